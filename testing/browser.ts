@@ -1,0 +1,66 @@
+/**
+ * A real browser for tests of pages: Debian's chromium, driven by playwright-core. Tests that use
+ * it are ignored where no chromium is installed, except in CI.
+ *
+ * @module
+ */
+import type { Browser, Page } from "playwright-core";
+import { findProgram, needs } from "./shared.ts";
+
+const program = findProgram("chromium") ?? findProgram("chromium-browser") ??
+  findProgram("google-chrome");
+
+/** Whether a browser is installed. */
+export const hasBrowser: boolean = program !== undefined;
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Starts a headless browser with a profile of its own. Close it with `await using`. */
+export async function openBrowser(): Promise<Browser> {
+  if (program === undefined) throw new Error("Cannot open a browser: no chromium on PATH");
+  const { chromium } = await import("playwright-core");
+  return await chromium.launch({ executablePath: program, headless: true, args: FLAGS });
+}
+
+/** How a page is opened. */
+export interface PageOptions {
+  /** Width of the window in CSS pixels. */
+  width?: number;
+  /** Height of the window in CSS pixels. */
+  height?: number;
+}
+
+/**
+ * Opens a page in a browser, runs the function on it and closes both. Fails when the page threw
+ * or wrote an error to its console, whatever the function found.
+ *
+ * Page callbacks are typed without the DOM here: pass `page.evaluate` an expression as a string.
+ */
+export async function withPage<T>(
+  url: string | URL,
+  fn: (page: Page) => Promise<T>,
+  { width = 1280, height = 900 }: PageOptions = {},
+): Promise<T> {
+  await using browser = await openBrowser();
+  const page = await browser.newPage({ viewport: { width, height } });
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (line) => line.type() === "error" && errors.push(line.text()));
+  await page.goto(String(url));
+  const result = await fn(page);
+  if (errors.length > 0) throw new Error(`The page ${url} reports: ${errors.join("; ")}`);
+  return result;
+}
+
+/** Registers a test that needs a browser; its processes and sockets outlive single operations. */
+export function browserTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, ...needs(hasBrowser), sanitizeOps: false, sanitizeResources: false, fn });
+}
