@@ -1,53 +1,56 @@
 /**
- * The error that callers of this package catch: one class, told apart by its `code`.
+ * The one error class of `@vcs/transport`: what a caller may want to catch, told apart by `code`.
+ *
+ * @example Telling a damaged file from an unsupported one
+ * ```ts
+ * import { readSafetensors } from "@vcs/transport/safetensors";
+ * import { TransportError } from "@vcs/transport/errors";
+ * import assert from "node:assert/strict";
+ *
+ * assert.throws(
+ *   () => readSafetensors(new Uint8Array(4)),
+ *   (error) => error instanceof TransportError && error.code === "truncated",
+ * );
+ * ```
  *
  * @module
  */
 
-/**
- * What went wrong.
- *
- * - `format_invalid`: bytes or a file are not of the format that they claim, or damaged.
- * - `format_unsupported`: well-formed, with a feature that we do not read or write.
- * - `too_large`: a size passes a cap; found before anything was allocated for it.
- * - `checksum_mismatch`: the bytes are not those that their checksum promises.
- * - `unreachable`: the far end or the broker did not answer within the channel's patience.
- * - `refused`: the far end answered and turned us away (wrong secret, version or role, or busy).
- * - `closed`: the channel was closed before the call was done.
- * - `client_failed`: a broker's client reported something that trying again does not cure.
- */
+/** What went wrong. */
 export type TransportErrorCode =
-  | "format_invalid"
-  | "format_unsupported"
-  | "too_large"
-  | "checksum_mismatch"
+  /** The bytes break the rules of their format. */
+  | "format"
+  /** The bytes end too early. */
+  | "truncated"
+  /** The bytes ask for more than is allowed: memory, nesting, counts. */
+  | "limit"
+  /** The bytes are well formed, but use a feature that is not supported. */
+  | "unsupported"
+  /** A checksum does not match its bytes. */
+  | "checksum"
+  /** There is no entry of that name. */
+  | "missing"
+  /** The far end or the broker did not answer within the channel's patience. */
   | "unreachable"
+  /** The far end turned us away: wrong secret, version or role, or it is busy with another. */
   | "refused"
+  /** The channel was closed before the call was done. */
   | "closed"
-  | "client_failed";
+  /** A broker reported something that trying again does not cure. */
+  | "broker";
 
-/**
- * An error of this package that a caller may want to catch; misuse throws `TypeError` or
- * `RangeError` instead.
- *
- * @example
- * ```ts
- * import { TransportError } from "@vcs/transport/errors";
- * import assert from "node:assert/strict";
- *
- * const error = new TransportError("too_large", "Cannot read a message: 2 GiB, at most 64 MiB");
- * assert.equal(error.code, "too_large");
- * ```
- */
+/** A file, stream or message that cannot be read or written. */
 export class TransportError extends Error {
   /** Name of the class. */
-  override name = "TransportError";
-  /** What went wrong, as a word that stays the same. */
-  readonly code: TransportErrorCode;
+  override readonly name = "TransportError";
 
-  /** Makes an error of a code and a message for people. */
-  constructor(code: TransportErrorCode, message: string, options?: ErrorOptions) {
+  /**
+   * Makes an error.
+   *
+   * @param code what went wrong, stable across versions
+   * @param message what was being done, what was found, what is allowed
+   */
+  constructor(readonly code: TransportErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.code = code;
   }
 }

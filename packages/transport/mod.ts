@@ -4,4 +4,5 @@
  * @module
  */
 export * from "./errors.ts";
+export * from "./message.ts";
 export * from "./tensor.ts";
