@@ -1,0 +1,149 @@
+/**
+ * Answers to HTTP authentication challenges: Basic (RFC 7617) and Digest (RFC 7616, with MD5,
+ * MD5-sess and SHA-256, `qop=auth` or none).
+ *
+ * @module
+ */
+import { createHash, randomBytes } from "node:crypto";
+
+/** Who asks. */
+export interface Credentials {
+  /** Name of the user. */
+  readonly user: string;
+  /** Their password. */
+  readonly password: string;
+}
+
+/** A URL without the name and password that it carried. */
+export interface SplitUrl {
+  /** The URL that may be shown and logged. */
+  readonly url: URL;
+  /** What stood before the @. */
+  readonly credentials?: Credentials;
+}
+
+/** Takes name and password out of a URL. */
+export function splitCredentials(source: string | URL): SplitUrl {
+  const url = new URL(source);
+  const { username, password } = url;
+  if (username === "" && password === "") return { url };
+  url.username = url.password = "";
+  const credentials = {
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+  };
+  return { url, credentials };
+}
+
+interface Challenge {
+  readonly scheme: string;
+  readonly params: ReadonlyMap<string, string>;
+}
+
+const PARAMETER = /^([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]*))/;
+
+/** Reads a `WWW-Authenticate` header, which may hold several challenges. */
+function parseChallenges(header: string): Challenge[] {
+  const challenges: { scheme: string; params: Map<string, string> }[] = [];
+  let rest = header;
+  while ((rest = rest.replace(/^[\s,]+/, "")) !== "") {
+    const parameter = PARAMETER.exec(rest);
+    const taken = parameter ?? /^[^\s,]+/.exec(rest)!;
+    if (parameter === null) challenges.push({ scheme: taken[0].toLowerCase(), params: new Map() });
+    else {
+      const value = parameter[2]?.replace(/\\(.)/g, "$1") ?? parameter[3]!;
+      challenges.at(-1)?.params.set(parameter[1]!.toLowerCase(), value);
+    }
+    rest = rest.slice(taken[0].length);
+  }
+  return challenges;
+}
+
+const HASHES: Readonly<Record<string, string>> = {
+  "md5": "md5",
+  "md5-sess": "md5",
+  "sha-256": "sha256",
+  "sha-256-sess": "sha256",
+};
+
+const algorithmOf = (challenge: Challenge) =>
+  (challenge.params.get("algorithm") ?? "MD5").toLowerCase();
+
+/** Chooses Digest where its algorithm is known, else Basic. */
+function choose(header: string): Challenge | undefined {
+  const challenges = parseChallenges(header);
+  return challenges.find((c) => c.scheme === "digest" && algorithmOf(c) in HASHES) ??
+    challenges.find((c) => c.scheme === "basic");
+}
+
+/** Answers challenges of one server, and counts how often a nonce was used. */
+export class Authenticator {
+  readonly #credentials: Credentials;
+  #challenge: Challenge | undefined;
+  #count = 0;
+
+  /** Makes an authenticator for a user. */
+  constructor(credentials: Credentials) {
+    this.#credentials = credentials;
+  }
+
+  /**
+   * Takes a `WWW-Authenticate` header.
+   *
+   * @returns whether another attempt makes sense: the first challenge, or a nonce gone stale
+   */
+  challenge(header: string): boolean {
+    const next = choose(header);
+    const isNew = this.#challenge === undefined ||
+      next?.params.get("stale")?.toLowerCase() === "true" ||
+      next?.params.get("nonce") !== this.#challenge.params.get("nonce");
+    this.#challenge = next;
+    this.#count = 0;
+    return next !== undefined && isNew;
+  }
+
+  /**
+   * The `Authorization` header of a request; undefined before any challenge.
+   *
+   * @param method the request's method
+   * @param path the URL's path and query
+   * @param nonce the client's nonce; random where none is given
+   */
+  header(
+    method: string,
+    path: string,
+    nonce: string = randomBytes(8).toString("hex"),
+  ): string | undefined {
+    if (this.#challenge === undefined) return undefined;
+    const { user, password } = this.#credentials;
+    if (this.#challenge.scheme === "digest") return this.#digest(method, path, nonce);
+    return `Basic ${new TextEncoder().encode(`${user}:${password}`).toBase64()}`;
+  }
+
+  #digest(method: string, path: string, cnonce: string): string {
+    const { params } = this.#challenge!;
+    const { user, password } = this.#credentials;
+    const algorithm = algorithmOf(this.#challenge!);
+    const hash = (words: string) => createHash(HASHES[algorithm]!).update(words).digest("hex");
+    const realm = params.get("realm") ?? "";
+    const nonce = params.get("nonce") ?? "";
+    const nc = (++this.#count).toString(16).padStart(8, "0");
+    const isAuth = (params.get("qop") ?? "").split(",").some((q) => q.trim() === "auth");
+    const secret = hash(`${user}:${realm}:${password}`);
+    const a1 = algorithm.endsWith("-sess") ? hash(`${secret}:${nonce}:${cnonce}`) : secret;
+    const middle = isAuth ? `${nonce}:${nc}:${cnonce}:auth` : nonce;
+    const fields = {
+      ...{ username: quoted(user), realm: quoted(realm), nonce: quoted(nonce), uri: quoted(path) },
+      response: quoted(hash(`${a1}:${middle}:${hash(`${method}:${path}`)}`)),
+      ...(params.has("algorithm") ? { algorithm: params.get("algorithm")! } : {}),
+      ...(params.has("opaque") ? { opaque: quoted(params.get("opaque")!) } : {}),
+      ...(isAuth ? { qop: "auth", nc } : {}),
+      ...(isAuth || algorithm.endsWith("-sess") ? { cnonce: quoted(cnonce) } : {}),
+    };
+    return `Digest ${Object.entries(fields).map(([key, value]) => `${key}=${value}`).join(", ")}`;
+  }
+}
+
+function quoted(value: string): string {
+  return `"${value.replace(/["\\]/g, "\\$&")}"`;
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { cropBox, pixelValues, resizeCrop } from "./preprocess.ts";
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+interface Golden {
+  name: string;
+  sha256: string;
+  input_sha256: string;
+  source: [number, number];
+  resized: [number, number];
+  top: number;
+  left: number;
+}
+
+/** Pixel (x, y) of the synthetic pictures that the golden file names by formula. */
+const PATTERNS: Record<string, (x: number, y: number, w: number, h: number) => number[]> = {
+  edges: (x, y) => (Math.floor(y / 3) + Math.floor(x / 5)) % 2 === 1 ? [255, 0, 255] : [0, 255, 0],
+  ramp: (x, y, w, h) => [
+    Math.floor(255 * x / (w - 1)),
+    Math.floor(255 * y / (h - 1)),
+    (x + y) % 256,
+  ],
+};
+
+function noise(length: number, seed: number): Uint8Array {
+  let s = seed;
+  return Uint8Array.from({ length }, () => {
+    s = (Math.imul(s, 1664525) + 1013904223) >>> 0;
+    return s >>> 24;
+  });
+}
+
+function synthetic(name: string, [width, height]: [number, number]): Uint8Array {
+  const pattern = PATTERNS[name.split(".")[1]!];
+  if (pattern === undefined) return noise(width * height * 3, width * 65536 + height);
+  const data = new Uint8Array(width * height * 3);
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, at += 3) data.set(pattern(x, y, width, height), at);
+  }
+  return data;
+}
+
+sharedTest("resizeCrop() gives Pillow's bytes for pictures made by formula", async (t) => {
+  const text = await Deno.readTextFile(sharedPath("golden/clip/resize.json"));
+  const goldens = (JSON.parse(text) as { synthetic: Golden[] }).synthetic;
+  assert.ok(goldens.length > 3);
+  for (const golden of goldens) {
+    await t.step(golden.name, () => {
+      const [width, height] = golden.source;
+      const data = synthetic(golden.name, golden.source);
+      assert.equal(sha256(data), golden.input_sha256);
+      const box = cropBox(width, height, 224);
+      assert.deepEqual([box.width, box.height, box.top, box.left], [
+        ...golden.resized,
+        golden.top,
+        golden.left,
+      ]);
+      assert.equal(sha256(resizeCrop({ width, height, data }, 224)), golden.sha256);
+    });
+  }
+});
+
+Deno.test("cropBox() rounds the offset half to even and keeps a fitting side", () => {
+  assert.deepEqual(cropBox(299, 224, 224), { width: 299, height: 224, left: 38, top: 0 });
+  assert.deepEqual(cropBox(1280, 720, 224), { width: 398, height: 224, left: 87, top: 0 });
+  assert.deepEqual(cropBox(640, 480, 336), { width: 448, height: 336, left: 56, top: 0 });
+});
+
+Deno.test("resizeCrop() enlarges pictures of one pixel and of one row", () => {
+  const dot = resizeCrop({ width: 1, height: 1, data: Uint8Array.of(9, 8, 7) }, 224);
+  assert.deepEqual([dot[0], dot[1], dot[dot.length - 1]], [9, 8, 7]);
+  const row = resizeCrop({ width: 50, height: 1, data: new Uint8Array(150).fill(77) }, 32);
+  assert.ok(row.every((x) => x === 77));
+});
+
+Deno.test("resizeCrop() leaves a picture of the right size as it is", () => {
+  const data = noise(32 * 32 * 3, 5);
+  assert.deepEqual(resizeCrop({ width: 32, height: 32, data }, 32), data);
+});
+
+Deno.test("resizeCrop() refuses data that is not the picture's size", () => {
+  const data = new Uint8Array(10);
+  assert.throws(() => resizeCrop({ width: 2, height: 2, data }, 224), {
+    name: "RangeError",
+    message: "Cannot resize a picture of 2x2: found 10 bytes, [height, width, 3] takes 12",
+  });
+  assert.throws(() => resizeCrop({ width: 0, height: 0, data: new Uint8Array() }, 224), RangeError);
+  assert.throws(
+    () => resizeCrop({ width: 1, height: 1, data: new Uint8Array(3) }, 0.5),
+    RangeError,
+  );
+});
+
+Deno.test("pixelValues() is planar, minus the mean, over the deviation", () => {
+  const values = pixelValues(Uint8Array.of(0, 128, 255, 255, 0, 1));
+  assert.equal(values.length, 6);
+  assert.ok(Math.abs(values[0]! - -1.7922626) < 1e-6);
+  assert.ok(Math.abs(values[1]! - 1.9303361) < 1e-6);
+  assert.ok(Math.abs(values[4]! - 2.145897) < 1e-6);
+});
