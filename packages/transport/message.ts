@@ -70,7 +70,7 @@ export const NO_ID = "0000000000000000";
 const MAGIC = 0x4d534356;
 const VERSION = 1;
 const FORMATS: readonly PayloadFormat[] = ["bytes", "safetensors"];
-const KEY = 1, END = 2, AFTER_DROP = 4;
+const FLAG = { key: 1, end: 2, afterDrop: 4 } as const;
 const MICROSECONDS = 1_000_000;
 
 /** A random stream id, for one run of one producer. */
@@ -177,7 +177,7 @@ function readFields(view: DataView, payload: Uint8Array): Message {
   const flags = view.getUint16(6, true);
   const format = FORMATS[view.getUint8(5)];
   const sequence = Number(view.getBigUint64(16, true));
-  if (flags & ~(KEY | END | AFTER_DROP)) throw invalid(`unknown flags ${flags}`);
+  if (flags & ~(FLAG.key | FLAG.end | FLAG.afterDrop)) throw invalid(`unknown flags ${flags}`);
   if (format === undefined) throw invalid(`unknown format ${view.getUint8(5)} of payload`);
   if (!Number.isSafeInteger(sequence)) throw invalid(`sequence ${sequence} passes 2^53 - 1`);
   return {
@@ -185,9 +185,9 @@ function readFields(view: DataView, payload: Uint8Array): Message {
     sequence,
     pts: Number(view.getBigInt64(24, true)) / MICROSECONDS,
     modelId: idAt(view, 32),
-    key: (flags & KEY) !== 0,
-    end: (flags & END) !== 0,
-    afterDrop: (flags & AFTER_DROP) !== 0,
+    key: (flags & FLAG.key) !== 0,
+    end: (flags & FLAG.end) !== 0,
+    afterDrop: (flags & FLAG.afterDrop) !== 0,
     format,
     payload,
   };
@@ -212,7 +212,8 @@ function checkFields({ streamId, modelId, sequence, pts, payload }: Message): vo
 }
 
 function flagsOf(message: Message): number {
-  return (message.key ? KEY : 0) | (message.end ? END : 0) | (message.afterDrop ? AFTER_DROP : 0);
+  return (message.key ? FLAG.key : 0) | (message.end ? FLAG.end : 0) |
+    (message.afterDrop ? FLAG.afterDrop : 0);
 }
 
 function checksum(bytes: Uint8Array): number {

@@ -3,6 +3,10 @@
  *
  * @module
  */
+export * from "./clock.ts";
 export * from "./errors.ts";
+export * from "./flow.ts";
 export * from "./message.ts";
+export * from "./pacer.ts";
+export * from "./resequence.ts";
 export * from "./tensor.ts";

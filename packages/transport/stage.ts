@@ -1,0 +1,55 @@
+/**
+ * The two ends that every stage of this package shares: a writable that feeds it and a readable
+ * that holds nothing back, failing together.
+ *
+ * @module
+ */
+
+/** What a stage does; all may throw, which fails both ends. */
+export interface StageParts<I, O> {
+  /** Takes an item in, waiting while there is no room. */
+  write(item: I): Promise<void>;
+  /** No more items will come. */
+  end(): void;
+  /** Gives the next item out, waiting for it; undefined at the end. */
+  read(): Promise<{ item: O } | undefined>;
+  /** One end failed or was let go: all that wait must throw the reason. */
+  fail(reason: unknown): void;
+}
+
+/** Makes the streams of a stage. An aborted signal fails both. */
+export function stage<I, O>(
+  parts: StageParts<I, O>,
+  signal?: AbortSignal,
+): { writable: WritableStream<I>; readable: ReadableStream<O> } {
+  let output!: ReadableStreamDefaultController<O>;
+  let input!: WritableStreamDefaultController;
+  const fail = (reason: unknown) => {
+    signal?.removeEventListener("abort", abort);
+    parts.fail(reason);
+    input.error(reason);
+    output.error(reason);
+  };
+  const abort = () => fail(signal?.reason);
+  const readable = new ReadableStream<O>({
+    start: (controller) => void (output = controller),
+    async pull(controller) {
+      const next = await parts.read();
+      if (next) return controller.enqueue(next.item);
+      signal?.removeEventListener("abort", abort);
+      controller.close();
+    },
+    cancel: (reason) => fail(reason ?? new DOMException("Reader left", "AbortError")),
+  }, { highWaterMark: 0 });
+  const writable = new WritableStream<I>({
+    start(controller) {
+      input = controller;
+      controller.signal.addEventListener("abort", () => fail(controller.signal.reason));
+    },
+    write: (item) => parts.write(item),
+    close: () => parts.end(),
+  });
+  if (signal?.aborted) abort();
+  else signal?.addEventListener("abort", abort, { once: true });
+  return { writable, readable };
+}
