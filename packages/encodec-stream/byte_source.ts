@@ -1,0 +1,226 @@
+/**
+ * Bytes from a file, a URL, a stream or memory, read forwards and, where the source allows it, from
+ * any position: files seek, HTTP servers are asked for a range, and where they ignore it (or where
+ * the source is a pipe) the bytes in between are read and dropped.
+ *
+ * @module
+ */
+import { EcdcError } from "./errors.ts";
+
+/** What can be opened: a path, a URL, `-` for standard input, bytes, or a stream of bytes. */
+export type SourceLike = string | URL | Uint8Array | ReadableStream<Uint8Array>;
+
+/** Opens the bytes from a position up to an end, or up to the source's own end. */
+type Reopen = (from: number, to?: number) => Promise<Opened>;
+
+/** A stream and the position of its first byte, which is 0 where a server ignores ranges. */
+interface Opened {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly at: number;
+}
+
+/** Going forward by less than this is done by reading, not by opening anew. */
+const NEAR = 64 * 1024;
+
+/** A position in a sequence of bytes. Close it, or use it with `await using`. */
+export class ByteSource implements AsyncDisposable {
+  /** Total bytes, where known. */
+  readonly size: number | undefined;
+  readonly #reopen: Reopen | undefined;
+  #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #held: Uint8Array = new Uint8Array(0);
+  #position = 0;
+
+  private constructor(first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
+    this.#reader = first.getReader();
+    this.size = size;
+    this.#reopen = reopen;
+  }
+
+  /**
+   * Opens a source at its start.
+   *
+   * @throws {EcdcError} `unreachable` where a file or a URL cannot be opened, `unsupported` for
+   * another kind of URL than http, https and file.
+   */
+  static async open(
+    source: SourceLike,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<ByteSource> {
+    if (source instanceof Uint8Array) return openBytes(source, ByteSource.#make);
+    if (source instanceof ReadableStream) return new ByteSource(source);
+    if (source === "-") return new ByteSource(Deno.stdin.readable);
+    const url = asUrl(source);
+    if (url?.protocol.startsWith("http")) {
+      return await openUrl(url, ByteSource.#make, options.signal);
+    }
+    if (url && url.protocol !== "file:") {
+      throw new EcdcError("unsupported", `Cannot open ${url}: allowed are http, https and file`);
+    }
+    return await openFile(url ?? `${source}`, ByteSource.#make);
+  }
+
+  static #make(this: void, first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
+    return new ByteSource(first, size, reopen);
+  }
+
+  /** Bytes before the next one to be read. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Reads a number of bytes; fewer only at the end. */
+  async read(length: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let missing = length;
+    while (missing > 0 && await this.#fill()) {
+      const part = this.#held.subarray(0, missing);
+      this.#held = this.#held.subarray(part.length);
+      missing -= part.length;
+      parts.push(part);
+    }
+    this.#position += length - missing;
+    return parts.length === 1 ? parts[0]! : concat(parts);
+  }
+
+  /** Whether there are bytes at hand, after waiting for some. */
+  async #fill(): Promise<boolean> {
+    while (this.#held.length === 0) {
+      const { value, done } = await this.#reader.read();
+      if (done) return false;
+      this.#held = value;
+    }
+    return true;
+  }
+
+  async #skip(count: number): Promise<void> {
+    while (count > 0 && await this.#fill()) {
+      const dropped = Math.min(count, this.#held.length);
+      this.#held = this.#held.subarray(dropped);
+      this.#position += dropped;
+      count -= dropped;
+    }
+  }
+
+  /**
+   * Goes to a position. Past the end is allowed: reads give nothing there.
+   *
+   * @param position bytes from the start
+   * @param end position up to which bytes are wanted, so that a server sends no more
+   * @throws {RangeError} where the position lies back and the source only runs forwards.
+   */
+  async seek(position: number, end?: number): Promise<void> {
+    const forward = position - this.#position;
+    const near = forward >= 0 && forward <= Math.max(NEAR, this.#held.length);
+    if (!near && this.#reopen) {
+      await this.#reader.cancel();
+      const { stream, at } = await this.#reopen(position, end);
+      this.#reader = stream.getReader();
+      this.#held = new Uint8Array(0);
+      this.#position = at;
+    } else if (forward < 0) {
+      throw new RangeError(
+        `Cannot go back to byte ${position}: the source runs forwards only and is at ${this.#position}`,
+      );
+    }
+    await this.#skip(position - this.#position);
+  }
+
+  /** Closes the source. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader.cancel().catch(() => {});
+  }
+}
+
+type Make = (first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) => ByteSource;
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** A URL, or nothing for a path. The disguises `hxxp` and `hxxps` are taken for what they mean. */
+function asUrl(source: string | URL): URL | undefined {
+  if (source instanceof URL) return source;
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(source)
+    ? new URL(source.replace(/^hxxp(s?):/i, "http$1:"))
+    : undefined;
+}
+
+function openBytes(bytes: Uint8Array, make: Make): ByteSource {
+  const from = (at: number) =>
+    ReadableStream.from(at < bytes.length ? [bytes.subarray(at)] : []) as ReadableStream<
+      Uint8Array
+    >;
+  const reopen: Reopen = (at) => Promise.resolve({ stream: from(at), at });
+  return make(from(0), bytes.length, reopen);
+}
+
+function unreachable(what: string | URL, why: string, cause?: unknown): EcdcError {
+  return new EcdcError("unreachable", `Cannot open ${what}: ${why}`, { cause });
+}
+
+async function openFile(path: string | URL, make: Make): Promise<ByteSource> {
+  const open = async (from: number): Promise<Opened> => {
+    const file = await Deno.open(path);
+    if (from > 0) await file.seek(from, Deno.SeekMode.Start);
+    return { stream: file.readable, at: from };
+  };
+  try {
+    const { isFile, size } = await Deno.stat(path);
+    const { stream } = await open(0);
+    return isFile ? make(stream, size, open) : make(stream);
+  } catch (error) {
+    throw unreachable(path, error instanceof Error ? error.message : `${error}`, error);
+  }
+}
+
+async function request(url: URL, range: string | undefined, signal?: AbortSignal) {
+  const headers: Record<string, string> = range ? { range } : {};
+  try {
+    return await fetch(url, { headers, signal: signal ?? null });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw unreachable(url, error instanceof Error ? error.message : `${error}`, error);
+  }
+}
+
+/** The position of a partial answer's first byte, from `Content-Range: bytes 5-9/20`. */
+function rangeStart(response: Response): number {
+  const match = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
+  return match ? Number(match[1]) : 0;
+}
+
+const EMPTY = (): ReadableStream<Uint8Array> => new Blob([]).stream();
+
+async function openUrl(url: URL, make: Make, signal?: AbortSignal): Promise<ByteSource> {
+  const reopen: Reopen = async (from, to) => {
+    const range = `bytes=${from}-${to === undefined ? "" : to - 1}`;
+    const response = await request(url, range, signal);
+    // 416 is how a server says that the position is past the end.
+    if (response.status === 416) {
+      await response.body?.cancel();
+      return { stream: EMPTY(), at: from };
+    }
+    return {
+      stream: await bodyOf(url, response),
+      at: response.status === 206 ? rangeStart(response) : 0,
+    };
+  };
+  const response = await request(url, undefined, signal);
+  const length = response.headers.get("content-length");
+  const encoded = response.headers.has("content-encoding");
+  const size = length !== null && !encoded ? Number(length) : undefined;
+  return make(await bodyOf(url, response), size, reopen);
+}
+
+async function bodyOf(url: URL, response: Response): Promise<ReadableStream<Uint8Array>> {
+  if (response.ok) return response.body ?? EMPTY();
+  await response.body?.cancel();
+  throw unreachable(url, `the server answered ${response.status} ${response.statusText}`);
+}

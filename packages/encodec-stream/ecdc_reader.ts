@@ -1,0 +1,226 @@
+/**
+ * Reads `.ecdc` files block by block: a segment at 48 kHz, a run of frames at 24 kHz. Nothing is
+ * allocated from what a header claims, so a file may be hours long, still growing, or hostile.
+ *
+ * @example Read the codes of a file in memory
+ * ```ts
+ * import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
+ * import { formatHeader } from "@vcs/encodec-stream/header";
+ * import { packCodes } from "@vcs/encodec-stream/bits";
+ * import assert from "node:assert/strict";
+ *
+ * const file = new Blob([
+ *   formatHeader({ model: "encodec_24khz", samples: 640, codebooks: 2 }),
+ *   packCodes(Uint16Array.of(1, 2, 3, 4)),
+ * ]);
+ * await using reader = await EcdcReader.open(await file.bytes());
+ * const blocks = await Array.fromAsync(reader.blocks());
+ * assert.deepEqual(blocks[0]?.codes, Uint16Array.of(1, 2, 3, 4));
+ * ```
+ *
+ * @module
+ */
+import { unpackCodes } from "./bits.ts";
+import { ByteSource, type SourceLike } from "./byte_source.ts";
+import { EcdcError } from "./errors.ts";
+import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./header.ts";
+import { HOP } from "./models.ts";
+import {
+  bodyBytes,
+  frameBits,
+  framesFor,
+  mayBeShortByOne,
+  SCALE_BYTES,
+  segmentCount,
+  type SegmentPlace,
+  segmentPlace,
+} from "./segments.ts";
+
+/** A run of code frames that is decoded together. */
+export interface CodeBlock {
+  /** Number of the segment at 48 kHz, of the first frame at 24 kHz. */
+  readonly index: number;
+  /** First sample. */
+  readonly start: number;
+  /** Samples per channel that the frames stand for; the last frame may stand for fewer than 320. */
+  readonly samples: number;
+  /** Frames. */
+  readonly frames: number;
+  /** Loudness that the segment's decoded audio is multiplied with; undefined at 24 kHz. */
+  readonly scale: number | undefined;
+  /** Codes, shape [frames, codebooks]. */
+  readonly codes: Uint16Array;
+}
+
+/** Which blocks to read. */
+export interface BlockRange {
+  /** First unit: a segment at 48 kHz, a frame at 24 kHz. Default 0. */
+  readonly from?: number;
+  /** Unit before which to stop. Default: all. */
+  readonly to?: number;
+  /** Frames per block at 24 kHz, rounded up to a multiple of 4. Default 76, about a second. */
+  readonly chunk?: number;
+}
+
+/** Loudest scale that is taken for real; speech and music stay below 1. */
+const MAX_SCALE = 1e4;
+
+function truncated(done: string, header: EcdcHeader): EcdcError {
+  return new EcdcError(
+    "truncated",
+    `Cannot read on: the file ends after ${done}, its header promises ${
+      header.duration.toFixed(2)
+    } s of audio`,
+  );
+}
+
+/** An open `.ecdc` file. */
+export class EcdcReader implements AsyncDisposable {
+  /** The parsed header. */
+  readonly header: EcdcHeader;
+  /** The bytes after the header, for readers of entropy-coded bodies. */
+  readonly source: ByteSource;
+
+  private constructor(header: EcdcHeader, source: ByteSource) {
+    this.header = header;
+    this.source = source;
+  }
+
+  /**
+   * Opens a file, a URL, `-` for standard input, bytes or a stream, and reads its header.
+   *
+   * @throws {EcdcError} where the source cannot be opened, or its header is not valid.
+   */
+  static async open(
+    source: SourceLike,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<EcdcReader> {
+    const bytes = await ByteSource.open(source, options);
+    try {
+      const prefix = parsePrefix(await bytes.read(PREFIX_BYTES));
+      const json = await bytes.read(prefix.jsonBytes);
+      if (json.length < prefix.jsonBytes) {
+        throw new EcdcError(
+          "truncated",
+          `Cannot read the .ecdc header: its JSON should take ${prefix.jsonBytes} bytes, found ${json.length}`,
+        );
+      }
+      return new EcdcReader(parseJsonHeader(prefix, json), bytes);
+    } catch (error) {
+      await bytes[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Units that `blocks` counts in: segments at 48 kHz, frames at 24 kHz. */
+  get units(): number {
+    const { spec, samples } = this.header;
+    return spec.segmentation ? segmentCount(spec, samples) : framesFor(samples);
+  }
+
+  /** Bytes after the audio, where the size is known; negative where some are missing. */
+  get surplus(): number | undefined {
+    const { size } = this.source;
+    if (size === undefined || this.header.lm) return undefined;
+    return size - this.header.bytes - bodyBytes(this.header);
+  }
+
+  /**
+   * Reads blocks in order, going straight to the first one's bytes.
+   *
+   * @throws {EcdcError} `truncated` where the file ends too soon and `bad-segment` where a scale is
+   * unusable, both after every complete block before them; `unsupported` for entropy-coded files.
+   */
+  blocks(range: BlockRange = {}): AsyncGenerator<CodeBlock> {
+    const { header } = this;
+    if (header.lm) {
+      throw new EcdcError(
+        "unsupported",
+        "Cannot read the codes directly: this file is entropy-coded (lm is true)",
+      );
+    }
+    const from = range.from ?? 0;
+    const to = Math.min(range.to ?? Infinity, this.units);
+    return header.spec.segmentation
+      ? this.#segments(from, to)
+      : this.#frames(from, to, Math.ceil((range.chunk ?? 76) / 4) * 4);
+  }
+
+  async *#segments(from: number, to: number): AsyncGenerator<CodeBlock> {
+    if (from >= to) return;
+    const { header, source } = this;
+    const count = segmentCount(header.spec, header.samples);
+    const last = segmentPlace(header, to - 1);
+    const first = segmentPlace(header, from);
+    const end = mayBeShortByOne(header) ? undefined : header.bytes + last.offset + last.bytes;
+    await source.seek(header.bytes + first.offset, end);
+    for (let k = from; k < to; k++) {
+      if (k >= count - 2 && mayBeShortByOne(header)) return yield* this.#lastTwo(k, to);
+      const place = segmentPlace(header, k);
+      yield this.#segment(place, await source.read(place.bytes));
+    }
+  }
+
+  /**
+   * The last two segments of a file whose next-to-last may have lost its final byte: only the end of
+   * the file tells, so both are read before either is taken apart.
+   */
+  async *#lastTwo(k: number, to: number): AsyncGenerator<CodeBlock> {
+    const { header, source } = this;
+    const count = segmentCount(header.spec, header.samples);
+    const places = [segmentPlace(header, count - 2), segmentPlace(header, count - 1)] as const;
+    // Asked for the last one alone, the bytes before it are needed all the same.
+    await source.seek(header.bytes + places[0].offset);
+    const bytes = await source.read(places[0].bytes + places[1].bytes);
+    const lost = bytes.length === places[0].bytes + places[1].bytes - 1 ? 1 : 0;
+    const cut = places[0].bytes - lost;
+    const parts = [bytes.subarray(0, cut), bytes.subarray(cut)] as const;
+    const whole = [places[0].bytes - lost, places[1].bytes] as const;
+    for (let i = k - (count - 2); i < to - (count - 2); i++) {
+      yield this.#segment(places[i]!, parts[i]!, whole[i]!);
+    }
+  }
+
+  #segment(place: SegmentPlace, bytes: Uint8Array, wanted = place.bytes): CodeBlock {
+    if (bytes.length < wanted) throw truncated(`${place.index} complete segments`, this.header);
+    const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
+    if (!(scale > 0 && scale <= MAX_SCALE)) {
+      throw new EcdcError(
+        "bad-segment",
+        `Cannot decode segment ${place.index}: its scale is ${scale}, must be above 0 and at most ${MAX_SCALE}`,
+      );
+    }
+    const { index, start, samples, frames } = place;
+    const codes = unpackCodes(bytes.subarray(SCALE_BYTES), frames * this.header.codebooks);
+    return { index, start, samples, frames, scale, codes };
+  }
+
+  /** Blocks begin at multiples of four frames, which are whole bytes for any number of codebooks. */
+  async *#frames(from: number, to: number, chunk: number): AsyncGenerator<CodeBlock> {
+    const { header, source } = this;
+    const bits = frameBits(header);
+    let at = from - from % 4;
+    if (at >= to) return;
+    await source.seek(header.bytes + at * bits / 8, header.bytes + Math.ceil(to * bits / 8));
+    for (let skip = from - at; at < to; skip = 0) {
+      const wanted = Math.min(chunk, to - at);
+      const bytes = await source.read(Math.ceil(wanted * bits / 8));
+      const complete = Math.min(wanted, Math.floor(bytes.length * 8 / bits));
+      if (complete > skip) yield this.#run(at + skip, complete - skip, bytes, skip * bits);
+      if (complete < wanted) throw truncated(`${at + complete} complete frames`, header);
+      at += wanted;
+    }
+  }
+
+  #run(index: number, frames: number, bytes: Uint8Array, bitOffset: number): CodeBlock {
+    const start = index * HOP;
+    const samples = Math.min(frames * HOP, this.header.samples - start);
+    const codes = unpackCodes(bytes, frames * this.header.codebooks, bitOffset);
+    return { index, start, samples, frames, scale: undefined, codes };
+  }
+
+  /** Closes the source. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.source[Symbol.asyncDispose]();
+  }
+}

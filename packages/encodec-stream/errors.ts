@@ -1,0 +1,42 @@
+/**
+ * What callers of this package catch.
+ *
+ * @module
+ */
+
+/**
+ * Why a file or a checkpoint could not be used.
+ *
+ * - `bad-header`: not an `.ecdc` file, or its header breaks the format's rules
+ * - `unsupported`: a valid file of a kind that is not read here (another tool's body, another model)
+ * - `truncated`: the file ends before the audio that its header promises
+ * - `bad-segment`: a segment's scale is not a usable number
+ * - `desynchronised`: entropy-coded data and the language model no longer agree
+ * - `bad-checkpoint`: model weights lack a tensor, or one has the wrong shape
+ * - `unreachable`: the source could not be opened, or a server did not answer as expected
+ */
+export type EcdcErrorCode =
+  | "bad-header"
+  | "unsupported"
+  | "truncated"
+  | "bad-segment"
+  | "desynchronised"
+  | "bad-checkpoint"
+  | "unreachable";
+
+/**
+ * An `.ecdc` file, a source or a checkpoint that cannot be used as it is. Everything decodable
+ * before the damage has been delivered when a stream throws it.
+ */
+export class EcdcError extends Error {
+  /** Name of the class. */
+  override name = "EcdcError";
+  /** Stable reason, for `switch`. */
+  readonly code: EcdcErrorCode;
+
+  /** Makes an error with a stable reason. */
+  constructor(code: EcdcErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,6 @@
+/**
+ * Exact streaming of neural audio: reads, writes, seeks and plays `.ecdc`.
+ *
+ * @module
+ */
+export * from "./errors.ts";

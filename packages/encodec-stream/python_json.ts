@@ -1,0 +1,89 @@
+/**
+ * JSON as Python reads and writes it: whole numbers and floats are different things, numbers of any
+ * size survive, text leaves as ASCII. Headers of `.ecdc` files are compared byte for byte, so the
+ * digits matter.
+ *
+ * @module
+ */
+
+/** A number that was written with a fraction or an exponent, or is too large for a double. */
+export class PythonNumber {
+  /** The value as a double. */
+  readonly value: number;
+  /** How Python would print it. */
+  readonly text: string;
+
+  /** Keeps a number's literal. */
+  constructor(literal: string) {
+    this.value = Number(literal);
+    this.text = /[.eE]/.test(literal) ? formatFloat(this.value) : literal;
+  }
+}
+
+/** A value of JSON, with floats and oversized whole numbers kept apart from safe whole numbers. */
+export type Json = null | boolean | number | string | PythonNumber | Json[] | {
+  [key: string]: Json;
+};
+
+/** A float as Python's `repr` prints it: `10.0`, `0.1`, `1e-05`, `1e+16`. */
+export function formatFloat(value: number): string {
+  if (!Number.isFinite(value)) return value > 0 ? "Infinity" : value < 0 ? "-Infinity" : "NaN";
+  if (value === 0) return Object.is(value, -0) ? "-0.0" : "0.0";
+  const [digits = "", exponentText = "0"] = value.toExponential().split("e");
+  const exponent = Number(exponentText);
+  if (exponent >= -4 && exponent < 16) {
+    const significant = digits.replace(/[-.]/g, "").length;
+    const plain = exponent < 0 ? value.toFixed(significant - 1 - exponent) : `${value}`;
+    return plain.includes(".") ? plain : `${plain}.0`;
+  }
+  const sign = exponent < 0 ? "-" : "+";
+  return `${digits}e${sign}${`${Math.abs(exponent)}`.padStart(2, "0")}`;
+}
+
+/** A whole number without a fraction, anything else as Python's float. */
+export function formatNumber(value: number): string {
+  return Number.isInteger(value) ? `${value}` : formatFloat(value);
+}
+
+type SourceReviver = (key: string, value: Json, context: { source?: string }) => Json;
+
+const keepLiterals: SourceReviver = (_key, value, { source }) => {
+  if (typeof value !== "number" || source === undefined) return value;
+  return Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? value : new PythonNumber(source);
+};
+
+/**
+ * Parses JSON text.
+ *
+ * @throws {SyntaxError} where the text is not JSON.
+ */
+export function parseJson(text: string): Json {
+  return JSON.parse(text, keepLiterals as (key: string, value: Json) => Json) as Json;
+}
+
+/** A string in quotes with every character outside printable ASCII escaped. */
+export function quote(text: string): string {
+  return JSON.stringify(text).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/**
+ * Writes JSON as Python's `json.dumps` does.
+ *
+ * @param value what to write
+ * @param blanks whether a blank follows each comma and colon, which is Python's default
+ */
+export function formatJson(value: Json, blanks = true): string {
+  const [comma, colon] = blanks ? [", ", ": "] : [",", ":"];
+  const write = (v: Json): string => {
+    if (v instanceof PythonNumber) return v.text;
+    if (typeof v === "string") return quote(v);
+    if (typeof v === "number") return formatNumber(v);
+    if (Array.isArray(v)) return `[${v.map(write).join(comma)}]`;
+    if (typeof v !== "object" || v === null) return `${v}`;
+    return `{${Object.entries(v).map(([k, x]) => `${quote(k)}${colon}${write(x)}`).join(comma)}}`;
+  };
+  return write(value);
+}
