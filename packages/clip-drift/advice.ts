@@ -1,0 +1,143 @@
+/**
+ * Failures of a camera as errors whose message says what to do next.
+ *
+ * @module
+ */
+import { ClipDriftError, type ClipDriftErrorCode } from "./errors.ts";
+
+/** What a failed connection's text says, the error's code, what was found, and what to do. */
+type Advice = readonly [RegExp, ClipDriftErrorCode, string, string];
+
+const CONNECTING: readonly Advice[] = [
+  [
+    /refused/i,
+    "refused",
+    "connection refused",
+    "see that the camera's program runs and listens on this port, and that no firewall blocks it",
+  ],
+  [
+    /lookup address|dns|name or service|nodename|no such host/i,
+    "unreachable",
+    "its name is not known",
+    "use the camera's IP address, and see that both machines are on the same network",
+  ],
+  [
+    /unreachable|no route|network is down/i,
+    "unreachable",
+    "no way to it",
+    "see that both machines are on the same network",
+  ],
+  [
+    /timed? ?out/i,
+    "timeout",
+    "no answer",
+    "see that the camera is on, that both machines are on the same network, and that no firewall blocks the port",
+  ],
+  [
+    /certificate|tls|ssl|handshake/i,
+    "tls",
+    "its certificate is not trusted",
+    "name its authority's file in DENO_CERT, or use http://",
+  ],
+];
+
+/** Text of an error and of those that caused it. */
+function fullText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${fullText(error.cause)}`;
+}
+
+/** The last words of a chain of causes. */
+function lastWords(error: unknown): string {
+  return fullText(error).split(": ").at(-1)!;
+}
+
+/**
+ * The error of a connection that could not be made or broke.
+ *
+ * @param url the camera's address, without credentials
+ * @param error what the runtime says; an error of ours is given back as it is
+ */
+export function connectError(url: string, error: unknown): ClipDriftError {
+  if (error instanceof ClipDriftError) return error;
+  const words = fullText(error);
+  const found = CONNECTING.find(([pattern]) => pattern.test(words));
+  if (found === undefined) {
+    const message = `Cannot go on reading ${url}: ${lastWords(error)}`;
+    return new ClipDriftError("closed", message, { cause: error });
+  }
+  const [, code, what, hint] = found;
+  const health = code === "refused" || code === "timeout"
+    ? `; try curl ${new URL("/health", url)}`
+    : "";
+  const message = `Cannot connect to ${url}: ${what}; ${hint}${health}`;
+  return new ClipDriftError(code, message, { cause: error });
+}
+
+/**
+ * The error of an answer with the wrong status.
+ *
+ * @param url the camera's address
+ * @param status the HTTP status
+ * @param note `none` or `given` for credentials, or what else to say
+ */
+export function statusError(url: URL, status: number, note: string): ClipDriftError {
+  if (status === 401 || status === 403) {
+    const hint = note === "given"
+      ? "name or password is wrong"
+      : "give them in the URL, as http://name:password@host/path";
+    return new ClipDriftError(
+      "unauthorized",
+      `Cannot open ${url.href}: the camera asks for name and password; ${hint}`,
+    );
+  }
+  if (status === 404) {
+    return new ClipDriftError(
+      "not-found",
+      `Cannot open ${url.href}: the camera has no such path; the stream is often at /stream.mjpg, /video or /?action=stream`,
+    );
+  }
+  const extra = note === "none" || note === "given" ? "" : `, ${note}`;
+  return new ClipDriftError(
+    "http-status",
+    `Cannot open ${url.href}: the camera answered with status ${status}${extra}, wanted 200`,
+  );
+}
+
+/**
+ * The error of an answer that is no MJPEG.
+ *
+ * @param url the camera's address
+ * @param contentType what it sends
+ */
+export function typeError(url: string, contentType: string): ClipDriftError {
+  const hint = /html/i.test(contentType)
+    ? "this is a page to look at; the stream itself is often at /stream.mjpg"
+    : "wanted multipart/x-mixed-replace with image/jpeg parts";
+  return new ClipDriftError(
+    "not-mjpeg",
+    `Cannot read ${url} as MJPEG: its type is ${contentType || "not named"}; ${hint}`,
+  );
+}
+
+/** What a camera's `/health` says about itself, for the person who wonders who is at fault. */
+export async function askHealth(streamUrl: string | URL): Promise<string> {
+  const url = new URL("/health", streamUrl);
+  url.username = url.password = "";
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+    const words = (await response.text()).slice(0, 2000);
+    if (!response.ok) return `its /health answers with status ${response.status}`;
+    return describeHealth(JSON.parse(words));
+  } catch {
+    return "it has no /health that answers";
+  }
+}
+
+function describeHealth(health: unknown): string {
+  if (typeof health !== "object" || health === null) return "its /health answers";
+  const { status, stats } = health as { status?: unknown; stats?: unknown };
+  const running = (stats as { running?: unknown } | undefined)?.running;
+  const state = typeof status === "string" ? `says "${status}"` : "answers";
+  return `its /health ${state}${running === false ? ", but the camera is not running" : ""}`;
+}
