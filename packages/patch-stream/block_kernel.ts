@@ -1,0 +1,204 @@
+/**
+ * Motion of small blocks between two planes of 8-bit luma: for every pixel, the displacement of
+ * the 5 by 5 block around it that leaves the least difference, where a longer displacement must
+ * earn its length. Whole numbers throughout, so that every machine finds the same.
+ *
+ * @module
+ */
+import {
+  type Code,
+  i32,
+  Kernel,
+  type Local,
+  Locals,
+  moduleBytes,
+  repeat,
+  u16x8,
+  u8x16,
+  v128,
+} from "./wasm.ts";
+
+/** Longest displacement on each axis, in analysis pixels. */
+const RADIUS = 4;
+/** Pixels on each side of a block's centre. */
+const BOX = 2;
+/** Pixels in a block. */
+const BOX_AREA = (2 * BOX + 1) ** 2;
+/** Luma difference per block pixel that one pixel of displacement must save. */
+const LENGTH_PENALTY = 0.35;
+/** Costs are block sums times 2^3, so that penalties can be fractions of a sum. */
+const COST_BITS = 3;
+/** Rows and columns added on each side: the edge repeated. */
+const MARGIN = RADIUS + BOX;
+
+/** Displacements, the shortest first: at equal cost the first one stays. */
+const DISPLACEMENTS: readonly (readonly [number, number])[] = Array.from(
+  { length: (2 * RADIUS + 1) ** 2 },
+  (_, n) => [Math.floor(n / (2 * RADIUS + 1)) - RADIUS, n % (2 * RADIUS + 1) - RADIUS] as const,
+).sort((a, b) => Math.hypot(...a) - Math.hypot(...b));
+
+/** |a - b| of sixteen 8-bit numbers. */
+const difference = (a: Code, b: Code): Code =>
+  v128.or(u8x16.subSaturated(a, b), u8x16.subSaturated(b, a));
+
+/**
+ * run(current, previous, sums, cost, error, rows, columns, stride, penalty): one displacement.
+ * `sums` is a row of 16-bit column sums over the block's five rows; it slides down the planes.
+ * For each row the block sums are made of it, and where `sum * 8 + penalty` is less than `cost`,
+ * cost and `error` (the sum) are replaced. `columns` is a multiple of 8.
+ */
+function blockModule(): Uint8Array<ArrayBuffer> {
+  const locals = new Locals(9);
+  const parameters = Array.from({ length: 9 }, (_, n) => locals.parameter(n));
+  const [current, previous, sums, cost, error] = parameters as [Local, Local, Local, Local, Local];
+  const [rows, columns, stride, penalty] = parameters.slice(5) as [Local, Local, Local, Local];
+  const [at, end, here, before, leaving, gone] = Array.from({ length: 6 }, () => locals.add()) as [
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+  ];
+  const [sum, entering, old, total, better, longer] = Array.from(
+    { length: 6 },
+    () => locals.add("v128"),
+  ) as [Local, Local, Local, Local, Local, Local];
+  const advance = (pointer: Local, by: Code) => pointer.set(i32.add(pointer.get, by));
+  const columnSumsEnd = end.set(
+    i32.add(sums.get, i32.mul(i32.const(2), i32.add(columns.get, i32.const(16)))),
+  );
+
+  /** Adds a row of differences to the column sums, and takes the row five above away. */
+  const slide = (takeAway: boolean): Code => {
+    const half = (widen: typeof u8x16.widenLow, offset: number): Code => {
+      const grown = u16x8.add(v128.load(at.get, offset), widen(entering.get));
+      return v128.store(at.get, takeAway ? u16x8.sub(grown, widen(old.get)) : grown, offset);
+    };
+    const pointers = takeAway ? [here, before, leaving, gone] : [here, before];
+    return [
+      ...at.set(sums.get),
+      ...columnSumsEnd,
+      ...repeat([
+        entering.set(difference(v128.load(here.get), v128.load(before.get))),
+        takeAway ? old.set(difference(v128.load(leaving.get), v128.load(gone.get))) : [],
+        half(u8x16.widenLow, 0),
+        half(u8x16.widenHigh, 16),
+        ...pointers.map((pointer) => advance(pointer, i32.const(16))),
+        advance(at, i32.const(32)),
+      ], i32.ltU(at.get, end.get)),
+    ];
+  };
+  /** Block sums of one row, and what they improve. */
+  const compare: Code = [
+    ...at.set(sums.get),
+    ...end.set(i32.add(sums.get, i32.mul(i32.const(2), columns.get))),
+    ...repeat([
+      sum.set(
+        [0, 2, 4, 6, 8].map((offset) => v128.load(at.get, offset)).reduce((a, b) =>
+          u16x8.add(a, b)
+        ),
+      ),
+      total.set(u16x8.add(u16x8.shl(sum.get, COST_BITS), longer.get)),
+      better.set(u16x8.lt(total.get, v128.load(cost.get))),
+      v128.store(cost.get, u16x8.min(total.get, v128.load(cost.get))),
+      v128.store(error.get, v128.select(sum.get, v128.load(error.get), better.get)),
+      ...[at, cost, error].map((pointer) => advance(pointer, i32.const(16))),
+    ], i32.ltU(at.get, end.get)),
+  ];
+  const rowStart = (pointer: Local, plane: Local, row: number) =>
+    pointer.set(i32.add(plane.get, i32.mul(stride.get, i32.const(row))));
+  const firstRows = Array.from({ length: 2 * BOX + 1 }, (_, row) => [
+    ...rowStart(here, current, row),
+    ...rowStart(before, previous, row),
+    ...slide(false),
+  ]);
+  return moduleBytes(locals, [
+    ...longer.set(u16x8.splat(penalty.get)),
+    ...firstRows.flat(),
+    ...repeat([
+      compare,
+      rowStart(here, current, 2 * BOX + 1),
+      rowStart(before, previous, 2 * BOX + 1),
+      leaving.set(current.get),
+      gone.set(previous.get),
+      slide(true),
+      advance(current, stride.get),
+      advance(previous, stride.get),
+      rows.set(i32.sub(rows.get, i32.const(1))),
+    ], rows.get),
+  ]);
+}
+
+/** Sums of absolute luma differences over blocks, [rows, columns], 0 to 25 · 255. */
+export interface BlockMatch {
+  /** Of the block in its own place. */
+  readonly still: Uint16Array;
+  /** Of the block moved to where it fits best. */
+  readonly moved: Uint16Array;
+  /** Elements from one row to the next: at least the columns. */
+  readonly stride: number;
+}
+
+/** Greatest value of a {@linkcode BlockMatch}. */
+export const MAX_BLOCK_SUM: number = BOX_AREA * 255;
+
+/** Matches planes of one size, again and again, in memory of its own. */
+export class BlockMatcher {
+  readonly #kernel = new Kernel(blockModule());
+  readonly #rows: number;
+  readonly #columns: number;
+  /** Columns of the results: a multiple of the 8 lanes. */
+  readonly #wide: number;
+  /** Bytes of a padded row, and one vector more than a displaced read can reach. */
+  readonly #stride: number;
+
+  /** Prepares for planes of [rows, columns]. */
+  constructor(rows: number, columns: number) {
+    this.#rows = rows;
+    this.#columns = columns;
+    this.#wide = Math.ceil(columns / 8) * 8;
+    this.#stride = this.#wide + 2 * MARGIN + 32;
+  }
+
+  /** Matches the block around each pixel of the current plane to the previous one. */
+  match(current: Uint8Array, previous: Uint8Array): BlockMatch {
+    const rows = this.#rows;
+    const wide = this.#wide;
+    const stride = this.#stride;
+    const padded = (rows + 2 * MARGIN + 1) * stride;
+    const result = 2 * rows * wide;
+    const sums = 2 * padded;
+    const cost = sums + 2 * (wide + 32);
+    const error = cost + result;
+    const memory = this.#kernel.reserve(error + result);
+    this.#pad(current, new Uint8Array(memory, 0, padded));
+    this.#pad(previous, new Uint8Array(memory, padded, padded));
+    const columnSums = new Uint16Array(memory, sums, wide + 32);
+    new Uint16Array(memory, cost, rows * wide).fill(0xffff);
+    const moved = new Uint16Array(memory, error, rows * wide);
+    const corner = (MARGIN - BOX) * (stride + 1);
+    let still: Uint16Array | undefined;
+    for (const [dy, dx] of DISPLACEMENTS) {
+      columnSums.fill(0);
+      const penalty = Math.round(LENGTH_PENALTY * BOX_AREA * (1 << COST_BITS) * Math.hypot(dy, dx));
+      const from = padded + corner - dy * stride - dx;
+      this.#kernel.run(corner, from, sums, cost, error, rows, wide, stride, penalty);
+      still ??= moved.slice();
+    }
+    return { still: still!, moved, stride: wide };
+  }
+
+  /** Copies a plane into the middle of a larger one and repeats its edges around it. */
+  #pad(plane: Uint8Array, out: Uint8Array): void {
+    const columns = this.#columns;
+    const stride = this.#stride;
+    for (let y = 0; y < out.length / stride; y++) {
+      const row = Math.min(Math.max(y - MARGIN, 0), this.#rows - 1) * columns;
+      const line = out.subarray(y * stride, (y + 1) * stride);
+      line.fill(plane[row]!, 0, MARGIN);
+      line.set(plane.subarray(row, row + columns), MARGIN);
+      line.fill(plane[row + columns - 1]!, MARGIN + columns);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * The work of the process stage on a CPU, in jobs that any thread can do: what they share lies in
+ * shared memory.
+ *
+ * @module
+ */
+import { analysisSize, cellChange, cellEnergy, type PairEnergy, pairEnergy } from "./energy.ts";
+import type { ProcessPlan } from "./process.ts";
+import {
+  bilinearTaps,
+  resizeLuma,
+  resizeRgb,
+  resizeRgbAntialiased,
+  triangleTaps,
+} from "./resample.ts";
+
+/** What the jobs of one clip read and write, shared between threads. */
+export interface ClipMemory {
+  /** Luma of the distinct frames at the analysis size; empty in `codec` mode without change. */
+  readonly luma: SharedArrayBuffer;
+  /** Resized distinct frames. */
+  readonly pixels: SharedArrayBuffer;
+  /** Patch energy of every sample. */
+  readonly scores: SharedArrayBuffer;
+  /** Patch change of every sample; empty where it is not wanted. */
+  readonly change: SharedArrayBuffer;
+}
+
+/** Number of distinct frames of a plan. */
+export function distinctFrames(plan: ProcessPlan): number {
+  return (plan.samples.at(-1) ?? -1) + 1;
+}
+
+/** Allocates what the jobs of a plan share. */
+export function clipMemory(plan: ProcessPlan): ClipMemory {
+  const { width, height } = analysisSize(plan.width, plan.height, plan.energy);
+  const frames = distinctFrames(plan);
+  const { targetW, targetH, gridW, gridH } = plan.grid;
+  const scores = 4 * plan.samples.length * gridW * gridH;
+  const needsLuma = plan.energy !== "codec" || plan.change;
+  return {
+    luma: new SharedArrayBuffer(needsLuma ? 4 * frames * width * height : 0),
+    pixels: new SharedArrayBuffer(12 * frames * targetW * targetH),
+    scores: new SharedArrayBuffer(scores),
+    change: new SharedArrayBuffer(plan.change ? scores : 0),
+  };
+}
+
+/** The n-th of equal parts of shared memory. */
+export function part(memory: SharedArrayBuffer, length: number, n: number): Float32Array {
+  return new Float32Array(memory, 4 * n * length, length);
+}
+
+/** One thread's tools for the jobs of one clip. */
+export class ClipWork {
+  readonly #plan: ProcessPlan;
+  readonly #memory: ClipMemory;
+  readonly #resize: (rgb: Uint8Array, out: Float32Array) => void;
+  readonly #toLuma: (rgb: Uint8Array, out: Float32Array) => void;
+  readonly #lumaPixels: number;
+  #energy: PairEnergy | undefined;
+
+  /** Prepares for the frames of a plan. */
+  constructor(plan: ProcessPlan, memory: ClipMemory) {
+    this.#plan = plan;
+    this.#memory = memory;
+    const { width, height, grid } = plan;
+    const size = analysisSize(width, height, plan.energy);
+    this.#lumaPixels = size.width * size.height;
+    const lumaX = bilinearTaps(width, size.width);
+    const lumaY = bilinearTaps(height, size.height);
+    this.#toLuma = (rgb, out) => resizeLuma(rgb, width, lumaX, lumaY, out);
+    if (plan.antialias) {
+      const x = triangleTaps(width, grid.targetW);
+      const y = triangleTaps(height, grid.targetH);
+      this.#resize = (rgb, out) => resizeRgbAntialiased(rgb, width, x, y, out);
+    } else {
+      const x = bilinearTaps(width, grid.targetW);
+      const y = bilinearTaps(height, grid.targetH);
+      this.#resize = (rgb, out) => resizeRgb(rgb, width, x, y, out);
+    }
+  }
+
+  /** Makes luma and pixels of a distinct frame. */
+  prepare(number: number, rgb: Uint8Array): void {
+    const { targetW, targetH } = this.#plan.grid;
+    this.#resize(rgb, part(this.#memory.pixels, 3 * targetW * targetH, number));
+    if (this.#memory.luma.byteLength > 0) this.#toLuma(rgb, this.#lumaOf(number));
+  }
+
+  /** Measures a sample against the sample before it, whose frames must have been prepared. */
+  measure(sample: number, energy?: Float32Array): void {
+    const { samples, grid } = this.#plan;
+    const cells = grid.gridW * grid.gridH;
+    const scores = part(this.#memory.scores, cells, sample);
+    if (energy) cellEnergy(this.#plan, energy, scores);
+    if (this.#memory.luma.byteLength === 0) return;
+    const current = this.#lumaOf(samples[sample]!);
+    const previous = this.#lumaOf(samples[sample - 1]!);
+    if (this.#plan.energy !== "codec") {
+      this.#energy ??= pairEnergy(this.#plan);
+      this.#energy.measure(current, previous, scores);
+    }
+    if (this.#plan.change) {
+      cellChange(this.#plan, current, previous, part(this.#memory.change, cells, sample));
+    }
+  }
+
+  #lumaOf(number: number): Float32Array {
+    return part(this.#memory.luma, this.#lumaPixels, number);
+  }
+}
