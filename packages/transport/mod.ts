@@ -10,3 +10,6 @@ export * from "./message.ts";
 export * from "./pacer.ts";
 export * from "./resequence.ts";
 export * from "./tensor.ts";
+export * from "./byte_source.ts";
+export * from "./safetensors.ts";
+export * from "./zip_reader.ts";

@@ -4,10 +4,13 @@
  *
  * @example A tensor and a view of its second row
  * ```ts
- * import { tensor, tensorBytes } from "@vcs/transport/tensor";
+ * import { tensor, tensorBytes, tensorRows } from "@vcs/transport/tensor";
  * import assert from "node:assert/strict";
  *
  * const x = tensor("F32", [2, 3], new Float32Array([1, 2, 3, 4, 5, 6]));
+ * const row = tensorRows(x, 1, 2);
+ * assert.deepEqual(row, tensor("F32", [1, 3], new Float32Array([4, 5, 6])));
+ * assert.equal(row.data.buffer, x.data.buffer);
  * assert.equal(tensorBytes(x).byteLength, 24);
  * ```
  *
@@ -18,6 +21,15 @@
 export interface TensorArrays {
   /** Booleans, one byte each, 0 or 1. */
   BOOL: Uint8Array;
+  /**
+   * 4-bit floats (2 exponent bits, 1 of fraction), packed as they lie in the file: two elements to
+   * a byte, so that there is half an array element for one of the shape.
+   */
+  F4: Uint8Array;
+  /** 6-bit floats with 2 exponent bits, packed as they lie in the file: four elements in 3 bytes. */
+  F6_E2M3: Uint8Array;
+  /** 6-bit floats with 3 exponent bits, packed as they lie in the file: four elements in 3 bytes. */
+  F6_E3M2: Uint8Array;
   /** Unsigned 8-bit integers. */
   U8: Uint8Array;
   /** Signed 8-bit integers. */
@@ -28,6 +40,10 @@ export interface TensorArrays {
   F8_E4M3: Uint8Array;
   /** 8-bit power-of-two scales, as raw bits. */
   F8_E8M0: Uint8Array;
+  /** 8-bit floats with 4 exponent bits, no infinities and no negative zero, as raw bits. */
+  F8_E4M3FNUZ: Uint8Array;
+  /** 8-bit floats with 5 exponent bits, no infinities and no negative zero, as raw bits. */
+  F8_E5M2FNUZ: Uint8Array;
   /** Signed 16-bit integers. */
   I16: Int16Array;
   /** Unsigned 16-bit integers. */
@@ -73,11 +89,16 @@ type TypedArrayConstructor<A> = {
 
 const ARRAYS: { readonly [D in DType]: TypedArrayConstructor<TensorArrays[D]> } = {
   BOOL: Uint8Array,
+  F4: Uint8Array,
+  F6_E2M3: Uint8Array,
+  F6_E3M2: Uint8Array,
   U8: Uint8Array,
   I8: Int8Array,
   F8_E5M2: Uint8Array,
   F8_E4M3: Uint8Array,
   F8_E8M0: Uint8Array,
+  F8_E4M3FNUZ: Uint8Array,
+  F8_E5M2FNUZ: Uint8Array,
   I16: Int16Array,
   U16: Uint16Array,
   F16: Float16Array,
@@ -91,7 +112,15 @@ const ARRAYS: { readonly [D in DType]: TypedArrayConstructor<TensorArrays[D]> } 
   U64: BigUint64Array,
 };
 
-/** Every dtype name, in safetensors' order of size. */
+/** Dtypes whose elements are not as wide as those of their array, with the width in bytes. */
+const WIDTHS: { readonly [D in DType]?: number } = {
+  F4: 0.5,
+  F6_E2M3: 0.75,
+  F6_E3M2: 0.75,
+  C64: 8,
+};
+
+/** Every dtype name, in safetensors' own order. */
 export const DTYPES: readonly DType[] = Object.keys(ARRAYS) as DType[];
 
 /** Whether a string names a dtype. */
@@ -99,9 +128,9 @@ export function isDType(name: string): name is DType {
   return Object.hasOwn(ARRAYS, name);
 }
 
-/** Bytes that one element takes. */
+/** Bytes that one element takes: 0.5 for F4 and 0.75 for the 6-bit floats, which are packed. */
 export function dtypeSize(dtype: DType): number {
-  return dtype === "C64" ? 8 : ARRAYS[dtype].BYTES_PER_ELEMENT;
+  return WIDTHS[dtype] ?? ARRAYS[dtype].BYTES_PER_ELEMENT;
 }
 
 /**
@@ -127,6 +156,26 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /**
+ * Bytes that a tensor takes.
+ *
+ * @throws {RangeError} where the shape is none, the bytes pass 2^53 - 1, or packed elements do not
+ * fill their last byte.
+ */
+export function tensorByteLength(dtype: DType, shape: readonly number[]): number {
+  const bytes = elementCount(shape) * dtypeSize(dtype);
+  if (Number.isSafeInteger(bytes)) return bytes;
+  throw new RangeError(
+    bytes > Number.MAX_SAFE_INTEGER
+      ? `Cannot use shape [${shape}] with ${dtype}: it has more than 2^53 - 1 bytes`
+      : `Cannot use shape [${shape}] with ${dtype}: its elements fill ${bytes} bytes, which is not whole`,
+  );
+}
+
+function arrayLength(dtype: DType, shape: readonly number[]): number {
+  return tensorByteLength(dtype, shape) / ARRAYS[dtype].BYTES_PER_ELEMENT;
+}
+
+/**
  * Makes a tensor of existing data, or of zeros where none is given. The data is not copied.
  *
  * @throws {RangeError} where the array's length is not the shape's number of elements.
@@ -137,7 +186,7 @@ export function tensor<D extends DType>(
   shape: readonly number[],
   data?: TensorArrays[D],
 ): Tensor<D> {
-  const length = elementCount(shape) * (dtype === "C64" ? 2 : 1);
+  const length = arrayLength(dtype, shape);
   if (data === undefined) return { dtype, shape, data: new ARRAYS[dtype](length) };
   if (!(data instanceof ARRAYS[dtype])) {
     throw new TypeError(
@@ -169,7 +218,7 @@ export function tensorFromBytes<D extends DType>(
   shape: readonly number[],
   bytes: Uint8Array,
 ): Tensor<D> {
-  const wanted = elementCount(shape) * dtypeSize(dtype);
+  const wanted = tensorByteLength(dtype, shape);
   if (bytes.byteLength !== wanted) {
     throw new RangeError(
       `Cannot read ${dtype} [${shape}]: found ${bytes.byteLength} bytes, it takes ${wanted}`,
@@ -179,4 +228,37 @@ export function tensorFromBytes<D extends DType>(
   const aligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
   const length = wanted / Class.BYTES_PER_ELEMENT;
   return { dtype, shape, data: new Class(aligned.buffer, aligned.byteOffset, length) };
+}
+
+/**
+ * The same elements under another shape: a view, not a copy.
+ *
+ * @throws {RangeError} where the shape has another number of elements.
+ */
+export function tensorReshape<D extends DType>(t: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  if (elementCount(shape) === elementCount(t.shape)) return { dtype: t.dtype, shape, data: t.data };
+  throw new RangeError(
+    `Cannot reshape [${t.shape}] to [${shape}]: the numbers of elements differ`,
+  );
+}
+
+/**
+ * A range along the first axis: a view, not a copy.
+ *
+ * @param start first row
+ * @param end behind the last row
+ * @throws {RangeError} where the tensor is a scalar, the range leaves the axis, or packed elements
+ * would be cut within a byte.
+ */
+export function tensorRows<D extends DType>(t: Tensor<D>, start: number, end: number): Tensor<D> {
+  const [rows, ...rest] = t.shape;
+  const whole = Number.isInteger(start) && Number.isInteger(end);
+  if (rows === undefined || !whole || start < 0 || end < start || end > rows) {
+    throw new RangeError(`Cannot take rows ${start} to ${end} of a tensor of shape [${t.shape}]`);
+  }
+  const data = t.data.subarray(
+    arrayLength(t.dtype, [start, ...rest]),
+    arrayLength(t.dtype, [end, ...rest]),
+  );
+  return { dtype: t.dtype, shape: [end - start, ...rest], data: data as TensorArrays[D] };
 }

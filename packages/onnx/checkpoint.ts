@@ -1,0 +1,268 @@
+/**
+ * Opens the authors' own checkpoint files and gives their tensors by name, each read when it is
+ * asked for: PyTorch's zip layout (`.pt`, `.pth`, `.th`, `.ckpt`), TorchScript archives, PyTorch's
+ * legacy layout, and safetensors.
+ *
+ * A pickle is read as data: nothing in it is called, imported or looked up. Names that are not on
+ * the list of tensors and plain data classes are refused, by name.
+ *
+ * Names: keys and list positions are joined by `/`, attributes of objects by `.`. A flat state dict
+ * keeps its keys, a Lightning checkpoint has `state_dict/encoder.conv_in.weight`, a TorchScript
+ * archive `visual.conv1.weight`. `@vcs/onnx/checkpoint_weights` looks inside the usual wrappers.
+ *
+ * @example
+ * ```ts
+ * import { openCheckpoint } from "@vcs/onnx/checkpoint";
+ * import { encodeSafetensors } from "@vcs/transport/safetensors";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const file = encodeSafetensors({ "conv.weight": tensor("F32", [4, 3]) });
+ * using checkpoint = await openCheckpoint(file);
+ * assert.deepEqual(checkpoint.names, ["conv.weight"]);
+ * assert.deepEqual(checkpoint.info("conv.weight"), { dtype: "F32", shape: [4, 3] });
+ * assert.equal((await checkpoint.read("conv.weight")).data.length, 12);
+ * ```
+ *
+ * @module
+ */
+import { type ByteSource, type ByteSourceInput, openByteSource } from "@vcs/transport/byte_source";
+import { TransportError } from "@vcs/transport/errors";
+import { SafetensorsReader } from "@vcs/transport/safetensors";
+import { type DType, dtypeSize, type Tensor } from "@vcs/transport/tensor";
+import { type CheckpointValue, type NamedLeaves, nameLeaves } from "./checkpoint_names.ts";
+import { OnnxError } from "./errors.ts";
+import type { TorchArchive } from "./torch_archive.ts";
+import { openTorchLegacy } from "./torch_legacy.ts";
+import { gather, swapBytes, type TorchTensor } from "./torch_tensor.ts";
+import { openTorchZip } from "./torch_zip.ts";
+
+export type { CheckpointValue } from "./checkpoint_names.ts";
+
+/** What a checkpoint says about a tensor. */
+export interface CheckpointTensorInfo {
+  /** Element type. */
+  readonly dtype: DType;
+  /** Size of each axis; empty for a scalar. */
+  readonly shape: readonly number[];
+}
+
+/** Named tensors that are read when they are asked for. */
+export interface TensorSource {
+  /** Names of the tensors, in the order of the file. */
+  readonly names: readonly string[];
+  /** Whether there is a tensor of that name. */
+  has(name: string): boolean;
+  /**
+   * Type and shape of a tensor; nothing is read.
+   *
+   * @throws {RangeError} no tensor of that name
+   */
+  info(name: string): CheckpointTensorInfo;
+  /**
+   * Reads a tensor: little-endian, in C order, whatever its strides were.
+   *
+   * @throws {RangeError} no tensor of that name
+   * @throws {OnnxError} `checkpoint_invalid` or `checksum_mismatch`: the file is damaged there
+   */
+  read(name: string): Promise<Tensor>;
+}
+
+/** An opened checkpoint. */
+export interface Checkpoint extends TensorSource, Disposable {
+  /** What kind of file it is. */
+  readonly format: "torch" | "torchscript" | "torch-legacy" | "safetensors";
+  /** Plain values by name: epoch, hyper-parameters, a safetensors file's metadata. */
+  readonly metadata: ReadonlyMap<string, CheckpointValue>;
+  /** Bytes read from the file so far. */
+  readonly bytesRead: number;
+  /** Closes the file. */
+  close(): void;
+}
+
+/** Options of {@linkcode openCheckpoint}. */
+export interface CheckpointOptions {
+  /**
+   * Dotted names of further classes that may stand in the pickle. They become inert stand-ins, like
+   * `argparse.Namespace`; tensors in their attributes are named like others. Default: none.
+   */
+  readonly allowGlobals?: Iterable<string>;
+}
+
+/** Runs a step and gives errors of the layers below as this package's own. */
+async function typed<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error;
+    const code = error.code === "checksum" ? "checksum_mismatch" : "checkpoint_invalid";
+    throw new OnnxError(code, error.message, { cause: error });
+  }
+}
+
+function unknownName(name: string, count: number): RangeError {
+  return new RangeError(
+    `Cannot read tensor ${
+      JSON.stringify(name)
+    }: the checkpoint holds ${count} tensors of other names`,
+  );
+}
+
+class TorchCheckpoint implements Checkpoint {
+  readonly #source: ByteSource;
+  readonly #archive: TorchArchive;
+  readonly #leaves: NamedLeaves;
+
+  constructor(source: ByteSource, archive: TorchArchive) {
+    this.#source = source;
+    this.#archive = archive;
+    this.#leaves = nameLeaves(archive.root);
+    if (this.#leaves.tensors.size > 0) return;
+    throw new OnnxError("checkpoint_invalid", `Cannot read checkpoint ${source.name}: no tensors`);
+  }
+
+  get format(): TorchArchive["format"] {
+    return this.#archive.format;
+  }
+
+  get metadata(): ReadonlyMap<string, CheckpointValue> {
+    return this.#leaves.values;
+  }
+
+  get bytesRead(): number {
+    return this.#source.bytesRead;
+  }
+
+  get names(): string[] {
+    return [...this.#leaves.tensors.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#leaves.tensors.has(name);
+  }
+
+  #tensor(name: string): TorchTensor {
+    const found = this.#leaves.tensors.get(name);
+    if (found) return found;
+    throw unknownName(name, this.#leaves.tensors.size);
+  }
+
+  info(name: string): CheckpointTensorInfo {
+    const { dtype, shape } = this.#tensor(name).view;
+    return { dtype, shape };
+  }
+
+  async read(name: string): Promise<Tensor> {
+    const { storage, view, span } = this.#tensor(name);
+    const width = dtypeSize(view.dtype);
+    const bytes = span === 0
+      ? new Uint8Array()
+      : await typed(() => this.#archive.read(storage, view.offset * width, span * width));
+    if (this.#archive.bigEndian) swapBytes(bytes, view.dtype);
+    return gather(view, bytes);
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+class SafetensorsCheckpoint implements Checkpoint {
+  readonly format = "safetensors";
+  readonly names: readonly string[];
+  readonly #reader: SafetensorsReader;
+  readonly #known: Set<string>;
+
+  constructor(reader: SafetensorsReader) {
+    this.#reader = reader;
+    this.names = reader.names;
+    this.#known = new Set(this.names);
+  }
+
+  get metadata(): ReadonlyMap<string, CheckpointValue> {
+    return this.#reader.metadata;
+  }
+
+  get bytesRead(): number {
+    return this.#reader.bytesRead;
+  }
+
+  has(name: string): boolean {
+    return this.#known.has(name);
+  }
+
+  info(name: string): CheckpointTensorInfo {
+    if (!this.has(name)) throw unknownName(name, this.names.length);
+    const { dtype, shape } = this.#reader.info(name);
+    return { dtype, shape };
+  }
+
+  async read(name: string): Promise<Tensor> {
+    this.info(name);
+    return await typed(() => this.#reader.read(name));
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+type Layout = "zip" | "legacy" | "safetensors";
+
+/** Files that people take for checkpoints, by how they begin, and what to do about them. */
+const LOOKALIKES: readonly (readonly [RegExp, string])[] = [
+  [/^\p{Cc}\u008b/u, "it is compressed by gzip: unpack it first"],
+  [new RegExp(`^${String.fromCharCode(0x1f, 0x8b)}`), "it is compressed by gzip: unpack it first"],
+  [/^version https:\/\/git-lfs/, "it is a pointer of Git LFS: fetch the file itself"],
+  [/^\s*</, "it is a web page: the download went wrong"],
+  [/^GGUF/, "it is a GGUF file"],
+];
+
+function detect(head: Uint8Array, name: string): Layout {
+  const text = String.fromCharCode(...head);
+  if (text.startsWith("PK")) return "zip";
+  if (text[8] === "{") return "safetensors";
+  if (head[0] === 0x80) return "legacy";
+  const what = LOOKALIKES.find(([pattern]) => pattern.test(text))?.[1] ??
+    "it is neither a file of PyTorch nor of safetensors";
+  throw new OnnxError("checkpoint_invalid", `Cannot read checkpoint ${name}: ${what}`);
+}
+
+async function openAs(source: ByteSource, input: ByteSourceInput, allowed: ReadonlySet<string>) {
+  const layout = detect(await source.read(0, Math.min(64, source.size)), source.name);
+  if (layout === "safetensors") {
+    source.close();
+    return new SafetensorsCheckpoint(await SafetensorsReader.open(input));
+  }
+  const open = layout === "zip" ? openTorchZip : openTorchLegacy;
+  return new TorchCheckpoint(source, await open(source, allowed));
+}
+
+/**
+ * Opens a checkpoint. Only its directory and its tree are read.
+ *
+ * @param input a path, a `file:` URL, or the file's bytes
+ * @throws {OnnxError} `checkpoint_invalid`: not a checkpoint, damaged, or without tensors;
+ * `checkpoint_refused`: it names something that is not on the list
+ * @throws {Deno.errors.NotFound} no such file
+ */
+export async function openCheckpoint(
+  input: ByteSourceInput,
+  options: CheckpointOptions = {},
+): Promise<Checkpoint> {
+  const source = await openByteSource(input);
+  try {
+    return await typed(() => openAs(source, input, new Set(options.allowGlobals)));
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * Reads and writes safetensors files: whole, tensor by tensor, or as streams.
+ *
+ * @example Write and read
+ * ```ts
+ * import { encodeSafetensors, readSafetensors } from "@vcs/transport/safetensors";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const bytes = encodeSafetensors({ x: tensor("F32", [2], new Float32Array([1, 2])) }, {
+ *   made: "here",
+ * });
+ * const { tensors, metadata } = readSafetensors(bytes);
+ * assert.deepEqual(tensors.get("x")?.data, new Float32Array([1, 2]));
+ * assert.equal(metadata.get("made"), "here");
+ * ```
+ *
+ * @example One tensor of a large file
+ * ```ts
+ * import { encodeSafetensors, SafetensorsReader } from "@vcs/transport/safetensors";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const path = await Deno.makeTempFile();
+ * await Deno.writeFile(path, encodeSafetensors({ x: tensor("U8", [3]), y: tensor("I32", []) }));
+ * {
+ *   using reader = await SafetensorsReader.open(path);
+ *   assert.deepEqual(reader.names, ["y", "x"]); // wide elements lie first
+ *   assert.deepEqual((await reader.read("y")).shape, []);
+ * }
+ * await Deno.remove(path);
+ * ```
+ *
+ * @module
+ */
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { TransportError } from "./errors.ts";
+import {
+  parseSafetensorsHeader,
+  SAFETENSORS_PREFIX,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  safetensorsHeaderLength,
+  type TensorInfo,
+} from "./safetensors_header.ts";
+import {
+  dtypeSize,
+  type Tensor,
+  tensorByteLength,
+  tensorBytes,
+  tensorFromBytes,
+} from "./tensor.ts";
+
+export type { SafetensorsEntry, TensorInfo } from "./safetensors_header.ts";
+
+/** What a safetensors file holds. */
+export interface SafetensorsContent {
+  /** Tensors by name, in the order of the header. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  /** Free text by name. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads a whole file. Tensors are views of the given bytes where those lie aligned, else copies.
+ *
+ * @throws {TransportError} `format`, `truncated` or `limit`
+ */
+export function readSafetensors(bytes: Uint8Array): SafetensorsContent {
+  const length = safetensorsHeaderLength(bytes, bytes.length);
+  const json = bytes.subarray(SAFETENSORS_PREFIX, SAFETENSORS_PREFIX + length);
+  const header = parseSafetensorsHeader(json, bytes.length);
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { dtype, shape, offset, byteLength }] of header.tensors) {
+    const slice = bytes.subarray(offset, offset + byteLength);
+    tensors.set(name, tensorFromBytes(dtype, shape, slice));
+  }
+  return { tensors, metadata: header.metadata };
+}
+
+/** A safetensors file whose tensors are read when they are asked for. */
+export class SafetensorsReader implements Disposable {
+  readonly #source: ByteSource;
+  readonly #header: SafetensorsHeader;
+
+  private constructor(source: ByteSource, header: SafetensorsHeader) {
+    this.#source = source;
+    this.#header = header;
+  }
+
+  /**
+   * Opens a file and reads its header.
+   *
+   * @throws {TransportError} `format`, `truncated` or `limit`
+   */
+  static async open(input: ByteSourceInput): Promise<SafetensorsReader> {
+    const source = await openByteSource(input);
+    try {
+      const prefix = await source.read(0, Math.min(SAFETENSORS_PREFIX, source.size));
+      const length = safetensorsHeaderLength(prefix, source.size);
+      const json = await source.read(SAFETENSORS_PREFIX, length);
+      return new SafetensorsReader(source, parseSafetensorsHeader(json, source.size));
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+  }
+
+  /** Names of the tensors, in the order of the header. */
+  get names(): string[] {
+    return [...this.#header.tensors.keys()];
+  }
+
+  /** Free text by name. */
+  get metadata(): ReadonlyMap<string, string> {
+    return this.#header.metadata;
+  }
+
+  /** Bytes read so far. */
+  get bytesRead(): number {
+    return this.#source.bytesRead;
+  }
+
+  /**
+   * What the file says about a tensor, and where its bytes lie.
+   *
+   * @throws {TransportError} `missing`: no tensor of that name
+   */
+  info(name: string): SafetensorsEntry {
+    const entry = this.#header.tensors.get(name);
+    if (entry) return entry;
+    throw new TransportError(
+      "missing",
+      `Cannot read tensor ${
+        JSON.stringify(name)
+      } of ${this.#source.name}: it holds ${this.#header.tensors.size} others`,
+    );
+  }
+
+  /**
+   * Reads one tensor.
+   *
+   * @throws {TransportError} `missing`: no tensor of that name
+   */
+  async read(name: string): Promise<Tensor> {
+    const { dtype, shape, offset, byteLength } = this.info(name);
+    return tensorFromBytes(dtype, shape, await this.#source.read(offset, byteLength));
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#source.close();
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A tensor to be written: the tensor itself, or its type and shape and how to load it. */
+export type TensorToWrite = Tensor | (TensorInfo & { load(): Tensor | Promise<Tensor> });
+
+/** Wide elements first, so that each tensor lies aligned; then by name: the reference's order. */
+function writeOrder(tensors: Readonly<Record<string, TensorToWrite>>): [string, TensorToWrite][] {
+  return Object.entries(tensors).sort(([a, x], [b, y]) =>
+    dtypeSize(y.dtype) - dtypeSize(x.dtype) || (a < b ? -1 : 1)
+  );
+}
+
+function encodeHeader(
+  tensors: [string, TensorToWrite][],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  // A list of members, because an object would sort keys that look like numbers and lose __proto__.
+  const members: string[] = [];
+  if (Object.keys(metadata).length > 0) members.push(`"__metadata__":${JSON.stringify(metadata)}`);
+  let at = 0;
+  for (const [name, { dtype, shape }] of tensors) {
+    if (name === "__metadata__") {
+      throw new RangeError("Cannot write a tensor named __metadata__: the format keeps that name");
+    }
+    const end = at + tensorByteLength(dtype, shape);
+    members.push(
+      `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, end] })}`,
+    );
+    at = end;
+  }
+  const json = new TextEncoder().encode(`{${members.join(",")}}`);
+  const length = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(SAFETENSORS_PREFIX + length).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(json, SAFETENSORS_PREFIX);
+  return bytes;
+}
+
+/**
+ * Makes a safetensors file in memory.
+ *
+ * @param tensors tensors by name
+ * @param metadata free text by name
+ */
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const sorted = writeOrder(tensors) as [string, Tensor][];
+  const header = encodeHeader(sorted, metadata);
+  const size = sorted.reduce((sum, [, t]) => sum + t.data.byteLength, header.length);
+  const bytes = new Uint8Array(size);
+  bytes.set(header);
+  let at = header.length;
+  for (const [, t] of sorted) {
+    bytes.set(tensorBytes(t), at);
+    at += t.data.byteLength;
+  }
+  return bytes;
+}
