@@ -6,6 +6,7 @@
 export * from "./devices.ts";
 export * from "./errors.ts";
 export * from "./graph.ts";
+export * from "./layers.ts";
 export * from "./model.ts";
 export * from "./session.ts";
 export * from "./weights.ts";

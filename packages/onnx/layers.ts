@@ -1,0 +1,292 @@
+/**
+ * Layers that our networks share and that ONNX has no one operator for, or none that is right:
+ * each is the PyTorch layer of the same name, in operators that every device has.
+ *
+ * @example Reflect padding that takes signals of any length
+ * ```ts
+ * import { GraphBuilder } from "@vcs/onnx/graph";
+ * import { reflectPad } from "@vcs/onnx/layers";
+ * import { modelBytes } from "@vcs/onnx/model";
+ * import { Session } from "@vcs/onnx/session";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const g = new GraphBuilder("pad");
+ * g.output("y", reflectPad(g, g.input("x", "F32", [1, 1, "T"]), 2, 1));
+ * using session = await Session.open(await modelBytes(g), { device: "cpu" });
+ * const { y } = await session.run({ x: tensor("F32", [1, 1, 4], new Float32Array([1, 2, 3, 4])) });
+ * assert.deepEqual([...y!.data], [3, 2, 1, 2, 3, 4, 3]);
+ * ```
+ *
+ * @module
+ */
+import { addDims, type Dim, divideDim, multiplyDims, scaleDim } from "./dims.ts";
+import type { GraphBuilder } from "./graph.ts";
+import { float, type Value, type WeightSource } from "./graph_core.ts";
+import { mustEqual } from "./shapes.ts";
+import { derive } from "./weights.ts";
+
+/** Zeros that a short signal gets first, so that reflection has enough to reflect. */
+function extendShort(g: GraphBuilder, x: Value, length: Value, needed: Value): Value {
+  const missing = g.max(g.sub(g.add(needed, g.int64([1])), length), g.int64([0]));
+  const pads = g.concat([g.int64([0, 0, 0, 0, 0]), missing], 0);
+  return g.op("Pad", [x, pads, g.scalar(0, x.dtype)], { mode: "constant" }, x);
+}
+
+/**
+ * Pads the last axis of a signal `[N, C, T]` by reflection, the edge sample not repeated.
+ *
+ * A signal too short to reflect is first extended by zeros at its end, and as many samples are
+ * dropped from the end of the result: EnCodec's rule for small inputs
+ * (`encodec/modules/conv.py`, `pad1d`).
+ *
+ * @param left samples to add before
+ * @param right samples to add behind
+ * @param multiple adds as many samples more behind as make the length a multiple of this
+ */
+export function reflectPad(
+  g: GraphBuilder,
+  x: Value,
+  left: number,
+  right: number,
+  multiple = 1,
+): Value {
+  mustEqual("reflectPad", "number of axes and 3", x.shape.length, 3);
+  const whole = scaleDim(divideDim(addDims(x.shape[2]!, multiple - 1), multiple), multiple);
+  const shape = x.shape.with(2, addDims(whole, left + right));
+  const length = x.shape[2]!;
+  if (typeof length === "number") {
+    const behind = Number(whole) - length + right;
+    if (left === 0 && behind === 0) return x;
+    if (length > Math.max(left, behind)) {
+      return g.pad(x, [[0, 0], [0, 0], [left, behind]], "reflect");
+    }
+  }
+  const size = g.shapeOf(x, 2, 3);
+  const behind = multiple === 1
+    ? g.int64([right])
+    : g.add(g.mod(g.neg(size), g.int64([multiple])), g.int64([right]));
+  const extended = extendShort(g, x, size, g.max(behind, g.int64([left])));
+  const pads = g.concat([g.int64([0, 0, left, 0, 0]), behind], 0);
+  const padded = g.op("Pad", [extended, pads], { mode: "reflect" }, { dtype: x.dtype, shape });
+  const end = g.add(g.add(size, behind), g.int64([left]));
+  return g.op("Slice", [padded, g.int64([0]), end, g.int64([2])], {}, { dtype: x.dtype, shape });
+}
+
+/** Settings of {@linkcode groupNorm}. */
+export interface GroupNormOptions {
+  /** Number of groups that the channels fall into. */
+  groups: number;
+  /** Added to the variance. */
+  epsilon: number;
+  /** Factor of each channel `[C]`. */
+  scale?: Value;
+  /** Summand of each channel `[C]`. */
+  bias?: Value;
+}
+
+/**
+ * Group normalisation of `[N, C, …]` with statistics over each group's channels and all positions
+ * (PyTorch's `GroupNorm`: biased variance), in float32 whatever the graph's float type.
+ *
+ * Means are taken over positions first and channels then: the runtime's own normalisations add a
+ * million elements in one float32 and lose two digits.
+ */
+export function groupNorm(
+  g: GraphBuilder,
+  input: Value,
+  { groups, epsilon, scale, bias }: GroupNormOptions,
+): Value {
+  const [batch, channels, ...space] = input.shape as [Dim, number, ...Dim[]];
+  const grouped: Dim[] = [batch, groups, channels / groups, multiplyDims(space)];
+  const x = g.reshape(g.cast(input, "F32"), grouped);
+  const mean = (v: Value) => g.mean(g.mean(v, [3]), [2]);
+  const centred = g.sub(x, mean(x));
+  const variance = mean(g.mul(centred, centred));
+  const perChannel = (v: Value) => g.reshape(g.cast(v, "F32"), [1, groups, channels / groups, 1]);
+  const inverse = g.div(1, g.sqrt(g.add(variance, epsilon)));
+  const scaled = g.mul(centred, scale ? g.mul(inverse, perChannel(scale)) : inverse);
+  const shifted = bias ? g.add(scaled, perChannel(bias)) : scaled;
+  return g.cast(g.reshape(shifted, input.shape), input.dtype);
+}
+
+/**
+ * Weights of a weight-normalised layer: `v · g / ‖v‖`, the norm over all axes but the first and
+ * in float64 (`torch.nn.utils.weight_norm`, dim 0: the input channels of a transposed convolution).
+ *
+ * @param magnitude `g`, one value for each place of the first axis
+ * @param direction `v`
+ */
+export function foldWeightNorm(magnitude: WeightSource, direction: WeightSource): WeightSource {
+  const rows = direction.shape[0] ?? 1;
+  return derive([magnitude, direction], direction.shape, ([g, v]) => {
+    const size = v.length / rows;
+    const folded = new Float32Array(v.length);
+    for (let row = 0; row < rows; row++) {
+      let sum = 0;
+      for (let i = row * size; i < (row + 1) * size; i++) sum += v[i]! * v[i]!;
+      const factor = g[row]! / Math.sqrt(sum);
+      for (let i = row * size; i < (row + 1) * size; i++) folded[i] = v[i]! * factor;
+    }
+    return folded;
+  });
+}
+
+/**
+ * A transposed convolution `[C, M, 2·s]` with stride s as a convolution `[M·s, C, 2]` whose
+ * outputs are the s samples of each step: the runtime's convolution is twice as fast as its
+ * transposed one.
+ */
+function subPixelWeight(weight: WeightSource, stride: number): WeightSource {
+  const [inputs, outputs] = weight.shape as [number, number];
+  return derive([weight], [outputs * stride, inputs, 2], ([w]) => {
+    const result = new Float32Array(w.length);
+    for (let c = 0; c < inputs; c++) {
+      for (let row = 0; row < outputs * stride; row++) {
+        const from = (c * outputs + Math.floor(row / stride)) * 2 * stride + row % stride;
+        result[(row * inputs + c) * 2] = w[from + stride]!;
+        result[(row * inputs + c) * 2 + 1] = w[from]!;
+      }
+    }
+    return result;
+  });
+}
+
+/**
+ * Transposed convolution of a signal `[N, C, T]` with kernel twice the stride, untrimmed:
+ * `[N, M, (T + 1)·s]`.
+ *
+ * @param name name of the weights in the model
+ * @param weight `[C, M, 2·s]`, as PyTorch keeps it
+ * @param bias `[M]`
+ */
+export function upsample1d(
+  g: GraphBuilder,
+  name: string,
+  x: Value,
+  weight: WeightSource,
+  bias: WeightSource,
+  stride: number,
+): Value {
+  const outputs = weight.shape[1]!;
+  mustEqual("upsample1d", "kernel and twice the stride", weight.shape[2]!, 2 * stride);
+  const w = g.weight(`${name}.weight`, subPixelWeight(weight, stride));
+  const b = g.weight(
+    `${name}.bias`,
+    derive(
+      [bias],
+      [outputs * stride],
+      ([values]) =>
+        Float32Array.from(
+          { length: outputs * stride },
+          (_, row) => values[Math.floor(row / stride)]!,
+        ),
+    ),
+  );
+  const steps = g.conv(x, w, b, { pads: 1 });
+  const [batch, , length] = steps.shape as [Dim, Dim, Dim];
+  const samples = g.transpose(g.reshape(steps, [batch, outputs, stride, length]), [0, 1, 3, 2]);
+  return g.reshape(samples, [batch, outputs, scaleDim(length, stride)]);
+}
+
+/** Weights of one LSTM layer under PyTorch's names, the number of the layer left out. */
+export interface LstmWeights {
+  /** `weight_ih` `[4·H, I]`. */
+  weightIh: WeightSource;
+  /** `weight_hh` `[4·H, H]`. */
+  weightHh: WeightSource;
+  /** `bias_ih` `[4·H]`. */
+  biasIh: WeightSource;
+  /** `bias_hh` `[4·H]`. */
+  biasHh: WeightSource;
+}
+
+/** State of an LSTM layer between runs. */
+export interface LstmState {
+  /** Last output `[1, N, H]`. */
+  h: Value;
+  /** Cell `[1, N, H]`. */
+  c: Value;
+}
+
+/** PyTorch's gates are i, f, g, o; ONNX's are i, o, f, c. */
+const GATES = [0, 3, 1, 2];
+
+/** Rows of four gates in ONNX's order. */
+function reorderGates(rows: Float32Array): Float32Array {
+  const size = rows.length / 4;
+  const result = new Float32Array(rows.length);
+  GATES.forEach((gate, at) => result.set(rows.subarray(gate * size, (gate + 1) * size), at * size));
+  return result;
+}
+
+/**
+ * One LSTM layer over `[T, N, I]` with PyTorch's weights.
+ *
+ * @param name name of the weights in the model
+ * @param state state to begin with; zeros where none is given
+ * @returns outputs `[T, N, H]` and the state after the last step
+ */
+export function lstm(
+  g: GraphBuilder,
+  name: string,
+  x: Value,
+  weights: LstmWeights,
+  state?: LstmState,
+): { y: Value } & LstmState {
+  const [rows, inputs] = weights.weightIh.shape as [number, number];
+  const hidden = rows / 4;
+  const [time, batch] = x.shape as [Dim, Dim];
+  mustEqual("LSTM", "inputs of x and weight", x.shape[2]!, inputs);
+  const w = g.weight(
+    `${name}.w`,
+    derive([weights.weightIh], [1, rows, inputs], ([v]) => reorderGates(v)),
+  );
+  const r = g.weight(
+    `${name}.r`,
+    derive([weights.weightHh], [1, rows, hidden], ([v]) => reorderGates(v)),
+  );
+  const b = g.weight(
+    `${name}.b`,
+    derive([weights.biasIh, weights.biasHh], [1, 2 * rows], ([ih, hh]) => {
+      const both = new Float32Array(2 * rows);
+      both.set(reorderGates(ih));
+      both.set(reorderGates(hh), rows);
+      return both;
+    }),
+  );
+  const last = { dtype: x.dtype, shape: [1, batch, hidden] };
+  const all = { dtype: x.dtype, shape: [time, 1, batch, hidden] };
+  const inputsOf = [x, w, r, b, undefined, state?.h, state?.c];
+  const [y, h, c] = g.node("LSTM", inputsOf, { hidden_size: hidden }, [all, last, last]);
+  return { y: g.squeeze(y!, [1]), h: h!, c: c! };
+}
+
+/** Activation functions, by the words of PyTorch and of model configurations. */
+const ACTIVATIONS = {
+  identity: (_: GraphBuilder, x: Value) => x,
+  relu: (g: GraphBuilder, x: Value) => g.relu(x),
+  leaky_relu: (g: GraphBuilder, x: Value) => g.op("LeakyRelu", [x], { alpha: float(0.01) }, x),
+  elu: (g: GraphBuilder, x: Value) => g.elu(x),
+  sigmoid: (g: GraphBuilder, x: Value) => g.sigmoid(x),
+  tanh: (g: GraphBuilder, x: Value) => g.tanh(x),
+  silu: (g: GraphBuilder, x: Value) => g.mul(x, g.sigmoid(x)),
+  gelu: (g: GraphBuilder, x: Value) => g.op("Gelu", [x], {}, x),
+  gelu_tanh: (g: GraphBuilder, x: Value) => g.op("Gelu", [x], { approximate: "tanh" }, x),
+  quick_gelu: (g: GraphBuilder, x: Value) => g.mul(x, g.sigmoid(g.mul(x, 1.702))),
+  softplus: (g: GraphBuilder, x: Value) => g.op("Softplus", [x], {}, x),
+} as const;
+
+/** Name of an activation function. */
+export type Activation = keyof typeof ACTIVATIONS;
+
+/** Names of all activation functions. */
+export const ACTIVATION_NAMES: readonly Activation[] = Object.keys(ACTIVATIONS) as Activation[];
+
+/**
+ * An activation function with PyTorch's default settings: `elu` has α = 1, `gelu` is the exact
+ * one by the error function, `quick_gelu` is OpenAI's `x · sigmoid(1.702 x)`, `silu` is swish.
+ */
+export function activation(g: GraphBuilder, name: Activation, x: Value): Value {
+  return ACTIVATIONS[name](g, x);
+}
