@@ -1,0 +1,449 @@
+/**
+ * FFmpeg in process: the fast way. Calls are synchronous, one packet at a time, with the event
+ * loop given its turn in between; the decoder's own threads work on meanwhile.
+ *
+ * @module
+ */
+import type {
+  Backend,
+  DecodeRequest,
+  DecodeRun,
+  Inspection,
+  PacketRecord,
+  Picture,
+  Rotation,
+  StreamFacts,
+} from "./backend.ts";
+import { MediaError } from "./errors.ts";
+import { Breather } from "./event_loop.ts";
+import { HIDING_CODECS, isHidden } from "./hidden_frames.ts";
+import { parseMotionVectors } from "./motion_vectors.ts";
+import {
+  AV,
+  type AvCodecContext,
+  type AvFilterContext,
+  type AvFilterGraph,
+  type AvFormatContext,
+  type AvFrame,
+  type AvHardwareDevice,
+  type AvPacket,
+  type AvStream,
+  loadNodeAv,
+  type NodeAv,
+} from "./node_av.ts";
+
+/** FFmpeg's names of its colour matrix numbers (libavutil/pixfmt.h). */
+const MATRIX_NAMES: Readonly<Record<number, string>> = {
+  0: "gbr",
+  1: "bt709",
+  4: "fcc",
+  5: "bt470bg",
+  6: "smpte170m",
+  7: "smpte240m",
+  8: "ycgco",
+  9: "bt2020nc",
+  10: "bt2020c",
+};
+
+const RANGE_NAMES: Readonly<Record<number, string>> = { 1: "tv", 2: "pc" };
+
+/** Opens a file or URL and reads its header. */
+export async function openInput(av: NodeAv, source: string): Promise<AvFormatContext> {
+  const input = new av.FormatContext();
+  let status = await input.openInput(source);
+  if (status >= 0) {
+    status = await input.findStreamInfo();
+    if (status >= 0) return input;
+    input.closeInputSync();
+  }
+  throw new MediaError(
+    "invalid-media",
+    `Cannot open ${source}: ${av.FFmpegError.strerror(status)}`,
+  );
+}
+
+/** The stream that was asked for, or the one that FFmpeg takes for the best. */
+function videoStream(input: AvFormatContext, source: string, wanted: number | undefined): AvStream {
+  const index = wanted ?? input.findBestStream(AV.MEDIA_VIDEO);
+  const stream = input.streams[index];
+  if (stream?.codecpar.codecType === AV.MEDIA_VIDEO) return stream;
+  const found = wanted === undefined ? "no video stream" : `stream ${wanted} is not video`;
+  throw new MediaError("no-video-stream", `Cannot read video of ${source}: ${found}`);
+}
+
+/** Clockwise turn of a display matrix: nine int32, 16.16 fixed point (libavutil/display.h). */
+export function rotationOf(matrix: Uint8Array | null): Rotation {
+  if (matrix === null || matrix.length < 36) return 0;
+  const view = new DataView(matrix.buffer, matrix.byteOffset, 36);
+  const [a, b] = [view.getInt32(0, true), view.getInt32(4, true)];
+  const degrees = Math.round(Math.atan2(b, a) * 180 / Math.PI);
+  const turn = (Math.round(degrees / 90) * 90 + 360) % 360;
+  return turn as Rotation;
+}
+
+const ratio = (value: { num: number; den: number }): number =>
+  value.den > 0 && value.num > 0 ? value.num / value.den : 0;
+
+function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): StreamFacts {
+  const parameters = stream.codecpar;
+  const sar = [stream.sampleAspectRatio, parameters.sampleAspectRatio].find(ratio);
+  return {
+    container: input.iformat?.name ?? "unknown",
+    stream: stream.index,
+    codec: av.avGetCodecName(parameters.codecId) ?? "unknown",
+    width: parameters.width,
+    height: parameters.height,
+    pixelFormat: parameters.format < 0 ? undefined : av.avGetPixFmtName(parameters.format) ??
+      undefined,
+    rotation: rotationOf(parameters.getCodedSideData(AV.PACKET_DISPLAY_MATRIX)),
+    sampleAspectRatio: sar ? [sar.num, sar.den] : [1, 1],
+    timeBase: [stream.timeBase.num, stream.timeBase.den],
+    startTime: input.startTime === AV.NOPTS ? 0 : Number(input.startTime) / 1e6,
+    frameRate: ratio(stream.avgFrameRate) || ratio(stream.rFrameRate),
+    declaredFrames: Number(stream.nbFrames),
+    colorMatrix: MATRIX_NAMES[parameters.colorSpace] ?? "unknown",
+    colorRange: RANGE_NAMES[parameters.colorRange] ?? "unknown",
+  };
+}
+
+function recordOf(packet: AvPacket, codec: string): PacketRecord {
+  const data = HIDING_CODECS.has(codec) ? packet.data : null;
+  const hidden = data !== null && data.length > 0 && isHidden(codec, data[0]!, data.at(-1)!);
+  return {
+    ticks: packet.pts === AV.NOPTS ? undefined : Number(packet.pts),
+    duration: Number(packet.duration),
+    size: packet.size,
+    keyframe: (packet.flags & AV.PACKET_KEY) !== 0,
+    shown: !hidden && (packet.flags & AV.PACKET_DISCARD) === 0,
+  };
+}
+
+/** Has the demuxer skip all streams but one. */
+function selectStream(input: AvFormatContext, wanted: number): void {
+  for (const stream of input.streams) {
+    if (stream.index !== wanted) stream.discard = AV.DISCARD_ALL;
+  }
+}
+
+async function readPackets(
+  av: NodeAv,
+  input: AvFormatContext,
+  facts: StreamFacts,
+  signal: AbortSignal | undefined,
+): Promise<PacketRecord[]> {
+  const packets: PacketRecord[] = [];
+  const breather = new Breather();
+  const packet = new av.Packet();
+  packet.alloc();
+  try {
+    while (input.readFrameSync(packet) >= 0) {
+      if (packet.streamIndex === facts.stream) packets.push(recordOf(packet, facts.codec));
+      packet.unref();
+      await breather.breathe(signal);
+    }
+  } finally {
+    packet.free();
+  }
+  return packets;
+}
+
+/** Filters one picture at a time; built anew when the stored size or format changes. */
+class PixelFilter implements Disposable {
+  readonly #av: NodeAv;
+  readonly #chain: string;
+  readonly #threads: number;
+  readonly #output: AvFrame;
+  #graph: AvFilterGraph | undefined;
+  #key = "";
+  #entry: AvFilterContext | undefined;
+  #exit: AvFilterContext | undefined;
+
+  constructor(av: NodeAv, chain: string, threads: number) {
+    this.#av = av;
+    this.#chain = chain;
+    this.#threads = threads;
+    this.#output = new av.Frame();
+    this.#output.alloc();
+  }
+
+  #build(args: string): void {
+    this.#graph?.free();
+    const { FilterGraph, FilterInOut, Filter } = this.#av;
+    const graph = new FilterGraph();
+    graph.alloc();
+    graph.nbThreads = this.#threads;
+    const entry = graph.createFilter(Filter.getByName("buffer")!, "in", args);
+    const exit = graph.createFilter(Filter.getByName("buffersink")!, "out");
+    const ends = [["in", entry], ["out", exit]].map(([name, context]) => {
+      const end = new FilterInOut();
+      end.alloc();
+      end.name = name as string;
+      end.filterCtx = context as AvFilterContext | null;
+      end.padIdx = 0;
+      return end;
+    });
+    const status = entry && exit ? graph.parsePtr(this.#chain, ends[0]!, ends[1]!) : -1;
+    if (status < 0 || graph.configSync() < 0) {
+      graph.free();
+      throw new MediaError("decode-failed", `Cannot convert pixels: ${this.#chain} was refused`);
+    }
+    [this.#graph, this.#entry, this.#exit, this.#key] = [graph, entry!, exit!, args];
+  }
+
+  apply(frame: AvFrame): Uint8Array<ArrayBuffer> {
+    const args = `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format}` +
+      `:time_base=1/1:colorspace=${frame.colorSpace}:range=${frame.colorRange}`;
+    if (args !== this.#key) this.#build(args);
+    const output = this.#output;
+    const status = Math.min(
+      this.#entry!.buffersrcAddFrameSync(frame),
+      this.#exit!.buffersinkGetFrameSync(output),
+    );
+    if (status < 0) {
+      const reason = this.#av.FFmpegError.strerror(status);
+      throw new MediaError("decode-failed", `Cannot convert pixels: ${reason}`);
+    }
+    const pixels = packRows(output);
+    output.unref();
+    return pixels;
+  }
+
+  [Symbol.dispose](): void {
+    this.#graph?.free();
+    this.#output.free();
+  }
+}
+
+/** Copies packed RGB out of a frame whose rows are padded. */
+function packRows(frame: AvFrame): Uint8Array<ArrayBuffer> {
+  const plane = frame.data![0]!;
+  const [stride, row] = [frame.linesize[0]!, frame.width * 3];
+  const pixels = new Uint8Array(row * frame.height);
+  if (stride === row) {
+    pixels.set(plane.subarray(0, pixels.length));
+    return pixels;
+  }
+  for (let y = 0; y < frame.height; y++) {
+    pixels.set(plane.subarray(y * stride, y * stride + row), y * row);
+  }
+  return pixels;
+}
+
+/** Opens a GPU for decoding. */
+function openDevice(av: NodeAv, device: string): AvHardwareDevice {
+  const [kind, number] = device.split(":");
+  const hardware = new av.HardwareDeviceContext();
+  const type = av.avGetHardwareDeviceTypeFromName(kind!);
+  const status = hardware.create(type, number ?? null);
+  if (status >= 0) return hardware;
+  throw new MediaError(
+    "no-device",
+    `Cannot decode on ${device}: ${av.FFmpegError.strerror(status)}; ` +
+      'no usable NVIDIA driver was found, use device "cpu"',
+  );
+}
+
+const THREAD_TYPES = {
+  auto: AV.THREAD_FRAME | AV.THREAD_SLICE,
+  frame: AV.THREAD_FRAME,
+  slice: AV.THREAD_SLICE,
+};
+
+async function openDecoder(
+  av: NodeAv,
+  stream: AvStream,
+  request: DecodeRequest,
+  hardware: AvHardwareDevice | undefined,
+): Promise<AvCodecContext> {
+  const codec = av.Codec.findDecoder(stream.codecpar.codecId);
+  const decoder = new av.CodecContext();
+  let status = -1;
+  if (codec) {
+    decoder.allocContext3(codec);
+    decoder.parametersToContext(stream.codecpar);
+    decoder.pktTimebase = stream.timeBase;
+    decoder.threadCount = request.threads;
+    decoder.threadType = THREAD_TYPES[request.threadType];
+    if (request.motion) decoder.setFlags2(AV.FLAG2_EXPORT_MVS);
+    if (hardware) {
+      decoder.hwDeviceCtx = hardware;
+      decoder.setHardwarePixelFormat(av.avGetPixFmtFromName("cuda"));
+    }
+    status = await decoder.open2(codec);
+  }
+  if (status >= 0) return decoder;
+  const reason = codec ? av.FFmpegError.strerror(status) : "FFmpeg has no decoder for it";
+  throw new MediaError(
+    "decode-failed",
+    `Cannot open the decoder for ${request.facts.codec}: ${reason}`,
+  );
+}
+
+/** Errors in a row after which a decoder gets its next packet, so that none can hold us up. */
+const MAX_FAILURES = 32;
+
+/** One pass of demuxer and decoder through the stream. */
+class NodeAvRun implements DecodeRun {
+  readonly #av: NodeAv;
+  readonly #request: DecodeRequest;
+  readonly #input: AvFormatContext;
+  readonly #decoder: AvCodecContext;
+  readonly #hardware: AvHardwareDevice | undefined;
+  readonly #filter: PixelFilter | undefined;
+  readonly #packet: AvPacket;
+  readonly #frame: AvFrame;
+  readonly #download: AvFrame;
+  readonly #breather = new Breather();
+  #errors = 0;
+  #ended = false;
+  #closed = false;
+
+  constructor(
+    av: NodeAv,
+    request: DecodeRequest,
+    input: AvFormatContext,
+    decoder: AvCodecContext,
+    hardware: AvHardwareDevice | undefined,
+  ) {
+    this.#av = av;
+    this.#request = request;
+    this.#input = input;
+    this.#decoder = decoder;
+    this.#hardware = hardware;
+    const { filter, threads } = request;
+    this.#filter = filter === undefined ? undefined : new PixelFilter(av, filter, threads);
+    this.#packet = new av.Packet();
+    this.#frame = new av.Frame();
+    this.#download = new av.Frame();
+    for (const object of [this.#packet, this.#frame, this.#download]) object.alloc();
+  }
+
+  /** Goes to the key frame; false where the demuxer would not land on it or before. */
+  seek(ticks: number): boolean {
+    const { stream } = this.#request.facts;
+    if (this.#input.seekFrameSync(stream, BigInt(ticks), AV.SEEK_BACKWARD) < 0) return false;
+    if (!this.#read() || this.#packet.pts > BigInt(ticks)) return false;
+    this.#send(this.#packet);
+    return true;
+  }
+
+  /** Reads the next packet of the stream. */
+  #read(): boolean {
+    while (this.#input.readFrameSync(this.#packet) >= 0) {
+      if (this.#packet.streamIndex === this.#request.facts.stream) return true;
+      this.#packet.unref();
+    }
+    return false;
+  }
+
+  #send(packet: AvPacket | null): void {
+    const status = this.#decoder.sendPacketSync(packet);
+    if (status < 0 && status !== AV.EOF) this.#errors++;
+    packet?.unref();
+  }
+
+  async next(): Promise<Picture | undefined> {
+    if (this.#closed) return undefined;
+    this.#frame.unref();
+    for (let failures = 0;;) {
+      await this.#breather.breathe(this.#request.signal);
+      if (this.#closed) return undefined;
+      const status = this.#decoder.receiveFrameSync(this.#frame);
+      if (status >= 0) return this.#picture();
+      if (status === AV.EOF) return undefined;
+      if (status !== AV.EAGAIN && ++failures < MAX_FAILURES) this.#errors++;
+      else if (this.#ended) return undefined;
+      else if (this.#read()) this.#send(this.#packet);
+      else {
+        this.#ended = true;
+        this.#send(null);
+      }
+    }
+  }
+
+  #picture(): Picture {
+    const frame = this.#frame;
+    const time = frame.bestEffortTimestamp;
+    const damaged = this.#errors > 0 || frame.decodeErrorFlags !== 0;
+    this.#errors = 0;
+    return {
+      ticks: time === AV.NOPTS ? undefined : Number(time),
+      keyframe: frame.keyFrame !== 0,
+      damaged,
+      pixels: () => this.#pixels(),
+      motion: () =>
+        parseMotionVectors(frame.getSideData(AV.FRAME_MOTION_VECTORS) ?? new Uint8Array()),
+    };
+  }
+
+  #pixels(): Uint8Array<ArrayBuffer> {
+    const frame = this.#frame.isHwFrame() ? this.#fetch() : this.#frame;
+    return this.#filter === undefined
+      ? new Uint8Array(frame.toBuffer())
+      : this.#filter.apply(frame);
+  }
+
+  /** Brings a picture from the GPU into memory. */
+  #fetch(): AvFrame {
+    this.#download.unref();
+    const status = this.#frame.hwframeTransferDataSync(this.#download);
+    if (status >= 0) return this.#download;
+    const reason = this.#av.FFmpegError.strerror(status);
+    throw new MediaError("decode-failed", `Cannot fetch a frame from the GPU: ${reason}`);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.#filter?.[Symbol.dispose]();
+    for (const object of [this.#packet, this.#frame, this.#download]) object.free();
+    this.#decoder.freeContext();
+    this.#hardware?.free();
+    this.#input.closeInputSync();
+    return Promise.resolve();
+  }
+}
+
+async function startRun(av: NodeAv, request: DecodeRequest): Promise<NodeAvRun> {
+  const input = await openInput(av, request.source);
+  let hardware: AvHardwareDevice | undefined;
+  try {
+    selectStream(input, request.facts.stream);
+    if (request.device !== "cpu") hardware = openDevice(av, request.device);
+    const stream = input.streams[request.facts.stream]!;
+    const decoder = await openDecoder(av, stream, request, hardware);
+    return new NodeAvRun(av, request, input, decoder, hardware);
+  } catch (error) {
+    hardware?.free();
+    input.closeInputSync();
+    throw error;
+  }
+}
+
+async function inspect(
+  source: string,
+  wanted: number | undefined,
+  signal?: AbortSignal,
+): Promise<Inspection> {
+  const av = await loadNodeAv();
+  const input = await openInput(av, source);
+  try {
+    const stream = videoStream(input, source, wanted);
+    const facts = factsOf(av, input, stream);
+    selectStream(input, facts.stream);
+    return { facts, packets: await readPackets(av, input, facts, signal) };
+  } finally {
+    input.closeInputSync();
+  }
+}
+
+async function decode(request: DecodeRequest): Promise<DecodeRun> {
+  const av = await loadNodeAv();
+  const run = await startRun(av, request);
+  if (request.from === undefined || run.seek(request.from)) return run;
+  await run[Symbol.asyncDispose]();
+  return await startRun(av, { ...request, from: undefined });
+}
+
+/** FFmpeg in process, by npm:node-av. */
+export const nodeAvBackend: Backend = { name: "node-av", seekCost: 3, inspect, decode };

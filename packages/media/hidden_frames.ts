@@ -1,0 +1,44 @@
+/**
+ * Packets that are decoded but never shown: VP8 and VP9 store "alternate reference" pictures as
+ * packets of their own in old WebM files.
+ *
+ * @module
+ */
+
+/** Reads single bits, most significant first. */
+function bits(byte: number): (count: number) => number {
+  let left = 8;
+  return (count) => (byte >> (left -= count)) & ((1 << count) - 1);
+}
+
+/** The show_frame bit of a VP8 frame tag (RFC 6386, section 9.1). */
+function vp8Hidden(first: number): boolean {
+  return (first & 0x10) === 0;
+}
+
+/** The show_frame bit of a VP9 uncompressed header (VP9 bitstream specification, 6.2). */
+function vp9Hidden(first: number, last: number): boolean {
+  if ((last & 0xe0) === 0xc0) return false;
+  const read = bits(first);
+  if (read(2) !== 2) return false;
+  const profile = read(1) + 2 * read(1);
+  if (profile === 3) read(1);
+  if (read(1) === 1) return false;
+  read(1);
+  return read(1) === 0;
+}
+
+/** Codecs whose packets can be hidden frames. */
+export const HIDING_CODECS: ReadonlySet<string> = new Set(["vp8", "vp9"]);
+
+/**
+ * Whether a packet holds a frame that is never shown. A superframe (last byte 110xxxxx, VP9
+ * annex B) always ends in one that is.
+ *
+ * @param first first byte of the packet
+ * @param last last byte of the packet
+ */
+export function isHidden(codec: string, first: number, last: number): boolean {
+  if (codec === "vp8") return vp8Hidden(first);
+  return codec === "vp9" && vp9Hidden(first, last);
+}

@@ -1,0 +1,214 @@
+/**
+ * Loads npm:node-av, FFmpeg in process. The import is not analysable on purpose: the package is
+ * large and its binary is GPLv3, so that only a program that decodes brings it in. The interfaces
+ * name the part of it that we use.
+ *
+ * @module
+ */
+
+/** A rational number. */
+export interface Rational {
+  readonly num: number;
+  readonly den: number;
+}
+
+/** AVPacket. */
+export interface AvPacket {
+  alloc(): void;
+  free(): void;
+  unref(): void;
+  readonly streamIndex: number;
+  pts: bigint;
+  readonly dts: bigint;
+  duration: bigint;
+  readonly size: number;
+  readonly flags: number;
+  readonly data: Uint8Array | null;
+}
+
+/** AVFrame. */
+export interface AvFrame {
+  alloc(): void;
+  free(): void;
+  unref(): void;
+  getBuffer(align?: number): number;
+  copyProps(source: AvFrame): number;
+  readonly width: number;
+  readonly height: number;
+  format: number;
+  pts: bigint;
+  nbSamples: number;
+  sampleRate: number;
+  channelLayout: AvChannelLayout;
+  readonly bestEffortTimestamp: bigint;
+  readonly keyFrame: number;
+  readonly decodeErrorFlags: number;
+  readonly colorSpace: number;
+  readonly colorRange: number;
+  readonly linesize: number[];
+  readonly data: Uint8Array[] | null;
+  readonly extendedData: Uint8Array[] | null;
+  toBuffer(): Uint8Array<ArrayBuffer>;
+  fromBuffer(buffer: Uint8Array): number;
+  getSideData(type: number): Uint8Array | null;
+  isHwFrame(): boolean;
+  hwframeTransferDataSync(target: AvFrame, flags?: number): number;
+}
+
+/** AVChannelLayout. */
+export interface AvChannelLayout {
+  readonly order: number;
+  readonly nbChannels: number;
+  readonly mask: bigint;
+}
+
+/** AVCodecParameters. */
+export interface AvCodecParameters {
+  readonly codecType: number;
+  readonly codecId: number;
+  readonly width: number;
+  readonly height: number;
+  readonly format: number;
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly channelLayout: AvChannelLayout;
+  readonly sampleAspectRatio: Rational;
+  readonly colorSpace: number;
+  readonly colorRange: number;
+  getCodedSideData(type: number): Uint8Array | null;
+}
+
+/** AVStream. */
+export interface AvStream {
+  readonly index: number;
+  readonly codecpar: AvCodecParameters;
+  timeBase: Rational;
+  discard: number;
+  readonly nbFrames: bigint;
+  readonly avgFrameRate: Rational;
+  readonly rFrameRate: Rational;
+  readonly sampleAspectRatio: Rational;
+}
+
+/** AVFormatContext. */
+export interface AvFormatContext {
+  openInput(url: string): Promise<number>;
+  findStreamInfo(): Promise<number>;
+  closeInputSync(): void;
+  readFrame(packet: AvPacket): Promise<number>;
+  readFrameSync(packet: AvPacket): number;
+  seekFrameSync(stream: number, timestamp: bigint, flags: number): number;
+  interrupt(): void;
+  readonly streams: AvStream[];
+  readonly startTime: bigint;
+  readonly iformat: { readonly name: string | null } | null;
+  findBestStream(type: number): number;
+}
+
+/** AVCodec. */
+export interface AvCodec {
+  readonly name: string | null;
+}
+
+/** AVCodecContext. */
+export interface AvCodecContext {
+  allocContext3(codec: AvCodec): void;
+  freeContext(): void;
+  parametersToContext(parameters: AvCodecParameters): number;
+  open2(codec: AvCodec): Promise<number>;
+  flushBuffers(): void;
+  sendPacketSync(packet: AvPacket | null): number;
+  receiveFrameSync(frame: AvFrame): number;
+  setFlags2(...flags: number[]): void;
+  setOption(name: string, value: string | number): number;
+  setHardwarePixelFormat(format: number): void;
+  pktTimebase: Rational;
+  threadCount: number;
+  threadType: number;
+  hwDeviceCtx: AvHardwareDevice | null;
+  readonly pixelFormat: number;
+}
+
+/** AVHWDeviceContext. */
+export interface AvHardwareDevice {
+  create(type: number, device?: string | null): number;
+  free(): void;
+}
+
+/** AVFilterContext. */
+export interface AvFilterContext {
+  buffersrcAddFrameSync(frame: AvFrame | null, flags?: number): number;
+  buffersinkGetFrameSync(frame: AvFrame): number;
+}
+
+/** AVFilterInOut. */
+export interface AvFilterInOut {
+  alloc(): void;
+  name: string | null;
+  filterCtx: AvFilterContext | null;
+  padIdx: number;
+}
+
+/** AVFilterGraph. */
+export interface AvFilterGraph {
+  alloc(): void;
+  free(): void;
+  nbThreads: number;
+  createFilter(filter: object, name: string, args?: string): AvFilterContext | null;
+  parsePtr(chain: string, inputs: AvFilterInOut, outputs: AvFilterInOut): number;
+  configSync(): number;
+}
+
+/** The part of the package that we use. */
+export interface NodeAv {
+  readonly FormatContext: new () => AvFormatContext;
+  readonly CodecContext: new () => AvCodecContext;
+  readonly Packet: new () => AvPacket;
+  readonly Frame: new () => AvFrame;
+  readonly FilterGraph: new () => AvFilterGraph;
+  readonly FilterInOut: new () => AvFilterInOut;
+  readonly HardwareDeviceContext: new () => AvHardwareDevice;
+  readonly Filter: { getByName(name: string): object | null };
+  readonly Codec: {
+    findDecoder(id: number): AvCodec | null;
+    findDecoderByName(name: string): AvCodec | null;
+  };
+  readonly Log: { setLevel(level: number): void };
+  readonly FFmpegError: { strerror(code: number): string };
+  avGetCodecName(id: number): string | null;
+  avGetPixFmtName(format: number): string | null;
+  avGetHardwareDeviceTypeFromName(name: string): number;
+  avGetPixFmtFromName(name: string): number;
+}
+
+/** Constants of FFmpeg's headers that are the same in all of its versions. */
+export const AV = {
+  EAGAIN: -11,
+  EOF: -0x20464f45,
+  NOPTS: -(2n ** 63n),
+  MEDIA_VIDEO: 0,
+  MEDIA_AUDIO: 1,
+  PACKET_KEY: 1,
+  PACKET_DISCARD: 4,
+  SEEK_BACKWARD: 1,
+  DISCARD_ALL: 48,
+  THREAD_FRAME: 1,
+  THREAD_SLICE: 2,
+  FLAG2_EXPORT_MVS: 1 << 28,
+  FRAME_MOTION_VECTORS: 8,
+  PACKET_DISPLAY_MATRIX: 5,
+  LOG_QUIET: -8,
+} as const;
+
+const SPECIFIER = "npm:node-av@6.1.1";
+
+let loading: Promise<NodeAv> | undefined;
+
+/** node-av, quiet, loaded once per process; rejects where it is not installed. */
+export function loadNodeAv(): Promise<NodeAv> {
+  loading ??= import(SPECIFIER).then((module: NodeAv) => {
+    module.Log.setLevel(AV.LOG_QUIET);
+    return module;
+  });
+  return loading;
+}

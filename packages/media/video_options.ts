@@ -1,0 +1,108 @@
+/**
+ * Options of the video reader, checked before any work is done.
+ *
+ * @module
+ */
+
+/** Options of a video reader. */
+export interface VideoReaderOptions {
+  /** Which FFmpeg: in process, the installed programs, or whichever is there. Default "auto". */
+  backend?: "auto" | "node-av" | "ffmpeg";
+  /** Where to decode: "cpu" (default, and what "auto" means here) or "cuda", "cuda:1", … */
+  device?: string;
+  /** Decoder threads; 0 (default) is one per core. */
+  threads?: number;
+  /** What threads share: whole frames, slices of one, or both. Default "auto": both. */
+  threadType?: "auto" | "frame" | "slice";
+  /**
+   * Colour conversion: "tagged" (default) follows the stream's matrix and range tags, with BT.709
+   * for untagged video of 720 lines and more and BT.601 below; "reference" is always BT.601, range
+   * by pixel format alone.
+   */
+  color?: "tagged" | "reference";
+  /** What `data` holds: packed RGB (default), or the stored planes, tightly packed, not turned. */
+  pixels?: "rgb" | "native";
+  /** Size that frames are resized to inside the decoder, upright; bilinear. */
+  size?: { readonly width: number; readonly height: number };
+  /** Whether frames are turned upright as the container says. Default true. */
+  rotate?: boolean;
+  /**
+   * What to do about a frame that cannot be decoded or only with damage: throw (default); deliver
+   * what the decoder made of it, or else the nearest frame that can be read; or leave out what
+   * the decoder does not give at all. Whatever was not exact is listed in `replaced`.
+   */
+  onError?: "throw" | "nearest" | "skip";
+  /** Which stream of the container; the best video stream where not given. */
+  stream?: number;
+  /** How many files' indices this process keeps; 0 keeps none. Default 16. */
+  indexCacheSize?: number;
+  /** Ends opening. */
+  signal?: AbortSignal;
+}
+
+/** Options with the defaults filled in. */
+export interface ResolvedOptions {
+  readonly backend: "auto" | "node-av" | "ffmpeg";
+  readonly device: string;
+  readonly threads: number;
+  readonly threadType: "auto" | "frame" | "slice";
+  readonly color: "tagged" | "reference";
+  readonly pixels: "rgb" | "native";
+  readonly size: { readonly width: number; readonly height: number } | undefined;
+  readonly rotate: boolean;
+  readonly onError: "throw" | "nearest" | "skip";
+  readonly stream: number | undefined;
+  readonly indexCacheSize: number;
+}
+
+/** Checks a choice among words. */
+function choice<T extends string>(name: string, value: string, choices: readonly T[]): T {
+  const found = choices.find((word) => word === value);
+  if (found !== undefined) return found;
+  throw new TypeError(`Cannot open video: ${name} must be ${choices.join(", ")}, found ${value}`);
+}
+
+/** Checks a whole number. */
+function whole(name: string, value: number, least: number, most: number): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  throw new RangeError(
+    `Cannot open video: ${name} must be a whole number of ${least} to ${most}, found ${value}`,
+  );
+}
+
+function device(value: string): string {
+  if (value === "auto") return "cpu";
+  if (value === "cpu" || /^cuda(:\d+)?$/.test(value)) return value;
+  throw new TypeError(
+    `Cannot open video: device must be auto, cpu, cuda or cuda:n, found ${value}`,
+  );
+}
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws {TypeError} for an unknown word
+ * @throws {RangeError} for a number out of range
+ */
+export function resolveOptions(options: VideoReaderOptions): ResolvedOptions {
+  const { size, stream } = options;
+  if (size !== undefined && options.pixels === "native") {
+    throw new TypeError("Cannot open video: native pixels keep their size, leave size out");
+  }
+  return {
+    backend: choice("backend", options.backend ?? "auto", ["auto", "node-av", "ffmpeg"]),
+    device: device(options.device ?? "cpu"),
+    threads: whole("threads", options.threads ?? 0, 0, 1024),
+    threadType: choice("threadType", options.threadType ?? "auto", ["auto", "frame", "slice"]),
+    color: choice("color", options.color ?? "tagged", ["tagged", "reference"]),
+    pixels: choice("pixels", options.pixels ?? "rgb", ["rgb", "native"]),
+    size: size && {
+      width: whole("size.width", size.width, 1, 32768),
+      height: whole("size.height", size.height, 1, 32768),
+    },
+    rotate: options.rotate ?? true,
+    onError: choice("onError", options.onError ?? "throw", ["throw", "nearest", "skip"]),
+    stream: stream === undefined ? undefined : whole("stream", stream, 0, 65535),
+    indexCacheSize: whole("indexCacheSize", options.indexCacheSize ?? 16, 0, 65536),
+  };
+}

@@ -1,0 +1,272 @@
+/**
+ * Reads video frame by frame, exactly: every frame is known by its number in presentation order,
+ * and the decoder's own timestamps are checked against the index on the way.
+ *
+ * @example Three frames of a video, wherever they are
+ * ```ts ignore
+ * import { VideoReader } from "@vcs/media/video_reader";
+ *
+ * await using video = await VideoReader.open("holiday.mp4");
+ * for await (const frame of video.framesAt([0, 500, 250])) {
+ *   console.log(frame.index, frame.pts, frame.width, frame.height);
+ * }
+ * ```
+ *
+ * @module
+ */
+import type { Backend } from "./backend.ts";
+import { chooseBackend } from "./backends.ts";
+import { MediaError } from "./errors.ts";
+import { type Feed, FrameSupply } from "./frame_supply.ts";
+import { type LocalSource, type MediaSource, openSource } from "./media_source.ts";
+import type { MotionVectors } from "./motion_vectors.ts";
+import { type IndexedFrame, lastAtMost, planStretches, type VideoIndex } from "./video_index.ts";
+import { type IndexedVideo, infoOf, inspectVideo, requestFor } from "./video_opening.ts";
+import { type ResolvedOptions, resolveOptions, type VideoReaderOptions } from "./video_options.ts";
+import type {
+  FrameMotion,
+  FrameRangeOptions,
+  FramesOptions,
+  Replacement,
+  VideoFrame,
+  VideoInfo,
+} from "./video_types.ts";
+
+export type {
+  FrameMotion,
+  FrameRangeOptions,
+  FramesOptions,
+  IndexedFrame,
+  MediaSource,
+  MotionVectors,
+  Replacement,
+  VideoFrame,
+  VideoInfo,
+  VideoReaderOptions,
+};
+
+/** Most bytes of frames held while a list is delivered in an order that is not ascending. */
+const HELD_BYTES = 512 * 2 ** 20;
+
+/** Fewest frames planned together, however large they are. */
+const HELD_FRAMES = 16;
+
+/**
+ * A video that is open for reading.
+ *
+ * @example A video from memory
+ * ```ts ignore
+ * import { VideoReader } from "@vcs/media/video_reader";
+ *
+ * await using video = await VideoReader.open(await Deno.readFile("clip.mp4"));
+ * const frame = await video.frameShownAt(1.5);
+ * ```
+ */
+export class VideoReader implements AsyncDisposable {
+  readonly #source: LocalSource;
+  readonly #backend: Backend;
+  readonly #index: VideoIndex;
+  readonly #supply: FrameSupply;
+  #queue: Promise<unknown> = Promise.resolve();
+  #single: Feed | undefined;
+
+  /** What is known of the video. */
+  readonly info: VideoInfo;
+
+  private constructor(
+    source: LocalSource,
+    backend: Backend,
+    options: ResolvedOptions,
+    { inspection, index }: IndexedVideo,
+  ) {
+    this.#source = source;
+    this.#backend = backend;
+    this.#index = index;
+    this.info = infoOf(inspection.facts, index, options, backend);
+    const request = requestFor(source.path, inspection.facts, options);
+    this.#supply = new FrameSupply(backend, request, index, this.info, options.onError);
+  }
+
+  /**
+   * Opens a video: reads its header and lists its frames.
+   *
+   * @param source path, URL, bytes of a file, or a stream of them (kept in a temporary file)
+   * @throws {TypeError} for an unknown word in the options or a source of no known kind
+   * @throws {RangeError} for an option out of range
+   * @throws {Deno.errors.NotFound} where there is no such file
+   * @throws {Deno.errors.IsADirectory} where the path is a directory
+   * @throws {MediaError} `invalid-media`, `no-video-stream`, `empty-video`, `no-backend`
+   */
+  static async open(source: MediaSource, options: VideoReaderOptions = {}): Promise<VideoReader> {
+    const resolved = resolveOptions(options);
+    const backend = await chooseBackend(resolved.backend);
+    const local = await openSource(source);
+    try {
+      const found = await inspectVideo(local, backend, resolved, options.signal);
+      return new VideoReader(local, backend, resolved, found);
+    } catch (error) {
+      await local[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The presented frames in presentation order, edit lists applied. */
+  get index(): readonly IndexedFrame[] {
+    return this.#index.frames;
+  }
+
+  /** Frames that could not be delivered exactly, in the order of their numbers. */
+  get replaced(): readonly Replacement[] {
+    return this.#supply.replaced;
+  }
+
+  /**
+   * Number of the frame that is shown at a time.
+   *
+   * @param seconds from the first frame's pts to the last frame's end
+   * @throws {RangeError} for a time outside
+   */
+  indexShownAt(seconds: number): number {
+    const frames = this.index;
+    const [first, last] = [frames[0]!, frames.at(-1)!];
+    const end = last.pts + last.duration;
+    if (!(seconds >= first.pts && (seconds < end || seconds === last.pts))) {
+      throw new RangeError(
+        `Cannot find the frame at ${seconds} s: the video is shown from ${first.pts} to ${end} s`,
+      );
+    }
+    return lastAtMost(frames.map((frame) => frame.pts), seconds);
+  }
+
+  /** The frame that is shown at a time; see {@linkcode VideoReader.indexShownAt}. */
+  frameShownAt(seconds: number): Promise<VideoFrame> {
+    return this.frameAt(this.indexShownAt(seconds));
+  }
+
+  /**
+   * One frame. The decoder stays where it is afterwards, so that asking for the next ones is cheap.
+   *
+   * @throws {RangeError} for a number that no frame has
+   * @throws {MediaError} `decode-failed`, `no-device`, `closed`
+   */
+  frameAt(id: number): Promise<VideoFrame> {
+    const result = this.#queue.then(() => this.#frameAt(id));
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  async #frameAt(id: number): Promise<VideoFrame> {
+    this.#checkOpen();
+    this.#checkId(id);
+    const { seekCost } = this.#backend;
+    const [stretch] = planStretches(this.#index, [id], this.#single?.position, seekCost);
+    if (stretch!.from !== undefined || this.#single === undefined) {
+      await this.#single?.[Symbol.asyncDispose]();
+      this.#single = await this.#supply.start(stretch!.from ?? -1, [id], {});
+    }
+    const frame = await this.#single.take(id);
+    if (frame !== undefined) return frame;
+    throw this.#supply.failure(id, "missing");
+  }
+
+  /**
+   * Frames of a range, in presentation order. Leaving the loop frees the decoder.
+   *
+   * @throws {RangeError} for a range that is not within the video
+   */
+  frames(options: FrameRangeOptions = {}): AsyncIterableIterator<VideoFrame> {
+    const { start = 0, end = this.index.length } = options;
+    const count = this.index.length;
+    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end)) || start < 0 || end > count) {
+      throw new RangeError(
+        `Cannot read frames ${start} to ${end}: the video has frames 0 to ${count}, end not included`,
+      );
+    }
+    const ids = Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
+    return this.#ascending(ids, options);
+  }
+
+  /**
+   * Frames by number, in the order asked for. Each one is decoded once, a frame that is asked for
+   * again is copied. Leaving the loop frees the decoder. Ascending lists take no memory; others
+   * are decoded in batches of up to 512 MiB of frames.
+   *
+   * @throws {RangeError} for a number that no frame has
+   */
+  framesAt(ids: Iterable<number>, options: FramesOptions = {}): AsyncIterableIterator<VideoFrame> {
+    const list = [...ids];
+    for (const id of list) this.#checkId(id);
+    const ascending = list.every((id, i) => i === 0 || list[i - 1]! < id);
+    return ascending ? this.#ascending(list, options) : this.#batches(list, options);
+  }
+
+  /** Delivers a list of any order in batches whose frames fit in memory. */
+  async *#batches(list: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
+    const { width, height } = this.info;
+    const size = Math.max(HELD_FRAMES, Math.floor(HELD_BYTES / (width * height * 3)));
+    for (let at = 0; at < list.length;) {
+      const batch = new Set<number>();
+      const from = at;
+      while (at < list.length && (batch.size < size || batch.has(list[at]!))) {
+        batch.add(list[at++]!);
+      }
+      yield* this.#reorder(list.slice(from, at), options);
+    }
+  }
+
+  /** Decodes ascending and delivers in the order of the list, holding what comes too early. */
+  async *#reorder(list: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
+    const uses = new Map<number, number>();
+    for (const id of list) uses.set(id, (uses.get(id) ?? 0) + 1);
+    const held = new Map<number, VideoFrame>();
+    let at = 0;
+    const ready = function* (decodedTo: number) {
+      for (; at < list.length && list[at]! <= decodedTo; at++) {
+        const frame = held.get(list[at]!);
+        if (frame === undefined) continue;
+        const left = uses.get(frame.index)! - 1;
+        uses.set(frame.index, left);
+        if (left === 0) held.delete(frame.index);
+        yield left === 0 ? frame : { ...frame, data: frame.data.slice() };
+      }
+    };
+    for await (const frame of this.#ascending([...uses.keys()].sort((a, b) => a - b), options)) {
+      held.set(frame.index, frame);
+      yield* ready(frame.index);
+    }
+    yield* ready(Infinity);
+  }
+
+  /** Delivers frames in ascending order, by the plan. */
+  async *#ascending(ids: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
+    this.#checkOpen();
+    const seekCost = options.motion ? Infinity : this.#backend.seekCost;
+    for (const { from, frames } of planStretches(this.#index, ids, undefined, seekCost)) {
+      await using feed = await this.#supply.start(from ?? -1, frames, options);
+      for (const id of frames) {
+        const frame = await feed.take(id);
+        if (this.#supply.closed) return;
+        if (frame !== undefined) yield frame;
+      }
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#supply.closed) {
+      throw new MediaError("closed", "Cannot read video: the reader is closed");
+    }
+  }
+
+  #checkId(id: number): void {
+    if (Number.isSafeInteger(id) && id >= 0 && id < this.index.length) return;
+    throw new RangeError(
+      `Cannot read frame ${id}: the video has frames 0 to ${this.index.length - 1}`,
+    );
+  }
+
+  /** Frees decoders and temporary files; loops over frames end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#supply[Symbol.asyncDispose]();
+    await this.#source[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What a video reader tells and delivers.
+ *
+ * @module
+ */
+import type { MotionVectors } from "./motion_vectors.ts";
+
+/** A decoded frame. */
+export interface VideoFrame {
+  /** Number of the frame in presentation order, from 0. */
+  readonly index: number;
+  /** Presentation time in seconds from the start of the container. */
+  readonly pts: number;
+  /** Time that the frame is shown for, in seconds. */
+  readonly duration: number;
+  /** Width in pixels. */
+  readonly width: number;
+  /** Height in pixels. */
+  readonly height: number;
+  /** RGB, shape [height, width, 3]; or the stored planes with `pixels: "native"`. */
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** Whether it is a key frame. */
+  readonly keyframe: boolean;
+}
+
+/** What is known of a video once it is open. */
+export interface VideoInfo {
+  /** Codec name as FFmpeg has it, as "h264". */
+  readonly codec: string;
+  /** Short name of the container format, as "matroska,webm". */
+  readonly container: string;
+  /** Index of the stream in the container. */
+  readonly stream: number;
+  /** Stored pixel format as FFmpeg names it; undefined where no frame could tell it. */
+  readonly pixelFormat: string | undefined;
+  /** Width of the stored picture. */
+  readonly codedWidth: number;
+  /** Height of the stored picture. */
+  readonly codedHeight: number;
+  /** Width of delivered frames: turned upright and resized as the options say. */
+  readonly width: number;
+  /** Height of delivered frames. */
+  readonly height: number;
+  /** Clockwise turn that brings the stored picture upright, in degrees. */
+  readonly rotation: 0 | 90 | 180 | 270;
+  /** Width to height of one stored pixel, as [numerator, denominator]. */
+  readonly sampleAspectRatio: readonly [number, number];
+  /** Number of presented frames. */
+  readonly frameCount: number;
+  /** Number of frames that the container promises, 0 where it does not say. */
+  readonly declaredFrames: number;
+  /** Frames per second on average, from the index. */
+  readonly fps: number;
+  /** Seconds from the first frame's appearance to the last one's end. */
+  readonly duration: number;
+  /** Time that the container starts at, in seconds; every `pts` counts from here. */
+  readonly startTime: number;
+  /** Colour matrix tag ("bt709", …), or "unknown". */
+  readonly colorMatrix: string;
+  /** Colour range tag ("tv" or "pc"), or "unknown". */
+  readonly colorRange: string;
+  /** Which FFmpeg reads it. */
+  readonly backend: "node-av" | "ffmpeg";
+}
+
+/** A frame that could not be delivered exactly. */
+export interface Replacement {
+  /** The frame that was asked for. */
+  readonly frame: number;
+  /** The frame that was delivered: itself where the decoder concealed damage, undefined for none. */
+  readonly by: number | undefined;
+  /** What was wrong with it. */
+  readonly reason: "damaged" | "missing";
+}
+
+/** Motion vectors of a frame. */
+export interface FrameMotion {
+  /** Number of the frame. */
+  readonly index: number;
+  /** Presentation time in seconds. */
+  readonly pts: number;
+  /** Whether it is a key frame; those have no vectors. */
+  readonly keyframe: boolean;
+  /** The vectors; none for codecs that do not export them (HEVC, VP9, AV1). */
+  readonly vectors: MotionVectors;
+}
+
+/** Options of reading frames. */
+export interface FramesOptions {
+  /** Ends reading with the signal's reason. */
+  signal?: AbortSignal;
+  /**
+   * Called with the codec's motion vectors of every frame from the first one asked for to the
+   * last, in presentation order. Decodes them all, without seeking between them.
+   */
+  motion?: (motion: FrameMotion) => void;
+}
+
+/** Options of reading a range of frames. */
+export interface FrameRangeOptions extends FramesOptions {
+  /** First frame. Default 0. */
+  start?: number;
+  /** The frame after the last. Default: the number of frames. */
+  end?: number;
+}
