@@ -4,6 +4,7 @@
  * @module
  */
 import { percentile } from "./percentile.ts";
+import { referenceTopK } from "./reference_topk.ts";
 
 /** What is kept or dropped as one: a patch, or a block of 2 by 2 patches. */
 export type SelectionUnit = "patch" | "block2x2";
@@ -37,6 +38,8 @@ export interface SelectionOptions {
   readonly unit: SelectionUnit;
   /** What key frames may claim. */
   readonly keyFrames: KeyFramePolicy;
+  /** Which of equal scores win: the lower index, or those that PyTorch would take. */
+  readonly ties: "lowest" | "reference";
   /** With the change of every patch, [T, gridH, gridW]: the rule for still clips. */
   readonly still?: { readonly rule: StaticRule; readonly change: Float32Array };
 }
@@ -58,21 +61,25 @@ export interface ScoredClip {
  *
  * @returns linear indices `t * gridH * gridW + h * gridW + w`: ascending, or with `block2x2`
  * ascending by block, each block's patches in the order top left, top right, bottom left, bottom
- * right. Where scores are equal, the lower index wins.
+ * right.
  */
 export function selectPatches(clip: ScoredClip, options: SelectionOptions): Int32Array {
   const block = options.unit === "block2x2" ? 2 : 1;
   const scores = unitSums(clip.scores, clip, block);
   const perFrame = clip.gridH * clip.gridW / block ** 2;
   const budget = Math.floor(Math.min(options.kKeep, clip.scores.length) / block ** 2);
-  const claims = keyFrameUnits(scores, clip.isKey, perFrame, budget, options.keyFrames);
+  const { keyFrames, ties } = options;
+  const everyUnit = Array.from(scores.keys());
+  const candidates = keyFrameUnits(everyUnit, clip.isKey, perFrame, keyFrames);
+  const claims = best(scores, candidates, Math.floor(budget * claimable(keyFrames)), ties);
   if (options.still && claims.length < budget) {
     const change = unitSums(options.still.change, clip, block);
     raiseStill(scores, change, block ** 2, perFrame, clip.isKey, options.still.rule);
   }
   const claimed = new Set(claims);
-  const others = best(scores, budget - claims.length, (unit) => !claimed.has(unit));
-  const units = Int32Array.from([...claims, ...others]).sort();
+  const others = everyUnit.filter((unit) => !claimed.has(unit));
+  const units = Int32Array.from([...claims, ...best(scores, others, budget - claims.length, ties)])
+    .sort();
   return block === 1 ? units : patchesOfBlocks(units, clip);
 }
 
@@ -91,26 +98,37 @@ function unitSums(scores: Float32Array, { gridW, gridH }: ScoredClip, block: num
   return sums;
 }
 
-/** The units with the highest scores among those allowed; at equal scores the lower number. */
-function best(scores: Float32Array, count: number, allowed: (unit: number) => boolean): number[] {
-  const units: number[] = [];
-  for (let unit = 0; unit < scores.length; unit++) if (allowed(unit)) units.push(unit);
-  return units.sort((a, b) => scores[b]! - scores[a]! || a - b).slice(0, Math.max(0, count));
+/** The units with the highest scores among those given, which are in ascending order. */
+function best(
+  scores: Float32Array,
+  units: readonly number[],
+  count: number,
+  ties: SelectionOptions["ties"],
+): number[] {
+  if (count >= units.length) return [...units];
+  if (ties === "reference") {
+    const places = referenceTopK(Float32Array.from(units, (unit) => scores[unit]!), count);
+    return Array.from(places, (place) => units[place]!);
+  }
+  return units.toSorted((a, b) => scores[b]! - scores[a]! || a - b).slice(0, count);
 }
 
-/** Units that key frames get before scores are compared. */
+/** Share of the budget that key frames may claim. */
+function claimable(policy: KeyFramePolicy): number {
+  return typeof policy === "string" ? 1 : policy.fraction;
+}
+
+/** Units of key frames that come before scores are compared. */
 function keyFrameUnits(
-  scores: Float32Array,
+  units: readonly number[],
   isKey: readonly boolean[],
   perFrame: number,
-  budget: number,
   policy: KeyFramePolicy,
 ): number[] {
   if (policy === "score") return [];
   const first = isKey.indexOf(true);
   const claims = (frame: number) => policy === "first" ? frame === first : isKey[frame]!;
-  const most = typeof policy === "string" ? budget : Math.floor(budget * policy.fraction);
-  return best(scores, most, (unit) => claims(Math.floor(unit / perFrame)));
+  return units.filter((unit) => claims(Math.floor(unit / perFrame)));
 }
 
 /**
