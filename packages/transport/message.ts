@@ -106,12 +106,15 @@ export function message(
 /**
  * Writes a message into new bytes: the envelope, then the payload.
  *
+ * @param headroom bytes to leave free in the buffer before those returned, for the header of the
+ * protocol that carries them
  * @throws {RangeError} where a field cannot be written.
  */
-export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
+export function encodeMessage(message: Message, headroom = 0): Uint8Array<ArrayBuffer> {
   checkFields(message);
-  const bytes = new Uint8Array(ENVELOPE_SIZE + message.payload.length);
-  const view = new DataView(bytes.buffer);
+  const length = ENVELOPE_SIZE + message.payload.length;
+  const bytes = new Uint8Array(new ArrayBuffer(headroom + length), headroom);
+  const view = viewOf(bytes);
   view.setUint32(0, MAGIC, true);
   view.setUint8(4, VERSION);
   view.setUint8(5, FORMATS.indexOf(message.format));

@@ -3,13 +3,14 @@
  *
  * @module
  */
+export * from "./byte_source.ts";
+export * from "./channel.ts";
 export * from "./clock.ts";
 export * from "./errors.ts";
 export * from "./flow.ts";
 export * from "./message.ts";
 export * from "./pacer.ts";
 export * from "./resequence.ts";
-export * from "./tensor.ts";
-export * from "./byte_source.ts";
 export * from "./safetensors.ts";
+export * from "./tensor.ts";
 export * from "./zip_reader.ts";

@@ -1,0 +1,189 @@
+/**
+ * What a receiver holds between the wire and its caller, inside this package: checked messages
+ * with the way to accept them.
+ *
+ * @module
+ */
+import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./channel.ts";
+import { Condition } from "./condition.ts";
+import { decodeMessage, type Message } from "./message.ts";
+import { TransportError } from "./errors.ts";
+
+/** Streams whose gaps are counted at a time. */
+const TRACKED_STREAMS = 64;
+
+/** Messages that came and are not accepted. */
+export class Inbox {
+  readonly #waiting: Delivery[] = [];
+  readonly #changed = new Condition();
+  readonly #maxPayload: number;
+  readonly #next = new Map<string, number>();
+  #counts = { received: 0, accepted: 0, duplicates: 0, corrupt: 0, gaps: 0, connections: 0 };
+  #failure: { reason: unknown } | undefined;
+  #ended = false;
+
+  constructor(maxPayload: number) {
+    this.#maxPayload = maxPayload;
+  }
+
+  get counters(): ReceiverCounters {
+    return { ...this.#counts };
+  }
+
+  /** Messages that came and are not accepted. */
+  get held(): number {
+    return this.#counts.received - this.#counts.accepted;
+  }
+
+  /**
+   * Takes a message's bytes in.
+   *
+   * @returns false where they are damaged or too long; counted and left out
+   */
+  offer(bytes: Uint8Array, accept: () => void | Promise<void>): boolean {
+    const message = this.#decode(bytes);
+    if (message) this.deliver(message, accept);
+    return message !== undefined;
+  }
+
+  /** Takes a message in that was checked already. */
+  deliver(message: Message, accept: () => void | Promise<void>): void {
+    this.#counts.received++;
+    this.#countGaps(message);
+    let done: Promise<void> | undefined;
+    const once = async () => {
+      this.#counts.accepted++;
+      this.#changed.notify();
+      await accept();
+    };
+    this.#waiting.push({ message, accept: () => done ??= once() });
+    this.#changed.notify();
+  }
+
+  countDuplicate(): void {
+    this.#counts.duplicates++;
+  }
+
+  countCorrupt(): void {
+    this.#counts.corrupt++;
+  }
+
+  countConnection(): void {
+    this.#counts.connections++;
+  }
+
+  async receive(signal?: AbortSignal): Promise<Delivery | undefined> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const delivery = this.#waiting.shift();
+      if (delivery) return delivery;
+      if (this.#failure) throw this.#failure.reason;
+      if (this.#ended) return undefined;
+      await this.#changed.changed(signal);
+    }
+  }
+
+  /** Waits until fewer than `limit` messages are held. */
+  async room(limit: number, signal: AbortSignal): Promise<void> {
+    while (this.held >= limit) await this.#changed.changed(signal);
+  }
+
+  /** Nothing more will come; what waits can be received still. */
+  end(): void {
+    this.#ended = true;
+    this.#changed.notify();
+  }
+
+  /** Waiting and later calls throw the reason, after what waits was received. */
+  fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#changed.notify();
+  }
+
+  /** Leaves out what waits. */
+  clear(): void {
+    this.#waiting.length = 0;
+  }
+
+  #decode(bytes: Uint8Array): Message | undefined {
+    try {
+      return decodeMessage(bytes, this.#maxPayload);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      this.#counts.corrupt++;
+      return undefined;
+    }
+  }
+
+  #countGaps({ streamId, sequence }: Message): void {
+    const expected = this.#next.get(streamId);
+    if (expected !== undefined && sequence > expected) this.#counts.gaps += sequence - expected;
+    this.#next.delete(streamId);
+    this.#next.set(streamId, Math.max(sequence + 1, expected ?? 0));
+    if (this.#next.size > TRACKED_STREAMS) this.#next.delete(this.#next.keys().next().value!);
+  }
+}
+
+/** What fills an inbox. */
+export interface Feeder {
+  readonly url: string;
+  readonly inbox: Inbox;
+  /** Stops feeding and lets go of everything; must not throw. */
+  stop(): Promise<void>;
+}
+
+/** The receiver over an inbox and what feeds it. */
+export class InboxReceiver implements Receiver {
+  readonly url: string;
+  readonly readable: ReadableStream<Message>;
+  readonly #feeder: Feeder;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort: () => void;
+  #closed: Promise<void> | undefined;
+
+  constructor(feeder: Feeder, { signal }: ChannelSettings) {
+    this.url = feeder.url;
+    this.#feeder = feeder;
+    this.readable = ReadableStream.from(this);
+    this.#signal = signal;
+    this.#abort = () => {
+      feeder.inbox.clear();
+      feeder.inbox.fail(signal?.reason);
+      void this.close();
+    };
+    signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  get counters(): ReceiverCounters {
+    return this.#feeder.inbox.counters;
+  }
+
+  receive(options: { signal?: AbortSignal } = {}): Promise<Delivery | undefined> {
+    return this.#feeder.inbox.receive(options.signal);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+    for (;;) {
+      const delivery = await this.receive();
+      if (!delivery) return;
+      yield delivery.message;
+      await delivery.accept();
+      if (delivery.message.end) return;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#feeder.inbox.clear();
+    this.#feeder.inbox.end();
+    await this.#feeder.stop();
+  }
+}
