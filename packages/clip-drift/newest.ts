@@ -1,21 +1,23 @@
 /**
  * A mailbox with one slot: a slow reader always gets the newest item, and never a backlog.
  *
- * @example A reader that takes every item as late as it likes
+ * @example A reader that is slower than the source
  * ```ts
  * import { newest } from "@vcs/clip-drift/newest";
  * import assert from "node:assert/strict";
  *
- * let dropped = 0;
- * const items = newest(async function* () {
- *   yield* [1, 2, 3];
- * }, { onDrop: () => dropped++ });
- * assert.deepEqual(await Array.fromAsync(items), [3]);
- * assert.equal(dropped, 2);
+ * const taken: number[] = [];
+ * for await (const item of newest(() => ReadableStream.from([1, 2, 3, 4, 5, 6, 7, 8]))) {
+ *   taken.push(item);
+ *   await new Promise((resolve) => setTimeout(resolve, 20));
+ * }
+ * assert.equal(taken.at(-1), 8);
+ * assert.ok(taken.length < 8);
  * ```
  *
  * @module
  */
+import { Queue } from "@vcs/transport/flow";
 
 /** How a mailbox behaves. */
 export interface NewestOptions<T> {
@@ -25,51 +27,12 @@ export interface NewestOptions<T> {
   readonly onDrop?: (item: T) => void;
 }
 
-/** The slot, and who waits for it. */
-class Slot<T> {
-  item: T | undefined;
-  ended = false;
-  error: unknown;
-  #wake = () => {};
-
-  change(): void {
-    this.#wake();
-  }
-
-  /** Waits until an item is there or the source has ended. */
-  async filled(): Promise<void> {
-    while (this.item === undefined && !this.ended) {
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
-  }
-}
-
-/** Puts every item into the slot until the source ends. */
-async function fill<T>(
-  slot: Slot<T>,
-  source: AsyncIterable<T>,
-  onDrop: (item: T) => void,
-): Promise<void> {
-  try {
-    for await (const item of source) {
-      if (slot.item !== undefined) onDrop(slot.item);
-      slot.item = item;
-      slot.change();
-    }
-  } catch (error) {
-    slot.error = error;
-  } finally {
-    slot.ended = true;
-    slot.change();
-  }
-}
-
 /**
  * Reads a source as fast as it gives, and hands on only the newest item each time the reader asks.
  * The last item is always handed on.
  *
  * @param open opens the source; its signal is aborted when the reader stops
- * @throws what the source throws, after the items before it
+ * @throws what the source throws
  */
 export async function* newest<T>(
   open: (signal: AbortSignal) => AsyncIterable<T>,
@@ -77,20 +40,15 @@ export async function* newest<T>(
 ): AsyncGenerator<T> {
   const stop = new AbortController();
   const signals = options.signal === undefined ? [] : [options.signal];
-  const slot = new Slot<T>();
   const source = open(AbortSignal.any([stop.signal, ...signals]));
-  const filling = fill(slot, source, options.onDrop ?? (() => {}));
+  const { onDrop = () => {} } = options;
+  const queue = new Queue<T>({ capacity: 1, policy: "drop-oldest", onDrop });
+  // A failure also reaches the reader, through the queue.
+  const filling = ReadableStream.from(source).pipeTo(queue.writable).catch(() => {});
   try {
-    for (;;) {
-      await slot.filled();
-      const { item } = slot;
-      if (item === undefined) break;
-      slot.item = undefined;
-      yield item;
-    }
+    yield* queue.readable;
   } finally {
     stop.abort();
     await filling;
   }
-  if (slot.error !== undefined) throw slot.error;
 }

@@ -1,0 +1,252 @@
+/**
+ * Measures of change over a stream of embeddings, one row for each frame: against the frame
+ * before, a reference, and the recent past, and three charts that watch these numbers over time.
+ *
+ * @example A cut between two scenes
+ * ```ts
+ * import { DriftTracker } from "@vcs/clip-drift/drift";
+ * import assert from "node:assert/strict";
+ *
+ * const tracker = new DriftTracker();
+ * const [a, b] = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
+ * tracker.push(a, 0);
+ * assert.equal(tracker.push(a, 0.1).drift, 0);
+ * assert.equal(tracker.push(b, 0.2).drift, 1);
+ * ```
+ *
+ * @module
+ */
+import { ControlCharts } from "./charts.ts";
+import { WindowedMmd } from "./mmd.ts";
+
+/** One frame's measures; undefined where there is too little data to say. */
+export interface DriftRow {
+  /** Cosine with the frame before; 1 for the first frame. */
+  readonly similarity: number;
+  /** 1 - similarity. */
+  readonly drift: number;
+  /** 1 - cosine with the reference. */
+  readonly reference: number | undefined;
+  /** 1 - cosine with the running mean of the frames before. */
+  readonly rolling: number | undefined;
+  /** EWMA of the drift, in deviations from its mean over the first frames. */
+  readonly ewma: number | undefined;
+  /** CUSUM of the drift, in deviations. */
+  readonly cusum: number | undefined;
+  /** MMD² between the last two windows of embeddings. */
+  readonly mmd: number | undefined;
+}
+
+/** Names of the measures, in the order of the files' columns. */
+export const METRICS = [
+  "drift",
+  "reference",
+  "rolling",
+  "ewma",
+  "cusum",
+  "mmd",
+] as const;
+
+/** Name of a measure. */
+export type Metric = typeof METRICS[number];
+
+/** Settings of the measures. */
+export interface DriftOptions {
+  /** Similarities that the statistics look back on; 300 by default. */
+  readonly window?: number;
+  /** An embedding to compare with; the mean of the first frames where none is given. */
+  readonly reference?: Float32Array;
+  /** Frames whose mean becomes the reference; 10 by default. */
+  readonly referenceFrames?: number;
+  /** Seconds after which a frame counts half in the running mean; 10 by default. */
+  readonly halfLife?: number;
+  /** Frames from which the charts learn the usual drift; 30 by default. */
+  readonly baseline?: number;
+  /** Frames in each of the two windows of the MMD; 32 by default. */
+  readonly mmdWindow?: number;
+}
+
+/** Statistics of the similarities looked back on. */
+export interface SimilarityStats {
+  /** How many there are. */
+  readonly count: number;
+  /** Mean; 1 where there are none. */
+  readonly mean: number;
+  /** Population standard deviation. */
+  readonly std: number;
+  /** Smallest; 1 where there are none. */
+  readonly min: number;
+  /** Largest; 1 where there are none. */
+  readonly max: number;
+}
+
+/** Cosine of the angle between two vectors; 0 where one of them is all zeros. */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  let dot = 0;
+  let aa = 0;
+  let bb = 0;
+  for (let i = 0; i < a.length; i++) {
+    dot += a[i]! * b[i]!;
+    aa += a[i]! * a[i]!;
+    bb += b[i]! * b[i]!;
+  }
+  return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
+}
+
+/** Statistics of numbers. */
+export function similarityStats(values: readonly number[]): SimilarityStats {
+  const count = values.length;
+  if (count === 0) return { count, mean: 1, std: 0, min: 1, max: 1 };
+  const mean = values.reduce((sum, x) => sum + x, 0) / count;
+  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / count;
+  const min = values.reduce((a, b) => Math.min(a, b));
+  const max = values.reduce((a, b) => Math.max(a, b));
+  return { count, mean, std: Math.sqrt(variance), min, max };
+}
+
+/** Mean of the first embeddings, once there are enough. */
+class Reference {
+  readonly #wanted: number;
+  #sum: Float32Array | undefined;
+  #count = 0;
+
+  constructor(wanted: number, given: Float32Array | undefined) {
+    this.#wanted = given === undefined ? wanted : 0;
+    this.#sum = given;
+  }
+
+  distance(embedding: Float32Array): number | undefined {
+    if (this.#count < this.#wanted) {
+      this.#sum ??= new Float32Array(embedding.length);
+      for (let i = 0; i < embedding.length; i++) this.#sum[i]! += embedding[i]!;
+      if (++this.#count < this.#wanted) return undefined;
+    }
+    return 1 - cosine(embedding, this.#sum!);
+  }
+}
+
+/** Mean of the past in which a frame counts half after a time. */
+class RunningMean {
+  readonly #halfLife: number;
+  #mean: Float32Array | undefined;
+  #time = 0;
+
+  constructor(halfLife: number) {
+    this.#halfLife = halfLife;
+  }
+
+  /** Distance to the mean of what came before; then takes the embedding in. */
+  distance(embedding: Float32Array, time: number): number | undefined {
+    const mean = this.#mean;
+    if (mean === undefined) {
+      this.#mean = embedding.slice();
+      this.#time = time;
+      return undefined;
+    }
+    const distance = 1 - cosine(embedding, mean);
+    const keep = 2 ** (-Math.max(0, time - this.#time) / this.#halfLife);
+    for (let i = 0; i < mean.length; i++) mean[i] = mean[i]! * keep + embedding[i]! * (1 - keep);
+    this.#time = time;
+    return distance;
+  }
+}
+
+/** Refuses settings that make no sense. */
+function checkOptions(options: DriftOptions): void {
+  for (const name of ["window", "referenceFrames", "baseline", "mmdWindow"] as const) {
+    const value = options[name];
+    const least = name === "mmdWindow" || name === "baseline" ? 2 : 1;
+    if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
+      throw new RangeError(
+        `Cannot track drift: ${name} is ${value}, allowed are whole numbers from ${least}`,
+      );
+    }
+  }
+  if (options.halfLife !== undefined && !(options.halfLife > 0)) {
+    throw new RangeError(`Cannot track drift: halfLife is ${options.halfLife}, allowed is above 0`);
+  }
+}
+
+/** The measures of one stream; holds a bounded number of embeddings however long it runs. */
+export class DriftTracker {
+  readonly #window: number;
+  readonly #reference: Reference;
+  readonly #rolling: RunningMean;
+  readonly #charts: ControlCharts;
+  readonly #mmd: WindowedMmd;
+  readonly #similarities: number[] = [];
+  #previous: Float32Array | undefined;
+  #count = 0;
+  #sum = 0;
+  #squares = 0;
+  #min = 1;
+  #max = 1;
+
+  /**
+   * Starts with no frames.
+   *
+   * @throws {RangeError} where a setting makes no sense
+   */
+  constructor(options: DriftOptions = {}) {
+    checkOptions(options);
+    this.#window = options.window ?? 300;
+    this.#reference = new Reference(options.referenceFrames ?? 10, options.reference);
+    this.#rolling = new RunningMean(options.halfLife ?? 10);
+    this.#charts = new ControlCharts(options.baseline ?? 30);
+    this.#mmd = new WindowedMmd(options.mmdWindow ?? 32);
+  }
+
+  /**
+   * Takes the next frame.
+   *
+   * @param embedding must not be changed afterwards
+   * @param time seconds, growing
+   * @throws {RangeError} where the embedding has another length than those before
+   */
+  push(embedding: Float32Array, time: number): DriftRow {
+    const previous = this.#previous;
+    if (previous !== undefined && previous.length !== embedding.length) {
+      throw new RangeError(
+        `Cannot compare embeddings: found ${embedding.length} numbers after ${previous.length}`,
+      );
+    }
+    const similarity = previous === undefined ? 1 : cosine(previous, embedding);
+    this.#previous = embedding;
+    if (previous !== undefined) this.#remember(similarity);
+    const drift = 1 - similarity;
+    const charts = previous === undefined ? undefined : this.#charts.push(drift);
+    return {
+      similarity,
+      drift,
+      reference: this.#reference.distance(embedding),
+      rolling: this.#rolling.distance(embedding, time),
+      ewma: charts?.ewma,
+      cusum: charts?.cusum,
+      mmd: this.#mmd.push(embedding),
+    };
+  }
+
+  #remember(similarity: number): void {
+    this.#similarities.push(similarity);
+    if (this.#similarities.length > this.#window) this.#similarities.shift();
+    this.#min = this.#count === 0 ? similarity : Math.min(this.#min, similarity);
+    this.#max = this.#count === 0 ? similarity : Math.max(this.#max, similarity);
+    this.#count++;
+    this.#sum += similarity;
+    this.#squares += similarity * similarity;
+  }
+
+  /** Statistics of the last similarities; the first frame has none. */
+  get recent(): SimilarityStats {
+    return similarityStats(this.#similarities);
+  }
+
+  /** Statistics of all similarities. */
+  get total(): SimilarityStats {
+    const count = this.#count;
+    if (count === 0) return similarityStats([]);
+    const mean = this.#sum / count;
+    const std = Math.sqrt(Math.max(0, this.#squares / count - mean * mean));
+    return { count, mean, std, min: this.#min, max: this.#max };
+  }
+}
