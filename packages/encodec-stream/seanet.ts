@@ -1,0 +1,275 @@
+/**
+ * EnCodec's layers as ONNX operators, in two manners: for whole segments, where a convolution pads
+ * both sides by mirroring and a norm looks at the whole segment, and causally, where each layer
+ * remembers the samples that its next call needs, so that any chunking gives the same audio.
+ *
+ * @module
+ */
+import { type GraphBuilder, type LazyTensor, scaleDim, type Value } from "@vcs/onnx/graph";
+import type { TensorSource } from "@vcs/onnx/checkpoint";
+import { OnnxError } from "@vcs/onnx/errors";
+import { derive } from "@vcs/onnx/weights";
+import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
+import { mirrored, mirrorOfStart, tailOfStream, TIME } from "./padding.ts";
+
+/** A tensor that a streaming graph takes and gives back: zeros at the start. */
+export interface StateTensor {
+  /** Name of the input; the output's has `next.` before it. */
+  readonly name: string;
+  /** Its shape. */
+  readonly shape: readonly number[];
+}
+
+/** A tensor of a checkpoint, read when the model is written. */
+export function checkpointWeight(
+  source: TensorSource,
+  name: string,
+  shape: readonly number[],
+): LazyTensor {
+  const found = source.has(name) ? source.info(name) : undefined;
+  if (!found || found.shape.join() !== shape.join()) {
+    throw new OnnxError(
+      "weights_mismatch",
+      `Cannot use the checkpoint: tensor ${name} must have shape [${shape}], found ${
+        found ? `[${found.shape}]` : "none of that name"
+      }`,
+    );
+  }
+  return { dtype: found.dtype, shape, read: () => source.read(name) };
+}
+
+/** Scales each slice of the first axis to its given length: weight norm, in double precision. */
+function foldWeightNorm(lengths: Float32Array, directions: Float32Array): Float32Array {
+  const size = directions.length / lengths.length;
+  const folded = new Float32Array(directions.length);
+  lengths.forEach((length, row) => {
+    const direction = directions.subarray(row * size, (row + 1) * size);
+    const norm = Math.sqrt(direction.reduce((sum, v) => sum + v * v, 0));
+    direction.forEach((v, i) => folded[row * size + i] = v * length / norm);
+  });
+  return folded;
+}
+
+/**
+ * A transposed convolution of 2 s taps and stride s as a convolution of two taps that gives all s
+ * output samples of an input sample as channels: row o s + j holds taps j + s (for the sample
+ * before) and j.
+ */
+function phaseRows(kernel: Float32Array, from: number, to: number, s: number): Float32Array {
+  const rows = new Float32Array(kernel.length);
+  for (let c = 0; c < from; c++) {
+    for (let o = 0; o < to; o++) {
+      const taps = (c * to + o) * 2 * s;
+      for (let j = 0; j < s; j++) {
+        const row = ((o * s + j) * from + c) * 2;
+        rows[row] = kernel[taps + j + s]!;
+        rows[row + 1] = kernel[taps + j]!;
+      }
+    }
+  }
+  return rows;
+}
+
+/** Torch keeps the gates of an LSTM as input, forget, cell, output; ONNX as i, o, f, c. */
+function reorderGates(rows: Float32Array): Float32Array {
+  const block = rows.length / 4;
+  const ordered = new Float32Array(rows.length);
+  [0, 3, 1, 2].forEach((from, to) =>
+    ordered.set(rows.subarray(from * block, (from + 1) * block), to * block)
+  );
+  return ordered;
+}
+
+/** Adds layers to a graph. */
+export class Seanet {
+  /** The graph. */
+  readonly g: GraphBuilder;
+  /** Whether layers are causal and keep state between calls. */
+  readonly causal: boolean;
+  /** State tensors that were added. */
+  readonly state: StateTensor[] = [];
+  readonly #source: TensorSource;
+  #first: Value | undefined;
+
+  /** Starts with a graph and the checkpoint that its weights come from. */
+  constructor(g: GraphBuilder, source: TensorSource, causal: boolean) {
+    this.g = g;
+    this.#source = source;
+    this.causal = causal;
+  }
+
+  /** Adds layers one after the other. */
+  apply(layers: readonly Layer[], x: Value): Value {
+    return layers.reduce((value, layer) => this.#layer(layer, value), x);
+  }
+
+  #layer(layer: Layer, x: Value): Value {
+    switch (layer.kind) {
+      case "conv":
+        return this.#conv(layer, x);
+      case "upsample":
+        return this.#upsample(layer, x);
+      case "residual":
+        return this.#residual(layer, x);
+      case "lstm":
+        return this.#lstm(layer, x);
+      case "elu":
+        return this.g.elu(x);
+    }
+  }
+
+  /** A tensor of the checkpoint. */
+  tensor(name: string, shape: readonly number[]): LazyTensor {
+    return checkpointWeight(this.#source, name, shape);
+  }
+
+  #kernel(prefix: string, shape: readonly number[]): LazyTensor {
+    if (!this.causal) return this.tensor(`${prefix}.weight`, shape);
+    const lengths = this.tensor(`${prefix}.weight_g`, [shape[0]!, 1, 1]);
+    const directions = this.tensor(`${prefix}.weight_v`, shape);
+    return derive([lengths, directions], shape, ([g, v]) => foldWeightNorm(g, v));
+  }
+
+  #conv({ prefix, from, to, kernel, stride }: ConvLayer, x: Value): Value {
+    const { g } = this;
+    const name = `${prefix}.conv.conv`;
+    const weight = g.weight(`${name}.weight`, this.#kernel(name, [to, from, kernel]));
+    const bias = g.weight(`${name}.bias`, this.tensor(`${name}.bias`, [to]));
+    const reach = kernel - stride;
+    const padded = kernel === 1
+      ? x
+      : this.causal
+      ? this.#withPast(x, prefix, reach, stride)
+      : mirrored(g, x, reach, stride);
+    const y = g.conv(padded, weight, bias, { stride });
+    const length = stride === 1 ? x.shape[TIME]! : `T${y.shape[1]}`;
+    const sized = g.assume(y, [x.shape[0]!, to, length]);
+    return this.causal ? sized : this.#groupNorm(sized, `${prefix}.conv.norm`);
+  }
+
+  #upsample({ prefix, from, to, stride: s }: UpsampleLayer, x: Value): Value {
+    const { g } = this;
+    const name = `${prefix}.convtr.convtr`;
+    const kernel = this.#kernel(name, [from, to, 2 * s]);
+    const rows = derive([kernel], [to * s, from, 2], ([k]) => phaseRows(k, from, to, s));
+    const biases = derive(
+      [this.tensor(`${name}.bias`, [to])],
+      [to * s],
+      ([b]) => Float32Array.from({ length: to * s }, (_, row) => b[Math.floor(row / s)]!),
+    );
+    const weight = g.weight(`${name}.rows`, rows);
+    const bias = g.weight(`${name}.biases`, biases);
+    if (this.causal) {
+      const past = this.#past(prefix, [1, from, 1]);
+      const joined = g.concat([past, x], TIME);
+      this.#keep(prefix, g.slice(joined, TIME, -1));
+      const length = x.shape[TIME]!;
+      const y = g.assume(g.conv(joined, weight, bias), [x.shape[0]!, to * s, length]);
+      return this.#interleave(y, to, s);
+    }
+    // The norm looks at the s samples that are trimmed after it, too.
+    const y = this.#interleave(g.conv(x, weight, bias, { pads: 1 }), to, s);
+    const right = Math.floor(s / 2);
+    return g.slice(this.#groupNorm(y, `${prefix}.convtr.norm`), TIME, s - right, -right);
+  }
+
+  /** Brings the s samples of each position from channels to time. */
+  #interleave(x: Value, to: number, s: number): Value {
+    const [n, , t] = x.shape;
+    const split = this.g.reshape(x, [n!, to, s, t!]);
+    const turned = this.g.transpose(split, [0, 1, 3, 2]);
+    return this.g.reshape(turned, [n!, to, scaleDim(t!, s)]);
+  }
+
+  #residual({ squeeze, expand, shortcut }: ResidualLayer, x: Value): Value {
+    const inner = this.g.elu(this.#conv(squeeze, this.g.elu(x)));
+    return this.g.add(this.#conv(shortcut, x), this.#conv(expand, inner));
+  }
+
+  #lstm({ prefix, size }: LstmLayer, x: Value): Value {
+    const { g } = this;
+    const steps = g.transpose(x, [2, 0, 1]);
+    const first = this.#recurrence(`${prefix}.lstm`, 0, size, steps);
+    const second = this.#recurrence(`${prefix}.lstm`, 1, size, first);
+    return g.transpose(g.add(second, steps), [1, 2, 0]);
+  }
+
+  #recurrence(prefix: string, l: number, size: number, x: Value): Value {
+    const { g } = this;
+    const gates = (kind: string) => {
+      const torch = this.tensor(`${prefix}.weight_${kind}_l${l}`, [4 * size, size]);
+      const onnx = derive([torch], [1, 4 * size, size], ([rows]) => reorderGates(rows));
+      return g.weight(`${prefix}.${kind}_l${l}`, onnx);
+    };
+    const biases = ["ih", "hh"].map((k) => this.tensor(`${prefix}.bias_${k}_l${l}`, [4 * size]));
+    const bias = derive([biases[0]!, biases[1]!], [1, 8 * size], ([ih, hh]) => {
+      const both = new Float32Array(8 * size);
+      both.set(reorderGates(ih));
+      both.set(reorderGates(hh), 4 * size);
+      return both;
+    });
+    const b = g.weight(`${prefix}.bias_l${l}`, bias);
+    const [t, n] = x.shape;
+    const stateShape = { dtype: x.dtype, shape: [1, n!, size] };
+    const before = this.causal
+      ? ["h", "c"].map((k) => this.#past(`${prefix}.${k}${l}`, [1, 1, size]))
+      : [];
+    const outputs = g.node(
+      "LSTM",
+      [x, gates("ih"), gates("hh"), b, undefined, ...before],
+      { hidden_size: size },
+      [{ dtype: x.dtype, shape: [t!, 1, n!, size] }, ...before.map(() => stateShape)],
+    );
+    before.forEach((_, i) => this.#keep(`${prefix}.${"hc"[i]}${l}`, outputs[i + 1]!));
+    return g.squeeze(outputs[0]!, [1]);
+  }
+
+  /** Normalises over channels and time of each segment, then scales and shifts each channel. */
+  #groupNorm(x: Value, prefix: string): Value {
+    const { g } = this;
+    const channels = Number(x.shape[1]);
+    const column = (name: string) =>
+      g.weight(
+        `${prefix}.${name}`,
+        derive([this.tensor(`${prefix}.${name}`, [channels])], [1, channels, 1], ([v]) => v),
+      );
+    // In two steps, because the runtime's sum of a whole segment loses four digits.
+    const mean = (v: Value) => g.mean(g.mean(v, [TIME]), [1]);
+    const centred = g.sub(x, mean(x));
+    const deviation = g.sqrt(g.add(mean(g.mul(centred, centred)), 1e-5));
+    const scale = g.div(column("weight"), deviation);
+    return g.assume(g.add(g.mul(centred, scale), column("bias")), x.shape);
+  }
+
+  /** The value that says whether a call is a stream's first. */
+  #isFirst(): Value {
+    return this.#first ??= this.g.input("first", "BOOL", [1]);
+  }
+
+  #past(name: string, shape: readonly number[]): Value {
+    this.state.push({ name, shape });
+    return this.g.input(name, "F32", shape);
+  }
+
+  #keep(name: string, value: Value): void {
+    const shape = this.state.find((s) => s.name === name)!.shape;
+    this.g.output(`next.${name}`, this.g.assume(value, shape));
+  }
+
+  /**
+   * Puts the samples before this call's in front: those of the last call, or at the very start the
+   * mirrored first ones. A strided layer's end is filled up to a multiple of the stride, which
+   * happens in a stream's last call only.
+   */
+  #withPast(x: Value, prefix: string, reach: number, stride: number): Value {
+    const { g } = this;
+    const past = this.#past(prefix, [1, Number(x.shape[1]), reach]);
+    const mirror = mirrorOfStart(g, x, reach, g.int64([reach + 1]));
+    const head = g.where(this.#isFirst(), mirror, past);
+    const joined = g.concat([head, x], TIME);
+    this.#keep(prefix, g.slice(joined, TIME, -reach));
+    if (stride === 1) return joined;
+    const tail = tailOfStream(g, x, past, this.#isFirst(), stride);
+    return g.concat([joined, tail], TIME);
+  }
+}
