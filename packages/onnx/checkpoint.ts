@@ -14,8 +14,7 @@
  * ```ts
  * import { openCheckpoint } from "@vcs/onnx/checkpoint";
  * import { encodeSafetensors } from "@vcs/transport/safetensors";
- * import { tensor } from "@vcs/transport/tensor";
- * import assert from "node:assert/strict";
+ *  * import assert from "node:assert/strict";
  *
  * const file = encodeSafetensors({ "conv.weight": tensor("F32", [4, 3]) });
  * using checkpoint = await openCheckpoint(file);
@@ -29,23 +28,16 @@
 import { type ByteSource, type ByteSourceInput, openByteSource } from "@vcs/transport/byte_source";
 import { TransportError } from "@vcs/transport/errors";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
-import { type DType, dtypeSize, type Tensor } from "@vcs/transport/tensor";
+import { dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";
+import { packStrided, swapByteOrder } from "@vcs/transport/tensor_layout";
 import { type CheckpointValue, type NamedLeaves, nameLeaves } from "./checkpoint_names.ts";
 import { OnnxError } from "./errors.ts";
 import type { TorchArchive } from "./torch_archive.ts";
 import { openTorchLegacy } from "./torch_legacy.ts";
-import { gather, swapBytes, type TorchTensor } from "./torch_tensor.ts";
+import type { TorchTensor } from "./torch_tensor.ts";
 import { openTorchZip } from "./torch_zip.ts";
 
 export type { CheckpointValue } from "./checkpoint_names.ts";
-
-/** What a checkpoint says about a tensor. */
-export interface CheckpointTensorInfo {
-  /** Element type. */
-  readonly dtype: DType;
-  /** Size of each axis; empty for a scalar. */
-  readonly shape: readonly number[];
-}
 
 /** Named tensors that are read when they are asked for. */
 export interface TensorSource {
@@ -58,7 +50,7 @@ export interface TensorSource {
    *
    * @throws {RangeError} no tensor of that name
    */
-  info(name: string): CheckpointTensorInfo;
+  info(name: string): TensorInfo;
   /**
    * Reads a tensor: little-endian, in C order, whatever its strides were.
    *
@@ -147,7 +139,7 @@ class TorchCheckpoint implements Checkpoint {
     throw unknownName(name, this.#leaves.tensors.size);
   }
 
-  info(name: string): CheckpointTensorInfo {
+  info(name: string): TensorInfo {
     const { dtype, shape } = this.#tensor(name).view;
     return { dtype, shape };
   }
@@ -158,8 +150,8 @@ class TorchCheckpoint implements Checkpoint {
     const bytes = span === 0
       ? new Uint8Array()
       : await typed(() => this.#archive.read(storage, view.offset * width, span * width));
-    if (this.#archive.bigEndian) swapBytes(bytes, view.dtype);
-    return gather(view, bytes);
+    if (this.#archive.bigEndian) swapByteOrder(view.dtype, bytes);
+    return packStrided(view.dtype, view.shape, view.strides, bytes);
   }
 
   close(): void {
@@ -195,7 +187,7 @@ class SafetensorsCheckpoint implements Checkpoint {
     return this.#known.has(name);
   }
 
-  info(name: string): CheckpointTensorInfo {
+  info(name: string): TensorInfo {
     if (!this.has(name)) throw unknownName(name, this.names.length);
     const { dtype, shape } = this.#reader.info(name);
     return { dtype, shape };

@@ -35,13 +35,13 @@
  */
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
 import { TransportError } from "./errors.ts";
+import { ForwardReader } from "./forward_reader.ts";
 import {
   parseSafetensorsHeader,
   SAFETENSORS_PREFIX,
   type SafetensorsEntry,
   type SafetensorsHeader,
   safetensorsHeaderLength,
-  type TensorInfo,
 } from "./safetensors_header.ts";
 import {
   dtypeSize,
@@ -49,9 +49,10 @@ import {
   tensorByteLength,
   tensorBytes,
   tensorFromBytes,
+  type TensorInfo,
 } from "./tensor.ts";
 
-export type { SafetensorsEntry, TensorInfo } from "./safetensors_header.ts";
+export type { SafetensorsEntry } from "./safetensors_header.ts";
 
 /** What a safetensors file holds. */
 export interface SafetensorsContent {
@@ -158,18 +159,64 @@ export class SafetensorsReader implements Disposable {
   }
 }
 
-/** A tensor to be written: the tensor itself, or its type and shape and how to load it. */
-export type TensorToWrite = Tensor | (TensorInfo & { load(): Tensor | Promise<Tensor> });
+/**
+ * Reads a file from a stream, tensor after tensor in the order of their bytes, holding one at a
+ * time.
+ *
+ * @example
+ * ```ts
+ * import { encodeSafetensors, streamSafetensors } from "@vcs/transport/safetensors";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const body = new Blob([encodeSafetensors({ a: tensor("U8", [3]), b: tensor("U8", [4]) })]);
+ * const sizes: number[] = [];
+ * for await (const [, { data }] of streamSafetensors(body.stream())) sizes.push(data.length);
+ * assert.deepEqual(sizes, [3, 4]);
+ * ```
+ *
+ * @throws {TransportError} `format`, `truncated` or `limit`
+ */
+export async function* streamSafetensors(
+  stream: ReadableStream<Uint8Array>,
+): AsyncGenerator<[name: string, tensor: Tensor]> {
+  await using reader = new ForwardReader(stream, "the safetensors file");
+  const prefix = await reader.take(SAFETENSORS_PREFIX);
+  const length = safetensorsHeaderLength(prefix, Infinity);
+  const { tensors } = parseSafetensorsHeader(await reader.take(length), Infinity);
+  const sorted = [...tensors].sort(([, a], [, b]) =>
+    a.offset - b.offset || a.byteLength - b.byteLength
+  );
+  for (const [name, { dtype, shape, byteLength }] of sorted) {
+    yield [name, tensorFromBytes(dtype, shape, await reader.take(byteLength))];
+  }
+  await reader.end();
+}
+
+/** Tensors by name; a Map also takes names such as `__proto__`. */
+export type NamedTensors<T extends TensorInfo = Tensor> =
+  | Readonly<Record<string, T>>
+  | ReadonlyMap<string, T>;
 
 /** Wide elements first, so that each tensor lies aligned; then by name: the reference's order. */
-function writeOrder(tensors: Readonly<Record<string, TensorToWrite>>): [string, TensorToWrite][] {
-  return Object.entries(tensors).sort(([a, x], [b, y]) =>
+function writeOrder<T extends TensorInfo>(tensors: NamedTensors<T>): [string, T][] {
+  const pairs: [string, T][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
+  return pairs.sort(([a, x], [b, y]) =>
     dtypeSize(y.dtype) - dtypeSize(x.dtype) || (a < b ? -1 : 1)
   );
 }
 
+function checkName(name: string): void {
+  if (name !== "__metadata__" && name.isWellFormed()) return;
+  throw new RangeError(
+    `Cannot write a tensor named ${
+      JSON.stringify(name)
+    }: the format keeps __metadata__ for itself, and names must be well-formed Unicode`,
+  );
+}
+
 function encodeHeader(
-  tensors: [string, TensorToWrite][],
+  tensors: [string, TensorInfo][],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
   // A list of members, because an object would sort keys that look like numbers and lose __proto__.
@@ -177,9 +224,7 @@ function encodeHeader(
   if (Object.keys(metadata).length > 0) members.push(`"__metadata__":${JSON.stringify(metadata)}`);
   let at = 0;
   for (const [name, { dtype, shape }] of tensors) {
-    if (name === "__metadata__") {
-      throw new RangeError("Cannot write a tensor named __metadata__: the format keeps that name");
-    }
+    checkName(name);
     const end = at + tensorByteLength(dtype, shape);
     members.push(
       `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, end] })}`,
@@ -195,16 +240,17 @@ function encodeHeader(
 }
 
 /**
- * Makes a safetensors file in memory.
+ * Makes a file in memory.
  *
  * @param tensors tensors by name
  * @param metadata free text by name
+ * @throws {RangeError} where a name is `__metadata__` or not well-formed Unicode
  */
 export function encodeSafetensors(
-  tensors: Readonly<Record<string, Tensor>>,
+  tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const sorted = writeOrder(tensors) as [string, Tensor][];
+  const sorted = writeOrder(tensors);
   const header = encodeHeader(sorted, metadata);
   const size = sorted.reduce((sum, [, t]) => sum + t.data.byteLength, header.length);
   const bytes = new Uint8Array(size);
@@ -215,4 +261,59 @@ export function encodeSafetensors(
     at += t.data.byteLength;
   }
   return bytes;
+}
+
+/** A tensor to be written: its type and shape, which the header needs, and how to get it. */
+export interface TensorToWrite extends TensorInfo {
+  /** Gives the tensor, when its turn has come. */
+  load(): Tensor | Promise<Tensor>;
+}
+
+/**
+ * Makes a file as a stream: each tensor is loaded when its turn comes and then let go, so that a
+ * large checkpoint can be rewritten without holding it.
+ *
+ * @example
+ * ```ts
+ * import { readSafetensors, safetensorsStream } from "@vcs/transport/safetensors";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const file = safetensorsStream({
+ *   x: { dtype: "F32", shape: [2], load: () => tensor("F32", [2], new Float32Array([1, 2])) },
+ * });
+ * const bytes = new Uint8Array(await new Response(file).arrayBuffer());
+ * assert.deepEqual(readSafetensors(bytes).tensors.get("x")?.data, new Float32Array([1, 2]));
+ * ```
+ *
+ * @param tensors what to write, by name; the stream fails with a `RangeError` where a loaded tensor
+ * is of another type or shape
+ * @param metadata free text by name
+ * @throws {RangeError} where a name is `__metadata__` or not well-formed Unicode
+ */
+export function safetensorsStream(
+  tensors: NamedTensors<TensorToWrite>,
+  metadata: Readonly<Record<string, string>> = {},
+): ReadableStream<Uint8Array> {
+  const sorted = writeOrder(tensors);
+  const header = encodeHeader(sorted, metadata);
+  return ReadableStream.from(fileChunks(header, sorted));
+}
+
+async function* fileChunks(
+  header: Uint8Array,
+  tensors: [string, TensorToWrite][],
+): AsyncGenerator<Uint8Array> {
+  yield header;
+  for (const [name, info] of tensors) {
+    const t = await info.load();
+    if (t.dtype !== info.dtype || t.shape.join() !== info.shape.join()) {
+      throw new RangeError(
+        `Cannot write tensor ${
+          JSON.stringify(name)
+        }: found ${t.dtype} [${t.shape}], the header says ${info.dtype} [${info.shape}]`,
+      );
+    }
+    yield tensorBytes(t);
+  }
 }

@@ -9,15 +9,7 @@
  */
 import { TransportError } from "./errors.ts";
 import { parseStrictJson } from "./strict_json.ts";
-import { type DType, isDType, tensorByteLength } from "./tensor.ts";
-
-/** What a file says about a tensor. */
-export interface TensorInfo<D extends DType = DType> {
-  /** Element type. */
-  readonly dtype: D;
-  /** Size of each axis; empty for a scalar. */
-  readonly shape: readonly number[];
-}
+import { type DType, isDType, tensorByteLength, type TensorInfo } from "./tensor.ts";
 
 /** A tensor's place in a safetensors file. */
 export interface SafetensorsEntry extends TensorInfo {

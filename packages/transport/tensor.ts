@@ -71,12 +71,16 @@ export interface TensorArrays {
 /** Name of an element type, as safetensors spells it. */
 export type DType = keyof TensorArrays;
 
-/** A dense array: elements in C order, little-endian. */
-export interface Tensor<D extends DType = DType> {
+/** Type and shape of a tensor. */
+export interface TensorInfo<D extends DType = DType> {
   /** Element type. */
   readonly dtype: D;
   /** Size of each axis; empty for a scalar. */
   readonly shape: readonly number[];
+}
+
+/** A dense array: elements in C order, little-endian. */
+export interface Tensor<D extends DType = DType> extends TensorInfo<D> {
   /** The elements; may be a view into a larger buffer. */
   readonly data: TensorArrays[D];
 }

@@ -240,6 +240,10 @@ async function readDirectory(source: ByteSource, place: Directory): Promise<Cent
   return records;
 }
 
+function badChecksum(what: string): TransportError {
+  return new TransportError("checksum", `Cannot read ${what}: its CRC-32 does not match`);
+}
+
 /** Passes bytes on while counting and checking them against the entry's size and CRC-32. */
 function verifier(source: ByteSource, entry: ZipEntry, check: boolean) {
   const about = `Cannot read ${JSON.stringify(entry.name)} of ${source.name}`;
@@ -262,7 +266,7 @@ function verifier(source: ByteSource, entry: ZipEntry, check: boolean) {
         );
       }
       if (check && sum !== entry.crc32) {
-        throw new TransportError("checksum", `${about}: its CRC-32 does not match`);
+        throw badChecksum(`${JSON.stringify(entry.name)} of ${source.name}`);
       }
     },
   });
@@ -336,10 +340,9 @@ export class ZipReader {
    * checked at the end.
    */
   stream(entry: ZipEntry): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const check = !(this.#zeroCrcMeansNone && entry.crc32 === 0);
     const raw = ReadableStream.from(this.#chunks(entry));
     const plain = entry.stored ? raw : raw.pipeThrough(this.#inflater(entry));
-    return plain.pipeThrough(verifier(this.#source, entry, check));
+    return plain.pipeThrough(verifier(this.#source, entry, this.#checks(entry)));
   }
 
   /**
@@ -348,6 +351,18 @@ export class ZipReader {
    * @throws {TransportError} `checksum`: the bytes are not those of the CRC-32
    */
   async read(entry: ZipEntry): Promise<Uint8Array<ArrayBuffer>> {
+    return entry.stored ? await this.#readStored(entry) : await this.#readDeflated(entry);
+  }
+
+  async #readStored(entry: ZipEntry): Promise<Bytes> {
+    const bytes = await this.#source.read(await this.dataOffset(entry), entry.size);
+    if (this.#checks(entry) && crc32(bytes) !== entry.crc32) {
+      throw badChecksum(`${JSON.stringify(entry.name)} of ${this.#source.name}`);
+    }
+    return bytes;
+  }
+
+  async #readDeflated(entry: ZipEntry): Promise<Bytes> {
     const bytes = new Uint8Array(entry.size);
     let at = 0;
     for await (const chunk of this.stream(entry)) {
@@ -355,6 +370,10 @@ export class ZipReader {
       at += chunk.length;
     }
     return bytes;
+  }
+
+  #checks(entry: ZipEntry): boolean {
+    return !(this.#zeroCrcMeansNone && entry.crc32 === 0);
   }
 
   /**

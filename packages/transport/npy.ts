@@ -1,0 +1,204 @@
+/**
+ * Reads and writes npy files, NumPy's format for one array (NEP 1; versions 1.0, 2.0 and 3.0 of
+ * `numpy/lib/_format_impl.py`). Object arrays hold pickles and are refused; the header is parsed,
+ * never evaluated. Fortran order and big-endian numbers are turned into what tensors are.
+ *
+ * @example
+ * ```ts
+ * import { encodeNpy, readNpy } from "@vcs/transport/npy";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const x = tensor("I32", [2, 2], new Int32Array([1, 2, 3, 4]));
+ * assert.deepEqual(readNpy(encodeNpy(x)), x);
+ * ```
+ *
+ * @module
+ */
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { TransportError } from "./errors.ts";
+import {
+  encodeNpyHeader,
+  NPY_MAX_PREFIX,
+  type NpyHeader,
+  npyHeaderLength,
+  parseNpyHeader,
+} from "./npy_header.ts";
+import {
+  type Tensor,
+  tensorByteLength,
+  tensorBytes,
+  tensorFromBytes,
+  type TensorInfo,
+} from "./tensor.ts";
+import { packedStrides, packStrided, swapByteOrder } from "./tensor_layout.ts";
+
+/** Turns the data of a file into a tensor: byte order first, then the order of axes. */
+function toTensor(header: NpyHeader, shape: readonly number[], bytes: Uint8Array): Tensor {
+  const { dtype, bigEndian, fortran } = header;
+  const own = bigEndian ? bytes.slice() : bytes;
+  if (bigEndian) swapByteOrder(dtype, own);
+  if (!fortran) return tensorFromBytes(dtype, shape, own);
+  const strides = packedStrides([...shape].reverse()).reverse();
+  return packStrided(dtype, shape, strides, own);
+}
+
+function checkSize(header: NpyHeader, fileSize: number): void {
+  const wanted = header.dataOffset + tensorByteLength(header.dtype, header.shape);
+  if (fileSize === wanted) return;
+  throw new TransportError(
+    fileSize < wanted ? "truncated" : "format",
+    `Cannot read the npy file: it has ${fileSize} bytes, ${header.dtype} [${header.shape}] takes ${wanted}`,
+  );
+}
+
+/**
+ * Reads a whole file. The tensor is a view of the given bytes where those lie aligned, in C order
+ * and little-endian.
+ *
+ * @throws {TransportError} `format`, `truncated`, `limit`, or `unsupported` for object, structured,
+ * string and time arrays
+ */
+export function readNpy(bytes: Uint8Array): Tensor {
+  const header = parseNpyHeader(bytes);
+  checkSize(header, bytes.length);
+  return toTensor(header, header.shape, bytes.subarray(header.dataOffset));
+}
+
+/** An npy file whose rows are read when they are asked for. */
+export class NpyReader implements Disposable {
+  readonly #source: ByteSource;
+  readonly #header: NpyHeader;
+
+  private constructor(source: ByteSource, header: NpyHeader) {
+    this.#source = source;
+    this.#header = header;
+  }
+
+  /**
+   * Opens a file and reads its header.
+   *
+   * @throws {TransportError} as {@linkcode readNpy}
+   */
+  static async open(input: ByteSourceInput): Promise<NpyReader> {
+    const source = await openByteSource(input);
+    try {
+      const prefix = await source.read(0, Math.min(NPY_MAX_PREFIX, source.size));
+      const length = Math.min(npyHeaderLength(prefix), source.size);
+      const header = parseNpyHeader(await source.read(0, length));
+      checkSize(header, source.size);
+      return new NpyReader(source, header);
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+  }
+
+  /** Type and shape of the array. */
+  get info(): TensorInfo {
+    return { dtype: this.#header.dtype, shape: this.#header.shape };
+  }
+
+  /** Reads the whole array. */
+  async read(): Promise<Tensor> {
+    const { dtype, shape, dataOffset } = this.#header;
+    const bytes = await this.#source.read(dataOffset, tensorByteLength(dtype, shape));
+    return toTensor(this.#header, shape, bytes);
+  }
+
+  /**
+   * Reads a range along the first axis.
+   *
+   * @param start first row
+   * @param end behind the last row
+   * @throws {RangeError} where the array is a scalar or the range leaves its first axis
+   * @throws {TransportError} `unsupported`: the array is in Fortran order, its rows are not runs
+   */
+  async readRows(start: number, end: number): Promise<Tensor> {
+    const { dtype, shape: [rows, ...rest], dataOffset, fortran } = this.#header;
+    const whole = Number.isInteger(start) && Number.isInteger(end);
+    if (rows === undefined || !whole || start < 0 || end < start || end > rows) {
+      throw new RangeError(`Cannot read rows ${start} to ${end}: the array has ${rows ?? "none"}`);
+    }
+    if (fortran && rest.length > 0) {
+      throw new TransportError("unsupported", "Cannot read rows of an array in Fortran order");
+    }
+    const row = tensorByteLength(dtype, rest);
+    const bytes = await this.#source.read(dataOffset + start * row, (end - start) * row);
+    return toTensor(this.#header, [end - start, ...rest], bytes);
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#source.close();
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Makes an npy file in memory.
+ *
+ * @throws {TypeError} for BF16 and the 8-bit and smaller floats, which NumPy does not have
+ */
+export function encodeNpy(t: Tensor): Uint8Array<ArrayBuffer> {
+  const header = encodeNpyHeader(t);
+  const bytes = new Uint8Array(header.length + t.data.byteLength);
+  bytes.set(header);
+  bytes.set(tensorBytes(t), header.length);
+  return bytes;
+}
+
+/**
+ * Makes an npy file as a stream, from parts along the first axis: nothing but one part is held.
+ *
+ * @example An array of a thousand rows, ten at a time
+ * ```ts
+ * import { npyStream, readNpy } from "@vcs/transport/npy";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * async function* parts() {
+ *   for (let i = 0; i < 100; i++) yield tensor("F32", [10, 4]);
+ * }
+ * const file = npyStream({ dtype: "F32", shape: [1000, 4] }, parts());
+ * const bytes = new Uint8Array(await new Response(file).arrayBuffer());
+ * assert.deepEqual(readNpy(bytes).shape, [1000, 4]);
+ * ```
+ *
+ * @param info type and shape of the whole
+ * @param parts tensors that follow one another along the first axis; the stream fails with a
+ * `RangeError` where they are not what the whole says
+ * @throws {TypeError} for dtypes that NumPy does not have
+ */
+export function npyStream(
+  info: TensorInfo,
+  parts: Iterable<Tensor> | AsyncIterable<Tensor>,
+): ReadableStream<Uint8Array> {
+  const header = encodeNpyHeader(info);
+  return ReadableStream.from(npyChunks(info, header, parts));
+}
+
+async function* npyChunks(
+  info: TensorInfo,
+  header: Uint8Array,
+  parts: Iterable<Tensor> | AsyncIterable<Tensor>,
+): AsyncGenerator<Uint8Array> {
+  yield header;
+  const [rows = 1, ...rest] = info.shape;
+  let written = 0;
+  for await (const part of parts) {
+    const [count = 1, ...shape] = part.shape;
+    if (part.dtype !== info.dtype || shape.join() !== rest.join() || written + count > rows) {
+      throw new RangeError(
+        `Cannot write ${part.dtype} [${part.shape}] behind row ${written} of ${info.dtype} [${info.shape}]`,
+      );
+    }
+    written += count;
+    yield tensorBytes(part);
+  }
+  if (written !== rows) throw new RangeError(`Cannot end the npy file: ${written} of ${rows} rows`);
+}

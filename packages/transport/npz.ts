@@ -1,0 +1,176 @@
+/**
+ * Reads and writes npz files: zip archives of npy files, as `numpy.savez` and
+ * `numpy.savez_compressed` make them.
+ *
+ * @example Write, read one array
+ * ```ts
+ * import { encodeNpz, NpzReader } from "@vcs/transport/npz";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const bytes = await encodeNpz({ x: tensor("F32", [2, 2]), y: tensor("U8", [5]) });
+ * using reader = await NpzReader.open(bytes);
+ * assert.deepEqual(reader.names, ["x", "y"]);
+ * assert.deepEqual((await reader.read("y")).shape, [5]);
+ * ```
+ *
+ * @module
+ */
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { TransportError } from "./errors.ts";
+import { ForwardReader } from "./forward_reader.ts";
+import { readNpy } from "./npy.ts";
+import { encodeNpyHeader, NPY_MAX_PREFIX, npyHeaderLength, parseNpyHeader } from "./npy_header.ts";
+import type { NamedTensors } from "./safetensors.ts";
+import { type Tensor, tensorByteLength, tensorBytes, type TensorInfo } from "./tensor.ts";
+import { type ZipEntry, ZipReader } from "./zip_reader.ts";
+import { zipStream } from "./zip_writer.ts";
+
+const SUFFIX = ".npy";
+
+function arrayName(member: string): string {
+  return member.endsWith(SUFFIX) ? member.slice(0, -SUFFIX.length) : member;
+}
+
+/** An npz file whose arrays are read when they are asked for. */
+export class NpzReader implements Disposable {
+  readonly #source: ByteSource;
+  readonly #zip: ZipReader;
+  readonly #members: Map<string, ZipEntry>;
+
+  private constructor(source: ByteSource, zip: ZipReader) {
+    this.#source = source;
+    this.#zip = zip;
+    this.#members = new Map(
+      [...zip.entries.values()].map((entry) => [arrayName(entry.name), entry]),
+    );
+  }
+
+  /**
+   * Opens a file and reads its directory.
+   *
+   * @throws {TransportError} `format`, `truncated`, `unsupported` or `limit`
+   */
+  static async open(input: ByteSourceInput): Promise<NpzReader> {
+    const source = await openByteSource(input);
+    try {
+      const reader = new NpzReader(source, await ZipReader.open(source));
+      if (reader.#members.size === reader.#zip.entries.size) return reader;
+      throw new TransportError("format", `Cannot read ${source.name}: two arrays have one name`);
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+  }
+
+  /** Names of the arrays, in the order of the archive. */
+  get names(): string[] {
+    return [...this.#members.keys()];
+  }
+
+  #member(name: string): ZipEntry {
+    const entry = this.#members.get(name);
+    if (entry) return entry;
+    throw new TransportError(
+      "missing",
+      `Cannot read array ${
+        JSON.stringify(name)
+      } of ${this.#source.name}: it holds ${this.#members.size} others`,
+    );
+  }
+
+  /**
+   * Type and shape of an array, from the begin of its member.
+   *
+   * @throws {TransportError} `missing`: no array of that name; as {@linkcode readNpy} where the
+   * member is no npy file or one that is not supported
+   */
+  async info(name: string): Promise<TensorInfo> {
+    const entry = this.#member(name);
+    await using reader = new ForwardReader(this.#zip.stream(entry), entry.name);
+    const prefix = await reader.take(Math.min(NPY_MAX_PREFIX, entry.size));
+    const rest = Math.min(npyHeaderLength(prefix), entry.size) - prefix.length;
+    const bytes = new Uint8Array([...prefix, ...await reader.take(Math.max(rest, 0))]);
+    const { dtype, shape, dataOffset } = parseNpyHeader(bytes);
+    const wanted = dataOffset + tensorByteLength(dtype, shape);
+    if (wanted === entry.size) return { dtype, shape };
+    throw new TransportError(
+      wanted > entry.size ? "truncated" : "format",
+      `Cannot read ${entry.name}: the member has ${entry.size} bytes, ${dtype} [${shape}] takes ${wanted}`,
+    );
+  }
+
+  /**
+   * Reads an array. A member whose size is not that of its array is refused before it is inflated.
+   *
+   * @throws {TransportError} as {@linkcode NpzReader.info}; `checksum`: the member is damaged
+   */
+  async read(name: string): Promise<Tensor> {
+    await this.info(name);
+    return readNpy(await this.#zip.read(this.#member(name)));
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#source.close();
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Reads all arrays of a file.
+ *
+ * @throws {TransportError} as {@linkcode NpzReader.read}
+ */
+export async function readNpz(input: ByteSourceInput): Promise<Map<string, Tensor>> {
+  using reader = await NpzReader.open(input);
+  const tensors = new Map<string, Tensor>();
+  for (const name of reader.names) tensors.set(name, await reader.read(name));
+  return tensors;
+}
+
+/** Options for writing. */
+export interface NpzOptions {
+  /** Whether arrays are deflated, as `numpy.savez_compressed` does. Default: false. */
+  readonly compress?: boolean;
+}
+
+/**
+ * Makes an npz file as a stream. Its arrays need not be known beforehand; one is held at a time.
+ *
+ * @param tensors names and tensors; the stream fails with a `RangeError` where a name comes twice
+ * and with a `TypeError` for dtypes that NumPy does not have
+ */
+export function npzStream(
+  tensors: Iterable<[string, Tensor]> | AsyncIterable<[string, Tensor]>,
+  options: NpzOptions = {},
+): ReadableStream<Uint8Array> {
+  return zipStream(members(tensors), options.compress ?? false);
+}
+
+async function* members(tensors: Iterable<[string, Tensor]> | AsyncIterable<[string, Tensor]>) {
+  const seen = new Set<string>();
+  for await (const [name, t] of tensors) {
+    if (seen.has(name)) throw new RangeError(`Cannot write array ${name} for the second time`);
+    seen.add(name);
+    yield { name: `${name}${SUFFIX}`, parts: [encodeNpyHeader(t), tensorBytes(t)] };
+  }
+}
+
+/**
+ * Makes an npz file in memory.
+ *
+ * @throws {TypeError} for dtypes that NumPy does not have
+ */
+export async function encodeNpz(
+  tensors: NamedTensors,
+  options: NpzOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const pairs = tensors instanceof Map ? tensors : Object.entries(tensors);
+  return await new Response(npzStream(pairs, options) as ReadableStream<Uint8Array<ArrayBuffer>>)
+    .bytes();
+}
