@@ -1,0 +1,49 @@
+/**
+ * What callers of this package may want to catch.
+ *
+ * @module
+ */
+
+/** Stable names of what can go wrong with tokens, streams and models. */
+export type VideoVqErrorCode =
+  /** The bytes of a window are not what their header says, or damaged. */
+  | "bad-window"
+  /** A range coded window came without the windows that it builds on. */
+  | "missing-context"
+  /** The stream was made with other weights than the decoder has. */
+  | "model-mismatch"
+  /** The checkpoint is not a video tokenizer that this package knows. */
+  | "bad-model"
+  /** No model was found where the reference points. */
+  | "no-model"
+  /** The source gave no frames, or frames that cannot be used. */
+  | "bad-source";
+
+/**
+ * An error of this package with a stable `code`.
+ *
+ * @example Telling a damaged window from other trouble
+ * ```ts
+ * import { VideoVqError } from "@vcs/video-vq/errors";
+ * import { decodeWindow } from "@vcs/video-vq/payload";
+ * import assert from "node:assert/strict";
+ *
+ * try {
+ *   decodeWindow(new Uint8Array(3));
+ * } catch (error) {
+ *   assert(error instanceof VideoVqError && error.code === "bad-window");
+ * }
+ * ```
+ */
+export class VideoVqError extends Error {
+  /** Name of the class. */
+  override name = "VideoVqError";
+  /** What went wrong, as a stable word. */
+  readonly code: VideoVqErrorCode;
+
+  /** Makes an error of a message and a code. */
+  constructor(message: string, code: VideoVqErrorCode, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
