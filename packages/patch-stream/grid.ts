@@ -38,9 +38,9 @@ export interface GridOptions {
   patchSize?: number;
   /** Side of the square that has the wanted number of pixels (default 224). */
   inputSize?: number;
-  /** Fewest pixels (default `inputSize` squared). */
+  /** Fewest pixels (default `inputSize` squared, or `maxPixels` if that is less). */
   minPixels?: number;
-  /** Most pixels before rounding to whole patches (default `inputSize` squared). */
+  /** Most pixels, before rounding (default `inputSize` squared, or `minPixels` if more). */
   maxPixels?: number;
 }
 
@@ -60,7 +60,9 @@ function roundTo(size: number, multiple: number): number {
  */
 export function planGrid(width: number, height: number, options: GridOptions = {}): Grid {
   const { patchSize = 14, inputSize = 224 } = options;
-  const { minPixels = inputSize ** 2, maxPixels = inputSize ** 2 } = options;
+  const square = inputSize ** 2;
+  const minPixels = options.minPixels ?? Math.min(square, options.maxPixels ?? Infinity);
+  const maxPixels = options.maxPixels ?? Math.max(square, minPixels);
   if (minPixels > maxPixels) {
     throw new RangeError(
       `Cannot plan the grid: minPixels is ${minPixels}, it must not pass maxPixels, ${maxPixels}`,

@@ -1,0 +1,95 @@
+/**
+ * Uniformly sampled frames of a video, at their own size.
+ *
+ * @example Sixteen frames of a video
+ * ```ts ignore
+ * import { decodeOnly } from "@vcs/patch-stream/decode_only";
+ *
+ * const { frames, pts } = await decodeOnly({ videoPath: "clip.mp4", sequenceLength: 16 });
+ * console.log(frames.shape, pts); // [16, height, width, 3], times in seconds
+ * ```
+ *
+ * @module
+ */
+import type { Replacement } from "@vcs/media/video_reader";
+import { type Tensor, tensor, tensorRows } from "@vcs/transport/tensor";
+import { type DecodeConfig, resolveDecodeConfig } from "./config.ts";
+import { reportProfile, type StageTimings, Stopwatch } from "./profile.ts";
+import { SampledVideo } from "./sampled_video.ts";
+
+/** What is known of the sampled frames of a video. */
+export interface SampledFrames {
+  /** Number of the frame at each place of the sequence; frames of short videos repeat. */
+  readonly sampledFrameIds: readonly number[];
+  /** When each sampled frame is shown, in seconds from the start of the container. */
+  readonly pts: readonly number[];
+  /** Frames per second on average, by the index. */
+  readonly fps: number;
+  /** Length of the video in seconds. */
+  readonly durationSec: number;
+  /** Width of the video's frames in pixels, upright. */
+  readonly width: number;
+  /** Height of the video's frames in pixels, upright. */
+  readonly height: number;
+  /** Clockwise turn in degrees that the container asks for. */
+  readonly rotation: number;
+  /** Frames that could not be delivered exactly, with `onError` other than `throw`. */
+  readonly replaced: readonly Replacement[];
+  /** How long each stage took in milliseconds, where `profile` was set. */
+  readonly timings?: StageTimings;
+}
+
+/** Sampled frames with their pixels. */
+export interface DecodedFrames extends SampledFrames {
+  /** Pixels, RGB of 8 bits, [T, height, width, 3]. */
+  readonly frames: Tensor<"U8">;
+}
+
+/**
+ * Decodes uniformly sampled frames of a video.
+ *
+ * @throws {RangeError} for a number out of range, before anything is opened
+ * @throws {TypeError} for an unknown word or field, before anything is opened
+ * @throws {Deno.errors.NotFound} where there is no such file
+ * @throws {MediaError} where the video or a frame cannot be read; see its `code`
+ */
+export async function decodeOnly(config: DecodeConfig): Promise<DecodedFrames> {
+  const resolved = resolveDecodeConfig(config);
+  const watch = new Stopwatch();
+  await using reader = await SampledVideo.open(resolved);
+  const video = new SampledVideo(reader, resolved);
+  watch.lap("open");
+  const { width, height } = video.info;
+  const all = tensor("U8", [video.ids.length, height, width, 3]);
+  const size = 3 * width * height;
+  const ids: number[] = [];
+  let delivered = 0;
+  for await (const frame of video.frames()) {
+    if (delivered++ === 0) watch.timings.firstFrame = watch.sinceLap;
+    for (const id of video.ids) {
+      if (id === frame.index) all.data.set(frame.data, ids.push(id) * size - size);
+    }
+  }
+  watch.lap("decode");
+  const timings = watch.stop();
+  const backend = video.info.backend;
+  const samples = ids.length;
+  reportProfile({ call: "decode_only", backend, samples, delivered, width, height }, timings);
+  const frames = tensorRows(all, 0, samples);
+  return { ...describeSamples(video, ids), frames, ...(resolved.profile && { timings }) };
+}
+
+/** What results tell of a video and its samples. */
+export function describeSamples(video: SampledVideo, ids: readonly number[]): SampledFrames {
+  const { fps, duration, width, height, rotation } = video.info;
+  return {
+    sampledFrameIds: ids,
+    pts: ids.map((id) => video.index[id]!.pts),
+    fps,
+    durationSec: duration,
+    width,
+    height,
+    rotation,
+    replaced: video.replaced,
+  };
+}
