@@ -3,5 +3,9 @@
  *
  * @module
  */
+export * from "./audio.ts";
 export * from "./errors.ts";
+export * from "./image.ts";
+export * from "./resampler.ts";
 export * from "./video_reader.ts";
+export * from "./wav.ts";

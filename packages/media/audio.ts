@@ -1,0 +1,276 @@
+/**
+ * Audio of any file or stream as planar float samples at the rate and number of channels wanted,
+ * piece by piece. WAV is read without FFmpeg and as it arrives; everything else by FFmpeg.
+ *
+ * @example A WAV file as 24 kHz mono
+ * ```ts
+ * import { decodeAudio } from "@vcs/media/audio";
+ * import { encodeWav } from "@vcs/media/wav";
+ * import assert from "node:assert/strict";
+ *
+ * const file = encodeWav([new Float32Array(480), new Float32Array(480)], { sampleRate: 48000 });
+ * const audio = await decodeAudio(file, { sampleRate: 24000, channels: 1 });
+ * assert.deepEqual(audio.channels.map((samples) => samples.length), [240]);
+ * ```
+ *
+ * @module
+ */
+import type { AudioDecoding } from "./audio_decoder.ts";
+import { chooseWay } from "./backends.ts";
+import { MediaError } from "./errors.ts";
+import { type LocalSource, type MediaSource, openSource } from "./media_source.ts";
+import { decodePcm, PCM_BYTES, type PcmFormat } from "./pcm.ts";
+import { Resampler } from "./resampler.ts";
+import { isWav, openWav } from "./wav.ts";
+
+/** Samples without a header around them. */
+export interface RawPcm {
+  /** How samples are stored. */
+  format: PcmFormat;
+  /** Samples per second and channel. */
+  sampleRate: number;
+  /** Number of channels, interleaved. */
+  channels: number;
+}
+
+/** Options of audio reading. */
+export interface AudioOptions {
+  /** Samples per second and channel that are wanted. Default: the source's own. */
+  sampleRate?: number;
+  /** Channels that are wanted: the source's own, their mean (1), or copies of a single one. */
+  channels?: number;
+  /** The source is bare samples of this kind. */
+  raw?: RawPcm;
+  /** Which stream of the container; the best audio stream where not given. */
+  stream?: number;
+  /** Which FFmpeg, where one is needed. Default "auto". */
+  backend?: "auto" | "node-av" | "ffmpeg";
+  /** Ends reading with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Audio that is all in memory. */
+export interface AudioData {
+  /** Samples per second and channel. */
+  readonly sampleRate: number;
+  /** The samples of each channel, in -1 to 1. */
+  readonly channels: Float32Array<ArrayBuffer>[];
+}
+
+/** Audio that is read as it is taken. Leaving the loop frees what it holds. */
+export interface AudioStream extends AsyncIterable<Float32Array<ArrayBuffer>[]>, AsyncDisposable {
+  /** Samples per second and channel, of the chunks. */
+  readonly sampleRate: number;
+  /** Number of channels of the chunks. */
+  readonly channels: number;
+  /** Codec of the source. */
+  readonly codec: string;
+  /** Samples per second and channel of the source. */
+  readonly sourceSampleRate: number;
+  /** Number of channels of the source. */
+  readonly sourceChannels: number;
+}
+
+/** Samples per channel in one piece of bare PCM. */
+const RAW_FRAMES = 16384;
+
+/** A source that is being decoded, and what is to be closed with it. */
+interface Decoding extends AudioDecoding {
+  readonly source?: LocalSource;
+}
+
+/** The first bytes of a stream, and the stream with them still in it. */
+async function peek(stream: ReadableStream<Uint8Array>, count: number) {
+  const reader = stream.getReader();
+  const parts: Uint8Array[] = [];
+  let have = 0;
+  while (have < count) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    have += value.length;
+  }
+  const head = new Uint8Array(have);
+  parts.reduce((at, part) => (head.set(part, at), at + part.length), 0);
+  const whole = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(head),
+    pull: async (controller) => {
+      const { done, value } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return { head, whole };
+}
+
+/** The bytes of a source that is ours to read; undefined for URLs, which FFmpeg opens. */
+async function bytesOf(source: MediaSource): Promise<ReadableStream<Uint8Array> | undefined> {
+  if (source instanceof ReadableStream) return source;
+  if (source instanceof Uint8Array) return new Blob([source as Uint8Array<ArrayBuffer>]).stream();
+  const { path } = await openSource(source);
+  return /^\w+:\/\//.test(path) ? undefined : (await Deno.open(path)).readable;
+}
+
+/** Cuts bare PCM into pieces of whole frames. */
+async function* rawChunks(
+  stream: ReadableStream<Uint8Array>,
+  { format, channels }: RawPcm,
+): AsyncIterableIterator<Float32Array<ArrayBuffer>[]> {
+  const frame = PCM_BYTES[format] * channels;
+  let rest = new Uint8Array();
+  for await (const bytes of stream) {
+    const joined = new Uint8Array(rest.length + bytes.length);
+    joined.set(rest);
+    joined.set(bytes, rest.length);
+    const whole = joined.length - joined.length % frame;
+    for (let at = 0; at < whole; at += RAW_FRAMES * frame) {
+      yield decodePcm(
+        joined.subarray(at, Math.min(whole, at + RAW_FRAMES * frame)),
+        format,
+        channels,
+      );
+    }
+    rest = joined.slice(whole);
+  }
+}
+
+/** Opens what needs no FFmpeg: bare samples and WAV. The stream goes on to FFmpeg otherwise. */
+async function openPlain(
+  stream: ReadableStream<Uint8Array>,
+  raw: RawPcm | undefined,
+): Promise<{ decoding?: Decoding; stream: ReadableStream<Uint8Array> }> {
+  if (raw) {
+    return {
+      stream,
+      decoding: { ...raw, codec: `pcm_${raw.format}`, chunks: rawChunks(stream, raw) },
+    };
+  }
+  const { head, whole } = await peek(stream, 12);
+  if (!isWav(head)) return { stream: whole };
+  const wav = await openWav(whole);
+  return { stream: whole, decoding: { ...wav, codec: `pcm_${wav.format}` } };
+}
+
+async function openEncoded(source: MediaSource, options: AudioOptions): Promise<Decoding> {
+  const way = await chooseWay(options.backend ?? "auto");
+  const local = await openSource(source);
+  try {
+    const decode = way === "node-av"
+      ? (await import("./audio_node_av.ts")).decodeByNodeAv
+      : (await import("./audio_ffmpeg.ts")).decodeByFfmpeg;
+    return { ...await decode(local.path, options.stream, options.signal), source: local };
+  } catch (error) {
+    await local[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openDecoding(source: MediaSource, options: AudioOptions): Promise<Decoding> {
+  const bytes = await bytesOf(source);
+  if (bytes === undefined) return await openEncoded(source, options);
+  const { decoding, stream } = await openPlain(bytes, options.raw);
+  if (decoding) return decoding;
+  if (source instanceof ReadableStream) return await openEncoded(stream, options);
+  await stream.cancel();
+  return await openEncoded(source, options);
+}
+
+/** The function from a source's channels to those wanted. */
+function mixer(from: number, to: number): (chunk: Float32Array<ArrayBuffer>[]) => typeof chunk {
+  if (from === to) return (chunk) => chunk;
+  if (from === 1) return ([mono]) => Array.from({ length: to }, () => mono!.slice());
+  if (to !== 1) {
+    throw new MediaError(
+      "unsupported",
+      `Cannot turn ${from} channels into ${to}: one channel or the source's own can be had`,
+    );
+  }
+  return (chunk) => [chunk[0]!.map((_, i) => chunk.reduce((sum, c) => sum + c[i]!, 0) / from)];
+}
+
+/** Frees the decoder and the temporary file. */
+async function close(decoding: Decoding): Promise<void> {
+  await decoding.chunks.return?.();
+  await decoding.source?.[Symbol.asyncDispose]();
+}
+
+async function* converted(
+  decoding: Decoding,
+  mix: ReturnType<typeof mixer>,
+  sampleRate: number,
+  channels: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Float32Array<ArrayBuffer>[]> {
+  const resampler = new Resampler(decoding.sampleRate, sampleRate, channels);
+  try {
+    for await (const chunk of decoding.chunks) {
+      signal?.throwIfAborted();
+      const output = resampler.push(mix(chunk));
+      if (output[0]!.length > 0) yield output;
+    }
+    const rest = resampler.flush();
+    if (rest[0]!.length > 0) yield rest;
+  } finally {
+    await close(decoding);
+  }
+}
+
+/**
+ * Opens the audio of a file or stream.
+ *
+ * @param source path, URL, bytes of a file, or a stream of them; a stream that is not WAV is kept
+ * in a temporary file
+ * @throws {RangeError} where a rate or number of channels is not a whole number above zero
+ * @throws {Deno.errors.NotFound} where there is no such file
+ * @throws {MediaError} `invalid-media`, `no-audio-stream`, `no-backend`, `unsupported`
+ */
+export async function openAudio(
+  source: MediaSource,
+  options: AudioOptions = {},
+): Promise<AudioStream> {
+  for (const name of ["sampleRate", "channels"] as const) {
+    const value = options[name] ?? 1;
+    if (Number.isSafeInteger(value) && value > 0) continue;
+    throw new RangeError(
+      `Cannot read audio: ${name} must be a whole number above 0, found ${value}`,
+    );
+  }
+  const decoding = await openDecoding(source, options);
+  const { sampleRate = decoding.sampleRate, channels = decoding.channels, signal } = options;
+  const mix = mixer(decoding.channels, channels);
+  const chunks = converted(decoding, mix, sampleRate, channels, signal);
+  return {
+    sampleRate,
+    channels,
+    codec: decoding.codec,
+    sourceSampleRate: decoding.sampleRate,
+    sourceChannels: decoding.channels,
+    [Symbol.asyncIterator]: () => chunks,
+    [Symbol.asyncDispose]: async () => {
+      await chunks.return(undefined);
+      await close(decoding);
+    },
+  };
+}
+
+/**
+ * Reads all audio of a file or stream into memory.
+ *
+ * @throws as {@linkcode openAudio}
+ */
+export async function decodeAudio(
+  source: MediaSource,
+  options: AudioOptions = {},
+): Promise<AudioData> {
+  const stream = await openAudio(source, options);
+  const parts: Float32Array<ArrayBuffer>[][] = [];
+  for await (const chunk of stream) parts.push(chunk);
+  const length = parts.reduce((sum, [first]) => sum + first!.length, 0);
+  const channels = Array.from({ length: stream.channels }, (_, channel) => {
+    const samples = new Float32Array(length);
+    parts.reduce((at, part) => (samples.set(part[channel]!, at), at + part[0]!.length), 0);
+    return samples;
+  });
+  return { sampleRate: stream.sampleRate, channels };
+}

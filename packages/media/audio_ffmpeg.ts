@@ -1,0 +1,65 @@
+/**
+ * Audio by the installed programs ffmpeg and ffprobe.
+ *
+ * @module
+ */
+import type { AudioDecoder } from "./audio_decoder.ts";
+import { MediaError } from "./errors.ts";
+import { decodePcm } from "./pcm.ts";
+import { outputOf, Program } from "./programs.ts";
+
+interface Probe {
+  readonly streams?: readonly {
+    readonly codec_name?: string;
+    readonly sample_rate?: string;
+    readonly channels?: number;
+  }[];
+}
+
+async function probe(source: string, select: string, signal: AbortSignal | undefined) {
+  const entries = "stream=codec_name,sample_rate,channels";
+  const args = ["-v", "error", "-select_streams", select, "-show_entries", entries];
+  const text = await outputOf("ffprobe", [...args, "-of", "json", source], signal);
+  const found = (JSON.parse(text) as Probe).streams?.[0];
+  if (found?.channels && found.sample_rate) {
+    return {
+      codec: found.codec_name ?? "unknown",
+      sampleRate: Number(found.sample_rate),
+      channels: found.channels,
+    };
+  }
+  throw new MediaError("no-audio-stream", `Cannot read audio of ${source}: no audio stream`);
+}
+
+async function* samples(
+  source: string,
+  select: string,
+  channels: number,
+  signal: AbortSignal | undefined,
+): AsyncIterableIterator<Float32Array<ArrayBuffer>[]> {
+  const args = ["-v", "error", "-nostdin", "-i", source, "-map", `0:${select}`];
+  await using program = new Program("ffmpeg", [...args, "-f", "f32le", "pipe:1"]);
+  const frame = channels * 4;
+  let rest = new Uint8Array();
+  for await (const bytes of program.stdout) {
+    signal?.throwIfAborted();
+    const joined = new Uint8Array(rest.length + bytes.length);
+    joined.set(rest);
+    joined.set(bytes, rest.length);
+    const whole = joined.length - joined.length % frame;
+    rest = joined.slice(whole);
+    if (whole > 0) yield decodePcm(joined.subarray(0, whole), "f32", channels);
+  }
+  if (await program.finish()) return;
+  throw new MediaError(
+    "decode-failed",
+    `Cannot decode audio of ${source}: ffmpeg says ${program.complaint}`,
+  );
+}
+
+/** Audio by ffmpeg. */
+export const decodeByFfmpeg: AudioDecoder = async (source, stream, signal) => {
+  const select = stream === undefined ? "a:0" : `${stream}`;
+  const facts = await probe(source, select, signal);
+  return { ...facts, chunks: samples(source, select, facts.channels, signal) };
+};

@@ -1,0 +1,184 @@
+/**
+ * Still images: JPEG, PNG and WebP to packed RGB and back, by libvips (npm:sharp, loaded at first
+ * use, off the JavaScript thread). JPEG pixels are libjpeg-turbo's at full size, without
+ * shrink-on-load, colour profiles ignored: the ones that Pillow and OpenCV give.
+ *
+ * @example There and back
+ * ```ts
+ * import { decodeImage, encodePng } from "@vcs/media/image";
+ * import assert from "node:assert/strict";
+ *
+ * const data = new Uint8Array([255, 0, 0, 0, 255, 0]);
+ * const png = await encodePng({ width: 2, height: 1, data });
+ * assert.deepEqual((await decodeImage(png)).data, data);
+ * ```
+ *
+ * @module
+ */
+import { MediaError } from "./errors.ts";
+
+/** A picture in memory. */
+export interface Image {
+  /** Width in pixels. */
+  readonly width: number;
+  /** Height in pixels. */
+  readonly height: number;
+  /** RGB, shape [height, width, 3], 0 to 255. */
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+/** A decoded picture. */
+export interface DecodedImage extends Image {
+  /** File format: "jpeg", "png", "webp", … */
+  readonly format: string;
+  /** EXIF orientation of 1 to 8; 1 where there is none. */
+  readonly orientation: number;
+}
+
+/** Options of {@linkcode decodeImage}. */
+export interface DecodeImageOptions {
+  /** Whether to turn the picture as EXIF says. Default false: pixels as stored, as Pillow does. */
+  orient?: boolean;
+  /** Whether to take what can be read of a cut-off or damaged file. Default false: an error. */
+  acceptDamaged?: boolean;
+}
+
+/** Options of {@linkcode encodeJpeg}. */
+export interface EncodeJpegOptions {
+  /** 1 to 100. Default 90. */
+  quality?: number;
+  /** Colour resolution. Default "4:2:0". */
+  chroma?: "4:2:0" | "4:4:4";
+}
+
+/** The part of sharp that we use. */
+interface Pipeline {
+  metadata(): Promise<{ format: string; space: string; orientation?: number }>;
+  removeAlpha(): Pipeline;
+  autoOrient(): Pipeline;
+  toColourspace(space: string): Pipeline;
+  pipelineColourspace(space: string): Pipeline;
+  raw(): Pipeline;
+  png(options: { compressionLevel: number }): Pipeline;
+  jpeg(options: { quality: number; chromaSubsampling: string }): Pipeline;
+  toBuffer(): Promise<Uint8Array<ArrayBuffer>>;
+  toBuffer(options: { resolveWithObject: true }): Promise<{
+    data: Uint8Array<ArrayBuffer>;
+    info: { width: number; height: number; channels: number };
+  }>;
+}
+
+interface Sharp {
+  (input: Uint8Array, options: object): Pipeline;
+  cache(enabled: boolean): void;
+}
+
+const SPECIFIER = "npm:sharp@0.35.5";
+
+let loading: Promise<Sharp> | undefined;
+
+/** sharp without its cache: no two calls read the same bytes. */
+function loadSharp(): Promise<Sharp> {
+  loading ??= import(SPECIFIER).then(({ default: sharp }: { default: Sharp }) => {
+    sharp.cache(false);
+    return sharp;
+  });
+  return loading;
+}
+
+/** Bytes with an ArrayBuffer of their own, so that they can be transferred. */
+function own(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const whole = bytes.byteLength === bytes.buffer.byteLength;
+  return whole ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
+}
+
+/** RGB of CMYK as Pillow reckons it: each ink multiplied by what black leaves. */
+function cmykToRgb(cmyk: Uint8Array): Uint8Array<ArrayBuffer> {
+  const pixels = cmyk.length / 4;
+  const rgb = new Uint8Array(pixels * 3);
+  for (let i = 0; i < pixels; i++) {
+    const light = 255 - cmyk[i * 4 + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const product = cmyk[i * 4 + c]! * light + 128;
+      rgb[i * 3 + c] = Math.max(0, light - (((product >> 8) + product) >> 8));
+    }
+  }
+  return rgb;
+}
+
+/** The first line of what libvips says; it repeats itself. */
+function reason(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+}
+
+/**
+ * Decodes an image file to RGB. Transparency is dropped, grey is spread over the three channels.
+ *
+ * @param bytes the file
+ * @throws {MediaError} `invalid-media` where the bytes are no image, or a damaged one
+ */
+export async function decodeImage(
+  bytes: Uint8Array,
+  options: DecodeImageOptions = {},
+): Promise<DecodedImage> {
+  if (bytes.length === 0) {
+    throw new MediaError("invalid-media", "Cannot decode image: there are no bytes");
+  }
+  const sharp = await loadSharp();
+  const failOn = options.acceptDamaged ? "none" : "error";
+  try {
+    let pipeline = sharp(bytes, { failOn, ignoreIcc: true });
+    const { format, space, orientation = 1 } = await pipeline.metadata();
+    if (options.orient) pipeline = pipeline.autoOrient();
+    const inks = space === "cmyk";
+    pipeline = inks
+      ? pipeline.pipelineColourspace("cmyk").toColourspace("cmyk")
+      : pipeline.removeAlpha().toColourspace("srgb");
+    const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
+    const { width, height } = info;
+    return { format, orientation, width, height, data: inks ? cmykToRgb(data) : own(data) };
+  } catch (error) {
+    throw new MediaError("invalid-media", `Cannot decode image: ${reason(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A pipeline that starts from RGB in memory. */
+async function fromRgb({ width, height, data }: Image): Promise<Pipeline> {
+  const fits = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 &&
+    height > 0 && data.length === width * height * 3;
+  if (!fits) {
+    throw new RangeError(
+      `Cannot encode image: ${width}x${height} RGB needs ${width * height * 3} bytes, ` +
+        `found ${data.length}`,
+    );
+  }
+  return (await loadSharp())(data, { raw: { width, height, channels: 3 } });
+}
+
+/**
+ * Encodes RGB as PNG.
+ *
+ * @throws {RangeError} where the data does not fit the size
+ */
+export async function encodePng(image: Image): Promise<Uint8Array<ArrayBuffer>> {
+  return own(await (await fromRgb(image)).png({ compressionLevel: 6 }).toBuffer());
+}
+
+/**
+ * Encodes RGB as JPEG.
+ *
+ * @throws {RangeError} where the data does not fit the size or the quality is out of range
+ */
+export async function encodeJpeg(
+  image: Image,
+  options: EncodeJpegOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { quality = 90, chroma = "4:2:0" } = options;
+  if (!(Number.isSafeInteger(quality) && quality >= 1 && quality <= 100)) {
+    throw new RangeError(`Cannot encode JPEG: quality must be 1 to 100, found ${quality}`);
+  }
+  const pipeline = await fromRgb(image);
+  return own(await pipeline.jpeg({ quality, chromaSubsampling: chroma }).toBuffer());
+}

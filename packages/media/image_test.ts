@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mutations } from "#testing/fuzz.ts";
+import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { MediaError } from "@vcs/media/errors";
+import { decodeImage, encodeJpeg, encodePng } from "@vcs/media/image";
+
+/** SHA-256 of Pillow 12's RGB pixels, first 16 digits. */
+const PILLOW: Record<string, string> = {
+  "bricks_texture.jpg": "27d5787280752b57",
+  "cas_00000.jpg": "815a9d3fafc931a5",
+  "cas_00001.jpg": "0430a6533cd2227e",
+  "exif_Landscape_1.jpg": "723b38c3ed1cb429",
+  "exif_Landscape_3.jpg": "94dc2182ad02233c",
+  "exif_Landscape_6.jpg": "0a23be64c2e63ff8",
+  "exif_Portrait_5.jpg": "d43cac28301cb7c3",
+  "jd_grayscale_large.jpg": "69033ba484c07fa3",
+  "jd_jpg-size-6x6.jpg": "d84403c021d52bab",
+  "jd_progressive3.jpg": "e7446959fe4bdf3d",
+  "jd_restarts.jpg": "3f873955c15dd995",
+  "jd_ycck.jpg": "94747aacd22d8498",
+  "london_progressive_exif.jpg": "bd68976c3f1fcacb",
+  "moz_jpg-cmyk-1.jpg": "82bf496c5f738767",
+  "moz_jpg-gray.jpg": "d84cd6820fdf5f8b",
+  "moz_jpg-progressive.jpg": "590e563a299023f1",
+  "moz_jpg-size-15x15.jpg": "cc1f8892eb0df05e",
+  "moz_jpg-size-1x1.jpg": "05718bc75cc4458d",
+  "pil_flower.jpg": "303a005a56008d10",
+  "pil_hopper.jpg": "719b9eeda0a26779",
+  "pil_hopper_gray.jpg": "af02452b49f6f7ed",
+  "pil_hopper_orientation_6.jpg": "054b80361ba3a307",
+  "pil_icc_profile_big.jpg": "9a2762fe8da03fe7",
+  "pil_jpeg_ff00_header.jpg": "801f1f2a4ceec133",
+  "pil_rgb.jpg": "c1cb479cb02ff28f",
+  "pil_sample_cmyk.jpg": "5f547263ecc1ead3",
+  "tower_progressive.jpg": "0d35fa6783a5f8bd",
+  "vacation_2560x1440.jpg": "4731c35560cf03ec",
+  "white_1x1.jpg": "5ae7e6a42304dc6e",
+};
+
+const read = (name: string) => Deno.readFile(sharedPath(`data/jpeg/${name}`));
+
+sharedTest("decodeImage() gives Pillow's pixels of every good file", async (t) => {
+  for (const [name, sha256] of Object.entries(PILLOW)) {
+    await t.step(name, async () => {
+      const { data, width, height } = await decodeImage(await read(name));
+      assert.equal(data.length, width * height * 3);
+      assert.equal(data.byteLength, data.buffer.byteLength);
+      assert.equal(createHash("sha256").update(data).digest("hex").slice(0, 16), sha256);
+    });
+  }
+});
+
+sharedTest("decodeImage() refuses every bad file with a code", async (t) => {
+  const bad = [
+    "jd_empty.jpg",
+    "jd_missing-sos.jpg",
+    "jd_null_height.jpg",
+    "jd_max_size.jpg",
+    "jd_b5369bcbddca7135a5708c5237ad64e4.jpg",
+    "jd_c3018ebe53d0046eecb58858ca869a99.jpg",
+    "pil_truncated_jpeg.jpg",
+  ];
+  for (const name of bad) {
+    await t.step(name, async () => {
+      await assert.rejects(decodeImage(await read(name)), (error) => {
+        assert(error instanceof MediaError);
+        assert.equal(error.code, "invalid-media");
+        assert.match(error.message, /^Cannot decode image: [^\n]+$/);
+        return true;
+      });
+    });
+  }
+});
+
+sharedTest("decodeImage() takes what is left of a cut-off file when told to", async () => {
+  const bytes = await read("pil_truncated_jpeg.jpg");
+  const { width, height } = await decodeImage(bytes, { acceptDamaged: true });
+  assert.deepEqual([width, height], [100, 100]);
+});
+
+sharedTest("decodeImage() turns a picture only when told to", async () => {
+  const bytes = await read("exif_Portrait_5.jpg");
+  const stored = await decodeImage(bytes);
+  assert.deepEqual([stored.width, stored.height, stored.orientation], [1800, 1200, 5]);
+  const upright = await decodeImage(bytes, { orient: true });
+  assert.deepEqual([upright.width, upright.height], [1200, 1800]);
+});
+
+function gradient(width: number, height: number) {
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => Math.floor(i / 3) % 200);
+  return { width, height, data };
+}
+
+Deno.test("encodePng() keeps every pixel", async () => {
+  const image = gradient(37, 11);
+  const back = await decodeImage(await encodePng(image));
+  assert.equal(back.format, "png");
+  assert.deepEqual(back.data, image.data);
+});
+
+Deno.test("encodeJpeg() comes near, and nearer with quality", async () => {
+  const image = gradient(64, 48);
+  const errors: number[] = [];
+  for (const quality of [30, 95]) {
+    const back = await decodeImage(await encodeJpeg(image, { quality, chroma: "4:4:4" }));
+    assert.equal(back.format, "jpeg");
+    errors.push(back.data.reduce((sum, x, i) => sum + Math.abs(x - image.data[i]!), 0));
+  }
+  assert(errors[1]! < errors[0]! && errors[1]! < image.data.length);
+});
+
+Deno.test("encodePng() and encodeJpeg() refuse what does not fit", async () => {
+  const short = { width: 2, height: 2, data: new Uint8Array(11) };
+  await assert.rejects(encodePng(short), /2x2 RGB needs 12 bytes, found 11/);
+  await assert.rejects(encodeJpeg({ width: 0, height: 2, data: new Uint8Array() }), RangeError);
+  await assert.rejects(encodeJpeg(gradient(8, 8), { quality: 101 }), /quality must be 1 to 100/);
+});
+
+Deno.test("decodeImage() survives damaged files", async () => {
+  const good = await encodeJpeg(gradient(40, 30));
+  for (const bytes of mutations(good, 300)) {
+    const result = await decodeImage(bytes).catch((error: unknown) => error);
+    assert(result instanceof MediaError || typeof result === "object" && result !== null);
+    if (result instanceof Error) assert(result instanceof MediaError, String(result));
+  }
+});
