@@ -1,0 +1,172 @@
+/**
+ * Rules that turn measures into alerts: a measure above its threshold for a time raises one
+ * alert; the next one needs the measure to come down first, and some time to pass.
+ *
+ * @example One alert at a change
+ * ```ts
+ * import { AlertRules, parseRule } from "@vcs/clip-drift/alerts";
+ * import assert from "node:assert/strict";
+ *
+ * const rules = new AlertRules([parseRule("cut: drift > 0.3 cooldown 60s")]);
+ * const raised = [0.01, 0.7, 0.8, 0.02, 0.9].flatMap((drift, time) => rules.push({ drift }, time));
+ * assert.deepEqual(raised.map(({ rule, time }) => [rule, time]), [["cut", 1]]);
+ * ```
+ *
+ * @module
+ */
+import { robustScale } from "./charts.ts";
+import { type Metric, METRICS } from "./drift.ts";
+
+/** When to raise an alert. */
+export interface AlertRule {
+  /** Name that the alert carries. */
+  readonly name: string;
+  /** The measure that is watched. */
+  readonly metric: Metric;
+  /** Value above which it counts; in deviations above the usual where `relative` is set. */
+  readonly threshold: number;
+  /** Whether the threshold is in robust deviations, learned from the first 30 values. */
+  readonly relative: boolean;
+  /** Seconds that the measure must stay above; 0 for at once. */
+  readonly hold: number;
+  /** Seconds between alerts. */
+  readonly cooldown: number;
+  /** Share of the threshold below which the alert is over. */
+  readonly clear: number;
+}
+
+/** A raised alert. */
+export interface Alert {
+  /** Name of the rule. */
+  readonly rule: string;
+  /** The measure. */
+  readonly metric: Metric;
+  /** Its value. */
+  readonly value: number;
+  /** The threshold, as an absolute value. */
+  readonly threshold: number;
+  /** When, in seconds. */
+  readonly time: number;
+}
+
+const BASELINE = 30;
+const RULE = /^(?:([\w-]+)\s*:)?\s*(\w+)\s*>\s*(\d*\.?\d+)(mad)?((?:\s+\w+\s+[\d.]+s?)*)$/i;
+const CLAUSES = { for: "hold", cooldown: "cooldown", clear: "clear" } as const;
+
+/** Reads the clauses `for 2s`, `cooldown 60s` and `clear 0.7`. */
+function parseClauses(words: string, rule: string): Partial<AlertRule> {
+  const settings: { hold?: number; cooldown?: number; clear?: number } = {};
+  const parts = words.trim() === "" ? [] : words.trim().split(/\s+/);
+  for (let i = 0; i < parts.length; i += 2) {
+    const name = parts[i]!.toLowerCase();
+    const value = Number(parts[i + 1]!.replace(/s$/, ""));
+    if (!Object.hasOwn(CLAUSES, name) || !Number.isFinite(value)) {
+      throw new SyntaxError(
+        `Cannot read rule "${rule}": found "${name} ${
+          parts[i + 1]
+        }", allowed are "for 2s", "cooldown 60s" and "clear 0.7"`,
+      );
+    }
+    settings[CLAUSES[name as keyof typeof CLAUSES]] = value;
+  }
+  return settings;
+}
+
+/**
+ * Reads a rule such as `moved: reference > 0.3 for 2s cooldown 60s clear 0.5` or `drift > 8mad`.
+ * Without a name it is named after its measure; it waits 10 s between alerts and is over below
+ * 0.7 of the threshold where nothing else is said.
+ *
+ * @throws {SyntaxError} where the text is no rule
+ */
+export function parseRule(text: string): AlertRule {
+  const match = RULE.exec(text.trim());
+  const metric = METRICS.find((name) => name === match?.[2]?.toLowerCase());
+  if (match === null || metric === undefined) {
+    throw new SyntaxError(
+      `Cannot read rule "${text}": found ${
+        match === null ? "no comparison" : `measure ${match[2]}`
+      }, allowed is "name: measure > threshold for 2s cooldown 60s" with one of ${
+        METRICS.join(", ")
+      }`,
+    );
+  }
+  return {
+    name: match[1] ?? metric,
+    metric,
+    threshold: Number(match[3]),
+    relative: match[4] !== undefined,
+    hold: 0,
+    cooldown: 10,
+    clear: 0.7,
+    ...parseClauses(match[5]!, text),
+  };
+}
+
+/** One rule and where it stands. */
+class RuleState {
+  readonly #rule: AlertRule;
+  #baseline: number[] = [];
+  #threshold: number | undefined;
+  #above: number | undefined;
+  #active = false;
+  #raisedAt = -Infinity;
+
+  constructor(rule: AlertRule) {
+    this.#rule = rule;
+    if (!rule.relative) this.#threshold = rule.threshold;
+  }
+
+  push(value: number | undefined, time: number): Alert | undefined {
+    if (value === undefined) return undefined;
+    const threshold = this.#threshold ?? this.#learn(value);
+    if (threshold === undefined) return undefined;
+    if (value <= threshold) return this.#calm(value, threshold);
+    this.#above ??= time;
+    const { name, metric, hold, cooldown } = this.#rule;
+    const isDue = time - this.#above >= hold && time - this.#raisedAt >= cooldown;
+    if (this.#active || !isDue) return undefined;
+    this.#active = true;
+    this.#raisedAt = time;
+    return { rule: name, metric, value, threshold, time };
+  }
+
+  #calm(value: number, threshold: number): undefined {
+    this.#above = undefined;
+    if (value < threshold * this.#rule.clear) this.#active = false;
+  }
+
+  /** The threshold in absolute terms, once there are enough values. */
+  #learn(value: number): number | undefined {
+    this.#baseline.push(value);
+    if (this.#baseline.length < BASELINE) return undefined;
+    const { centre, spread } = robustScale(this.#baseline);
+    this.#baseline = [];
+    this.#threshold = centre + this.#rule.threshold * spread;
+    return undefined;
+  }
+}
+
+/** The rules of one stream. */
+export class AlertRules {
+  readonly #states: RuleState[];
+  readonly #rules: readonly AlertRule[];
+
+  /** Starts with no values seen. */
+  constructor(rules: readonly AlertRule[]) {
+    this.#rules = rules;
+    this.#states = rules.map((rule) => new RuleState(rule));
+  }
+
+  /**
+   * Takes a frame's measures and gives the alerts that they raise.
+   *
+   * @param row measures by name; those without enough data are undefined or left out
+   * @param time seconds, growing
+   */
+  push(row: { readonly [M in Metric]?: number | undefined }, time: number): Alert[] {
+    return this.#states
+      .map((state, i) => state.push(row[this.#rules[i]!.metric], time))
+      .filter((alert) => alert !== undefined);
+  }
+}

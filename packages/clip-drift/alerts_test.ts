@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { AlertRules, parseRule } from "./alerts.ts";
+import { Delivery } from "./deliver.ts";
+
+/** Times of the alerts of a rule over values that come every second. */
+function raised(rule: string, values: readonly (number | undefined)[]): number[] {
+  const rules = new AlertRules([parseRule(rule)]);
+  return values.flatMap((drift, time) => rules.push({ drift }, time)).map((alert) => alert.time);
+}
+
+Deno.test("parseRule() reads name, measure, threshold and clauses", () => {
+  assert.deepEqual(parseRule("moved: reference > .3 for 2s cooldown 60 clear 0.5"), {
+    name: "moved",
+    metric: "reference",
+    threshold: 0.3,
+    relative: false,
+    hold: 2,
+    cooldown: 60,
+    clear: 0.5,
+  });
+  assert.deepEqual(parseRule(" drift>8mad "), {
+    name: "drift",
+    metric: "drift",
+    threshold: 8,
+    relative: true,
+    hold: 0,
+    cooldown: 10,
+    clear: 0.7,
+  });
+});
+
+for (
+  const text of [
+    "",
+    "drift",
+    "drift < 3",
+    "speed > 3",
+    "drift > x",
+    "drift > 1 after 2s",
+    "a b > 1",
+  ]
+) {
+  Deno.test(`parseRule() refuses "${text}"`, () => {
+    assert.throws(() => parseRule(text), { name: "SyntaxError", message: /^Cannot read rule/ });
+  });
+}
+
+Deno.test("an alert is raised once, until the measure has come down", () => {
+  const rule = "drift > 1 cooldown 0";
+  assert.deepEqual(raised(rule, [0, 2, 2, 2, 0, 2]), [1, 5]);
+  // 0.8 is below the threshold, but not below 0.7 of it.
+  assert.deepEqual(raised(rule, [0, 2, 0.8, 2, 0.6, 2]), [1, 5]);
+});
+
+Deno.test("a hold time ignores what is short", () => {
+  assert.deepEqual(raised("drift > 1 for 2s", [2, 2, 0, 2, 2, 2, 2]), [5]);
+});
+
+Deno.test("a cool-down keeps alerts apart", () => {
+  const flicker = Array.from({ length: 30 }, (_, i) => (i % 2) * 2);
+  assert.deepEqual(raised("drift > 1 cooldown 10s", flicker), [1, 11, 21]);
+});
+
+Deno.test("a relative threshold is learned, and values without data are left out", () => {
+  const calm = Array.from({ length: 30 }, (_, i) => (i % 3) / 10);
+  assert.deepEqual(raised("drift > 6mad", [undefined, ...calm, 0.3, 5]), [32]);
+});
+
+Deno.test("Delivery posts to webhooks and runs commands, and reports what fails", async () => {
+  const bodies: unknown[] = [];
+  const failures: string[] = [];
+  const path = await Deno.makeTempFile();
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    async (r) => {
+      bodies.push(await r.json());
+      return new Response("", { status: r.url.endsWith("/bad") ? 500 : 200 });
+    },
+  );
+  const base = `http://127.0.0.1:${server.addr.port}`;
+  {
+    await using delivery = new Delivery({
+      webhooks: [`${base}/good`, `${base}/bad`],
+      commands: [`cat > "${path}"`, "exit 3"],
+      onFailure: (message) => failures.push(message),
+    });
+    delivery.send({ rule: "cut" });
+  }
+  assert.deepEqual(bodies, [{ rule: "cut" }, { rule: "cut" }]);
+  assert.equal(await Deno.readTextFile(path), '{"rule":"cut"}\n');
+  assert.deepEqual(failures, [
+    `Cannot POST to ${base}/bad: status 500, wanted 2xx`,
+    "Cannot run exit 3: exit code 3, wanted 0",
+  ]);
+  await Deno.remove(path);
+});
+
+Deno.test("Delivery gives up on a webhook that does not answer, and refuses a backlog", async () => {
+  const failures: string[] = [];
+  const hung = Promise.withResolvers<Response>();
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    () => hung.promise,
+  );
+  {
+    await using delivery = new Delivery({
+      webhooks: [`http://127.0.0.1:${server.addr.port}/`],
+      timeout: 0.01,
+      onFailure: (message) => failures.push(message),
+    });
+    for (let i = 0; i < 40; i++) delivery.send({ i });
+    assert.equal(failures.length, 8);
+    assert.match(failures[0]!, /32 alerts wait already$/);
+  }
+  assert.equal(failures.length, 40);
+  hung.resolve(new Response());
+});

@@ -1,0 +1,48 @@
+/**
+ * A file that only grows, line by line. What could not be written whole is taken back, so that the
+ * next line begins where a line should.
+ *
+ * @module
+ */
+export class AppendFile implements Disposable {
+  readonly #file: Deno.FsFile;
+  #size = 0;
+  #isDamaged = false;
+
+  private constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  /** Makes a new file with a first line; an existing one is emptied. */
+  static async create(path: string, head = ""): Promise<AppendFile> {
+    const file = new AppendFile(
+      await Deno.open(path, { write: true, create: true, truncate: true }),
+    );
+    await file.append(head);
+    return file;
+  }
+
+  /**
+   * Adds text.
+   *
+   * @throws what the system says, for example that the disk is full
+   */
+  async append(text: string): Promise<void> {
+    const bytes = new TextEncoder().encode(text);
+    if (this.#isDamaged) await this.#takeBack();
+    this.#isDamaged = true;
+    for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    this.#isDamaged = false;
+    this.#size += bytes.length;
+  }
+
+  async #takeBack(): Promise<void> {
+    await this.#file.truncate(this.#size);
+    await this.#file.seek(this.#size, Deno.SeekMode.Start);
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}

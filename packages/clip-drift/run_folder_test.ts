@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { encodeNpz } from "@vcs/transport/npz";
+import { tensor } from "@vcs/transport/tensor";
+import { mutations } from "#testing/fuzz.ts";
+import { findProgram } from "#testing/shared.ts";
+import { AppendFile } from "./append_file.ts";
+import { DriftTracker } from "./drift.ts";
+import { RunFolder, type RunFrame } from "./run_folder.ts";
+import { listRuns, loadRunEmbeddings, readRun } from "./runs.ts";
+
+const CONFIG = {
+  streamUrl: "http://cam/stream.mjpg",
+  device: "cpu",
+  model: "ViT-B-32",
+  pretrained: "openai",
+  snapshotInterval: 30,
+  embeddingInterval: 4,
+  rollingWindow: 300,
+  details: { activation: "quick_gelu" },
+};
+const START = 1_700_000_000.25;
+
+/** Frames a second apart. */
+function* frames(count: number): Generator<RunFrame> {
+  const tracker = new DriftTracker();
+  for (let index = 0; index < count; index++) {
+    const embedding = Float32Array.of(Math.cos(index / 9), Math.sin(index / 9), 0);
+    const timestamp = START + index;
+    const row = tracker.push(embedding, timestamp);
+    yield { index, timestamp, row, embedding, jpeg: () => Uint8Array.of(1, 2, index) };
+  }
+}
+
+async function temporary(fn: (root: string) => Promise<void>): Promise<void> {
+  const root = await Deno.makeTempDir();
+  try {
+    await fn(root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+async function writeRun(root: string, count: number, finish = true): Promise<string> {
+  await using run = await RunFolder.create(CONFIG, { root });
+  for (const frame of frames(count)) await run.write(frame);
+  await run.event({ type: "alert", rule: "cut" });
+  if (finish) {
+    const similarity = { count: 9, mean: 0.5, std: 0.1, min: 0.2, max: 1 };
+    await run.finish({ frames: count, seconds: 5, similarity, counters: { reconnects: 2 } });
+  }
+  return run.path;
+}
+
+Deno.test("RunFolder writes what the original writes, in its formats", async () => {
+  await temporary(async (root) => {
+    const path = await writeRun(root, 62);
+    assert.match(path, /\d{8}_\d{6}$/);
+    const drift = await Deno.readTextFile(join(path, "drift.csv"));
+    const lines = drift.split("\r\n");
+    assert.equal(lines[0], "timestamp,frame_idx,similarity,drift");
+    assert.equal(lines[1], "1700000000.250000,0,1.000000,0.000000");
+    assert.equal(lines[2], "1700000001.250000,1,0.993834,0.006166");
+    assert.equal(lines.length, 64);
+    const config = JSON.parse(await Deno.readTextFile(join(path, "config.json")));
+    assert.match(config.start_time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/);
+    assert.deepEqual(config.settings, {
+      device: "cpu",
+      model: "ViT-B-32",
+      pretrained: "openai",
+      snapshot_interval: 30,
+      embedding_save_interval: 4,
+      rolling_window: 300,
+    });
+    assert.equal(config.activation, "quick_gelu");
+    const run = await readRun(path);
+    assert.deepEqual(run.snapshots, ["frame_000000.jpg", "frame_000030.jpg", "frame_000060.jpg"]);
+    assert.deepEqual(run.events, [{ type: "alert", rule: "cut" }]);
+    const summary = run.summary as Record<string, unknown>;
+    assert.deepEqual([summary.embedding_batches, summary.snapshots, summary.fps], [16, 3, 12.4]);
+    assert.equal(summary.reconnects, 2);
+    const picture = await Deno.readFile(join(path, "snapshots", "frame_000030.jpg"));
+    assert.deepEqual(picture, Uint8Array.of(1, 2, 30));
+  });
+});
+
+Deno.test("a run that was killed can be read up to its last whole batch", async () => {
+  await temporary(async (root) => {
+    const path = await writeRun(root, 10, false);
+    await Deno.writeTextFile(join(path, "drift.csv"), "170000", { append: true });
+    const run = await readRun(path);
+    assert.equal(run.summary, undefined);
+    assert.equal(run.drift.length, 10);
+    const { embeddings, timestamps, frameIndices } = await loadRunEmbeddings(path);
+    assert.deepEqual(embeddings.shape, [8, 3]);
+    assert.deepEqual([...frameIndices], [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert.equal(timestamps[7], START + 7);
+  });
+});
+
+Deno.test("runs of the same second get a suffix, and are listed with the newest first", async () => {
+  await temporary(async (root) => {
+    const paths: string[] = [];
+    for (let i = 0; i < 3; i++) paths.push(await writeRun(root, 1));
+    assert.equal(new Set(paths).size, 3);
+    assert.equal((await listRuns(root)).length, 3);
+    assert.deepEqual(await listRuns(join(root, "none")), []);
+  });
+});
+
+Deno.test("RunFolder reports what it cannot write once, and goes on", async () => {
+  await temporary(async (root) => {
+    const failures: string[] = [];
+    await using run = await RunFolder.create(CONFIG, { root, onFailure: (m) => failures.push(m) });
+    await Deno.remove(join(run.path, "embeddings"));
+    for (const frame of frames(12)) await run.write(frame);
+    assert.equal(failures.length, 1);
+    assert.match(failures[0]!, /^Cannot write embeddings of /);
+    await Deno.mkdir(join(run.path, "embeddings"));
+    for (const frame of frames(4)) await run.write(frame);
+    assert.equal((await loadRunEmbeddings(run.path)).embeddings.shape[0], 4);
+  });
+});
+
+Deno.test({
+  name: "AppendFile says that the disk is full",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    using file = await AppendFile.create("/dev/full");
+    await assert.rejects(file.append("a line\n"), /space/i);
+  },
+});
+
+Deno.test("loadRunEmbeddings() reads int32 indices, and says what is missing", async () => {
+  await temporary(async (root) => {
+    await assert.rejects(loadRunEmbeddings(join(root, "none")), { code: "bad-run" });
+    assert.deepEqual((await loadRunEmbeddings(root)).embeddings.shape, [0, 0]);
+    await Deno.mkdir(join(root, "embeddings"));
+    const file = join(root, "embeddings", "batch_0000.npz");
+    const arrays = {
+      embeddings: tensor("F32", [1, 2], Float32Array.of(3, 4)),
+      timestamps: tensor("F64", [1], Float64Array.of(5)),
+    };
+    await Deno.writeFile(file, await encodeNpz(arrays));
+    await assert.rejects(loadRunEmbeddings(root), { code: "bad-run", message: /wanted frame_ind/ });
+    const whole = { ...arrays, frame_indices: tensor("I32", [1], Int32Array.of(6)) };
+    await Deno.writeFile(file, await encodeNpz(whole));
+    assert.deepEqual([...(await loadRunEmbeddings(root)).frameIndices], [6]);
+  });
+});
+
+Deno.test("readRun() survives damaged files", async () => {
+  await temporary(async (root) => {
+    const path = await writeRun(root, 8);
+    for (const name of ["drift.csv", "config.json", "events.jsonl"]) {
+      const good = await Deno.readFile(join(path, name));
+      for (const bytes of mutations(good, 30)) {
+        await Deno.writeFile(join(path, name), bytes);
+        const run = await readRun(path);
+        assert.ok(run.drift.every((record) => Number.isFinite(record.drift)));
+      }
+    }
+  });
+});
+
+const python = findProgram("python3");
+
+/** Whether a Python with NumPy is there. */
+function hasNumpy(): boolean {
+  if (python === undefined) return false;
+  return new Deno.Command(python, { args: ["-c", "import numpy"], stderr: "null" }).outputSync()
+    .success;
+}
+
+Deno.test({
+  name: "NumPy opens our batches, and we open NumPy's",
+  ignore: !hasNumpy(),
+  fn: () =>
+    temporary(async (root) => {
+      const path = await writeRun(root, 6);
+      const script = `
+import numpy as np, sys, json
+b = np.load(sys.argv[1] + "/embeddings/batch_0001.npz")
+print(json.dumps({k: [str(b[k].dtype), list(b[k].shape)] for k in b.files}))
+np.savez_compressed(sys.argv[1] + "/embeddings/batch_0002.npz",
+  embeddings=np.ones((2, 3), np.float32), timestamps=np.array([1.5, 2.5]),
+  frame_indices=np.array([6, 7]))
+`;
+      const { stdout } = await new Deno.Command(python!, { args: ["-c", script, path] }).output();
+      assert.deepEqual(JSON.parse(new TextDecoder().decode(stdout)), {
+        embeddings: ["float32", [2, 3]],
+        timestamps: ["float64", [2]],
+        frame_indices: ["int64", [2]],
+      });
+      const { embeddings, frameIndices } = await loadRunEmbeddings(path);
+      assert.deepEqual(embeddings.shape, [8, 3]);
+      assert.deepEqual([...frameIndices], [0, 1, 2, 3, 4, 5, 6, 7]);
+    }),
+});
