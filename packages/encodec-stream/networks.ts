@@ -6,10 +6,10 @@
  *
  * | graph | input | output |
  * |---|---|---|
- * | analysis | audio F32 [N, C, S] | features F32 [N, 512, T] |
+ * | analysis | audio F32 [1, C, S] | features F32 [1, 512, T] |
  * | coding | features F32 [N, 512, T] | codes I64 [N, T, K] |
  * | prediction | rows I32 [N, T, K] | features F32 [N, 512, T] |
- * | synthesis | features F32 [N, 512, T] | audio F32 [N, C, 320 T] |
+ * | synthesis | features F32 [1, 512, T] | audio F32 [1, C, 320 T] |
  *
  * Causal graphs (24 kHz) have N = 1, take a BOOL [1] `first` and a tensor per layer that remembers,
  * and give each of these again with `next.` before its name.
@@ -48,15 +48,16 @@ function finish({ g, state }: Seanet, name: string, value: Value): Network {
   return { graph: g, state };
 }
 
+/** Batch of the recurrent halves: segments are many, a stream is one. */
 const batch = ({ causal }: Seanet) => causal ? 1 : "N";
 
 /** The encoder up to the recurrent layers: audio to features. */
 export function analysisNetwork(spec: ModelSpec, source: TensorSource): Network {
   const net = start("analysis", spec, source);
   const layers = encoderLayers(spec);
-  const audio = net.g.input("audio", "F32", [batch(net), spec.channels, "S"]);
+  const audio = net.g.input("audio", "F32", [1, spec.channels, "S"]);
   const features = net.apply(layers.slice(0, recurrentAt(layers)), audio);
-  return finish(net, "features", net.g.assume(features, [batch(net), FEATURES, "T"]));
+  return finish(net, "features", net.g.assume(features, [1, FEATURES, "T"]));
 }
 
 /** The encoder from the recurrent layers on, and the quantiser: features to codes. */
@@ -134,7 +135,7 @@ export function predictionNetwork(spec: ModelSpec, source: TensorSource): Networ
 export function synthesisNetwork(spec: ModelSpec, source: TensorSource): Network {
   const net = start("synthesis", spec, source);
   const layers = decoderLayers(spec);
-  const features = net.g.input("features", "F32", [batch(net), FEATURES, "T"]);
+  const features = net.g.input("features", "F32", [1, FEATURES, "T"]);
   const audio = net.apply(layers.slice(recurrentAt(layers) + 1), features);
-  return finish(net, "audio", net.g.assume(audio, [batch(net), spec.channels, `${HOP}*T`]));
+  return finish(net, "audio", net.g.assume(audio, [1, spec.channels, `${HOP}*T`]));
 }

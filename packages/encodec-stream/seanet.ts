@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type GraphBuilder, type LazyTensor, scaleDim, type Value } from "@vcs/onnx/graph";
+import { float, type GraphBuilder, type LazyTensor, scaleDim, type Value } from "@vcs/onnx/graph";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
 import { derive } from "@vcs/onnx/weights";
@@ -19,6 +19,9 @@ export interface StateTensor {
   /** Its shape. */
   readonly shape: readonly number[];
 }
+
+/** What keeps a norm from dividing by zero. */
+const EPSILON = 1e-5;
 
 /** A tensor of a checkpoint, read when the model is written. */
 export function checkpointWeight(
@@ -70,6 +73,18 @@ function phaseRows(kernel: Float32Array, from: number, to: number, s: number): F
   return rows;
 }
 
+/** All taps of a kernel as rows of a product: row tap · to + o. */
+function tapRows(kernel: Float32Array, to: number, from: number, taps: number): Float32Array {
+  const rows = new Float32Array(kernel.length);
+  kernel.forEach((v, i) => {
+    const tap = i % taps;
+    const c = Math.floor(i / taps) % from;
+    const o = Math.floor(i / taps / from);
+    rows[(tap * to + o) * from + c] = v;
+  });
+  return rows;
+}
+
 /** Torch keeps the gates of an LSTM as input, forget, cell, output; ONNX as i, o, f, c. */
 function reorderGates(rows: Float32Array): Float32Array {
   const block = rows.length / 4;
@@ -114,8 +129,14 @@ export class Seanet {
       case "lstm":
         return this.#lstm(layer, x);
       case "elu":
-        return this.g.elu(x);
+        return this.#elu(x);
     }
+  }
+
+  /** `max(x, e^min(x, 0) - 1)`: four fast kernels in place of the runtime's slow one. */
+  #elu(x: Value): Value {
+    const { g } = this;
+    return g.max(x, g.sub(g.exp(g.min(x, 0)), 1));
   }
 
   /** A tensor of the checkpoint. */
@@ -130,21 +151,50 @@ export class Seanet {
     return derive([lengths, directions], shape, ([g, v]) => foldWeightNorm(g, v));
   }
 
-  #conv({ prefix, from, to, kernel, stride }: ConvLayer, x: Value): Value {
-    const { g } = this;
-    const name = `${prefix}.conv.conv`;
-    const weight = g.weight(`${name}.weight`, this.#kernel(name, [to, from, kernel]));
-    const bias = g.weight(`${name}.bias`, this.tensor(`${name}.bias`, [to]));
+  #conv(layer: ConvLayer, x: Value): Value {
+    const { prefix, to, kernel, stride } = layer;
     const reach = kernel - stride;
     const padded = kernel === 1
       ? x
       : this.causal
       ? this.#withPast(x, prefix, reach, stride)
-      : mirrored(g, x, reach, stride);
-    const y = g.conv(padded, weight, bias, { stride });
-    const length = stride === 1 ? x.shape[TIME]! : `T${y.shape[1]}`;
-    const sized = g.assume(y, [x.shape[0]!, to, length]);
+      : mirrored(this.g, x, reach, stride);
+    const y = to * kernel < layer.from
+      ? this.#narrowConv(layer, padded)
+      : this.#plainConv(layer, padded);
+    const length = stride === 1 ? x.shape[TIME]! : `T${to}`;
+    const sized = this.g.assume(y, [x.shape[0]!, to, length]);
     return this.causal ? sized : this.#groupNorm(sized, `${prefix}.conv.norm`);
+  }
+
+  #plainConv({ prefix, from, to, kernel, stride }: ConvLayer, x: Value): Value {
+    const name = `${prefix}.conv.conv`;
+    const weight = this.g.weight(`${name}.weight`, this.#kernel(name, [to, from, kernel]));
+    const bias = this.g.weight(`${name}.bias`, this.tensor(`${name}.bias`, [to]));
+    return this.g.conv(x, weight, bias, { stride });
+  }
+
+  /**
+   * A convolution to very few channels as one product for all taps and a sum of shifted parts: the
+   * runtime's own way copies every sample once per tap, which here costs more than the arithmetic.
+   */
+  #narrowConv({ prefix, from, to, kernel }: ConvLayer, x: Value): Value {
+    const { g } = this;
+    const name = `${prefix}.conv.conv`;
+    const rows = derive(
+      [this.#kernel(name, [to, from, kernel])],
+      [kernel * to, from, 1],
+      ([w]) => tapRows(w, to, from, kernel),
+    );
+    const all = g.conv(x, g.weight(`${name}.rows`, rows));
+    const shifted = Array.from({ length: kernel }, (_, tap) => {
+      const part = g.slice(all, 1, tap * to, (tap + 1) * to);
+      const later = kernel - 1 - tap;
+      return g.slice(part, TIME, tap, later === 0 ? undefined : -later);
+    });
+    const sum = shifted.reduce((total, part) => g.add(total, g.assume(part, total.shape)));
+    const bias = derive([this.tensor(`${name}.bias`, [to])], [1, to, 1], ([b]) => b);
+    return g.add(sum, g.weight(`${name}.bias`, bias));
   }
 
   #upsample({ prefix, from, to, stride: s }: UpsampleLayer, x: Value): Value {
@@ -182,7 +232,7 @@ export class Seanet {
   }
 
   #residual({ squeeze, expand, shortcut }: ResidualLayer, x: Value): Value {
-    const inner = this.g.elu(this.#conv(squeeze, this.g.elu(x)));
+    const inner = this.#elu(this.#conv(squeeze, this.#elu(x)));
     return this.g.add(this.#conv(shortcut, x), this.#conv(expand, inner));
   }
 
@@ -226,19 +276,47 @@ export class Seanet {
 
   /** Normalises over channels and time of each segment, then scales and shifts each channel. */
   #groupNorm(x: Value, prefix: string): Value {
-    const { g } = this;
     const channels = Number(x.shape[1]);
-    const column = (name: string) =>
-      g.weight(
-        `${prefix}.${name}`,
-        derive([this.tensor(`${prefix}.${name}`, [channels])], [1, channels, 1], ([v]) => v),
-      );
-    // In two steps, because the runtime's sum of a whole segment loses four digits.
-    const mean = (v: Value) => g.mean(g.mean(v, [TIME]), [1]);
-    const centred = g.sub(x, mean(x));
-    const deviation = g.sqrt(g.add(mean(g.mul(centred, centred)), 1e-5));
-    const scale = g.div(column("weight"), deviation);
-    return g.assume(g.add(g.mul(centred, scale), column("bias")), x.shape);
+    const scale = this.tensor(`${prefix}.weight`, [channels]);
+    const shift = this.tensor(`${prefix}.bias`, [channels]);
+    const result = x.shape[0] === 1
+      ? this.#normalizeOne(x, prefix, scale, shift)
+      : this.#normalizeEach(x, prefix, scale, shift);
+    return this.g.assume(result, x.shape);
+  }
+
+  /** Mean of each segment, in two steps: the runtime's sum of a whole segment loses four digits. */
+  #mean(x: Value): Value {
+    return this.g.mean(this.g.mean(x, [TIME]), [1]);
+  }
+
+  #normalizeEach(x: Value, prefix: string, scale: LazyTensor, shift: LazyTensor): Value {
+    const { g } = this;
+    const column = (name: string, w: LazyTensor) =>
+      g.weight(`${prefix}.${name}`, derive([w], [1, w.shape[0]!, 1], ([v]) => v));
+    const centred = g.sub(x, this.#mean(x));
+    const deviation = g.sqrt(g.add(this.#mean(g.mul(centred, centred)), EPSILON));
+    return g.add(g.mul(centred, g.div(column("weight", scale), deviation)), column("bias", shift));
+  }
+
+  /**
+   * For a batch of one, a batch norm with the segment's own mean and variance: one pass over the
+   * samples in place of three.
+   */
+  #normalizeOne(x: Value, prefix: string, scale: LazyTensor, shift: LazyTensor): Value {
+    const { g } = this;
+    const mean = this.#mean(x);
+    const variance = g.sub(this.#mean(g.mul(x, x)), g.mul(mean, mean));
+    const size = g.int64([scale.shape[0]!]);
+    const statistics = [mean, g.max(variance, 0)].map((v) =>
+      g.op("Expand", [g.squeeze(v, [0, 1]), size], {}, { dtype: x.dtype, shape: scale.shape })
+    );
+    const weights = [
+      g.weight(`${prefix}.weight`, scale),
+      g.weight(`${prefix}.bias`, shift),
+    ];
+    const settings = { epsilon: float(EPSILON) };
+    return g.op("BatchNormalization", [x, ...weights, ...statistics], settings, x);
   }
 
   /** The value that says whether a call is a stream's first. */
