@@ -3,11 +3,17 @@
  *
  * @module
  */
+export * from "./checkpoint.ts";
+export * from "./checkpoint_weights.ts";
 export * from "./devices.ts";
+export * from "./download.ts";
 export * from "./errors.ts";
 export * from "./graph.ts";
 export * from "./layers.ts";
 export * from "./model.ts";
+export * from "./model_cache.ts";
+export * from "./models.ts";
 export * from "./network_weights.ts";
 export * from "./session.ts";
+export * from "./store.ts";
 export * from "./weights.ts";

@@ -63,7 +63,8 @@ export class ForwardReader implements AsyncDisposable {
 
   /** Gives up the rest of the stream. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reader.cancel();
+    // A stream that failed has told its reader already, and has nothing left to give up.
+    await this.#reader.cancel().catch(() => {});
   }
 }
 

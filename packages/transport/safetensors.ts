@@ -44,7 +44,7 @@ import {
   safetensorsHeaderLength,
 } from "./safetensors_header.ts";
 import {
-  dtypeSize,
+  DTYPES,
   type Tensor,
   tensorByteLength,
   tensorBytes,
@@ -198,11 +198,14 @@ export type NamedTensors<T extends TensorInfo = Tensor> =
   | Readonly<Record<string, T>>
   | ReadonlyMap<string, T>;
 
-/** Wide elements first, so that each tensor lies aligned; then by name: the reference's order. */
+/**
+ * By dtype from the last to the first, then by name: the reference writer's order. Wide elements
+ * come first, so that each tensor lies aligned.
+ */
 function writeOrder<T extends TensorInfo>(tensors: NamedTensors<T>): [string, T][] {
   const pairs: [string, T][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
   return pairs.sort(([a, x], [b, y]) =>
-    dtypeSize(y.dtype) - dtypeSize(x.dtype) || (a < b ? -1 : 1)
+    DTYPES.indexOf(y.dtype) - DTYPES.indexOf(x.dtype) || (a < b ? -1 : 1)
   );
 }
 
