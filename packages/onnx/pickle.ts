@@ -209,7 +209,7 @@ const BUFFER = refuse("an out-of-band buffer, which a file cannot hold");
 const OPCODES: ReadonlyMap<number, Opcode> = new Map<number, Opcode>([
   // Stack and memo
   [0x28, /* MARK */ (m) => m.marks.push(m.stack.length)],
-  [0x30, /* POP */ (m) => void m.pop()],
+  [0x30, /* POP */ (m) => m.drop()],
   [0x31, /* POP_MARK */ (m) => void m.popMark()],
   [0x32, /* DUP */ (m) => m.push(m.top())],
   [0x67, /* GET */ (m) => m.get(Number(parseDecimal(m.input.line())))],

@@ -91,12 +91,28 @@ async function readEnd64(source: ByteSource, locator: DataView, end: number): Pr
   return { count: u64(record, 32), size: u64(record, 40), offset: u64(record, 48), end: offset };
 }
 
+interface Tail {
+  view: DataView;
+  /** Where the tail begins in the archive. */
+  start: number;
+  /** Where the end record lies in the tail. */
+  at: number;
+}
+
+/** Reads the end of the archive: little where it has no comment, as most have none, else more. */
+async function readTail(source: ByteSource): Promise<Tail> {
+  for (const comment of [0, MAX_COMMENT]) {
+    const length = Math.min(source.size, END_SIZE + LOCATOR_SIZE + comment);
+    const start = source.size - length;
+    const view = viewOf(await source.read(start, length));
+    const at = findEnd(view);
+    if (at !== undefined) return { view, start, at };
+  }
+  throw broken(source, "found no end record; it is cut or is no zip archive");
+}
+
 async function findDirectory(source: ByteSource): Promise<Directory> {
-  const length = Math.min(source.size, END_SIZE + MAX_COMMENT + LOCATOR_SIZE);
-  const start = source.size - length;
-  const tail = viewOf(await source.read(start, length));
-  const at = findEnd(tail);
-  if (at === undefined) throw broken(source, "found no end record; it is cut or is no zip archive");
+  const { view: tail, start, at } = await readTail(source);
   const locator = at - LOCATOR_SIZE;
   if (locator >= 0 && tail.getUint32(locator, true) === LOCATOR_MAGIC) {
     const field = new DataView(tail.buffer, tail.byteOffset + locator, LOCATOR_SIZE);
