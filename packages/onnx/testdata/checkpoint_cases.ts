@@ -1,6 +1,9 @@
 /** Makes checkpoint files for tests: pickles from their opcodes, archives from pickles. */
+import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
 import { zipStream } from "@vcs/transport/zip_writer";
+import type { Checkpoint } from "../checkpoint.ts";
 import { OnnxError, type OnnxErrorCode } from "../errors.ts";
 
 type Part = string | number | Uint8Array;
@@ -76,4 +79,21 @@ export function fixturePath(name: string): string {
 export function failsWith(code: OnnxErrorCode, message = /./): (error: unknown) => boolean {
   return (error) =>
     error instanceof OnnxError && error.code === code && message.test(error.message);
+}
+
+/** Every tensor of a checkpoint. */
+export async function readAll(checkpoint: Checkpoint): Promise<Map<string, Tensor>> {
+  const tensors = new Map<string, Tensor>();
+  for (const name of checkpoint.names) {
+    const t = await checkpoint.read(name);
+    assert.deepEqual({ dtype: t.dtype, shape: t.shape }, checkpoint.info(name));
+    tensors.set(name, t);
+  }
+  return tensors;
+}
+
+/** Bit for bit: NaN and -0 count. */
+export function assertSame(actual: Tensor | undefined, expected: Tensor, name: string): void {
+  assert.deepEqual([actual?.dtype, actual?.shape], [expected.dtype, expected.shape], name);
+  assert.deepEqual(tensorBytes(actual!), tensorBytes(expected), name);
 }
