@@ -262,23 +262,35 @@ export function lstm(
   return { y: g.squeeze(y!, [1]), h: h!, c: c! };
 }
 
-/** Activation functions, by the words of PyTorch and of model configurations. */
-const ACTIVATIONS = {
-  identity: (_: GraphBuilder, x: Value) => x,
-  relu: (g: GraphBuilder, x: Value) => g.relu(x),
-  leaky_relu: (g: GraphBuilder, x: Value) => g.op("LeakyRelu", [x], { alpha: float(0.01) }, x),
-  elu: (g: GraphBuilder, x: Value) => g.elu(x),
-  sigmoid: (g: GraphBuilder, x: Value) => g.sigmoid(x),
-  tanh: (g: GraphBuilder, x: Value) => g.tanh(x),
-  silu: (g: GraphBuilder, x: Value) => g.mul(x, g.sigmoid(x)),
-  gelu: (g: GraphBuilder, x: Value) => g.op("Gelu", [x], {}, x),
-  gelu_tanh: (g: GraphBuilder, x: Value) => g.op("Gelu", [x], { approximate: "tanh" }, x),
-  quick_gelu: (g: GraphBuilder, x: Value) => g.mul(x, g.sigmoid(g.mul(x, 1.702))),
-  softplus: (g: GraphBuilder, x: Value) => g.op("Softplus", [x], {}, x),
-} as const;
+/** Name of an activation function, in the words of PyTorch and of model configurations. */
+export type Activation =
+  | "identity"
+  | "relu"
+  | "leaky_relu"
+  | "elu"
+  | "sigmoid"
+  | "tanh"
+  | "silu"
+  | "gelu"
+  | "gelu_tanh"
+  | "quick_gelu"
+  | "softplus";
 
-/** Name of an activation function. */
-export type Activation = keyof typeof ACTIVATIONS;
+type Function1 = (g: GraphBuilder, x: Value) => Value;
+
+const ACTIVATIONS: { readonly [name in Activation]: Function1 } = {
+  identity: (_, x) => x,
+  relu: (g, x) => g.relu(x),
+  leaky_relu: (g, x) => g.op("LeakyRelu", [x], { alpha: float(0.01) }, x),
+  elu: (g, x) => g.elu(x),
+  sigmoid: (g, x) => g.sigmoid(x),
+  tanh: (g, x) => g.tanh(x),
+  silu: (g, x) => g.mul(x, g.sigmoid(x)),
+  gelu: (g, x) => g.op("Gelu", [x], {}, x),
+  gelu_tanh: (g, x) => g.op("Gelu", [x], { approximate: "tanh" }, x),
+  quick_gelu: (g, x) => g.mul(x, g.sigmoid(g.mul(x, 1.702))),
+  softplus: (g, x) => g.op("Softplus", [x], {}, x),
+};
 
 /** Names of all activation functions. */
 export const ACTIVATION_NAMES: readonly Activation[] = Object.keys(ACTIVATIONS) as Activation[];

@@ -12,8 +12,15 @@ export * from "./graph.ts";
 export * from "./layers.ts";
 export * from "./model.ts";
 export * from "./model_cache.ts";
+export * from "./model_tensors.ts";
 export * from "./models.ts";
 export * from "./network_weights.ts";
 export * from "./session.ts";
 export * from "./store.ts";
 export * from "./weights.ts";
+
+if (import.meta.main) {
+  const { runMain } = await import("@vcs/transport/cli");
+  const { main } = await import("./cli.ts");
+  await runMain("onnx", main);
+}

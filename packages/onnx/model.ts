@@ -230,6 +230,20 @@ export async function modelBytes(graph: GraphCore): Promise<Uint8Array<ArrayBuff
   return modelMessage(graph, initializers).finish();
 }
 
+/**
+ * A graph's description as bytes, without the elements of its weights: equal for equal
+ * descriptions.
+ */
+export function graphOutline(graph: GraphCore): Uint8Array<ArrayBuffer> {
+  mustHaveOutputs(graph);
+  const initializers = graph.weights.map(({ value: { name, dtype, shape }, source }) =>
+    "read" in source || source.data.byteLength > INLINE_BYTES
+      ? tensorHead(name, dtype, shape)
+      : inlineTensor(name, source.dtype, shape, tensorBytes(source))
+  );
+  return modelMessage(graph, initializers).finish();
+}
+
 /** Writes all of some bytes at the file's position. */
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));

@@ -1,0 +1,342 @@
+/**
+ * Downloads of large files: to a temporary name beside the target, resumed where they broke off,
+ * verified, then renamed, so that a file under its own name is whole and right. Servers that
+ * stall, cut off, ignore ranges, lie about lengths or send other bytes end in a retry or a clear
+ * error, never in a wrong file.
+ *
+ * @example A file from a server of our own
+ * ```ts
+ * import { download } from "@vcs/onnx/download";
+ * import assert from "node:assert/strict";
+ *
+ * await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("weights"));
+ * const folder = await Deno.makeTempDir();
+ * await download(`http://127.0.0.1:${server.addr.port}/w`, `${folder}/w`, { size: 7 });
+ * assert.equal(await Deno.readTextFile(`${folder}/w`), "weights");
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
+ * @module
+ */
+import { createHash, type Hash } from "node:crypto";
+import { dirname } from "node:path";
+import { OnnxError } from "./errors.ts";
+
+/** How far a download is. */
+export interface DownloadProgress {
+  /** Bytes on disk. */
+  readonly received: number;
+  /** Bytes of the whole file, where that is known. */
+  readonly total: number | undefined;
+}
+
+/** Settings of a download. */
+export interface DownloadOptions {
+  /** SHA-256 of the file in hexadecimal, or its first digits. */
+  sha256?: string;
+  /** Bytes of the file. */
+  size?: number;
+  /** Headers of the requests; `authorization` is not sent on to other hosts. */
+  headers?: { readonly [name: string]: string };
+  /** Called as bytes arrive. */
+  onProgress?: (progress: DownloadProgress) => void;
+  /** Ends the download; what has arrived stays for the next one. */
+  signal?: AbortSignal;
+  /** Seconds without a byte after which a connection is given up; 30 where not given. */
+  stallSeconds?: number;
+  /** Tries in a row that bring no byte before giving up; 5 where not given. */
+  tries?: number;
+  /** Seconds to wait before a second try, doubled with each; 1 where not given. */
+  waitSeconds?: number;
+}
+
+/** A fault that another try may overcome. */
+class Passing extends Error {}
+
+/** A file that is being downloaded. */
+class Download {
+  readonly #url: string;
+  readonly #path: string;
+  readonly #options: DownloadOptions;
+  #file!: Deno.FsFile;
+  #received = 0;
+  #total: number | undefined;
+  #validator = "";
+
+  constructor(url: string, path: string, options: DownloadOptions) {
+    this.#url = url;
+    this.#path = path;
+    this.#options = options;
+    this.#total = options.size;
+  }
+
+  get #part(): string {
+    return `${this.#path}.part`;
+  }
+
+  /** Downloads until the file is whole, verifies it and gives it its name. */
+  async run(): Promise<void> {
+    await Deno.mkdir(dirname(this.#path), { recursive: true });
+    using file = await Deno.open(this.#part, { read: true, write: true, create: true });
+    this.#file = file;
+    // Another process may be at it: wait, and find its work done.
+    await file.lock(true);
+    if (await isFile(this.#path)) return await removeIfThere(this.#part);
+    this.#received = (await file.stat()).size;
+    this.#validator = await Deno.readTextFile(`${this.#part}.tag`).catch(() => "");
+    const resumed = this.#received > 0;
+    await this.#fetchAll();
+    if (!await this.#isRight() && resumed) {
+      await this.#restart();
+      await this.#fetchAll();
+    }
+    await this.#verify();
+    // Elsewhere the lock is held until the file has its name; Windows renames only closed files.
+    if (Deno.build.os === "windows") file.close();
+    await Deno.rename(this.#part, this.#path);
+    await removeIfThere(`${this.#part}.tag`);
+  }
+
+  /** Tries again until the file is whole or nothing more comes. */
+  async #fetchAll(): Promise<void> {
+    const { tries = 5, waitSeconds = 1, signal } = this.#options;
+    for (let fruitless = 0; !this.#isWhole();) {
+      const before = this.#received;
+      try {
+        await this.#fetchRest();
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof Passing)) throw error;
+        if (this.#isWhole()) return;
+        fruitless = this.#received > before ? 0 : fruitless + 1;
+        if (fruitless >= tries) throw this.#failure(error.message);
+        await wait(waitSeconds * 2 ** fruitless, signal);
+      }
+    }
+  }
+
+  #isWhole(): boolean {
+    return this.#total !== undefined && this.#received === this.#total;
+  }
+
+  /** One request: for the whole file, or for what is missing of it. */
+  async #fetchRest(): Promise<void> {
+    const stall = new Stall(this.#options.stallSeconds ?? 30, this.#options.signal);
+    using _ = stall;
+    const headers = new Headers(this.#options.headers);
+    if (this.#received > 0) {
+      headers.set("range", `bytes=${this.#received}-`);
+      if (this.#validator) headers.set("if-range", this.#validator);
+    }
+    const response = await fetch(this.#url, { headers, signal: stall.signal }).catch((error) => {
+      throw new Passing(stall.reason ?? messageOf(error));
+    });
+    const body = response.body ?? new ReadableStream({ start: (c) => c.close() });
+    try {
+      await this.#accept(response);
+    } catch (error) {
+      await body.cancel().catch(() => {});
+      throw error;
+    }
+    await this.#append(body, stall);
+  }
+
+  /** Reads the head of a response: where its bytes belong and how many there will be. */
+  async #accept(response: Response): Promise<void> {
+    const { status } = response;
+    if (status === 416 && this.#received > 0) {
+      const whole = /^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+      if (Number(whole?.[1]) === this.#received) this.#total = this.#received;
+      else await this.#restart();
+      throw new Passing("the server has nothing behind what has arrived");
+    }
+    if (status >= 500 || status === 408 || status === 429) {
+      throw new Passing(`the server answered ${status} ${response.statusText}`.trim());
+    }
+    if (!response.ok) throw this.#failure(`the server answered ${status} ${response.statusText}`);
+    if (status !== 206) await this.#restart();
+    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
+    if (status === 206 && Number(range?.[1]) !== this.#received) {
+      await this.#restart();
+      throw new Passing("the server answered with another range than the one asked for");
+    }
+    await this.#expect(status === 206 ? Number(range?.[2]) : contentLength(response));
+    this.#validator = strongValidator(response.headers);
+    await Deno.writeTextFile(`${this.#part}.tag`, this.#validator);
+  }
+
+  /** Takes note of the length that the server promises. */
+  async #expect(length: number | undefined): Promise<void> {
+    if (length === undefined || Number.isNaN(length)) return;
+    const { size } = this.#options;
+    if (size !== undefined && size !== length) {
+      await this.#restart();
+      throw this.#failure(`the server offers ${length} bytes, the file has ${size}`);
+    }
+    this.#total = length;
+  }
+
+  /** Writes a body's bytes behind those that are there. */
+  async #append(body: ReadableStream<Uint8Array>, stall: Stall): Promise<void> {
+    await this.#file.seek(this.#received, Deno.SeekMode.Start);
+    const reader = body.getReader();
+    try {
+      while (true) {
+        stall.watch();
+        const { done, value } = await reader.read();
+        if (done) break;
+        await this.#write(value);
+      }
+    } catch (error) {
+      if (error instanceof OnnxError) throw error;
+      throw new Passing(stall.reason ?? `the connection broke off: ${messageOf(error)}`);
+    } finally {
+      await reader.cancel().catch(() => {});
+    }
+    if (this.#total !== undefined && !this.#isWhole()) {
+      throw new Passing(`the connection ended after ${this.#received} of ${this.#total} bytes`);
+    }
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    const { onProgress } = this.#options;
+    if (this.#total !== undefined && this.#received + bytes.length > this.#total) {
+      await this.#restart();
+      throw this.#failure(`the server sent more than ${this.#total} bytes`);
+    }
+    for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    this.#received += bytes.length;
+    onProgress?.({ received: this.#received, total: this.#total });
+  }
+
+  /** Drops what has arrived. */
+  async #restart(): Promise<void> {
+    await this.#file.truncate(0);
+    this.#received = 0;
+    this.#validator = "";
+    this.#total = this.#options.size;
+  }
+
+  async #isRight(): Promise<boolean> {
+    const { sha256, size } = this.#options;
+    if (size !== undefined && this.#received !== size) return false;
+    return sha256 === undefined || (await sha256Of(this.#part)).startsWith(sha256.toLowerCase());
+  }
+
+  async #verify(): Promise<void> {
+    const { sha256, size } = this.#options;
+    if (size !== undefined && this.#received !== size) {
+      const found = this.#received;
+      await this.#restart();
+      throw this.#failure(`${found} bytes arrived, the file has ${size}`);
+    }
+    if (sha256 === undefined) return;
+    const found = await sha256Of(this.#part);
+    if (found.startsWith(sha256.toLowerCase())) return;
+    await this.#restart();
+    throw new OnnxError(
+      "checksum_mismatch",
+      `Cannot use what ${this.#url} sent: found SHA-256 ${found}, it must begin with ${sha256}`,
+    );
+  }
+
+  #failure(what: string): OnnxError {
+    return new OnnxError("download_failed", `Cannot download ${this.#url}: ${what.trim()}`);
+  }
+}
+
+/** Aborts a request when no byte comes for a while, or when the caller says so. */
+class Stall implements Disposable {
+  readonly #abort = new AbortController();
+  readonly #seconds: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly signal: AbortSignal;
+  reason: string | undefined;
+
+  constructor(seconds: number, signal: AbortSignal | undefined) {
+    this.#seconds = seconds;
+    this.signal = AbortSignal.any([this.#abort.signal, ...(signal ? [signal] : [])]);
+    this.watch();
+  }
+
+  /** Begins to wait for the next byte. */
+  watch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.reason = `nothing came for ${this.#seconds} s`;
+      this.#abort.abort();
+    }, this.#seconds * 1000);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** What an error says, and what it says lies behind it. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
+function contentLength(response: Response): number | undefined {
+  const text = response.headers.get("content-length");
+  return text === null || response.headers.has("content-encoding") ? undefined : Number(text);
+}
+
+/** A tag that names these very bytes, for `If-Range`; weak ones do not. */
+function strongValidator(headers: Headers): string {
+  const tag = headers.get("etag");
+  if (tag && !tag.startsWith("W/")) return tag;
+  return tag ? "" : headers.get("last-modified") ?? "";
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((s) => s.isFile, () => false);
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  await Deno.remove(path).catch(() => {});
+}
+
+/** Waits, or ends at once when the signal says so. */
+async function wait(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, seconds * 1000);
+  const stop = () => resolve();
+  signal?.addEventListener("abort", stop, { once: true });
+  await promise;
+  clearTimeout(timer);
+  signal?.removeEventListener("abort", stop);
+  signal?.throwIfAborted();
+}
+
+/** SHA-256 of a file in hexadecimal. */
+export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
+  const hash: Hash = createHash("sha256");
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(1 << 20);
+  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
+    signal?.throwIfAborted();
+    hash.update(buffer.subarray(0, n));
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * Downloads a file to a path, resuming what an earlier try left at `<path>.part`. A file that is
+ * there already is left as it is.
+ *
+ * @throws {OnnxError} `download_failed` where the server refuses, or nothing comes after several
+ * tries; `checksum_mismatch` where the bytes are not those of the checksum.
+ */
+export async function download(
+  url: string,
+  path: string,
+  options: DownloadOptions = {},
+): Promise<void> {
+  options.signal?.throwIfAborted();
+  if (await isFile(path)) return;
+  await new Download(url, path, options).run();
+}

@@ -1,0 +1,73 @@
+/**
+ * Models that were built from checkpoints, kept: the graph and its converted weights are written
+ * once, and found again as long as the checkpoint, the description and this code are the same.
+ *
+ * @example Built the first time, found the second
+ * ```ts
+ * import { GraphBuilder } from "@vcs/onnx/graph";
+ * import { cachedModel } from "@vcs/onnx/model_cache";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const build = () => {
+ *   const g = new GraphBuilder("offset");
+ *   const w = g.weight("w", tensor("F32", [4]));
+ *   g.output("y", g.add(g.input("x", "F32", ["N", 4]), w));
+ *   return g;
+ * };
+ * const path = await cachedModel(build(), ["my weights, version 1"], folder);
+ * assert.equal(await cachedModel(build(), ["my weights, version 1"], folder), path);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { graphDirectory } from "./cache_paths.ts";
+import type { GraphCore } from "./graph_core.ts";
+import { graphOutline, writeModel } from "./model.ts";
+
+/** Raised when weights are converted, folded or laid out in another way than before. */
+const FORMAT = 1;
+
+/**
+ * What tells one file from another without reading it: path, size and time of the last change.
+ *
+ * @throws {Deno.errors.NotFound} where there is no such file.
+ */
+export async function fileIdentity(path: string): Promise<string> {
+  const real = await Deno.realPath(path);
+  const { size, mtime } = await Deno.stat(real);
+  return `${real} ${size} ${mtime?.getTime()}`;
+}
+
+/**
+ * Path of a graph's model in the cache, written there first where it is new. Processes that build
+ * the same model at the same time both succeed.
+ *
+ * @param graph the description; its weights are read only where the model is new
+ * @param identity what the weights come from, as {@linkcode fileIdentity} of the checkpoint
+ * @param directory folder of the cache; `graphs` in ours where none is given
+ */
+export async function cachedModel(
+  graph: GraphCore,
+  identity: readonly string[],
+  directory: string = graphDirectory(),
+): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify([FORMAT, identity]));
+  const key = hash.update(graphOutline(graph)).digest("hex").slice(0, 16);
+  const folder = join(directory, `${graph.name}-${key}`);
+  const path = join(folder, `${graph.name}.onnx`);
+  if (await Deno.stat(path).then((s) => s.isFile, () => false)) return path;
+  const part = `${folder}.${crypto.randomUUID()}.part`;
+  try {
+    await writeModel(graph, part);
+    await Deno.rename(part, folder);
+  } catch (error) {
+    await Deno.remove(part, { recursive: true }).catch(() => {});
+    if (!await Deno.stat(path).then((s) => s.isFile, () => false)) throw error;
+  }
+  return path;
+}
