@@ -65,6 +65,8 @@ export interface DecodeConfig {
   profile?: boolean;
   /** Ends the work with the signal's reason. */
   signal?: AbortSignal;
+  /** Called with the distinct frames decoded so far and those there will be. */
+  onProgress?: (done: number, all: number) => void;
 }
 
 /** What to decode, and which patches to keep. */
@@ -122,10 +124,13 @@ export type Resolved<Config> =
   & Readonly<Pick<Config, OpenFields & keyof Config>>;
 
 /** Fields that may stay undefined. */
-type OpenFields = "uniformAutoRatio" | "minPixels" | "maxPixels" | "signal";
+type OpenFields = "uniformAutoRatio" | "minPixels" | "maxPixels" | "signal" | "onProgress";
+
+/** Fields that are no settings, and so not in the tables. */
+const NO_SETTINGS = ["videoPath", "signal", "onProgress"] as const;
 
 type Table<Config> = {
-  readonly [K in keyof Omit<Config, "videoPath" | "signal">]-?: Field<
+  readonly [K in keyof Omit<Config, typeof NO_SETTINGS[number]>]-?: Field<
     Exclude<Config[K], undefined>
   >;
 };
@@ -133,7 +138,7 @@ type Table<Config> = {
 const BACKENDS: Words<BackendName> = { auto: "auto", cpu: "cpu", gpu: "gpu" };
 const most = Number.MAX_SAFE_INTEGER;
 
-/** Fields of {@linkcode DecodeConfig}, apart from the video and the signal. */
+/** Fields of {@linkcode DecodeConfig}, apart from those that are no settings. */
 export const DECODE_FIELDS: Table<DecodeConfig> = {
   sequenceLength: whole(16, 1, 100_000, "frames to sample"),
   decodeBackend: choice("auto", BACKENDS, "where to decode"),
@@ -261,7 +266,7 @@ function resolveFields<Config>(
   tables: Readonly<Record<string, Field<unknown>>>,
 ): Record<string, unknown> {
   for (const name of Object.keys(config)) {
-    if (name === "videoPath" || name === "signal" || Object.hasOwn(tables, name)) continue;
+    if (NO_SETTINGS.some((known) => known === name) || Object.hasOwn(tables, name)) continue;
     const instead = REMOVED[name];
     throw new TypeError(
       instead

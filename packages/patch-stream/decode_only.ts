@@ -66,6 +66,7 @@ export async function decodeOnly(config: DecodeConfig): Promise<DecodedFrames> {
   let delivered = 0;
   for await (const frame of video.frames()) {
     if (delivered++ === 0) watch.timings.firstFrame = watch.sinceLap;
+    resolved.onProgress?.(delivered, new Set(video.ids).size);
     for (const id of video.ids) {
       if (id === frame.index) all.data.set(frame.data, ids.push(id) * size - size);
     }

@@ -24,6 +24,12 @@ export type Words<T extends string> = Readonly<Record<string, T>>;
 
 const found = (value: unknown) => typeof value === "string" ? `"${value}"` : String(value);
 
+/** A number, or the text where it is none, so that the error can show it. */
+function readNumber(text: string): number | string {
+  const number = Number(text);
+  return text.trim() === "" || Number.isNaN(number) ? text : number;
+}
+
 /** A whole number between two others. */
 export function whole(
   fallback: number | undefined,
@@ -35,7 +41,7 @@ export function whole(
     fallback,
     help,
     shape: "n",
-    parse: Number,
+    parse: readNumber,
     check(value, name) {
       if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) {
         return value as number;
@@ -56,7 +62,7 @@ export function finite(fallback: number, help: string): Field<number> {
     fallback,
     help,
     shape: "x",
-    parse: Number,
+    parse: readNumber,
     check(value, name) {
       if (Number.isFinite(value)) return value as number;
       throw new RangeError(`Cannot use ${name}: it must be a finite number, found ${found(value)}`);
@@ -108,7 +114,10 @@ export function share<T extends string>(
     fallback,
     help,
     shape: `${names.join("|")}|0..1`,
-    parse: (text) => text.trim() === "" || isNaN(Number(text)) ? text : { fraction: Number(text) },
+    parse: (text) => {
+      const number = readNumber(text);
+      return typeof number === "number" ? { fraction: number } : text;
+    },
     check(value, name) {
       if (typeof value !== "object" || value === null) return word.check(value, name);
       const { fraction } = value as { fraction?: unknown };

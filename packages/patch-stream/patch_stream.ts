@@ -14,6 +14,7 @@
  */
 import type { VideoFrame } from "@vcs/media/video_reader";
 import { tensor } from "@vcs/transport/tensor";
+import { distinctFrames } from "./clip_work.ts";
 import { type PatchStreamConfig, type Resolved, resolvePatchConfig } from "./config.ts";
 import { describeSamples } from "./decode_only.ts";
 import { analysisSize } from "./energy.ts";
@@ -150,6 +151,7 @@ async function processFrames(
     watch.lap("decode");
     await stage.add({ number: number++, data, ...(motion && { energy: motion.take() }) });
     watch.lap("wait");
+    config.onProgress?.(number, distinctFrames(plan));
   }
   watch.lap("decode");
   const clip = await stage.finish();
