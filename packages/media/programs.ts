@@ -26,8 +26,10 @@ type TextDecoding = TransformStream<Uint8Array, string>;
 export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #messages: string[] = [];
-  readonly #drained: Promise<void>;
   #disposed = false;
+
+  /** Resolves after the last message. */
+  readonly drained: Promise<void>;
 
   /**
    * Starts a program. Its standard input is closed.
@@ -42,7 +44,7 @@ export class Program implements AsyncDisposable {
       stderr: "piped",
     });
     this.#child = command.spawn();
-    this.#drained = this.#drain(onMessage);
+    this.drained = this.#drain(onMessage);
   }
 
   async #drain(onMessage: ((line: string) => void) | undefined): Promise<void> {
@@ -66,7 +68,7 @@ export class Program implements AsyncDisposable {
 
   /** Waits for the program's end. Its output has to be read or cancelled before. */
   async finish(): Promise<boolean> {
-    const [{ success }] = await Promise.all([this.#child.status, this.#drained]);
+    const [{ success }] = await Promise.all([this.#child.status, this.drained]);
     return success;
   }
 

@@ -159,7 +159,8 @@ export class VideoReader implements AsyncDisposable {
     this.#checkOpen();
     this.#checkId(id);
     const { seekCost } = this.#backend;
-    const [stretch] = planStretches(this.#index, [id], this.#single?.position, seekCost);
+    const position = this.#backend.name === "ffmpeg" ? undefined : this.#single?.position;
+    const [stretch] = planStretches(this.#index, [id], position, seekCost);
     if (stretch!.from !== undefined || this.#single === undefined) {
       await this.#single?.[Symbol.asyncDispose]();
       this.#single = await this.#supply.start(stretch!.from ?? -1, [id], {});
