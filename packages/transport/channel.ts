@@ -163,18 +163,29 @@ type Open<End> = (url: URL, settings: ChannelSettings) => Promise<End>;
 
 /** One file for each channel, loaded when it is asked for. */
 const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
+  "file:": async () => (await import("./channels/file.ts")).openFileSender,
   "tcp:": async () => (await import("./channels/tcp.ts")).openTcpSender,
+  "zmq+push:": async () => (await import("./channels/zmq_push.ts")).openPush,
+  "zmq+pub:": async () => (await import("./channels/zmq_pub.ts")).openPub,
+  "redis:": async () => (await import("./channels/redis.ts")).openRedisSender,
+  "amqp:": async () => (await import("./channels/amqp.ts")).openAmqpSender,
+  "nats:": async () => (await import("./channels/nats.ts")).openNatsSender,
 };
 
 const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
+  "file:": async () => (await import("./channels/file.ts")).openFileReceiver,
   "tcp:": async () => (await import("./channels/tcp.ts")).openTcpReceiver,
+  "zmq+pull:": async () => (await import("./channels/zmq_push.ts")).openPull,
+  "zmq+sub:": async () => (await import("./channels/zmq_pub.ts")).openSub,
+  "redis:": async () => (await import("./channels/redis.ts")).openRedisReceiver,
+  "amqp:": async () => (await import("./channels/amqp.ts")).openAmqpReceiver,
+  "nats:": async () => (await import("./channels/nats.ts")).openNatsReceiver,
 };
 
 /**
- * Opens a sender. It is ready at once where it connects: messages wait for the far end.
+ * Opens a sender. It is ready at once: messages wait for the far end or the broker.
  *
  * @throws {RangeError} where the URL names no channel or has parameters that it does not know.
- * @throws {TransportError} `unreachable` where a broker cannot be reached.
  */
 export function openSender(url: string | URL, options: ChannelOptions = {}): Promise<Sender> {
   return open("a sender", SENDERS, url, options);
@@ -184,7 +195,6 @@ export function openSender(url: string | URL, options: ChannelOptions = {}): Pro
  * Opens a receiver.
  *
  * @throws {RangeError} where the URL names no channel or has parameters that it does not know.
- * @throws {TransportError} `unreachable` where a broker cannot be reached.
  */
 export function openReceiver(url: string | URL, options: ChannelOptions = {}): Promise<Receiver> {
   return open("a receiver", RECEIVERS, url, options);

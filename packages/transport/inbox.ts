@@ -6,11 +6,19 @@
  */
 import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./channel.ts";
 import { Condition } from "./condition.ts";
-import { decodeMessage, type Message } from "./message.ts";
+import { decodeMessage, type Message, NO_ID } from "./message.ts";
 import { TransportError } from "./errors.ts";
 
 /** Streams whose gaps are counted at a time. */
 const TRACKED_STREAMS = 64;
+/** Messages that are known again when they come twice. */
+const REMEMBERED = 1024;
+
+/** A message that came, and the way to accept its latest copy. */
+interface Known {
+  accepted: boolean;
+  accept: () => void | Promise<void>;
+}
 
 /** Messages that came and are not accepted. */
 export class Inbox {
@@ -18,6 +26,7 @@ export class Inbox {
   readonly #changed = new Condition();
   readonly #maxPayload: number;
   readonly #next = new Map<string, number>();
+  readonly #known = new Map<string, Known>();
   #counts = { received: 0, accepted: 0, duplicates: 0, corrupt: 0, gaps: 0, connections: 0 };
   #failure: { reason: unknown } | undefined;
   #ended = false;
@@ -46,18 +55,41 @@ export class Inbox {
     return message !== undefined;
   }
 
-  /** Takes a message in that was checked already. */
+  /** Takes a message in that was checked already; leaves it out where it came before. */
   deliver(message: Message, accept: () => void | Promise<void>): void {
+    const known = this.#remember(message, accept);
+    if (!known) return;
     this.#counts.received++;
     this.#countGaps(message);
     let done: Promise<void> | undefined;
     const once = async () => {
       this.#counts.accepted++;
+      known.accepted = true;
       this.#changed.notify();
-      await accept();
+      await known.accept();
     };
     this.#waiting.push({ message, accept: () => done ??= once() });
     this.#changed.notify();
+  }
+
+  /**
+   * Channels deliver again what they do not know to be accepted. A copy of a message that was
+   * accepted is accepted too; a copy of one that is held takes its place in the channel.
+   */
+  #remember({ streamId, sequence }: Message, accept: Known["accept"]): Known | undefined {
+    const known = { accepted: false, accept };
+    if (streamId === NO_ID) return known;
+    const key = `${streamId}-${sequence}`;
+    const before = this.#known.get(key);
+    if (!before) {
+      this.#known.set(key, known);
+      if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
+      return known;
+    }
+    this.#counts.duplicates++;
+    before.accept = accept;
+    if (before.accepted) void accept();
+    return undefined;
   }
 
   countDuplicate(): void {

@@ -8,7 +8,7 @@
 import type { ChannelSettings, Sender, SenderCounters } from "./channel.ts";
 import { Condition } from "./condition.ts";
 import { TransportError } from "./errors.ts";
-import { encodeMessage, type Message } from "./message.ts";
+import { encodeMessage, type Message, NO_ID } from "./message.ts";
 
 /** A message on its way. */
 export interface Entry {
@@ -30,6 +30,8 @@ export class Outbox {
   readonly #limit: number;
   readonly #patience: number;
   #counts = { sent: 0, acknowledged: 0, mostInFlight: 0, resent: 0, dropped: 0, connections: 0 };
+  /** What last went wrong on the way; told when patience ends. */
+  trouble: unknown;
   #failure: { reason: unknown } | undefined;
   #closing = false;
   #connected = 0;
@@ -192,8 +194,15 @@ export class Outbox {
       "unreachable",
       `Cannot send: the far end ${what} for ${this.#patience} ms, ` +
         `${this.#entries.size} messages are not acknowledged`,
+      { cause: this.trouble },
     );
   }
+}
+
+/** Names a message for brokers that leave out what comes twice. */
+export function messageKey({ number, message }: Entry, run: string): string {
+  const { streamId, sequence } = message;
+  return streamId === NO_ID ? `${run}-${number}` : `${streamId}-${sequence}`;
 }
 
 /** How an outbox is carried. */

@@ -11,6 +11,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
+import { type ByteReader, ByteStream } from "../byte_stream.ts";
 import { TransportError } from "../errors.ts";
 import { ENVELOPE_SIZE } from "../message.ts";
 
@@ -38,7 +39,6 @@ export const FRAME = {
 export const HEADER_SIZE = 20;
 
 const MAX_CONTROL = 256;
-const CHUNK = 64 * 1024;
 
 /** A frame as read; the body of a message that was too long is left out. */
 export interface Frame {
@@ -75,22 +75,14 @@ function checksum(header: Uint8Array, type: number, body: Uint8Array): number {
   return type === FRAME.message ? sum : crc32(body, sum);
 }
 
-/** What frames are read from. */
-export interface ByteReader {
-  read(into: Uint8Array): Promise<number | null>;
-}
-
-/** Reads frames from a connection, however its bytes are cut. */
+/** Reads frames from a connection. */
 export class FrameReader {
-  readonly #source: ByteReader;
+  readonly #bytes: ByteStream;
   readonly #maxMessage: number;
-  readonly #chunk = new Uint8Array(CHUNK);
-  #from = 0;
-  #to = 0;
 
   /** Bodies of messages are allocated up to an envelope and `maxPayload` bytes. */
   constructor(source: ByteReader, maxPayload: number) {
-    this.#source = source;
+    this.#bytes = new ByteStream(source);
     this.#maxMessage = ENVELOPE_SIZE + maxPayload;
   }
 
@@ -100,84 +92,26 @@ export class FrameReader {
    * @throws {TransportError} `format`, `checksum` or `truncated`.
    */
   async next(): Promise<Frame | undefined> {
-    if (this.#from === this.#to && !await this.#refill()) return undefined;
-    const header = await this.#bytes(HEADER_SIZE);
-    const view = new DataView(header.buffer, header.byteOffset);
+    if (await this.#bytes.atEnd()) return undefined;
+    const header = (await this.#bytes.view(HEADER_SIZE)).slice();
+    const view = new DataView(header.buffer);
     const type = view.getUint32(0, true);
     const length = view.getUint32(4, true);
     const number = Number(view.getBigUint64(8, true));
-    const sum = view.getUint32(16, true);
-    if (type === FRAME.message) {
-      check(sum === crc32(header.subarray(0, 16)));
-      return { type, number, body: await this.#message(length) };
-    }
-    if (length > MAX_CONTROL) {
+    const isMessage = type === FRAME.message;
+    if (!isMessage && length > MAX_CONTROL) {
       throw new TransportError("format", `Cannot read a frame: type ${type}, ${length} bytes`);
     }
-    const fields = header.slice(0, 16);
-    const body = (await this.#bytes(length)).slice();
-    check(sum === checksum(fields, type, body));
-    return { type, number, body };
+    const control = isMessage ? new Uint8Array(0) : await this.#bytes.body(length);
+    if (view.getUint32(16, true) !== checksum(header.subarray(0, 16), type, control)) {
+      throw new TransportError("checksum", "Cannot read a frame: its header is damaged");
+    }
+    return { type, number, body: isMessage ? await this.#message(length) : control };
   }
 
   async #message(length: number): Promise<Uint8Array | undefined> {
-    if (length > this.#maxMessage) {
-      for (let left = length; left > 0;) left -= (await this.#some(left)).length;
-      return undefined;
-    }
-    const body = new Uint8Array(length);
-    const buffered = this.#take(Math.min(length, this.#to - this.#from));
-    body.set(buffered);
-    for (let at = buffered.length; at < length;) {
-      // What is left is read in place, unless it is short: then the next frame comes along.
-      if (length - at >= CHUNK / 2) at += await this.#read(body.subarray(at));
-      else {
-        const some = await this.#some(length - at);
-        body.set(some, at);
-        at += some.length;
-      }
-    }
-    return body;
+    if (length <= this.#maxMessage) return await this.#bytes.body(length);
+    await this.#bytes.skip(length);
+    return undefined;
   }
-
-  /** So many bytes as a view that holds until the next read. */
-  async #bytes(length: number): Promise<Uint8Array> {
-    while (this.#to - this.#from < length) {
-      this.#chunk.copyWithin(0, this.#from, this.#to);
-      this.#to -= this.#from;
-      this.#from = 0;
-      this.#to += await this.#read(this.#chunk.subarray(this.#to));
-    }
-    return this.#take(length);
-  }
-
-  /** At least one byte, at most `most`. */
-  async #some(most: number): Promise<Uint8Array> {
-    if (this.#from === this.#to && !await this.#refill()) throw ended();
-    return this.#take(Math.min(most, this.#to - this.#from));
-  }
-
-  #take(length: number): Uint8Array {
-    return this.#chunk.subarray(this.#from, this.#from += length);
-  }
-
-  async #refill(): Promise<boolean> {
-    this.#from = 0;
-    this.#to = await this.#source.read(this.#chunk) ?? 0;
-    return this.#to > 0;
-  }
-
-  async #read(into: Uint8Array): Promise<number> {
-    const count = await this.#source.read(into);
-    if (count === null) throw ended();
-    return count;
-  }
-}
-
-function check(good: boolean): void {
-  if (!good) throw new TransportError("checksum", "Cannot read a frame: its header is damaged");
-}
-
-function ended(): TransportError {
-  return new TransportError("truncated", "Cannot read a frame: the connection ended within it");
 }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { writeAll } from "../byte_stream.ts";
 import { TransportError } from "../errors.ts";
 import { FRAME, frameControl, FrameReader } from "./tcp_frames.ts";
 import type { Frame } from "./tcp_frames.ts";
@@ -152,7 +153,7 @@ class Wire {
 
   write(frame: Uint8Array): Promise<void> {
     this.#spoke = performance.now();
-    const written = this.#tail.then(() => this.#writeAll(frame));
+    const written = this.#tail.then(() => writeAll(this.conn, frame));
     this.#tail = written.catch(() => {});
     return written;
   }
@@ -190,10 +191,6 @@ class Wire {
     } catch {
       // Closed by the runtime already.
     }
-  }
-
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) at += await this.conn.write(bytes.subarray(at));
   }
 }
 

@@ -1,0 +1,212 @@
+/**
+ * Starts real brokers on loopback ports and folders of their own, for tests, benchmarks and the
+ * trial of channels; inside this package. Each can be killed as a crash would, and started again
+ * on the same port and data.
+ *
+ * @module
+ */
+import { existsSync } from "node:fs";
+
+/** A broker that runs. */
+export interface Broker extends AsyncDisposable {
+  /** Where it listens on 127.0.0.1. */
+  readonly port: number;
+  /** Ends it without warning. */
+  kill(): Promise<void>;
+  /** Starts it again on what it had on disk. */
+  start(): Promise<void>;
+}
+
+/** The brokers that can be started. */
+export type BrokerName = "redis" | "rabbitmq" | "nats";
+
+/** What it takes to run a broker. */
+interface Recipe {
+  /** Where the program is looked for; the first that is there is taken. */
+  readonly programs: readonly string[];
+  args(port: number, folder: string): string[];
+  env?(port: number, folder: string): Promise<Record<string, string>>;
+  /** Whether a connection is answered as by a broker that is ready. */
+  ready(conn: Deno.Conn): Promise<boolean>;
+  /** The process to kill, where it is not the one started. */
+  pid?(folder: string): number;
+  /** Ends what the broker leaves behind. */
+  cleanUp?(env: Record<string, string>): Promise<void>;
+}
+
+const RECIPES: Record<BrokerName, Recipe> = {
+  redis: {
+    programs: ["redis-server"],
+    // Every write is on disk before it is answered: what is acknowledged survives a crash.
+    args: (port, folder) =>
+      `--port ${port} --bind 127.0.0.1 --dir ${folder} --save --appendonly yes --appendfsync always`
+        .split(" ").flatMap((word) => word === "--save" ? [word, ""] : [word]),
+    ready: (conn) => answers(conn, "PING\r\n", "+PONG"),
+  },
+  nats: {
+    programs: ["nats-server"],
+    args: (port, folder) => ["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", folder],
+    ready: (conn) => answers(conn, "", "INFO"),
+  },
+  rabbitmq: {
+    // The program on PATH of Debian's package changes the user; this one does not.
+    programs: ["/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"],
+    args: () => [],
+    env: rabbitEnvironment,
+    ready: (conn) => answers(conn, "AMQP\0\0\x09\x01", "\x01"),
+    pid: (folder) => Number(Deno.readTextFileSync(`${folder}/pid`)),
+    cleanUp: async (env) => void await run("epmd", ["-kill"], env),
+  },
+};
+
+const START_TIMEOUT = 60_000;
+
+/** Whether the program of a broker is there. */
+export function hasBroker(name: BrokerName): boolean {
+  return findProgram(RECIPES[name].programs) !== undefined;
+}
+
+/**
+ * Starts a broker.
+ *
+ * @throws {Error} where its program is missing or it does not get ready.
+ */
+export async function startBroker(name: BrokerName): Promise<Broker> {
+  const recipe = RECIPES[name];
+  const program = findProgram(recipe.programs);
+  if (!program) {
+    throw new Error(`Cannot start ${name}: there is no program ${recipe.programs.at(-1)}`);
+  }
+  const folder = await Deno.makeTempDir({ prefix: `vcs-${name}-` });
+  const port = freePort();
+  const env = await recipe.env?.(port, folder) ?? {};
+  const broker = new RunningBroker(recipe, program, port, folder, env);
+  try {
+    await broker.start();
+  } catch (error) {
+    await broker[Symbol.asyncDispose]();
+    throw error;
+  }
+  return broker;
+}
+
+/** A port on the loopback interface that nobody listens on now. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+class RunningBroker implements Broker {
+  readonly port: number;
+  readonly #recipe: Recipe;
+  readonly #program: string;
+  readonly #folder: string;
+  readonly #env: Record<string, string>;
+  #process: Deno.ChildProcess | undefined;
+
+  constructor(
+    recipe: Recipe,
+    program: string,
+    port: number,
+    folder: string,
+    env: Record<string, string>,
+  ) {
+    this.port = port;
+    this.#recipe = recipe;
+    this.#program = program;
+    this.#folder = folder;
+    this.#env = env;
+  }
+
+  async start(): Promise<void> {
+    const command = new Deno.Command(this.#program, {
+      args: this.#recipe.args(this.port, this.#folder),
+      env: this.#env,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    });
+    const process = command.spawn();
+    this.#process = process;
+    let ended = false;
+    process.status.then(() => ended = true);
+    const deadline = performance.now() + START_TIMEOUT;
+    while (!await this.#isReady()) {
+      if (ended || performance.now() > deadline) {
+        throw new Error(`Cannot start ${this.#program}: it ${ended ? "ended" : "is not ready"}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async kill(): Promise<void> {
+    const process = this.#process;
+    if (!process) return;
+    this.#process = undefined;
+    try {
+      Deno.kill(this.#recipe.pid?.(this.#folder) ?? process.pid, "SIGKILL");
+    } catch {
+      process.kill("SIGKILL");
+    }
+    await process.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await this.#recipe.cleanUp?.(this.#env);
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  async #isReady(): Promise<boolean> {
+    try {
+      using conn = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+      return await this.#recipe.ready(conn);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Whether a connection answers a question with a known start. */
+async function answers(conn: Deno.Conn, question: string, start: string): Promise<boolean> {
+  const bytes = Uint8Array.from(question, (letter) => letter.charCodeAt(0));
+  if (bytes.length > 0) await conn.write(bytes);
+  const buffer = new Uint8Array(1024);
+  const count = await conn.read(buffer) ?? 0;
+  return String.fromCharCode(...buffer.subarray(0, count)).startsWith(start);
+}
+
+/** A node of its own: name, folders, ports and the port mapper that Erlang starts beside it. */
+async function rabbitEnvironment(port: number, folder: string): Promise<Record<string, string>> {
+  await Deno.writeTextFile(`${folder}/plugins`, "[].\n");
+  await Deno.writeTextFile(`${folder}/rabbitmq.conf`, "loopback_users = none\n");
+  await Deno.writeTextFile(`${folder}/env.conf`, "");
+  return {
+    HOME: folder,
+    ERL_EPMD_PORT: String(freePort()),
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+    RABBITMQ_NODENAME: `vcs${port}@localhost`,
+    RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
+    RABBITMQ_NODE_PORT: String(port),
+    RABBITMQ_DIST_PORT: String(freePort()),
+    RABBITMQ_MNESIA_BASE: `${folder}/data`,
+    RABBITMQ_LOG_BASE: `${folder}/log`,
+    RABBITMQ_PID_FILE: `${folder}/pid`,
+    RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
+    RABBITMQ_CONF_ENV_FILE: `${folder}/env.conf`,
+    RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/plugins`,
+    // Two schedulers are plenty for a few messages, and start faster.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
+  };
+}
+
+function findProgram(programs: readonly string[]): string | undefined {
+  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  return programs
+    .flatMap((name) => name.includes("/") ? [name] : folders.map((folder) => `${folder}/${name}`))
+    .find((path) => existsSync(path));
+}
+
+async function run(program: string, args: string[], env: Record<string, string>): Promise<void> {
+  await new Deno.Command(program, { args, env, stdout: "null", stderr: "null" }).output();
+}

@@ -1,0 +1,157 @@
+/**
+ * The `amqp:` channel: a durable queue of RabbitMQ (AMQP 0-9-1) with publisher confirms.
+ *
+ * The queue refuses what does not fit (`x-overflow=reject-publish`), so that the sender waits
+ * and tries again; `x-max-length` counts only messages that no receiver holds, which makes
+ * `limit` plus each receiver's prefetch of `limit` the bound. Messages are persistent: a confirm
+ * means that the broker has them on disk.
+ *
+ * @module
+ */
+import type { Channel, ChannelModel, ConsumeMessage, Options } from "amqplib";
+import { BrokerFeed } from "../broker_feed.ts";
+import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import { TransportError } from "../errors.ts";
+import { Inbox, InboxReceiver } from "../inbox.ts";
+import { newStreamId } from "../message.ts";
+import { type Entry, messageKey, Outbox, OutboxSender } from "../outbox.ts";
+import { type Store, StorePump } from "../store_pump.ts";
+import { hostAndPort, UrlSettings } from "./settings.ts";
+
+interface Place {
+  readonly url: URL;
+  readonly queue: string;
+  readonly limit: number;
+}
+
+/** Seconds between two heartbeats of the connection. */
+const HEARTBEAT = 10;
+
+/** Opens the publishing end. */
+// deno-lint-ignore require-await
+export async function openAmqpSender(url: URL, settings: ChannelSettings): Promise<Sender> {
+  const place = readUrl(url);
+  const outbox = new Outbox(1, settings.patience);
+  const pump = new StorePump(outbox, () => openStore(place));
+  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+}
+
+/** Opens the consuming end. */
+// deno-lint-ignore require-await
+export async function openAmqpReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
+  const place = readUrl(url);
+  const inbox = new Inbox(settings.maxPayload);
+  const feed = new BrokerFeed(
+    inbox,
+    settings,
+    (signal, connected) => consume(place, inbox, signal, connected),
+  );
+  return new InboxReceiver({ url: url.href, inbox, stop: () => feed.stop() }, settings);
+}
+
+function readUrl(url: URL): Place {
+  const read = new UrlSettings(url);
+  const place = { url, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
+  read.done();
+  return place;
+}
+
+async function connect(url: URL): Promise<ChannelModel> {
+  const amqp = await import("amqplib");
+  const options: Options.Connect = {
+    protocol: "amqp",
+    ...hostAndPort(url, 5672),
+    username: decodeURIComponent(url.username || "guest"),
+    password: decodeURIComponent(url.password || "guest"),
+    vhost: decodeURIComponent(url.pathname.slice(1)) || "/",
+    heartbeat: HEARTBEAT,
+  };
+  // Without noDelay each confirm waits 40 ms for a delayed acknowledgement of TCP.
+  const connection = await amqp.connect(options, { timeout: 5000, noDelay: true });
+  // Errors show as failing calls and as `close`.
+  connection.on("error", () => {});
+  return connection;
+}
+
+/** Makes the queue where it is missing. */
+async function declare(channel: Channel, { queue, limit }: Place): Promise<void> {
+  channel.on("error", () => {});
+  try {
+    await channel.assertQueue(queue, {
+      durable: true,
+      arguments: { "x-max-length": limit, "x-overflow": "reject-publish" },
+    });
+  } catch (error) {
+    if (!String(error).includes("PRECONDITION")) throw error;
+    throw new TransportError(
+      "broker",
+      `Cannot use queue ${queue}: it exists with other properties than a limit of ${limit}`,
+      { cause: error },
+    );
+  }
+}
+
+async function openStore(place: Place): Promise<Store> {
+  const connection = await connect(place.url);
+  const close = async () => await connection.close().catch(() => {});
+  try {
+    const channel = await connection.createConfirmChannel();
+    await declare(channel, place);
+    const run = newStreamId();
+    const store = (entry: Entry) =>
+      new Promise<boolean>((resolve, reject) => {
+        const properties = { persistent: true, messageId: messageKey(entry, run) };
+        connection.once("close", reject);
+        channel.sendToQueue(place.queue, Buffer.from(entry.bytes), properties, (error) => {
+          connection.off("close", reject);
+          if (!error) resolve(true);
+          else if (String(error).includes("message nacked")) resolve(false);
+          else reject(error);
+        });
+      });
+    return { store, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Consumes over one connection until it is lost or the signal is aborted. */
+async function consume(
+  place: Place,
+  inbox: Inbox,
+  signal: AbortSignal,
+  connected: () => void,
+): Promise<void> {
+  const connection = await connect(place.url);
+  const lost = new Promise<void>((resolve) => connection.once("close", () => resolve()));
+  const close = () => void connection.close().catch(() => {});
+  signal.addEventListener("abort", close);
+  try {
+    const channel = await connection.createChannel();
+    await declare(channel, place);
+    await channel.prefetch(place.limit);
+    // Nothing comes when the queue was deleted: the connection is of no use then.
+    await channel.consume(
+      place.queue,
+      (message) => message ? deliver(channel, inbox, message) : close(),
+    );
+    connected();
+    if (signal.aborted) close();
+    await lost;
+  } finally {
+    signal.removeEventListener("abort", close);
+    if (!signal.aborted) close();
+  }
+}
+
+function deliver(channel: Channel, inbox: Inbox, message: ConsumeMessage): void {
+  const accept = () => {
+    try {
+      channel.ack(message);
+    } catch {
+      // The channel is gone: the message comes again, and is known by its sequence.
+    }
+  };
+  if (!inbox.offer(new Uint8Array(message.content), accept)) accept();
+}

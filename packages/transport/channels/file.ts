@@ -1,0 +1,184 @@
+/**
+ * The `file:` channel: one file a message in a folder, `window_000.safetensors` and so on.
+ *
+ * A file is written under another name, brought to the disk and then renamed, so that a reader
+ * sees whole files only, and the message is acknowledged when its name is on the disk too. As it
+ * is, the folder is an archive: everything stays. With `?limit=4` it is a spool: the sender waits
+ * while four files are there, and the receiver deletes what was accepted.
+ *
+ * Readers poll, because file watching does not work on network mounts.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import { systemClock } from "../clock.ts";
+import { Inbox, InboxReceiver } from "../inbox.ts";
+import { type Entry, Outbox, OutboxSender } from "../outbox.ts";
+import { StorePump } from "../store_pump.ts";
+import { FILE_FORMATS, type FileFormat } from "./file_formats.ts";
+import { UrlSettings } from "./settings.ts";
+
+/** Messages that a receiver reads ahead of its caller. */
+const READ_AHEAD = 3;
+/** Milliseconds between two looks at the folder: the shortest and the longest pause. */
+const POLL = { first: 5, longest: 200 };
+/** Room for the header of the largest format above the payload. */
+const HEADER_ROOM = 1 << 20;
+
+/** Opens the writing end. */
+export async function openFileSender(url: URL, settings: ChannelSettings): Promise<Sender> {
+  const folder = readUrl(url);
+  await Deno.mkdir(folder.path, { recursive: true });
+  const outbox = new Outbox(1, settings.patience);
+  let next = ((await folder.list()).at(-1)?.number ?? -1) + 1;
+  const keep = async (entry: Entry) => {
+    if (folder.limit > 0 && (await folder.list()).length >= folder.limit) return false;
+    next = Math.max(next, entry.message.sequence);
+    await folder.write(next, entry);
+    next++;
+    return true;
+  };
+  const store = { store: keep, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const pump = new StorePump(outbox, () => Promise.resolve(store));
+  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+}
+
+/** Opens the reading end. */
+export async function openFileReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
+  const folder = readUrl(url);
+  if (!folder.format.read) {
+    throw new RangeError(`Cannot read ${folder.format.extension} files: they are written only`);
+  }
+  await Deno.mkdir(folder.path, { recursive: true });
+  const inbox = new Inbox(settings.maxPayload);
+  const abort = new AbortController();
+  const running = feed(folder, inbox, settings, abort.signal).catch((error) => inbox.fail(error));
+  const stop = async () => {
+    abort.abort();
+    await running;
+  };
+  return new InboxReceiver({ url: url.href, inbox, stop }, settings);
+}
+
+/** A file of a window. */
+interface WindowFile {
+  readonly name: string;
+  readonly number: number;
+  readonly end: boolean;
+}
+
+/** The folder and how its files are named. */
+class Folder {
+  readonly path: string;
+  readonly limit: number;
+  readonly format: FileFormat;
+  readonly #prefix: string;
+
+  constructor(path: string, prefix: string, limit: number, format: FileFormat) {
+    this.path = path;
+    this.limit = limit;
+    this.format = format;
+    this.#prefix = prefix;
+  }
+
+  /** The files of windows, in numeric order. */
+  async list(): Promise<WindowFile[]> {
+    const files: WindowFile[] = [];
+    for await (const { name } of Deno.readDir(this.path)) {
+      const file = this.#parse(name);
+      if (file) files.push(file);
+    }
+    return files.sort((a, b) => a.number - b.number);
+  }
+
+  /** Writes a message's file so that it is there whole or not at all. */
+  async write(number: number, { message }: Entry): Promise<void> {
+    const end = message.end ? ".end" : "";
+    const digits = String(number).padStart(3, "0");
+    const name = `${this.#prefix}_${digits}${end}.${this.format.extension}`;
+    const part = `${this.path}/.${name}.part`;
+    await writeSynced(part, this.format.write(message));
+    await Deno.rename(part, `${this.path}/${name}`);
+    await syncFolder(this.path);
+  }
+
+  #parse(name: string): WindowFile | undefined {
+    const extension = `.${this.format.extension}`;
+    if (!name.startsWith(`${this.#prefix}_`) || !name.endsWith(extension)) return undefined;
+    const middle = name.slice(this.#prefix.length + 1, -extension.length);
+    const [, digits, end] = /^(\d{3,15})(\.end)?$/.exec(middle) ?? [];
+    return digits === undefined
+      ? undefined
+      : { name, number: Number(digits), end: end !== undefined };
+  }
+}
+
+function readUrl(url: URL): Folder {
+  const read = new UrlSettings(url);
+  const words = Object.keys(FILE_FORMATS);
+  const format = FILE_FORMATS[read.choice("format", "safetensors", words)]!;
+  const prefix = read.text("prefix", "window");
+  const limit = read.count("limit", 0);
+  read.done();
+  return new Folder(fileURLToPath(`file://${url.pathname}`), prefix, limit, format);
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await file.sync();
+}
+
+/** Brings a rename to the disk; Windows does so by itself and cannot open folders. */
+async function syncFolder(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using folder = await Deno.open(path);
+  await folder.sync();
+}
+
+/** Reads files as they come, in order, until stopped. */
+async function feed(
+  folder: Folder,
+  inbox: Inbox,
+  { maxPayload }: ChannelSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  let last = -1;
+  for (let pause = POLL.first; !signal.aborted; pause = Math.min(pause * 2, POLL.longest)) {
+    for (const file of await folder.list()) {
+      if (file.number <= last) continue;
+      if (!await until(inbox.room(READ_AHEAD, signal))) return;
+      await readOne(folder, file, inbox, maxPayload);
+      last = file.number;
+      pause = POLL.first;
+    }
+    await until(systemClock.sleep(pause, signal));
+  }
+}
+
+/** Whether a wait came to its end before the channel was closed. */
+function until(wait: Promise<void>): Promise<boolean> {
+  return wait.then(() => true, () => false);
+}
+
+async function readOne(
+  folder: Folder,
+  { name, number, end }: WindowFile,
+  inbox: Inbox,
+  maxPayload: number,
+): Promise<void> {
+  const path = `${folder.path}/${name}`;
+  const done = () => folder.limit > 0 ? Deno.remove(path) : Promise.resolve();
+  try {
+    const { size } = await Deno.stat(path);
+    if (size > maxPayload + HEADER_ROOM) throw new RangeError(`${name} has ${size} bytes`);
+    const message = folder.format.read!(await Deno.readFile(path), { sequence: number, end });
+    if (message.payload.length > maxPayload) throw new RangeError(`${name} is too long`);
+    inbox.deliver(message, done);
+  } catch {
+    inbox.countCorrupt();
+    // Out of the spool, kept for whoever wants to know.
+    if (folder.limit > 0) await Deno.rename(path, `${path}.damaged`).catch(() => {});
+  }
+}

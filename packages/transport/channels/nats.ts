@@ -1,0 +1,183 @@
+/**
+ * The `nats:` channel: a JetStream stream with work-queue retention, of which each message is
+ * removed when it is acknowledged.
+ *
+ * A stream of `limit` messages refuses more (`discard: new`), so that the sender waits and tries
+ * again; message ids let the server leave out what is published twice within two minutes. The
+ * receiver tells the server that it works on what it holds, and gives back what it did not
+ * accept when it is closed.
+ *
+ * @module
+ */
+import type { Consumer, JetStreamClient, JsMsg } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { BrokerFeed } from "../broker_feed.ts";
+import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import { Inbox, InboxReceiver } from "../inbox.ts";
+import { newStreamId } from "../message.ts";
+import { type Entry, messageKey, Outbox, OutboxSender } from "../outbox.ts";
+import { type Store, StorePump } from "../store_pump.ts";
+import { hostAndPort, UrlSettings } from "./settings.ts";
+
+interface Place {
+  readonly url: URL;
+  readonly stream: string;
+  readonly limit: number;
+  /** Milliseconds after which a message that nobody works on is given to another receiver. */
+  readonly wait: number;
+}
+
+/** The server's answer to a message that does not fit into the stream. */
+const STREAM_FULL = 10077;
+/** The server's answer where the stream exists with another configuration. */
+const STREAM_EXISTS = 10058;
+/** How long the server remembers message ids. */
+const REMEMBER_MS = 120_000;
+const REQUEST_TIMEOUT = 5000;
+/** The shortest time that a fetch may wait, by the client's rule. */
+const FETCH_MS = 1000;
+const NANOSECONDS = 1_000_000;
+
+/** Opens the publishing end. */
+// deno-lint-ignore require-await
+export async function openNatsSender(url: URL, settings: ChannelSettings): Promise<Sender> {
+  const place = readUrl(url);
+  const outbox = new Outbox(1, settings.patience);
+  const pump = new StorePump(outbox, () => openStore(place));
+  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+}
+
+/** Opens the consuming end. */
+// deno-lint-ignore require-await
+export async function openNatsReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
+  const place = readUrl(url);
+  const inbox = new Inbox(settings.maxPayload);
+  const feed = new BrokerFeed(
+    inbox,
+    settings,
+    (signal, connected) => consume(place, inbox, signal, connected),
+  );
+  return new InboxReceiver({ url: url.href, inbox, stop: () => feed.stop() }, settings);
+}
+
+function readUrl(url: URL): Place {
+  const read = new UrlSettings(url);
+  const place = {
+    url,
+    stream: read.text("stream", "vcs"),
+    limit: read.count("limit", 3),
+    wait: read.count("wait", 5000),
+  };
+  read.done();
+  return place;
+}
+
+/** A connection that does not come back by itself, with the stream made where it is missing. */
+async function connect({ url, stream, limit }: Place) {
+  const [{ connect }, js] = await Promise.all([
+    import("@nats-io/transport-node"),
+    import("@nats-io/jetstream"),
+  ]);
+  const { hostname, port } = hostAndPort(url, 4222);
+  const connection: NatsConnection = await connect({
+    servers: `${hostname}:${port}`,
+    reconnect: false,
+    timeout: REQUEST_TIMEOUT,
+    ...(url.username && { user: decodeURIComponent(url.username) }),
+    ...(url.password && { pass: decodeURIComponent(url.password) }),
+  });
+  try {
+    const client: JetStreamClient = js.jetstream(connection, { timeout: REQUEST_TIMEOUT });
+    const manager = await client.jetstreamManager();
+    const config = {
+      subjects: [stream],
+      retention: js.RetentionPolicy.Workqueue,
+      discard: js.DiscardPolicy.New,
+      storage: js.StorageType.File,
+      max_msgs: limit,
+      duplicate_window: REMEMBER_MS * NANOSECONDS,
+    };
+    await manager.streams.add({ name: stream, ...config }).catch(async (error) => {
+      if (error.code !== STREAM_EXISTS) throw error;
+      await manager.streams.update(stream, config);
+    });
+    return { connection, client, manager, js };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+async function openStore(place: Place): Promise<Store> {
+  const { connection, client } = await connect(place);
+  const run = newStreamId();
+  return {
+    async store(entry: Entry) {
+      try {
+        await client.publish(place.stream, entry.bytes, { msgID: messageKey(entry, run) });
+        return true;
+      } catch (error) {
+        if ((error as { code?: number }).code === STREAM_FULL) return false;
+        throw error;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await connection.close().catch(() => {});
+    },
+  };
+}
+
+/** Consumes over one connection until it is lost or the signal is aborted. */
+async function consume(
+  place: Place,
+  inbox: Inbox,
+  signal: AbortSignal,
+  connected: () => void,
+): Promise<void> {
+  const { connection, client, manager, js } = await connect(place);
+  const held = new Set<JsMsg>();
+  const pulse = setInterval(() => held.forEach((message) => message.working()), place.wait / 3);
+  try {
+    await manager.consumers.add(place.stream, {
+      durable_name: place.stream,
+      ack_policy: js.AckPolicy.Explicit,
+      ack_wait: place.wait * NANOSECONDS,
+    });
+    const consumer = await client.consumers.get(place.stream, place.stream);
+    connected();
+    while (!signal.aborted && !connection.isClosed()) {
+      await inbox.room(place.limit, signal);
+      await fetch(consumer, place.limit - inbox.held, inbox, held, signal);
+    }
+  } finally {
+    clearInterval(pulse);
+    for (const message of held) message.nak();
+    await connection.flush().catch(() => {});
+    await connection.close().catch(() => {});
+  }
+}
+
+async function fetch(
+  consumer: Consumer,
+  count: number,
+  inbox: Inbox,
+  held: Set<JsMsg>,
+  signal: AbortSignal,
+): Promise<void> {
+  const batch = await consumer.fetch({ max_messages: count, expires: FETCH_MS });
+  const stop = () => batch.stop();
+  signal.addEventListener("abort", stop);
+  try {
+    for await (const message of batch) {
+      held.add(message);
+      const accept = async () => {
+        held.delete(message);
+        // Where this fails the message comes again, and is known by its sequence.
+        await message.ackAck().catch(() => {});
+      };
+      if (!inbox.offer(message.data, accept)) await accept();
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The `redis:` channel: a stream with a consumer group.
+ *
+ * The sender appends only while fewer than `limit` messages are not delivered or not accepted
+ * (the group's lag and pending entries), checked and done in one script. The receiver
+ * acknowledges (XACK) and deletes (XDEL) what was accepted, keeps what it holds from going idle,
+ * and claims what others left idle for `claim` milliseconds (XAUTOCLAIM, Redis 6.2).
+ *
+ * @module
+ */
+import type { Redis } from "ioredis";
+import { BrokerFeed } from "../broker_feed.ts";
+import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import { Inbox, InboxReceiver } from "../inbox.ts";
+import { newStreamId } from "../message.ts";
+import { type Entry, messageKey, Outbox, OutboxSender } from "../outbox.ts";
+import { type Store, StorePump } from "../store_pump.ts";
+import { hostAndPort, UrlSettings } from "./settings.ts";
+
+/** Appends a message, or answers nothing where the stream is full. */
+const APPEND = `
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local waiting = redis.call('XLEN', KEYS[1])
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    local field = {}
+    for i = 1, #group, 2 do field[group[i]] = group[i + 1] end
+    if field.name == ARGV[2] and field.lag then waiting = field.lag + field.pending end
+  end
+  if waiting >= tonumber(ARGV[1]) then return false end
+end
+return redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'm', ARGV[4])`;
+
+/** Milliseconds that one read waits for messages. */
+const BLOCK = 500;
+
+interface Place {
+  readonly url: URL;
+  readonly stream: string;
+  readonly group: string;
+  readonly limit: number;
+  /** Milliseconds after which a message that nobody works on is given to another receiver. */
+  readonly claim: number;
+}
+
+/** Opens the appending end. */
+// deno-lint-ignore require-await
+export async function openRedisSender(url: URL, settings: ChannelSettings): Promise<Sender> {
+  const place = readUrl(url);
+  const outbox = new Outbox(1, settings.patience);
+  const pump = new StorePump(outbox, () => openStore(place));
+  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+}
+
+/** Opens the consuming end. */
+// deno-lint-ignore require-await
+export async function openRedisReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
+  const place = readUrl(url);
+  const inbox = new Inbox(settings.maxPayload);
+  const consumer = newStreamId();
+  const feed = new BrokerFeed(inbox, settings, async (signal, connected) => {
+    await using session = new Consumer(place, consumer, inbox, await connect(place.url, 2));
+    await session.run(signal, connected);
+  });
+  return new InboxReceiver({ url: url.href, inbox, stop: () => feed.stop() }, settings);
+}
+
+function readUrl(url: URL): Place {
+  const read = new UrlSettings(url);
+  const place = {
+    url,
+    stream: read.text("stream", "vcs"),
+    group: read.text("group", "vcs"),
+    limit: read.count("limit", 3),
+    claim: read.count("claim", 5000),
+  };
+  read.done();
+  return place;
+}
+
+async function openStore({ url, stream, group, limit }: Place): Promise<Store> {
+  const [redis] = await connect(url, 1);
+  const run = newStreamId();
+  return {
+    async store(entry: Entry) {
+      const key = messageKey(entry, run);
+      const args = [stream, limit, group, key, Buffer.from(entry.bytes)];
+      return await redis!.call("EVAL", APPEND, 1, ...args) !== null;
+    },
+    async [Symbol.asyncDispose]() {
+      await hangUp(redis!);
+    },
+  };
+}
+
+/** Connections that do not come back by themselves: who uses them makes new ones. */
+async function connect(url: URL, count: number): Promise<Redis[]> {
+  const { Redis } = await import("ioredis");
+  const { hostname: host, port } = hostAndPort(url, 6379);
+  const clients = Array.from({ length: count }, () =>
+    new Redis({
+      host,
+      port,
+      db: Number(url.pathname.slice(1) || 0),
+      ...(url.username && { username: decodeURIComponent(url.username) }),
+      ...(url.password && { password: decodeURIComponent(url.password) }),
+      // Shapes of replies that every server knows.
+      protocol: 2,
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+      connectTimeout: 5000,
+    }).on("error", () => {}));
+  try {
+    await Promise.all(clients.map((client) => client.connect()));
+    return clients;
+  } catch (error) {
+    await Promise.all(clients.map(hangUp));
+    throw error;
+  }
+}
+
+/** Closes a connection and waits until it is. */
+function hangUp(redis: Redis): Promise<void> {
+  if (redis.status === "end" || redis.status === "wait") return Promise.resolve();
+  const ended = new Promise<void>((resolve) => redis.once("end", () => resolve()));
+  redis.disconnect();
+  return ended;
+}
+
+/** One connected consumer of the group. */
+class Consumer implements AsyncDisposable {
+  readonly #place: Place;
+  readonly #name: string;
+  readonly #inbox: Inbox;
+  /** One connection waits for messages, the other does the rest. */
+  readonly #waiting: Redis;
+  readonly #redis: Redis;
+  readonly #held = new Set<string>();
+  #lookedAt = -Infinity;
+
+  constructor(place: Place, name: string, inbox: Inbox, [waiting, redis]: Redis[]) {
+    this.#place = place;
+    this.#name = name;
+    this.#inbox = inbox;
+    this.#waiting = waiting!;
+    this.#redis = redis!;
+  }
+
+  /** Reads until stopped; errors of the connection end it. */
+  async run(signal: AbortSignal, connected: () => void): Promise<void> {
+    const stop = () => void hangUp(this.#waiting);
+    signal.addEventListener("abort", stop);
+    const pulse = setInterval(() => this.#keep().catch(() => {}), this.#place.claim / 3);
+    try {
+      await this.#makeGroup();
+      connected();
+      for (;;) {
+        await this.#inbox.room(this.#place.limit, signal);
+        await this.#takeLeftBehind();
+        await this.#read();
+      }
+    } finally {
+      clearInterval(pulse);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** Gives back what was not accepted: it is idle at once, for others to claim. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { stream, group } = this.#place;
+    const ids = [...this.#held];
+    if (ids.length > 0 && this.#redis.status === "ready") {
+      const idle = ["IDLE", 1e9, "JUSTID"];
+      const claim = this.#redis.call("XCLAIM", stream, group, this.#name, 0, ...ids, ...idle);
+      await claim.catch(() => {});
+    }
+    await Promise.all([hangUp(this.#waiting), hangUp(this.#redis)]);
+  }
+
+  async #makeGroup(): Promise<void> {
+    const { stream, group } = this.#place;
+    try {
+      await this.#redis.call("XGROUP", "CREATE", stream, group, "0", "MKSTREAM");
+    } catch (error) {
+      if (!String(error).includes("BUSYGROUP")) throw error;
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { stream, group, limit } = this.#place;
+    const count = limit - this.#inbox.held;
+    if (count <= 0) return;
+    const from = ["GROUP", group, this.#name, "COUNT", count, "BLOCK", BLOCK, "STREAMS"];
+    const reply = await this.#waiting.callBuffer("XREADGROUP", ...from, stream, ">");
+    // One stream was asked for: [[name, entries]], or nothing.
+    const [[, entries] = []] = (reply ?? []) as [Buffer, RawEntry[]][];
+    for (const entry of entries ?? []) await this.#deliver(entry);
+  }
+
+  /** What dead receivers left behind, looked for as often as something may have gone idle. */
+  async #takeLeftBehind(): Promise<void> {
+    const { stream, group, limit, claim } = this.#place;
+    if (performance.now() - this.#lookedAt < claim / 2) return;
+    this.#lookedAt = performance.now();
+    const count = ["COUNT", Math.max(1, limit - this.#inbox.held)];
+    const args = [stream, group, this.#name, claim, "0", ...count];
+    const reply = await this.#redis.callBuffer("XAUTOCLAIM", ...args);
+    const [, entries] = reply as [Buffer, RawEntry[]];
+    for (const entry of entries) await this.#deliver(entry);
+  }
+
+  async #deliver(entry: RawEntry): Promise<void> {
+    const [id, fields] = entry;
+    const name = id.toString();
+    const body = fields?.find((_, i) => i % 2 === 1 && fields[i - 1]!.toString() === "m");
+    this.#held.add(name);
+    const accept = () => this.#accept(name);
+    if (!body) this.#inbox.countCorrupt();
+    if (!body || !this.#inbox.offer(new Uint8Array(body), accept)) await accept();
+  }
+
+  async #accept(id: string): Promise<void> {
+    this.#held.delete(id);
+    const { stream, group } = this.#place;
+    // Where this fails the message comes again, and is known by its sequence.
+    await this.#redis.multi().xack(stream, group, id).xdel(stream, id).exec().catch(() => {});
+  }
+
+  /** What we hold is not idle. */
+  async #keep(): Promise<void> {
+    if (this.#held.size === 0) return;
+    const { stream, group } = this.#place;
+    await this.#redis.call("XCLAIM", stream, group, this.#name, 0, ...this.#held, "JUSTID");
+  }
+}
+
+type RawEntry = [Buffer, Buffer[] | null];

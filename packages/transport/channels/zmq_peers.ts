@@ -1,0 +1,151 @@
+/**
+ * The connections of a ZeroMQ socket: it connects to one peer and does so again when that is
+ * lost, or it listens and takes everyone who fits.
+ *
+ * @module
+ */
+import type { ChannelSettings } from "../channel.ts";
+import { systemClock } from "../clock.ts";
+import { ENVELOPE_SIZE } from "../message.ts";
+import { hostAndPort, UrlSettings } from "./settings.ts";
+import { type SocketType, type ZmtpConnection, zmtpHandshake, type ZmtpItem } from "./zmtp.ts";
+
+/** The first and the longest pause between two attempts, in milliseconds. */
+const PAUSES = { first: 10, longest: 1000 };
+/** Peers that a listener has at a time. */
+const MAX_PEERS = 64;
+/** Milliseconds between two questions whether a silent peer is there; three without answer end it. */
+const HEARTBEAT = 5000;
+
+/** What a socket is. */
+export interface PeersOptions {
+  readonly type: SocketType;
+  readonly url: URL;
+  readonly settings: ChannelSettings;
+  /** Whether the socket listens where the URL says nothing. */
+  readonly listens: boolean;
+  /** Works on a connection until it is over; errors end the connection. */
+  use(peer: ZmtpConnection, credits: number): Promise<void>;
+}
+
+/** All peers of a socket. */
+export class Peers {
+  /** Messages that may be on their way to one peer. */
+  readonly credits: number;
+  readonly #options: PeersOptions;
+  readonly #place: { hostname: string; port: number };
+  readonly #abort = new AbortController();
+  readonly #listener: Deno.Listener | undefined;
+  readonly #current = new Set<Promise<void>>();
+  readonly #running: Promise<void>;
+
+  /** Starts at once. */
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    const read = new UrlSettings(options.url);
+    this.credits = read.count("credits", 3);
+    const listen = read.flag("listen", options.listens);
+    read.done();
+    const { hostname, port } = hostAndPort(options.url);
+    this.#place = { hostname: hostname === "*" ? "0.0.0.0" : hostname, port };
+    this.#listener = listen ? Deno.listen(this.#place) : undefined;
+    this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
+  }
+
+  /** The URL for the far end, with the port that was chosen. */
+  get url(): string {
+    const url = new URL(this.#options.url);
+    if (this.#listener) url.port = String((this.#listener.addr as Deno.NetAddr).port);
+    return url.href;
+  }
+
+  /** Hangs up on all. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#listener?.close();
+    await Promise.all(this.#current);
+    await this.#running;
+  }
+
+  async #connectAgain(): Promise<void> {
+    const { signal } = this.#abort;
+    let pause = PAUSES.first;
+    while (!signal.aborted) {
+      const connected = await Deno.connect({ ...this.#place, signal }).catch(() => undefined);
+      if (connected && await this.#serve(connected)) pause = PAUSES.first;
+      await systemClock.sleep(pause, signal).catch(() => {});
+      pause = Math.min(pause * 2, PAUSES.longest);
+    }
+  }
+
+  async #acceptAll(listener: Deno.Listener): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      const conn = await listener.accept().catch(() => undefined);
+      if (!conn) await systemClock.sleep(1, this.#abort.signal).catch(() => {});
+      else if (this.#current.size >= MAX_PEERS) conn.close();
+      else {
+        const serving: Promise<void> = this.#serve(conn).then(() => {
+          this.#current.delete(serving);
+        });
+        this.#current.add(serving);
+      }
+    }
+  }
+
+  /** Works on a connection until it is over; whether it came to anything. */
+  async #serve(conn: Deno.Conn): Promise<boolean> {
+    const { type, settings, use } = this.#options;
+    const { signal } = this.#abort;
+    let known = false;
+    try {
+      const limit = settings.maxPayload + ENVELOPE_SIZE;
+      using peer = await zmtpHandshake(conn, type, limit, signal);
+      known = true;
+      await use(peer, this.credits);
+    } catch {
+      // The peer is gone or broke the rules.
+    }
+    return known;
+  }
+}
+
+/** Asks silent peers whether they are there, and hangs up on those that are not. */
+export function keepAlive(peer: ZmtpConnection): Disposable {
+  const timer = setInterval(() => {
+    if (peer.silence > 3 * HEARTBEAT) return peer[Symbol.dispose]();
+    if (peer.silence > HEARTBEAT) ping(peer).catch(() => {});
+  }, HEARTBEAT);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/** The context by which our own PINGs are known, before the count of messages. */
+const CONTEXT = new TextEncoder().encode("VCS1");
+
+/** Asks the peer to answer when it has taken so many messages; without a count, at once. */
+export async function ping(peer: ZmtpConnection, count?: number): Promise<void> {
+  if (!peer.knowsCommands) return;
+  const body = new Uint8Array(2 + (count === undefined ? 0 : CONTEXT.length + 8));
+  if (count !== undefined) {
+    body.set(CONTEXT, 2);
+    new DataView(body.buffer).setBigUint64(2 + CONTEXT.length, BigInt(count));
+  }
+  await peer.writeCommand("PING", body);
+}
+
+/** Answers a PING with its context. */
+export function pong(peer: ZmtpConnection, context: Uint8Array): Promise<void> {
+  return peer.writeCommand("PONG", context);
+}
+
+/** The context of a PING, and the count of messages where a sender of ours asked. */
+export function pingContext(item: ZmtpItem & { kind: "command" }): {
+  context: Uint8Array;
+  count: number | undefined;
+} {
+  const context = item.name === "PING" ? item.body.subarray(2) : item.body;
+  const ours = context.length === CONTEXT.length + 8 &&
+    CONTEXT.every((byte, i) => context[i] === byte);
+  if (!ours) return { context, count: undefined };
+  const view = new DataView(context.buffer, context.byteOffset);
+  return { context, count: Number(view.getBigUint64(CONTEXT.length)) };
+}

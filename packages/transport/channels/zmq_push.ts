@@ -1,0 +1,200 @@
+/**
+ * The `zmq+push:` and `zmq+pull:` channels: ZeroMQ's PUSH and PULL sockets. Work is shared among
+ * all peers; each has at most `credits` messages that it has not answered for.
+ *
+ * Between two ends of ours the answer means that the message was accepted, so that nothing is
+ * lost when a receiver dies. A libzmq peer answers when the message is in its queue, and takes
+ * that queue with it when it dies.
+ *
+ * @module
+ */
+import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import { Condition } from "../condition.ts";
+import { TransportError } from "../errors.ts";
+import { Inbox, InboxReceiver } from "../inbox.ts";
+import { Outbox, OutboxSender } from "../outbox.ts";
+import { keepAlive, Peers, ping, pingContext, pong } from "./zmq_peers.ts";
+import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
+
+/** Questions of a peer that wait for an answer. */
+const MAX_ASKED = 1024;
+
+/** Opens a PUSH socket; it connects where the URL does not say `listen=true`. */
+// deno-lint-ignore require-await
+export async function openPush(url: URL, settings: ChannelSettings): Promise<Sender> {
+  const peers: Peers = new Peers({
+    type: "PUSH",
+    url,
+    settings,
+    listens: false,
+    use: (peer, credits) => push(peer, credits, outbox),
+  });
+  const outbox = new Outbox(peers.credits, settings.patience);
+  return new OutboxSender({ url: peers.url, outbox, stop: () => peers.stop() }, settings);
+}
+
+/** Gives messages to one peer until it is gone; what it did not answer for goes to another. */
+async function push(peer: ZmtpConnection, credits: number, outbox: Outbox): Promise<void> {
+  using flight = new PeerFlight(peer, credits);
+  outbox.connect();
+  const writing = (async () => {
+    for (;;) {
+      await flight.room();
+      const { number, bytes } = await outbox.claim(peer.signal);
+      flight.add(number);
+      await flight.write(bytes);
+      if (!peer.knowsCommands) outbox.acknowledge(number);
+    }
+  })().catch(() => peer[Symbol.dispose]());
+  try {
+    for await (const number of flight.answered()) outbox.acknowledge(number);
+  } finally {
+    peer[Symbol.dispose]();
+    await writing;
+    outbox.disconnect();
+    outbox.unclaim((entry) => flight.has(entry.number));
+  }
+}
+
+/** The messages that a peer has not answered for, at most as many as it has credits. */
+export class PeerFlight implements Disposable {
+  readonly #peer: ZmtpConnection;
+  readonly #credits: number;
+  readonly #alive: Disposable;
+  readonly #changed = new Condition();
+  readonly #pending: number[] = [];
+  #written = 0;
+  #answered = 0;
+
+  constructor(peer: ZmtpConnection, credits: number) {
+    this.#peer = peer;
+    this.#credits = credits;
+    this.#alive = keepAlive(peer);
+  }
+
+  /** Waits until the peer may get another message. */
+  async room(): Promise<void> {
+    while (this.#pending.length >= this.#credits) await this.#changed.changed(this.#peer.signal);
+  }
+
+  /** Waits until the peer answered for everything. */
+  async empty(): Promise<void> {
+    while (this.#pending.length > 0) await this.#changed.changed(this.#peer.signal);
+  }
+
+  has(number: number): boolean {
+    return this.#pending.includes(number);
+  }
+
+  add(number: number): void {
+    if (this.#peer.knowsCommands) this.#pending.push(number);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#peer.writeMessage(bytes);
+    await ping(this.#peer, ++this.#written);
+  }
+
+  /** The messages that the peer answers for, as they come; hands other items to `other`. */
+  async *answered(other: (item: ZmtpItem) => void = () => {}): AsyncGenerator<number> {
+    for (let item = await this.#peer.read(); item; item = await this.#peer.read()) {
+      if (item.kind === "message") other(item);
+      else if (item.name === "PING") await pong(this.#peer, pingContext(item).context);
+      else if (item.name === "PONG") yield* this.#answer(pingContext(item).count ?? 0);
+      else other(item);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#alive[Symbol.dispose]();
+  }
+
+  *#answer(count: number): Generator<number> {
+    while (this.#answered < Math.min(count, this.#written)) {
+      this.#answered++;
+      yield this.#pending.shift()!;
+    }
+    this.#changed.notify();
+  }
+}
+
+/** Opens a PULL socket; it listens where the URL does not say `listen=false`. */
+// deno-lint-ignore require-await
+export async function openPull(url: URL, settings: ChannelSettings): Promise<Receiver> {
+  const inbox = new Inbox(settings.maxPayload);
+  const peers = new Peers({
+    type: "PULL",
+    url,
+    settings,
+    listens: true,
+    use: (peer, credits) => pull(peer, credits, inbox),
+  });
+  return new InboxReceiver({ url: peers.url, inbox, stop: () => peers.stop() }, settings);
+}
+
+/** Takes messages from one peer until it is gone. */
+export async function pull(peer: ZmtpConnection, credits: number, inbox: Inbox): Promise<void> {
+  using _alive = keepAlive(peer);
+  inbox.countConnection();
+  const answers = new Answers(peer);
+  for (let item = await peer.read(); item; item = await peer.read()) {
+    if (item.kind === "message") {
+      await answers.room(credits);
+      const accept = answers.expect();
+      if (!item.body) inbox.countCorrupt();
+      if (!item.body || !inbox.offer(item.body, accept)) accept();
+    } else if (item.name === "PING") {
+      const { context, count } = pingContext(item);
+      if (count === undefined) await pong(peer, context);
+      else answers.ask(count, context);
+    }
+  }
+}
+
+/** Answers a sender of ours for each message when it and those before it were accepted. */
+class Answers {
+  readonly #peer: ZmtpConnection;
+  readonly #changed = new Condition();
+  readonly #early = new Set<number>();
+  readonly #asked: { count: number; context: Uint8Array }[] = [];
+  #received = 0;
+  #accepted = 0;
+
+  constructor(peer: ZmtpConnection) {
+    this.#peer = peer;
+  }
+
+  /** A message came; the returned function accepts it. */
+  expect(): () => void {
+    const number = ++this.#received;
+    return () => {
+      this.#early.add(number);
+      while (this.#early.delete(this.#accepted + 1)) this.#accepted++;
+      this.#changed.notify();
+      this.#tell();
+    };
+  }
+
+  /** Waits until fewer than `most` messages of this peer are not accepted. */
+  async room(most: number): Promise<void> {
+    while (this.#received - this.#accepted >= most) await this.#changed.changed(this.#peer.signal);
+  }
+
+  ask(count: number, context: Uint8Array): void {
+    // Without a cap a peer that only asks would fill our memory.
+    if (count > this.#received || this.#asked.length >= MAX_ASKED) {
+      throw new TransportError(
+        "format",
+        `Cannot answer for ${count} of ${this.#received} messages`,
+      );
+    }
+    this.#asked.push({ count, context });
+    this.#tell();
+  }
+
+  #tell(): void {
+    while (this.#asked.length > 0 && this.#asked[0]!.count <= this.#accepted) {
+      pong(this.#peer, this.#asked.shift()!.context).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Carries an outbox into a store (a folder or a broker's queue), one message after the other, so
+ * that their order holds when a full store refuses some. Inside this package.
+ *
+ * @module
+ */
+import { systemClock } from "./clock.ts";
+import { TransportError } from "./errors.ts";
+import type { Entry, Outbox } from "./outbox.ts";
+
+/** Where messages are kept between the ends. */
+export interface Store extends AsyncDisposable {
+  /** Keeps a message; false where the store is full. Errors end the connection to the store. */
+  store(entry: Entry): Promise<boolean>;
+}
+
+/** Milliseconds between two attempts: the first and the longest pause. */
+const PAUSES = { full: [1, 50], trouble: [20, 500] } as const;
+
+/** Stores what is in an outbox until stopped. */
+export class StorePump {
+  readonly #outbox: Outbox;
+  readonly #connect: (signal: AbortSignal) => Promise<Store>;
+  readonly #abort = new AbortController();
+  readonly #running: Promise<void>;
+  #store: Store | undefined;
+
+  /** Starts at once; connects again whenever the connection is lost. */
+  constructor(outbox: Outbox, connect: (signal: AbortSignal) => Promise<Store>) {
+    this.#outbox = outbox;
+    this.#connect = connect;
+    this.#running = this.#run().catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#disconnect();
+    await this.#running;
+    await this.#disconnect();
+  }
+
+  async #run(): Promise<void> {
+    await this.#retry(() => this.#connected().then(() => true));
+    for (;;) {
+      const entry = await this.#outbox.claim(this.#abort.signal);
+      await this.#retry(async () => (await this.#connected()).store(entry));
+      this.#outbox.acknowledge(entry.number);
+    }
+  }
+
+  /** Tries until it works. */
+  async #retry(attempt: () => Promise<boolean>): Promise<void> {
+    for (let tries = 0;; tries++) {
+      const result = await this.#try(attempt);
+      if (result === "done") return;
+      const [first, longest] = PAUSES[result];
+      await systemClock.sleep(Math.min(first * 2 ** tries, longest), this.#abort.signal);
+    }
+  }
+
+  async #try(attempt: () => Promise<boolean>): Promise<"done" | "full" | "trouble"> {
+    try {
+      return await attempt() ? "done" : "full";
+    } catch (error) {
+      this.#outbox.trouble = error;
+      await this.#disconnect();
+      if (error instanceof TransportError) {
+        this.#outbox.fail(error);
+        throw error;
+      }
+      return "trouble";
+    }
+  }
+
+  async #connected(): Promise<Store> {
+    if (this.#store) return this.#store;
+    this.#store = await this.#connect(this.#abort.signal);
+    this.#outbox.connect();
+    return this.#store;
+  }
+
+  async #disconnect(): Promise<void> {
+    const store = this.#store;
+    if (!store) return;
+    this.#store = undefined;
+    this.#outbox.disconnect();
+    await store[Symbol.asyncDispose]();
+  }
+}
