@@ -174,7 +174,7 @@ class PixelFilter implements Disposable {
     graph.nbThreads = this.#threads;
     const entry = graph.createFilter(Filter.getByName("buffer")!, "in", args);
     const exit = graph.createFilter(Filter.getByName("buffersink")!, "out");
-    const ends = [["in", entry], ["out", exit]].map(([name, context]) => {
+    const [inputs, outputs] = [["out", exit], ["in", entry]].map(([name, context]) => {
       const end = new FilterInOut();
       end.alloc();
       end.name = name as string;
@@ -182,7 +182,7 @@ class PixelFilter implements Disposable {
       end.padIdx = 0;
       return end;
     });
-    const status = entry && exit ? graph.parsePtr(this.#chain, ends[0]!, ends[1]!) : -1;
+    const status = entry && exit ? graph.parsePtr(this.#chain, inputs!, outputs!) : -1;
     if (status < 0 || graph.configSync() < 0) {
       graph.free();
       throw new MediaError("decode-failed", `Cannot convert pixels: ${this.#chain} was refused`);
@@ -212,6 +212,12 @@ class PixelFilter implements Disposable {
     this.#graph?.free();
     this.#output.free();
   }
+}
+
+/** The stored planes without padding, as node-av copies them out. */
+function packed(frame: AvFrame): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = frame.toBuffer();
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /** Copies packed RGB out of a frame whose rows are padded. */
