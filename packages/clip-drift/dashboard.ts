@@ -1,0 +1,249 @@
+/**
+ * The page: live pictures with their measures, plots, alerts, and the runs of before. Served on
+ * loopback; on any other address only with a token.
+ *
+ * Paths: `/` the page, `/live` its WebSocket, `/api/runs` the run browser's data, `/health` for
+ * people and watchdogs, `/metrics` for Prometheus.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { CameraFeed, Hub } from "./hub.ts";
+import { ASSETS } from "./page_assets.ts";
+import { prometheus } from "./prometheus.ts";
+import { listRuns, readRun } from "./runs.ts";
+
+/** Where to serve, and to whom. */
+export interface DashboardOptions {
+  /** Address to listen on; 127.0.0.1 by default. */
+  readonly hostname?: string;
+  /** Port; any free one by default. */
+  readonly port?: number;
+  /** What a viewer must know; needed on any address that is not loopback. */
+  readonly token?: string;
+  /** Folder of the runs that the page may show; none by default. */
+  readonly runs?: string;
+  /** Whether the page shows plots; true by default. */
+  readonly plot?: boolean;
+  /** Told to the page: the model and its device. */
+  readonly model?: string;
+  /** Called where a viewer asks to quit; the page has that key only on loopback. */
+  readonly onQuit?: () => void;
+}
+
+/** A page that is being served. */
+export interface Dashboard extends AsyncDisposable {
+  /** Address to open, with the token where there is one. */
+  readonly url: string;
+  /** The port. */
+  readonly port: number;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|::1)$/;
+/** Bytes waiting for one viewer above which it gets no pictures. */
+const SLOW_VIEWER = 512 * 1024;
+/** Bytes waiting above which it is let go. */
+const STUCK_VIEWER = 8 * 1024 * 1024;
+const MAX_POINTS = 2000;
+
+const HEADERS = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "content-security-policy":
+    "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+};
+
+function isSame(a: string, b: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+/** Who may see the page. */
+class Gate {
+  readonly #token: string | undefined;
+
+  constructor(token: string | undefined) {
+    this.#token = token;
+  }
+
+  /** Why a request is refused, or undefined. */
+  refusal(request: Request, url: URL): Response | undefined {
+    if (this.#token === undefined) {
+      // A page of another site may point its own name at this machine: its Host tells.
+      return LOOPBACK.test(url.hostname) ? undefined : refuse(403, "This host name is not served");
+    }
+    const cookie = /(?:^|;\s*)vcs_token=([^;]*)/.exec(request.headers.get("cookie") ?? "")?.[1];
+    const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
+    const given = url.searchParams.get("token") ?? bearer ?? (cookie && decodeURIComponent(cookie));
+    return isSame(given ?? "", this.#token)
+      ? undefined
+      : refuse(401, "Open the address that the command printed: it holds the token");
+  }
+
+  /** Lets the page's own requests in. */
+  cookie(): Record<string, string> {
+    if (this.#token === undefined) return {};
+    const value = encodeURIComponent(this.#token);
+    return { "set-cookie": `vcs_token=${value}; HttpOnly; SameSite=Strict; Path=/` };
+  }
+}
+
+function refuse(status: number, text: string): Response {
+  return new Response(`${text}\n`, { status, headers: HEADERS });
+}
+
+function json(value: unknown): Response {
+  return Response.json(value, { headers: HEADERS });
+}
+
+/** A WebSocket as a viewer: text for changes, `[camera, JPEG…]` for pictures. */
+function serveViewer(
+  socket: WebSocket,
+  hub: Hub,
+  options: DashboardOptions,
+  canQuit: boolean,
+): void {
+  let leave = () => {};
+  const send = (value: unknown) => {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    if (socket.bufferedAmount > STUCK_VIEWER) socket.close();
+    else socket.send(JSON.stringify(value));
+  };
+  const picture = (camera: number, jpeg: Uint8Array) => {
+    if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > SLOW_VIEWER) return;
+    const message = new Uint8Array(jpeg.length + 1);
+    message[0] = camera;
+    message.set(jpeg, 1);
+    socket.send(message);
+  };
+  socket.onopen = () => {
+    send(greeting(hub, options, canQuit));
+    for (const { view, picture: last } of hub.feeds) if (last) picture(view.id, last);
+    leave = hub.join({ message: send, picture });
+  };
+  socket.onclose = socket.onerror = () => leave();
+  socket.onmessage = ({ data }) => {
+    if (canQuit && data === "quit") options.onQuit?.();
+  };
+}
+
+function greeting(hub: Hub, options: DashboardOptions, canQuit: boolean): object {
+  const cameras = hub.feeds.map(({ view, points, notes }) => ({ view, points, notes }));
+  const { plot = true, model = "" } = options;
+  const hasRuns = options.runs !== undefined;
+  return { type: "hello", cameras, plot, model, hasRuns, canQuit, history: hub.history };
+}
+
+/** Every nth of many points, so that a long run can be drawn. */
+function thinned<T>(points: readonly T[]): T[] {
+  const step = Math.max(1, Math.ceil(points.length / MAX_POINTS));
+  return points.filter((_, i) => i % step === 0);
+}
+
+/** One run for the run browser. */
+async function runResponse(root: string, name: string): Promise<Response> {
+  const run = await readRun(join(root, name));
+  const points = thinned(run.drift).map(({ timestamp, drift }) => [timestamp, drift]);
+  return json({ ...run, frames: run.drift.length, drift: points });
+}
+
+/** Anything under `/api/runs`; names are checked so that no path leads out of the folder. */
+async function serveRuns(root: string, path: string): Promise<Response> {
+  const [name, snapshot] = path.split("/").filter((part) => part !== "");
+  if (name === undefined) return json(await listRuns(root));
+  if (!/^\d{8}_\d{6}(_\d+)?$/.test(name)) return refuse(404, "There is no such run");
+  if (snapshot === undefined) return await runResponse(root, name);
+  if (!/^frame_\d+\.jpg$/.test(snapshot)) return refuse(404, "There is no such snapshot");
+  const bytes = await Deno.readFile(join(root, name, "snapshots", snapshot));
+  return new Response(bytes, { headers: { ...HEADERS, "content-type": "image/jpeg" } });
+}
+
+function health(hub: Hub): Response {
+  const cameras = hub.feeds.map(({ view }) => view);
+  const isWell = cameras.every(({ status }) => status === "live" || status === "ended");
+  return json({ status: isWell ? "ok" : "degraded", viewers: hub.viewers, cameras });
+}
+
+function pictureResponse(feed: CameraFeed | undefined): Response {
+  if (feed?.picture === undefined) return refuse(404, "There is no picture yet");
+  const bytes = new Uint8Array(feed.picture);
+  return new Response(bytes, { headers: { ...HEADERS, "content-type": "image/jpeg" } });
+}
+
+/** Upgrades to a WebSocket, where the request comes from our own page. */
+function serveLive(request: Request, url: URL, hub: Hub, options: DashboardOptions): Response {
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    return refuse(426, "This path is a WebSocket");
+  }
+  const origin = request.headers.get("origin");
+  if (origin !== null && new URL(origin).host !== url.host) return refuse(403, "Wrong origin");
+  const { socket, response } = Deno.upgradeWebSocket(request);
+  serveViewer(socket, hub, options, options.token === undefined);
+  return response;
+}
+
+/** Answers one request. */
+async function respond(
+  request: Request,
+  gate: Gate,
+  hub: Hub,
+  options: DashboardOptions,
+): Promise<Response> {
+  const url = new URL(request.url);
+  const refusal = gate.refusal(request, url);
+  if (refusal !== undefined) return refusal;
+  const { pathname: path } = url;
+  const asset = ASSETS[path];
+  if (asset !== undefined) {
+    const headers = { ...HEADERS, ...gate.cookie(), "content-type": asset.type };
+    return new Response(asset.text, { headers });
+  }
+  if (path === "/live") return serveLive(request, url, hub, options);
+  if (path === "/health") return health(hub);
+  if (path === "/metrics") {
+    return new Response(prometheus(hub), { headers: { ...HEADERS, "content-type": "text/plain" } });
+  }
+  const picture = /^\/picture\/(\d+)\.jpg$/.exec(path);
+  if (picture !== null) return pictureResponse(hub.feeds[Number(picture[1])]);
+  if (path.startsWith("/api/runs") && options.runs !== undefined) {
+    return await serveRuns(options.runs, path.slice("/api/runs".length));
+  }
+  return refuse(404, "There is no such path");
+}
+
+/** Names in a URL, with brackets around IPv6. */
+function shownHost(hostname: string): string {
+  if (hostname === "0.0.0.0" || hostname === "::") return Deno.hostname();
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}
+
+/**
+ * Serves the page.
+ *
+ * @throws {RangeError} where the address is not loopback and there is no token
+ */
+export function serveDashboard(hub: Hub, options: DashboardOptions = {}): Dashboard {
+  const { hostname = "127.0.0.1", port = 0, token } = options;
+  if (!LOOPBACK.test(hostname) && !token) {
+    throw new RangeError(
+      `Cannot serve the page on ${hostname}: others could watch; give a token, or listen on 127.0.0.1`,
+    );
+  }
+  const gate = new Gate(token);
+  const stop = new AbortController();
+  const server = Deno.serve({
+    ...{ hostname, port, onListen: () => {}, signal: stop.signal },
+    onError: () => refuse(404, "There is no such thing"),
+  }, (request) => respond(request, gate, hub, options));
+  const query = token === undefined ? "" : `?token=${encodeURIComponent(token)}`;
+  return {
+    url: `http://${shownHost(hostname)}:${server.addr.port}/${query}`,
+    port: server.addr.port,
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await server.finished;
+    },
+  };
+}

@@ -1,0 +1,295 @@
+/**
+ * Pictures to embeddings of unit length: CLIP where its weights are on this machine, or GIST,
+ * which needs none.
+ *
+ * @example Two pictures that have nothing in common
+ * ```ts
+ * import { cosine } from "@vcs/clip-drift/drift";
+ * import { openEncoder } from "@vcs/clip-drift/encoder";
+ * import assert from "node:assert/strict";
+ *
+ * const stripes = (across: boolean) => {
+ *   const data = new Uint8Array(64 * 64 * 3);
+ *   for (let i = 0; i < 64 * 64; i++) {
+ *     const along = across ? i % 64 : Math.floor(i / 64);
+ *     data.fill(along % 8 < 4 ? 40 : 200, i * 3, i * 3 + 3);
+ *   }
+ *   return { width: 64, height: 64, data };
+ * };
+ * using encoder = await openEncoder({ model: "gist", device: "cpu" });
+ * const [a, b] = await encoder.encodeBatch([stripes(true), stripes(false)]);
+ * assert.ok(cosine(a!, b!) < 0.2);
+ * ```
+ *
+ * @module
+ */
+import { stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { OnnxError, Session } from "@vcs/onnx";
+import { openCheckpoint } from "@vcs/onnx/checkpoint";
+import type { DownloadProgress } from "@vcs/onnx/download";
+import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
+import { findModel } from "@vcs/onnx/models";
+import { modelBytes } from "@vcs/onnx/model";
+import { findLocal, resolveModel } from "@vcs/onnx/store";
+import { tensor } from "@vcs/transport/tensor";
+import {
+  type Activation,
+  type ClipGraphOptions,
+  type Precision,
+  visionGraph,
+} from "./clip_graph.ts";
+import { findClipWeights } from "./clip_weights.ts";
+import { ClipDriftError } from "./errors.ts";
+import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./gist.ts";
+import { resizeCrop, type RgbImage } from "./preprocess.ts";
+
+/** Which model, and how it runs. */
+export interface EncoderOptions {
+  /**
+   * `gist`, `ViT-B-32`, `ViT-B-16`, `ViT-L-14` or `ViT-L-14-336`; where none is given, ViT-B-32 if
+   * its weights are on this machine, else `gist`.
+   */
+  readonly model?: string;
+  /** Tag of the weights, or the path of a file; `openai` by default. */
+  readonly pretrained?: string;
+  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. */
+  readonly device?: string;
+  /** Arithmetic of the matrix products; `fp32` by default. */
+  readonly precision?: Precision;
+  /** Activation; the one that the weights were trained with by default. */
+  readonly activation?: Activation;
+  /** Threads on the CPU; one per core by default. */
+  readonly threads?: number;
+  /** Called as weights are fetched. */
+  readonly onProgress?: (file: string, progress: DownloadProgress) => void;
+}
+
+/** What an encoder is. */
+export interface EncoderInfo {
+  /** Name of the model. */
+  readonly model: string;
+  /** Tag or path of the weights; `none` for GIST. */
+  readonly pretrained: string;
+  /** Device that it runs on. */
+  readonly device: string;
+  /** Whether it can encode. */
+  readonly loaded: boolean;
+  /** Numbers in an embedding. */
+  readonly embeddingDim: number;
+  /** Side of the square that pictures are brought to. */
+  readonly imageSize: number;
+  /** Path of the weights' file. */
+  readonly weights?: string;
+  /** Activation, of CLIP. */
+  readonly activation?: Activation;
+  /** Arithmetic, of CLIP. */
+  readonly precision?: Precision;
+}
+
+/** Makes embeddings of pictures. Release it with `using`. */
+export interface Encoder extends Disposable {
+  /** What it is. */
+  readonly info: EncoderInfo;
+  /**
+   * The embedding of one picture. Pictures that come while the model is busy are encoded together.
+   *
+   * @throws {ClipDriftError} `out-of-memory`
+   */
+  encode(image: RgbImage): Promise<Float32Array>;
+  /** The embeddings of pictures, equal to those of each alone. */
+  encodeBatch(images: readonly RgbImage[]): Promise<Float32Array[]>;
+}
+
+/** The most pictures in one run of the model. */
+const MAX_BATCH = 16;
+
+/** Weights that were trained with x * sigmoid(1.702 x): open_clip's `pretrained.py`. */
+function trainedActivation(model: string, tag: string): Activation {
+  const isQuick = tag === "openai" || tag.startsWith("metaclip") || tag.startsWith("dfn2b") ||
+    (model === "ViT-B-32" && tag.startsWith("laion400m"));
+  return isQuick ? "quick_gelu" : "gelu";
+}
+
+/** The activation of a file of unknown origin: what the configuration beside it says. */
+async function fileActivation(path: string): Promise<Activation> {
+  for (const name of ["config.json", "open_clip_config.json"]) {
+    const text = await Deno.readTextFile(join(dirname(path), name)).catch(() => "");
+    if (/"hidden_act"\s*:\s*"gelu"|"quick_gelu"\s*:\s*false/.test(text)) return "gelu";
+    if (name === "open_clip_config.json" && text !== "" && !/"quick_gelu"/.test(text)) {
+      return "gelu";
+    }
+  }
+  return "quick_gelu";
+}
+
+/** One vector over its length. */
+function unit(x: Float32Array): Float32Array {
+  const length = Math.hypot(...x);
+  return length === 0 ? x : x.map((v) => v / length);
+}
+
+/** A picture that waits for its turn. */
+interface Waiting {
+  readonly image: RgbImage;
+  readonly done: PromiseWithResolvers<Float32Array>;
+}
+
+class SessionEncoder implements Encoder {
+  readonly info: EncoderInfo;
+  readonly #session: Session;
+  #waiting: Waiting[] = [];
+  #isRunning = false;
+
+  constructor(session: Session, info: Omit<EncoderInfo, "device" | "loaded">) {
+    this.#session = session;
+    this.info = { ...info, device: session.device, loaded: true };
+  }
+
+  encode(image: RgbImage): Promise<Float32Array> {
+    const done = Promise.withResolvers<Float32Array>();
+    this.#waiting.push({ image, done });
+    if (!this.#isRunning) void this.#drain();
+    return done.promise;
+  }
+
+  /** Runs the model as long as pictures wait. */
+  async #drain(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MAX_BATCH);
+      try {
+        const embeddings = await this.#run(batch.map(({ image }) => image));
+        batch.forEach(({ done }, i) => done.resolve(embeddings[i]!));
+      } catch (error) {
+        for (const { done } of batch) done.reject(error);
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  async encodeBatch(images: readonly RgbImage[]): Promise<Float32Array[]> {
+    return await Promise.all(images.map((image) => this.encode(image)));
+  }
+
+  async #run(images: readonly RgbImage[]): Promise<Float32Array[]> {
+    const { imageSize, embeddingDim } = this.info;
+    const area = imageSize * imageSize * 3;
+    const pixels = tensor("U8", [images.length, imageSize, imageSize, 3]);
+    images.forEach((image, i) => {
+      resizeCrop(image, imageSize, pixels.data.subarray(i * area, (i + 1) * area));
+    });
+    try {
+      const { embedding } = await this.#session.run({ pixels });
+      const data = embedding!.data as Float32Array;
+      return images.map((_, i) => unit(data.subarray(i * embeddingDim, (i + 1) * embeddingDim)));
+    } catch (error) {
+      throw explain(error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#session.close();
+  }
+}
+
+/** Says what to do where memory is short. */
+function explain(error: unknown): unknown {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!/out of memory|alloc|CUDA failure 2\b/i.test(message)) return error;
+  return new ClipDriftError(
+    "out-of-memory",
+    `Cannot run the model: ${message}; use --precision int8 or fp16, a smaller model, or --device cpu (ENCODERS_DEVICE=cpu)`,
+    { cause: error },
+  );
+}
+
+async function openGist(options: EncoderOptions): Promise<Encoder> {
+  const session = await Session.open(await modelBytes(gistGraph()), sessionSettings(options));
+  const info = {
+    model: "gist",
+    pretrained: "none",
+    embeddingDim: GIST_LENGTH,
+    imageSize: GIST_SIZE,
+  };
+  return new SessionEncoder(session, info);
+}
+
+function sessionSettings(
+  { device, threads }: EncoderOptions,
+): { device?: string; threads?: number } {
+  return {
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+  };
+}
+
+/** `ViT-B/32` and `ViT-B-32-quickgelu` as `ViT-B-32`. */
+export function modelName(name: string): string {
+  return name.replace(/-quickgelu$/i, "").replace("/", "-").replace("@336px", "-336")
+    .replace(/^vit-/i, "ViT-");
+}
+
+const isFile = (path: string) => stat(path).then((s) => s.isFile(), () => false);
+
+/** Path of the weights, fetched where they are not here. */
+async function weightsPath(model: string, tag: string, options: EncoderOptions): Promise<string> {
+  if (await isFile(tag)) return tag;
+  const { onProgress } = options;
+  try {
+    return await resolveModel(`${model}/${tag}`, onProgress === undefined ? {} : { onProgress });
+  } catch (error) {
+    if (!(error instanceof OnnxError)) throw error;
+    const hint = "or use --model gist, which needs no weights";
+    throw new ClipDriftError("no-weights", `${error.message}; ${hint}`, { cause: error });
+  }
+}
+
+/** ImageNet-like statistics that two of open_clip's models were trained with. */
+function normalisation(model: string, tag: string): Pick<ClipGraphOptions, "mean" | "std"> {
+  const half = [0.5, 0.5, 0.5];
+  return `${model}/${tag}` === "ViT-L-14/laion2b_s32b_b82k" ? { mean: half, std: half } : {};
+}
+
+async function openClip(options: EncoderOptions): Promise<Encoder> {
+  const { precision = "fp32", pretrained = "openai" } = options;
+  const model = modelName(options.model ?? "ViT-B-32");
+  const path = await weightsPath(model, pretrained, options);
+  const isQuickName = /-quickgelu$/i.test(options.model ?? "");
+  const trained = path === pretrained
+    ? await fileActivation(path)
+    : trainedActivation(model, pretrained);
+  const activation = options.activation ?? (isQuickName ? "quick_gelu" : trained);
+  using checkpoint = await openCheckpoint(path);
+  const { vision } = findClipWeights(checkpoint);
+  const settings = { activation, precision, ...normalisation(model, pretrained) };
+  const graph = visionGraph(vision, settings);
+  const file = await cachedModel(graph, [await fileIdentity(path), JSON.stringify(settings)]);
+  const session = await Session.open(file, sessionSettings(options)).catch((error) => {
+    throw explain(error);
+  });
+  const { embedDim: embeddingDim, imageSize } = vision.config;
+  return new SessionEncoder(session, {
+    ...{ model, pretrained, embeddingDim, imageSize, weights: path, activation, precision },
+  });
+}
+
+/** Whether CLIP's default weights are on this machine. */
+export async function hasDefaultWeights(): Promise<boolean> {
+  const model = findModel("ViT-B-32/openai");
+  return model !== undefined && await findLocal(model) !== undefined;
+}
+
+/**
+ * Opens a model.
+ *
+ * @throws {ClipDriftError} `no-weights` where they are not here and cannot be fetched,
+ * `bad-weights` where the file is not CLIP's, `out-of-memory`
+ * @throws {OnnxError} where the device or the runtime cannot be used
+ */
+export async function openEncoder(options: EncoderOptions = {}): Promise<Encoder> {
+  const { model, pretrained } = options;
+  const isDefault = model === undefined && pretrained === undefined;
+  const isGist = model === "gist" || (isDefault && !await hasDefaultWeights());
+  return isGist ? await openGist(options) : await openClip(options);
+}

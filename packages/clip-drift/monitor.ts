@@ -1,0 +1,210 @@
+/**
+ * One camera from its frames to everything that comes of them: the run folder, the page, the
+ * terminal, and the deliveries of alerts. This is the way of the data, once, from top to bottom.
+ *
+ * @module
+ */
+import type { Alert } from "./alerts.ts";
+import type { CameraEvent } from "./camera.ts";
+import { askHealth } from "./advice.ts";
+import type { SimilarityStats } from "./drift.ts";
+import { similarityStats } from "./drift.ts";
+import type { Encoder } from "./encoder.ts";
+import type { CameraFeed } from "./hub.ts";
+import type { RunFolder, RunTotals } from "./run_folder.ts";
+import { openSource, type Source, type SourceOptions } from "./source.ts";
+import { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
+
+/** Where a camera's frames go. */
+export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "signal"> {
+  /** How to read the source. */
+  readonly source?: Omit<SourceOptions, "onEvent" | "onDrop">;
+  /** Opens the run folder, once there is something to write. */
+  readonly openRun?: (source: Source) => Promise<RunFolder>;
+  /** The page's side. */
+  readonly feed?: CameraFeed;
+  /** Called with each frame. */
+  readonly onFrame?: (frame: WatchedFrame) => void;
+  /** Called with lines for people. */
+  readonly say?: (line: string) => void;
+  /** Called with each alert. */
+  readonly onAlert?: (alert: Alert & { readonly source: string; readonly frame: number }) => void;
+}
+
+/** Names of a run's counters. */
+type Counter =
+  | "reconnects"
+  | "dropped_frames"
+  | "decode_errors"
+  | "duplicates"
+  | "alerts"
+  | "gaps";
+
+/** Watches one camera. */
+export class Monitor {
+  readonly #options: MonitorOptions;
+  readonly #encoder: Encoder;
+  readonly #source: Source;
+  readonly #counters: Record<Counter, number> = {
+    ...{ reconnects: 0, dropped_frames: 0, decode_errors: 0, duplicates: 0, alerts: 0, gaps: 0 },
+  };
+  readonly #say: (line: string) => void;
+  #run: RunFolder | undefined;
+  #frames = 0;
+  #lastFrame: number | undefined;
+  #isLost = false;
+  #total: SimilarityStats = similarityStats([]);
+
+  /** Makes a monitor of a source; see {@linkcode openSource} for what it may be. */
+  constructor(spec: string, encoder: Encoder, options: MonitorOptions = {}) {
+    this.#options = options;
+    this.#encoder = encoder;
+    this.#say = options.say ?? (() => {});
+    this.#source = openSource(spec, {
+      ...options.source,
+      onEvent: (event) => this.#connection(event),
+      onDrop: () => this.#drop(),
+    });
+  }
+
+  /** Path of the run folder, where one is written. */
+  get runPath(): string | undefined {
+    return this.#run?.path;
+  }
+
+  /**
+   * Watches until the end of the source or until the signal is aborted, and closes the run.
+   *
+   * @returns what came of it
+   */
+  async run(signal?: AbortSignal): Promise<RunTotals> {
+    const start = performance.now();
+    this.#run = await this.#options.openRun?.(this.#source);
+    const { feed } = this.#options;
+    if (feed !== undefined && this.#run !== undefined) feed.view.run = this.#run.name;
+    try {
+      const frames = watch(this.#source, this.#encoder, {
+        ...this.#options,
+        ...(signal === undefined ? {} : { signal }),
+        onBadFrame: (index, error) => this.#badFrame(index, error.message),
+      });
+      for await (const frame of frames) await this.#frame(frame);
+      feed?.note("ended", "The stream has ended", "ended");
+    } finally {
+      const totals = this.#totals((performance.now() - start) / 1000);
+      await this.#run?.finish(totals);
+      await this.#run?.[Symbol.asyncDispose]();
+    }
+    return this.#totals((performance.now() - start) / 1000);
+  }
+
+  #totals(seconds: number): RunTotals {
+    const counters = { ...this.#counters };
+    return { frames: this.#frames, seconds, similarity: this.#total, counters };
+  }
+
+  async #frame(watched: WatchedFrame): Promise<void> {
+    const { feed, onFrame } = this.#options;
+    this.#frames = watched.index + 1;
+    this.#total = watched.total;
+    await this.#closeGap(watched.timestamp);
+    if (watched.duplicate) this.#counters.duplicates++;
+    if (watched.frozen !== undefined) await this.#frozen(watched.frozen);
+    await this.#keep(watched);
+    for (const alert of watched.alerts) await this.#alert(alert, watched);
+    feed?.frame(watched);
+    if (feed !== undefined && !watched.duplicate) feed.show(await watched.frame.jpeg());
+    onFrame?.(watched);
+  }
+
+  /** Writes the frame; says so where a snapshot was taken. */
+  async #keep({ index, timestamp, row, embedding, label, frame }: WatchedFrame): Promise<void> {
+    await this.#run?.write({
+      ...{ index, timestamp, row, embedding },
+      ...(label === undefined ? {} : { label }),
+      jpeg: () => this.#snapshot(index, frame.jpeg()),
+    });
+  }
+
+  #snapshot(index: number, jpeg: Promise<Uint8Array>): Promise<Uint8Array> {
+    this.#options.feed?.snapshot(`frame_${String(index).padStart(6, "0")}.jpg`);
+    return jpeg;
+  }
+
+  async #alert(alert: Alert, watched: WatchedFrame): Promise<void> {
+    const { index, timestamp, row, embedding, frame } = watched;
+    this.#counters.alerts++;
+    const source = this.#source.name;
+    const { rule, metric, value, threshold } = alert;
+    const line = `${rule}: ${metric} ${value.toFixed(4)} above ${
+      threshold.toFixed(4)
+    } at frame ${index}`;
+    const { feed, onAlert } = this.#options;
+    if (feed !== undefined) feed.view.alertCount++;
+    feed?.note("alert", line);
+    this.#say(`ALERT ${source}: ${line}`);
+    await this.#run?.event({ type: "alert", ...alert, frame: index });
+    await this.#run?.snapshot({
+      ...{ index, timestamp, row, embedding },
+      jpeg: () => this.#snapshot(index, frame.jpeg()),
+    });
+    onAlert?.({ ...alert, source, frame: index });
+  }
+
+  #drop(): void {
+    this.#counters.dropped_frames++;
+    const { feed } = this.#options;
+    if (feed !== undefined) feed.view.dropped = this.#counters.dropped_frames;
+  }
+
+  #badFrame(index: number, message: string): void {
+    this.#frames = index + 1;
+    this.#counters.decode_errors++;
+    this.#say(`Frame ${index} of ${this.#source.name} left out: ${message}`);
+  }
+
+  /** Keeps how long the camera was away. */
+  async #closeGap(timestamp: number): Promise<void> {
+    const before = this.#lastFrame;
+    this.#lastFrame = timestamp;
+    if (!this.#isLost || before === undefined) return;
+    this.#isLost = false;
+    this.#counters.gaps++;
+    const seconds = timestamp - before;
+    this.#options.feed?.note("gap", `No frames for ${seconds.toFixed(1)} s`);
+    await this.#run?.event({ type: "gap", from: before, to: timestamp, seconds });
+  }
+
+  async #frozen(isFrozen: boolean): Promise<void> {
+    const text = isFrozen
+      ? "The picture is frozen: the same bytes again and again"
+      : "It moves again";
+    this.#say(`${this.#source.name}: ${text}`);
+    this.#options.feed?.note(isFrozen ? "frozen" : "moving", text);
+    await this.#run?.event({ type: isFrozen ? "frozen" : "moving", time: Date.now() / 1000 });
+  }
+
+  /** A connection was made or lost. */
+  #connection(event: CameraEvent): void {
+    const time = Date.now() / 1000;
+    if (event.type === "connected") {
+      if (this.#lastFrame !== undefined) this.#counters.reconnects++;
+      const { feed } = this.#options;
+      if (feed !== undefined) feed.view.reconnects = this.#counters.reconnects;
+      feed?.note("connected", `Connected to ${event.url}`, "live");
+      this.#say(`Connected to ${event.url}`);
+      void this.#run?.event({ type: "connected", time });
+      return;
+    }
+    this.#isLost = true;
+    const { message } = event.error;
+    this.#options.feed?.note("lost", message, "lost");
+    this.#say(`${message}\n  attempt ${event.attempt + 1} in ${event.retryIn.toFixed(1)} s`);
+    void this.#run?.event({ type: "lost", time, code: event.error.code, message });
+    if (event.error.code === "timeout") void this.#whoIsAtFault(event.url);
+  }
+
+  async #whoIsAtFault(url: string): Promise<void> {
+    this.#say(`  the camera's side: ${await askHealth(url)}`);
+  }
+}

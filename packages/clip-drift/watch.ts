@@ -1,0 +1,155 @@
+/**
+ * Watches one source: picture, embedding, measures, alerts, run folder, from top to bottom.
+ *
+ * @example The measures of a camera
+ * ```ts ignore
+ * import { openEncoder } from "@vcs/clip-drift/encoder";
+ * import { openSource } from "@vcs/clip-drift/source";
+ * import { watch } from "@vcs/clip-drift/watch";
+ *
+ * using encoder = await openEncoder();
+ * const source = openSource("http://192.168.1.100:8000/stream.mjpg");
+ * for await (const { index, row } of watch(source, encoder)) console.log(index, row.drift);
+ * ```
+ *
+ * @module
+ */
+import { type Alert, type AlertRule, AlertRules } from "./alerts.ts";
+import { type DriftOptions, type DriftRow, DriftTracker, type SimilarityStats } from "./drift.ts";
+import type { Encoder } from "./encoder.ts";
+import { ClipDriftError } from "./errors.ts";
+import type { Labels, LabelScore } from "./labels.ts";
+import type { Source, SourceFrame } from "./source.ts";
+
+/** What a watch does besides measuring. */
+export interface WatchOptions {
+  /** Settings of the measures. */
+  readonly drift?: DriftOptions;
+  /** Rules that raise alerts. */
+  readonly rules?: readonly AlertRule[];
+  /** Labels to choose from. */
+  readonly labels?: Labels;
+  /** The most frames in a second; unlimited by default. */
+  readonly maxFps?: number;
+  /** Seconds of identical pictures after which the stream is called frozen; 10 by default. */
+  readonly frozenAfter?: number;
+  /** Called for a picture that cannot be decoded, with why. */
+  readonly onBadFrame?: (index: number, error: ClipDriftError) => void;
+  /** Ends the watch. */
+  readonly signal?: AbortSignal;
+}
+
+/** One frame, watched. */
+export interface WatchedFrame {
+  /** Number of the frame. */
+  readonly index: number;
+  /** When it came, in seconds since 1970. */
+  readonly timestamp: number;
+  /** Its embedding, of unit length. */
+  readonly embedding: Float32Array;
+  /** Its measures. */
+  readonly row: DriftRow;
+  /** The label that fits best. */
+  readonly label?: LabelScore;
+  /** The alerts that it raised. */
+  readonly alerts: readonly Alert[];
+  /** Whether the picture's bytes are those of the frame before. */
+  readonly duplicate: boolean;
+  /** Set on the frame with which the stream froze, and on the one with which it moved again. */
+  readonly frozen?: boolean;
+  /** Similarities looked back on. */
+  readonly recent: SimilarityStats;
+  /** All similarities so far. */
+  readonly total: SimilarityStats;
+  /** The frame itself. */
+  readonly frame: SourceFrame;
+}
+
+/** Whether two pictures are the same, byte for byte. */
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined || a.length !== b.length) return false;
+  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Knows a picture that came before, and for how long it has been the same. */
+class Repeats {
+  readonly #frozenAfter: number;
+  #previous: { frame: SourceFrame; embedding: Float32Array } | undefined;
+  #since = 0;
+  #isFrozen = false;
+
+  constructor(frozenAfter: number) {
+    this.#frozenAfter = frozenAfter;
+  }
+
+  /** The embedding of an identical picture. */
+  known(frame: SourceFrame): Float32Array | undefined {
+    return isSame(this.#previous?.frame.bytes, frame.bytes) ? this.#previous!.embedding : undefined;
+  }
+
+  /** Takes a frame; says where the stream froze or moved again. */
+  push(frame: SourceFrame, embedding: Float32Array, duplicate: boolean): boolean | undefined {
+    this.#previous = { frame, embedding };
+    if (!duplicate) this.#since = frame.timestamp;
+    const isFrozen = duplicate && frame.timestamp - this.#since >= this.#frozenAfter;
+    const changed = isFrozen !== this.#isFrozen;
+    this.#isFrozen = isFrozen;
+    return changed ? isFrozen : undefined;
+  }
+}
+
+/** Leaves out frames that come sooner than the limit allows. */
+async function* limited(
+  frames: AsyncIterable<SourceFrame>,
+  maxFps: number,
+): AsyncGenerator<SourceFrame> {
+  let next = -Infinity;
+  for await (const frame of frames) {
+    if (frame.timestamp < next) continue;
+    next = Math.max(next + 1 / maxFps, frame.timestamp + 0.5 / maxFps);
+    yield frame;
+  }
+}
+
+/**
+ * Watches a source until its end or until the signal is aborted. A picture that cannot be decoded
+ * has a number and no row.
+ */
+export async function* watch(
+  source: Source,
+  encoder: Encoder,
+  options: WatchOptions = {},
+): AsyncGenerator<WatchedFrame> {
+  const { labels, onBadFrame = () => {}, maxFps = Infinity } = options;
+  const tracker = new DriftTracker(options.drift);
+  const rules = new AlertRules(options.rules ?? []);
+  const repeats = new Repeats(options.frozenAfter ?? 10);
+  let index = -1;
+  for await (const frame of limited(source.frames(options.signal), maxFps)) {
+    index++;
+    const { timestamp } = frame;
+    const known = repeats.known(frame);
+    const embedding = known ?? await embed(frame, encoder).catch((error) => {
+      if (!(error instanceof ClipDriftError && error.code === "bad-image")) throw error;
+      onBadFrame(index, error);
+    });
+    if (embedding === undefined) continue;
+    const duplicate = known !== undefined;
+    const frozen = repeats.push(frame, embedding, duplicate);
+    const row = tracker.push(embedding, timestamp);
+    const alerts = rules.push(row, timestamp);
+    const label = labels?.best(embedding);
+    yield {
+      ...{ index, timestamp, embedding, row, alerts, duplicate, frame },
+      ...(frozen === undefined ? {} : { frozen }),
+      ...(label === undefined ? {} : { label }),
+      recent: tracker.recent,
+      total: tracker.total,
+    };
+  }
+}
+
+async function embed(frame: SourceFrame, encoder: Encoder): Promise<Float32Array> {
+  return await encoder.encode(await frame.image());
+}
