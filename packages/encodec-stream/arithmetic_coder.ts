@@ -75,19 +75,29 @@ export class ArithmeticEncoder {
 
 /** Decodes the symbols of one segment; reads exactly the bytes that the encoder wrote. */
 export class ArithmeticDecoder {
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   #at = 0;
   #distance = 0;
   #width = 1;
 
   /** Starts at the first byte; bytes after the segment are not touched. */
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array = new Uint8Array(0)) {
     this.#bytes = bytes;
   }
 
-  /** Bytes read so far: after the last symbol, the segment's length. */
-  get bytesRead(): number {
-    return Math.ceil(this.#at / 8);
+  /** Adds bytes behind those that are not yet read. */
+  feed(bytes: Uint8Array): void {
+    const read = this.#at >> 3;
+    const joined = new Uint8Array(this.#bytes.length - read + bytes.length);
+    joined.set(this.#bytes.subarray(read));
+    joined.set(bytes, this.#bytes.length - read);
+    this.#bytes = joined;
+    this.#at &= 7;
+  }
+
+  /** Bytes of which no bit was read yet: after the last symbol, what follows the segment. */
+  get rest(): Uint8Array {
+    return this.#bytes.subarray(Math.ceil(this.#at / 8));
   }
 
   /** Whether the bits after the last symbol, up to the byte's end, are the encoder's zeros. */

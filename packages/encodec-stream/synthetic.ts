@@ -15,8 +15,8 @@
  *
  * @module
  */
-import type { CheckpointTensorInfo, TensorSource } from "@vcs/onnx/checkpoint";
-import { type Tensor, tensor } from "@vcs/transport/tensor";
+import type { TensorSource } from "@vcs/onnx/checkpoint";
+import { type Tensor, tensor, type TensorInfo } from "@vcs/transport/tensor";
 import { languageModelWeights, modelWeights } from "./layers.ts";
 import { type ModelName, modelSpec } from "./models.ts";
 
@@ -84,7 +84,7 @@ export function syntheticCheckpoint(
   return {
     names: [...places.keys()],
     has: (name) => places.has(name),
-    info: (name): CheckpointTensorInfo => ({ dtype: "F32", shape: find(name).shape }),
+    info: (name): TensorInfo => ({ dtype: "F32", shape: find(name).shape }),
     read: (name) => {
       const { shape, stream } = find(name);
       return Promise.resolve(values(name, shape, stream));

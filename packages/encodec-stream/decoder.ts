@@ -1,0 +1,292 @@
+/**
+ * Codes to audio, piece by piece, exactly as if the whole file were decoded at once.
+ *
+ * At 48 kHz each segment is decoded once and joined to its neighbours; at 24 kHz the layers carry
+ * their state from chunk to chunk. Either way memory does not grow with the file.
+ *
+ * @example Decode a file to samples
+ * ```ts ignore
+ * import { Decoder, EcdcReader } from "@vcs/encodec-stream";
+ *
+ * await using reader = await EcdcReader.open("song.ecdc");
+ * using decoder = await Decoder.open(reader.header.model);
+ * for await (const { start, channels } of decoder.decode(reader)) {
+ *   console.log(start / reader.header.rate, channels[0].length);
+ * }
+ * ```
+ *
+ * @module
+ */
+import { type Tensor, tensor } from "@vcs/transport/tensor";
+import type { BlockRange, CodeBlock } from "./ecdc_reader.ts";
+import type { EcdcHeader } from "./header.ts";
+import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
+import { CODEBOOK_SIZE, HOP, type ModelName, type ModelSpec, modelSpec } from "./models.ts";
+import { predictionNetwork, synthesisNetwork } from "./networks.ts";
+import { growingBatches, mapOrdered } from "./ordered.ts";
+import { OverlapAdd, type Planar } from "./overlap_add.ts";
+import { segmentPlace } from "./segments.ts";
+
+/** Where codes come from: a reader, or what stands in for one. */
+export interface CodeSource {
+  /** The file's header. */
+  readonly header: EcdcHeader;
+  /** Segments at 48 kHz, frames at 24 kHz. */
+  readonly units: number;
+  /** Reads blocks in order. */
+  blocks(range?: BlockRange): AsyncIterable<CodeBlock>;
+}
+
+/** A run of decoded audio at the file's PCM rate. */
+export interface PcmBlock {
+  /** Number of the first sample. */
+  readonly start: number;
+  /** Samples of each channel. */
+  readonly channels: Planar;
+}
+
+/** What to decode, and how. */
+export interface DecodeOptions {
+  /** First sample, at the file's PCM rate. Default 0. */
+  readonly from?: number;
+  /** Sample before which to stop. Default: the end. */
+  readonly to?: number;
+  /**
+   * Most segments per inference call, reached by way of 1, 1, 2, 4; at 24 kHz most seconds per
+   * call. 0 takes as much as is sensible from the first call on. Default 8.
+   */
+  readonly batch?: number;
+  /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default false. */
+  readonly lowLatency?: boolean;
+  /**
+   * At 24 kHz, seconds to run the recurrent layers before `from`, in place of from the start of the
+   * file on: quick and no longer exact. Default: from the start.
+   */
+  readonly preroll?: number;
+}
+
+/** Largest batch that `batch: 0` stands for; beyond it only memory grows. */
+const WHOLE = 32;
+
+/** Frames of a second, a multiple of four so that blocks begin on whole bytes. */
+const SECOND_FRAMES = 76;
+
+/** Frames of a stream's first chunk: its mirrored start needs seven. */
+const FIRST_FRAMES = 8;
+
+/** Frames before a place that the sample half needs to be exact there. */
+const CONTEXT_FRAMES = 2;
+
+/** Features of a run of frames, on their way between the two halves. */
+interface Features {
+  readonly block: CodeBlock;
+  readonly tensor: Tensor;
+}
+
+/** A model ready to decode. Release it with `using`. */
+export class Decoder implements Disposable {
+  /** Numbers of the model. */
+  readonly spec: ModelSpec;
+  readonly #prediction: ModelSession;
+  readonly #synthesis: ModelSession;
+  readonly #threads: number;
+
+  private constructor(
+    spec: ModelSpec,
+    prediction: ModelSession,
+    synthesis: ModelSession,
+    threads: number,
+  ) {
+    this.spec = spec;
+    this.#prediction = prediction;
+    this.#synthesis = synthesis;
+    this.#threads = threads;
+  }
+
+  /**
+   * Makes a model ready.
+   *
+   * @throws {OnnxError} where its checkpoint or the device cannot be used.
+   */
+  static async open(model: ModelName, options: CodecOptions = {}): Promise<Decoder> {
+    const spec = modelSpec(model);
+    const { device, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
+    using weights = await openWeights(model, options);
+    const prediction = await ModelSession.open(
+      predictionNetwork(spec, weights.source),
+      weights,
+      settings(threads),
+    );
+    // Whole segments keep one processor each busy; a stream has to share them within a call.
+    const synthesis = await ModelSession.open(
+      synthesisNetwork(spec, weights.source),
+      weights,
+      settings(spec.segmentation ? 1 : threads),
+    );
+    return new Decoder(spec, prediction, synthesis, threads);
+  }
+
+  /**
+   * Decodes audio in order, without gaps.
+   *
+   * @throws {EcdcError} what the source throws, after everything before the damage was given.
+   */
+  async *decode(source: CodeSource, options: DecodeOptions = {}): AsyncGenerator<PcmBlock> {
+    const { from = 0, to = Infinity } = options;
+    const end = Math.min(to, source.header.samples);
+    if (from >= end) return;
+    const blocks = this.spec.segmentation
+      ? this.#segments(source, from, end, options.batch ?? 8)
+      : this.#stream(source, from, end, options);
+    for await (const { start, channels } of blocks) {
+      const head = Math.max(0, from - start);
+      const tail = Math.min(channels[0]!.length, end - start);
+      if (tail <= head) continue;
+      yield { start: start + head, channels: channels.map((c) => c.subarray(head, tail)) };
+    }
+  }
+
+  /** Codes as rows of the joined codebooks. */
+  #rows(blocks: readonly CodeBlock[], codebooks: number): Tensor {
+    const frames = blocks[0]!.frames;
+    const rows = new Int32Array(blocks.length * frames * codebooks);
+    blocks.forEach(({ codes }, n) =>
+      codes.forEach((code, i) =>
+        rows[n * codes.length + i] = code + CODEBOOK_SIZE * (i % codebooks)
+      )
+    );
+    return tensor("I32", [blocks.length, frames, codebooks], rows);
+  }
+
+  async *#segments(source: CodeSource, from: number, to: number, batch: number) {
+    const { header } = source;
+    const { length, stride } = this.spec.segmentation!;
+    const inside = from % stride;
+    const first = Math.floor(from / stride) - (inside < length - stride && from >= stride ? 1 : 0);
+    const blocks = source.blocks({ from: first, to: Math.ceil(to / stride) });
+    const batches = growingBatches(blocks, batch || WHOLE, (b) => b.frames, batch === 0);
+    const features = mapOrdered(batches, 1, (b) => this.#predict(b, header.codebooks));
+    const segments = mapOrdered(flatten(features), this.#threads, (f) => this.#synthesize(f));
+    const decoded = segmentPlace(header, 0).frames * HOP;
+    yield* joined(segments, new OverlapAdd({ length: decoded, stride }), stride);
+  }
+
+  async #predict(blocks: CodeBlock[], codebooks: number): Promise<Features[]> {
+    // The runtime multiplies single rows by another kernel, with other rounding. A segment on its
+    // own runs beside a copy, so that every batch size gives the same bits.
+    const batch = blocks.length === 1 ? [blocks[0]!, blocks[0]!] : blocks;
+    const rows = this.#rows(batch, codebooks);
+    const features = await this.#prediction.run({ rows }, "features");
+    const shape = features.shape.with(0, 1);
+    const size = features.data.length / batch.length;
+    const data = features.data as Float32Array;
+    return blocks.map((block, n) => ({
+      block,
+      tensor: tensor("F32", shape, data.slice(n * size, (n + 1) * size)),
+    }));
+  }
+
+  async #synthesize({ block, tensor }: Features): Promise<PcmBlock> {
+    const audio = await this.#synthesis.run({ features: tensor }, "audio");
+    return { start: block.start, channels: planar(audio, block.samples, block.scale) };
+  }
+
+  async *#stream(source: CodeSource, from: number, to: number, options: DecodeOptions) {
+    const wanted = Math.floor(from / HOP) - CONTEXT_FRAMES;
+    const begin = wanted < FIRST_FRAMES ? 0 : wanted;
+    const end = Math.max(Math.ceil(to / HOP), Math.min(FIRST_FRAMES, source.units));
+    const state = this.#synthesis.newState();
+    // The next chunk's recurrent half runs beside this chunk's sample half.
+    const ahead = mapOrdered(
+      this.#features(source, begin, end, options),
+      2,
+      (f) => Promise.resolve(f),
+    );
+    for await (const { block, tensor } of ahead) {
+      const first = block.index === 0;
+      const audio = await this.#synthesis.step({ features: tensor }, "audio", state, first);
+      yield { start: block.start, channels: planar(audio, block.samples) };
+    }
+  }
+
+  /** Features of the frames from `begin` on, after running the recurrent half up to there. */
+  async *#features(
+    source: CodeSource,
+    begin: number,
+    end: number,
+    { batch = 8, lowLatency = false, preroll }: DecodeOptions,
+  ): AsyncGenerator<Features> {
+    const state = this.#prediction.newState();
+    const warmUp = preroll === undefined ? begin : Math.ceil(preroll * SECOND_FRAMES);
+    const start = begin - warmUp < FIRST_FRAMES ? 0 : begin - warmUp;
+    for await (const block of chunks(source, start, begin, WHOLE)) {
+      await this.#advance(block, source.header.codebooks, state);
+    }
+    for await (const block of chunks(source, begin, end, lowLatency ? 0 : batch || WHOLE)) {
+      yield { block, tensor: await this.#advance(block, source.header.codebooks, state) };
+    }
+  }
+
+  async #advance(block: CodeBlock, codebooks: number, state: StreamState): Promise<Tensor> {
+    const rows = this.#rows([block], codebooks);
+    return await this.#prediction.step({ rows }, "features", state, block.index === 0);
+  }
+
+  /** Releases the sessions. */
+  [Symbol.dispose](): void {
+    this.#prediction[Symbol.dispose]();
+    this.#synthesis[Symbol.dispose]();
+  }
+}
+
+/** Blocks of frames: a small one at the start, then one second, then up to `seconds` each. */
+async function* chunks(source: CodeSource, from: number, to: number, seconds: number) {
+  let at = from;
+  for (const size of [0, 1].filter((s) => s < seconds)) {
+    const end = Math.min(to, at + (size === 0 ? FIRST_FRAMES : SECOND_FRAMES));
+    if (at < end) yield* source.blocks({ from: at, to: end, chunk: end - at });
+    at = Math.max(at, end);
+  }
+  if (at < to) {
+    yield* source.blocks({ from: at, to, chunk: seconds * SECOND_FRAMES || FIRST_FRAMES });
+  }
+}
+
+async function* flatten<T>(lists: AsyncIterable<T[]>): AsyncGenerator<T> {
+  for await (const list of lists) yield* list;
+}
+
+/** A graph's audio [1, C, S] as an array per channel, cut and made as loud as it was. */
+function planar(audio: Tensor, samples: number, scale = 1): Planar {
+  const channels = audio.shape[1]!;
+  const length = audio.shape[2]!;
+  const data = audio.data as Float32Array;
+  return Array.from(
+    { length: channels },
+    (_, c) => data.slice(c * length, c * length + samples).map((v) => v * scale),
+  );
+}
+
+/** Segments joined; what is left of the last one is given before a failure is passed on. */
+async function* joined(
+  segments: AsyncIterable<PcmBlock>,
+  join: OverlapAdd,
+  stride: number,
+): AsyncGenerator<PcmBlock> {
+  let end: number | undefined;
+  const rest = function* (): Generator<PcmBlock> {
+    const tail = join.flush();
+    if (end !== undefined && tail[0]!.length > 0) yield { start: end, channels: tail };
+  };
+  try {
+    for await (const { start, channels } of segments) {
+      yield { start, channels: join.push(channels) };
+      end = start + stride;
+    }
+  } catch (error) {
+    yield* rest();
+    throw error;
+  }
+  yield* rest();
+}

@@ -1,0 +1,300 @@
+/**
+ * Audio to codes as it arrives: at 48 kHz a segment is coded when its 48,000 samples are there, at
+ * 24 kHz the layers carry their state from chunk to chunk. Nothing waits for the end of the input.
+ *
+ * @example Encode a WAV file at 12 kbit/s
+ * ```ts ignore
+ * import { EcdcWriter, Encoder, fileSink } from "@vcs/encodec-stream";
+ * import { openAudio } from "@vcs/media/audio";
+ *
+ * using encoder = await Encoder.open("encodec_48khz", 8);
+ * await using audio = await openAudio("song.wav", { sampleRate: 48000, channels: 2 });
+ * await using sink = await fileSink("song.ecdc");
+ * const writer = new EcdcWriter(sink, { model: "encodec_48khz", codebooks: 8 });
+ * let samples = 0;
+ * for await (const block of encoder.encode(audio)) {
+ *   await writer.write(block);
+ *   samples = block.start + block.samples;
+ * }
+ * await writer.close(samples);
+ * ```
+ *
+ * @module
+ */
+import { type Tensor, tensor } from "@vcs/transport/tensor";
+import type { CodeBlock } from "./ecdc_reader.ts";
+import { type CodecOptions, ModelSession, openWeights } from "./model_session.ts";
+import { HOP, type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
+import { analysisNetwork, codingNetwork } from "./networks.ts";
+import { growingBatches, mapOrdered } from "./ordered.ts";
+import type { Planar } from "./overlap_add.ts";
+import { framesFor } from "./segments.ts";
+
+/** How to encode. */
+export interface EncodeOptions {
+  /**
+   * Most segments per call of the recurrent half, reached by way of 1, 1, 2, 4; at 24 kHz most
+   * seconds per call. 1 gives each segment as soon as it is coded, larger is faster. Default 8.
+   */
+  readonly batch?: number;
+  /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default false. */
+  readonly lowLatency?: boolean;
+}
+
+/** A run of audio at some place. */
+interface Piece {
+  readonly index: number;
+  readonly start: number;
+  readonly channels: Planar;
+}
+
+/** Features of a segment, on their way between the two halves. */
+interface Features {
+  readonly piece: Piece;
+  readonly scale: number | undefined;
+  readonly tensor: Tensor;
+}
+
+/** Frames of a stream's first chunk: its mirrored start needs seven. */
+const FIRST_FRAMES = 8;
+
+/** Frames of a second, as whole bytes. */
+const SECOND_FRAMES = 76;
+
+/** Samples that arrive in any pieces, given in the pieces that are wanted. */
+class SampleQueue {
+  #held: Planar;
+
+  constructor(channels: number) {
+    this.#held = Array.from({ length: channels }, () => new Float32Array(0));
+  }
+
+  get length(): number {
+    return this.#held[0]!.length;
+  }
+
+  push(channels: readonly Float32Array[]): void {
+    if (channels.length !== this.#held.length) {
+      throw new RangeError(
+        `Cannot encode: the model takes ${this.#held.length} channels, found ${channels.length}`,
+      );
+    }
+    this.#held = this.#held.map((held, c) => {
+      const joined = new Float32Array(held.length + channels[c]!.length);
+      joined.set(held);
+      joined.set(channels[c]!, held.length);
+      return joined;
+    });
+  }
+
+  /** The first samples; those before `keepFrom` are let go. */
+  take(length: number, keepFrom: number): Planar {
+    const taken = this.#held.map((held) => held.slice(0, length));
+    this.#held = this.#held.map((held) => held.slice(keepFrom));
+    return taken;
+  }
+}
+
+/** Cuts audio into overlapping segments; the last ones are as long as what is left. */
+async function* segmentsOf(
+  audio: AsyncIterable<readonly Float32Array[]>,
+  channels: number,
+  { length, stride }: Segmentation,
+): AsyncGenerator<Piece> {
+  const queue = new SampleQueue(channels);
+  let index = 0;
+  const next = (): Piece => {
+    const piece = queue.take(Math.min(length, queue.length), stride);
+    return { index, start: index++ * stride, channels: piece };
+  };
+  for await (const samples of audio) {
+    queue.push(samples);
+    while (queue.length >= length) yield next();
+  }
+  while (queue.length > 0) yield next();
+}
+
+/** Cuts audio into chunks of whole frames, a short one first; only the last may end in a part. */
+async function* chunksOf(
+  audio: AsyncIterable<readonly Float32Array[]>,
+  channels: number,
+  largest: number,
+): AsyncGenerator<Piece> {
+  const queue = new SampleQueue(channels);
+  let start = 0;
+  let frames = FIRST_FRAMES;
+  const next = (length: number): Piece => {
+    const piece = queue.take(length, length);
+    start += length;
+    return { index: (start - length) / HOP, start: start - length, channels: piece };
+  };
+  for await (const samples of audio) {
+    queue.push(samples);
+    // One sample more stays behind, so that the end of the audio is seen when its last chunk goes.
+    while (queue.length > frames * HOP) {
+      yield next(frames * HOP);
+      frames = Math.min(largest, Math.max(SECOND_FRAMES, frames * 2));
+    }
+  }
+  if (queue.length > 0) yield next(queue.length);
+}
+
+/** Loudness of a segment: the root mean square of the channels' mean, never zero. */
+function loudness(channels: Planar): number {
+  let sum = 0;
+  for (let i = 0; i < channels[0]!.length; i++) {
+    const mono = channels.reduce((total, c) => total + c[i]!, 0) / channels.length;
+    sum += mono * mono;
+  }
+  return Math.fround(Math.sqrt(sum / channels[0]!.length) + 1e-8);
+}
+
+/** Planar samples as one tensor [1, C, S], divided by a loudness. */
+function audioTensor(channels: Planar, scale = 1): Tensor {
+  const length = channels[0]!.length;
+  const data = new Float32Array(channels.length * length);
+  channels.forEach((c, i) => data.set(scale === 1 ? c : c.map((v) => v / scale), i * length));
+  return tensor("F32", [1, channels.length, length], data);
+}
+
+/** A model ready to encode. Release it with `using`. */
+export class Encoder implements Disposable {
+  /** Numbers of the model. */
+  readonly spec: ModelSpec;
+  /** Codebooks in use. */
+  readonly codebooks: number;
+  readonly #analysis: ModelSession;
+  readonly #coding: ModelSession;
+  readonly #threads: number;
+
+  private constructor(
+    spec: ModelSpec,
+    codebooks: number,
+    analysis: ModelSession,
+    coding: ModelSession,
+    threads: number,
+  ) {
+    this.spec = spec;
+    this.codebooks = codebooks;
+    this.#analysis = analysis;
+    this.#coding = coding;
+    this.#threads = threads;
+  }
+
+  /**
+   * Makes a model ready.
+   *
+   * @param model name of the model
+   * @param codebooks codebooks to use; `codebooksFor` gives those of a bandwidth
+   * @throws {RangeError} where the model has not as many codebooks.
+   * @throws {OnnxError} where its checkpoint or the device cannot be used.
+   */
+  static async open(
+    model: ModelName,
+    codebooks: number,
+    options: CodecOptions = {},
+  ): Promise<Encoder> {
+    const spec = modelSpec(model);
+    if (!Number.isInteger(codebooks) || codebooks < 1 || codebooks > spec.codebooks) {
+      throw new RangeError(
+        `Cannot encode with ${codebooks} codebooks: ${model} has 1 to ${spec.codebooks}`,
+      );
+    }
+    const { device, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
+    using weights = await openWeights(model, options);
+    const analysis = await ModelSession.open(
+      analysisNetwork(spec, weights.source),
+      weights,
+      settings(spec.segmentation ? 1 : threads),
+    );
+    const coding = await ModelSession.open(
+      codingNetwork(spec, weights.source, codebooks),
+      weights,
+      settings(threads),
+    );
+    return new Encoder(spec, codebooks, analysis, coding, threads);
+  }
+
+  /**
+   * Encodes audio at the rate that it is to be taken for as the model's own.
+   *
+   * @param audio chunks of any size, an array per channel
+   * @throws {RangeError} where a chunk has not the model's number of channels.
+   */
+  encode(
+    audio: AsyncIterable<readonly Float32Array[]>,
+    options: EncodeOptions = {},
+  ): AsyncGenerator<CodeBlock> {
+    const { batch = 8, lowLatency = false } = options;
+    const { segmentation, channels } = this.spec;
+    if (segmentation) return this.#segments(segmentsOf(audio, channels, segmentation), batch);
+    const largest = lowLatency ? FIRST_FRAMES : batch * SECOND_FRAMES;
+    return this.#stream(chunksOf(audio, channels, largest));
+  }
+
+  async *#segments(pieces: AsyncIterable<Piece>, batch: number): AsyncGenerator<CodeBlock> {
+    const features = mapOrdered(pieces, this.#threads, (piece) => this.#analyze(piece));
+    const batches = growingBatches(features, batch, (f) => f.tensor.shape[2]!);
+    for await (const blocks of mapOrdered(batches, 1, (b) => this.#code(b))) yield* blocks;
+  }
+
+  async #analyze(piece: Piece): Promise<Features> {
+    const scale = loudness(piece.channels);
+    const audio = audioTensor(piece.channels, scale);
+    return { piece, scale, tensor: await this.#analysis.run({ audio }, "features") };
+  }
+
+  async #code(segments: Features[]): Promise<CodeBlock[]> {
+    // A segment on its own runs beside a copy: see the decoder.
+    const batch = segments.length === 1 ? [segments[0]!, segments[0]!] : segments;
+    const one = batch[0]!.tensor;
+    const data = new Float32Array(batch.length * one.data.length);
+    batch.forEach((f, n) => data.set(f.tensor.data as Float32Array, n * one.data.length));
+    const features = tensor("F32", one.shape.with(0, batch.length), data);
+    const codes = await this.#coding.run({ features }, "codes");
+    const size = codes.data.length / batch.length;
+    return segments.map(({ piece, scale }, n) =>
+      block(piece, scale, (codes.data as BigInt64Array).subarray(n * size, (n + 1) * size))
+    );
+  }
+
+  async *#stream(pieces: AsyncIterable<Piece>): AsyncGenerator<CodeBlock> {
+    const state = this.#coding.newState();
+    // The next chunk's sample half runs beside this chunk's recurrent half.
+    const ahead = mapOrdered(this.#analyzed(pieces), 2, (f) => Promise.resolve(f));
+    for await (const { piece, tensor } of ahead) {
+      const first = piece.start === 0;
+      const codes = await this.#coding.step({ features: tensor }, "codes", state, first);
+      yield block(piece, undefined, codes.data as BigInt64Array);
+    }
+  }
+
+  async *#analyzed(pieces: AsyncIterable<Piece>): AsyncGenerator<Features> {
+    const state = this.#analysis.newState();
+    for await (const piece of pieces) {
+      const audio = audioTensor(piece.channels);
+      const first = piece.start === 0;
+      const tensor = await this.#analysis.step({ audio }, "features", state, first);
+      yield { piece, scale: undefined, tensor };
+    }
+  }
+
+  /** Releases the sessions. */
+  [Symbol.dispose](): void {
+    this.#analysis[Symbol.dispose]();
+    this.#coding[Symbol.dispose]();
+  }
+}
+
+function block(piece: Piece, scale: number | undefined, codes: BigInt64Array): CodeBlock {
+  const samples = piece.channels[0]!.length;
+  return {
+    index: piece.index,
+    start: piece.start,
+    samples,
+    frames: framesFor(samples),
+    scale,
+    codes: Uint16Array.from(codes, Number),
+  };
+}

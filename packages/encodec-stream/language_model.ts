@@ -1,0 +1,240 @@
+/**
+ * The language model behind entropy-coded files: it tells how likely each code of a frame is from
+ * the frames before. A transformer of five layers, run one frame at a time.
+ *
+ * @module
+ */
+import type { TensorSource } from "@vcs/onnx/checkpoint";
+import { GraphBuilder, type Value } from "@vcs/onnx/graph";
+import { derive } from "@vcs/onnx/weights";
+import { tensor } from "@vcs/transport/tensor";
+import { LM } from "./layers.ts";
+import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
+import { CODEBOOK_SIZE, HOP, type ModelName, type ModelSpec, modelSpec } from "./models.ts";
+import type { Network } from "./networks.ts";
+import { checkpointWeight } from "./seanet.ts";
+
+/** Entries of an embedding: one for "no code yet", then one per code. */
+const SYMBOLS = CODEBOOK_SIZE + 1;
+
+/** Frames that attention looks back over, beside the frame itself. */
+function pastFrames({ sampleRate }: ModelSpec): number {
+  return Math.floor(3.5 * sampleRate / HOP);
+}
+
+/** Adds the model's parts to a graph. */
+class Transformer {
+  readonly #g: GraphBuilder;
+  readonly #source: TensorSource;
+
+  constructor(g: GraphBuilder, source: TensorSource) {
+    this.#g = g;
+    this.#source = source;
+  }
+
+  #weight(name: string, shape: readonly number[]): Value {
+    return this.#g.weight(name, checkpointWeight(this.#source, name, shape));
+  }
+
+  norm(x: Value, prefix: string): Value {
+    const [scale, bias] = ["weight", "bias"].map((k) => this.#weight(`${prefix}.${k}`, [LM.size]));
+    return this.#g.layerNorm(x, scale!, bias!, 1e-5);
+  }
+
+  /** `x Wᵀ + b` with rows `from` to `to` of a matrix. */
+  linear(x: Value, weight: string, bias: string, rows: number, part?: [number, number]): Value {
+    const size = Number(x.shape.at(-1));
+    const [from, to] = part ?? [0, rows];
+    const matrix = checkpointWeight(this.#source, weight, [rows, size]);
+    const turned = derive([matrix], [size, to - from], ([w]) => transpose(w, size, from, to));
+    const offsets = derive(
+      [checkpointWeight(this.#source, bias, [rows])],
+      [to - from],
+      ([b]) => b.slice(from, to),
+    );
+    const name = part ? `${weight}.${from}` : weight;
+    const product = this.#g.matmul(x, this.#g.weight(name, turned));
+    return this.#g.add(product, this.#g.weight(part ? `${bias}.${from}` : bias, offsets));
+  }
+
+  /** Attention of one frame over those remembered and itself. */
+  #attention(x: Value, known: Value, prefix: string): Value {
+    const g = this.#g;
+    const { size, heads } = LM;
+    const project = (value: Value, nth: number) =>
+      this.linear(value, `${prefix}.in_proj_weight`, `${prefix}.in_proj_bias`, 3 * size, [
+        nth * size,
+        (nth + 1) * size,
+      ]);
+    const split = (value: Value, order: number[]) =>
+      g.transpose(g.reshape(value, [value.shape[0]!, heads, size / heads]), order);
+    const query = split(project(x, 0), [1, 0, 2]);
+    const key = split(project(known, 1), [1, 2, 0]);
+    const value = split(project(known, 2), [1, 0, 2]);
+    const shares = g.softmax(g.mul(g.matmul(query, key), 1 / Math.sqrt(size / heads)));
+    const mixed = g.reshape(g.transpose(g.matmul(shares, value), [1, 0, 2]), [1, size]);
+    return this.linear(mixed, `${prefix}.out_proj.weight`, `${prefix}.out_proj.bias`, size);
+  }
+
+  layer(x: Value, known: Value, prefix: string): Value {
+    const g = this.#g;
+    const attended = this.#attention(x, known, `${prefix}.self_attn`);
+    const y = this.norm(g.add(x, attended), `${prefix}.norm1`);
+    const wide = this.linear(
+      y,
+      `${prefix}.linear1.weight`,
+      `${prefix}.linear1.bias`,
+      LM.feedForward,
+    );
+    const active = g.op("Gelu", [wide], { approximate: "none" }, wide);
+    const narrow = this.linear(
+      active,
+      `${prefix}.linear2.weight`,
+      `${prefix}.linear2.bias`,
+      LM.size,
+    );
+    return this.norm(g.add(y, narrow), `${prefix}.norm2`);
+  }
+
+  /** Sum of the embeddings of a frame's symbols, given as rows of all embeddings joined. */
+  embed(rows: Value, codebooks: number): Value {
+    const tables = Array.from(
+      { length: codebooks },
+      (_, k) => checkpointWeight(this.#source, `emb.${k}.weight`, [SYMBOLS, LM.size]),
+    );
+    const joined = derive(tables, [codebooks * SYMBOLS, LM.size], (all) => {
+      const table = new Float32Array(codebooks * SYMBOLS * LM.size);
+      (all as Float32Array[]).forEach((t, k) => table.set(t, k * t.length));
+      return table;
+    });
+    return this.#g.sum(this.#g.gather(this.#g.weight("embeddings", joined), rows), [0]);
+  }
+}
+
+function transpose(w: Float32Array, columns: number, from: number, to: number): Float32Array {
+  const rows = to - from;
+  return Float32Array.from(
+    { length: rows * columns },
+    (_, i) => w[(from + i % rows) * columns + Math.floor(i / rows)]!,
+  );
+}
+
+/** The model as a graph for one frame, with what each layer remembers. */
+export function languageModelNetwork(
+  spec: ModelSpec,
+  source: TensorSource,
+  codebooks: number,
+): Network {
+  const g = new GraphBuilder(`language_model_${codebooks}`);
+  const net = new Transformer(g, source);
+  const rows = g.input("rows", "I32", [codebooks]);
+  const position = g.input("position", "F32", [1, LM.size]);
+  let x = g.add(net.norm(net.embed(rows, codebooks), "transformer.norm_in"), position);
+  const state = Array.from({ length: LM.layers }, (_, l) => {
+    const name = `past.${l}`;
+    const known = g.concat([g.input(name, "F32", ["P", LM.size]), x], 0);
+    x = net.layer(x, known, `transformer.layers.${l}`);
+    g.output(`next.${name}`, g.slice(known, 0, -pastFrames(spec)));
+    return { name, shape: [1, LM.size] };
+  });
+  const logits = Array.from(
+    { length: codebooks },
+    (_, k) => net.linear(x, `linears.${k}.weight`, `linears.${k}.bias`, CODEBOOK_SIZE),
+  );
+  g.output(
+    "probabilities",
+    g.op("Softmax", [g.concat(logits, 0)], { axis: -1 }, {
+      dtype: "F32",
+      shape: [codebooks, CODEBOOK_SIZE],
+    }),
+  );
+  return { graph: g, state };
+}
+
+/** The vector that tells a frame's place: cosines, then sines, of falling frequencies. */
+function positionVector(step: number): Float32Array {
+  const half = LM.size / 2;
+  const phase = (i: number) => step / 10000 ** (i / (half - 1));
+  return Float32Array.from(
+    { length: LM.size },
+    (_, i) => i < half ? Math.cos(phase(i)) : Math.sin(phase(i - half)),
+  );
+}
+
+/** A language model ready to run. Release it with `using`. */
+export class LanguageModel implements Disposable {
+  readonly #session: ModelSession;
+  readonly #codebooks: number;
+
+  private constructor(session: ModelSession, codebooks: number) {
+    this.#session = session;
+    this.#codebooks = codebooks;
+  }
+
+  /**
+   * Makes the language model of a codec ready.
+   *
+   * @param codebooks codebooks that the file uses
+   * @throws {OnnxError} where its checkpoint or the device cannot be used.
+   */
+  static async open(
+    model: ModelName,
+    codebooks: number,
+    options: CodecOptions = {},
+  ): Promise<LanguageModel> {
+    const { device = "cpu", threads = 1 } = options;
+    using weights = await openWeights(model.replace("encodec_", "encodec_lm_"), options);
+    const network = languageModelNetwork(modelSpec(model), weights.source, codebooks);
+    return new LanguageModel(
+      await ModelSession.open(network, weights, { device, threads }),
+      codebooks,
+    );
+  }
+
+  /** Starts a segment. */
+  start(): LanguageModelRun {
+    return new LanguageModelRun(this.#session, this.#codebooks);
+  }
+
+  /** Releases the session. */
+  [Symbol.dispose](): void {
+    this.#session[Symbol.dispose]();
+  }
+}
+
+/** One segment's run of a language model. */
+export class LanguageModelRun {
+  readonly #session: ModelSession;
+  readonly #codebooks: number;
+  readonly #state: StreamState;
+  #step = 0;
+
+  /** Starts with nothing remembered. */
+  constructor(session: ModelSession, codebooks: number) {
+    this.#session = session;
+    this.#codebooks = codebooks;
+    this.#state = session.newState();
+  }
+
+  /**
+   * Probabilities of the next frame's codes.
+   *
+   * @param codes the frame before; undefined at the start
+   * @returns an array of 1024 for each codebook
+   */
+  async next(codes?: ArrayLike<number>): Promise<Float32Array[]> {
+    const rows = Int32Array.from(
+      { length: this.#codebooks },
+      (_, k) => k * SYMBOLS + (codes ? codes[k]! + 1 : 0),
+    );
+    const feeds = {
+      rows: tensor("I32", [rows.length], rows),
+      position: tensor("F32", [1, LM.size], positionVector(this.#step++)),
+    };
+    const { data } = await this.#session.step(feeds, "probabilities", this.#state, false);
+    return Array.from(
+      { length: this.#codebooks },
+      (_, k) => (data as Float32Array).subarray(k * CODEBOOK_SIZE, (k + 1) * CODEBOOK_SIZE),
+    );
+  }
+}

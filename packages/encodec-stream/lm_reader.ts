@@ -1,0 +1,160 @@
+/**
+ * Reads entropy-coded `.ecdc` files (`lm` is true), as well as that can be done: the coder needs the
+ * very probabilities that the encoder had, to the last bit of float32, and those differ between
+ * processors, thread counts and versions of PyTorch. Where they differ, decoding fails after a few
+ * frames; nothing can repair such a file. It is also why this package does not write them.
+ *
+ * @module
+ */
+import { ArithmeticDecoder, quantizeCdf } from "./arithmetic_coder.ts";
+import type { CodeSource } from "./decoder.ts";
+import type { BlockRange, CodeBlock, EcdcReader } from "./ecdc_reader.ts";
+import { EcdcError } from "./errors.ts";
+import type { EcdcHeader } from "./header.ts";
+import type { LanguageModel, LanguageModelRun } from "./language_model.ts";
+import { HOP } from "./models.ts";
+import { SCALE_BYTES, segmentPlace } from "./segments.ts";
+
+/** Most bytes that the coder can need for one code, rounded up. */
+const CODE_BYTES = 4;
+
+/** Frames of a 24 kHz block. */
+const RUN_FRAMES = 76;
+
+/** An entropy-coded file as a source of codes. */
+export class LmReader implements CodeSource {
+  readonly #reader: EcdcReader;
+  readonly #model: LanguageModel;
+  /** Bytes that were read and belong to the next segment. */
+  #held: Uint8Array = new Uint8Array(0);
+
+  /** Reads with a language model that was opened for the file's model and number of codebooks. */
+  constructor(reader: EcdcReader, model: LanguageModel) {
+    this.#reader = reader;
+    this.#model = model;
+  }
+
+  /** The file's header. */
+  get header(): EcdcHeader {
+    return this.#reader.header;
+  }
+
+  /** Segments at 48 kHz, frames at 24 kHz. */
+  get units(): number {
+    return this.#reader.units;
+  }
+
+  /**
+   * Reads blocks in order. Segments have no known sizes, so everything before the first one wanted
+   * is decoded as well.
+   *
+   * @throws {EcdcError} `desynchronised` where the probabilities are not the encoder's, `truncated`
+   * where the file ends too soon, which may have the same cause.
+   */
+  async *blocks({ from = 0, to = Infinity }: BlockRange = {}): AsyncGenerator<CodeBlock> {
+    const { header, units } = this;
+    const end = Math.min(to, units);
+    if (from >= end) return;
+    await this.#reader.source.seek(header.bytes);
+    this.#held = new Uint8Array(0);
+    if (!header.spec.segmentation) return yield* this.#frames(from, end);
+    for (let k = 0; k < end; k++) {
+      const block = await this.#segment(k);
+      if (k >= from) yield block;
+    }
+  }
+
+  async #read(length: number): Promise<Uint8Array> {
+    const more = length > this.#held.length
+      ? await this.#reader.source.read(length - this.#held.length)
+      : new Uint8Array(0);
+    const joined = concat(this.#held, more);
+    this.#held = joined.subarray(length);
+    return joined.subarray(0, length);
+  }
+
+  async #segment(index: number): Promise<CodeBlock> {
+    const place = segmentPlace(this.header, index);
+    const bytes = await this.#read(SCALE_BYTES);
+    if (bytes.length < SCALE_BYTES) throw new EcdcError("truncated", unsure(`segment ${index}`));
+    const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
+    if (!(scale > 0 && scale < 1e4)) {
+      throw new EcdcError("desynchronised", `${unsure(`segment ${index}`)}: its scale is ${scale}`);
+    }
+    const run = new CodeRun(this.#model.start(), this.header.codebooks);
+    const codes = await run.take(place.frames, (n) => this.#read(n));
+    this.#held = concat(run.end(index), this.#held);
+    return {
+      index,
+      start: place.start,
+      samples: place.samples,
+      frames: place.frames,
+      scale,
+      codes,
+    };
+  }
+
+  async *#frames(from: number, end: number): AsyncGenerator<CodeBlock> {
+    const { samples, codebooks } = this.header;
+    const run = new CodeRun(this.#model.start(), codebooks);
+    for (let at = 0; at < end;) {
+      const stop = at < from ? Math.min(from, at + RUN_FRAMES) : Math.min(end, at + RUN_FRAMES);
+      const codes = await run.take(stop - at, (n) => this.#read(n));
+      const start = at * HOP;
+      const length = Math.min(samples, stop * HOP) - start;
+      const block = {
+        index: at,
+        start,
+        samples: length,
+        frames: stop - at,
+        scale: undefined,
+        codes,
+      };
+      if (at >= from) yield block;
+      at = stop;
+    }
+  }
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}
+
+function unsure(what: string): string {
+  return `Cannot decode ${what} of this entropy-coded file: the language model's probabilities here are not those of the machine that encoded it`;
+}
+
+/** The codes of one segment, frame by frame. */
+class CodeRun {
+  readonly #model: LanguageModelRun;
+  readonly #codebooks: number;
+  readonly #decoder = new ArithmeticDecoder();
+  #frame: Uint16Array | undefined;
+
+  constructor(model: LanguageModelRun, codebooks: number) {
+    this.#model = model;
+    this.#codebooks = codebooks;
+  }
+
+  /** Decodes frames; `read` gives up to as many bytes as are asked for. */
+  async take(frames: number, read: (length: number) => Promise<Uint8Array>): Promise<Uint16Array> {
+    const codes = new Uint16Array(frames * this.#codebooks);
+    for (let t = 0; t < frames; t++) {
+      const lacking = this.#codebooks * CODE_BYTES + CODE_BYTES - this.#decoder.rest.length;
+      if (lacking > 0) this.#decoder.feed(await read(lacking));
+      const cdfs = (await this.#model.next(this.#frame)).map(quantizeCdf);
+      this.#frame = Uint16Array.from(cdfs, (cdf) => this.#decoder.pull(cdf));
+      codes.set(this.#frame, t * this.#codebooks);
+    }
+    return codes;
+  }
+
+  /** Ends the segment and gives the bytes behind it. */
+  end(index: number): Uint8Array {
+    if (this.#decoder.paddedWithZeros) return this.#decoder.rest;
+    throw new EcdcError("desynchronised", unsure(`segment ${index}`));
+  }
+}
