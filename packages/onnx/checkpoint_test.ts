@@ -14,6 +14,7 @@ import {
   rebuilt,
   storage,
 } from "./testdata/checkpoint_cases.ts";
+import { writeSparseCheckpoint } from "./testdata/sparse_checkpoint.ts";
 
 const ramp = Float32Array.from({ length: 24 }, (_, i) => i / 8);
 
@@ -116,6 +117,21 @@ Deno.test("only what is asked for is read", async () => {
     assert.ok(checkpoint.bytesRead - opened < 200, `${checkpoint.bytesRead - opened} bytes`);
     await checkpoint.read("whole");
     assert.ok(checkpoint.bytesRead - opened > big.length);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("a checkpoint of 6 GB is opened and read at its end", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await writeSparseCheckpoint(path, 100, 15_000_000);
+    using checkpoint = await openCheckpoint(path);
+    assert.equal(checkpoint.names.length, 100);
+    assert.ok(checkpoint.bytesRead < 50_000, `${checkpoint.bytesRead} bytes to open`);
+    const t = await checkpoint.read("layer.99.weight");
+    assert.equal(t.data[0], 99);
+    assert.ok(checkpoint.bytesRead < t.data.byteLength + 50_000);
   } finally {
     await Deno.remove(path);
   }

@@ -30,13 +30,20 @@ const QUIET_NAN = 0x40;
  * @returns raw bits: the upper halves of the float32 numbers
  */
 export function toBfloat16(values: Float32Array | Float64Array | Float16Array): Uint16Array {
+  if (values instanceof Float64Array) return doublesToBfloat16(values);
+  const singles = values instanceof Float32Array ? values : new Float32Array(values);
+  const words = new Uint32Array(singles.buffer, singles.byteOffset, singles.length);
+  const out = new Uint16Array(words.length);
+  for (let i = 0; i < words.length; i++) out[i] = roundHalf(words[i]!);
+  return out;
+}
+
+function doublesToBfloat16(values: Float64Array): Uint16Array {
+  const singles = new Float32Array(values);
+  const words = new Uint32Array(singles.buffer);
   const out = new Uint16Array(values.length);
-  const single = new Float32Array(1);
-  const word = new Uint32Array(single.buffer);
   for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    single[0] = value;
-    out[i] = roundHalf(sticky(word[0]!, value, single[0]!));
+    out[i] = roundHalf(sticky(words[i]!, values[i]!, singles[i]!));
   }
   return out;
 }
