@@ -19,23 +19,28 @@ import {
 } from "./wasm.ts";
 
 /** Longest displacement on each axis, in analysis pixels. */
-const RADIUS = 4;
+export const RADIUS = 4;
 /** Pixels on each side of a block's centre. */
-const BOX = 2;
+export const BOX = 2;
 /** Pixels in a block. */
 const BOX_AREA = (2 * BOX + 1) ** 2;
 /** Luma difference per block pixel that one pixel of displacement must save. */
 const LENGTH_PENALTY = 0.35;
 /** Costs are block sums times 2^3, so that penalties can be fractions of a sum. */
-const COST_BITS = 3;
+export const COST_BITS = 3;
 /** Rows and columns added on each side: the edge repeated. */
 const MARGIN = RADIUS + BOX;
 
 /** Displacements, the shortest first: at equal cost the first one stays. */
-const DISPLACEMENTS: readonly (readonly [number, number])[] = Array.from(
+export const DISPLACEMENTS: readonly (readonly [number, number])[] = Array.from(
   { length: (2 * RADIUS + 1) ** 2 },
   (_, n) => [Math.floor(n / (2 * RADIUS + 1)) - RADIUS, n % (2 * RADIUS + 1) - RADIUS] as const,
 ).sort((a, b) => Math.hypot(...a) - Math.hypot(...b));
+
+/** Cost of a displacement's length. */
+export function lengthPenalty(dy: number, dx: number): number {
+  return Math.round(LENGTH_PENALTY * BOX_AREA * (1 << COST_BITS) * Math.hypot(dy, dx));
+}
 
 /** |a - b| of sixteen 8-bit numbers. */
 const difference = (a: Code, b: Code): Code =>
@@ -181,7 +186,7 @@ export class BlockMatcher {
     let still: Uint16Array | undefined;
     for (const [dy, dx] of DISPLACEMENTS) {
       columnSums.fill(0);
-      const penalty = Math.round(LENGTH_PENALTY * BOX_AREA * (1 << COST_BITS) * Math.hypot(dy, dx));
+      const penalty = lengthPenalty(dy, dx);
       const from = padded + corner - dy * stride - dx;
       this.#kernel.run(corner, from, sums, cost, error, rows, wide, stride, penalty);
       still ??= moved.slice();

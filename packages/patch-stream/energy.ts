@@ -92,10 +92,10 @@ const NOISE = 2;
 /** Luma difference, above noise, at which half of the full energy is reached. */
 const HALF_ENERGY = 8;
 /** Energy of a pixel is 0 to this: half for change in place, half for change that moved. */
-const FULL_ENERGY = 128;
+export const FULL_ENERGY = 128;
 
 /** Energy of a block by its sum of absolute differences: `d / (HALF_ENERGY + d)`, in 64 steps. */
-const BLOCK_ENERGY = Uint8Array.from({ length: MAX_BLOCK_SUM + 1 }, (_, sum) => {
+export const BLOCK_ENERGY: Uint8Array = Uint8Array.from({ length: MAX_BLOCK_SUM + 1 }, (_, sum) => {
   const difference = Math.max(0, 255 * sum / MAX_BLOCK_SUM - NOISE);
   return Math.round(FULL_ENERGY / 2 * difference / (HALF_ENERGY + difference));
 });

@@ -17,7 +17,7 @@ import {
 } from "./wasm.ts";
 
 /** Luma outside the frame: so far off that no displacement leads there. */
-const OUTSIDE = 1e9;
+export const OUTSIDE = 1e9;
 
 /** Bytes of a vector. */
 const STEP = 16;
@@ -79,6 +79,11 @@ function displacements(radius: number): [number, number][] {
   );
 }
 
+/** Longest displacement on each axis for planes of [rows, columns]. */
+export function matchRadius(rows: number, columns: number): number {
+  return Math.max(1, Math.min(4, Math.floor(Math.min(rows, columns) / 2)));
+}
+
 /** What pixel matching found, [rows, columns] each with `stride` elements to a row. */
 export interface PixelMatch {
   /** Least absolute luma difference. */
@@ -98,7 +103,7 @@ export class PixelMatcher {
   constructor(rows: number, columns: number) {
     this.#rows = rows;
     this.#columns = columns;
-    this.#radius = Math.max(1, Math.min(4, Math.floor(Math.min(rows, columns) / 2)));
+    this.#radius = matchRadius(rows, columns);
     this.#kernel = new Kernel(matchModule(this.#radius));
   }
 
