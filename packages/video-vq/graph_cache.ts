@@ -38,7 +38,7 @@ export class GraphCache {
     const { size, mtime } = await Deno.stat(real);
     const identity = JSON.stringify([REVISION, real, size, mtime?.getTime() ?? 0, variant]);
     const name = createHash("sha256").update(identity).digest("hex").slice(0, 16);
-    return new GraphCache(join(root ?? join(cacheFolder(), "video-vq"), name));
+    return new GraphCache(join(root ?? join(cacheFolder(), "graphs"), `video-vq-${name}`));
   }
 
   /** Path of a model file, made where it is not there yet. */

@@ -1,5 +1,5 @@
 /**
- * A window of tokens as the payload of a message: 40 bytes that say what it is, the tokens as
+ * A window of tokens as the payload of a message: 48 bytes that say what it is, the tokens as
  * packed bits or range coded, and, only where frames are not evenly spaced, their times.
  *
  * | offset | bytes | field, little-endian |
@@ -14,6 +14,7 @@
  * | 24 | 8 | when the first frame came in, milliseconds since 1970 (float64) |
  * | 32 | 4 | seconds that encoding took (float32) |
  * | 36 | 4 | CRC-32 of the packed bits |
+ * | 40 | 8 | when the window was sent, milliseconds since 1970 (float64) |
  *
  * The table gives the end of each valid frame in microseconds after the start of the first.
  *
@@ -25,7 +26,7 @@ import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
 import { packedSize, type Tokens, tokensFromPacked, type TokenShape } from "./tokens.ts";
 
 /** Bytes before the tokens. */
-export const PAYLOAD_HEADER_SIZE = 40;
+export const PAYLOAD_HEADER_SIZE = 48;
 
 /** A number of frames a second as a fraction. */
 export type FrameRate = readonly [numerator: number, denominator: number];
@@ -48,6 +49,8 @@ export interface TokenWindow {
   readonly capturedAt: number;
   /** Seconds that encoding took. */
   readonly encodeSeconds: number;
+  /** When the window was sent, in milliseconds since 1970; 0 where unknown. */
+  readonly sentAt: number;
 }
 
 /** What is in a payload, with the tokens not yet decoded. */
@@ -96,7 +99,10 @@ export function encodeWindow(
   view.setFloat64(24, window.capturedAt, true);
   view.setFloat32(32, window.encodeSeconds, true);
   view.setUint32(36, crc32(packed), true);
-  table.forEach((time, i) => view.setUint32(40 + 4 * i, Math.round(time * 1e6), true));
+  view.setFloat64(40, window.sentAt, true);
+  table.forEach((time, i) =>
+    view.setUint32(PAYLOAD_HEADER_SIZE + 4 * i, Math.round(time * 1e6), true)
+  );
   out.set(body, PAYLOAD_HEADER_SIZE + table.length * 4);
   return out;
 }
@@ -138,6 +144,7 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
     capturedAt: view.getFloat64(24, true),
     encodeSeconds: view.getFloat32(32, true),
     checksum: view.getUint32(36, true),
+    sentAt: view.getFloat64(40, true),
     coded: payload.subarray(start),
   };
 }

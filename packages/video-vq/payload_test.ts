@@ -25,11 +25,12 @@ function sample(seed = 1, changes: Partial<TokenWindow> = {}): TokenWindow {
     times: Array.from({ length: 18 }, (_, i) => 2 + i * 1001 / 24000),
     capturedAt: 1_700_000_000_123.5,
     encodeSeconds: 0.25,
+    sentAt: 1_700_000_000_999,
     ...changes,
   };
 }
 
-Deno.test("payload: everything comes back, packed in 2,920 bytes", () => {
+Deno.test("payload: everything comes back, packed in 2,928 bytes", () => {
   const window = sample();
   const bytes = encodeWindow(window);
   assert.equal(bytes.length, PAYLOAD_HEADER_SIZE + 2880);

@@ -1,9 +1,10 @@
 /**
  * A lossless coder for tokens: each sign is coded with the probability that its neighbourhood
- * suggests, learned while coding. The context of a sign is its channel and five signs of the
- * same channel that both sides know already: the one to its left, the one above, the ones at
- * its place in the latent frame before and before that, and the one at its place in the window
- * before. Everything is whole-number arithmetic, so that every machine computes the same.
+ * suggests, learned while coding. The context of a sign is its channel, whether it lies in the
+ * window's first latent frame, and four signs of the same channel that both sides know already:
+ * the one to its left, the one above, the one at its place in the latent frame before (for the
+ * first, the last one of the window before), and the one at its place in the window before.
+ * Everything is whole-number arithmetic, so that every machine computes the same.
  *
  * The coder learns from window to window: windows must be decoded in the order they were
  * encoded, beginning at a key window, which forgets everything. Where coding does not help
@@ -177,12 +178,11 @@ class Model {
     for (let frame = 0; frame < frames; frame++) {
       const last = frame > 0 ? signs : before;
       const lastAt = frame > 0 ? -area : (frames - 1) * area;
-      const older = frame > 1 ? signs : before;
-      const olderAt = frame > 1 ? -2 * area : frames > 1 ? (frames - 2) * area : 0;
+      const first = frame === 0 ? 1 : 0;
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++, at++) {
           const context = (x > 0 ? signs[at - 1]! : 0) | (y > 0 ? signs[at - width]! : 0) << 1 |
-            last[at + lastAt]! << 2 | (older[at + olderAt] ?? 0) << 3 | before[at]! << 4;
+            last[at + lastAt]! << 2 | before[at]! << 3 | first << 4;
           const bit = (packed[(start + at) >> 3]! >> ((start + at) & 7)) & 1;
           signs[at] = this.#code(coder, bit, channel * CHANNEL_CONTEXTS + context);
           if (signs[at]! !== bit) packed[(start + at) >> 3]! |= 1 << ((start + at) & 7);

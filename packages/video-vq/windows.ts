@@ -37,6 +37,8 @@ export interface FrameWindow {
   readonly times: readonly number[];
   /** When the first frame came in, in milliseconds since 1970. */
   readonly capturedAt: number;
+  /** Whether this is known to be the last window of its clip. */
+  readonly last: boolean;
 }
 
 /**
@@ -53,6 +55,18 @@ export type TailPolicy = "pad" | "exact" | "drop";
 export interface WindowOptions extends FitOptions {
   /** What to do with the last frames. */
   readonly tail?: TailPolicy;
+  /** Gives the time in milliseconds since 1970; the machine's where not given. */
+  readonly now?: () => number;
+  /**
+   * Give a window as soon as its last frame is there. Otherwise it is held until the next frame
+   * comes, or none, so that the last window is known to be the last.
+   */
+  readonly live?: boolean;
+}
+
+/** The machine's time in milliseconds since 1970, with fractions. */
+export function wallTime(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /** Frames that the network gives back for a number of frames going in. */
@@ -118,7 +132,7 @@ export class Windower {
         "bad-source",
       );
     }
-    if (this.#frames.length === 0) this.#capturedAt = Date.now();
+    if (this.#frames.length === 0) this.#capturedAt = (this.#options.now ?? wallTime)();
     this.#frames.push(this.#fitter.fit(frame));
     this.#times.push(frame.pts);
     this.#end = frame.pts + frame.duration;
@@ -156,6 +170,7 @@ export class Windower {
       data,
       times,
       capturedAt,
+      last: false,
     };
   }
 }
@@ -166,10 +181,16 @@ export async function* windowsOf(
   options: WindowOptions,
 ): AsyncGenerator<FrameWindow> {
   const windower = new Windower(options);
+  let held: FrameWindow | undefined;
   for await (const frame of frames) {
-    const window = windower.push(frame);
-    if (window) yield window;
+    if (held) yield held;
+    held = windower.push(frame);
+    if (!held || !options.live) continue;
+    yield held;
+    held = undefined;
   }
   const rest = windower.flush();
-  if (rest) yield rest;
+  if (held && rest) yield held;
+  const last = rest ?? held;
+  if (last) yield { ...last, last: true };
 }

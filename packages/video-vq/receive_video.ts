@@ -1,0 +1,487 @@
+/**
+ * The receiving half of a stream: windows come from a channel, are put in order, decoded, and
+ * given out with the times of their frames.
+ *
+ * `channel → receive queue → order and duplicates → decode → windows, or frames one by one`
+ *
+ * A message is accepted when its frames have been taken, so that what is on its way stays bounded
+ * by the channel's credits, and what a killed receiver had not delivered comes again.
+ *
+ * @module
+ */
+import type { Delivery, Receiver } from "@vcs/transport/channel";
+import { type Clock, systemClock } from "@vcs/transport/clock";
+import { type Policy, Queue } from "@vcs/transport/flow";
+import type { Message } from "@vcs/transport/message";
+import { Resequencer } from "@vcs/transport/resequence";
+import { VideoVqError } from "./errors.ts";
+import type { WindowJournal } from "./journal.ts";
+import type { TokenWindow } from "./payload.ts";
+import { TokenDecoder } from "./range_coder.ts";
+import { type Latency, latencyOf, Series, type Summary } from "./statistics.ts";
+import type { Clip, WindowDecoder } from "./tokenizer.ts";
+import { messageWindow } from "./window_message.ts";
+import { WindowOrder, type WindowRange } from "./window_order.ts";
+import { wallTime } from "./windows.ts";
+
+/** How a stream is received. */
+export interface ReceiveOptions {
+  /** Windows that wait to be decoded; 3 where not given. */
+  readonly queue?: number;
+  /** What a full receive queue does; `block` where not given. */
+  readonly policy?: Policy;
+  /**
+   * Milliseconds to wait for a window that others have overtaken, as happens where several
+   * workers take from one queue; 0 where not given: windows come in order, or not at all.
+   */
+  readonly reorder?: number;
+  /** Decode windows that were made with other weights. */
+  readonly force?: boolean;
+  /** Keeps what came, and gives it back after a restart. */
+  readonly journal?: WindowJournal;
+  /** Called with what a person may want to know while it happens. */
+  readonly onEvent?: (event: string) => void;
+  /** Ends receiving with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Where time comes from; the machine's clock where not given. */
+  readonly clock?: Clock;
+}
+
+/** A decoded window. */
+export interface ReceivedWindow extends Omit<TokenWindow, "tokens"> {
+  /** Names the stream. */
+  readonly streamId: string;
+  /** Number of the window. */
+  readonly sequence: number;
+  /** RGB, [validFrames, height, width, 3]. */
+  readonly data: Uint8Array;
+}
+
+/** A frame with its place in the stream. */
+export interface ReceivedFrame {
+  /** Number of the frame in the stream. */
+  readonly index: number;
+  /** Presentation time in seconds. */
+  readonly pts: number;
+  /** How long it is shown, in seconds. */
+  readonly duration: number;
+  /** Columns. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+  /** RGB, [height, width, 3]. */
+  readonly data: Uint8Array;
+  /** When the frame came into the sender, in milliseconds since 1970, if it came at its time. */
+  readonly capturedAt: number;
+}
+
+/** What a receiver has done so far. */
+export interface ReceiveStatistics {
+  /** Windows that came, duplicates too. */
+  readonly received: number;
+  /** Windows decoded. */
+  readonly decoded: number;
+  /** Windows read back from the journal; they are part of `decoded`. */
+  readonly replayed: number;
+  /** Windows that came twice. */
+  readonly duplicates: number;
+  /** Number of the first window of the stream that came here: 0 where it was there from the start. */
+  readonly joinedAt: number;
+  /** Windows that never came, or came too late. */
+  readonly missing: readonly WindowRange[];
+  /** How many those are. */
+  readonly missingCount: number;
+  /** Windows that came damaged; they are missing, too. */
+  readonly damaged: number;
+  /** Range coded windows that came without those before them; they are missing, too. */
+  readonly undecodable: number;
+  /** Windows that a full receive queue left out; they are missing, too. */
+  readonly dropped: number;
+  /** Frames given out. */
+  readonly framesOut: number;
+  /** Bytes of payload that came. */
+  readonly bytes: number;
+  /** Windows in the receive queue: now and at most. */
+  readonly queue: { readonly depth: number; readonly deepest: number };
+  /** Seconds to decode a window. */
+  readonly decode: Summary;
+  /** Seconds from the sender to here, by the clocks of both machines. */
+  readonly transfer: Summary;
+  /** Seconds that the sender took to encode a window. */
+  readonly encode: Summary;
+  /** Part of the time since the first window came that the decoder worked, 0 to 1. */
+  readonly utilisation: number;
+  /** The terms of the delay. */
+  readonly latency: Latency;
+}
+
+/** A message on its way through the receiver. */
+interface Arrival {
+  readonly streamId: string;
+  readonly sequence: number;
+  readonly message: Message;
+  readonly arrivedAt: number;
+  accept(): Promise<void>;
+}
+
+/** A decoded window that is not yet accepted. */
+interface Decoded {
+  readonly window: ReceivedWindow;
+  accept(): Promise<void>;
+}
+
+/** Frames of a full window; the number of a window's first frame follows from it. */
+const FULL = 17;
+/** Numbers and streams by which duplicates are known that come before decoding caught up. */
+const REMEMBERED = 1024;
+const REMEMBERED_STREAMS = 8;
+
+/** Receives a stream. Create one for each output, and take `windows` or `frames` once. */
+export class VideoReceiver {
+  readonly #channels: readonly Receiver[];
+  readonly #decoder: WindowDecoder;
+  readonly #options: ReceiveOptions;
+  readonly #clock: Clock;
+  readonly #now: () => number;
+  readonly #queue: Queue<Arrival>;
+  readonly #order = new WindowOrder();
+  readonly #coder = new TokenDecoder();
+  readonly #series = {
+    decode: new Series(),
+    transfer: new Series(),
+    encode: new Series(),
+    latency: new Series(),
+  };
+  readonly #seen = new Map<string, Set<number>>();
+  readonly #counts = {
+    received: 0,
+    decoded: 0,
+    replayed: 0,
+    duplicates: 0,
+    damaged: 0,
+    undecodable: 0,
+    dropped: 0,
+    framesOut: 0,
+    bytes: 0,
+  };
+  #fill = 0;
+  #joinedAt = 0;
+  #startedAt: number | undefined;
+  #endedAt: number | undefined;
+  #end: Message | undefined;
+
+  /**
+   * Prepares to receive.
+   *
+   * @param channels where windows come from: one, or several that share a stream
+   * @throws {RangeError} where an option is not in its range.
+   */
+  constructor(
+    channels: Receiver | readonly Receiver[],
+    decoder: WindowDecoder,
+    options: ReceiveOptions = {},
+  ) {
+    const { queue = 3, policy = "block", signal, clock = systemClock } = options;
+    this.#channels = "receive" in channels ? [channels] : channels;
+    this.#decoder = decoder;
+    this.#options = options;
+    this.#clock = clock;
+    this.#now = clock === systemClock ? wallTime : () => clock.now();
+    this.#queue = new Queue({
+      capacity: queue,
+      policy,
+      onDrop: (arrival) => this.#drop(arrival),
+      ...(signal ? { signal } : {}),
+    });
+  }
+
+  /** What was done so far. */
+  get statistics(): ReceiveStatistics {
+    const { depth, deepest } = this.#queue.counters;
+    const { decode, transfer, encode, latency } = this.#series;
+    const until = this.#endedAt ?? this.#clock.now();
+    const elapsed = until - (this.#startedAt ?? until);
+    return {
+      ...this.#counts,
+      joinedAt: this.#joinedAt,
+      missing: this.#order.missing,
+      missingCount: this.#order.missingCount,
+      queue: { depth, deepest },
+      decode: decode.summary(),
+      transfer: transfer.summary(),
+      encode: encode.summary(),
+      utilisation: elapsed > 0 ? Math.min(1, decode.sum * 1000 / elapsed) : 0,
+      latency: latencyOf({
+        fill: this.#fill,
+        encode: encode.summary().p50,
+        transfer: transfer.summary().p50,
+        decode: decode.summary().p50,
+        measured: latency.summary().p50,
+      }),
+    };
+  }
+
+  /**
+   * The windows in order. A window counts as delivered, and its message is accepted, when the
+   * next one is asked for.
+   *
+   * @throws {VideoVqError} `model-mismatch` where the stream was made with other weights.
+   * @throws what the channel or the decoder throws.
+   */
+  async *windows(): AsyncGenerator<ReceivedWindow> {
+    yield* this.#replay();
+    const abort = new AbortController();
+    const { signal } = this.#options;
+    const ends = { signal: signal ? AbortSignal.any([signal, abort.signal]) : abort.signal };
+    const decoded = new Queue<Decoded>({ capacity: 1, ...ends });
+    const stages = Promise.all([
+      this.#intake(ends.signal),
+      ReadableStream.from(this.#decoded(ends.signal)).pipeTo(decoded.writable, ends),
+    ]).catch((error) => abort.abort(error));
+    try {
+      for await (const { window, accept } of decoded.readable) {
+        yield window;
+        await accept();
+      }
+    } finally {
+      this.#endedAt = this.#clock.now();
+      abort.abort(new DOMException("Reader left", "AbortError"));
+      await stages;
+    }
+  }
+
+  /** The frames in order, one by one; a window is accepted after its last frame was taken. */
+  async *frames(): AsyncGenerator<ReceivedFrame> {
+    for await (const frame of this.arrivals()) {
+      if (frame.index % FULL === 0) this.noteShown(frame);
+      yield frame;
+    }
+  }
+
+  /** As `frames`, for an output that itself notes when a frame is shown. */
+  async *arrivals(): AsyncGenerator<ReceivedFrame> {
+    for await (const window of this.windows()) {
+      for (const frame of framesOf(window)) {
+        yield frame;
+        this.#counts.framesOut++;
+      }
+    }
+  }
+
+  /** Notes that a frame goes out now, for the measured delay. */
+  noteShown(frame: ReceivedFrame): void {
+    if (frame.capturedAt > 0) {
+      this.#series.latency.add((this.#now() - frame.capturedAt) / 1000);
+    }
+  }
+
+  async *#replay(): AsyncGenerator<ReceivedWindow> {
+    const { journal } = this.#options;
+    if (!journal) return;
+    for await (const message of journal.messages()) {
+      const { streamId, sequence } = message;
+      const window = await this.#decode({
+        streamId,
+        sequence,
+        message,
+        arrivedAt: 0,
+        accept: () => Promise.resolve(),
+      });
+      this.#remember(message);
+      if (message.end) this.#end = message;
+      this.#counts.replayed++;
+      if (window) yield window;
+    }
+  }
+
+  /** Takes from all channels until the stream has ended. */
+  async #intake(signal: AbortSignal): Promise<void> {
+    const writer = this.#queue.writable.getWriter();
+    try {
+      await Promise.all(this.#channels.map((channel) => this.#takeFrom(channel, writer, signal)));
+      await writer.close();
+    } catch (error) {
+      await writer.abort(error);
+      throw error;
+    }
+  }
+
+  async #takeFrom(
+    channel: Receiver,
+    writer: WritableStreamDefaultWriter<Arrival>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!this.#complete()) {
+      const delivery = await this.#nextDelivery(channel, signal);
+      if (!delivery) return;
+      const { message } = delivery;
+      this.#counts.received++;
+      this.#counts.bytes += message.payload.length;
+      if (this.#isDuplicate(message)) {
+        this.#counts.duplicates++;
+        await delivery.accept();
+        continue;
+      }
+      await this.#options.journal?.append(message);
+      this.#remember(message);
+      if (message.end) this.#end = message;
+      const { streamId, sequence } = message;
+      const arrivedAt = this.#now();
+      await writer.write({
+        streamId,
+        sequence,
+        message,
+        arrivedAt,
+        accept: () => delivery.accept(),
+      });
+    }
+  }
+
+  /** The next delivery; after the end of the stream, only as long as windows may be overtaken. */
+  async #nextDelivery(channel: Receiver, signal: AbortSignal): Promise<Delivery | undefined> {
+    const { reorder = 0 } = this.#options;
+    if (reorder === 0) return await channel.receive({ signal });
+    for (;;) {
+      const patience = AbortSignal.timeout(reorder);
+      try {
+        return await channel.receive({ signal: AbortSignal.any([signal, patience]) });
+      } catch (error) {
+        if (!patience.aborted || signal.aborted) throw error;
+        if (this.#end) return undefined;
+      }
+    }
+  }
+
+  /** Whether all windows up to the end have come; in order, the end itself tells. */
+  #complete(): boolean {
+    const end = this.#end;
+    if (!end) return false;
+    return !this.#options.reorder || this.#order.next >= end.sequence;
+  }
+
+  #isDuplicate({ streamId, sequence }: Message): boolean {
+    if (this.#seen.get(streamId)?.has(sequence)) return true;
+    return this.#order.look(streamId, sequence) === "duplicate";
+  }
+
+  /** Keeps the last numbers of the last streams: what may still come a second time. */
+  #remember({ streamId, sequence }: Message): void {
+    const seen = this.#seen.get(streamId) ?? new Set();
+    this.#seen.set(streamId, seen);
+    seen.add(sequence).delete(sequence - REMEMBERED);
+    if (this.#seen.size > REMEMBERED_STREAMS) {
+      this.#seen.delete(this.#seen.keys().next().value!);
+    }
+  }
+
+  #drop(arrival: Arrival): void {
+    this.#counts.dropped++;
+    arrival.accept().catch(() => {}); // the channel fails its next receive with the same reason
+  }
+
+  /** Decodes what comes, in order. */
+  async *#decoded(signal: AbortSignal): AsyncGenerator<Decoded> {
+    const { reorder = 0 } = this.#options;
+    const arrivals = reorder > 0
+      ? this.#queue.readable.pipeThrough(new Resequencer<Arrival>({ timeout: reorder, signal }))
+      : this.#queue.readable;
+    for await (const arrival of arrivals) {
+      const window = await this.#decode(arrival, signal);
+      if (window) yield { window, accept: arrival.accept };
+      else await arrival.accept();
+    }
+  }
+
+  /** A window, or nothing where it is the mere end of the stream or cannot be decoded. */
+  async #decode(arrival: Arrival, signal?: AbortSignal): Promise<ReceivedWindow | undefined> {
+    const { message, streamId, sequence } = arrival;
+    this.#welcome(message);
+    if (message.end && message.payload.length === 0) {
+      this.#order.skipTo(sequence);
+      return undefined;
+    }
+    const window = this.#read(message);
+    if (!window) return undefined;
+    const from = this.#clock.now();
+    this.#startedAt ??= from;
+    const clip = await this.#decoder.decode(window.tokens, { signal });
+    this.#order.take(sequence);
+    this.#counts.decoded++;
+    if (arrival.arrivedAt > 0) this.#measure(window, arrival, (this.#clock.now() - from) / 1000);
+    const { tokens: _, ...fields } = window;
+    return { ...fields, streamId, sequence, ...validFrames(clip, window.validFrames) };
+  }
+
+  #measure(window: TokenWindow, arrival: Arrival, decodeSeconds: number): void {
+    const { decode, transfer, encode } = this.#series;
+    this.#fill = FULL * window.frameRate[1] / window.frameRate[0];
+    decode.add(decodeSeconds);
+    encode.add(window.encodeSeconds);
+    if (window.sentAt > 0) transfer.add((arrival.arrivedAt - window.sentAt) / 1000);
+  }
+
+  /** Looks at the stream and the model of a message before anything is decoded. */
+  #welcome({ streamId, sequence, modelId }: Message): void {
+    const { force, onEvent } = this.#options;
+    const fresh = this.#order.look(streamId, sequence) === "new-stream";
+    if (!fresh) return;
+    if (modelId !== this.#decoder.modelId && !force) {
+      throw new VideoVqError(
+        `Cannot decode stream ${streamId}: it was made with model ${modelId}, the decoder has ${this.#decoder.modelId}; give both ends the same checkpoint, or force it`,
+        "model-mismatch",
+      );
+    }
+    const before = this.#order.streamId;
+    if (before !== undefined) {
+      onEvent?.(`stream ${before} was replaced by ${streamId}: the sender started anew`);
+    }
+    if (sequence > 0) onEvent?.(`joined stream ${streamId} at window ${sequence}`);
+    this.#coder.forget();
+    this.#order.begin(streamId, sequence);
+    this.#joinedAt = sequence;
+  }
+
+  /** The window of a message; undefined, counted and told, where it cannot be read. */
+  #read(message: Message): TokenWindow | undefined {
+    const follows = message.sequence === this.#order.next;
+    try {
+      if (!follows && !message.key) this.#coder.forget();
+      return messageWindow(message, this.#coder);
+    } catch (error) {
+      if (!(error instanceof VideoVqError)) throw error;
+      this.#counts[error.code === "missing-context" ? "undecodable" : "damaged"]++;
+      this.#options.onEvent?.(`window ${message.sequence}: ${error.message}`);
+      return undefined;
+    }
+  }
+}
+
+/** The frames of a window, one by one. */
+export function framesOf(window: ReceivedWindow): ReceivedFrame[] {
+  const { width, height, times, data, sequence, capturedAt } = window;
+  const size = width * height * 3;
+  return Array.from({ length: window.validFrames }, (_, i) => ({
+    index: sequence * FULL + i,
+    pts: times[i]!,
+    duration: times[i + 1]! - times[i]!,
+    width,
+    height,
+    data: data.subarray(i * size, (i + 1) * size),
+    capturedAt: capturedAt > 0 ? capturedAt + (times[i]! - times[0]!) * 1000 : 0,
+  }));
+}
+
+/** The frames to keep: what fills a window up is cut off. */
+function validFrames(
+  clip: Clip,
+  count: number,
+): Pick<ReceivedWindow, "data" | "validFrames" | "width" | "height"> {
+  const kept = Math.min(count, clip.frameCount);
+  const { width, height } = clip;
+  return {
+    data: clip.data.subarray(0, kept * width * height * 3),
+    validFrames: kept,
+    width,
+    height,
+  };
+}
