@@ -20,7 +20,9 @@ export interface NamedLeaves {
   readonly values: Map<string, CheckpointValue>;
 }
 
-const MAX_NODES = 2_000_000;
+const MAX_NODES = 1_000_000;
+/** Characters of all names together. */
+const MAX_CHARACTERS = 1 << 26;
 const MAX_DEPTH = 64;
 
 function limit(what: string): OnnxError {
@@ -40,29 +42,62 @@ function children(node: object): Child[] {
   return [...map(node.attributes, "."), ...map(node.entries, "/"), ...list(node.items)];
 }
 
+/** A key in a name. Tuples are looked into, one level deep: they may hold themselves. */
 function keyName(key: unknown): string {
-  if (key instanceof PickleTuple) return `(${key.items.map(keyName).join(",")})`;
+  if (key instanceof PickleTuple) return `(${key.items.slice(0, 8).map(plainName).join(",")})`;
+  return plainName(key);
+}
+
+function plainName(key: unknown): string {
   if (key instanceof PickleGlobal) return key.name;
   if (key instanceof PickleObject) return key.className;
-  return String(key);
+  return isValue(key) ? String(key) : "?";
 }
 
 function isValue(node: unknown): node is CheckpointValue {
   return node === null || ["string", "number", "bigint", "boolean"].includes(typeof node);
 }
 
+/** Leaves by name. Two ways through a tree may read the same: the second is numbered. */
+class Leaves<T> {
+  readonly byName = new Map<string, T>();
+  readonly #times = new Map<string, number>();
+
+  add(name: string, leaf: T): void {
+    let free = name;
+    while (this.byName.has(free)) {
+      const times = (this.#times.get(name) ?? 1) + 1;
+      this.#times.set(name, times);
+      free = `${name}#${times}`;
+    }
+    this.byName.set(free, leaf);
+  }
+}
+
 /** Walks a tree; what is reached by several ways is named several times, cycles are cut. */
-class Walk implements NamedLeaves {
-  readonly tensors = new Map<string, TorchTensor>();
-  readonly values = new Map<string, CheckpointValue>();
+class Walk {
+  readonly tensors = new Leaves<TorchTensor>();
+  readonly values = new Leaves<CheckpointValue>();
   readonly #above = new Set<object>();
   #nodes = 0;
+  #characters = 0;
 
   visit(name: string, node: unknown): void {
+    this.#count(name);
+    if (node instanceof TorchTensor) this.tensors.add(name, node);
+    else if (isValue(node)) this.values.add(name, node);
+    else if (typeof node === "object" && node !== null && !this.#above.has(node)) {
+      this.#descend(name, node);
+    }
+  }
+
+  #count(name: string): void {
+    this.#characters += name.length;
     if (++this.#nodes > MAX_NODES) throw limit(`more than ${MAX_NODES} values`);
-    if (node instanceof TorchTensor) return add(this.tensors, name, node);
-    if (isValue(node)) return add(this.values, name, node);
-    if (typeof node !== "object" || node === null || this.#above.has(node)) return;
+    if (this.#characters > MAX_CHARACTERS) throw limit("the names are too long");
+  }
+
+  #descend(name: string, node: object): void {
     if (this.#above.size >= MAX_DEPTH) throw limit(`nested deeper than ${MAX_DEPTH}`);
     this.#above.add(node);
     for (const [separator, key, value] of children(node)) {
@@ -71,13 +106,6 @@ class Walk implements NamedLeaves {
     }
     this.#above.delete(node);
   }
-}
-
-/** Two ways through a tree may read the same: the second is numbered. */
-function add<T>(leaves: Map<string, T>, name: string, value: T): void {
-  let free = name;
-  for (let n = 2; leaves.has(free); n++) free = `${name}#${n}`;
-  leaves.set(free, value);
 }
 
 /**
@@ -89,5 +117,5 @@ function add<T>(leaves: Map<string, T>, name: string, value: T): void {
 export function nameLeaves(root: unknown): NamedLeaves {
   const walk = new Walk();
   walk.visit("", root);
-  return walk;
+  return { tensors: walk.tensors.byName, values: walk.values.byName };
 }

@@ -322,6 +322,38 @@ Deno.test("equal names are numbered, cycles are cut, a lone tensor is named", as
   assert.deepEqual((await openCheckpoint(await checkpointFile(w, records))).names, [""]);
 });
 
+Deno.test("names stay short and are made in bounded time", async () => {
+  const many = (key: string, count: number) => `}(${`${key}K\x01`.repeat(count)}u`;
+  const tuples = op.dict(op.text("w"), w, op.text("x"), many("]", 100_000));
+  using listKeys = await openCheckpoint(await checkpointFile(tuples, records));
+  assert.equal(listKeys.metadata.get("x/?#100000"), 1);
+  const nested = `)${"\x85".repeat(100_000)}`;
+  const deepKey = op.dict(op.text("w"), w, nested, op.int(1));
+  using tupleKey = await openCheckpoint(await checkpointFile(deepKey, records));
+  assert.equal(tupleKey.metadata.get("(?)"), 1);
+  const long = op.dict(op.text("x".repeat(1 << 20)), op.list(...new Array(100).fill("K\x01")));
+  await assert.rejects(
+    openCheckpoint(await checkpointFile(long)),
+    failsWith("checkpoint_invalid", /long/),
+  );
+});
+
+Deno.test("values without end do not get into messages", async () => {
+  const endless = `]${"\x85".repeat(50_000)}`;
+  const cases = [
+    `${op.tuple(endless, op.int(1))}Q`,
+    op.reduce(op.global("_codecs", "encode"), op.text("a"), endless),
+    rebuilt(storage("FloatStorage", "0", 6), 0, [], []).replace(
+      op.tuple(),
+      op.reduce(op.global("torch", "Size"), endless),
+    ),
+  ];
+  for (const code of cases) {
+    const file = await checkpointFile(op.dict(op.text("w"), code), records);
+    await assert.rejects(openCheckpoint(file), OnnxError);
+  }
+});
+
 Deno.test("what is no checkpoint is refused with a hint", async () => {
   const cases: [string, RegExp][] = [
     ["\x1f\x8b\x08\x00", /gzip/],

@@ -26,8 +26,13 @@ export interface PickleResult {
   readonly end: number;
 }
 
-/** Opcodes in one pickle: a checkpoint of 10,000 tensors takes about 300,000. */
-const MAX_OPCODES = 4_000_000;
+/**
+ * Steps in one pickle: opcodes, and elements that an opcode copies (a pickle of a few KB could copy
+ * one long list for ever). A checkpoint of 10,000 tensors takes about 400,000.
+ */
+const MAX_STEPS = 4_000_000;
+/** Characters or bytes that count as one step when they are copied. */
+const BYTES_PER_STEP = 64;
 const HIGHEST_PROTOCOL = 5;
 
 /** The machine's registers: a value stack, the heights at which marks lie, and the memo. */
@@ -35,8 +40,15 @@ class Machine {
   readonly stack: unknown[] = [];
   readonly marks: number[] = [];
   readonly memo = new Map<number, unknown>();
+  #steps = 0;
 
   constructor(readonly input: PickleInput, readonly host: PickleHost) {}
+
+  /** Counts work, so that it ends. */
+  charge(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > MAX_STEPS) throw pickleError(`more than ${MAX_STEPS} opcodes and elements`);
+  }
 
   push(value: unknown): void {
     this.stack.push(value);
@@ -93,6 +105,7 @@ class Machine {
     if (!(args instanceof PickleTuple)) {
       throw pickleError(`arguments of ${callable.name} are no tuple`);
     }
+    for (const arg of args.items) this.charge(sizeOf(arg));
     this.push(this.host.construct(callable, args.items));
   }
 
@@ -104,6 +117,16 @@ class Machine {
     }
     this.push(new PickleObject(callable.name, args.items));
   }
+}
+
+/** Steps that copying a value takes. */
+function sizeOf(value: unknown): number {
+  if (value instanceof PickleTuple) return value.items.length;
+  if (value instanceof Map || value instanceof Set) return value.size;
+  if (value instanceof Uint8Array || typeof value === "string") {
+    return Math.ceil(value.length / BYTES_PER_STEP);
+  }
+  return Array.isArray(value) ? value.length : 0;
 }
 
 function appendAll(machine: Machine, values: unknown[]): void {
@@ -143,6 +166,7 @@ function build(machine: Machine): void {
   const parts = state instanceof PickleTuple ? state.items : [state];
   for (const part of parts) {
     if (!(part instanceof Map)) continue;
+    machine.charge(part.size);
     for (const [key, value] of part) target.attributes.set(key, value);
   }
   if (parts.every((part) => !(part instanceof Map))) target.attributes.set("", state);
@@ -170,15 +194,6 @@ function unquote(line: string): string {
     (_, hex: string | undefined, char: string) =>
       hex ? String.fromCharCode(parseInt(hex, 16)) : plain[char] ?? char,
   );
-}
-
-/** Strings of Python 2 have no encoding: UTF-8 where that is valid, else Latin-1. */
-function oldText(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return new TextDecoder("latin1").decode(bytes);
-  }
 }
 
 function parseFloatLine(line: string): number {
@@ -239,8 +254,8 @@ const OPCODES: ReadonlyMap<number, Opcode> = new Map<number, Opcode>([
   [0x47, /* BINFLOAT */ (m) => m.push(m.input.f64())],
   // Strings and bytes
   [0x53, /* STRING */ (m) => m.push(unquote(m.input.line()))],
-  [0x54, /* BINSTRING */ (m) => m.push(oldText(m.input.take(m.input.u32())))],
-  [0x55, /* SHORT_BINSTRING */ (m) => m.push(oldText(m.input.take(m.input.u8())))],
+  [0x54, /* BINSTRING */ (m) => m.push(m.input.oldText(m.input.u32()))],
+  [0x55, /* SHORT_BINSTRING */ (m) => m.push(m.input.oldText(m.input.u8()))],
   [0x56, /* UNICODE */ (m) => m.push(unescapeUnicode(m.input.line()))],
   [0x58, /* BINUNICODE */ (m) => m.push(m.input.text(m.input.u32()))],
   [0x8c, /* SHORT_BINUNICODE */ (m) => m.push(m.input.text(m.input.u8()))],
@@ -324,7 +339,8 @@ const STOP = 0x2e;
  */
 export function readPickle(bytes: Uint8Array, host: PickleHost, start = 0): PickleResult {
   const machine = new Machine(new PickleInput(bytes, start), host);
-  for (let count = 0; count < MAX_OPCODES; count++) {
+  for (;;) {
+    machine.charge(1);
     const code = machine.input.u8();
     if (code === STOP) return { value: machine.pop(), end: machine.input.at };
     const opcode = OPCODES.get(code);
@@ -333,5 +349,4 @@ export function readPickle(bytes: Uint8Array, host: PickleHost, start = 0): Pick
     }
     opcode(machine);
   }
-  throw pickleError(`more than ${MAX_OPCODES} opcodes`);
 }

@@ -8,6 +8,15 @@ import { OnnxError } from "./errors.ts";
 /** Longest integer in bytes: 8,192 bits, far more than any checkpoint holds. */
 const MAX_LONG = 1024;
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const LATIN1 = new TextDecoder("latin1");
+
+/** A value in a message: plain ones as they are, of others only the kind (they may be endless). */
+export function brief(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
 /** The error for a pickle that cannot be read on. */
 export function pickleError(what: string): OnnxError {
   return new OnnxError("checkpoint_invalid", `Cannot read the pickle: ${what}`);
@@ -78,10 +87,20 @@ export class PickleInput {
   /** The next bytes as UTF-8. */
   text(length: number): string {
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.take(length));
+      return UTF8.decode(this.take(length));
     } catch (error) {
       if (error instanceof OnnxError) throw error;
       throw pickleError(`a string before ${this.at} is not UTF-8`);
+    }
+  }
+
+  /** A string of Python 2, which has no encoding: UTF-8 where that is valid, else Latin-1. */
+  oldText(length: number): string {
+    const bytes = this.take(length);
+    try {
+      return UTF8.decode(bytes);
+    } catch {
+      return LATIN1.decode(bytes);
     }
   }
 
@@ -89,7 +108,7 @@ export class PickleInput {
   line(): string {
     const end = this.bytes.indexOf(10, this.at);
     if (end < 0) throw new PickleCut(this.at, this.bytes.length - this.at + 1);
-    const line = new TextDecoder("latin1").decode(this.bytes.subarray(this.at, end));
+    const line = LATIN1.decode(this.bytes.subarray(this.at, end));
     this.at = end + 1;
     return line;
   }

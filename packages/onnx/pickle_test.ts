@@ -185,6 +185,16 @@ Deno.test("each broken pickle is refused", () => {
   for (const [name, code] of Object.entries(broken)) assert.throws(() => read(code), invalid, name);
 });
 
+Deno.test("copying one long list for ever ends", () => {
+  const long = `(${"N".repeat(100_000)}tq\x00`;
+  const copies = [
+    `${op.global("builtins", "list")}q\x01${"h\x01h\x00\x85R0".repeat(100)}`,
+    `}q\x02(${"NN".repeat(10)}u${`${op.global("m", "C")})\x81h\x02b0`.repeat(10)}`,
+  ];
+  assert.throws(() => read(long, copies[0]!, "."), failsWith("checkpoint_invalid", /elements/));
+  assert.doesNotThrow(() => read(long, copies[1]!, "N."));
+});
+
 Deno.test("endless opcodes end", () => {
   const bytes = new Uint8Array(5_000_000).fill(0x4e);
   assert.throws(() => readPickle(bytes, host), failsWith("checkpoint_invalid", /opcodes/));

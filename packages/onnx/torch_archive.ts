@@ -5,7 +5,7 @@
  * @module
  */
 import type { PickleHost } from "./pickle.ts";
-import { pickleError } from "./pickle_input.ts";
+import { brief, pickleError } from "./pickle_input.ts";
 import { PickleGlobal, PickleTuple } from "./pickle_values.ts";
 import { acceptGlobal, constructTorch, storageDType } from "./torch_globals.ts";
 import { dtypeSize } from "@vcs/transport/tensor";
@@ -42,7 +42,7 @@ export interface StorageId {
 export function parseStorageId(id: unknown): StorageId {
   if (!(id instanceof PickleTuple)) throw pickleError("a persistent id that is no tuple");
   const [kind, type, key, , count, view] = id.items;
-  if (kind !== "storage") throw pickleError(`a persistent id of kind ${String(kind)}`);
+  if (kind !== "storage") throw pickleError(`a persistent id of kind ${brief(kind)}`);
   const dtype = type instanceof PickleGlobal ? storageDType(type.name) : undefined;
   if (dtype === undefined) throw pickleError("a storage of a class that is not known");
   if (typeof key !== "string" || !Number.isSafeInteger(count) || (count as number) < 0) {

@@ -122,12 +122,11 @@ const DATA_CLASSES: readonly string[] = [
 
 type Builder = (args: readonly unknown[], name: string) => unknown;
 
+/** The numbers of a tuple, or of the tuple inside a torch.Size. */
 function numbers(value: unknown, what: string): number[] {
-  const items = value instanceof PickleTuple
-    ? value.items
-    : value instanceof PickleObject && value.className === "torch.Size"
-    ? numbers(value.args[0], what)
-    : undefined;
+  const size = value instanceof PickleObject && value.className === "torch.Size";
+  const tuple = size ? value.args[0] : value;
+  const items = tuple instanceof PickleTuple ? tuple.items : undefined;
   if (!items?.every((item): item is number => typeof item === "number")) {
     throw pickleError(`a tensor's ${what} are not a tuple of whole numbers`);
   }
@@ -215,7 +214,7 @@ function sequence(args: readonly unknown[]): unknown[] {
 /** Bytes as protocol 2 writes them: a Latin-1 string and the word latin1. */
 function encodeLatin1(args: readonly unknown[]): Uint8Array {
   const [text, encoding] = args;
-  if (typeof text !== "string" || !/^latin-?1$/.test(String(encoding))) {
+  if (typeof text !== "string" || (encoding !== "latin1" && encoding !== "latin-1")) {
     throw pickleError("bytes in an encoding other than latin1");
   }
   return Uint8Array.from(text, (char) => char.charCodeAt(0));

@@ -8,7 +8,7 @@ import type { ByteSource } from "@vcs/transport/byte_source";
 import { dtypeSize } from "@vcs/transport/tensor";
 import { OnnxError } from "./errors.ts";
 import { readPickle } from "./pickle.ts";
-import { PickleCut, pickleError } from "./pickle_input.ts";
+import { brief, PickleCut, pickleError } from "./pickle_input.ts";
 import { PickleTuple } from "./pickle_values.ts";
 import { type StorageId, type TorchArchive, torchHost } from "./torch_archive.ts";
 import type { TorchStorage } from "./torch_tensor.ts";
@@ -58,7 +58,7 @@ function readPickles(bytes: Uint8Array, allowed: ReadonlySet<string>): Pickles {
       throw pickleError("it does not begin with PyTorch's magic number");
     }
   }
-  if (values[1] !== PROTOCOL) throw pickleError(`PyTorch protocol ${String(values[1])}`);
+  if (values[1] !== PROTOCOL) throw pickleError(`PyTorch protocol ${brief(values[1])}`);
   return { values, storages, end };
 }
 
@@ -84,7 +84,7 @@ async function findStorages(source: ByteSource, head: Pickles): Promise<Map<stri
   for (const key of keys) {
     const storage = typeof key === "string" ? head.storages.get(key) : undefined;
     if (!storage || offsets.has(storage.key)) {
-      throw pickleError(`storage key ${String(key)} is unknown or comes twice`);
+      throw pickleError(`storage key ${brief(key)} is unknown or comes twice`);
     }
     const field = await source.read(at, 8);
     const count = Number(new DataView(field.buffer, field.byteOffset).getBigInt64(0, true));

@@ -51,6 +51,8 @@ export class TorchTensor {
 
 /** Largest tensor that may take more bytes than its storage (by strides of zero). */
 const MAX_EXPANDED = 1 << 26;
+/** Most axes: PyTorch has the same bound. */
+const MAX_AXES = 64;
 
 function invalid(what: string): OnnxError {
   return new OnnxError("checkpoint_invalid", `Cannot read a tensor of the checkpoint: ${what}`);
@@ -61,8 +63,10 @@ function isCount(value: unknown): value is number {
 }
 
 function checkRank({ shape, strides, offset }: TorchView): void {
-  if (shape.length !== strides.length) {
-    throw invalid(`${shape.length} sizes and ${strides.length} strides`);
+  if (shape.length !== strides.length || shape.length > MAX_AXES) {
+    throw invalid(
+      `${shape.length} sizes and ${strides.length} strides; as many of both, at most ${MAX_AXES}`,
+    );
   }
   if ([...shape, ...strides, offset].every(isCount)) return;
   throw invalid(

@@ -33,7 +33,8 @@ const CENTRAL_MAGIC = 0x02014b50;
 /** Bytes of a local header before the name. */
 export const LOCAL_SIZE = 30;
 const MAX_COMMENT = 0xffff;
-const MAX_DIRECTORY = 1 << 28;
+/** Largest directory: room for half a million entries. */
+const MAX_DIRECTORY = 1 << 26;
 /** Deflate can make at most 1,032 bytes of one (RFC 1951: 258 bytes in two bits). */
 const MAX_RATIO = 1032;
 /** Encrypted (bit 0), patched (5), strong encryption (6), masked headers (13). */
