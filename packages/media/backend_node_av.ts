@@ -21,8 +21,6 @@ import { parseMotionVectors } from "./motion_vectors.ts";
 import {
   AV,
   type AvCodecContext,
-  type AvFilterContext,
-  type AvFilterGraph,
   type AvFormatContext,
   type AvFrame,
   type AvHardwareDevice,
@@ -31,6 +29,7 @@ import {
   loadNodeAv,
   type NodeAv,
 } from "./node_av.ts";
+import { packRows, PixelFilter } from "./pixel_filter.ts";
 
 /** FFmpeg's names of its colour matrix numbers (libavutil/pixfmt.h). */
 const MATRIX_NAMES: Readonly<Record<number, string>> = {
@@ -147,92 +146,10 @@ async function readPackets(
   return packets;
 }
 
-/** Filters one picture at a time; built anew when the stored size or format changes. */
-class PixelFilter implements Disposable {
-  readonly #av: NodeAv;
-  readonly #chain: string;
-  readonly #threads: number;
-  readonly #output: AvFrame;
-  #graph: AvFilterGraph | undefined;
-  #key = "";
-  #entry: AvFilterContext | undefined;
-  #exit: AvFilterContext | undefined;
-
-  constructor(av: NodeAv, chain: string, threads: number) {
-    this.#av = av;
-    this.#chain = chain;
-    this.#threads = threads;
-    this.#output = new av.Frame();
-    this.#output.alloc();
-  }
-
-  #build(args: string): void {
-    this.#graph?.free();
-    const { FilterGraph, FilterInOut, Filter } = this.#av;
-    const graph = new FilterGraph();
-    graph.alloc();
-    graph.nbThreads = this.#threads;
-    const entry = graph.createFilter(Filter.getByName("buffer")!, "in", args);
-    const exit = graph.createFilter(Filter.getByName("buffersink")!, "out");
-    const [inputs, outputs] = [["out", exit], ["in", entry]].map(([name, context]) => {
-      const end = new FilterInOut();
-      end.alloc();
-      end.name = name as string;
-      end.filterCtx = context as AvFilterContext | null;
-      end.padIdx = 0;
-      return end;
-    });
-    const status = entry && exit ? graph.parsePtr(this.#chain, inputs!, outputs!) : -1;
-    if (status < 0 || graph.configSync() < 0) {
-      graph.free();
-      throw new MediaError("decode-failed", `Cannot convert pixels: ${this.#chain} was refused`);
-    }
-    [this.#graph, this.#entry, this.#exit, this.#key] = [graph, entry!, exit!, args];
-  }
-
-  apply(frame: AvFrame): Uint8Array<ArrayBuffer> {
-    const args = `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format}` +
-      `:time_base=1/1:colorspace=${frame.colorSpace}:range=${frame.colorRange}`;
-    if (args !== this.#key) this.#build(args);
-    const output = this.#output;
-    const status = Math.min(
-      this.#entry!.buffersrcAddFrameSync(frame),
-      this.#exit!.buffersinkGetFrameSync(output),
-    );
-    if (status < 0) {
-      const reason = this.#av.FFmpegError.strerror(status);
-      throw new MediaError("decode-failed", `Cannot convert pixels: ${reason}`);
-    }
-    const pixels = packRows(output);
-    output.unref();
-    return pixels;
-  }
-
-  [Symbol.dispose](): void {
-    this.#graph?.free();
-    this.#output.free();
-  }
-}
-
 /** The stored planes without padding, as node-av copies them out. */
 function packed(frame: AvFrame): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, length } = frame.toBuffer();
   return new Uint8Array(buffer, byteOffset, length);
-}
-
-/** Copies packed RGB out of a frame whose rows are padded. */
-function packRows(frame: AvFrame): Uint8Array<ArrayBuffer> {
-  const plane = frame.data![0]!;
-  const [stride, row] = [frame.linesize[0]!, frame.width * 3];
-  const pixels = new Uint8Array(row * frame.height);
-  if (stride === row) {
-    pixels.set(plane.subarray(0, pixels.length));
-    return pixels;
-  }
-  for (let y = 0; y < frame.height; y++) {
-    pixels.set(plane.subarray(y * stride, y * stride + row), y * row);
-  }
-  return pixels;
 }
 
 /** Opens a GPU for decoding. */
@@ -384,9 +301,7 @@ class NodeAvRun implements DecodeRun {
 
   #pixels(): Uint8Array<ArrayBuffer> {
     const frame = this.#frame.isHwFrame() ? this.#fetch() : this.#frame;
-    return this.#filter === undefined
-      ? new Uint8Array(frame.toBuffer())
-      : this.#filter.apply(frame);
+    return this.#filter === undefined ? packed(frame) : packRows(this.#filter.run(frame));
   }
 
   /** Brings a picture from the GPU into memory. */

@@ -8,4 +8,5 @@ export * from "./errors.ts";
 export * from "./image.ts";
 export * from "./resampler.ts";
 export * from "./video_reader.ts";
+export * from "./video_writer.ts";
 export * from "./wav.ts";

@@ -17,8 +17,9 @@ export interface AvPacket {
   alloc(): void;
   free(): void;
   unref(): void;
-  readonly streamIndex: number;
+  streamIndex: number;
   pts: bigint;
+  rescaleTs(from: Rational, to: Rational): void;
   readonly dts: bigint;
   duration: bigint;
   readonly size: number;
@@ -31,15 +32,10 @@ export interface AvFrame {
   alloc(): void;
   free(): void;
   unref(): void;
-  getBuffer(align?: number): number;
-  copyProps(source: AvFrame): number;
   readonly width: number;
   readonly height: number;
   format: number;
   pts: bigint;
-  nbSamples: number;
-  sampleRate: number;
-  channelLayout: AvChannelLayout;
   readonly bestEffortTimestamp: bigint;
   readonly keyFrame: number;
   readonly decodeErrorFlags: number;
@@ -47,19 +43,10 @@ export interface AvFrame {
   readonly colorRange: number;
   readonly linesize: number[];
   readonly data: Uint8Array[] | null;
-  readonly extendedData: Uint8Array[] | null;
   toBuffer(): Uint8Array<ArrayBuffer>;
-  fromBuffer(buffer: Uint8Array): number;
   getSideData(type: number): Uint8Array | null;
   isHwFrame(): boolean;
   hwframeTransferDataSync(target: AvFrame, flags?: number): number;
-}
-
-/** AVChannelLayout. */
-export interface AvChannelLayout {
-  readonly order: number;
-  readonly nbChannels: number;
-  readonly mask: bigint;
 }
 
 /** AVCodecParameters. */
@@ -71,7 +58,6 @@ export interface AvCodecParameters {
   readonly format: number;
   readonly sampleRate: number;
   readonly channels: number;
-  readonly channelLayout: AvChannelLayout;
   readonly sampleAspectRatio: Rational;
   readonly colorSpace: number;
   readonly colorRange: number;
@@ -85,7 +71,7 @@ export interface AvStream {
   timeBase: Rational;
   discard: number;
   readonly nbFrames: bigint;
-  readonly avgFrameRate: Rational;
+  avgFrameRate: Rational;
   readonly rFrameRate: Rational;
   readonly sampleAspectRatio: Rational;
 }
@@ -95,14 +81,25 @@ export interface AvFormatContext {
   openInput(url: string): Promise<number>;
   findStreamInfo(): Promise<number>;
   closeInputSync(): void;
-  readFrame(packet: AvPacket): Promise<number>;
   readFrameSync(packet: AvPacket): number;
   seekFrameSync(stream: number, timestamp: bigint, flags: number): number;
-  interrupt(): void;
   readonly streams: AvStream[];
   readonly startTime: bigint;
   readonly iformat: { readonly name: string | null } | null;
   findBestStream(type: number): number;
+  allocOutputContext2(format: null, name: string | null, path: string): number;
+  newStream(codec: AvCodec): AvStream;
+  openOutput(): Promise<number>;
+  writeHeader(options: AvDictionary | null): Promise<number>;
+  interleavedWriteFrame(packet: AvPacket | null): Promise<number>;
+  writeTrailer(): Promise<number>;
+  closeOutput(): Promise<void>;
+  freeContext(): void;
+}
+
+/** AVDictionary. */
+export interface AvDictionary {
+  readonly count: number;
 }
 
 /** AVCodec. */
@@ -116,7 +113,19 @@ export interface AvCodecContext {
   freeContext(): void;
   parametersToContext(parameters: AvCodecParameters): number;
   open2(codec: AvCodec): Promise<number>;
-  flushBuffers(): void;
+  parametersFromContext(parameters: AvCodecParameters): number;
+  sendFrame(frame: AvFrame | null): Promise<number>;
+  receivePacketSync(packet: AvPacket): number;
+  setFlags(...flags: number[]): void;
+  width: number;
+  height: number;
+  timeBase: Rational;
+  framerate: Rational;
+  gopSize: number;
+  colorRange: number;
+  colorSpace: number;
+  colorPrimaries: number;
+  colorTrc: number;
   sendPacketSync(packet: AvPacket | null): number;
   receiveFrameSync(frame: AvFrame): number;
   setFlags2(...flags: number[]): void;
@@ -126,7 +135,7 @@ export interface AvCodecContext {
   threadCount: number;
   threadType: number;
   hwDeviceCtx: AvHardwareDevice | null;
-  readonly pixelFormat: number;
+  pixelFormat: number;
 }
 
 /** AVHWDeviceContext. */
@@ -164,14 +173,21 @@ export interface NodeAv {
   readonly FormatContext: new () => AvFormatContext;
   readonly CodecContext: new () => AvCodecContext;
   readonly Packet: new () => AvPacket;
-  readonly Frame: new () => AvFrame;
+  readonly Frame: (new () => AvFrame) & {
+    fromVideoBuffer(
+      buffer: Uint8Array,
+      shape: { width: number; height: number; format: number; pts: bigint; timeBase: Rational },
+    ): AvFrame;
+  };
+  readonly Rational: new (num: number, den: number) => Rational;
+  readonly Dictionary: { fromObject(entries: Record<string, string>): AvDictionary };
   readonly FilterGraph: new () => AvFilterGraph;
   readonly FilterInOut: new () => AvFilterInOut;
   readonly HardwareDeviceContext: new () => AvHardwareDevice;
   readonly Filter: { getByName(name: string): object | null };
   readonly Codec: {
     findDecoder(id: number): AvCodec | null;
-    findDecoderByName(name: string): AvCodec | null;
+    findEncoderByName(name: string): AvCodec | null;
   };
   readonly Log: { setLevel(level: number): void };
   readonly FFmpegError: { strerror(code: number): string };
@@ -198,6 +214,7 @@ export const AV = {
   FRAME_MOTION_VECTORS: 8,
   PACKET_DISPLAY_MATRIX: 5,
   LOG_QUIET: -8,
+  FLAG_GLOBAL_HEADER: 1 << 22,
 } as const;
 
 const SPECIFIER = "npm:node-av@6.1.1";

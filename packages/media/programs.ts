@@ -32,14 +32,20 @@ export class Program implements AsyncDisposable {
   readonly drained: Promise<void>;
 
   /**
-   * Starts a program. Its standard input is closed.
+   * Starts a program.
    *
    * @param onMessage called for every line on standard error
+   * @param stdin "piped" to write to it; it is closed by default
    */
-  constructor(name: string, args: readonly string[], onMessage?: (line: string) => void) {
+  constructor(
+    name: string,
+    args: readonly string[],
+    onMessage?: (line: string) => void,
+    stdin: "null" | "piped" = "null",
+  ) {
     const command = new Deno.Command(name, {
       args: [...args],
-      stdin: "null",
+      stdin,
       stdout: "piped",
       stderr: "piped",
     });
@@ -53,6 +59,11 @@ export class Program implements AsyncDisposable {
       this.#messages.push(line);
       if (this.#messages.length > KEPT_LINES) this.#messages.shift();
     }
+  }
+
+  /** Where the program reads from, if that was asked for. */
+  get stdin(): WritableStream<Uint8Array> {
+    return this.#child.stdin;
   }
 
   /** What the program writes. */

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { hasPrograms, needs } from "#testing/shared.ts";
+import { VideoReader } from "@vcs/media/video_reader";
+import { VideoWriter } from "@vcs/media/video_writer";
+
+async function withFile(suffix: string, use: (path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await use(`${folder}/video${suffix}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A frame of one colour. */
+function plain(width: number, height: number, rgb: readonly number[]) {
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < data.length; i++) data[i] = rgb[i % 3]!;
+  return { data };
+}
+
+const COLOURS = [[200, 30, 30], [30, 200, 30], [30, 30, 200], [128, 128, 128]] as const;
+
+const SIZES = [[".mp4", 96, 64, "h264"], [".mp4", 1280, 720, "h264"], [
+  ".webm",
+  97,
+  63,
+  "vp9",
+]] as const;
+
+for (const backend of ["node-av", "ffmpeg"] as const) {
+  for (const [suffix, width, height, codec] of SIZES) {
+    Deno.test({
+      name: `VideoWriter() over ${backend} writes ${codec} of ${width}x${height} that reads back`,
+      ...needs(backend === "node-av" || hasPrograms("ffmpeg", "ffprobe")),
+      fn: () =>
+        withFile(suffix, async (path) => {
+          const options = { width, height, fps: 29.97, crf: 10, backend };
+          await using writer = await VideoWriter.open(path, options);
+          for (const colour of COLOURS) await writer.add(plain(width, height, colour));
+          await writer.close();
+          await using video = await VideoReader.open(path, { backend });
+          assert.equal(video.info.codec, codec);
+          assert.deepEqual([video.info.width, video.info.height], [width, height]);
+          assert.equal(video.info.frameCount, COLOURS.length);
+          assert(Math.abs(video.info.fps - 30000 / 1001) < 0.1, `${video.info.fps} fps`);
+          assert.equal(video.info.colorMatrix, height >= 720 ? "bt709" : "smpte170m");
+          for await (const { index, data } of video.frames()) {
+            const middle = (Math.floor(height / 2) * width + Math.floor(width / 2)) * 3;
+            for (const [i, value] of COLOURS[index]!.entries()) {
+              assert(
+                Math.abs(data[middle + i]! - value) <= 6,
+                `frame ${index}: ${data[middle + i]}`,
+              );
+            }
+          }
+        }),
+    });
+  }
+}
+
+Deno.test("VideoWriter() is the end of a pipe", () =>
+  withFile(".mp4", async (path) => {
+    const writer = await VideoWriter.open(path, { width: 32, height: 32, fps: 10 });
+    const frames = Array.from({ length: 7 }, (_, i) => plain(32, 32, [i, i, i]));
+    await ReadableStream.from(frames).pipeTo(writer.writable);
+    assert.equal(writer.frames, 7);
+    await using video = await VideoReader.open(path);
+    assert.equal(video.info.frameCount, 7);
+    await assert.rejects(writer.add(frames[0]!), { code: "closed" });
+  }));
+
+Deno.test("VideoWriter() sets key frames at least as often as told", () =>
+  withFile(".mp4", async (path) => {
+    const options = { width: 32, height: 32, fps: 10, keyframeInterval: 5 };
+    await using writer = await VideoWriter.open(path, options);
+    for (let i = 0; i < 12; i++) await writer.add(plain(32, 32, [i, 0, 0]));
+    await writer.close();
+    await using video = await VideoReader.open(path);
+    const keys = video.index.flatMap(({ keyframe }, i) => keyframe ? [i] : []);
+    const gaps = [...keys, 12].slice(1).map((key, i) => key - keys[i]!);
+    assert(keys[0] === 0 && Math.max(...gaps) <= 5, `key frames at ${keys}`);
+  }));
+
+Deno.test("VideoWriter() refuses options out of range before it starts", async () => {
+  const open = (options: object) =>
+    VideoWriter.open("never.mp4", { width: 32, height: 32, fps: 25, ...options });
+  await assert.rejects(open({ width: 0 }), /width must be a whole number of 1 to 16384, found 0/);
+  await assert.rejects(open({ width: 33 }), /MP4 needs even width and height, found 33x32/);
+  await assert.rejects(open({ fps: 0 }), /fps must be between/);
+  await assert.rejects(open({ fps: NaN }), RangeError);
+  await assert.rejects(open({ crf: 52 }), /crf must be a whole number of 0 to 51/);
+  await assert.rejects(open({ format: "gif" as "mp4" }), TypeError);
+});
+
+for (const backend of ["node-av", "ffmpeg"] as const) {
+  Deno.test({
+    name: `VideoWriter() over ${backend} says when it cannot write`,
+    ...needs(backend === "node-av" || hasPrograms("ffmpeg", "ffprobe")),
+    fn: async () => {
+      const options = { width: 32, height: 32, fps: 25, backend };
+      await assert.rejects(async () => {
+        const writer = await VideoWriter.open("/no/such/folder/video.mp4", options);
+        for (let i = 0; i < 500; i++) await writer.add(plain(32, 32, [0, 0, 0]));
+        await writer.close();
+      }, { code: "encode-failed" });
+    },
+  });
+}
+
+Deno.test("VideoWriter() refuses frames of the wrong size, and a video without frames", () =>
+  withFile(".mp4", async (path) => {
+    const writer = await VideoWriter.open(path, { width: 32, height: 32, fps: 25 });
+    await assert.rejects(writer.add({ data: new Uint8Array(5) }), /needs 3072 bytes, found 5/);
+    await assert.rejects(writer.close(), /there were no frames/);
+    await writer.close();
+  }));
+
+Deno.test("VideoWriter() leaves nothing behind when it gives up", () =>
+  withFile(".mp4", async (path) => {
+    const writer = await VideoWriter.open(path, { width: 32, height: 32, fps: 25 });
+    await writer.add(plain(32, 32, [1, 2, 3]));
+    await writer.abort();
+    await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+  }));
