@@ -39,7 +39,7 @@ import { PatchStreamSession } from "./session.ts";
  */
 export async function patchStream(config: PatchStreamConfig): Promise<PatchStreamSession> {
   const resolved = resolvePatchConfig(config);
-  checkProcessBackend(resolved);
+  await checkProcessBackend(resolved);
   const watch = new Stopwatch();
   await using reader = await SampledVideo.open(resolved);
   return await streamVideo(new SampledVideo(reader, resolved), resolved, watch);
@@ -144,7 +144,7 @@ async function processFrames(
   config: Resolved<PatchStreamConfig>,
   watch: Stopwatch,
 ): Promise<ProcessedClip> {
-  await using stage = openStage(plan, config);
+  await using stage = await openStage(plan, config);
   let number = 0;
   for await (const { data } of frames) {
     if (number === 0) watch.timings.firstFrame = watch.sinceLap;

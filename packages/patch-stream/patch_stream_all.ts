@@ -69,7 +69,7 @@ export async function* patchStreamAll(
   }
   const list = [...videos];
   const configs = list.map((videoPath) => resolvePatchConfig({ ...config, videoPath }));
-  configs.forEach(checkProcessBackend);
+  await Promise.all(configs.map(checkProcessBackend));
   await using readers = new ReaderShelf(configs);
   const running = new Map<number, Promise<VideoOutcome>>();
   let next = 0;

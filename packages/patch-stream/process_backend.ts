@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { PatchStreamError } from "./errors.ts";
 import type { PatchStreamConfig, Resolved } from "./config.ts";
 import type { ProcessPlan, ProcessStage } from "./process.ts";
 import { openCpuStage } from "./process_cpu.ts";
@@ -19,9 +18,12 @@ export type ProcessConfig = Pick<
  *
  * @throws {PatchStreamError} `backend_unavailable`
  */
-export function openStage(plan: ProcessPlan, config: ProcessConfig): ProcessStage {
+export async function openStage(plan: ProcessPlan, config: ProcessConfig): Promise<ProcessStage> {
   const { processBackend, processThreads, prefetchDepth } = config;
-  if (processBackend === "gpu") throw gpuMissing();
+  if (processBackend === "gpu") {
+    const { findGpu, openGpuStage } = await import("./process_gpu.ts");
+    return await openGpuStage(plan, await findGpu(config.processDeviceId));
+  }
   const threads = processThreads || navigator.hardwareConcurrency;
   return openCpuStage(plan, { threads, prefetchDepth });
 }
@@ -31,13 +33,8 @@ export function openStage(plan: ProcessPlan, config: ProcessConfig): ProcessStag
  *
  * @throws {PatchStreamError} `backend_unavailable`
  */
-export function checkProcessBackend({ processBackend }: ProcessConfig): void {
-  if (processBackend === "gpu") throw gpuMissing();
-}
-
-function gpuMissing(): PatchStreamError {
-  return new PatchStreamError(
-    "backend_unavailable",
-    'Cannot process on a GPU: processBackend "gpu" is not there yet, use "cpu" or "auto"',
-  );
+export async function checkProcessBackend(config: ProcessConfig): Promise<void> {
+  if (config.processBackend !== "gpu") return;
+  const { findGpu } = await import("./process_gpu.ts");
+  await findGpu(config.processDeviceId);
 }

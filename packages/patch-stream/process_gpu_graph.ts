@@ -13,10 +13,12 @@
  */
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { BOX, COST_BITS, DISPLACEMENTS, lengthPenalty, RADIUS } from "./block_kernel.ts";
 import { type CellWeights, coveredCells, resizedCells } from "./cells.ts";
-import { analysisSize, type PlaneSize } from "./energy.ts";
+import { analysisSize, BLOCK_ENERGY, FULL_ENERGY, type PlaneSize } from "./energy.ts";
+import { matchRadius, OUTSIDE } from "./match_kernel.ts";
 import type { ProcessPlan } from "./process.ts";
-import { bilinearTaps, type BilinearTaps, type FilterTaps, triangleTaps } from "./resample.ts";
+import { type BilinearTaps, bilinearTaps, type FilterTaps, triangleTaps } from "./resample.ts";
 
 /** Settings of the graph. */
 export interface ProcessGraphOptions {
@@ -86,7 +88,8 @@ class ProcessGraph {
   /** Brings gathered pixels to one for each output. */
   #bilinear(gathered: Value, x: BilinearTaps, y: BilinearTaps): Value {
     const g = this.#g;
-    const half = (v: Value, axis: 0 | 1) => g.split(v, axis, Array(2).fill(Number(v.shape[axis]) / 2));
+    const half = (v: Value, axis: 0 | 1) =>
+      g.split(v, axis, Array(2).fill(Number(v.shape[axis]) / 2));
     const [left, right] = half(gathered, 1);
     const rows = this.#mix(left!, right!, x, 1);
     const [above, below] = half(rows, 0);
@@ -97,7 +100,10 @@ class ProcessGraph {
     const g = this.#g;
     const x = bilinearTaps(this.#plan.width, this.#size.width);
     const y = bilinearTaps(this.#plan.height, this.#size.height);
-    const weights = g.constant("luma_weights", tensor("F32", [3], Float32Array.of(0.299, 0.587, 0.114)));
+    const weights = g.constant(
+      "luma_weights",
+      tensor("F32", [3], Float32Array.of(0.299, 0.587, 0.114)),
+    );
     const parts = g.split(g.mul(this.#gather(rgb, x, y), weights), 2, [1, 1, 1]);
     const [red, green, blue] = parts.map((part) => g.squeeze(part, [2])) as [Value, Value, Value];
     return this.#bilinear(g.add(g.add(red, green), blue), x, y);
@@ -106,7 +112,11 @@ class ProcessGraph {
   #pixels(rgb: Value): Value {
     const { width, height, antialias, grid } = this.#plan;
     if (antialias) {
-      return this.#antialiased(rgb, triangleTaps(width, grid.targetW), triangleTaps(height, grid.targetH));
+      return this.#antialiased(
+        rgb,
+        triangleTaps(width, grid.targetW),
+        triangleTaps(height, grid.targetH),
+      );
     }
     const x = bilinearTaps(width, grid.targetW);
     const y = bilinearTaps(height, grid.targetH);
@@ -164,7 +174,7 @@ class ProcessGraph {
   /** Of the displacements in scan order, the first with the least difference, pixel by pixel. */
   #matchPixels(luma: Value, previous: Value): { residual: Value; motion: Value } {
     const g = this.#g;
-    const radius = Math.max(1, Math.min(4, Math.floor(Math.min(this.#size.width, this.#size.height) / 2)));
+    const radius = matchRadius(this.#size.height, this.#size.width);
     const padded = g.pad(previous, [[radius, radius], [radius, radius]], "constant", OUTSIDE);
     let residual: Value | undefined;
     let motion: Value | undefined;
@@ -193,7 +203,10 @@ class ProcessGraph {
   #blockEnergy(luma: Value, previous: Value): Value {
     const g = this.#g;
     const { still, moved } = this.#matchBlocks(this.#rounded(luma), this.#rounded(previous));
-    const table = g.constant("block_energy", tensor("F32", [BLOCK_ENERGY.length], Float32Array.from(BLOCK_ENERGY)));
+    const table = g.constant(
+      "block_energy",
+      tensor("F32", [BLOCK_ENERGY.length], Float32Array.from(BLOCK_ENERGY)),
+    );
     const energy = (sums: Value) => g.gather(table, g.cast(sums, "I32"));
     return this.#sumCells(g.add(energy(still), energy(moved)), this.#covered());
   }
@@ -208,15 +221,14 @@ class ProcessGraph {
     const g = this.#g;
     const edge = (v: Value, margin: number) =>
       g.pad(v, [[margin, margin], [margin, margin]], "edge");
-    const margin = BLOCK_RADIUS + BOX;
-    const [here, before] = [edge(current, BOX), edge(previous, margin)];
+    const [here, before] = [edge(current, BOX), edge(previous, RADIUS + BOX)];
     let still: Value | undefined;
     let moved: Value | undefined;
     let least: Value | undefined;
-    for (const { dy, dx, penalty } of BLOCK_DISPLACEMENTS) {
-      const shifted = this.#displaced(before, BLOCK_RADIUS, dy, dx, 2 * BOX);
+    for (const [dy, dx] of DISPLACEMENTS) {
+      const shifted = this.#displaced(before, RADIUS, dy, dx, 2 * BOX);
       const sums = this.#boxSums(g.abs(g.sub(here, shifted)));
-      const cost = g.add(g.mul(sums, COST_SCALE), penalty);
+      const cost = g.add(g.mul(sums, 1 << COST_BITS), lengthPenalty(dy, dx));
       if (still === undefined || moved === undefined || least === undefined) {
         [still, moved, least] = [sums, sums, cost];
         continue;
@@ -236,6 +248,27 @@ class ProcessGraph {
     const sums = g.conv(g.unsqueeze(differences, [0, 1]), ones);
     return g.reshape(sums, differences.shape.map((d) => Number(d) - side + 1));
   }
+}
+
+/** A kernel that adds a block's pixels. */
+const BOX_ONES = tensor(
+  "F32",
+  [1, 1, 2 * BOX + 1, 2 * BOX + 1],
+  new Float32Array((2 * BOX + 1) ** 2).fill(1),
+);
+
+/** Factor from the graph's `scores` to energy of patches, 0 to patchSize². */
+export function scoreScale({ width, height, energy, grid }: ProcessPlan): number {
+  if (energy === "reference") return 1;
+  const size = analysisSize(width, height, energy);
+  const full = energy === "codec" ? 1 : FULL_ENERGY;
+  return grid.patchSize ** 2 / (full * size.width * size.height);
+}
+
+/** Factor from the graph's `change` to mean change of patches, 0 to 1. */
+export function changeScale({ width, height, energy }: ProcessPlan): number {
+  const size = analysisSize(width, height, energy);
+  return 1 / (255 * size.width * size.height);
 }
 
 /** A cell's weights as a row of a matrix. */
