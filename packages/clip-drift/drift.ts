@@ -58,6 +58,8 @@ export interface DriftOptions {
   readonly reference?: Float32Array;
   /** Frames whose mean becomes the reference; 10 by default. */
   readonly referenceFrames?: number;
+  /** Frame with which these begin; 0, the first, by default. */
+  readonly referenceFrom?: number;
   /** Seconds after which a frame counts half in the running mean; 10 by default. */
   readonly halfLife?: number;
   /** Frames from which the charts learn the usual drift; 30 by default. */
@@ -107,15 +109,18 @@ export function similarityStats(values: readonly number[]): SimilarityStats {
 /** Mean of the first embeddings, once there are enough. */
 class Reference {
   readonly #wanted: number;
+  #toSkip: number;
   #sum: Float32Array | undefined;
   #count = 0;
 
-  constructor(wanted: number, given: Float32Array | undefined) {
-    this.#wanted = given === undefined ? wanted : 0;
-    this.#sum = given;
+  constructor({ reference, referenceFrames = 10, referenceFrom = 0 }: DriftOptions) {
+    this.#wanted = reference === undefined ? referenceFrames : 0;
+    this.#toSkip = reference === undefined ? referenceFrom : 0;
+    this.#sum = reference;
   }
 
   distance(embedding: Float32Array): number | undefined {
+    if (this.#toSkip-- > 0) return undefined;
     if (this.#count < this.#wanted) {
       this.#sum ??= new Float32Array(embedding.length);
       for (let i = 0; i < embedding.length; i++) this.#sum[i]! += embedding[i]!;
@@ -190,7 +195,7 @@ export class DriftTracker {
   constructor(options: DriftOptions = {}) {
     checkOptions(options);
     this.#window = options.window ?? 300;
-    this.#reference = new Reference(options.referenceFrames ?? 10, options.reference);
+    this.#reference = new Reference(options);
     this.#rolling = new RunningMean(options.halfLife ?? 10);
     this.#charts = new ControlCharts(options.baseline ?? 30);
     this.#mmd = new WindowedMmd(options.mmdWindow ?? 32);

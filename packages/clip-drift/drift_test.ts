@@ -62,6 +62,13 @@ Deno.test("reference drift is measured against a given embedding from the first 
   assert.equal(tracker.push(Float32Array.of(1, 0), 0).reference, 1);
 });
 
+Deno.test("reference drift is measured against a chosen frame", () => {
+  const tracker = new DriftTracker({ referenceFrames: 1, referenceFrom: 2 });
+  const axes = [0, 0, 1, 1, 0].map((axis) => near(axis, 0));
+  const measured = axes.map((embedding, i) => tracker.push(embedding, i).reference);
+  assert.deepEqual(measured, [undefined, undefined, 0, 0, 1]);
+});
+
 Deno.test("rolling drift rises at a change and fades with its half-life", () => {
   const tracker = new DriftTracker({ halfLife: 2 });
   const rolling: number[] = [];

@@ -12,7 +12,7 @@ function driftColour(drift) {
   return `rgb(${Math.min(255, Math.round(510 * d))} ${rest} ${rest})`;
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
+const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
 
 const SERIES = [
   { label: "drift", stroke: "#6cb6ff", width: 1.5 },
@@ -28,7 +28,7 @@ function makePlot(parent, columns, count) {
     {
       ...size(),
       series: [{}, ...SERIES.slice(0, count)],
-      axes: [AXIS, { ...AXIS, size: 48 }],
+      axes: [{ ...AXIS, space: 90, values: (_, times) => times.map(clock) }, { ...AXIS, size: 48 }],
       scales: { y: { range: (_, __, most) => [0, Math.max(0.1, 1.2 * (most ?? 0))] } },
       legend: { live: false },
     },
@@ -256,6 +256,7 @@ function showTab(name) {
 
 $("tab-live").onclick = () => showTab("live");
 $("tab-runs").onclick = () => showTab("runs");
+if (location.hash === "#runs") showTab("runs");
 addEventListener("keydown", ({ key }) => {
   if (settings.canQuit && ["q", "Q", "Escape"].includes(key)) socket.send("quit");
 });

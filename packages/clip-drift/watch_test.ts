@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { decodeImage, encodeJpeg, encodePng } from "@vcs/media/image";
+import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { parseRule } from "./alerts.ts";
+import { serveCamera } from "./camera_server.ts";
+import type { Encoder } from "./encoder.ts";
+import { openEncoder } from "./encoder.ts";
+import { ClipDriftError } from "./errors.ts";
+import { fileFrame, openSource, type Source, type SourceFrame } from "./source.ts";
+import { drawScene, scenePictures } from "./scene.ts";
+import { watch, type WatchedFrame } from "./watch.ts";
+
+/** An encoder whose embedding is the colour of the first pixel, after a time. */
+function fakeEncoder(milliseconds = 0): Encoder {
+  const info = { model: "fake", pretrained: "none", device: "cpu", loaded: true };
+  const encode = async ({ data }: { data: Uint8Array }) => {
+    if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    return Float32Array.from(data.subarray(0, 3));
+  };
+  return {
+    info: { ...info, embeddingDim: 3, imageSize: 1 },
+    encode,
+    encodeBatch: (images) => Promise.all(images.map(encode)),
+    [Symbol.dispose]() {},
+  };
+}
+
+/** A source of colours, one in a tenth of a second; undefined is a picture that is broken. */
+function colours(list: readonly (readonly number[] | undefined)[]): Source {
+  const frame = (colour: readonly number[] | undefined, i: number): SourceFrame => ({
+    timestamp: i / 10,
+    bytes: Uint8Array.from(colour ?? [i]),
+    image: () =>
+      colour === undefined
+        ? Promise.reject(new ClipDriftError("bad-image", "broken"))
+        : Promise.resolve({ width: 1, height: 1, data: Uint8Array.from(colour) }),
+    jpeg: () => Promise.resolve(Uint8Array.from(colour ?? [])),
+  });
+  return { name: "colours", live: false, frames: () => ReadableStream.from(list.map(frame)) };
+}
+
+const [RED, BLUE] = [[200, 0, 0], [0, 0, 200]] as const;
+
+Deno.test("watch() measures, raises alerts, and marks repeated pictures", async () => {
+  const source = colours([RED, RED, BLUE, BLUE]);
+  const rules = [parseRule("cut: drift > 0.5")];
+  const frames = await Array.fromAsync(watch(source, fakeEncoder(), { rules }));
+  assert.deepEqual(frames.map(({ row }) => row.drift), [0, 0, 1, 0]);
+  assert.deepEqual(frames.map(({ duplicate }) => duplicate), [false, true, false, true]);
+  assert.deepEqual(frames.map(({ alerts }) => alerts.length), [0, 0, 1, 0]);
+  assert.equal(frames[3]!.total.count, 3);
+});
+
+Deno.test("watch() counts a broken picture and gives it no row", async () => {
+  const bad: number[] = [];
+  const options = { onBadFrame: (index: number) => bad.push(index) };
+  const source = colours([RED, undefined, RED]);
+  const frames = await Array.fromAsync(watch(source, fakeEncoder(), options));
+  assert.deepEqual(frames.map(({ index }) => index), [0, 2]);
+  assert.deepEqual(bad, [1]);
+});
+
+Deno.test("watch() says when a stream freezes and when it moves again", async () => {
+  const source = colours([...Array<readonly number[]>(30).fill(RED), BLUE]);
+  const frames = await Array.fromAsync(watch(source, fakeEncoder(), { frozenAfter: 1 }));
+  const changes = frames.filter(({ frozen }) => frozen !== undefined);
+  assert.deepEqual(changes.map(({ index, frozen }) => [index, frozen]), [[10, true], [30, false]]);
+});
+
+Deno.test("watch() takes no more frames in a second than it is told", async () => {
+  const source = colours(Array.from({ length: 50 }, (_, i) => [i, 1, 1]));
+  const frames = await Array.fromAsync(watch(source, fakeEncoder(), { maxFps: 2 }));
+  assert.ok(frames.length >= 9 && frames.length <= 11, `${frames.length} frames in 5 s`);
+});
+
+Deno.test("watch() passes on an encoder's own failure", async () => {
+  const encoder = { ...fakeEncoder(), encode: () => Promise.reject(new Error("no memory")) };
+  await assert.rejects(Array.fromAsync(watch(colours([RED]), encoder)), { message: "no memory" });
+});
+
+Deno.test("a slow encoder sees frames that are new, and the rest are counted", async () => {
+  const jpegs = await Promise.all(Array.from({ length: 8 }, (_, i) => {
+    const data = new Uint8Array(16 * 16 * 3).fill(i * 30);
+    return encodeJpeg({ width: 16, height: 16, data });
+  }));
+  await using server = serveCamera({ picture: (i) => jpegs[i % 8]!, fps: 60 });
+  const stop = new AbortController();
+  let dropped = 0;
+  let oldest = 0;
+  const source = openSource(server.url, { onDrop: () => dropped++ });
+  const seen: WatchedFrame[] = [];
+  for await (const frame of watch(source, fakeEncoder(120), { signal: stop.signal })) {
+    seen.push(frame);
+    oldest = Math.max(oldest, Date.now() / 1000 - frame.timestamp);
+    if (seen.length === 8) stop.abort();
+  }
+  assert.ok(dropped > 3 * seen.length, `${dropped} dropped`);
+  // The encoder's 120 ms, a frame's 17 ms, and room for a machine that is busy.
+  assert.ok(oldest < 0.35, `a frame was ${oldest} s old`);
+});
+
+Deno.test("openSource() reads a folder in the order of its numbers", async () => {
+  const folder = await Deno.makeTempDir();
+  const picture = (level: number) => ({
+    width: 2,
+    height: 1,
+    data: new Uint8Array(6).fill(level),
+  });
+  await Deno.writeFile(`${folder}/f10.png`, await encodePng(picture(100)));
+  await Deno.writeFile(`${folder}/f9.jpg`, await encodeJpeg(picture(90)));
+  await Deno.writeTextFile(`${folder}/notes.txt`, "no picture");
+  const frames = await Array.fromAsync(openSource(folder).frames());
+  const images = await Promise.all(frames.map((frame) => frame.image()));
+  assert.deepEqual(images.map(({ data }) => data[0]), [90, 100]);
+  const jpeg = await frames[1]!.jpeg();
+  assert.equal((await decodeImage(jpeg)).format, "jpeg");
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("openSource() says what an empty folder and a missing file are", async () => {
+  const folder = await Deno.makeTempDir();
+  const frames = (path: string) => Array.fromAsync(openSource(path).frames());
+  await assert.rejects(frames(folder), { code: "bad-image", message: /found no \.jpg/ });
+  await assert.rejects(frames(`${folder}/none.mp4`), Deno.errors.NotFound);
+  await Deno.remove(folder);
+});
+
+Deno.test("openSource() hides the password in its name", () => {
+  assert.equal(openSource("http://a:b@cam/x").name, "http://cam/x");
+});
+
+Deno.test("fileFrame() says that bytes are no picture", async () => {
+  await assert.rejects(fileFrame(Uint8Array.of(0xff, 0xd8, 1), 0).image(), { code: "bad-image" });
+});
+
+Deno.test("the two made-up places differ, and each stays itself while it moves", async () => {
+  using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+  const folderless: Source = {
+    name: "scene",
+    live: false,
+    frames: async function* () {
+      const picture = scenePictures({ fps: 5, cut: 2, width: 160, height: 120 });
+      for (let i = 0; i < 20; i++) yield fileFrame(await picture(i), i / 5);
+    },
+  };
+  const rules = [parseRule("scene: drift > 0.4")];
+  const frames = await Array.fromAsync(watch(folderless, encoder, { rules }));
+  assert.deepEqual(frames.filter(({ alerts }) => alerts.length > 0).map(({ index }) => index), [
+    10,
+  ]);
+  assert.equal(drawScene("hall", 0, 4, 3).data.length, 36);
+});
+
+sharedTest("gist raises one alert at the cut, and none on the still scene", async () => {
+  using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+  const rules = [parseRule("scene: drift > 0.4")];
+  const alerts = async (name: string) => {
+    const source = openSource(sharedPath(`data/mjpeg/${name}`));
+    const frames = await Array.fromAsync(watch(source, encoder, { rules }));
+    return frames.filter((frame) => frame.alerts.length > 0).map(({ index }) => index);
+  };
+  assert.deepEqual(await alerts("drift_cut_car_to_basketball.mjpg"), [40]);
+  assert.deepEqual(await alerts("nodrift_bottle_static.mjpg"), []);
+  assert.deepEqual(await alerts("webcam_startup_exposure_160x120.mjpeg"), []);
+});
+
+sharedTest("openSource() reads the frames of a video", async () => {
+  const source = openSource(sharedPath("data/video/car_mjpeg.avi"));
+  const frames = await Array.fromAsync(source.frames());
+  assert.equal(frames.length, 80);
+  const step = frames[10]!.timestamp - frames[9]!.timestamp;
+  assert.ok(Math.abs(step - 0.08) < 1e-6);
+  const { width, height } = await frames[0]!.image();
+  assert.deepEqual([width, height], [384, 216]);
+});
+
+sharedTest("JPEGs decode or fail as they should", async (t) => {
+  const broken = new Set([
+    "jd_b5369bcbddca7135a5708c5237ad64e4.jpg",
+    "jd_c3018ebe53d0046eecb58858ca869a99.jpg",
+    "jd_empty.jpg",
+    "jd_max_size.jpg",
+    "jd_missing-sos.jpg",
+    "jd_null_height.jpg",
+    "pil_truncated_jpeg.jpg",
+  ]);
+  for await (const { name } of Deno.readDir(sharedPath("data/jpeg"))) {
+    if (!name.endsWith(".jpg")) continue;
+    await t.step(name, async () => {
+      const frame = fileFrame(await Deno.readFile(sharedPath(`data/jpeg/${name}`)), 0);
+      if (broken.has(name)) await assert.rejects(frame.image(), { code: "bad-image" });
+      else assert.ok((await frame.image()).data.length > 0);
+    });
+  }
+});
