@@ -28,11 +28,12 @@ interface Recipe {
   env?(port: number, folder: string): Promise<Record<string, string>>;
   /** Whether a connection is answered as by a broker that is ready. */
   ready(conn: Deno.Conn): Promise<boolean>;
-  /** The process to kill, where it is not the one started. */
-  pid?(folder: string): number;
-  /** Ends what the broker leaves behind. */
-  cleanUp?(env: Record<string, string>): Promise<void>;
+  /** Ends the broker, in the shell; the process started is `$child`. */
+  readonly kill: string;
 }
+
+/** Runs a broker until we close its input, or are gone ourselves. */
+const KEEPER = '"$0" "$@" </dev/null & child=$!; cat >/dev/null; ';
 
 const RECIPES: Record<BrokerName, Recipe> = {
   redis: {
@@ -42,11 +43,13 @@ const RECIPES: Record<BrokerName, Recipe> = {
       `--port ${port} --bind 127.0.0.1 --dir ${folder} --save --appendonly yes --appendfsync always`
         .split(" ").flatMap((word) => word === "--save" ? [word, ""] : [word]),
     ready: (conn) => answers(conn, "PING\r\n", "+PONG"),
+    kill: "kill -9 $child; wait $child",
   },
   nats: {
     programs: ["nats-server"],
     args: (port, folder) => ["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", folder],
     ready: (conn) => answers(conn, "", "INFO"),
+    kill: "kill -9 $child; wait $child",
   },
   rabbitmq: {
     // The program on PATH of Debian's package changes the user; this one does not.
@@ -54,8 +57,8 @@ const RECIPES: Record<BrokerName, Recipe> = {
     args: () => [],
     env: rabbitEnvironment,
     ready: (conn) => answers(conn, "AMQP\0\0\x09\x01", "\x01"),
-    pid: (folder) => Number(Deno.readTextFileSync(`${folder}/pid`)),
-    cleanUp: async (env) => void await run("epmd", ["-kill"], env),
+    // The script started is a parent of the node, and the node has started its port mapper.
+    kill: 'kill -9 $(cat "$RABBITMQ_PID_FILE"); wait $child; epmd -kill',
   },
 };
 
@@ -102,7 +105,7 @@ class RunningBroker implements Broker {
   readonly #program: string;
   readonly #folder: string;
   readonly #env: Record<string, string>;
-  #process: Deno.ChildProcess | undefined;
+  #keeper: Deno.ChildProcess | undefined;
 
   constructor(
     recipe: Recipe,
@@ -119,41 +122,33 @@ class RunningBroker implements Broker {
   }
 
   async start(): Promise<void> {
-    const command = new Deno.Command(this.#program, {
-      args: this.#recipe.args(this.port, this.#folder),
+    const { args, kill } = this.#recipe;
+    this.#keeper = new Deno.Command("sh", {
+      args: ["-c", KEEPER + kill, this.#program, ...args(this.port, this.#folder)],
       env: this.#env,
-      stdin: "null",
+      stdin: "piped",
       stdout: "null",
       stderr: "null",
-    });
-    const process = command.spawn();
-    this.#process = process;
-    let ended = false;
-    process.status.then(() => ended = true);
+    }).spawn();
     const deadline = performance.now() + START_TIMEOUT;
     while (!await this.#isReady()) {
-      if (ended || performance.now() > deadline) {
-        throw new Error(`Cannot start ${this.#program}: it ${ended ? "ended" : "is not ready"}`);
+      if (performance.now() > deadline) {
+        throw new Error(`Cannot start ${this.#program}: it does not get ready`);
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
   async kill(): Promise<void> {
-    const process = this.#process;
-    if (!process) return;
-    this.#process = undefined;
-    try {
-      Deno.kill(this.#recipe.pid?.(this.#folder) ?? process.pid, "SIGKILL");
-    } catch {
-      process.kill("SIGKILL");
-    }
-    await process.status;
+    const keeper = this.#keeper;
+    if (!keeper) return;
+    this.#keeper = undefined;
+    await keeper.stdin.close();
+    await keeper.status;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    await this.#recipe.cleanUp?.(this.#env);
     await Deno.remove(this.#folder, { recursive: true });
   }
 
@@ -205,8 +200,4 @@ function findProgram(programs: readonly string[]): string | undefined {
   return programs
     .flatMap((name) => name.includes("/") ? [name] : folders.map((folder) => `${folder}/${name}`))
     .find((path) => existsSync(path));
-}
-
-async function run(program: string, args: string[], env: Record<string, string>): Promise<void> {
-  await new Deno.Command(program, { args, env, stdout: "null", stderr: "null" }).output();
 }

@@ -6,6 +6,7 @@
 export * from "./byte_source.ts";
 export * from "./channel.ts";
 export * from "./clock.ts";
+export * from "./delivery.ts";
 export * from "./errors.ts";
 export * from "./flow.ts";
 export * from "./message.ts";
@@ -21,3 +22,11 @@ export * from "./tensor_convert.ts";
 export * from "./tensor_layout.ts";
 export * from "./zip_reader.ts";
 export * from "./zip_writer.ts";
+
+if (import.meta.main) {
+  const [{ runMain }, { main }] = await Promise.all([
+    import("./cli.ts"),
+    import("./channel_cli.ts"),
+  ]);
+  await runMain("transport", main);
+}

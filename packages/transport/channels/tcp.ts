@@ -157,6 +157,7 @@ class Session {
 
   #take(frame: Frame): void {
     const run = this.#run;
+    if (frame.type === FRAME.message) run.startAt(frame.number);
     if (frame.type !== FRAME.message || frame.number > run.received + 1) throw brokenRules(frame);
     if (frame.number <= run.received) return this.#inbox.countDuplicate();
     if (run.received - run.accepted >= this.#credits) throw brokenRules(frame);
@@ -180,11 +181,19 @@ class Session {
 class Run {
   readonly peerId: string;
   readonly #early = new Set<number>();
+  #started = false;
   received = 0;
   accepted = 0;
 
   constructor(peerId: string) {
     this.peerId = peerId;
+  }
+
+  /** A sender that was there before this receiver goes on with what is not accepted. */
+  startAt(number: number): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.received = this.accepted = number - 1;
   }
 
   /** Messages may be accepted in any order; told is the number up to which all are. */

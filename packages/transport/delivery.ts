@@ -1,0 +1,152 @@
+/**
+ * What each channel promises: what an acknowledgement means, what is lost when something is
+ * killed, and how many messages are on their way at most. The conformance suite holds every
+ * channel to its row, with real processes and brokers killed.
+ *
+ * @example
+ * ```ts
+ * import { DELIVERY, keeps } from "@vcs/transport/delivery";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(keeps("tcp", "receiverKilled"), true);
+ * assert.equal(keeps("zmq-pub", "slowReceiver"), false);
+ * assert.equal(DELIVERY.tcp.inFlight(3), 3);
+ * ```
+ *
+ * @module
+ */
+
+/** The channels. */
+export type ChannelName = "file" | "tcp" | "zmq-push" | "zmq-pub" | "redis" | "amqp" | "nats";
+
+/** What may go wrong. */
+export type Fault = "receiverKilled" | "senderKilled" | "brokerKilled" | "slowReceiver";
+
+/** What is lost: nothing, or what the words say. */
+export type Loss = "nothing" | `nothing, ${string}` | `may lose ${string}` | "no broker";
+
+/** A channel's promise. */
+export interface DeliveryPromise {
+  /** What holds when the sender counts a message as acknowledged. */
+  readonly acknowledged: string;
+  /** Acknowledged or waiting messages that are lost, by what went wrong. */
+  readonly loses: Readonly<Record<Fault, Loss>>;
+  /** Who gets a message where several receivers are open. */
+  readonly receivers: "one at a time" | "share the work" | "a copy each";
+  /**
+   * Messages sent and not accepted, at most: of `limit` (or `credits`) and of `receivers` that
+   * share the work.
+   */
+  inFlight(limit: number, receivers?: number): number;
+}
+
+/** Every channel's promise. */
+export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
+  file: {
+    acknowledged: "the file is on the disk under its name (fsync, rename, fsync of the folder)",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "no broker",
+      slowReceiver: "nothing",
+    },
+    receivers: "one at a time",
+    inFlight: (limit) => limit + 1,
+  },
+  tcp: {
+    acknowledged: "the receiver accepted the message",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "no broker",
+      slowReceiver: "nothing",
+    },
+    receivers: "one at a time",
+    inFlight: (limit) => limit,
+  },
+  "zmq-push": {
+    acknowledged: "the receiver accepted the message; a libzmq peer: it is in the peer's queue",
+    loses: {
+      receiverKilled: "nothing, but what the queue of a libzmq peer held",
+      senderKilled: "nothing",
+      brokerKilled: "no broker",
+      slowReceiver: "nothing",
+    },
+    receivers: "share the work",
+    inFlight: (limit) => limit,
+  },
+  "zmq-pub": {
+    acknowledged: "the message was handed to the queues of the subscribers there were",
+    loses: {
+      receiverKilled: "may lose what was sent meanwhile and what it had not accepted",
+      senderKilled: "may lose what waited for subscribers",
+      brokerKilled: "no broker",
+      slowReceiver: "may lose the oldest of what waits for it; counted as gaps",
+    },
+    receivers: "a copy each",
+    inFlight: (limit) => 2 * limit,
+  },
+  redis: {
+    acknowledged: "the entry is in the server's memory, and on disk with appendfsync always",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "nothing, with appendfsync always (everysec: up to a second)",
+      slowReceiver: "nothing",
+    },
+    receivers: "share the work",
+    inFlight: (limit) => limit + 1,
+  },
+  amqp: {
+    acknowledged: "the broker confirmed the persistent message",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "nothing",
+      slowReceiver: "nothing",
+    },
+    receivers: "share the work",
+    inFlight: (limit, receivers = 1) => limit * (1 + receivers) + 1,
+  },
+  nats: {
+    acknowledged: "the server has the message in its file, which it syncs every two minutes",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "nothing, but a power failure: up to two minutes",
+      slowReceiver: "nothing",
+    },
+    receivers: "share the work",
+    inFlight: (limit) => limit + 1,
+  },
+};
+
+/** Whether a channel promises to lose nothing when something goes wrong. */
+export function keeps(channel: ChannelName, fault: Fault): boolean {
+  return DELIVERY[channel].loses[fault].startsWith("nothing");
+}
+
+/** The promises as a table in Markdown. */
+export function deliveryTable(): string {
+  const head = [
+    "channel",
+    "acknowledged means",
+    "lost when the receiver is killed",
+    "the sender is killed",
+    "the broker is killed",
+    "the receiver is slow",
+    "several receivers",
+    "on the way, limit 3",
+  ];
+  const rows = Object.entries(DELIVERY).map(([name, { acknowledged, loses, ...promise }]) => [
+    name,
+    acknowledged,
+    loses.receiverKilled,
+    loses.senderKilled,
+    loses.brokerKilled,
+    loses.slowReceiver,
+    promise.receivers,
+    String(promise.inFlight(3)),
+  ]);
+  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
