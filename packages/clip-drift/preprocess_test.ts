@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { decodeImage } from "@vcs/media/image";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { cropBox, pixelValues, resizeCrop } from "./preprocess.ts";
 
@@ -62,6 +63,41 @@ sharedTest("resizeCrop() gives Pillow's bytes for pictures made by formula", asy
       assert.equal(sha256(resizeCrop({ width, height, data }, 224)), golden.sha256);
     });
   }
+});
+
+sharedTest("resizeCrop() gives Pillow's bytes for real pictures", async (t) => {
+  const text = await Deno.readTextFile(sharedPath("golden/clip/resize.json"));
+  const goldens = (JSON.parse(text) as { images: (Golden & { file: string })[] }).images;
+  assert.ok(goldens.length > 10);
+  for (const golden of goldens) {
+    await t.step(golden.name, async () => {
+      const image = await decodeImage(await Deno.readFile(sharedPath(golden.file)));
+      assert.deepEqual([image.width, image.height], golden.source);
+      assert.equal(sha256(resizeCrop(image, 224)), golden.sha256);
+    });
+  }
+});
+
+sharedTest("a JPEG becomes the input that published embeddings were made of", async (t) => {
+  for (const name of ["123_456", "208_495", "416_264", "456_123"]) {
+    await t.step(name, async () => {
+      const path = sharedPath(`data/clip_golden/${name}`);
+      const bytes = await Deno.readFile(`${path}.pixel_values.f32`);
+      const golden = new Float32Array(bytes.buffer);
+      const image = await decodeImage(await Deno.readFile(`${path}.jpg`));
+      const values = pixelValues(resizeCrop(image, 224));
+      const most = values.reduce((m, x, i) => Math.max(m, Math.abs(x - golden[i]!)), 0);
+      assert.ok(most <= 1e-6, `differs by ${most}`);
+    });
+  }
+});
+
+sharedTest("a webcam's JPEG without Huffman tables decodes", async () => {
+  const path = sharedPath("data/mjpeg/uvc_frame_no_huffman_tables.mjpeg");
+  const { width, height, data } = await decodeImage(await Deno.readFile(path));
+  assert.deepEqual([width, height], [640, 480]);
+  const mean = data.reduce((sum, x) => sum + x, 0) / data.length;
+  assert.ok(mean > 30 && mean < 225, `mean level ${mean}`);
 });
 
 Deno.test("cropBox() rounds the offset half to even and keeps a fitting side", () => {

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { decodeImage } from "@vcs/media/image";
+import { encodeSafetensors, readSafetensors } from "@vcs/transport/safetensors";
+import { elementCount, type Tensor, tensor } from "@vcs/transport/tensor";
+import { random } from "#testing/fuzz.ts";
+import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { cosine } from "./drift.ts";
+import { modelName, openEncoder } from "./encoder.ts";
+import { Labels, openLabels } from "./labels.ts";
+import { drawScene } from "./scene.ts";
+
+const TINY = "golden/clip/tiny_clip.open_clip.safetensors";
+
+/** Opens the tiny CLIP with a cache of its own. */
+async function withTinyClip(
+  test: (encoder: Awaited<ReturnType<typeof openEncoder>>) => Promise<void>,
+): Promise<void> {
+  const cache = await Deno.makeTempDir();
+  const before = Deno.env.get("VCS_CACHE");
+  Deno.env.set("VCS_CACHE", cache);
+  try {
+    const pretrained = sharedPath(TINY);
+    using encoder = await openEncoder({ pretrained, device: "cpu", threads: 1 });
+    await test(encoder);
+  } finally {
+    if (before === undefined) Deno.env.delete("VCS_CACHE");
+    else Deno.env.set("VCS_CACHE", before);
+    await Deno.remove(cache, { recursive: true });
+  }
+}
+
+sharedTest(
+  "openEncoder() with a file of weights gives the reference's unit embeddings",
+  async () => {
+    await withTinyClip(async (encoder) => {
+      const { tensors } = readSafetensors(
+        await Deno.readFile(sharedPath("golden/clip/tiny_clip.expected.safetensors")),
+      );
+      const golden = tensors.get("quick_gelu.embedding_l2")!.data as Float32Array;
+      const files = [
+        "data/jpeg/pil_flower.jpg",
+        "data/clip_golden/skimage_rocket.jpg",
+        "data/jpeg/tower_progressive.jpg",
+      ];
+      const images = await Promise.all(
+        files.map(async (file) => await decodeImage(await Deno.readFile(sharedPath(file)))),
+      );
+      const embeddings = await encoder.encodeBatch(images);
+      embeddings.forEach((embedding, n) => {
+        const most = embedding.reduce(
+          (m, x, i) => Math.max(m, Math.abs(x - golden[n * 512 + i]!)),
+          0,
+        );
+        assert.ok(most < 1e-4, `picture ${n} differs by ${most}`);
+      });
+      const alone = await encoder.encode(images[1]!);
+      assert.ok(alone.every((x, i) => Math.abs(x - embeddings[1]![i]!) < 1e-5));
+      const { model, activation, loaded, embeddingDim, device } = encoder.info;
+      assert.deepEqual([model, activation, loaded, embeddingDim, device], [
+        ...["ViT-B-32", "quick_gelu", true, 512, "cpu"],
+      ]);
+    });
+  },
+);
+
+/** A whole CLIP of random weights, whose text tower takes 518 tokens. */
+function randomClip(): Record<string, Tensor> {
+  const next = random(5);
+  const w = 64;
+  const tensors: Record<string, Tensor> = {};
+  const add = (name: string, ...shape: number[]) => {
+    const data = Float32Array.from({ length: elementCount(shape) }, () => 0.4 * next() - 0.2);
+    tensors[name] = tensor("F32", shape, data);
+  };
+  const norm = (name: string) => (add(`${name}.weight`, w), add(`${name}.bias`, w));
+  const layer = (name: string, to: number, from: number) => {
+    add(`${name}weight`, to, from);
+    add(`${name}bias`, to);
+  };
+  const block = (tower: string) => {
+    const name = `${tower}transformer.resblocks.0`;
+    norm(`${name}.ln_1`);
+    norm(`${name}.ln_2`);
+    layer(`${name}.attn.in_proj_`, 3 * w, w);
+    layer(`${name}.attn.out_proj.`, w, w);
+    layer(`${name}.mlp.c_fc.`, 4 * w, w);
+    layer(`${name}.mlp.c_proj.`, w, 4 * w);
+  };
+  add("visual.conv1.weight", w, 3, 32, 32);
+  add("visual.class_embedding", w);
+  add("visual.positional_embedding", 50, w);
+  add("visual.proj", w, 32);
+  norm("visual.ln_pre");
+  norm("visual.ln_post");
+  block("visual.");
+  add("token_embedding.weight", 518, w);
+  add("positional_embedding", 77, w);
+  add("text_projection", w, 32);
+  norm("ln_final");
+  block("");
+  return tensors;
+}
+
+Deno.test("openLabels() embeds texts with the tower and the merges beside the weights", async () => {
+  const folder = await Deno.makeTempDir();
+  const weights = `${folder}/clip.safetensors`;
+  await Deno.writeFile(weights, encodeSafetensors(randomClip()));
+  await Deno.writeTextFile(`${folder}/merges.txt`, "#version\na b\nc d</w>\nab cd</w>\nb c\n");
+  const info = { model: "ViT-B-32", pretrained: weights, device: "cpu", loaded: true, weights };
+  const labels = await openLabels(["abcd", "dcba"], { ...info, embeddingDim: 32, imageSize: 224 });
+  const { text, score } = labels.best(new Float32Array(32).fill(1));
+  assert.ok(["abcd", "dcba"].includes(text) && score > 0.5 && score <= 1);
+  await Deno.writeTextFile(`${folder}/merges.txt`, "#version\na b\n");
+  await assert.rejects(openLabels(["a"], { ...info, embeddingDim: 32, imageSize: 224 }), {
+    code: "no-weights",
+    message: /found 518 tokens .* wanted one of 515 tokens$/,
+  });
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("openLabels() says that GIST has no text tower", async () => {
+  using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+  await assert.rejects(openLabels(["a cat"], encoder.info), {
+    code: "no-weights",
+    message: "Cannot use labels: gist has no text tower",
+  });
+});
+
+Deno.test("Labels gives the label that fits best, as a share", () => {
+  const labels = new Labels(["x", "y"], [Float32Array.of(1, 0), Float32Array.of(0, 1)]);
+  const { text, score } = labels.best(Float32Array.of(0.71, 0.7));
+  assert.equal(text, "x");
+  assert.ok(score > 0.5 && score < 1);
+  assert.throws(() => new Labels([], []), RangeError);
+});
+
+Deno.test("modelName() knows the spellings", () => {
+  for (const name of ["ViT-B/32", "ViT-B-32", "ViT-B-32-quickgelu", "vit-B-32"]) {
+    assert.equal(modelName(name), "ViT-B-32");
+  }
+  assert.equal(modelName("ViT-L/14@336px"), "ViT-L-14-336");
+});
+
+Deno.test("openEncoder() says what to do where weights are missing", async () => {
+  await assert.rejects(openEncoder({ model: "ViT-B-32", pretrained: "no_such_tag" }), {
+    code: "no-weights",
+    message: /--model gist/,
+  });
+});
+
+Deno.test("encodings that come together are the same as each alone", async () => {
+  using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+  const images = Array.from({ length: 20 }, (_, i) => drawScene("quay", i, 64, 48));
+  const together = await encoder.encodeBatch(images);
+  const alone = await encoder.encode(images[13]!);
+  assert.ok(cosine(alone, together[13]!) > 1 - 1e-6);
+  assert.ok(Math.abs(Math.hypot(...alone) - 1) < 1e-6);
+});
