@@ -50,7 +50,10 @@ export type Operand = Value | number;
 export interface ResizeOptions {
   /** Interpolation. */
   mode: "nearest" | "linear" | "cubic";
-  /** Where output samples lie between input samples; `half_pixel` where none is given. */
+  /**
+   * Where output samples lie between input samples; `half_pixel` where none is given, and
+   * `asymmetric` for `nearest`, as PyTorch has it.
+   */
   coordinates?: "half_pixel" | "align_corners" | "asymmetric" | "pytorch_half_pixel";
   /** Widens the filter when shrinking. */
   antialias?: boolean;
@@ -489,13 +492,14 @@ export class GraphBuilder extends GraphCore {
   resize(
     x: Value,
     sizes: readonly number[] | { value: Value; shape: readonly Dim[] },
-    { mode, coordinates = "half_pixel", antialias = false }: ResizeOptions,
+    { mode, coordinates, antialias = false }: ResizeOptions,
   ): Value {
     const given = "value" in sizes ? sizes : { value: this.int64(sizes), shape: sizes };
     mustEqual("Resize", "numbers of axes", given.shape.length, x.shape.length);
     const attributes = {
       mode,
-      coordinate_transformation_mode: coordinates,
+      coordinate_transformation_mode: coordinates ??
+        (mode === "nearest" ? "asymmetric" : "half_pixel"),
       antialias: antialias ? 1 : undefined,
       ...(mode === "nearest" ? { nearest_mode: "floor" } : {}),
       ...(mode === "cubic" && antialias ? { cubic_coeff_a: float(-0.5), exclude_outside: 1 } : {}),

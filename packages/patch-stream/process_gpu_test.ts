@@ -148,8 +148,8 @@ Deno.test({
       processDeviceId: 0,
       processThreads: 1,
       prefetchDepth: 1,
-    };
-    await assert.rejects(async () => await openStage(plan, config as never), (error) => {
+    } as const;
+    await assert.rejects(openStage(plan, config), (error) => {
       assert.ok(error instanceof PatchStreamError);
       assert.equal(error.code, "backend_unavailable");
       assert.match(error.message, /cuda:0: .*webgpu: .*"cpu" and "auto" need none/);

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { listDevices, parseDevice, resolveDevice } from "./devices.ts";
+import { OnnxError } from "./errors.ts";
+import { findLibrary } from "./library.ts";
+
+const devices = await listDevices();
+const works = (name: string) => devices.find((d) => d.device === name)!.available;
+
+Deno.test("names of devices are read", () => {
+  assert.deepEqual(parseDevice("cpu"), { kind: "cpu" });
+  assert.deepEqual(parseDevice("webgpu"), { kind: "webgpu" });
+  assert.deepEqual(parseDevice("cuda"), { kind: "cuda", index: 0 });
+  assert.deepEqual(parseDevice("cuda:3"), { kind: "cuda", index: 3 });
+  for (const name of ["", "gpu", "CPU", "cuda:", "cuda:-1", "cuda:1.5", "auto "]) {
+    assert.throws(() => parseDevice(name), RangeError);
+  }
+});
+
+Deno.test("every kind of device is reported, the CPU works", () => {
+  assert.deepEqual(devices.map((d) => d.device), ["cuda:0", "webgpu", "cpu"]);
+  assert.ok(works("cpu"));
+  for (const { available, reason } of devices) assert.equal(available, reason === "works");
+});
+
+Deno.test("auto takes the first that works and says why the others do not", async () => {
+  const { device, tried } = await resolveDevice();
+  assert.equal(device, devices.find((d) => d.available)!.device);
+  assert.deepEqual(tried, devices.slice(0, devices.findIndex((d) => d.available)));
+});
+
+for (
+  const [name, advice] of [["cuda:0", /deno install .*--allow-scripts=npm:onnxruntime-node/], [
+    "webgpu",
+    /Vulkan/,
+  ]] as const
+) {
+  Deno.test({
+    name: `${name} asked for by name and missing is an error that tells how to get it`,
+    ignore: works(name),
+    fn: async () => {
+      await assert.rejects(resolveDevice(name), (error) => {
+        assert.ok(error instanceof OnnxError);
+        assert.equal(error.code, "device_unavailable");
+        assert.match(error.message, new RegExp(`^Cannot use device ${name}: `));
+        assert.match(error.message, advice);
+        return true;
+      });
+    },
+  });
+}
+
+Deno.test("a device that no machine has is refused by its name", async () => {
+  await assert.rejects(resolveDevice("npu"), RangeError);
+});
+
+Deno.test("the library is the one of the import map's package, or the given one", async () => {
+  assert.match(await findLibrary(), /onnxruntime-node.*onnxruntime/);
+  assert.equal(await findLibrary("/opt/own.so"), "/opt/own.so");
+});
