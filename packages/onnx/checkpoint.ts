@@ -101,6 +101,7 @@ function unknownName(name: string, count: number): RangeError {
 }
 
 class TorchCheckpoint implements Checkpoint {
+  readonly names: readonly string[];
   readonly #source: ByteSource;
   readonly #archive: TorchArchive;
   readonly #leaves: NamedLeaves;
@@ -109,6 +110,7 @@ class TorchCheckpoint implements Checkpoint {
     this.#source = source;
     this.#archive = archive;
     this.#leaves = nameLeaves(archive.root);
+    this.names = [...this.#leaves.tensors.keys()];
     if (this.#leaves.tensors.size > 0) return;
     throw new OnnxError("checkpoint_invalid", `Cannot read checkpoint ${source.name}: no tensors`);
   }
@@ -123,10 +125,6 @@ class TorchCheckpoint implements Checkpoint {
 
   get bytesRead(): number {
     return this.#source.bytesRead;
-  }
-
-  get names(): string[] {
-    return [...this.#leaves.tensors.keys()];
   }
 
   has(name: string): boolean {

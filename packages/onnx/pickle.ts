@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { parseDecimal, pickleError, PickleInput } from "./pickle_input.ts";
+import { pickleError, PickleInput } from "./pickle_input.ts";
+import { parseDecimal, parseFloatLine, unescapeUnicode, unquote } from "./pickle_text.ts";
 import { PickleGlobal, PickleObject, PickleTuple } from "./pickle_values.ts";
 
 /** Decides what the names in a pickle stand for. */
@@ -170,37 +171,6 @@ function build(machine: Machine): void {
     for (const [key, value] of part) target.attributes.set(key, value);
   }
   if (parts.every((part) => !(part instanceof Map))) target.attributes.set("", state);
-}
-
-/** Python's raw-unicode-escape, as the text protocol writes strings. */
-function unescapeUnicode(line: string): string {
-  return line.replace(
-    /\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g,
-    (_, short: string | undefined, long: string | undefined) => {
-      const code = parseInt(short ?? long!, 16);
-      if (code > 0x10ffff) throw pickleError("a character above U+10FFFF");
-      return String.fromCodePoint(code);
-    },
-  );
-}
-
-/** A quoted string of Python 2, with the escapes that `repr` makes. */
-function unquote(line: string): string {
-  const match = /^(["'])(.*)\1$/.exec(line);
-  if (!match) throw pickleError("a string without quotes");
-  const plain: Record<string, string> = { n: "\n", r: "\r", t: "\t", "\\": "\\" };
-  return match[2]!.replace(
-    /\\(?:x([0-9a-fA-F]{2})|(.))/g,
-    (_, hex: string | undefined, char: string) =>
-      hex ? String.fromCharCode(parseInt(hex, 16)) : plain[char] ?? char,
-  );
-}
-
-function parseFloatLine(line: string): number {
-  const words: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };
-  const value = words[line] ?? (line.trim() === "" ? NaN : Number(line));
-  if (Number.isNaN(value) && line !== "nan") throw pickleError("a float that is no number");
-  return value;
 }
 
 function checkProtocol(version: number): void {

@@ -130,14 +130,3 @@ export function narrow(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }
-
-/** A decimal integer, as protocol 0 writes it, with or without the L of long integers. */
-export function parseDecimal(line: string): number | bigint {
-  const digits = line.endsWith("L") ? line.slice(0, -1) : line;
-  if (!/^[+-]?\d{1,2400}$/.test(digits)) {
-    throw pickleError(`${JSON.stringify(line.slice(0, 40))} is not an integer`);
-  }
-  return narrow(
-    digits.startsWith("-") ? -BigInt(digits.slice(1)) : BigInt(digits.replace("+", "")),
-  );
-}

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { mutations } from "#testing/fuzz.ts";
+import { mutations, random } from "#testing/fuzz.ts";
 import { sharedTest } from "#testing/shared.ts";
 import { TransportError } from "./errors.ts";
+import { packedStrides } from "./tensor_layout.ts";
 import { encodeNpy, NpyReader, npyStream, readNpy } from "./npy.ts";
 import { type DType, type Tensor, tensor, tensorByteLength, tensorFromBytes } from "./tensor.ts";
 import {
@@ -172,6 +173,33 @@ sharedTest("golden npy files are read whole and lazily", async () => {
     return named(await reader.read());
   });
 });
+
+Deno.test("any arrays come back from Fortran order too", () => {
+  const next = random(12);
+  const below = (n: number) => Math.floor(next() * n);
+  for (let i = 0; i < 200; i++) {
+    const shape = Array.from({ length: 1 + below(4) }, () => 1 + below(4));
+    const size = shape.reduce((a, b) => a * b, 1);
+    const t = tensor("F64", shape, Float64Array.from({ length: size }, next));
+    const strides = packedStrides(shape.toReversed()).toReversed();
+    const fortran = new Float64Array(size);
+    for (let at = 0; at < size; at++) fortran[fortranPlace(at, shape, strides)] = t.data[at]!;
+    const file = encodeNpy(tensor("F64", shape, fortran));
+    const text = new TextDecoder("latin1").decode(file.subarray(0, 128));
+    file.set(new TextEncoder().encode("True "), text.indexOf("False"));
+    assertSameTensor(readNpy(file), t);
+  }
+});
+
+/** Where an element of C order lies in Fortran order. */
+function fortranPlace(at: number, shape: number[], strides: number[]): number {
+  let place = 0;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    place += (at % shape[axis]!) * strides[axis]!;
+    at = Math.floor(at / shape[axis]!);
+  }
+  return place;
+}
 
 Deno.test("damaged files give typed errors or tensors, never anything else", () => {
   for (const name of ["numpy_f32", "numpy_fortran", "numpy_big_endian"]) {

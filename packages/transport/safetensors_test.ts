@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mutations } from "#testing/fuzz.ts";
+import { mutations, random } from "#testing/fuzz.ts";
 import { sharedTest } from "#testing/shared.ts";
 import { TransportError } from "./errors.ts";
 import {
@@ -193,6 +193,27 @@ sharedTest("golden safetensors files are read whole, lazily and as streams", asy
     const { readable } = await Deno.open(path);
     return new Map(await Array.fromAsync(streamSafetensors(readable)));
   });
+});
+
+Deno.test("any tensors and names come back, in memory and as a stream", async () => {
+  const next = random(11);
+  const below = (n: number) => Math.floor(next() * n);
+  for (let i = 0; i < 200; i++) {
+    const tensors = new Map<string, Tensor>();
+    for (let n = below(6); n > 0; n--) {
+      const dtype = DTYPES[below(DTYPES.length)]!;
+      const shape = [...Array.from({ length: below(4) }, () => below(5)), 4];
+      const bytes = Uint8Array.from({ length: tensorByteLength(dtype, shape) }, () => below(256));
+      const name = Array.from({ length: below(5) }, () => String.fromCodePoint(below(0xd000)));
+      tensors.set(name.join(""), tensorFromBytes(dtype, shape, bytes));
+    }
+    const file = encodeSafetensors(tensors);
+    const streamed = new Map(await Array.fromAsync(streamSafetensors(new Blob([file]).stream())));
+    for (const found of [readSafetensors(file).tensors, streamed]) {
+      assert.equal(found.size, tensors.size);
+      for (const [name, t] of tensors) assertSameTensor(found.get(name), t);
+    }
+  }
 });
 
 Deno.test("damaged files give typed errors or tensors, never anything else", () => {
