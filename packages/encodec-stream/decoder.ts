@@ -112,7 +112,7 @@ export class Decoder implements Disposable {
     const spec = modelSpec(model);
     const { device, threads = navigator.hardwareConcurrency } = options;
     const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
-    using weights = await openWeights(model, options);
+    using weights = await openWeights(model, "codec", options);
     const prediction = await ModelSession.open(
       predictionNetwork(spec, weights.source),
       weights,

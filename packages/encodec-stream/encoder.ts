@@ -202,7 +202,7 @@ export class Encoder implements Disposable {
     }
     const { device, threads = navigator.hardwareConcurrency } = options;
     const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
-    using weights = await openWeights(model, options);
+    using weights = await openWeights(model, "codec", options);
     const analysis = await ModelSession.open(
       analysisNetwork(spec, weights.source),
       weights,

@@ -183,7 +183,7 @@ export class LanguageModel implements Disposable {
     options: CodecOptions = {},
   ): Promise<LanguageModel> {
     const { device = "cpu", threads = 1 } = options;
-    using weights = await openWeights(model.replace("encodec_", "encodec_lm_"), options);
+    using weights = await openWeights(model, "language-model", options);
     const network = languageModelNetwork(modelSpec(model), weights.source, codebooks);
     return new LanguageModel(
       await ModelSession.open(network, weights, { device, threads }),

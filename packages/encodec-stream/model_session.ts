@@ -10,13 +10,15 @@ import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
 import { Session, type Tensors } from "@vcs/onnx/session";
 import { resolveModel, type ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import type { ModelName } from "./models.ts";
 import type { Network } from "./networks.ts";
+import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 
 /** Where weights come from and what runs them. */
 export interface CodecOptions {
   /**
-   * A checkpoint: path, address, or tensors. Default: the official one of the model, found in the
-   * caches of PyTorch or fetched from its authors.
+   * A checkpoint: path, address, tensors, or `synthetic` for one made of arithmetic. Default: the
+   * official one of the model, found in the caches of PyTorch or fetched from its authors.
    */
   readonly checkpoint?: string | TensorSource;
   /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default `auto`. */
@@ -35,9 +37,23 @@ export interface Weights extends Disposable {
   readonly identity: string | undefined;
 }
 
-/** Opens a checkpoint, or the official one of a name. */
-export async function openWeights(name: string, options: CodecOptions): Promise<Weights> {
-  const { checkpoint = name, resolve } = options;
+/**
+ * Opens a checkpoint, or the official one.
+ *
+ * @param model name of the codec
+ * @param kind the codec itself or its language model
+ */
+export async function openWeights(
+  model: ModelName,
+  kind: CheckpointKind,
+  options: CodecOptions,
+): Promise<Weights> {
+  const official = kind === "codec" ? model : model.replace("encodec_", "encodec_lm_");
+  const { checkpoint = official, resolve } = options;
+  if (checkpoint === "synthetic") {
+    const source = syntheticCheckpoint(model, kind);
+    return { source, identity: `synthetic ${official}`, [Symbol.dispose]: () => {} };
+  }
   if (typeof checkpoint !== "string") {
     return { source: checkpoint, identity: undefined, [Symbol.dispose]: () => {} };
   }

@@ -1,0 +1,271 @@
+/**
+ * The command: `encodec-stream -i | -d | -e`, options and pipes as Encodec-Stream has them.
+ *
+ * @module
+ */
+import { ProgressLine, runMain, say, UsageError } from "@vcs/transport/cli";
+import { type Arguments, helpText, parseArguments } from "./arguments.ts";
+import type { BitratePlan } from "./bitrate.ts";
+import type { CodeSource, PcmBlock } from "./decoder.ts";
+import { EcdcReader } from "./ecdc_reader.ts";
+import type { EcdcSink, EcdcWriterFields } from "./ecdc_writer.ts";
+import type { CodecOptions } from "./model_session.ts";
+import type { ModelName } from "./models.ts";
+import type { PcmFormat } from "./pcm.ts";
+
+/** Rate and channels of the pipes. */
+const PIPE = { sampleRate: 48000, channels: 2 } as const;
+
+type Options = ReadonlyMap<string, string>;
+
+/** The number that an option gives. */
+function numberOf(options: Options, name: string, least: number): number | undefined {
+  const text = options.get(name);
+  if (text === undefined) return undefined;
+  const value = text.trim() === "" ? NaN : Number(text);
+  if (Number.isFinite(value) && value >= least) return value;
+  throw new UsageError(`Cannot use --${name} ${text}: a number of at least ${least} is needed`);
+}
+
+function wholeOf(options: Options, name: string, least: number): number | undefined {
+  const value = numberOf(options, name, least);
+  if (value === undefined || Number.isInteger(value)) return value;
+  throw new UsageError(`Cannot use --${name} ${value}: a whole number is needed`);
+}
+
+/** One of some words. */
+function wordOf<const W extends string>(options: Options, name: string, words: readonly W[]) {
+  const text = options.get(name);
+  const found = words.find((word) => word === text);
+  if (text === undefined || found !== undefined) return found;
+  throw new UsageError(`Cannot use --${name} ${text}: allowed are ${words.join(", ")}`);
+}
+
+function codecOptions(options: Options): CodecOptions {
+  const gpu = wholeOf(options, "gpu", 0);
+  const device = options.get("device") ?? (gpu === undefined ? undefined : `cuda:${gpu}`);
+  const threads = wholeOf(options, "threads", 1);
+  const checkpoint = options.get("checkpoint");
+  return {
+    ...(device !== undefined && { device }),
+    ...(threads !== undefined && { threads }),
+    ...(checkpoint !== undefined && { checkpoint }),
+    resolve: { onProgress: (file) => say(`fetching ${file} …`) },
+  };
+}
+
+/** `-i`: only the header is read. */
+async function info({ file, options }: Arguments, signal: AbortSignal): Promise<void> {
+  const { describeHeader, summarizeHeader } = await import("./info.ts");
+  await using reader = await EcdcReader.open(file, { signal });
+  const text = options.has("json")
+    ? `${JSON.stringify({ ...summarizeHeader(reader.header), surplus: reader.surplus ?? null })}\n`
+    : describeHeader(reader.header);
+  await writeOut(Deno.stdout, new TextEncoder().encode(text));
+}
+
+interface ByteTarget {
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+async function writeOut(target: ByteTarget, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await target.write(bytes.subarray(at));
+}
+
+/** The codes of a file, by way of the language model where they are entropy-coded. */
+async function codesOf(
+  reader: EcdcReader,
+  options: Options,
+): Promise<{ source: CodeSource; [Symbol.dispose](): void }> {
+  const { header } = reader;
+  if (!header.lm) return { source: reader, [Symbol.dispose]() {} };
+  say(
+    "warning: this file is entropy-coded with a language model; it decodes only where this machine " +
+      "computes the very probabilities of the one that encoded it, and may end in noise and an error",
+  );
+  const { LanguageModel } = await import("./language_model.ts");
+  const { LmReader } = await import("./lm_reader.ts");
+  const checkpoint = options.get("lm-checkpoint");
+  const chosen = checkpoint === undefined ? {} : { checkpoint };
+  const model = await LanguageModel.open(header.model, header.codebooks, chosen);
+  return { source: new LmReader(reader, model), [Symbol.dispose]: () => model[Symbol.dispose]() };
+}
+
+/** Where decoded bytes go. */
+async function openOutput(path: string): Promise<ByteTarget & Disposable> {
+  if (path !== "-") return await Deno.open(path, { write: true, create: true, truncate: true });
+  return { write: (bytes) => Deno.stdout.write(bytes), [Symbol.dispose]() {} };
+}
+
+/** The header of a WAV file, where one is asked for. */
+async function startOfOutput(format: string, seconds: number): Promise<Uint8Array> {
+  if (format !== "wav") return new Uint8Array(0);
+  const { wavHeader } = await import("@vcs/media/wav");
+  const samples = Math.max(0, Math.ceil(seconds * PIPE.sampleRate));
+  return wavHeader({ sampleRate: PIPE.sampleRate, format: "s16" }, PIPE.channels, samples);
+}
+
+/** Seconds to decode, as asked for; 0 is the original's word for the end. */
+function timesOf(options: Options): { from: number; to: number } {
+  return { from: numberOf(options, "from", 0) ?? 0, to: numberOf(options, "to", 0) || Infinity };
+}
+
+/** `-d`: file or URL in, PCM out. */
+async function decode({ file, options }: Arguments, signal: AbortSignal): Promise<void> {
+  const format = wordOf(options, "format", ["s16", "f32", "wav"]) ?? "s16";
+  const batch = Math.max(0, wholeOf(options, "batch", -Infinity) ?? 8);
+  const preroll = numberOf(options, "preroll", 0);
+  const codec = codecOptions(options);
+  const { from, to } = timesOf(options);
+  await using reader = await EcdcReader.open(file, { signal });
+  const range = { from, to: Math.min(to, reader.header.duration) };
+  const { Decoder } = await import("./decoder.ts");
+  const { playback } = await import("./playback.ts");
+  using codes = await codesOf(reader, options);
+  using decoder = await Decoder.open(reader.header.model, codec);
+  using output = await openOutput(options.get("output") ?? "-");
+  await writeOut(output, await startOfOutput(format, range.to - range.from));
+  const blocks = playback(decoder, codes.source, {
+    ...range,
+    batch,
+    lowLatency: options.has("low-latency"),
+    ...(preroll !== undefined && { preroll }),
+  });
+  await writeBlocks(blocks, output, format === "f32" ? "f32" : "s16", range, signal);
+  if ((reader.surplus ?? 0) > 0) say(`note: ${reader.surplus} bytes after the audio were left out`);
+}
+
+async function writeBlocks(
+  blocks: AsyncIterable<PcmBlock>,
+  output: ByteTarget,
+  format: PcmFormat,
+  range: { from: number; to: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { interleave } = await import("./pcm.ts");
+  using progress = new ProgressLine();
+  const begin = performance.now();
+  for await (const { start, channels } of blocks) {
+    signal.throwIfAborted();
+    await writeOut(output, interleave(channels, format));
+    const at = (start + channels[0]!.length) / PIPE.sampleRate;
+    const speed = (at - range.from) / ((performance.now() - begin) / 1000);
+    progress.update(`${at.toFixed(1)} of ${range.to.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
+  }
+}
+
+/** A title; after a blank, Encodec-Stream takes it for base64. */
+function titleOf(text: string | undefined): string | undefined {
+  if (!text?.startsWith(" ")) return text;
+  try {
+    return new TextDecoder().decode(
+      Uint8Array.fromBase64(text.trim(), { lastChunkHandling: "loose" }),
+    );
+  } catch {
+    throw new UsageError(`Cannot use --name ${text}: after a blank, base64 is expected`);
+  }
+}
+
+async function planOf(options: Options): Promise<BitratePlan> {
+  const { planBitrate } = await import("./bitrate.ts");
+  const text = (options.get("bitrate") ?? "24").replace(/k$/i, "");
+  const models: readonly ModelName[] = ["encodec_24khz", "encodec_48khz"];
+  try {
+    return planBitrate(Number(text || NaN), wordOf(options, "model", models));
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+function headerFields(plan: BitratePlan, options: Options): EcdcWriterFields {
+  const title = titleOf(options.get("name"));
+  const source = options.get("source");
+  const thumbnail = options.get("thumbnail");
+  const samples = wholeOf(options, "samples", 0);
+  return {
+    model: plan.spec.name,
+    codebooks: plan.codebooks,
+    bitrate: plan.bitrate,
+    sampleRate: plan.sampleRate,
+    ...(title && { title }),
+    ...(source && { source }),
+    ...(thumbnail && { thumbnail }),
+    ...(samples !== undefined && { samples }),
+  };
+}
+
+/** Audio at the rate and number of channels that the plan feeds the model with. */
+async function openInput(input: string, plan: BitratePlan) {
+  const { openAudio } = await import("@vcs/media/audio");
+  const wanted = { sampleRate: plan.sampleRate, channels: plan.spec.channels };
+  return input === "-"
+    ? await openAudio(Deno.stdin.readable, { ...wanted, raw: { ...PIPE, format: "s16" } })
+    : await openAudio(input, wanted);
+}
+
+/** Ends a sequence when the signal says so, so that what came before is finished properly. */
+async function* until<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const stopped = new Promise<{ done: true }>((resolve) =>
+    signal.addEventListener("abort", () => resolve({ done: true }), { once: true })
+  );
+  const iterator = items[Symbol.asyncIterator]();
+  while (!signal.aborted) {
+    const next = await Promise.race([iterator.next(), stopped]);
+    if (next.done) return;
+    yield next.value;
+  }
+}
+
+/** `-e`: PCM or an audio file in, `.ecdc` out. Interrupted, it finishes what it has heard. */
+async function encode({ file, options }: Arguments, signal: AbortSignal): Promise<number> {
+  const plan = await planOf(options);
+  const fields = headerFields(plan, options);
+  const input = options.get("input") ?? "-";
+  const batch = wholeOf(options, "batch", 1) ?? (input === "-" ? 1 : 8);
+  const { Encoder } = await import("./encoder.ts");
+  const { fileSink, stdoutSink } = await import("./sinks.ts");
+  if (/^\w+:\/\//.test(file)) throw new UsageError(`Cannot write to ${file}: a file is needed`);
+  using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options));
+  const audio = await openInput(input, plan);
+  await using sink = file === "-" ? stdoutSink() : await fileSink(file);
+  const settings = { batch, lowLatency: options.has("low-latency") };
+  const blocks = encoder.encode(until(audio, signal), settings);
+  await writeFile(blocks, sink, fields, plan);
+  return signal.aborted ? 130 : 0;
+}
+
+async function writeFile(
+  blocks: AsyncIterable<{ start: number; samples: number; codes: Uint16Array }>,
+  sink: EcdcSink,
+  fields: EcdcWriterFields,
+  plan: BitratePlan,
+): Promise<void> {
+  const { EcdcWriter } = await import("./ecdc_writer.ts");
+  using progress = new ProgressLine();
+  const begin = performance.now();
+  const writer = new EcdcWriter(sink, fields);
+  let samples = 0;
+  for await (const block of blocks) {
+    await writer.write(block);
+    samples = block.start + block.samples;
+    const seconds = samples / plan.sampleRate;
+    const speed = seconds / ((performance.now() - begin) / 1000);
+    progress.update(`${seconds.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
+  }
+  await writer.close(samples);
+}
+
+const RUN = { info, decode, encode } as const;
+
+/** Runs the command on the process's arguments and ends the process. */
+export async function main(): Promise<never> {
+  return await runMain("encodec-stream", async (args, signal) => {
+    if (args.includes("--help") || args.includes("-h")) {
+      await writeOut(Deno.stdout, new TextEncoder().encode(`${helpText()}\n`));
+      return;
+    }
+    const parsed = parseArguments(args);
+    return await RUN[parsed.mode](parsed, signal);
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * What a header says, as text in the form of Encodec-Stream's `-i` and as JSON.
+ *
+ * @module
+ */
+import type { EcdcHeader } from "./header.ts";
+import { formatJson, type Json, PythonNumber, quote } from "./python_json.ts";
+import { segmentCount } from "./segments.ts";
+
+/** Seconds with the digits that Encodec-Stream prints: the same divisions in the same order. */
+function printedDuration({ samples, spec, rate }: EcdcHeader): number {
+  const kilohertz = spec.sampleRate / 1000;
+  return samples / kilohertz / 1000 * spec.sampleRate / rate;
+}
+
+/** A float that prints with its point even where it is whole. */
+function float(value: number): PythonNumber {
+  return new PythonNumber(Number.isInteger(value) ? `${value}.0` : `${value}`);
+}
+
+/** Names of the keys that have one, in the order they are printed; the rest follow as they are. */
+const NAMED: readonly (readonly [key: string, name: string])[] = [
+  ["sr", "Sample Rate"],
+  ["br", "Bitrate"],
+  ["t", "Thumbnail"],
+  ["s", "Source"],
+];
+
+/**
+ * The header as lines of `Key: value`, values as Python's JSON, so that no text of a file reaches a
+ * terminal unescaped. Durations are true: the original doubles those of 24 kHz files with `sr`.
+ */
+export function describeHeader(header: EcdcHeader): string {
+  const entries = new Map(header.entries);
+  const lines: [string, Json][] = [["Version", header.version]];
+  const move = (key: string, name: string) => {
+    const value = entries.get(key);
+    if (value !== undefined) lines.push([name, value]);
+    entries.delete(key);
+  };
+  move("n", "Name");
+  lines.push(["Duration", float(printedDuration(header))]);
+  for (const [key, name] of NAMED) move(key, name);
+  for (const [key, value] of entries) lines.push([quote(key.toUpperCase()).slice(1, -1), value]);
+  return lines.map(([name, value]) => `${name}: ${formatJson(value)}\n`).join("");
+}
+
+/** A header in plain words, for programs. */
+export interface HeaderSummary {
+  /** Version byte. */
+  readonly version: number;
+  /** Name of the model. */
+  readonly model: string;
+  /** Seconds. */
+  readonly duration: number;
+  /** PCM rate in Hz. */
+  readonly sampleRate: number;
+  /** Channels of the model. */
+  readonly channels: number;
+  /** Samples per channel. */
+  readonly samples: number;
+  /** Codebooks in use. */
+  readonly codebooks: number;
+  /** Bits per second of sound that the codes take, in kbit/s. */
+  readonly bitrate: number;
+  /** Segments, at 24 kHz 1. */
+  readonly segments: number;
+  /** Whether the codes are entropy-coded. */
+  readonly lm: boolean;
+  /** Title, or null. */
+  readonly title: string | null;
+  /** URL of the origin, or null. */
+  readonly source: string | null;
+  /** URL of a picture, or null. */
+  readonly thumbnail: string | null;
+}
+
+/** The header for programs. */
+export function summarizeHeader(header: EcdcHeader): HeaderSummary {
+  const { spec, codebooks, rate } = header;
+  return {
+    version: header.version,
+    model: header.model,
+    duration: header.duration,
+    sampleRate: rate,
+    channels: spec.channels,
+    samples: header.samples,
+    codebooks,
+    bitrate: codebooks * spec.bitsPerCodebook / 1000 * (rate / spec.sampleRate),
+    segments: segmentCount(spec, header.samples),
+    lm: header.lm,
+    title: header.title ?? null,
+    source: header.source ?? null,
+    thumbnail: header.thumbnail ?? null,
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * Decoded audio at one rate and number of channels whatever the file's, from and to given seconds:
+ * what a pipe to a player wants.
+ *
+ * @module
+ */
+import { Resampler } from "@vcs/media/resampler";
+import type { CodeSource, DecodeOptions, Decoder, PcmBlock } from "./decoder.ts";
+import type { Planar } from "./overlap_add.ts";
+
+/** What to play. */
+export interface PlaybackOptions extends Omit<DecodeOptions, "from" | "to"> {
+  /** Seconds at which to start. Default 0. */
+  readonly from?: number;
+  /** Seconds at which to stop. Default: the end. */
+  readonly to?: number;
+  /** Rate of the output in Hz. Default 48,000. */
+  readonly rate?: number;
+  /** Channels of the output: 1 or 2. Default 2. */
+  readonly channels?: 1 | 2;
+}
+
+/** A rate conversion as whole blocks: so many samples in are exactly so many out. */
+interface Ratio {
+  readonly from: number;
+  readonly to: number;
+  /** Input samples on each side that an output sample can depend on. */
+  readonly reach: number;
+}
+
+function ratioOf(rate: number, wanted: number): Ratio {
+  let [a, b] = [rate, wanted];
+  while (b > 0) [a, b] = [b, a % b];
+  const reach = Math.ceil(7 * Math.max(1, rate / wanted)) + 1;
+  return { from: rate / a, to: wanted / a, reach };
+}
+
+/** One channel as two, or two as their mean. */
+function withChannels(planar: Planar, channels: 1 | 2): Planar {
+  if (planar.length === channels) return planar;
+  const [left, right] = planar;
+  if (channels === 2) return [left!, left!];
+  return [left!.map((v, i) => (v + right![i]!) / 2)];
+}
+
+/** Samples of the output, of a source of some length at some rate. */
+export function outputSamples(samples: number, rate: number, wanted: number): number {
+  const { from, to } = ratioOf(rate, wanted);
+  return Math.ceil(samples * to / from);
+}
+
+/**
+ * Decodes, resamples and mixes. Any part has exactly the samples that it has in the whole.
+ *
+ * @returns blocks of an array per channel, `start` counted at the output's rate
+ * @throws {EcdcError} what the source throws, after everything before the damage was given.
+ */
+export async function* playback(
+  decoder: Decoder,
+  source: CodeSource,
+  { from = 0, to = Infinity, rate = 48000, channels = 2, ...rest }: PlaybackOptions = {},
+): AsyncGenerator<PcmBlock> {
+  const { header } = source;
+  const start = Math.max(0, Math.round(from * rate));
+  const total = outputSamples(header.samples, header.rate, rate);
+  const end = Math.min(total, Math.round(to * rate));
+  if (start >= end) return;
+  const blocks = header.rate === rate
+    ? decoder.decode(source, { ...rest, from: start, to: end })
+    : resampled(decoder, source, ratioOf(header.rate, rate), start, end, rest);
+  for await (const block of blocks) {
+    yield { start: block.start, channels: withChannels(block.channels, channels) };
+  }
+}
+
+/**
+ * Starts at a place where a whole number of input samples is a whole number of output samples, far
+ * enough before the part wanted for the filter to know its past.
+ */
+async function* resampled(
+  decoder: Decoder,
+  source: CodeSource,
+  ratio: Ratio,
+  start: number,
+  end: number,
+  options: DecodeOptions,
+): AsyncGenerator<PcmBlock> {
+  const { samples, spec } = source.header;
+  const lead = Math.max(0, Math.floor(start / ratio.to) - Math.ceil(ratio.reach / ratio.from) - 1);
+  const from = lead * ratio.from;
+  const to = Math.min(samples, Math.ceil(end * ratio.from / ratio.to) + ratio.reach + ratio.from);
+  const resampler = new Resampler(ratio.from, ratio.to, spec.channels);
+  let at = lead * ratio.to;
+  const part = function* (planar: Planar): Generator<PcmBlock> {
+    const head = Math.max(0, start - at);
+    const tail = Math.min(planar[0]!.length, end - at);
+    if (tail > head) yield { start: at + head, channels: planar.map((c) => c.slice(head, tail)) };
+    at += planar[0]!.length;
+  };
+  try {
+    for await (const { channels } of decoder.decode(source, { ...options, from, to })) {
+      yield* part(resampler.push(channels));
+    }
+  } catch (error) {
+    yield* part(resampler.flush());
+    throw error;
+  }
+  yield* part(resampler.flush());
+}
