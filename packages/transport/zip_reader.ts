@@ -113,17 +113,30 @@ export class ZipReader {
    */
   async dataOffset(entry: ZipEntry): Promise<number> {
     const source = this.#source;
-    const head = viewOf(await source.read(entry.headerOffset, LOCAL_SIZE));
     const about = `the local header of ${JSON.stringify(entry.name)}`;
-    if (head.getUint32(0, true) !== LOCAL_MAGIC) throw broken(source, `${about} has no signature`);
-    const nameLength = head.getUint16(26, true);
-    const nameBytes = await source.read(entry.headerOffset + LOCAL_SIZE, nameLength);
-    if (readName(source, nameBytes, head.getUint16(6, true)) !== entry.name) {
+    const { bytes, nameLength, extraLength, flags } = await this.#localHeader(entry, about);
+    if (readName(source, bytes.subarray(LOCAL_SIZE), flags) !== entry.name) {
       throw broken(source, `${about} has another name`);
     }
-    const offset = entry.headerOffset + LOCAL_SIZE + nameLength + head.getUint16(28, true);
+    const offset = entry.headerOffset + LOCAL_SIZE + nameLength + extraLength;
     if (offset + entry.compressedSize <= this.#directory) return offset;
     throw broken(source, `${JSON.stringify(entry.name)} runs into the directory`);
+  }
+
+  /** Reads a local header with its name: in one go where the name is as long as it should be. */
+  async #localHeader({ name, headerOffset }: ZipEntry, about: string) {
+    const source = this.#source;
+    const likely = LOCAL_SIZE + new TextEncoder().encode(name).length;
+    const first = await source.read(headerOffset, Math.min(likely, source.size - headerOffset));
+    const view = viewOf(first);
+    if (view.getUint32(0, true) !== LOCAL_MAGIC) throw broken(source, `${about} has no signature`);
+    const nameLength = view.getUint16(26, true);
+    const length = LOCAL_SIZE + nameLength;
+    const bytes = length <= first.length
+      ? first.subarray(0, length)
+      : await source.read(headerOffset, length);
+    const extraLength = view.getUint16(28, true);
+    return { bytes, nameLength, extraLength, flags: view.getUint16(6, true) };
   }
 
   /**
