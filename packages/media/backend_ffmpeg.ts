@@ -159,6 +159,7 @@ class FfmpegRun implements DecodeRun {
   }
 
   async next(): Promise<Picture | undefined> {
+    this.#request.signal?.throwIfAborted();
     if (this.#closed) return undefined;
     const announced = await this.#announcements.next();
     this.#request.signal?.throwIfAborted();
