@@ -37,12 +37,22 @@ export class WindowJournal implements Disposable {
    * them. Must be read to its end before anything is appended.
    */
   async *messages(): AsyncGenerator<Message> {
+    yield* this.#whole();
+    await this.#file.truncate(this.#end);
+  }
+
+  async *#whole(): AsyncGenerator<Message> {
     const { size } = await this.#file.stat();
     for (let next = await this.#read(size); next; next = await this.#read(size)) {
       this.#end += next.bytes;
       yield next.message;
     }
-    await this.#file.truncate(this.#end);
+  }
+
+  /** Reads a journal that may be growing, without changing it. */
+  static async *read(path: string): AsyncGenerator<Message> {
+    using journal = new WindowJournal(await Deno.open(path, { read: true }));
+    yield* journal.#whole();
   }
 
   /** Adds a message; it is on the disk when the promise is fulfilled. */

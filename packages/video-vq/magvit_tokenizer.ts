@@ -5,15 +5,15 @@
  * @module
  */
 import { resolveDevice } from "@vcs/onnx/devices";
-import { writeModel } from "@vcs/onnx/model";
+import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
 import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
 import type { Half } from "./config.ts";
-import { GraphCache } from "./graph_cache.ts";
 import { MagvitCheckpoint, type WeightSet } from "./magvit.ts";
 import type { ClipSize, ConvForm } from "./network.ts";
 import { pixelsToBytes, pixelsToFloat } from "./pixels.ts";
 import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "./tokenizer.ts";
+import { rememberedText } from "./remembered_text.ts";
 import { type Tokens, tokensFromLatent, tokensToQuant } from "./tokens.ts";
 
 /** How a half is run. */
@@ -68,7 +68,6 @@ class MagvitHalf implements Disposable {
     readonly half: Half,
     readonly path: string,
     readonly checkpoint: MagvitCheckpoint,
-    readonly cache: GraphCache,
     readonly device: string,
     readonly options: MagvitOptions,
     readonly modelId: string,
@@ -79,9 +78,10 @@ class MagvitHalf implements Disposable {
     const checkpoint = await MagvitCheckpoint.open(path, options.weights);
     try {
       checkpoint.config(half);
-      const cache = await GraphCache.of(path, checkpoint.weights, options.cache);
-      const modelId = await cache.text("model_id", () => checkpoint.modelId());
-      return new MagvitHalf(half, path, checkpoint, cache, device, options, modelId);
+      const what = `model id of ${checkpoint.weights} weights`;
+      const identify = () => checkpoint.modelId();
+      const modelId = await rememberedText(path, what, identify, options.cache);
+      return new MagvitHalf(half, path, checkpoint, device, options, modelId);
     } catch (error) {
       checkpoint[Symbol.dispose]();
       throw error;
@@ -109,21 +109,20 @@ class MagvitHalf implements Disposable {
     const key = `${size.frames}x${size.height}x${size.width}`;
     let session = this.#sessions.get(key);
     if (!session) {
-      session = this.#openSession(key, size);
+      session = this.#openSession(size);
       this.#sessions.set(key, session);
       session.catch(() => this.#sessions.delete(key));
     }
     return session;
   }
 
-  async #openSession(key: string, size: ClipSize): Promise<Session> {
-    const { half, options } = this;
+  async #openSession(size: ClipSize): Promise<Session> {
+    const { half, options, checkpoint } = this;
     const form = options.form ?? FORMS[this.device.replace(/:.*/, "")]!;
     const float = options.precision === "f16" ? "F16" : "F32";
-    const model = await this.cache.model(
-      `${half}-${key}-${form}-${float}`,
-      (folder) => writeModel(this.checkpoint.build(half, size, { form, float }), folder),
-    );
+    const graph = checkpoint.build(half, size, { form, float });
+    const identity = [await fileIdentity(this.path), checkpoint.weights];
+    const model = await cachedModel(graph, identity, options.cache);
     const threads = options.threads === undefined ? {} : { threads: options.threads };
     return await Session.open(model, { device: this.device, ...threads });
   }

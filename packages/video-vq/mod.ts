@@ -13,6 +13,7 @@ export * from "./memory_channel.ts";
 export * from "./mjpeg.ts";
 export * from "./models.ts";
 export * from "./network.ts";
+export * from "./outputs.ts";
 export * from "./payload.ts";
 export * from "./pixels.ts";
 export * from "./play_video.ts";
@@ -29,3 +30,11 @@ export * from "./tokens.ts";
 export * from "./window_message.ts";
 export * from "./window_order.ts";
 export * from "./windows.ts";
+
+if (import.meta.main) {
+  const [{ runMain }, { main }] = await Promise.all([
+    import("@vcs/transport/cli"),
+    import("./cli.ts"),
+  ]);
+  await runMain("video-vq", main);
+}

@@ -17,7 +17,7 @@ export const OFFICIAL_MODEL = "open-magvit2-video";
 /** How a model is found and run. */
 export interface ModelOptions extends MagvitOptions {
   /** Called as bytes of a download arrive. */
-  readonly onProgress?: ResolveOptions["onProgress"];
+  readonly onProgress?: NonNullable<ResolveOptions["onProgress"]>;
   /** Ends a download. */
   readonly signal?: AbortSignal;
 }

@@ -152,14 +152,14 @@ Deno.test("pipeline: item 24, a source that cannot wait loses frames, and they a
 });
 
 /** The paced output behind a receiver. */
-function paced(b: Bench, options: Partial<PlayOptions> = {}): Playback {
-  return playVideo(b.receiver, { rate: 24, clock: b.clock, ...options });
+function paced(b: Bench, options: PlayOptions = {}): Promise<Playback> {
+  return playVideo(b.receiver, { clock: b.clock, ...options });
 }
 
 Deno.test("pipeline: items 27, 28 and 29, bursts of 17 in, never above 51, a steady rate out", async () => {
   const b = bench({ encode: 0.15, decode: 0.05 });
   const sending = b.sender.run(numberedFrames(30 * 24, { clock: b.clock }));
-  const playback = paced(b);
+  const playback = await drive(b.clock, paced(b), 2);
   const times: number[] = [];
   let burst = 0;
   let before = 0;
@@ -190,7 +190,7 @@ Deno.test("pipeline: item 30, underruns repeat the last frame, are counted, and 
     }
   };
   const sending = b.sender.run(source());
-  const playback = paced(b);
+  const playback = await drive(b.clock, paced(b), 2);
   const shown: { index: number; at: number }[] = [];
   const watch = async () => {
     for await (const { index } of playback.frames) shown.push({ index, at: b.clock.now() });
@@ -207,7 +207,7 @@ Deno.test("pipeline: item 30, underruns repeat the last frame, are counted, and 
 Deno.test("pipeline: item 31, a slow output holds the whole chain back to the source", async () => {
   const b = bench({});
   const sending = b.sender.run(numberedFrames(100 * 17));
-  const playback = paced(b, { ring: 34 });
+  const playback = await drive(b.clock, paced(b, { ring: 34 }), 2);
   await b.clock.advance(60_000);
   assert(playback.counters.deepest <= 34);
   const { framesIn } = b.sender.statistics;
@@ -222,7 +222,7 @@ Deno.test("pipeline: items 32, 33 and 34, the delay is 17/fps + E + D, for every
   await b.clock.advance(1000); // zero stands for an unknown time
   const sending = b.sender.run(numberedFrames(20 * 17, { clock: b.clock }));
   const jitter = 0.1;
-  const playback = paced(b, { jitter });
+  const playback = await drive(b.clock, paced(b, { jitter }), 2);
   const delays: number[] = [];
   const watch = async () => {
     for await (const frame of playback.frames) {
@@ -251,7 +251,7 @@ Deno.test("pipeline: item 35, a larger start buffer has more delay and fewer und
       return await decode(tokens);
     };
     const sending = b.sender.run(numberedFrames(30 * 17, { clock: b.clock }));
-    const playback = paced(b, { jitter });
+    const playback = await drive(b.clock, paced(b, { jitter }), 2);
     const delays: number[] = [];
     const watch = async () => {
       for await (const frame of playback.frames) delays.push(b.clock.now() - frame.capturedAt);

@@ -12,8 +12,8 @@ import type { ReceivedFrame, VideoReceiver } from "./receive_video.ts";
 
 /** How frames are played. */
 export interface PlayOptions {
-  /** Frames a second. */
-  readonly rate: number;
+  /** Frames a second; the stream's own rate where not given. */
+  readonly rate?: number;
   /** Frames that the ring holds, 34 to 51 (two to three windows); 51 where not given. */
   readonly ring?: number;
   /**
@@ -35,6 +35,8 @@ export interface PlayOptions {
 
 /** A stream of frames at a steady rate. */
 export interface Playback {
+  /** Frames a second. */
+  readonly rate: number;
   /** The frames, each at its time. */
   readonly frames: ReadableStream<ReceivedFrame>;
   /** What the ring has done so far: its depth, frames left out, underruns. */
@@ -42,57 +44,48 @@ export interface Playback {
 }
 
 /**
- * Plays a stream.
+ * Plays a stream. Resolves when its first frame is there, or its end.
  *
  * @throws {RangeError} where the ring does not hold 34 to 51 frames, or the rate or the jitter is
  * not a number of its range.
  */
-export function playVideo(receiver: VideoReceiver, options: PlayOptions): Playback {
-  const { ring = 51, jitter = 0.1, clock = systemClock, signal, ...rest } = options;
+export async function playVideo(
+  receiver: VideoReceiver,
+  options: PlayOptions = {},
+): Promise<Playback> {
+  const { ring = 51, jitter = 0.1, clock = systemClock, ...rest } = options;
   if (!(Number.isSafeInteger(ring) && ring >= 34 && ring <= 51)) {
     throw new RangeError(`Cannot play: found a ring of ${ring} frames, allowed are 34 to 51`);
   }
   if (!(jitter >= 0 && jitter <= 60)) {
     throw new RangeError(`Cannot play: found a jitter of ${jitter} s, allowed are 0 to 60`);
   }
-  const pacer = new Pacer<ReceivedFrame>({
-    ...rest,
-    capacity: ring,
-    clock,
-    ...(signal ? { signal } : {}),
-  });
-  const held = heldBack(receiver.arrivals(), jitter * 1000, clock, signal);
-  const frames = ReadableStream.from(held).pipeThrough(pacer)
-    .pipeThrough(
-      new TransformStream(
-        {
-          transform(frame, output) {
-            receiver.noteShown(frame);
-            output.enqueue(frame);
-          },
-        },
-        { highWaterMark: 1 },
-        { highWaterMark: 0 },
-      ),
-    );
+  const frames = receiver.arrivals();
+  const first = await frames.next();
+  const [numerator, denominator] = first.value?.frameRate ?? [24, 1];
+  const rate = options.rate ?? numerator / denominator;
+  const pacer = new Pacer<ReceivedFrame>({ ...rest, rate, capacity: ring, clock });
+  const shown = new TransformStream<ReceivedFrame, ReceivedFrame>(
+    {
+      transform(frame, output) {
+        receiver.noteShown(frame);
+        output.enqueue(frame);
+      },
+    },
+    { highWaterMark: 1 },
+    { highWaterMark: 0 },
+  );
+  const held = async function* () {
+    if (first.done) return;
+    await clock.sleep(jitter * 1000, options.signal);
+    yield first.value;
+    yield* frames;
+  };
   return {
-    frames,
+    rate,
+    frames: ReadableStream.from(held()).pipeThrough(pacer).pipeThrough(shown),
     get counters() {
       return pacer.counters;
     },
   };
-}
-
-async function* heldBack(
-  frames: AsyncIterable<ReceivedFrame>,
-  milliseconds: number,
-  clock: Clock,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<ReceivedFrame> {
-  let first = true;
-  for await (const frame of frames) {
-    if (first) await clock.sleep(milliseconds, signal);
-    first = false;
-    yield frame;
-  }
 }

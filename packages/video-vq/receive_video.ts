@@ -16,7 +16,7 @@ import type { Message } from "@vcs/transport/message";
 import { Resequencer } from "@vcs/transport/resequence";
 import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./journal.ts";
-import type { TokenWindow } from "./payload.ts";
+import type { FrameRate, TokenWindow } from "./payload.ts";
 import { TokenDecoder } from "./range_coder.ts";
 import { type Latency, latencyOf, Series, type Summary } from "./statistics.ts";
 import type { Clip, WindowDecoder } from "./tokenizer.ts";
@@ -71,6 +71,8 @@ export interface ReceivedFrame {
   readonly height: number;
   /** RGB, [height, width, 3]. */
   readonly data: Uint8Array;
+  /** Nominal rate of the stream. */
+  readonly frameRate: FrameRate;
   /** When the frame came into the sender, in milliseconds since 1970, if it came at its time. */
   readonly capturedAt: number;
 }
@@ -134,6 +136,8 @@ interface Decoded {
 const FULL = 17;
 /** Numbers and streams by which duplicates are known that come before decoding caught up. */
 const REMEMBERED = 1024;
+/** Milliseconds without a message after which nothing more comes of a stream that was complete. */
+const LINGER = 1000;
 const REMEMBERED_STREAMS = 8;
 
 /** Receives a stream. Create one for each output, and take `windows` or `frames` once. */
@@ -166,6 +170,11 @@ export class VideoReceiver {
   };
   #fill = 0;
   #joinedAt = 0;
+  /**
+   * The journal holds the end of the stream. Its last messages may come again even so: they were
+   * written down and not yet accepted.
+   */
+  #wasComplete = false;
   #startedAt: number | undefined;
   #endedAt: number | undefined;
   #end: Message | undefined;
@@ -289,6 +298,7 @@ export class VideoReceiver {
       });
       this.#remember(message);
       if (message.end) this.#end = message;
+      this.#wasComplete = message.end;
       this.#counts.replayed++;
       if (window) yield window;
     }
@@ -311,7 +321,7 @@ export class VideoReceiver {
     writer: WritableStreamDefaultWriter<Arrival>,
     signal: AbortSignal,
   ): Promise<void> {
-    while (!this.#complete()) {
+    while (!this.#complete() || this.#wasComplete) {
       const delivery = await this.#nextDelivery(channel, signal);
       if (!delivery) return;
       const { message } = delivery;
@@ -339,7 +349,7 @@ export class VideoReceiver {
 
   /** The next delivery; after the end of the stream, only as long as windows may be overtaken. */
   async #nextDelivery(channel: Receiver, signal: AbortSignal): Promise<Delivery | undefined> {
-    const { reorder = 0 } = this.#options;
+    const { reorder = this.#wasComplete ? LINGER : 0 } = this.#options;
     if (reorder === 0) return await channel.receive({ signal });
     for (;;) {
       const patience = AbortSignal.timeout(reorder);
@@ -466,6 +476,7 @@ export function framesOf(window: ReceivedWindow): ReceivedFrame[] {
     duration: times[i + 1]! - times[i]!,
     width,
     height,
+    frameRate: window.frameRate,
     data: data.subarray(i * size, (i + 1) * size),
     capturedAt: capturedAt > 0 ? capturedAt + (times[i]! - times[0]!) * 1000 : 0,
   }));

@@ -1,0 +1,75 @@
+/**
+ * `video-vq encode`: source → windows → tokens → channel.
+ *
+ * @module
+ */
+import { say, UsageError } from "@vcs/transport/cli";
+import {
+  channelOptions,
+  encodeOptions,
+  Flags,
+  flowOptions,
+  given,
+  modelOptions,
+  sourceOptions,
+} from "./cli_options.ts";
+import { Monitor, saySent, sendLine } from "./cli_report.ts";
+
+/** Seconds that what is on its way may take to arrive after Ctrl-C. */
+const GRACE = 5000;
+
+/** Runs `encode`. */
+export async function encode(args: string[], stop: AbortSignal): Promise<number> {
+  const flags = new Flags("encode", args, ["model", "encode", "flow"], ["<source>", "<channel>"]);
+  const [reference, url] = flags.words as [string, string];
+  const options = { ...encodeOptions(flags), ...flowOptions(flags) };
+  const streamId = flags.text("stream-id")?.toLowerCase();
+  if (streamId !== undefined && !/^[0-9a-f]{16}$/.test(streamId)) {
+    throw new UsageError(`--stream-id ${streamId}: allowed are 16 hexadecimal digits`);
+  }
+  const [{ openSource }, { openEncoder }, { VideoSender }, { openSender }] = await Promise.all([
+    import("./sources.ts"),
+    import("./models.ts"),
+    import("./send_video.ts"),
+    import("@vcs/transport/channel"),
+  ]);
+
+  await using source = await openSource(reference, sourceOptions(flags, stop));
+  using encoder = await openEncoder(flags.text("model"), modelOptions(flags, stop));
+  const end = graceful(stop);
+  await using channel = await openSender(url, { ...channelOptions(flags), signal: end });
+  say(`${source.description} → ${encoder.description} → ${channel.url}`);
+
+  const captureRing = source.live ? flags.number("capture-ring", 17, 510) ?? 34 : undefined;
+  const stream = new VideoSender(encoder, channel, {
+    ...options,
+    ...given({ captureRing, streamId }),
+    frameRate: source.frameRate,
+    stop,
+    signal: end,
+  });
+  using _monitor = new Monitor(
+    () => ({ line: sendLine(stream.statistics), data: stream.statistics }),
+    flags.text("stats"),
+  );
+  const statistics = await stream.run(source.frames);
+  const [numerator, denominator] = source.frameRate;
+  saySent(statistics, statistics.framesIn * denominator / numerator);
+  if (flags.has("json")) {
+    const totals = JSON.stringify({ streamId: stream.streamId, ...statistics });
+    await Deno.stdout.write(new TextEncoder().encode(totals + "\n"));
+  }
+  return 0;
+}
+
+/** A signal that is aborted some time after another. */
+export function graceful(stop: AbortSignal): AbortSignal {
+  const end = new AbortController();
+  const later = () => {
+    const timer = setTimeout(() => end.abort(stop.reason), GRACE);
+    Deno.unrefTimer(timer);
+  };
+  if (stop.aborted) later();
+  else stop.addEventListener("abort", later, { once: true });
+  return end.signal;
+}
