@@ -93,7 +93,6 @@ function watchCommand(run: (flags: WatchFlags) => Promise<void>): Command {
       "-s, --stream <source>",
       "camera URL, folder, MJPEG, video or -; may repeat",
       collect,
-      [],
     )
     .option("--no-display", "no page: a text meter in the terminal")
     .option("--no-plot", "no plot on the page")

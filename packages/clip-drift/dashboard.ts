@@ -12,6 +12,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { CameraFeed, Hub } from "./hub.ts";
 import { ASSETS } from "./page_assets.ts";
 import { prometheus } from "./prometheus.ts";
+import { Viewers } from "./viewers.ts";
 import { listRuns, readRun } from "./runs.ts";
 
 /** Where to serve, and to whom. */
@@ -41,10 +42,6 @@ export interface Dashboard extends AsyncDisposable {
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|::1)$/;
-/** Bytes waiting for one viewer above which it gets no pictures. */
-const SLOW_VIEWER = 512 * 1024;
-/** Bytes waiting above which it is let go. */
-const STUCK_VIEWER = 8 * 1024 * 1024;
 const MAX_POINTS = 2000;
 
 const HEADERS = {
@@ -98,44 +95,6 @@ function json(value: unknown): Response {
   return Response.json(value, { headers: HEADERS });
 }
 
-/** A WebSocket as a viewer: text for changes, `[camera, JPEG…]` for pictures. */
-function serveViewer(
-  socket: WebSocket,
-  hub: Hub,
-  options: DashboardOptions,
-  canQuit: boolean,
-): void {
-  let leave = () => {};
-  const send = (value: unknown) => {
-    if (socket.readyState !== WebSocket.OPEN) return;
-    if (socket.bufferedAmount > STUCK_VIEWER) socket.close();
-    else socket.send(JSON.stringify(value));
-  };
-  const picture = (camera: number, jpeg: Uint8Array) => {
-    if (socket.readyState !== WebSocket.OPEN || socket.bufferedAmount > SLOW_VIEWER) return;
-    const message = new Uint8Array(jpeg.length + 1);
-    message[0] = camera;
-    message.set(jpeg, 1);
-    socket.send(message);
-  };
-  socket.onopen = () => {
-    send(greeting(hub, options, canQuit));
-    for (const { view, picture: last } of hub.feeds) if (last) picture(view.id, last);
-    leave = hub.join({ message: send, picture });
-  };
-  socket.onclose = socket.onerror = () => leave();
-  socket.onmessage = ({ data }) => {
-    if (canQuit && data === "quit") options.onQuit?.();
-  };
-}
-
-function greeting(hub: Hub, options: DashboardOptions, canQuit: boolean): object {
-  const cameras = hub.feeds.map(({ view, points, notes }) => ({ view, points, notes }));
-  const { plot = true, model = "" } = options;
-  const hasRuns = options.runs !== undefined;
-  return { type: "hello", cameras, plot, model, hasRuns, canQuit, history: hub.history };
-}
-
 /** Every nth of many points, so that a long run can be drawn. */
 function thinned<T>(points: readonly T[]): T[] {
   const step = Math.max(1, Math.ceil(points.length / MAX_POINTS));
@@ -172,25 +131,29 @@ function pictureResponse(feed: CameraFeed | undefined): Response {
   return new Response(bytes, { headers: { ...HEADERS, "content-type": "image/jpeg" } });
 }
 
+/** What requests are answered with. */
+interface Site {
+  readonly gate: Gate;
+  readonly hub: Hub;
+  readonly viewers: Viewers;
+  readonly runs: string | undefined;
+}
+
 /** Upgrades to a WebSocket, where the request comes from our own page. */
-function serveLive(request: Request, url: URL, hub: Hub, options: DashboardOptions): Response {
+function serveLive(request: Request, url: URL, { viewers }: Site): Response {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refuse(426, "This path is a WebSocket");
   }
   const origin = request.headers.get("origin");
   if (origin !== null && new URL(origin).host !== url.host) return refuse(403, "Wrong origin");
   const { socket, response } = Deno.upgradeWebSocket(request);
-  serveViewer(socket, hub, options, options.token === undefined);
+  viewers.add(socket);
   return response;
 }
 
 /** Answers one request. */
-async function respond(
-  request: Request,
-  gate: Gate,
-  hub: Hub,
-  options: DashboardOptions,
-): Promise<Response> {
+async function respond(request: Request, site: Site): Promise<Response> {
+  const { gate, hub, runs } = site;
   const url = new URL(request.url);
   const refusal = gate.refusal(request, url);
   if (refusal !== undefined) return refusal;
@@ -200,15 +163,15 @@ async function respond(
     const headers = { ...HEADERS, ...gate.cookie(), "content-type": asset.type };
     return new Response(asset.text, { headers });
   }
-  if (path === "/live") return serveLive(request, url, hub, options);
+  if (path === "/live") return serveLive(request, url, site);
   if (path === "/health") return health(hub);
   if (path === "/metrics") {
     return new Response(prometheus(hub), { headers: { ...HEADERS, "content-type": "text/plain" } });
   }
   const picture = /^\/picture\/(\d+)\.jpg$/.exec(path);
   if (picture !== null) return pictureResponse(hub.feeds[Number(picture[1])]);
-  if (path.startsWith("/api/runs") && options.runs !== undefined) {
-    return await serveRuns(options.runs, path.slice("/api/runs".length));
+  if (path.startsWith("/api/runs") && runs !== undefined) {
+    return await serveRuns(runs, path.slice("/api/runs".length));
   }
   return refuse(404, "There is no such path");
 }
@@ -231,17 +194,19 @@ export function serveDashboard(hub: Hub, options: DashboardOptions = {}): Dashbo
       `Cannot serve the page on ${hostname}: others could watch; give a token, or listen on 127.0.0.1`,
     );
   }
-  const gate = new Gate(token);
+  const viewers = new Viewers(hub, options);
+  const site: Site = { gate: new Gate(token), hub, viewers, runs: options.runs };
   const stop = new AbortController();
   const server = Deno.serve({
     ...{ hostname, port, onListen: () => {}, signal: stop.signal },
     onError: () => refuse(404, "There is no such thing"),
-  }, (request) => respond(request, gate, hub, options));
+  }, (request) => respond(request, site));
   const query = token === undefined ? "" : `?token=${encodeURIComponent(token)}`;
   return {
     url: `http://${shownHost(hostname)}:${server.addr.port}/${query}`,
     port: server.addr.port,
     [Symbol.asyncDispose]: async () => {
+      await viewers.close();
       stop.abort();
       await server.finished;
     },

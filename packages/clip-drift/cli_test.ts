@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { UsageError } from "@vcs/transport/cli";
+import { serveCamera } from "./camera_server.ts";
+import { meterLine, parseListen } from "./cli_watch.ts";
+import { listRuns, loadRunEmbeddings, readRun } from "./runs.ts";
+import { scenePictures } from "./scene.ts";
+
+const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
+const SCENE = { width: 96, height: 72, fps: 10 };
+
+function start(args: string[], env: Record<string, string> = {}): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", COMMAND, ...args],
+    env: { ENCODERS_DEVICE: "cpu", NO_COLOR: "1", ...env },
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+  }).spawn();
+}
+
+async function finish(child: Deno.ChildProcess) {
+  const { code, stdout, stderr } = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+const run = (args: string[], env?: Record<string, string>) => finish(start(args, env));
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A port that nobody listens on. */
+function closedPort(): Deno.NetAddr {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr as Deno.NetAddr;
+}
+
+/** Waits until a file of the newest run has so many lines. */
+async function untilLines(runs: string, file: string, count: number): Promise<string> {
+  for (;;) {
+    const [name] = await listRuns(runs);
+    const text = name && await Deno.readTextFile(join(runs, name, file)).catch(() => "");
+    if (name && text && text.split("\n").length > count) return join(runs, name);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+Deno.test("--help goes to stdout and fits a screen", async () => {
+  const { code, stdout, stderr } = await run(["--help"]);
+  assert.equal(code, 0);
+  assert.equal(stderr, "");
+  assert.match(stdout, /--no-display/);
+  assert.ok(stdout.split("\n").length < 50);
+});
+
+for (
+  const [args, message] of [
+    [[], /give --stream/],
+    [["--nonsense"], /unknown option '--nonsense'/],
+    [["-s", "x", "--alert", "speed > 1"], /found measure speed/],
+    [["-s", "x", "--max-fps", "0"], /number above 0/],
+    [["-s", "x", "--precision", "int4"], /Allowed choices are fp32, fp16, int8/],
+    [["-s", "x", "--listen", "nowhere"], /--listen is nowhere/],
+    [["-s", "x", "--listen", "0.0.0.0:0", "--model", "gist"], /give a token/],
+    [["-s", "x", "--reference", "last", "--model", "gist"], /allowed are first:10/],
+    [["view", "--listen", "0.0.0.0:0"], /give a token/],
+  ] as const
+) {
+  Deno.test(`wrong usage is told and ends with 2: ${args.join(" ") || "nothing"}`, async () => {
+    const { code, stdout, stderr } = await run([...args]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, message);
+    assert.equal(stdout, "");
+  });
+}
+
+Deno.test("--test says what the stream is, and fails where there is none", async () => {
+  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+  const good = await run(["-s", camera.url, "--test", "--model", "gist"]);
+  assert.equal(good.code, 0, good.stderr);
+  assert.match(good.stderr, /96x72, \d+\.\d fps, multipart\/x-mixed-replace; boundary=frame/);
+  assert.match(good.stderr, /an embedding of 512 in \d+ ms/);
+  assert.match(good.stderr, /says "ok"/);
+  await camera.close();
+  const bad = await run(["-s", camera.url, "--test", "--model", "gist"]);
+  assert.equal(bad.code, 1);
+  assert.match(bad.stderr, /connection refused.*curl http:\/\/127/);
+});
+
+Deno.test("a watch writes its run, and Ctrl-C ends it in order", async () => {
+  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+  await withFolder(async (runs) => {
+    const args = ["-s", camera.url, "--no-display", "--model", "gist", "--runs", runs];
+    const child = start(args, { ENCODERS_EMBEDDING_INTERVAL: "8", ENCODERS_ROLLING_WINDOW: "x" });
+    const path = await untilLines(runs, "drift.csv", 22);
+    child.kill("SIGINT");
+    const { code, stdout, stderr } = await finish(child);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^Total frames: \d+\nDuration: .*\nAverage FPS: /);
+    assert.match(stdout, /Output: .*\d{8}_\d{6}\n$/);
+    assert.match(stderr, /ENCODERS_ROLLING_WINDOW is "x"/);
+    assert.match(stderr, /^Frame {5}10: \[.{40}\] 0\.\d{4}$/m);
+    const { drift, summary } = await readRun(path);
+    assert.equal((summary as { total_frames: number }).total_frames, drift.length);
+    assert.equal((await loadRunEmbeddings(path)).embeddings.shape[0], drift.length);
+  });
+});
+
+Deno.test("a watch that is killed loses at most the open batch", async () => {
+  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+  await withFolder(async (runs) => {
+    const args = ["-s", camera.url, "--no-display", "--model", "gist", "--runs", runs];
+    const child = start(args, { ENCODERS_EMBEDDING_INTERVAL: "8" });
+    const path = await untilLines(runs, "drift.csv", 20);
+    child.kill("SIGKILL");
+    await finish(child);
+    const { drift, summary } = await readRun(path);
+    assert.ok(drift.length >= 19);
+    assert.equal(summary, undefined);
+    const kept = (await loadRunEmbeddings(path)).embeddings.shape[0]!;
+    assert.ok(kept >= 16 && kept % 8 === 0 && kept > drift.length - 9);
+  });
+});
+
+Deno.test("--no-save writes nothing; a camera given up for good ends with 1", async () => {
+  await withFolder(async (runs) => {
+    const picture = join(runs, "frame.jpg");
+    await Deno.writeFile(picture, await scenePictures(SCENE)(0));
+    const args = ["-s", picture, "--no-save", "--no-display", "--model", "gist", "--runs", runs];
+    const { code, stdout } = await run(args);
+    assert.equal(code, 0);
+    assert.match(stdout, /^Total frames: 1\n/);
+    assert.ok(!stdout.includes("Output"));
+    const left = await Array.fromAsync(Deno.readDir(runs));
+    assert.deepEqual(left.map(({ name }) => name), ["frame.jpg"]);
+    const { port } = closedPort();
+    const url = `http://127.0.0.1:${port}/stream.mjpg`;
+    const lost = await run(["-s", url, "--no-save", "--no-display", "--retries", "0"]);
+    assert.equal(lost.code, 1);
+    assert.match(lost.stderr, /Cannot connect to http:\/\/127\.0\.0\.1:/);
+  });
+});
+
+Deno.test("standard input is read, and labels without CLIP are left out with a line", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", COMMAND, "-s", "-", "--no-save", "--no-display"].concat([
+      ...["--model", "gist", "--labels", "a cat, a dog", "--device", "cpu"],
+    ]),
+    ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const picture = scenePictures(SCENE);
+  for (let i = 0; i < 3; i++) await writer.write(await picture(i));
+  await writer.close();
+  const { code, stdout, stderr } = await finish(child);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^Total frames: 3\n/);
+  assert.match(stderr, /Going on without labels: .*gist has no text tower/);
+});
+
+Deno.test("the made-up camera can be watched by its command", async () => {
+  const child = start(["camera", "--port", "0", "--width", "64", "--height", "48"]);
+  const reader = child.stderr.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  const url = /http:\S+/.exec(new TextDecoder().decode(value))![0];
+  const { code, stderr } = await run(["-s", url, "--test", "--model", "gist"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /64x48/);
+  child.kill("SIGINT");
+  assert.equal((await finish(child)).code, 0);
+});
+
+Deno.test("meterLine() fills 40 columns at a drift of 0.2", () => {
+  assert.equal(meterLine(7, 0), `Frame      7: [${" ".repeat(40)}] 0.0000`);
+  assert.equal(
+    meterLine(123456, 0.1),
+    `Frame 123456: [${"=".repeat(19)}>${" ".repeat(20)}] 0.1000`,
+  );
+  assert.equal(meterLine(1, 0.9), `Frame      1: [${"=".repeat(39)}>] 0.9000`);
+});
+
+Deno.test("parseListen() reads addresses and ports", () => {
+  assert.deepEqual(parseListen("8080"), { hostname: "127.0.0.1", port: 8080 });
+  assert.deepEqual(parseListen(":8080"), { hostname: "127.0.0.1", port: 8080 });
+  assert.deepEqual(parseListen("[::1]:80"), { hostname: "::1", port: 80 });
+  assert.throws(() => parseListen("1.2.3.4"), UsageError);
+  assert.throws(() => parseListen("host:99999"), UsageError);
+});

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { browserTest, openBrowser, withPage } from "#testing/browser.ts";
+import { parseRule } from "./alerts.ts";
+import { serveCamera } from "./camera_server.ts";
+import { type Dashboard, serveDashboard } from "./dashboard.ts";
+import { openEncoder } from "./encoder.ts";
+import { Hub } from "./hub.ts";
+import { Monitor } from "./monitor.ts";
+import { RunFolder } from "./run_folder.ts";
+import { scenePictures } from "./scene.ts";
+
+const CONFIG = {
+  ...{ streamUrl: "http://camera/", device: "cpu", model: "gist", pretrained: "none" },
+  ...{ snapshotInterval: 30, embeddingInterval: 10, rollingWindow: 300 },
+};
+
+/** Watches made-up cameras and shows them on a page until the test is over. */
+async function withWatch(
+  cameras: number,
+  test: (page: Dashboard, quit: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const root = await Deno.makeTempDir();
+  const quit = new AbortController();
+  const hub = new Hub(300);
+  {
+    using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+    const picture = scenePictures({ fps: 8, cut: 1.5, width: 192, height: 144 });
+    await using camera = serveCamera({ picture, fps: 8 });
+    const options = { runs: root, model: "gist on cpu", onQuit: () => quit.abort() };
+    await using page = serveDashboard(hub, options);
+    const watching = Array.from({ length: cameras }, (_, i) =>
+      new Monitor(camera.url, encoder, {
+        feed: hub.add(`camera ${i + 1}`),
+        rules: [parseRule("scene: drift > 0.4")],
+        ...(i === 0 ? { openRun: () => RunFolder.create(CONFIG, { root }) } : {}),
+      }).run(quit.signal));
+    try {
+      await test(page, quit.signal);
+    } finally {
+      quit.abort();
+      await Promise.all(watching);
+    }
+  }
+  await Deno.remove(root, { recursive: true });
+}
+
+/** Where the screenshots go that a person wants to look at. */
+const shots = Deno.env.get("CLIP_DRIFT_SHOTS");
+
+browserTest("the page lives: picture, numbers, plot, alert, snapshots, runs, and q", async () => {
+  await withWatch(1, async ({ url }, quit) => {
+    await withPage(url, async (page) => {
+      await page.waitForSelector(".notes .alert");
+      await page.waitForSelector(".strip img >> nth=1");
+      const number = (name: string) => page.textContent(`.${name}`);
+      assert.match((await number("fps"))!, /^FPS: \d+\.\d$/);
+      assert.match((await number("similarity"))!, /^Similarity: -?\d\.\d{4}$/);
+      assert.match((await number("drift"))!, /^Drift: \d\.\d{4}$/);
+      assert.match((await number("elapsed"))!, /^Elapsed: \d+\.\ds \| Frames: \d+$/);
+      const before = await number("frame");
+      while (await number("frame") === before) await page.waitForTimeout(20);
+      assert.equal(await page.evaluate('document.querySelector(".picture").naturalWidth'), 192);
+      assert.ok(await page.evaluate('document.querySelector(".plot canvas").width > 100'));
+      assert.equal(await page.textContent("#link"), "live");
+      if (shots) await page.screenshot({ path: `${shots}/live-1280.png` });
+      await page.click("#tab-runs");
+      await page.click("#run-list button");
+      await page.waitForSelector("#run canvas");
+      assert.match((await page.textContent("#run h2"))!, /^\d{8}_\d{6} · \d+ frames$/);
+      if (shots) await page.screenshot({ path: `${shots}/runs-1280.png` });
+      await page.keyboard.press("q");
+      await new Promise<void>((resolve) => {
+        if (quit.aborted) resolve();
+        else quit.addEventListener("abort", () => resolve());
+      });
+    });
+  });
+});
+
+browserTest("several cameras are tiles, and fit a phone without scrolling sideways", async () => {
+  await withWatch(2, async ({ url }) => {
+    for (const [width, height, columns] of [[390, 844, 1], [1280, 900, 2]] as const) {
+      await withPage(url, async (page) => {
+        await page.waitForSelector(".notes .alert");
+        const tops = await page.evaluate(
+          '[...document.querySelectorAll(".tile")].map((tile) => tile.offsetTop)',
+        ) as number[];
+        assert.equal(new Set(tops).size, 2 / columns);
+        const overflow = await page.evaluate(
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        );
+        assert.equal(overflow, 0);
+        const small = await page.evaluate(
+          '[...document.querySelectorAll("button")].filter((b) => !b.hidden && b.offsetHeight < 32).length',
+        );
+        assert.equal(small, 0);
+        if (shots) await page.screenshot({ path: `${shots}/tiles-${width}.png`, fullPage: true });
+      }, { width, height });
+    }
+  });
+});
+
+browserTest("the page says when the command is gone", async () => {
+  const hub = new Hub(10);
+  hub.add("camera");
+  const server = serveDashboard(hub);
+  // Not by withPage(): a browser reports the attempts to come back as errors.
+  await using browser = await openBrowser();
+  const page = await browser.newPage();
+  await page.goto(server.url);
+  await page.waitForSelector("text=connecting");
+  await server[Symbol.asyncDispose]();
+  await page.waitForSelector("text=no link to the command");
+});
