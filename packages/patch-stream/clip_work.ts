@@ -81,9 +81,20 @@ export class ClipWork {
     }
   }
 
-  /** Makes luma and pixels of a distinct frame. */
+  /**
+   * Makes luma and pixels of a distinct frame.
+   *
+   * @throws {RangeError} where the frame is not of the plan's size
+   */
   prepare(number: number, rgb: Uint8Array): void {
-    const { targetW, targetH } = this.#plan.grid;
+    const { width, height, grid: { targetW, targetH } } = this.#plan;
+    if (rgb.length !== 3 * width * height) {
+      throw new RangeError(
+        `Cannot process frames: frame ${number} has ${rgb.length} bytes, ${width} by ${height} pixels take ${
+          3 * width * height
+        }`,
+      );
+    }
     this.#resize(rgb, part(this.#memory.pixels, 3 * targetW * targetH, number));
     if (this.#memory.luma.byteLength > 0) this.#toLuma(rgb, this.#lumaOf(number));
   }

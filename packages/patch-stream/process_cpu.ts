@@ -93,12 +93,12 @@ class HereRunner implements Runner {
     this.#work = new ClipWork(plan, memory);
   }
 
-  run(job: Job): Promise<void> {
+  // deno-lint-ignore require-await -- so that what a job throws comes as a rejection
+  async run(job: Job): Promise<void> {
     const start = performance.now();
     if (job.kind === "prepare") this.#work.prepare(job.number, job.rgb);
     else this.#work.measure(job.sample, job.energy);
     this.timings[job.kind === "prepare" ? "resize" : "energy"] += performance.now() - start;
-    return Promise.resolve();
   }
 
   [Symbol.dispose](): void {}

@@ -22,7 +22,7 @@ function run(job: Job): FromWorker {
     else work!.measure(job.sample, job.energy);
     return { ms: performance.now() - start };
   } catch (error) {
-    return { error: `Cannot process frames: ${error}` };
+    return { error: error instanceof Error ? error.message : String(error) };
   }
 }
 

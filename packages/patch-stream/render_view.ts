@@ -30,10 +30,10 @@ export async function renderView(
   const resolved = resolvePatchConfig({ ...config, videoPath });
   const { kKeep, energy, selectionUnit, sampling } = resolved;
   const name = basename(decodeURIComponent(new URL(videoPath, "file:///").pathname));
-  const units = selectionUnit === "patch" ? "patches" : "blocks of 2 by 2 patches";
+  const units = selectionUnit === "patch" ? "" : " in blocks of 2 by 2";
   return viewPage(result, {
     title: name,
-    settings: `${energy} energy, the best ${kKeep} patches chosen as ${units}, ` +
+    settings: `${energy} energy, no more than ${kKeep} patches${units}, ` +
       `sampled uniformly by ${sampling}`,
     pictures: await takePictures(result, videoPath, readerOptions(resolved)),
   });
