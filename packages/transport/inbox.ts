@@ -57,6 +57,8 @@ export class Inbox {
 
   /** Takes a message in that was checked already; leaves it out where it came before. */
   deliver(message: Message, accept: () => void | Promise<void>): void {
+    // After the end nobody would accept it: it stays where it was.
+    if (this.#ended) return;
     const known = this.#remember(message, accept);
     if (!known) return;
     this.#counts.received++;

@@ -175,7 +175,8 @@ async function fetch(
         // Where this fails the message comes again, and is known by its sequence.
         await message.ackAck().catch(() => {});
       };
-      if (!inbox.offer(message.data, accept)) await accept();
+      // A copy: the client's bytes are a piece of a larger buffer, and not aligned.
+      if (!inbox.offer(new Uint8Array(message.data), accept)) await accept();
     }
   } finally {
     signal.removeEventListener("abort", stop);

@@ -1,0 +1,26 @@
+import { needs } from "#testing/shared.ts";
+import { hasBroker, startBroker } from "../brokers.ts";
+import { conformance, LIMIT } from "../testing/conformance.ts";
+
+Deno.test({
+  name: "channel: nats keeps its promises",
+  ...needs(hasBroker("nats")),
+  async fn(t) {
+    await using broker = await startBroker("nats");
+    const { port } = broker;
+    let places = 0;
+    await conformance(t, {
+      channel: "nats",
+      broker,
+      place() {
+        const url = `nats://127.0.0.1:${port}?limit=${LIMIT}&wait=600&stream=s${places++}`;
+        return { sender: url, receiver: url };
+      },
+      port: () => port,
+      through: ({ sender, receiver }, port) => ({
+        sender: sender.replace(/:\d+/, `:${port}`),
+        receiver,
+      }),
+    });
+  },
+});

@@ -1,0 +1,566 @@
+/**
+ * One suite for all channels: order, loss, duplicates, slow and killed ends, restarted brokers,
+ * damaged bytes, empty and over-long messages, abort. What a channel may lose is read from its
+ * row in the delivery table.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Broker } from "../brokers.ts";
+import {
+  type ChannelOptions,
+  type Delivery,
+  openReceiver,
+  openSender,
+  type Receiver,
+  type Sender,
+} from "../channel.ts";
+import { type ChannelName, DELIVERY, keeps } from "../delivery.ts";
+import { TransportError } from "../errors.ts";
+import { type Message, message, newStreamId } from "../message.ts";
+import { Resequencer } from "../resequence.ts";
+import { FaultProxy, type Faults } from "./fault_proxy.ts";
+
+/** The limit of every URL in the suite. */
+export const LIMIT = 3;
+
+/** A fresh pair of URLs, for one case. */
+export interface Place {
+  readonly sender: string;
+  readonly receiver: string;
+}
+
+/** A channel under test. */
+export interface Target {
+  readonly channel: ChannelName;
+  /** A place that nothing was sent to yet. */
+  place(): Place;
+  /** The port to put a proxy before, of a place; not there where no bytes cross a socket. */
+  port?(place: Place): number;
+  /** The place seen through a proxy on another port. */
+  through?(place: Place, port: number): Place;
+  /** The broker, where there is one. */
+  readonly broker?: Broker;
+}
+
+type Case = (target: Target) => Promise<void>;
+
+/** Every case by name. */
+const CASES: Readonly<Record<string, Case>> = {
+  "messages of all sizes arrive in order, as they were": inOrder,
+  "over-long messages are refused by the sender": overCapSender,
+  "over-long messages are left out by the receiver": overCapReceiver,
+  "a stalled receiver bounds what is on its way": stalled,
+  "a receiver that comes back gets what it did not accept": receiverBack,
+  "a killed receiver loses what the table says": receiverKilled,
+  "a killed sender loses nothing acknowledged": senderKilled,
+  "a killed broker loses what the table says": brokerKilled,
+  "damaged bytes are found": damaged,
+  "a cut connection loses what the table says": cut,
+  "bytes one at a time, and late, make the same messages": dribbled,
+  "workers share the queue, order is restored behind them": workers,
+  "abort ends every wait": aborted,
+  "unknown parameters are refused": parameters,
+};
+
+/** Runs all cases that fit a channel as steps of a test. */
+export async function conformance(t: Deno.TestContext, target: Target): Promise<void> {
+  for (const [name, run] of Object.entries(CASES)) {
+    await t.step({ name, ignore: !fits(run, target), fn: () => within(60_000, name, run(target)) });
+  }
+}
+
+function fits(run: Case, { broker, port, channel }: Target): boolean {
+  if (run === brokerKilled) return broker !== undefined;
+  if (run === damaged || run === cut || run === dribbled) return port !== undefined;
+  if (run === workers) return DELIVERY[channel].receivers === "share the work";
+  return true;
+}
+
+/** Nothing hangs. */
+async function within<T>(milliseconds: number, what: string, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`${what}: not done in ${milliseconds} ms`)),
+      milliseconds,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Both ends of a place; a subscriber is there before anything is sent. */
+async function openBoth(
+  { channel }: Target,
+  place: Place,
+  options: { sender?: ChannelOptions; receiver?: ChannelOptions } = {},
+) {
+  const stack = new AsyncDisposableStack();
+  const sender = stack.use(await openSender(place.sender, options.sender));
+  const receiver = stack.use(await openReceiver(place.receiver, options.receiver));
+  if (channel === "zmq-pub") await until(() => sender.counters.connections > 0);
+  // The connection is there before the subscription is.
+  if (channel === "zmq-pub") await sleep(50);
+  return {
+    sender,
+    receiver,
+    [Symbol.asyncDispose]: async () => {
+      // The sender goes first and may wait for acknowledgements of nobody: do not wait.
+      await receiver.close();
+      await Promise.allSettled([sender.close(), stack.disposeAsync()]);
+    },
+  };
+}
+
+const PATIENT: ChannelOptions = { patience: 20_000 };
+/** For ends that may be closed with messages that nobody will accept. */
+const IMPATIENT: ChannelOptions = { patience: 300 };
+
+function numbered(streamId: string, count: number, size = 100): Message[] {
+  return Array.from(
+    { length: count },
+    (_, sequence) =>
+      message(new Uint8Array(size).fill(sequence), {
+        streamId,
+        sequence,
+        pts: sequence / 24,
+        end: sequence === count - 1,
+      }),
+  );
+}
+
+async function sendAll(sender: Sender, messages: Iterable<Message>): Promise<void> {
+  for (const message of messages) await sender.send(message);
+  await sender.flush();
+}
+
+/** Receives and accepts so many messages of different sequences. */
+async function receiveSome(receiver: Receiver, count: number, seen = new Map<number, number>()) {
+  while (seen.size < count) {
+    const delivery = await receiver.receive();
+    assert.ok(delivery, "the receiver ended");
+    note(seen, delivery);
+    await delivery.accept();
+  }
+  return seen;
+}
+
+function note(seen: Map<number, number>, { message: { sequence } }: Delivery): void {
+  seen.set(sequence, (seen.get(sequence) ?? 0) + 1);
+}
+
+async function inOrder(target: Target): Promise<void> {
+  await using ends = await openBoth(target, target.place());
+  const streamId = newStreamId();
+  const sizes = [0, 1, 255, 256, 2880, 65_535, 92_160, 0, 300_000];
+  const sent = sizes.map((size, sequence) =>
+    message(crypto.getRandomValues(new Uint8Array(Math.min(size, 65_536))), {
+      streamId,
+      sequence,
+      pts: (sequence - 3) / 24,
+      modelId: "0123456789abcdef",
+      key: sequence % 2 === 0,
+      afterDrop: sequence === 3,
+      end: sequence === sizes.length - 1,
+    })
+  );
+  const got: Message[] = [];
+  const sending = eachAfterTheLast(ends, sent, got, target.channel === "zmq-pub");
+  for await (const message of ends.receiver) got.push(message);
+  await sending;
+  const rounded = sent.map((m) => ({ ...m, pts: Math.round(m.pts * 1e6) / 1e6 }));
+  assert.deepEqual(
+    got.map(({ pts, ...m }) => ({ ...m, pts: Math.round(pts * 1e6) / 1e6 })),
+    rounded,
+  );
+  const { sent: count, acknowledged, inFlight } = ends.sender.counters;
+  assert.deepEqual({ count, acknowledged, inFlight }, {
+    count: sizes.length,
+    acknowledged: sizes.length,
+    inFlight: 0,
+  });
+  const { received, accepted, duplicates, corrupt, gaps } = ends.receiver.counters;
+  assert.deepEqual({ received, accepted, duplicates, corrupt, gaps }, {
+    received: sizes.length,
+    accepted: sizes.length,
+    duplicates: 0,
+    corrupt: 0,
+    gaps: 0,
+  });
+}
+
+/** Sends; where a channel may lose, each message only when the one before has come. */
+async function eachAfterTheLast(
+  { sender }: { sender: Sender },
+  messages: Message[],
+  got: unknown[],
+  lockstep: boolean,
+): Promise<void> {
+  for (const [i, message] of messages.entries()) {
+    if (lockstep) await until(() => got.length === i);
+    await sender.send(message);
+  }
+  await sender.flush();
+}
+
+async function overCapSender(target: Target): Promise<void> {
+  await using ends = await openBoth(target, target.place(), { sender: { maxPayload: 1000 } });
+  const isLimit = (e: unknown) => e instanceof TransportError && e.code === "limit";
+  await assert.rejects(ends.sender.send(message(new Uint8Array(1001))), isLimit);
+  await ends.sender.send(message(new Uint8Array(1000), { end: true }));
+  const got = await Array.fromAsync(ends.receiver);
+  assert.deepEqual(got.map(({ payload }) => payload.length), [1000]);
+}
+
+async function overCapReceiver(target: Target): Promise<void> {
+  const receiver = { maxPayload: 1000 };
+  await using ends = await openBoth(target, target.place(), { receiver });
+  const streamId = newStreamId();
+  const sizes = [10, 2_000_000, 1001, 1000];
+  const sending = (async () => {
+    for (const [sequence, size] of sizes.entries()) {
+      // NATS itself has a cap of 1 MiB.
+      const bytes = target.channel === "nats" ? Math.min(size, 900_000) : size;
+      await ends.sender.send(
+        message(new Uint8Array(bytes), { streamId, sequence, end: sequence === 3 }),
+      );
+      if (target.channel === "zmq-pub") await sleep(50);
+    }
+  })();
+  const got = await Array.fromAsync(ends.receiver);
+  await sending;
+  assert.deepEqual(got.map(({ sequence }) => sequence), [0, 3]);
+  assert.equal(ends.receiver.counters.corrupt, 2);
+  assert.equal(ends.receiver.counters.gaps, 2);
+}
+
+async function stalled(target: Target): Promise<void> {
+  await using ends = await openBoth(target, target.place());
+  const streamId = newStreamId();
+  const sending = sendAll(ends.sender, numbered(streamId, 40, 92_160));
+  const first = await ends.receiver.receive();
+  await quiet(() => ends.sender.counters.sent);
+  const { sent, acknowledged, dropped } = ends.sender.counters;
+  const bound = DELIVERY[target.channel].inFlight(LIMIT);
+  if (keeps(target.channel, "slowReceiver")) {
+    assert.ok(sent <= bound, `${sent} on their way, at most ${bound}`);
+    assert.equal(dropped, 0);
+  } else assert.equal(acknowledged, 40);
+  await first!.accept();
+  const seen = new Map([[first!.message.sequence, 1]]);
+  for (;;) {
+    const delivery = await ends.receiver.receive();
+    note(seen, delivery!);
+    await delivery!.accept();
+    if (delivery!.message.end) break;
+  }
+  await sending;
+  const { gaps } = ends.receiver.counters;
+  if (keeps(target.channel, "slowReceiver")) assert.equal(seen.size, 40);
+  else assert.ok(seen.size <= bound + 1, `${seen.size} came of a stalled subscriber's 40`);
+  assert.equal(seen.size + gaps, 40);
+}
+
+async function receiverBack(target: Target): Promise<void> {
+  const place = target.place();
+  const sender = await openSender(place.sender, PATIENT);
+  let receiver = await openReceiver(place.receiver, PATIENT);
+  if (target.channel === "zmq-pub") await until(() => sender.counters.connections > 0);
+  await sleep(target.channel === "zmq-pub" ? 50 : 0);
+  const sending = sendAll(sender, numbered(newStreamId(), 12));
+  await receiver.receive();
+  const second = await receiver.receive();
+  await receiver.close();
+  assert.equal(await receiver.receive(), undefined);
+  // Too late, and harmless.
+  await second!.accept();
+  receiver = await openReceiver(place.receiver, PATIENT);
+  const receiving = receiveAll(receiver);
+  await sending;
+  await sender.close();
+  if (keeps(target.channel, "receiverKilled")) await until(() => receiver.counters.accepted >= 11);
+  await receiver.close();
+  const seen = await receiving;
+  seen.add(second!.message.sequence);
+  if (keeps(target.channel, "receiverKilled")) assert.equal(seen.size, 12);
+}
+
+/** Receives and accepts until the receiver is closed. */
+async function receiveAll(receiver: Receiver): Promise<Set<number>> {
+  const seen = new Set<number>();
+  for (let next = await receiver.receive(); next; next = await receiver.receive()) {
+    seen.add(next.message.sequence);
+    await next.accept();
+  }
+  return seen;
+}
+
+/** `transport receive` or `transport send` as a process of its own. */
+class Command {
+  readonly lines: string[] = [];
+  readonly #process: Deno.ChildProcess;
+  readonly #reading: Promise<void>;
+
+  constructor(...args: string[]) {
+    const process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-check", "-A", import.meta.resolve("../mod.ts"), ...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#process = process;
+    this.#reading = (async () => {
+      let rest = "";
+      for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split("\n");
+        rest = lines.pop()!;
+        this.lines.push(...lines);
+      }
+    })();
+  }
+
+  async end(): Promise<void> {
+    await this.#reading;
+    await this.#process.status;
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.end();
+  }
+}
+
+async function receiverKilled(target: Target): Promise<void> {
+  const place = target.place();
+  const count = 40;
+  let command = new Command("receive", place.receiver);
+  const sender = await openSender(place.sender, PATIENT);
+  const seen = new Set<string>();
+  const collect = () => command.lines.forEach((line) => seen.add(line.split(" ")[1]!));
+  const sending = (async () => {
+    for (const message of numbered(newStreamId(), count)) {
+      await sender.send(message);
+      await sleep(5);
+    }
+    await sender.flush();
+  })();
+  await until(() => command.lines.length >= 10 || sender.counters.sent === count);
+  await command.kill();
+  collect();
+  command = new Command("receive", place.receiver);
+  if (keeps(target.channel, "receiverKilled")) {
+    await until(() => (collect(), seen.size === count));
+  }
+  await sending;
+  await sender.close();
+  await command.kill();
+}
+
+async function senderKilled(target: Target): Promise<void> {
+  if (!keeps(target.channel, "senderKilled")) return;
+  const place = target.place();
+  const receiver = await openReceiver(place.receiver, PATIENT);
+  const seen = new Map<number, number>();
+  const receiving = receiveSome(receiver, 60, seen);
+  const streamId = newStreamId();
+  const args = (from: number) =>
+    ["--stream", streamId, "--from", from, "--count", 60 - from, "--size", 100].map(String);
+  const first = new Command("send", place.sender, ...args(0));
+  await until(() => first.lines.length >= 15);
+  await first.kill();
+  const acknowledged = Number(first.lines.at(-1));
+  assert.ok(acknowledged > 0 && acknowledged < 60);
+  const second = new Command("send", place.sender, ...args(acknowledged));
+  await receiving;
+  await second.end();
+  assert.equal(Number(second.lines.at(-1)), 60);
+  assert.deepEqual([...seen.keys()].sort((a, b) => a - b), [...Array(60).keys()]);
+  await receiver.close();
+}
+
+async function brokerKilled(target: Target): Promise<void> {
+  const broker = target.broker!;
+  await using ends = await openBoth(target, target.place(), { sender: PATIENT, receiver: PATIENT });
+  const sending = (async () => {
+    for (const message of numbered(newStreamId(), 60)) {
+      await ends.sender.send(message);
+      await sleep(2);
+    }
+    await ends.sender.flush();
+  })();
+  const seen = await receiveSome(ends.receiver, 15);
+  await broker.kill();
+  await broker.start();
+  await receiveSome(ends.receiver, 60, seen);
+  await sending;
+  assert.ok(ends.sender.counters.connections >= 2);
+  assert.ok(ends.receiver.counters.connections >= 2);
+}
+
+/** Both ends with a proxy between them (or between the sender and the broker). */
+async function openThrough(target: Target, faults: Faults) {
+  const place = target.place();
+  const stack = new AsyncDisposableStack();
+  const proxy = stack.use(new FaultProxy(target.port!(place), faults));
+  const ends = stack.use(await openBoth(target, target.through!(place, proxy.port)));
+  return { proxy, ...ends, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+async function damaged(target: Target): Promise<void> {
+  await using ends = await openThrough(target, {});
+  const marker = new TextEncoder().encode("damage this");
+  const streamId = newStreamId();
+  const payload = new Uint8Array(marker.length * 50);
+  for (let at = 0; at < payload.length; at += marker.length) payload.set(marker, at);
+  ends.proxy.faults.corrupt = marker;
+  const sending = sendAll(ends.sender, [
+    message(payload, { streamId, sequence: 0 }),
+    message(payload, { streamId, sequence: 1, end: true }),
+  ]);
+  const got = await Array.fromAsync(ends.receiver);
+  await sending;
+  for (const message of got) assert.deepEqual(message.payload, payload);
+  assert.equal(ends.receiver.counters.corrupt, 1);
+  // Only tcp: itself notices in time to send the message again.
+  const sequences = got.map(({ sequence }) => sequence);
+  assert.deepEqual(sequences, target.channel === "tcp" ? [0, 1] : [1]);
+}
+
+async function cut(target: Target): Promise<void> {
+  await using ends = await openThrough(target, {});
+  const count = 30;
+  const sending = (async () => {
+    for (const message of numbered(newStreamId(), count, 5000)) {
+      if (message.sequence % 10 === 4) ends.proxy.faults.cutAfter = 3000;
+      await ends.sender.send(message);
+      await sleep(2);
+    }
+    await ends.sender.flush();
+  })();
+  if (keeps(target.channel, "receiverKilled")) await receiveSome(ends.receiver, count);
+  await sending;
+  assert.ok(ends.proxy.connections >= 2, `${ends.proxy.connections} connections`);
+}
+
+async function dribbled(target: Target): Promise<void> {
+  await using ends = await openThrough(target, { dribble: true, delay: 2 });
+  const sent = numbered(newStreamId(), 5, 300);
+  const got: Message[] = [];
+  const sending = eachAfterTheLast(ends, sent, got, target.channel === "zmq-pub");
+  for await (const message of ends.receiver) got.push(message);
+  await sending;
+  assert.deepEqual(got.map(({ payload }) => payload), sent.map(({ payload }) => payload));
+}
+
+async function workers(target: Target): Promise<void> {
+  const { sender: url, receiver } = target.place();
+  // PUSH connects to each of its peers: here the sender listens and the workers connect.
+  const listening = target.channel === "zmq-push";
+  await using sender = await openSender(listening ? `${url}&listen=true` : url, PATIENT);
+  const order = new Resequencer<Message>({ window: 16, timeout: 10_000 });
+  const writer = order.writable.getWriter();
+  const shares = [0, 0, 0];
+  const receivers = await Promise.all(
+    shares.map(() => openReceiver(listening ? `${receiver}&listen=false` : receiver, PATIENT)),
+  );
+  const count = 60;
+  const working = Promise.all(receivers.map(async (receiver, i) => {
+    for (let delivery = await receiver.receive(); delivery; delivery = await receiver.receive()) {
+      shares[i]!++;
+      await sleep(1 + 3 * i);
+      await writer.write(delivery.message);
+      await delivery.accept();
+    }
+  }));
+  const sending = sendAll(sender, numbered(newStreamId(), count));
+  const reader = order.readable.getReader();
+  for (let sequence = 0; sequence < count; sequence++) {
+    assert.equal((await reader.read()).value?.sequence, sequence);
+  }
+  await sending;
+  for (const receiver of receivers) await receiver.close();
+  await working;
+  assert.ok(shares.filter((share) => share > 0).length >= 2, `shares ${shares}`);
+  await reader.cancel();
+}
+
+async function aborted(target: Target): Promise<void> {
+  const place = target.place();
+  const abort = new AbortController();
+  const { signal } = abort;
+  const receiver = await openReceiver(place.receiver, { signal });
+  const sender = await openSender(place.sender, { signal });
+  const isReason = /that is enough/;
+  const waiting = receiver.receive();
+  const own = AbortSignal.timeout(20);
+  await assert.rejects(receiver.receive({ signal: own }), { name: "TimeoutError" });
+  abort.abort(new Error("that is enough"));
+  await assert.rejects(waiting, isReason);
+  await assert.rejects(sender.send(message(new Uint8Array(1))), isReason);
+  await assert.rejects(sender.flush(), isReason);
+  await assert.rejects(openSender(place.sender, { signal }), isReason);
+  await Promise.allSettled([receiver.close(), sender.close()]);
+  if (keeps(target.channel, "slowReceiver")) await abortedWhileFull(target);
+}
+
+/** A sender that waits for room ends with its own signal, and with the channel's. */
+async function abortedWhileFull(target: Target): Promise<void> {
+  const place = target.place();
+  const abort = new AbortController();
+  const sender = await openSender(place.sender, { ...IMPATIENT, signal: abort.signal });
+  const filling = (async () => {
+    for (const message of numbered(newStreamId(), 40)) await sender.send(message);
+  })();
+  const outcome = filling.catch((error) => String(error));
+  await quiet(() => sender.counters.sent);
+  if (sender.counters.sent < 40 && !(await isSettled(filling))) {
+    const late = sender.send(message(new Uint8Array(1)), { signal: AbortSignal.timeout(10) });
+    await assert.rejects(late, { name: "TimeoutError" });
+  }
+  abort.abort(new Error("that is enough"));
+  // Where nobody ever answered, patience may have ended first.
+  assert.match(await outcome ?? "", /that is enough|unreachable|was not there/);
+  await sender.close().catch(() => {});
+}
+
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol("pending");
+  const first = await Promise.race([promise.catch(() => {}), sleep(1).then(() => pending)]);
+  return first !== pending;
+}
+
+async function parameters(target: Target): Promise<void> {
+  const { sender, receiver } = target.place();
+  for (const wrong of ["colour=red", "limit=-1&credits=-1", "limit=x&credits=x"]) {
+    await assert.rejects(
+      openSender(`${sender}&${wrong}`.replace(/(limit|credits)=3&/, "")),
+      RangeError,
+    );
+    await assert.rejects(
+      openReceiver(`${receiver}&${wrong}`.replace(/(limit|credits)=3&/, "")),
+      RangeError,
+    );
+  }
+}
+
+/** Waits until a number has not changed for a while. */
+async function quiet(value: () => number): Promise<void> {
+  let last = value();
+  for (let since = performance.now(); performance.now() - since < 300;) {
+    if (value() !== last) since = performance.now();
+    last = value();
+    await sleep(10);
+  }
+}
+
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await sleep(5);
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
