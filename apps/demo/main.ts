@@ -6,12 +6,13 @@
  */
 import { say } from "@vcs/transport/cli";
 import { fileURLToPath } from "node:url";
+import { clipDriftStep } from "./clip_drift.ts";
 import { indexPage } from "./index_page.ts";
 import { patchStreamStep } from "./patch_stream.ts";
 import type { DemoStep } from "./step.ts";
 
 /** One step for each command, in the order of the page. */
-const STEPS: readonly DemoStep[] = [patchStreamStep];
+const STEPS: readonly DemoStep[] = [patchStreamStep, clipDriftStep];
 
 const folder = fileURLToPath(new URL("../../demo/", import.meta.url));
 await Deno.mkdir(folder, { recursive: true });
