@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { EcdcWriter } from "@vcs/encodec-stream/ecdc_writer";
+import { Encoder } from "@vcs/encodec-stream/encoder";
+import { fileSink } from "@vcs/encodec-stream/sinks";
+import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/synthetic";
+import { browserTest, withPage } from "#testing/browser.ts";
+import { PlayerServer } from "./player_server.ts";
+
+/** Twelve seconds of hashed sound as a 3 kbit/s file. */
+async function makeFile(path: string): Promise<void> {
+  const model = "encodec_48khz";
+  const samples = 12 * 48000;
+  const audio = syntheticAudio(model, samples).map((v) => v * 0.3);
+  using encoder = await Encoder.open(model, 2, {
+    checkpoint: syntheticCheckpoint(model),
+    device: "cpu",
+  });
+  await using sink = await fileSink(path);
+  const writer = new EcdcWriter(sink, {
+    model,
+    codebooks: 2,
+    samples,
+    title: "Hashed <b>sound</b>",
+  });
+  const planar = [audio.subarray(0, samples), audio.subarray(samples)];
+  for await (const block of encoder.encode(ReadableStream.from([planar]))) {
+    await writer.write(block);
+  }
+  await writer.close(samples);
+}
+
+browserTest("the page plays, buffers, seeks by click and tells its speed", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/song.ecdc`;
+    await makeFile(file);
+    const checkpoint = syntheticCheckpoint("encodec_48khz");
+    await using server = new PlayerServer({ checkpoint, device: "cpu" });
+    await withPage(server.url, async (page) => {
+      const text = (id: string) => page.locator(`#${id}`).innerText();
+      const position = async () =>
+        Number(await page.locator("#wave").getAttribute("aria-valuenow"));
+      await page.locator("#file").setInputFiles(file);
+      await page.locator("#player").waitFor({ state: "visible" });
+      assert.equal(await text("title"), "Hashed <b>sound</b>");
+      assert.match(await text("about"), /encodec_48khz, 3 kbit\/s/);
+      await page.locator("#play").click();
+      await page.waitForFunction("+document.getElementById('wave').ariaValueNow > 0.5");
+      assert.match(await text("speed"), /^\d+\.\d× real time$/);
+      assert.match(await text("first"), /^\d+ ms$/);
+      await page.waitForFunction("parseFloat(document.getElementById('buffered').innerText) > 5");
+      assert.equal(await text("state"), "playing");
+
+      const box = (await page.locator("#wave").boundingBox())!;
+      await page.mouse.click(box.x + box.width * 0.75, box.y + box.height / 2);
+      await page.waitForFunction("+document.getElementById('wave').ariaValueNow > 9.2");
+      assert.ok(await position() < 11);
+      await page.locator("#play").click();
+      await page.waitForFunction("document.getElementById('state').innerText === 'paused'");
+      const painted = await page.evaluate(`(() => {
+        const canvas = document.getElementById("wave");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.filter((_, i) => i % 4 === 3 && data[i] > 0).length;
+      })()`);
+      assert.ok(Number(painted) > 1000, `${painted}`);
+      await page.locator("#play").click();
+      await page.waitForFunction("document.getElementById('state').innerText === 'at the end'");
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the server opens no file of this machine that was not named at its start", async () => {
+  await using server = new PlayerServer();
+  const open = async (source: string, headers = {}) => {
+    const response = await fetch(`${server.url}open?${new URLSearchParams({ source })}`, {
+      method: "POST",
+      headers,
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.equal(await open("/etc/passwd"), 422);
+  assert.equal(await open("file:///etc/passwd"), 422);
+  assert.equal(await open("http://127.0.0.1:1/", { origin: "https://example.com" }), 403);
+  const damaged = await fetch(`${server.url}open`, { method: "POST", body: "ECDX0000000" });
+  assert.equal(damaged.status, 422);
+  assert.match((await damaged.json()).error, /must be "ECDC"/);
+});
