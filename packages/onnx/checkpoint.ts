@@ -14,7 +14,8 @@
  * ```ts
  * import { openCheckpoint } from "@vcs/onnx/checkpoint";
  * import { encodeSafetensors } from "@vcs/transport/safetensors";
- *  * import assert from "node:assert/strict";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
  *
  * const file = encodeSafetensors({ "conv.weight": tensor("F32", [4, 3]) });
  * using checkpoint = await openCheckpoint(file);
