@@ -17,9 +17,11 @@
  */
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
 import { TransportError } from "./errors.ts";
+import { ForwardReader } from "./forward_reader.ts";
 import {
   encodeNpyHeader,
   NPY_MAX_PREFIX,
+  NPY_MIN_PREFIX,
   type NpyHeader,
   npyHeaderLength,
   parseNpyHeader,
@@ -41,6 +43,12 @@ function toTensor(header: NpyHeader, shape: readonly number[], bytes: Uint8Array
   if (!fortran) return tensorFromBytes(dtype, shape, own);
   const strides = packedStrides([...shape].reverse()).reverse();
   return packStrided(dtype, shape, strides, own);
+}
+
+/** In Fortran order a row is no run of bytes, unless there is one axis. */
+function refuseFortran({ fortran, shape }: NpyHeader): void {
+  if (!fortran || shape.length < 2) return;
+  throw new TransportError("unsupported", "Cannot read rows of an array in Fortran order");
 }
 
 function checkSize(header: NpyHeader, fileSize: number): void {
@@ -115,14 +123,12 @@ export class NpyReader implements Disposable {
    * @throws {TransportError} `unsupported`: the array is in Fortran order, its rows are not runs
    */
   async readRows(start: number, end: number): Promise<Tensor> {
-    const { dtype, shape: [rows, ...rest], dataOffset, fortran } = this.#header;
+    const { dtype, shape: [rows, ...rest], dataOffset } = this.#header;
     const whole = Number.isInteger(start) && Number.isInteger(end);
     if (rows === undefined || !whole || start < 0 || end < start || end > rows) {
       throw new RangeError(`Cannot read rows ${start} to ${end}: the array has ${rows ?? "none"}`);
     }
-    if (fortran && rest.length > 0) {
-      throw new TransportError("unsupported", "Cannot read rows of an array in Fortran order");
-    }
+    refuseFortran(this.#header);
     const row = tensorByteLength(dtype, rest);
     const bytes = await this.#source.read(dataOffset + start * row, (end - start) * row);
     return toTensor(this.#header, [end - start, ...rest], bytes);
@@ -137,6 +143,63 @@ export class NpyReader implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/**
+ * Reads a file from a stream, some rows at a time, holding no more than those.
+ *
+ * @example
+ * ```ts
+ * import { encodeNpy, streamNpy } from "@vcs/transport/npy";
+ * import { tensor } from "@vcs/transport/tensor";
+ * import assert from "node:assert/strict";
+ *
+ * const body = new Blob([encodeNpy(tensor("F32", [10, 4]))]);
+ * const shapes: number[][] = [];
+ * for await (const { shape } of streamNpy(body.stream(), 4)) shapes.push([...shape]);
+ * assert.deepEqual(shapes, [[4, 4], [4, 4], [2, 4]]);
+ * ```
+ *
+ * @param rows rows of each tensor but the last, which may have fewer; a scalar comes as it is
+ * @throws {RangeError} where `rows` is not a whole number of one or more
+ * @throws {TransportError} as {@linkcode readNpy}; `unsupported` for arrays in Fortran order
+ */
+export async function* streamNpy(
+  stream: ReadableStream<Uint8Array>,
+  rows: number,
+): AsyncGenerator<Tensor> {
+  if (!Number.isSafeInteger(rows) || rows < 1) {
+    throw new RangeError(`Cannot read ${rows} rows at a time: one or more are needed`);
+  }
+  await using reader = new ForwardReader(stream, "the npy file");
+  const header = await readHeader(reader);
+  const { dtype, shape: [count, ...rest] } = header;
+  if (count === undefined) {
+    yield toTensor(header, [], await reader.take(tensorByteLength(dtype, [])));
+  } else {
+    refuseFortran(header);
+    // Rows without bytes cost nothing to claim: they come in one piece, not one by one.
+    const step = tensorByteLength(dtype, rest) === 0 ? Math.max(count, 1) : rows;
+    for (let at = 0; at < count; at += step) {
+      const shape = [Math.min(step, count - at), ...rest];
+      yield toTensor(header, shape, await reader.take(tensorByteLength(dtype, shape)));
+    }
+  }
+  await reader.end();
+}
+
+async function readHeader(reader: ForwardReader): Promise<NpyHeader> {
+  const prefix = await reader.take(NPY_MIN_PREFIX);
+  const more = prefix[6] === 1 ? 0 : NPY_MAX_PREFIX - NPY_MIN_PREFIX;
+  const start = concat(prefix, await reader.take(more));
+  return parseNpyHeader(concat(start, await reader.take(npyHeaderLength(start) - start.length)));
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(a.length + b.length);
+  bytes.set(a);
+  bytes.set(b, a.length);
+  return bytes;
 }
 
 /**

@@ -17,6 +17,8 @@ export interface NpyHeader extends TensorInfo {
   readonly dataOffset: number;
 }
 
+/** Bytes before the header's text in version 1.0; later versions have two more. */
+export const NPY_MIN_PREFIX = 10;
 /** Bytes that always suffice to find the header's length. */
 export const NPY_MAX_PREFIX = 12;
 /** Longest header: that of 32 axes has under 1 KB. */
@@ -53,7 +55,7 @@ function headerSpan(bytes: Uint8Array): [start: number, end: number] {
     throw invalid("the file does not begin with NumPy's magic string");
   }
   const major = bytes[6] ?? 0;
-  const start = major === 1 ? 10 : 12;
+  const start = major === 1 ? NPY_MIN_PREFIX : NPY_MAX_PREFIX;
   if (bytes.length < start) {
     throw new TransportError("truncated", `Cannot read the npy header: ${bytes.length} bytes`);
   }

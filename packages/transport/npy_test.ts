@@ -3,7 +3,7 @@ import { mutations, random } from "#testing/fuzz.ts";
 import { sharedTest } from "#testing/shared.ts";
 import { TransportError } from "./errors.ts";
 import { packedStrides } from "./tensor_layout.ts";
-import { encodeNpy, NpyReader, npyStream, readNpy } from "./npy.ts";
+import { encodeNpy, NpyReader, npyStream, readNpy, streamNpy } from "./npy.ts";
 import { type DType, type Tensor, tensor, tensorByteLength, tensorFromBytes } from "./tensor.ts";
 import {
   assertSameTensor,
@@ -102,6 +102,42 @@ Deno.test("a stream of parts is the file", async () => {
   for (const bad of [parts.slice(1), [...parts, parts[0]!], [tensor("F32", [3, 5])], [halfRamp]]) {
     await assert.rejects(Array.fromAsync(npyStream(ramp, bad)), RangeError);
   }
+});
+
+Deno.test("a stream is read in rows, whatever its chunks", async () => {
+  const bytes = fixture("numpy_f32.npy");
+  const chunks = (size: number) =>
+    ReadableStream.from(
+      Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.slice(i * size, (i + 1) * size)),
+    );
+  for (const size of [1, 9, 64, bytes.length]) {
+    const parts = await Array.fromAsync(streamNpy(chunks(size), 2));
+    assert.deepEqual(parts.map(({ shape }) => shape), [[2, 4], [1, 4]]);
+    assert.deepEqual(parts.flatMap(({ data }) => [...data]), [...ramp.data]);
+  }
+  const all = (name: string) =>
+    Array.fromAsync(streamNpy(ReadableStream.from([fixture(`${name}.npy`)]), 5));
+  assertSameTensor((await all("numpy_big_endian"))[0], ramp);
+  assertSameTensor((await all("numpy_i64_scalar"))[0], files["numpy_i64_scalar"]!);
+  assert.deepEqual(await all("numpy_u16_empty"), []);
+  await assert.rejects(all("numpy_fortran"), hasCode("unsupported"));
+});
+
+Deno.test("a stream that is cut, goes on, or is no npy file is refused", async () => {
+  const bytes = fixture("numpy_f32.npy");
+  const drain = (b: Uint8Array, rows = 2) =>
+    Array.fromAsync(streamNpy(ReadableStream.from([b]), rows));
+  for (const length of [0, 5, 11, 100, bytes.length - 1]) {
+    await assert.rejects(drain(bytes.subarray(0, length)), hasCode("truncated"));
+  }
+  const longer = new Uint8Array(bytes.length + 1);
+  longer.set(bytes);
+  await assert.rejects(drain(longer), hasCode("format"));
+  await assert.rejects(drain(new Uint8Array(80)), hasCode("format"));
+  await assert.rejects(drain(bytes, 0), RangeError);
+  const empties = await drain(file(header("'<u2'", `(${2 ** 50}, 0)`)), 1);
+  assert.deepEqual(empties.map(({ shape }) => shape), [[2 ** 50, 0]]);
 });
 
 Deno.test("dtypes that NumPy has come back, others are refused", () => {
