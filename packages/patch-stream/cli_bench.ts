@@ -6,7 +6,8 @@
 import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
 import { join } from "node:path";
 import { type CommandLine, readCommandLine } from "./cli_flags.ts";
-import { type BackendName, DECODE_FIELDS, type PatchStreamConfig } from "./config.ts";
+import type { BackendName, PatchStreamConfig } from "./config.ts";
+import { DECODE_FIELDS } from "./config_fields.ts";
 
 const FLAGS = {
   limit: { shape: "n" },
@@ -36,9 +37,10 @@ interface Measured extends Combination {
 /** Runs the command; see {@linkcode main}. */
 export async function bench(args: string[], signal: AbortSignal): Promise<number> {
   const line = readCommandLine(args, FLAGS);
+  const planned = combinations(line);
   const videos = await videosOf(line);
   const results: Measured[] = [];
-  for (const combination of combinations(line)) {
+  for (const combination of planned) {
     results.push(await measure(combination, videos, line.config, signal));
   }
   if (line.values.json === true) {

@@ -6,7 +6,8 @@
  */
 import { UsageError } from "@vcs/transport/cli";
 import { parseArgs } from "node:util";
-import { DECODE_FIELDS, type PatchStreamConfig, PROCESS_FIELDS } from "./config.ts";
+import type { PatchStreamConfig } from "./config.ts";
+import { DECODE_FIELDS, PROCESS_FIELDS } from "./config_fields.ts";
 import type { Field } from "./fields.ts";
 
 /** A flag that is no configuration field. */

@@ -6,7 +6,8 @@
 import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
 import { basename, extname, join } from "node:path";
 import { type CommandLine, readCommandLine } from "./cli_flags.ts";
-import { type PatchStreamConfig, REFERENCE, resolvePatchConfig } from "./config.ts";
+import { type PatchStreamConfig, REFERENCE } from "./config.ts";
+import { resolvePatchConfig } from "./config_fields.ts";
 import type { SaveFormat } from "./save.ts";
 import type { PatchStreamResult } from "./session.ts";
 

@@ -1,10 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type PatchStreamConfig,
-  REFERENCE,
-  resolveDecodeConfig,
-  resolvePatchConfig,
-} from "./config.ts";
+import { type PatchStreamConfig, REFERENCE } from "./config.ts";
+import { resolveDecodeConfig, resolvePatchConfig } from "./config_fields.ts";
 import { decodeOnly } from "./decode_only.ts";
 import { patchStream } from "./patch_stream.ts";
 

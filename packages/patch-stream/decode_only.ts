@@ -13,9 +13,12 @@
  */
 import type { Replacement } from "@vcs/media/video_reader";
 import { type Tensor, tensor, tensorRows } from "@vcs/transport/tensor";
-import { type DecodeConfig, resolveDecodeConfig } from "./config.ts";
+import type { DecodeConfig } from "./config.ts";
+import { resolveDecodeConfig } from "./config_fields.ts";
 import { reportProfile, type StageTimings, Stopwatch } from "./profile.ts";
-import { SampledVideo } from "./sampled_video.ts";
+import { describeSamples, SampledVideo } from "./sampled_video.ts";
+
+export type { Replacement, StageTimings };
 
 /** What is known of the sampled frames of a video. */
 export interface SampledFrames {
@@ -78,19 +81,4 @@ export async function decodeOnly(config: DecodeConfig): Promise<DecodedFrames> {
   reportProfile({ call: "decode_only", backend, samples, delivered, width, height }, timings);
   const frames = tensorRows(all, 0, samples);
   return { ...describeSamples(video, ids), frames, ...(resolved.profile && { timings }) };
-}
-
-/** What results tell of a video and its samples. */
-export function describeSamples(video: SampledVideo, ids: readonly number[]): SampledFrames {
-  const { fps, duration, width, height, rotation } = video.info;
-  return {
-    sampledFrameIds: ids,
-    pts: ids.map((id) => video.index[id]!.pts),
-    fps,
-    durationSec: duration,
-    width,
-    height,
-    rotation,
-    replaced: video.replaced,
-  };
 }

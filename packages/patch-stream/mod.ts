@@ -20,8 +20,10 @@ export * from "./grid.ts";
 export * from "./patch_stream.ts";
 export * from "./patch_stream_all.ts";
 export * from "./process.ts";
+export * from "./process_cpu.ts";
 export * from "./sampling.ts";
 export * from "./save.ts";
+export * from "./select.ts";
 export * from "./session.ts";
 export * from "./view.ts";
 

@@ -12,21 +12,13 @@
  *
  * @module
  */
-import type { VideoFrame } from "@vcs/media/video_reader";
-import { tensor } from "@vcs/transport/tensor";
-import { distinctFrames } from "./clip_work.ts";
-import { type PatchStreamConfig, type Resolved, resolvePatchConfig } from "./config.ts";
-import { describeSamples } from "./decode_only.ts";
-import { analysisSize } from "./energy.ts";
-import { extractPatches } from "./extract.ts";
-import { type Grid, planGrid } from "./grid.ts";
-import { MotionEnergy } from "./motion_energy.ts";
-import type { ProcessedClip, ProcessPlan } from "./process.ts";
-import { checkProcessBackend, openStage } from "./process_backend.ts";
-import { reportProfile, Stopwatch } from "./profile.ts";
+import type { PatchStreamConfig } from "./config.ts";
+import { resolvePatchConfig } from "./config_fields.ts";
+import { checkProcessBackend } from "./process_backend.ts";
+import { Stopwatch } from "./profile.ts";
 import { SampledVideo } from "./sampled_video.ts";
-import { selectPatches } from "./select.ts";
-import { PatchStreamSession } from "./session.ts";
+import type { PatchStreamSession } from "./session.ts";
+import { streamVideo } from "./stream_video.ts";
 
 /**
  * Samples a video and keeps the patches with the most energy.
@@ -43,153 +35,4 @@ export async function patchStream(config: PatchStreamConfig): Promise<PatchStrea
   const watch = new Stopwatch();
   await using reader = await SampledVideo.open(resolved);
   return await streamVideo(new SampledVideo(reader, resolved), resolved, watch);
-}
-
-/** The way of the data: sampled frames → process stage → selection → patches. */
-export async function streamVideo(
-  video: SampledVideo,
-  config: Resolved<PatchStreamConfig>,
-  watch: Stopwatch,
-): Promise<PatchStreamSession> {
-  watch.lap("open");
-  const { width, height, backend } = video.info;
-  const grid = planGrid(width, height, gridOptions(config));
-  const source = await sampledFrames(video, config);
-  const plan = planProcess(video, source.ids, grid, config);
-  const clip = await processFrames(source, plan, config, watch);
-  const isKey = video.keyFlags(source.ids);
-  const indices = selectPatches(
-    { scores: clip.scores, gridW: grid.gridW, gridH: grid.gridH, isKey },
-    selectionOptions(clip, config),
-  );
-  watch.lap("select");
-  const pixels = plan.samples.map((number) => clip.pixels[number]!);
-  const patches = extractPatches(pixels, grid, indices, config);
-  watch.lap("extract");
-  const timings = watch.stop();
-  const counts = { samples: source.ids.length, delivered: clip.pixels.length };
-  reportProfile({ call: "patch_stream", backend, ...counts, width, height }, timings);
-  return new PatchStreamSession({
-    ...describeSamples(video, source.ids),
-    ...(config.profile && { timings }),
-    ...describePatches(indices, clip.scores, grid, source.ids, isKey),
-    patches,
-    pixels,
-    grid,
-    isKey,
-    scoreMap: tensor("F32", [source.ids.length, grid.gridH, grid.gridW], clip.scores),
-  });
-}
-
-function gridOptions({ patchSize, inputSize, minPixels, maxPixels }: Resolved<PatchStreamConfig>) {
-  return {
-    patchSize,
-    inputSize,
-    ...(minPixels !== undefined && { minPixels }),
-    ...(maxPixels !== undefined && { maxPixels }),
-  };
-}
-
-/** Distinct frames on their way, and the frame number at each place of the sequence. */
-interface FrameSource {
-  readonly ids: readonly number[];
-  readonly frames: AsyncIterable<VideoFrame> | Iterable<VideoFrame>;
-  readonly motion: MotionEnergy | undefined;
-}
-
-/** Where frames may be skipped, they are all read first: only then is it known which are there. */
-async function sampledFrames(
-  video: SampledVideo,
-  config: Resolved<PatchStreamConfig>,
-): Promise<FrameSource> {
-  const motion = config.energy === "codec" ? motionOf(video) : undefined;
-  const frames = video.frames(motion && { motion: (frame) => motion.add(frame) });
-  if (config.onError !== "skip" || motion) return { ids: video.ids, frames, motion };
-  const read = await Array.fromAsync(frames);
-  const there = new Set(read.map((frame) => frame.index));
-  return { ids: video.ids.filter((id) => there.has(id)), frames: read, motion };
-}
-
-function motionOf({ info, index }: SampledVideo): MotionEnergy {
-  const { width, height, codedWidth, codedHeight } = info;
-  const size = analysisSize(width, height, "codec");
-  return new MotionEnergy(size, { width: codedWidth, height: codedHeight }, index);
-}
-
-function planProcess(
-  video: SampledVideo,
-  ids: readonly number[],
-  grid: Grid,
-  config: Resolved<PatchStreamConfig>,
-): ProcessPlan {
-  const { width, height } = video.info;
-  const distinct = [...new Set(ids)];
-  const numbers = new Map(distinct.map((id, number) => [id, number]));
-  return {
-    width,
-    height,
-    samples: ids.map((id) => numbers.get(id)!),
-    grid,
-    energy: config.energy,
-    energyPct: Math.min(Math.max(config.energyPct, 1), 100),
-    antialias: config.antialias,
-    change: config.staticFallback,
-  };
-}
-
-/** Sends every distinct frame through the process stage. */
-async function processFrames(
-  { frames, motion }: FrameSource,
-  plan: ProcessPlan,
-  config: Resolved<PatchStreamConfig>,
-  watch: Stopwatch,
-): Promise<ProcessedClip> {
-  await using stage = await openStage(plan, config);
-  let number = 0;
-  for await (const { data } of frames) {
-    if (number === 0) watch.timings.firstFrame = watch.sinceLap;
-    watch.lap("decode");
-    await stage.add({ number: number++, data, ...(motion && { energy: motion.take() }) });
-    watch.lap("wait");
-    config.onProgress?.(number, distinctFrames(plan));
-  }
-  watch.lap("decode");
-  const clip = await stage.finish();
-  watch.lap("wait");
-  Object.assign(watch.timings, clip.timings);
-  return clip;
-}
-
-function selectionOptions({ change }: ProcessedClip, config: Resolved<PatchStreamConfig>) {
-  const rule = {
-    absolute: config.staticAbsThresh,
-    relative: config.staticRelThresh,
-    frames: config.staticUniformFrames,
-  };
-  return {
-    kKeep: config.kKeep,
-    unit: config.selectionUnit,
-    keyFrames: config.keyFrames,
-    ties: config.energy === "reference" ? "reference" : "lowest",
-    ...(change && { still: { rule, change } }),
-  } as const;
-}
-
-/** Fields and scores of the kept patches. */
-function describePatches(
-  indices: Int32Array,
-  scores: Float32Array,
-  { gridW, gridH }: Grid,
-  ids: readonly number[],
-  isKey: readonly boolean[],
-) {
-  const fields = tensor("I64", [indices.length, 6]);
-  indices.forEach((index, n) => {
-    const t = Math.floor(index / (gridW * gridH));
-    const cell = index % (gridW * gridH);
-    const row = [t, ids[t]!, Number(isKey[t]), index, Math.floor(cell / gridW), cell % gridW];
-    fields.data.set(row.map(BigInt), 6 * n);
-  });
-  const kept = Float32Array.from(indices, (index) => scores[index]!);
-  return { fields, scores: tensor("F32", [indices.length], kept) };
 }

@@ -14,12 +14,15 @@
  * @module
  */
 import type { MediaSource, VideoReader } from "@vcs/media/video_reader";
-import { type PatchStreamConfig, type Resolved, resolvePatchConfig } from "./config.ts";
-import { streamVideo } from "./patch_stream.ts";
+import type { PatchStreamConfig } from "./config.ts";
+import { type Resolved, resolvePatchConfig } from "./config_fields.ts";
 import { checkProcessBackend } from "./process_backend.ts";
 import { Stopwatch } from "./profile.ts";
 import { readerOptions, SampledVideo } from "./sampled_video.ts";
 import type { PatchStreamSession } from "./session.ts";
+import { streamVideo } from "./stream_video.ts";
+
+export type { MediaSource };
 
 /** What became of one video: a session, or the error that it met. */
 export type VideoOutcome =

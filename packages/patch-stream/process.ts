@@ -6,6 +6,8 @@
  */
 import type { Grid } from "./grid.ts";
 
+export type { Grid };
+
 /**
  * What counts as energy of a pixel, between a sampled frame and the sampled frame before it.
  *

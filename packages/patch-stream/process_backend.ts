@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { PatchStreamConfig, Resolved } from "./config.ts";
+import type { PatchStreamConfig } from "./config.ts";
+import type { Resolved } from "./config_fields.ts";
 import type { ProcessPlan, ProcessStage } from "./process.ts";
 import { openCpuStage } from "./process_cpu.ts";
 

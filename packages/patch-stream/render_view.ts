@@ -6,7 +6,8 @@
 import { encodeJpeg } from "@vcs/media/image";
 import { VideoReader } from "@vcs/media/video_reader";
 import { basename } from "node:path";
-import { type PatchStreamConfig, resolvePatchConfig } from "./config.ts";
+import type { PatchStreamConfig } from "./config.ts";
+import { resolvePatchConfig } from "./config_fields.ts";
 import { readerOptions } from "./sampled_video.ts";
 import type { PatchStreamResult } from "./session.ts";
 import { viewPage } from "./view.ts";

@@ -12,7 +12,9 @@ import {
   VideoReader,
   type VideoReaderOptions,
 } from "@vcs/media/video_reader";
-import type { DecodeConfig, Resolved } from "./config.ts";
+import type { DecodeConfig } from "./config.ts";
+import type { Resolved } from "./config_fields.ts";
+import type { SampledFrames } from "./decode_only.ts";
 import { sampleByIndex, sampleByTime } from "./sampling.ts";
 
 /** Frames of a sampled video, delivered in ascending order, each once. */
@@ -100,4 +102,19 @@ export class SampledVideo {
   async *#seekEach(ids: readonly number[], options: FramesOptions): AsyncIterable<VideoFrame> {
     for (const id of ids) yield* this.#reader.framesAt([id], options);
   }
+}
+
+/** What results tell of a video and its samples. */
+export function describeSamples(video: SampledVideo, ids: readonly number[]): SampledFrames {
+  const { fps, duration, width, height, rotation } = video.info;
+  return {
+    sampledFrameIds: ids,
+    pts: ids.map((id) => video.index[id]!.pts),
+    fps,
+    durationSec: duration,
+    width,
+    height,
+    rotation,
+    replaced: video.replaced,
+  };
 }

@@ -7,6 +7,8 @@ import { encodeSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
 import type { PatchStreamResult } from "./session.ts";
 
+export type { PatchStreamResult };
+
 /** Formats that patches can be saved in. */
 export type SaveFormat = "safetensors" | "npz";
 

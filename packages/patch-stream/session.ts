@@ -9,6 +9,8 @@ import { PatchStreamError } from "./errors.ts";
 import type { PatchTensor } from "./extract.ts";
 import type { Grid } from "./grid.ts";
 
+export type { Grid, PatchTensor, SampledFrames };
+
 /** Columns of {@linkcode PatchBatch.fields}. */
 export const FIELD_NAMES = [
   "seq_pos",
