@@ -94,7 +94,7 @@ export interface Sender extends AsyncDisposable {
    * channel's patience.
    */
   flush(): Promise<void>;
-  /** Flushes and lets go of the connection. */
+  /** Flushes and lets go of the connection; a failure that was thrown before is not repeated. */
   close(): Promise<void>;
 }
 

@@ -33,6 +33,7 @@ export class Outbox {
   /** What last went wrong on the way; told when patience ends. */
   trouble: unknown;
   #failure: { reason: unknown } | undefined;
+  #told = false;
   #closing = false;
   #connected = 0;
   #lonely: ReturnType<typeof setTimeout> | undefined;
@@ -150,7 +151,10 @@ export class Outbox {
       const before = this.#counts.acknowledged + this.#counts.dropped;
       const deadline = performance.now() + this.#patience;
       while (before === this.#counts.acknowledged + this.#counts.dropped && !this.#failure) {
-        if (performance.now() >= deadline) throw this.#unreachable("did not acknowledge");
+        if (performance.now() >= deadline) {
+          this.#told = true;
+          throw this.#unreachable("did not acknowledge");
+        }
         await this.#changed.changed(undefined, deadline - performance.now());
       }
     }
@@ -171,12 +175,15 @@ export class Outbox {
     this.close();
   }
 
-  get failed(): boolean {
-    return this.#failure !== undefined;
+  /** Whether the caller was told that messages stay behind: closing need not tell it again. */
+  get told(): boolean {
+    return this.#told;
   }
 
   #check(): void {
-    if (this.#failure) throw this.#failure.reason;
+    if (!this.#failure) return;
+    this.#told = true;
+    throw this.#failure.reason;
   }
 
   /** Fails the sender where no far end is there for too long. */
@@ -268,7 +275,7 @@ export class OutboxSender implements Sender {
 
   async #close(): Promise<void> {
     try {
-      await this.flush();
+      if (!this.#carrier.outbox.told) await this.flush();
     } finally {
       await this.#stop(closed());
     }

@@ -26,7 +26,7 @@ const MAX_DAMAGED = 3;
 /** Opens the sending end. */
 // deno-lint-ignore require-await
 export async function openTcpSender(url: URL, settings: ChannelSettings): Promise<Sender> {
-  const { credits, ...place } = readUrl(url, "sender");
+  const { credits, ...place } = readUrl(url, "sender", settings);
   const outbox = new Outbox(credits, settings.patience);
   const id = newStreamId();
   const keeper: Keeper = new Keeper({
@@ -43,7 +43,7 @@ export async function openTcpSender(url: URL, settings: ChannelSettings): Promis
 /** Opens the receiving end. */
 // deno-lint-ignore require-await
 export async function openTcpReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
-  const { credits, ...place } = readUrl(url, "receiver");
+  const { credits, ...place } = readUrl(url, "receiver", settings);
   const inbox = new Inbox(settings.maxPayload);
   const session = new Session(newStreamId(), credits, inbox);
   const keeper: Keeper = new Keeper({
@@ -57,7 +57,8 @@ export async function openTcpReceiver(url: URL, settings: ChannelSettings): Prom
   return new InboxReceiver({ url: addressOf(url, keeper), inbox, stop }, settings);
 }
 
-function readUrl(url: URL, role: Role) {
+function readUrl(url: URL, role: Role, { secret }: ChannelSettings) {
+  if (secret === "") throw new RangeError("Cannot open tcp: the secret is empty");
   const read = new UrlSettings(url);
   const place = {
     ...hostAndPort(url),

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { mutations } from "#testing/fuzz.ts";
+import { openReceiver, openSender } from "../channel.ts";
+import { type Message, message } from "../message.ts";
+import { messageTensors, tensorMessage } from "../message_tensors.ts";
+import { readSafetensors } from "../safetensors.ts";
+import { tensor } from "../tensor.ts";
+import { FILE_FORMATS } from "./file_formats.ts";
+
+const quant = tensor(
+  "F32",
+  [1, 18, 5, 16, 16],
+  Float32Array.from({ length: 23_040 }, (_, i) => i % 2),
+);
+const fields = {
+  streamId: "00000000000000ab",
+  sequence: 12,
+  pts: 1.25,
+  modelId: "00000000000000cd",
+  key: true,
+  afterDrop: true,
+};
+const named = { sequence: 12, end: false };
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  await work(folder).finally(() => Deno.remove(folder, { recursive: true }));
+}
+
+async function writeAll(url: string, messages: Message[]): Promise<void> {
+  await using sender = await openSender(url);
+  for (const message of messages) await sender.send(message);
+}
+
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}
+
+Deno.test("file: safetensors files keep every field and the tensors", () => {
+  const { write, read } = FILE_FORMATS.safetensors!;
+  for (const sent of [tensorMessage({ quant }, fields), message(new Uint8Array([1, 2]), fields)]) {
+    assert.deepEqual(read!(write(sent), { sequence: 99, end: true }), sent);
+  }
+  const bytes = write(tensorMessage({ quant }, fields));
+  assert.deepEqual(readSafetensors(bytes).tensors.get("quant"), quant);
+});
+
+Deno.test("file: a safetensors file of somebody else is a message too", () => {
+  const foreign = tensorMessage({ quant }).payload.slice();
+  const read = FILE_FORMATS.safetensors!.read!(foreign, named);
+  assert.equal(read.sequence, 12);
+  assert.deepEqual(messageTensors(read).get("quant"), quant);
+});
+
+Deno.test("file: damaged safetensors files are found", () => {
+  const { write, read } = FILE_FORMATS.safetensors!;
+  const good = write(message(new Uint8Array(64).fill(1), fields));
+  let found = 0;
+  for (const bytes of mutations(good, 1000)) {
+    try {
+      const got = read!(bytes as Uint8Array<ArrayBuffer>, named);
+      // What still reads is the message that was written, or has lost all of our fields.
+      if (got.streamId === fields.streamId) {
+        assert.deepEqual(got.payload, new Uint8Array(64).fill(1));
+      }
+    } catch (error) {
+      assert.match((error as Error).name, /TransportError|RangeError/, String(error));
+      found++;
+    }
+  }
+  assert.ok(found > 500);
+});
+
+Deno.test("file: npy and raw files keep the payload alone", () => {
+  const sent = tensorMessage({ quant }, fields);
+  const { npy, raw } = FILE_FORMATS;
+  assert.deepEqual(messageTensors(npy!.read!(npy!.write(sent), named)).get("payload"), quant);
+  const bytes = raw!.write(sent);
+  assert.equal(bytes.length, 92_160);
+  assert.deepEqual(raw!.read!(bytes, named).payload, bytes);
+  const packed = message(new Uint8Array([5, 6]), fields);
+  assert.deepEqual(npy!.read!(npy!.write(packed), named).payload, packed.payload);
+});
+
+Deno.test("file: formats of one tensor refuse several", () => {
+  const several = tensorMessage({ a: quant, b: quant });
+  for (const name of ["npy", "raw"]) {
+    assert.throws(() => FILE_FORMATS[name]!.write(several), { code: "unsupported" });
+  }
+});
+
+Deno.test("file: names are numbers, and a sender goes on after the last", () =>
+  inFolder(async (folder) => {
+    const url = `file://${folder}?format=raw&prefix=quant`;
+    const at = (sequence: number) => message(new Uint8Array([1]), { sequence });
+    await writeAll(url, [at(0), at(1), at(999), at(1000)]);
+    await writeAll(url, [at(0), message(new Uint8Array(0), { sequence: 1, end: true })]);
+    const expected = ["000", "001", "999", "1000", "1001", "1002.end"];
+    assert.deepEqual(names(folder), expected.map((n) => `quant_${n}.bin`).sort());
+    await using receiver = await openReceiver(url);
+    const got = await Array.fromAsync(receiver);
+    assert.deepEqual(got.map(({ sequence }) => sequence), [0, 1, 999, 1000, 1001, 1002]);
+    assert.equal(names(folder).length, 6);
+  }));
+
+Deno.test("file: a spool is emptied, and damaged files are put aside", () =>
+  inFolder(async (folder) => {
+    const url = `file://${folder}?limit=4`;
+    const at = (sequence: number) => message(new Uint8Array(9), { sequence, end: sequence === 2 });
+    await writeAll(url, [at(0), at(1), at(2)]);
+    const path = `${folder}/window_001.safetensors`;
+    const bytes = await Deno.readFile(path);
+    bytes[bytes.length - 1]! ^= 1;
+    await Deno.writeFile(path, bytes);
+    await Deno.writeTextFile(`${folder}/notes.txt`, "not a window");
+    await using receiver = await openReceiver(url);
+    const got = await Array.fromAsync(receiver);
+    assert.deepEqual(got.map(({ sequence }) => sequence), [0, 2]);
+    assert.equal(receiver.counters.corrupt, 1);
+    assert.deepEqual(names(folder), ["notes.txt", "window_001.safetensors.damaged"]);
+  }));
+
+Deno.test("file: a writer that is killed leaves no half file behind", () =>
+  inFolder(async (folder) => {
+    const url = `file://${folder}?format=raw`;
+    const size = 3_000_000;
+    const args = ["run", "-A", "--quiet", "--no-check", import.meta.resolve("../mod.ts"), "send"];
+    for (let round = 0; round < 3; round++) {
+      const writer = new Deno.Command(Deno.execPath(), {
+        args: [...args, url, "--size", String(size), "--count", "1000", "--pace", "0"],
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      const before = names(folder).length;
+      while (names(folder).length < before + 4) await new Promise((r) => setTimeout(r, 5 + round));
+      writer.kill("SIGKILL");
+      await writer.status;
+      for (const name of names(folder).filter((name) => name.endsWith(".bin"))) {
+        assert.equal((await Deno.stat(`${folder}/${name}`)).size, size, name);
+      }
+    }
+  }));
+
+Deno.test("file: .pt files are written only", () =>
+  inFolder(async (folder) => {
+    await writeAll(`file://${folder}?format=pt`, [tensorMessage({ quant })]);
+    assert.deepEqual(names(folder), ["window_000.pt"]);
+    await assert.rejects(openReceiver(`file://${folder}?format=pt`), RangeError);
+  }));

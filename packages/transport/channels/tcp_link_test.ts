@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { mutations } from "#testing/fuzz.ts";
+import { hasPrograms, needs } from "#testing/shared.ts";
+import { freePort } from "../brokers.ts";
+import { type ChannelOptions, openReceiver, openSender } from "../channel.ts";
+import { TransportError } from "../errors.ts";
+import { encodeMessage, message } from "../message.ts";
+import { FaultProxy } from "../testing/fault_proxy.ts";
+import { FRAME, frameControl, frameMessage, FrameReader, HEADER_SIZE } from "./tcp_frames.ts";
+
+function reader(bytes: Uint8Array, step = Infinity): FrameReader {
+  let at = 0;
+  const read = (into: Uint8Array) => {
+    const piece = bytes.subarray(at, at + Math.min(step, into.length));
+    into.set(piece);
+    at += piece.length;
+    return Promise.resolve(piece.length || null);
+  };
+  return new FrameReader({ read }, 1000);
+}
+
+function framed(payload: Uint8Array, number: number): Uint8Array {
+  return frameMessage(encodeMessage(message(payload), HEADER_SIZE), number);
+}
+
+Deno.test("tcp: golden bytes of frames", () => {
+  assert.equal(
+    frameControl(FRAME.accept, 258).toHex(),
+    "06000000000000000201000000000000782e785b",
+  );
+  // The last four bytes are zlib's crc32 of those before, as Python computes it.
+  const frame = framed(new Uint8Array([7]), 1);
+  assert.equal(frame.subarray(0, 16).toHex(), "05000000310000000100000000000000");
+  assert.equal(frame.subarray(HEADER_SIZE, HEADER_SIZE + 4).toHex(), "5643534d");
+});
+
+Deno.test("tcp: frames are read however the bytes are cut", async () => {
+  const bytes = new Uint8Array([
+    ...frameControl(FRAME.beat),
+    ...framed(new Uint8Array(500).fill(3), 1),
+    ...frameControl(FRAME.refuse, 0, new TextEncoder().encode("busy")),
+  ]);
+  for (const step of [1, 2, 19, 64, Infinity]) {
+    const frames = reader(bytes, step);
+    assert.equal((await frames.next())?.type, FRAME.beat);
+    const { number, body } = (await frames.next())!;
+    assert.deepEqual([number, body!.length], [1, 548]);
+    assert.equal(new TextDecoder().decode((await frames.next())!.body), "busy");
+    assert.equal(await frames.next(), undefined);
+  }
+});
+
+Deno.test("tcp: a body over the cap is left out, not allocated", async () => {
+  const bytes = new Uint8Array([...framed(new Uint8Array(2000), 1), ...frameControl(FRAME.bye)]);
+  const frames = reader(bytes);
+  assert.equal((await frames.next())?.body, undefined);
+  assert.equal((await frames.next())?.type, FRAME.bye);
+});
+
+Deno.test("tcp: damaged frames end with a typed error", async () => {
+  const good = new Uint8Array([
+    ...frameControl(FRAME.accept, 7),
+    ...framed(new Uint8Array(50), 1),
+    ...frameControl(FRAME.bye),
+  ]);
+  for (const bytes of mutations(good, 3000)) {
+    const frames = reader(bytes);
+    try {
+      while (await frames.next());
+    } catch (error) {
+      assert.ok(error instanceof TransportError, String(error));
+    }
+  }
+});
+
+/** Sends one message from end to end. */
+async function sendOne(url: string, receiver: ChannelOptions, sender: ChannelOptions) {
+  await using rx = await openReceiver(url, receiver);
+  await using tx = await openSender(rx.url, { patience: 1000, ...sender });
+  await tx.send(message(new Uint8Array([1]), { end: true }));
+  const reading = Array.fromAsync(rx);
+  // Where the ends do not fit the loop ends with the receiver.
+  await tx.flush().finally(() => rx.close());
+  return await reading;
+}
+
+const refused = (e: unknown) => e instanceof TransportError && e.code === "refused";
+
+Deno.test("tcp: both ends must know the secret", async () => {
+  const url = "tcp://127.0.0.1:0";
+  const got = await sendOne(url, { secret: "open sesame" }, { secret: "open sesame" });
+  assert.equal(got.length, 1);
+  for (const secret of [{ secret: "open barley" }, {}]) {
+    await assert.rejects(sendOne(url, { secret: "open sesame" }, secret), refused);
+  }
+  await assert.rejects(sendOne(url, {}, { secret: "open sesame" }), refused);
+  await assert.rejects(openReceiver(url, { secret: "" }), RangeError);
+});
+
+Deno.test("tcp: a sender does not take another sender", async () => {
+  const port = freePort();
+  const listening = await openSender(`tcp://127.0.0.1:${port}?listen=true`, { patience: 300 });
+  const other = await openSender(`tcp://127.0.0.1:${port}`);
+  await assert.rejects(other.send(message(new Uint8Array(1))).then(() => other.flush()), refused);
+  await other.close();
+  await listening.close();
+});
+
+Deno.test("tcp: the sender may listen and the receiver connect", async () => {
+  await using sender = await openSender("tcp://127.0.0.1:0?listen=true");
+  await using receiver = await openReceiver(`${sender.url.split("?")[0]}?listen=false`);
+  await sender.send(message(new Uint8Array([9]), { end: true }));
+  assert.equal((await Array.fromAsync(receiver))[0]?.payload[0], 9);
+});
+
+Deno.test("tcp: a second sender is turned away until the first is gone", async () => {
+  await using receiver = await openReceiver("tcp://127.0.0.1:0");
+  const first = await openSender(receiver.url);
+  const receiving = receiver.receive();
+  await first.send(message(new Uint8Array([1])));
+  const delivery = await receiving;
+  await using second = await openSender(receiver.url);
+  const sent = second.send(message(new Uint8Array([2]), { end: true }));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(second.counters.connections, 0);
+  await delivery!.accept();
+  await first.close();
+  await sent;
+  assert.equal((await Array.fromAsync(receiver))[0]?.payload[0], 2);
+});
+
+Deno.test("tcp: whoever speaks something else is hung up on and harms nobody", async () => {
+  await using receiver = await openReceiver("tcp://127.0.0.1:0");
+  const port = Number(new URL(receiver.url).port);
+  using silent = await Deno.connect({ hostname: "127.0.0.1", port });
+  const hello = frameControl(FRAME.hello, 0, new Uint8Array(52));
+  const noise = [new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"), hello, new Uint8Array(500)];
+  for (const bytes of noise) {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await conn.write(bytes);
+    const answer = new Uint8Array(100);
+    assert.equal(await conn.read(answer).catch(() => null), null);
+  }
+  await using sender = await openSender(receiver.url);
+  await sender.send(message(new Uint8Array([1]), { end: true }));
+  assert.equal((await Array.fromAsync(receiver)).length, 1);
+  assert.equal(silent.remoteAddr.transport, "tcp");
+});
+
+Deno.test("tcp: swapped bytes are found and the messages sent again", async () => {
+  await using receiver = await openReceiver("tcp://127.0.0.1:0");
+  const proxy = new FaultProxy(Number(new URL(receiver.url).port));
+  await using _proxy = proxy;
+  await using sender = await openSender(`tcp://127.0.0.1:${proxy.port}`);
+  const sending = (async () => {
+    for (let sequence = 0; sequence < 20; sequence++) {
+      if (sequence === 5 || sequence === 12) proxy.faults.swap = 100;
+      await sender.send(
+        message(new Uint8Array(200).fill(sequence), { sequence, end: sequence === 19 }),
+      );
+    }
+    await sender.flush();
+  })();
+  const got = await Array.fromAsync(receiver);
+  await sending;
+  assert.deepEqual(got.map(({ sequence }) => sequence), [...Array(20).keys()]);
+  assert.ok(got.every(({ sequence, payload }) => payload.every((byte) => byte === sequence)));
+  assert.ok(sender.counters.resent > 0);
+});
+
+Deno.test("tcp: a far end that falls silent is given up, and its messages go to the next", async () => {
+  const port = freePort();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  await using sender = await openSender(`tcp://127.0.0.1:${port}?heartbeat=50`);
+  const conn = await listener.accept();
+  listener.close();
+  await sender.send(message(new Uint8Array([1]), { end: true }));
+  conn.close();
+  await using receiver = await openReceiver(`tcp://127.0.0.1:${port}?heartbeat=50`);
+  await using proxy = new FaultProxy(port);
+  assert.equal((await Array.fromAsync(receiver)).length, 1);
+  assert.equal(proxy.connections, 0);
+});
+
+Deno.test("tcp: a stalled link is hung up on after three heartbeats", async () => {
+  await using receiver = await openReceiver("tcp://127.0.0.1:0?heartbeat=50");
+  await using proxy = new FaultProxy(Number(new URL(receiver.url).port));
+  await using sender = await openSender(`tcp://127.0.0.1:${proxy.port}?heartbeat=50`);
+  await sender.send(message(new Uint8Array([1])));
+  await (await receiver.receive())!.accept();
+  await sender.flush();
+  proxy.faults.delay = 1000;
+  while (sender.counters.connections < 2) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (proxy.connections > 1) delete proxy.faults.delay;
+  }
+  await sender.send(message(new Uint8Array([2]), { end: true }));
+  assert.equal((await Array.fromAsync(receiver))[0]?.payload[0], 2);
+});
+
+Deno.test("tcp: nobody there ends patience, not the program", async () => {
+  const sender = await openSender(`tcp://127.0.0.1:${freePort()}`, { patience: 100 });
+  await sender.send(message(new Uint8Array(1)));
+  const isUnreachable = (e: unknown) => e instanceof TransportError && e.code === "unreachable";
+  await assert.rejects(sender.flush(), isUnreachable);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await assert.rejects(sender.send(message(new Uint8Array(1))), isUnreachable);
+  // What was told once is not told again.
+  await sender.close();
+});
+
+Deno.test("tcp: URLs without host or port are refused", async () => {
+  for (const url of ["tcp://127.0.0.1", "tcp:///x", "nothing://here", "not a url"]) {
+    await assert.rejects(openSender(url === "not a url" ? "http://[" : url), RangeError);
+  }
+});
+
+Deno.test({
+  name: "tcp: TLS with a certificate of our own",
+  ...needs(hasPrograms("openssl")),
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const files = ["-keyout", `${folder}/key.pem`, "-out", `${folder}/cert.pem`];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    const kind = ["-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    const ca = ["-addext", "basicConstraints=critical,CA:FALSE"];
+    const { success } = await new Deno.Command("openssl", {
+      args: ["req", ...kind, "-days", "2", ...subject, ...ca, ...files],
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    assert.ok(success);
+    const cert = await Deno.readTextFile(`${folder}/cert.pem`);
+    const key = await Deno.readTextFile(`${folder}/key.pem`);
+    const url = "tcp://localhost:0";
+    const got = await sendOne(url, { tls: { cert, key } }, { tls: { caCerts: [cert] } });
+    assert.equal(got.length, 1);
+    await assert.rejects(sendOne(url, { tls: { cert, key } }, { patience: 200 }), TransportError);
+    await assert.rejects(openReceiver(url, { tls: { cert } }), TypeError);
+    await Deno.remove(folder, { recursive: true });
+  },
+});

@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mutations } from "#testing/fuzz.ts";
+import { freePort } from "../brokers.ts";
+import { openReceiver, openSender } from "../channel.ts";
+import { message } from "../message.ts";
+import { zmtpHandshake } from "./zmtp.ts";
+
+const python = Deno.env.get("VCS_ZMQ_PYTHON") ?? "/opt/torch/bin/python";
+const interop = { ignore: !existsSync(python) };
+
+function runPython(code: string): Deno.ChildProcess {
+  const args = ["-c", `import sys, time, struct, zmq\nc = zmq.Context()\n${code}`];
+  return new Deno.Command(python, { args, stdout: "piped", stderr: "inherit" }).spawn();
+}
+
+async function textOf(process: Deno.ChildProcess): Promise<string> {
+  const { success, stdout } = await process.output();
+  assert.ok(success);
+  return new TextDecoder().decode(stdout).trim();
+}
+
+for (const bind of [true, false]) {
+  const where = bind ? "libzmq listens" : "we listen";
+
+  Deno.test({ name: `zmtp: PUSH to a slow libzmq PULL, ${where}`, ...interop }, async () => {
+    const port = freePort();
+    const peer = runPython(`
+s = c.socket(zmq.PULL); s.rcvhwm = 2
+s.${bind ? "bind" : "connect"}("tcp://127.0.0.1:${port}")
+time.sleep(0.7)
+for n in range(100):
+    b = s.recv()
+    assert b[:4] == b"VCSM" and struct.unpack_from("<Q", b, 16)[0] == n and len(b) == 48 + 300 + n, n
+print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
+    const sender = await openSender(`zmq+push://127.0.0.1:${port}?listen=${!bind}`);
+    const sending = (async () => {
+      for (let sequence = 0; sequence < 100; sequence++) {
+        await sender.send(message(new Uint8Array(300 + sequence), { sequence }));
+      }
+    })();
+    while (sender.counters.connections === 0) await sleep(10);
+    await sleep(200);
+    // Its queue of two and our credits of three, though kernel buffers would take thousands.
+    assert.ok(sender.counters.sent <= 2 + 3, `${sender.counters.sent} sent to a stalled peer`);
+    await sending;
+    await sender.flush();
+    assert.equal(await textOf(peer), "ok");
+    await sender.close();
+  });
+
+  Deno.test({ name: `zmtp: PULL from libzmq PUSH, ${where}`, ...interop }, async () => {
+    const port = freePort();
+    const receiver = await openReceiver(`zmq+pull://127.0.0.1:${port}?listen=${!bind}`);
+    const peer = runPython(`
+import zlib
+s = c.socket(zmq.PUSH)
+s.${bind ? "bind" : "connect"}("tcp://127.0.0.1:${port}")
+for n in range(50):
+    payload = bytes([n]) * (n * 700)
+    head = struct.pack("<4sBBHQQqQI", b"VCSM", 1, 0, 2 if n == 49 else 0, 5, n, n * 1000, 0, len(payload))
+    body = head + struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))) + payload
+    s.send_multipart([b"topic", body]) if n % 2 else s.send(body)
+print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
+    const got = await Array.fromAsync(receiver);
+    assert.deepEqual(got.map(({ sequence }) => sequence), [...Array(50).keys()]);
+    assert.ok(
+      got.every(({ payload, sequence: n }) =>
+        payload.length === n * 700 && payload.every((byte) => byte === n)
+      ),
+    );
+    assert.equal(await textOf(peer), "ok");
+    await receiver.close();
+  });
+
+  Deno.test({ name: `zmtp: PUB to libzmq SUB, ${where}`, ...interop }, async () => {
+    const port = freePort();
+    const peer = runPython(`
+s = c.socket(zmq.SUB); s.subscribe(b"VCSM"); s.subscribe(b"nothing")
+s.${bind ? "bind" : "connect"}("tcp://127.0.0.1:${port}")
+seen = [struct.unpack_from("<Q", s.recv(), 16)[0]]
+while seen[-1] < 9: seen.append(struct.unpack_from("<Q", s.recv(), 16)[0])
+assert seen == list(range(seen[0], 10)), seen
+print("ok")`);
+    const sender = await openSender(`zmq+pub://127.0.0.1:${port}?listen=${!bind}`);
+    while (sender.counters.connections === 0) await sleep(10);
+    await sleep(100);
+    for (let sequence = 0; sequence < 10; sequence++) {
+      await sender.send(message(new Uint8Array(92_160), { sequence }));
+      await sleep(10);
+    }
+    assert.equal(await textOf(peer), "ok");
+    await sender.close();
+  });
+
+  Deno.test({ name: `zmtp: SUB to libzmq PUB, ${where}`, ...interop }, async () => {
+    const port = freePort();
+    const receiver = await openReceiver(`zmq+sub://127.0.0.1:${port}?listen=${!bind}`);
+    const peer = runPython(`
+import zlib
+s = c.socket(zmq.PUB)
+s.${bind ? "bind" : "connect"}("tcp://127.0.0.1:${port}")
+time.sleep(0.5)
+for n in range(10):
+    head = struct.pack("<4sBBHQQqQI", b"VCSM", 1, 0, 2 if n == 9 else 0, 5, n, 0, 0, 0)
+    s.send(head + struct.pack("<I", zlib.crc32(head)))
+print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
+    const got = await Array.fromAsync(receiver);
+    assert.deepEqual(got.map(({ sequence }) => sequence), [...Array(10).keys()]);
+    assert.equal(await textOf(peer), "ok");
+    await receiver.close();
+  });
+}
+
+/** A greeting and READY as libzmq sends them, then a message, a PING and a SUBSCRIBE. */
+function goodBytes(partner: string): Uint8Array {
+  const greeting = new Uint8Array(64);
+  greeting.set([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, ...text("NULL")]);
+  const ready = [5, ...text("READY"), 11, ...text("Socket-Type"), 0, 0, 0, 4, ...text(partner)];
+  const ping = [4, ...text("PING"), 0, 0, 1, 2, 3];
+  const subscribe = [9, ...text("SUBSCRIBE"), 65];
+  const frames = [[4, ready], [0, [1, 2, 3]], [1, [9]], [0, [8]], [4, ping], [
+    4,
+    subscribe,
+  ]] as const;
+  return new Uint8Array([...greeting, ...frames.flatMap(([f, body]) => [f, body.length, ...body])]);
+}
+
+function text(value: string): Uint8Array {
+  return new TextEncoder().encode(value);
+}
+
+/** A connection that plays some bytes. */
+function played(bytes: Uint8Array): Deno.Conn {
+  let at = 0;
+  return {
+    read(into: Uint8Array) {
+      const piece = bytes.subarray(at, at += into.length);
+      into.set(piece);
+      return Promise.resolve(piece.length || null);
+    },
+    write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+    close() {},
+  } as unknown as Deno.Conn;
+}
+
+async function readAll(bytes: Uint8Array) {
+  const never = new AbortController().signal;
+  using connection = await zmtpHandshake(played(bytes), "PULL", 100, never);
+  const items = [];
+  for (let item = await connection.read(); item; item = await connection.read()) items.push(item);
+  return items;
+}
+
+Deno.test("zmtp: messages, parts and commands are read", async () => {
+  const items = await readAll(goodBytes("PUSH"));
+  const seen = items.map((item) => item.kind === "message" ? [...item.body!] : item.name);
+  assert.deepEqual(seen, [[1, 2, 3], [8], "PING", "SUBSCRIBE"]);
+});
+
+Deno.test("zmtp: a socket that does not fit is refused", async () => {
+  await assert.rejects(readAll(goodBytes("PULL")), { code: "refused" });
+  const old = goodBytes("PUSH");
+  old[10] = 2;
+  await assert.rejects(readAll(old), { code: "format" });
+});
+
+Deno.test("zmtp: a body over the cap is left out, a command over it refused", async () => {
+  const start = goodBytes("PUSH");
+  const long = new Uint8Array([...start, 2, 0, 0, 0, 0, 0, 0, 0, 200, ...new Uint8Array(200)]);
+  assert.deepEqual((await readAll(long)).at(-1), { kind: "message", body: undefined });
+  const command = new Uint8Array([...start, 6, 0, 0, 0, 1, 0, 0, 0, 0]);
+  await assert.rejects(readAll(command), { code: "limit" });
+  const endless = new Uint8Array([...start, 2, 255, 255, 255, 255, 255, 255, 255, 255]);
+  await assert.rejects(readAll(endless), { code: "limit" });
+});
+
+Deno.test("zmtp: damaged bytes end with a typed error", async () => {
+  for (const bytes of mutations(goodBytes("PUSH"), 3000)) {
+    try {
+      await readAll(bytes);
+    } catch (error) {
+      assert.equal((error as Error).name, "TransportError", String(error));
+    }
+  }
+});
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
