@@ -60,8 +60,11 @@ class MemorySource implements ByteSource {
     this.size = bytes.byteLength;
   }
 
-  // deno-lint-ignore require-await
-  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return Promise.resolve().then(() => this.#slice(offset, length));
+  }
+
+  #slice(offset: number, length: number): Uint8Array<ArrayBuffer> {
     checkRange(this, offset, length);
     this.bytesRead += length;
     return this.#bytes.subarray(offset, offset + length);
