@@ -12,7 +12,7 @@
 import type { Delivery, Receiver } from "@vcs/transport/channel";
 import { type Clock, systemClock } from "@vcs/transport/clock";
 import { type Policy, Queue } from "@vcs/transport/flow";
-import type { Message } from "@vcs/transport/message";
+import { type Message, NO_ID } from "@vcs/transport/message";
 import { Resequencer } from "@vcs/transport/resequence";
 import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./journal.ts";
@@ -435,7 +435,7 @@ export class VideoReceiver {
     const { force, onEvent } = this.#options;
     const fresh = this.#order.look(streamId, sequence) === "new-stream";
     if (!fresh) return;
-    if (modelId !== this.#decoder.modelId && !force) {
+    if (modelId !== NO_ID && modelId !== this.#decoder.modelId && !force) {
       throw new VideoVqError(
         `Cannot decode stream ${streamId}: it was made with model ${modelId}, the decoder has ${this.#decoder.modelId}; give both ends the same checkpoint, or force it`,
         "model-mismatch",
