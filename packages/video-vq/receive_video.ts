@@ -250,6 +250,7 @@ export class VideoReceiver {
     try {
       for await (const { window, accept } of decoded.readable) {
         yield window;
+        this.#counts.framesOut += window.validFrames;
         await accept();
       }
     } finally {
@@ -270,10 +271,7 @@ export class VideoReceiver {
   /** As `frames`, for an output that itself notes when a frame is shown. */
   async *arrivals(): AsyncGenerator<ReceivedFrame> {
     for await (const window of this.windows()) {
-      for (const frame of framesOf(window)) {
-        yield frame;
-        this.#counts.framesOut++;
-      }
+      yield* framesOf(window);
     }
   }
 
@@ -300,7 +298,9 @@ export class VideoReceiver {
       if (message.end) this.#end = message;
       this.#wasComplete = message.end;
       this.#counts.replayed++;
-      if (window) yield window;
+      if (!window) continue;
+      yield window;
+      this.#counts.framesOut += window.validFrames;
     }
   }
 

@@ -1,0 +1,302 @@
+/** The command as people run it: two processes with a channel between them. */
+import { VideoWriter } from "@vcs/media/video_writer";
+import { VideoReader } from "@vcs/media/video_reader";
+import { encodeJpeg } from "@vcs/media/image";
+import assert from "node:assert/strict";
+import { hasShared, sharedPath } from "#testing/shared.ts";
+import { main } from "./cli.ts";
+import { WindowJournal } from "./journal.ts";
+import { syntheticCheckpoint } from "./synthetic.ts";
+
+const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
+
+/** A folder with a small checkpoint and a clip of 120 frames. */
+async function withStage(
+  run: (stage: { folder: string; clip: string; model: string[] }) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeFile(`${folder}/small.safetensors`, syntheticCheckpoint());
+    Deno.env.set("VCS_CACHE", `${folder}/cache`);
+    const model = ["--model", `${folder}/small.safetensors`, "--device", "cpu"];
+    await run({ folder, clip: await aClip(folder), model });
+  } finally {
+    Deno.env.delete("VCS_CACHE");
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A real clip of 120 frames where the shared data is there, else one that moves. */
+async function aClip(folder: string): Promise<string> {
+  if (hasShared) return sharedPath("data/video/carphone_pristine_qcif.mp4");
+  const path = `${folder}/moving.mp4`;
+  await using writer = await VideoWriter.open(path, { width: 64, height: 48, fps: 30 });
+  for (let i = 0; i < 120; i++) {
+    const data = Uint8Array.from({ length: 64 * 48 * 3 }, (_, at) => at * 3 + i * 5);
+    await writer.add({ data });
+  }
+  return path;
+}
+
+/** Runs the command inside this process; gives what it writes to its exit code. */
+function command(...args: string[]): Promise<number> {
+  return main(args, new AbortController().signal);
+}
+
+/** Starts the command as a process of its own. */
+function start(args: string[], stdin: "null" | "piped" = "null") {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", COMMAND, ...args],
+    stdin,
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const stdout = new Response(process.stdout).text();
+  const stderr = new Response(process.stderr).text();
+  const result = async () => {
+    const { code } = await process.status;
+    return { code, stdout: await stdout, stderr: await stderr };
+  };
+  return { process, result };
+}
+
+function freeAddress(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return `tcp://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
+}
+
+/** Waits until a journal holds so many windows. */
+async function journalHolds(path: string, windows: number): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    const found = await Array.fromAsync(WindowJournal.read(path)).catch(() => []);
+    if (found.length >= windows) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`the journal does not get ${windows} windows`);
+}
+
+for (const [victim, payload] of [["receiver", "packed"], ["sender", "range"]] as const) {
+  Deno.test(`processes: the ${victim} is killed and returns, and every frame is there once (${payload})`, async () => {
+    await withStage(async ({ folder, clip, model }) => {
+      const reference = `${folder}/reference.rgb`;
+      assert.equal(await command("roundtrip", ...model, "--size", "32", clip, reference), 0);
+      const url = freeAddress();
+      const out = `${folder}/out.rgb`;
+      const journal = `${folder}/journal`;
+      const receive = ["decode", ...model, "--journal", journal, "--json", url, out];
+      const id = ["--stream-id", "00000000000000ab"];
+      const send = ["encode", ...model, "--size", "32", "--payload", payload, ...id, clip, url];
+      let [receiver, sender] = [start(receive), start(send)];
+      await journalHolds(journal, 3);
+      (victim === "receiver" ? receiver : sender).process.kill("SIGKILL");
+      await (victim === "receiver" ? receiver : sender).result();
+      if (victim === "receiver") receiver = start(receive);
+      else sender = start(send);
+      const [received, sent] = await Promise.all([receiver.result(), sender.result()]);
+      assert.deepEqual([received.code, sent.code], [0, 0], received.stderr + sent.stderr);
+      assert.deepEqual(await Deno.readFile(out), await Deno.readFile(reference));
+      const totals = JSON.parse(received.stdout);
+      assert.deepEqual([totals.missingCount, totals.framesOut], [0, 120]);
+    });
+  });
+}
+
+Deno.test("processes: under drop the receiver is killed, and both lists of what is missing agree", async () => {
+  await withStage(async ({ folder, model }) => {
+    const url = freeAddress();
+    const out = `${folder}/out.rgb`;
+    const journal = `${folder}/journal`;
+    const receive = ["decode", ...model, "--journal", journal, "--json", url, out];
+    const flow = ["--policy", "drop-oldest", "--queue", "2", "--fps", "100", "--json"];
+    const raw = ["--size", "32", "--raw-size", "32x32"];
+    const sender = start(["encode", ...model, ...flow, ...raw, "-", url], "piped");
+    let receiver = start(receive);
+    const windows = 40;
+    const feeding = feed(sender.process.stdin, windows * 17, 10);
+    await journalHolds(journal, 3);
+    receiver.process.kill("SIGKILL");
+    await receiver.result();
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    receiver = start(receive);
+    await feeding;
+    const [received, sent] = await Promise.all([receiver.result(), sender.result()]);
+    assert.deepEqual([received.code, sent.code], [0, 0], received.stderr + sent.stderr);
+    const totals = JSON.parse(received.stdout);
+    const missing = (totals.missing as { from: number; to: number }[])
+      .flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, i) => from + i));
+    const dropped = (JSON.parse(sent.stdout).dropped as number[]).sort((a, b) => a - b);
+    assert(dropped.length > 0, "the sender left out windows while the receiver was away");
+    assert.deepEqual(missing, dropped);
+    assert.equal(totals.framesOut, (windows - missing.length) * 17);
+    const { size } = await Deno.stat(out);
+    assert.equal(size, totals.framesOut * 32 * 32 * 3);
+    assert.match(received.stderr, /missing \d+ windows/);
+  });
+});
+
+/** Writes raw frames of 32x32 at a pace. */
+async function feed(
+  stdin: WritableStream<Uint8Array>,
+  frames: number,
+  milliseconds: number,
+): Promise<void> {
+  const writer = stdin.getWriter();
+  for (let i = 0; i < frames; i++) {
+    await writer.write(new Uint8Array(32 * 32 * 3).fill(i));
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+  await writer.close();
+}
+
+Deno.test("processes: item 41, Ctrl-C on a live sender ends both sides cleanly, with totals", async () => {
+  await withStage(async ({ folder, model }) => {
+    const url = freeAddress();
+    const out = `${folder}/out.mp4`;
+    const receiver = start(["decode", ...model, "--play", "--json", url, out]);
+    const raw = ["--size", "32", "--raw-size", "32x32", "--live", "--json"];
+    const sender = start(["encode", ...model, ...raw, "-", url], "piped");
+    const feeding = feed(sender.process.stdin, 10_000, 20).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    sender.process.kill("SIGINT");
+    const [received, sent] = await Promise.all([receiver.result(), sender.result()]);
+    await feeding;
+    assert.deepEqual([received.code, sent.code], [0, 0], received.stderr + sent.stderr);
+    const { framesIn, framesDropped } = JSON.parse(sent.stdout);
+    const { framesOut, ring } = JSON.parse(received.stdout);
+    assert.equal(framesOut, framesIn - framesDropped);
+    await using video = await VideoReader.open(out);
+    assert.equal(video.info.frameCount, framesOut + ring.underruns);
+    assert.match(received.stderr, /delay: .* = /);
+  });
+});
+
+Deno.test("processes: item 14, a video, pictures, raw frames and a camera become files of windows", async () => {
+  await withStage(async ({ folder, clip, model }) => {
+    const pictures = `${folder}/pictures`;
+    await Deno.mkdir(pictures);
+    const jpegs = await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+      const data = new Uint8Array(40 * 40 * 3).fill(i * 9);
+      const jpeg = await encodeJpeg({ width: 40, height: 40, data });
+      await Deno.writeFile(`${pictures}/p${i}.jpg`, jpeg);
+      return jpeg;
+    }));
+    await using camera = serveCamera(jpegs);
+    const sources = { clip, pictures, camera: camera.address };
+    const counts: Record<string, number> = {};
+    for (const [name, source] of Object.entries(sources)) {
+      const options = ["--size", "32", "--capture-ring", "510"];
+      assert.equal(
+        await command("encode", ...model, ...options, source, `file:${folder}/${name}/`),
+        0,
+      );
+      counts[name] = [...Deno.readDirSync(`${folder}/${name}`)]
+        .filter(({ name }) => name.startsWith("window_")).length;
+    }
+    const raw = start(
+      ["encode", ...model, "--size", "32", "--raw-size", "32x32", "-", `file:${folder}/raw/`],
+      "piped",
+    );
+    await feed(raw.process.stdin, 35, 0);
+    assert.equal((await raw.result()).code, 0);
+    counts.raw = [...Deno.readDirSync(`${folder}/raw`)].length;
+    assert.deepEqual(counts, { clip: 8, pictures: 2, camera: 2, raw: 3 });
+  });
+});
+
+/** A camera that sends some pictures and closes the connection. */
+function serveCamera(jpegs: Uint8Array<ArrayBuffer>[]) {
+  const body = async function* () {
+    for (const jpeg of jpegs) {
+      const head = `--x\r\nContent-Type: image/jpeg\r\nContent-Length: ${jpeg.length}\r\n\r\n`;
+      yield new TextEncoder().encode(head);
+      yield jpeg;
+      yield new TextEncoder().encode("\r\n");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
+    const headers = { "content-type": "multipart/x-mixed-replace; boundary=x" };
+    return new Response(ReadableStream.from(body()), { headers });
+  });
+  return {
+    address: `http://127.0.0.1:${server.addr.port}/`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+Deno.test("processes: item 15, the video that comes out has the frames, rate and duration of the source", async () => {
+  await withStage(async ({ folder, clip, model }) => {
+    const out = `${folder}/out.mp4`;
+    const channel = `file:${folder}/windows/`;
+    assert.equal(await command("encode", ...model, "--size", "32", clip, channel), 0);
+    const times = `${folder}/times.txt`;
+    assert.equal(await command("decode", ...model, "--times", times, channel, out), 0);
+    await using source = await VideoReader.open(clip);
+    await using copy = await VideoReader.open(out);
+    assert.equal(copy.info.frameCount, source.info.frameCount);
+    assert(Math.abs(copy.info.fps - source.info.fps) < 0.01);
+    assert(Math.abs(copy.info.duration - source.info.duration) < 1 / source.info.fps);
+    const lines = (await Deno.readTextFile(times)).trim().split("\n").slice(1).map(Number);
+    assert.deepEqual(lines.length, source.index.length);
+    source.index.forEach(({ pts }, i) =>
+      assert(Math.abs(lines[i]! - pts * 1000) < 1, `frame ${i}`)
+    );
+  });
+});
+
+Deno.test("processes: item 40, roundtrip runs the pipeline in one process and tells the quality", async () => {
+  await withStage(async ({ clip, model }) => {
+    const { result } = start(["roundtrip", ...model, "--size", "32", "--json", clip]);
+    const { code, stdout, stderr } = await result();
+    assert.equal(code, 0, stderr);
+    const totals = JSON.parse(stdout);
+    assert.equal(totals.frames, 120);
+    assert(totals.psnr > 3 && totals.psnr < 60 && totals.ssim < 1);
+    assert.equal(totals.bytes, 8 * (48 + 180));
+    assert.match(stderr, /120 frames: PSNR .* dB, SSIM .*, 1824 bytes, .* kbit\/s/);
+  });
+});
+
+Deno.test("processes: item 42, statistics are logged as lines of JSON", async () => {
+  await withStage(async ({ folder, clip, model }) => {
+    const log = `${folder}/log.jsonl`;
+    assert.equal(await command("roundtrip", ...model, "--size", "32", "--stats", log, clip), 0);
+    const lines = (await Deno.readTextFile(log)).trim().split("\n").map((line) => JSON.parse(line));
+    const { send, receive } = lines.at(-1);
+    assert.deepEqual([send.encoded, send.sent, receive.decoded], [8, 8, 8]);
+    assert(send.encode.p99 >= send.encode.p50 && receive.latency.expected > 0);
+  });
+});
+
+Deno.test("processes: inspect lists a folder's windows and a journal's", async () => {
+  await withStage(async ({ folder, clip, model }) => {
+    const channel = `file:${folder}/windows/`;
+    await command("encode", ...model, "--size", "32", "--payload", "range", clip, channel);
+    await command("decode", ...model, "--journal", `${folder}/journal`, channel, `${folder}/x.rgb`);
+    for (const reference of [channel, `${folder}/journal`]) {
+      const { result } = start(["inspect", "--json", reference]);
+      const { code, stdout, stderr } = await result();
+      assert.equal(code, 0, stderr);
+      const windows = stdout.trim().split("\n").map((line) => JSON.parse(line));
+      assert.deepEqual(windows.map(({ frames }) => frames), [17, 17, 17, 17, 17, 17, 17, 1]);
+      assert.deepEqual(windows[0].flags, "key");
+      assert.equal(windows[7].flags, "end");
+    }
+  });
+});
+
+Deno.test("processes: wrong usage says what is allowed, exit code 2; a missing model what to do, 1", async () => {
+  const cases: [string[], number, RegExp][] = [
+    [[], 2, /no command given/],
+    [["encode", "a.mp4"], 2, /<source> <channel>/],
+    [["encode", "--policy", "maybe", "a", "b"], 2, /block, drop-oldest, drop-newest/],
+    [["encode", "--queue", "9", "a", "b"], 2, /from 2 to 4/],
+    [["decode", "--size", "128", "a", "b"], 2, /size/],
+    [["decode", "--model", "none.ckpt", "tcp://127.0.0.1:0", "x.mp4"], 1, /no such file/],
+  ];
+  await Promise.all(cases.map(async ([args, code, message]) => {
+    const found = await start(args).result();
+    assert.match(found.stderr, message);
+    assert.equal(found.code, code);
+  }));
+});
