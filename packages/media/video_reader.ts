@@ -3,13 +3,21 @@
  * and the decoder's own timestamps are checked against the index on the way.
  *
  * @example Three frames of a video, wherever they are
- * ```ts ignore
+ * ```ts
  * import { VideoReader } from "@vcs/media/video_reader";
+ * import { VideoWriter } from "@vcs/media/video_writer";
+ * import assert from "node:assert/strict";
  *
- * await using video = await VideoReader.open("holiday.mp4");
- * for await (const frame of video.framesAt([0, 500, 250])) {
- *   console.log(frame.index, frame.pts, frame.width, frame.height);
- * }
+ * const path = await Deno.makeTempFile({ suffix: ".mp4" });
+ * const writer = await VideoWriter.open(path, { width: 64, height: 48, fps: 25 });
+ * for (let i = 0; i < 50; i++) await writer.add({ data: new Uint8Array(64 * 48 * 3).fill(i) });
+ * await writer.close();
+ *
+ * await using video = await VideoReader.open(path);
+ * const times: number[] = [];
+ * for await (const frame of video.framesAt([0, 40, 20])) times.push(frame.pts);
+ * assert.deepEqual(times, [0, 1.6, 0.8]);
+ * await Deno.remove(path);
  * ```
  *
  * @module
@@ -53,14 +61,6 @@ const HELD_FRAMES = 16;
 
 /**
  * A video that is open for reading.
- *
- * @example A video from memory
- * ```ts ignore
- * import { VideoReader } from "@vcs/media/video_reader";
- *
- * await using video = await VideoReader.open(await Deno.readFile("clip.mp4"));
- * const frame = await video.frameShownAt(1.5);
- * ```
  */
 export class VideoReader implements AsyncDisposable {
   readonly #source: LocalSource;
