@@ -106,14 +106,26 @@ export function message(
 /**
  * Writes a message into new bytes: the envelope, then the payload.
  *
- * @param headroom bytes to leave free in the buffer before those returned, for the header of the
- * protocol that carries them
  * @throws {RangeError} where a field cannot be written.
  */
-export function encodeMessage(message: Message, headroom = 0): Uint8Array<ArrayBuffer> {
+export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(ENVELOPE_SIZE + message.payload.length);
+  encodeMessageInto(message, bytes);
+  return bytes;
+}
+
+/**
+ * Writes a message into bytes that are there, for senders that use them again.
+ *
+ * @param bytes exactly as many as the envelope and the payload take
+ * @throws {RangeError} where a field cannot be written or the bytes are not as many.
+ */
+export function encodeMessageInto(message: Message, bytes: Uint8Array): void {
   checkFields(message);
   const length = ENVELOPE_SIZE + message.payload.length;
-  const bytes = new Uint8Array(new ArrayBuffer(headroom + length), headroom);
+  if (bytes.length !== length) {
+    throw new RangeError(`Cannot write a message: it takes ${length} bytes, found ${bytes.length}`);
+  }
   const view = viewOf(bytes);
   view.setUint32(0, MAGIC, true);
   view.setUint8(4, VERSION);
@@ -126,7 +138,6 @@ export function encodeMessage(message: Message, headroom = 0): Uint8Array<ArrayB
   view.setUint32(40, message.payload.length, true);
   bytes.set(message.payload, ENVELOPE_SIZE);
   view.setUint32(44, checksum(bytes), true);
-  return bytes;
 }
 
 /**

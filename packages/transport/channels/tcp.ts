@@ -27,7 +27,7 @@ const MAX_DAMAGED = 3;
 // deno-lint-ignore require-await
 export async function openTcpSender(url: URL, settings: ChannelSettings): Promise<Sender> {
   const { credits, ...place } = readUrl(url, "sender", settings);
-  const outbox = new Outbox(credits, settings.patience);
+  const outbox = new Outbox(credits, settings.patience, true);
   const id = newStreamId();
   const keeper: Keeper = new Keeper({
     ...place,

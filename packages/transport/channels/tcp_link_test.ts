@@ -20,7 +20,10 @@ function reader(bytes: Uint8Array, step = Infinity): FrameReader {
 }
 
 function framed(payload: Uint8Array, number: number): Uint8Array {
-  return frameMessage(encodeMessage(message(payload), HEADER_SIZE), number);
+  const encoded = encodeMessage(message(payload));
+  const frame = new Uint8Array(HEADER_SIZE + encoded.length);
+  frame.set(encoded, HEADER_SIZE);
+  return frameMessage(frame.subarray(HEADER_SIZE), number);
 }
 
 Deno.test("tcp: golden bytes of frames", () => {

@@ -29,7 +29,7 @@ export async function openPush(url: URL, settings: ChannelSettings): Promise<Sen
     listens: false,
     use: (peer, credits) => push(peer, credits, outbox),
   });
-  const outbox = new Outbox(peers.credits, settings.patience);
+  const outbox = new Outbox(peers.credits, settings.patience, true);
   return new OutboxSender({ url: peers.url, outbox, stop: () => peers.stop() }, settings);
 }
 
