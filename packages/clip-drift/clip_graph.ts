@@ -120,21 +120,40 @@ class TowerBuilder {
 
   /** Product of activations in 8 bits, scaled anew each time, with weights in 8 bits. */
   #integerProduct(x: Value, name: string, weight: WeightSource): Value {
-    const { g } = this;
-    const rows = weight.shape[0]!;
-    const [bytes, step, zero] = g.node("DynamicQuantizeLinear", [x], {}, [
+    const [bytes, step, zero] = this.g.node("DynamicQuantizeLinear", [x], {}, [
       { dtype: "U8", shape: x.shape },
       { dtype: "F32", shape: [] },
       { dtype: "U8", shape: [] },
     ]);
+    return this.#byteProduct(bytes!, name, weight, { step: step!, zero: zero! });
+  }
+
+  /** Product of bytes with weights in 8 bits; the bytes' step and zero where they have any. */
+  #byteProduct(
+    bytes: Value,
+    name: string,
+    weight: WeightSource,
+    scale?: { step: Value; zero: Value },
+  ): Value {
+    const { g } = this;
+    const rows = weight.shape[0]!;
     const matrix = g.constant(`${name}.weight`, quantized(weight));
-    const steps = g.weight(
-      `${name}.steps`,
-      derive([weight], [rows], ([w]) => rowSteps(w, rows)),
-    );
-    const shape: Dim[] = [...x.shape.slice(0, -1), rows];
-    const sums = g.op("MatMulInteger", [bytes, matrix, zero], {}, { dtype: "I32", shape });
-    return g.mul(g.cast(sums, "F32"), g.mul(step!, steps));
+    const steps = g.weight(`${name}.steps`, derive([weight], [rows], ([w]) => rowSteps(w, rows)));
+    const shape: Dim[] = [...bytes.shape.slice(0, -1), rows];
+    const inputs = scale === undefined ? [bytes, matrix] : [bytes, matrix, scale.zero];
+    const sums = g.op("MatMulInteger", inputs, {}, { dtype: "I32", shape });
+    return g.mul(g.cast(sums, "F32"), scale === undefined ? steps : g.mul(scale.step, steps));
+  }
+
+  /**
+   * Patches of bytes times the patch embedding. In 16 bits this product stays in single precision:
+   * bytes times small weights would lose too much.
+   */
+  embedPatches(patches: Value, weight: WeightSource): Value {
+    const { g } = this;
+    return this.#options.precision === "int8"
+      ? this.#byteProduct(patches, "patches", weight)
+      : g.matmul(g.cast(patches, "F32"), g.constant("patches", flipped(weight)));
   }
 
   #named(x: Value, layer: string): Value {
@@ -194,19 +213,16 @@ class TowerBuilder {
   }
 }
 
-/** The patch embedding as a matrix over a patch's bytes in row order, with 1 / (255 std) in it. */
-function patchMatrix(conv: WeightSource, patch: number, std: readonly number[]): LazyTensor {
-  const width = conv.shape[0]!;
+/** The patch embedding `[width, bytes]` over a patch's bytes in row order, over 255 std. */
+function patchRows(conv: WeightSource, patch: number, std: readonly number[]): LazyTensor {
   const area = patch * patch;
-  return derive([conv], [area * 3, width], ([w]) => {
+  return derive([conv], [conv.shape[0]!, area * 3], ([w]) => {
     const out = new Float32Array(w.length);
-    for (let o = 0; o < width; o++) {
-      for (let c = 0; c < 3; c++) {
-        const scale = 1 / (255 * std[c]!);
-        for (let p = 0; p < area; p++) {
-          out[(p * 3 + c) * width + o] = w[(o * 3 + c) * area + p]! * scale;
-        }
-      }
+    for (let i = 0; i < w.length; i++) {
+      const plane = Math.floor(i / area);
+      const o = Math.floor(plane / 3);
+      const c = plane % 3;
+      out[(o * area + i % area) * 3 + c] = w[i]! / (255 * std[c]!);
     }
     return out;
   });
@@ -244,12 +260,8 @@ function tokenOffsets(
 function patchesOf(g: GraphBuilder, pixels: Value, { imageSize, patchSize }: VisionConfig): Value {
   const grid = imageSize / patchSize;
   const cut = g.reshape(pixels, ["N", grid, patchSize, grid, patchSize, 3]);
-  const rows = g.reshape(g.transpose(cut, [0, 1, 3, 2, 4, 5]), [
-    "N",
-    grid * grid,
-    patchSize * patchSize * 3,
-  ]);
-  return g.cast(rows, "F32");
+  const area = patchSize * patchSize * 3;
+  return g.reshape(g.transpose(cut, [0, 1, 3, 2, 4, 5]), ["N", grid * grid, area]);
 }
 
 /**
@@ -266,9 +278,8 @@ export function visionGraph(
   const tower = new TowerBuilder("clip-vision", weights, options);
   const { g } = tower;
   const pixels = g.input("pixels", "U8", ["N", imageSize, imageSize, 3]);
-  // In single precision always: bytes times small weights lose too much in half.
-  const matrix = g.constant("patches", patchMatrix(get("conv1.weight"), patchSize, std));
-  const embedded = g.matmul(patchesOf(g, pixels, config), matrix);
+  const rows = patchRows(get("conv1.weight"), patchSize, std);
+  const embedded = tower.embedPatches(patchesOf(g, pixels, config), rows);
   const tokens = g.add(
     g.pad(embedded, [[0, 0], [1, 0], [0, 0]]),
     g.constant("offsets", tokenOffsets(weights, mean, std)),

@@ -69,7 +69,7 @@ sharedTest("visionGraph() in 8 and in 16 bits stays near single precision", asyn
   using checkpoint = await open(FILES[0]!);
   const full = await embed(checkpoint, { activation: "quick_gelu" });
   const size = Math.hypot(...full.subarray(0, 512));
-  for (const [precision, allowed] of [["int8", 0.03], ["fp16", 0.003]] as const) {
+  for (const [precision, allowed] of [["int8", 0.05], ["fp16", 0.003]] as const) {
     const near = await embed(checkpoint, { activation: "quick_gelu", precision });
     const relative = Math.hypot(...near.subarray(0, 512).map((x, i) => x - full[i]!)) / size;
     assert.ok(relative > 0 && relative < allowed, `${precision}: relative error ${relative}`);

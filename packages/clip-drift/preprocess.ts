@@ -19,6 +19,8 @@
  * @module
  */
 
+import { type Axis, FRACTION_BITS, resizePasses } from "./resize_kernel.ts";
+
 /** A picture: rows of RGB bytes. */
 export interface RgbImage {
   /** Pixels in a row. */
@@ -62,16 +64,6 @@ export function cropBox(width: number, height: number, size: number): CropBox {
     top: roundHalfEven((box.height - size) / 2),
   };
 }
-
-/** Kernel of every output position of one axis: `taps` weights from input position `from`. */
-interface Axis {
-  readonly from: Int32Array;
-  readonly taps: number;
-  /** Fixed-point weights, [positions, taps], padded with zeros. */
-  readonly weights: Int32Array;
-}
-
-const FRACTION_BITS = 22;
 
 /** Keys' cubic convolution kernel with a = -0.5. */
 function cubic(t: number): number {
@@ -118,61 +110,6 @@ function makeAxis(input: number, output: number, first: number, count: number): 
     weights.set(row, i * taps + shift);
   });
   return { from, taps, weights };
-}
-
-const HALF = 1 << (FRACTION_BITS - 1);
-
-function clampByte(x: number): number {
-  return x < 0 ? 0 : x > 255 ? 255 : x;
-}
-
-/** Resizes the columns of rows `top` to `top + rows`; gives bytes of shape [rows, columns, 3]. */
-function resizeColumns(image: RgbImage, axis: Axis, top: number, rows: number): Uint8Array {
-  const { data } = image;
-  const { from, taps, weights } = axis;
-  const columns = from.length;
-  const out = new Uint8Array(rows * columns * 3);
-  let o = 0;
-  for (let y = 0; y < rows; y++) {
-    const row = (top + y) * image.width;
-    for (let x = 0; x < columns; x++, o += 3) {
-      let r = HALF;
-      let g = HALF;
-      let b = HALF;
-      let p = (row + from[x]!) * 3;
-      for (let w = x * taps; w < (x + 1) * taps; w++, p += 3) {
-        const k = weights[w]!;
-        r = (r + Math.imul(k, data[p]!)) | 0;
-        g = (g + Math.imul(k, data[p + 1]!)) | 0;
-        b = (b + Math.imul(k, data[p + 2]!)) | 0;
-      }
-      out[o] = clampByte(r >> FRACTION_BITS);
-      out[o + 1] = clampByte(g >> FRACTION_BITS);
-      out[o + 2] = clampByte(b >> FRACTION_BITS);
-    }
-  }
-  return out;
-}
-
-/** Resizes rows of `stride` bytes, of which the first given is input row `top`. */
-function resizeRows(
-  data: Uint8Array,
-  stride: number,
-  axis: Axis,
-  top: number,
-  out: Uint8Array,
-): void {
-  const { from, taps, weights } = axis;
-  const sums = new Int32Array(stride);
-  for (let y = 0; y < from.length; y++) {
-    sums.fill(HALF);
-    for (let t = 0; t < taps; t++) {
-      const k = weights[y * taps + t]!;
-      const row = (from[y]! - top + t) * stride;
-      for (let x = 0; x < stride; x++) sums[x] = (sums[x]! + Math.imul(k, data[row + x]!)) | 0;
-    }
-    for (let x = 0; x < stride; x++) out[y * stride + x] = clampByte(sums[x]! >> FRACTION_BITS);
-  }
 }
 
 const axes = new Map<string, Axis>();
@@ -224,8 +161,10 @@ export function resizeCrop(
   const down = axisOf(image.height, box.height, box.top, size);
   const top = down.from[0]!;
   const rows = down.from[size - 1]! + down.taps - top;
-  const narrow = resizeColumns(image, across, top, rows);
-  resizeRows(narrow, size * 3, down, top, out);
+  const stride = image.width * 3;
+  const data = image.data.subarray(top * stride, (top + rows) * stride);
+  const fromTop = { ...down, from: down.from.map((y) => y - top) };
+  resizePasses(data, stride, rows, across, fromTop, out);
   return out;
 }
 
