@@ -18,7 +18,7 @@
 import type { AudioDecoding } from "./audio_decoder.ts";
 import { chooseWay } from "./backends.ts";
 import { MediaError } from "./errors.ts";
-import { type LocalSource, type MediaSource, openSource } from "./media_source.ts";
+import { type LocalSource, type MediaSource, openSource, readSource } from "./media_source.ts";
 import { decodePcm, PCM_BYTES, type PcmFormat } from "./pcm.ts";
 import { Resampler } from "./resampler.ts";
 import { isWav, openWav } from "./wav.ts";
@@ -104,14 +104,6 @@ async function peek(stream: ReadableStream<Uint8Array>, count: number) {
   return { head, whole };
 }
 
-/** The bytes of a source that is ours to read; undefined for URLs, which FFmpeg opens. */
-async function bytesOf(source: MediaSource): Promise<ReadableStream<Uint8Array> | undefined> {
-  if (source instanceof ReadableStream) return source;
-  if (source instanceof Uint8Array) return new Blob([source as Uint8Array<ArrayBuffer>]).stream();
-  const { path } = await openSource(source);
-  return /^\w+:\/\//.test(path) ? undefined : (await Deno.open(path)).readable;
-}
-
 /** Cuts bare PCM into pieces of whole frames. */
 async function* rawChunks(
   stream: ReadableStream<Uint8Array>,
@@ -154,7 +146,7 @@ async function openPlain(
 
 async function openEncoded(source: MediaSource, options: AudioOptions): Promise<Decoding> {
   const way = await chooseWay(options.backend ?? "auto");
-  const local = await openSource(source);
+  const local = await openSource(source, options.signal);
   try {
     const decode = way === "node-av"
       ? (await import("./audio_node_av.ts")).decodeByNodeAv
@@ -167,8 +159,7 @@ async function openEncoded(source: MediaSource, options: AudioOptions): Promise<
 }
 
 async function openDecoding(source: MediaSource, options: AudioOptions): Promise<Decoding> {
-  const bytes = await bytesOf(source);
-  if (bytes === undefined) return await openEncoded(source, options);
+  const bytes = await readSource(source, options.signal);
   const { decoding, stream } = await openPlain(bytes, options.raw);
   if (decoding) return decoding;
   if (source instanceof ReadableStream) return await openEncoded(stream, options);

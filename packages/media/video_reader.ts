@@ -69,6 +69,7 @@ export class VideoReader implements AsyncDisposable {
   readonly #supply: FrameSupply;
   #queue: Promise<unknown> = Promise.resolve();
   #single: Feed | undefined;
+  #times: Float64Array | undefined;
 
   /** What is known of the video. */
   readonly info: VideoInfo;
@@ -90,7 +91,8 @@ export class VideoReader implements AsyncDisposable {
   /**
    * Opens a video: reads its header and lists its frames.
    *
-   * @param source path, URL, bytes of a file, or a stream of them (kept in a temporary file)
+   * @param source path, URL, bytes of a file, or a stream of them; all but paths are kept in a
+   * temporary file while the reader is open
    * @throws {TypeError} for an unknown word in the options or a source of no known kind
    * @throws {RangeError} for an option out of range
    * @throws {Deno.errors.NotFound} where there is no such file
@@ -100,7 +102,7 @@ export class VideoReader implements AsyncDisposable {
   static async open(source: MediaSource, options: VideoReaderOptions = {}): Promise<VideoReader> {
     const resolved = resolveOptions(options);
     const backend = await chooseBackend(resolved.backend);
-    const local = await openSource(source);
+    const local = await openSource(source, options.signal);
     try {
       const found = await inspectVideo(local, backend, resolved, options.signal);
       return new VideoReader(local, backend, resolved, found);
@@ -135,7 +137,8 @@ export class VideoReader implements AsyncDisposable {
         `Cannot find the frame at ${seconds} s: the video is shown from ${first.pts} to ${end} s`,
       );
     }
-    return lastAtMost(frames.map((frame) => frame.pts), seconds);
+    this.#times ??= Float64Array.from(frames, (frame) => frame.pts);
+    return lastAtMost(this.#times, seconds);
   }
 
   /** The frame that is shown at a time; see {@linkcode VideoReader.indexShownAt}. */

@@ -108,12 +108,18 @@ for (const backend of BACKENDS) {
     fn: () =>
       withClip(async (path) => {
         const bytes = await Deno.readFile(path);
-        const serve = () => new Response(bytes, { headers: { "content-type": "video/mp4" } });
+        const serve = ({ url }: Request) =>
+          url.endsWith("clip.mp4")
+            ? new Response(bytes)
+            : new Response("none", { status: url.endsWith("gone") ? 404 : 500 });
         const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, serve);
         try {
           const url = `http://127.0.0.1:${server.addr.port}/clip.mp4`;
           await using video = await VideoReader.open(url, { backend });
           assert.equal(numberOf(await video.frameAt(7)), 7);
+          const other = (name: string) => VideoReader.open(new URL(name, url), { backend });
+          await assert.rejects(other("gone"), Deno.errors.NotFound);
+          await assert.rejects(other("broken"), /was answered with status 500/);
         } finally {
           await server.shutdown();
         }
@@ -185,6 +191,17 @@ for (const backend of BACKENDS) {
     },
   });
 }
+
+Deno.test("VideoReader() gives up a download at an abort", async () => {
+  const never = () => new Response(new ReadableStream());
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, never);
+  const url = `http://127.0.0.1:${server.addr.port}/endless.mp4`;
+  const abort = new AbortController();
+  const opening = VideoReader.open(url, { signal: abort.signal });
+  abort.abort(new Error("enough"));
+  await assert.rejects(opening, /enough/);
+  await server.shutdown();
+});
 
 Deno.test("VideoReader() keeps indices by path, size and time of modification", () =>
   withClip((first) =>
