@@ -1,0 +1,52 @@
+import { syntheticCheckpoint } from "@vcs/video-vq/synthetic";
+import assert from "node:assert/strict";
+import { browserTest, withPage } from "#testing/browser.ts";
+import { ReceiverServer } from "./receiver_server.ts";
+
+/** Whether a canvas shows more than one colour. */
+const isAlive = (id: string) =>
+  `(() => {
+  const canvas = document.getElementById("${id}");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return new Set(new Uint32Array(data.buffer)).size > 8;
+})()`;
+
+browserTest(
+  "page: two processes, the source and its tokens' picture side by side, with figures",
+  async () => {
+    const folder = await Deno.makeTempDir();
+    const model = `${folder}/small.safetensors`;
+    await Deno.writeFile(model, syntheticCheckpoint());
+    const abort = new AbortController();
+    try {
+      await using server = await ReceiverServer.open({
+        port: 0,
+        listen: "tcp://127.0.0.1:0",
+        senderArgs: ["--model", model, "--device", "cpu", "--size", "32", "--fps", "12"],
+        model,
+        device: "cpu",
+      });
+      const running = server.run(abort.signal);
+      await withPage(server.url, async (page) => {
+        await page.waitForFunction(isAlive("source"), undefined, { timeout: 40_000 });
+        await page.waitForFunction(isAlive("copy"), undefined, { timeout: 40_000 });
+        await page.waitForFunction(`/kbit/.test(document.getElementById("bitrate").textContent)`);
+        await page.waitForFunction(`/dB/.test(document.getElementById("psnr").textContent)`);
+        await page.waitForFunction(`/\\d s$/.test(document.getElementById("delay").textContent)`);
+        const about = await page.textContent("#about");
+        assert.match(about ?? "", /drawn picture → Open-MAGVIT2 video encoder/);
+        const formula = await page.textContent("#formula");
+        assert.match(formula ?? "", /1\.417 s to fill a window .* = \d/);
+        const decoded = await page.textContent("#row-decode");
+        assert.match(decoded ?? "", /[1-9]\d* windows/);
+        const screenshot = Deno.env.get("VCS_SCREENSHOTS");
+        if (screenshot) await page.screenshot({ path: `${screenshot}/video-vq.png` });
+      });
+      abort.abort();
+      await running;
+    } finally {
+      abort.abort();
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
