@@ -130,20 +130,18 @@ class RunMemory implements Disposable {
   }
 }
 
-/** Element type and shape of a `OrtTensorTypeAndShapeInfo`. */
-function readTypeAndShape(
+/** Element type and sizes of an `OrtTensorTypeAndShapeInfo`; -1 is a size that a run decides. */
+function readTypeAndSizes(
   runtime: Runtime,
   info: Deno.PointerObject,
   doing: string,
-): Omit<Port, "name"> {
+): { dtype: DType; sizes: BigInt64Array } {
   const code = new Int32Array(new ArrayBuffer(4));
   const rank = new Out();
   runtime.call("getTensorElementType", "run_failed", doing, info, code);
   runtime.call("getDimensionsCount", "run_failed", doing, info, rank.cell);
   const sizes = new BigInt64Array(new ArrayBuffer(8 * rank.size));
-  const names = new BigUint64Array(new ArrayBuffer(8 * rank.size));
   runtime.call("getDimensions", "run_failed", doing, info, sizes, BigInt(rank.size));
-  runtime.call("getSymbolicDimensions", "run_failed", doing, info, names, BigInt(rank.size));
   const dtype = elementTypeOf(code[0]!);
   if (dtype === undefined) {
     throw new OnnxError(
@@ -151,6 +149,18 @@ function readTypeAndShape(
       `Cannot ${doing}: found element type ${code[0]}, which tensors of ours do not have`,
     );
   }
+  return { dtype, sizes };
+}
+
+/** Element type and shape with the names of open axes. */
+function readNamedShape(
+  runtime: Runtime,
+  info: Deno.PointerObject,
+  doing: string,
+): Omit<Port, "name"> {
+  const { dtype, sizes } = readTypeAndSizes(runtime, info, doing);
+  const names = new BigUint64Array(new ArrayBuffer(8 * sizes.length));
+  runtime.call("getSymbolicDimensions", "run_failed", doing, info, names, BigInt(sizes.length));
   const shape = Array.from(
     sizes,
     (size, axis) =>
@@ -200,7 +210,7 @@ function readPort(
     if (info.pointer === null) {
       throw new OnnxError("model_invalid", `Cannot ${doing}: ${text} is not a tensor`);
     }
-    return { name: text, ...readTypeAndShape(runtime, info.object, doing) };
+    return { name: text, ...readNamedShape(runtime, info.object, doing) };
   } finally {
     runtime.release("typeInfo", type.pointer);
   }
@@ -398,8 +408,8 @@ export class Session implements Disposable {
     const doing = "read an output";
     this.#runtime.call("getTensorTypeAndShape", "run_failed", doing, value, info.cell);
     try {
-      const { dtype, shape } = readTypeAndShape(this.#runtime, info.object, doing);
-      const t = tensor(dtype, shape.map(Number));
+      const { dtype, sizes } = readTypeAndSizes(this.#runtime, info.object, doing);
+      const t = tensor(dtype, Array.from(sizes, Number));
       if (t.data.byteLength > 0) {
         this.#runtime.call("getTensorMutableData", "run_failed", doing, value, data.cell);
         new Deno.UnsafePointerView(data.object).copyInto(memoryOf(t));
