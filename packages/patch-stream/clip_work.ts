@@ -6,13 +6,8 @@
  */
 import { analysisSize, cellChange, cellEnergy, type PairEnergy, pairEnergy } from "./energy.ts";
 import type { ProcessPlan } from "./process.ts";
-import {
-  bilinearTaps,
-  resizeLuma,
-  resizeRgb,
-  resizeRgbAntialiased,
-  triangleTaps,
-} from "./resample.ts";
+import { resizeRgbAntialiased, triangleTaps } from "./resample.ts";
+import { FrameResizer } from "./resize_kernel.ts";
 
 /** What the jobs of one clip read and write, shared between threads. */
 export interface ClipMemory {
@@ -67,17 +62,16 @@ export class ClipWork {
     const { width, height, grid } = plan;
     const size = analysisSize(width, height, plan.energy);
     this.#lumaPixels = size.width * size.height;
-    const lumaX = bilinearTaps(width, size.width);
-    const lumaY = bilinearTaps(height, size.height);
-    this.#toLuma = (rgb, out) => resizeLuma(rgb, width, lumaX, lumaY, out);
+    const luma = new FrameResizer("luma", { width, height }, size);
+    this.#toLuma = (rgb, out) => luma.resize(rgb, out);
     if (plan.antialias) {
       const x = triangleTaps(width, grid.targetW);
       const y = triangleTaps(height, grid.targetH);
       this.#resize = (rgb, out) => resizeRgbAntialiased(rgb, width, x, y, out);
     } else {
-      const x = bilinearTaps(width, grid.targetW);
-      const y = bilinearTaps(height, grid.targetH);
-      this.#resize = (rgb, out) => resizeRgb(rgb, width, x, y, out);
+      const target = { width: grid.targetW, height: grid.targetH };
+      const pixels = new FrameResizer("rgb", { width, height }, target);
+      this.#resize = (rgb, out) => pixels.resize(rgb, out);
     }
   }
 

@@ -1,10 +1,9 @@
 /**
- * Bilinear resizing of 8-bit RGB, to luma and to pixels, without a full-size float map: only the
- * pixels that an output needs are read.
+ * Where resized pixels come from, and with what weight.
  *
  * The plain operator repeats PyTorch's `interpolate(mode="bilinear", align_corners=False)` down
  * to the rounding of each step (one multiply rounded, one fused multiply-add, per axis), so that
- * patches in reference mode are equal bit for bit. The antialiased one widens a triangle filter
+ * patches in reference mode are equal bit for bit; `resize_kernel.ts` applies it. The antialiased one widens a triangle filter
  * to what an output pixel covers, as Pillow and torchvision do.
  *
  * @module
@@ -44,80 +43,6 @@ export function bilinearTaps(input: number, output: number): BilinearTaps {
   return taps;
 }
 
-/** Each 8-bit value times a luma weight, rounded as float32: BT.601, 0.299, 0.587, 0.114. */
-const [RED, GREEN, BLUE] = [0.299, 0.587, 0.114].map((weight) =>
-  Float32Array.from({ length: 256 }, (_, value) => round32(weight) * value)
-) as [Float32Array, Float32Array, Float32Array];
-
-/** Luma of the pixel at a byte offset. */
-function lumaAt(rgb: Uint8Array, at: number): number {
-  return round32(round32(RED[rgb[at]!]! + GREEN[rgb[at + 1]!]!) + BLUE[rgb[at + 2]!]!);
-}
-
-/** Luma of the frame at the size of the output: [rows of `y`, columns of `x`], 0 to 255. */
-export function resizeLuma(
-  rgb: Uint8Array,
-  width: number,
-  x: BilinearTaps,
-  y: BilinearTaps,
-  out: Float32Array,
-): void {
-  let at = 0;
-  for (let j = 0; j < y.low.length; j++) {
-    const top = y.low[j]! * width;
-    const bottom = y.high[j]! * width;
-    const topWeight = y.lowWeight[j]!;
-    const bottomWeight = y.highWeight[j]!;
-    for (let i = 0; i < x.low.length; i++) {
-      const left = x.low[i]!;
-      const right = x.high[i]!;
-      const leftWeight = x.lowWeight[i]!;
-      const rightWeight = x.highWeight[i]!;
-      const above = round32(
-        leftWeight * lumaAt(rgb, 3 * (top + left)) +
-          round32(rightWeight * lumaAt(rgb, 3 * (top + right))),
-      );
-      const below = round32(
-        leftWeight * lumaAt(rgb, 3 * (bottom + left)) +
-          round32(rightWeight * lumaAt(rgb, 3 * (bottom + right))),
-      );
-      out[at++] = topWeight * above + round32(bottomWeight * below);
-    }
-  }
-}
-
-/** The frame at the size of the output: [rows of `y`, columns of `x`, 3], 0 to 255. */
-export function resizeRgb(
-  rgb: Uint8Array,
-  width: number,
-  x: BilinearTaps,
-  y: BilinearTaps,
-  out: Float32Array,
-): void {
-  let at = 0;
-  for (let j = 0; j < y.low.length; j++) {
-    const top = 3 * y.low[j]! * width;
-    const bottom = 3 * y.high[j]! * width;
-    const topWeight = y.lowWeight[j]!;
-    const bottomWeight = y.highWeight[j]!;
-    for (let i = 0; i < x.low.length; i++) {
-      const left = 3 * x.low[i]!;
-      const right = 3 * x.high[i]!;
-      const leftWeight = x.lowWeight[i]!;
-      const rightWeight = x.highWeight[i]!;
-      for (let c = 0; c < 3; c++) {
-        const above = round32(
-          leftWeight * rgb[top + left + c]! + round32(rightWeight * rgb[top + right + c]!),
-        );
-        const below = round32(
-          leftWeight * rgb[bottom + left + c]! + round32(rightWeight * rgb[bottom + right + c]!),
-        );
-        out[at++] = topWeight * above + round32(bottomWeight * below);
-      }
-    }
-  }
-}
-
 /** Where the outputs of one axis come from: a run of inputs and its weights, which sum to 1. */
 export interface FilterTaps {
   /** First input of each output. */
@@ -150,7 +75,7 @@ export function triangleTaps(input: number, output: number): FilterTaps {
   return { start, weights, size };
 }
 
-/** {@linkcode resizeRgb} with triangle taps: rows first, then columns. */
+/** The frame at the size of the output, [rows of `y`, columns of `x`, 3]: rows first. */
 export function resizeRgbAntialiased(
   rgb: Uint8Array,
   width: number,

@@ -45,6 +45,8 @@ export const i32 = {
   sub: operator(0x6b),
   mul: operator(0x6c),
   ltU: operator(0x49),
+  /** Loads a number at an address, plus a constant offset. */
+  load: (address: Code, offset = 0): Code => [...address, 0x28, 0, ...unsigned(offset)],
 };
 
 /** 128-bit vectors: memory, constants and bits. */
@@ -60,24 +62,73 @@ export const v128 = {
     0,
     ...unsigned(offset),
   ],
+  /** Loads 4 bytes into the first lane; the others are 0. */
+  load32Zero: (address: Code): Code => [...address, 0xfd, 92, 0, 0],
+  /** Loads 4 bytes into every lane. */
+  load32Splat: (address: Code): Code => [...address, 0xfd, 9, 0, 0],
+  /** Loads 8 bytes into both lanes. */
+  load64Splat: (address: Code): Code => [...address, 0xfd, 10, 0, 0],
+  /** Loads 4 bytes into one of the four lanes of a vector. */
+  load32Lane: (address: Code, into: Code, lane: number): Code => [
+    ...address,
+    ...into,
+    0xfd,
+    86,
+    0,
+    0,
+    lane,
+  ],
+  /** The same 32-bit number in four lanes. */
+  u32: (value: number): Code => constant(new Uint32Array(4).fill(value)),
   /** The same float in four lanes. */
   f32: (value: number): Code => constant(new Float32Array(4).fill(value)),
   /** The same 16-bit number in eight lanes. */
   u16: (value: number): Code => constant(new Uint16Array(8).fill(value)),
+  and: vector(78),
   or: vector(80),
+  /** Sixteen bytes by number: 0 to 15 of the first, 16 to 31 of the second. */
+  shuffle: (a: Code, b: Code, bytes: readonly number[]): Code => [
+    ...a,
+    ...b,
+    0xfd,
+    13,
+    ...bytes,
+  ],
   /** Lanes of the first where the mask is set, else of the second. */
   select: vector(82),
 };
 
-function constant(lanes: Float32Array | Uint16Array): Code {
+function constant(lanes: Float32Array | Uint16Array | Uint32Array): Code {
   return [0xfd, 12, ...new Uint8Array(lanes.buffer)];
 }
 
 /** Four floats. */
 export const f32x4 = {
+  add: vector(228),
   sub: vector(229),
+  mul: vector(230),
   abs: vector(224),
   lt: vector(67),
+  /** Four unsigned 32-bit numbers as floats. */
+  convert: vector(251),
+  /** Two doubles, rounded; the upper lanes are 0. */
+  demote: vector(94),
+};
+
+/** Two doubles. */
+export const f64x2 = {
+  add: vector(240),
+  mul: vector(242),
+  /** The lower two floats as doubles. */
+  promoteLow: vector(95),
+};
+
+/** Four unsigned 32-bit numbers. */
+export const u32x4 = {
+  /** Shifts right by a constant. */
+  shr: (value: Code, bits: number): Code => [...value, ...i32.const(bits), 0xfd, ...unsigned(173)],
+  /** The lower four of eight 16-bit numbers. */
+  widenLow: vector(169),
 };
 
 /** Sixteen unsigned 8-bit numbers. */

@@ -1,0 +1,236 @@
+/**
+ * The plain bilinear resize of 8-bit RGB, to luma or to pixels, row by row: only the rows that an
+ * output needs are read, and no full-size float map is made.
+ *
+ * Each axis is `fma(lowWeight, low, round(highWeight * high))` in float32, as PyTorch computes it.
+ * WebAssembly has no fused multiply-add that is the same everywhere; a product of two floats is
+ * exact in a double, so that one addition of doubles and one rounding are the same.
+ *
+ * @module
+ */
+import type { PlaneSize } from "./energy.ts";
+import { type BilinearTaps, bilinearTaps } from "./resample.ts";
+import {
+  type Code,
+  f32x4,
+  f64x2,
+  i32,
+  Kernel,
+  type Local,
+  Locals,
+  moduleBytes,
+  repeat,
+  u32x4,
+  u8x16,
+  v128,
+} from "./wasm.ts";
+
+/** BT.601 luma of red, green and blue. */
+const LUMA = [0.299, 0.587, 0.114] as const;
+
+/** The upper two floats, brought down. */
+const upper = (value: Code): Code =>
+  v128.shuffle(value, value, [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
+/** The lower two floats of each. */
+const join = (low: Code, high: Code): Code =>
+  v128.shuffle(low, high, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]);
+
+/** Weights of one axis: of the first inputs as doubles, of the second ones as floats. */
+interface Weights {
+  readonly low: Code;
+  readonly lowUpper: Code;
+  readonly high: Code;
+}
+
+/** Between two sets of four floats; both come from locals, since they are read twice. */
+function between(first: Local, second: Local, weights: Weights): Code {
+  const half = (pick: (value: Code) => Code, low: Code): Code =>
+    f32x4.demote(
+      f64x2.add(
+        f64x2.mul(low, f64x2.promoteLow(pick(first.get))),
+        f64x2.promoteLow(pick(second.get)),
+      ),
+    );
+  return [
+    ...second.set(f32x4.mul(weights.high, second.get)),
+    ...join(half((value) => value, weights.low), half(upper, weights.lowUpper)),
+  ];
+}
+
+/** What both kinds of kernel have: rows, tables of the columns, weights of the rows. */
+function makeLocals() {
+  const locals = new Locals(9);
+  const [top, bottom, left, right, lowX, highX, rowWeights, out, end] = Array.from(
+    { length: 9 },
+    (_, n) => locals.parameter(n),
+  ) as [Local, Local, Local, Local, Local, Local, Local, Local, Local];
+  const [a, b, above, below, low, high] = Array.from(
+    { length: 6 },
+    () => locals.add("v128"),
+  ) as [Local, Local, Local, Local, Local, Local];
+  const pointers = { top, bottom, left, right, lowX, highX, rowWeights, out, end };
+  return { locals, ...pointers, a, b, above, below, low, high };
+}
+
+/** Weights of the two rows: 8 bytes of a double, 4 of a float. */
+function rowWeightCode({ rowWeights, low, high }: ReturnType<typeof makeLocals>) {
+  const set: Code = [
+    ...low.set(v128.load64Splat(rowWeights.get)),
+    ...high.set(v128.load32Splat(i32.add(rowWeights.get, i32.const(8)))),
+  ];
+  return { set, weights: { low: low.get, lowUpper: low.get, high: high.get } };
+}
+
+/**
+ * run(top, bottom, left, right, lowX, highX, rowWeights, out, end): luma of one output row, four
+ * pixels at a time, until `out` is `end`. `left` and `right` are byte offsets of the columns.
+ */
+function lumaModule(): Uint8Array<ArrayBuffer> {
+  const names = makeLocals();
+  const { locals, top, bottom, left, right, lowX, highX, out, end, a, b, above, below } = names;
+  const pixels = locals.add("v128");
+  const corner = (row: Local, offsets: Local): Code => [
+    ...pixels.set(v128.u32(0)),
+    ...[0, 1, 2, 3].flatMap((lane) => {
+      const address = i32.add(row.get, i32.load(offsets.get, 4 * lane));
+      return pixels.set(v128.load32Lane(address, pixels.get, lane));
+    }),
+    ...LUMA.map((weight, c) =>
+      f32x4.mul(
+        v128.f32(weight),
+        f32x4.convert(v128.and(u32x4.shr(pixels.get, 8 * c), v128.u32(255))),
+      )
+    ).reduce((sum, term) => f32x4.add(sum, term)),
+  ];
+  const columns: Weights = {
+    low: v128.load(lowX.get),
+    lowUpper: v128.load(lowX.get, 16),
+    high: v128.load(highX.get),
+  };
+  const rows = rowWeightCode(names);
+  const line = (row: Local): Code => [
+    ...a.set(corner(row, left)),
+    ...b.set(corner(row, right)),
+    ...between(a, b, columns),
+  ];
+  const advance = (pointer: Local, by: number) => pointer.set(i32.add(pointer.get, i32.const(by)));
+  return moduleBytes(locals, [
+    ...rows.set,
+    ...repeat([
+      above.set(line(top)),
+      below.set(line(bottom)),
+      a.set(between(above, below, rows.weights)),
+      v128.store(out.get, a.get),
+      ...[left, right, highX, out].map((pointer) => advance(pointer, 16)),
+      advance(lowX, 32),
+    ], i32.ltU(out.get, end.get)),
+  ]);
+}
+
+/** The same for pixels, one at a time: red, green, blue and a lane that is overwritten. */
+function rgbModule(): Uint8Array<ArrayBuffer> {
+  const names = makeLocals();
+  const { locals, top, bottom, left, right, lowX, highX, out, end, a, b, above, below } = names;
+  const corner = (row: Local, offsets: Local): Code =>
+    f32x4.convert(u32x4.widenLow(
+      u8x16.widenLow(v128.load32Zero(i32.add(row.get, i32.load(offsets.get)))),
+    ));
+  const low = v128.load64Splat(lowX.get);
+  const columns: Weights = { low, lowUpper: low, high: v128.load32Splat(highX.get) };
+  const rows = rowWeightCode(names);
+  const line = (row: Local): Code => [
+    ...a.set(corner(row, left)),
+    ...b.set(corner(row, right)),
+    ...between(a, b, columns),
+  ];
+  const advance = (pointer: Local, by: number) => pointer.set(i32.add(pointer.get, i32.const(by)));
+  return moduleBytes(locals, [
+    ...rows.set,
+    ...repeat([
+      above.set(line(top)),
+      below.set(line(bottom)),
+      a.set(between(above, below, rows.weights)),
+      v128.store(out.get, a.get),
+      ...[left, right, highX].map((pointer) => advance(pointer, 4)),
+      advance(lowX, 8),
+      advance(out, 12),
+    ], i32.ltU(out.get, end.get)),
+  ]);
+}
+
+/** Floats that an output pixel has. */
+const DEPTH = { luma: 1, rgb: 3 } as const;
+
+/** Resizes frames of one size to another, again and again, in memory of its own. */
+export class FrameResizer {
+  readonly #kernel: Kernel;
+  readonly #rowBytes: number;
+  readonly #rows: BilinearTaps;
+  readonly #rowLength: number;
+  readonly #memory: ArrayBuffer;
+  /** Addresses, in the order of the kernel's parameters. */
+  readonly #addresses: readonly number[];
+
+  /** Prepares to make luma [height, width] or pixels [height, width, 3]. */
+  constructor(kind: "luma" | "rgb", from: PlaneSize, to: PlaneSize) {
+    this.#kernel = new Kernel(kind === "luma" ? lumaModule() : rgbModule());
+    this.#rowBytes = 3 * from.width;
+    this.#rows = bilinearTaps(from.height, to.height);
+    this.#rowLength = DEPTH[kind] * to.width;
+    // Vectors reach past the last pixel by less than 16 bytes, in what is read and written.
+    const row = this.#rowBytes + 16;
+    const count = 4 * Math.ceil(to.width / 4);
+    const sizes = [
+      row,
+      row,
+      4 * count,
+      4 * count,
+      8 * count,
+      4 * count,
+      16,
+      4 * DEPTH[kind] * count + 16,
+    ];
+    const starts: number[] = [];
+    let next = 0;
+    for (const size of sizes) {
+      starts.push(next);
+      next += 16 * Math.ceil(size / 16);
+    }
+    this.#addresses = starts;
+    this.#memory = this.#kernel.reserve(next);
+    const x = bilinearTaps(from.width, to.width);
+    const [, , left, right, lowX, highX] = starts as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    new Int32Array(this.#memory, left, to.width).set(x.low.map((column) => 3 * column));
+    new Int32Array(this.#memory, right, to.width).set(x.high.map((column) => 3 * column));
+    new Float64Array(this.#memory, lowX, to.width).set(x.lowWeight);
+    new Float32Array(this.#memory, highX, to.width).set(x.highWeight);
+  }
+
+  /** Resizes a frame into the output. */
+  resize(rgb: Uint8Array, out: Float32Array): void {
+    const [top, bottom, , , , , weights, row] = this.#addresses as
+      & readonly number[]
+      & { readonly length: 8 };
+    const bytes = new Uint8Array(this.#memory);
+    const low = new Float64Array(this.#memory, weights, 1);
+    const high = new Float32Array(this.#memory, weights! + 8, 1);
+    const made = new Float32Array(this.#memory, row, this.#rowLength);
+    const load = (at: number, line: number) =>
+      bytes.set(rgb.subarray(line * this.#rowBytes, (line + 1) * this.#rowBytes), at);
+    for (let j = 0; j < this.#rows.low.length; j++) {
+      load(top!, this.#rows.low[j]!);
+      load(bottom!, this.#rows.high[j]!);
+      low[0] = this.#rows.lowWeight[j]!;
+      high[0] = this.#rows.highWeight[j]!;
+      this.#kernel.run(...this.#addresses, row! + 4 * this.#rowLength);
+      out.set(made, j * this.#rowLength);
+    }
+  }
+}
