@@ -22,32 +22,16 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { type DType, type Tensor, tensor } from "@vcs/transport/tensor";
+import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { parseDevice, resolveDevice } from "./devices.ts";
-import type { Dim } from "./dims.ts";
 import { OnnxError } from "./errors.ts";
 import { findLibrary } from "./library.ts";
-import { elementType, elementTypeOf } from "./model.ts";
-import {
-  cPath,
-  cString,
-  loadRuntime,
-  Out,
-  pointerArray,
-  readCString,
-  type Runtime,
-} from "./ort.ts";
+import { cPath, cString, loadRuntime, Out, pointerArray, type Runtime } from "./ort.ts";
+import { checkTensor, type Port, portsNamed, readPorts, readTypeAndSizes } from "./ports.ts";
 import { sessionOptions } from "./providers.ts";
+import { memoryOf, RunMemory, Terminator } from "./run_memory.ts";
 
-/** An input or output of a model. */
-export interface Port {
-  /** Its name. */
-  readonly name: string;
-  /** Element type. */
-  readonly dtype: DType;
-  /** Size of each axis; a name, or `?`, for one that a run decides. */
-  readonly shape: readonly Dim[];
-}
+export type { Port } from "./ports.ts";
 
 /** Settings of a session. */
 export interface SessionOptions {
@@ -74,191 +58,6 @@ export interface RunOptions {
 
 /** Tensors by name. */
 export type Tensors = { [name: string]: Tensor };
-
-/** A tensor's bytes, in memory that the collector does not move. */
-function memoryOf(t: Tensor): Uint8Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = t.data;
-  if (!(buffer instanceof ArrayBuffer)) {
-    throw new TypeError(
-      "Cannot use a tensor: its elements lie in a SharedArrayBuffer, allowed is an ArrayBuffer",
-    );
-  }
-  return byteLength === 0 ? new Uint8Array(8) : new Uint8Array(buffer, byteOffset, byteLength);
-}
-
-/** Native values of one run, and the memory that they point into, until they are released. */
-class RunMemory implements Disposable {
-  readonly #runtime: Runtime;
-  readonly #values: Deno.PointerValue[] = [];
-  /** Memory that native code reads or writes; held here so that it is not collected. */
-  readonly held: (Uint8Array | BigUint64Array | BigInt64Array)[] = [];
-
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime;
-  }
-
-  /** Wraps a tensor's memory. */
-  wrap(t: Tensor, doing: string): Deno.PointerObject {
-    const memory = memoryOf(t);
-    const shape = new BigInt64Array(new ArrayBuffer(8 * t.shape.length));
-    t.shape.forEach((size, axis) => shape[axis] = BigInt(size));
-    const out = new Out();
-    this.#runtime.call(
-      "createTensorWithData",
-      "run_failed",
-      doing,
-      this.#runtime.cpuMemory,
-      memory,
-      BigInt(t.data.byteLength),
-      shape,
-      BigInt(t.shape.length),
-      elementType(t.dtype),
-      out.cell,
-    );
-    this.held.push(memory, shape);
-    this.adopt(out.pointer);
-    return out.object;
-  }
-
-  /** Takes over a value that the runtime made. */
-  adopt(value: Deno.PointerValue): void {
-    this.#values.push(value);
-  }
-
-  [Symbol.dispose](): void {
-    for (const value of this.#values) this.#runtime.release("value", value);
-  }
-}
-
-/** Element type and sizes of an `OrtTensorTypeAndShapeInfo`; -1 is a size that a run decides. */
-function readTypeAndSizes(
-  runtime: Runtime,
-  info: Deno.PointerObject,
-  doing: string,
-): { dtype: DType; sizes: BigInt64Array } {
-  const code = new Int32Array(new ArrayBuffer(4));
-  const rank = new Out();
-  runtime.call("getTensorElementType", "run_failed", doing, info, code);
-  runtime.call("getDimensionsCount", "run_failed", doing, info, rank.cell);
-  const sizes = new BigInt64Array(new ArrayBuffer(8 * rank.size));
-  runtime.call("getDimensions", "run_failed", doing, info, sizes, BigInt(rank.size));
-  const dtype = elementTypeOf(code[0]!);
-  if (dtype === undefined) {
-    throw new OnnxError(
-      "model_invalid",
-      `Cannot ${doing}: found element type ${code[0]}, which tensors of ours do not have`,
-    );
-  }
-  return { dtype, sizes };
-}
-
-/** Element type and shape with the names of open axes. */
-function readNamedShape(
-  runtime: Runtime,
-  info: Deno.PointerObject,
-  doing: string,
-): Omit<Port, "name"> {
-  const { dtype, sizes } = readTypeAndSizes(runtime, info, doing);
-  const names = new BigUint64Array(new ArrayBuffer(8 * sizes.length));
-  runtime.call("getSymbolicDimensions", "run_failed", doing, info, names, BigInt(sizes.length));
-  const shape = Array.from(
-    sizes,
-    (size, axis) =>
-      size >= 0n ? Number(size) : readCString(Deno.UnsafePointer.create(names[axis]!)) || "?",
-  );
-  return { dtype, shape };
-}
-
-/** Calls that tell about one side of a model. */
-const SIDES = {
-  input: {
-    count: "sessionGetInputCount",
-    name: "sessionGetInputName",
-    type: "sessionGetInputTypeInfo",
-  },
-  output: {
-    count: "sessionGetOutputCount",
-    name: "sessionGetOutputName",
-    type: "sessionGetOutputTypeInfo",
-  },
-} as const;
-
-/** One input or output of a model. */
-function readPort(
-  runtime: Runtime,
-  session: Deno.PointerObject,
-  side: keyof typeof SIDES,
-  at: number,
-): Port {
-  const doing = `read ${side} ${at} of the model`;
-  const [name, type, info] = [new Out(), new Out(), new Out()];
-  const calls = SIDES[side];
-  runtime.call(
-    calls.name,
-    "model_invalid",
-    doing,
-    session,
-    BigInt(at),
-    runtime.allocator,
-    name.cell,
-  );
-  const text = readCString(name.pointer);
-  runtime.call("allocatorFree", "model_invalid", doing, runtime.allocator, name.pointer);
-  runtime.call(calls.type, "model_invalid", doing, session, BigInt(at), type.cell);
-  try {
-    runtime.call("castTypeInfoToTensorInfo", "model_invalid", doing, type.pointer, info.cell);
-    if (info.pointer === null) {
-      throw new OnnxError("model_invalid", `Cannot ${doing}: ${text} is not a tensor`);
-    }
-    return { name: text, ...readNamedShape(runtime, info.object, doing) };
-  } finally {
-    runtime.release("typeInfo", type.pointer);
-  }
-}
-
-function readPorts(
-  runtime: Runtime,
-  session: Deno.PointerObject,
-  side: keyof typeof SIDES,
-): Port[] {
-  const count = new Out();
-  runtime.call(
-    SIDES[side].count,
-    "model_invalid",
-    `read the model's ${side}s`,
-    session,
-    count.cell,
-  );
-  return Array.from({ length: count.size }, (_, at) => readPort(runtime, session, side, at));
-}
-
-/** Whether a tensor fits a port. */
-function checkTensor(what: string, port: Port, t: Tensor): void {
-  const fits = t.shape.length === port.shape.length &&
-    port.shape.every((size, axis) => typeof size === "string" || size === t.shape[axis]);
-  if (t.dtype !== port.dtype || !fits) {
-    throw new RangeError(
-      `Cannot run: ${what} ${port.name} is ${t.dtype} [${
-        t.shape.join(", ")
-      }], the model takes ${port.dtype} [${port.shape.join(", ")}]`,
-    );
-  }
-}
-
-/** The ports of these names, in this order. */
-function portsNamed(ports: readonly Port[], names: readonly string[], what: string): Port[] {
-  return names.map((name) => {
-    const port = ports.find((candidate) => candidate.name === name);
-    if (port === undefined) {
-      throw new RangeError(
-        `Cannot run: found ${what} ${JSON.stringify(name)}, the model has ${
-          ports.map((x) => x.name).join(", ")
-        }`,
-      );
-    }
-    return port;
-  });
-}
 
 /** A model made ready on a device. Release it with `using` or {@linkcode Session.close}. */
 export class Session implements Disposable {
@@ -435,31 +234,6 @@ export class Session implements Disposable {
   /** Releases the model, as {@linkcode close} does. */
   [Symbol.dispose](): void {
     this.close();
-  }
-}
-
-/** Run options that end a run when a signal says so; none are made without a signal. */
-class Terminator implements Disposable {
-  readonly #runtime: Runtime;
-  readonly #signal: AbortSignal | undefined;
-  readonly options: Deno.PointerValue = null;
-
-  constructor(runtime: Runtime, signal: AbortSignal | undefined) {
-    this.#runtime = runtime;
-    this.#signal = signal;
-    if (signal === undefined) return;
-    const out = new Out();
-    runtime.call("createRunOptions", "run_failed", "make run options", out.cell);
-    this.options = out.pointer;
-    signal.addEventListener("abort", this.#terminate);
-  }
-
-  readonly #terminate = () =>
-    this.#runtime.call("runOptionsSetTerminate", "run_failed", "end the run", this.options);
-
-  [Symbol.dispose](): void {
-    this.#signal?.removeEventListener("abort", this.#terminate);
-    this.#runtime.release("runOptions", this.options);
   }
 }
 
