@@ -3,13 +3,16 @@
 Times decoding and encoding, or checks our numbers against PyTorch's on a checkpoint.
 
   python bench/encodec-stream_torch.py time encodec_48khz --threads 2 [--checkpoint FILE]
+  python bench/encodec-stream_torch.py serve encodec_48khz --threads 2
   python bench/encodec-stream_torch.py dump encodec_48khz --checkpoint FILE --out FILE.npz
 
-FILE is Meta's .th or a .safetensors file with the same keys. Prints one line of JSON.
+FILE is Meta's .th or a .safetensors file with the same keys. `time` and `dump` print one line of
+JSON; `serve` reads "decode" or "encode" line by line and prints the milliseconds that it took.
 """
 
 import argparse
 import json
+import sys
 import time
 
 import torch
@@ -158,7 +161,7 @@ def median_ms(fn, rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("job", choices=["time", "dump"])
+    parser.add_argument("job", choices=["time", "serve", "dump"])
     parser.add_argument("model", choices=["encodec_24khz", "encodec_48khz"])
     parser.add_argument("--checkpoint")
     parser.add_argument("--threads", type=int, default=2)
@@ -180,6 +183,16 @@ def main():
             pcm = model.decode(codes, scale).numpy()
             numpy.savez(args.out, x=x.numpy(), codes=codes.numpy(), pcm=pcm)
             print(json.dumps({"out": args.out}))
+            return
+        if args.job == "serve":
+            jobs = {
+                "decode": lambda: model.decode(codes, scale),
+                "encode": lambda: model.encode(x, args.books),
+            }
+            for line in sys.stdin:
+                start = time.perf_counter()
+                jobs[line.strip()]()
+                print((time.perf_counter() - start) * 1e3, flush=True)
             return
         decode = median_ms(lambda: model.decode(codes, scale), args.rounds)
         encode = median_ms(lambda: model.encode(x, args.books), args.rounds)

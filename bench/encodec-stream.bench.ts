@@ -1,0 +1,106 @@
+/**
+ * EnCodec: decoding and encoding eight segments at different batch sizes and threads, time to the
+ * first audio, seeking in an hour, reading a container. Beside it, `bench/encodec-stream_memory.ts`
+ * measures memory over long files and the speed of PyTorch's own modules in the same run.
+ */
+import { type DecodeOptions, Decoder } from "@vcs/encodec-stream/decoder";
+import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
+import { type EncodeOptions, Encoder } from "@vcs/encodec-stream/encoder";
+import { parseHeader } from "@vcs/encodec-stream/header";
+import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
+import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/synthetic";
+import { fileBytes, writeFile } from "./encodec-stream_audio.ts";
+
+const folder = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+/** Seconds of audio in the benchmarks of speed: eight full segments. */
+const SECONDS = 8 * 0.99;
+
+const CODEBOOKS = 8;
+
+async function bytesOf(model: ModelName, seconds: number): Promise<Uint8Array> {
+  return await new Response(ReadableStream.from(fileBytes(model, seconds, CODEBOOKS))).bytes();
+}
+
+async function decode(decoder: Decoder, bytes: Uint8Array | string, options: DecodeOptions) {
+  await using reader = await EcdcReader.open(bytes);
+  for await (const _ of decoder.decode(reader, options));
+}
+
+function audioOf(model: ModelName): Float32Array[] {
+  const { channels, sampleRate } = modelSpec(model);
+  const length = Math.round(SECONDS * sampleRate);
+  const audio = syntheticAudio(model, length);
+  return Array.from({ length: channels }, (_, c) => audio.subarray(c * length, (c + 1) * length));
+}
+
+for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
+  const checkpoint = syntheticCheckpoint(model);
+  const bytes = await bytesOf(model, SECONDS);
+  const audio = audioOf(model);
+  for (const threads of [2, 1]) {
+    const settings = { checkpoint, device: "cpu", threads };
+    const decoder = await Decoder.open(model, settings);
+    const encoder = await Encoder.open(model, CODEBOOKS, settings);
+    const batches = threads === 1 ? [8] : [8, 1, 0];
+    for (const batch of batches) {
+      Deno.bench(
+        `batch ${batch}, ${threads} threads`,
+        { group: `${model}: decode ${SECONDS} s`, baseline: batch === 8 && threads === 2, n: 5 },
+        () => decode(decoder, bytes, { batch }),
+      );
+      if (batch === 0) continue;
+      const encode = async (options: EncodeOptions) => {
+        for await (const _ of encoder.encode(ReadableStream.from([audio]), options));
+      };
+      Deno.bench(
+        `batch ${batch}, ${threads} threads`,
+        { group: `${model}: encode ${SECONDS} s`, baseline: batch === 8 && threads === 2, n: 5 },
+        () => encode({ batch }),
+      );
+    }
+    if (threads === 1) continue;
+    Deno.bench(model, { group: "first audio of a warm decoder", n: 15 }, async () => {
+      await using reader = await EcdcReader.open(bytes);
+      await decoder.decode(reader).next();
+    });
+  }
+}
+
+// Seeking: from an opened path to the first sample at 50 minutes of an hour.
+
+const hour = `${folder}/hour`;
+for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
+  const path = `${hour}.${model}`;
+  await writeFile(path, model, 3600, CODEBOOKS);
+  const decoder = await Decoder.open(model, {
+    checkpoint: syntheticCheckpoint(model),
+    device: "cpu",
+  });
+  const from = 3000 * decoder.spec.sampleRate + 100;
+  const name = `${model}${decoder.spec.segmentation ? ", exact" : ", one second of preroll"}`;
+  Deno.bench(
+    name,
+    { group: "seek to minute 50 of 60", n: 10 },
+    () => decode(decoder, path, { from, to: from + 1, preroll: 1 }),
+  );
+}
+
+// The container alone.
+
+const body = await Deno.readFile(`${hour}.encodec_48khz`);
+Deno.bench(
+  "copy the bytes",
+  { group: "an hour of 48 kHz codes, 12 kbit/s", baseline: true },
+  () => {
+    body.slice();
+  },
+);
+Deno.bench("read every code", { group: "an hour of 48 kHz codes, 12 kbit/s", n: 5 }, async () => {
+  await using reader = await EcdcReader.open(body);
+  for await (const _ of reader.blocks());
+});
+Deno.bench("read the header", { group: "an hour of 48 kHz codes, 12 kbit/s" }, () => {
+  parseHeader(body);
+});

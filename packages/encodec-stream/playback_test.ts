@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { packCodes } from "./bits.ts";
+import { Decoder } from "./decoder.ts";
+import { EcdcReader } from "./ecdc_reader.ts";
+import { formatHeader } from "./header.ts";
+import { outputSamples, playback, type PlaybackOptions } from "./playback.ts";
+import { syntheticCheckpoint } from "./synthetic.ts";
+
+const model = "encodec_48khz";
+
+/** A file of `seconds` at some PCM rate. */
+async function makeFile(seconds: number, sampleRate: number): Promise<Uint8Array> {
+  const samples = seconds * sampleRate;
+  const parts: Uint8Array<ArrayBuffer>[] = [
+    formatHeader({ model, samples, codebooks: 2, sampleRate }),
+  ];
+  for (let start = 0; start < samples; start += 47520) {
+    const frames = Math.ceil(Math.min(48000, samples - start) / 320);
+    const codes = Uint16Array.from({ length: 2 * frames }, (_, i) => (i * 37 + start) % 1024);
+    parts.push(Uint8Array.of(0x3e, 0, 0, 0), packCodes(codes));
+  }
+  return await new Blob(parts).bytes();
+}
+
+async function play(decoder: Decoder, source: Uint8Array | string, options: PlaybackOptions = {}) {
+  await using reader = await EcdcReader.open(source);
+  const parts: number[][] = [];
+  for await (const { channels } of playback(decoder, reader, options)) {
+    channels.forEach((c, i) => (parts[i] ??= []).push(...c));
+  }
+  return parts;
+}
+
+Deno.test("playback", async (t) => {
+  using decoder = await Decoder.open(model, {
+    checkpoint: syntheticCheckpoint(model),
+    device: "cpu",
+  });
+
+  await t.step("any part has the samples that it has in the whole, at any PCM rate", async () => {
+    for (const rate of [48000, 56000, 47999, 96000]) {
+      const bytes = await makeFile(2, rate);
+      const whole = await play(decoder, bytes);
+      assert.deepEqual(whole.map((c) => c.length), [96000, 96000]);
+      for (const [from, to] of [[0.25, 0.3], [0.99, 1.01], [1.4, 9]] as const) {
+        const part = await play(decoder, bytes, { from, to });
+        const wanted = whole.map((c) => c.slice(from * 48000, to * 48000));
+        assert.deepEqual(part, wanted, `${rate} Hz from ${from} to ${to}`);
+      }
+    }
+  });
+
+  await t.step("other rates and one channel can be had", async () => {
+    const bytes = await makeFile(1, 48000);
+    const [mono, ...none] = await play(decoder, bytes, { rate: 16000, channels: 1 });
+    assert.deepEqual([mono!.length, none.length], [16000, 0]);
+    assert.equal(outputSamples(48000, 48000, 44100), 44100);
+  });
+
+  await t.step("seeking an address takes one request for the bytes of the segments", async () => {
+    const bytes = await makeFile(600, 48000);
+    const ranges: (string | null)[] = [];
+    let sent = 0;
+    await using server = Deno.serve({ port: 0, onListen: () => {} }, (request) => {
+      const range = request.headers.get("range");
+      ranges.push(range);
+      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
+      if (from === undefined) return new Response(bytes.slice());
+      const part = bytes.slice(Number(from), Number(to) + 1);
+      sent += part.length;
+      const headers = { "content-range": `bytes ${from}-${to}/${bytes.length}` };
+      return new Response(part, { status: 206, headers });
+    });
+    const url = `http://127.0.0.1:${server.addr.port}/`;
+    const range = { from: 500.3, to: 501.1 };
+    assert.deepEqual(await play(decoder, url, range), await play(decoder, bytes, range));
+    assert.equal(ranges.length, 2);
+    assert.equal(sent, 2 * 379);
+  });
+});
