@@ -1,0 +1,139 @@
+/**
+ * What clip-drift holds in memory over 100,000 frames, what five viewers of its page cost, how far
+ * 8-bit embeddings are from the others, and the same frame through open_clip in PyTorch (left out
+ * where `$PYTHON`, or python3, has no open_clip). Prints JSON.
+ *
+ * @module
+ */
+import process from "node:process";
+import { serveDashboard } from "@vcs/clip-drift/dashboard";
+import { cosine, DriftTracker } from "@vcs/clip-drift/drift";
+import { Hub } from "@vcs/clip-drift/hub";
+import { resizeCrop } from "@vcs/clip-drift/preprocess";
+import { RunFolder } from "@vcs/clip-drift/run_folder";
+import { scenePictures } from "@vcs/clip-drift/scene";
+import type { WatchedFrame } from "@vcs/clip-drift/watch";
+import { decodeImage } from "@vcs/media/image";
+import type { Session } from "@vcs/onnx/session";
+import { tensor } from "@vcs/transport/tensor";
+import { openRandomClip } from "./clip-drift_model.ts";
+
+const FRAMES = 100_000;
+const folder = await Deno.makeTempDir();
+const jpeg = await scenePictures({ quality: 80 })(0);
+const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+const round = (x: number, digits = 3) => Number(x.toPrecision(digits));
+
+/** A different embedding for each frame. */
+function embeddingOf(index: number): Float32Array {
+  return Float32Array.from({ length: 128 }, (_, i) => 1 + Math.sin(index * 0.37 + i));
+}
+
+/** How much the process grows from the 10,000th frame to the last. */
+async function growth(save: boolean): Promise<number> {
+  const config = {
+    ...{ streamUrl: "", device: "cpu", model: "", pretrained: "", snapshotInterval: 1e9 },
+    ...{ embeddingInterval: 100, rollingWindow: 300 },
+  };
+  await using run = save ? await RunFolder.create(config, { root: `${folder}/runs` }) : undefined;
+  const feed = new Hub(300).add("camera");
+  const tracker = new DriftTracker();
+  let before = 0;
+  for (let index = 0; index < FRAMES; index++) {
+    const [embedding, timestamp] = [embeddingOf(index), index / 15];
+    const row = tracker.push(embedding, timestamp);
+    feed.frame({ index, timestamp, row } as WatchedFrame);
+    await run?.write({ index, timestamp, row, embedding, jpeg: () => jpeg });
+    if (index === FRAMES / 10) before = Deno.memoryUsage().rss;
+  }
+  return megabytes(Deno.memoryUsage().rss - before);
+}
+
+/** A process that looks at the page with so many viewers. */
+function startViewers(url: string, count: number): Deno.ChildProcess {
+  const open = `for (let i = 0; i < ${count}; i++) new WebSocket("${url}").onmessage = () => {};`;
+  const script = `${open} setInterval(() => {}, 1000);`;
+  const args = ["eval", script];
+  return new Deno.Command(Deno.execPath(), { args, stdin: "null" }).spawn();
+}
+
+/** CPU milliseconds for a second of a camera of 15 fps, with so many viewers. */
+async function viewerCost(count: number): Promise<number> {
+  const hub = new Hub(300);
+  const feed = hub.add("camera");
+  await using page = serveDashboard(hub);
+  const viewers = startViewers(`ws://127.0.0.1:${page.port}/live`, count);
+  while (hub.viewers < count) await new Promise((resolve) => setTimeout(resolve, 20));
+  const row = new DriftTracker().push(embeddingOf(0), 0);
+  const before = process.cpuUsage();
+  for (let index = 0; index < 45; index++) {
+    feed.frame({ index, timestamp: index, row } as WatchedFrame);
+    feed.show(jpeg);
+    await new Promise((resolve) => setTimeout(resolve, 1000 / 15));
+  }
+  const { user, system } = process.cpuUsage(before);
+  viewers.kill();
+  await viewers.status;
+  return round((user + system) / 3000);
+}
+
+/** Least CPU and wall milliseconds of one frame from JPEG to embedding. */
+async function frameTime(session: Session) {
+  const least = { cpu_ms: Infinity, wall_ms: Infinity };
+  for (let i = 0; i < 28; i++) {
+    const [before, start] = [process.cpuUsage(), performance.now()];
+    const pixels = tensor("U8", [1, 224, 224, 3], resizeCrop(await decodeImage(jpeg), 224));
+    await session.run({ pixels });
+    const { user, system } = process.cpuUsage(before);
+    if (i < 3) continue;
+    least.cpu_ms = Math.min(least.cpu_ms, (user + system) / 1000);
+    least.wall_ms = Math.min(least.wall_ms, performance.now() - start);
+  }
+  return { cpu_ms: round(least.cpu_ms), wall_ms: round(least.wall_ms) };
+}
+
+async function embed(session: Session): Promise<Float32Array> {
+  const pixels = tensor("U8", [1, 224, 224, 3], resizeCrop(await decodeImage(jpeg), 224));
+  const { embedding } = await session.run({ pixels });
+  return embedding!.data as Float32Array;
+}
+
+/** open_clip on the same frame; undefined where it is not installed. */
+async function openClip(threads: number): Promise<unknown> {
+  const path = `${folder}/frame.jpg`;
+  await Deno.writeFile(path, jpeg);
+  const script = new URL("clip-drift_torch.py", import.meta.url).pathname;
+  const command = new Deno.Command(Deno.env.get("PYTHON") ?? "python3", {
+    args: [script, path, String(threads)],
+    stderr: "null",
+  });
+  const { success, stdout } = await command.output();
+  // Imports may print lines of their own before.
+  return success
+    ? JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!)
+    : undefined;
+}
+
+try {
+  const grew = {
+    frames: FRAMES,
+    mb_without_saving: await growth(false),
+    mb_saving: await growth(true),
+  };
+  const cost = { none: await viewerCost(0), five: await viewerCost(5) };
+  const frame: Record<string, unknown> = {};
+  for (const threads of [1, 2]) {
+    using fp32 = await openRandomClip(folder, "fp32", threads);
+    using int8 = await openRandomClip(folder, "int8", threads);
+    frame[`threads_${threads}`] = {
+      fp32: await frameTime(fp32),
+      int8: await frameTime(int8),
+      open_clip: await openClip(threads),
+    };
+    frame["int8_cosine_to_fp32"] = round(cosine(await embed(fp32), await embed(int8)), 6);
+  }
+  const result = { growth: grew, page_cpu_ms_per_second: cost, frame };
+  await Deno.stdout.write(new TextEncoder().encode(`${JSON.stringify(result)}\n`));
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
