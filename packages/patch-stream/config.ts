@@ -78,7 +78,7 @@ export interface DecodeConfig {
 
 /** What to decode, and which patches to keep. */
 export interface PatchStreamConfig extends DecodeConfig {
-  /** Where to process; `auto` is the CPU (default `auto`). */
+  /** Where to process: `gpu` is CUDA or else WebGPU, `auto` the CPU (default `auto`). */
   processBackend?: BackendName;
   /** Which GPU processes (default 0). */
   processDeviceId?: number;

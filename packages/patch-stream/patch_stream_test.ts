@@ -162,9 +162,14 @@ sharedTest("a still clip falls back to whole frames where asked", async () => {
   assert.ok(counts.size < (await framesOf(false)).counts.size);
 });
 
-Deno.test("a GPU that is not there is a clear error", async () => {
-  await assert.rejects(
-    patchStream({ videoPath: clip, processBackend: "gpu" }),
-    (error) => error instanceof PatchStreamError && error.code === "backend_unavailable",
-  );
+Deno.test("a GPU processes, or it is a clear error that there is none", async () => {
+  const config = { videoPath: clip, sequenceLength: 3, kKeep: 64 } as const;
+  try {
+    using session = await patchStream({ ...config, processBackend: "gpu" });
+    assert.equal(session.length, 64);
+  } catch (error) {
+    assert.ok(error instanceof PatchStreamError, String(error));
+    assert.equal(error.code, "backend_unavailable");
+    assert.match(error.message, /Cannot process on a GPU: .*cuda/);
+  }
 });
