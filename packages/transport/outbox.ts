@@ -136,12 +136,6 @@ export class Outbox {
     }
   }
 
-  /** An entry was left out, as lossy channels may. */
-  drop(number: number): void {
-    if (this.#entries.delete(number)) this.#counts.dropped++;
-    this.#changed.notify();
-  }
-
   /** A copy of an entry was left out for one of several receivers. */
   countDrop(): void {
     this.#counts.dropped++;

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { freePort } from "./brokers.ts";
+import { type ChannelOptions, openReceiver, openSender } from "./channel.ts";
+import { Queue } from "./flow.ts";
+import { Inbox } from "./inbox.ts";
+import { encodeMessage, type Message, message, newStreamId } from "./message.ts";
+
+function numbered(count: number, streamId = newStreamId()): Message[] {
+  return Array.from(
+    { length: count },
+    (_, sequence) =>
+      message(new Uint8Array(10).fill(sequence), {
+        streamId,
+        sequence,
+        end: sequence === count - 1,
+      }),
+  );
+}
+
+async function pair(options: ChannelOptions = {}) {
+  const receiver = await openReceiver("tcp://127.0.0.1:0", options);
+  const sender = await openSender(receiver.url, options);
+  return { sender, receiver };
+}
+
+Deno.test("channel: both ends are streams", async () => {
+  const { sender, receiver } = await pair();
+  const sending = ReadableStream.from(numbered(20)).pipeTo(sender.writable);
+  const doubled = receiver.readable.pipeThrough(
+    new TransformStream<Message, number>({ transform: (m, out) => out.enqueue(m.sequence * 2) }),
+  );
+  assert.deepEqual(await Array.fromAsync(doubled), Array.from({ length: 20 }, (_, i) => i * 2));
+  await sending;
+  assert.equal(sender.counters.acknowledged, 20);
+  await receiver.close();
+});
+
+Deno.test("channel: a loop that is left by break does not accept the message at hand", async () => {
+  const { sender, receiver } = await pair();
+  const [first, second] = numbered(2);
+  await sender.send(first!);
+  await sender.send(second!);
+  for await (const { sequence } of receiver) if (sequence === 1) break;
+  while (sender.counters.acknowledged < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(sender.counters.inFlight, 1);
+  await receiver.close();
+  const again = await openReceiver(sender.url);
+  assert.deepEqual(await Array.fromAsync(again, ({ sequence }) => sequence), [1]);
+  await sender.close();
+  await again.close();
+});
+
+Deno.test("channel: deliveries may be accepted in any order", async () => {
+  const { sender, receiver } = await pair();
+  const sending = (async () => {
+    for (const message of numbered(3)) await sender.send(message);
+  })();
+  const [a, b, c] = [await receiver.receive(), await receiver.receive(), await receiver.receive()];
+  await sending;
+  await c!.accept();
+  await b!.accept();
+  assert.equal(sender.counters.acknowledged, 0);
+  await a!.accept();
+  await a!.accept();
+  await sender.close();
+  assert.equal(sender.counters.acknowledged, 3);
+  assert.equal(receiver.counters.accepted, 3);
+  await receiver.close();
+});
+
+Deno.test("channel: a dropping queue before a stalled receiver accounts for every message", async () => {
+  const abort = new AbortController();
+  const { sender, receiver } = await pair({ signal: abort.signal });
+  const dropped: number[] = [];
+  const queue = new Queue<Message>({
+    capacity: 2,
+    policy: "drop-oldest",
+    onDrop: ({ sequence }) => dropped.push(sequence),
+  });
+  const piping = queue.readable.pipeTo(sender.writable);
+  const writer = queue.writable.getWriter();
+  for (const message of numbered(100)) {
+    await writer.write(message);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.ok(sender.counters.sent <= 3);
+  const closing = writer.close();
+  const got = await Array.fromAsync(receiver, ({ sequence }) => sequence);
+  await Promise.all([closing, piping]);
+  assert.equal(got.length + dropped.length, 100);
+  assert.equal(got.at(-1), 99);
+  assert.equal(receiver.counters.gaps, dropped.length);
+  await receiver.close();
+});
+
+Deno.test("channel: a receiver may come before the sender, and the other way round", async () => {
+  const url = `tcp://127.0.0.1:${freePort()}`;
+  const sender = await openSender(url);
+  await sender.send(message(new Uint8Array(1), { end: true }));
+  const receiver = await openReceiver(url);
+  assert.equal((await Array.fromAsync(receiver)).length, 1);
+  await sender.close();
+  await receiver.close();
+});
+
+Deno.test("channel: closed ends say so", async () => {
+  const { sender, receiver } = await pair();
+  await sender.close();
+  await sender.close();
+  await assert.rejects(sender.send(message(new Uint8Array(1))), { code: "closed" });
+  await receiver.close();
+  await receiver.close();
+  assert.equal(await receiver.receive(), undefined);
+  assert.deepEqual(await Array.fromAsync(receiver), []);
+});
+
+Deno.test("channel: brokers that are not there end patience", async () => {
+  const port = freePort();
+  for (const scheme of ["redis", "amqp", "nats"]) {
+    const url = `${scheme}://127.0.0.1:${port}`;
+    const receiver = await openReceiver(url, { patience: 100 });
+    const sender = await openSender(url, { patience: 100 });
+    await assert.rejects(receiver.receive(), { code: "unreachable" }, scheme);
+    const sent = sender.send(message(new Uint8Array(1))).then(() => sender.flush());
+    await assert.rejects(sent, { code: "unreachable" }, scheme);
+    await sender.close();
+    await receiver.close();
+  }
+});
+
+Deno.test("channel: a message that comes again is known by stream and sequence", async () => {
+  const inbox = new Inbox(1000);
+  const accepted: string[] = [];
+  const offer = (copy: string, sequence: number, streamId: string) =>
+    inbox.offer(encodeMessage(message(new Uint8Array(1), { streamId, sequence })), () => {
+      accepted.push(copy);
+    });
+  const id = newStreamId();
+  offer("first", 0, id);
+  offer("second", 0, id);
+  assert.deepEqual(accepted, []);
+  await (await inbox.receive())!.accept();
+  offer("third", 0, id);
+  // The copy that the channel holds now is the one to accept; later copies are accepted at once.
+  assert.deepEqual(accepted, ["second", "third"]);
+  assert.deepEqual([inbox.counters.received, inbox.counters.duplicates], [1, 2]);
+  const none = "0000000000000000";
+  offer("a", 0, none);
+  offer("b", 0, none);
+  assert.equal(inbox.counters.received, 3);
+});
