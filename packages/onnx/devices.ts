@@ -18,7 +18,8 @@
 import { OnnxError } from "./errors.ts";
 import { findLibrary } from "./library.ts";
 import { loadRuntime, type Runtime } from "./ort.ts";
-import { type Provider, sessionOptions } from "./providers.ts";
+import { findFault } from "./probe.ts";
+import type { Provider } from "./providers.ts";
 
 /** A device that was looked at. */
 export interface DeviceReport {
@@ -87,16 +88,14 @@ async function missingHardware(kind: Provider["kind"]): Promise<string | undefin
   return found.includes(true) ? undefined : `no GPU: none of ${nodes.join(", ")} is there`;
 }
 
-/** Whether the runtime accepts the device, and why not. */
-function probe(runtime: Runtime, provider: Provider): DeviceReport {
-  const device = deviceName(provider);
-  try {
-    runtime.release("sessionOptions", sessionOptions(runtime, provider, undefined));
-    return { device, available: true, reason: "works" };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.trim() : String(error);
-    return { device, available: false, reason };
-  }
+/** Looks at a device: for its hardware first, then whether it computes. */
+async function probe(runtime: Runtime, provider: Provider): Promise<DeviceReport> {
+  const fault = await missingHardware(provider.kind) ?? await findFault(runtime, provider);
+  return {
+    device: deviceName(provider),
+    available: fault === undefined,
+    reason: fault ?? "works",
+  };
 }
 
 const reports = new Map<string, Promise<DeviceReport>>();
@@ -106,11 +105,7 @@ function report(runtime: Runtime, provider: Provider): Promise<DeviceReport> {
   const key = `${runtime.path}\n${deviceName(provider)}`;
   let known = reports.get(key);
   if (known === undefined) {
-    known = missingHardware(provider.kind).then((reason) =>
-      reason === undefined
-        ? probe(runtime, provider)
-        : { device: deviceName(provider), available: false, reason }
-    );
+    known = probe(runtime, provider);
     reports.set(key, known);
   }
   return known;

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { listDevices, parseDevice, resolveDevice } from "./devices.ts";
 import { OnnxError } from "./errors.ts";
 import { findLibrary } from "./library.ts";
+import { loadRuntime } from "./ort.ts";
+import { findFault } from "./probe.ts";
 
 const devices = await listDevices();
 const works = (name: string) => devices.find((d) => d.device === name)!.available;
@@ -60,4 +62,12 @@ Deno.test("the library is the one of the import map's package, or the given one"
   const library = await findLibrary();
   assert.ok(library.includes(name) && library.includes(version), `${library} is not ${specifier}`);
   assert.equal(await findLibrary("/opt/own.so"), "/opt/own.so");
+});
+
+Deno.test("a device is tried by computing on it, also where its driver is missing", async () => {
+  const runtime = loadRuntime(await findLibrary());
+  assert.equal(await findFault(runtime, { kind: "cpu" }), undefined);
+  if (!works("cuda:0")) {
+    assert.match(await findFault(runtime, { kind: "cuda", index: 0 }) ?? "", /use cuda:0: /);
+  }
 });

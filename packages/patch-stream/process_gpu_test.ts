@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
+import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { resolveDevice } from "@vcs/onnx/devices";
 import { modelBytes } from "@vcs/onnx/model";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
 import { analysisSize, type PlaneSize } from "./energy.ts";
+import { REFERENCE } from "./config.ts";
+import { decodeOnly } from "./decode_only.ts";
 import { PatchStreamError } from "./errors.ts";
 import { planGrid } from "./grid.ts";
 import type { EnergyMode, ProcessedClip, ProcessPlan, ProcessStage } from "./process.ts";
@@ -133,6 +136,58 @@ Deno.test("the graph without float64, as WebGPU runs it, chooses the same patche
         .sort((a, b) => a - b);
     const cells = plan.grid.gridW * plan.grid.gridH;
     assert.deepEqual(order(scores), order(expected.scores.slice(cells)));
+  }
+});
+
+/** What codec-patch-stream gave for a clip. */
+interface Golden {
+  readonly name: string;
+  readonly file: string;
+  readonly config: {
+    readonly k_keep: number;
+    readonly selection_unit?: string;
+    readonly patch_size?: number;
+    readonly input_size?: number;
+    readonly energy_pct?: number;
+  };
+  readonly width: number;
+  readonly height: number;
+  readonly sampled_frame_ids: readonly number[];
+  readonly is_i_seq: readonly number[];
+  readonly linear_idx: readonly number[];
+}
+
+async function goldenSelection({ file, config, is_i_seq, sampled_frame_ids }: Golden) {
+  const { energy, ...colors } = REFERENCE;
+  const videoPath = sharedPath(`data/video/${file}`);
+  const sequenceLength = sampled_frame_ids.length;
+  const { frames, width, height } = await decodeOnly({ videoPath, sequenceLength, ...colors });
+  const samples = sampled_frame_ids.map((_, n) => n);
+  const { patch_size: patchSize = 14, input_size: inputSize = 224, energy_pct = 95 } = config;
+  const grid = planGrid(width, height, { patchSize, inputSize });
+  const rest = { energyPct: energy_pct, antialias: false, change: false };
+  const plan = { width, height, samples, grid, energy, ...rest };
+  const size = 3 * width * height;
+  const list = samples.map((n) => frames.data.subarray(n * size, (n + 1) * size));
+  const { scores } = await processed(await openGpuStage(plan, "cpu"), list);
+  const isKey = samples.map((n) => is_i_seq.includes(n));
+  return selectPatches({ scores, ...grid, isKey }, {
+    kKeep: config.k_keep,
+    unit: config.selection_unit === "block2x2" ? "block2x2" : "patch",
+    keyFrames: "all",
+    ties: "reference",
+  });
+}
+
+sharedTest("on real clips the graph selects codec-patch-stream's own patches", async (t) => {
+  const text = await Deno.readTextFile(sharedPath("golden/patch-stream-more.json"));
+  const cases = (JSON.parse(text).cases as Golden[])
+    .filter(({ width }) => width % 16 === 0);
+  assert.ok(cases.length >= 6);
+  for (const golden of cases) {
+    await t.step(golden.name, async () => {
+      assert.deepEqual([...await goldenSelection(golden)], golden.linear_idx);
+    });
   }
 });
 
