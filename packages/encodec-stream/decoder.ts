@@ -259,13 +259,14 @@ async function* flatten<T>(lists: AsyncIterable<T[]>): AsyncGenerator<T> {
 
 /** A graph's audio [1, C, S] as an array per channel, cut and made as loud as it was. */
 function planar(audio: Tensor, samples: number, scale = 1): Planar {
-  const channels = audio.shape[1]!;
-  const length = audio.shape[2]!;
+  const [, channels = 0, length = 0] = audio.shape.map(Number);
   const data = audio.data as Float32Array;
-  return Array.from(
-    { length: channels },
-    (_, c) => data.slice(c * length, c * length + samples).map((v) => v * scale),
-  );
+  return Array.from({ length: channels }, (_, c) => {
+    const channel = data.slice(c * length, c * length + samples);
+    // A loop, not map: it runs beside the model on the same processors.
+    for (let i = 0; i < samples; i++) channel[i]! *= scale;
+    return channel;
+  });
 }
 
 /** Segments joined; what is left of the last one is given before a failure is passed on. */

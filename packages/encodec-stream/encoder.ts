@@ -61,6 +61,9 @@ const FIRST_FRAMES = 8;
 /** Frames of a second, as whole bytes. */
 const SECOND_FRAMES = 76;
 
+/** Samples that are queued at a time. */
+const MOST_SAMPLES = 16384;
+
 /** Samples that arrive in any pieces, given in the pieces that are wanted. */
 class SampleQueue {
   #held: Planar;
@@ -95,6 +98,16 @@ class SampleQueue {
   }
 }
 
+/** Chunks of at most a third of a second, so that a whole song may come as one. */
+async function* small(audio: AsyncIterable<readonly Float32Array[]>) {
+  for await (const channels of audio) {
+    const length = channels[0]?.length ?? 0;
+    for (let at = 0; at < length; at += MOST_SAMPLES) {
+      yield channels.map((c) => c.subarray(at, at + MOST_SAMPLES));
+    }
+  }
+}
+
 /** Cuts audio into overlapping segments; the last ones are as long as what is left. */
 async function* segmentsOf(
   audio: AsyncIterable<readonly Float32Array[]>,
@@ -107,7 +120,7 @@ async function* segmentsOf(
     const piece = queue.take(Math.min(length, queue.length), stride);
     return { index, start: index++ * stride, channels: piece };
   };
-  for await (const samples of audio) {
+  for await (const samples of small(audio)) {
     queue.push(samples);
     while (queue.length >= length) yield next();
   }
@@ -128,7 +141,7 @@ async function* chunksOf(
     start += length;
     return { index: (start - length) / HOP, start: start - length, channels: piece };
   };
-  for await (const samples of audio) {
+  for await (const samples of small(audio)) {
     queue.push(samples);
     // One sample more stays behind, so that the end of the audio is seen when its last chunk goes.
     while (queue.length > frames * HOP) {
@@ -153,7 +166,8 @@ function loudness(channels: Planar): number {
 function audioTensor(channels: Planar, scale = 1): Tensor {
   const length = channels[0]!.length;
   const data = new Float32Array(channels.length * length);
-  channels.forEach((c, i) => data.set(scale === 1 ? c : c.map((v) => v / scale), i * length));
+  channels.forEach((c, i) => data.set(c, i * length));
+  if (scale !== 1) { for (let i = 0; i < data.length; i++) data[i]! /= scale; }
   return tensor("F32", [1, channels.length, length], data);
 }
 

@@ -12,18 +12,20 @@ export type PcmFormat = "s16" | "f32";
 function toInt16(channels: Planar): Int16Array<ArrayBuffer> {
   const count = channels.length;
   const samples = new Int16Array(channels[0]!.length * count);
-  channels.forEach((channel, c) =>
-    channel.forEach((v, i) =>
-      samples[i * count + c] = Math.round(Math.max(-1, Math.min(1, v)) * 32767)
-    )
-  );
+  for (const [c, channel] of channels.entries()) {
+    for (let i = 0; i < channel.length; i++) {
+      samples[i * count + c] = Math.round(Math.max(-1, Math.min(1, channel[i]!)) * 32767);
+    }
+  }
   return samples;
 }
 
 function toFloat32(channels: Planar): Float32Array<ArrayBuffer> {
   const count = channels.length;
   const samples = new Float32Array(channels[0]!.length * count);
-  channels.forEach((channel, c) => channel.forEach((v, i) => samples[i * count + c] = v));
+  for (const [c, channel] of channels.entries()) {
+    for (let i = 0; i < channel.length; i++) samples[i * count + c] = channel[i]!;
+  }
   return samples;
 }
 
