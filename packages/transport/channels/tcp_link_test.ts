@@ -137,7 +137,11 @@ Deno.test("tcp: whoever speaks something else is hung up on and harms nobody", a
   const port = Number(new URL(receiver.url).port);
   using silent = await Deno.connect({ hostname: "127.0.0.1", port });
   const hello = frameControl(FRAME.hello, 0, new Uint8Array(52));
-  const noise = [new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"), hello, new Uint8Array(500)];
+  const noise = [
+    new TextEncoder().encode("GET / HTTP/1.1\r\nHost: nobody\r\n\r\n"),
+    hello,
+    new Uint8Array(500),
+  ];
   for (const bytes of noise) {
     using conn = await Deno.connect({ hostname: "127.0.0.1", port });
     await conn.write(bytes);
