@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { listDevices, parseDevice, resolveDevice } from "./devices.ts";
 import { OnnxError } from "./errors.ts";
 import { findLibrary } from "./library.ts";
-import { loadRuntime } from "./ort.ts";
+import { checkVersion, loadRuntime } from "./ort.ts";
 import { findFault } from "./probe.ts";
 
 const devices = await listDevices();
@@ -69,5 +69,18 @@ Deno.test("a device is tried by computing on it, also where its driver is missin
   assert.equal(await findFault(runtime, { kind: "cpu" }), undefined);
   if (!works("cuda:0")) {
     assert.match(await findFault(runtime, { kind: "cuda", index: 0 }) ?? "", /use cuda:0: /);
+  }
+});
+
+Deno.test("a library that is too old is refused with its version and what is needed", () => {
+  for (const version of ["1.18.0", "1.30.0", "1.131.2"]) checkVersion(version, "lib.so");
+  for (const version of ["1.17.3", "1.2.0", "0.19.0", "2.0.0", ""]) {
+    assert.throws(() => checkVersion(version, "/opt/lib.so"), (error) => {
+      assert.ok(error instanceof OnnxError);
+      assert.equal(error.code, "library_version");
+      assert.match(error.message, /^Cannot use ONNX Runtime from \/opt\/lib\.so: found version/);
+      assert.match(error.message, /needed is 1\.18/);
+      return true;
+    });
   }
 });

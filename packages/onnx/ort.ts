@@ -202,18 +202,26 @@ function functionAt<const F extends Deno.ForeignFunction>(
   return new Deno.UnsafeFnPointer(pointer, definition);
 }
 
+/**
+ * Sees whether a version of the library has the functions that we call.
+ *
+ * @throws {OnnxError} `library_version` where it is too old, or of another major version.
+ */
+export function checkVersion(version: string, path: string): void {
+  const minor = Number(/^1\.(\d+)\./.exec(version)?.[1] ?? -1);
+  if (minor >= API_VERSION) return;
+  throw new OnnxError(
+    "library_version",
+    `Cannot use ONNX Runtime from ${path}: found version ${version}, needed is 1.${API_VERSION} or a later 1.x; unset VCS_ONNXRUNTIME to use the one of npm:onnxruntime-node`,
+  );
+}
+
 /** The table of functions, after its version. */
 function openApi(path: string): { version: string; api: Deno.PointerObject } {
   const base = openBase(path);
   const getVersion = functionAt(base, 1, { parameters: [], result: "pointer" });
   const version = readCString(getVersion.call());
-  const minor = Number(/^1\.(\d+)/.exec(version)?.[1] ?? 0);
-  if (minor < API_VERSION) {
-    throw new OnnxError(
-      "library_version",
-      `Cannot use ONNX Runtime from ${path}: found version ${version}, needed is 1.${API_VERSION} or later`,
-    );
-  }
+  checkVersion(version, path);
   const getApi = functionAt(base, 0, { parameters: ["u32"], result: "pointer" });
   return { version, api: getApi.call(API_VERSION)! };
 }
