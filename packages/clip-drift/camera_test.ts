@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hasPrograms } from "#testing/shared.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions, openCamera } from "./camera.ts";
 import { serveCamera } from "./camera_server.ts";
 import { ClipDriftError } from "./errors.ts";
@@ -249,4 +250,34 @@ Deno.test("serveCamera() says how it is at /health, and 404 elsewhere", async ()
   await missing.body?.cancel();
   const page = await fetch(new URL("/", server.url));
   assert.match(await page.text(), /stream.mjpg/);
+});
+
+/** A certificate that nobody has signed. */
+async function selfSigned(folder: string): Promise<{ cert: string; key: string }> {
+  const args =
+    "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out cert";
+  const command = new Deno.Command("openssl", {
+    args: args.split(" "),
+    cwd: folder,
+    stderr: "null",
+  });
+  assert.ok((await command.output()).success);
+  const read = (name: string) => Deno.readTextFile(`${folder}/${name}`);
+  return { cert: await read("cert"), key: await read("key") };
+}
+
+Deno.test({
+  name: "openCamera() says what to do about a certificate that is not trusted",
+  ignore: !hasPrograms("openssl"),
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    const settings = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
+    await using server = Deno.serve({ ...settings, ...await selfSigned(folder) }, () => {
+      return new Response("", { headers: { "content-type": "image/jpeg" } });
+    });
+    const error = await failure(`https://127.0.0.1:${server.addr.port}/`);
+    assert.equal(error.code, "tls");
+    assert.match(error.message, /DENO_CERT/);
+    await Deno.remove(folder, { recursive: true });
+  },
 });

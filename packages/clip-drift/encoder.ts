@@ -193,10 +193,14 @@ class SessionEncoder implements Encoder {
   }
 }
 
-/** Says what to do where memory is short. */
+/** Says what to do where memory is short, or the device is not there. */
 function explain(error: unknown): unknown {
+  if (error instanceof OnnxError && error.code === "device_unavailable") {
+    const hint = "or use --device cpu (ENCODERS_DEVICE=cpu)";
+    return new OnnxError(error.code, `${error.message}; ${hint}`, { cause: error });
+  }
   const message = error instanceof Error ? error.message : String(error);
-  if (!/out of memory|alloc|CUDA failure 2\b/i.test(message)) return error;
+  if (!/out of memory|bad_?alloc|failed to allocate|CUDA failure 2\b/i.test(message)) return error;
   return new ClipDriftError(
     "out-of-memory",
     `Cannot run the model: ${message}; use --precision int8 or fp16, a smaller model, or --device cpu (ENCODERS_DEVICE=cpu)`,
@@ -204,8 +208,24 @@ function explain(error: unknown): unknown {
   );
 }
 
+/** Opens a session, its errors explained. */
+async function openSession(
+  model: string | Uint8Array,
+  { device, threads }: EncoderOptions,
+): Promise<Session> {
+  const settings = {
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+  };
+  try {
+    return await Session.open(model, settings);
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
 async function openGist(options: EncoderOptions): Promise<Encoder> {
-  const session = await Session.open(await modelBytes(gistGraph()), sessionSettings(options));
+  const session = await openSession(await modelBytes(gistGraph()), options);
   const info = {
     model: "gist",
     pretrained: "none",
@@ -213,15 +233,6 @@ async function openGist(options: EncoderOptions): Promise<Encoder> {
     imageSize: GIST_SIZE,
   };
   return new SessionEncoder(session, info);
-}
-
-function sessionSettings(
-  { device, threads }: EncoderOptions,
-): { device?: string; threads?: number } {
-  return {
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
-  };
 }
 
 /** `ViT-B/32` and `ViT-B-32-quickgelu` as `ViT-B-32`. */
@@ -265,9 +276,7 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
   const settings = { activation, precision, ...normalisation(model, pretrained) };
   const graph = visionGraph(vision, settings);
   const file = await cachedModel(graph, [await fileIdentity(path), JSON.stringify(settings)]);
-  const session = await Session.open(file, sessionSettings(options)).catch((error) => {
-    throw explain(error);
-  });
+  const session = await openSession(file, options);
   const { embedDim: embeddingDim, imageSize } = vision.config;
   return new SessionEncoder(session, {
     ...{ model, pretrained, embeddingDim, imageSize, weights: path, activation, precision },
