@@ -4,7 +4,7 @@
  * `bench/patch-stream_memory.ts` measures memory.
  */
 import { hasPrograms, hasShared, sharedPath } from "#testing/shared.ts";
-import { type DecodeConfig, decodeOnly } from "@vcs/patch-stream/decode_only";
+import { decodeOnly } from "@vcs/patch-stream/decode_only";
 import { planGrid } from "@vcs/patch-stream/grid";
 import { patchStream } from "@vcs/patch-stream/patch_stream";
 import type { EnergyMode, ProcessPlan } from "@vcs/patch-stream/process";
@@ -44,8 +44,7 @@ const decode = (videoPath: string, sequenceLength = 16) =>
   decodeOnly({ videoPath, sequenceLength, readerCacheSize: 0 });
 
 async function patches(videoPath: string, energy: EnergyMode): Promise<void> {
-  const config: DecodeConfig = { videoPath, readerCacheSize: 0 };
-  (await patchStream({ ...config, energy })).close();
+  (await patchStream({ videoPath, readerCacheSize: 0, energy })).close();
 }
 
 compare("16 of 115 frames, 1080p", 8, [

@@ -46,17 +46,13 @@ export function lengthPenalty(dy: number, dx: number): number {
 const difference = (a: Code, b: Code): Code =>
   v128.or(u8x16.subSaturated(a, b), u8x16.subSaturated(b, a));
 
-/**
- * run(current, previous, sums, cost, error, rows, columns, stride, penalty): one displacement.
- * `sums` is a row of 16-bit column sums over the block's five rows; it slides down the planes.
- * For each row the block sums are made of it, and where `sum * 8 + penalty` is less than `cost`,
- * cost and `error` (the sum) are replaced. `columns` is a multiple of 8.
- */
-function blockModule(): Uint8Array<ArrayBuffer> {
+/** The kernel's parameters, in this order, and its variables. */
+function makeLocals() {
   const locals = new Locals(9);
-  const parameters = Array.from({ length: 9 }, (_, n) => locals.parameter(n));
-  const [current, previous, sums, cost, error] = parameters as [Local, Local, Local, Local, Local];
-  const [rows, columns, stride, penalty] = parameters.slice(5) as [Local, Local, Local, Local];
+  const [current, previous, sums, cost, error, rows, columns, stride, penalty] = Array.from(
+    { length: 9 },
+    (_, n) => locals.parameter(n),
+  ) as [Local, Local, Local, Local, Local, Local, Local, Local, Local];
   const [at, end, here, before, leaving, gone] = Array.from({ length: 6 }, () => locals.add()) as [
     Local,
     Local,
@@ -69,66 +65,88 @@ function blockModule(): Uint8Array<ArrayBuffer> {
     { length: 6 },
     () => locals.add("v128"),
   ) as [Local, Local, Local, Local, Local, Local];
-  const advance = (pointer: Local, by: Code) => pointer.set(i32.add(pointer.get, by));
-  const columnSumsEnd = end.set(
-    i32.add(sums.get, i32.mul(i32.const(2), i32.add(columns.get, i32.const(16)))),
-  );
+  const planes = { current, previous, sums, cost, error, rows, columns, stride, penalty };
+  const pointers = { at, end, here, before, leaving, gone };
+  return { locals, ...planes, ...pointers, sum, entering, old, total, better, longer };
+}
 
-  /** Adds a row of differences to the column sums, and takes the row five above away. */
-  const slide = (takeAway: boolean): Code => {
-    const half = (widen: typeof u8x16.widenLow, offset: number): Code => {
-      const grown = u16x8.add(v128.load(at.get, offset), widen(entering.get));
-      return v128.store(at.get, takeAway ? u16x8.sub(grown, widen(old.get)) : grown, offset);
-    };
-    const pointers = takeAway ? [here, before, leaving, gone] : [here, before];
-    return [
-      ...at.set(sums.get),
-      ...columnSumsEnd,
-      ...repeat([
-        entering.set(difference(v128.load(here.get), v128.load(before.get))),
-        takeAway ? old.set(difference(v128.load(leaving.get), v128.load(gone.get))) : [],
-        half(u8x16.widenLow, 0),
-        half(u8x16.widenHigh, 16),
-        ...pointers.map((pointer) => advance(pointer, i32.const(16))),
-        advance(at, i32.const(32)),
-      ], i32.ltU(at.get, end.get)),
-    ];
-  };
-  /** Block sums of one row, and what they improve. */
-  const compare: Code = [
+type Names = ReturnType<typeof makeLocals>;
+
+const advance = (pointer: Local, by: Code) => pointer.set(i32.add(pointer.get, by));
+
+/** Sets a pointer to a row below the start of a plane. */
+const rowStart = (pointer: Local, plane: Local, row: number, { stride }: Names) =>
+  pointer.set(i32.add(plane.get, i32.mul(stride.get, i32.const(row))));
+
+/** Walks over the column sums, from the first to so many after the columns. */
+function overSums({ at, end, sums, columns }: Names, more: number, body: Code[]): Code {
+  const length = i32.mul(i32.const(2), i32.add(columns.get, i32.const(more)));
+  return [
     ...at.set(sums.get),
-    ...end.set(i32.add(sums.get, i32.mul(i32.const(2), columns.get))),
-    ...repeat([
-      sum.set(
-        [0, 2, 4, 6, 8].map((offset) => v128.load(at.get, offset)).reduce((a, b) =>
-          u16x8.add(a, b)
-        ),
-      ),
-      total.set(u16x8.add(u16x8.shl(sum.get, COST_BITS), longer.get)),
-      old.set(v128.load(cost.get)),
-      better.set(u16x8.lt(total.get, old.get)),
-      v128.store(cost.get, u16x8.min(total.get, old.get)),
-      v128.store(error.get, v128.select(sum.get, v128.load(error.get), better.get)),
-      ...[at, cost, error].map((pointer) => advance(pointer, i32.const(16))),
-    ], i32.ltU(at.get, end.get)),
+    ...end.set(i32.add(sums.get, length)),
+    ...repeat(body, i32.ltU(at.get, end.get)),
   ];
-  const rowStart = (pointer: Local, plane: Local, row: number) =>
-    pointer.set(i32.add(plane.get, i32.mul(stride.get, i32.const(row))));
-  const firstRows = Array.from({ length: 2 * BOX + 1 }, (_, row) => [
-    ...rowStart(here, current, row),
-    ...rowStart(before, previous, row),
-    ...slide(false),
+}
+
+/** Adds a row of differences to the column sums, and takes the row five above away. */
+function slide(names: Names, takeAway: boolean): Code {
+  const { at, here, before, leaving, gone, entering, old } = names;
+  const half = (widen: typeof u8x16.widenLow, offset: number): Code => {
+    const grown = u16x8.add(v128.load(at.get, offset), widen(entering.get));
+    return v128.store(at.get, takeAway ? u16x8.sub(grown, widen(old.get)) : grown, offset);
+  };
+  const pointers = takeAway ? [here, before, leaving, gone] : [here, before];
+  return overSums(names, 16, [
+    entering.set(difference(v128.load(here.get), v128.load(before.get))),
+    takeAway ? old.set(difference(v128.load(leaving.get), v128.load(gone.get))) : [],
+    half(u8x16.widenLow, 0),
+    half(u8x16.widenHigh, 16),
+    ...pointers.map((pointer) => advance(pointer, i32.const(16))),
+    advance(at, i32.const(32)),
   ]);
-  return moduleBytes(locals, [
+}
+
+/** Makes the block sums of one row, and keeps those that cost less. */
+function compare(names: Names): Code {
+  const { at, cost, error, sum, old, total, better, longer } = names;
+  const columnSums = [0, 2, 4, 6, 8].map((offset) => v128.load(at.get, offset));
+  return overSums(names, 0, [
+    sum.set(columnSums.reduce((a, b) => u16x8.add(a, b))),
+    total.set(u16x8.add(u16x8.shl(sum.get, COST_BITS), longer.get)),
+    old.set(v128.load(cost.get)),
+    better.set(u16x8.lt(total.get, old.get)),
+    v128.store(cost.get, u16x8.min(total.get, old.get)),
+    v128.store(error.get, v128.select(sum.get, v128.load(error.get), better.get)),
+    ...[at, cost, error].map((pointer) => advance(pointer, i32.const(16))),
+  ]);
+}
+
+/**
+ * run(current, previous, sums, cost, error, rows, columns, stride, penalty): one displacement.
+ * `sums` is a row of 16-bit column sums over the block's five rows; it slides down the planes.
+ * For each row the block sums are made of it, and where `sum * 8 + penalty` is less than `cost`,
+ * cost and `error` (the sum) are replaced. `columns` is a multiple of 8.
+ */
+function blockModule(): Uint8Array<ArrayBuffer> {
+  const names = makeLocals();
+  const { current, previous, here, before, leaving, gone, rows, stride, penalty, longer } = names;
+  const enter = (row: number): Code => [
+    ...rowStart(here, current, row, names),
+    ...rowStart(before, previous, row, names),
+  ];
+  const firstRows = Array.from({ length: 2 * BOX + 1 }, (_, row) => [
+    ...enter(row),
+    ...slide(names, false),
+  ]);
+  return moduleBytes(names.locals, [
     ...longer.set(u16x8.splat(penalty.get)),
     ...firstRows.flat(),
     ...repeat([
-      compare,
-      rowStart(here, current, 2 * BOX + 1),
-      rowStart(before, previous, 2 * BOX + 1),
+      compare(names),
+      enter(2 * BOX + 1),
       leaving.set(current.get),
       gone.set(previous.get),
-      slide(true),
+      slide(names, true),
       advance(current, stride.get),
       advance(previous, stride.get),
       rows.set(i32.sub(rows.get, i32.const(1))),
