@@ -4,10 +4,11 @@
  *
  * @module
  */
-export class AppendFile implements Disposable {
+export class AppendFile implements AsyncDisposable {
   readonly #file: Deno.FsFile;
   #size = 0;
   #isDamaged = false;
+  #last: Promise<void> = Promise.resolve();
 
   private constructor(file: Deno.FsFile) {
     this.#file = file;
@@ -23,11 +24,17 @@ export class AppendFile implements Disposable {
   }
 
   /**
-   * Adds text.
+   * Adds text, after what was added before.
    *
    * @throws what the system says, for example that the disk is full
    */
-  async append(text: string): Promise<void> {
+  append(text: string): Promise<void> {
+    const done = this.#last.then(() => this.#write(text));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #write(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(text);
     if (this.#isDamaged) await this.#takeBack();
     this.#isDamaged = true;
@@ -41,8 +48,9 @@ export class AppendFile implements Disposable {
     await this.#file.seek(this.#size, Deno.SeekMode.Start);
   }
 
-  /** Closes the file. */
-  [Symbol.dispose](): void {
+  /** Closes the file once all is written. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#last;
     this.#file.close();
   }
 }

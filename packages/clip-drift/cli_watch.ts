@@ -189,7 +189,7 @@ function monitorOptions(spec: string, shared: Shared): MonitorOptions {
   return {
     ...{ drift, say, onFrame },
     rules: rulesFor(flags, encoder),
-    feed: hub.add(shortName(spec)),
+    ...(flags.display ? { feed: hub.add(shortName(spec)) } : {}),
     source: {
       reconnectDelay: env.reconnectDelay,
       frameTimeout: env.frameTimeout,

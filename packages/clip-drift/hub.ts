@@ -135,6 +135,7 @@ export class CameraFeed {
 
   /** Shows that a picture was kept. */
   snapshot(name: string): void {
+    if (this.view.snapshots.at(-1) === name) return;
     this.view.snapshots.push(name);
     if (this.view.snapshots.length > KEPT_SNAPSHOTS) this.view.snapshots.shift();
     this.#hub.send({ type: "view", view: this.view });

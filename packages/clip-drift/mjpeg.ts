@@ -144,7 +144,6 @@ export class MjpegReader {
   #headerLines = 0;
   #part: Part | undefined;
   #skip = 0;
-  #searched = 0;
   #longLine = false;
   #ended = false;
 
@@ -180,7 +179,6 @@ export class MjpegReader {
 
   #skipBytes(count: number): void {
     this.#buffer.skip(count);
-    this.#searched = 0;
   }
 
   #skipPart(): "more" | undefined {
@@ -193,7 +191,7 @@ export class MjpegReader {
   /** Looks for what comes first: a delimiter, a header, or the start of a JPEG. */
   #sync(): "more" | undefined {
     const bytes = this.#buffer.view;
-    const newline = bytes.indexOf(LF, this.#searched);
+    const newline = bytes.indexOf(LF);
     const found = findStart(newline < 0 ? bytes : bytes.subarray(0, newline));
     if (found >= 0) {
       this.stats.strayBytes += found;

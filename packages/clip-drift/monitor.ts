@@ -11,7 +11,7 @@ import type { SimilarityStats } from "./drift.ts";
 import { similarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
 import type { CameraFeed } from "./hub.ts";
-import type { RunFolder, RunTotals } from "./run_folder.ts";
+import type { RunFolder, RunFrame, RunTotals } from "./run_folder.ts";
 import { openSource, type Source, type SourceOptions } from "./source.ts";
 import { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
 
@@ -39,6 +39,12 @@ type Counter =
   | "duplicates"
   | "alerts"
   | "gaps";
+
+/** A frame as the run folder takes it. */
+function runFrame({ index, timestamp, row, embedding, label, frame }: WatchedFrame): RunFrame {
+  const jpeg = () => frame.jpeg();
+  return { index, timestamp, row, embedding, jpeg, ...(label === undefined ? {} : { label }) };
+}
 
 /** Watches one camera. */
 export class Monitor {
@@ -117,22 +123,14 @@ export class Monitor {
     onFrame?.(watched);
   }
 
-  /** Writes the frame; says so where a snapshot was taken. */
-  async #keep({ index, timestamp, row, embedding, label, frame }: WatchedFrame): Promise<void> {
-    await this.#run?.write({
-      ...{ index, timestamp, row, embedding },
-      ...(label === undefined ? {} : { label }),
-      jpeg: () => this.#snapshot(index, frame.jpeg()),
-    });
-  }
-
-  #snapshot(index: number, jpeg: Promise<Uint8Array>): Promise<Uint8Array> {
-    this.#options.feed?.snapshot(`frame_${String(index).padStart(6, "0")}.jpg`);
-    return jpeg;
+  /** Writes the frame, and shows the snapshot where one was taken. */
+  async #keep(watched: WatchedFrame): Promise<void> {
+    const name = await this.#run?.write(runFrame(watched));
+    if (name !== undefined) this.#options.feed?.snapshot(name);
   }
 
   async #alert(alert: Alert, watched: WatchedFrame): Promise<void> {
-    const { index, timestamp, row, embedding, frame } = watched;
+    const { index } = watched;
     this.#counters.alerts++;
     const source = this.#source.name;
     const { rule, metric, value, threshold } = alert;
@@ -144,10 +142,8 @@ export class Monitor {
     feed?.note("alert", line);
     this.#say(`ALERT ${source}: ${line}`);
     await this.#run?.event({ type: "alert", ...alert, frame: index });
-    await this.#run?.snapshot({
-      ...{ index, timestamp, row, embedding },
-      jpeg: () => this.#snapshot(index, frame.jpeg()),
-    });
+    const name = await this.#run?.snapshot(runFrame(watched));
+    if (name !== undefined) feed?.snapshot(name);
     onAlert?.({ ...alert, source, frame: index });
   }
 

@@ -215,23 +215,35 @@ export class RunFolder implements AsyncDisposable {
     }
   }
 
-  /** Keeps a frame. */
-  async write(frame: RunFrame): Promise<void> {
+  /**
+   * Keeps a frame.
+   *
+   * @returns the name of its snapshot, where one was due and written
+   */
+  async write(frame: RunFrame): Promise<string | undefined> {
     const { timestamp, index, row } = frame;
     const line = [timestamp.toFixed(6), index, row.similarity.toFixed(6), row.drift.toFixed(6)];
     await this.#try("drift.csv", () => this.#files.drift.append(`${line.join(",")}\r\n`));
     await this.#try("metrics.csv", () => this.#files.metrics.append(metricsLine(frame)));
-    if (timestamp - this.#snapshotAt >= this.#config.snapshotInterval) await this.snapshot(frame);
     this.#batch.add(frame);
     if (this.#batch.embeddings.length >= this.#config.embeddingInterval) await this.#writeBatch();
+    const isDue = timestamp - this.#snapshotAt >= this.#config.snapshotInterval;
+    return isDue ? await this.snapshot(frame) : undefined;
   }
 
-  /** Keeps a frame's picture, as at the moment of an alert. */
-  async snapshot({ index, timestamp, jpeg }: RunFrame): Promise<void> {
+  /**
+   * Keeps a frame's picture, as at the moment of an alert.
+   *
+   * @returns the name of the file, where it was written
+   */
+  async snapshot({ index, timestamp, jpeg }: RunFrame): Promise<string | undefined> {
     this.#snapshotAt = timestamp;
-    const path = join(this.path, "snapshots", `frame_${two(index, 6)}.jpg`);
+    const name = `frame_${two(index, 6)}.jpg`;
+    const path = join(this.path, "snapshots", name);
     const done = await this.#try("snapshots", async () => writeWhole(path, await jpeg()));
-    if (done) this.#snapshots++;
+    if (!done) return undefined;
+    this.#snapshots++;
+    return name;
   }
 
   /** Keeps an event: an alert, a connection lost or made. */
@@ -266,9 +278,8 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /** Closes the files. */
-  [Symbol.asyncDispose](): Promise<void> {
-    for (const file of Object.values(this.#files)) file[Symbol.dispose]();
-    return Promise.resolve();
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const file of Object.values(this.#files)) await file[Symbol.asyncDispose]();
   }
 }
 

@@ -126,9 +126,20 @@ Deno.test({
   name: "AppendFile says that the disk is full",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
-    using file = await AppendFile.create("/dev/full");
+    await using file = await AppendFile.create("/dev/full");
     await assert.rejects(file.append("a line\n"), /space/i);
   },
+});
+
+Deno.test("AppendFile keeps the order of lines that are added at once", async () => {
+  const path = await Deno.makeTempFile();
+  {
+    await using file = await AppendFile.create(path);
+    const lines = Array.from({ length: 50 }, (_, i) => `${i}\n`);
+    await Promise.all(lines.map((line) => file.append(line)));
+    assert.equal(await Deno.readTextFile(path), lines.join(""));
+  }
+  await Deno.remove(path);
 });
 
 Deno.test("loadRunEmbeddings() reads int32 indices, and says what is missing", async () => {
