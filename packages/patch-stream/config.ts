@@ -121,7 +121,7 @@ export interface PatchStreamConfig extends DecodeConfig {
    * lie; `hwc` one row with the channels of a pixel together (default `none`).
    */
   flatten?: "none" | "chw" | "hwc";
-  /** Threads that process; 1 works in the calling thread (default 0: one per core). */
+  /** Threads that process; 1 is the calling thread (default 0: as many as pay). */
   processThreads?: number;
 }
 

@@ -106,7 +106,7 @@ export const PROCESS_FIELDS: Table<Omit<PatchStreamConfig, keyof DecodeConfig>> 
   antialias: flag(false, "average what an output pixel covers"),
   normalize: normalization(),
   flatten: choice("none", { none: "none", chw: "chw", hwc: "hwc" }, "shape of a patch"),
-  processThreads: whole(0, 0, 256, "threads that process, 0 for one per core"),
+  processThreads: whole(0, 0, 256, "threads that process, 0 for as many as pay"),
 };
 
 function normalization(): Field<Normalization> {

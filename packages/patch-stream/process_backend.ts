@@ -25,8 +25,8 @@ export async function openStage(plan: ProcessPlan, config: ProcessConfig): Promi
     const { findGpu, openGpuStage } = await import("./process_gpu.ts");
     return await openGpuStage(plan, await findGpu(config.processDeviceId));
   }
-  const threads = processThreads || navigator.hardwareConcurrency;
-  return openCpuStage(plan, { threads, prefetchDepth });
+  const threads = processThreads > 0 ? { threads: processThreads } : {};
+  return openCpuStage(plan, { ...threads, prefetchDepth });
 }
 
 /**

@@ -9,7 +9,7 @@ import { type Job, WorkerPool } from "./worker_pool.ts";
 
 /** How the stage runs. */
 export interface CpuStageOptions {
-  /** Threads; 1 works in the calling thread (default: as many as the machine has cores). */
+  /** Threads; 1 works in the calling thread (default: as many as pay, up to one per core). */
   threads?: number;
   /** Frames that may wait for a thread before {@linkcode ProcessStage.add} does (default 3). */
   prefetchDepth?: number;
@@ -17,6 +17,16 @@ export interface CpuStageOptions {
 
 /** Does jobs somewhere. */
 type Runner = Pick<WorkerPool, "run" | "timings"> & Disposable;
+
+/** Pixels that are processed in about the time that a thread takes to start. */
+const PIXELS_PER_START = 8e6;
+
+/** Threads whose start pays: for a few small frames the calling thread is faster. */
+function usefulThreads(plan: ProcessPlan): number {
+  const pixels = distinctFrames(plan) * plan.width * plan.height;
+  const starts = Math.max(1, Math.ceil(pixels / PIXELS_PER_START));
+  return Math.min(starts, navigator.hardwareConcurrency);
+}
 
 /** Opens a process stage on the CPU. */
 export function openCpuStage(plan: ProcessPlan, options: CpuStageOptions = {}): ProcessStage {
@@ -34,7 +44,7 @@ class CpuStage implements ProcessStage {
   #sample = 0;
 
   constructor(plan: ProcessPlan, options: CpuStageOptions) {
-    const { threads = navigator.hardwareConcurrency, prefetchDepth = 3 } = options;
+    const { threads = usefulThreads(plan), prefetchDepth = 3 } = options;
     this.#plan = plan;
     this.#memory = clipMemory(plan);
     this.#runner = threads > 1
