@@ -35,7 +35,7 @@ import type {
   WeightSource,
 } from "./graph_core.ts";
 import { Message } from "./protobuf.ts";
-import { convertTensor } from "./weights.ts";
+import { toFloat } from "./weights.ts";
 
 /** Version of the ONNX operator set that every graph of ours is written in. */
 export const OPSET = 21;
@@ -99,8 +99,15 @@ interface Place {
 }
 
 /** Brings a weight's elements to the type that the graph gives it. */
-async function weightBytes({ value, source }: GraphWeight): Promise<Uint8Array> {
-  return tensorBytes(convertTensor(await readWeight(source), value.dtype));
+async function weightBytes({ value: { name, dtype, shape }, source }: GraphWeight) {
+  const read = await readWeight(source);
+  const t = dtype === "F32" || dtype === "F16" ? toFloat(read, dtype) : read;
+  if (t.dtype !== dtype || t.shape.join() !== shape.join()) {
+    throw new RangeError(
+      `Cannot write weight ${name}: read were ${t.dtype} [${t.shape}], the graph has ${dtype} [${shape}]`,
+    );
+  }
+  return tensorBytes(t);
 }
 
 async function readWeight(source: WeightSource): Promise<Tensor> {

@@ -78,6 +78,13 @@ Deno.test("a weight that cannot be read leaves no file behind", () =>
     assert.deepEqual(await namesIn(folder), []);
   }));
 
+Deno.test("a weight that is not what it promised is refused by its name", async () => {
+  const graph = new GraphBuilder("liar");
+  const read = () => Promise.resolve(tensor("F32", [8]));
+  graph.output("y", graph.add(graph.weight("w", { dtype: "F32", shape: [9], read }), 1));
+  await assert.rejects(modelBytes(graph), /Cannot write weight w: read were F32 \[8\]/);
+});
+
 Deno.test("models that cannot be are refused", async () => {
   await assert.rejects(
     modelBytes(new GraphBuilder("empty")),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { tensor } from "@vcs/transport/tensor";
 import { OnnxError } from "./errors.ts";
 import { NetworkWeights } from "./network_weights.ts";
+import { toFloat32 } from "./weights.ts";
 
 const TENSORS = {
   "model.a": tensor("F32", [2], new Float32Array([1, 2])),
@@ -66,4 +67,18 @@ Deno.test("tensors in memory that are not there are not read", () => {
   const weights = NetworkWeights.of(TENSORS);
   assert.equal(weights.shape("toString"), undefined);
   assert.ok(!weights.has("constructor"));
+});
+
+Deno.test("weights of every float type become float32, others are refused", () => {
+  const values = [1, -2.5];
+  const bits = new Uint16Array([0x3f80, 0xc020]);
+  for (
+    const t of [
+      tensor("F32", [2], new Float32Array(values)),
+      tensor("F16", [2], new Float16Array(values)),
+      tensor("F64", [2], new Float64Array(values)),
+      tensor("BF16", [2], bits),
+    ]
+  ) assert.deepEqual([...toFloat32(t)], values);
+  assert.throws(() => toFloat32(tensor("I32", [2])), TypeError);
 });

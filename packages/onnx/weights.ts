@@ -15,40 +15,33 @@
  *
  * @module
  */
-import { type DType, type Tensor, tensor } from "@vcs/transport/tensor";
-import { isFloat, type LazyTensor, type WeightSource } from "./graph_core.ts";
+import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { convertTensor, type FloatDType } from "@vcs/transport/tensor_convert";
+import { type FloatType, isFloat, type LazyTensor, type WeightSource } from "./graph_core.ts";
 
-/** Elements of a float tensor as float32: the same array where it is that already. */
-export function toFloat32(t: Tensor): Float32Array {
-  if (t.data instanceof Float32Array && t.dtype === "F32") return t.data;
-  if (t.data instanceof Uint16Array && t.dtype === "BF16") {
-    const bits = Uint32Array.from(t.data, (upper) => upper << 16);
-    return new Float32Array(bits.buffer);
-  }
-  if (t.data instanceof Float64Array || t.data instanceof Float16Array) {
-    return Float32Array.from(t.data);
-  }
+function isFloatTensor(t: Tensor): t is Tensor<FloatDType> {
+  return isFloat(t.dtype);
+}
+
+/**
+ * A float tensor in another float type; the same tensor where it has the type already.
+ *
+ * @throws {TypeError} where its elements are no floats.
+ */
+export function toFloat<D extends FloatType>(t: Tensor, dtype: D): Tensor<D> {
+  if (isFloatTensor(t)) return convertTensor(t, dtype);
   throw new TypeError(
     `Cannot read floats: found dtype ${t.dtype}, allowed are F16, BF16, F32 and F64`,
   );
 }
 
 /**
- * A tensor in another float type; the same tensor where it has the type already.
+ * Elements of a float tensor as float32: the same array where it is that already.
  *
- * @throws {TypeError} where one of the types is not a float.
+ * @throws {TypeError} where its elements are no floats.
  */
-export function convertTensor(t: Tensor, dtype: DType): Tensor {
-  if (t.dtype === dtype) return t;
-  if (!isFloat(t.dtype) || (dtype !== "F32" && dtype !== "F16")) {
-    throw new TypeError(
-      `Cannot convert a tensor: found ${t.dtype} to ${dtype}, allowed is a float to F32 or F16`,
-    );
-  }
-  const values = toFloat32(t);
-  return dtype === "F32"
-    ? tensor("F32", t.shape, values)
-    : tensor("F16", t.shape, Float16Array.from(values));
+export function toFloat32(t: Tensor): Float32Array {
+  return toFloat(t, "F32").data;
 }
 
 /** Reads a weight's elements as float32. */
