@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { tensor } from "@vcs/transport/tensor";
 import { float, GraphBuilder } from "./graph.ts";
 import { graphOutline, modelBytes, OPSET, writeModel } from "./model.ts";
@@ -30,7 +31,7 @@ function adding(value: number): { graph: GraphBuilder; reads: () => number } {
   return { graph, reads: () => reads };
 }
 
-async function firstElement(model: string | Uint8Array): Promise<unknown> {
+async function firstElement(model: string | URL | Uint8Array): Promise<unknown> {
   using session = await Session.open(model, { device: "cpu", threads: 1 });
   const { y } = await session.run({ x: tensor("F32", [1, 2000]) });
   return y!.data[0];
@@ -49,6 +50,7 @@ Deno.test("a model and its weights are two files, and nothing else is left", () 
     assert.ok((await Deno.stat(path)).size < 500);
     assert.equal(reads(), 1);
     assert.equal(await firstElement(path), 3);
+    assert.equal(await firstElement(pathToFileURL(path)), 3);
   }));
 
 Deno.test("weights of several types lie at pages and come back", () =>
