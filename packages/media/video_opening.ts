@@ -107,7 +107,8 @@ export async function inspectVideo(
   signal: AbortSignal | undefined,
 ): Promise<IndexedVideo> {
   const key = `${backend.name}\n${options.stream}\n${source.identity}`;
-  const cached = source.identity === undefined ? undefined : cache.get(key);
+  const keep = source.identity !== undefined && options.indexCacheSize > 0;
+  const cached = keep ? cache.get(key) : undefined;
   if (cached) return cached;
   const inspection = await backend.inspect(source.path, options.stream, signal);
   let index = indexPackets(inspection);
@@ -119,6 +120,6 @@ export async function inspectVideo(
   if (index.frames.length === 0) {
     throw new MediaError("empty-video", `Cannot read video of ${source.path}: it has no frames`);
   }
-  if (source.identity !== undefined) cache.set(key, { inspection, index }, options.indexCacheSize);
+  if (keep) cache.set(key, { inspection, index }, options.indexCacheSize);
   return { inspection, index };
 }

@@ -34,7 +34,7 @@ export interface VideoReaderOptions {
   onError?: "throw" | "nearest" | "skip";
   /** Which stream of the container; the best video stream where not given. */
   stream?: number;
-  /** How many files' indices this process keeps; 0 keeps none. Default 16. */
+  /** How many files' indices this process keeps; 0 neither keeps nor uses any. Default 16. */
   indexCacheSize?: number;
   /** Ends opening. */
   signal?: AbortSignal;
