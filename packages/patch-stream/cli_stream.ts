@@ -4,12 +4,13 @@
  * @module
  */
 import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
-import { basename, extname, join } from "node:path";
+import { join } from "node:path";
 import { type CommandLine, readCommandLine } from "./cli_flags.ts";
 import { type PatchStreamConfig, REFERENCE } from "./config.ts";
 import { resolvePatchConfig } from "./config_fields.ts";
 import type { SaveFormat } from "./save.ts";
 import type { PatchStreamResult } from "./session.ts";
+import { distinctStems } from "./video_name.ts";
 
 const FLAGS = {
   "out-dir": { short: "o", shape: "folder" },
@@ -86,7 +87,7 @@ function readRequest({ values, config, operands }: CommandLine): Request {
   }
   return {
     videos: operands,
-    names: distinctNames(operands),
+    names: distinctStems(operands),
     config: whole,
     folder: String(values["out-dir"] ?? "."),
     format,
@@ -94,18 +95,6 @@ function readRequest({ values, config, operands }: CommandLine): Request {
     json: values.json === true,
     concurrency,
   };
-}
-
-/** Names of the videos without extension; numbered where two are the same. */
-function distinctNames(videos: readonly string[]): string[] {
-  const times = new Map<string, number>();
-  return videos.map((video) => {
-    const stem = basename(new URL(video, "file:///").pathname, extname(video)) || "video";
-    const name = decodeURIComponent(stem);
-    const seen = (times.get(name) ?? 0) + 1;
-    times.set(name, seen);
-    return seen === 1 ? name : `${name}-${seen}`;
-  });
 }
 
 /** Writes what was asked for of one video, and tells about it. */
@@ -155,6 +144,12 @@ function tell(
   const size = `${sampledFrameIds.length} frames of ${grid.gridW} by ${grid.gridH} patches`;
   say(`${video}: kept ${scores.data.length} of ${scoreMap.data.length} patches (${size})`);
   for (const file of Object.values(files)) say(`  ${file}`);
+  if (request.config.profile) {
+    const stages = Object.entries(result.timings ?? {}).map(([stage, ms]) =>
+      `${stage} ${ms.toFixed(0)}`
+    );
+    say(`  milliseconds: ${stages.join(", ")}`);
+  }
   for (const { frame, by, reason } of result.replaced) {
     say(`  frame ${frame} is ${reason}, ${by === undefined ? "left out" : `shown by ${by}`}`);
   }

@@ -5,11 +5,11 @@
  */
 import { encodeJpeg } from "@vcs/media/image";
 import { VideoReader } from "@vcs/media/video_reader";
-import { basename } from "node:path";
 import type { PatchStreamConfig } from "./config.ts";
 import { resolvePatchConfig } from "./config_fields.ts";
 import { readerOptions } from "./sampled_video.ts";
 import type { PatchStreamResult } from "./session.ts";
+import { videoName } from "./video_name.ts";
 import { viewPage } from "./view.ts";
 
 /** Widest picture in pixels, and how many of that size a page may hold before they get smaller. */
@@ -25,15 +25,14 @@ const MOST_WIDE = 32;
  */
 export async function renderView(
   result: PatchStreamResult,
-  videoPath: string | URL,
+  videoPath: string,
   config: Omit<PatchStreamConfig, "videoPath">,
 ): Promise<string> {
   const resolved = resolvePatchConfig({ ...config, videoPath });
   const { kKeep, energy, selectionUnit, sampling } = resolved;
-  const name = basename(decodeURIComponent(new URL(videoPath, "file:///").pathname));
   const units = selectionUnit === "patch" ? "" : " in blocks of 2 by 2";
   return viewPage(result, {
-    title: name,
+    title: videoName(videoPath),
     settings: `${energy} energy, no more than ${kKeep} patches${units}, ` +
       `sampled uniformly by ${sampling}`,
     pictures: await takePictures(result, videoPath, readerOptions(resolved)),
@@ -42,7 +41,7 @@ export async function renderView(
 
 async function takePictures(
   { sampledFrameIds, width, height }: PatchStreamResult,
-  videoPath: string | URL,
+  videoPath: string,
   options: ReturnType<typeof readerOptions>,
 ): Promise<Uint8Array[]> {
   const distinct = [...new Set(sampledFrameIds)];
