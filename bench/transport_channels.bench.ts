@@ -80,30 +80,6 @@ async function channel(receiver: string, sender = receiver): Promise<Job> {
   };
 }
 
-/** libzmq's binding with the settings that do not hang: never block, try again after 1 ms. */
-async function zeromq(): Promise<Job> {
-  const port = freePort();
-  await peer("zeromq", port);
-  const { Pull, Push } = await import("zeromq");
-  const push = new Push({ sendTimeout: 0, sendHighWaterMark: 3 });
-  const back = new Pull({ receiveTimeout: 0 });
-  push.connect(`tcp://127.0.0.1:${port}`);
-  back.connect(`tcp://127.0.0.1:${port + 1}`);
-  const again = async <T>(attempt: () => Promise<T>): Promise<T> => {
-    for (;;) {
-      try {
-        return await attempt();
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
-    }
-  };
-  return async (payload) => {
-    for (let i = 0; i < COUNT; i++) await again(() => push.send(payload));
-    for (let i = 0; i < COUNT; i++) await again(() => back.receive());
-  };
-}
-
 const tcp = (credits: number) => () => channel(`tcp://127.0.0.1:${freePort()}?credits=${credits}`);
 
 async function zmqPush(): Promise<Job> {
@@ -126,7 +102,6 @@ const jobs: [string, (size: number) => Promise<Job>, boolean?][] = [
   ["tcp: (3 credits)", tcp(3)],
   ["tcp: (16 credits)", tcp(16)],
   ["zmq+push: (3 credits)", zmqPush],
-  ["npm:zeromq, polling", zeromq],
   ["file: (limit 3, fsync)", file],
   [
     "redis: (limit 3, fsync)",

@@ -50,24 +50,6 @@ async function listen(serve: (conn: Deno.Conn) => Promise<void>): Promise<void> 
   }
 }
 
-/** The npm binding of libzmq in polling mode, the only one that does not hang in Deno. */
-async function zeromq(): Promise<void> {
-  const { Pull, Push } = await import("zeromq");
-  const pull = new Pull({ receiveTimeout: 0, receiveHighWaterMark: 3 });
-  const back = new Push({ sendTimeout: 0 });
-  await pull.bind(`tcp://127.0.0.1:${port}`);
-  await back.bind(`tcp://127.0.0.1:${port + 1}`);
-  ready();
-  for (;;) {
-    try {
-      await pull.receive();
-      await back.send("");
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  }
-}
-
 async function channel(): Promise<void> {
   const receiver = await openReceiver(where);
   ready();
@@ -76,4 +58,4 @@ async function channel(): Promise<void> {
   }
 }
 
-await ({ drain: () => listen(drain), frames: () => listen(frames), zeromq, channel }[kind]!)();
+await ({ drain: () => listen(drain), frames: () => listen(frames), channel }[kind]!)();

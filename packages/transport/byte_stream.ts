@@ -12,6 +12,7 @@ export interface ByteReader {
 }
 
 const CHUNK = 64 * 1024;
+const LITTLE = 256;
 
 /** The bytes of a connection. */
 export class ByteStream {
@@ -19,6 +20,7 @@ export class ByteStream {
   readonly #chunk = new Uint8Array(CHUNK);
   #from = 0;
   #to = 0;
+  #lastBody = 0;
 
   constructor(source: ByteReader) {
     this.#source = source;
@@ -46,12 +48,13 @@ export class ByteStream {
 
   /** So many bytes as an array of their own; the caller has checked the length. */
   async body(length: number): Promise<Uint8Array<ArrayBuffer>> {
+    this.#lastBody = length;
     const body = new Uint8Array(length);
     const buffered = this.#take(Math.min(length, this.#to - this.#from));
     body.set(buffered);
     for (let at = buffered.length; at < length;) {
       // What is left is read in place, unless it is short: then what follows comes along.
-      if (length - at >= CHUNK / 2) at += await this.#read(body.subarray(at));
+      if (length - at >= CHUNK / 2 || length >= CHUNK) at += await this.#read(body.subarray(at));
       else {
         const some = await this.#some(length - at);
         body.set(some, at);
@@ -79,7 +82,9 @@ export class ByteStream {
   async #refill(): Promise<boolean> {
     this.#from = 0;
     this.#to = 0;
-    this.#to = await this.#source.read(this.#chunk) ?? 0;
+    // After a long body another is likely: its start is enough, the rest is read in place.
+    const room = this.#lastBody < CHUNK ? this.#chunk : this.#chunk.subarray(0, LITTLE);
+    this.#to = await this.#source.read(room) ?? 0;
     return this.#to > 0;
   }
 

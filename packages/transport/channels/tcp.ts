@@ -23,6 +23,9 @@ import type { Hello, Link, Role } from "./tcp_link.ts";
 /** Damaged arrivals of one message before it is left out: the damage is not the wire's then. */
 const MAX_DAMAGED = 3;
 
+/** Milliseconds that an acceptance waits for others, to be told with them. */
+const TELL_AFTER = 1;
+
 /** Opens the sending end. */
 // deno-lint-ignore require-await
 export async function openTcpSender(url: URL, settings: ChannelSettings): Promise<Sender> {
@@ -148,9 +151,15 @@ class Session {
     }
   }
 
+  /** Tells at once when half of the credits are due, and single acceptances a little later. */
   async #tell(link: Link, signal: AbortSignal): Promise<void> {
+    const many = Math.ceil(this.#credits / 2);
     for (let told = -1;;) {
       while (told === this.#run.accepted) await this.#changed.changed(signal);
+      const deadline = performance.now() + TELL_AFTER;
+      while (this.#run.accepted - told < many && performance.now() < deadline) {
+        await this.#changed.changed(signal, deadline - performance.now());
+      }
       told = this.#run.accepted;
       await link.write(this.acceptFrame());
     }
