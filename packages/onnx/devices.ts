@@ -21,6 +21,8 @@ import { loadRuntime, type Runtime } from "./ort.ts";
 import { findFault } from "./probe.ts";
 import type { Provider } from "./providers.ts";
 
+export type { Provider } from "./providers.ts";
+
 /** A device that was looked at. */
 export interface DeviceReport {
   /** Name of the device, as `cuda:0`. */
