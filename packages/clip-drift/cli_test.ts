@@ -182,6 +182,7 @@ Deno.test("meterLine() fills 40 columns at a drift of 0.2", () => {
     meterLine(123456, 0.1),
     `Frame 123456: [${"=".repeat(19)}>${" ".repeat(20)}] 0.1000`,
   );
+  assert.match(meterLine(7, 0, "a cat"), /0\.0000 a cat$/);
   assert.equal(meterLine(1, 0.9), `Frame      1: [${"=".repeat(39)}>] 0.9000`);
 });
 

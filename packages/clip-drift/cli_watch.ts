@@ -132,10 +132,11 @@ function openDashboard(
 }
 
 /** The meter that stands for the picture on machines without a screen. */
-export function meterLine(index: number, drift: number): string {
+export function meterLine(index: number, drift: number, label?: string): string {
   const filled = Math.round(40 * Math.min(5 * drift, 1));
   const bar = filled === 0 ? "" : `${"=".repeat(filled - 1)}>`;
-  return `Frame ${String(index).padStart(6)}: [${bar.padEnd(40)}] ${drift.toFixed(4)}`;
+  const line = `Frame ${String(index).padStart(6)}: [${bar.padEnd(40)}] ${drift.toFixed(4)}`;
+  return label === undefined ? line : `${line} ${label}`;
 }
 
 function summary(totals: RunTotals, path: string | undefined): string {
@@ -183,8 +184,8 @@ async function createRun(source: Source, { flags, env, encoder }: Shared): Promi
 function monitorOptions(spec: string, shared: Shared): MonitorOptions {
   const { flags, env, encoder, hub, delivery, labels, drift } = shared;
   const { policy, maxFps, retries } = flags;
-  const onFrame = ({ index, row }: WatchedFrame) => {
-    if (!flags.display && index % 10 === 0) say(meterLine(index, row.drift));
+  const onFrame = ({ index, row, label }: WatchedFrame) => {
+    if (!flags.display && index % 10 === 0) say(meterLine(index, row.drift, label?.text));
   };
   return {
     ...{ drift, say, onFrame },

@@ -100,6 +100,22 @@ browserTest("several cameras are tiles, and fit a phone without scrolling sidewa
   });
 });
 
+browserTest("runs of before can be looked at without a camera", async () => {
+  const root = await Deno.makeTempDir();
+  {
+    await using run = await RunFolder.create(CONFIG, { root });
+    const similarity = { count: 0, mean: 1, std: 0, min: 1, max: 1 };
+    await run.finish({ frames: 0, seconds: 1, similarity, counters: {} });
+  }
+  await using server = serveDashboard(new Hub(1), { runs: root });
+  await withPage(`${server.url}#runs`, async (page) => {
+    await page.click("#run-list button");
+    await page.waitForSelector("#run table");
+    assert.ok(await page.isHidden("#tab-live"));
+  });
+  await Deno.remove(root, { recursive: true });
+});
+
 browserTest("the page says when the command is gone", async () => {
   const hub = new Hub(10);
   hub.add("camera");

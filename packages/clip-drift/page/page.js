@@ -135,6 +135,8 @@ let isLinked = false;
 
 /** The pill tells of the link to the command first, then of the cameras. */
 function showLink() {
+  const isEmpty = isLinked && tiles.size === 0;
+  $("link").hidden = $("tab-live").hidden = isEmpty;
   const states = [...tiles.values()].map((tile) => tile.status);
   const state = !isLinked ? "lost" : ["lost", "connecting", "live", "ended"]
     .find((name) => states.includes(name)) ?? "connecting";
@@ -158,6 +160,7 @@ const HANDLERS = {
       for (const point of points) tile.point(point);
       for (const note of notes) tile.note(note);
     }
+    showLink();
   },
   frame({ view, point }) {
     const tile = tiles.get(view.id);
