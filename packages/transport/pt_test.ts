@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { findPython } from "#testing/python.ts";
 import { TransportError } from "./errors.ts";
 import { encodePt } from "./pt.ts";
 import { type Tensor, tensor } from "./tensor.ts";
 
-const python = Deno.env.get("VCS_TORCH_PYTHON") ?? "/opt/torch/bin/python";
+const python = findPython("torch");
 
 Deno.test({
   name: "pt: torch.load(weights_only=True) opens what we write",
-  ignore: !existsSync(python),
+  ignore: python === undefined,
   async fn() {
     const directory = await Deno.makeTempDir();
     const scalar = tensor("F64", [], new Float64Array([2.5]));
@@ -30,7 +30,7 @@ assert d["ä"].shape == (0, 2) and d["ä"].dtype == torch.bool
 assert d["s"].shape == () and d["s"].item() == 2.5
 assert x.is_contiguous() and x.stride() == (3, 1)
 `;
-    const { code: status, stderr } = await new Deno.Command(python, { args: ["-c", code] })
+    const { code: status, stderr } = await new Deno.Command(python!, { args: ["-c", code] })
       .output();
     assert.equal(status, 0, new TextDecoder().decode(stderr));
     await Deno.remove(directory, { recursive: true });

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { mutations } from "#testing/fuzz.ts";
+import { findPython } from "#testing/python.ts";
 import { freePort } from "../brokers.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message } from "../message.ts";
 import { zmtpHandshake } from "./zmtp.ts";
 
-const python = Deno.env.get("VCS_ZMQ_PYTHON") ?? "/opt/torch/bin/python";
-const interop = { ignore: !existsSync(python) };
+const python = findPython("zmq");
+const interop = { ignore: python === undefined };
 
 function runPython(code: string): Deno.ChildProcess {
   const args = ["-c", `import sys, time, struct, zmq\nc = zmq.Context()\n${code}`];
-  return new Deno.Command(python, { args, stdout: "piped", stderr: "inherit" }).spawn();
+  return new Deno.Command(python!, { args, stdout: "piped", stderr: "inherit" }).spawn();
 }
 
 async function textOf(process: Deno.ChildProcess): Promise<string> {
