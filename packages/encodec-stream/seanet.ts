@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { float, type GraphBuilder, type LazyTensor, scaleDim, type Value } from "@vcs/onnx/graph";
+import { float, type GraphBuilder, type LazyTensor, type Value } from "@vcs/onnx/graph";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
+import { foldWeightNorm, interleave, lstm, upsampleBias, upsampleKernel } from "@vcs/onnx/layers";
 import { derive } from "@vcs/onnx/weights";
 import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
 import { mirrored, mirrorOfStart, tailOfStream, TIME } from "./padding.ts";
@@ -41,38 +42,6 @@ export function checkpointWeight(
   return { dtype: found.dtype, shape, read: () => source.read(name) };
 }
 
-/** Scales each slice of the first axis to its given length: weight norm, in double precision. */
-function foldWeightNorm(lengths: Float32Array, directions: Float32Array): Float32Array {
-  const size = directions.length / lengths.length;
-  const folded = new Float32Array(directions.length);
-  lengths.forEach((length, row) => {
-    const direction = directions.subarray(row * size, (row + 1) * size);
-    const norm = Math.sqrt(direction.reduce((sum, v) => sum + v * v, 0));
-    direction.forEach((v, i) => folded[row * size + i] = v * length / norm);
-  });
-  return folded;
-}
-
-/**
- * A transposed convolution of 2 s taps and stride s as a convolution of two taps that gives all s
- * output samples of an input sample as channels: row o s + j holds taps j + s (for the sample
- * before) and j.
- */
-function phaseRows(kernel: Float32Array, from: number, to: number, s: number): Float32Array {
-  const rows = new Float32Array(kernel.length);
-  for (let c = 0; c < from; c++) {
-    for (let o = 0; o < to; o++) {
-      const taps = (c * to + o) * 2 * s;
-      for (let j = 0; j < s; j++) {
-        const row = ((o * s + j) * from + c) * 2;
-        rows[row] = kernel[taps + j + s]!;
-        rows[row + 1] = kernel[taps + j]!;
-      }
-    }
-  }
-  return rows;
-}
-
 /** All taps of a kernel as rows of a product: row tap · to + o. */
 function tapRows(kernel: Float32Array, to: number, from: number, taps: number): Float32Array {
   const rows = new Float32Array(kernel.length);
@@ -83,16 +52,6 @@ function tapRows(kernel: Float32Array, to: number, from: number, taps: number): 
     rows[(tap * to + o) * from + c] = v;
   });
   return rows;
-}
-
-/** Torch keeps the gates of an LSTM as input, forget, cell, output; ONNX as i, o, f, c. */
-function reorderGates(rows: Float32Array): Float32Array {
-  const block = rows.length / 4;
-  const ordered = new Float32Array(rows.length);
-  [0, 3, 1, 2].forEach((from, to) =>
-    ordered.set(rows.subarray(from * block, (from + 1) * block), to * block)
-  );
-  return ordered;
 }
 
 /** Adds layers to a graph. */
@@ -148,7 +107,7 @@ export class Seanet {
     if (!this.causal) return this.tensor(`${prefix}.weight`, shape);
     const lengths = this.tensor(`${prefix}.weight_g`, [shape[0]!, 1, 1]);
     const directions = this.tensor(`${prefix}.weight_v`, shape);
-    return derive([lengths, directions], shape, ([g, v]) => foldWeightNorm(g, v));
+    return foldWeightNorm(lengths, directions);
   }
 
   #conv(layer: ConvLayer, x: Value): Value {
@@ -201,34 +160,20 @@ export class Seanet {
     const { g } = this;
     const name = `${prefix}.convtr.convtr`;
     const kernel = this.#kernel(name, [from, to, 2 * s]);
-    const rows = derive([kernel], [to * s, from, 2], ([k]) => phaseRows(k, from, to, s));
-    const biases = derive(
-      [this.tensor(`${name}.bias`, [to])],
-      [to * s],
-      ([b]) => Float32Array.from({ length: to * s }, (_, row) => b[Math.floor(row / s)]!),
-    );
-    const weight = g.weight(`${name}.rows`, rows);
-    const bias = g.weight(`${name}.biases`, biases);
+    const weight = g.weight(`${name}.rows`, upsampleKernel(kernel, s));
+    const bias = g.weight(`${name}.biases`, upsampleBias(this.tensor(`${name}.bias`, [to]), s));
     if (this.causal) {
       const past = this.#past(prefix, [1, from, 1]);
       const joined = g.concat([past, x], TIME);
       this.#keep(prefix, g.slice(joined, TIME, -1));
       const length = x.shape[TIME]!;
       const y = g.assume(g.conv(joined, weight, bias), [x.shape[0]!, to * s, length]);
-      return this.#interleave(y, to, s);
+      return interleave(g, y, s);
     }
     // The norm looks at the s samples that are trimmed after it, too.
-    const y = this.#interleave(g.conv(x, weight, bias, { pads: 1 }), to, s);
+    const y = interleave(g, g.conv(x, weight, bias, { pads: 1 }), s);
     const right = Math.floor(s / 2);
     return g.slice(this.#groupNorm(y, `${prefix}.convtr.norm`), TIME, s - right, -right);
-  }
-
-  /** Brings the s samples of each position from channels to time. */
-  #interleave(x: Value, to: number, s: number): Value {
-    const [n, , t] = x.shape;
-    const split = this.g.reshape(x, [n!, to, s, t!]);
-    const turned = this.g.transpose(split, [0, 1, 3, 2]);
-    return this.g.reshape(turned, [n!, to, scaleDim(t!, s)]);
   }
 
   #residual({ squeeze, expand, shortcut }: ResidualLayer, x: Value): Value {
@@ -245,33 +190,23 @@ export class Seanet {
   }
 
   #recurrence(prefix: string, l: number, size: number, x: Value): Value {
-    const { g } = this;
-    const gates = (kind: string) => {
-      const torch = this.tensor(`${prefix}.weight_${kind}_l${l}`, [4 * size, size]);
-      const onnx = derive([torch], [1, 4 * size, size], ([rows]) => reorderGates(rows));
-      return g.weight(`${prefix}.${kind}_l${l}`, onnx);
+    const take = (kind: string, shape: number[]) => this.tensor(`${prefix}.${kind}_l${l}`, shape);
+    const weights = {
+      weightIh: take("weight_ih", [4 * size, size]),
+      weightHh: take("weight_hh", [4 * size, size]),
+      biasIh: take("bias_ih", [4 * size]),
+      biasHh: take("bias_hh", [4 * size]),
     };
-    const biases = ["ih", "hh"].map((k) => this.tensor(`${prefix}.bias_${k}_l${l}`, [4 * size]));
-    const bias = derive([biases[0]!, biases[1]!], [1, 8 * size], ([ih, hh]) => {
-      const both = new Float32Array(8 * size);
-      both.set(reorderGates(ih));
-      both.set(reorderGates(hh), 4 * size);
-      return both;
-    });
-    const b = g.weight(`${prefix}.bias_l${l}`, bias);
-    const [t, n] = x.shape;
-    const stateShape = { dtype: x.dtype, shape: [1, n!, size] };
+    const name = (part: string) => `${prefix}.${part}${l}`;
     const before = this.causal
-      ? ["h", "c"].map((k) => this.#past(`${prefix}.${k}${l}`, [1, 1, size]))
-      : [];
-    const outputs = g.node(
-      "LSTM",
-      [x, gates("ih"), gates("hh"), b, undefined, ...before],
-      { hidden_size: size },
-      [{ dtype: x.dtype, shape: [t!, 1, n!, size] }, ...before.map(() => stateShape)],
-    );
-    before.forEach((_, i) => this.#keep(`${prefix}.${"hc"[i]}${l}`, outputs[i + 1]!));
-    return g.squeeze(outputs[0]!, [1]);
+      ? { h: this.#past(name("h"), [1, 1, size]), c: this.#past(name("c"), [1, 1, size]) }
+      : undefined;
+    const { y, h, c } = lstm(this.g, name("l"), x, weights, before);
+    if (before) {
+      this.#keep(name("h"), h);
+      this.#keep(name("c"), c);
+    }
+    return y;
   }
 
   /** Normalises over channels and time of each segment, then scales and shifts each channel. */

@@ -22,7 +22,7 @@
  */
 import { addDims, type Dim, divideDim, multiplyDims, scaleDim } from "./dims.ts";
 import type { GraphBuilder } from "./graph.ts";
-import { float, type Value, type WeightSource } from "./graph_core.ts";
+import { float, type LazyTensor, type Value, type WeightSource } from "./graph_core.ts";
 import { mustEqual } from "./shapes.ts";
 import { derive } from "./weights.ts";
 
@@ -117,7 +117,7 @@ export function groupNorm(
  * @param magnitude `g`, one value for each place of the first axis
  * @param direction `v`
  */
-export function foldWeightNorm(magnitude: WeightSource, direction: WeightSource): WeightSource {
+export function foldWeightNorm(magnitude: WeightSource, direction: WeightSource): LazyTensor {
   const rows = direction.shape[0] ?? 1;
   return derive([magnitude, direction], direction.shape, ([g, v]) => {
     const size = v.length / rows;
@@ -133,12 +133,14 @@ export function foldWeightNorm(magnitude: WeightSource, direction: WeightSource)
 }
 
 /**
- * A transposed convolution `[C, M, 2·s]` with stride s as a convolution `[M·s, C, 2]` whose
- * outputs are the s samples of each step: the runtime's convolution is twice as fast as its
+ * The kernel `[C, M, 2·s]` of a transposed convolution with stride s as that of a convolution,
+ * `[M·s, C, 2]`, which gives the s samples of each step as channels: row `m·s + j` holds tap
+ * `j + s`, for the step before, and tap `j`. The runtime's convolution is twice as fast as its
  * transposed one.
  */
-function subPixelWeight(weight: WeightSource, stride: number): WeightSource {
-  const [inputs, outputs] = weight.shape as [number, number];
+export function upsampleKernel(weight: WeightSource, stride: number): LazyTensor {
+  const [inputs, outputs, kernel] = weight.shape as [number, number, number];
+  mustEqual("upsample1d", "kernel and twice the stride", kernel, 2 * stride);
   return derive([weight], [outputs * stride, inputs, 2], ([w]) => {
     const result = new Float32Array(w.length);
     for (let c = 0; c < inputs; c++) {
@@ -150,6 +152,25 @@ function subPixelWeight(weight: WeightSource, stride: number): WeightSource {
     }
     return result;
   });
+}
+
+/** The bias `[M]` of a transposed convolution for the rows of {@linkcode upsampleKernel}. */
+export function upsampleBias(bias: WeightSource, stride: number): LazyTensor {
+  const rows = bias.shape[0]! * stride;
+  return derive(
+    [bias],
+    [rows],
+    ([values]) =>
+      Float32Array.from({ length: rows }, (_, row) => values[Math.floor(row / stride)]!),
+  );
+}
+
+/** Brings the s samples of each step from channels to time: `[N, M·s, T]` to `[N, M, T·s]`. */
+export function interleave(g: GraphBuilder, steps: Value, stride: number): Value {
+  const [batch, channels, length] = steps.shape as [Dim, number, Dim];
+  const outputs = channels / stride;
+  const samples = g.transpose(g.reshape(steps, [batch, outputs, stride, length]), [0, 1, 3, 2]);
+  return g.reshape(samples, [batch, outputs, scaleDim(length, stride)]);
 }
 
 /**
@@ -168,25 +189,9 @@ export function upsample1d(
   bias: WeightSource,
   stride: number,
 ): Value {
-  const outputs = weight.shape[1]!;
-  mustEqual("upsample1d", "kernel and twice the stride", weight.shape[2]!, 2 * stride);
-  const w = g.weight(`${name}.weight`, subPixelWeight(weight, stride));
-  const b = g.weight(
-    `${name}.bias`,
-    derive(
-      [bias],
-      [outputs * stride],
-      ([values]) =>
-        Float32Array.from(
-          { length: outputs * stride },
-          (_, row) => values[Math.floor(row / stride)]!,
-        ),
-    ),
-  );
-  const steps = g.conv(x, w, b, { pads: 1 });
-  const [batch, , length] = steps.shape as [Dim, Dim, Dim];
-  const samples = g.transpose(g.reshape(steps, [batch, outputs, stride, length]), [0, 1, 3, 2]);
-  return g.reshape(samples, [batch, outputs, scaleDim(length, stride)]);
+  const w = g.weight(`${name}.weight`, upsampleKernel(weight, stride));
+  const b = g.weight(`${name}.bias`, upsampleBias(bias, stride));
+  return interleave(g, g.conv(x, w, b, { pads: 1 }), stride);
 }
 
 /** Weights of one LSTM layer under PyTorch's names, the number of the layer left out. */
