@@ -5,7 +5,7 @@
  * off (the median over the frame's blocks), the rest is divided by the distance to that frame,
  * and added up over all frames since the sample before, because vectors refer to neighbouring
  * frames and samples lie far apart. Blocks without a vector in a frame that has some are new
- * content. Frames that took more bytes than usual weigh more.
+ * content. Frames that took more bytes than usual weigh more, 0.5 at the usual.
  *
  * @module
  */
@@ -17,10 +17,27 @@ const HALF_MOTION = 0.01;
 /** Movement, on the same scale, that a block counts for which could not be predicted. */
 const NEW_CONTENT = 0.02;
 
+/** The picture that vectors are about, as it is stored. */
+export interface StoredPicture extends PlaneSize {
+  /** Clockwise turn in degrees that brings it upright. */
+  readonly turn: number;
+}
+
+/** A block's place: its centre and size in pixels. */
+type Block = readonly [x: number, y: number, width: number, height: number];
+
+/** Where a block of the stored picture lies once that is upright. */
+function turned([x, y, width, height]: Block, picture: StoredPicture): Block {
+  if (picture.turn === 90) return [picture.height - y, x, height, width];
+  if (picture.turn === 180) return [picture.width - x, picture.height - y, width, height];
+  if (picture.turn === 270) return [y, picture.width - x, height, width];
+  return [x, y, width, height];
+}
+
 /** Collects the motion between samples, at the size of an energy map. */
 export class MotionEnergy {
   readonly #size: PlaneSize;
-  readonly #frame: PlaneSize;
+  readonly #picture: StoredPicture;
   readonly #index: readonly IndexedFrame[];
   readonly #usual: number;
   #moved: Float32Array;
@@ -30,13 +47,13 @@ export class MotionEnergy {
   /**
    * Starts before the first frame.
    *
-   * @param size of the energy map
-   * @param frame size of the picture that the vectors are about
+   * @param size of the energy map, upright
+   * @param picture that the vectors are about
    * @param index the video's frames, for the size of their packets
    */
-  constructor(size: PlaneSize, frame: PlaneSize, index: readonly IndexedFrame[]) {
+  constructor(size: PlaneSize, picture: StoredPicture, index: readonly IndexedFrame[]) {
     this.#size = size;
-    this.#frame = frame;
+    this.#picture = picture;
     this.#index = index;
     const predicted = index.filter((frame) => !frame.keyframe).map((frame) => frame.size);
     this.#usual = median(predicted);
@@ -54,8 +71,8 @@ export class MotionEnergy {
   /** Energy since the sample before, 0 to 1 per pixel of the map; starts the next interval. */
   take(): Float32Array {
     const bytesPerFrame = this.#frames === 0 ? 0 : this.#bytes / this.#frames;
-    const weight = 2 * bytesPerFrame / (bytesPerFrame + this.#usual || 1);
-    const energy = this.#moved.map((moved) => Math.min(1, weight * moved / (HALF_MOTION + moved)));
+    const weight = bytesPerFrame / (bytesPerFrame + this.#usual || 1);
+    const energy = this.#moved.map((moved) => weight * moved / (HALF_MOTION + moved));
     this.#moved = new Float32Array(energy.length);
     this.#bytes = 0;
     this.#frames = 0;
@@ -66,7 +83,7 @@ export class MotionEnergy {
   #paint(vectors: MotionVectors): void {
     const { width, height } = this.#size;
     const motion = new Float32Array(width * height).fill(NEW_CONTENT);
-    const longer = Math.max(this.#frame.width, this.#frame.height);
+    const longer = Math.max(this.#picture.width, this.#picture.height);
     const [dx, dy] = perFrame(vectors);
     const [panX, panY] = [median(dx), median(dy)];
     const covered = new Uint8Array(motion.length);
@@ -83,14 +100,19 @@ export class MotionEnergy {
   /** Visits the pixels of the map under a block. */
   #cover(vectors: MotionVectors, i: number, visit: (at: number) => void): void {
     const { width, height } = this.#size;
-    const across = width / this.#frame.width;
-    const down = height / this.#frame.height;
-    const left = (vectors.x[i]! - vectors.width[i]! / 2) * across;
-    const top = (vectors.y[i]! - vectors.height[i]! / 2) * down;
-    const right = Math.min(width, left + vectors.width[i]! * across);
-    const bottom = Math.min(height, top + vectors.height[i]! * down);
-    for (let y = Math.max(0, Math.round(top)); y < bottom; y++) {
-      for (let x = Math.max(0, Math.round(left)); x < right; x++) visit(y * width + x);
+    const sideways = this.#picture.turn % 180 !== 0;
+    const across = width / (sideways ? this.#picture.height : this.#picture.width);
+    const down = height / (sideways ? this.#picture.width : this.#picture.height);
+    const stored = [vectors.x[i]!, vectors.y[i]!, vectors.width[i]!, vectors.height[i]!] as const;
+    const [x, y, blockWidth, blockHeight] = turned(stored, this.#picture);
+    const left = (x - blockWidth / 2) * across;
+    const top = (y - blockHeight / 2) * down;
+    const right = Math.min(width, left + blockWidth * across);
+    const bottom = Math.min(height, top + blockHeight * down);
+    for (let row = Math.max(0, Math.round(top)); row < bottom; row++) {
+      for (let column = Math.max(0, Math.round(left)); column < right; column++) {
+        visit(row * width + column);
+      }
     }
   }
 }

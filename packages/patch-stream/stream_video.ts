@@ -76,7 +76,7 @@ async function sampledFrames(
   video: SampledVideo,
   config: Resolved<PatchStreamConfig>,
 ): Promise<FrameSource> {
-  const motion = config.energy === "codec" ? motionOf(video) : undefined;
+  const motion = config.energy === "codec" ? motionOf(video, config.rotate) : undefined;
   const frames = video.frames(motion && { motion: (frame) => motion.add(frame) });
   if (config.onError !== "skip" || motion) return { ids: video.ids, frames, motion };
   const read = await Array.fromAsync(frames);
@@ -84,10 +84,11 @@ async function sampledFrames(
   return { ids: video.ids.filter((id) => there.has(id)), frames: read, motion };
 }
 
-function motionOf({ info, index }: SampledVideo): MotionEnergy {
-  const { width, height, codedWidth, codedHeight } = info;
+function motionOf({ info, index }: SampledVideo, rotate: boolean): MotionEnergy {
+  const { width, height, codedWidth, codedHeight, rotation } = info;
   const size = analysisSize(width, height, "codec");
-  return new MotionEnergy(size, { width: codedWidth, height: codedHeight }, index);
+  const turn = rotate ? rotation : 0;
+  return new MotionEnergy(size, { width: codedWidth, height: codedHeight, turn }, index);
 }
 
 function planProcess(
