@@ -80,7 +80,7 @@ class Download {
     using file = await Deno.open(this.#part, { read: true, write: true, create: true });
     this.#file = file;
     // Another process may be at it: wait, and find its work done.
-    await file.lock(true);
+    while (!await file.tryLock(true)) await wait(0.1, this.#options.signal);
     if (await isFile(this.#path)) return await removeIfThere(this.#part);
     this.#received = (await file.stat()).size;
     this.#validator = await Deno.readTextFile(`${this.#part}.tag`).catch(() => "");

@@ -246,6 +246,22 @@ Deno.test("two downloads of one file fetch it once", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("a download that waits for another one's end can be aborted", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/file.bin`;
+  {
+    using other = await Deno.open(`${path}.part`, { write: true, create: true });
+    await other.lock(true);
+    const reason = new Error("enough");
+    const signal = AbortSignal.timeout(50);
+    const waiting = download("http://127.0.0.1:9/f", path, { ...OPTIONS, signal });
+    await assert.rejects(waiting, { name: "TimeoutError" });
+    const aborted = download("http://127.0.0.1:9/f", path, { signal: AbortSignal.abort(reason) });
+    await assert.rejects(aborted, reason);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("a token is not sent on to another host", async () => {
   await using other = new FaultyServer(good(BYTES));
   await using hub = new FaultyServer(async (_, write) =>
