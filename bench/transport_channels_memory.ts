@@ -7,11 +7,13 @@ import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/trans
 import { type ChannelName, DELIVERY } from "@vcs/transport/delivery";
 import { Queue } from "@vcs/transport/flow";
 import { type Message, message, newStreamId } from "@vcs/transport/message";
+import { Pacer } from "@vcs/transport/pacer";
 import { freePort, hasBroker, startBroker } from "../packages/transport/brokers.ts";
 
 const PACE = 1000 / 24;
 const SIZE = 92_160;
 const LATENCY_MESSAGES = 120;
+const PACED_FRAMES = 480;
 const STALL_SECONDS = 60;
 
 const stack = new AsyncDisposableStack();
@@ -79,7 +81,35 @@ async function stall(channel: ChannelName, sender: Sender, receiver: Receiver, s
   return { channel, produced: sequence, inFlight, allowed: DELIVERY[channel].inFlight(3) };
 }
 
-const result = { latency: {} as Record<string, unknown>, stalled: [] as unknown[], growth: 0 };
+/** The intervals at which a pacer gives out bursts of 17 frames, at 24 a second. */
+async function pacing() {
+  const pacer = new Pacer<number>({ rate: 24, prefill: 17 });
+  const writer = pacer.writable.getWriter();
+  const writing = (async () => {
+    for (let frame = 0; frame < PACED_FRAMES; frame++) {
+      if (frame % 17 === 0 && frame > 34) await sleep(600);
+      await writer.write(frame);
+    }
+    await writer.close();
+  })();
+  const times: number[] = [];
+  for await (const _ of pacer.readable) times.push(performance.now());
+  await writing;
+  const intervals = times.slice(1).map((time, i) => time - times[i]!);
+  const off = intervals.map((interval) => Math.abs(interval - PACE)).sort((a, b) => a - b);
+  return {
+    meanInterval: (times.at(-1)! - times[0]!) / intervals.length,
+    p99Jitter: off[Math.ceil(0.99 * off.length) - 1],
+    underruns: pacer.counters.underruns,
+  };
+}
+
+const result = {
+  pacing: await pacing(),
+  latency: {} as Record<string, unknown>,
+  stalled: [] as unknown[],
+  growth: 0,
+};
 const ends = [];
 for (const [channel, url, receiverUrl] of urls) {
   const receiver = await openReceiver(receiverUrl ?? url);

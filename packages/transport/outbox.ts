@@ -48,7 +48,6 @@ export class Outbox {
     this.#limit = limit;
     this.#patience = patience;
     this.#reuse = reuse;
-    this.#watchLoneliness();
   }
 
   get counters(): SenderCounters {
@@ -74,6 +73,7 @@ export class Outbox {
     const number = ++this.#counts.sent;
     this.#entries.set(number, { number, message, bytes, claimed: false, tries: 0 });
     this.#counts.mostInFlight = Math.max(this.#counts.mostInFlight, this.#entries.size);
+    this.#watchLoneliness();
     this.#changed.notify();
   }
 
@@ -146,12 +146,14 @@ export class Outbox {
     this.#connected++;
     this.#counts.connections++;
     clearTimeout(this.#lonely);
+    this.#lonely = undefined;
     this.#changed.notify();
   }
 
   /** A connection to a far end was lost. */
   disconnect(): void {
-    if (--this.#connected === 0) this.#watchLoneliness();
+    this.#connected--;
+    this.#watchLoneliness();
     this.#changed.notify();
   }
 
@@ -196,8 +198,9 @@ export class Outbox {
     throw this.#failure.reason;
   }
 
-  /** Fails the sender where no far end is there for too long. */
+  /** Fails the sender where no far end is there for too long to take what waits. */
   #watchLoneliness(): void {
+    if (this.#connected > 0 || this.#entries.size === 0 || this.#lonely !== undefined) return;
     if (this.#closing || this.#patience >= 2 ** 31) return;
     this.#lonely = setTimeout(
       () => this.fail(this.#unreachable("was not there")),

@@ -14,8 +14,6 @@ import { type SocketType, type ZmtpConnection, zmtpHandshake, type ZmtpItem } fr
 const PAUSES = { first: 10, longest: 1000 };
 /** Peers that a listener has at a time. */
 const MAX_PEERS = 64;
-/** Milliseconds between two questions whether a silent peer is there; three without answer end it. */
-const HEARTBEAT = 5000;
 
 /** What a socket is. */
 export interface PeersOptions {
@@ -25,13 +23,21 @@ export interface PeersOptions {
   /** Whether the socket listens where the URL says nothing. */
   readonly listens: boolean;
   /** Works on a connection until it is over; errors end the connection. */
-  use(peer: ZmtpConnection, credits: number): Promise<void>;
+  use(peer: ZmtpConnection, rules: PeerRules): Promise<void>;
+}
+
+/** What holds for every peer of a socket. */
+export interface PeerRules {
+  /** Messages that may be on their way to or from the peer. */
+  readonly credits: number;
+  /** Milliseconds of silence after which the peer is asked; three times that end it. */
+  readonly heartbeat: number;
 }
 
 /** All peers of a socket. */
 export class Peers {
-  /** Messages that may be on their way to one peer. */
-  readonly credits: number;
+  /** What holds for every peer. */
+  readonly rules: PeerRules;
   readonly #options: PeersOptions;
   readonly #place: { hostname: string; port: number };
   readonly #abort = new AbortController();
@@ -43,7 +49,7 @@ export class Peers {
   constructor(options: PeersOptions) {
     this.#options = options;
     const read = new UrlSettings(options.url);
-    this.credits = read.count("credits", 3);
+    this.rules = { credits: read.count("credits", 3), heartbeat: read.count("heartbeat", 5000) };
     const listen = read.flag("listen", options.listens);
     read.done();
     const { hostname, port } = hostAndPort(options.url);
@@ -101,7 +107,7 @@ export class Peers {
       const limit = settings.maxPayload + ENVELOPE_SIZE;
       using peer = await zmtpHandshake(conn, type, limit, signal);
       known = true;
-      await use(peer, this.credits);
+      await use(peer, this.rules);
     } catch {
       // The peer is gone or broke the rules.
     }
@@ -109,12 +115,23 @@ export class Peers {
   }
 }
 
-/** Asks silent peers whether they are there, and hangs up on those that are not. */
-export function keepAlive(peer: ZmtpConnection): Disposable {
+/**
+ * Asks silent peers whether they are there, and hangs up on those that are not. A peer is excused
+ * while it cannot answer: libzmq reads nothing while its queue is full, nor do we.
+ */
+export function keepAlive(
+  peer: ZmtpConnection,
+  heartbeat: number,
+  excused: () => boolean,
+): Disposable {
+  let excusedAt = 0;
   const timer = setInterval(() => {
-    if (peer.silence > 3 * HEARTBEAT) return peer[Symbol.dispose]();
-    if (peer.silence > HEARTBEAT) ping(peer).catch(() => {});
-  }, HEARTBEAT);
+    if (excused()) excusedAt = performance.now();
+    const silence = Math.min(peer.silence, performance.now() - excusedAt);
+    if (silence > 3 * heartbeat) return peer[Symbol.dispose]();
+    if (silence > heartbeat) ping(peer).catch(() => {});
+  }, heartbeat);
+  if (!peer.knowsCommands) clearInterval(timer);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 

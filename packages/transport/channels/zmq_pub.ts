@@ -9,7 +9,7 @@ import { BoundedBuffer } from "../buffer.ts";
 import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { Peers } from "./zmq_peers.ts";
+import { type PeerRules, Peers } from "./zmq_peers.ts";
 import { PeerFlight, pull } from "./zmq_push.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
@@ -28,8 +28,8 @@ export async function openPub(url: URL, settings: ChannelSettings): Promise<Send
     url,
     settings,
     listens: true,
-    async use(peer, credits) {
-      const subscriber = new Subscriber(peer, credits, () => outbox.countDrop());
+    async use(peer, rules) {
+      const subscriber = new Subscriber(peer, rules, () => outbox.countDrop());
       subscribers.add(subscriber);
       outbox.connect();
       try {
@@ -81,10 +81,10 @@ class Subscriber {
   readonly #topics: Uint8Array[] = [];
   #writing: Promise<void> | undefined;
 
-  constructor(peer: ZmtpConnection, credits: number, onDrop: () => void) {
+  constructor(peer: ZmtpConnection, rules: PeerRules, onDrop: () => void) {
     this.#peer = peer;
-    this.#waiting = new BoundedBuffer(credits, "drop-oldest", onDrop);
-    this.#flight = new PeerFlight(peer, credits);
+    this.#waiting = new BoundedBuffer(rules.credits, "drop-oldest", onDrop);
+    this.#flight = new PeerFlight(peer, rules);
   }
 
   /** Puts a message in the way of the peer, if it wants it. */
@@ -150,10 +150,10 @@ export async function openSub(url: URL, settings: ChannelSettings): Promise<Rece
     url,
     settings,
     listens: false,
-    async use(peer, credits) {
+    async use(peer, rules) {
       if (peer.knowsCommands) await peer.writeCommand("SUBSCRIBE", new Uint8Array(0));
       else await peer.writeMessage(new Uint8Array([1]));
-      await pull(peer, credits, inbox);
+      await pull(peer, rules, inbox);
     },
   });
   return new InboxReceiver({ url: peers.url, inbox, stop: () => peers.stop() }, settings);

@@ -13,7 +13,7 @@ import { Condition } from "../condition.ts";
 import { TransportError } from "../errors.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { keepAlive, Peers, ping, pingContext, pong } from "./zmq_peers.ts";
+import { keepAlive, type PeerRules, Peers, ping, pingContext, pong } from "./zmq_peers.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
 /** Questions of a peer that wait for an answer. */
@@ -27,15 +27,15 @@ export async function openPush(url: URL, settings: ChannelSettings): Promise<Sen
     url,
     settings,
     listens: false,
-    use: (peer, credits) => push(peer, credits, outbox),
+    use: (peer, rules) => push(peer, rules, outbox),
   });
-  const outbox = new Outbox(peers.credits, settings.patience, true);
+  const outbox = new Outbox(peers.rules.credits, settings.patience, true);
   return new OutboxSender({ url: peers.url, outbox, stop: () => peers.stop() }, settings);
 }
 
 /** Gives messages to one peer until it is gone; what it did not answer for goes to another. */
-async function push(peer: ZmtpConnection, credits: number, outbox: Outbox): Promise<void> {
-  using flight = new PeerFlight(peer, credits);
+async function push(peer: ZmtpConnection, rules: PeerRules, outbox: Outbox): Promise<void> {
+  using flight = new PeerFlight(peer, rules);
   outbox.connect();
   const writing = (async () => {
     for (;;) {
@@ -66,10 +66,10 @@ export class PeerFlight implements Disposable {
   #written = 0;
   #answered = 0;
 
-  constructor(peer: ZmtpConnection, credits: number) {
+  constructor(peer: ZmtpConnection, { credits, heartbeat }: PeerRules) {
     this.#peer = peer;
     this.#credits = credits;
-    this.#alive = keepAlive(peer);
+    this.#alive = keepAlive(peer, heartbeat, () => this.#pending.length > 0);
   }
 
   /** Waits until the peer may get another message. */
@@ -127,16 +127,20 @@ export async function openPull(url: URL, settings: ChannelSettings): Promise<Rec
     url,
     settings,
     listens: true,
-    use: (peer, credits) => pull(peer, credits, inbox),
+    use: (peer, rules) => pull(peer, rules, inbox),
   });
   return new InboxReceiver({ url: peers.url, inbox, stop: () => peers.stop() }, settings);
 }
 
 /** Takes messages from one peer until it is gone. */
-export async function pull(peer: ZmtpConnection, credits: number, inbox: Inbox): Promise<void> {
-  using _alive = keepAlive(peer);
-  inbox.countConnection();
+export async function pull(
+  peer: ZmtpConnection,
+  { credits, heartbeat }: PeerRules,
+  inbox: Inbox,
+): Promise<void> {
   const answers = new Answers(peer);
+  using _alive = keepAlive(peer, heartbeat, () => answers.waiting >= credits);
+  inbox.countConnection();
   for (let item = await peer.read(); item; item = await peer.read()) {
     if (item.kind === "message") {
       await answers.room(credits);
@@ -175,9 +179,14 @@ class Answers {
     };
   }
 
+  /** Messages of this peer that are not accepted. */
+  get waiting(): number {
+    return this.#received - this.#accepted;
+  }
+
   /** Waits until fewer than `most` messages of this peer are not accepted. */
   async room(most: number): Promise<void> {
-    while (this.#received - this.#accepted >= most) await this.#changed.changed(this.#peer.signal);
+    while (this.waiting >= most) await this.#changed.changed(this.#peer.signal);
   }
 
   ask(count: number, context: Uint8Array): void {

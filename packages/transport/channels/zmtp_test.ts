@@ -112,6 +112,55 @@ print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
   });
 }
 
+Deno.test(
+  { name: "zmtp: neither end hangs up on one that is merely slow", ...interop },
+  async () => {
+    const port = freePort();
+    const slow = runPython(`
+s = c.socket(zmq.PULL); s.rcvhwm = 1; s.bind("tcp://127.0.0.1:${port}")
+time.sleep(1)
+assert [struct.unpack_from("<Q", s.recv(), 16)[0] for _ in range(20)] == list(range(20))
+print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
+    const sender = await openSender(`zmq+push://127.0.0.1:${port}?heartbeat=50`);
+    for (let sequence = 0; sequence < 20; sequence++) {
+      await sender.send(message(new Uint8Array(10), { sequence }));
+    }
+    await sender.flush();
+    assert.equal(await textOf(slow), "ok");
+    assert.deepEqual([sender.counters.connections, sender.counters.resent], [1, 0]);
+    await sender.close();
+
+    const receiver = await openReceiver("zmq+pull://127.0.0.1:0?heartbeat=50");
+    const pushing = await openSender(receiver.url.replace("pull", "push").replace("50", "5000"));
+    const sending = (async () => {
+      for (let sequence = 0; sequence < 10; sequence++) {
+        await pushing.send(message(new Uint8Array(10), { sequence, end: sequence === 9 }));
+      }
+    })();
+    await sleep(500);
+    assert.equal((await Array.fromAsync(receiver)).length, 10);
+    await sending;
+    await pushing.close();
+    assert.equal(receiver.counters.connections, 1);
+    await receiver.close();
+  },
+);
+
+Deno.test("zmtp: a peer that is gone without a word is noticed", async () => {
+  const port = freePort();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  await using sender = await openSender(`zmq+push://127.0.0.1:${port}?heartbeat=30`);
+  const conn = await listener.accept();
+  // It greets, and then says nothing, not even to PINGs.
+  await conn.write(goodBytes("PULL").subarray(0, 64 + 29));
+  while (sender.counters.connections === 0) await sleep(5);
+  const again = await listener.accept();
+  listener.close();
+  conn.close();
+  again.close();
+  assert.equal(sender.counters.connections, 1);
+});
+
 /** A greeting and READY as libzmq sends them, then a message, a PING and a SUBSCRIBE. */
 function goodBytes(partner: string): Uint8Array {
   const greeting = new Uint8Array(64);
