@@ -76,6 +76,8 @@ export interface DecodeRequest {
   readonly from: number | undefined;
   /** Presentation times of the frames whose pixels are needed; all of them where undefined. */
   readonly wanted: readonly number[] | undefined;
+  /** Whether other frames may be left undecoded, where nothing builds on them. */
+  readonly sparse: boolean;
   /** FFmpeg filter chain for the pixels; stored pixels where undefined. */
   readonly filter: string | undefined;
   /** Bytes of one frame that leaves the filter; undefined for stored pixels. */

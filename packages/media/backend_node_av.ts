@@ -172,6 +172,15 @@ const THREAD_TYPES = {
   slice: AV.THREAD_SLICE,
 };
 
+/**
+ * Asks for motion vectors. Not with frame threads: a picture can leave the decoder while another
+ * thread still works on it, and its vectors are incomplete then.
+ */
+function exportMotion(decoder: AvCodecContext): void {
+  decoder.setFlags2(AV.FLAG2_EXPORT_MVS);
+  decoder.threadType = AV.THREAD_SLICE;
+}
+
 async function openDecoder(
   av: NodeAv,
   stream: AvStream,
@@ -187,7 +196,7 @@ async function openDecoder(
     decoder.pktTimebase = stream.timeBase;
     decoder.threadCount = request.threads;
     decoder.threadType = THREAD_TYPES[request.threadType];
-    if (request.motion) decoder.setFlags2(AV.FLAG2_EXPORT_MVS);
+    if (request.motion) exportMotion(decoder);
     if (hardware) {
       decoder.hwDeviceCtx = hardware;
       decoder.setHardwarePixelFormat(av.avGetPixFmtFromName("cuda"));
@@ -217,6 +226,8 @@ class NodeAvRun implements DecodeRun {
   readonly #frame: AvFrame;
   readonly #download: AvFrame;
   readonly #breather = new Breather();
+  readonly #wanted: ReadonlySet<number> | undefined;
+  #skipping = false;
   #errors = 0;
   #ended = false;
   #closed = false;
@@ -235,6 +246,7 @@ class NodeAvRun implements DecodeRun {
     this.#hardware = hardware;
     const { filter, threads } = request;
     this.#filter = filter === undefined ? undefined : new PixelFilter(av, filter, threads);
+    this.#wanted = request.sparse ? new Set(request.wanted) : undefined;
     this.#packet = new av.Packet();
     this.#frame = new av.Frame();
     this.#download = new av.Frame();
@@ -259,7 +271,16 @@ class NodeAvRun implements DecodeRun {
     return false;
   }
 
+  /** Spares the decoder frames that nobody asked for and nothing builds on. */
+  #choose(packet: AvPacket): void {
+    const skip = !this.#wanted!.has(Number(packet.pts));
+    if (skip === this.#skipping) return;
+    this.#decoder.setOption("skip_frame", skip ? AV.DISCARD_NONREF : AV.DISCARD_DEFAULT);
+    this.#skipping = skip;
+  }
+
   #send(packet: AvPacket | null): void {
+    if (packet && this.#wanted) this.#choose(packet);
     const status = this.#decoder.sendPacketSync(packet);
     if (status < 0 && status !== AV.EOF) this.#errors++;
     packet?.unref();

@@ -48,10 +48,19 @@ export class FrameSupply implements AsyncDisposable {
     return [...this.#replaced.values()].sort((a, b) => a.frame - b.frame);
   }
 
-  /** A feed that starts at a key frame, or at the beginning for -1. */
-  async start(from: number, frames: readonly number[], options: FramesOptions): Promise<Feed> {
+  /**
+   * A feed that starts at a key frame, or at the beginning for -1.
+   *
+   * @param sparse whether it is only ever asked for these frames
+   */
+  async start(
+    from: number,
+    frames: readonly number[],
+    options: FramesOptions,
+    sparse: boolean,
+  ): Promise<Feed> {
     const key = this.linear ? -1 : from;
-    return new Feed(this, frames, options, key, await this.cursor(key, frames, options));
+    return new Feed(this, frames, options, key, await this.cursor(key, frames, options, sparse));
   }
 
   /** A cursor that starts at a key frame, or at the beginning for -1. */
@@ -59,16 +68,18 @@ export class FrameSupply implements AsyncDisposable {
     key: number,
     frames: readonly number[] | undefined,
     options: FramesOptions,
+    sparse = false,
   ): Promise<FrameCursor> {
     const { ticks, timed } = this.#index;
     const run = await this.#backend.decode({
       ...this.#request,
       from: key < 0 ? undefined : ticks[key]!,
       wanted: timed && frames ? frames.map((id) => ticks[id]!) : undefined,
+      sparse,
       motion: options.motion !== undefined,
       signal: options.signal,
     });
-    const cursor = new FrameCursor(run, this.#index, Math.max(0, key));
+    const cursor = new FrameCursor(run, this.#index, Math.max(0, key), sparse);
     this.#cursors.add(cursor);
     return cursor;
   }

@@ -103,7 +103,7 @@ async function expectedNumbers(path: string): Promise<number[]> {
   );
 }
 
-/** Reads a file from end to end, its last frame and its middle one. */
+/** Reads a file from end to end, every seventh frame, the last one and the middle one. */
 async function assertReads(
   path: string,
   { size }: Kind,
@@ -113,6 +113,9 @@ async function assertReads(
   await using video = await VideoReader.open(path, { backend });
   const all = await Array.fromAsync(video.frames());
   assert.deepEqual(all.map(shownNumber), numbers);
+  const some = [...numbers.keys()].filter((id) => id % 7 === 3);
+  const listed = await Array.fromAsync(video.framesAt(some));
+  assert.deepEqual(listed.map(shownNumber), some.map((id) => numbers[id]));
   for (const id of [numbers.length - 1, numbers.length >> 1]) {
     assert.equal(shownNumber(await video.frameAt(id)), numbers[id]);
   }

@@ -54,6 +54,7 @@ export function requestFor(
     facts,
     from: undefined,
     wanted: undefined,
+    sparse: false,
     filter: pixels === "native"
       ? undefined
       : filterChain(facts, { color, width, height, rotation }),

@@ -166,7 +166,7 @@ export class VideoReader implements AsyncDisposable {
     const [stretch] = planStretches(this.#index, [id], position, seekCost);
     if (stretch!.from !== undefined || this.#single === undefined) {
       await this.#single?.[Symbol.asyncDispose]();
-      this.#single = await this.#supply.start(stretch!.from ?? -1, [id], {});
+      this.#single = await this.#supply.start(stretch!.from ?? -1, [id], {}, false);
     }
     const frame = await this.#single.take(id);
     if (frame !== undefined) return frame;
@@ -246,7 +246,8 @@ export class VideoReader implements AsyncDisposable {
     this.#checkOpen();
     const seekCost = options.motion ? Infinity : this.#backend.seekCost;
     for (const { from, frames } of planStretches(this.#index, ids, undefined, seekCost)) {
-      await using feed = await this.#supply.start(from ?? -1, frames, options);
+      const sparse = this.#index.timed && options.motion === undefined;
+      await using feed = await this.#supply.start(from ?? -1, frames, options, sparse);
       for (const id of frames) {
         const frame = await feed.take(id);
         if (this.#supply.closed) return;
