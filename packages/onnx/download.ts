@@ -84,17 +84,21 @@ class Download {
     if (await isFile(this.#path)) return await removeIfThere(this.#part);
     this.#received = (await file.stat()).size;
     this.#validator = await Deno.readTextFile(`${this.#part}.tag`).catch(() => "");
-    const resumed = this.#received > 0;
-    await this.#fetchAll();
-    if (!await this.#isRight() && resumed) {
-      await this.#restart();
-      await this.#fetchAll();
-    }
-    await this.#verify();
+    await this.#fetchRight(this.#received > 0);
     // Elsewhere the lock is held until the file has its name; Windows renames only closed files.
     if (Deno.build.os === "windows") file.close();
     await Deno.rename(this.#part, this.#path);
     await removeIfThere(`${this.#part}.tag`);
+  }
+
+  /** Fetches and verifies; once more from the start where an earlier try's bytes did not fit. */
+  async #fetchRight(resumed: boolean): Promise<void> {
+    await this.#fetchAll();
+    const fault = await this.#findFault();
+    if (fault === undefined) return;
+    await this.#restart();
+    if (!resumed) throw fault;
+    await this.#fetchRight(false);
   }
 
   /** Tries again until the file is whole or nothing more comes. */
@@ -218,24 +222,16 @@ class Download {
     this.#total = this.#options.size;
   }
 
-  async #isRight(): Promise<boolean> {
-    const { sha256, size } = this.#options;
-    if (size !== undefined && this.#received !== size) return false;
-    return sha256 === undefined || (await sha256Of(this.#part)).startsWith(sha256.toLowerCase());
-  }
-
-  async #verify(): Promise<void> {
-    const { sha256, size } = this.#options;
+  /** Compares what has arrived with the size and SHA-256 that it must have. */
+  async #findFault(): Promise<OnnxError | undefined> {
+    const { sha256, size, signal } = this.#options;
     if (size !== undefined && this.#received !== size) {
-      const found = this.#received;
-      await this.#restart();
-      throw this.#failure(`${found} bytes arrived, the file has ${size}`);
+      return this.#failure(`${this.#received} bytes arrived, the file has ${size}`);
     }
-    if (sha256 === undefined) return;
-    const found = await sha256Of(this.#part);
-    if (found.startsWith(sha256.toLowerCase())) return;
-    await this.#restart();
-    throw new OnnxError(
+    if (sha256 === undefined) return undefined;
+    const found = await sha256Of(this.#part, signal);
+    if (found.startsWith(sha256.toLowerCase())) return undefined;
+    return new OnnxError(
       "checksum_mismatch",
       `Cannot use what ${this.#url} sent: found SHA-256 ${found}, it must begin with ${sha256}`,
     );
