@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { type PatchStreamConfig, REFERENCE } from "./config.ts";
-import { resolveDecodeConfig, resolvePatchConfig } from "./config_fields.ts";
+import {
+  DECODE_FIELDS,
+  PROCESS_FIELDS,
+  resolveDecodeConfig,
+  resolvePatchConfig,
+} from "./config_fields.ts";
 import { decodeOnly } from "./decode_only.ts";
 import { patchStream } from "./patch_stream.ts";
 
@@ -107,4 +112,17 @@ Deno.test("what only patches need is refused where only frames are decoded", asy
 Deno.test("REFERENCE is a part of a configuration", () => {
   const { energy, color, indexRule, rotate } = resolve({ ...REFERENCE });
   assert.deepEqual({ energy, color, indexRule, rotate }, REFERENCE);
+});
+
+Deno.test("the README's table has every field with its default", async () => {
+  const readme = await Deno.readTextFile(new URL("./README.md", import.meta.url));
+  const rows = new Map<string, string>();
+  for (const [, names, preset] of readme.matchAll(/^\| (`[^|]+`) +\| ([^|]+?) +\|/gm)) {
+    for (const [, name] of names!.matchAll(/`(\w+)`/g)) {
+      rows.set(name!, preset!.replaceAll("`", ""));
+    }
+  }
+  for (const [name, { fallback }] of Object.entries({ ...DECODE_FIELDS, ...PROCESS_FIELDS })) {
+    assert.equal(rows.get(name), fallback === undefined ? "–" : String(fallback), name);
+  }
 });
