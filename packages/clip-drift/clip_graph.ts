@@ -13,6 +13,7 @@ import {
   type Dim,
   GraphBuilder,
   type LazyTensor,
+  multiplyDims,
   toFloat32,
   type Value,
   type WeightSource,
@@ -111,11 +112,17 @@ class TowerBuilder {
   }
 
   /** `x` times a weight `[out, in]`, plus a bias. */
-  linear(x: Value, name: string, weight: WeightSource, bias?: WeightSource): Value {
-    const product = this.#options.precision === "int8"
-      ? this.#integerProduct(x, name, weight)
-      : this.g.matmul(x, this.g.weight(`${name}.weight`, flipped(weight)));
-    return bias === undefined ? product : this.g.add(product, this.g.weight(`${name}.bias`, bias));
+  linear(x: Value, name: string, weight: WeightSource, bias: WeightSource): Value {
+    const { g } = this;
+    const offset = g.weight(`${name}.bias`, bias);
+    if (this.#options.precision === "int8") {
+      return g.add(this.#integerProduct(x, name, weight), offset);
+    }
+    // As one matrix of all tokens, product and bias become one operator of the runtime.
+    const shape = [...x.shape.slice(0, -1), weight.shape[0]!];
+    const rows = g.reshape(x, [multiplyDims(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+    const product = g.matmul(rows, g.weight(`${name}.weight`, flipped(weight)));
+    return g.reshape(g.add(product, offset), shape);
   }
 
   /** Product of activations in 8 bits, scaled anew each time, with weights in 8 bits. */
