@@ -3,6 +3,7 @@
  * encoded, and speed beside PyTorch's own modules in the same run (where `python3`, or the program
  * that TORCH_PYTHON names, has torch). Minutes of audio for the memory part: `MINUTES`, 10.
  */
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Decoder } from "@vcs/encodec-stream/decoder";
 import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
@@ -72,7 +73,7 @@ class Torch implements AsyncDisposable {
     this.#text = this.#child.stdout.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
   }
 
-  async run(job: string): Promise<number> {
+  async run(job: string): Promise<Cost> {
     await this.#writer.write(new TextEncoder().encode(`${job}\n`));
     let line = "";
     while (!line.endsWith("\n")) {
@@ -80,7 +81,8 @@ class Torch implements AsyncDisposable {
       if (done) throw new Error("PyTorch ended");
       line += value;
     }
-    return Number(line);
+    const [wall = NaN, cpu = NaN] = line.split(" ").map(Number);
+    return { wall, cpu };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -91,15 +93,30 @@ class Torch implements AsyncDisposable {
 
 const SECONDS = 7.92;
 
-async function elapsed(run: () => Promise<unknown>): Promise<number> {
+/** Milliseconds for a second of audio: on the clock, and of all processors together. */
+interface Cost {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+async function cost(run: () => Promise<unknown>): Promise<Cost> {
   const begin = performance.now();
+  const before = process.cpuUsage();
   await run();
-  return (performance.now() - begin) / SECONDS;
+  const { user, system } = process.cpuUsage(before);
+  return { wall: (performance.now() - begin) / SECONDS, cpu: (user + system) / 1000 / SECONDS };
+}
+
+function least(costs: readonly Cost[]): Cost {
+  return {
+    wall: Math.min(...costs.map((c) => c.wall)),
+    cpu: Math.min(...costs.map((c) => c.cpu)),
+  };
 }
 
 /**
- * Milliseconds for a second of audio, PyTorch's and ours in turn, so that load falls on both; the
- * fastest of each, because load only ever adds.
+ * PyTorch's and ours in turn, so that load falls on both, and the least of each, because load only
+ * ever adds. With one thread, processor time hardly depends on what else the machine does.
  */
 async function compare(model: ModelName, threads: number) {
   const settings = { ...options(model), threads };
@@ -114,18 +131,22 @@ async function compare(model: ModelName, threads: number) {
     },
     encode: () => Array.fromAsync(encoder.encode(audioOf(model, SECONDS))),
   };
-  const results: Record<string, { torch: number; ours: number; ratio: number; realTime: number }> =
-    {};
+  const results: Record<string, unknown> = {};
   for (const [job, run] of Object.entries(jobs)) {
     await torch.run(job);
     await run();
-    const times = { torch: [] as number[], ours: [] as number[] };
+    const costs = { torch: [] as Cost[], ours: [] as Cost[] };
     for (let round = 0; round < 6; round++) {
-      times.torch.push(await torch.run(job));
-      times.ours.push(await elapsed(run));
+      costs.torch.push(await torch.run(job));
+      costs.ours.push(await cost(run));
     }
-    const [theirs, ours] = [Math.min(...times.torch), Math.min(...times.ours)];
-    results[job] = { torch: theirs, ours, ratio: theirs / ours, realTime: 1000 / ours };
+    const [theirs, ours] = [least(costs.torch), least(costs.ours)];
+    results[job] = {
+      pytorchMs: theirs,
+      oursMs: ours,
+      timesFaster: { wall: theirs.wall / ours.wall, cpu: theirs.cpu / ours.cpu },
+      realTime: 1000 / ours.wall,
+    };
   }
   return { model, threads, ...results };
 }
@@ -140,8 +161,8 @@ async function withTorch() {
   const probe = new Deno.Command(python, { args: ["-c", "import torch"], stderr: "null" });
   if (!await probe.output().then(({ success }) => success, () => false)) return null;
   return [
-    await compare("encodec_48khz", 2),
     await compare("encodec_48khz", 1),
+    await compare("encodec_48khz", 2),
     await compare("encodec_24khz", 2),
   ];
 }

@@ -7,7 +7,8 @@ Times decoding and encoding, or checks our numbers against PyTorch's on a checkp
   python bench/encodec-stream_torch.py dump encodec_48khz --checkpoint FILE --out FILE.npz
 
 FILE is Meta's .th or a .safetensors file with the same keys. `time` and `dump` print one line of
-JSON; `serve` reads "decode" or "encode" line by line and prints the milliseconds that it took.
+JSON; `serve` reads "decode" or "encode" line by line and prints the milliseconds that it took, on the
+clock and of all processors.
 """
 
 import argparse
@@ -123,7 +124,11 @@ class Encodec(nn.Module):
             state = torch.load(path, map_location="cpu", weights_only=True)
         for i in range(len(self.books)):
             self.books[i] = state[f"quantizer.vq.layers.{i}._codebook.embed"]
-        own = {k: v for k, v in state.items() if not k.startswith("quantizer.")}
+        own = {
+            k.replace(".model.", ".", 1): v
+            for k, v in state.items()
+            if not k.startswith("quantizer.")
+        }
         self.load_state_dict(own)
 
     def quantize(self, z, count):
@@ -190,9 +195,10 @@ def main():
                 "encode": lambda: model.encode(x, args.books),
             }
             for line in sys.stdin:
-                start = time.perf_counter()
+                start, used = time.perf_counter(), time.process_time()
                 jobs[line.strip()]()
-                print((time.perf_counter() - start) * 1e3, flush=True)
+                wall, used = time.perf_counter() - start, time.process_time() - used
+                print(wall * 1e3, used * 1e3, flush=True)
             return
         decode = median_ms(lambda: model.decode(codes, scale), args.rounds)
         encode = median_ms(lambda: model.encode(x, args.books), args.rounds)

@@ -9,7 +9,7 @@ import { EcdcError } from "./errors.ts";
 import { formatHeader, parseHeader } from "./header.ts";
 import { LanguageModel } from "./language_model.ts";
 import { LmReader } from "./lm_reader.ts";
-import { type ModelName, modelSpec } from "./models.ts";
+import { codebooksFor, type ModelName, modelSpec } from "./models.ts";
 import { segmentPlace } from "./segments.ts";
 import { syntheticAudio, syntheticCheckpoint } from "./synthetic.ts";
 
@@ -314,6 +314,28 @@ Deno.test("encodec_24khz", async (t) => {
     assert.equal(channels[0]!.length, frames * 320);
     assert.ok(difference(channels[0]!, whole.slice(0, frames * 320)) < 1e-5);
   });
+});
+
+Deno.test("every trained bandwidth encodes and decodes", async () => {
+  for (const model of ["encodec_24khz", "encodec_48khz"] as const) {
+    const spec = modelSpec(model);
+    const options = { checkpoint: syntheticCheckpoint(model), device: "cpu" };
+    using decoder = await Decoder.open(model, options);
+    const all = await Array.fromAsync(spec.bandwidths, async (bandwidth) => {
+      const codebooks = codebooksFor(spec, bandwidth);
+      using encoder = await Encoder.open(model, codebooks, options);
+      const blocks = await Array.fromAsync(encoder.encode(pieces(model, 960, 960)));
+      const { channels } = await decode(decoder, await fileOf(model, codebooks, 960, blocks));
+      assert.ok(channels[0]!.length === 960 && channels[0]!.every(Number.isFinite));
+      return { codebooks, codes: blocks[0]!.codes };
+    });
+    // Later codebooks refine what the ones before them chose.
+    const most = all.at(-1)!;
+    for (const { codebooks, codes } of all) {
+      const first = (list: Uint16Array, k: number) => list.subarray(k, k + codebooks);
+      assert.deepEqual(first(codes, codebooks), first(most.codes, most.codebooks));
+    }
+  }
 });
 
 Deno.test("a checkpoint of another model is refused by the name of a tensor", async () => {
