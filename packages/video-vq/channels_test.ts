@@ -8,7 +8,7 @@ import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
 import { findProgram, hasPrograms, needs } from "#testing/shared.ts";
-import { FakeCodec, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
+import { FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
 import { WindowJournal } from "./journal.ts";
 import { memoryChannel } from "./memory_channel.ts";
 import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
@@ -73,7 +73,7 @@ Deno.test("channels: item 9, files are named by number, three digits and more, i
       await new VideoSender(codec, sender, { ...RATE, payload: "quant" })
         .run(numberedFrames(count));
     }
-    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+    const names = await filesIn(folder);
     assert.equal(names.length, 1003);
     assert(names.includes("window_000.npy") && names.includes("window_1000.npy"));
     assert(names.includes("window_1002.end.npy"));
@@ -135,7 +135,7 @@ Deno.test("channels: item 8, a folder as spool: removed when decoded, resumed af
     }
     await sending;
     assert.deepEqual(frames, upTo(12 * 17));
-    assert.deepEqual([...Deno.readDirSync(`${folder}/spool`)], []);
+    assert.deepEqual(await filesIn(`${folder}/spool`), []);
   });
 });
 
@@ -148,7 +148,7 @@ Deno.test("channels: item 13, a store that lists files late and out of order los
       await new VideoSender(codec, sender, RATE).run(numberedFrames(6 * 17));
     }
     await Deno.mkdir(mounted);
-    const names = [...Deno.readDirSync(source)].map(({ name }) => name).sort();
+    const names = await filesIn(source);
     const copying = async () => {
       for (const i of [0, 2, 1, 3, 5, 4]) {
         await Deno.copyFile(`${source}/${names[i]}`, `${mounted}/.${names[i]}`);
@@ -166,7 +166,7 @@ Deno.test("channels: item 13, a store that lists files late and out of order los
     }
     const after = await Promise.all(names.map((name) => Deno.readFile(`${source}/${name}`)));
     assert.deepEqual(after, before, "nothing is overwritten");
-    assert.equal([...Deno.readDirSync(source)].length, 8);
+    assert.equal((await filesIn(source)).length, 8);
   });
 });
 

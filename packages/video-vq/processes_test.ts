@@ -7,6 +7,7 @@ import { hasShared, sharedPath } from "#testing/shared.ts";
 import { main } from "./cli.ts";
 import { WindowJournal } from "./journal.ts";
 import { syntheticCheckpoint } from "./synthetic.ts";
+import { filesIn } from "./testing/fakes.ts";
 
 const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
 
@@ -189,8 +190,7 @@ Deno.test("processes: item 14, a video, pictures, raw frames and a camera become
         await command("encode", ...model, ...options, source, `file:${folder}/${name}/`),
         0,
       );
-      counts[name] = [...Deno.readDirSync(`${folder}/${name}`)]
-        .filter(({ name }) => name.startsWith("window_")).length;
+      counts[name] = (await filesIn(`${folder}/${name}`)).length;
     }
     const raw = start(
       ["encode", ...model, "--size", "32", "--raw-size", "32x32", "-", `file:${folder}/raw/`],
@@ -198,7 +198,7 @@ Deno.test("processes: item 14, a video, pictures, raw frames and a camera become
     );
     await feed(raw.process.stdin, 35, 0);
     assert.equal((await raw.result()).code, 0);
-    counts.raw = [...Deno.readDirSync(`${folder}/raw`)].length;
+    counts.raw = (await filesIn(`${folder}/raw`)).length;
     assert.deepEqual(counts, { clip: 8, pictures: 2, camera: 2, raw: 3 });
   });
 });

@@ -82,8 +82,8 @@ export function messageWindow(received: Message, coder?: TokenDecoder): TokenWin
   if (received.format === "bytes") {
     return decodeWindow(received.payload, received.pts, coder, received.key);
   }
-  const { tensors, metadata } = readSafetensors(received.payload);
   try {
+    const { tensors, metadata } = readSafetensors(received.payload);
     return withFields(readTokens(tensors, metadata), metadata, received.pts);
   } catch (error) {
     if (error instanceof VideoVqError) throw error;
@@ -165,18 +165,10 @@ function withFields(
 function checkedFields(tokens: Tokens, fields: Partial<TokenWindow>): TokenWindow {
   const { validFrames, width, height, frameRate, times, capturedAt, encodeSeconds, sentAt } =
     fields;
-  const numbers = [
-    validFrames,
-    width,
-    height,
-    capturedAt,
-    encodeSeconds,
-    sentAt,
-    ...frameRate ?? [undefined],
-    ...times ?? [undefined],
-  ];
-  if (!numbers.every((n) => Number.isFinite(n)) || times!.length !== validFrames! + 1) {
+  const single = { validFrames, width, height, capturedAt, encodeSeconds, sentAt };
+  const numbers = [...Object.values(single), ...frameRate ?? [NaN], ...times ?? [NaN]];
+  if (!numbers.every(Number.isFinite) || times!.length !== validFrames! + 1) {
     throw new VideoVqError("Cannot read a window: its fields are not complete", "bad-window");
   }
-  return { ...fields, tokens } as TokenWindow;
+  return { tokens, ...single, frameRate, times } as TokenWindow;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, ManualClock } from "@vcs/transport/clock";
+import type { Clock, ManualClock } from "@vcs/transport/clock";
 import assert from "node:assert/strict";
 import type { Clip, WindowDecoder, WindowEncoder } from "../tokenizer.ts";
 import type { Tokens } from "../tokens.ts";
@@ -83,4 +83,10 @@ export async function drive<T>(clock: ManualClock, work: Promise<T>, step = 500)
     await clock.advance(step);
   }
   return await work;
+}
+
+/** Names of the files in a folder, sorted. */
+export async function filesIn(folder: string): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(folder));
+  return entries.map(({ name }) => name).sort();
 }
