@@ -1,0 +1,100 @@
+/**
+ * Both halves of the video tokenizer beside PyTorch: time, and the largest difference of what
+ * comes out. Not part of the benchmarks: at full size it takes minutes and gigabytes.
+ *
+ *   deno run -A bench/video-vq_full.ts [--size full|small] [--threads 2] [--python python3]
+ *
+ * @module
+ */
+import { Session } from "@vcs/onnx/session";
+import { writeModel } from "@vcs/onnx/model";
+import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
+import { MagvitCheckpoint } from "@vcs/video-vq/magvit";
+import { FULL_NETWORK, SMALL_NETWORK, syntheticCheckpoint } from "@vcs/video-vq/synthetic";
+import { parseArgs } from "node:util";
+
+const { values } = parseArgs({
+  options: {
+    size: { type: "string", default: "full" },
+    threads: { type: "string", default: "2" },
+    runs: { type: "string", default: "2" },
+    python: { type: "string", default: "python3" },
+  },
+});
+const threads = Number(values.threads);
+const runs = Number(values.runs);
+
+/** Runs a session several times; gives the last output and the seconds of each run. */
+async function timed(model: string, feeds: Record<string, Tensor>) {
+  using session = await Session.open(model, { device: "cpu", threads });
+  const seconds: number[] = [];
+  let out!: Tensor<"F32">;
+  for (let i = 0; i < runs; i++) {
+    const start = performance.now();
+    out = Object.values(await session.run(feeds))[0] as Tensor<"F32">;
+    seconds.push((performance.now() - start) / 1000);
+  }
+  return { out, seconds };
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  let most = 0;
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!));
+  return most;
+}
+
+async function readFloats(path: string): Promise<Float32Array> {
+  return new Float32Array((await Deno.readFile(path)).buffer);
+}
+
+const folder = await Deno.makeTempDir();
+try {
+  const network = values.size === "full" ? FULL_NETWORK : SMALL_NETWORK;
+  const checkpoint = `${folder}/random.safetensors`;
+  await Deno.writeFile(checkpoint, syntheticCheckpoint(network));
+  const shape = [1, 3, 17, 128, 128];
+  const frames = tensor("F32", shape);
+  for (let i = 0; i < frames.data.length; i++) {
+    frames.data[i] = Math.sin(i / 97) * 0.6 + Math.sin(i / 16411) * 0.4;
+  }
+  await Deno.writeFile(`${folder}/frames.f32`, tensorBytes(frames));
+  await Deno.writeTextFile(`${folder}/frames.json`, JSON.stringify(shape));
+
+  const script = new URL("./video-vq_torch.py", import.meta.url).pathname;
+  const { stdout } = await new Deno.Command(values.python, {
+    args: [script, checkpoint, folder, "--threads", values.threads, "--runs", values.runs],
+    stderr: "inherit",
+  }).output();
+  const theirs = JSON.parse(new TextDecoder().decode(stdout));
+
+  using file = await MagvitCheckpoint.open(checkpoint);
+  const encoder = await writeModel(
+    file.build("encoder", { frames: 17, height: 128, width: 128 }),
+    folder,
+  );
+  const encoded = await timed(encoder, { frames });
+  const latent = await readFloats(`${folder}/latent.f32`);
+  const quant = tensor("F32", encoded.out.shape, latent.map((value) => value > 0 ? 1 : -1));
+  const decoder = await writeModel(
+    file.build("decoder", { frames: 5, height: 16, width: 16 }),
+    folder,
+  );
+  const decoded = await timed(decoder, { quant });
+  const reconstruction = await readFloats(`${folder}/reconstruction.f32`);
+
+  const flips = encoded.out.data.filter((value, i) => (value > 0) !== (latent[i]! > 0));
+  const best = (seconds: number[]) => Math.min(...seconds);
+  const report = {
+    network,
+    threads,
+    torch: theirs.torch,
+    encode: { ours: best(encoded.seconds), pytorch: best(theirs.encode) },
+    decode: { ours: best(decoded.seconds), pytorch: best(theirs.decode) },
+    latentDifference: largestDifference(encoded.out.data, latent),
+    signsThatDiffer: flips.length,
+    reconstructionDifference: largestDifference(decoded.out.data, reconstruction),
+  };
+  await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(report, null, 2) + "\n"));
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
