@@ -44,7 +44,7 @@ function matchModule(radius: number): Uint8Array<ArrayBuffer> {
       f32x4.sub(here.get, v128.load(lines[radius - dy]!.get, 4 * (radius - dx))),
     )),
     ...better.set(f32x4.lt(error.get, best.get)),
-    ...best.set(v128.select(error.get, best.get, better.get)),
+    ...best.set(f32x4.pmin(best.get, error.get)),
     ...step.set(v128.select(v128.f32(Math.hypot(dy, dx)), step.get, better.get)),
   ];
   const fourPixels = [

@@ -109,6 +109,8 @@ export const f32x4 = {
   mul: vector(230),
   abs: vector(224),
   lt: vector(67),
+  /** The second where it is less, else the first. */
+  pmin: vector(234),
   /** Four unsigned 32-bit numbers as floats. */
   convert: vector(251),
   /** Two doubles, rounded; the upper lanes are 0. */
