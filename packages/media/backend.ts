@@ -110,6 +110,8 @@ export interface Picture {
 
 /** A decoder on its way through the stream. */
 export interface DecodeRun extends AsyncDisposable {
+  /** Whether frames that nobody asked for are left out. */
+  readonly sparse: boolean;
   /** The next picture in presentation order, undefined after the last. */
   next(): Promise<Picture | undefined>;
 }

@@ -134,6 +134,7 @@ class Announcements {
 
 /** One process on its way through the stream. */
 class FfmpegRun implements DecodeRun {
+  readonly sparse = false;
   readonly #request: DecodeRequest;
   readonly #selection: Selection;
   readonly #program: Program;

@@ -286,6 +286,10 @@ class NodeAvRun implements DecodeRun {
     packet?.unref();
   }
 
+  get sparse(): boolean {
+    return this.#wanted !== undefined;
+  }
+
   async next(): Promise<Picture | undefined> {
     if (this.#closed) return undefined;
     this.#frame.unref();

@@ -24,15 +24,12 @@ export class FrameCursor implements AsyncDisposable {
   #position: number;
   #ahead: Located | undefined;
   #damaged = false;
-  readonly #sparse: boolean;
 
   /**
    * @param run decoder that starts at the frame `position` or before
    * @param position the first frame that may be taken from it
-   * @param sparse whether frames may be missing because nobody asked for them
    */
-  constructor(run: DecodeRun, index: VideoIndex, position: number, sparse: boolean) {
-    this.#sparse = sparse;
+  constructor(run: DecodeRun, index: VideoIndex, position: number) {
     this.#run = run;
     this.#index = index;
     this.#position = position;
@@ -71,7 +68,7 @@ export class FrameCursor implements AsyncDisposable {
   }
 
   #accept(frame: number, picture: Picture): Located {
-    const gap = !this.#sparse && frame !== this.#position;
+    const gap = !this.#run.sparse && frame !== this.#position;
     if (this.#index.frames[frame]?.keyframe) this.#damaged = false;
     else this.#damaged ||= gap;
     this.#damaged ||= picture.damaged;

@@ -79,7 +79,7 @@ export class FrameSupply implements AsyncDisposable {
       motion: options.motion !== undefined,
       signal: options.signal,
     });
-    const cursor = new FrameCursor(run, this.#index, Math.max(0, key), sparse);
+    const cursor = new FrameCursor(run, this.#index, Math.max(0, key));
     this.#cursors.add(cursor);
     return cursor;
   }
