@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mutations } from "#testing/fuzz.ts";
 import { Authenticator, splitCredentials } from "./auth.ts";
 
 const field = (header: string, name: string) =>
@@ -66,4 +67,15 @@ Deno.test("Authenticator tries again with a fresh nonce, not with the same", () 
   assert.ok(auth.challenge('Digest realm="a", nonce="1"'));
   assert.ok(auth.challenge('Digest realm="a", nonce="2", stale=TRUE'));
   assert.ok(!auth.challenge('Digest realm="a", nonce="2"'));
+});
+
+Deno.test("Authenticator answers or refuses any challenge, and always comes to an end", () => {
+  const good = new TextEncoder().encode(
+    'Digest realm="a \\" b", nonce="n", qop="auth,auth-int", algorithm=MD5-sess, Basic realm=x',
+  );
+  for (const bytes of mutations(good, 2000)) {
+    const auth = new Authenticator({ user: "u", password: "p" });
+    const isWorthwhile = auth.challenge(new TextDecoder().decode(bytes));
+    assert.equal(isWorthwhile, auth.header("GET", "/") !== undefined);
+  }
 });

@@ -40,6 +40,9 @@ type Counter =
   | "alerts"
   | "gaps";
 
+/** Frames after which the speed is looked at, once. */
+const SLOW_CHECK = 30;
+
 /** A frame as the run folder takes it. */
 function runFrame({ index, timestamp, row, embedding, label, frame }: WatchedFrame): RunFrame {
   const jpeg = () => frame.jpeg();
@@ -58,7 +61,7 @@ export class Monitor {
   #run: RunFolder | undefined;
   #frames = 0;
   #lastFrame: number | undefined;
-  #isLost = false;
+  #backAt: number | undefined;
   #total: SimilarityStats = similarityStats([]);
 
   /** Makes a monitor of a source; see {@linkcode openSource} for what it may be. */
@@ -118,6 +121,7 @@ export class Monitor {
     if (watched.frozen !== undefined) await this.#frozen(watched.frozen);
     await this.#keep(watched);
     for (const alert of watched.alerts) await this.#alert(alert, watched);
+    if (watched.index + 1 === SLOW_CHECK) this.#checkSpeed();
     feed?.frame(watched);
     if (feed !== undefined && !watched.duplicate) feed.show(await watched.frame.jpeg());
     onFrame?.(watched);
@@ -147,6 +151,18 @@ export class Monitor {
     onAlert?.({ ...alert, source, frame: index });
   }
 
+  /** Says what to do where most frames are left out. */
+  #checkSpeed(): void {
+    const { dropped_frames: dropped } = this.#counters;
+    if (dropped < 2 * SLOW_CHECK) return;
+    const share = Math.round(100 * dropped / (dropped + SLOW_CHECK));
+    const hint = "use a GPU (--device cuda), --precision int8, or --model gist; " +
+      "or let the camera send smaller pictures";
+    this.#say(
+      `${this.#source.name}: ${share} % of the frames are left out for newer ones; ${hint}`,
+    );
+  }
+
   #drop(): void {
     this.#counters.dropped_frames++;
     const { feed } = this.#options;
@@ -159,16 +175,16 @@ export class Monitor {
     this.#say(`Frame ${index} of ${this.#source.name} left out: ${message}`);
   }
 
-  /** Keeps how long the camera was away. */
+  /** Keeps how long the camera was away; frames from before its return may still come first. */
   async #closeGap(timestamp: number): Promise<void> {
-    const before = this.#lastFrame;
+    const from = this.#lastFrame;
     this.#lastFrame = timestamp;
-    if (!this.#isLost || before === undefined) return;
-    this.#isLost = false;
+    if (from === undefined || this.#backAt === undefined || timestamp < this.#backAt) return;
+    this.#backAt = undefined;
     this.#counters.gaps++;
-    const seconds = timestamp - before;
+    const seconds = timestamp - from;
     this.#options.feed?.note("gap", `No frames for ${seconds.toFixed(1)} s`);
-    await this.#run?.event({ type: "gap", from: before, to: timestamp, seconds });
+    await this.#run?.event({ type: "gap", from, to: timestamp, seconds });
   }
 
   async #frozen(isFrozen: boolean): Promise<void> {
@@ -184,7 +200,10 @@ export class Monitor {
   #connection(event: CameraEvent): void {
     const time = Date.now() / 1000;
     if (event.type === "connected") {
-      if (this.#lastFrame !== undefined) this.#counters.reconnects++;
+      if (this.#lastFrame !== undefined) {
+        this.#counters.reconnects++;
+        this.#backAt ??= (performance.timeOrigin + performance.now()) / 1000;
+      }
       const { feed } = this.#options;
       if (feed !== undefined) feed.view.reconnects = this.#counters.reconnects;
       feed?.note("connected", `Connected to ${event.url}`, "live");
@@ -192,7 +211,6 @@ export class Monitor {
       void this.#run?.event({ type: "connected", time });
       return;
     }
-    this.#isLost = true;
     const { message } = event.error;
     this.#options.feed?.note("lost", message, "lost");
     this.#say(`${message}\n  attempt ${event.attempt + 1} in ${event.retryIn.toFixed(1)} s`);

@@ -86,6 +86,24 @@ Deno.test("a cut raises one alert, told everywhere, with a picture", async () =>
   await Deno.remove(root, { recursive: true });
 });
 
+Deno.test("a monitor says what to do where the model is too slow for the camera", async () => {
+  const jpegs = await Promise.all([0, 1].map(scenePictures({ width: 32, height: 24 })));
+  await using camera = serveCamera({ picture: (i) => jpegs[i % 2]!, fps: 200 });
+  using fast = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+  const encode: typeof fast.encode = async (image) => {
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    return await fast.encode(image);
+  };
+  const lines: string[] = [];
+  const stop = new AbortController();
+  await new Monitor(camera.url, { ...fast, info: fast.info, encode }, {
+    say: (line) => lines.push(line),
+    onFrame: ({ index }) => index >= 40 && stop.abort(),
+  }).run(stop.signal);
+  const hints = lines.filter((line) => /% of the frames are left out.*--precision int8/.test(line));
+  assert.equal(hints.length, 1, lines.join("\n"));
+});
+
 Deno.test("a monitor without a folder writes nothing and ends with its source", async () => {
   const folder = await Deno.makeTempDir();
   await Deno.writeFile(`${folder}/a.jpg`, await scenePictures(SCENE)(0));

@@ -24,10 +24,18 @@ function byteAlphabet(): Map<number, string> {
 /** Merges that belong to the vocabulary of 49,408 tokens. */
 const MERGES = 49152 - 256 - 2;
 
+function unpacked(bytes: Uint8Array): Uint8Array {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes);
+  } catch (error) {
+    throw new SyntaxError("Cannot read CLIP's merges: found damaged gzip data", { cause: error });
+  }
+}
+
 /** Lines of a merges file: `merges.txt`, or `bpe_simple_vocab_16e6.txt.gz`. */
 function parseMerges(bytes: Uint8Array): string[] {
-  const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
-  const lines = new TextDecoder().decode(plain).split(/\r?\n/);
+  const lines = new TextDecoder().decode(unpacked(bytes)).split(/\r?\n/);
   return lines.slice(1, MERGES + 1).filter((line) => line !== "");
 }
 
@@ -41,7 +49,7 @@ export class ClipTokenizer {
    * Reads the merges that come with CLIP: Hugging Face's `merges.txt`, or OpenAI's and open_clip's
    * `bpe_simple_vocab_16e6.txt.gz`.
    *
-   * @throws {SyntaxError} where a line is not two words
+   * @throws {SyntaxError} where a line is not two words, or the file is damaged
    */
   constructor(merges: Uint8Array) {
     const add = (token: string) => this.#ids.set(token, this.#ids.size);

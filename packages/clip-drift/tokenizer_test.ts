@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "fflate";
+import { mutations } from "#testing/fuzz.ts";
 import { ClipTokenizer } from "./tokenizer.ts";
 
 // A table of our own: letters a to d, joined to words.
@@ -31,4 +32,17 @@ Deno.test("ClipTokenizer takes letters of any language as bytes, and cuts what i
 Deno.test("ClipTokenizer refuses a table that is none", () => {
   const bytes = new TextEncoder().encode("head\nonly-one-word\n");
   assert.throws(() => new ClipTokenizer(bytes), { name: "SyntaxError", message: /only-one-word/ });
+});
+
+Deno.test("ClipTokenizer reads damaged tables or refuses them", () => {
+  for (const good of [MERGES, gzipSync(MERGES)]) {
+    for (const bytes of mutations(good, 200)) {
+      try {
+        const tokens = new ClipTokenizer(bytes).encode("abcd bcd");
+        assert.ok(tokens.every((token) => Number.isInteger(token)));
+      } catch (error) {
+        assert.ok(error instanceof SyntaxError, String(error));
+      }
+    }
+  }
 });
