@@ -292,6 +292,17 @@ Deno.test("encodec_24khz", async (t) => {
     }
   });
 
+  await t.step("a pipe, which only runs forwards, is played from anywhere", async () => {
+    for (const [codebooks, from] of [[2, 31_999], [3, 50_001]] as const) {
+      const file = await fileOf(model, codebooks, length, [{ codes: ramp(300, codebooks) }]);
+      const { channels: [all] } = await decode(decoder, file);
+      await using reader = await EcdcReader.open(new Blob([file.slice()]).stream());
+      const blocks = await Array.fromAsync(decoder.decode(reader, { from, preroll: 100 }));
+      const part = Float32Array.from(blocks.flatMap((b) => [...b.channels[0]!]));
+      assert.ok(difference(part, all!.slice(from)) < 1e-5);
+    }
+  });
+
   await t.step("a short preroll is close, and a longer one closer", async () => {
     const from = 80_000;
     const errors = await Promise.all([0.1, 1].map(async (preroll) => {
@@ -375,25 +386,30 @@ Deno.test("the language models give the reference's probabilities", async () => 
   }
 });
 
+/** Codes as an entropy-coded file. */
+async function lmFile(model: ModelName, lm: LanguageModel, samples: number, list: Uint16Array[]) {
+  const header = new TextDecoder().decode(formatHeader({ model, samples, codebooks: 2 }))
+    .replace('"lm": false', '"lm": true ');
+  const parts: BlobPart[] = [header];
+  for (const codes of list) {
+    const coder = new ArithmeticEncoder();
+    const run = lm.start();
+    for (let t = 0; t < codes.length; t += 2) {
+      const before = t === 0 ? undefined : codes.subarray(t - 2, t);
+      (await run.next(before)).forEach((p, k) => coder.push(codes[t + k]!, quantizeCdf(p)));
+    }
+    if (modelSpec(model).segmentation) parts.push(Uint8Array.of(0x3f, 0, 0, 0));
+    parts.push(coder.finish());
+  }
+  return await new Blob(parts).bytes();
+}
+
 Deno.test("an entropy-coded file comes back where the probabilities are the encoder's", async () => {
   const model = "encodec_48khz";
   const checkpoint = syntheticCheckpoint(model, "language-model");
   using lm = await LanguageModel.open(model, 2, { checkpoint });
-  const samples = 47520 + 640;
-  const header = new TextDecoder().decode(formatHeader({ model, samples, codebooks: 2 }))
-    .replace('"lm": false', '"lm": true ');
-  const parts: BlobPart[] = [header];
   const codes = [ramp(150, 2), ramp(2, 2)];
-  for (const segment of codes) {
-    const coder = new ArithmeticEncoder();
-    const run = lm.start();
-    for (let t = 0; t < segment.length; t += 2) {
-      const before = t === 0 ? undefined : segment.subarray(t - 2, t);
-      (await run.next(before)).forEach((p, k) => coder.push(segment[t + k]!, quantizeCdf(p)));
-    }
-    parts.push(Uint8Array.of(0x3f, 0, 0, 0), coder.finish());
-  }
-  const bytes = await new Blob(parts).bytes();
+  const bytes = await lmFile(model, lm, 47520 + 640, codes);
   await using reader = await EcdcReader.open(bytes);
   assert.throws(() => reader.blocks(), { code: "unsupported" });
   const source = new LmReader(reader, lm);
@@ -407,4 +423,31 @@ Deno.test("an entropy-coded file comes back where the probabilities are the enco
     Array.fromAsync(new LmReader(other, lm).blocks()),
     (error) => error instanceof EcdcError && /desynchronised|truncated/.test(error.code),
   );
+});
+
+Deno.test("an entropy-coded stream decodes as it arrives, and from any frame", async () => {
+  const model = "encodec_24khz";
+  const checkpoint = syntheticCheckpoint(model, "language-model");
+  using lm = await LanguageModel.open(model, 2, { checkpoint });
+  using decoder = await Decoder.open(model, {
+    checkpoint: syntheticCheckpoint(model),
+    device: "cpu",
+  });
+  const samples = 100 * 320 - 5;
+  const codes = ramp(100, 2);
+  const bytes = await lmFile(model, lm, samples, [codes]);
+  const play = async (source: Uint8Array | ReadableStream<Uint8Array>, from = 0) => {
+    await using reader = await EcdcReader.open(source);
+    const blocks = await Array.fromAsync(decoder.decode(new LmReader(reader, lm), { from }));
+    return Float32Array.from(blocks.flatMap((b) => [...b.channels[0]!]));
+  };
+  const [plain] = (await decode(decoder, await fileOf(model, 2, samples, [{ codes }]))).channels;
+  assert.deepEqual(await play(new Blob([bytes]).stream()), plain);
+  assert.ok(difference(await play(bytes, 20_000), plain!.slice(20_000)) < 1e-5);
+  await using reader = await EcdcReader.open(bytes);
+  const source = new LmReader(reader, lm);
+  for (const [from, to] of [[0, 8], [8, 90], [90, 100], [3, 5]] as const) {
+    const read = (await Array.fromAsync(source.blocks({ from, to }))).flatMap((b) => [...b.codes]);
+    assert.deepEqual(read, [...codes.subarray(from * 2, to * 2)]);
+  }
 });

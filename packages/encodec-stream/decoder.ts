@@ -194,7 +194,8 @@ export class Decoder implements Disposable {
 
   async *#stream(source: CodeSource, from: number, to: number, options: DecodeOptions) {
     const wanted = Math.floor(from / HOP) - CONTEXT_FRAMES;
-    const begin = wanted < FIRST_FRAMES ? 0 : wanted;
+    // Fours of frames are whole bytes, so that a pipe is read forwards only.
+    const begin = wanted < FIRST_FRAMES ? 0 : wanted - wanted % 4;
     const end = Math.max(Math.ceil(to / HOP), Math.min(FIRST_FRAMES, source.units));
     const state = this.#synthesis.newState();
     // The next chunk's recurrent half runs beside this chunk's sample half.
@@ -218,7 +219,7 @@ export class Decoder implements Disposable {
     { batch = 8, lowLatency = false, preroll }: DecodeOptions,
   ): AsyncGenerator<Features> {
     const state = this.#prediction.newState();
-    const warmUp = preroll === undefined ? begin : Math.ceil(preroll * SECOND_FRAMES);
+    const warmUp = preroll === undefined ? begin : Math.ceil(preroll * SECOND_FRAMES / 4) * 4;
     const start = begin - warmUp < FIRST_FRAMES ? 0 : begin - warmUp;
     for await (const block of chunks(source, start, begin, WHOLE)) {
       await this.#advance(block, source.header.codebooks, state);
@@ -240,17 +241,19 @@ export class Decoder implements Disposable {
   }
 }
 
-/** Blocks of frames: a small one at the start, then one second, then up to `seconds` each. */
+/**
+ * Blocks of frames. Without low latency: a small one, so that the first audio comes soon, one of a
+ * second, and then as many seconds each as are wanted.
+ */
 async function* chunks(source: CodeSource, from: number, to: number, seconds: number) {
+  const growing = seconds === 0 ? [] : [FIRST_FRAMES, SECOND_FRAMES];
   let at = from;
-  for (const size of [0, 1].filter((s) => s < seconds)) {
-    const end = Math.min(to, at + (size === 0 ? FIRST_FRAMES : SECOND_FRAMES));
-    if (at < end) yield* source.blocks({ from: at, to: end, chunk: end - at });
-    at = Math.max(at, end);
+  for (const frames of growing) {
+    const end = Math.min(to, at + frames);
+    yield* source.blocks({ from: at, to: end, chunk: frames });
+    at = end;
   }
-  if (at < to) {
-    yield* source.blocks({ from: at, to, chunk: seconds * SECOND_FRAMES || FIRST_FRAMES });
-  }
+  yield* source.blocks({ from: at, to, chunk: seconds * SECOND_FRAMES || FIRST_FRAMES });
 }
 
 async function* flatten<T>(lists: AsyncIterable<T[]>): AsyncGenerator<T> {

@@ -27,6 +27,8 @@ export class LmReader implements CodeSource {
   readonly #model: LanguageModel;
   /** Bytes that were read and belong to the next segment. */
   #held: Uint8Array = new Uint8Array(0);
+  /** At 24 kHz: the run of the model and the frame that it comes to next. */
+  #stream: { run: CodeRun; at: number } | undefined;
 
   /** Reads with a language model that was opened for the file's model and number of codebooks. */
   constructor(reader: EcdcReader, model: LanguageModel) {
@@ -55,13 +57,17 @@ export class LmReader implements CodeSource {
     const { header, units } = this;
     const end = Math.min(to, units);
     if (from >= end) return;
-    await this.#reader.source.seek(header.bytes);
-    this.#held = new Uint8Array(0);
     if (!header.spec.segmentation) return yield* this.#frames(from, end);
+    await this.#rewind();
     for (let k = 0; k < end; k++) {
       const block = await this.#segment(k);
       if (k >= from) yield block;
     }
+  }
+
+  async #rewind(): Promise<void> {
+    await this.#reader.source.seek(this.header.bytes);
+    this.#held = new Uint8Array(0);
   }
 
   async #read(length: number): Promise<Uint8Array> {
@@ -94,23 +100,23 @@ export class LmReader implements CodeSource {
     };
   }
 
+  /** A stream's frames; a call that begins where the last one ended goes on from there. */
   async *#frames(from: number, end: number): AsyncGenerator<CodeBlock> {
     const { samples, codebooks } = this.header;
-    const run = new CodeRun(this.#model.start(), codebooks);
-    for (let at = 0; at < end;) {
-      const stop = at < from ? Math.min(from, at + RUN_FRAMES) : Math.min(end, at + RUN_FRAMES);
+    if (!this.#stream || this.#stream.at > from) {
+      await this.#rewind();
+      this.#stream = { run: new CodeRun(this.#model.start(), codebooks), at: 0 };
+    }
+    const { run } = this.#stream;
+    for (let { at } = this.#stream; at < end;) {
+      const stop = Math.min(at < from ? from : end, at + RUN_FRAMES);
+      this.#stream = undefined;
       const codes = await run.take(stop - at, (n) => this.#read(n));
+      this.#stream = { run, at: stop };
       const start = at * HOP;
       const length = Math.min(samples, stop * HOP) - start;
-      const block = {
-        index: at,
-        start,
-        samples: length,
-        frames: stop - at,
-        scale: undefined,
-        codes,
-      };
-      if (at >= from) yield block;
+      const place = { index: at, start, samples: length, frames: stop - at };
+      if (at >= from) yield { ...place, scale: undefined, codes };
       at = stop;
     }
   }
