@@ -46,6 +46,9 @@ const IR_VERSION = 10;
 /** Weights up to this many bytes stay inside the model file, where shape inference sees them. */
 const INLINE_BYTES = 1024;
 
+/** Weights in memory of up to this many bytes, as tables are, count as part of the description. */
+const OUTLINE_BYTES = 1 << 20;
+
 /** Weights begin at multiples of a memory page, so that the runtime can map them. */
 const PAGE = 4096;
 
@@ -238,13 +241,13 @@ export async function modelBytes(graph: GraphCore): Promise<Uint8Array<ArrayBuff
 }
 
 /**
- * A graph's description as bytes, without the elements of its weights: equal for equal
- * descriptions.
+ * A graph's description as bytes, without the elements of weights that are read late or are
+ * large: equal for equal descriptions.
  */
 export function graphOutline(graph: GraphCore): Uint8Array<ArrayBuffer> {
   mustHaveOutputs(graph);
   const initializers = graph.weights.map(({ value: { name, dtype, shape }, source }) =>
-    "read" in source || source.data.byteLength > INLINE_BYTES
+    "read" in source || source.data.byteLength > OUTLINE_BYTES
       ? tensorHead(name, dtype, shape)
       : inlineTensor(name, source.dtype, shape, tensorBytes(source))
   );

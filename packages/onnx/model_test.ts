@@ -127,6 +127,15 @@ Deno.test("an outline tells descriptions apart and reads no lazy weight", () => 
   const same = new GraphBuilder("adding");
   same.output("y", same.add(same.input("x", "F32", ["N", 2000]), 2));
   assert.notDeepEqual(graphOutline(other), graphOutline(same));
+  const tables = [1, 2].map((value) => {
+    const g = new GraphBuilder("table");
+    g.output(
+      "y",
+      g.add(g.weight("t", tensor("F32", [2000], new Float32Array(2000).fill(value))), 1),
+    );
+    return graphOutline(g);
+  });
+  assert.notDeepEqual(tables[0], tables[1]);
 });
 
 Deno.test("a cached model is built once for each identity and description", () =>
