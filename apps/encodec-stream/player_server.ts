@@ -41,6 +41,9 @@ const MAX_FILES = 8;
 /** Segments of which the outline is read; four hours. */
 const MAX_OUTLINE = 14_400;
 
+/** Seconds of warm-up after a jump in a 24 kHz file: a listener waits for neither more nor less. */
+const PREROLL = 2;
+
 /** Bytes before the samples of a frame: first sample, samples, milliseconds since the last frame. */
 const FRAME_HEAD = 16;
 
@@ -193,7 +196,8 @@ async function* framesOf(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   try {
     let before = performance.now();
-    for await (const { start, channels } of playback(decoder, reader, { from, batch: 1 })) {
+    const blocks = playback(decoder, reader, { from, batch: 1, preroll: PREROLL });
+    for await (const { start, channels } of blocks) {
       const samples = interleave(channels, "s16");
       const frame = new Uint8Array(FRAME_HEAD + samples.length);
       const head = new DataView(frame.buffer);
