@@ -1,7 +1,7 @@
 /**
  * What channels hold and how late they are: one-way latency at 24 messages a second, and, while
- * no receiver accepts anything for a minute, messages in flight and growth of the process. Prints
- * JSON.
+ * no receiver accepts anything for a minute, messages in flight and the size of the process every
+ * ten seconds. Prints JSON.
  */
 import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
 import { type ChannelName, DELIVERY } from "@vcs/transport/delivery";
@@ -108,7 +108,7 @@ const result = {
   pacing: await pacing(),
   latency: {} as Record<string, unknown>,
   stalled: [] as unknown[],
-  growth: 0,
+  megabytes: [] as number[],
 };
 const ends = [];
 for (const [channel, url, receiverUrl] of urls) {
@@ -134,10 +134,11 @@ for (const { sender } of open) await sender.send(message(new Uint8Array(SIZE)));
 const stalling = Promise.all(
   open.map(({ channel, sender, receiver }) => stall(channel, sender, receiver, STALL_SECONDS)),
 );
-await sleep(5000);
-const before = Deno.memoryUsage().rss;
+for (let second = 10; second <= STALL_SECONDS; second += 10) {
+  await sleep(10_000);
+  result.megabytes.push(Math.round(Deno.memoryUsage().rss / 1e6));
+}
 result.stalled = await stalling;
-result.growth = Deno.memoryUsage().rss - before;
 await Deno.stdout.write(new TextEncoder().encode(`${JSON.stringify(result)}\n`));
 abort.abort();
 for (const { sender, receiver } of open) {
