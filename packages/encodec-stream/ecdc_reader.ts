@@ -199,8 +199,8 @@ export class EcdcReader implements AsyncDisposable {
   async *#frames(from: number, to: number, chunk: number): AsyncGenerator<CodeBlock> {
     const { header, source } = this;
     const bits = frameBits(header);
+    if (from >= to) return;
     let at = from - from % 4;
-    if (at >= to) return;
     await source.seek(header.bytes + at * bits / 8, header.bytes + Math.ceil(to * bits / 8));
     for (let skip = from - at; at < to; skip = 0) {
       const wanted = Math.min(chunk, to - at);

@@ -143,7 +143,11 @@ Deno.test("24 kHz frames read the same from any start and in any chunk", async (
       packCodes(codes),
     ]).bytes();
     for (
-      const [from, to, chunk] of [[0, 50, 4], [3, 50, 8], [5, 6, 1], [49, 50, 76], [50, 50, 4]]
+      const [from, to, chunk] of [[0, 50, 4], [3, 50, 8], [5, 6, 1], [49, 50, 76], [50, 50, 4], [
+        49,
+        49,
+        4,
+      ]]
     ) {
       await using reader = await EcdcReader.open(file);
       const blocks = await Array.fromAsync(reader.blocks({ from: from!, to: to!, chunk: chunk! }));
