@@ -14,6 +14,7 @@ import {
   sourceOptions,
 } from "./cli_options.ts";
 import { Monitor, saySent, sendLine } from "./cli_report.ts";
+import { WINDOW_FRAMES } from "./windows.ts";
 
 /** Seconds that what is on its way may take to arrive after Ctrl-C. */
 const GRACE = 5000;
@@ -34,8 +35,9 @@ export async function encode(args: string[], stop: AbortSignal): Promise<number>
     import("@vcs/transport/channel"),
   ]);
 
+  const size = { frames: WINDOW_FRAMES, height: options.height, width: options.width };
+  using encoder = await openEncoder(flags.text("model"), { ...modelOptions(flags, stop), size });
   await using source = await openSource(reference, sourceOptions(flags, stop));
-  using encoder = await openEncoder(flags.text("model"), modelOptions(flags, stop));
   const end = graceful(stop);
   await using channel = await openSender(url, { ...channelOptions(flags), signal: end });
   say(`${source.description} → ${encoder.description} → ${channel.url}`);

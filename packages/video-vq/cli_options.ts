@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "@vcs/transport/cli";
+import { ProgressLine, UsageError } from "@vcs/transport/cli";
 import { POLICIES, type Policy } from "@vcs/transport/flow";
 import { parseArgs } from "node:util";
 import type { ModelOptions } from "./models.ts";
@@ -137,7 +137,12 @@ export function given<T extends object>(
 
 /** How to open the model. */
 export function modelOptions(flags: Flags, signal: AbortSignal): ModelOptions {
+  const line = new ProgressLine();
   return {
+    onProgress(file, { received, total }) {
+      const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+      line.update(`fetching ${file}: ${megabytes(received)} of ${megabytes(total ?? 0)} MB`);
+    },
     ...given({
       device: flags.text("device"),
       threads: flags.number("threads", 1, 1024),

@@ -10,7 +10,7 @@ import { bitrate, Monitor, receiveLine, sayReceived, saySent, sendLine } from ".
 import type { FrameOutput } from "./outputs.ts";
 import { Quality } from "./quality.ts";
 import type { ReceivedWindow, VideoReceiver } from "./receive_video.ts";
-import type { FrameWindow } from "./windows.ts";
+import { type FrameWindow, WINDOW_FRAMES } from "./windows.ts";
 
 /** Runs `roundtrip`. */
 export async function roundtrip(args: string[], stop: AbortSignal): Promise<number> {
@@ -34,9 +34,11 @@ export async function roundtrip(args: string[], stop: AbortSignal): Promise<numb
     import("./outputs.ts"),
   ]);
 
+  const size = { frames: WINDOW_FRAMES, height: options.height, width: options.width };
+  const model = { ...modelOptions(flags, stop), size };
+  using encoder = await openEncoder(flags.text("model"), model);
+  using decoder = await openDecoder(flags.text("model"), model);
   await using source = await openSource(reference, sourceOptions(flags, stop));
-  using encoder = await openEncoder(flags.text("model"), modelOptions(flags, stop));
-  using decoder = await openDecoder(flags.text("model"), modelOptions(flags, stop));
   say(`${source.description} → ${encoder.description}`);
 
   const channel = memoryChannel();

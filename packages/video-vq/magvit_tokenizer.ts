@@ -10,7 +10,7 @@ import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
 import type { Half } from "./config.ts";
 import { MagvitCheckpoint, type WeightSet } from "./magvit.ts";
-import type { ClipSize, ConvForm } from "./network.ts";
+import { type ClipSize, type ConvForm, latentSize } from "./network.ts";
 import { pixelsToBytes, pixelsToFloat } from "./pixels.ts";
 import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "./tokenizer.ts";
 import { rememberedText } from "./remembered_text.ts";
@@ -28,6 +28,8 @@ export interface MagvitOptions {
   readonly weights?: WeightSet;
   /** How convolutions over time are expressed; what the device is best at where not given. */
   readonly form?: ConvForm;
+  /** Size of clips to get ready for at once; without it, the first clip of each size waits. */
+  readonly size?: ClipSize;
   /** Folder for built graphs; the user's cache where not given. */
   readonly cache?: string;
 }
@@ -81,7 +83,9 @@ class MagvitHalf implements Disposable {
       const what = `model id of ${checkpoint.weights} weights`;
       const identify = () => checkpoint.modelId();
       const modelId = await rememberedText(path, what, identify, options.cache);
-      return new MagvitHalf(half, path, checkpoint, device, options, modelId);
+      const opened = new MagvitHalf(half, path, checkpoint, device, options, modelId);
+      if (options.size) await opened.#prepare(options.size);
+      return opened;
     } catch (error) {
       checkpoint[Symbol.dispose]();
       throw error;
@@ -102,6 +106,11 @@ class MagvitHalf implements Disposable {
     const session = await this.#session({ frames, height, width });
     const outputs = await session.run({ [name]: input }, signal ? { signal } : {});
     return Object.values(outputs)[0]!;
+  }
+
+  async #prepare(size: ClipSize): Promise<void> {
+    const isEncoder = this.half === "encoder";
+    await this.#session(isEncoder ? size : latentSize(this.checkpoint.config("decoder"), size));
   }
 
   #session(size: ClipSize): Promise<Session> {

@@ -187,10 +187,10 @@ Deno.test("processes: item 14, a video, pictures, raw frames and a camera become
     for (const [name, source] of Object.entries(sources)) {
       const options = ["--size", "32", "--capture-ring", "510"];
       assert.equal(
-        await command("encode", ...model, ...options, source, `file:${folder}/${name}/`),
+        await command("encode", ...model, ...options, source, `file:${folder}/of_${name}/`),
         0,
       );
-      counts[name] = (await filesIn(`${folder}/${name}`)).length;
+      counts[name] = (await filesIn(`${folder}/of_${name}`)).length;
     }
     const raw = start(
       ["encode", ...model, "--size", "32", "--raw-size", "32x32", "-", `file:${folder}/raw/`],

@@ -16,13 +16,21 @@ import { type Message, NO_ID } from "@vcs/transport/message";
 import { Resequencer } from "@vcs/transport/resequence";
 import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./journal.ts";
-import type { FrameRate, TokenWindow } from "./payload.ts";
+import type { TokenWindow } from "./payload.ts";
 import { TokenDecoder } from "./range_coder.ts";
 import { type Latency, latencyOf, Series, type Summary } from "./statistics.ts";
-import type { Clip, WindowDecoder } from "./tokenizer.ts";
+import {
+  framesOf,
+  type ReceivedFrame,
+  type ReceivedWindow,
+  validFrames,
+} from "./received_window.ts";
+import type { WindowDecoder } from "./tokenizer.ts";
 import { messageWindow } from "./window_message.ts";
 import { WindowOrder, type WindowRange } from "./window_order.ts";
-import { wallTime } from "./windows.ts";
+import { wallTime, WINDOW_FRAMES } from "./windows.ts";
+
+export { framesOf, type ReceivedFrame, type ReceivedWindow } from "./received_window.ts";
 
 /** How a stream is received. */
 export interface ReceiveOptions {
@@ -45,36 +53,6 @@ export interface ReceiveOptions {
   readonly signal?: AbortSignal;
   /** Where time comes from; the machine's clock where not given. */
   readonly clock?: Clock;
-}
-
-/** A decoded window. */
-export interface ReceivedWindow extends Omit<TokenWindow, "tokens"> {
-  /** Names the stream. */
-  readonly streamId: string;
-  /** Number of the window. */
-  readonly sequence: number;
-  /** RGB, [validFrames, height, width, 3]. */
-  readonly data: Uint8Array;
-}
-
-/** A frame with its place in the stream. */
-export interface ReceivedFrame {
-  /** Number of the frame in the stream. */
-  readonly index: number;
-  /** Presentation time in seconds. */
-  readonly pts: number;
-  /** How long it is shown, in seconds. */
-  readonly duration: number;
-  /** Columns. */
-  readonly width: number;
-  /** Rows. */
-  readonly height: number;
-  /** RGB, [height, width, 3]. */
-  readonly data: Uint8Array;
-  /** Nominal rate of the stream. */
-  readonly frameRate: FrameRate;
-  /** When the frame came into the sender, in milliseconds since 1970, if it came at its time. */
-  readonly capturedAt: number;
 }
 
 /** What a receiver has done so far. */
@@ -132,8 +110,6 @@ interface Decoded {
   accept(): Promise<void>;
 }
 
-/** Frames of a full window; the number of a window's first frame follows from it. */
-const FULL = 17;
 /** Numbers and streams by which duplicates are known that come before decoding caught up. */
 const REMEMBERED = 1024;
 /** Milliseconds without a message after which nothing more comes of a stream that was complete. */
@@ -263,7 +239,7 @@ export class VideoReceiver {
   /** The frames in order, one by one; a window is accepted after its last frame was taken. */
   async *frames(): AsyncGenerator<ReceivedFrame> {
     for await (const frame of this.arrivals()) {
-      if (frame.index % FULL === 0) this.noteShown(frame);
+      if (frame.index % WINDOW_FRAMES === 0) this.noteShown(frame);
       yield frame;
     }
   }
@@ -424,7 +400,7 @@ export class VideoReceiver {
 
   #measure(window: TokenWindow, arrival: Arrival, decodeSeconds: number): void {
     const { decode, transfer, encode } = this.#series;
-    this.#fill = FULL * window.frameRate[1] / window.frameRate[0];
+    this.#fill = WINDOW_FRAMES * window.frameRate[1] / window.frameRate[0];
     decode.add(decodeSeconds);
     encode.add(window.encodeSeconds);
     if (window.sentAt > 0) transfer.add((arrival.arrivedAt - window.sentAt) / 1000);
@@ -464,35 +440,4 @@ export class VideoReceiver {
       return undefined;
     }
   }
-}
-
-/** The frames of a window, one by one. */
-export function framesOf(window: ReceivedWindow): ReceivedFrame[] {
-  const { width, height, times, data, sequence, capturedAt } = window;
-  const size = width * height * 3;
-  return Array.from({ length: window.validFrames }, (_, i) => ({
-    index: sequence * FULL + i,
-    pts: times[i]!,
-    duration: times[i + 1]! - times[i]!,
-    width,
-    height,
-    frameRate: window.frameRate,
-    data: data.subarray(i * size, (i + 1) * size),
-    capturedAt: capturedAt > 0 ? capturedAt + (times[i]! - times[0]!) * 1000 : 0,
-  }));
-}
-
-/** The frames to keep: what fills a window up is cut off. */
-function validFrames(
-  clip: Clip,
-  count: number,
-): Pick<ReceivedWindow, "data" | "validFrames" | "width" | "height"> {
-  const kept = Math.min(count, clip.frameCount);
-  const { width, height } = clip;
-  return {
-    data: clip.data.subarray(0, kept * width * height * 3),
-    validFrames: kept,
-    width,
-    height,
-  };
 }

@@ -1,0 +1,69 @@
+/**
+ * Windows and frames as they come out of a receiver.
+ *
+ * @module
+ */
+import type { FrameRate, TokenWindow } from "./payload.ts";
+import type { Clip } from "./tokenizer.ts";
+import { WINDOW_FRAMES } from "./windows.ts";
+
+/** A decoded window. */
+export interface ReceivedWindow extends Omit<TokenWindow, "tokens"> {
+  /** Names the stream. */
+  readonly streamId: string;
+  /** Number of the window. */
+  readonly sequence: number;
+  /** RGB, [validFrames, height, width, 3]. */
+  readonly data: Uint8Array;
+}
+
+/** A frame with its place in the stream. */
+export interface ReceivedFrame {
+  /** Number of the frame in the stream. */
+  readonly index: number;
+  /** Presentation time in seconds. */
+  readonly pts: number;
+  /** How long it is shown, in seconds. */
+  readonly duration: number;
+  /** Columns. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+  /** RGB, [height, width, 3]. */
+  readonly data: Uint8Array;
+  /** Nominal rate of the stream. */
+  readonly frameRate: FrameRate;
+  /** When the frame came into the sender, in milliseconds since 1970, if it came at its time. */
+  readonly capturedAt: number;
+}
+
+/** The frames of a window, one by one. */
+export function framesOf(window: ReceivedWindow): ReceivedFrame[] {
+  const { width, height, times, data, sequence, capturedAt } = window;
+  const size = width * height * 3;
+  return Array.from({ length: window.validFrames }, (_, i) => ({
+    index: sequence * WINDOW_FRAMES + i,
+    pts: times[i]!,
+    duration: times[i + 1]! - times[i]!,
+    width,
+    height,
+    frameRate: window.frameRate,
+    data: data.subarray(i * size, (i + 1) * size),
+    capturedAt: capturedAt > 0 ? capturedAt + (times[i]! - times[0]!) * 1000 : 0,
+  }));
+}
+
+/** The frames to keep: what fills a window up is cut off. */
+export function validFrames(
+  clip: Clip,
+  count: number,
+): Pick<ReceivedWindow, "data" | "validFrames" | "width" | "height"> {
+  const kept = Math.min(count, clip.frameCount);
+  const { width, height } = clip;
+  return {
+    data: clip.data.subarray(0, kept * width * height * 3),
+    validFrames: kept,
+    width,
+    height,
+  };
+}
