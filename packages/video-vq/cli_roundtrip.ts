@@ -9,62 +9,98 @@ import { encodeOptions, Flags, flowOptions, modelOptions, sourceOptions } from "
 import { bitrate, Monitor, receiveLine, sayReceived, saySent, sendLine } from "./cli_report.ts";
 import type { FrameOutput } from "./outputs.ts";
 import { Quality } from "./quality.ts";
+import type { MemoryChannel } from "./memory_channel.ts";
+import type { FrameRate } from "./payload.ts";
 import type { ReceivedWindow, VideoReceiver } from "./receive_video.ts";
-import { type FrameWindow, WINDOW_FRAMES } from "./windows.ts";
+import type { SendOptions, VideoSender } from "./send_video.ts";
+import type { WindowDecoder, WindowEncoder } from "./tokenizer.ts";
+import { type FrameWindow, type TimedFrame, WINDOW_FRAMES } from "./windows.ts";
 
 /** Runs `roundtrip`. */
 export async function roundtrip(args: string[], stop: AbortSignal): Promise<number> {
   const groups = ["model", "encode", "flow"] as const;
   const flags = new Flags("roundtrip", args, groups, ["<source>", "[output]"]);
-  const [reference, path] = flags.words as [string, string | undefined];
-  const options = { ...encodeOptions(flags), ...flowOptions(flags) };
-  const [
-    { openSource },
-    { openEncoder, openDecoder },
-    { VideoSender },
-    { VideoReceiver },
-    { memoryChannel },
-    { openOutput },
-  ] = await Promise.all([
+  const options = encodeOptions(flags);
+  const [{ openSource }, { openEncoder, openDecoder }] = await Promise.all([
     import("./sources.ts"),
     import("./models.ts"),
-    import("./send_video.ts"),
-    import("./receive_video.ts"),
-    import("./memory_channel.ts"),
-    import("./outputs.ts"),
   ]);
-
   const size = { frames: WINDOW_FRAMES, height: options.height, width: options.width };
   const model = { ...modelOptions(flags, stop), size };
   using encoder = await openEncoder(flags.text("model"), model);
   using decoder = await openDecoder(flags.text("model"), model);
-  await using source = await openSource(reference, sourceOptions(flags, stop));
+  await using source = await openSource(flags.words[0]!, sourceOptions(flags, stop));
   say(`${source.description} → ${encoder.description}`);
 
+  const pipeline = await connect(flags, encoder, decoder, { ...options, stop }, source.frameRate);
+  const output = flags.words[1] === undefined
+    ? undefined
+    : (await import("./outputs.ts")).openOutput(flags.words[1]);
+  {
+    using _monitor = new Monitor(pipeline.report, flags.text("stats"));
+    await run(pipeline, source.frames, output);
+  }
+  const totals = sayTotals(pipeline, source.frameRate);
+  if (flags.has("json")) {
+    await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(totals) + "\n"));
+  }
+  return 0;
+}
+
+/** Both halves with a channel between them, and what compares their ends. */
+interface Pipeline {
+  readonly sender: VideoSender;
+  readonly receiver: VideoReceiver;
+  readonly channel: MemoryChannel;
+  readonly comparison: Comparison;
+  readonly report: () => { line: string; data: object };
+}
+
+async function connect(
+  flags: Flags,
+  encoder: WindowEncoder,
+  decoder: WindowDecoder,
+  options: Omit<SendOptions, "frameRate">,
+  frameRate: FrameRate,
+): Promise<Pipeline> {
+  const [{ VideoSender }, { VideoReceiver }, { memoryChannel }] = await Promise.all([
+    import("./send_video.ts"),
+    import("./receive_video.ts"),
+    import("./memory_channel.ts"),
+  ]);
   const channel = memoryChannel();
   const comparison = new Comparison();
   const sender = new VideoSender(encoder, channel.sender, {
     ...options,
-    frameRate: source.frameRate,
+    ...flowOptions(flags),
+    frameRate,
     onWindow: (window) => comparison.remember(window),
-    stop,
   });
   const receiver = new VideoReceiver(channel.receiver, decoder, flowOptions(flags));
-  const output = path === undefined ? undefined : openOutput(path);
-  const read = () => ({
+  const report = () => ({
     line: `${sendLine(sender.statistics)}; ${receiveLine(receiver.statistics)}`,
     data: { send: sender.statistics, receive: receiver.statistics },
   });
-  {
-    using _monitor = new Monitor(read, flags.text("stats"));
-    const taking = take(receiver, comparison, output);
-    taking.catch(() => channel.receiver.close());
-    await Promise.all([sender.run(source.frames), taking]);
-  }
-  const [numerator, denominator] = source.frameRate;
-  const seconds = comparison.quality.frames * denominator / numerator;
+  return { sender, receiver, channel, comparison, report };
+}
+
+async function run(
+  { sender, receiver, channel, comparison }: Pipeline,
+  frames: AsyncIterable<TimedFrame>,
+  output: FrameOutput | undefined,
+): Promise<void> {
+  const taking = take(receiver, comparison, output);
+  taking.catch(() => channel.receiver.close());
+  await Promise.all([sender.run(frames), taking]);
+}
+
+function sayTotals(
+  { sender, receiver, comparison, report }: Pipeline,
+  [numerator, denominator]: FrameRate,
+): object {
   const { psnr, ssim, frames } = comparison.quality;
-  const { bytes, sent } = sender.statistics;
+  const seconds = frames * denominator / numerator;
+  const { bytes, sent: windows } = sender.statistics;
   saySent(sender.statistics, seconds);
   sayReceived(receiver.statistics);
   say(
@@ -72,11 +108,7 @@ export async function roundtrip(args: string[], stop: AbortSignal): Promise<numb
       bitrate(bytes, seconds)
     }`,
   );
-  if (flags.has("json")) {
-    const totals = { frames, psnr, ssim, bytes, windows: sent, seconds, ...read().data };
-    await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(totals) + "\n"));
-  }
-  return 0;
+  return { frames, psnr, ssim, bytes, windows, seconds, ...report().data };
 }
 
 async function take(
