@@ -47,8 +47,13 @@ for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
     for (const batch of batches) {
       Deno.bench(
         `batch ${batch}, ${threads} threads`,
-        { group: `${model}: decode ${SECONDS} s`, baseline: batch === 8 && threads === 2, n: 5 },
-        () => decode(decoder, bytes, { batch }),
+        {
+          group: `${model}: decode ${SECONDS} s`,
+          baseline: batch === 8 && threads === 2,
+          n: 3,
+          warmup: 1,
+        },
+        async () => await decode(decoder, bytes, { batch }),
       );
       if (batch === 0) continue;
       const encode = async (options: EncodeOptions) => {
@@ -56,12 +61,17 @@ for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
       };
       Deno.bench(
         `batch ${batch}, ${threads} threads`,
-        { group: `${model}: encode ${SECONDS} s`, baseline: batch === 8 && threads === 2, n: 5 },
-        () => encode({ batch }),
+        {
+          group: `${model}: encode ${SECONDS} s`,
+          baseline: batch === 8 && threads === 2,
+          n: 3,
+          warmup: 1,
+        },
+        async () => await encode({ batch }),
       );
     }
     if (threads === 1) continue;
-    Deno.bench(model, { group: "first audio of a warm decoder", n: 15 }, async () => {
+    Deno.bench(model, { group: "first audio of a warm decoder", n: 8, warmup: 1 }, async () => {
       await using reader = await EcdcReader.open(bytes);
       await decoder.decode(reader).next();
     });
@@ -82,8 +92,8 @@ for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
   const name = `${model}${decoder.spec.segmentation ? ", exact" : ", one second of preroll"}`;
   Deno.bench(
     name,
-    { group: "seek to minute 50 of 60", n: 10 },
-    () => decode(decoder, path, { from, to: from + 1, preroll: 1 }),
+    { group: "seek to minute 50 of 60", n: 6, warmup: 1 },
+    async () => await decode(decoder, path, { from, to: from + 1, preroll: 1 }),
   );
 }
 
@@ -97,10 +107,14 @@ Deno.bench(
     body.slice();
   },
 );
-Deno.bench("read every code", { group: "an hour of 48 kHz codes, 12 kbit/s", n: 5 }, async () => {
-  await using reader = await EcdcReader.open(body);
-  for await (const _ of reader.blocks());
-});
+Deno.bench(
+  "read every code",
+  { group: "an hour of 48 kHz codes, 12 kbit/s", n: 3, warmup: 1 },
+  async () => {
+    await using reader = await EcdcReader.open(body);
+    for await (const _ of reader.blocks());
+  },
+);
 Deno.bench("read the header", { group: "an hour of 48 kHz codes, 12 kbit/s" }, () => {
   parseHeader(body);
 });
