@@ -13,7 +13,7 @@ import { type ConvForm, type Steps, type VideoOps, videoOps, type WeightOf } fro
 
 /** What a graph is built for. */
 export interface NetworkOptions {
-  /** How convolutions over time are expressed; `volume` where not given. */
+  /** How convolutions over time are expressed; `planes` where not given. */
   readonly form?: ConvForm;
   /** What convolutions compute in; norms stay in float32. `F32` where not given. */
   readonly float?: "F32" | "F16";
@@ -64,7 +64,7 @@ export function buildEncoder(
 ): GraphBuilder {
   latentSize(config, size);
   const g = new GraphBuilder("encoder", { float: options.float ?? "F32" });
-  const ops = videoOps(g, weightOf, options.form ?? "volume");
+  const ops = videoOps(g, weightOf, options.form ?? "planes");
   const net = new Layers(g, ops, weightOf, config.blocks);
   const frames = g.input("frames", "F32", [1, config.colors, size.frames, size.height, size.width]);
   const last = config.channels.length - 1;
@@ -105,7 +105,7 @@ export function buildDecoder(
     );
   }
   const g = new GraphBuilder("decoder", { float: options.float ?? "F32" });
-  const ops = videoOps(g, weightOf, options.form ?? "volume");
+  const ops = videoOps(g, weightOf, options.form ?? "planes");
   const net = new Layers(g, ops, weightOf, config.blocks);
   const shape = [1, config.latentChannels, size.frames, size.height, size.width];
   const quant = g.input("quant", "F32", shape);
@@ -148,7 +148,7 @@ class Layers {
     const row = (name: string) => {
       return this.g.weight(name, this.weightOf(name, [Number(x.shape[1])]));
     };
-    return this.ops.modulate(this.ops.normalize(x), row(`${key}.weight`), row(`${key}.bias`));
+    return this.ops.norm(x, row(`${key}.weight`), row(`${key}.bias`));
   }
 
   /** A level's residual blocks; the first brings the channels to their number. */
@@ -191,7 +191,7 @@ class Layers {
     const channels = Number(x.shape[1]);
     const scale = this.#linear(style.spread, `${key}.gamma`, channels);
     const shift = this.#linear(style.mean, `${key}.beta`, channels);
-    return this.ops.modulate(this.ops.normalize(x), scale, shift);
+    return this.ops.norm(x, scale, shift);
   }
 
   #linear(x: Value, key: string, outputs: number): Value {

@@ -18,11 +18,11 @@ export type WeightOf = (key: string, shape: readonly number[]) => WeightSource;
 /**
  * How convolutions over time are expressed:
  *
- * - `volume`: one `Conv` that pads time in front only (ONNX Runtime on CPU);
+ * - `volume`: one `Conv` that pads time in front only;
  * - `padded`: two zero frames put in front by `Pad`, then a `Conv` with symmetric pads (CUDA, whose
  *   kernels do not take asymmetric ones);
- * - `planes`: frames as a batch and three 2-D convolutions for the three taps of time (WebGPU,
- *   WebNN and others without 3-D kernels).
+ * - `planes`: frames as a batch and three 2-D convolutions for the three taps of time (WebGPU and
+ *   others without 3-D kernels; and the CPU, where it takes a fifth less time than `volume`).
  */
 export type ConvForm = "volume" | "padded" | "planes";
 
@@ -44,17 +44,16 @@ export interface VideoOps {
   leave(x: Value): Value;
   /** A convolution that sees the present and the past; `key` is without `.weight`. */
   conv(x: Value, key: string, channels: number, options?: ConvOptions): Value;
-  /** GroupNorm over the whole clip, before scale and shift. */
-  normalize(x: Value): Value;
-  /** `x * scale + shift`, both with one number a channel, [1, C]. */
-  modulate(x: Value, scale: Value, shift: Value): Value;
+  /** GroupNorm over the whole clip; scale and shift have one number a channel. */
+  norm(x: Value, scale: Value, shift: Value): Value;
   /** Blocks of channels to places in time, rows and columns. */
   depthToSpace(x: Value, block: Steps): Value;
   /** The clip without one frame. */
   withoutFrame(x: Value, index: number): Value;
 }
 
-const NORM = { groups: 32, epsilon: 1e-6 };
+const GROUPS = 32;
+const EPSILON = 1e-6;
 
 /** Makes the operations of a form. */
 export function videoOps(g: GraphBuilder, weightOf: WeightOf, form: ConvForm): VideoOps {
@@ -102,12 +101,8 @@ class VolumeOps extends KernelSource implements VideoOps {
     return g.conv(padded, weight, shift, { stride: steps, pads: [0, 1, 1, 0, 1, 1] });
   }
 
-  normalize(x: Value): Value {
-    return groupNorm(this.g, x, NORM);
-  }
-
-  modulate(x: Value, scale: Value, shift: Value): Value {
-    return modulated(this.g, x, scale, shift);
+  norm(x: Value, scale: Value, bias: Value): Value {
+    return groupNorm(this.g, x, { groups: GROUPS, epsilon: EPSILON, scale, bias });
   }
 
   depthToSpace(x: Value, [bt, bh, bw]: Steps): Value {
@@ -139,7 +134,7 @@ class PlaneOps extends KernelSource implements VideoOps {
   conv(x: Value, key: string, channels: number, options: ConvOptions = {}): Value {
     const { g } = this;
     const { kernel = 3, steps: [time, rows, columns] = [1, 1, 1], bias = false } = options;
-    const source = this.source(key, x, channels, kernel);
+    const source = readOnce(this.source(key, x, channels, kernel), kernel);
     const shift = this.bias(key, channels, bias);
     if (kernel === 1) return g.conv(x, this.#tap(key, source, 0), shift);
     const count = Math.floor((Number(x.shape[0]) - 1) / time) + 1;
@@ -174,18 +169,18 @@ class PlaneOps extends KernelSource implements VideoOps {
     return this.g.weight(`${key}.weight.${tap}`, plane);
   }
 
-  normalize(x: Value): Value {
+  /** In float32 and in steps, places first, as `groupNorm` of `@vcs/onnx/layers` does it. */
+  norm(input: Value, scale: Value, shift: Value): Value {
     const { g } = this;
-    return this.#turn(groupNorm(g, g.unsqueeze(this.#turn(x), [0]), NORM), true);
-  }
-
-  #turn(x: Value, flat = false): Value {
-    const { g } = this;
-    return g.transpose(flat ? g.squeeze(x, [0]) : x, [1, 0, 2, 3]);
-  }
-
-  modulate(x: Value, scale: Value, shift: Value): Value {
-    return modulated(this.g, x, scale, shift);
+    const [frames, channels, height, width] = sizes(input);
+    const members = channels / GROUPS;
+    const x = g.reshape(g.cast(input, "F32"), [frames, GROUPS, members, height * width]);
+    const mean = (v: Value) => g.mean(g.mean(g.mean(v, [3]), [2]), [0]);
+    const perChannel = (v: Value) => g.reshape(g.cast(v, "F32"), [1, GROUPS, members, 1]);
+    const centred = g.sub(x, mean(x));
+    const inverse = g.div(1, g.sqrt(g.add(mean(g.mul(centred, centred)), EPSILON)));
+    const scaled = g.mul(centred, g.mul(inverse, perChannel(scale)));
+    return g.cast(g.reshape(g.add(scaled, perChannel(shift)), input.shape), input.dtype);
   }
 
   /** First the blocks of time become frames, then ONNX's own operator weaves each frame. */
@@ -205,14 +200,24 @@ class PlaneOps extends KernelSource implements VideoOps {
   }
 }
 
-function sizes(x: Value): [number, number, number, number, number] {
-  return x.shape.map(Number) as [number, number, number, number, number];
+/** A weight that is read once for a number of readers, and let go after the last. */
+function readOnce(source: WeightSource, readers: number): WeightSource {
+  if (!("read" in source)) return source;
+  let held: ReturnType<typeof source.read> | undefined;
+  let left = readers;
+  return {
+    dtype: source.dtype,
+    shape: source.shape,
+    read() {
+      const found = held ??= source.read();
+      if (--left === 0) [held, left] = [undefined, readers];
+      return found;
+    },
+  };
 }
 
-/** Channels are the second axis of both layouts. */
-function modulated(g: GraphBuilder, x: Value, scale: Value, shift: Value): Value {
-  const shape = x.shape.map((_, axis) => axis === 1 ? x.shape[1]! : 1);
-  return g.add(g.mul(x, g.reshape(scale, shape)), g.reshape(shift, shape));
+function sizes(x: Value): [number, number, number, number, number] {
+  return x.shape.map(Number) as [number, number, number, number, number];
 }
 
 function without(g: GraphBuilder, x: Value, axis: number, index: number): Value {
