@@ -16,5 +16,6 @@ for (const entry of Deno.readDirSync(packages)) {
 const { code } = await new Deno.Command(Deno.execPath(), {
   args: ["doc", "--lint", ...entries.sort()],
   stdout: "null",
+  stderr: "inherit",
 }).output();
 Deno.exit(code);
