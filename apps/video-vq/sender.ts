@@ -13,7 +13,7 @@ import { FrameFitter } from "@vcs/video-vq/preprocess";
 import { VideoSender } from "@vcs/video-vq/send_video";
 import { frameRateOf } from "@vcs/video-vq/sources";
 import type { TimedFrame } from "@vcs/video-vq/windows";
-import { wallTime } from "@vcs/video-vq/windows";
+import { wallTime, WINDOW_FRAMES } from "@vcs/video-vq/windows";
 import { parseArgs } from "node:util";
 import { LiveFeed } from "./live_feed.ts";
 import { openLiveSource } from "./live_source.ts";
@@ -46,6 +46,7 @@ await runMain("video-vq sender", async (args, stop) => {
   const source = await openLiveSource(reference, values.fps ? Number(values.fps) : undefined, stop);
   using encoder = await openEncoder(values.model, {
     ...(values.device !== undefined && { device: values.device }),
+    size: { frames: WINDOW_FRAMES, ...size },
   });
   await using channel = await openSender(values.to, { patience: Infinity, signal: stop });
   const stream = new VideoSender(encoder, channel, {
@@ -71,7 +72,10 @@ await runMain("video-vq sender", async (args, stop) => {
   );
   void server;
   const about = { source: source.description, encoder: encoder.description, fps: source.fps };
-  const timer = setInterval(() => feed.state({ ...about, send: stream.statistics }), 250);
+  const timer = setInterval(() => {
+    const { dropped: _, ...send } = stream.statistics;
+    feed.state({ ...about, send });
+  }, 250);
   try {
     await stream.run(shown(source.frames, feed, new FrameFitter(size), size));
   } catch (error) {

@@ -9,10 +9,12 @@ import type { Summary } from "./statistics.ts";
 import { latencyLine } from "./statistics.ts";
 import type { ReceiveStatistics } from "./receive_video.ts";
 import type { SendStatistics } from "./send_video.ts";
-import { rangesText } from "./window_order.ts";
+import { rangesOf, rangesText } from "./window_order.ts";
 
 const INTERVAL = 250;
 const LOG_INTERVAL = 1000;
+/** Entries that a list keeps in a line of the log, the last ones; totals have them all. */
+const LISTED = 20;
 
 /** Shows and logs statistics while a stream runs. */
 export class Monitor implements Disposable {
@@ -46,7 +48,7 @@ export class Monitor implements Disposable {
 
   #write(data: object): void {
     const time = new Date().toISOString();
-    const bytes = new TextEncoder().encode(JSON.stringify({ time, ...data }) + "\n");
+    const bytes = new TextEncoder().encode(JSON.stringify({ time, ...data }, shortened) + "\n");
     for (let at = 0; this.#log && at < bytes.length;) at += this.#log.writeSync(bytes.subarray(at));
   }
 
@@ -59,13 +61,17 @@ export class Monitor implements Disposable {
   }
 }
 
+function shortened(_: string, value: unknown): unknown {
+  return Array.isArray(value) ? value.slice(-LISTED) : value;
+}
+
 function milliseconds({ p50, p90, p99 }: Summary): string {
   return [p50, p90, p99].map((seconds) => (seconds * 1000).toFixed(0)).join("/");
 }
 
 /** A sender's state in one line. */
 export function sendLine(s: SendStatistics): string {
-  const dropped = s.dropped.length + (s.framesDropped > 0 ? ` (+${s.framesDropped} frames)` : "");
+  const dropped = s.droppedCount + (s.framesDropped > 0 ? ` (+${s.framesDropped} frames)` : "");
   return `${s.sent} windows sent, ${dropped} dropped, queue ${s.queue.depth}, in flight ` +
     `${s.inFlight.now}, encode ${milliseconds(s.encode)} ms, ${
       (100 * s.utilisation).toFixed(0)
@@ -93,15 +99,9 @@ export function saySent(s: SendStatistics, seconds: number): void {
     }); encode ${milliseconds(s.encode)} ms (50/90/99 %), ${s.blockedSeconds.toFixed(1)} s blocked`,
   );
   if (s.framesDropped > 0) say(`left out ${s.framesDropped} frames that came while encoding`);
-  if (s.dropped.length > 0) {
-    const ranges = [...s.dropped].sort((a, b) => a - b).map((n) => ({
-      streamId: "",
-      from: n,
-      to: n,
-    }));
-    say(
-      `left out ${s.dropped.length} windows that did not fit the send queue: ${rangesText(ranges)}`,
-    );
+  if (s.droppedCount > 0) {
+    const ranges = rangesText(rangesOf(s.dropped));
+    say(`left out ${s.droppedCount} windows that did not fit the send queue: ${ranges}`);
   }
 }
 

@@ -64,8 +64,10 @@ export interface SendStatistics {
   readonly encoded: number;
   /** Windows handed to the channel. */
   readonly sent: number;
-  /** Numbers of the windows that the send queue left out. */
+  /** Numbers of the windows that the send queue left out, the first ten thousand. */
   readonly dropped: readonly number[];
+  /** How many windows the send queue left out. */
+  readonly droppedCount: number;
   /** Bytes of payload handed to the channel. */
   readonly bytes: number;
   /** Windows in the send queue: now and at most. */
@@ -79,6 +81,9 @@ export interface SendStatistics {
   /** Part of the time since the first window came that the encoder worked, 0 to 1. */
   readonly utilisation: number;
 }
+
+/** Dropped windows that are listed one by one; further ones are only counted. */
+const LISTED = 10_000;
 
 /** A window between the encoder and the channel. */
 interface EncodedWindow extends Omit<TokenWindow, "sentAt"> {
@@ -106,6 +111,7 @@ export class VideoSender {
   readonly #dropped: number[] = [];
   readonly #queue: Queue<EncodedWindow>;
   readonly #capture: Queue<TimedFrame> | undefined;
+  #droppedCount = 0;
   #framesIn = 0;
   #sent = 0;
   #bytes = 0;
@@ -135,7 +141,9 @@ export class VideoSender {
     this.#now = this.#clock === systemClock ? wallTime : () => this.#clock.now();
     this.streamId = options.streamId ?? newStreamId();
     const ends = signal ? { signal } : {};
-    const onDrop = ({ sequence }: EncodedWindow) => void this.#dropped.push(sequence);
+    const onDrop = ({ sequence }: EncodedWindow) => {
+      if (this.#droppedCount++ < LISTED) this.#dropped.push(sequence);
+    };
     this.#queue = new Queue({ capacity: queue, policy, onDrop, ...ends });
     this.#capture = captureRing === undefined
       ? undefined
@@ -176,6 +184,7 @@ export class VideoSender {
       encoded: this.#encode.summary().count,
       sent: this.#sent,
       dropped: this.#dropped,
+      droppedCount: this.#droppedCount,
       bytes: this.#bytes,
       queue: { depth, deepest },
       inFlight: { now: inFlight, most: mostInFlight },

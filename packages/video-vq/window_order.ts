@@ -75,7 +75,18 @@ export class WindowOrder {
   }
 }
 
+/** Numbers in any order as ranges of neighbours. */
+export function rangesOf(numbers: readonly number[]): { from: number; to: number }[] {
+  const ranges: { from: number; to: number }[] = [];
+  for (const number of [...numbers].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last?.to === number - 1) last.to = number;
+    else ranges.push({ from: number, to: number });
+  }
+  return ranges;
+}
+
 /** Ranges for people: `3, 7-9`. */
-export function rangesText(ranges: readonly WindowRange[]): string {
+export function rangesText(ranges: readonly { from: number; to: number }[]): string {
   return ranges.map(({ from, to }) => from === to ? `${from}` : `${from}-${to}`).join(", ");
 }

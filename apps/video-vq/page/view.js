@@ -118,7 +118,7 @@ function showStages() {
       `${Math.round(100 * send.utilisation)} % busy`,
       `${send.encoded} windows`,
     );
-    const dropped = `${send.dropped.length} windows and ${send.framesDropped} frames left out`;
+    const dropped = `${send.droppedCount} windows and ${send.framesDropped} frames left out`;
     row("queue", [
       `${send.queue.depth} waiting, ${send.inFlight.now} on their way`,
       "",
