@@ -32,8 +32,12 @@ interface Recipe {
   readonly kill: string;
 }
 
-/** Runs a broker until we close its input, or are gone ourselves. */
-const KEEPER = '"$0" "$@" </dev/null & child=$!; cat >/dev/null; ';
+/**
+ * Runs a broker until we close its input, or are gone ourselves. The work is done by a child of
+ * the shell, as the runtime kills the shell itself when it ends.
+ */
+const keeper = (kill: string) =>
+  `exec 3<&0; ( "$0" "$@" 3<&- & child=$!; cat <&3 >/dev/null; ${kill} ) </dev/null & wait`;
 
 const RECIPES: Record<BrokerName, Recipe> = {
   redis: {
@@ -105,7 +109,7 @@ class RunningBroker implements Broker {
   readonly #program: string;
   readonly #folder: string;
   readonly #env: Record<string, string>;
-  #keeper: Deno.ChildProcess | undefined;
+  #shell: Deno.ChildProcess | undefined;
 
   constructor(
     recipe: Recipe,
@@ -123,8 +127,8 @@ class RunningBroker implements Broker {
 
   async start(): Promise<void> {
     const { args, kill } = this.#recipe;
-    this.#keeper = new Deno.Command("sh", {
-      args: ["-c", KEEPER + kill, this.#program, ...args(this.port, this.#folder)],
+    this.#shell = new Deno.Command("sh", {
+      args: ["-c", keeper(kill), this.#program, ...args(this.port, this.#folder)],
       env: this.#env,
       stdin: "piped",
       stdout: "null",
@@ -140,11 +144,11 @@ class RunningBroker implements Broker {
   }
 
   async kill(): Promise<void> {
-    const keeper = this.#keeper;
-    if (!keeper) return;
-    this.#keeper = undefined;
-    await keeper.stdin.close();
-    await keeper.status;
+    const shell = this.#shell;
+    if (!shell) return;
+    this.#shell = undefined;
+    await shell.stdin.close();
+    await shell.status;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

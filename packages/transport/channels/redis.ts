@@ -11,6 +11,7 @@
 import type { Redis } from "ioredis";
 import { BrokerFeed } from "../broker_feed.ts";
 import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import { systemClock } from "../clock.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey, Outbox, OutboxSender } from "../outbox.ts";
@@ -30,6 +31,8 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 return redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'm', ARGV[4])`;
 
+/** Milliseconds that a client may take to close its connection. */
+const FAREWELL = 1000;
 /** Milliseconds that one read waits for messages. */
 const BLOCK = 500;
 
@@ -120,12 +123,13 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
   }
 }
 
-/** Closes a connection and waits until it is. */
-function hangUp(redis: Redis): Promise<void> {
-  if (redis.status === "end" || redis.status === "wait") return Promise.resolve();
-  const ended = new Promise<void>((resolve) => redis.once("end", () => resolve()));
+/** Closes a connection and waits until it is, but not for a client that does not say so. */
+async function hangUp(redis: Redis): Promise<void> {
+  if (redis.status === "end" || redis.status === "wait") return;
+  const gone = new AbortController();
+  redis.once("end", () => gone.abort());
   redis.disconnect();
-  return ended;
+  await systemClock.sleep(FAREWELL, gone.signal).catch(() => {});
 }
 
 /** One connected consumer of the group. */
@@ -155,7 +159,8 @@ class Consumer implements AsyncDisposable {
     try {
       await this.#makeGroup();
       connected();
-      for (;;) {
+      // It may have been aborted while we connected.
+      while (!signal.aborted) {
         await this.#inbox.room(this.#place.limit, signal);
         await this.#takeLeftBehind();
         await this.#read();
