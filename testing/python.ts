@@ -1,6 +1,6 @@
 /**
  * Finds a Python that has some modules, for tests against other implementations: the one that
- * `VCS_PYTHON` names, `python3` on PATH, or a virtual environment below `/opt`.
+ * `VCS_PYTHON` names, `python3` on PATH, the system's, or a virtual environment below `/opt`.
  *
  * @module
  */
@@ -12,6 +12,7 @@ function candidates(): string[] {
   return [
     Deno.env.get("VCS_PYTHON"),
     findProgram("python3"),
+    "/usr/bin/python3",
     ...environments.map((name) => `/opt/${name}/bin/python`),
   ].filter((path) => path !== undefined && existsSync(path)) as string[];
 }
