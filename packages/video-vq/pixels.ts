@@ -50,7 +50,10 @@ export function pixelsToBytes(y: Tensor<"F32"> | Tensor<"F16">): Uint8Array {
   return out;
 }
 
+/** NaN is not above −1 and so becomes black. */
 function toByte(y: number): number {
-  const unit = Math.fround(Math.fround(Math.min(Math.max(y, -1), 1) + 1) / 2);
+  if (!(y > -1)) return 0;
+  if (y >= 1) return 255;
+  const unit = Math.fround(Math.fround(y + 1) / 2);
   return Math.fround(Math.fround(255 * unit) + 0.5);
 }
