@@ -22,6 +22,7 @@ interface Memory {
   minutes: number;
   afterAMinute: number;
   most: number;
+  speed: number;
 }
 
 const readme = new URL("../packages/encodec-stream/README.md", import.meta.url);
@@ -60,11 +61,13 @@ function comparison(rows: Comparison[]): string[] {
 
 function memoryLines(entries: Record<string, Memory>): string[] {
   return [
-    "Resident memory in MB (the process, with both graphs):",
+    "Longer runs, two threads; resident memory in MB of one process that does all four in turn:",
     "",
-    row(["job", "minutes of audio", "after the first minute", "most after that"]),
-    row(["---", "---", "---", "---"]),
-    ...Object.entries(entries).map(([job, m]) => row([job, m.minutes, m.afterAMinute, m.most])),
+    row(["job", "minutes of audio", "× real time", "after the first minute", "most after that"]),
+    row(["---", "---", "---", "---", "---"]),
+    ...Object.entries(entries).map(([job, m]) =>
+      row([job, m.minutes, round(m.speed), m.afterAMinute, m.most])
+    ),
   ];
 }
 
