@@ -18,6 +18,7 @@ browserTest(
     const model = `${folder}/small.safetensors`;
     await Deno.writeFile(model, syntheticCheckpoint());
     const abort = new AbortController();
+    Deno.env.set("VCS_CACHE", `${folder}/cache`);
     try {
       await using server = await ReceiverServer.open({
         port: 0,
@@ -46,6 +47,7 @@ browserTest(
       await running;
     } finally {
       abort.abort();
+      Deno.env.delete("VCS_CACHE");
       await Deno.remove(folder, { recursive: true });
     }
   },
