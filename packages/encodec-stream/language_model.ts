@@ -120,7 +120,7 @@ function transpose(w: Float32Array, columns: number, from: number, to: number): 
 }
 
 /** The model as a graph for one frame, with what each layer remembers. */
-export function languageModelNetwork(
+function languageModelNetwork(
   spec: ModelSpec,
   source: TensorSource,
   codebooks: number,
