@@ -6,7 +6,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { runMain, say, UsageError } from "@vcs/transport/cli";
+import { print, runMain, say, UsageError } from "@vcs/transport/cli";
 import { PlayerServer } from "./player_server.ts";
 
 const HELP = `Usage: deno task encodec-stream [FILE|URL] [options]
@@ -37,7 +37,7 @@ function parse(args: string[]) {
 await runMain("encodec-stream player", async (args, signal) => {
   const { values, positionals } = parse(args);
   if (values.help) {
-    await Deno.stdout.write(new TextEncoder().encode(`${HELP}\n`));
+    print(HELP);
     return;
   }
   const port = Number(values.port);

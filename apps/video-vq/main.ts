@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { runMain, say, UsageError } from "@vcs/transport/cli";
+import { print, runMain, say, UsageError } from "@vcs/transport/cli";
 import { parseArgs } from "node:util";
 import { ReceiverServer } from "./receiver_server.ts";
 
@@ -53,7 +53,7 @@ function parse(args: string[]) {
 await runMain("video-vq page", async (args, signal) => {
   const { values, positionals } = parse(args);
   if (values.help) {
-    await Deno.stdout.write(new TextEncoder().encode(`${HELP}\n`));
+    print(HELP);
     return;
   }
   const { model, device, size, fps, payload, sender, listen } = values;

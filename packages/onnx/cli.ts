@@ -5,17 +5,15 @@
  * @module
  */
 import { Command } from "commander";
-import { ProgressLine, runMain, say, UsageError } from "@vcs/transport/cli";
+import { print, ProgressLine, runMain, say, UsageError } from "@vcs/transport/cli";
 import type { DownloadProgress } from "./download.ts";
 
 function megabytes(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** Writes lines of data. */
-async function print(lines: readonly string[]): Promise<void> {
-  const bytes = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
-  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+function printLines(lines: readonly string[]): void {
+  for (const line of lines) print(line);
 }
 
 /** Rows with columns of equal width. */
@@ -54,7 +52,7 @@ async function list(): Promise<void> {
     const local = await findLocal(model);
     return [model.name, megabytes(model.bytes), local?.path ?? "-", model.about];
   }));
-  await print(table([["MODEL", "SIZE", "FILE", "WHAT IT IS"], ...rows]));
+  printLines(table([["MODEL", "SIZE", "FILE", "WHAT IT IS"], ...rows]));
 }
 
 async function pull(names: string[], signal: AbortSignal): Promise<void> {
@@ -66,7 +64,7 @@ async function pull(names: string[], signal: AbortSignal): Promise<void> {
       onProgress: (file, progress) => bar.show(file, progress),
     });
     bar[Symbol.dispose]();
-    await print([path]);
+    print(path);
   }
 }
 
@@ -80,7 +78,7 @@ async function verify(names: string[], signal: AbortSignal): Promise<number> {
   for (const name of wanted) {
     const { local, found, wanted, right } = await verifyModel(name, { signal });
     const verdict = wanted === undefined ? "unknown" : right ? "right" : "WRONG";
-    await print([[verdict, name, found, local.path].join("  ")]);
+    print([verdict, name, found, local.path].join("  "));
     if (!right) wrong++;
   }
   return wrong > 0 ? 1 : 0;
@@ -92,22 +90,22 @@ async function remove(names: string[], options: { graphs?: boolean }): Promise<v
   for (const name of names) {
     const removed = await removeModel(name);
     if (removed.length === 0) say(`Nothing to remove for ${name}`);
-    await print(removed);
+    printLines(removed);
   }
   if (!options.graphs) return;
   const { graphDirectory } = await import("./cache_paths.ts");
   await Deno.remove(graphDirectory(), { recursive: true }).catch(() => {});
-  await print([graphDirectory()]);
+  print(graphDirectory());
 }
 
 async function doctor(reference: string | undefined, signal: AbortSignal): Promise<number> {
   const { describeCheckpoint, describeMachine } = await import("./doctor.ts");
   if (reference === undefined) {
-    await print(await describeMachine());
+    printLines(await describeMachine());
     return 0;
   }
   const { lines, complete } = await describeCheckpoint(reference, signal);
-  await print(lines);
+  printLines(lines);
   return complete ? 0 : 1;
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "@vcs/transport/cli";
+import { print, UsageError } from "@vcs/transport/cli";
 import { helpLines, otherFlags } from "./cli_flags.ts";
 
 /** Fields that `--help` explains; the others it only names. */
@@ -61,7 +61,7 @@ ${otherFlags(EXPLAINED).join("\n")}
  */
 export async function main(args: string[], signal: AbortSignal): Promise<number> {
   if (args.some((arg) => arg === "--help" || arg === "-h")) {
-    await Deno.stdout.write(new TextEncoder().encode(help()));
+    print(help().trimEnd());
     return 0;
   }
   if (args.length === 0) throw new UsageError("no video given");

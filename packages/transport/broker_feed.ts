@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ChannelSettings } from "./channel.ts";
+import type { ChannelSettings } from "./channel_types.ts";
 import { systemClock } from "./clock.ts";
 import { TransportError } from "./errors.ts";
 import type { Inbox } from "./inbox.ts";

@@ -6,7 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { openReceiver, openSender } from "./channel.ts";
-import { say, UsageError } from "./cli.ts";
+import { print, say, UsageError } from "./cli.ts";
 import { systemClock } from "./clock.ts";
 import { deliveryTable } from "./delivery.ts";
 import { message, newStreamId } from "./message.ts";
@@ -73,12 +73,6 @@ export async function main(args: string[], signal: AbortSignal): Promise<number 
   return await runTrials(urls, options, signal);
 }
 
-/** Writes a line of data. */
-export function print(line: string | number): void {
-  const bytes = new TextEncoder().encode(`${line}\n`);
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-}
-
 function parse(args: string[]) {
   try {
     return parseArgs({ args, options: OPTIONS, allowPositionals: true });
@@ -105,11 +99,11 @@ async function send(url: string, options: ChannelCommand, signal: AbortSignal): 
   for (let sequence = from; sequence < from + count; sequence++) {
     const payload = new Uint8Array(size).fill(sequence);
     await sender.send(message(payload, { streamId, sequence, key: true }));
-    print(from + sender.counters.acknowledged);
+    print(`${from + sender.counters.acknowledged}`);
     await systemClock.sleep(pace, signal);
   }
   await sender.flush();
-  print(from + sender.counters.acknowledged);
+  print(`${from + sender.counters.acknowledged}`);
 }
 
 async function receive(url: string, signal: AbortSignal): Promise<void> {

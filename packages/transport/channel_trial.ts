@@ -6,8 +6,8 @@
  */
 import { type Broker, type BrokerName, freePort, hasBroker, startBroker } from "./brokers.ts";
 import { openSender } from "./channel.ts";
-import { type ChannelCommand, print } from "./channel_cli.ts";
-import { say, UsageError } from "./cli.ts";
+import type { ChannelCommand } from "./channel_cli.ts";
+import { print, say, UsageError } from "./cli.ts";
 import { systemClock } from "./clock.ts";
 import { type ChannelName, DELIVERY, keeps } from "./delivery.ts";
 import { message } from "./message.ts";

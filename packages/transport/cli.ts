@@ -19,10 +19,21 @@ export function isClosedPipe(error: unknown): boolean {
     (error instanceof Error && "code" in error && error.code === "EPIPE");
 }
 
-/** Writes a line for people. */
-export function say(line: string): void {
+type Output = { writeSync(bytes: Uint8Array): number };
+
+function writeLine(output: Output, line: string): void {
   const bytes = new TextEncoder().encode(`${line}\n`);
-  for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+  for (let at = 0; at < bytes.length;) at += output.writeSync(bytes.subarray(at));
+}
+
+/** Writes a line for people, to stderr. */
+export function say(line: string): void {
+  writeLine(Deno.stderr, line);
+}
+
+/** Writes a line of data, to stdout. */
+export function print(line: string): void {
+  writeLine(Deno.stdout, line);
 }
 
 /** Exit code of an error, after telling the person what went wrong. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./channel.ts";
+import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./channel_types.ts";
 import { Condition } from "./condition.ts";
 import { decodeMessage, type Message, NO_ID } from "./message.ts";
 import { TransportError } from "./errors.ts";

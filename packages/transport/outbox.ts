@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ChannelSettings, Sender, SenderCounters } from "./channel.ts";
+import type { ChannelSettings, Sender, SenderCounters } from "./channel_types.ts";
 import { Condition } from "./condition.ts";
 import { TransportError } from "./errors.ts";
 import { encodeMessageInto, ENVELOPE_SIZE, type Message, NO_ID } from "./message.ts";

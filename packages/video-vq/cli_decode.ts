@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { say } from "@vcs/transport/cli";
+import { print, say } from "@vcs/transport/cli";
 import { channelOptions, Flags, flowOptions, given, modelOptions } from "./cli_options.ts";
 import { Monitor, receiveLine, sayReceived } from "./cli_report.ts";
 import type { FrameOutput } from "./outputs.ts";
@@ -41,8 +41,7 @@ export async function decode(args: string[], stop: AbortSignal): Promise<number>
   }
   sayReceived(receiver.statistics);
   if (flags.has("json") && path !== "-") {
-    const totals = JSON.stringify(player.report().data);
-    await Deno.stdout.write(new TextEncoder().encode(totals + "\n"));
+    print(JSON.stringify(player.report().data));
   }
   return 0;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { say, UsageError } from "@vcs/transport/cli";
+import { print, say, UsageError } from "@vcs/transport/cli";
 import {
   channelOptions,
   encodeOptions,
@@ -58,8 +58,7 @@ export async function encode(args: string[], stop: AbortSignal): Promise<number>
   const [numerator, denominator] = source.frameRate;
   saySent(statistics, statistics.framesIn * denominator / numerator);
   if (flags.has("json")) {
-    const totals = JSON.stringify({ streamId: stream.streamId, ...statistics });
-    await Deno.stdout.write(new TextEncoder().encode(totals + "\n"));
+    print(JSON.stringify({ streamId: stream.streamId, ...statistics }));
   }
   return 0;
 }

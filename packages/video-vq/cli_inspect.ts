@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { print } from "@vcs/transport/cli";
 import type { Message } from "@vcs/transport/message";
 import { channelOptions, Flags } from "./cli_options.ts";
 import { VideoVqError } from "./errors.ts";
@@ -31,12 +32,10 @@ interface WindowReport {
 export async function inspect(args: string[], stop: AbortSignal): Promise<number> {
   const flags = new Flags("inspect", args, ["model", "flow"], ["<channel or journal>"]);
   const inspector = new Inspector();
-  const encoder = new TextEncoder();
-  const print = async (line: string) => void await Deno.stdout.write(encoder.encode(line + "\n"));
-  if (!flags.has("json")) await print(HEAD);
+  if (!flags.has("json")) print(HEAD);
   for await (const message of messagesOf(flags.words[0]!, flags, stop)) {
     const report = inspector.report(message);
-    if (report) await print(flags.has("json") ? JSON.stringify(report) : lineOf(report));
+    if (report) print(flags.has("json") ? JSON.stringify(report) : lineOf(report));
   }
   return inspector.problems > 0 ? 1 : 0;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { say } from "@vcs/transport/cli";
+import { print, say } from "@vcs/transport/cli";
 import { encodeOptions, Flags, flowOptions, modelOptions, sourceOptions } from "./cli_options.ts";
 import { bitrate, Monitor, receiveLine, sayReceived, saySent, sendLine } from "./cli_report.ts";
 import type { FrameOutput } from "./outputs.ts";
@@ -42,7 +42,7 @@ export async function roundtrip(args: string[], stop: AbortSignal): Promise<numb
   }
   const totals = sayTotals(pipeline, source.frameRate);
   if (flags.has("json")) {
-    await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(totals) + "\n"));
+    print(JSON.stringify(totals));
   }
   return 0;
 }

@@ -11,7 +11,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { type Entry, Outbox, OutboxSender } from "../outbox.ts";

@@ -12,7 +12,7 @@
 import type { Consumer, JetStreamClient, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { BrokerFeed } from "../broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey, Outbox, OutboxSender } from "../outbox.ts";

@@ -10,7 +10,7 @@
  */
 import type { Redis } from "ioredis";
 import { BrokerFeed } from "../broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { newStreamId } from "../message.ts";

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { Condition } from "../condition.ts";
 import { TransportError } from "../errors.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";

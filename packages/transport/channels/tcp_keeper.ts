@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ChannelSettings } from "../channel.ts";
+import type { ChannelSettings } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
 import { handshake, type Hello, type Link, RefusedError } from "./tcp_link.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ChannelSettings } from "../channel.ts";
+import type { ChannelSettings } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
 import { ENVELOPE_SIZE } from "../message.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import { BoundedBuffer } from "../buffer.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel.ts";
+import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
 import { type PeerRules, Peers } from "./zmq_peers.ts";
