@@ -6,6 +6,7 @@ group and the two before it, so that no output depends on a later frame.
 
     python vq_tiny.py --media FOLDER --minutes 120 --out run
     python vq_tiny.py --media FOLDER --evaluate --out run
+    python vq_tiny.py --fixture FILE --out run
 """
 import argparse
 import hashlib
@@ -263,9 +264,25 @@ def evaluate(args):
     print("median", result["median"], "mean", result["mean"])
 
 
+@torch.no_grad()
+def fixture(args):
+    """A small window with what the network makes of it, for the test of the ONNX graph."""
+    model = Tokenizer()
+    model.load_state_dict(torch.load(f"{args.out}/state.pt", weights_only=True)["ema"])
+    model.eval()
+    for half in (model.encoder, model.decoder):
+        rounded = {k: v.half().float() for k, v in folded(half).items()}
+        half.balance = nn.Identity() if hasattr(half, "balance") else None
+        half.load_state_dict(rounded)
+    frames = torch.from_numpy(data.procedural_clip(np.random.default_rng(5), size=128)[None, :, :16, :24])
+    latent = model.encoder(to_float(frames))
+    decoded = model.decoder(torch.where(latent > 0, 1.0, -1.0))
+    save_file(dict(frames=frames[0].contiguous(), latent=latent.contiguous(), decoded=decoded.transpose(1, 2).contiguous()), args.fixture)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--media", required=True, help="folder with the clips that data.py names")
+    parser.add_argument("--media", help="folder with the clips that data.py names")
     parser.add_argument("--out", default="run")
     parser.add_argument("--minutes", type=float, default=120, help="CPU minutes per thread")
     parser.add_argument("--batch", type=int, default=8)
@@ -274,5 +291,11 @@ if __name__ == "__main__":
     parser.add_argument("--procedural", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluate", action="store_true")
+    parser.add_argument("--fixture", help="file to write the window for the test of the graph to")
     args = parser.parse_args()
-    evaluate(args) if args.evaluate else train(args)
+    if args.fixture:
+        fixture(args)
+    elif args.evaluate:
+        evaluate(args)
+    else:
+        train(args)

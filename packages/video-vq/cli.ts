@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "@vcs/transport/cli";
+import { print, UsageError } from "@vcs/transport/cli";
 
 const HELP = `video-vq: video as tokens, 2,880 bytes for 17 frames
 
@@ -18,7 +18,8 @@ Output:   clip.mp4, clip.webm, clip.rgb (raw RGB), - (raw RGB on stdout)
 Channel:  tcp://host:7000  file:folder/  zmq+push://…  redis://…  amqp://…  nats://…
 
 Model (all commands):
-  --model <reference>      path or name of a checkpoint (open-magvit2-video, if it is here)
+  --model <reference>      path or name of a checkpoint, or vq-tiny, which comes with this command
+                           (open-magvit2-video if it is here, else vq-tiny)
   --device <name>          auto, cpu, cuda, cuda:N, webgpu (auto)
   --threads <n>  --precision <f32|f16>  --weights <ema|raw>
 encode, roundtrip:
@@ -59,7 +60,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
  */
 export async function main(args: string[], signal: AbortSignal): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
-    await Deno.stdout.write(new TextEncoder().encode(HELP));
+    print(HELP.trimEnd());
     return 0;
   }
   const [name = "", ...rest] = args;

@@ -14,8 +14,6 @@ export type VideoVqErrorCode =
   | "model-mismatch"
   /** The checkpoint is not a video tokenizer that this package knows. */
   | "bad-model"
-  /** No model was found where the reference points. */
-  | "no-model"
   /** The source gave no frames, or frames that cannot be used. */
   | "bad-source";
 

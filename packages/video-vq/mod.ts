@@ -27,6 +27,7 @@ export * from "./statistics.ts";
 export * from "./synthetic.ts";
 export * from "./tokenizer.ts";
 export * from "./tokens.ts";
+export * from "./vq_tiny.ts";
 export * from "./window_message.ts";
 export * from "./window_order.ts";
 export * from "./windows.ts";

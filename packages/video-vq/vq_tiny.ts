@@ -16,10 +16,7 @@ import type { Half } from "./config.ts";
 import { pixelsToBytes, pixelsToFloat } from "./pixels.ts";
 import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "./tokenizer.ts";
 import { type Tokens, tokensFromLatent, tokensToQuant } from "./tokens.ts";
-import { buildTinyDecoder, buildTinyEncoder, TINY_FRAMES } from "./vq_tiny_graph.ts";
-
-/** Name by which the model is chosen. */
-export const TINY_MODEL = "vq-tiny";
+import { buildTinyDecoder, buildTinyEncoder, TINY_FRAMES, TINY_MODEL } from "./vq_tiny_graph.ts";
 
 /** How a half is run. */
 export interface TinyOptions {

@@ -11,6 +11,9 @@
 import { float, GraphBuilder, type Value } from "@vcs/onnx/graph";
 import type { WeightOf } from "./video_ops.ts";
 
+/** Name by which the model is chosen. */
+export const TINY_MODEL = "vq-tiny";
+
 /** Frames of a window. */
 export const TINY_FRAMES = 17;
 
