@@ -8,7 +8,7 @@ import { type DriftRecord, listRuns, readRun, type Run } from "@vcs/clip-drift/r
 import { scenePictures } from "@vcs/clip-drift/scene";
 import { say } from "@vcs/transport/cli";
 import { join } from "node:path";
-import type { DemoStep } from "./step.ts";
+import { type DemoStep, outputOf, startCommand } from "./step.ts";
 
 const CAMERA = { fps: 12, cut: 4, width: 320, height: 240 };
 /** The camera would cut again after this. */
@@ -33,19 +33,11 @@ async function untilAlert(runs: string): Promise<void> {
 
 /** Runs the command on the camera and ends it as Ctrl-C does. */
 async function watchCamera(url: string, runs: string): Promise<void> {
-  const module = new URL("../../packages/clip-drift/mod.ts", import.meta.url).href;
   const args = ["--stream", url, "--model", "gist", "--no-display", "--runs", runs];
-  say(`$ clip-drift ${args.join(" ")}`);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "--frozen", module, ...args],
-    stdin: "null",
-    stdout: "inherit",
-    stderr: "inherit",
-  }).spawn();
+  const command = startCommand("clip-drift", args);
   await untilAlert(runs);
-  child.kill("SIGINT");
-  const { code } = await child.status;
-  if (code !== 0) throw new Error(`Cannot go on with the demo: clip-drift ended with code ${code}`);
+  command.kill("SIGINT");
+  say((await outputOf("clip-drift", command)).trimEnd());
 }
 
 /** Drift over time as a line. */

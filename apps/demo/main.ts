@@ -10,11 +10,13 @@ import { clipDriftStep } from "./clip_drift.ts";
 import { indexPage } from "./index_page.ts";
 import { patchStreamStep } from "./patch_stream.ts";
 import type { DemoStep } from "./step.ts";
+import { videoVqStep } from "./video_vq.ts";
 
 /** One step for each command, in the order of the page. */
-const STEPS: readonly DemoStep[] = [patchStreamStep, clipDriftStep];
+const STEPS: readonly DemoStep[] = [patchStreamStep, videoVqStep, clipDriftStep];
 
 const folder = fileURLToPath(new URL("../../demo/", import.meta.url));
+await Deno.remove(folder, { recursive: true }).catch(() => {}); // What an earlier demo left.
 await Deno.mkdir(folder, { recursive: true });
 const sections = [];
 for (const step of STEPS) sections.push({ step, results: await step.run(folder) });

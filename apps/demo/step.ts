@@ -25,14 +25,26 @@ export interface DemoStep {
   run(folder: string): Promise<readonly DemoResult[]>;
 }
 
-/** Runs one of the workspace's commands, with its messages on this terminal. */
-export async function runCommand(name: string, args: readonly string[]): Promise<void> {
+/** Starts one of the workspace's commands, with its messages on this terminal. */
+export function startCommand(name: string, args: readonly string[]): Deno.ChildProcess {
   const module = new URL(`../../packages/${name}/mod.ts`, import.meta.url).href;
   say(`$ ${name} ${args.join(" ")}`);
-  const { code } = await new Deno.Command(Deno.execPath(), {
+  return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-A", "--frozen", module, ...args],
-    stdout: "inherit",
+    stdin: "null",
+    stdout: "piped",
     stderr: "inherit",
-  }).output();
+  }).spawn();
+}
+
+/** Waits for a command and gives what it wrote to stdout. */
+export async function outputOf(name: string, command: Deno.ChildProcess): Promise<string> {
+  const { code, stdout } = await command.output();
   if (code !== 0) throw new Error(`Cannot go on with the demo: ${name} ended with code ${code}`);
+  return new TextDecoder().decode(stdout);
+}
+
+/** Runs one of the workspace's commands to its end and gives what it wrote to stdout. */
+export function runCommand(name: string, args: readonly string[]): Promise<string> {
+  return outputOf(name, startCommand(name, args));
 }
