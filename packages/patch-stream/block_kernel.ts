@@ -7,16 +7,16 @@
  */
 import {
   type Code,
+  i16x8,
   i32,
+  i8x16,
   Kernel,
+  type KernelFunction,
   type Local,
   Locals,
-  moduleBytes,
   repeat,
-  u16x8,
-  u8x16,
   v128,
-} from "./wasm.ts";
+} from "@vcs/media/wasm";
 
 /** Longest displacement on each axis, in analysis pixels. */
 export const RADIUS = 4;
@@ -43,36 +43,20 @@ export function lengthPenalty(dy: number, dx: number): number {
 }
 
 /** |a - b| of sixteen 8-bit numbers. */
-const difference = (a: Code, b: Code): Code =>
-  v128.or(u8x16.subSaturated(a, b), u8x16.subSaturated(b, a));
+const difference = (a: Code, b: Code): Code => v128.or(i8x16.subSatU(a, b), i8x16.subSatU(b, a));
 
 /** The kernel's parameters, in this order, and its variables. */
 function makeLocals() {
-  const locals = new Locals(9);
-  const [current, previous, sums, cost, error, rows, columns, stride, penalty] = Array.from(
-    { length: 9 },
-    (_, n) => locals.parameter(n),
-  ) as [Local, Local, Local, Local, Local, Local, Local, Local, Local];
-  const [at, end, here, before, leaving, gone] = Array.from({ length: 6 }, () => locals.add()) as [
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-  ];
-  const [sum, entering, old, total, better, longer] = Array.from(
-    { length: 6 },
-    () => locals.add("v128"),
-  ) as [Local, Local, Local, Local, Local, Local];
-  const planes = { current, previous, sums, cost, error, rows, columns, stride, penalty };
-  const pointers = { at, end, here, before, leaving, gone };
-  return { locals, ...planes, ...pointers, sum, entering, old, total, better, longer };
+  const locals = new Locals(
+    ...["current", "previous", "sums", "cost", "error"] as const,
+    ...["rows", "columns", "stride", "penalty"] as const,
+  );
+  const pointers = locals.add("i32", "at", "end", "here", "before", "leaving", "gone");
+  const vectors = locals.add("v128", "sum", "entering", "old", "total", "better", "longer");
+  return { locals, ...locals.parameters, ...pointers, ...vectors };
 }
 
 type Names = ReturnType<typeof makeLocals>;
-
-const advance = (pointer: Local, by: Code) => pointer.set(i32.add(pointer.get, by));
 
 /** Sets a pointer to a row below the start of a plane. */
 const rowStart = (pointer: Local, plane: Local, row: number, { stride }: Names) =>
@@ -91,18 +75,18 @@ function overSums({ at, end, sums, columns }: Names, more: number, body: Code[])
 /** Adds a row of differences to the column sums, and takes the row five above away. */
 function slide(names: Names, takeAway: boolean): Code {
   const { at, here, before, leaving, gone, entering, old } = names;
-  const half = (widen: typeof u8x16.widenLow, offset: number): Code => {
-    const grown = u16x8.add(v128.load(at.get, offset), widen(entering.get));
-    return v128.store(at.get, takeAway ? u16x8.sub(grown, widen(old.get)) : grown, offset);
+  const half = (extend: (bytes: Code) => Code, offset: number): Code => {
+    const grown = i16x8.add(v128.load(at.get, offset), extend(entering.get));
+    return v128.store(at.get, takeAway ? i16x8.sub(grown, extend(old.get)) : grown, offset);
   };
   const pointers = takeAway ? [here, before, leaving, gone] : [here, before];
   return overSums(names, 16, [
     entering.set(difference(v128.load(here.get), v128.load(before.get))),
     takeAway ? old.set(difference(v128.load(leaving.get), v128.load(gone.get))) : [],
-    half(u8x16.widenLow, 0),
-    half(u8x16.widenHigh, 16),
-    ...pointers.map((pointer) => advance(pointer, i32.const(16))),
-    advance(at, i32.const(32)),
+    half(i16x8.extendLowI8x16U, 0),
+    half(i16x8.extendHighI8x16U, 16),
+    ...pointers.map((pointer) => pointer.advance(16)),
+    at.advance(32),
   ]);
 }
 
@@ -111,23 +95,23 @@ function compare(names: Names): Code {
   const { at, cost, error, sum, old, total, better, longer } = names;
   const columnSums = [0, 2, 4, 6, 8].map((offset) => v128.load(at.get, offset));
   return overSums(names, 0, [
-    sum.set(columnSums.reduce((a, b) => u16x8.add(a, b))),
-    total.set(u16x8.add(u16x8.shl(sum.get, COST_BITS), longer.get)),
+    sum.set(columnSums.reduce((a, b) => i16x8.add(a, b))),
+    total.set(i16x8.add(i16x8.shl(sum.get, i32.const(COST_BITS)), longer.get)),
     old.set(v128.load(cost.get)),
-    better.set(u16x8.lt(total.get, old.get)),
-    v128.store(cost.get, u16x8.min(total.get, old.get)),
-    v128.store(error.get, v128.select(sum.get, v128.load(error.get), better.get)),
-    ...[at, cost, error].map((pointer) => advance(pointer, i32.const(16))),
+    better.set(i16x8.ltU(total.get, old.get)),
+    v128.store(cost.get, i16x8.minU(total.get, old.get)),
+    v128.store(error.get, v128.bitselect(sum.get, v128.load(error.get), better.get)),
+    ...[at, cost, error].map((pointer) => pointer.advance(16)),
   ]);
 }
 
 /**
- * run(current, previous, sums, cost, error, rows, columns, stride, penalty): one displacement.
+ * match(current, previous, sums, cost, error, rows, columns, stride, penalty): one displacement.
  * `sums` is a row of 16-bit column sums over the block's five rows; it slides down the planes.
  * For each row the block sums are made of it, and where `sum * 8 + penalty` is less than `cost`,
  * cost and `error` (the sum) are replaced. `columns` is a multiple of 8.
  */
-function blockModule(): Uint8Array<ArrayBuffer> {
+function matchFunction(): KernelFunction {
   const names = makeLocals();
   const { current, previous, here, before, leaving, gone, rows, stride, penalty, longer } = names;
   const enter = (row: number): Code => [
@@ -138,20 +122,20 @@ function blockModule(): Uint8Array<ArrayBuffer> {
     ...enter(row),
     ...slide(names, false),
   ]);
-  return moduleBytes(names.locals, [
-    ...longer.set(u16x8.splat(penalty.get)),
-    ...firstRows.flat(),
-    ...repeat([
+  const body = [
+    longer.set(i16x8.splat(penalty.get)),
+    ...firstRows,
+    repeat([
       compare(names),
       enter(2 * BOX + 1),
       leaving.set(current.get),
       gone.set(previous.get),
       slide(names, true),
-      advance(current, stride.get),
-      advance(previous, stride.get),
-      rows.set(i32.sub(rows.get, i32.const(1))),
+      ...[current, previous].map((row) => row.set(i32.add(row.get, stride.get))),
+      rows.advance(-1),
     ], rows.get),
-  ]);
+  ];
+  return { locals: names.locals, body };
 }
 
 /** Sums of absolute luma differences over blocks, [rows, columns], 0 to 25 · 255. */
@@ -169,7 +153,7 @@ export const MAX_BLOCK_SUM: number = BOX_AREA * 255;
 
 /** Matches planes of one size, again and again, in memory of its own. */
 export class BlockMatcher {
-  readonly #kernel = new Kernel(blockModule());
+  readonly #kernel = new Kernel({ match: matchFunction() });
   readonly #rows: number;
   readonly #columns: number;
   /** Columns of the results: a multiple of the 8 lanes. */
@@ -207,7 +191,7 @@ export class BlockMatcher {
       columnSums.fill(0);
       const penalty = lengthPenalty(dy, dx);
       const from = padded + corner - dy * stride - dx;
-      this.#kernel.run(corner, from, sums, cost, error, rows, wide, stride, penalty);
+      this.#kernel.functions.match(corner, from, sums, cost, error, rows, wide, stride, penalty);
       still ??= moved.slice();
     }
     return { still: still!, moved, stride: wide };

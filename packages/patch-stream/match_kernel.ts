@@ -9,12 +9,11 @@ import {
   f32x4,
   i32,
   Kernel,
-  type Local,
+  type KernelFunction,
   Locals,
-  moduleBytes,
   repeat,
   v128,
-} from "./wasm.ts";
+} from "@vcs/media/wasm";
 
 /** Luma outside the frame: so far off that no displacement leads there. */
 export const OUTSIDE = 1e9;
@@ -23,21 +22,17 @@ export const OUTSIDE = 1e9;
 const STEP = 16;
 
 /**
- * run(current, previous, residual, motion, rows, rowBytes): planes of float32. The previous plane
- * has `radius` more rows and columns on every side; the others have rows of `rowBytes`.
+ * match(current, previous, residual, motion, rows, rowBytes): planes of float32. The previous
+ * plane has `radius` more rows and columns on every side; the others have rows of `rowBytes`.
  */
-function matchModule(radius: number): Uint8Array<ArrayBuffer> {
-  const locals = new Locals(6);
-  const [current, previous, residual, motion, rows, rowBytes] = [0, 1, 2, 3, 4, 5]
-    .map((n) => locals.parameter(n)) as [Local, Local, Local, Local, Local, Local];
-  const left = locals.add();
-  const lines = Array.from({ length: 2 * radius + 1 }, () => locals.add());
-  const [best, step, error, better, here] = Array.from(
-    { length: 5 },
-    () => locals.add("v128"),
-  ) as [Local, Local, Local, Local, Local];
-  const advance = (pointer: Local, bytes: number) =>
-    pointer.set(i32.add(pointer.get, i32.const(bytes)));
+function matchFunction(radius: number): KernelFunction {
+  const locals = new Locals("current", "previous", "residual", "motion", "rows", "rowBytes");
+  const { current, previous, residual, motion, rows, rowBytes } = locals.parameters;
+  const { left } = locals.add("i32", "left");
+  const numbers = Array.from({ length: 2 * radius + 1 }, (_, n) => `line ${n}`);
+  const lines = Object.values(locals.add("i32", ...numbers));
+  const vectors = locals.add("v128", "best", "step", "error", "better", "here");
+  const { best, step, error, better, here } = vectors;
 
   const tryDisplacement = (dy: number, dx: number): Code => [
     ...error.set(f32x4.abs(
@@ -45,29 +40,29 @@ function matchModule(radius: number): Uint8Array<ArrayBuffer> {
     )),
     ...better.set(f32x4.lt(error.get, best.get)),
     ...best.set(f32x4.pmin(best.get, error.get)),
-    ...step.set(v128.select(v128.f32(Math.hypot(dy, dx)), step.get, better.get)),
+    ...step.set(v128.bitselect(f32x4.const(Math.hypot(dy, dx)), step.get, better.get)),
   ];
   const fourPixels = [
     here.set(v128.load(current.get)),
-    best.set(v128.f32(Infinity)),
-    step.set(v128.f32(0)),
+    best.set(f32x4.const(Infinity)),
+    step.set(f32x4.const(0)),
     ...displacements(radius).map(([dy, dx]) => tryDisplacement(dy, dx)),
     v128.store(residual.get, best.get),
     v128.store(motion.get, step.get),
-    ...[current, residual, motion, ...lines].map((pointer) => advance(pointer, STEP)),
-    left.set(i32.sub(left.get, i32.const(STEP))),
+    ...[current, residual, motion, ...lines].map((pointer) => pointer.advance(STEP)),
+    left.advance(-STEP),
   ];
   const row = [
     left.set(rowBytes.get),
     repeat(fourPixels, left.get),
-    ...lines.map((line) => advance(line, 8 * radius)),
-    rows.set(i32.sub(rows.get, i32.const(1))),
+    ...lines.map((line) => line.advance(8 * radius)),
+    rows.advance(-1),
   ];
   const lineStride = i32.add(rowBytes.get, i32.const(8 * radius));
   const setLines = lines.map((line, n) =>
     line.set(i32.add(previous.get, i32.mul(lineStride, i32.const(n))))
   );
-  return moduleBytes(locals, [...setLines.flat(), ...repeat(row, rows.get)]);
+  return { locals, body: [...setLines, repeat(row, rows.get)] };
 }
 
 /** Displacements in scan order: dy outer, dx inner. */
@@ -97,14 +92,14 @@ export class PixelMatcher {
   readonly #radius: number;
   readonly #columns: number;
   readonly #rows: number;
-  readonly #kernel: Kernel;
+  readonly #kernel: Kernel<"match">;
 
   /** Prepares for planes of [rows, columns]. */
   constructor(rows: number, columns: number) {
     this.#rows = rows;
     this.#columns = columns;
     this.#radius = matchRadius(rows, columns);
-    this.#kernel = new Kernel(matchModule(this.#radius));
+    this.#kernel = new Kernel({ match: matchFunction(this.#radius) });
   }
 
   /** Matches each pixel of the current plane to the previous one. */
@@ -126,7 +121,7 @@ export class PixelMatcher {
         (y + radius) * padded + radius,
       );
     }
-    this.#kernel.run(0, 12 * plane, 4 * plane, 8 * plane, rows, 4 * stride);
+    this.#kernel.functions.match(0, 12 * plane, 4 * plane, 8 * plane, rows, 4 * stride);
     return {
       residual: unpad(new Float32Array(memory, 4 * plane, plane), rows, columns, stride),
       motion: unpad(new Float32Array(memory, 8 * plane, plane), rows, columns, stride),

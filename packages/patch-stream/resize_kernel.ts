@@ -8,32 +8,33 @@
  *
  * @module
  */
-import type { PlaneSize } from "./energy.ts";
-import { type BilinearTaps, bilinearTaps } from "./resample.ts";
 import {
   type Code,
   f32x4,
   f64x2,
+  i16x8,
   i32,
+  i32x4,
+  i8x16,
   Kernel,
+  type KernelFunction,
   type Local,
   Locals,
-  moduleBytes,
   repeat,
-  u32x4,
-  u8x16,
   v128,
-} from "./wasm.ts";
+} from "@vcs/media/wasm";
+import type { PlaneSize } from "./energy.ts";
+import { type BilinearTaps, bilinearTaps } from "./resample.ts";
 
 /** BT.601 luma of red, green and blue. */
 const LUMA = [0.299, 0.587, 0.114] as const;
 
 /** The upper two floats, brought down. */
 const upper = (value: Code): Code =>
-  v128.shuffle(value, value, [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
+  i8x16.shuffle(value, value, [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]);
 /** The lower two floats of each. */
 const join = (low: Code, high: Code): Code =>
-  v128.shuffle(low, high, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]);
+  i8x16.shuffle(low, high, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]);
 
 /** Weights of one axis: of the first inputs as doubles, of the second ones as floats. */
 interface Weights {
@@ -45,10 +46,10 @@ interface Weights {
 /** Between two sets of four floats; both come from locals, since they are read twice. */
 function between(first: Local, second: Local, weights: Weights): Code {
   const half = (pick: (value: Code) => Code, low: Code): Code =>
-    f32x4.demote(
+    f32x4.demoteF64x2Zero(
       f64x2.add(
-        f64x2.mul(low, f64x2.promoteLow(pick(first.get))),
-        f64x2.promoteLow(pick(second.get)),
+        f64x2.mul(low, f64x2.promoteLowF32x4(pick(first.get))),
+        f64x2.promoteLowF32x4(pick(second.get)),
       ),
     );
   return [
@@ -59,17 +60,12 @@ function between(first: Local, second: Local, weights: Weights): Code {
 
 /** What both kinds of kernel have: rows, tables of the columns, weights of the rows. */
 function makeLocals() {
-  const locals = new Locals(9);
-  const [top, bottom, left, right, lowX, highX, rowWeights, out, end] = Array.from(
-    { length: 9 },
-    (_, n) => locals.parameter(n),
-  ) as [Local, Local, Local, Local, Local, Local, Local, Local, Local];
-  const [a, b, above, below, low, high] = Array.from(
-    { length: 6 },
-    () => locals.add("v128"),
-  ) as [Local, Local, Local, Local, Local, Local];
-  const pointers = { top, bottom, left, right, lowX, highX, rowWeights, out, end };
-  return { locals, ...pointers, a, b, above, below, low, high };
+  const locals = new Locals(
+    ...["top", "bottom", "left", "right", "lowX", "highX"] as const,
+    ...["rowWeights", "out", "end"] as const,
+  );
+  const vectors = locals.add("v128", "a", "b", "above", "below", "low", "high");
+  return { locals, ...locals.parameters, ...vectors };
 }
 
 /** Weights of the two rows: 8 bytes of a double, 4 of a float. */
@@ -82,23 +78,25 @@ function rowWeightCode({ rowWeights, low, high }: ReturnType<typeof makeLocals>)
 }
 
 /**
- * run(top, bottom, left, right, lowX, highX, rowWeights, out, end): luma of one output row, four
+ * resize(top, bottom, left, right, lowX, highX, rowWeights, out, end): luma of one output row, four
  * pixels at a time, until `out` is `end`. `left` and `right` are byte offsets of the columns.
  */
-function lumaModule(): Uint8Array<ArrayBuffer> {
+function lumaFunction(): KernelFunction {
   const names = makeLocals();
   const { locals, top, bottom, left, right, lowX, highX, out, end, a, b, above, below } = names;
-  const pixels = locals.add("v128");
+  const { pixels } = locals.add("v128", "pixels");
   const corner = (row: Local, offsets: Local): Code => [
-    ...pixels.set(v128.u32(0)),
+    ...pixels.set(i32x4.const(0)),
     ...[0, 1, 2, 3].flatMap((lane) => {
       const address = i32.add(row.get, i32.load(offsets.get, 4 * lane));
       return pixels.set(v128.load32Lane(address, pixels.get, lane));
     }),
     ...LUMA.map((weight, c) =>
       f32x4.mul(
-        v128.f32(weight),
-        f32x4.convert(v128.and(u32x4.shr(pixels.get, 8 * c), v128.u32(255))),
+        f32x4.const(weight),
+        f32x4.convertI32x4U(
+          v128.and(i32x4.shrU(pixels.get, i32.const(8 * c)), i32x4.const(255)),
+        ),
       )
     ).reduce((sum, term) => f32x4.add(sum, term)),
   ];
@@ -113,27 +111,27 @@ function lumaModule(): Uint8Array<ArrayBuffer> {
     ...b.set(corner(row, right)),
     ...between(a, b, columns),
   ];
-  const advance = (pointer: Local, by: number) => pointer.set(i32.add(pointer.get, i32.const(by)));
-  return moduleBytes(locals, [
-    ...rows.set,
-    ...repeat([
+  const body = [
+    rows.set,
+    repeat([
       above.set(line(top)),
       below.set(line(bottom)),
       a.set(between(above, below, rows.weights)),
       v128.store(out.get, a.get),
-      ...[left, right, highX, out].map((pointer) => advance(pointer, 16)),
-      advance(lowX, 32),
+      ...[left, right, highX, out].map((pointer) => pointer.advance(16)),
+      lowX.advance(32),
     ], i32.ltU(out.get, end.get)),
-  ]);
+  ];
+  return { locals, body };
 }
 
 /** The same for pixels, one at a time: red, green, blue and a lane that is overwritten. */
-function rgbModule(): Uint8Array<ArrayBuffer> {
+function rgbFunction(): KernelFunction {
   const names = makeLocals();
   const { locals, top, bottom, left, right, lowX, highX, out, end, a, b, above, below } = names;
   const corner = (row: Local, offsets: Local): Code =>
-    f32x4.convert(u32x4.widenLow(
-      u8x16.widenLow(v128.load32Zero(i32.add(row.get, i32.load(offsets.get)))),
+    f32x4.convertI32x4U(i32x4.extendLowI16x8U(
+      i16x8.extendLowI8x16U(v128.load32Zero(i32.add(row.get, i32.load(offsets.get)))),
     ));
   const low = v128.load64Splat(lowX.get);
   const columns: Weights = { low, lowUpper: low, high: v128.load32Splat(highX.get) };
@@ -143,19 +141,19 @@ function rgbModule(): Uint8Array<ArrayBuffer> {
     ...b.set(corner(row, right)),
     ...between(a, b, columns),
   ];
-  const advance = (pointer: Local, by: number) => pointer.set(i32.add(pointer.get, i32.const(by)));
-  return moduleBytes(locals, [
-    ...rows.set,
-    ...repeat([
+  const body = [
+    rows.set,
+    repeat([
       above.set(line(top)),
       below.set(line(bottom)),
       a.set(between(above, below, rows.weights)),
       v128.store(out.get, a.get),
-      ...[left, right, highX].map((pointer) => advance(pointer, 4)),
-      advance(lowX, 8),
-      advance(out, 12),
+      ...[left, right, highX].map((pointer) => pointer.advance(4)),
+      lowX.advance(8),
+      out.advance(12),
     ], i32.ltU(out.get, end.get)),
-  ]);
+  ];
+  return { locals, body };
 }
 
 /** Floats that an output pixel has. */
@@ -163,7 +161,7 @@ const DEPTH = { luma: 1, rgb: 3 } as const;
 
 /** Resizes frames of one size to another, again and again, in memory of its own. */
 export class FrameResizer {
-  readonly #kernel: Kernel;
+  readonly #kernel: Kernel<"resize">;
   readonly #rowBytes: number;
   readonly #rows: BilinearTaps;
   readonly #rowLength: number;
@@ -173,7 +171,7 @@ export class FrameResizer {
 
   /** Prepares to make luma [height, width] or pixels [height, width, 3]. */
   constructor(kind: "luma" | "rgb", from: PlaneSize, to: PlaneSize) {
-    this.#kernel = new Kernel(kind === "luma" ? lumaModule() : rgbModule());
+    this.#kernel = new Kernel({ resize: kind === "luma" ? lumaFunction() : rgbFunction() });
     this.#rowBytes = 3 * from.width;
     this.#rows = bilinearTaps(from.height, to.height);
     this.#rowLength = DEPTH[kind] * to.width;
@@ -229,7 +227,7 @@ export class FrameResizer {
       load(bottom!, this.#rows.high[j]!);
       low[0] = this.#rows.lowWeight[j]!;
       high[0] = this.#rows.highWeight[j]!;
-      this.#kernel.run(...this.#addresses, row! + 4 * this.#rowLength);
+      this.#kernel.functions.resize(...this.#addresses, row! + 4 * this.#rowLength);
       out.set(made, j * this.#rowLength);
     }
   }
