@@ -6,53 +6,10 @@
 import { say, UsageError } from "@vcs/transport/cli";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type AlertRule, parseRule } from "./alerts.ts";
+import type { WatchFlags } from "./cli_watch.ts";
 import { type Environment, readEnvironment } from "./settings.ts";
 
-/** Flags of the watch, as commander gives them. */
-export interface WatchFlags {
-  /** What to watch. */
-  stream?: string[];
-  /** Whether to serve the page. */
-  display: boolean;
-  /** Whether the page shows plots. */
-  plot: boolean;
-  /** Whether to write run folders. */
-  save: boolean;
-  /** Only look whether the stream works. */
-  test?: boolean;
-  /** Model. */
-  model?: string;
-  /** Weights. */
-  pretrained?: string;
-  /** Device. */
-  device?: string;
-  /** Arithmetic. */
-  precision: "fp32" | "fp16" | "int8";
-  /** Activation. */
-  activation?: "quick_gelu" | "gelu";
-  /** Labels to choose from. */
-  labels?: string;
-  /** What to compare with. */
-  reference?: string;
-  /** Rules. */
-  alert?: AlertRule[];
-  /** Addresses that get alerts. */
-  webhook?: string[];
-  /** Commands that get alerts. */
-  exec?: string[];
-  /** Folder of the runs. */
-  runs: string;
-  /** Address and port of the page. */
-  listen: string;
-  /** What viewers must know. */
-  token?: string;
-  /** Which frames to take. */
-  policy?: "latest" | "all";
-  /** The most frames in a second. */
-  maxFps?: number;
-  /** Failed attempts after which to give up. */
-  retries?: number;
-}
+export type { WatchFlags };
 
 function positive(text: string): number {
   const value = Number(text);

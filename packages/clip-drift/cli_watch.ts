@@ -6,7 +6,6 @@
  */
 import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
 import { type AlertRule, parseRule } from "./alerts.ts";
-import type { WatchFlags as Flags } from "./cli.ts";
 import { testStream } from "./cli_test_stream.ts";
 import { type Dashboard, type DashboardOptions, serveDashboard } from "./dashboard.ts";
 import { Delivery } from "./deliver.ts";
@@ -22,13 +21,59 @@ import { openWindow, readKeys } from "./terminal.ts";
 import { runDetails } from "./run_details.ts";
 import type { WatchedFrame } from "./watch.ts";
 
+/** Flags of the watch, as commander gives them. */
+export interface WatchFlags {
+  /** What to watch. */
+  stream?: string[];
+  /** Whether to serve the page. */
+  display: boolean;
+  /** Whether the page shows plots. */
+  plot: boolean;
+  /** Whether to write run folders. */
+  save: boolean;
+  /** Only look whether the stream works. */
+  test?: boolean;
+  /** Model. */
+  model?: string;
+  /** Weights. */
+  pretrained?: string;
+  /** Device. */
+  device?: string;
+  /** Arithmetic. */
+  precision: "fp32" | "fp16" | "int8";
+  /** Activation. */
+  activation?: "quick_gelu" | "gelu";
+  /** Labels to choose from. */
+  labels?: string;
+  /** What to compare with. */
+  reference?: string;
+  /** Rules. */
+  alert?: AlertRule[];
+  /** Addresses that get alerts. */
+  webhook?: string[];
+  /** Commands that get alerts. */
+  exec?: string[];
+  /** Folder of the runs. */
+  runs: string;
+  /** Address and port of the page. */
+  listen: string;
+  /** What viewers must know. */
+  token?: string;
+  /** Which frames to take. */
+  policy?: "latest" | "all";
+  /** The most frames in a second. */
+  maxFps?: number;
+  /** Failed attempts after which to give up. */
+  retries?: number;
+}
+
 /** The flags, with at least one stream. */
-type WatchFlags = Flags & { readonly stream: readonly string[] };
+type StreamFlags = WatchFlags & { readonly stream: readonly string[] };
 
 /** Step drift above which the scene is called another one, where no rule is given. */
 const CUT_THRESHOLD = { gist: 0.4, clip: 0.2 };
 
-function encoderOptions(flags: WatchFlags, env: Environment): EncoderOptions {
+function encoderOptions(flags: StreamFlags, env: Environment): EncoderOptions {
   using line = new ProgressLine();
   const model = flags.model ?? env.model;
   const pretrained = flags.pretrained ?? env.pretrained;
@@ -46,7 +91,7 @@ function encoderOptions(flags: WatchFlags, env: Environment): EncoderOptions {
 }
 
 /** Opens the model, and says which it is. */
-async function openModel(flags: WatchFlags, env: Environment): Promise<Encoder> {
+async function openModel(flags: StreamFlags, env: Environment): Promise<Encoder> {
   const options = encoderOptions(flags, env);
   const isDefault = options.model === undefined && options.pretrained === undefined;
   if (isDefault && !await hasDefaultWeights()) {
@@ -80,7 +125,7 @@ async function openLabelList(
 
 /** What `--reference` says. */
 async function driftOptions(
-  flags: WatchFlags,
+  flags: StreamFlags,
   env: Environment,
   encoder: Encoder,
 ): Promise<DriftOptions> {
@@ -97,7 +142,7 @@ async function driftOptions(
   return { window, reference };
 }
 
-function rulesFor(flags: WatchFlags, encoder: Encoder): readonly AlertRule[] {
+function rulesFor(flags: StreamFlags, encoder: Encoder): readonly AlertRule[] {
   if (flags.alert !== undefined) return flags.alert;
   const threshold = encoder.info.model === "gist" ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
   return [parseRule(`scene: drift > ${threshold}`)];
@@ -155,7 +200,7 @@ function summary(totals: RunTotals, path: string | undefined): string {
 
 /** Everything that the cameras share. */
 interface Shared {
-  readonly flags: WatchFlags;
+  readonly flags: StreamFlags;
   readonly env: Environment;
   readonly encoder: Encoder;
   readonly hub: Hub;
@@ -248,7 +293,7 @@ function showPage(shared: Shared, stop: () => void): Dashboard | undefined {
  * @returns the exit code
  */
 export async function watchStreams(
-  flags: WatchFlags,
+  flags: StreamFlags,
   env: Environment,
   outer: AbortSignal,
 ): Promise<number> {

@@ -12,26 +12,10 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { CameraFeed, Hub } from "./hub.ts";
 import { ASSETS } from "./page_assets.ts";
 import { prometheus } from "./prometheus.ts";
-import { Viewers } from "./viewers.ts";
+import { type DashboardOptions, Viewers } from "./viewers.ts";
 import { listRuns, readRun } from "./runs.ts";
 
-/** Where to serve, and to whom. */
-export interface DashboardOptions {
-  /** Address to listen on; 127.0.0.1 by default. */
-  readonly hostname?: string;
-  /** Port; any free one by default. */
-  readonly port?: number;
-  /** What a viewer must know; needed on any address that is not loopback. */
-  readonly token?: string;
-  /** Folder of the runs that the page may show; none by default. */
-  readonly runs?: string;
-  /** Whether the page shows plots; true by default. */
-  readonly plot?: boolean;
-  /** Told to the page: the model and its device. */
-  readonly model?: string;
-  /** Called where a viewer asks to quit; the page has that key only on loopback. */
-  readonly onQuit?: () => void;
-}
+export type { DashboardOptions };
 
 /** A page that is being served. */
 export interface Dashboard extends AsyncDisposable {

@@ -3,8 +3,25 @@
  *
  * @module
  */
-import type { DashboardOptions } from "./dashboard.ts";
 import type { Hub } from "./hub.ts";
+
+/** Where to serve, and to whom. */
+export interface DashboardOptions {
+  /** Address to listen on; 127.0.0.1 by default. */
+  readonly hostname?: string;
+  /** Port; any free one by default. */
+  readonly port?: number;
+  /** What a viewer must know; needed on any address that is not loopback. */
+  readonly token?: string;
+  /** Folder of the runs that the page may show; none by default. */
+  readonly runs?: string;
+  /** Whether the page shows plots; true by default. */
+  readonly plot?: boolean;
+  /** Told to the page: the model and its device. */
+  readonly model?: string;
+  /** Called where a viewer asks to quit; the page has that key only on loopback. */
+  readonly onQuit?: () => void;
+}
 
 /** Bytes waiting for one viewer above which it gets no pictures. */
 const SLOW_VIEWER = 512 * 1024;
