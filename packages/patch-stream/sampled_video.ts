@@ -14,8 +14,30 @@ import {
 } from "@vcs/media/video_reader";
 import type { DecodeConfig } from "./config.ts";
 import type { Resolved } from "./config_fields.ts";
-import type { SampledFrames } from "./decode_only.ts";
+import type { StageTimings } from "./profile.ts";
 import { sampleByIndex, sampleByTime } from "./sampling.ts";
+
+/** What is known of the sampled frames of a video. */
+export interface SampledFrames {
+  /** Number of the frame at each place of the sequence; frames of short videos repeat. */
+  readonly sampledFrameIds: readonly number[];
+  /** When each sampled frame is shown, in seconds from the start of the container. */
+  readonly pts: readonly number[];
+  /** Frames per second on average, by the index. */
+  readonly fps: number;
+  /** Length of the video in seconds. */
+  readonly durationSec: number;
+  /** Width of the video's frames in pixels, upright. */
+  readonly width: number;
+  /** Height of the video's frames in pixels, upright. */
+  readonly height: number;
+  /** Clockwise turn in degrees that the container asks for. */
+  readonly rotation: number;
+  /** Frames that could not be delivered exactly, with `onError` other than `throw`. */
+  readonly replaced: readonly Replacement[];
+  /** How long each stage took in milliseconds, where `profile` was set. */
+  readonly timings?: StageTimings;
+}
 
 /** Frames of a sampled video, delivered in ascending order, each once. */
 export interface FrameDelivery {

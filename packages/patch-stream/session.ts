@@ -4,10 +4,10 @@
  * @module
  */
 import { type Tensor, tensor, tensorRows } from "@vcs/transport/tensor";
-import type { SampledFrames } from "./decode_only.ts";
 import { PatchStreamError } from "./errors.ts";
 import type { PatchTensor } from "./extract.ts";
 import type { Grid } from "./grid.ts";
+import type { SampledFrames } from "./sampled_video.ts";
 
 export type { Grid, PatchTensor, SampledFrames };
 
