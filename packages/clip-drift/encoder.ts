@@ -61,6 +61,8 @@ export interface EncoderOptions {
   readonly activation?: Activation;
   /** Threads on the CPU; one per core by default. */
   readonly threads?: number;
+  /** Folder for built graphs; the user's cache where not given. */
+  readonly cache?: string;
   /** Called as weights are fetched. */
   readonly onProgress?: (file: string, progress: DownloadProgress) => void;
 }
@@ -275,7 +277,8 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
   const { vision } = findClipWeights(checkpoint);
   const settings = { activation, precision, ...normalisation(model, pretrained) };
   const graph = visionGraph(vision, settings);
-  const file = await cachedModel(graph, [await fileIdentity(path), JSON.stringify(settings)]);
+  const identity = [await fileIdentity(path), JSON.stringify(settings)];
+  const file = await cachedModel(graph, identity, options.cache);
   const session = await openSession(file, options);
   const { embedDim: embeddingDim, imageSize } = vision.config;
   return new SessionEncoder(session, {

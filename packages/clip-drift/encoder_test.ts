@@ -16,15 +16,11 @@ async function withTinyClip(
   test: (encoder: Awaited<ReturnType<typeof openEncoder>>) => Promise<void>,
 ): Promise<void> {
   const cache = await Deno.makeTempDir();
-  const before = Deno.env.get("VCS_CACHE");
-  Deno.env.set("VCS_CACHE", cache);
   try {
     const pretrained = sharedPath(TINY);
-    using encoder = await openEncoder({ pretrained, device: "cpu", threads: 1 });
+    using encoder = await openEncoder({ pretrained, device: "cpu", threads: 1, cache });
     await test(encoder);
   } finally {
-    if (before === undefined) Deno.env.delete("VCS_CACHE");
-    else Deno.env.set("VCS_CACHE", before);
     await Deno.remove(cache, { recursive: true });
   }
 }

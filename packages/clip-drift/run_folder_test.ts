@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { encodeNpz } from "@vcs/transport/npz";
 import { tensor } from "@vcs/transport/tensor";
 import { mutations } from "#testing/fuzz.ts";
-import { findProgram } from "#testing/shared.ts";
+import { findPython } from "#testing/python.ts";
+import { needs } from "#testing/shared.ts";
 import { AppendFile } from "./append_file.ts";
 import { DriftTracker } from "./drift.ts";
 import { RunFolder, type RunFrame } from "./run_folder.ts";
@@ -174,18 +175,11 @@ Deno.test("readRun() survives damaged files", async () => {
   });
 });
 
-const python = findProgram("python3");
-
-/** Whether a Python with NumPy is there. */
-function hasNumpy(): boolean {
-  if (python === undefined) return false;
-  return new Deno.Command(python, { args: ["-c", "import numpy"], stderr: "null" }).outputSync()
-    .success;
-}
+const python = findPython("numpy");
 
 Deno.test({
   name: "NumPy opens our batches, and we open NumPy's",
-  ignore: !hasNumpy(),
+  ...needs(python !== undefined),
   fn: () =>
     temporary(async (root) => {
       const path = await writeRun(root, 6);
