@@ -1,7 +1,7 @@
 /**
  * Runs a benchmark file and writes its results to `bench/results/<name>.json`, with the machine
  * they were measured on: `deno run -A bench/record.ts checkpoint`. Where `bench/<name>_memory.ts`
- * exists, what it prints is kept beside the times.
+ * exists, what it prints is kept beside the times, as is what is in the file under other names.
  *
  * @module
  */
@@ -39,14 +39,13 @@ if (!name) throw new TypeError("Cannot record results: the name of a benchmark i
 const root = new URL("../", import.meta.url).pathname;
 const bench = JSON.parse(await deno("bench", "-A", "--json", `${root}bench/${name}.bench.ts`));
 const memory = `${root}bench/${name}_memory.ts`;
+const path = `${root}bench/results/${name}.json`;
 const record = {
+  ...existsSync(path) ? JSON.parse(await Deno.readTextFile(path)) : {},
   machine: { cpu: cpus()[0]?.model, cores: cpus().length, memory: totalmem() },
   runtime: bench.runtime,
   benches: summarize(bench.benches),
   ...existsSync(memory) ? { memory: JSON.parse(await deno("run", "-A", memory)) } : {},
 };
 await Deno.mkdir(`${root}bench/results`, { recursive: true });
-await Deno.writeTextFile(
-  `${root}bench/results/${name}.json`,
-  `${JSON.stringify(record, null, 2)}\n`,
-);
+await Deno.writeTextFile(path, `${JSON.stringify(record, null, 2)}\n`);

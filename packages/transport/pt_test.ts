@@ -8,7 +8,7 @@ const python = findPython("torch");
 
 Deno.test({
   name: "pt: torch.load(weights_only=True) opens what we write",
-  ignore: python === undefined,
+  ignore: python === undefined, // PyTorch is too large to be asked of CI.
   async fn() {
     const directory = await Deno.makeTempDir();
     const scalar = tensor("F64", [], new Float64Array([2.5]));

@@ -4,12 +4,15 @@ import { VideoReader } from "@vcs/media/video_reader";
 import { encodeJpeg } from "@vcs/media/image";
 import assert from "node:assert/strict";
 import { hasShared, sharedPath } from "#testing/shared.ts";
-import { main } from "./cli.ts";
 import { WindowJournal } from "./journal.ts";
 import { syntheticCheckpoint } from "./synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";
 
 const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
+
+/** Built graphs of all these tests' checkpoints. */
+const cache = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(cache, { recursive: true }));
 
 /** A folder with a small checkpoint and a clip of 120 frames. */
 async function withStage(
@@ -18,11 +21,9 @@ async function withStage(
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeFile(`${folder}/small.safetensors`, syntheticCheckpoint());
-    Deno.env.set("VCS_CACHE", `${folder}/cache`);
     const model = ["--model", `${folder}/small.safetensors`, "--device", "cpu"];
     await run({ folder, clip: await aClip(folder), model });
   } finally {
-    Deno.env.delete("VCS_CACHE");
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -39,15 +40,16 @@ async function aClip(folder: string): Promise<string> {
   return path;
 }
 
-/** Runs the command inside this process; gives what it writes to its exit code. */
-function command(...args: string[]): Promise<number> {
-  return main(args, new AbortController().signal);
+/** Runs the command to its end; gives its exit code. */
+async function command(...args: string[]): Promise<number> {
+  return (await start(args).result()).code;
 }
 
 /** Starts the command as a process of its own. */
 function start(args: string[], stdin: "null" | "piped" = "null") {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", COMMAND, ...args],
+    env: { VCS_CACHE: cache },
     stdin,
     stdout: "piped",
     stderr: "piped",

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
 import { findPython } from "#testing/python.ts";
+import { needs } from "#testing/shared.ts";
 import { freePort } from "../brokers.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message } from "../message.ts";
 import { zmtpHandshake } from "./zmtp.ts";
 
 const python = findPython("zmq");
-const interop = { ignore: python === undefined };
+const interop = needs(python !== undefined);
 
 function runPython(code: string): Deno.ChildProcess {
   const args = ["-c", `import sys, time, struct, zmq\nc = zmq.Context()\n${code}`];
