@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
+import { print, ProgressLine, say, UsageError } from "@vcs/transport/cli";
 import { join } from "node:path";
 import { type CommandLine, readCommandLine } from "./cli_flags.ts";
 import type { BackendName, PatchStreamConfig } from "./config.ts";
@@ -44,8 +44,7 @@ export async function bench(args: string[], signal: AbortSignal): Promise<number
     results.push(await measure(combination, videos, line.config, signal));
   }
   if (line.values.json === true) {
-    // deno-lint-ignore no-console
-    console.log(JSON.stringify(results.map((result) => ({ ...result, ...summary(result) }))));
+    print(JSON.stringify(results.map((result) => ({ ...result, ...summary(result) }))));
   } else report(results);
   return results.some((result) => result.failed > 0) ? 1 : 0;
 }
@@ -157,6 +156,5 @@ function report(results: readonly Measured[]): void {
       `${videosPerS.toFixed(2)} videos/s`,
     ].join(" ");
   });
-  // deno-lint-ignore no-console
-  console.log(lines.join("\n"));
+  print(lines.join("\n"));
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
+import { print, ProgressLine, say, UsageError } from "@vcs/transport/cli";
 import { join } from "node:path";
 import { type CommandLine, readCommandLine } from "./cli_flags.ts";
 import { type PatchStreamConfig, REFERENCE } from "./config.ts";
@@ -135,8 +135,7 @@ function tell(
     const { pts, fps, durationSec, width, height, rotation, replaced, timings } = result;
     const described = { width, height, rotation, fps, durationSec, replaced };
     const kept = { shape: patches.shape, dtype: patches.dtype, grid };
-    // deno-lint-ignore no-console
-    console.log(
+    print(
       JSON.stringify({ video, ...described, sampledFrameIds, pts, ...kept, ...files, timings }),
     );
     return;

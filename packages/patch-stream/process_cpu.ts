@@ -103,8 +103,11 @@ class HereRunner implements Runner {
     this.#work = new ClipWork(plan, memory);
   }
 
-  // deno-lint-ignore require-await -- so that what a job throws comes as a rejection
-  async run(job: Job): Promise<void> {
+  run(job: Job): Promise<void> {
+    return Promise.try(() => this.#run(job)); // What a job throws comes as a rejection.
+  }
+
+  #run(job: Job): void {
     const start = performance.now();
     if (job.kind === "prepare") this.#work.prepare(job.number, job.rgb);
     else this.#work.measure(job.sample, job.energy);

@@ -48,7 +48,7 @@ export type {
   SenderCounters,
 } from "./channel_types.ts";
 
-type Open<End> = (url: URL, settings: ChannelSettings) => Promise<End>;
+type Open<End> = (url: URL, settings: ChannelSettings) => End | Promise<End>;
 
 /** One file for each channel, loaded when it is asked for. */
 const SENDERS: Record<string, () => Promise<Open<Sender>>> = {

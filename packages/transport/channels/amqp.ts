@@ -28,8 +28,7 @@ interface Place {
 const HEARTBEAT = 10;
 
 /** Opens the publishing end. */
-// deno-lint-ignore require-await
-export async function openAmqpSender(url: URL, settings: ChannelSettings): Promise<Sender> {
+export function openAmqpSender(url: URL, settings: ChannelSettings): Sender {
   const place = readUrl(url);
   const outbox = new Outbox(1, settings.patience);
   const pump = new StorePump(outbox, () => openStore(place));
@@ -37,8 +36,7 @@ export async function openAmqpSender(url: URL, settings: ChannelSettings): Promi
 }
 
 /** Opens the consuming end. */
-// deno-lint-ignore require-await
-export async function openAmqpReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
+export function openAmqpReceiver(url: URL, settings: ChannelSettings): Receiver {
   const place = readUrl(url);
   const inbox = new Inbox(settings.maxPayload);
   const feed = new BrokerFeed(

@@ -39,8 +39,7 @@ const FETCH_MS = 1000;
 const NANOSECONDS = 1_000_000;
 
 /** Opens the publishing end. */
-// deno-lint-ignore require-await
-export async function openNatsSender(url: URL, settings: ChannelSettings): Promise<Sender> {
+export function openNatsSender(url: URL, settings: ChannelSettings): Sender {
   const place = readUrl(url);
   const outbox = new Outbox(1, settings.patience);
   const pump = new StorePump(outbox, () => openStore(place));
@@ -48,8 +47,7 @@ export async function openNatsSender(url: URL, settings: ChannelSettings): Promi
 }
 
 /** Opens the consuming end. */
-// deno-lint-ignore require-await
-export async function openNatsReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
+export function openNatsReceiver(url: URL, settings: ChannelSettings): Receiver {
   const place = readUrl(url);
   const inbox = new Inbox(settings.maxPayload);
   const feed = new BrokerFeed(

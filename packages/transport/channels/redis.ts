@@ -46,8 +46,7 @@ interface Place {
 }
 
 /** Opens the appending end. */
-// deno-lint-ignore require-await
-export async function openRedisSender(url: URL, settings: ChannelSettings): Promise<Sender> {
+export function openRedisSender(url: URL, settings: ChannelSettings): Sender {
   const place = readUrl(url);
   const outbox = new Outbox(1, settings.patience);
   const pump = new StorePump(outbox, () => openStore(place));
@@ -55,8 +54,7 @@ export async function openRedisSender(url: URL, settings: ChannelSettings): Prom
 }
 
 /** Opens the consuming end. */
-// deno-lint-ignore require-await
-export async function openRedisReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
+export function openRedisReceiver(url: URL, settings: ChannelSettings): Receiver {
   const place = readUrl(url);
   const inbox = new Inbox(settings.maxPayload);
   const consumer = newStreamId();

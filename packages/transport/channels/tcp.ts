@@ -27,8 +27,7 @@ const MAX_DAMAGED = 3;
 const TELL_AFTER = 1;
 
 /** Opens the sending end. */
-// deno-lint-ignore require-await
-export async function openTcpSender(url: URL, settings: ChannelSettings): Promise<Sender> {
+export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
   const { credits, ...place } = readUrl(url, "sender", settings);
   const outbox = new Outbox(credits, settings.patience, true);
   const id = newStreamId();
@@ -44,8 +43,7 @@ export async function openTcpSender(url: URL, settings: ChannelSettings): Promis
 }
 
 /** Opens the receiving end. */
-// deno-lint-ignore require-await
-export async function openTcpReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
+export function openTcpReceiver(url: URL, settings: ChannelSettings): Receiver {
   const { credits, ...place } = readUrl(url, "receiver", settings);
   const inbox = new Inbox(settings.maxPayload);
   const session = new Session(newStreamId(), credits, inbox);

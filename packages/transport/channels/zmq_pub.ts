@@ -19,8 +19,7 @@ const MAX_TOPICS = 64;
 const LINGER = 1000;
 
 /** Opens a PUB socket; it listens where the URL does not say `listen=false`. */
-// deno-lint-ignore require-await
-export async function openPub(url: URL, settings: ChannelSettings): Promise<Sender> {
+export function openPub(url: URL, settings: ChannelSettings): Sender {
   const outbox = new Outbox(1, Infinity);
   const subscribers = new Set<Subscriber>();
   const peers = new Peers({
@@ -142,8 +141,7 @@ class Subscriber {
 }
 
 /** Opens a SUB socket for everything; it connects where the URL does not say `listen=true`. */
-// deno-lint-ignore require-await
-export async function openSub(url: URL, settings: ChannelSettings): Promise<Receiver> {
+export function openSub(url: URL, settings: ChannelSettings): Receiver {
   const inbox = new Inbox(settings.maxPayload);
   const peers = new Peers({
     type: "SUB",

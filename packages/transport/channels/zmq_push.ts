@@ -20,8 +20,7 @@ import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 const MAX_ASKED = 1024;
 
 /** Opens a PUSH socket; it connects where the URL does not say `listen=true`. */
-// deno-lint-ignore require-await
-export async function openPush(url: URL, settings: ChannelSettings): Promise<Sender> {
+export function openPush(url: URL, settings: ChannelSettings): Sender {
   const peers: Peers = new Peers({
     type: "PUSH",
     url,
@@ -119,8 +118,7 @@ export class PeerFlight implements Disposable {
 }
 
 /** Opens a PULL socket; it listens where the URL does not say `listen=false`. */
-// deno-lint-ignore require-await
-export async function openPull(url: URL, settings: ChannelSettings): Promise<Receiver> {
+export function openPull(url: URL, settings: ChannelSettings): Receiver {
   const inbox = new Inbox(settings.maxPayload);
   const peers = new Peers({
     type: "PULL",
