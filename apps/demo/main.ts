@@ -16,8 +16,10 @@ import { videoVqStep } from "./video_vq.ts";
 const STEPS: readonly DemoStep[] = [patchStreamStep, videoVqStep, clipDriftStep];
 
 const folder = fileURLToPath(new URL("../../demo/", import.meta.url));
-await Deno.remove(folder, { recursive: true }).catch(() => {}); // What an earlier demo left.
 await Deno.mkdir(folder, { recursive: true });
+for await (const { name } of Deno.readDir(folder)) {
+  await Deno.remove(`${folder}${name}`, { recursive: true }); // What an earlier demo left.
+}
 const sections = [];
 for (const step of STEPS) sections.push({ step, results: await step.run(folder) });
 const page = `${folder}index.html`;

@@ -13,6 +13,7 @@ import { Session } from "@vcs/onnx/session";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
 import type { Half } from "./config.ts";
+import { VideoVqError } from "./errors.ts";
 import { pixelsToBytes, pixelsToFloat } from "./pixels.ts";
 import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "./tokenizer.ts";
 import { type Tokens, tokensFromLatent, tokensToQuant } from "./tokens.ts";
@@ -30,6 +31,7 @@ export interface TinyOptions {
  * Opens the encoder.
  *
  * @throws {OnnxError} where the device is not there.
+ * @throws {VideoVqError} `bad-model` where the package's weights cannot be fetched.
  */
 export async function openTinyEncoder(options: TinyOptions = {}): Promise<WindowEncoder> {
   return new TinyEncoder(await TinyHalf.open("encoder", options));
@@ -45,6 +47,12 @@ type Tensors = { readonly [name: string]: Tensor };
 async function readWeights(half: Half): Promise<Tensors> {
   const address = new URL(`./weights/vq_tiny_${half}.safetensors`, import.meta.url);
   const response = await fetch(address);
+  if (!response.ok) {
+    throw new VideoVqError(
+      `Cannot read the weights of ${TINY_MODEL}: found HTTP ${response.status} at ${address}, allowed is the file of the package`,
+      "bad-model",
+    );
+  }
   const { tensors } = readSafetensors(new Uint8Array(await response.arrayBuffer()));
   return Object.fromEntries(tensors);
 }
