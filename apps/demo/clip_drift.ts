@@ -1,91 +1,201 @@
 /**
- * The demo's step for `@vcs/clip-drift`: a made-up camera with one cut, watched by the command.
+ * The demo's step for `@vcs/clip-drift`: a made-up camera whose scene changes once, watched by the
+ * command, which tells a webhook.
  *
  * @module
  */
 import { serveCamera } from "@vcs/clip-drift/camera_server";
-import { type DriftRecord, listRuns, readRun, type Run } from "@vcs/clip-drift/runs";
-import { scenePictures } from "@vcs/clip-drift/scene";
-import { say } from "@vcs/transport/cli";
+import { listRuns, readRun, type Run } from "@vcs/clip-drift/runs";
+import { drawScene } from "@vcs/clip-drift/scene";
+import { encodeJpeg } from "@vcs/media/image";
 import { join } from "node:path";
-import { type DemoStep, outputOf, startCommand } from "./step.ts";
+import { outputOf, startCommand } from "./commands.ts";
 
-const CAMERA = { fps: 12, cut: 4, width: 320, height: 240 };
-/** The camera would cut again after this. */
-const LONGEST_MS = 15_000;
-
-/** The newest run of a folder, where there is one. */
-async function newestRun(runs: string): Promise<Run | undefined> {
-  const [name] = await listRuns(runs);
-  return name === undefined ? undefined : await readRun(join(runs, name));
+/** A watched frame. */
+export interface DriftFrame {
+  /** Its picture, relative to the demo's folder. */
+  readonly picture: string;
+  /** Number of the frame. */
+  readonly index: number;
+  /** When it came, in seconds after the first one. */
+  readonly time: number;
+  /** 1 - the cosine with the frame before. */
+  readonly drift: number;
 }
 
-/** Waits for an alert and a second of frames after it. */
-async function untilAlert(runs: string): Promise<void> {
-  const end = performance.now() + LONGEST_MS;
-  while (performance.now() < end) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const events = (await newestRun(runs))?.events as { type: string }[] | undefined;
-    if (events?.some(({ type }) => type === "alert")) break;
+/** The one alert. */
+export interface DriftAlert {
+  /** Name of the rule. */
+  readonly rule: string;
+  /** Drift of its frame. */
+  readonly value: number;
+  /** What the rule allows. */
+  readonly threshold: number;
+  /** Place of its frame among the frames. */
+  readonly place: number;
+  /** Milliseconds from the camera showing the new scene to the webhook being called. */
+  readonly delay: number;
+}
+
+/** What the step measured. */
+export interface ClipDriftRun {
+  /** The encoder. */
+  readonly model: string;
+  /** Frames in a second that the camera showed. */
+  readonly cameraFps: number;
+  /** Width and height of its pictures. */
+  readonly size: readonly [width: number, height: number];
+  /** Seconds from the first frame to the last. */
+  readonly seconds: number;
+  /** Frames that were left out. */
+  readonly dropped: number;
+  /** The alert. */
+  readonly alert: DriftAlert;
+  /** Median drift of all frames. */
+  readonly usual: number;
+  /** Every frame's drift as a file, relative to the demo's folder. */
+  readonly csv: string;
+  /** All frames. */
+  readonly frames: readonly DriftFrame[];
+}
+
+/** An alert as the webhook gets it, as far as the page needs it. */
+interface ToldAlert {
+  readonly type: string;
+  readonly rule: string;
+  readonly value: number;
+  readonly threshold: number;
+  readonly frame: number;
+}
+
+/** The camera shows a quay, and from the frame `cut` on a hall. */
+const CAMERA = { fps: 12, cut: 60, width: 480, height: 360 };
+/** Time of the first frame in the scenes: the ship is in sight then. */
+const BEGIN = 16;
+const MODEL = "gist";
+/** How long to wait for the alert, and to go on after it. */
+const LONGEST_MS = 30_000;
+const AFTER_MS = 2500;
+
+/** The JPEG of a frame. */
+async function drawFrame(index: number): Promise<Uint8Array> {
+  const { fps, cut, width, height } = CAMERA;
+  const { data } = drawScene(index < cut ? "quay" : "hall", BEGIN + index / fps, width, height);
+  return await encodeJpeg({ width, height, data: new Uint8Array(data) }, { quality: 85 });
+}
+
+/** A camera, and when each of its pictures was shown. */
+function showScenes() {
+  const shownAt: number[] = [];
+  const camera = serveCamera({
+    fps: CAMERA.fps,
+    async picture(index) {
+      const jpeg = await drawFrame(index);
+      shownAt[index] = performance.now();
+      return jpeg;
+    },
+  });
+  return { camera, shownAt };
+}
+
+/** An address that waits for one alert. */
+function awaitAlert() {
+  const arrival = Promise.withResolvers<{ readonly alert: ToldAlert; readonly at: number }>();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const at = performance.now();
+      arrival.resolve({ alert: await request.json() as ToldAlert, at });
+      return new Response();
+    },
+  );
+  return { server, url: `http://127.0.0.1:${server.addr.port}/`, arrival: arrival.promise };
+}
+
+/** Fails where a command ends, or too much time passes, before something has come. */
+async function beforeTheEnd<T>(wanted: Promise<T>, output: Promise<string>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const message = `no alert came within ${LONGEST_MS / 1000} s`;
+  const timer = setTimeout(() => late.reject(new Error(message)), LONGEST_MS);
+  const ended = output.then(() => Promise.reject(new Error("clip-drift ended without an alert")));
+  try {
+    return await Promise.race([wanted, ended, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
-  await new Promise((resolve) => setTimeout(resolve, 1000));
 }
 
-/** Runs the command on the camera and ends it as Ctrl-C does. */
-async function watchCamera(url: string, runs: string): Promise<void> {
-  const args = ["--stream", url, "--model", "gist", "--no-display", "--runs", runs];
-  const command = startCommand("clip-drift", args);
-  await untilAlert(runs);
-  command.kill("SIGINT");
-  say((await outputOf("clip-drift", command)).trimEnd());
+/** Ends a command as Ctrl-C does, where it has not ended by itself. */
+function interrupt(command: Deno.ChildProcess): void {
+  try {
+    command.kill("SIGINT");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
 }
 
-/** Drift over time as a line. */
-function plot(records: readonly DriftRecord[]): string {
-  const start = records[0]?.timestamp ?? 0;
-  const span = Math.max((records.at(-1)?.timestamp ?? 0) - start, 0.1);
-  const most = Math.max(0.1, ...records.map(({ drift }) => drift));
-  const points = records.map(({ timestamp, drift }) =>
-    `${(800 * (timestamp - start) / span).toFixed(1)},${(190 - 180 * drift / most).toFixed(1)}`
-  );
-  return `<svg viewBox="0 0 800 200" role="img" aria-label="Drift over ${span.toFixed(1)} seconds">
-<polyline points="${points.join(" ")}" fill="none" stroke="currentColor" stroke-width="2"/></svg>`;
+/** Runs the command until its alert and some seconds longer. */
+async function watch(stream: string, runs: string) {
+  const { server, url, arrival } = awaitAlert();
+  await using _server = server;
+  const args = ["--stream", stream, "--model", MODEL, "--no-display", "--webhook", url];
+  const command = startCommand("clip-drift", [...args, "--runs", runs], {
+    env: { ENCODERS_SNAPSHOT_INTERVAL: "0.001" }, // Keeps the picture of every frame.
+  });
+  const output = outputOf("clip-drift", command);
+  try {
+    const told = await beforeTheEnd(arrival, output);
+    await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
+    return told;
+  } finally {
+    interrupt(command);
+    await output;
+  }
 }
 
-function report(run: Run): string {
-  const pictures = run.snapshots.map((name) =>
-    `<figure><img src="${run.name}/snapshots/${name}" alt=""><figcaption>${name}</figcaption></figure>`
-  );
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>clip-drift: one cut</title>
-<style>:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 860px; margin: auto; padding: 32px 16px; } svg { width: 100%; color: #0f9d86; }
-figure { display: inline-block; margin: 0 12px 12px 0; } img { max-width: 100%; border-radius: 8px; }</style>
-<h1>One cut</h1>
-<p>Drift of ${run.drift.length} frames: flat while things move, one peak where the scene changes.</p>
-${plot(run.drift)}
-${pictures.join("\n")}
-</html>
-`;
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+}
+
+async function readFrames(runs: string): Promise<{ run: Run; frames: DriftFrame[] }> {
+  const [name] = await listRuns(runs);
+  if (name === undefined) throw new Error("clip-drift left no run");
+  const run = await readRun(join(runs, name));
+  const start = run.drift[0]?.timestamp ?? 0;
+  const frames = run.drift.map(({ index, timestamp, drift }) => ({
+    picture: `clip-drift/${name}/snapshots/frame_${String(index).padStart(6, "0")}.jpg`,
+    index,
+    time: timestamp - start,
+    drift,
+  }));
+  return { run, frames };
 }
 
 /** Watches a camera whose scene changes once. */
-export const clipDriftStep: DemoStep = {
-  name: "clip-drift",
-  summary: "A camera made of software, watched until its scene changes: one alert, at the cut.",
-  async run(folder) {
-    const runs = join(folder, "clip-drift");
-    await using camera = serveCamera({ picture: scenePictures(CAMERA), fps: CAMERA.fps });
-    await watchCamera(camera.url, runs);
-    const run = await newestRun(runs);
-    if (run === undefined) throw new Error("Cannot go on with the demo: clip-drift left no run");
-    await Deno.writeTextFile(join(runs, "report.html"), report(run));
-    return [
-      { href: "clip-drift/report.html", label: "Drift over time, and the pictures at the cut" },
-      { href: `clip-drift/${run.name}/drift.csv`, label: "Every frame's drift, as CSV" },
-    ];
-  },
-};
+export async function runClipDrift(folder: string): Promise<ClipDriftRun> {
+  const runs = join(folder, "clip-drift");
+  const { camera, shownAt } = showScenes();
+  await using _camera = camera;
+  const { alert, at } = await watch(camera.url, runs);
+  const { run, frames } = await readFrames(runs);
+  const place = frames.findIndex(({ index }) => index === alert.frame);
+  const cutAt = shownAt[CAMERA.cut];
+  if (place < 1 || cutAt === undefined) throw new Error("the alert came before the scene changed");
+  return {
+    model: MODEL,
+    cameraFps: CAMERA.fps,
+    size: [CAMERA.width, CAMERA.height],
+    seconds: frames.at(-1)!.time,
+    dropped: (run.summary as { dropped_frames: number }).dropped_frames,
+    alert: {
+      rule: alert.rule,
+      value: alert.value,
+      threshold: alert.threshold,
+      place,
+      delay: at - cutAt,
+    },
+    usual: median(frames.map(({ drift }) => drift)),
+    csv: `clip-drift/${run.name}/drift.csv`,
+    frames,
+  };
+}

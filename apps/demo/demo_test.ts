@@ -1,16 +1,19 @@
 import { browserTest, withPage } from "#testing/browser.ts";
+import { decodeImage } from "@vcs/media/image";
+import { decodeAudio } from "@vcs/media/audio";
 import { VideoReader } from "@vcs/media/video_reader";
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
-import { indexPage } from "./index_page.ts";
+import { join, normalize } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Page } from "playwright-core";
+import { type DemoRun, runDemo } from "./demo.ts";
+import { CLIP, SPEECH } from "./media.ts";
 import { drawScene, SCENE } from "./scene.ts";
 
-const clip = fileURLToPath(new URL("./clip.mp4", import.meta.url));
-
 Deno.test("the committed clip is the film that the scene draws", async () => {
-  const { size } = await Deno.stat(clip);
+  const { size } = await Deno.stat(CLIP);
   assert.ok(size < 500_000, `${size} bytes`);
-  await using video = await VideoReader.open(clip);
+  await using video = await VideoReader.open(CLIP);
   const { width, height, frameCount, fps } = video.info;
   assert.deepEqual({ width, height, fps, frames: frameCount }, SCENE);
   const frame = await video.frameAt(0);
@@ -21,18 +24,135 @@ Deno.test("the committed clip is the film that the scene draws", async () => {
   assert.ok(deviation < 8, `the first frame differs by ${deviation} of 255`);
 });
 
-browserTest("the demo's page links what each step made, on a telephone too", async () => {
-  const step = {
-    name: "some <step>",
-    summary: "One sentence.",
-    run: () => Promise.resolve([]),
-  };
-  const results = [{ href: "some/page.html", label: "What it & that made" }];
-  const url = `data:text/html,${encodeURIComponent(indexPage([{ step, results }]))}`;
-  await withPage(url, async (page) => {
-    assert.equal(await page.textContent("h2"), "some <step>");
-    assert.equal(await page.getAttribute("li a", "href"), "some/page.html");
-    assert.equal(await page.textContent("li a"), "What it & that made");
-    assert.equal(await page.evaluate("document.documentElement.scrollWidth"), 390);
-  }, { width: 390 });
+Deno.test("the committed speech is a sentence of a few seconds", async () => {
+  const { size } = await Deno.stat(SPEECH);
+  assert.ok(size < 200_000, `${size} bytes`);
+  const { sampleRate, channels } = await decodeAudio(SPEECH);
+  assert.deepEqual([sampleRate, channels.length], [24000, 1]);
+  const seconds = channels[0]!.length / sampleRate;
+  assert.ok(seconds > 3 && seconds < 6, `${seconds} s`);
+  assert.ok(channels[0]!.some((sample) => Math.abs(sample) > 0.1), "it is silent");
 });
+
+/** Serves a folder, parts of files, too: players ask for them. */
+function serveFolder(folder: string): Deno.HttpServer<Deno.NetAddr> {
+  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    const path = normalize(decodeURIComponent(new URL(request.url).pathname));
+    const bytes = await Deno.readFile(join(folder, path)).catch(() => undefined);
+    if (bytes === undefined) return new Response(undefined, { status: 404 });
+    const [, from] = /^bytes=(\d+)-/.exec(request.headers.get("range") ?? "") ?? [];
+    const type = path.endsWith(".html") ? { "content-type": "text/html" } : {};
+    if (from === undefined) return new Response(bytes, { headers: type });
+    const range = `bytes ${from}-${bytes.length - 1}/${bytes.length}`;
+    const headers = { ...type, "content-range": range, "accept-ranges": "bytes" };
+    return new Response(bytes.subarray(Number(from)), { status: 206, headers });
+  });
+}
+
+const PICTURES = `Array.from(document.images, ({ src, naturalWidth, complete }) =>
+  ({ src, shown: complete && naturalWidth > 0 }))`;
+const MEDIA = `Promise.all(Array.from(document.querySelectorAll("video, audio"), async (media) => {
+  for (let n = 0; media.readyState < 3 && n < 100; n++) await new Promise((r) => setTimeout(r, 50));
+  return { src: media.src, ready: media.readyState, seconds: media.duration };
+}))`;
+const FIGURES = `Array.from(document.querySelectorAll("[data-figure]"), (element) =>
+  ({ path: element.dataset.figure, value: element.value, text: element.textContent }))`;
+const WIDTH = "document.documentElement.scrollWidth";
+
+async function checkMedia(page: Page): Promise<void> {
+  for (const { src, shown } of await page.evaluate<{ src: string; shown: boolean }[]>(PICTURES)) {
+    assert.ok(shown, `${src} is not shown`);
+  }
+  const media = await page.evaluate<{ src: string; ready: number; seconds: number }[]>(MEDIA);
+  assert.equal(media.length, 2);
+  for (const { src, ready, seconds } of media) {
+    assert.ok(ready >= 3 && seconds > 1, `${src} cannot be played: ${ready}, ${seconds} s`);
+  }
+}
+
+/** The number that a path names. */
+function numberAt(run: DemoRun, path: string): unknown {
+  return path.split(".").reduce<unknown>(
+    (value, name) => (value as Record<string, unknown> | undefined)?.[name],
+    run,
+  );
+}
+
+/** Every figure is the run's own number, and what people read is that number rounded. */
+async function checkFigures(page: Page, run: DemoRun): Promise<void> {
+  const figures = await page.evaluate<{ path: string; value: string; text: string }[]>(FIGURES);
+  for (const part of ["patchStream", "videoVq", "clipDrift"]) {
+    assert.ok(figures.filter(({ path }) => path.startsWith(`${part}.`)).length > 4, part);
+  }
+  for (const { path, value, text } of figures) {
+    const number = numberAt(run, path);
+    assert.equal(Number(value), number, path);
+    const shown = Number(/[\d.]+/.exec(text.replaceAll(",", ""))?.[0]);
+    const unit = /%$/.test(text) ? 100 : /kbit/.test(text) ? 1e-3 : / ms$/.test(text) ? 1e3 : 1;
+    const wanted = (number as number) * unit;
+    const rounding = 0.5 * 10 ** -(/\.(\d+)/.exec(text)?.[1]?.length ?? 0);
+    const near = (a: number) => Math.abs(shown - a) <= rounding * 1.0001;
+    // Milliseconds are measured as such or in seconds.
+    assert.ok(near(wanted) || near(number as number), `${path} is ${number}, shown is ${text}`);
+  }
+}
+
+/** Both films play with one button, and stay together. */
+async function checkFilms(page: Page): Promise<void> {
+  const places = `Array.from(document.querySelectorAll("video"), (v) => v.currentTime)`;
+  const [begin] = await page.evaluate<[number, number]>(places);
+  await page.getByRole("button", { name: "Play both films" }).press("Enter");
+  await page.waitForTimeout(1200);
+  const [a, b] = await page.evaluate<[number, number]>(places);
+  assert.ok(a > begin + 0.5, `the films went from ${begin} to ${a} s`);
+  assert.ok(Math.abs(a - b) < 0.1, `the films are at ${a} and ${b} s`);
+  const pressed = await page.getAttribute("#pair button", "aria-pressed");
+  assert.equal(pressed, "true");
+  await page.getByRole("button", { name: "Play both films" }).press("Enter");
+}
+
+/** The keyboard chooses another frame, and what it shows. */
+async function checkStage(page: Page): Promise<void> {
+  const before = await page.getAttribute("#stage img", "src");
+  await page.locator("input[name=sample]:checked").press("ArrowRight");
+  assert.notEqual(await page.getAttribute("#stage img", "src"), before);
+  await page.locator("input[name=mode]:checked").press("ArrowRight");
+  assert.equal(await page.getAttribute("#stage .picture", "data-mode"), "energy");
+  assert.ok(await page.locator("#stage .heat rect").first().isVisible());
+  await page.locator("input[name=mode]:checked").press("ArrowLeft");
+}
+
+/** The page as a picture has many colours: an empty one has few. */
+async function checkScreenshot(page: Page): Promise<void> {
+  const { data } = await decodeImage(await page.screenshot({ fullPage: true }));
+  const colours = new Set<number>();
+  for (let at = 0; at < data.length; at += 3 * 101) {
+    colours.add(data[at]! << 16 | data[at + 1]! << 8 | data[at + 2]!);
+  }
+  assert.ok(colours.size > 1000, `${colours.size} colours`);
+}
+
+browserTest(
+  "the demo runs all four, and its page shows that run on desk and telephone",
+  async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const file = await runDemo(folder);
+      const run = JSON.parse(await Deno.readTextFile(join(folder, "run.json"))) as DemoRun;
+      await using server = serveFolder(folder);
+      const served = `http://127.0.0.1:${server.addr.port}/index.html`;
+      for (const [url, width] of [[pathToFileURL(file), 1280], [served, 390]] as const) {
+        await withPage(url, async (page) => {
+          await checkMedia(page);
+          await checkFigures(page, run);
+          assert.equal(await page.evaluate(WIDTH), width);
+          await checkStage(page);
+          await checkFilms(page);
+          await checkScreenshot(page);
+        }, { width });
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);

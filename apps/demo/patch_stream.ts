@@ -3,24 +3,112 @@
  *
  * @module
  */
+import { encodeJpeg } from "@vcs/media/image";
+import { VideoReader } from "@vcs/media/video_reader";
+import { readSafetensors } from "@vcs/transport/safetensors";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type DemoStep, runCommand } from "./step.ts";
+import { runCommand } from "./commands.ts";
+import { CLIP } from "./media.ts";
 
-const clip = fileURLToPath(new URL("./clip.mp4", import.meta.url));
+/** A sampled frame and what was kept of it. */
+export interface SampledFrame {
+  /** Its picture, relative to the demo's folder. */
+  readonly picture: string;
+  /** Number of the frame in the film. */
+  readonly frame: number;
+  /** When it is shown, in seconds. */
+  readonly pts: number;
+  /** Cells of the grid that were kept, row by row. */
+  readonly kept: readonly number[];
+  /** Energy of every cell, row by row. */
+  readonly energy: readonly number[];
+}
 
-/** Keeps a tenth of the film's patches, and makes the page that shows them. */
-export const patchStreamStep: DemoStep = {
-  name: "patch-stream",
-  summary:
-    "Sixteen frames of a six-second film, and of their patches only those that carry the energy.",
-  async run(folder) {
-    const target = join(folder, "patch-stream");
-    const sampling = ["--k-keep", "640", "--key-frames", "first"];
-    await runCommand("patch-stream", [clip, "--out-dir", target, "--view", ...sampling]);
-    return [
-      { href: "patch-stream/clip.html", label: "What was kept of each frame, and why" },
-      { href: "patch-stream/clip.safetensors", label: "The patches, as safetensors" },
-    ];
-  },
-};
+/** What the step measured. */
+export interface PatchStreamRun {
+  /** Seconds of the film. */
+  readonly duration: number;
+  /** Columns and rows of patches in a frame. */
+  readonly grid: { readonly columns: number; readonly rows: number; readonly patchSize: number };
+  /** Patches kept. */
+  readonly kept: number;
+  /** Patches that there are. */
+  readonly patches: number;
+  /** Part of the energy that the kept patches carry, 0 to 1. */
+  readonly energyShare: number;
+  /** Bytes of the file of patches. */
+  readonly bytes: number;
+  /** Milliseconds from the opened film to the finished patches. */
+  readonly milliseconds: number;
+  /** Numbers in each kept patch, and their type. */
+  readonly tensor: { readonly shape: readonly number[]; readonly dtype: string };
+  /** The sampled frames. */
+  readonly frames: readonly SampledFrame[];
+}
+
+/** What the command tells, as far as the page needs it. */
+interface Told {
+  readonly durationSec: number;
+  readonly sampledFrameIds: readonly number[];
+  readonly pts: readonly number[];
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly grid: { readonly gridW: number; readonly gridH: number; readonly patchSize: number };
+  readonly patches: string;
+  readonly timings: { readonly total: number };
+}
+
+const total = (values: Iterable<number>) => Iterator.from(values).reduce((a, b) => a + b, 0);
+
+/** Keeps a seventh of the film's patches. */
+export async function runPatchStream(folder: string): Promise<PatchStreamRun> {
+  const target = join(folder, "patch-stream");
+  const json = await runCommand("patch-stream", [
+    ...["--sequence-length", "16", "--k-keep", "640", "--key-frames", "first"],
+    ...["--json", "--view", "--out-dir", target, CLIP],
+  ]);
+  const told = JSON.parse(json) as Told;
+  const bytes = await Deno.readFile(told.patches);
+  const { tensors } = readSafetensors(bytes);
+  const numbers = (name: string) => Array.from(tensors.get(name)!.data, Number);
+  const [fields, scores, energy] = [numbers("fields"), numbers("scores"), numbers("score_map")];
+  const { gridW: columns, gridH: rows, patchSize } = told.grid;
+  const kept = keptCells(fields, told.pts.length, columns * rows);
+  const pictures = await takePictures(target, told.sampledFrameIds);
+  return {
+    duration: told.durationSec,
+    grid: { columns, rows, patchSize },
+    kept: scores.length,
+    patches: energy.length,
+    energyShare: total(scores) / total(energy),
+    bytes: bytes.length,
+    milliseconds: told.timings.total,
+    tensor: { shape: told.shape, dtype: told.dtype },
+    frames: told.pts.map((pts, place) => ({
+      picture: `patch-stream/${pictures[place]}`,
+      frame: told.sampledFrameIds[place]!,
+      pts,
+      kept: kept[place]!,
+      energy: energy.slice(place * columns * rows, (place + 1) * columns * rows),
+    })),
+  };
+}
+
+/** The kept cells of each frame, from the fields [place, frame, key, linear index, row, column]. */
+function keptCells(fields: readonly number[], frames: number, cells: number): number[][] {
+  const kept: number[][] = Array.from({ length: frames }, () => []);
+  for (let at = 0; at < fields.length; at += 6) kept[fields[at]!]!.push(fields[at + 3]! % cells);
+  return kept.map((places) => places.sort((a, b) => a - b));
+}
+
+/** Writes the frames as pictures; gives their names. */
+async function takePictures(folder: string, frames: readonly number[]): Promise<string[]> {
+  await using video = await VideoReader.open(CLIP);
+  const names: string[] = [];
+  for await (const frame of video.framesAt(frames)) {
+    const name = `frame_${String(frame.index).padStart(3, "0")}.jpg`;
+    await Deno.writeFile(join(folder, name), await encodeJpeg(frame, { quality: 88 }));
+    names.push(name);
+  }
+  return names;
+}

@@ -1,21 +1,99 @@
 /**
- * The demo's step for `@vcs/video-vq`: the clip is sent as tokens over TCP by one process and
- * rebuilt by another.
+ * The demo's step for `@vcs/video-vq`: the film is sent live, as tokens over TCP, by one process
+ * and rebuilt by another.
  *
  * @module
  */
+import { VideoReader } from "@vcs/media/video_reader";
+import { VideoWriter } from "@vcs/media/video_writer";
+import { FrameFitter } from "@vcs/video-vq/preprocess";
+import { Quality } from "@vcs/video-vq/quality";
+import { WINDOW_FRAMES } from "@vcs/video-vq/windows";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type DemoStep, runCommand } from "./step.ts";
+import { outputOf, runCommand, startCommand } from "./commands.ts";
+import { CLIP } from "./media.ts";
 
-/** What the sending command tells at its end, as far as the page needs it. */
-interface Totals {
+/** Seconds of each part of the way from a window's first frame to its picture. */
+export interface Delay {
+  /** Until the window is full. */
+  readonly fill: number;
+  /** To encode it. */
+  readonly encode: number;
+  /** From one process to the other. */
+  readonly transfer: number;
+  /** To decode it. */
+  readonly decode: number;
+  /** From the first frame coming in to the window going out, as measured from end to end. */
+  readonly measured: number;
+}
+
+/** What the step measured. */
+export interface VideoVqRun {
+  /** What was sent, as the model sees it, relative to the demo's folder. */
+  readonly source: string;
+  /** What was rebuilt. */
+  readonly rebuilt: string;
+  /** Width and height of both. */
+  readonly size: number;
+  /** Frames sent. */
+  readonly frames: number;
+  /** Frames in a second. */
+  readonly fps: number;
+  /** Windows of tokens. */
+  readonly windows: number;
+  /** Frames in a window. */
+  readonly windowFrames: number;
+  /** Bytes of all tokens. */
+  readonly bytes: number;
+  /** Bytes of the pixels that they stand for. */
+  readonly pixelBytes: number;
+  /** Bytes of the film's file, which is H.264 at full size. */
+  readonly fileBytes: number;
+  /** Bits a second of the tokens. */
+  readonly bitrate: number;
+  /** Nearness of all frames to their source, in dB. */
+  readonly psnr: number;
+  /** Structural similarity, at most 1. */
+  readonly ssim: number;
+  /** PSNR of every frame. */
+  readonly framePsnr: readonly number[];
+  /** Where the time went, at the median. */
+  readonly delay: Delay;
+}
+
+/** What the sending command tells, as far as the page needs it. */
+interface Sent {
   readonly framesIn: number;
   readonly sent: number;
   readonly bytes: number;
 }
 
-const clip = fileURLToPath(new URL("./clip.mp4", import.meta.url));
+/** What the receiving command tells, as far as the page needs it. */
+interface Received {
+  readonly framesOut: number;
+  readonly latency: Delay;
+}
+
+/** A film as the model sees it, and at full size. */
+interface Film {
+  readonly fps: number;
+  readonly width: number;
+  readonly height: number;
+  readonly full: readonly Uint8Array[];
+  readonly small: readonly Uint8Array[];
+}
+
+const SIZE = 128;
+const MODEL = ["--model", "vq-tiny"];
+
+async function readFilm(): Promise<Film> {
+  await using video = await VideoReader.open(CLIP);
+  const { width, height, fps } = video.info;
+  const frames = await Array.fromAsync(video.frames());
+  const fitter = new FrameFitter({ width: SIZE, height: SIZE });
+  const small = frames.map((frame) => fitter.fit(frame));
+  return { fps, width, height, full: frames.map(({ data }) => data), small };
+}
 
 /** A port on this machine that nobody listens on. */
 function freePort(): number {
@@ -23,48 +101,88 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-function report({ framesIn, sent, bytes }: Totals): string {
-  const raw = framesIn * 128 * 128 * 3;
-  const times = Math.round(raw / bytes).toLocaleString("en");
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>video-vq: a clip as tokens</title>
-<style>:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 860px; margin: auto; padding: 32px 16px; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 16px; }
-figure { margin: 0; } video { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 8px; background: #000; }
-figcaption { color: light-dark(#6a6c72, #969ba6); }</style>
-<h1>A clip as tokens</h1>
-<p>${framesIn} frames went from one process to another as ${sent} windows of tokens, ${
-    bytes.toLocaleString("en")
-  } bytes in all: ${times} times less than the pixels of 128×128. The model is vq-tiny, which
-travels with the package.</p>
-<div class="pair">
-<figure><video src="source.mp4" autoplay loop muted playsinline controls></video><figcaption>What was sent, its middle square</figcaption></figure>
-<figure><video src="rebuilt.mp4" autoplay loop muted playsinline controls></video><figcaption>What was rebuilt from tokens</figcaption></figure>
-</div>
-</html>
-`;
+/** Writes frames at their times, as a camera does; the time starts when the first one is taken. */
+async function playInto(stream: WritableStream<Uint8Array>, { full, fps }: Film): Promise<void> {
+  const writer = stream.getWriter();
+  let start = 0;
+  for (const [n, frame] of full.entries()) {
+    const wait = start + 1000 * n / fps - performance.now();
+    if (n > 0 && wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    await writer.write(frame);
+    if (n === 0) start = performance.now();
+  }
+  await writer.close();
 }
 
-/** Sends the clip to another process and lets it rebuild the frames. */
-export const videoVqStep: DemoStep = {
-  name: "video-vq",
-  summary: "The same film sent as tokens over TCP, from one process to another, and rebuilt there.",
-  async run(folder) {
-    const own = join(folder, "video-vq");
-    await Deno.mkdir(own, { recursive: true });
-    await Deno.copyFile(clip, join(own, "source.mp4"));
-    const url = `tcp://127.0.0.1:${freePort()}`;
-    const model = ["--model", "vq-tiny"];
-    const receiver = runCommand("video-vq", ["decode", ...model, url, join(own, "rebuilt.mp4")]);
-    const sender = runCommand("video-vq", [
-      ...["encode", ...model, "--payload", "range", "--json", clip, url],
-    ]);
-    const [totals] = await Promise.all([sender, receiver]);
-    await Deno.writeTextFile(join(own, "report.html"), report(JSON.parse(totals) as Totals));
-    return [{ href: "video-vq/report.html", label: "Source and reconstruction, side by side" }];
-  },
-};
+async function sendLive(film: Film, url: string): Promise<Sent> {
+  const raw = ["--raw-size", `${film.width}x${film.height}`, "--fps", `${film.fps}`];
+  const args = ["encode", ...MODEL, "--payload", "range", "--json", ...raw, "-", url];
+  const sender = startCommand("video-vq", args, { stdin: "piped" });
+  const [told] = await Promise.all([
+    outputOf("video-vq encode", sender),
+    playInto(sender.stdin, film),
+  ]);
+  return JSON.parse(told) as Sent;
+}
+
+async function receive(url: string, path: string): Promise<Received> {
+  const told = await runCommand("video-vq", ["decode", ...MODEL, "--json", url, path]);
+  return JSON.parse(told) as Received;
+}
+
+/** Cuts a file of raw frames. */
+async function readRaw(path: string): Promise<Uint8Array[]> {
+  const bytes = await Deno.readFile(path);
+  const size = SIZE * SIZE * 3;
+  return Array.from(
+    { length: bytes.length / size },
+    (_, n) => bytes.subarray(n * size, (n + 1) * size),
+  );
+}
+
+async function writeVideo(path: string, frames: readonly Uint8Array[], fps: number) {
+  await using writer = await VideoWriter.open(path, { width: SIZE, height: SIZE, fps, crf: 12 });
+  for (const data of frames) await writer.add({ data });
+}
+
+function compare(source: readonly Uint8Array[], rebuilt: readonly Uint8Array[]) {
+  const all = new Quality();
+  const framePsnr = rebuilt.map((frame, n) => {
+    const one = new Quality();
+    for (const quality of [all, one]) quality.add(source[n]!, frame, SIZE, SIZE);
+    return one.psnr;
+  });
+  return { psnr: all.psnr, ssim: all.ssim, framePsnr };
+}
+
+/** Sends the film to another process and lets it rebuild the frames. */
+export async function runVideoVq(folder: string): Promise<VideoVqRun> {
+  const own = join(folder, "video-vq");
+  await Deno.mkdir(own, { recursive: true });
+  const film = await readFilm();
+  const url = `tcp://127.0.0.1:${freePort()}`;
+  const raw = join(own, "rebuilt.rgb");
+  const [received, sent] = await Promise.all([receive(url, raw), sendLive(film, url)]);
+  const rebuilt = await readRaw(raw);
+  if (rebuilt.length !== film.small.length || received.framesOut !== sent.framesIn) {
+    throw new Error(`${rebuilt.length} frames came back, sent were ${film.small.length}`);
+  }
+  await Deno.remove(raw);
+  await writeVideo(join(own, "source.mp4"), film.small, film.fps);
+  await writeVideo(join(own, "rebuilt.mp4"), rebuilt, film.fps);
+  return {
+    source: "video-vq/source.mp4",
+    rebuilt: "video-vq/rebuilt.mp4",
+    size: SIZE,
+    frames: sent.framesIn,
+    fps: film.fps,
+    windows: sent.sent,
+    windowFrames: WINDOW_FRAMES,
+    bytes: sent.bytes,
+    pixelBytes: sent.framesIn * SIZE * SIZE * 3,
+    fileBytes: (await Deno.stat(CLIP)).size,
+    bitrate: sent.bytes * 8 * film.fps / sent.framesIn,
+    ...compare(film.small, rebuilt),
+    delay: received.latency,
+  };
+}
