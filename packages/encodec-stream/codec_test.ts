@@ -359,7 +359,7 @@ Deno.test("a checkpoint of another model is refused by the name of a tensor", as
 });
 
 /** The first values and the most likely code of each codebook, for three frames. */
-const LM_GOLDENS: Record<ModelName, [number[], number[]][]> = {
+const LM_GOLDENS: Record<"encodec_24khz" | "encodec_48khz", [number[], number[]][]> = {
   encodec_24khz: [
     [[0.000281, 0.00008282, 0.00060658, 0.00077105], [121, 429, 852, 249]],
     [[0.00028199, 0.0000476, 0.00047508, 0.00036593], [797, 429, 464, 249]],

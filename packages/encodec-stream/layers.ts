@@ -8,10 +8,19 @@
  *
  * @module
  */
-import { CODEBOOK_SIZE, LATENT, type ModelSpec } from "./models.ts";
+import type { TensorSource } from "@vcs/onnx/checkpoint";
+import { CODEBOOK_SIZE, type ModelSpec } from "./models.ts";
 
-/** Channels of the first and last layer. */
-const FILTERS = 32;
+/** How wide a network is. */
+export interface NetworkSize {
+  /** Channels of the first and last layer; those of the recurrent layers are 16 times as many. */
+  readonly filters: number;
+  /** Width of the latent vectors. */
+  readonly latent: number;
+}
+
+/** Size of the published networks. */
+export const PUBLISHED_SIZE: NetworkSize = { filters: 32, latent: 128 };
 
 /** Strides of the decoder; the encoder has them in reverse. Their product is the hop of 320. */
 const STRIDES = [8, 5, 4, 2] as const;
@@ -93,26 +102,32 @@ function residual(prefix: string, channels: number): ResidualLayer {
 }
 
 /** Layers 0 to 15 of the encoder: samples in, latent vectors out. */
-export function encoderLayers({ channels }: ModelSpec): Layer[] {
+export function encoderLayers(
+  { channels }: ModelSpec,
+  { filters, latent }: NetworkSize,
+): Layer[] {
   const at = (i: number) => `encoder.model.${i}`;
   const stages = [...STRIDES].reverse().flatMap((stride, n): Layer[] => {
-    const c = FILTERS * 2 ** n;
+    const c = filters * 2 ** n;
     return [residual(at(1 + 3 * n), c), ELU, conv(at(3 + 3 * n), c, 2 * c, 2 * stride, stride)];
   });
   return [
-    conv(at(0), channels, FILTERS, 7),
+    conv(at(0), channels, filters, 7),
     ...stages,
-    { kind: "lstm", prefix: at(13), size: 16 * FILTERS },
+    { kind: "lstm", prefix: at(13), size: 16 * filters },
     ELU,
-    conv(at(15), 16 * FILTERS, LATENT, 7),
+    conv(at(15), 16 * filters, latent, 7),
   ];
 }
 
 /** Layers 0 to 15 of the decoder: latent vectors in, samples out. */
-export function decoderLayers({ channels }: ModelSpec): Layer[] {
+export function decoderLayers(
+  { channels }: ModelSpec,
+  { filters, latent }: NetworkSize,
+): Layer[] {
   const at = (i: number) => `decoder.model.${i}`;
   const stages = STRIDES.flatMap((stride, n): Layer[] => {
-    const from = (16 * FILTERS) / 2 ** n;
+    const from = (16 * filters) / 2 ** n;
     const to = from / 2;
     return [
       ELU,
@@ -121,11 +136,11 @@ export function decoderLayers({ channels }: ModelSpec): Layer[] {
     ];
   });
   return [
-    conv(at(0), LATENT, 16 * FILTERS, 7),
-    { kind: "lstm", prefix: at(1), size: 16 * FILTERS },
+    conv(at(0), latent, 16 * filters, 7),
+    { kind: "lstm", prefix: at(1), size: 16 * filters },
     ...stages,
     ELU,
-    conv(at(15), FILTERS, channels, 7),
+    conv(at(15), filters, channels, 7),
   ];
 }
 
@@ -183,21 +198,40 @@ export function codebookPrefix(index: number): string {
   return `quantizer.vq.layers.${index}._codebook`;
 }
 
+/**
+ * The size of the network that a checkpoint holds, from the shapes of its first layer and first
+ * codebook; the published one where it lacks those.
+ */
+export function networkSize(source: TensorSource): NetworkSize {
+  const sizeOf = (names: readonly string[], axis: number) => {
+    const name = names.find((n) => source.has(n));
+    return name === undefined ? undefined : source.info(name).shape[axis];
+  };
+  const first = "encoder.model.0.conv.conv.weight";
+  const { filters, latent } = PUBLISHED_SIZE;
+  return {
+    filters: sizeOf([`${first}_v`, first], 0) ?? filters,
+    latent: sizeOf([`${codebookPrefix(0)}.embed`], 1) ?? latent,
+  };
+}
+
 function codebookWeights(index: number): WeightShape[] {
   const prefix = codebookPrefix(index);
+  const { latent } = PUBLISHED_SIZE;
   return [
     [`${prefix}.inited`, [1]],
     [`${prefix}.cluster_size`, [CODEBOOK_SIZE]],
-    [`${prefix}.embed`, [CODEBOOK_SIZE, LATENT]],
-    [`${prefix}.embed_avg`, [CODEBOOK_SIZE, LATENT]],
+    [`${prefix}.embed`, [CODEBOOK_SIZE, latent]],
+    [`${prefix}.embed_avg`, [CODEBOOK_SIZE, latent]],
   ];
 }
 
-/** Every tensor of a model's checkpoint, sorted by name. */
+/** Every tensor of a published model's checkpoint, sorted by name. */
 export function modelWeights(spec: ModelSpec): WeightShape[] {
   const causal = spec.segmentation === undefined;
+  const layers = [...encoderLayers(spec, PUBLISHED_SIZE), ...decoderLayers(spec, PUBLISHED_SIZE)];
   return [
-    ...[...encoderLayers(spec), ...decoderLayers(spec)].flatMap((l) => layerWeights(l, causal)),
+    ...layers.flatMap((l) => layerWeights(l, causal)),
     ...Array.from({ length: spec.codebooks }, (_, i) => codebookWeights(i)).flat(),
   ].sort(([a], [b]) => a < b ? -1 : 1);
 }

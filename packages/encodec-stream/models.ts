@@ -1,5 +1,6 @@
 /**
- * The two published EnCodec models as numbers: rates, segments, codebooks, bandwidths.
+ * The two published EnCodec models, and a small one that travels with this package, as numbers:
+ * rates, segments, codebooks, bandwidths.
  *
  * Source: "High Fidelity Neural Audio Compression" (arXiv 2210.13438) and the authors' code.
  *
@@ -8,16 +9,13 @@
 import { EcdcError } from "./errors.ts";
 
 /** Name of a model, as `.ecdc` headers spell it. */
-export type ModelName = "encodec_24khz" | "encodec_48khz";
+export type ModelName = "encodec_24khz" | "encodec_48khz" | "encodec_tiny_24khz";
 
 /** Samples between two code frames: the product of the strides 8, 5, 4, 2. */
 export const HOP = 320;
 
 /** Entries of a codebook: codes are 10 bits. */
 export const CODEBOOK_SIZE = 1024;
-
-/** Width of the latent vectors. */
-export const LATENT = 128;
 
 /** How a model cuts audio that it does not take in one piece, in samples. */
 export interface Segmentation {
@@ -27,7 +25,7 @@ export interface Segmentation {
   readonly stride: number;
 }
 
-/** What distinguishes the two models. */
+/** What distinguishes the models. */
 export interface ModelSpec {
   /** Name in headers. */
   readonly name: ModelName;
@@ -64,19 +62,28 @@ const MODELS: ReadonlyMap<string, ModelSpec> = new Map<ModelName, ModelSpec>([
     bitsPerCodebook: 1500,
     bandwidths: [3, 6, 12, 24],
   }],
+  ["encodec_tiny_24khz", {
+    name: "encodec_tiny_24khz",
+    sampleRate: 24000,
+    channels: 1,
+    segmentation: undefined,
+    codebooks: 8,
+    bitsPerCodebook: 750,
+    bandwidths: [1.5, 3, 6],
+  }],
 ]);
 
 /**
  * The numbers of a model.
  *
- * @throws {EcdcError} `unsupported` where the name is of no published model.
+ * @throws {EcdcError} `unsupported` where the name is of no model that is known here.
  */
 export function modelSpec(name: string): ModelSpec {
   const spec = MODELS.get(name);
   if (spec) return spec;
   throw new EcdcError(
     "unsupported",
-    `Cannot use model ${JSON.stringify(name)}: allowed are ${[...MODELS.keys()].join(" and ")}`,
+    `Cannot use model ${JSON.stringify(name)}: allowed are ${[...MODELS.keys()].join(", ")}`,
   );
 }
 

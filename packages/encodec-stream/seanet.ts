@@ -9,7 +9,7 @@ import { float, type GraphBuilder, type LazyTensor, type Value } from "@vcs/onnx
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
 import { foldWeightNorm, interleave, lstm, upsampleBias, upsampleKernel } from "@vcs/onnx/layers";
-import { derive } from "@vcs/onnx/weights";
+import { derive, toFloat } from "@vcs/onnx/weights";
 import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
 import { mirrored, mirrorOfStart, tailOfStream, TIME } from "./padding.ts";
 
@@ -24,7 +24,7 @@ export interface StateTensor {
 /** What keeps a norm from dividing by zero. */
 const EPSILON = 1e-5;
 
-/** A tensor of a checkpoint, read when the model is written. */
+/** A tensor of a checkpoint as float32, read when the model is written. */
 export function checkpointWeight(
   source: TensorSource,
   name: string,
@@ -39,7 +39,7 @@ export function checkpointWeight(
       }`,
     );
   }
-  return { dtype: found.dtype, shape, read: () => source.read(name) };
+  return { dtype: "F32", shape, read: async () => toFloat(await source.read(name), "F32") };
 }
 
 /** All taps of a kernel as rows of a product: row tap · to + o. */
