@@ -20,7 +20,7 @@ function driftPlot({ frames, alert, seconds }: ClipDriftRun): string {
     y: [-0.04 * most, most],
     xTicks: Array.from({ length: Math.floor(seconds) + 1 }, (_, s) => [s, `${s} s`]),
     yTicks: [[1, "1"], [0, "0"]],
-    mark: [at, `alert, ${number(alert.delay)} ms after the new scene`],
+    mark: [at, `alert after ${number(alert.delay)} ms`],
     draw: (scale) =>
       scale.level(alert.threshold, "threshold") + scale.upright(at, "alert") +
       scale.line(frames.map(({ time, drift }) => [time, drift]), "own"),

@@ -175,6 +175,42 @@ function toInt16(samples: Float32Array): Int16Array {
   return new Int16Array(file.buffer, WAV_HEADER, samples.length);
 }
 
+/** Encodes and decodes the sentence at a bandwidth. */
+async function code(speech: Float32Array, bandwidth: number, decoder: Decoder, own: string) {
+  const name = `speech_${bandwidth}`;
+  const path = join(own, `${name}.ecdc`);
+  const encodeMs = await encode(speech, path, codebooksFor(spec(), bandwidth));
+  const { samples, firstMs, milliseconds: decodeMs } = await decode(decoder, path);
+  const { size: bytes } = await Deno.stat(path);
+  say(
+    `  ${bandwidth} kbit/s: ${bytes} bytes, encoded in ${encodeMs.toFixed(0)} ms, ` +
+      `decoded in ${decodeMs.toFixed(0)} ms`,
+  );
+  const ecdc = `encodec-stream/${name}.ecdc`;
+  const figures = { bitrate: bandwidth * 1000, ecdc, bytes, encodeMs, decodeMs, firstMs };
+  const sound: CodedSound = { ...await keepSound(own, name, samples), ...figures };
+  return { sound, path, samples };
+}
+
+/** Decodes a part of a file on its own, and compares it with the whole. */
+async function seek(
+  { sound, path, samples: whole }: Awaited<ReturnType<typeof code>>,
+  decoder: Decoder,
+  own: string,
+): Promise<Sought> {
+  const { sampleRate } = spec();
+  const from = Math.round(PART.from * sampleRate);
+  const to = Math.round(PART.to * sampleRate);
+  const { samples, firstMs } = await decode(decoder, path, { from, to });
+  const outcome = compare(samples, whole.subarray(from, to));
+  await Deno.writeFile(join(own, "part.wav"), encodeWav([samples], { sampleRate }));
+  say(
+    `  seconds ${PART.from} to ${PART.to} alone: ${to - from} samples, ` +
+      `none further than ${outcome.largestDifference.toExponential(1)} from the whole's`,
+  );
+  return { file: "encodec-stream/part.wav", bitrate: sound.bitrate, from, to, ...outcome, firstMs };
+}
+
 /** Encodes, decodes and seeks a sentence. */
 export async function runEncodecStream(folder: string): Promise<EncodecStreamRun> {
   const own = join(folder, "encodec-stream");
@@ -183,52 +219,15 @@ export async function runEncodecStream(folder: string): Promise<EncodecStreamRun
   const { channels } = await decodeAudio(SPEECH, { sampleRate, channels: 1 });
   const speech = channels[0]!;
   using decoder = await Decoder.open(name);
-  const coded: CodedSound[] = [];
-  const wholes: Float32Array[] = [];
-  for (const bandwidth of BANDWIDTHS) {
-    const ecdc = join(own, `speech_${bandwidth}.ecdc`);
-    const encodeMs = await encode(speech, ecdc, codebooksFor(spec(), bandwidth));
-    const { samples, firstMs, milliseconds } = await decode(decoder, ecdc);
-    const { size } = await Deno.stat(ecdc);
-    say(
-      `  ${bandwidth} kbit/s: ${size} bytes, encoded in ${encodeMs.toFixed(0)} ms, decoded in ${
-        milliseconds.toFixed(0)
-      } ms`,
-    );
-    wholes.push(samples);
-    coded.push({
-      ...await keepSound(own, `speech_${bandwidth}`, samples),
-      bitrate: bandwidth * 1000,
-      ecdc: `encodec-stream/speech_${bandwidth}.ecdc`,
-      bytes: size,
-      encodeMs,
-      decodeMs: milliseconds,
-      firstMs,
-    });
-  }
+  const coded = [];
+  for (const bandwidth of BANDWIDTHS) coded.push(await code(speech, bandwidth, decoder, own));
   return {
     model: name,
     rate: sampleRate,
     samples: speech.length,
     pcmBytes: speech.length * 2,
     original: await keepSound(own, "speech", speech),
-    coded,
-    sought: await seek(decoder, own, wholes[0]!),
+    coded: coded.map(({ sound }) => sound),
+    sought: await seek(coded[0]!, decoder, own),
   };
-}
-
-/** Decodes a part of the first file on its own, and compares it with the whole. */
-async function seek(decoder: Decoder, own: string, whole: Float32Array): Promise<Sought> {
-  const { sampleRate } = spec();
-  const [from, to] = [PART.from, PART.to].map((seconds) => Math.round(seconds * sampleRate)) as [
-    number,
-    number,
-  ];
-  const path = join(own, `speech_${BANDWIDTHS[0]}.ecdc`);
-  const { samples, firstMs } = await decode(decoder, path, { from, to });
-  const outcome = compare(samples, whole.subarray(from, to));
-  await Deno.writeFile(join(own, "part.wav"), encodeWav([samples], { sampleRate }));
-  say(`  sought ${PART.from} to ${PART.to} s: ${outcome.differing} of ${to - from} samples differ`);
-  const file = "encodec-stream/part.wav";
-  return { file, bitrate: BANDWIDTHS[0]! * 1000, from, to, ...outcome, firstMs };
 }

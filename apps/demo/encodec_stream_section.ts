@@ -3,21 +3,20 @@
  *
  * @module
  */
-import { type CodedSound, type EncodecStreamRun, PEAKS, type Sound } from "./encodec_stream.ts";
+import { type EncodecStreamRun, PEAKS, type Sound } from "./encodec_stream.ts";
 import { bars, escapeHtml, figure, link, number, section } from "./html.ts";
 
 /** Half-heights of a waveform as a path, 2 units high. */
-function wavePath(peaks: readonly number[]): string {
-  const loudest = Math.max(...peaks, 0.01);
+function wavePath(peaks: readonly number[], loudest: number): string {
   return peaks.map((peak, n) => {
-    const height = Math.max(0.02, 0.95 * peak / loudest);
+    const height = Math.min(1, Math.max(0.02, 0.96 * peak / loudest));
     return `M${n + 0.5} ${(1 - height).toFixed(2)}V${(1 + height).toFixed(2)}`;
   }).join("");
 }
 
 /** A waveform; the part that has been played is drawn again over it. */
-function wave(peaks: readonly number[]): string {
-  const path = wavePath(peaks);
+function wave(peaks: readonly number[], loudest: number): string {
+  const path = wavePath(peaks, loudest);
   return `<svg class="wave" viewBox="0 0 ${PEAKS} 2" preserveAspectRatio="none" aria-hidden="true">` +
     `<path d="${path}"/><path class="played" d="${path}"/></svg>`;
 }
@@ -38,30 +37,36 @@ interface Played {
   readonly seconds: number;
   /** Waveform of the whole. */
   readonly peaks: readonly number[];
+  /** Peak that is drawn as high as there is room. */
+  readonly loudest: number;
   /** The stretch of the waveform that the file is of; all of it where not given. */
   readonly stretch?: Stretch;
 }
 
 /** A player: a button, and the waveform to choose a place on. */
-function player({ file, name, seconds, peaks, stretch }: Played): string {
+function player({ file, name, seconds, peaks, loudest, stretch }: Played): string {
   const style = stretch ? ` style="left:${stretch.left}%;right:${stretch.right}%"` : "";
   const part = stretch ? `<i class="part"${style}></i>` : "";
   return `<audio preload="auto" src="${escapeHtml(file)}"></audio>
 <button type="button" class="play" aria-label="Play ${
     escapeHtml(name)
   }" aria-pressed="false"></button>
-<div class="track">${part}${wave(peaks)}<input type="range" min="0" max="${
+<div class="track">${part}${wave(peaks, loudest)}<input type="range" min="0" max="${
     seconds.toFixed(3)
   }" step="0.01" value="0"${style} aria-label="Place in ${escapeHtml(name)}, in seconds"></div>`;
 }
+
+/** Loudest peak of the original: all waveforms are drawn to its scale. */
+const loudestOf = ({ original }: EncodecStreamRun) => Math.max(...original.peaks);
 
 const kilobits = (bitrate: number) => `${number(bitrate / 1000, bitrate % 1000 ? 1 : 0)} kbit/s`;
 
 function players(run: EncodecStreamRun): string {
   const seconds = run.samples / run.rate;
+  const loudest = loudestOf(run);
   const row = (sound: Sound, name: string, title: string, side: string) =>
     `<div class="voice" data-player>${
-      player({ file: sound.file, name, seconds, peaks: sound.peaks })
+      player({ file: sound.file, name, seconds, peaks: sound.peaks, loudest })
     }<p class="voice-text"><b>${title}</b><span>${side}</span></p></div>`;
   const coded = run.coded.map((sound, n) =>
     row(
@@ -117,6 +122,7 @@ function soughtPart(run: EncodecStreamRun): string {
     name: `seconds ${from} to ${to}, decoded alone`,
     seconds: to - from,
     peaks: whole.peaks,
+    loudest: loudestOf(run),
     stretch: { left: percentOf(sought.from), right: percentOf(samples - sought.to) },
   });
   return `<div class="voice sought" data-player data-from="${sought.from / samples}" data-to="${
@@ -137,21 +143,18 @@ function soughtPart(run: EncodecStreamRun): string {
   }.</p>`;
 }
 
-const fastest = (coded: readonly CodedSound[]) =>
-  coded.reduce((best, sound, n) => sound.firstMs < coded[best]!.firstMs ? n : best, 0);
-
 /** The sentence as codes. */
 export function encodecStreamSection(run: EncodecStreamRun): string {
   const { coded, samples, rate, model } = run;
   const seconds = samples / rate;
   const [most, least] = [coded[0]!, coded.at(-1)!];
   const last = coded.length - 1;
-  const first = fastest(coded);
   return section({
     name: "encodec-stream",
     title: "A spoken sentence in a few bytes",
-    text: `A sentence of ${seconds.toFixed(1)} seconds is encoded at ${coded.length} bitrates, ` +
-      "decoded again, and entered in the middle.",
+    text:
+      `A sentence of ${seconds.toFixed(1)} seconds is encoded at ${coded.length} bitrates and ` +
+      "decoded again; a seek into its middle gives the samples of the whole.",
     facts: [
       [
         "smallest file",
@@ -162,19 +165,19 @@ export function encodecStreamSection(run: EncodecStreamRun): string {
         ),
       ],
       [
-        "time to encode",
+        `time to encode at ${kilobits(most.bitrate)}`,
         figure("encodecStream.coded.0.encodeMs", most.encodeMs, `${number(most.encodeMs)} ms`),
       ],
       [
-        "time to decode",
+        "time to decode that",
         figure("encodecStream.coded.0.decodeMs", most.decodeMs, `${number(most.decodeMs)} ms`),
       ],
       [
-        "first sound after",
+        "first sound of it after",
         figure(
-          `encodecStream.coded.${first}.firstMs`,
-          coded[first]!.firstMs,
-          `${number(coded[first]!.firstMs)} ms`,
+          "encodecStream.coded.0.firstMs",
+          most.firstMs,
+          `${number(most.firstMs)} ms`,
         ),
       ],
       ["model", escapeHtml(model)],
@@ -183,7 +186,7 @@ export function encodecStreamSection(run: EncodecStreamRun): string {
       "encodec-stream -d -ss 2.45 -to 4.2 speech.ecdc --format wav -o part.wav",
     links: [link(least.ecdc, "The smallest file"), link(run.original.file, "The original, as WAV")],
     body: `${players(run)}
-<figure class="panel"><figcaption><b>Entered in the middle</b><span class="key"><i class="part"></i>decoded on its own</span></figcaption>${
+<figure class="panel"><figcaption><b>A seek</b><span class="key"><i class="part"></i>decoded on its own</span></figcaption>${
       soughtPart(run)
     }</figure>
 <figure class="panel"><figcaption><b>Bytes</b></figcaption>${sizes(run)}</figure>

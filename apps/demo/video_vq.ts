@@ -29,6 +29,8 @@ export interface Delay {
 
 /** What the step measured. */
 export interface VideoVqRun {
+  /** The model. */
+  readonly model: string;
   /** What was sent, as the model sees it, relative to the demo's folder. */
   readonly source: string;
   /** What was rebuilt. */
@@ -84,7 +86,7 @@ interface Film {
 }
 
 const SIZE = 128;
-const MODEL = ["--model", "vq-tiny"];
+const MODEL = "vq-tiny";
 
 async function readFilm(): Promise<Film> {
   await using video = await VideoReader.open(CLIP);
@@ -116,7 +118,7 @@ async function playInto(stream: WritableStream<Uint8Array>, { full, fps }: Film)
 
 async function sendLive(film: Film, url: string): Promise<Sent> {
   const raw = ["--raw-size", `${film.width}x${film.height}`, "--fps", `${film.fps}`];
-  const args = ["encode", ...MODEL, "--payload", "range", "--json", ...raw, "-", url];
+  const args = ["encode", "--model", MODEL, "--payload", "range", "--json", ...raw, "-", url];
   const sender = startCommand("video-vq", args, { stdin: "piped" });
   const [told] = await Promise.all([
     outputOf("video-vq encode", sender),
@@ -126,7 +128,7 @@ async function sendLive(film: Film, url: string): Promise<Sent> {
 }
 
 async function receive(url: string, path: string): Promise<Received> {
-  const told = await runCommand("video-vq", ["decode", ...MODEL, "--json", url, path]);
+  const told = await runCommand("video-vq", ["decode", "--model", MODEL, "--json", url, path]);
   return JSON.parse(told) as Received;
 }
 
@@ -171,6 +173,7 @@ export async function runVideoVq(folder: string): Promise<VideoVqRun> {
   await writeVideo(join(own, "source.mp4"), film.small, film.fps);
   await writeVideo(join(own, "rebuilt.mp4"), rebuilt, film.fps);
   return {
+    model: MODEL,
     source: "video-vq/source.mp4",
     rebuilt: "video-vq/rebuilt.mp4",
     size: SIZE,

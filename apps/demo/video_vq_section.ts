@@ -78,7 +78,7 @@ const TERMS = [
 function delayBar(delay: Delay): string {
   const milliseconds = (seconds: number) => `${number(1000 * seconds, seconds < 0.01 ? 1 : 0)} ms`;
   const parts = TERMS.map(([name]) =>
-    `<i class="${name}" style="flex-grow:${delay[name].toFixed(5)}"></i>`
+    `<i class="${name}" style="flex-grow:${(1000 * delay[name]).toFixed(1)}"></i>`
   );
   const legend = TERMS.map(([name, text]) =>
     `<li><i class="${name}"></i>${text} <b>${
@@ -116,6 +116,7 @@ export function videoVqSection(run: VideoVqRun): string {
           `${number(1000 * delay.measured)} ms`,
         ),
       ],
+      ["model", escapeHtml(run.model)],
     ],
     command: "video-vq decode --model vq-tiny tcp://127.0.0.1:9000 rebuilt.mp4\n" +
       "video-vq encode --model vq-tiny --payload range clip.mp4 tcp://127.0.0.1:9000",

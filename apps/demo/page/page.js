@@ -37,9 +37,8 @@ function heatLayer({ energy }) {
     const cell = document.createElementNS(SVG, "rect");
     cell.setAttribute("x", String(place % samples.columns));
     cell.setAttribute("y", String(Math.floor(place / samples.columns)));
-    // A little larger than a cell, so that no seams shine through.
-    cell.setAttribute("width", "1.02");
-    cell.setAttribute("height", "1.02");
+    cell.setAttribute("width", "1");
+    cell.setAttribute("height", "1");
     cell.setAttribute("fill", heatColour(value));
     group.append(cell);
   });
