@@ -43,7 +43,7 @@ async function runOnce(runtime: Runtime, session: Deno.PointerObject): Promise<F
 /** Opens the tiny model on a device, runs it, and closes it again. */
 async function compute(runtime: Runtime, provider: Provider): Promise<Float32Array> {
   const model = await tinyModel();
-  const options = sessionOptions(runtime, provider, 1);
+  const options = sessionOptions(runtime, provider, { threads: 1 });
   const session = new Out();
   try {
     const call = [runtime.env, model, BigInt(model.length), options, session.cell] as const;

@@ -57,31 +57,43 @@ function appendWebGpu(runtime: Runtime, options: Deno.PointerObject): void {
   );
 }
 
-/**
- * Makes session options for a device; the caller releases them.
- *
- * @param threads threads of one run on the CPU; the runtime's choice (one per core) where not given
- */
+/** Threads of a session on the CPU. */
+export interface ThreadOptions {
+  /** Threads of one run; the runtime's choice (one per core) where not given. */
+  readonly threads?: number;
+  /** Microseconds that a thread without work stays awake for more; none where not given. */
+  readonly spin?: number;
+}
+
+/** The first runtime that takes a time for spinning; those before spin for as long as they like. */
+const TIMED_SPINNING = 27;
+
+/** Settings that say how long threads without work stay awake. */
+function spinning({ version }: Runtime, { spin = 0 }: ThreadOptions): [string, string][] {
+  const isTimed = Number(version.split(".")[1]) >= TIMED_SPINNING;
+  const settings: [string, string][] = [
+    ["session.inter_op.allow_spinning", "0"],
+    // Threads that spin on and on make several sessions beside each other four times slower.
+    ["session.intra_op.allow_spinning", spin > 0 && isTimed ? "1" : "0"],
+  ];
+  if (spin > 0 && isTimed) settings.push(["session.intra_op.spin_duration_us", String(spin)]);
+  return settings;
+}
+
+/** Makes session options for a device; the caller releases them. */
 export function sessionOptions(
   runtime: Runtime,
   provider: Provider,
-  threads: number | undefined,
+  threading: ThreadOptions,
 ): Deno.PointerObject {
   const out = new Out();
   runtime.call("createSessionOptions", "run_failed", "make session options", out.cell);
   const options = out.object;
+  const { threads } = threading;
   try {
-    // Idle threads that spin make several sessions beside each other four times slower.
-    for (const pool of ["intra_op", "inter_op"]) {
-      const key = cString(`session.${pool}.allow_spinning`);
-      runtime.call(
-        "addSessionConfigEntry",
-        "run_failed",
-        "set spinning",
-        options,
-        key,
-        cString("0"),
-      );
+    for (const setting of spinning(runtime, threading)) {
+      const [key, value] = setting.map(cString) as [Uint8Array, Uint8Array];
+      runtime.call("addSessionConfigEntry", "run_failed", "set spinning", options, key, value);
     }
     if (threads !== undefined) {
       runtime.call("setIntraOpNumThreads", "run_failed", "set threads", options, threads);

@@ -54,6 +54,16 @@ for (const [dtype, [data, expected]] of Object.entries(CASES)) {
   });
 }
 
+Deno.test("threads that stay awake compute the same", async () => {
+  const model = await slowModel(2);
+  const x = tensor("F32", [512, 512], new Float32Array(512 * 512).fill(1));
+  const results = await Promise.all([0, 20].map(async (spin) => {
+    using session = await Session.open(model, { device: "cpu", threads: 2, spin });
+    return (await session.run({ x })).y!;
+  }));
+  assert.deepEqual(results[0], results[1]);
+});
+
 Deno.test("a session tells the names, types and shapes of its model", async () => {
   const g = new GraphBuilder("ports");
   const a = g.input("a", "F32", ["N", 4]);
@@ -178,6 +188,8 @@ Deno.test("options out of range are refused before anything is loaded", async ()
   const model = new Uint8Array();
   await assert.rejects(Session.open(model, { threads: 0 }), RangeError);
   await assert.rejects(Session.open(model, { threads: 1.5 }), RangeError);
+  await assert.rejects(Session.open(model, { spin: -1 }), RangeError);
+  await assert.rejects(Session.open(model, { spin: 0.5 }), RangeError);
   await assert.rejects(Session.open(model, { device: "tpu" }), /allowed are auto, cpu, cuda/);
 });
 
