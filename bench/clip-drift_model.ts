@@ -80,5 +80,7 @@ export async function openRandomClip(
   const { vision } = findClipWeights(randomWeights());
   const graph = visionGraph(vision, { activation: "quick_gelu", precision });
   const path = await writeModel(graph, `${folder}/${precision}`);
-  return await Session.open(path, { device: "cpu", ...(threads === undefined ? {} : { threads }) });
+  // Threads stay awake for as long as those of the package's encoder do.
+  const settings = { device: "cpu", spin: 20 };
+  return await Session.open(path, threads === undefined ? settings : { ...settings, threads });
 }
