@@ -4,10 +4,10 @@
  */
 import { DriftTracker } from "@vcs/clip-drift/drift";
 import { gistGraph } from "@vcs/clip-drift/gist";
-import { MjpegReader } from "@vcs/clip-drift/mjpeg";
 import { resizeCrop } from "@vcs/clip-drift/preprocess";
 import { scenePictures } from "@vcs/clip-drift/scene";
 import { decodeImage } from "@vcs/media/image";
+import { MjpegReader } from "@vcs/media/mjpeg";
 import { modelBytes } from "@vcs/onnx/model";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";

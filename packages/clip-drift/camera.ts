@@ -13,10 +13,10 @@
  *
  * @module
  */
+import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
 import { Authenticator, splitCredentials } from "./auth.ts";
 import { connectError, statusError, typeError } from "./advice.ts";
 import { ClipDriftError } from "./errors.ts";
-import { MjpegReader, type MjpegStats } from "./mjpeg.ts";
 
 /** A picture from a camera. */
 export interface CameraFrame {

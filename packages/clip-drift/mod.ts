@@ -29,7 +29,6 @@ export * from "./encoder.ts";
 export * from "./errors.ts";
 export * from "./hub.ts";
 export * from "./labels.ts";
-export * from "./mjpeg.ts";
 export * from "./monitor.ts";
 export * from "./newest.ts";
 export * from "./preprocess.ts";

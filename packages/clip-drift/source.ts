@@ -6,10 +6,10 @@
  */
 import { basename, extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
+import { type MjpegFrame, mjpegFrames } from "@vcs/media/mjpeg";
 import { splitCredentials } from "./auth.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
 import { ClipDriftError } from "./errors.ts";
-import { type MjpegFrame, mjpegFrames } from "./mjpeg.ts";
 import { newest } from "./newest.ts";
 import type { RgbImage } from "./preprocess.ts";
 

@@ -10,7 +10,6 @@ export * from "./journal.ts";
 export * from "./magvit.ts";
 export * from "./magvit_tokenizer.ts";
 export * from "./memory_channel.ts";
-export * from "./mjpeg.ts";
 export * from "./models.ts";
 export * from "./network.ts";
 export * from "./outputs.ts";

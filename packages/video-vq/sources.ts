@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { mjpegFrames } from "@vcs/media/mjpeg";
 import { VideoVqError } from "./errors.ts";
-import { jpegsOf } from "./mjpeg.ts";
 import type { FrameRate } from "./payload.ts";
 import type { TimedFrame } from "./windows.ts";
 
@@ -163,9 +163,9 @@ async function mjpegSource(
   }
   const pictures = async function* (stream: AsyncIterable<Uint8Array>) {
     const start = performance.now();
-    for await (const jpeg of jpegsOf(stream)) {
+    for await (const { data } of mjpegFrames(stream)) {
       const pts = (performance.now() - start) / 1000;
-      const frame = await pictureFrame(jpeg, pts, 1 / fps).catch(() => undefined);
+      const frame = await pictureFrame(data, pts, 1 / fps).catch(() => undefined);
       if (frame) yield frame;
     }
   };

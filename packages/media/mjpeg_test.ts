@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { mutations, random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
-import { isWholeJpeg } from "./jpeg.ts";
+import { encodeJpeg } from "./image.ts";
 import { type MjpegFrame, mjpegFrames, MjpegReader } from "./mjpeg.ts";
+import { isWholeJpeg } from "./mjpeg_walker.ts";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 
@@ -192,6 +193,47 @@ Deno.test("MjpegReader holds no more than a frame of an endless stream", () => {
   assert.equal(frames, 9000);
 });
 
+const encoded = await Promise.all(Array.from({ length: 3 }, (_, i) => {
+  const data = Uint8Array.from({ length: 24 * 16 * 3 }, (_, at) => at * (i + 3));
+  return encodeJpeg({ width: 24, height: 16, data });
+}));
+
+/** The pictures of a stream whose chunks have these sizes. */
+async function picturesOf(bytes: Uint8Array, size: () => number): Promise<Uint8Array[]> {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = size();
+    parts.push(bytes.subarray(at, at + length));
+    at += length;
+  }
+  const frames = await Array.fromAsync(mjpegFrames(ReadableStream.from(parts)));
+  return frames.map((frame) => frame.data);
+}
+
+Deno.test("mjpegFrames() gives an encoder's pictures, with parts and without, however they are cut", async () => {
+  const next = random(1);
+  const head = "--frame\r\nContent-Type: image/jpeg\r\n\r\n";
+  for (const parts of [encoded, encoded.flatMap((picture) => [head, picture])]) {
+    for (const most of [1, 7, 1000]) {
+      const size = () => 1 + Math.floor(next() * most);
+      assert.deepEqual(await picturesOf(join(...parts), size), encoded);
+    }
+  }
+});
+
+Deno.test("mjpegFrames() of a stream joined in the middle of a picture begins with the next one", async () => {
+  const bytes = join(encoded[0]!.subarray(100), encoded[1]!, encoded[2]!);
+  assert.deepEqual(await picturesOf(bytes, () => 64), encoded.slice(1));
+});
+
+Deno.test("mjpegFrames() of damaged JPEGs gives what starts and ends as a picture", async () => {
+  for (const bad of mutations(join(...encoded), 300)) {
+    for (const jpeg of await picturesOf(bad, () => 97)) {
+      assert.deepEqual([...jpeg.subarray(0, 2), ...jpeg.subarray(-2)], [0xff, 0xd8, 0xff, 0xd9]);
+    }
+  }
+});
+
 interface Truth {
   frames?: number;
   complete_parts_with_header?: number;
@@ -224,4 +266,12 @@ sharedTest("mjpegFrames() gives a camera's pictures byte for byte", async () => 
     assert.deepEqual(frames[0], pictures[0]);
     assert.ok(frames.some((frame) => Buffer.compare(frame, pictures[1]!) === 0));
   }
+});
+
+sharedTest("mjpegFrames() gives a real webcam's 167 pictures, and 3 of a camera", async () => {
+  const webcam = "data/mjpeg/webcam_startup_exposure_160x120.mjpeg";
+  const axis = "data/mjpeg/axis_multipart_3parts.mjpg";
+  const count = async (path: string, size: number) =>
+    (await picturesOf(await Deno.readFile(sharedPath(path)), () => size)).length;
+  assert.deepEqual([await count(webcam, 4096), await count(axis, 1500)], [167, 3]);
 });

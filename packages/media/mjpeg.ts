@@ -10,7 +10,7 @@
  *
  * @example Two frames of a stream
  * ```ts
- * import { MjpegReader } from "@vcs/clip-drift/mjpeg";
+ * import { MjpegReader } from "@vcs/media/mjpeg";
  * import assert from "node:assert/strict";
  *
  * const jpeg = [0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9];
@@ -22,7 +22,7 @@
  *
  * @module
  */
-import { JpegWalker } from "./jpeg.ts";
+import { JpegWalker } from "./mjpeg_walker.ts";
 
 /** One picture of a stream. */
 export interface MjpegFrame {

@@ -4,7 +4,7 @@
  *
  * @example The end of a picture in a buffer that holds more
  * ```ts
- * import { JpegWalker } from "@vcs/clip-drift/jpeg";
+ * import { JpegWalker } from "@vcs/media/mjpeg_walker";
  * import assert from "node:assert/strict";
  *
  * const bytes = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 2, 0xff, 0, 0xff, 0xd9, 13, 10);
