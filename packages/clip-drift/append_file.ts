@@ -38,7 +38,12 @@ export class AppendFile implements AsyncDisposable {
     const bytes = new TextEncoder().encode(text);
     if (this.#isDamaged) await this.#takeBack();
     this.#isDamaged = true;
-    for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    try {
+      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    } catch (error) {
+      await this.#takeBack().catch(() => {});
+      throw error;
+    }
     this.#isDamaged = false;
     this.#size += bytes.length;
   }
@@ -46,6 +51,7 @@ export class AppendFile implements AsyncDisposable {
   async #takeBack(): Promise<void> {
     await this.#file.truncate(this.#size);
     await this.#file.seek(this.#size, Deno.SeekMode.Start);
+    this.#isDamaged = false;
   }
 
   /** Closes the file once all is written. */

@@ -105,8 +105,14 @@ async function makeFolder(root: string, date: Date): Promise<string> {
 /** Writes a whole file, so that nobody ever reads half of it. */
 async function writeWhole(path: string, data: Uint8Array | string): Promise<void> {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  await Deno.writeFile(`${path}.tmp`, bytes);
-  await Deno.rename(`${path}.tmp`, path);
+  try {
+    await Deno.writeFile(`${path}.tmp`, bytes);
+    await Deno.rename(`${path}.tmp`, path);
+  } catch (error) {
+    // On a full disk, half a file would take the room of what could still be written.
+    await Deno.remove(`${path}.tmp`).catch(() => {});
+    throw error;
+  }
 }
 
 /** A text as a field of CSV, with quotes where it needs them. */
