@@ -71,7 +71,12 @@ const OPTIONS: readonly Option[] = [
     value: "FILE",
     help: "WAV, FLAC, MP3 … (standard input: s16le 48 kHz stereo)",
   },
-  { names: ["--model"], modes: ENCODE, value: "NAME", help: "encodec_24khz or encodec_48khz" },
+  {
+    names: ["--model"],
+    modes: ENCODE,
+    value: "NAME",
+    help: "encodec_24khz, encodec_48khz or encodec_tiny_24khz",
+  },
   {
     names: ["--batch"],
     modes: ENCODE,

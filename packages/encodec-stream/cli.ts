@@ -166,16 +166,46 @@ function titleOf(text: string | undefined): string | undefined {
   }
 }
 
-async function planOf(options: Options): Promise<BitratePlan> {
+/** Bitrate in kbit/s where none is asked for. */
+const DEFAULT_BITRATE = 24;
+
+function bitrateOf(options: Options): number | undefined {
+  const text = options.get("bitrate")?.replace(/k$/i, "");
+  return text === undefined ? undefined : Number(text || NaN);
+}
+
+/** The model and rate of a bitrate, or what is wrong with it as a matter of usage. */
+async function planned(bitrate: number, model?: ModelName): Promise<BitratePlan> {
   const { planBitrate } = await import("./bitrate.ts");
-  const text = (options.get("bitrate") ?? "24").replace(/k$/i, "");
-  const models: readonly ModelName[] = ["encodec_24khz", "encodec_48khz"];
   try {
-    return planBitrate(Number(text || NaN), wordOf(options, "model", models));
+    return planBitrate(bitrate, model);
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message);
     throw error;
   }
+}
+
+/**
+ * The model that is asked for, or else the one that suits the bitrate if it is on this machine, or
+ * else the small one that travels with the package, at its own bitrates.
+ */
+async function planOf(options: Options): Promise<BitratePlan> {
+  const { MODEL_NAMES, modelSpec } = await import("./models.ts");
+  const { availableModel } = await import("./available_model.ts");
+  const bitrate = bitrateOf(options);
+  const model = wordOf(options, "model", MODEL_NAMES);
+  const most = (name: ModelName) => modelSpec(name).bandwidths.at(-1)!;
+  const official = await planned(bitrate ?? (model ? most(model) : DEFAULT_BITRATE), model);
+  if (model !== undefined || options.has("checkpoint")) return official;
+  const { name } = official.spec;
+  const found = await availableModel(name);
+  if (found === name) return official;
+  const plan = await planned(Math.min(official.bitrate, most(found)), found);
+  say(
+    `note: ${name} is not on this machine; ${found}, which comes with this command, ` +
+      `encodes at ${plan.bitrate} kbit/s (--model ${name} fetches the other)`,
+  );
+  return plan;
 }
 
 function headerFields(plan: BitratePlan, options: Options): EcdcWriterFields {

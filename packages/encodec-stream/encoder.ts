@@ -22,6 +22,7 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { availableModel } from "./available_model.ts";
 import type { CodeBlock } from "./ecdc_reader.ts";
 import { type CodecOptions, ModelSession, openWeights } from "./model_session.ts";
 import { HOP, type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
@@ -198,25 +199,27 @@ export class Encoder implements Disposable {
   /**
    * Makes a model ready.
    *
-   * @param model name of the model
-   * @param codebooks codebooks to use; `codebooksFor` gives those of a bandwidth
+   * @param model name of the model; where not given, `encodec_24khz` if its weights are on this
+   * machine, else `encodec_tiny_24khz`, whose weights travel with this package: see `spec`
+   * @param codebooks codebooks to use; `codebooksFor` gives those of a bandwidth. Default 8, which
+   * is 6 kbit/s at 24 kHz
    * @throws {RangeError} where the model has not as many codebooks.
    * @throws {OnnxError} where its checkpoint or the device cannot be used.
    */
   static async open(
-    model: ModelName,
-    codebooks: number,
+    model?: ModelName,
+    codebooks = 8,
     options: CodecOptions = {},
   ): Promise<Encoder> {
-    const spec = modelSpec(model);
+    const spec = modelSpec(model ?? await availableModel("encodec_24khz"));
     if (!Number.isInteger(codebooks) || codebooks < 1 || codebooks > spec.codebooks) {
       throw new RangeError(
-        `Cannot encode with ${codebooks} codebooks: ${model} has 1 to ${spec.codebooks}`,
+        `Cannot encode with ${codebooks} codebooks: ${spec.name} has 1 to ${spec.codebooks}`,
       );
     }
     const { device, threads = navigator.hardwareConcurrency } = options;
     const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
-    using weights = await openWeights(model, "codec", options);
+    using weights = await openWeights(spec.name, "codec", options);
     const analysis = await ModelSession.open(
       analysisNetwork(spec, weights.source),
       weights,

@@ -3,7 +3,8 @@
  * Meta's EnCodec and of Encodec-Stream, without Python.
  *
  * - {@linkcode EcdcReader} and {@linkcode EcdcWriter}: the container, from files, URLs and pipes
- * - {@linkcode Decoder} and {@linkcode Encoder}: the two published models, streaming and exact
+ * - {@linkcode Decoder} and {@linkcode Encoder}: the two published models and a small one that comes along,
+ *   streaming and exact
  * - {@linkcode playback}: decoded audio from and to any second at any rate
  *
  * Limits: entropy-coded files (`lm` is true) are read as well as that can be done and never written;
@@ -22,6 +23,7 @@
  *
  * @module
  */
+export * from "./available_model.ts";
 export * from "./bitrate.ts";
 export * from "./bits.ts";
 export * from "./byte_source.ts";

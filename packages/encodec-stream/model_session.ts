@@ -10,7 +10,9 @@ import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
 import { Session, type Tensors } from "@vcs/onnx/session";
 import { resolveModel, type ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import type { ModelName } from "./models.ts";
+import { openTinyWeights } from "./encodec_tiny.ts";
+import { EcdcError } from "./errors.ts";
+import { type ModelName, TINY_MODEL } from "./models.ts";
 import type { Network } from "./networks.ts";
 import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 
@@ -18,7 +20,8 @@ import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 export interface CodecOptions {
   /**
    * A checkpoint: path, address, tensors, or `synthetic` for one made of arithmetic. Default: the
-   * official one of the model, found in the caches of PyTorch or fetched from its authors.
+   * official one of the model, found in the caches of PyTorch or fetched from its authors; for
+   * `encodec_tiny_24khz` the one that travels with this package.
    */
   readonly checkpoint?: string | TensorSource;
   /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default `auto`. */
@@ -38,10 +41,11 @@ export interface Weights extends Disposable {
 }
 
 /**
- * Opens a checkpoint, or the official one.
+ * Opens a checkpoint, or the official one, or the one that travels with this package.
  *
  * @param model name of the codec
  * @param kind the codec itself or its language model
+ * @throws {EcdcError} `unsupported` for a language model of `encodec_tiny_24khz`: it has none.
  */
 export async function openWeights(
   model: ModelName,
@@ -50,6 +54,10 @@ export async function openWeights(
 ): Promise<Weights> {
   const official = kind === "codec" ? model : model.replace("encodec_", "encodec_lm_");
   const { checkpoint = official, resolve } = options;
+  if (model === TINY_MODEL && kind === "language-model") {
+    throw new EcdcError("unsupported", `Cannot use entropy coding: ${model} has no language model`);
+  }
+  if (checkpoint === TINY_MODEL) return await openTinyWeights();
   if (checkpoint === "synthetic") {
     const source = syntheticCheckpoint(model, kind);
     return { source, identity: `synthetic ${official}`, [Symbol.dispose]: () => {} };

@@ -9,7 +9,10 @@
 import { EcdcError } from "./errors.ts";
 
 /** Name of a model, as `.ecdc` headers spell it. */
-export type ModelName = "encodec_24khz" | "encodec_48khz" | "encodec_tiny_24khz";
+export type ModelName = "encodec_24khz" | "encodec_48khz" | typeof TINY_MODEL;
+
+/** The small model whose weights travel with this package. */
+export const TINY_MODEL = "encodec_tiny_24khz";
 
 /** Samples between two code frames: the product of the strides 8, 5, 4, 2. */
 export const HOP = 320;
@@ -62,8 +65,8 @@ const MODELS: ReadonlyMap<string, ModelSpec> = new Map<ModelName, ModelSpec>([
     bitsPerCodebook: 1500,
     bandwidths: [3, 6, 12, 24],
   }],
-  ["encodec_tiny_24khz", {
-    name: "encodec_tiny_24khz",
+  [TINY_MODEL, {
+    name: TINY_MODEL,
     sampleRate: 24000,
     channels: 1,
     segmentation: undefined,
@@ -83,9 +86,12 @@ export function modelSpec(name: string): ModelSpec {
   if (spec) return spec;
   throw new EcdcError(
     "unsupported",
-    `Cannot use model ${JSON.stringify(name)}: allowed are ${[...MODELS.keys()].join(", ")}`,
+    `Cannot use model ${JSON.stringify(name)}: allowed are ${MODEL_NAMES.join(", ")}`,
   );
 }
+
+/** Names of the models. */
+export const MODEL_NAMES: readonly ModelName[] = [...MODELS.values()].map((spec) => spec.name);
 
 /** Number of codebooks that a bandwidth in kbit/s pays for. */
 export function codebooksFor(spec: ModelSpec, bandwidth: number): number {
