@@ -9,8 +9,8 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
-import { Condition } from "../condition.ts";
 import { TransportError } from "../errors.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { newStreamId, NO_ID } from "../message.ts";
@@ -23,8 +23,8 @@ import type { Hello, Link, Role } from "./tcp_link.ts";
 /** Damaged arrivals of one message before it is left out: the damage is not the wire's then. */
 const MAX_DAMAGED = 3;
 
-/** Milliseconds that an acceptance waits for others, to be told with them. */
-const TELL_AFTER = 1;
+/** Microtasks in which a loop that waited for a message takes it and accepts it. */
+const TICKS = 8;
 
 /** Opens the sending end. */
 export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
@@ -105,18 +105,32 @@ async function carry(link: Link, id: string, outbox: Outbox): Promise<void> {
   }
 }
 
+/** The sender that is there now. */
+interface Far {
+  readonly link: Link;
+  /** Up to which number it was told of acceptances. */
+  told: number;
+  /** Whether its next bytes are waited for. */
+  reading: boolean;
+}
+
 /** What a receiver knows of the sender that it saw last. */
 class Session {
   readonly #id: string;
   readonly #credits: number;
   readonly #inbox: Inbox;
-  readonly #changed = new Condition();
+  /** Acceptances that are told without waiting for more: half of the credits. */
+  readonly #many: number;
   #run = new Run(NO_ID);
+  #far: Far | undefined;
+  /** Set where fewer acceptances are told soon. */
+  #later: ReturnType<typeof setImmediate> | undefined;
   #damaged = { number: 0, times: 0 };
 
   constructor(id: string, credits: number, inbox: Inbox) {
     this.#id = id;
     this.#credits = credits;
+    this.#many = Math.max(1, Math.floor(credits / 2));
     this.#inbox = inbox;
   }
 
@@ -138,29 +152,49 @@ class Session {
       await this.#inbox.room(1, link.signal);
       this.#run = new Run(link.peer.id);
     }
-    const stop = new AbortController();
-    const signal = AbortSignal.any([link.signal, stop.signal]);
-    const telling = this.#tell(link, signal).catch(() => link[Symbol.dispose]());
+    const far = this.#far = { link, told: -1, reading: false };
+    this.#tell();
     try {
-      for (let frame = await link.read(); frame; frame = await link.read()) this.#take(frame);
+      for (;;) {
+        if (!link.ready) await this.#prepareToWait(far);
+        const frame = await link.read();
+        far.reading = false;
+        if (frame === undefined) return;
+        this.#take(frame);
+      }
     } finally {
-      stop.abort();
-      await telling;
+      this.#far = undefined;
     }
   }
 
-  /** Tells at once when half of the credits are due, and single acceptances a little later. */
-  async #tell(link: Link, signal: AbortSignal): Promise<void> {
-    const many = Math.ceil(this.#credits / 2);
-    for (let told = -1;;) {
-      while (told === this.#run.accepted) await this.#changed.changed(signal);
-      const deadline = performance.now() + TELL_AFTER;
-      while (this.#run.accepted - told < many && performance.now() < deadline) {
-        await this.#changed.changed(signal, deadline - performance.now());
-      }
-      told = this.#run.accepted;
-      await link.write(this.acceptFrame());
+  /**
+   * Whoever waited for what came takes and accepts it before more is read: the sender hears of it
+   * a read earlier.
+   */
+  async #prepareToWait(far: Far): Promise<void> {
+    if (this.#run.received - far.told >= this.#many) {
+      for (let tick = 0; tick < TICKS; tick++) await undefined;
     }
+    if (this.#run.accepted - far.told >= this.#many) this.#tell();
+    far.reading = true;
+  }
+
+  /** Tells of many acceptances before the next read, of fewer when nothing else is to be done. */
+  #accept(run: Run, number: number): void {
+    run.accept(number);
+    const far = this.#far;
+    if (far === undefined) return;
+    if (this.#run.accepted - far.told < this.#many) {
+      this.#later ??= setImmediate(() => this.#tell());
+    } else if (far.reading) this.#tell();
+  }
+
+  #tell(): void {
+    this.#later = undefined;
+    const far = this.#far;
+    if (far === undefined || far.told === this.#run.accepted) return;
+    far.told = this.#run.accepted;
+    far.link.write(this.acceptFrame()).catch(() => far.link[Symbol.dispose]());
   }
 
   #take(frame: Frame): void {
@@ -169,7 +203,7 @@ class Session {
     if (frame.type !== FRAME.message || frame.number > run.received + 1) throw brokenRules(frame);
     if (frame.number <= run.received) return this.#inbox.countDuplicate();
     if (run.received - run.accepted >= this.#credits) throw brokenRules(frame);
-    const accept = () => (run.accept(frame.number), this.#changed.notify());
+    const accept = () => this.#accept(run, frame.number);
     if (frame.body === undefined) this.#inbox.countCorrupt();
     else if (this.#inbox.offer(frame.body, accept)) return void (run.received = frame.number);
     else if (!this.#isHopeless(frame.number)) throw brokenRules(frame);

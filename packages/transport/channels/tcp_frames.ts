@@ -39,6 +39,7 @@ export const FRAME = {
 export const HEADER_SIZE = 20;
 
 const MAX_CONTROL = 256;
+const NOTHING = new Uint8Array(0);
 
 /** A frame as read; the body of a message that was too long is left out. */
 export interface Frame {
@@ -55,7 +56,7 @@ export function frameMessage(bytes: Uint8Array<ArrayBuffer>, number: number): Ui
 }
 
 /** A frame other than a message. */
-export function frameControl(type: number, number = 0, body = new Uint8Array(0)): Uint8Array {
+export function frameControl(type: number, number = 0, body = NOTHING): Uint8Array {
   const frame = new Uint8Array(HEADER_SIZE + body.length);
   frame.set(body, HEADER_SIZE);
   writeHeader(frame, type, body.length, number);
@@ -72,7 +73,7 @@ function writeHeader(frame: Uint8Array, type: number, length: number, number: nu
 
 function checksum(header: Uint8Array, type: number, body: Uint8Array): number {
   const sum = crc32(header);
-  return type === FRAME.message ? sum : crc32(body, sum);
+  return type === FRAME.message || body.length === 0 ? sum : crc32(body, sum);
 }
 
 /** Reads frames from a connection. */
@@ -86,32 +87,50 @@ export class FrameReader {
     this.#maxMessage = ENVELOPE_SIZE + maxPayload;
   }
 
+  /** Whether the next frame is read as a whole, so that it comes without waiting for the wire. */
+  get ready(): boolean {
+    const { size } = this.#bytes;
+    return size >= HEADER_SIZE && size >= HEADER_SIZE + this.#bytes.peek(4);
+  }
+
   /**
    * The next frame; undefined where the connection ended between two.
    *
    * @throws {TransportError} `format`, `checksum` or `truncated`.
    */
   async next(): Promise<Frame | undefined> {
-    if (await this.#bytes.atEnd()) return undefined;
-    const header = (await this.#bytes.view(HEADER_SIZE)).slice();
-    const view = new DataView(header.buffer);
+    if (this.#bytes.size === 0 && await this.#bytes.atEnd()) return undefined;
+    const header = await this.#bytes.view(HEADER_SIZE);
+    const view = viewOf(header);
     const type = view.getUint32(0, true);
     const length = view.getUint32(4, true);
     const number = Number(view.getBigUint64(8, true));
-    const isMessage = type === FRAME.message;
-    if (!isMessage && length > MAX_CONTROL) {
+    const promised = view.getUint32(16, true);
+    const sum = crc32(header.subarray(0, 16));
+    if (type === FRAME.message) {
+      check(promised, sum);
+      return { type, number, body: await this.#message(length) };
+    }
+    if (length > MAX_CONTROL) {
       throw new TransportError("format", `Cannot read a frame: type ${type}, ${length} bytes`);
     }
-    const control = isMessage ? new Uint8Array(0) : await this.#bytes.body(length);
-    if (view.getUint32(16, true) !== checksum(header.subarray(0, 16), type, control)) {
-      throw new TransportError("checksum", "Cannot read a frame: its header is damaged");
-    }
-    return { type, number, body: isMessage ? await this.#message(length) : control };
+    const body = length === 0 ? NOTHING : await this.#bytes.body(length);
+    check(promised, length === 0 ? sum : crc32(body, sum));
+    return { type, number, body };
   }
 
   async #message(length: number): Promise<Uint8Array | undefined> {
-    if (length <= this.#maxMessage) return await this.#bytes.body(length);
+    if (length <= this.#maxMessage) return await this.#bytes.body(length, HEADER_SIZE);
     await this.#bytes.skip(length);
     return undefined;
   }
+}
+
+function check(promised: number, sum: number): void {
+  if (promised === sum) return;
+  throw new TransportError("checksum", "Cannot read a frame: its header is damaged");
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

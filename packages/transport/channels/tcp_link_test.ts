@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { mutations } from "#testing/fuzz.ts";
 import { hasPrograms, needs } from "#testing/shared.ts";
 import { freePort } from "../brokers.ts";
 import { type ChannelOptions, openReceiver, openSender } from "../channel.ts";
 import { TransportError } from "../errors.ts";
-import { encodeMessage, message } from "../message.ts";
+import { encodeMessage, ENVELOPE_SIZE, message } from "../message.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
 import { FRAME, frameControl, frameMessage, FrameReader, HEADER_SIZE } from "./tcp_frames.ts";
 
-function reader(bytes: Uint8Array, step = Infinity): FrameReader {
+function reader(bytes: Uint8Array, step = Infinity, maxPayload = 1000): FrameReader {
   let at = 0;
   const read = (into: Uint8Array) => {
     const piece = bytes.subarray(at, at + Math.min(step, into.length));
@@ -16,7 +17,7 @@ function reader(bytes: Uint8Array, step = Infinity): FrameReader {
     at += piece.length;
     return Promise.resolve(piece.length || null);
   };
-  return new FrameReader({ read }, 1000);
+  return new FrameReader({ read }, maxPayload);
 }
 
 function framed(payload: Uint8Array, number: number): Uint8Array {
@@ -50,6 +51,28 @@ Deno.test("tcp: frames are read however the bytes are cut", async () => {
     assert.deepEqual([number, body!.length], [1, 548]);
     assert.equal(new TextDecoder().decode((await frames.next())!.body), "busy");
     assert.equal(await frames.next(), undefined);
+  }
+});
+
+Deno.test("tcp: long frames are arrays of their own, alike or not", async () => {
+  const sizes = [40_000, 40_000, 92_160, 92_160, 92_159, 7, 92_160, 92_160, 1_200_000, 40_000, 0];
+  const sent = sizes.map((size, i) => framed(new Uint8Array(size).fill(i + 1), i + 1));
+  // One in four is followed by another frame, so that the next does not start a read.
+  const all = sent.flatMap((frame, i) => i % 4 < 3 ? [frame] : [frame, frameControl(FRAME.beat)]);
+  const bytes = new Uint8Array(Buffer.concat(all));
+  for (const step of [977, 65_536, 92_228, Infinity]) {
+    const frames = reader(bytes, step, 2_000_000);
+    const bodies: Uint8Array[] = [];
+    for (let frame = await frames.next(); frame; frame = await frames.next()) {
+      if (frame.type === FRAME.message) bodies.push(frame.body!);
+    }
+    assert.deepEqual(bodies.map(({ length }) => length - ENVELOPE_SIZE), sizes);
+    // Compared when all were read: none is written over by what came later.
+    for (const [i, body] of bodies.entries()) {
+      assert.ok(body.every((byte, at) => byte === sent[i]![HEADER_SIZE + at]), `body ${i}`);
+      assert.equal((body.byteOffset + ENVELOPE_SIZE) % 16, 0);
+    }
+    assert.equal(new Set(bodies.map(({ buffer }) => buffer)).size, bodies.length);
   }
 });
 
