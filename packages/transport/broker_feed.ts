@@ -4,22 +4,37 @@
  *
  * @module
  */
-import type { ChannelSettings } from "./channel_types.ts";
+import type { ChannelSettings, Receiver } from "./channel_types.ts";
 import { systemClock } from "./clock.ts";
 import { TransportError } from "./errors.ts";
-import type { Inbox } from "./inbox.ts";
+import { Inbox, InboxReceiver } from "./inbox.ts";
 
 /**
  * Connects, calls `connected` and fills the inbox until the connection is lost or the signal is
  * aborted. A {@linkcode TransportError} says that trying again is of no use.
  */
-export type FeedSession = (signal: AbortSignal, connected: () => void) => Promise<void>;
+export type FeedSession = (
+  inbox: Inbox,
+  signal: AbortSignal,
+  connected: () => void,
+) => Promise<void>;
 
 /** The first and the longest pause between two attempts, in milliseconds. */
 const PAUSES = { first: 20, longest: 500 };
 
+/** A receiver of what sessions with a broker bring. */
+export function brokerReceiver(
+  url: URL,
+  settings: ChannelSettings,
+  session: FeedSession,
+): Receiver {
+  const inbox = new Inbox(settings.maxPayload);
+  const feed = new BrokerFeed(inbox, settings, session);
+  return new InboxReceiver({ url: url.href, inbox, stop: () => feed.stop() }, settings);
+}
+
 /** Sessions, one after the other, until stopped. */
-export class BrokerFeed {
+class BrokerFeed {
   readonly #inbox: Inbox;
   readonly #patience: number;
   readonly #session: FeedSession;
@@ -45,7 +60,7 @@ export class BrokerFeed {
       let cause: unknown;
       let wasConnected = false;
       try {
-        await this.#session(signal, () => {
+        await this.#session(this.#inbox, signal, () => {
           wasConnected = true;
           this.#inbox.countConnection();
         });

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import type { ChannelSettings, Sender } from "./channel_types.ts";
 import { systemClock } from "./clock.ts";
 import { TransportError } from "./errors.ts";
-import type { Entry, Outbox } from "./outbox.ts";
+import { type Entry, Outbox, OutboxSender } from "./outbox.ts";
 
 /** Where messages are kept between the ends. */
 export interface Store extends AsyncDisposable {
@@ -17,8 +18,19 @@ export interface Store extends AsyncDisposable {
 /** Milliseconds between two attempts: the first and the longest pause. */
 const PAUSES = { full: [1, 50], trouble: [20, 500] } as const;
 
+/** A sender that stores its messages; connects to the store again whenever that is lost. */
+export function storeSender(
+  url: URL,
+  settings: ChannelSettings,
+  connect: (signal: AbortSignal) => Promise<Store>,
+): Sender {
+  const outbox = new Outbox(1, settings.patience);
+  const pump = new StorePump(outbox, connect);
+  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+}
+
 /** Stores what is in an outbox until stopped. */
-export class StorePump {
+class StorePump {
   readonly #outbox: Outbox;
   readonly #connect: (signal: AbortSignal) => Promise<Store>;
   readonly #abort = new AbortController();

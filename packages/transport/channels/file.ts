@@ -14,8 +14,8 @@ import { fileURLToPath } from "node:url";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
-import { type Entry, Outbox, OutboxSender } from "../outbox.ts";
-import { StorePump } from "../store_pump.ts";
+import type { Entry } from "../outbox.ts";
+import { storeSender } from "../store_pump.ts";
 import { FILE_FORMATS, type FileFormat } from "./file_formats.ts";
 import { UrlSettings } from "./settings.ts";
 
@@ -30,7 +30,6 @@ const HEADER_ROOM = 1 << 20;
 export async function openFileSender(url: URL, settings: ChannelSettings): Promise<Sender> {
   const folder = readUrl(url);
   await Deno.mkdir(folder.path, { recursive: true });
-  const outbox = new Outbox(1, settings.patience);
   let next = ((await folder.list()).at(-1)?.number ?? -1) + 1;
   const keep = async (entry: Entry) => {
     if (folder.limit > 0 && (await folder.list()).length >= folder.limit) return false;
@@ -40,8 +39,7 @@ export async function openFileSender(url: URL, settings: ChannelSettings): Promi
     return true;
   };
   const store = { store: keep, [Symbol.asyncDispose]: () => Promise.resolve() };
-  const pump = new StorePump(outbox, () => Promise.resolve(store));
-  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+  return storeSender(url, settings, () => Promise.resolve(store));
 }
 
 /** Opens the reading end. */

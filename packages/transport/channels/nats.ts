@@ -11,12 +11,12 @@
  */
 import type { Consumer, JetStreamClient, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { BrokerFeed } from "../broker_feed.ts";
+import { brokerReceiver } from "../broker_feed.ts";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
-import { Inbox, InboxReceiver } from "../inbox.ts";
+import type { Inbox } from "../inbox.ts";
 import { newStreamId } from "../message.ts";
-import { type Entry, messageKey, Outbox, OutboxSender } from "../outbox.ts";
-import { type Store, StorePump } from "../store_pump.ts";
+import { type Entry, messageKey } from "../outbox.ts";
+import { type Store, storeSender } from "../store_pump.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";
 
 interface Place {
@@ -41,21 +41,13 @@ const NANOSECONDS = 1_000_000;
 /** Opens the publishing end. */
 export function openNatsSender(url: URL, settings: ChannelSettings): Sender {
   const place = readUrl(url);
-  const outbox = new Outbox(1, settings.patience);
-  const pump = new StorePump(outbox, () => openStore(place));
-  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+  return storeSender(url, settings, () => openStore(place));
 }
 
 /** Opens the consuming end. */
 export function openNatsReceiver(url: URL, settings: ChannelSettings): Receiver {
   const place = readUrl(url);
-  const inbox = new Inbox(settings.maxPayload);
-  const feed = new BrokerFeed(
-    inbox,
-    settings,
-    (signal, connected) => consume(place, inbox, signal, connected),
-  );
-  return new InboxReceiver({ url: url.href, inbox, stop: () => feed.stop() }, settings);
+  return brokerReceiver(url, settings, (...session) => consume(place, ...session));
 }
 
 function readUrl(url: URL): Place {

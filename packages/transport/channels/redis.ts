@@ -9,13 +9,13 @@
  * @module
  */
 import type { Redis } from "ioredis";
-import { BrokerFeed } from "../broker_feed.ts";
+import { brokerReceiver } from "../broker_feed.ts";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
-import { Inbox, InboxReceiver } from "../inbox.ts";
+import type { Inbox } from "../inbox.ts";
 import { newStreamId } from "../message.ts";
-import { type Entry, messageKey, Outbox, OutboxSender } from "../outbox.ts";
-import { type Store, StorePump } from "../store_pump.ts";
+import { type Entry, messageKey } from "../outbox.ts";
+import { type Store, storeSender } from "../store_pump.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";
 
 /** Appends a message, or answers nothing where the stream is full. */
@@ -48,21 +48,17 @@ interface Place {
 /** Opens the appending end. */
 export function openRedisSender(url: URL, settings: ChannelSettings): Sender {
   const place = readUrl(url);
-  const outbox = new Outbox(1, settings.patience);
-  const pump = new StorePump(outbox, () => openStore(place));
-  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+  return storeSender(url, settings, () => openStore(place));
 }
 
 /** Opens the consuming end. */
 export function openRedisReceiver(url: URL, settings: ChannelSettings): Receiver {
   const place = readUrl(url);
-  const inbox = new Inbox(settings.maxPayload);
   const consumer = newStreamId();
-  const feed = new BrokerFeed(inbox, settings, async (signal, connected) => {
+  return brokerReceiver(url, settings, async (inbox, signal, connected) => {
     await using session = new Consumer(place, consumer, inbox, await connect(place.url, 2));
     await session.run(signal, connected);
   });
-  return new InboxReceiver({ url: url.href, inbox, stop: () => feed.stop() }, settings);
 }
 
 function readUrl(url: URL): Place {
