@@ -35,7 +35,7 @@ const OPTIONS: readonly Option[] = [
     names: ["-b", "--batch"],
     modes: DECODE,
     value: "N",
-    help: "most segments per inference call (8); 0: all at once",
+    help: "most segments per inference call (16); 0: all at once",
   },
   {
     names: ["-o", "--output"],
@@ -81,7 +81,7 @@ const OPTIONS: readonly Option[] = [
     names: ["--batch"],
     modes: ENCODE,
     value: "N",
-    help: "most segments per call (pipe: 1, file: 8)",
+    help: "segments per call (pipe: 1, file: 16)",
   },
   {
     names: ["--samples"],

@@ -113,7 +113,7 @@ function timesOf(options: Options): { from: number; to: number } {
 /** `-d`: file or URL in, PCM out. */
 async function decode({ file, options }: Arguments, signal: AbortSignal): Promise<void> {
   const format = wordOf(options, "format", ["s16", "f32", "wav"]) ?? "s16";
-  const batch = Math.max(0, wholeOf(options, "batch", -Infinity) ?? 8);
+  const batch = wholeOf(options, "batch", -Infinity);
   const preroll = numberOf(options, "preroll", 0);
   const codec = codecOptions(options);
   const { from, to } = timesOf(options);
@@ -127,7 +127,7 @@ async function decode({ file, options }: Arguments, signal: AbortSignal): Promis
   await writeOut(output, await startOfOutput(format, range.to - range.from));
   const blocks = playback(decoder, codes.source, {
     ...range,
-    batch,
+    ...(batch !== undefined && { batch: Math.max(0, batch) }),
     lowLatency: options.has("low-latency"),
     ...(preroll !== undefined && { preroll }),
   });
@@ -252,14 +252,14 @@ async function encode({ file, options }: Arguments, signal: AbortSignal): Promis
   const plan = await planOf(options);
   const fields = headerFields(plan, options);
   const input = options.get("input") ?? "-";
-  const batch = wholeOf(options, "batch", 1) ?? (input === "-" ? 1 : 8);
+  const batch = wholeOf(options, "batch", 1) ?? (input === "-" ? 1 : undefined);
   const { Encoder } = await import("./encoder.ts");
   const { fileSink, stdoutSink } = await import("./sinks.ts");
   if (/^\w+:\/\//.test(file)) throw new UsageError(`Cannot write to ${file}: a file is needed`);
   using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options));
   const audio = await openInput(input, plan);
   await using sink = file === "-" ? stdoutSink() : await fileSink(file);
-  const settings = { batch, lowLatency: options.has("low-latency") };
+  const settings = { ...(batch && { batch }), lowLatency: options.has("low-latency") };
   const blocks = encoder.encode(until(audio, signal), settings);
   await writeFile(blocks, sink, fields, plan);
   return signal.aborted ? 130 : 0;

@@ -23,9 +23,9 @@ import type { EcdcHeader } from "./header.ts";
 import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
 import { CODEBOOK_SIZE, HOP, type ModelName, type ModelSpec, modelSpec } from "./models.ts";
 import { predictionNetwork, synthesisNetwork } from "./networks.ts";
-import { growingBatches, mapOrdered } from "./ordered.ts";
+import { batches, mapOrdered, oneAhead } from "./ordered.ts";
 import { OverlapAdd, type Planar } from "./overlap_add.ts";
-import { segmentPlace } from "./segments.ts";
+import { framesFor, segmentPlace } from "./segments.ts";
 
 /** Where codes come from: a reader, or what stands in for one. */
 export interface CodeSource {
@@ -52,8 +52,9 @@ export interface DecodeOptions {
   /** Sample before which to stop. Default: the end. */
   readonly to?: number;
   /**
-   * Most segments per inference call, reached by way of 1, 1, 2, 4; at 24 kHz most seconds per
-   * call. 0 takes as much as is sensible from the first call on. Default 8.
+   * Most segments per call of the recurrent half: the first is taken alone, then as many as were
+   * read meanwhile. At 24 kHz most seconds per call. 0 takes as much as is sensible from the first
+   * call on. Default 16 segments, 8 seconds.
    */
   readonly batch?: number;
   /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default false. */
@@ -64,6 +65,9 @@ export interface DecodeOptions {
    */
   readonly preroll?: number;
 }
+
+/** Segments of a batch; more of them share the weights of the recurrent layers no better. */
+const DEFAULT_BATCH = 16;
 
 /** Largest batch that `batch: 0` stands for; beyond it only memory grows. */
 const WHOLE = 32;
@@ -123,6 +127,8 @@ export class Decoder implements Disposable {
       synthesisNetwork(spec, weights.source),
       weights,
       settings(spec.segmentation ? 1 : threads),
+      spec.segmentation &&
+        synthesisNetwork(spec, weights.source, framesFor(spec.segmentation.length)),
     );
     return new Decoder(spec, prediction, synthesis, threads);
   }
@@ -137,7 +143,7 @@ export class Decoder implements Disposable {
     const end = Math.min(to, source.header.samples);
     if (from >= end) return;
     const blocks = this.spec.segmentation
-      ? this.#segments(source, from, end, options.batch ?? 8)
+      ? this.#segments(source, from, end, options.batch ?? DEFAULT_BATCH)
       : this.#stream(source, from, end, options);
     for await (const { start, channels } of blocks) {
       const head = Math.max(0, from - start);
@@ -165,8 +171,10 @@ export class Decoder implements Disposable {
     const inside = from % stride;
     const first = Math.floor(from / stride) - (inside < length - stride && from >= stride ? 1 : 0);
     const blocks = source.blocks({ from: first, to: Math.ceil(to / stride) });
-    const batches = growingBatches(blocks, batch || WHOLE, (b) => b.frames, batch === 0);
-    const features = mapOrdered(batches, 1, (b) => this.#predict(b, header.codebooks));
+    const most = batch || WHOLE;
+    const groups = batches(blocks, { most, least: batch === 0 ? most : 1 }, (b) => b.frames);
+    // The next group's recurrent half runs beside this group's sample half.
+    const features = oneAhead(mapOrdered(groups, 1, (b) => this.#predict(b, header.codebooks)));
     const segments = mapOrdered(flatten(features), this.#threads, (f) => this.#synthesize(f));
     const decoded = segmentPlace(header, 0).frames * HOP;
     yield* joined(segments, new OverlapAdd({ length: decoded, stride }), stride);
@@ -199,11 +207,7 @@ export class Decoder implements Disposable {
     const end = Math.max(Math.ceil(to / HOP), Math.min(FIRST_FRAMES, source.units));
     const state = this.#synthesis.newState();
     // The next chunk's recurrent half runs beside this chunk's sample half.
-    const ahead = mapOrdered(
-      this.#features(source, begin, end, options),
-      2,
-      (f) => Promise.resolve(f),
-    );
+    const ahead = oneAhead(this.#features(source, begin, end, options));
     for await (const { block, tensor } of ahead) {
       const first = block.index === 0;
       const audio = await this.#synthesis.step({ features: tensor }, "audio", state, first);

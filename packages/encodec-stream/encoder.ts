@@ -27,15 +27,15 @@ import type { CodeBlock } from "./ecdc_reader.ts";
 import { type CodecOptions, ModelSession, openWeights } from "./model_session.ts";
 import { HOP, type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
 import { analysisNetwork, codingNetwork } from "./networks.ts";
-import { growingBatches, mapOrdered } from "./ordered.ts";
+import { batches, mapOrdered, oneAhead } from "./ordered.ts";
 import type { Planar } from "./overlap_add.ts";
 import { framesFor } from "./segments.ts";
 
 /** How to encode. */
 export interface EncodeOptions {
   /**
-   * Most segments per call of the recurrent half, reached by way of 1, 1, 2, 4; at 24 kHz most
-   * seconds per call. 1 gives each segment as soon as it is coded, larger is faster. Default 8.
+   * Segments per call of the recurrent half; at 24 kHz most seconds per call. 1 gives each segment
+   * as soon as it is coded, larger is faster. Default 16 segments, 8 seconds.
    */
   readonly batch?: number;
   /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default false. */
@@ -224,6 +224,7 @@ export class Encoder implements Disposable {
       analysisNetwork(spec, weights.source),
       weights,
       settings(spec.segmentation ? 1 : threads),
+      spec.segmentation && analysisNetwork(spec, weights.source, spec.segmentation.length),
     );
     const coding = await ModelSession.open(
       codingNetwork(spec, weights.source, codebooks),
@@ -243,8 +244,8 @@ export class Encoder implements Disposable {
     audio: AsyncIterable<readonly Float32Array[]>,
     options: EncodeOptions = {},
   ): AsyncGenerator<CodeBlock> {
-    const { batch = 8, lowLatency = false } = options;
     const { segmentation, channels } = this.spec;
+    const { batch = segmentation ? 16 : 8, lowLatency = false } = options;
     if (segmentation) return this.#segments(segmentsOf(audio, channels, segmentation), batch);
     const largest = lowLatency ? FIRST_FRAMES : batch * SECOND_FRAMES;
     return this.#stream(chunksOf(audio, channels, largest));
@@ -252,8 +253,8 @@ export class Encoder implements Disposable {
 
   async *#segments(pieces: AsyncIterable<Piece>, batch: number): AsyncGenerator<CodeBlock> {
     const features = mapOrdered(pieces, this.#threads, (piece) => this.#analyze(piece));
-    const batches = growingBatches(features, batch, (f) => f.tensor.shape[2]!);
-    for await (const blocks of mapOrdered(batches, 1, (b) => this.#code(b))) yield* blocks;
+    const groups = batches(features, { most: batch, least: batch }, (f) => f.tensor.shape[2]!);
+    for await (const blocks of mapOrdered(groups, 1, (b) => this.#code(b))) yield* blocks;
   }
 
   async #analyze(piece: Piece): Promise<Features> {
@@ -279,7 +280,7 @@ export class Encoder implements Disposable {
   async *#stream(pieces: AsyncIterable<Piece>): AsyncGenerator<CodeBlock> {
     const state = this.#coding.newState();
     // The next chunk's sample half runs beside this chunk's recurrent half.
-    const ahead = mapOrdered(this.#analyzed(pieces), 2, (f) => Promise.resolve(f));
+    const ahead = oneAhead(this.#analyzed(pieces));
     for await (const { piece, tensor } of ahead) {
       const first = piece.start === 0;
       const codes = await this.#coding.step({ features: tensor }, "codes", state, first);

@@ -5,6 +5,7 @@
  * @module
  */
 import { openCheckpoint, type TensorSource } from "@vcs/onnx/checkpoint";
+import { resolveDevice } from "@vcs/onnx/devices";
 import { modelBytes } from "@vcs/onnx/model";
 import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
 import { Session, type Tensors } from "@vcs/onnx/session";
@@ -77,26 +78,66 @@ export async function openWeights(
 /** State tensors of a stream, by name. */
 export type StreamState = Tensors;
 
+/** What runs a network. */
+interface RunOptions {
+  readonly device?: string;
+  readonly threads?: number;
+}
+
+/** Gives a network's model, read from the cache or written there first, as something to open. */
+async function prepared(network: Network, weights: Weights, options: RunOptions) {
+  if (weights.identity === undefined) {
+    return async () => await Session.open(await modelBytes(network.graph), options);
+  }
+  const path = await cachedModel(network.graph, [weights.identity]);
+  return async () => await Session.open(path, options);
+}
+
+/** Whether a graph's inputs have the very shapes of these tensors. */
+function takes(session: Session, feeds: Tensors): boolean {
+  return session.inputs.every(({ name, shape }) =>
+    shape.every((size, axis) => size === feeds[name]?.shape[axis])
+  );
+}
+
 /** A network in a session. */
 export class ModelSession implements Disposable {
-  readonly #session: Session;
   readonly #network: Network;
+  readonly #open: () => Promise<Session>;
+  readonly #special: Session | undefined;
+  #general: Promise<Session> | undefined;
 
-  private constructor(session: Session, network: Network) {
-    this.#session = session;
+  private constructor(network: Network, open: () => Promise<Session>, special?: Session) {
     this.#network = network;
+    this.#open = open;
+    this.#special = special;
   }
 
-  /** Makes a network ready; its weights are read only where the cache does not have them. */
+  /**
+   * Makes a network ready; its weights are read only where the cache does not have them.
+   *
+   * @param special the same network for inputs of one shape, made to be quick on a processor; where
+   * it can be used, the general one is opened only when other shapes come
+   */
   static async open(
     network: Network,
     weights: Weights,
-    options: { device?: string; threads?: number },
+    options: RunOptions,
+    special?: Network,
   ): Promise<ModelSession> {
-    const model = weights.identity === undefined
-      ? await modelBytes(network.graph)
-      : await cachedModel(network.graph, [weights.identity]);
-    return new ModelSession(await Session.open(model, options), network);
+    const open = await prepared(network, weights, options);
+    const { device } = await resolveDevice(options.device);
+    if (special && device === "cpu") {
+      const openSpecial = await prepared(special, weights, options);
+      return new ModelSession(network, open, await openSpecial());
+    }
+    const session = new ModelSession(network, open);
+    await session.#generalSession();
+    return session;
+  }
+
+  #generalSession(): Promise<Session> {
+    return this.#general ??= this.#open();
   }
 
   /** Zeros for every state tensor: a stream's start. */
@@ -108,7 +149,9 @@ export class ModelSession implements Disposable {
 
   /** Runs on inputs alone. */
   async run(feeds: Tensors, output: string): Promise<Tensor> {
-    return (await this.#session.run(feeds, { want: [output] }))[output]!;
+    const special = this.#special;
+    const session = special && takes(special, feeds) ? special : await this.#generalSession();
+    return (await session.run(feeds, { want: [output] }))[output]!;
   }
 
   /**
@@ -118,16 +161,18 @@ export class ModelSession implements Disposable {
    * @param state from the call before; the state for the next call takes its place
    */
   async step(feeds: Tensors, output: string, state: StreamState, first: boolean): Promise<Tensor> {
-    const flag = this.#session.inputs.some((port) => port.name === "first")
+    const session = await this.#generalSession();
+    const flag = session.inputs.some((port) => port.name === "first")
       ? { first: tensor("BOOL", [1], Uint8Array.of(Number(first))) }
       : {};
-    const results = await this.#session.run({ ...feeds, ...state, ...flag });
+    const results = await session.run({ ...feeds, ...state, ...flag });
     for (const name of Object.keys(state)) state[name] = results[`next.${name}`]!;
     return results[output]!;
   }
 
   /** Releases the session. */
   [Symbol.dispose](): void {
-    this.#session.close();
+    this.#special?.close();
+    void this.#general?.then((session) => session.close(), () => {});
   }
 }

@@ -58,14 +58,19 @@ function finish({ g, state }: Seanet, name: string, value: Value): Network {
 /** Batch of the recurrent halves: segments are many, a stream is one. */
 const batch = ({ causal }: Seanet) => causal ? 1 : "N";
 
-/** The encoder up to the recurrent layers: audio to features. */
-export function analysisNetwork(spec: ModelSpec, source: TensorSource): Network {
+/**
+ * The encoder up to the recurrent layers: audio to features.
+ *
+ * @param samples length of the audio where it is known: the graph is then cut to fit the cache
+ */
+export function analysisNetwork(spec: ModelSpec, source: TensorSource, samples?: number): Network {
   const net = start("analysis", spec, source);
   const size = networkSize(source);
   const layers = encoderLayers(spec, size);
-  const audio = net.g.input("audio", "F32", [1, spec.channels, "S"]);
-  const features = net.apply(layers.slice(0, recurrentAt(layers)), audio);
-  return finish(net, "features", net.g.assume(features, [1, featuresOf(size), "T"]));
+  const audio = net.g.input("audio", "F32", [1, spec.channels, samples ?? "S"]);
+  const features = net.apply(layers.slice(0, recurrentAt(layers)), audio, HOP);
+  const frames = samples === undefined ? "T" : Math.ceil(samples / HOP);
+  return finish(net, "features", net.g.assume(features, [1, featuresOf(size), frames]));
 }
 
 /** The encoder from the recurrent layers on, and the quantiser: features to codes. */
@@ -140,12 +145,20 @@ export function predictionNetwork(spec: ModelSpec, source: TensorSource): Networ
   return finish(net, "features", features);
 }
 
-/** The decoder from the recurrent layers on: features to audio. */
-export function synthesisNetwork(spec: ModelSpec, source: TensorSource): Network {
+/**
+ * The decoder from the recurrent layers on: features to audio.
+ *
+ * @param frames number of frames where it is known: the graph is then cut to fit the cache
+ */
+export function synthesisNetwork(spec: ModelSpec, source: TensorSource, frames?: number): Network {
   const net = start("synthesis", spec, source);
   const size = networkSize(source);
   const layers = decoderLayers(spec, size);
-  const features = net.g.input("features", "F32", [1, featuresOf(size), "T"]);
+  const features = net.g.input("features", "F32", [1, featuresOf(size), frames ?? "T"]);
   const audio = net.apply(layers.slice(recurrentAt(layers) + 1), features);
-  return finish(net, "audio", net.g.assume(audio, [1, spec.channels, `${HOP}*T`]));
+  return finish(
+    net,
+    "audio",
+    net.g.assume(audio, [1, spec.channels, frames ? HOP * frames : `${HOP}*T`]),
+  );
 }

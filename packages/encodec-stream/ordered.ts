@@ -66,38 +66,83 @@ async function resultFirst(result: Promise<unknown>, next?: Promise<unknown>): P
   return await Promise.race([settled, next.then(() => false)]);
 }
 
-/**
- * Cuts a sequence into batches that grow from one, so that the first result comes soon: 1, 1, 2, 4
- * and so on up to the limit. Only neighbours of a kind share a batch. Where the source fails, the
- * batch before the failure is given first.
- *
- * @param limit largest batch
- * @param kind batches hold items of one kind
- * @param atOnce whether the first batch may be full already
- */
-export async function* growingBatches<T>(
-  source: AsyncIterable<T>,
-  limit: number,
-  kind: (item: T) => number,
-  atOnce = false,
-): AsyncGenerator<T[]> {
-  let batch: T[] = [];
-  let given = atOnce ? limit : 0;
-  try {
-    for await (const item of source) {
-      if (batch.length > 0 && kind(batch[0]!) !== kind(item)) {
-        yield batch;
-        batch = [];
-      }
-      batch.push(item);
-      if (batch.length < Math.min(limit, Math.max(1, given))) continue;
-      given += batch.length;
-      yield batch;
-      batch = [];
-    }
-  } catch (error) {
-    if (batch.length > 0) yield batch;
-    throw error;
+/** Items of a source, read before they are needed. */
+class ReadAhead<T> {
+  readonly #iterator: AsyncIterator<T>;
+  readonly #most: number;
+  readonly #items: T[] = [];
+  #reading: Promise<void> | undefined;
+  #last: Taken<T> | undefined;
+
+  constructor(source: AsyncIterable<T>, most: number) {
+    this.#iterator = source[Symbol.asyncIterator]();
+    this.#most = most;
   }
-  if (batch.length > 0) yield batch;
+
+  /** Reads an item, and then on by itself while there is room. */
+  #read(): Promise<void> {
+    return this.#reading ??= take(this.#iterator).then((taken) => {
+      this.#reading = undefined;
+      if ("item" in taken) this.#items.push(taken.item);
+      else this.#last = taken;
+      this.#readOn();
+    });
+  }
+
+  #readOn(): void {
+    if (!this.#last && this.#items.length < this.#most) void this.#read();
+  }
+
+  /** Waits for so many items, or for all that come, and gives the first ones of one kind. */
+  async takeAlike(least: number, kind: (item: T) => number): Promise<T[]> {
+    while (this.#items.length < least && !this.#last) await this.#read();
+    const other = this.#items.findIndex((item) => kind(item) !== kind(this.#items[0]!));
+    const taken = this.#items.splice(0, other < 0 ? this.#items.length : other);
+    this.#readOn();
+    if (taken.length === 0 && this.#last && "error" in this.#last) throw this.#last.error;
+    return taken;
+  }
+
+  close(): void {
+    if (!this.#last) void this.#iterator.return?.()?.catch(() => {});
+  }
+}
+
+/** Sizes of batches. */
+export interface BatchSizes {
+  /** Most items of a batch. */
+  readonly most: number;
+  /** Items that a batch waits for, unless no more come. */
+  readonly least: number;
+}
+
+/**
+ * Gathers items into batches: as many as have come while the batch before was worked on. With
+ * `least` 1 the first batch is a single item, and a source that is slow is never waited for; a quick
+ * one fills every batch after that. Only neighbours of a kind share a batch. Where the source fails,
+ * what came before is given first.
+ *
+ * @param source read ahead by one batch
+ * @param kind batches hold items of one kind
+ */
+export async function* batches<T>(
+  source: AsyncIterable<T>,
+  { most, least }: BatchSizes,
+  kind: (item: T) => number,
+): AsyncGenerator<T[]> {
+  const ahead = new ReadAhead(source, most);
+  try {
+    for (;;) {
+      const batch = await ahead.takeAlike(least, kind);
+      if (batch.length === 0) return;
+      yield batch;
+    }
+  } finally {
+    ahead.close();
+  }
+}
+
+/** Gives items in order while the next one is already being made. */
+export function oneAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  return mapOrdered(source, 2, (item) => Promise.resolve(item));
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { growingBatches, mapOrdered } from "./ordered.ts";
+import { batches, type BatchSizes, mapOrdered } from "./ordered.ts";
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -64,18 +64,42 @@ Deno.test("mapOrdered() lets go of its source when it is left", async () => {
   assert.ok(left);
 });
 
-Deno.test("growingBatches() starts with one and keeps kinds apart", async () => {
-  const sizes = async (count: number, limit: number, kind = (_n: number) => 0, atOnce = false) =>
-    (await Array.fromAsync(growingBatches(numbers(count), limit, kind, atOnce))).map((b) =>
-      b.length
-    );
-  assert.deepEqual(await sizes(20, 8), [1, 1, 2, 4, 8, 4]);
-  assert.deepEqual(await sizes(5, 1), [1, 1, 1, 1, 1]);
-  assert.deepEqual(await sizes(20, 8, () => 0, true), [8, 8, 4]);
-  assert.deepEqual(await sizes(9, 8, (n) => n < 7 ? 0 : n), [1, 1, 2, 3, 1, 1]);
+Deno.test("batches() hold what came while the one before was worked on", async () => {
+  const sizes = async (
+    source: AsyncIterable<number>,
+    { most, least }: BatchSizes,
+    kind = (_n: number) => 0,
+  ) => {
+    const found: number[] = [];
+    for await (const batch of batches(source, { most, least }, kind)) {
+      found.push(batch.length);
+      await wait(5);
+    }
+    return found;
+  };
+  assert.deepEqual(await sizes(numbers(20), { most: 8, least: 1 }), [1, 8, 8, 3]);
+  assert.deepEqual(await sizes(numbers(3), { most: 1, least: 1 }), [1, 1, 1]);
+  assert.deepEqual(await sizes(numbers(20), { most: 8, least: 8 }), [8, 8, 4]);
+  const kinds = (n: number) => n < 7 ? 0 : n;
+  assert.deepEqual(await sizes(numbers(9), { most: 8, least: 8 }, kinds), [7, 1, 1]);
+  const slow = mapOrdered(numbers(3), 1, (n) => wait(20).then(() => n));
+  assert.deepEqual(await sizes(slow, { most: 8, least: 1 }), [1, 1, 1]);
+});
+
+Deno.test("batches() read one batch ahead and no further, and give all before a failure", async () => {
+  let read = 0;
+  const counted = async function* () {
+    for (; read < 100; read++) yield await Promise.resolve(read);
+  };
+  for await (const _ of batches(counted(), { most: 4, least: 4 }, () => 0)) {
+    await wait(5);
+    break;
+  }
+  assert.ok(read <= 8, `${read} read`);
   const seen: number[] = [];
   await assert.rejects(async () => {
-    for await (const b of growingBatches(numbers(3, new Error("cut")), 8, () => 0)) seen.push(...b);
+    const failing = numbers(3, new Error("cut"));
+    for await (const b of batches(failing, { most: 8, least: 1 }, () => 0)) seen.push(...b);
   }, /cut/);
   assert.deepEqual(seen, [0, 1, 2]);
 });

@@ -70,22 +70,36 @@ function lackToStride(g: GraphBuilder, x: Value, stride: number): Value {
 }
 
 /**
- * A whole signal with both sides mirrored, and with as much more at the end as the stride asks for.
+ * The pieces of a whole signal, each with the samples of its neighbours on both sides and the
+ * signal's own sides mirrored, with as much more at the end as the stride asks for.
  *
+ * @param x one piece, or several whose lengths are multiples of the stride
  * @param reach taps of the kernel less the stride: what both sides get together
  */
-export function mirrored(g: GraphBuilder, x: Value, reach: number, stride: number): Value {
+export function mirrored(
+  g: GraphBuilder,
+  x: readonly Value[],
+  reach: number,
+  stride: number,
+): Value[] {
   const right = Math.floor(reach / 2);
   const left = reach - right;
+  const last = x.at(-1)!;
   const behind = stride === 1
     ? g.int64([right])
-    : g.add(g.int64([right]), lackToStride(g, x, stride));
+    : g.add(g.int64([right]), lackToStride(g, last, stride));
   const least = stride === 1
     ? g.int64([left + 1])
     : g.add(g.max(behind, g.int64([left])), g.int64([1]));
-  const head = mirrorOfStart(g, x, left, least);
-  const tail = mirrorOfEnd(g, x, behind, least, stride === 1 ? right : "tail");
-  return g.concat([head, x, tail], TIME);
+  const head = mirrorOfStart(g, x[0]!, left, least);
+  const tail = mirrorOfEnd(g, last, behind, least, stride === 1 ? right : "tail");
+  return x.map((piece, i) =>
+    g.concat([
+      i === 0 ? head : g.slice(x[i - 1]!, TIME, -left),
+      piece,
+      piece === last ? tail : g.slice(x[i + 1]!, TIME, 0, right),
+    ], TIME)
+  );
 }
 
 /**

@@ -5,13 +5,15 @@
  *
  * @module
  */
-import { float, type GraphBuilder, type LazyTensor, type Value } from "@vcs/onnx/graph";
+import type { GraphBuilder, LazyTensor, Value } from "@vcs/onnx/graph";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
 import { foldWeightNorm, interleave, lstm, upsampleBias, upsampleKernel } from "@vcs/onnx/layers";
 import { derive, toFloat } from "@vcs/onnx/weights";
 import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
 import { mirrored, mirrorOfStart, tailOfStream, TIME } from "./padding.ts";
+import { lengthOf, recut, type Signal, whole } from "./pieces.ts";
+import { normalize } from "./segment_norm.ts";
 
 /** A tensor that a streaming graph takes and gives back: zeros at the start. */
 export interface StateTensor {
@@ -20,9 +22,6 @@ export interface StateTensor {
   /** Its shape. */
   readonly shape: readonly number[];
 }
-
-/** What keeps a norm from dividing by zero. */
-const EPSILON = 1e-5;
 
 /** A tensor of a checkpoint as float32, read when the model is written. */
 export function checkpointWeight(
@@ -72,30 +71,39 @@ export class Seanet {
     this.causal = causal;
   }
 
-  /** Adds layers one after the other. */
-  apply(layers: readonly Layer[], x: Value): Value {
-    return layers.reduce((value, layer) => this.#layer(layer, value), x);
+  /**
+   * Adds layers one after the other.
+   *
+   * @param unit where the signal may be cut: at multiples of so many samples
+   */
+  apply(layers: readonly Layer[], x: Value, unit = 1): Value {
+    const layer = (signal: Signal, layer: Layer) => this.#layer(layer, signal, unit);
+    return whole(this.g, layers.reduce(layer, [x]));
   }
 
-  #layer(layer: Layer, x: Value): Value {
+  #layer(layer: Layer, x: Signal, unit: number): Signal {
     switch (layer.kind) {
       case "conv":
-        return this.#conv(layer, x);
+        return this.#conv(layer, this.#cut(x, Math.max(layer.from, layer.to / layer.stride), unit));
       case "upsample":
-        return this.#upsample(layer, x);
+        return this.#upsample(layer, this.#cut(x, layer.to * layer.stride, unit));
       case "residual":
-        return this.#residual(layer, x);
+        return this.#residual(layer, this.#cut(x, layer.shortcut.from, unit));
       case "lstm":
-        return this.#lstm(layer, x);
+        return [this.#lstm(layer, whole(this.g, x))];
       case "elu":
         return this.#elu(x);
     }
   }
 
+  #cut(x: Signal, channels: number, unit: number): Signal {
+    return this.causal ? x : recut(this.g, x, channels, unit);
+  }
+
   /** `max(x, e^min(x, 0) - 1)`: four fast kernels in place of the runtime's slow one. */
-  #elu(x: Value): Value {
+  #elu(x: Signal): Signal {
     const { g } = this;
-    return g.max(x, g.sub(g.exp(g.min(x, 0)), 1));
+    return x.map((piece) => g.max(piece, g.sub(g.exp(g.min(piece, 0)), 1)));
   }
 
   /** A tensor of the checkpoint. */
@@ -110,34 +118,42 @@ export class Seanet {
     return foldWeightNorm(lengths, directions);
   }
 
-  #conv(layer: ConvLayer, x: Value): Value {
-    const { prefix, to, kernel, stride } = layer;
-    const reach = kernel - stride;
-    const padded = kernel === 1
-      ? x
-      : this.causal
-      ? this.#withPast(x, prefix, reach, stride)
-      : mirrored(this.g, x, reach, stride);
-    const y = to * kernel < layer.from
-      ? this.#narrowConv(layer, padded)
-      : this.#plainConv(layer, padded);
-    const length = stride === 1 ? x.shape[TIME]! : `T${to}`;
-    const sized = this.g.assume(y, [x.shape[0]!, to, length]);
-    return this.causal ? sized : this.#groupNorm(sized, `${prefix}.conv.norm`);
+  #conv(layer: ConvLayer, x: Signal): Signal {
+    const { prefix, from, to, kernel, stride } = layer;
+    const y = to * kernel < from
+      ? this.#narrowConv(layer, x)
+      : this.#plainConv(layer, kernel === 1 ? x : this.#padded(x, prefix, kernel, stride));
+    const sized = y.map((piece, i) => {
+      const before = y.length === x.length ? x[i]!.shape[TIME]! : lengthOf(x);
+      const length = typeof before === "number"
+        ? Math.ceil(before / stride)
+        : stride === 1
+        ? before
+        : `T${to}`;
+      return this.g.assume(piece, [x[0]!.shape[0]!, to, length]);
+    });
+    return this.causal ? sized : this.#norm(sized, `${prefix}.conv.norm`);
   }
 
-  #plainConv({ prefix, from, to, kernel, stride }: ConvLayer, x: Value): Value {
+  #padded(x: Signal, prefix: string, kernel: number, stride: number): Signal {
+    const reach = kernel - stride;
+    return this.causal
+      ? [this.#withPast(x[0]!, prefix, reach, stride)]
+      : mirrored(this.g, x, reach, stride);
+  }
+
+  #plainConv({ prefix, from, to, kernel, stride }: ConvLayer, x: Signal): Signal {
     const name = `${prefix}.conv.conv`;
     const weight = this.g.weight(`${name}.weight`, this.#kernel(name, [to, from, kernel]));
     const bias = this.g.weight(`${name}.bias`, this.tensor(`${name}.bias`, [to]));
-    return this.g.conv(x, weight, bias, { stride });
+    return x.map((piece) => this.g.conv(piece, weight, bias, { stride }));
   }
 
   /**
    * A convolution to very few channels as one product for all taps and a sum of shifted parts: the
    * runtime's own way copies every sample once per tap, which here costs more than the arithmetic.
    */
-  #narrowConv({ prefix, from, to, kernel }: ConvLayer, x: Value): Value {
+  #narrowConv({ prefix, from, to, kernel }: ConvLayer, x: Signal): Signal {
     const { g } = this;
     const name = `${prefix}.conv.conv`;
     const rows = derive(
@@ -145,7 +161,12 @@ export class Seanet {
       [kernel * to, from, 1],
       ([w]) => tapRows(w, to, from, kernel),
     );
-    const all = g.conv(x, g.weight(`${name}.rows`, rows));
+    const weight = g.weight(`${name}.rows`, rows);
+    const taps = (signal: Signal) => whole(g, signal.map((piece) => g.conv(piece, weight)));
+    // Mirrored products are products of mirrored samples.
+    const all = this.causal
+      ? taps(this.#padded(x, prefix, kernel, 1))
+      : mirrored(g, [taps(x)], kernel - 1, 1)[0]!;
     const shifted = Array.from({ length: kernel }, (_, tap) => {
       const part = g.slice(all, 1, tap * to, (tap + 1) * to);
       const later = kernel - 1 - tap;
@@ -153,10 +174,10 @@ export class Seanet {
     });
     const sum = shifted.reduce((total, part) => g.add(total, g.assume(part, total.shape)));
     const bias = derive([this.tensor(`${name}.bias`, [to])], [1, to, 1], ([b]) => b);
-    return g.add(sum, g.weight(`${name}.bias`, bias));
+    return [g.add(sum, g.weight(`${name}.bias`, bias))];
   }
 
-  #upsample({ prefix, from, to, stride: s }: UpsampleLayer, x: Value): Value {
+  #upsample({ prefix, from, to, stride: s }: UpsampleLayer, x: Signal): Signal {
     const { g } = this;
     const name = `${prefix}.convtr.convtr`;
     const kernel = this.#kernel(name, [from, to, 2 * s]);
@@ -164,21 +185,30 @@ export class Seanet {
     const bias = g.weight(`${name}.biases`, upsampleBias(this.tensor(`${name}.bias`, [to]), s));
     if (this.causal) {
       const past = this.#past(prefix, [1, from, 1]);
-      const joined = g.concat([past, x], TIME);
+      const joined = g.concat([past, x[0]!], TIME);
       this.#keep(prefix, g.slice(joined, TIME, -1));
-      const length = x.shape[TIME]!;
-      const y = g.assume(g.conv(joined, weight, bias), [x.shape[0]!, to * s, length]);
-      return interleave(g, y, s);
+      const length = x[0]!.shape[TIME]!;
+      const y = g.assume(g.conv(joined, weight, bias), [x[0]!.shape[0]!, to * s, length]);
+      return [interleave(g, y, s)];
     }
+    const last = x.length - 1;
     // The norm looks at the s samples that are trimmed after it, too.
-    const y = interleave(g, g.conv(x, weight, bias, { pads: 1 }), s);
+    const y = x.map((piece, i) => {
+      const joined = i === 0 ? piece : g.concat([g.slice(x[i - 1]!, TIME, -1), piece], TIME);
+      const pads = [Number(i === 0), Number(i === last)];
+      return interleave(g, g.conv(joined, weight, bias, { pads }), s);
+    });
     const right = Math.floor(s / 2);
-    return g.slice(this.#groupNorm(y, `${prefix}.convtr.norm`), TIME, s - right, -right);
+    return this.#norm(y, `${prefix}.convtr.norm`).map((piece, i) => {
+      if (i > 0 && i < last) return piece;
+      return g.slice(piece, TIME, i === 0 ? s - right : 0, i === last ? -right : undefined);
+    });
   }
 
-  #residual({ squeeze, expand, shortcut }: ResidualLayer, x: Value): Value {
+  #residual({ squeeze, expand, shortcut }: ResidualLayer, x: Signal): Signal {
     const inner = this.#elu(this.#conv(squeeze, this.#elu(x)));
-    return this.g.add(this.#conv(shortcut, x), this.#conv(expand, inner));
+    const expanded = this.#conv(expand, inner);
+    return this.#conv(shortcut, x).map((piece, i) => this.g.add(piece, expanded[i]!));
   }
 
   #lstm({ prefix, size }: LstmLayer, x: Value): Value {
@@ -209,49 +239,10 @@ export class Seanet {
     return y;
   }
 
-  /** Normalises over channels and time of each segment, then scales and shifts each channel. */
-  #groupNorm(x: Value, prefix: string): Value {
-    const channels = Number(x.shape[1]);
-    const scale = this.tensor(`${prefix}.weight`, [channels]);
-    const shift = this.tensor(`${prefix}.bias`, [channels]);
-    const result = x.shape[0] === 1
-      ? this.#normalizeOne(x, prefix, scale, shift)
-      : this.#normalizeEach(x, prefix, scale, shift);
-    return this.g.assume(result, x.shape);
-  }
-
-  /** Mean of each segment, in two steps: the runtime's sum of a whole segment loses four digits. */
-  #mean(x: Value): Value {
-    return this.g.mean(this.g.mean(x, [TIME]), [1]);
-  }
-
-  #normalizeEach(x: Value, prefix: string, scale: LazyTensor, shift: LazyTensor): Value {
-    const { g } = this;
-    const column = (name: string, w: LazyTensor) =>
-      g.weight(`${prefix}.${name}`, derive([w], [1, w.shape[0]!, 1], ([v]) => v));
-    const centred = g.sub(x, this.#mean(x));
-    const deviation = g.sqrt(g.add(this.#mean(g.mul(centred, centred)), EPSILON));
-    return g.add(g.mul(centred, g.div(column("weight", scale), deviation)), column("bias", shift));
-  }
-
-  /**
-   * For a batch of one, a batch norm with the segment's own mean and variance: one pass over the
-   * samples in place of three.
-   */
-  #normalizeOne(x: Value, prefix: string, scale: LazyTensor, shift: LazyTensor): Value {
-    const { g } = this;
-    const mean = this.#mean(x);
-    const variance = g.sub(this.#mean(g.mul(x, x)), g.mul(mean, mean));
-    const size = g.int64([scale.shape[0]!]);
-    const statistics = [mean, g.max(variance, 0)].map((v) =>
-      g.op("Expand", [g.squeeze(v, [0, 1]), size], {}, { dtype: x.dtype, shape: scale.shape })
-    );
-    const weights = [
-      g.weight(`${prefix}.weight`, scale),
-      g.weight(`${prefix}.bias`, shift),
-    ];
-    const settings = { epsilon: float(EPSILON) };
-    return g.op("BatchNormalization", [x, ...weights, ...statistics], settings, x);
+  #norm(x: Signal, prefix: string): Signal {
+    const channels = [Number(x[0]!.shape[1])];
+    const [scale, shift] = ["weight", "bias"].map((w) => this.tensor(`${prefix}.${w}`, channels));
+    return normalize(this.g, x, { prefix, scale: scale!, shift: shift! });
   }
 
   /** The value that says whether a call is a stream's first. */
