@@ -81,6 +81,6 @@ export async function openRandomClip(
   const graph = visionGraph(vision, { activation: "quick_gelu", precision });
   const path = await writeModel(graph, `${folder}/${precision}`);
   // Threads stay awake for as long as those of the package's encoder do.
-  const settings = { device: "cpu", spin: 20 };
+  const settings = { device: "cpu", spin: 50 };
   return await Session.open(path, threads === undefined ? settings : { ...settings, threads });
 }

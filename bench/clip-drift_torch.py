@@ -1,7 +1,7 @@
 """One frame through open_clip in PyTorch eager, as JSON: least CPU and wall time of each stage.
 
-Takes a JPEG's path and a number of threads. Random weights of full size; speed does not depend
-on them.
+Takes a JPEG's path, a number of threads, and sizes of batches to encode besides. Random weights of
+full size; speed does not depend on them.
 """
 
 import io
@@ -42,7 +42,11 @@ with torch.no_grad():
     for _ in range(3):
         frame()
     least.clear()
-    for _ in range(25):
+    for _ in range(20):
         measured("frame", frame)
+    for size in map(int, sys.argv[3:]):
+        batch = torch.zeros(size, 3, 224, 224)
+        for _ in range(8):
+            measured(f"batch_{size}", lambda: model.encode_image(batch))
 
 print(json.dumps({"open_clip": open_clip.__version__, "torch": torch.__version__, **least}))

@@ -212,9 +212,9 @@ function explain(error: unknown): unknown {
 
 /**
  * Microseconds that a thread stays awake between the model's steps. Waking it takes a tenth of the
- * run's time; more than this is taken from others where the machine is busy.
+ * run's time; longer than this gains nothing, and is lost where the machine is busy.
  */
-const SPIN = 20;
+const SPIN = 50;
 
 /** Opens a session, its errors explained. */
 async function openSession(

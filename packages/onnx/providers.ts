@@ -76,7 +76,11 @@ function spinning({ version }: Runtime, { spin = 0 }: ThreadOptions): [string, s
     // Threads that spin on and on make several sessions beside each other four times slower.
     ["session.intra_op.allow_spinning", spin > 0 && isTimed ? "1" : "0"],
   ];
-  if (spin > 0 && isTimed) settings.push(["session.intra_op.spin_duration_us", String(spin)]);
+  if (spin > 0 && isTimed) {
+    settings.push(["session.intra_op.spin_duration_us", String(spin)]);
+    // Shares that get smaller towards the end: no thread waits long for another that was held up.
+    settings.push(["session.dynamic_block_base", "4"]);
+  }
   return settings;
 }
 

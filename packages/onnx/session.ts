@@ -41,7 +41,8 @@ export interface SessionOptions {
   threads?: number;
   /**
    * Microseconds that a thread without work stays awake for more, on the CPU; 0 where none are
-   * given. Some tens make runs of many small steps faster, and cost others on the machine as much.
+   * given. Some tens make runs of many small steps faster by a tenth, or by a fifth in 8 bits; where
+   * other programs keep all cores busy, they make runs slower.
    */
   spin?: number;
   /** Path of ONNX Runtime's shared library; the npm package's where none is given. */
