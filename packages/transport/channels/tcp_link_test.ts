@@ -139,6 +139,27 @@ Deno.test("tcp: the sender may listen and the receiver connect", async () => {
   assert.equal((await Array.fromAsync(receiver))[0]?.payload[0], 9);
 });
 
+Deno.test("tcp: acceptances are told, many or few, in whatever order they are made", async () => {
+  for (const credits of [1, 3, 16]) {
+    await using receiver = await openReceiver(`tcp://127.0.0.1:0?credits=${credits}`);
+    const url = `${receiver.url.split("?")[0]}?credits=${credits}`;
+    await using sender = await openSender(url, { patience: 2000 });
+    for (const count of [credits, 1, Math.ceil(credits / 2)]) {
+      const deliveries = [];
+      for (let i = 0; i < count; i++) await sender.send(message(new Uint8Array([i])));
+      for (let i = 0; i < count; i++) deliveries.push((await receiver.receive())!);
+      assert.equal(sender.counters.inFlight, count);
+      // The sender hears of none while the first is missing, then of all.
+      for (const delivery of deliveries.slice(1)) await delivery.accept();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(sender.counters.inFlight, count);
+      await deliveries[0]!.accept();
+      await sender.flush();
+      assert.equal(sender.counters.inFlight, 0);
+    }
+  }
+});
+
 Deno.test("tcp: a second sender is turned away until the first is gone", async () => {
   await using receiver = await openReceiver("tcp://127.0.0.1:0");
   const first = await openSender(receiver.url);
