@@ -9,7 +9,7 @@ import { listRuns, readRun, type Run } from "@vcs/clip-drift/runs";
 import { drawScene } from "@vcs/clip-drift/scene";
 import { encodeJpeg } from "@vcs/media/image";
 import { join } from "node:path";
-import { outputOf, startCommand } from "./commands.ts";
+import { interrupt, outputOf, startCommand } from "./commands.ts";
 
 /** A watched frame. */
 export interface DriftFrame {
@@ -122,15 +122,6 @@ async function beforeTheEnd<T>(wanted: Promise<T>, output: Promise<string>): Pro
     return await Promise.race([wanted, ended, late.promise]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** Ends a command as Ctrl-C does, where it has not ended by itself. */
-function interrupt(command: Deno.ChildProcess): void {
-  try {
-    command.kill("SIGINT");
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
   }
 }
 

@@ -41,3 +41,12 @@ export async function outputOf(name: string, command: Deno.ChildProcess): Promis
 export function runCommand(name: string, args: readonly string[]): Promise<string> {
   return outputOf(name, startCommand(name, args));
 }
+
+/** Ends a command as Ctrl-C does, where it has not ended by itself. */
+export function interrupt(command: Deno.ChildProcess): void {
+  try {
+    command.kill("SIGINT");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}

@@ -7,7 +7,8 @@ import { say } from "@vcs/transport/cli";
 import { arch, cpus, platform } from "node:os";
 import { join } from "node:path";
 import { type ClipDriftRun, runClipDrift } from "./clip_drift.ts";
-import type { EncodecStreamRun } from "./encodec_stream.ts";
+import { type EncodecStreamRun, runEncodecStream } from "./encodec_stream.ts";
+import { milliseconds, number, percent } from "./html.ts";
 import { demoPage } from "./page.ts";
 import { type PatchStreamRun, runPatchStream } from "./patch_stream.ts";
 import { runVideoVq, type VideoVqRun } from "./video_vq.ts";
@@ -37,30 +38,44 @@ export interface DemoRun {
   /** The film as tokens. */
   readonly videoVq: VideoVqRun;
   /** The sentence as codes. */
-  readonly encodecStream?: EncodecStreamRun;
+  readonly encodecStream: EncodecStreamRun;
   /** The watched camera. */
   readonly clipDrift: ClipDriftRun;
 }
 
-const STEPS = 3;
+const STEPS = 4;
 
-/** Runs a step; says how it goes, and which one failed. */
-async function step<T>(number: number, name: string, run: () => Promise<T>): Promise<T> {
+/** Runs a step; says how it went, or which one failed. */
+async function step<T>(
+  place: number,
+  name: string,
+  run: () => Promise<T>,
+  tell: (outcome: T) => string,
+): Promise<T> {
   const start = performance.now();
-  say(`${number}/${STEPS} ${name}`);
+  say(`${place}/${STEPS} ${name}`);
   try {
     const outcome = await run();
-    say(
-      `${number}/${STEPS} ${name}: done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
-    );
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    say(`${place}/${STEPS} ${name}: ${tell(outcome)} (${seconds} s)\n`);
     return outcome;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : cause;
-    throw new Error(`Cannot go on: step ${number} of ${STEPS}, ${name}, failed: ${reason}`, {
-      cause,
-    });
+    const message = `Cannot go on: step ${place} of ${STEPS}, ${name}, failed: ${reason}`;
+    throw new Error(message, { cause });
   }
 }
+
+const tellPatchStream = ({ kept, patches, energyShare }: PatchStreamRun) =>
+  `${number(kept)} of ${number(patches)} patches carry ${percent(energyShare)} of the energy`;
+const tellVideoVq = ({ bitrate, psnr, delay }: VideoVqRun) =>
+  `${number(bitrate / 1000, 1)} kbit/s, ${number(psnr, 1)} dB, ${
+    milliseconds(1000 * delay.measured)
+  } behind`;
+const tellEncodecStream = ({ pcmBytes, coded }: EncodecStreamRun) =>
+  `${number(pcmBytes)} bytes of PCM in ${coded.map(({ bytes }) => number(bytes)).join(", ")}`;
+const tellClipDrift = ({ frames, alert }: ClipDriftRun) =>
+  `one alert in ${frames.length} frames, ${milliseconds(alert.delay)} after the scene changed`;
 
 function describeMachine(): Machine {
   const processors = cpus();
@@ -82,15 +97,22 @@ function describeMachine(): Machine {
 export async function runDemo(folder: string): Promise<string> {
   const startedAt = new Date().toISOString();
   const start = performance.now();
-  const patchStream = await step(1, "patch-stream", () => runPatchStream(folder));
-  const videoVq = await step(2, "video-vq", () => runVideoVq(folder));
-  const clipDrift = await step(3, "clip-drift", () => runClipDrift(folder));
+  const patchStream = await step(1, "patch-stream", () => runPatchStream(folder), tellPatchStream);
+  const videoVq = await step(2, "video-vq", () => runVideoVq(folder), tellVideoVq);
+  const encodecStream = await step(
+    3,
+    "encodec-stream",
+    () => runEncodecStream(folder),
+    tellEncodecStream,
+  );
+  const clipDrift = await step(4, "clip-drift", () => runClipDrift(folder), tellClipDrift);
   const run: DemoRun = {
     startedAt,
     seconds: (performance.now() - start) / 1000,
     machine: describeMachine(),
     patchStream,
     videoVq,
+    encodecStream,
     clipDrift,
   };
   await Deno.writeTextFile(join(folder, "run.json"), JSON.stringify(run, undefined, 1) + "\n");

@@ -34,6 +34,16 @@ Deno.test("the committed speech is a sentence of a few seconds", async () => {
   assert.ok(channels[0]!.some((sample) => Math.abs(sample) > 0.1), "it is silent");
 });
 
+Deno.test("a step that fails is named", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    // A file is no folder to write into.
+    await assert.rejects(runDemo(file), /Cannot go on: step 1 of 4, patch-stream, failed: /);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 /** Serves a folder, parts of files, too: players ask for them. */
 function serveFolder(folder: string): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
@@ -57,14 +67,28 @@ const MEDIA = `Promise.all(Array.from(document.querySelectorAll("video, audio"),
 }))`;
 const FIGURES = `Array.from(document.querySelectorAll("[data-figure]"), (element) =>
   ({ path: element.dataset.figure, value: element.value, text: element.textContent }))`;
+const TAKEN = `[...performance.getEntriesByType("resource").map(({ name }) => name),
+  ...Array.from(document.querySelectorAll("[src]"), ({ src }) => src),
+  ...Array.from(document.querySelectorAll("a:not([href^='#'])"), ({ href }) => href)]`;
 const WIDTH = "document.documentElement.scrollWidth";
+
+/** Whatever the page takes or links lies beside it. */
+async function checkPlace(page: Page, folder: string): Promise<void> {
+  const beside = new URL(".", page.url()).href;
+  const taken = await page.evaluate<string[]>(TAKEN);
+  assert.ok(taken.length > 20, `${taken.length} files`);
+  for (const url of taken) {
+    assert.ok(url.startsWith(beside), url);
+    assert.ok((await Deno.stat(join(folder, url.slice(beside.length)))).size > 0, url);
+  }
+}
 
 async function checkMedia(page: Page): Promise<void> {
   for (const { src, shown } of await page.evaluate<{ src: string; shown: boolean }[]>(PICTURES)) {
     assert.ok(shown, `${src} is not shown`);
   }
   const media = await page.evaluate<{ src: string; ready: number; seconds: number }[]>(MEDIA);
-  assert.equal(media.length, 2);
+  assert.equal(media.length, 2 + 1 + 3 + 1);
   for (const { src, ready, seconds } of media) {
     assert.ok(ready >= 3 && seconds > 1, `${src} cannot be played: ${ready}, ${seconds} s`);
   }
@@ -81,7 +105,7 @@ function numberAt(run: DemoRun, path: string): unknown {
 /** Every figure is the run's own number, and what people read is that number rounded. */
 async function checkFigures(page: Page, run: DemoRun): Promise<void> {
   const figures = await page.evaluate<{ path: string; value: string; text: string }[]>(FIGURES);
-  for (const part of ["patchStream", "videoVq", "clipDrift"]) {
+  for (const part of ["patchStream", "videoVq", "encodecStream", "clipDrift"]) {
     assert.ok(figures.filter(({ path }) => path.startsWith(`${part}.`)).length > 4, part);
   }
   for (const { path, value, text } of figures) {
@@ -99,16 +123,30 @@ async function checkFigures(page: Page, run: DemoRun): Promise<void> {
 
 /** Both films play with one button, and stay together. */
 async function checkFilms(page: Page): Promise<void> {
-  const places = `Array.from(document.querySelectorAll("video"), (v) => v.currentTime)`;
-  const [begin] = await page.evaluate<[number, number]>(places);
-  await page.getByRole("button", { name: "Play both films" }).press("Enter");
-  await page.waitForTimeout(1200);
-  const [a, b] = await page.evaluate<[number, number]>(places);
-  assert.ok(a > begin + 0.5, `the films went from ${begin} to ${a} s`);
-  assert.ok(Math.abs(a - b) < 0.1, `the films are at ${a} and ${b} s`);
-  const pressed = await page.getAttribute("#pair button", "aria-pressed");
-  assert.equal(pressed, "true");
-  await page.getByRole("button", { name: "Play both films" }).press("Enter");
+  const button = page.getByRole("button", { name: "Play both films" });
+  const begin = await page.evaluate<number>(`document.querySelector("video").currentTime`);
+  await button.press("Enter");
+  await page.waitForFunction(`(() => {
+    const [a, b] = Array.from(document.querySelectorAll("video"), (film) => film.currentTime);
+    return a > ${begin} + 0.5 && Math.abs(a - b) < 0.1;
+  })()`);
+  assert.equal(await button.getAttribute("aria-pressed"), "true");
+  await button.press("Enter");
+  await page.locator("#pair button[aria-pressed=false]").waitFor();
+}
+
+/** A voice that is started ends the one before, and goes on at its place. */
+async function checkVoices(page: Page): Promise<void> {
+  const state = `Array.from(document.querySelectorAll("audio"), (a) => [a.paused, a.currentTime])`;
+  const buttons = page.locator("[data-player] button");
+  await buttons.nth(0).press("Enter");
+  await page.waitForFunction(`${state}[0][1] > 0.5`);
+  await buttons.nth(2).press("Enter");
+  await page.waitForFunction(`!${state}[2][0]`);
+  const voices = await page.evaluate<[boolean, number][]>(state);
+  assert.deepEqual(voices.map(([paused]) => paused), [true, true, false, true, true]);
+  assert.ok(voices[2]![1] >= voices[0]![1], `it went on at ${voices[2]![1]} s`);
+  await buttons.nth(2).press("Enter");
 }
 
 /** The keyboard chooses another frame, and what it shows. */
@@ -120,6 +158,19 @@ async function checkStage(page: Page): Promise<void> {
   assert.equal(await page.getAttribute("#stage .picture", "data-mode"), "energy");
   assert.ok(await page.locator("#stage .heat rect").first().isVisible());
   await page.locator("input[name=mode]:checked").press("ArrowLeft");
+}
+
+/** The slider over the plot shows the frame that raised the alert. */
+async function checkDrift(page: Page, { alert, frames }: DemoRun["clipDrift"]): Promise<void> {
+  const slider = page.getByRole("slider", { name: "Frame to look at" });
+  await slider.fill(`${alert.place}`);
+  assert.match(
+    await page.innerText(".peek figcaption"),
+    new RegExp(`frame ${frames[alert.place]!.index}\\b`),
+  );
+  assert.equal(await page.getAttribute(".peek img", "src"), frames[alert.place]!.picture);
+  await slider.press("ArrowLeft");
+  assert.equal(await page.getAttribute(".peek img", "src"), frames[alert.place - 1]!.picture);
 }
 
 /** The page as a picture has many colours: an empty one has few. */
@@ -144,10 +195,13 @@ browserTest(
       for (const [url, width] of [[pathToFileURL(file), 1280], [served, 390]] as const) {
         await withPage(url, async (page) => {
           await checkMedia(page);
+          await checkPlace(page, folder);
           await checkFigures(page, run);
           assert.equal(await page.evaluate(WIDTH), width);
           await checkStage(page);
+          await checkDrift(page, run.clipDrift);
           await checkFilms(page);
+          await checkVoices(page);
           await checkScreenshot(page);
         }, { width });
       }

@@ -11,7 +11,7 @@ import { Decoder } from "@vcs/encodec-stream/decoder";
 import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
 import { EcdcWriter } from "@vcs/encodec-stream/ecdc_writer";
 import { Encoder } from "@vcs/encodec-stream/encoder";
-import { codebooksFor, modelSpec } from "@vcs/encodec-stream/models";
+import { codebooksFor, modelSpec, TINY_MODEL } from "@vcs/encodec-stream/models";
 import { fileSink } from "@vcs/encodec-stream/sinks";
 import { say } from "@vcs/transport/cli";
 import { join } from "node:path";
@@ -83,7 +83,7 @@ export interface EncodecStreamRun {
 /** Parts of a waveform that the page draws. */
 export const PEAKS = 300;
 
-const MODEL = "encodec_tiny_24khz";
+const MODEL = TINY_MODEL;
 const BANDWIDTHS = [6, 3, 1.5];
 /** The part that is sought, in seconds. */
 const PART = { from: 2.45, to: 4.2 };

@@ -4,7 +4,17 @@
  * @module
  */
 import { type EncodecStreamRun, PEAKS, type Sound } from "./encodec_stream.ts";
-import { bars, escapeHtml, figure, link, number, section } from "./html.ts";
+import {
+  bars,
+  escapeHtml,
+  fact,
+  figure,
+  link,
+  milliseconds,
+  number,
+  panel,
+  section,
+} from "./html.ts";
 
 /** Half-heights of a waveform as a path, 2 units high. */
 function wavePath(peaks: readonly number[], loudest: number): string {
@@ -139,59 +149,54 @@ function soughtPart(run: EncodecStreamRun): string {
       sought.largestDifference === 0 ? "0" : sought.largestDifference.toFixed(7),
     )
   } of full scale. The first sound was there after ${
-    figure("encodecStream.sought.firstMs", sought.firstMs, `${number(sought.firstMs)} ms`)
+    figure("encodecStream.sought.firstMs", sought.firstMs, milliseconds(sought.firstMs))
   }.</p>`;
+}
+
+function factsOf({ coded, model }: EncodecStreamRun) {
+  const [most, least] = [coded[0]!, coded.at(-1)!];
+  const smallest = `encodecStream.coded.${coded.length - 1}.bytes`;
+  const { encodeMs, decodeMs, firstMs } = most;
+  return [
+    fact("smallest file", smallest, least.bytes, `${number(least.bytes)} bytes`),
+    fact(
+      `time to encode at ${kilobits(most.bitrate)}`,
+      "encodecStream.coded.0.encodeMs",
+      encodeMs,
+      milliseconds(encodeMs),
+    ),
+    fact("time to decode that", "encodecStream.coded.0.decodeMs", decodeMs, milliseconds(decodeMs)),
+    fact(
+      "first sound of it after",
+      "encodecStream.coded.0.firstMs",
+      firstMs,
+      milliseconds(firstMs),
+    ),
+    ["model", escapeHtml(model)],
+  ] as const;
 }
 
 /** The sentence as codes. */
 export function encodecStreamSection(run: EncodecStreamRun): string {
-  const { coded, samples, rate, model } = run;
-  const seconds = samples / rate;
-  const [most, least] = [coded[0]!, coded.at(-1)!];
-  const last = coded.length - 1;
+  const { coded, samples, rate, model, sought } = run;
+  const seconds = (samples / rate).toFixed(1);
+  const bitrate = sought.bitrate / 1000;
   return section({
     name: "encodec-stream",
     title: "A spoken sentence in a few bytes",
-    text:
-      `A sentence of ${seconds.toFixed(1)} seconds is encoded at ${coded.length} bitrates and ` +
-      "decoded again; a seek into its middle gives the samples of the whole.",
-    facts: [
-      [
-        "smallest file",
-        figure(
-          `encodecStream.coded.${last}.bytes`,
-          least.bytes,
-          `${number(least.bytes)} bytes`,
-        ),
-      ],
-      [
-        `time to encode at ${kilobits(most.bitrate)}`,
-        figure("encodecStream.coded.0.encodeMs", most.encodeMs, `${number(most.encodeMs)} ms`),
-      ],
-      [
-        "time to decode that",
-        figure("encodecStream.coded.0.decodeMs", most.decodeMs, `${number(most.decodeMs)} ms`),
-      ],
-      [
-        "first sound of it after",
-        figure(
-          "encodecStream.coded.0.firstMs",
-          most.firstMs,
-          `${number(most.firstMs)} ms`,
-        ),
-      ],
-      ["model", escapeHtml(model)],
+    text: `A sentence of ${seconds} seconds is encoded at ${coded.length} bitrates and decoded ` +
+      "again; a seek into its middle gives the samples of the whole.",
+    facts: factsOf(run),
+    command: `encodec-stream --model ${model} -b ${bitrate} --input speech.flac -e speech.ecdc\n` +
+      `encodec-stream -d -ss ${sought.from / rate} -to ${sought.to / rate} ` +
+      "--format wav -o part.wav speech.ecdc",
+    links: [
+      link(coded.at(-1)!.ecdc, "The smallest file"),
+      link(run.original.file, "The original, as WAV"),
     ],
-    command: "encodec-stream -b 3 --input speech.flac -e speech.ecdc\n" +
-      "encodec-stream -d -ss 2.45 -to 4.2 speech.ecdc --format wav -o part.wav",
-    links: [link(least.ecdc, "The smallest file"), link(run.original.file, "The original, as WAV")],
-    body: `${players(run)}
-<figure class="panel"><figcaption><b>A seek</b><span class="key"><i class="part"></i>decoded on its own</span></figcaption>${
-      soughtPart(run)
-    }</figure>
-<figure class="panel"><figcaption><b>Bytes</b></figcaption>${sizes(run)}</figure>
-<figure class="panel"><figcaption><b>What is kept of the sound</b><span class="key">0 to 12 kHz upwards, loudness as light</span></figcaption>${
-      spectrograms(run)
-    }</figure>`,
+    body: players(run) +
+      panel("A seek", soughtPart(run), [["part", "decoded on its own"]]) +
+      panel("Bytes", sizes(run)) +
+      panel("What is kept of the sound, 0 to 12 kHz", spectrograms(run)),
   });
 }

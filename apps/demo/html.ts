@@ -24,6 +24,11 @@ export function number(value: number, decimals = 0): string {
   });
 }
 
+/** Milliseconds for people. */
+export function milliseconds(value: number): string {
+  return `${number(value, value < 10 ? 1 : 0)} ms`;
+}
+
 /** A part of a whole as percent. */
 export function percent(part: number, decimals = 0): string {
   return `${number(100 * part, decimals)} %`;
@@ -41,6 +46,11 @@ export function figure(path: string, value: number, text: string): string {
 /** A figure and what it is of. */
 export type Fact = readonly [label: string, html: string];
 
+/** A fact that is one figure. */
+export function fact(label: string, path: string, value: number, text: string): Fact {
+  return [label, figure(path, value, text)];
+}
+
 /** A list of facts. */
 export function facts(list: readonly Fact[]): string {
   const items = list.map(([label, html]) => `<div><dt>${label}</dt><dd>${html}</dd></div>`);
@@ -50,6 +60,19 @@ export function facts(list: readonly Fact[]): string {
 /** A link to something that the run wrote. */
 export function link(href: string, text: string): string {
   return `<a href="${escapeHtml(href)}">${escapeHtml(text)}</a>`;
+}
+
+/** A box with a title, and what its colours mean: a class of the style and HTML for each. */
+export function panel(
+  title: string,
+  body: string,
+  keys: readonly (readonly [kind: string, html: string])[] = [],
+): string {
+  const list = keys.map(([kind, html]) =>
+    `<span class="key"><i class="${kind}"></i>${html}</span>`
+  );
+  return `<figure class="panel"><figcaption><b>${title}</b>${list.join("")}</figcaption>
+${body}</figure>`;
 }
 
 /** One bar of a comparison. */
@@ -102,7 +125,7 @@ export function section(part: Section): string {
 <h2 id="${name}-title">${escapeHtml(title)}</h2>
 <p class="sentence">${escapeHtml(text)}</p></div>
 <div class="details">${facts(part.facts)}
-<pre class="command" tabindex="0"><code>${escapeHtml(command)}</code></pre>
+<pre class="command"><code>${escapeHtml(command)}</code></pre>
 <p class="links">${links.join("")}</p></div>
 </div>
 <div class="show">

@@ -6,15 +6,17 @@
 import { clipDriftSection } from "./clip_drift_section.ts";
 import type { DemoRun } from "./demo.ts";
 import { encodecStreamSection } from "./encodec_stream_section.ts";
-import { escapeHtml, figure, number, percent } from "./html.ts";
+import { escapeHtml, figure, milliseconds, number, percent } from "./html.ts";
 import css from "./page/page.css" with { type: "text" };
 import script from "./page/page.js" with { type: "text" };
 import { patchStreamSection } from "./patch_stream_section.ts";
 import { videoVqSection } from "./video_vq_section.ts";
 
 /** The four outcomes in a line each. */
-function cards({ patchStream, videoVq, clipDrift }: DemoRun): string {
+function cards({ patchStream, videoVq, encodecStream, clipDrift }: DemoRun): string {
   const { kept, patches, energyShare } = patchStream;
+  const last = encodecStream.coded.length - 1;
+  const least = encodecStream.coded[last]!;
   const card = (name: string, main: string, text: string) =>
     `<a class="card" href="#${name}"><span class="eyebrow">${name}</span><strong>${main}</strong><span>${text}</span></a>`;
   return `<nav class="cards" aria-label="The four parts">${
@@ -30,11 +32,16 @@ function cards({ patchStream, videoVq, clipDrift }: DemoRun): string {
         "for a film, live over TCP",
       ),
       card(
+        "encodec-stream",
+        figure(`encodecStream.coded.${last}.bytes`, least.bytes, `${number(least.bytes)} bytes`),
+        `for ${number(encodecStream.samples / encodecStream.rate, 1)} s of speech`,
+      ),
+      card(
         "clip-drift",
         figure(
           "clipDrift.alert.delay",
           clipDrift.alert.delay,
-          `${number(clipDrift.alert.delay)} ms`,
+          milliseconds(clipDrift.alert.delay),
         ),
         "from a changed scene to the alert",
       ),
@@ -52,7 +59,7 @@ function header(run: DemoRun): string {
   return `<header>
 <p class="eyebrow">@vcs</p>
 <h1>A film, a voice and a camera, as streams of small numbers</h1>
-<p class="lede">Three commands ran on this machine a moment ago, on media that the repository makes itself. What you see, hear and read below is the outcome of that very run.</p>
+<p class="lede">Four commands ran on this machine a moment ago, on media that the repository makes itself. What you see, hear and read below is the outcome of that very run.</p>
 <p class="meta"><span><time datetime="${startedAt}">${when}</time></span><span>${
     escapeHtml(where)
   }</span><span>Deno ${machine.deno}, no Python</span><span>${
@@ -79,7 +86,7 @@ ${header(run)}
 <main>
 ${patchStreamSection(run.patchStream)}
 ${videoVqSection(run.videoVq)}
-${run.encodecStream ? encodecStreamSection(run.encodecStream) : ""}
+${encodecStreamSection(run.encodecStream)}
 ${clipDriftSection(run.clipDrift)}
 </main>
 <footer><p>All figures of this run are in <a href="run.json">run.json</a>. <code>deno task demo</code> makes this page anew.</p></footer>

@@ -3,7 +3,17 @@
  *
  * @module
  */
-import { escapeHtml, figure, link, number, percent, section } from "./html.ts";
+import {
+  escapeHtml,
+  fact,
+  figure,
+  link,
+  milliseconds,
+  number,
+  panel,
+  percent,
+  section,
+} from "./html.ts";
 import type { PatchStreamRun, SampledFrame } from "./patch_stream.ts";
 import { plot } from "./plot.ts";
 
@@ -116,43 +126,40 @@ function scriptData(run: PatchStreamRun): string {
   return `<script type="application/json" id="samples">${json}</script>`;
 }
 
+function factsOf(
+  { kept, patches, energyShare, milliseconds: time, tensor, bytes }: PatchStreamRun,
+) {
+  const all = figure("patchStream.patches", patches, number(patches));
+  return [
+    ["patches kept", `${figure("patchStream.kept", kept, number(kept))} of ${all}`],
+    fact("energy they carry", "patchStream.energyShare", energyShare, percent(energyShare, 1)),
+    fact("time", "patchStream.milliseconds", time, milliseconds(time)),
+    ["tensor", `${tensor.dtype} [${tensor.shape.join(", ")}]`],
+    fact("file", "patchStream.bytes", bytes, `${number(bytes)} bytes`),
+  ] as const;
+}
+
 /** The film's patches. */
 export function patchStreamSection(run: PatchStreamRun): string {
-  const { kept, patches, energyShare, bytes, milliseconds, tensor, frames } = run;
-  const busiest = frames.reduce(
-    (best, frame, place) => sum(frame.energy) > sum(frames[best]!.energy) ? place : best,
-    0,
-  );
+  const { frames } = run;
+  const energies = frames.map(({ energy }) => sum(energy));
+  const busiest = energies.indexOf(Math.max(...energies));
   return section({
     name: "patch-stream",
     title: "What moves is kept",
     text:
       `A film is sampled at ${frames.length} frames, and of their patches only those that carry ` +
       "the energy go on to a model: the first frame as a whole, and then what changes.",
-    facts: [
-      [
-        "patches kept",
-        `${figure("patchStream.kept", kept, number(kept))} of ${
-          figure("patchStream.patches", patches, number(patches))
-        }`,
-      ],
-      [
-        "energy they carry",
-        figure("patchStream.energyShare", energyShare, percent(energyShare, 1)),
-      ],
-      ["time", figure("patchStream.milliseconds", milliseconds, `${number(milliseconds)} ms`)],
-      ["tensor", `${tensor.dtype} [${tensor.shape.join(", ")}]`],
-      ["file", figure("patchStream.bytes", bytes, `${number(bytes)} bytes`)],
-    ],
+    facts: factsOf(run),
     command: "patch-stream clip.mp4 --k-keep 640 --key-frames first --view",
     links: [
       link("patch-stream/clip.html", "Every patch, larger"),
       link("patch-stream/clip.safetensors", "Patches as safetensors"),
     ],
-    body: `${stage(run, busiest)}
-${strip(run, busiest)}
-<figure class="panel"><figcaption><b>Energy over time</b><span class="key"><i class="kept"></i>in kept patches</span><span class="key"><i class="rest"></i>in the others</span></figcaption>
-${energyPlot(run)}</figure>
-${scriptData(run)}`,
+    body: stage(run, busiest) + strip(run, busiest) +
+      panel("Energy over time", energyPlot(run), [
+        ["kept", "in kept patches"],
+        ["rest", "in the others"],
+      ]) + scriptData(run),
   });
 }

@@ -25,6 +25,8 @@ export interface Plot {
   readonly yTicks: readonly Tick[];
   /** Words above a place on the horizontal axis. */
   readonly mark?: Tick;
+  /** What lies over the drawing, as HTML. */
+  readonly over?: string;
   /** What is drawn, by the functions of {@linkcode Scale}. */
   readonly draw: (scale: Scale) => string;
 }
@@ -84,7 +86,7 @@ function side(percent: number): string {
 }
 
 /** Draws a plot. */
-export function plot({ id, label, x, y, xTicks, yTicks, mark, draw }: Plot): string {
+export function plot({ id, label, x, y, xTicks, yTicks, mark, over = "", draw }: Plot): string {
   const scale = new Scale(x, y);
   const across = ([value, text]: Tick) => {
     const left = scale.x(value) / 10;
@@ -95,13 +97,13 @@ export function plot({ id, label, x, y, xTicks, yTicks, mark, draw }: Plot): str
   );
   const grid = yTicks.map(([value]) => scale.level(value, "grid"));
   return `<div class="plot" id="${id}">
-<div class="plot-area" role="img" aria-label="${escapeHtml(label)}">
-<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">${grid.join("")}${
-    draw(scale)
-  }</svg>
+<div class="plot-area">
+<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-label="${
+    escapeHtml(label)
+  }">${grid.join("")}${draw(scale)}</svg>
 <div class="plot-y" aria-hidden="true">${up.join("")}</div><i class="cursor" hidden></i>${
     mark ? `<div class="plot-mark" aria-hidden="true">${across(mark)}</div>` : ""
-  }
+  }${over}
 </div>
 <div class="plot-x" aria-hidden="true">${xTicks.map(across).join("")}</div>
 </div>`;

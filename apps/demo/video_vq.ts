@@ -10,7 +10,7 @@ import { FrameFitter } from "@vcs/video-vq/preprocess";
 import { Quality } from "@vcs/video-vq/quality";
 import { WINDOW_FRAMES } from "@vcs/video-vq/windows";
 import { join } from "node:path";
-import { outputOf, runCommand, startCommand } from "./commands.ts";
+import { interrupt, outputOf, startCommand } from "./commands.ts";
 import { CLIP } from "./media.ts";
 
 /** Seconds of each part of the way from a window's first frame to its picture. */
@@ -116,20 +116,29 @@ async function playInto(stream: WritableStream<Uint8Array>, { full, fps }: Film)
   await writer.close();
 }
 
-async function sendLive(film: Film, url: string): Promise<Sent> {
-  const raw = ["--raw-size", `${film.width}x${film.height}`, "--fps", `${film.fps}`];
+function startSender({ width, height, fps }: Film, url: string): Deno.ChildProcess {
+  const raw = ["--raw-size", `${width}x${height}`, "--fps", `${fps}`];
   const args = ["encode", "--model", MODEL, "--payload", "range", "--json", ...raw, "-", url];
-  const sender = startCommand("video-vq", args, { stdin: "piped" });
-  const [told] = await Promise.all([
-    outputOf("video-vq encode", sender),
-    playInto(sender.stdin, film),
-  ]);
-  return JSON.parse(told) as Sent;
+  return startCommand("video-vq", args, { stdin: "piped" });
 }
 
-async function receive(url: string, path: string): Promise<Received> {
-  const told = await runCommand("video-vq", ["decode", "--model", MODEL, "--json", url, path]);
-  return JSON.parse(told) as Received;
+/** Sends the film live from one process to another, which leaves raw frames in a file. */
+async function transmit(film: Film, path: string): Promise<[sent: Sent, received: Received]> {
+  const url = `tcp://127.0.0.1:${freePort()}`;
+  const receiver = startCommand("video-vq", ["decode", "--model", MODEL, "--json", url, path]);
+  const sender = startSender(film, url);
+  // Where the command ends before the film does, its exit code says why.
+  playInto(sender.stdin, film).catch(() => {});
+  try {
+    const told = await Promise.all([
+      outputOf("video-vq encode", sender),
+      outputOf("video-vq decode", receiver),
+    ]);
+    return told.map((json) => JSON.parse(json)) as [Sent, Received];
+  } finally {
+    interrupt(sender);
+    interrupt(receiver);
+  }
 }
 
 /** Cuts a file of raw frames. */
@@ -162,9 +171,8 @@ export async function runVideoVq(folder: string): Promise<VideoVqRun> {
   const own = join(folder, "video-vq");
   await Deno.mkdir(own, { recursive: true });
   const film = await readFilm();
-  const url = `tcp://127.0.0.1:${freePort()}`;
   const raw = join(own, "rebuilt.rgb");
-  const [received, sent] = await Promise.all([receive(url, raw), sendLive(film, url)]);
+  const [sent, received] = await transmit(film, raw);
   const rebuilt = await readRaw(raw);
   if (rebuilt.length !== film.small.length || received.framesOut !== sent.framesIn) {
     throw new Error(`${rebuilt.length} frames came back, sent were ${film.small.length}`);

@@ -3,7 +3,17 @@
  *
  * @module
  */
-import { bars, escapeHtml, figure, link, number, section } from "./html.ts";
+import {
+  bars,
+  escapeHtml,
+  fact,
+  figure,
+  link,
+  milliseconds,
+  number,
+  panel,
+  section,
+} from "./html.ts";
 import { plot } from "./plot.ts";
 import type { Delay, VideoVqRun } from "./video_vq.ts";
 
@@ -76,57 +86,49 @@ const TERMS = [
 
 /** The terms of the delay as one bar, true to scale. */
 function delayBar(delay: Delay): string {
-  const milliseconds = (seconds: number) => `${number(1000 * seconds, seconds < 0.01 ? 1 : 0)} ms`;
   const parts = TERMS.map(([name]) =>
     `<i class="${name}" style="flex-grow:${(1000 * delay[name]).toFixed(1)}"></i>`
   );
   const legend = TERMS.map(([name, text]) =>
     `<li><i class="${name}"></i>${text} <b>${
-      figure(`videoVq.delay.${name}`, delay[name], milliseconds(delay[name]))
+      figure(`videoVq.delay.${name}`, delay[name], milliseconds(1000 * delay[name]))
     }</b></li>`
   );
   return `<div class="delay" aria-hidden="true">${parts.join("")}</div>
 <ul class="legend">${legend.join("")}</ul>`;
 }
 
+function factsOf({ bitrate, windows, bytes, psnr, ssim, delay, model }: VideoVqRun) {
+  const each = `${number(bytes / windows)} bytes each`;
+  const whole = 1000 * delay.measured;
+  return [
+    fact("bitrate", "videoVq.bitrate", bitrate, `${number(bitrate / 1000, 1)} kbit/s`),
+    ["sent", `${figure("videoVq.windows", windows, number(windows))} windows, ${each}`],
+    fact("PSNR", "videoVq.psnr", psnr, `${number(psnr, 1)} dB`),
+    fact("SSIM", "videoVq.ssim", ssim, number(ssim, 2)),
+    fact("delay from end to end", "videoVq.delay.measured", delay.measured, milliseconds(whole)),
+    ["model", escapeHtml(model)],
+  ] as const;
+}
+
 /** The film as tokens. */
 export function videoVqSection(run: VideoVqRun): string {
-  const { bitrate, psnr, ssim, delay, windows, bytes } = run;
   return section({
     name: "video-vq",
     title: "A film as tokens, from one process to another",
     text:
       `One process turns the film into tokens while it plays, ${run.windowFrames} frames at a ` +
       "time, and sends them over TCP; another one rebuilds the pictures from nothing else.",
-    facts: [
-      ["bitrate", figure("videoVq.bitrate", bitrate, `${number(bitrate / 1000, 1)} kbit/s`)],
-      [
-        "sent",
-        `${figure("videoVq.windows", windows, number(windows))} windows, ${
-          number(bytes / windows)
-        } bytes each`,
-      ],
-      ["PSNR", figure("videoVq.psnr", psnr, `${number(psnr, 1)} dB`)],
-      ["SSIM", figure("videoVq.ssim", ssim, number(ssim, 2))],
-      [
-        "delay from end to end",
-        figure(
-          "videoVq.delay.measured",
-          delay.measured,
-          `${number(1000 * delay.measured)} ms`,
-        ),
-      ],
-      ["model", escapeHtml(run.model)],
-    ],
-    command: "video-vq decode --model vq-tiny tcp://127.0.0.1:9000 rebuilt.mp4\n" +
-      "video-vq encode --model vq-tiny --payload range clip.mp4 tcp://127.0.0.1:9000",
+    facts: factsOf(run),
+    command: `video-vq decode --model ${run.model} tcp://127.0.0.1:9000 rebuilt.mp4\n` +
+      `video-vq encode --model ${run.model} --payload range clip.mp4 tcp://127.0.0.1:9000`,
     links: [link(run.source, "Sent, as MP4"), link(run.rebuilt, "Rebuilt, as MP4")],
-    body: `${player(run)}
-<figure class="panel"><figcaption><b>Nearness to what was sent</b><span class="key"><i class="violet"></i>PSNR of each frame</span><span class="key"><i class="seam"></i>a new window</span></figcaption>
-${psnrPlot(run)}</figure>
-<figure class="panel"><figcaption><b>What crossed the network</b></figcaption>${sizes(run)}</figure>
-<figure class="panel"><figcaption><b>Where the delay comes from</b></figcaption>${
-      delayBar(delay)
-    }</figure>`,
+    body: player(run) +
+      panel("Nearness to what was sent", psnrPlot(run), [
+        ["violet", "PSNR of each frame"],
+        ["seam", "a new window"],
+      ]) +
+      panel("What crossed the network", sizes(run)) +
+      panel("Where the delay comes from", delayBar(run.delay)),
   });
 }

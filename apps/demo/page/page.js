@@ -170,3 +170,42 @@ for (const voice of voices) {
     showVoice(voice);
   });
 }
+
+// Drift: the frame under the pointer, or the one that the slider is at.
+
+const watched = JSON.parse($("#watched").textContent);
+const area = $("#drift .plot-area");
+const slider = $("input", area);
+const peek = $(".peek", area);
+
+function showFrame() {
+  const { picture, time, text } = watched.frames[Number(slider.value)];
+  const part = time / watched.seconds;
+  $("img", peek).src = picture;
+  $("figcaption", peek).textContent = text;
+  slider.setAttribute("aria-valuetext", text);
+  peek.style.setProperty("--at", `${100 * part}%`);
+  peek.hidden = false;
+  moveCursor("drift", part);
+}
+
+function hideFrame() {
+  peek.hidden = true;
+  $(".cursor", area).hidden = true;
+}
+
+function frameUnder({ clientX }) {
+  const { left, width } = area.getBoundingClientRect();
+  const time = watched.seconds * (clientX - left) / width;
+  const later = watched.frames.findIndex((frame) => frame.time > time);
+  return later === -1 ? watched.frames.length - 1 : Math.max(0, later - 1);
+}
+
+area.addEventListener("pointermove", (event) => {
+  slider.value = String(frameUnder(event));
+  showFrame();
+});
+area.addEventListener("pointerleave", hideFrame);
+slider.addEventListener("input", showFrame);
+slider.addEventListener("focus", () => slider.matches(":focus-visible") && showFrame());
+slider.addEventListener("blur", hideFrame);
