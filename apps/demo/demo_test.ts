@@ -111,7 +111,7 @@ async function checkFigures(page: Page, run: DemoRun): Promise<void> {
   for (const { path, value, text } of figures) {
     const number = numberAt(run, path);
     assert.equal(Number(value), number, path);
-    const shown = Number(/[\d.]+/.exec(text.replaceAll(",", ""))?.[0]);
+    const shown = Number(/-?[\d.]+/.exec(text.replaceAll(",", ""))?.[0]);
     const unit = /%$/.test(text) ? 100 : /kbit/.test(text) ? 1e-3 : / ms$/.test(text) ? 1e3 : 1;
     const wanted = (number as number) * unit;
     const rounding = 0.5 * 10 ** -(/\.(\d+)/.exec(text)?.[1]?.length ?? 0);

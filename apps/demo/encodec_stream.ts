@@ -36,6 +36,8 @@ export interface CodedSound extends Sound {
   readonly ecdc: string;
   /** Its bytes, header and all. */
   readonly bytes: number;
+  /** Scale-invariant signal-to-distortion ratio to the original, in dB. */
+  readonly siSdr: number;
   /** Milliseconds to encode all of it, the model being open. */
   readonly encodeMs: number;
   /** Milliseconds to decode all of it. */
@@ -175,6 +177,19 @@ function toInt16(samples: Float32Array): Int16Array {
   return new Int16Array(file.buffer, WAV_HEADER, samples.length);
 }
 
+function product(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, n) => sum + value * b[n]!, 0);
+}
+
+/**
+ * Scale-invariant signal-to-distortion ratio in dB: how much of the copy's power is the original's
+ * shape (Le Roux, Wisdom, Erdogan, Hershey, "SDR - half-baked or well done?", 2019).
+ */
+function siSdr(original: Float32Array, copy: Float32Array): number {
+  const shape = product(original, copy) ** 2 / product(original, original);
+  return 10 * Math.log10(shape / (product(copy, copy) - shape));
+}
+
 /** Encodes and decodes the sentence at a bandwidth. */
 async function code(speech: Float32Array, bandwidth: number, decoder: Decoder, own: string) {
   const name = `speech_${bandwidth}`;
@@ -187,8 +202,9 @@ async function code(speech: Float32Array, bandwidth: number, decoder: Decoder, o
       `decoded in ${decodeMs.toFixed(0)} ms`,
   );
   const ecdc = `encodec-stream/${name}.ecdc`;
-  const figures = { bitrate: bandwidth * 1000, ecdc, bytes, encodeMs, decodeMs, firstMs };
-  const sound: CodedSound = { ...await keepSound(own, name, samples), ...figures };
+  const times = { encodeMs, decodeMs, firstMs };
+  const figures = { bitrate: bandwidth * 1000, ecdc, bytes, siSdr: siSdr(speech, samples) };
+  const sound: CodedSound = { ...await keepSound(own, name, samples), ...figures, ...times };
   return { sound, path, samples };
 }
 

@@ -156,11 +156,12 @@ function soughtPart(run: EncodecStreamRun): string {
 function factsOf({ coded, model }: EncodecStreamRun) {
   const [most, least] = [coded[0]!, coded.at(-1)!];
   const smallest = `encodecStream.coded.${coded.length - 1}.bytes`;
-  const { encodeMs, decodeMs, firstMs } = most;
+  const { encodeMs, decodeMs, firstMs, siSdr } = most;
+  const rate = kilobits(most.bitrate);
   return [
     fact("smallest file", smallest, least.bytes, `${number(least.bytes)} bytes`),
     fact(
-      `time to encode at ${kilobits(most.bitrate)}`,
+      `time to encode at ${rate}`,
       "encodecStream.coded.0.encodeMs",
       encodeMs,
       milliseconds(encodeMs),
@@ -172,6 +173,7 @@ function factsOf({ coded, model }: EncodecStreamRun) {
       firstMs,
       milliseconds(firstMs),
     ),
+    fact(`SI-SDR at ${rate}`, "encodecStream.coded.0.siSdr", siSdr, `${number(siSdr, 1)} dB`),
     ["model", escapeHtml(model)],
   ] as const;
 }
