@@ -9,6 +9,7 @@ import { Queue } from "@vcs/transport/flow";
 import { type Message, message, newStreamId } from "@vcs/transport/message";
 import { Pacer } from "@vcs/transport/pacer";
 import { freePort, hasBroker, startBroker } from "../packages/transport/brokers.ts";
+import { tcpBesideRaw } from "./transport_tcp.ts";
 
 const PACE = 1000 / 24;
 const SIZE = 92_160;
@@ -105,6 +106,7 @@ async function pacing() {
 }
 
 const result = {
+  tcp: await tcpBesideRaw(),
   pacing: await pacing(),
   latency: {} as Record<string, unknown>,
   stalled: [] as unknown[],
