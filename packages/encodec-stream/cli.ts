@@ -226,12 +226,13 @@ function headerFields(plan: BitratePlan, options: Options): EcdcWriterFields {
 }
 
 /** Audio at the rate and number of channels that the plan feeds the model with. */
-async function openInput(input: string, plan: BitratePlan) {
+async function openInput(input: string, { sampleRate, spec }: BitratePlan) {
   const { openAudio } = await import("@vcs/media/audio");
-  const wanted = { sampleRate: plan.sampleRate, channels: plan.spec.channels };
-  return input === "-"
-    ? await openAudio(Deno.stdin.readable, { ...wanted, raw: { ...PIPE, format: "s16" } })
-    : await openAudio(input, wanted);
+  const { mixDown } = await import("./downmix.ts");
+  const audio = input === "-"
+    ? await openAudio(Deno.stdin.readable, { sampleRate, raw: { ...PIPE, format: "s16" } })
+    : await openAudio(input, { sampleRate });
+  return mixDown(audio, audio.channels, spec.channels);
 }
 
 /** Ends a sequence when the signal says so, so that what came before is finished properly. */

@@ -221,21 +221,96 @@ Deno.test("wrong use ends with 2, what cannot be read with 1", async () => {
   }));
 });
 
+/** Runs a program on bytes; gives its exit code and what it says on either output. */
+async function pipeInto(program: string, args: string[], input: Uint8Array<ArrayBuffer>, env = {}) {
+  const child = new Deno.Command(program, {
+    args,
+    env,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await new Response(input).body!.pipeTo(child.stdin);
+  const { code, stdout, stderr } = await child.output();
+  return { code, stdout, text: new TextDecoder().decode(stderr) };
+}
+
 Deno.test({
-  name: "sox reads what -d writes",
-  ...needs(hasPrograms("sox")),
+  name: "an MP3 goes in by --input",
+  ...needs(hasPrograms("ffmpeg")),
+  fn: async () => {
+    await using place = await scratch();
+    const { folder, env } = place;
+    const wav = encodeWav(stereo(72_000), { sampleRate: 48000 });
+    const song = `${folder}/song.mp3`;
+    const made = await pipeInto("ffmpeg", ["-v", "error", "-i", "-", "-b:a", "192k", song], wav);
+    assert.equal(made.code, 0, made.text);
+    const file = `${folder}/song.ecdc`;
+    const { code, stderr } = await run(
+      ["-b", "6", ...synthetic, "-e", file, "--input", song],
+      env,
+    );
+    assert.equal(code, 0, stderr);
+    await using reader = await EcdcReader.open(file);
+    const { model, samples, codebooks } = reader.header;
+    assert.deepEqual([model, codebooks], ["encodec_48khz", 4]);
+    // MP3 has frames of 1152 samples, and what a decoder leaves out at its ends varies.
+    assert.ok(samples >= 72_000 && samples < 72_000 + 3 * 1152, `${samples} samples`);
+    assert.equal(reader.surplus, 0);
+  },
+});
+
+Deno.test({
+  name: "six channels go in as FFmpeg mixes them",
+  ...needs(hasPrograms("ffmpeg")),
+  fn: async () => {
+    await using place = await scratch();
+    const { folder, env } = place;
+    const [left, right] = stereo(9600) as [Float32Array, Float32Array];
+    const quiet = left.map((v) => v / 3);
+    const six = encodeWav([left, right, quiet, quiet, right, left], { sampleRate: 48000 });
+    await Deno.writeFile(`${folder}/six.wav`, six);
+    const two = `${folder}/two.wav`;
+    await pipeInto("ffmpeg", ["-v", "error", "-i", "-", "-ac", "2", two], six);
+    const encode = async (name: string, input: string) => {
+      const { code, stderr } = await run(
+        ["-b", "3", ...synthetic, "-e", `${folder}/${name}`, "--input", input],
+        env,
+      );
+      assert.equal(code, 0, stderr);
+      await using reader = await EcdcReader.open(`${folder}/${name}`);
+      return (await Array.fromAsync(reader.blocks()))[0]!;
+    };
+    const ours = await encode("six.ecdc", `${folder}/six.wav`);
+    const theirs = await encode("two.ecdc", two);
+    assert.deepEqual([ours.samples, ours.frames], [9600, 30]);
+    assert.ok(Math.abs(ours.scale! / theirs.scale! - 1) < 1e-3, `${ours.scale} ${theirs.scale}`);
+  },
+});
+
+Deno.test({
+  name: "sox and ffplay take what -d writes",
+  ...needs(hasPrograms("sox", "ffplay")),
   fn: async () => {
     await using place = await scratch();
     const file = `${place.folder}/a.ecdc`;
-    const pcm = interleave(stereo(24000) as Float32Array<ArrayBuffer>[], "s16");
+    const pcm = interleave(stereo(24_000) as Float32Array<ArrayBuffer>[], "s16");
     await run(["-b", "3", ...synthetic, "-e", file], place.env, pcm);
-    const { stdout } = await run(["--format", "wav", ...synthetic, "-d", file], place.env);
-    const wav = `${place.folder}/a.wav`;
-    await Deno.writeFile(wav, stdout);
-    const { stderr, code } = await new Deno.Command("sox", {
-      args: ["--info", wav],
-      stderr: "piped",
-    }).output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    const { stdout } = await run([...synthetic, "-d", file], place.env);
+    const raw = ["-t", "raw", "-r", "48k", "-e", "signed", "-b", "16", "-c", "2", "-"];
+    const sox = await pipeInto("sox", [...raw, "-n", "stat"], stdout);
+    assert.equal(sox.code, 0, sox.text);
+    assert.match(sox.text, /Length \(seconds\):\s+0\.5/);
+    const wav = await run(["--format", "wav", ...synthetic, "-d", file], place.env);
+    const checked = await pipeInto("sox", ["-t", "wav", "-", "-n", "stat"], wav.stdout);
+    assert.match(checked.text, /Length \(seconds\):\s+0\.5/);
+    const player = await pipeInto(
+      "ffplay",
+      ["-nodisp", "-autoexit", "-f", "s16le", "-ar", "48k", "-ch_layout", "stereo", "-i", "-"],
+      stdout,
+      { SDL_AUDIODRIVER: "dummy" },
+    );
+    assert.equal(player.code, 0, player.text);
+    assert.match(player.text, /pcm_s16le, 48000 Hz, stereo/);
   },
 });
