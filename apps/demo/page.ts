@@ -59,7 +59,7 @@ function header(run: DemoRun): string {
   return `<header>
 <p class="eyebrow">@vcs</p>
 <h1>A film, a voice and a camera, as streams of small numbers</h1>
-<p class="lede">Four commands ran on this machine a moment ago, on media that the repository makes itself. What you see, hear and read below is the outcome of that very run.</p>
+<p class="lede">Four packages went to work on this machine a moment ago, on media that the repository makes itself. What you see, hear and read below is the outcome of that very run.</p>
 <p class="meta"><span><time datetime="${startedAt}">${when}</time></span><span>${
     escapeHtml(where)
   }</span><span>Deno ${machine.deno}, no Python</span><span>${

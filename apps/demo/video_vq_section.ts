@@ -99,11 +99,11 @@ function delayBar(delay: Delay): string {
 }
 
 function factsOf({ bitrate, windows, bytes, psnr, ssim, delay, model }: VideoVqRun) {
-  const each = `${number(bytes / windows)} bytes each`;
+  const mean = `mean ${number(bytes / windows)} bytes`;
   const whole = 1000 * delay.measured;
   return [
     fact("bitrate", "videoVq.bitrate", bitrate, `${number(bitrate / 1000, 1)} kbit/s`),
-    ["sent", `${figure("videoVq.windows", windows, number(windows))} windows, ${each}`],
+    ["windows of tokens", `${figure("videoVq.windows", windows, number(windows))}, ${mean}`],
     fact("PSNR", "videoVq.psnr", psnr, `${number(psnr, 1)} dB`),
     fact("SSIM", "videoVq.ssim", ssim, number(ssim, 2)),
     fact("delay from end to end", "videoVq.delay.measured", delay.measured, milliseconds(whole)),
