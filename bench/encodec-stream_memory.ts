@@ -1,7 +1,9 @@
 /**
- * What does not fit a benchmark's form, as JSON: memory while hours of audio are decoded and
- * encoded, and speed beside PyTorch's own modules in the same run (where `python3`, or the program
- * that TORCH_PYTHON names, has torch). Minutes of audio for the memory part: `MINUTES`, 10.
+ * What does not fit a benchmark's form, as JSON: speed beside PyTorch's own modules in the same run
+ * (where `python3`, or the program that TORCH_PYTHON names, has torch), speed over minutes of audio,
+ * and memory while hours are decoded and encoded (`MINUTES`, 10).
+ *
+ *   deno run -A bench/encodec-stream_memory.ts [pytorch | speed | memory [JOB…]]
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -16,27 +18,6 @@ const minutes = Number(Deno.env.get("MINUTES") ?? 10);
 const options = (model: ModelName) => ({ checkpoint: syntheticCheckpoint(model), device: "cpu" });
 const megabytes = () => Math.round(Deno.memoryUsage().rss / 2 ** 20);
 
-/** Resident memory after the first minute and at its highest after that. */
-async function memoryOf(blocks: AsyncIterable<{ start: number }>, rate: number) {
-  let after = 0;
-  let most = 0;
-  let seconds = 0;
-  const begin = performance.now();
-  for await (const { start } of blocks) {
-    seconds = start / rate;
-    if (seconds < 60) after = megabytes();
-    else most = Math.max(most, megabytes());
-  }
-  const speed = seconds / ((performance.now() - begin) / 1000);
-  return { minutes: Math.round(seconds / 60), afterAMinute: after, most, speed };
-}
-
-async function decodeMemory(model: ModelName) {
-  using decoder = await Decoder.open(model, options(model));
-  await using reader = await openStream(model, minutes * 60, 4);
-  return await memoryOf(decoder.decode(reader), decoder.spec.sampleRate);
-}
-
 /** The same second of audio, over and over. */
 async function* audioOf(model: ModelName, seconds: number) {
   const { channels, sampleRate } = modelSpec(model);
@@ -49,10 +30,65 @@ async function* audioOf(model: ModelName, seconds: number) {
   }
 }
 
-async function encodeMemory(model: ModelName) {
-  using encoder = await Encoder.open(model, 4, options(model));
-  const blocks = encoder.encode(audioOf(model, minutes * 60));
-  return await memoryOf(blocks, encoder.spec.sampleRate);
+/** Gives what is decoded or encoded, by the number of its first sample, after a first 0 when ready. */
+type Job = (minutes: number) => AsyncGenerator<{ start: number; rate: number }>;
+
+function decoding(model: ModelName): Job {
+  return async function* (minutes) {
+    using decoder = await Decoder.open(model, options(model));
+    await using reader = await openStream(model, minutes * 60, 4);
+    const rate = decoder.spec.sampleRate;
+    yield { start: 0, rate };
+    for await (const { start } of decoder.decode(reader)) yield { start, rate };
+  };
+}
+
+function encoding(model: ModelName): Job {
+  return async function* (minutes) {
+    using encoder = await Encoder.open(model, 4, options(model));
+    const rate = encoder.spec.sampleRate;
+    const blocks = encoder.encode(audioOf(model, minutes * 60));
+    yield { start: 0, rate };
+    for await (const { start } of blocks) yield { start, rate };
+  };
+}
+
+const JOBS: { readonly [name: string]: Job } = {
+  decode48: decoding("encodec_48khz"),
+  decode24: decoding("encodec_24khz"),
+  encode48: encoding("encodec_48khz"),
+  encode24: encoding("encodec_24khz"),
+};
+
+/** Resident memory after the first minute and at its highest after that. */
+async function memoryOf(job: Job) {
+  let [after, most, seconds] = [0, 0, 0];
+  for await (const { start, rate } of job(minutes)) {
+    seconds = start / rate;
+    if (seconds < 60) after = megabytes();
+    else most = Math.max(most, megabytes());
+  }
+  return { minutes: Math.round(seconds / 60), afterAMinute: after, most };
+}
+
+/** Minutes of audio that speed is measured over. */
+const SPEED_MINUTES = 2;
+
+/** Times real time, the best of three runs. */
+async function speedOf(job: Job) {
+  let best = 0;
+  for (let round = 0; round < 3; round++) {
+    let begin = 0;
+    for await (const _ of job(SPEED_MINUTES)) begin ||= performance.now();
+    best = Math.max(best, SPEED_MINUTES * 60 / ((performance.now() - begin) / 1000));
+  }
+  return { minutes: SPEED_MINUTES, speed: best };
+}
+
+async function each<R>(names: readonly string[], measure: (job: Job) => Promise<R>) {
+  const results: Record<string, R> = {};
+  for (const name of names) results[name] = await measure(JOBS[name]!);
+  return results;
 }
 
 /** PyTorch in a process of its own: give it a word, get milliseconds for one second of audio. */
@@ -167,16 +203,12 @@ async function withTorch() {
   ];
 }
 
-const only = Deno.args[0];
+const [only, ...chosen] = Deno.args;
+const jobs = chosen.length > 0 ? chosen : Object.keys(JOBS);
+const wanted = (part: string) => only === undefined || only === part;
 const report = {
-  ...(only !== "memory" && { pytorch: await withTorch() }),
-  ...(only !== "pytorch" && {
-    memoryInMegabytes: {
-      decode48: await decodeMemory("encodec_48khz"),
-      decode24: await decodeMemory("encodec_24khz"),
-      encode48: await encodeMemory("encodec_48khz"),
-      encode24: await encodeMemory("encodec_24khz"),
-    },
-  }),
+  ...(wanted("pytorch") && { pytorch: await withTorch() }),
+  ...(wanted("speed") && { speed: await each(jobs, speedOf) }),
+  ...(wanted("memory") && { memoryInMegabytes: await each(jobs, memoryOf) }),
 };
 await Deno.stdout.write(new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`));

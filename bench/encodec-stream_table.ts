@@ -18,17 +18,27 @@ interface Comparison {
   decode: Job;
   encode: Job;
 }
+interface Speed {
+  minutes: number;
+  speed: number;
+}
 interface Memory {
   minutes: number;
   afterAMinute: number;
   most: number;
-  speed: number;
 }
+type Jobs<T> = Record<string, T>;
 
 const readme = new URL("../packages/encodec-stream/README.md", import.meta.url);
 const { memory } = JSON.parse(
   await Deno.readTextFile(new URL("results/encodec-stream.json", import.meta.url)),
-) as { memory: { pytorch: Comparison[] | null; memoryInMegabytes: Record<string, Memory> } };
+) as {
+  memory: {
+    pytorch: Comparison[] | null;
+    speed: Jobs<Speed>;
+    memoryInMegabytes: Jobs<Memory>;
+  };
+};
 
 const row = (cells: (string | number)[]) => `| ${cells.join(" | ")} |`;
 const round = (value: number) => Number(value.toPrecision(3));
@@ -59,21 +69,23 @@ function comparison(rows: Comparison[]): string[] {
   ];
 }
 
-function memoryLines(entries: Record<string, Memory>): string[] {
+/** Speed and memory of each job. */
+function longRuns(speeds: Jobs<Speed>, memories: Jobs<Memory>): string[] {
   return [
-    "Longer runs, two threads; resident memory in MB of one process that does all four in turn:",
+    "Longer runs on two threads: speed over a few minutes of audio, the best of three, and resident",
+    "memory in MB of a process over a long run:",
     "",
-    row(["job", "minutes of audio", "× real time", "after the first minute", "most after that"]),
+    row(["job", "× real time", "minutes of audio", "after the first minute", "most after that"]),
     row(["---", "---", "---", "---", "---"]),
-    ...Object.entries(entries).map(([job, m]) =>
-      row([job, m.minutes, round(m.speed), m.afterAMinute, m.most])
+    ...Object.entries(memories).map(([job, m]) =>
+      row([job, round(speeds[job]!.speed), m.minutes, m.afterAMinute, m.most])
     ),
   ];
 }
 
 const block = [
   ...(memory.pytorch ? [...comparison(memory.pytorch), ""] : []),
-  ...memoryLines(memory.memoryInMegabytes),
+  ...longRuns(memory.speed, memory.memoryInMegabytes),
 ].join("\n");
 const text = await Deno.readTextFile(readme);
 await Deno.writeTextFile(

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { GraphBuilder, LazyTensor, Value } from "@vcs/onnx/graph";
+import type { Dim, GraphBuilder, LazyTensor, Value } from "@vcs/onnx/graph";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
 import { foldWeightNorm, interleave, lstm, upsampleBias, upsampleKernel } from "@vcs/onnx/layers";
@@ -53,6 +53,12 @@ function tapRows(kernel: Float32Array, to: number, from: number, taps: number): 
   return rows;
 }
 
+/** Length of a convolution's output; an open one gets the name of its layer's channels. */
+function strided(length: Dim, stride: number, to: number): Dim {
+  if (typeof length === "number") return Math.ceil(length / stride);
+  return stride === 1 ? length : `T${to}`;
+}
+
 /** Adds layers to a graph. */
 export class Seanet {
   /** The graph. */
@@ -96,6 +102,7 @@ export class Seanet {
     }
   }
 
+  /** Pieces for a layer whose larger side has so many channels for each sample of its input. */
   #cut(x: Signal, channels: number, unit: number): Signal {
     return this.causal ? x : recut(this.g, x, channels, unit);
   }
@@ -123,15 +130,10 @@ export class Seanet {
     const y = to * kernel < from
       ? this.#narrowConv(layer, x)
       : this.#plainConv(layer, kernel === 1 ? x : this.#padded(x, prefix, kernel, stride));
-    const sized = y.map((piece, i) => {
-      const before = y.length === x.length ? x[i]!.shape[TIME]! : lengthOf(x);
-      const length = typeof before === "number"
-        ? Math.ceil(before / stride)
-        : stride === 1
-        ? before
-        : `T${to}`;
-      return this.g.assume(piece, [x[0]!.shape[0]!, to, length]);
-    });
+    const lengths = y.length === x.length ? x.map((piece) => piece.shape[TIME]!) : [lengthOf(x)];
+    const sized = y.map((piece, i) =>
+      this.g.assume(piece, [x[0]!.shape[0]!, to, strided(lengths[i]!, stride, to)])
+    );
     return this.causal ? sized : this.#norm(sized, `${prefix}.conv.norm`);
   }
 
