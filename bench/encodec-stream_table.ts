@@ -72,7 +72,7 @@ function comparison(rows: Comparison[]): string[] {
 /** Speed and memory of each job. */
 function longRuns(speeds: Jobs<Speed>, memories: Jobs<Memory>): string[] {
   return [
-    "Longer runs on two threads: speed over a few minutes of audio, the best of three, and resident",
+    "Longer runs on two threads: speed over up to six minutes of audio, and resident",
     "memory in MB of a process over a long run:",
     "",
     row(["job", "× real time", "minutes of audio", "after the first minute", "most after that"]),
