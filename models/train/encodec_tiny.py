@@ -79,6 +79,16 @@ class Conv(nn.Module):
         self.conv.conv = Normed((cout, cin, kernel), cout, cin * kernel, gain)
         self.kernel, self.stride = kernel, stride
 
+    def route(self, taps, lowered=0.0, lift=0.0):
+        """Makes the first outputs what the last taps [out, in, taps] make of the first inputs, which
+        arrive lifted by a constant, and lifts them."""
+        outputs, inputs, count = taps.shape
+        layer = self.conv.conv
+        layer.weight_v[:outputs] = 0
+        layer.weight_v[:outputs, :inputs, -count:] = taps
+        layer.weight_g.copy_(layer.weight_v.norm(dim=(1, 2), keepdim=True))
+        layer.bias[:outputs] = lift - lowered * taps.sum((1, 2))
+
     def forward(self, x):
         kernel, bias = self.conv.conv.kernel(), self.conv.conv.bias
         if self.kernel == 1:
@@ -97,6 +107,20 @@ class ConvTranspose(nn.Module):
         self.convtr.convtr = Normed((cin, cout, 2 * stride), cout, 2 * cin)
         self.stride = stride
 
+    def route(self, taps, lowered, constant=False):
+        """Makes the first outputs what the taps [in, out, taps] of the current step make of the first
+        inputs, which arrive lifted. Where that lifts each tap by another amount, the input after them
+        must be the same constant."""
+        inputs, outputs, count = taps.shape
+        layer = self.convtr.convtr
+        layer.weight_v[:inputs + constant] = 0
+        layer.weight_v[:, :outputs] = 0
+        layer.weight_v[:inputs, :outputs, :count] = taps
+        if constant:
+            layer.weight_v[inputs, :outputs, :count] = -taps.sum(0)
+        layer.bias[:outputs] = 0 if constant else -lowered * taps.sum(0)[:, 0]
+        layer.weight_g.copy_(layer.weight_v.norm(dim=(1, 2), keepdim=True))
+
     def forward(self, x):
         b, c, _, t = x.shape
         s, layer = self.stride, self.convtr.convtr
@@ -114,6 +138,12 @@ class Residual(nn.Module):
         self.block = nn.Sequential(*inner)
         self.shortcut = Conv(channels, channels, 1)
 
+    def pass_on(self, lift):
+        """Makes the layer give what it gets, lifted by a constant."""
+        channels = self.shortcut.conv.conv.bias.numel()
+        self.shortcut.route(torch.eye(channels)[:, :, None], lift=lift)
+        self.block[3].conv.conv.weight_g *= 1e-2
+
     def forward(self, x):
         return self.shortcut(x) + self.block(x)
 
@@ -122,6 +152,8 @@ class SkipLSTM(nn.Module):
     def __init__(self, channels):
         super().__init__()
         self.lstm = nn.LSTM(channels, channels, 2)
+        # Nearly closed output gates: at first it adds next to nothing.
+        self.lstm.bias_ih_l1.data[3 * channels:] = -4
 
     def forward(self, x):
         steps = x[:, :, 0].permute(2, 0, 1).contiguous()
@@ -239,21 +271,110 @@ class Codec(nn.Module):
         self.encoder = encoder(filters, dimension)
         self.decoder = decoder(filters, dimension)
         self.quantizer = Quantizer(dimension)
-        # Keeps the latents from fading away or growing without end while they and the codebooks
-        # follow each other; folded into the encoder's last layer when written.
-        self.balance = nn.BatchNorm2d(dimension, affine=False, momentum=0.1)
 
     def encode(self, x):
-        return self.balance(self.encoder(x[:, :, None].contiguous(memory_format=torch.channels_last)))
+        return self.encoder(x[:, :, None].contiguous(memory_format=torch.channels_last))
 
     def decode(self, z, length):
         return self.decoder(z)[:, :, 0, :length]
 
     def forward(self, x, books):
-        """Audio back, the quantiser's error, and the latents; without a quantiser where books is None."""
-        z = self.encode(x)
-        q, commit = (z, x.new_zeros(())) if books is None else self.quantizer(z, books)
-        return self.decode(q, x.shape[-1]), commit, z
+        """Audio back, and the quantiser's error."""
+        q, commit = self.quantizer(self.encode(x), books)
+        return self.decode(q, x.shape[-1]), commit
+
+
+def block_code(x, dimension):
+    """Matrices [D, HOP] and [HOP, D] of the best linear code of blocks of samples, after a filter
+    that gives high frequencies more weight, in a random rotation that spreads its energy evenly."""
+    blocks = x.reshape(-1, HOP)
+    weighted = torch.eye(HOP) - 0.7 * torch.diag(torch.ones(HOP - 1), -1)
+    y = blocks @ weighted.t()
+    energies, basis = torch.linalg.eigh(y.t() @ y / len(y))
+    basis, scale = basis[:, -dimension:], energies[-dimension:].mean().sqrt()
+    rotation = torch.linalg.qr(torch.randn(dimension, dimension))[0]
+    return rotation @ basis.t() @ weighted / scale, torch.linalg.solve(weighted, basis) @ rotation.t() * scale
+
+
+@torch.no_grad()
+def start_linear(model, x):
+    """Starts the codec as the best linear code of blocks of HOP samples, so that training need not
+    find out first what sound looks like.
+
+    Samples are routed through the strides into channels and back. Constants keep them in the linear
+    part of every ELU. The other channels keep random kernels and no way out as yet."""
+    dimension, width = model.quantizer.layers[0].embed.shape[1], 1
+    analysis, synthesis = block_code(x, dimension)
+    small, large = 1.0, 4.0
+    layers = model.encoder.model
+    layers[0].route(torch.ones(1, 1, 1))
+    for n, ratio in enumerate(reversed(RATIOS)):
+        layers[1 + 3 * n].pass_on(small)
+        order = torch.eye(width * ratio).reshape(ratio, width, -1).permute(2, 1, 0)
+        last = analysis.reshape(dimension, ratio, -1).transpose(1, 2) if n == 3 else order
+        layers[3 + 3 * n].route(last, small, large if n == 3 else 0.0)
+        width *= ratio
+    layers[-1].route(torch.eye(dimension)[:, :, None], large)
+    route_back(model, torch.eye(dimension)[:, :, None], synthesis)
+
+
+def route_back(model, kernel, synthesis):
+    """Makes the decoder linear: a kernel [C, D, 7 or fewer] from latents to channels, a matrix
+    [HOP, C] from those to a block of samples. One more channel is a constant."""
+    channels, width = len(kernel), HOP
+    small, large = 1.0, 4.0
+    layers = model.decoder.model
+    layers[0].route(kernel, lift=large)
+    layers[0].conv.conv.weight_g[channels] = 0
+    layers[0].conv.conv.bias[channels] = large
+    for n, ratio in enumerate(RATIOS):
+        before, width = width, width // ratio
+        taps = synthesis if n == 0 else torch.eye(before)
+        layers[3 + 3 * n].route(taps.reshape(ratio, width, -1).permute(2, 1, 0), small, constant=n == 0)
+        layers[4 + 3 * n].pass_on(small)
+    layers[-1].route(SMOOTH[None, None], small)
+
+
+# The decoder's last kernel at the start: a low pass that takes the edges off blocks. It looks back
+# only, so what goes into it is half its length ahead.
+SMOOTH = torch.special.sinc(0.3 * torch.arange(-3.0, 4.0)) * torch.hamming_window(7, periodic=False)
+SMOOTH = SMOOTH / SMOOTH.sum()
+
+
+def decode_linearly(model, pieces, batches=80):
+    """Makes the decoder the best linear one for latents as they come from the quantiser, the six
+    frames before included: regression, cut to as many channels as there are."""
+    taps = model.decoder.model[0].kernel
+    width = model.quantizer.layers[0].embed.shape[1] * taps
+    channels = model.decoder.model[0].conv.conv.bias.numel() - 1
+    own, cross, model.quantizer.training = torch.zeros(width, width), torch.zeros(width, HOP), False
+    for _ in range(batches):
+        x = torch.from_numpy(pieces.batch(16))
+        q, _ = model.quantizer(model.encode(x), torch.tensor([2, 4, 8, 8] * 4))
+        past = q[:, :, 0].unfold(2, taps, 1).permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
+        ahead = F.pad(x[..., len(SMOOTH) // 2:], (0, len(SMOOTH) // 2))
+        blocks = ahead.reshape(len(x), -1, HOP)[:, taps - 1:].flatten(0, 1)
+        own += past.t() @ past
+        cross += past.t() @ blocks
+    model.quantizer.training = True
+    solution = torch.linalg.solve(own + 1e-3 * own.diagonal().mean() * torch.eye(width), cross)
+    energies, basis = torch.linalg.eigh(solution.t() @ own @ solution / (batches * len(blocks)))
+    # Far below the constant even where sound is loud.
+    scale = 3 * energies[-channels:].clamp(min=1e-6).sqrt()
+    kernel = (solution @ basis[:, -channels:] / scale).t().reshape(channels, -1, taps)
+    route_back(model, kernel, basis[:, -channels:] * scale)
+
+
+@torch.no_grad()
+def start(model, pieces):
+    """The linear code, and codebooks as k-means of its latents that then follow many more of them."""
+    start_linear(model, torch.from_numpy(pieces.batch(600)))
+    def latents():
+        return model.encode(torch.from_numpy(pieces.batch(16)))
+    model.quantizer.start(torch.cat([latents().permute(0, 2, 3, 1).flatten(0, 2) for _ in range(30)]))
+    for _ in range(250):
+        model.quantizer(latents(), torch.full((16,), BOOKS))
+    decode_linearly(model, pieces)
 
 
 def mel_filters(bins, mels, rate=sounds.RATE):
@@ -307,40 +428,37 @@ EVALUATION_SIZES = (256, 512, 1024, 2048)
 def train(args):
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
+    torch.set_flush_denormal(True)
     os.makedirs(args.out, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = Codec(args.filters, args.dimension).to(device)
-    mel = Mel(TRAINING_SIZES, 1e-3).to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.8, 0.98), weight_decay=1e-4)
+    model = Codec(args.filters, args.dimension)
+    mel = Mel(TRAINING_SIZES, 3e-3).to(device)
+    pieces = sounds.Pieces(sounds.training_sounds(args.media, args.seed), args.length * HOP, args.seed)
+    if not os.path.exists(f"{args.out}/state.pt"):
+        start(model, pieces)
+    model.to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=1e-4)
     step, spent = 0, 0.0
     if os.path.exists(f"{args.out}/state.pt"):
         state = torch.load(f"{args.out}/state.pt", weights_only=True, map_location=device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
-    pieces = sounds.Pieces(sounds.training_sounds(args.media, args.seed), args.length * HOP, args.seed + step)
+    pieces.rng = np.random.default_rng(args.seed + step)
     choice = np.random.default_rng(args.seed + step)
     log = open(f"{args.out}/log.jsonl", "a")
-    total, started, sums, latents = args.minutes * 60, time.process_time(), np.zeros(4), []
+    total, started, sums = args.minutes * 60, time.process_time(), np.zeros(4)
     model.train()
     while True:
         elapsed = spent + (time.process_time() - started) / args.threads
         progress = min(1.0, elapsed / total)
-        if progress >= 1 and step > args.warm:
+        if progress >= 1:
             break
         rate = args.lr * min(1, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        # Batch by batch at first, then at rest, as it will be when it is used.
-        model.balance.train(progress < args.settle)
-        if step == args.warm:
-            model.quantizer.start(torch.cat(latents))
-            latents = []
         x = torch.from_numpy(pieces.batch(args.batch)).to(device)
-        books = torch.from_numpy(choice.choice([2, 4, 8, 8], args.batch)) if step >= args.warm else None
-        y, commit, z = model(x, books)
-        if args.warm - 40 <= step < args.warm:
-            latents.append(z.detach().permute(0, 2, 3, 1).reshape(-1, args.dimension))
+        y, commit = model(x, torch.from_numpy(choice.choice([2, 4, 8, 8], args.batch)))
         wave = (y - x).abs().mean() / x.abs().mean()
         power = (y - x).pow(2).mean() / x.pow(2).mean()
         spectral = mel.loss(y, x)
@@ -363,14 +481,9 @@ def train(args):
 
 
 def official(model):
-    """State dict under the published names, with the balance folded into the encoder's last layer."""
+    """State dict under the published names."""
     tensors = {}
-    state = {key: value for key, value in model.state_dict().items() if not key.startswith("balance.")}
-    deviation = (model.balance.running_var + model.balance.eps).sqrt()
-    last = f"encoder.model.{len(model.encoder.model) - 1}.conv.conv"
-    state[f"{last}.weight_g"] = state[f"{last}.weight_g"] / deviation[:, None, None]
-    state[f"{last}.bias"] = (state[f"{last}.bias"] - model.balance.running_mean) / deviation
-    for key, value in state.items():
+    for key, value in model.state_dict().items():
         if key.startswith("quantizer."):
             if not key.endswith(".embed"):
                 continue
@@ -393,7 +506,6 @@ def trained(args):
     filters = tensors["encoder.model.0.conv.conv.weight_v"].shape[0]
     dimension = tensors["quantizer.vq.layers.0._codebook.embed"].shape[1]
     model = Codec(filters, dimension)
-    model.balance = nn.Identity()
     names = {k.replace("quantizer.vq.layers", "quantizer.layers").replace("._codebook.embed", ".embed"): v.float()
              for k, v in tensors.items()}
     missing, unexpected = model.load_state_dict(names, strict=False)
@@ -466,9 +578,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=120, help="CPU minutes per thread")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--length", type=int, default=48, help="frames of a piece")
-    parser.add_argument("--warm", type=int, default=200, help="steps before the quantiser starts")
-    parser.add_argument("--settle", type=float, default=0.5, help="part of the time after which latents are balanced no more")
-    parser.add_argument("--lr", type=float, default=2.5e-3)
+    parser.add_argument("--lr", type=float, default=1e-5)
     parser.add_argument("--mel", type=float, default=0.7, help="weight that the spectra gain by the end")
     parser.add_argument("--commit", type=float, default=0.3, help="weight of the quantiser's error")
     parser.add_argument("--threads", type=int, default=2)
