@@ -4,6 +4,7 @@ A clip is a uint8 array [T, H, W, 3] whose shorter side is the target size, resi
 resizes (bilinear, half-pixel centres, no antialiasing).
 """
 import json
+import os
 import subprocess
 
 import numpy as np
@@ -114,7 +115,11 @@ def procedural_clip(rng, size=128, frames=17):
     return out
 
 
-def training_clips(folder, procedural, seed):
+def training_clips(folder, procedural, seed, kept=None):
+    """Weighted clips; read once and kept in the file `kept` for the next start."""
+    if kept and os.path.exists(kept):
+        with np.load(kept) as archive:
+            return list(zip(archive["weights"], [archive[f"clip{i}"] for i in range(len(archive["weights"]))]))
     names, _ = split()
     clips = []
     for name in names:
@@ -130,6 +135,8 @@ def training_clips(folder, procedural, seed):
     rng = np.random.default_rng(seed)
     for _ in range(procedural):
         clips.append((0.02, procedural_clip(rng)))
+    if kept:
+        np.savez(kept, weights=[w for w, _ in clips], **{f"clip{i}": c for i, (_, c) in enumerate(clips)})
     return clips
 
 
@@ -154,5 +161,11 @@ class Crops:
             piece = clip[t:t + 16 * stride + 1:stride, y:y + crop, x:x + crop]
             if rng.random() < 0.5:
                 piece = piece[:, :, ::-1]
+            if rng.random() < 0.25:
+                piece = piece.transpose(0, 2, 1, 3)
+            if rng.random() < 0.25:
+                piece = piece[::-1]
+            if rng.random() < 0.3:
+                piece = np.clip(piece * rng.uniform(0.7, 1.2) + rng.uniform(-20, 20), 0, 255).astype(np.uint8)
             out.append(piece)
         return torch.from_numpy(np.ascontiguousarray(np.stack(out)))

@@ -1,7 +1,7 @@
 """Trains vq-tiny: a causal video tokenizer for two CPU cores.
 
-17x128x128 RGB -> 18 sign bits x 5x16x16 -> 17x128x128 RGB. Time goes in groups: frame 0 alone,
-then four frames each. Everything is a 2-D network over a group, plus 1x1 convolutions over the
+17x128x128 RGB -> 18 bits x 5x16x16 -> 17x128x128 RGB. Time goes in groups: frame 0 alone, then four
+frames each. Everything is a 2-D network over a group, plus 1x1 convolutions over the
 group and the two before it, so that no output depends on a later frame.
 
     python vq_tiny.py --media FOLDER --minutes 120 --out run
@@ -13,6 +13,8 @@ import hashlib
 import json
 import math
 import os
+import re
+import subprocess
 import time
 
 import numpy as np
@@ -22,6 +24,42 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 import data
+
+
+# A position has 7 values, and 18 bits in planes: all have the two highest bits of their Gray code,
+# three have a third, one has a fourth.
+PLANES = [7, 7, 3, 1]
+VALUES = PLANES[0]
+
+
+def to_bits(values):
+    """Values [B,7,...] in [-1,1] -> 18 numbers whose signs are the bits, highest plane first."""
+    planes = []
+    for place, count in enumerate(PLANES, 1):
+        planes.append(values[:, :count])
+        values = planes[-1].abs() - 2.0 ** -place
+    return torch.cat(planes, 1)
+
+
+def to_values(bits):
+    """Signs [B,18,...] of +-1 -> values [B,7,...], each the middle of its step."""
+    value = torch.zeros_like(bits[:, :0])
+    for place, signs in reversed(list(enumerate(bits.split(PLANES, 1), 1))):
+        rest = torch.zeros_like(signs)
+        rest[:, :value.shape[1]] = value
+        value = signs * (2.0 ** -place + rest)
+    return value
+
+
+def quantise(values):
+    """The middle of the step that each value [B,7,...] in [-1,1] lies in."""
+    bits = [sum(count > i for count in PLANES) for i in range(VALUES)]
+    half = torch.tensor([2.0 ** (n - 1) for n in bits], device=values.device).reshape(1, -1, 1, 1, 1)
+    return (torch.floor(values * half).clamp(-half, half - 1) + 0.5) / half
+
+
+# Steps after which the encoder's last norm stays as it is.
+BALANCED = 300
 
 
 class TimeMix(nn.Module):
@@ -71,34 +109,36 @@ class Encoder(nn.Module):
         self.fine = Stage(Block(c1) for _ in range(n1))
         self.down = nn.Conv2d(4 * c1, c2, 1)
         self.coarse = Stage(Block(c2) for _ in range(n2))
-        self.conv_out = nn.Conv2d(c2, 18, 1)
-        # Keeps every bit near an even split while training; folded into conv_out when written.
-        self.balance = nn.BatchNorm2d(18, affine=False, momentum=0.01)
+        self.conv_out = nn.Conv2d(c2, VALUES, 1)
+        # Makes the steps about evenly used at first, then stays as it is: batches differ in brightness,
+        # and the decoder could not know by how much. Folded into conv_out when written.
+        self.balance = nn.BatchNorm2d(VALUES, affine=False, momentum=0.01)
 
     def forward(self, x):
-        """x [B,17,3,H,W] in [-1,1] -> latents before the sign [B,18,5,H/8,W/8]."""
+        """x [B,17,3,H,W] in [-1,1] -> values in [-1,1] [B,7,5,H/8,W/8]."""
         b, _, _, h, w = x.shape
         x = torch.cat([x[:, :1].expand(-1, 3, -1, -1, -1), x], 1)
         x = x.reshape(b * 5, 12, h, w)
         x = F.pixel_unshuffle(x, 4).contiguous(memory_format=torch.channels_last)
         x = self.fine(self.conv_in(x), 5)
         x = self.coarse(self.down(F.pixel_unshuffle(x, 2)), 5)
-        return self.balance(self.conv_out(x)).reshape(b, 5, 18, h // 8, w // 8).transpose(1, 2)
+        x = torch.tanh(self.balance(self.conv_out(x)))
+        return x.reshape(b, 5, VALUES, h // 8, w // 8).transpose(1, 2)
 
 
 class Decoder(nn.Module):
     def __init__(self, c1=80, n1=2, c2=192, n2=4):
         super().__init__()
-        self.conv_in = nn.Conv2d(18, c2, 3, padding=1)
+        self.conv_in = nn.Conv2d(VALUES, c2, 3, padding=1)
         self.coarse = Stage(Block(c2) for _ in range(n2))
         self.up = nn.Conv2d(c2, 4 * c1, 1)
         self.fine = Stage(Block(c1) for _ in range(n1))
         self.conv_out = nn.Conv2d(c1, 192, 3, padding=1)
 
-    def forward(self, bits):
-        """bits [B,18,5,h,w] of +-1 -> frames [B,17,3,8h,8w] in [-1,1], not clamped."""
-        b, _, _, h, w = bits.shape
-        x = bits.transpose(1, 2).reshape(b * 5, 18, h, w).contiguous(memory_format=torch.channels_last)
+    def forward(self, values):
+        """values [B,7,5,h,w] -> frames [B,17,3,8h,8w] in [-1,1], not clamped."""
+        b, _, _, h, w = values.shape
+        x = values.transpose(1, 2).reshape(b * 5, VALUES, h, w).contiguous(memory_format=torch.channels_last)
         x = self.coarse(self.conv_in(x), 5)
         x = self.fine(F.pixel_shuffle(self.up(x), 2), 5)
         x = F.pixel_shuffle(self.conv_out(x), 4)
@@ -111,12 +151,44 @@ class Tokenizer(nn.Module):
         self.encoder = Encoder()
         self.decoder = Decoder()
 
-    def forward(self, x, noise=0.0):
-        h = torch.tanh(self.encoder(x))
-        if noise:
-            h = h + noise * torch.randn_like(h)
-        q = h + (torch.where(h > 0, 1.0, -1.0) - h).detach()
-        return self.decoder(q), h
+    def forward(self, x):
+        values = self.encoder(x)
+        return self.decoder(values + (quantise(values) - values).detach())
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose matrices are made orthogonal (Jordan et al. 2024), as long a step as Adam's."""
+
+    def __init__(self, parameters, lr, momentum=0.95):
+        super().__init__(parameters, dict(lr=lr, momentum=momentum))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                momentum.lerp_(p.grad, 1 - group["momentum"])
+                ahead = p.grad.lerp(momentum, group["momentum"]).reshape(len(p), -1)
+                p.add_(orthogonal(ahead).reshape(p.shape), alpha=-0.2 * group["lr"] * max(ahead.shape) ** 0.5)
+
+
+def orthogonal(g):
+    """The half-orthogonal matrix nearest to g, about: five steps of a quintic Newton-Schulz iteration."""
+    x = g.T if g.shape[0] > g.shape[1] else g
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x.T if g.shape[0] > g.shape[1] else x
+
+
+def optimizers(model, rate):
+    """Muon for the matrices inside, AdamW for the rest; each with its share of the learning rate."""
+    inside = [p for n, p in model.named_parameters() if p.ndim == 4 and not re.search("conv_(in|out)", n)]
+    known = {id(p) for p in inside}
+    outside = [p for p in model.parameters() if id(p) not in known]
+    return [(1.0, Muon(inside, rate)),
+            (0.5, torch.optim.AdamW(outside, rate, betas=(0.9, 0.98), weight_decay=1e-4))]
 
 
 def gradients(x):
@@ -137,70 +209,81 @@ def to_float(u8):
     return u8.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
 
 
+def loss_of(model, x):
+    """Logarithms, so that a dB counts as much in an easy scene as in a hard one."""
+    y = model(x)
+    errors = ((y - x) ** 2).mean((1, 2, 3, 4))
+    edges = edge_loss(y, x)
+    loss = (errors + 2e-4).log().mean() + 2 * edges
+    return loss, dict(psnr=-10 * (errors.detach() / 4).log10().mean().item(), edges=edges.item())
+
+
 def train(args):
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     os.makedirs(args.out, exist_ok=True)
-    model = Tokenizer().to(memory_format=torch.channels_last)
-    ema = Tokenizer().to(memory_format=torch.channels_last)
+    model = Tokenizer().to(device, memory_format=torch.channels_last)
+    ema = Tokenizer().to(device, memory_format=torch.channels_last)
     ema.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.98), weight_decay=1e-4)
-    step, spent = 0, 0.0
-    checkpoint = f"{args.out}/state.pt"
-    if os.path.exists(checkpoint):
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        ema.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent = state["step"], state["spent"]
-    crops = data.Crops(data.training_clips(args.media, args.procedural, args.seed), 64, args.seed + step)
-    log = open(f"{args.out}/log.jsonl", "a")
-    total, started, sums = args.minutes * 60, time.process_time(), np.zeros(3)
-    while True:
-        elapsed = spent + (time.process_time() - started) / args.threads
-        progress = min(1.0, elapsed / total)
-        if progress >= 1:
-            break
+    steppers = optimizers(model, args.lr)
+    step, spent = resume(args, model, ema, steppers)
+    clips = data.training_clips(args.media, args.procedural, args.seed, f"{args.out}/clips.npz")
+    crops = data.Crops(clips, 64, args.seed + step)
+    log, recent, started = open(f"{args.out}/log.jsonl", "a"), [], time.process_time()
+    progress = 0.0
+    while progress < 1:
+        model.encoder.balance.train(step < BALANCED)
+        elapsed = spent + time.process_time() - started
+        progress = min(1.0, elapsed / (args.minutes * 60))
         rate = args.lr * min(1, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        x = to_float(crops.batch(args.batch))
-        y, h = model(x, noise=0.1 * (1 - progress))
-        mse = ((y - x) ** 2).mean()
-        robust = torch.sqrt((y - x) ** 2 + 1e-4).mean()
-        edges = edge_loss(y, x)
-        bits = h.mean((0, 2, 3, 4))
-        loss = 2 * mse + 0.5 * robust + 0.5 * edges + 0.02 * (bits ** 2).mean()
-        optimizer.zero_grad(set_to_none=True)
+        loss, figures = loss_of(model, to_float(crops.batch(args.batch).to(device)))
+        model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for share, optimizer in steppers:
+            for group in optimizer.param_groups:
+                group["lr"] = share * rate
+            optimizer.step()
         step += 1
-        decay = min(0.999, step / (step + 20))
-        with torch.no_grad():
-            for a, b in zip(ema.parameters(), model.parameters()):
-                a.lerp_(b, 1 - decay)
-            for a, b in zip(ema.buffers(), model.buffers()):
-                a.copy_(b)
-        sums += [mse.item(), robust.item(), edges.item()]
+        follow(ema, model, min(0.999, step / (step + 20)))
+        recent.append(figures)
         if step % 100 == 0:
-            mean = sums / 100
-            psnr = -10 * math.log10(mean[0] / 4)
-            print(json.dumps(dict(step=step, minutes=round(elapsed / 60, 2), psnr=round(psnr, 3), edges=round(mean[2], 5), lr=rate)),
-                  file=log, flush=True)
-            sums[:] = 0
-        if step % 500 == 0 or progress >= 1:
-            save(args, model, ema, optimizer, step, elapsed)
-    save(args, model, ema, optimizer, step, elapsed)
+            means = {k: np.mean([row[k] for row in recent]) for k in figures}
+            row = dict(step=step, minutes=elapsed / 60, **means, lr=rate)
+            print(json.dumps({k: round(float(v), 5) if k != "step" else v for k, v in row.items()}), file=log, flush=True)
+            recent.clear()
+        if step % 250 == 0 or progress >= 1:
+            save(args, model, ema, steppers, step, elapsed)
 
 
-def save(args, model, ema, optimizer, step, spent):
+@torch.no_grad()
+def follow(ema, model, decay):
+    for a, b in zip(ema.parameters(), model.parameters()):
+        a.lerp_(b, 1 - decay)
+    for a, b in zip(ema.buffers(), model.buffers()):
+        a.copy_(b)
+
+
+def resume(args, model, ema, steppers):
+    """Steps and processor seconds of an earlier start, whose state is read."""
+    if not os.path.exists(f"{args.out}/state.pt"):
+        return 0, 0.0
+    state = torch.load(f"{args.out}/state.pt", weights_only=True, map_location="cpu")
+    model.load_state_dict(state["model"])
+    ema.load_state_dict(state["ema"])
+    for (_, optimizer), saved in zip(steppers, state["optimizers"]):
+        optimizer.load_state_dict(saved)
+    return state["step"], state["spent"]
+
+
+def save(args, model, ema, steppers, step, spent):
     temporary = f"{args.out}/state.pt.tmp"
-    torch.save(dict(model=model.state_dict(), ema=ema.state_dict(), optimizer=optimizer.state_dict(),
-                    step=step, spent=spent), temporary)
+    torch.save(dict(model=model.state_dict(), ema=ema.state_dict(), step=step, spent=spent,
+                    optimizers=[optimizer.state_dict() for _, optimizer in steppers]), temporary)
     os.replace(temporary, f"{args.out}/state.pt")
     for half in ("encoder", "decoder"):
-        tensors = {k: v.half().contiguous() for k, v in folded(getattr(ema, half)).items()}
+        tensors = {k: v.half().cpu().contiguous() for k, v in folded(getattr(ema, half)).items()}
         save_file(tensors, f"{args.out}/{half}.safetensors", {"format": "vq-tiny", "half": half, "step": str(step)})
 
 
@@ -230,35 +313,67 @@ def ssim(a, b):
     return (((2 * ma * mb + c1) * (2 * cov + c2)) / ((ma ** 2 + mb ** 2 + c1) * (va + vb + c2))).mean().item()
 
 
+def steps_of_error(error, axis, every):
+    """Mean step of the error from one sample to the next along an axis: over the joins, and elsewhere."""
+    steps = np.abs(np.diff(error, axis=axis)).mean(tuple(a for a in range(error.ndim) if a != axis))
+    joins = np.arange(1, len(steps) + 1) % every == 0
+    return steps[joins].mean() / steps[~joins].mean()
+
+
+def rebuild(model, clip):
+    """Whole windows of a clip [T,H,W,3] through the tokens and back, as uint8."""
+    windows = [model(to_float(torch.from_numpy(clip[None, t:t + 17])))[0] for t in range(0, len(clip) - 16, 17)]
+    frames = ((torch.cat(windows).clamp(-1, 1) + 1) * 127.5).round()
+    return frames.byte().permute(0, 2, 3, 1).numpy()
+
+
+def measure(name, x, y):
+    errors = ((y.astype(np.float32) - x) ** 2).reshape(-1, 17, *x.shape[1:]).mean((1, 2, 3, 4)) / 255 ** 2
+    as_images = [torch.from_numpy(v).permute(0, 3, 1, 2).float() / 255 for v in (y, x)]
+    row = dict(clip=name, windows=len(errors), psnr=np.mean(-10 * np.log10(np.maximum(errors, 1e-10))), ssim=ssim(*as_images))
+    error = y.astype(np.float32) - x
+    row["block_seams"] = (steps_of_error(error, 1, 8) + steps_of_error(error, 2, 8)) / 2
+    if len(errors) > 1:
+        row["window_seams"] = steps_of_error(error, 0, 17)
+    return {k: round(float(v), 4) if isinstance(v, (float, np.floating)) else v for k, v in row.items()}
+
+
+def picture(path, x, y):
+    """Frames 0, 5, 11 and 16 of a clip above what is made of them, as a PNG."""
+    sheet = np.concatenate([np.concatenate(list(v[[0, 5, 11, 16]]), 1) for v in (x, y)], 0)
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{sheet.shape[1]}x{sheet.shape[0]}",
+                    "-i", "-", "-frames:v", "1", path], input=np.ascontiguousarray(sheet).tobytes(), check=True)
+
+
+def kept_out(media):
+    """The middle square at 128x128 of every clip of a kept-out source, 12 windows at most."""
+    for name in data.split()[1]:
+        for file in data.SOURCES[name]:
+            clip = data.read_clip(f"{media}/{file}", 128, most=17 * 12)
+            top, left = (clip.shape[1] - 128) // 2, (clip.shape[2] - 128) // 2
+            yield file, clip[:len(clip) // 17 * 17, top:top + 128, left:left + 128]
+
+
 @torch.no_grad()
 def evaluate(args):
     torch.set_num_threads(args.threads)
     model = Tokenizer()
-    model.load_state_dict(torch.load(f"{args.out}/state.pt", weights_only=True)["ema"])
+    model.load_state_dict(torch.load(f"{args.out}/state.pt", weights_only=True, map_location="cpu")["ema"])
     model.half().float().eval()
+    os.makedirs(f"{args.out}/pictures", exist_ok=True)
     rows = []
-    for name in data.split()[1]:
-        for file in data.SOURCES[name]:
-            clip = data.read_clip(f"{args.media}/{file}", 128, most=17 * 12)
-            top, left = (clip.shape[1] - 128) // 2, (clip.shape[2] - 128) // 2
-            clip = clip[:, top:top + 128, left:left + 128]
-            errors, similar = [], []
-            for t in range(0, len(clip) - 16, 17):
-                x = to_float(torch.from_numpy(clip[None, t:t + 17]))
-                y = model(x)[0].clamp(-1, 1)
-                y = ((y + 1) * 127.5).round() / 255
-                x = (x + 1) / 2
-                errors.append(((y - x) ** 2).mean().item())
-                similar.append(ssim(y[0], x[0]))
-            psnr = float(np.mean([-10 * math.log10(max(e, 1e-10)) for e in errors]))
-            rows.append(dict(clip=file, windows=len(errors), psnr=round(psnr, 2), ssim=round(float(np.mean(similar)), 4)))
-            print(rows[-1])
+    for name, clip in kept_out(args.media):
+        made = rebuild(model, clip)
+        rows.append(measure(name, clip, made))
+        picture(f"{args.out}/pictures/{name}.png", clip, made)
+        print(rows[-1], flush=True)
+    scene = data.procedural_clip(np.random.default_rng(77))
+    picture(f"{args.out}/pictures/scene.png", scene, rebuild(model, scene))
     values = [r["psnr"] for r in rows]
     result = dict(clips=rows, median=round(float(np.median(values)), 2), mean=round(float(np.mean(values)), 2))
     for half in ("encoder", "decoder"):
-        path = f"{args.out}/{half}.safetensors"
-        if os.path.exists(path):
-            result[f"{half}_sha256"] = hashlib.sha256(open(path, "rb").read()).hexdigest()
+        with open(f"{args.out}/{half}.safetensors", "rb") as file:
+            result[f"{half}_sha256"] = hashlib.sha256(file.read()).hexdigest()
     with open(f"{args.out}/evaluation.json", "w") as f:
         json.dump(result, f, indent=1)
     print("median", result["median"], "mean", result["mean"])
@@ -275,8 +390,8 @@ def fixture(args):
         half.balance = nn.Identity() if hasattr(half, "balance") else None
         half.load_state_dict(rounded)
     frames = torch.from_numpy(data.procedural_clip(np.random.default_rng(5), size=128)[None, :, :16, :24])
-    latent = model.encoder(to_float(frames))
-    decoded = model.decoder(torch.where(latent > 0, 1.0, -1.0))
+    latent = to_bits(model.encoder(to_float(frames)))
+    decoded = model.decoder(to_values(torch.where(latent > 0, 1.0, -1.0)))
     save_file(dict(frames=frames[0].contiguous(), latent=latent.contiguous(), decoded=decoded.transpose(1, 2).contiguous()), args.fixture)
 
 
@@ -284,11 +399,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--media", help="folder with the clips that data.py names")
     parser.add_argument("--out", default="run")
-    parser.add_argument("--minutes", type=float, default=120, help="CPU minutes per thread")
+    parser.add_argument("--minutes", type=float, default=240, help="processor minutes, of all threads together")
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--lr", type=float, default=6e-4)
+    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--procedural", type=int, default=300)
+    parser.add_argument("--procedural", type=int, default=150)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluate", action="store_true")
     parser.add_argument("--fixture", help="file to write the window for the test of the graph to")

@@ -4,7 +4,8 @@
  *
  * Time goes in groups: frame 0 alone, then four frames each. A group is a batch entry of a 2-D
  * network on blocks of 4×4 pixels, and 1×1 convolutions over a group and the two before it carry
- * what moves. The description follows `models/train/vq_tiny.py`, whose names the weights have.
+ * what moves. Seven values of a position are rounded to steps, whose Gray codes are the bits; their
+ * signs are found, and undone, inside the graphs. The description follows `models/train/vq_tiny.py`, whose names the weights have.
  *
  * @module
  */
@@ -17,7 +18,9 @@ export const TINY_MODEL = "vq-tiny";
 /** Frames of a window. */
 export const TINY_FRAMES = 17;
 
-/** Bits of a token. */
+/** Bits of a token in planes: seven values have the two highest, three a third, one a fourth. */
+const PLANES = [7, 7, 3, 1];
+const VALUES = 7;
 const BITS = 18;
 
 /** Frame 0 alone and four groups of four. */
@@ -56,7 +59,7 @@ export function buildTinyEncoder(height: number, width: number, weightOf: Weight
   x = net.stage(x, "fine", fineBlocks);
   x = net.conv(net.blocksToChannels(x, 2), "down", coarse, 1);
   x = net.stage(x, "coarse", coarseBlocks);
-  x = net.conv(x, "conv_out", BITS, 1);
+  x = valuesToBits(g, g.tanh(net.conv(x, "conv_out", VALUES, 1)));
   g.output("latent", g.unsqueeze(g.transpose(x, [1, 0, 2, 3]), [0]));
   return g;
 }
@@ -76,7 +79,7 @@ export function buildTinyDecoder(height: number, width: number, weightOf: Weight
   const { fine, fineBlocks, coarse, coarseBlocks } = DECODER;
   const quant = g.input("quant", "F32", [1, BITS, GROUPS, height / 8, width / 8]);
 
-  let x = g.transpose(g.squeeze(quant, [0]), [1, 0, 2, 3]);
+  let x = bitsToValues(g, g.transpose(g.squeeze(quant, [0]), [1, 0, 2, 3]));
   x = net.conv(x, "conv_in", coarse, 3);
   x = net.stage(x, "coarse", coarseBlocks);
   x = net.channelsToBlocks(net.conv(x, "up", 4 * fine, 1), 2);
@@ -92,6 +95,32 @@ function checkSize(height: number, width: number): void {
   throw new RangeError(
     `Cannot build vq-tiny: found frames of ${width}x${height}, each side must be a multiple of 8`,
   );
+}
+
+/** Values [5, 7, h, w] of −1 to 1 → [5, 18, h, w], whose signs are the Gray codes, plane by plane. */
+function valuesToBits(g: GraphBuilder, values: Value): Value {
+  const planes: Value[] = [];
+  for (const [i, count] of PLANES.entries()) {
+    const plane = g.slice(values, 1, 0, count);
+    planes.push(plane);
+    values = g.sub(g.abs(plane), 2 ** -(i + 1));
+  }
+  return g.concat(planes, 1);
+}
+
+/** Signs [5, 18, h, w] of ±1 → values [5, 7, h, w], each the middle of its step. */
+function bitsToValues(g: GraphBuilder, bits: Value): Value {
+  const planes = g.split(bits, 1, PLANES);
+  return planes.reduceRight<Value | undefined>((lower, signs, i) => {
+    const step = 2 ** -(i + 1);
+    return g.mul(signs, lower ? g.add(widened(g, lower, PLANES[i]!), step) : step);
+  }, undefined)!;
+}
+
+/** Zeros after the channels there are, up to a number of them. */
+function widened(g: GraphBuilder, x: Value, channels: number): Value {
+  const none: readonly [number, number] = [0, 0];
+  return g.pad(x, [none, [0, channels - Number(x.shape[1])], none, none]);
 }
 
 /** The layers that both halves are made of. */
