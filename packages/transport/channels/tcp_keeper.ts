@@ -105,9 +105,7 @@ export class Keeper {
     this.#handshakes++;
     try {
       const link = await handshake(conn, "listener", this.#linkOptions());
-      if (!await this.#makeRoom(link)) return await link.refuse("busy");
-      await link.welcome();
-      void this.#work(link);
+      if (!await this.#takeTurn(link)) await link.refuse("busy");
     } catch {
       // Whoever it was, it could not introduce itself.
     } finally {
@@ -116,24 +114,27 @@ export class Keeper {
   }
 
   /** One far end at a time; the same one may come again before we saw it leave. */
-  async #makeRoom(link: Link): Promise<boolean> {
-    if (this.#stopped) return false;
+  async #takeTurn(link: Link): Promise<boolean> {
     const current = this.#current;
-    if (current === undefined) return true;
-    if (current.link.peer.id !== link.peer.id) return false;
-    current.link[Symbol.dispose]();
-    await current.done;
-    return this.#current === undefined;
+    if (current?.link.peer.id === link.peer.id) {
+      current.link[Symbol.dispose]();
+      await current.done;
+    }
+    if (this.#stopped || this.#current !== undefined) return false;
+    // The turn is taken before anything is waited for: another may come meanwhile.
+    void this.#work(link, () => link.welcome());
+    return true;
   }
 
-  #work(link: Link): Promise<void> {
-    const done = this.#use(link);
+  #work(link: Link, begin = () => Promise.resolve()): Promise<void> {
+    const done = this.#use(link, begin);
     this.#current = { link, done };
     return done;
   }
 
-  async #use(link: Link): Promise<void> {
+  async #use(link: Link, begin: () => Promise<void>): Promise<void> {
     try {
+      await begin();
       await this.#options.use(link);
     } catch {
       // The link is lost or the far end broke the rules; what it held is sent again.
