@@ -80,7 +80,7 @@ async function bareRun(): Promise<() => Promise<void>> {
   const path = `${folder}/tiny.onnx`;
   await Deno.writeFile(path, await modelBytes(g));
   const session = new Out();
-  const options = sessionOptions(runtime, { kind: "cpu" }, 1);
+  const options = sessionOptions(runtime, { kind: "cpu" }, { threads: 1 });
   const open = [runtime.env, cPath(path), options, session.cell] as const;
   runtime.call("createSession", "model_invalid", "open", ...open);
   const shape = BigInt64Array.of(1n, 64n);
