@@ -110,6 +110,8 @@ interface Far {
   readonly link: Link;
   /** Up to which number it was told of acceptances. */
   told: number;
+  /** Whether it is being told: one write at a time, however slowly it reads. */
+  telling: boolean;
   /** Whether its next bytes are waited for. */
   reading: boolean;
 }
@@ -152,7 +154,7 @@ class Session {
       await this.#inbox.room(1, link.signal);
       this.#run = new Run(link.peer.id);
     }
-    const far = this.#far = { link, told: -1, reading: false };
+    const far = this.#far = { link, told: -1, telling: false, reading: false };
     this.#tell();
     try {
       for (;;) {
@@ -192,9 +194,14 @@ class Session {
   #tell(): void {
     this.#later = undefined;
     const far = this.#far;
-    if (far === undefined || far.told === this.#run.accepted) return;
+    if (far === undefined || far.telling || far.told === this.#run.accepted) return;
     far.told = this.#run.accepted;
-    far.link.write(this.acceptFrame()).catch(() => far.link[Symbol.dispose]());
+    far.telling = true;
+    far.link.write(this.acceptFrame()).then(() => {
+      far.telling = false;
+      if (this.#run.accepted - far.told >= this.#many) this.#tell();
+      else if (this.#run.accepted !== far.told) this.#later ??= setImmediate(() => this.#tell());
+    }, () => far.link[Symbol.dispose]());
   }
 
   #take(frame: Frame): void {

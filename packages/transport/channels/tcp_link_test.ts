@@ -176,6 +176,27 @@ Deno.test("tcp: a second sender is turned away until the first is gone", async (
   assert.equal((await Array.fromAsync(receiver))[0]?.payload[0], 2);
 });
 
+Deno.test("tcp: of two senders that come at once one waits", async () => {
+  for (let round = 0; round < 20; round++) {
+    await using receiver = await openReceiver("tcp://127.0.0.1:0");
+    const senders = [await openSender(receiver.url), await openSender(receiver.url)];
+    const sent = senders.map(async (sender, i) => {
+      await sender.send(message(new Uint8Array([i])));
+      await sender.flush();
+      await sender.close();
+    });
+    const got: number[] = [];
+    while (got.length < 2) {
+      const delivery = (await receiver.receive())!;
+      assert.equal(senders.filter(({ counters }) => counters.connections > 0).length, got.length + 1);
+      got.push(delivery.message.payload[0]!);
+      await delivery.accept();
+    }
+    await Promise.all(sent);
+    assert.deepEqual(got.sort(), [0, 1]);
+  }
+});
+
 Deno.test("tcp: whoever speaks something else is hung up on and harms nobody", async () => {
   await using receiver = await openReceiver("tcp://127.0.0.1:0");
   const port = Number(new URL(receiver.url).port);
