@@ -257,8 +257,8 @@ async function encode({ file, options }: Arguments, signal: AbortSignal): Promis
   const { Encoder } = await import("./encoder.ts");
   const { fileSink, stdoutSink } = await import("./sinks.ts");
   if (/^\w+:\/\//.test(file)) throw new UsageError(`Cannot write to ${file}: a file is needed`);
-  using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options));
   const audio = await openInput(input, plan);
+  using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options));
   await using sink = file === "-" ? stdoutSink() : await fileSink(file);
   const settings = { ...(batch && { batch }), lowLatency: options.has("low-latency") };
   const blocks = encoder.encode(until(audio, signal), settings);

@@ -288,6 +288,23 @@ Deno.test({
   },
 });
 
+Deno.test("ten channels are refused before a model is opened or a file made", async () => {
+  await using place = await scratch();
+  const { folder, env } = place;
+  const ten = encodeWav(Array.from({ length: 10 }, () => new Float32Array(480)), {
+    sampleRate: 48000,
+  });
+  await Deno.writeFile(`${folder}/ten.wav`, ten);
+  const file = `${folder}/ten.ecdc`;
+  const { code, stderr } = await run(
+    ["--checkpoint", `${folder}/none.th`, "-e", file, "--input", `${folder}/ten.wav`],
+    env,
+  );
+  assert.equal(code, 1);
+  assert.match(stderr, /found 10 channels, allowed are 1 to 8/);
+  await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
+});
+
 Deno.test({
   name: "sox and ffplay take what -d writes",
   ...needs(hasPrograms("sox", "ffplay")),

@@ -62,11 +62,14 @@ function weightsFor(from: number, to: number): number[][] {
  *
  * @throws {RangeError} where there are more channels.
  */
-export async function* mixDown(
+export function mixDown(
   chunks: AsyncIterable<Planar>,
   from: number,
   to: number,
 ): AsyncGenerator<Planar> {
-  const weights = weightsFor(from, to);
+  return weighedAll(chunks, weightsFor(from, to));
+}
+
+async function* weighedAll(chunks: AsyncIterable<Planar>, weights: readonly number[][]) {
   for await (const chunk of chunks) yield weights.map((row) => weighed(chunk, row));
 }

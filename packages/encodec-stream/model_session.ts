@@ -20,7 +20,8 @@ import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 /** Where weights come from and what runs them. */
 export interface CodecOptions {
   /**
-   * A checkpoint: path, address, tensors, or `synthetic` for one made of arithmetic. Default: the
+   * A checkpoint: path, address, tensors, or `synthetic` for one made of arithmetic. A source of
+   * tensors must stay open as long as the codec, which may read from it late. Default: the
    * official one of the model, found in the caches of PyTorch or fetched from its authors; for
    * `encodec_tiny_24khz` the one that travels with this package.
    */
