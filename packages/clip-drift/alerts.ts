@@ -122,7 +122,9 @@ class RuleState {
     const threshold = this.#threshold ?? this.#learn(value);
     if (threshold === undefined) return undefined;
     if (value <= threshold) return this.#calm(value, threshold);
-    this.#above ??= time;
+    // A clock that was set back starts hold time and cool-down anew.
+    this.#above = Math.min(this.#above ?? time, time);
+    if (time < this.#raisedAt) this.#raisedAt = -Infinity;
     const { name, metric, hold, cooldown } = this.#rule;
     const isDue = time - this.#above >= hold && time - this.#raisedAt >= cooldown;
     if (this.#active || !isDue) return undefined;
@@ -162,7 +164,7 @@ export class AlertRules {
    * Takes a frame's measures and gives the alerts that they raise.
    *
    * @param row measures by name; those without enough data are undefined or left out
-   * @param time seconds, growing
+   * @param time seconds, growing; hold times and cool-downs begin anew where they go back
    */
   push(row: { readonly [M in Metric]?: number | undefined }, time: number): Alert[] {
     return this.#states

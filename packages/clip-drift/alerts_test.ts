@@ -61,6 +61,14 @@ Deno.test("a cool-down keeps alerts apart", () => {
   assert.deepEqual(raised("drift > 1 cooldown 10s", flicker), [1, 11, 21]);
 });
 
+Deno.test("a clock that is set back does not put alerts off", () => {
+  const rules = new AlertRules([parseRule("drift > 1 for 2s cooldown 60s")]);
+  const times = [1000, 1001, 1002, 1003, 10, 11, 12, 13];
+  const drifts = [2, 2, 2, 0, 2, 2, 2, 2];
+  const alerts = times.flatMap((time, i) => rules.push({ drift: drifts[i] }, time));
+  assert.deepEqual(alerts.map(({ time }) => time), [1002, 12]);
+});
+
 Deno.test("a relative threshold is learned, and values without data are left out", () => {
   const calm = Array.from({ length: 30 }, (_, i) => (i % 3) / 10);
   assert.deepEqual(raised("drift > 6mad", [undefined, ...calm, 0.3, 5]), [32]);

@@ -233,7 +233,9 @@ export class RunFolder implements AsyncDisposable {
     await this.#try("metrics.csv", () => this.#files.metrics.append(metricsLine(frame)));
     this.#batch.add(frame);
     if (this.#batch.embeddings.length >= this.#config.embeddingInterval) await this.#writeBatch();
-    const isDue = timestamp - this.#snapshotAt >= this.#config.snapshotInterval;
+    // A clock that was set back would put the next one off until it is where it was.
+    const isDue = timestamp < this.#snapshotAt ||
+      timestamp - this.#snapshotAt >= this.#config.snapshotInterval;
     return isDue ? await this.snapshot(frame) : undefined;
   }
 

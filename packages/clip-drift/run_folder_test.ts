@@ -99,6 +99,17 @@ Deno.test("a run that was killed can be read up to its last whole batch", async 
   });
 });
 
+Deno.test("RunFolder keeps a picture where the clock is set back", async () => {
+  await temporary(async (root) => {
+    await using run = await RunFolder.create(CONFIG, { root });
+    for (const frame of frames(3)) {
+      await run.write({ ...frame, timestamp: frame.timestamp - (frame.index < 2 ? 0 : 3600) });
+    }
+    const { snapshots } = await readRun(run.path);
+    assert.deepEqual(snapshots, ["frame_000000.jpg", "frame_000002.jpg"]);
+  });
+});
+
 Deno.test("runs of the same second get a suffix, and are listed with the newest first", async () => {
   await temporary(async (root) => {
     const paths: string[] = [];

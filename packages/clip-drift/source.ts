@@ -80,15 +80,21 @@ async function* until<T>(items: AsyncIterable<T>, signal?: AbortSignal): AsyncGe
 /** Seconds since 1970. */
 const now = () => Date.now() / 1000;
 
-/** Frames with the camera's clock where it was recorded, else one after the other. */
+/**
+ * Frames with the camera's clock where the first of them tells it, else one after the other: two
+ * clocks in one file would make time jump.
+ */
 async function* timedFrames(
   frames: AsyncIterable<MjpegFrame>,
   fps: number,
 ): AsyncGenerator<SourceFrame> {
-  const start = now();
-  let index = 0;
+  let time: number | undefined;
+  let isClock = false;
   for await (const { data, timestamp } of frames) {
-    yield fileFrame(data, timestamp ?? start + index++ / fps);
+    isClock ||= time === undefined && timestamp !== undefined;
+    const next = time === undefined ? now() : time + 1 / fps;
+    time = isClock ? timestamp ?? next : next;
+    yield fileFrame(data, time);
   }
 }
 

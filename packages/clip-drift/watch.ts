@@ -91,7 +91,7 @@ class Repeats {
   /** Takes a frame; says where the stream froze or moved again. */
   push(frame: SourceFrame, embedding: Float32Array, duplicate: boolean): boolean | undefined {
     this.#previous = { frame, embedding };
-    if (!duplicate) this.#since = frame.timestamp;
+    if (!duplicate || frame.timestamp < this.#since) this.#since = frame.timestamp;
     const isFrozen = duplicate && frame.timestamp - this.#since >= this.#frozenAfter;
     const changed = isFrozen !== this.#isFrozen;
     this.#isFrozen = isFrozen;
@@ -104,10 +104,13 @@ async function* limited(
   frames: AsyncIterable<SourceFrame>,
   maxFps: number,
 ): AsyncGenerator<SourceFrame> {
+  const step = 1 / maxFps;
   let next = -Infinity;
   for await (const frame of frames) {
+    // A clock that was set back starts the limit anew.
+    if (frame.timestamp < next - 2 * step) next = -Infinity;
     if (frame.timestamp < next) continue;
-    next = Math.max(next + 1 / maxFps, frame.timestamp + 0.5 / maxFps);
+    next = Math.max(next + step, frame.timestamp + step / 2);
     yield frame;
   }
 }
@@ -126,7 +129,8 @@ export async function* watch(
   const rules = new AlertRules(options.rules ?? []);
   const repeats = new Repeats(options.frozenAfter ?? 10);
   let index = -1;
-  for await (const frame of limited(source.frames(options.signal), maxFps)) {
+  const all = source.frames(options.signal);
+  for await (const frame of maxFps === Infinity ? all : limited(all, maxFps)) {
     index++;
     const { timestamp } = frame;
     const known = repeats.known(frame);

@@ -73,6 +73,41 @@ Deno.test("watch() takes no more frames in a second than it is told", async () =
   assert.ok(frames.length >= 9 && frames.length <= 11, `${frames.length} frames in 5 s`);
 });
 
+/** MJPEG with the camera's clock of each picture; one of them is cut in the middle. */
+async function recording(times: readonly number[], cut = -1): Promise<string> {
+  const picture = scenePictures({ width: 64, height: 48 });
+  const parts = await Promise.all(times.map(async (time, i) => {
+    const jpeg = new Uint8Array(await picture(i));
+    const bytes = i === cut ? jpeg.subarray(0, jpeg.length >> 1) : jpeg;
+    return ["--f\r\nContent-Type: image/jpeg\r\n", `X-Timestamp: ${time}\r\n\r\n`, bytes, "\r\n"];
+  }));
+  const path = await Deno.makeTempFile({ suffix: ".mjpg" });
+  await Deno.writeFile(path, await new Blob(parts.flat()).bytes());
+  return path;
+}
+
+Deno.test("watch() goes on after half a picture, and where the clock is set back", async () => {
+  const times = Array.from({ length: 30 }, (_, i) => 1000 + i / 10 - (i < 15 ? 0 : 500));
+  const path = await recording(times, 10);
+  const watched = async (maxFps: number) =>
+    await Array.fromAsync(watch(openSource(path), fakeEncoder(), { maxFps }));
+  const all = await watched(Infinity);
+  assert.deepEqual(all.map(({ timestamp }) => timestamp), times.toSpliced(10, 1));
+  const few = await watched(5);
+  assert.ok(few.length >= 13 && few.length <= 17, `${few.length} frames at 5 fps`);
+  await Deno.remove(path);
+});
+
+Deno.test("openSource() never mixes two clocks in one file", async () => {
+  const path = await recording([1000, 1000.1, 1000.2]);
+  const text = new TextDecoder("latin1").decode(await Deno.readFile(path));
+  const without = text.replace("X-Timestamp: 1000.1\r\n", "");
+  await Deno.writeFile(path, Uint8Array.from(without, (c) => c.charCodeAt(0)));
+  const frames = await Array.fromAsync(openSource(path, { fps: 5 }).frames());
+  assert.deepEqual(frames.map(({ timestamp }) => timestamp), [1000, 1000.2, 1000.2]);
+  await Deno.remove(path);
+});
+
 Deno.test("watch() passes on an encoder's own failure", async () => {
   const encoder = { ...fakeEncoder(), encode: () => Promise.reject(new Error("no memory")) };
   await assert.rejects(Array.fromAsync(watch(colours([RED]), encoder)), { message: "no memory" });

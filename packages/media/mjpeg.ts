@@ -123,6 +123,15 @@ function endsLikeJpeg(bytes: Uint8Array, end: number): boolean {
 }
 
 const text = new TextDecoder("latin1");
+const MAX_HEAD = 2048;
+const HEAD = /\n(--\S[ -~]*\r?\n(?:[ -~]+\r?\n)*\r?\n)$/;
+
+/** Where the head of a part begins that ends before the picture at `start`; `start` without one. */
+function findHead(bytes: Uint8Array, start: number): number {
+  const before = text.decode(bytes.subarray(Math.max(0, start - MAX_HEAD), start));
+  return start - (HEAD.exec(before)?.[1]?.length ?? 0);
+}
+
 const HEADER = /^(content-[a-z-]+|x-[a-z-]+)[ \t]*:(.*)$/i;
 const DELIMITER = /^--\S/;
 
@@ -277,7 +286,7 @@ export class MjpegReader {
     if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return this.#resync(0);
     const state = part.walker.walk(bytes);
     if (state === "end") return this.#endOfJpeg(part, bytes);
-    if (state === "restarted") return this.#truncated(part.walker.offset);
+    if (state === "restarted") return this.#truncated(findHead(bytes, part.walker.offset));
     if (state === "broken") return this.#byLength(part, bytes);
     if (bytes.length > MAX_FRAME) return this.#truncated(bytes.length);
     return this.#ended ? this.#byLength(part, bytes) : "more";

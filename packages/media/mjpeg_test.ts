@@ -147,6 +147,19 @@ Deno.test("MjpegReader gives the camera's clock", () => {
   assert.deepEqual(frames.map((frame) => frame.timestamp), [12.5, 12.5, 12.5]);
 });
 
+Deno.test("MjpegReader keeps the clock of a part after a picture that was cut off", () => {
+  const parts = [A, B.subarray(0, 700), C].flatMap((x, i) => [
+    `--f\r\nContent-Type: image/jpeg\r\nX-Timestamp: ${i}\r\n\r\n`,
+    ...[x, "\r\n"],
+  ]);
+  for (const size of [1, 1460]) {
+    const reader = new MjpegReader();
+    const frames = read(join(...parts), () => size, reader);
+    assert.deepEqual(frames, [{ data: A, timestamp: 0 }, { data: C, timestamp: 2 }]);
+    assert.equal(reader.stats.truncated, 1);
+  }
+});
+
 Deno.test("MjpegReader gives a frame with its last byte, not with the next part", () => {
   for (const length of ["", `${LENGTH(A.length)}\r\n`]) {
     const reader = new MjpegReader();
