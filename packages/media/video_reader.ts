@@ -244,9 +244,10 @@ export class VideoReader implements AsyncDisposable {
   /** Delivers frames in ascending order, by the plan. */
   async *#ascending(ids: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
     this.#checkOpen();
-    const seekCost = options.motion ? Infinity : this.#backend.seekCost;
+    const linear = options.linear || options.motion !== undefined;
+    const seekCost = linear ? Infinity : this.#backend.seekCost;
     for (const { from, frames } of planStretches(this.#index, ids, undefined, seekCost)) {
-      const sparse = this.#index.timed && options.motion === undefined;
+      const sparse = this.#index.timed && !linear;
       await using feed = await this.#supply.start(from ?? -1, frames, options, sparse);
       for (const id of frames) {
         const frame = await feed.take(id);

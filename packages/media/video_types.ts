@@ -91,9 +91,14 @@ export interface FramesOptions {
   signal?: AbortSignal;
   /**
    * Called with the codec's motion vectors of every frame from the first one asked for to the
-   * last, in presentation order. Decodes them all, without seeking between them.
+   * last, in presentation order. Decodes them all, as with `linear`.
    */
   motion?: (motion: FrameMotion) => void;
+  /**
+   * Decodes every frame from the first one asked for to the last, without seeking between them and
+   * without leaving any out. Default false: whichever way decodes fewer.
+   */
+  linear?: boolean;
 }
 
 /** Options of reading a range of frames. */

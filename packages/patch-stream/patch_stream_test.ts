@@ -1,10 +1,13 @@
-import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { hasPrograms, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { MediaError } from "@vcs/media/errors";
+import { VideoReader } from "@vcs/media/video_reader";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { decodeOnly } from "./decode_only.ts";
+import { resolveDecodeConfig } from "./config_fields.ts";
 import { PatchStreamError } from "./errors.ts";
 import { patchStream } from "./patch_stream.ts";
+import { SampledVideo } from "./sampled_video.ts";
 
 /** A film of our own: 640 by 360, 144 frames, key frames at 0 and 72. */
 const clip = fileURLToPath(new URL("../../apps/demo/clip.mp4", import.meta.url));
@@ -57,6 +60,24 @@ Deno.test("the ways to reach frames all reach the same ones", async () => {
   for (const way of ways) {
     assert.deepEqual((await decode(way)).frames, frames, JSON.stringify(way));
   }
+});
+
+Deno.test({
+  name: "the ways to reach frames need no node-av",
+  ...needs(hasPrograms("ffmpeg", "ffprobe")),
+  fn: async () => {
+    await using reader = await VideoReader.open(clip, { backend: "ffmpeg" });
+    const ways = [
+      { uniformStrategy: "seek" },
+      { uniformStrategy: "stream" },
+      { uniformAutoRatio: 1000 },
+    ] as const;
+    for (const way of ways) {
+      const config = resolveDecodeConfig({ videoPath: clip, sequenceLength: 3, ...way });
+      const frames = await Array.fromAsync(new SampledVideo(reader, config).frames());
+      assert.deepEqual(frames.map(({ index }) => index), [0, 71, 143], JSON.stringify(way));
+    }
+  },
 });
 
 Deno.test("frames of a short sequence repeat", async () => {
@@ -138,6 +159,31 @@ sharedTest("a cut-off clip throws, or gives what can be saved", async () => {
   const { sampledFrameIds, scoreMap } = skipped.collect();
   assert.ok(sampledFrameIds.length > 0 && sampledFrameIds.length < 8);
   assert.equal(scoreMap.shape[0], sampledFrameIds.length);
+});
+
+sharedTest("patches of a clip with a missing frame are those of their own frames", async () => {
+  const config = {
+    videoPath: shared("decord_corrupted.mp4"),
+    sequenceLength: 50,
+    onError: "skip",
+    keyFrames: "score",
+    decodeThreads: 1,
+  } as const;
+  using every = await patchStream({ ...config, kKeep: 1e6 });
+  const key = (fields: BigInt64Array) => `${fields[1]}/${fields[3]}`;
+  const known = new Map<string, Uint8Array>();
+  for (let n = 0; n < every.length; n++) {
+    const { patches, fields } = every.next();
+    known.set(key(fields.data), new Uint8Array(patches.data.slice().buffer));
+  }
+  using codec = await patchStream({ ...config, energy: "codec", kKeep: 300 });
+  assert.ok(!codec.sampledFrameIds.includes(30));
+  assert.equal(codec.collect().frames.shape[0], 49);
+  for (let n = 0; n < 300; n++) {
+    const { patches, fields } = codec.next();
+    const found = new Uint8Array(patches.data.slice().buffer);
+    assert.deepEqual(found, known.get(key(fields.data)), `patch ${n}`);
+  }
 });
 
 sharedTest("a still clip falls back to whole frames where asked", async () => {

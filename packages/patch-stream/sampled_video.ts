@@ -110,8 +110,7 @@ export class SampledVideo {
     const options: FramesOptions = { ...(signal && { signal }), ...(motion && { motion }) };
     const strategy = motion ? "auto" : this.#strategy();
     if (strategy === "seek") return this.#seekEach(distinct, options);
-    // Whoever asks for motion gets it of every frame, so that nothing is skipped by seeking.
-    if (strategy === "stream") options.motion ??= () => {};
+    options.linear = strategy === "stream";
     return this.#reader.framesAt(distinct, options);
   }
 

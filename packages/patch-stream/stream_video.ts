@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { VideoFrame } from "@vcs/media/video_reader";
 import { tensor } from "@vcs/transport/tensor";
 import { distinctFrames } from "./clip_work.ts";
 import type { PatchStreamConfig } from "./config.ts";
@@ -64,11 +63,17 @@ function gridOptions({ patchSize, inputSize, minPixels, maxPixels }: Resolved<Pa
   };
 }
 
+/** A distinct frame on its way, with the energy since the one before in `codec` mode. */
+interface DecodedFrame {
+  readonly index: number;
+  readonly data: Uint8Array;
+  readonly energy?: Float32Array;
+}
+
 /** Distinct frames on their way, and the frame number at each place of the sequence. */
 interface FrameSource {
   readonly ids: readonly number[];
-  readonly frames: AsyncIterable<VideoFrame> | Iterable<VideoFrame>;
-  readonly motion: MotionEnergy | undefined;
+  readonly frames: AsyncIterable<DecodedFrame> | Iterable<DecodedFrame>;
 }
 
 /** Where frames may be skipped, they are all read first: only then is it known which are there. */
@@ -76,12 +81,24 @@ async function sampledFrames(
   video: SampledVideo,
   config: Resolved<PatchStreamConfig>,
 ): Promise<FrameSource> {
-  const motion = config.energy === "codec" ? motionOf(video, config.rotate) : undefined;
-  const frames = video.frames(motion && { motion: (frame) => motion.add(frame) });
-  if (config.onError !== "skip" || motion) return { ids: video.ids, frames, motion };
+  const frames: AsyncIterable<DecodedFrame> = config.energy === "codec"
+    ? framesWithMotion(video, config)
+    : video.frames();
+  if (config.onError !== "skip") return { ids: video.ids, frames };
   const read = await Array.fromAsync(frames);
   const there = new Set(read.map((frame) => frame.index));
-  return { ids: video.ids.filter((id) => there.has(id)), frames: read, motion };
+  return { ids: video.ids.filter((id) => there.has(id)), frames: read };
+}
+
+/** Motion is added up up to each frame that comes, so that it has to be taken as it comes. */
+async function* framesWithMotion(
+  video: SampledVideo,
+  config: Resolved<PatchStreamConfig>,
+): AsyncIterable<DecodedFrame> {
+  const motion = motionOf(video, config.rotate);
+  for await (const { index, data } of video.frames({ motion: (frame) => motion.add(frame) })) {
+    yield { index, data, energy: motion.take() };
+  }
 }
 
 function motionOf({ info, index }: SampledVideo, rotate: boolean): MotionEnergy {
@@ -114,17 +131,17 @@ function planProcess(
 
 /** Sends every distinct frame through the process stage. */
 async function processFrames(
-  { frames, motion }: FrameSource,
+  { frames }: FrameSource,
   plan: ProcessPlan,
   config: Resolved<PatchStreamConfig>,
   watch: Stopwatch,
 ): Promise<ProcessedClip> {
   await using stage = await openStage(plan, config);
   let number = 0;
-  for await (const { data } of frames) {
+  for await (const { data, energy } of frames) {
     if (number === 0) watch.timings.firstFrame = watch.sinceLap;
     watch.lap("decode");
-    await stage.add({ number: number++, data, ...(motion && { energy: motion.take() }) });
+    await stage.add({ number: number++, data, ...(energy && { energy }) });
     watch.lap("wait");
     config.onProgress?.(number, distinctFrames(plan));
   }
