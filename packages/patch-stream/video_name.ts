@@ -19,14 +19,15 @@ export function videoName(video: string): string {
   }
 }
 
-/** Names without extension, numbered where two are the same. */
+/** Names without extension, numbered where two would be the same. */
 export function distinctStems(videos: readonly string[]): string[] {
-  const times = new Map<string, number>();
+  const taken = new Set<string>();
   return videos.map((video) => {
     const name = videoName(video).replaceAll(/[/\\]/g, "_");
     const stem = basename(name, extname(name));
-    const seen = (times.get(stem) ?? 0) + 1;
-    times.set(stem, seen);
-    return seen === 1 ? stem : `${stem}-${seen}`;
+    let free = stem;
+    for (let n = 2; taken.has(free); n++) free = `${stem}-${n}`;
+    taken.add(free);
+    return free;
   });
 }

@@ -14,4 +14,6 @@ Deno.test("distinctStems() keeps files apart", () => {
     distinctStems(["a/clip.mp4", "b/clip.mkv", "clip", "https://host/x%2Fy.mp4"]),
     ["clip", "clip-2", "clip-3", "x_y"],
   );
+  assert.deepEqual(distinctStems(["x/a.mp4", "y/a.mp4", "a-2.mp4"]), ["a", "a-2", "a-2-2"]);
+  assert.deepEqual(distinctStems(["a-2.mp4", "x/a.mp4", "y/a.mp4"]), ["a-2", "a", "a-3"]);
 });
