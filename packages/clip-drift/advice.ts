@@ -74,21 +74,25 @@ export function connectError(url: string, error: unknown): ClipDriftError {
   return new ClipDriftError(code, message, { cause: error });
 }
 
+/** What to do where a camera asks for name and password that it was given, was not, or that were kept. */
+const CREDENTIALS: Readonly<Record<string, string>> = {
+  given: "name or password is wrong",
+  kept: "they were not sent, as a redirect led away from the host in the URL; use the new address",
+  none: "give them in the URL, as http://name:password@host/path",
+};
+
 /**
  * The error of an answer with the wrong status.
  *
  * @param url the camera's address
  * @param status the HTTP status
- * @param note `none` or `given` for credentials, or what else to say
+ * @param note `none`, `given` or `kept` for credentials, or what else to say
  */
 export function statusError(url: URL, status: number, note: string): ClipDriftError {
   if (status === 401 || status === 403) {
-    const hint = note === "given"
-      ? "name or password is wrong"
-      : "give them in the URL, as http://name:password@host/path";
     return new ClipDriftError(
       "unauthorized",
-      `Cannot open ${url.href}: the camera asks for name and password; ${hint}`,
+      `Cannot open ${url.href}: the camera asks for name and password; ${CREDENTIALS[note]}`,
     );
   }
   if (status === 404) {
@@ -97,7 +101,7 @@ export function statusError(url: URL, status: number, note: string): ClipDriftEr
       `Cannot open ${url.href}: the camera has no such path; the stream is often at /stream.mjpg, /video or /?action=stream`,
     );
   }
-  const extra = note === "none" || note === "given" ? "" : `, ${note}`;
+  const extra = Object.hasOwn(CREDENTIALS, note) ? "" : `, ${note}`;
   return new ClipDriftError(
     "http-status",
     `Cannot open ${url.href}: the camera answered with status ${status}${extra}, wanted 200`,

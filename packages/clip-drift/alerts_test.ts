@@ -86,9 +86,13 @@ Deno.test("Delivery posts to webhooks and runs commands, and reports what fails"
     },
   );
   const base = `http://127.0.0.1:${server.addr.port}`;
+  assert.throws(() => new Delivery({ webhooks: ["http://a:b@x:99999"] }), {
+    name: "TypeError",
+    message: /^Cannot read http:\/\/x:99999:/,
+  });
   {
     await using delivery = new Delivery({
-      webhooks: [`${base}/good`, `${base}/bad`],
+      webhooks: [`${base}/good`, `${base.replace("//", "//name:secret@")}/bad`],
       commands: [`cat > "${path}"`, "exit 3"],
       onFailure: (message) => failures.push(message),
     });

@@ -22,17 +22,38 @@ export interface SplitUrl {
   readonly credentials?: Credentials;
 }
 
-/** Takes name and password out of a URL. */
+/** Reads what is escaped; a percent sign that escapes nothing stands for itself. */
+function unescaped(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) => {
+    try {
+      return decodeURIComponent(escaped);
+    } catch {
+      return escaped;
+    }
+  });
+}
+
+/**
+ * Takes name and password out of a URL.
+ *
+ * @throws {TypeError} where it is no URL; the message holds no password
+ */
 export function splitCredentials(source: string | URL): SplitUrl {
+  if (!URL.canParse(source)) {
+    const shown = String(source).replace(/\/\/.*@/, "//");
+    throw new TypeError(`Cannot read ${shown}: it is no URL, wanted http://host:port/path`);
+  }
   const url = new URL(source);
   const { username, password } = url;
   if (username === "" && password === "") return { url };
   url.username = url.password = "";
-  const credentials = {
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-  };
-  return { url, credentials };
+  return { url, credentials: { user: unescaped(username), password: unescaped(password) } };
+}
+
+/** Whether name and password for `from` may be sent to `to`, to which it redirects. */
+export function maySend(from: URL, to: URL): boolean {
+  const isSafer = from.protocol === "http:" && to.protocol === "https:";
+  return to.origin === from.origin || (isSafer && to.hostname === from.hostname);
 }
 
 interface Challenge {
@@ -90,13 +111,13 @@ export class Authenticator {
   /**
    * Takes a `WWW-Authenticate` header.
    *
-   * @returns whether another attempt makes sense: the first challenge, or a nonce gone stale
+   * @returns whether another attempt makes sense: the first challenge, or a nonce gone stale; a
+   * fresh nonce alone says nothing, as cameras send one with every refusal
    */
   challenge(header: string): boolean {
     const next = choose(header);
     const isNew = this.#challenge === undefined ||
-      next?.params.get("stale")?.toLowerCase() === "true" ||
-      next?.params.get("nonce") !== this.#challenge.params.get("nonce");
+      next?.params.get("stale")?.toLowerCase() === "true";
     this.#challenge = next;
     this.#count = 0;
     return next !== undefined && isNew;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
-import { Authenticator, splitCredentials } from "./auth.ts";
+import { Authenticator, maySend, splitCredentials } from "./auth.ts";
 
 const field = (header: string, name: string) =>
   new RegExp(`[ ,]${name}="?([^",]*)`).exec(header)?.[1];
@@ -10,6 +10,29 @@ Deno.test("splitCredentials() takes name and password out of the URL", () => {
   assert.equal(url.href, "http://cam/stream.mjpg?x=1");
   assert.deepEqual(credentials, { user: "a@b", password: "p:w" });
   assert.equal(splitCredentials("http://cam/").credentials, undefined);
+});
+
+Deno.test("splitCredentials() takes a percent sign that escapes nothing as it is", () => {
+  const { credentials } = splitCredentials("http://50%off:100%%40%C3%A4@cam/");
+  assert.deepEqual(credentials, { user: "50%off", password: "100%@ä" });
+});
+
+Deno.test("splitCredentials() shows no password where the URL cannot be read", () => {
+  for (const bad of ["http://a:secret@cam:99999/x", "http://a:s/ec@ret@cam:99999/x"]) {
+    assert.throws(() => splitCredentials(bad), {
+      name: "TypeError",
+      message: "Cannot read http://cam:99999/x: it is no URL, wanted http://host:port/path",
+    });
+  }
+});
+
+Deno.test("maySend() keeps to one host, and does not go back from TLS", () => {
+  const may = (from: string, to: string) => maySend(new URL(from), new URL(to));
+  assert.ok(may("http://cam/a", "http://cam/b"));
+  assert.ok(may("http://cam/a", "https://cam/b"));
+  assert.ok(!may("https://cam/a", "http://cam/b"));
+  assert.ok(!may("http://cam/a", "https://other/b"));
+  assert.ok(!may("http://cam/a", "http://cam:81/b"));
 });
 
 Deno.test("Authenticator answers Basic in UTF-8", () => {
@@ -62,11 +85,11 @@ Deno.test("Authenticator prefers Digest, and takes Basic where the algorithm is 
   assert.ok(!auth.challenge("Negotiate"));
 });
 
-Deno.test("Authenticator tries again with a fresh nonce, not with the same", () => {
+Deno.test("Authenticator tries again where the nonce is stale, not where it is only new", () => {
   const auth = new Authenticator({ user: "u", password: "p" });
   assert.ok(auth.challenge('Digest realm="a", nonce="1"'));
   assert.ok(auth.challenge('Digest realm="a", nonce="2", stale=TRUE'));
-  assert.ok(!auth.challenge('Digest realm="a", nonce="2"'));
+  assert.ok(!auth.challenge('Digest realm="a", nonce="3"'));
 });
 
 Deno.test("Authenticator answers or refuses any challenge, and always comes to an end", () => {

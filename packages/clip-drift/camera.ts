@@ -14,7 +14,7 @@
  * @module
  */
 import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
-import { Authenticator, splitCredentials } from "./auth.ts";
+import { Authenticator, maySend, splitCredentials } from "./auth.ts";
 import { connectError, statusError, typeError } from "./advice.ts";
 import { ClipDriftError } from "./errors.ts";
 
@@ -74,6 +74,8 @@ export interface CameraConnection {
 }
 
 const MAX_REDIRECTS = 5;
+/** The first challenge, and one because the nonce is stale. */
+const MAX_CHALLENGES = 2;
 const MAX_DELAY = 30;
 const POLL_SECONDS = 1;
 
@@ -82,26 +84,27 @@ function now(): number {
   return (performance.timeOrigin + performance.now()) / 1000;
 }
 
-/** Sends the request, following redirects and answering one challenge. */
+/** Sends the request, following redirects and answering challenges. */
 async function request(source: URL, signal: AbortSignal): Promise<Response> {
   const { url: first, credentials } = splitCredentials(source);
-  const auth = credentials && new Authenticator(credentials);
+  const given = credentials && new Authenticator(credentials);
   let url = first;
+  let challenges = 0;
   for (let hops = 0;;) {
-    const authorization = url.origin === first.origin
-      ? auth?.header("GET", url.pathname + url.search)
-      : undefined;
+    const auth = maySend(first, url) ? given : undefined;
+    const authorization = auth?.header("GET", url.pathname + url.search);
     const headers = authorization === undefined ? {} : { authorization };
     const response = await fetch(url, { headers, signal, redirect: "manual" });
     if (response.ok) return response;
     await response.body?.cancel();
+    const { status } = response;
     const location = response.headers.get("location");
     const challenge = response.headers.get("www-authenticate") ?? "";
-    if (response.status >= 300 && response.status < 400 && location !== null) {
-      if (++hops > MAX_REDIRECTS) throw statusError(url, response.status, "too many redirects");
-      url = new URL(location, url);
-    } else if (response.status !== 401 || !auth?.challenge(challenge)) {
-      throw statusError(url, response.status, credentials === undefined ? "none" : "given");
+    if (status >= 300 && status < 400 && location !== null) {
+      if (++hops > MAX_REDIRECTS) throw statusError(url, status, "too many redirects");
+      url = splitCredentials(new URL(location, url)).url;
+    } else if (status !== 401 || ++challenges > MAX_CHALLENGES || !auth?.challenge(challenge)) {
+      throw statusError(url, status, auth ? "given" : given ? "kept" : "none");
     }
   }
 }
@@ -167,13 +170,12 @@ export async function openCamera(
   source: string | URL,
   options: Pick<CameraOptions, "signal" | "frameTimeout"> = {},
 ): Promise<CameraConnection & Disposable> {
-  const url = new URL(source);
-  const shown = splitCredentials(url).url.href;
+  const shown = splitCredentials(source).url.href;
   const watchdog = new Watchdog(options.frameTimeout ?? 10, shown);
   const signals = options.signal === undefined ? [] : [options.signal];
   const signal = AbortSignal.any([watchdog.signal, ...signals]);
   try {
-    const response = await request(url, signal);
+    const response = await request(new URL(source), signal);
     const contentType = response.headers.get("content-type") ?? "";
     if (!isFrames(contentType)) {
       await response.body?.cancel();
@@ -204,7 +206,9 @@ async function* connectionFrames(
     if (first) onConnect(camera.contentType);
     yield* camera.frames();
     if (!/^image\//i.test(camera.contentType)) return;
-    if (camera.stats.frames === 0) throw typeError(url.href, camera.contentType);
+    if (camera.stats.frames === 0) {
+      throw typeError(splitCredentials(url).url.href, camera.contentType);
+    }
     await pause(POLL_SECONDS, options.signal);
   }
 }
@@ -244,8 +248,8 @@ export async function* cameraFrames(
   options: CameraOptions = {},
 ): AsyncGenerator<CameraFrame> {
   const { signal, onEvent = () => {}, reconnectDelay = 2, retries = Infinity } = options;
+  const url = splitCredentials(source).url.href;
   const target = new URL(source);
-  const url = splitCredentials(target).url.href;
   let attempt = 0;
   while (!signal?.aborted) {
     let error = new ClipDriftError("closed", `Cannot go on reading ${url}: the camera closed it`);

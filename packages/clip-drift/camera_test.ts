@@ -219,6 +219,44 @@ Deno.test("openCamera() answers Basic and Digest, and hides the password", async
   assert.ok(!error.message.includes("secret"));
 });
 
+Deno.test("openCamera() says that a Digest password is wrong, however fresh the nonces are", async () => {
+  for (const [stale, most] of [["", 2], [", stale=true", 3]] as const) {
+    let requests = 0;
+    await using wrong = scripted((_, c, n) => {
+      requests = n + 1;
+      const challenge = `Digest realm="cam", qop="auth", nonce="${n}"${stale}`;
+      return write(c, `HTTP/1.0 401 No\r\nWWW-Authenticate: ${challenge}\r\n\r\n`);
+    });
+    const error = await failure(wrong.url.replace("//", "//name:secret@"));
+    assert.equal(error.code, "unauthorized");
+    assert.match(error.message, /name or password is wrong$/);
+    assert.equal(requests, most);
+  }
+});
+
+Deno.test("openCamera() says where a redirect kept the password back", async () => {
+  let requests = 0;
+  const challenge = "HTTP/1.0 401 No\r\nWWW-Authenticate: Basic\r\n\r\n";
+  await using other = scripted((_, c, n) => (requests = n + 1, write(c, challenge)));
+  await using server = scripted((_, c) =>
+    write(c, `HTTP/1.0 302 Found\r\nLocation: ${other.url.replace("//", "//x:secret@")}\r\n\r\n`)
+  );
+  const error = await failure(server.url.replace("//", "//name:secret@"));
+  assert.equal(error.code, "unauthorized");
+  assert.match(error.message, /not sent, as a redirect led away/);
+  assert.ok(!error.message.includes("secret"));
+  assert.equal(requests, 1);
+});
+
+Deno.test("cameraFrames() hides the password where single pictures are none", async () => {
+  const head = "HTTP/1.0 200 OK\r\nContent-Type: image/png\r\n\r\n";
+  await using server = scripted((_, c) => write(c, head, [0x89, 0x50, 0x4e, 0x47]));
+  await assert.rejects(take(server.url.replace("//", "//a:secret@"), 1, { retries: 0 }), {
+    code: "not-mjpeg",
+    message: /^Cannot read http:\/\/127\.0\.0\.1:\d+\/stream.mjpg as MJPEG: its type is image\/png/,
+  });
+});
+
 Deno.test("openCamera() follows redirects, and keeps the password from other hosts", async () => {
   const heads: string[] = [];
   await using other = scripted(async (head, c) => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { splitCredentials } from "./auth.ts";
 
 /** Where alerts go. */
 export interface DeliveryOptions {
@@ -48,16 +49,24 @@ export class Delivery implements AsyncDisposable {
   #waiting = 0;
   #last: Promise<void> = Promise.resolve();
 
-  /** Makes a delivery to the given places. */
+  /**
+   * Makes a delivery to the given places.
+   *
+   * @throws {TypeError} where a webhook is no URL
+   */
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    for (const url of options.webhooks ?? []) splitCredentials(url);
   }
 
   /** Takes an alert; its delivery begins after those before it. */
   send(alert: object): void {
     const body = JSON.stringify(alert);
     const { webhooks = [], commands = [] } = this.#options;
-    for (const url of webhooks) this.#enqueue(`POST to ${url}`, (s) => post(url, body, s));
+    for (const url of webhooks) {
+      const shown = splitCredentials(url).url.href;
+      this.#enqueue(`POST to ${shown}`, (s) => post(url, body, s));
+    }
     for (const command of commands) {
       this.#enqueue(`run ${command}`, (s) => execute(command, `${body}\n`, s));
     }
