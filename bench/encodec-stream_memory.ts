@@ -12,6 +12,7 @@ import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
 import { Encoder } from "@vcs/encodec-stream/encoder";
 import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
 import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/synthetic";
+import { until } from "../packages/encodec-stream/until.ts";
 import { openStream } from "./encodec-stream_audio.ts";
 
 const minutes = Number(Deno.env.get("MINUTES") ?? 10);
@@ -47,7 +48,9 @@ function encoding(model: ModelName): Job {
   return async function* (minutes) {
     using encoder = await Encoder.open(model, 4, options(model));
     const rate = encoder.spec.sampleRate;
-    const blocks = encoder.encode(audioOf(model, minutes * 60));
+    // As the command does it, which ends at an interrupt.
+    const audio = until(audioOf(model, minutes * 60), new AbortController().signal);
+    const blocks = encoder.encode(audio);
     yield { start: 0, rate };
     for await (const { start } of blocks) yield { start, rate };
   };

@@ -235,19 +235,6 @@ async function openInput(input: string, { sampleRate, spec }: BitratePlan) {
   return mixDown(audio, audio.channels, spec.channels);
 }
 
-/** Ends a sequence when the signal says so, so that what came before is finished properly. */
-async function* until<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
-  const stopped = new Promise<{ done: true }>((resolve) =>
-    signal.addEventListener("abort", () => resolve({ done: true }), { once: true })
-  );
-  const iterator = items[Symbol.asyncIterator]();
-  while (!signal.aborted) {
-    const next = await Promise.race([iterator.next(), stopped]);
-    if (next.done) return;
-    yield next.value;
-  }
-}
-
 /** `-e`: PCM or an audio file in, `.ecdc` out. Interrupted, it finishes what it has heard. */
 async function encode({ file, options }: Arguments, signal: AbortSignal): Promise<number> {
   const plan = await planOf(options);
@@ -256,6 +243,7 @@ async function encode({ file, options }: Arguments, signal: AbortSignal): Promis
   const batch = wholeOf(options, "batch", 1) ?? (input === "-" ? 1 : undefined);
   const { Encoder } = await import("./encoder.ts");
   const { fileSink, stdoutSink } = await import("./sinks.ts");
+  const { until } = await import("./until.ts");
   if (/^\w+:\/\//.test(file)) throw new UsageError(`Cannot write to ${file}: a file is needed`);
   const audio = await openInput(input, plan);
   using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options));
