@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
+import { decodeMessage } from "../message.ts";
 import type { Entry } from "../outbox.ts";
 import { storeSender } from "../store_pump.ts";
 import { FILE_FORMATS, type FileFormat } from "./file_formats.ts";
@@ -91,7 +92,9 @@ class Folder {
   }
 
   /** Writes a message's file so that it is there whole or not at all. */
-  async write(number: number, { message }: Entry): Promise<void> {
+  async write(number: number, { bytes }: Entry): Promise<void> {
+    // The copy that was made when it was sent: the caller may have changed the payload since.
+    const message = decodeMessage(bytes, Infinity);
     const end = message.end ? ".end" : "";
     const digits = String(number).padStart(3, "0");
     const name = `${this.#prefix}_${digits}${end}.${this.format.extension}`;
@@ -105,10 +108,9 @@ class Folder {
     const extension = `.${this.format.extension}`;
     if (!name.startsWith(`${this.#prefix}_`) || !name.endsWith(extension)) return undefined;
     const middle = name.slice(this.#prefix.length + 1, -extension.length);
-    const [, digits, end] = /^(\d{3,15})(\.end)?$/.exec(middle) ?? [];
-    return digits === undefined
-      ? undefined
-      : { name, number: Number(digits), end: end !== undefined };
+    const [, digits, end] = /^(\d{3,16})(\.end)?$/.exec(middle) ?? [];
+    const number = Number(digits);
+    return Number.isSafeInteger(number) ? { name, number, end: end !== undefined } : undefined;
   }
 }
 
@@ -135,20 +137,25 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync();
 }
 
-/** Reads files as they come, in order, until stopped. */
+/**
+ * Reads files as they come, in order, until stopped. A file is known by its name while it is there:
+ * one that comes late, or under a name that was used before, is read too.
+ */
 async function feed(
   folder: Folder,
   inbox: Inbox,
   { maxPayload }: ChannelSettings,
   signal: AbortSignal,
 ): Promise<void> {
-  let last = -1;
+  let handled = new Set<string>();
   for (let pause = POLL.first; !signal.aborted; pause = Math.min(pause * 2, POLL.longest)) {
-    for (const file of await folder.list()) {
-      if (file.number <= last) continue;
-      if (!await until(inbox.room(READ_AHEAD, signal))) return;
-      await readOne(folder, file, inbox, maxPayload);
-      last = file.number;
+    const files = await folder.list();
+    handled = handled.intersection(new Set(files.map(({ name }) => name)));
+    for (const file of files) {
+      if (handled.has(file.name)) continue;
+      if (!await until(inbox.room(READ_AHEAD, signal)) || signal.aborted) return;
+      handled.add(file.name);
+      await readOne(folder, file, inbox, maxPayload, () => void handled.delete(file.name));
       pause = POLL.first;
     }
     await until(systemClock.sleep(pause, signal));
@@ -165,18 +172,25 @@ async function readOne(
   { name, number, end }: WindowFile,
   inbox: Inbox,
   maxPayload: number,
+  gone: () => void,
 ): Promise<void> {
   const path = `${folder.path}/${name}`;
-  const done = () => folder.limit > 0 ? Deno.remove(path) : Promise.resolve();
+  const done = async () => {
+    if (folder.limit === 0) return;
+    await Deno.remove(path);
+    gone();
+  };
   try {
     const { size } = await Deno.stat(path);
     if (size > maxPayload + HEADER_ROOM) throw new RangeError(`${name} has ${size} bytes`);
     const message = folder.format.read!(await Deno.readFile(path), { sequence: number, end });
     if (message.payload.length > maxPayload) throw new RangeError(`${name} is too long`);
     inbox.deliver(message, done);
-  } catch {
+  } catch (error) {
+    // It was listed before it was removed.
+    if (error instanceof Deno.errors.NotFound) return gone();
     inbox.countCorrupt();
     // Out of the spool, kept for whoever wants to know.
-    if (folder.limit > 0) await Deno.rename(path, `${path}.damaged`).catch(() => {});
+    if (folder.limit > 0) await Deno.rename(path, `${path}.damaged`).then(gone, () => {});
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
 import { openReceiver, openSender } from "../channel.ts";
-import { type Message, message } from "../message.ts";
+import { type Message, message, newStreamId } from "../message.ts";
 import { messageTensors, tensorMessage } from "../message_tensors.ts";
 import { readSafetensors } from "../safetensors.ts";
 import { tensor } from "../tensor.ts";
@@ -101,6 +101,73 @@ Deno.test("file: names are numbers, and a sender goes on after the last", () =>
     const got = await Array.fromAsync(receiver);
     assert.deepEqual(got.map(({ sequence }) => sequence), [0, 1, 999, 1000, 1001, 1002]);
     assert.equal(names(folder).length, 6);
+  }));
+
+Deno.test("file: what was sent is written, whatever becomes of the payload", () =>
+  inFolder(async (folder) => {
+    const url = `file://${folder}`;
+    const payload = new Uint8Array(8);
+    await using sender = await openSender(url);
+    for (let sequence = 0; sequence < 4; sequence++) {
+      await sender.send(message(payload.fill(sequence), { sequence, end: sequence === 3 }));
+    }
+    payload.fill(9);
+    await sender.flush();
+    await using receiver = await openReceiver(url);
+    assert.deepEqual(await Array.fromAsync(receiver, ({ payload }) => payload[0]), [0, 1, 2, 3]);
+  }));
+
+Deno.test("file: an emptied spool starts again, under names that were used before", () =>
+  inFolder(async (folder) => {
+    const url = `file://${folder}?limit=3`;
+    await using receiver = await openReceiver(url);
+    for (let round = 0; round < 5; round++) {
+      const streamId = newStreamId();
+      const sent = [0, 1].map((sequence) => message(new Uint8Array(1), { streamId, sequence }));
+      await writeAll(url, sent);
+      for (const { sequence } of sent) {
+        const delivery = await receiver.receive({ signal: AbortSignal.timeout(5000) });
+        assert.equal(delivery!.message.streamId, streamId);
+        assert.equal(delivery!.message.sequence, sequence);
+        await delivery!.accept();
+      }
+    }
+  }));
+
+Deno.test("file: a file that comes late is read, at any number that a sequence may have", () =>
+  inFolder(async (folder) => {
+    const url = `file://${folder}?format=raw`;
+    await using receiver = await openReceiver(url);
+    const next = async () => {
+      const delivery = await receiver.receive({ signal: AbortSignal.timeout(5000) });
+      await delivery!.accept();
+      return delivery!.message.sequence;
+    };
+    for (const number of ["1000", "101", "9007199254740991"]) {
+      await Deno.writeFile(`${folder}/window_${number}.bin`, new Uint8Array(1));
+      assert.equal(await next(), Number(number));
+    }
+    await Deno.writeFile(`${folder}/window_9007199254740992.bin`, new Uint8Array(1));
+    await assert.rejects(receiver.receive({ signal: AbortSignal.timeout(300) }));
+    assert.equal(receiver.counters.corrupt, 0);
+  }));
+
+Deno.test("file: a closed receiver leaves the rest of an archive unread", () =>
+  inFolder(async (folder) => {
+    const url = `file://${folder}`;
+    const count = 300;
+    const files = FILE_FORMATS.safetensors!;
+    for (let sequence = 0; sequence < count; sequence++) {
+      const name = `window_${String(sequence).padStart(3, "0")}.safetensors`;
+      const bytes = files.write(message(new Uint8Array(1), { streamId: "ab".repeat(8), sequence }));
+      // Whatever is read beyond the first is counted.
+      if (sequence > 10) bytes[bytes.length - 1]! ^= 1;
+      await Deno.writeFile(`${folder}/${name}`, bytes);
+    }
+    const receiver = await openReceiver(url);
+    await (await receiver.receive())!.accept();
+    await receiver.close();
+    assert.ok(receiver.counters.corrupt <= 1, `${receiver.counters.corrupt} read after closing`);
   }));
 
 Deno.test("file: a spool is emptied, and damaged files are put aside", () =>

@@ -202,7 +202,10 @@ async function eachAfterTheLast(
 ): Promise<void> {
   for (const [i, message] of messages.entries()) {
     if (lockstep) await until(() => got.length === i);
-    await sender.send(message);
+    const payload = message.payload.slice();
+    await sender.send({ ...message, payload });
+    // Whoever sent a message may use its buffer for the next.
+    payload.fill(0xee);
   }
   await sender.flush();
 }
