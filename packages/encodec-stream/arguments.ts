@@ -35,7 +35,7 @@ const OPTIONS: readonly Option[] = [
     names: ["-b", "--batch"],
     modes: DECODE,
     value: "N",
-    help: "most segments per inference call (16); 0: all at once",
+    help: "most segments per call (16; 24 kHz: seconds, 1); 0: all at once",
   },
   {
     names: ["-o", "--output"],

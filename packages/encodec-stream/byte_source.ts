@@ -17,6 +17,8 @@ type Reopen = (from: number, to?: number) => Promise<Opened>;
 interface Opened {
   readonly stream: ReadableStream<Uint8Array>;
   readonly at: number;
+  /** Position at which the stream ends although the source goes on. */
+  readonly end?: number | undefined;
 }
 
 /** Going forward by less than this is done by reading, not by opening anew. */
@@ -30,6 +32,8 @@ export class ByteSource implements AsyncDisposable {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #held: Uint8Array = new Uint8Array(0);
   #position = 0;
+  /** Position that the open stream does not go beyond, although the source may. */
+  #end = Infinity;
 
   private constructor(first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
     this.#reader = first.getReader();
@@ -112,12 +116,14 @@ export class ByteSource implements AsyncDisposable {
   async seek(position: number, end?: number): Promise<void> {
     const forward = position - this.#position;
     const near = forward >= 0 && forward <= Math.max(NEAR, this.#held.length);
-    if (!near && this.#reopen) {
+    const held = near && (end ?? Infinity) <= this.#end;
+    if (!held && this.#reopen) {
       await this.#reader.cancel();
-      const { stream, at } = await this.#reopen(position, end);
-      this.#reader = stream.getReader();
+      const opened = await this.#reopen(position, end);
+      this.#reader = opened.stream.getReader();
       this.#held = new Uint8Array(0);
-      this.#position = at;
+      this.#position = opened.at;
+      this.#end = opened.end ?? Infinity;
     } else if (forward < 0) {
       throw new RangeError(
         `Cannot go back to byte ${position}: the source runs forwards only and is at ${this.#position}`,
@@ -207,10 +213,10 @@ async function openUrl(url: URL, make: Make, signal?: AbortSignal): Promise<Byte
       await response.body?.cancel();
       return { stream: EMPTY(), at: from };
     }
-    return {
-      stream: await bodyOf(url, response),
-      at: response.status === 206 ? rangeStart(response) : 0,
-    };
+    const stream = await bodyOf(url, response);
+    return response.status === 206
+      ? { stream, at: rangeStart(response), end: to }
+      : { stream, at: 0 };
   };
   const response = await request(url, undefined, signal);
   const length = response.headers.get("content-length");

@@ -59,6 +59,27 @@ Deno.test("a server is asked for one range per jump, and only for the bytes want
   await checkSeeks(source);
 });
 
+Deno.test("a range is left where more than it holds is wanted", async () => {
+  await using server = serve(true);
+  await using source = await ByteSource.open(server.url());
+  const part = async (from: number, to?: number) => {
+    await source.seek(from, to);
+    assert.deepEqual(
+      await source.read((to ?? from + 100) - from),
+      bytes.slice(from, to ?? from + 100),
+    );
+  };
+  await part(200_000, 200_500);
+  await part(200_500, 200_600);
+  await part(200_600);
+  await part(200_900, 201_000);
+  assert.deepEqual(server.requests.slice(1), [
+    "bytes=200000-200499",
+    "bytes=200500-200599",
+    "bytes=200600-",
+  ]);
+});
+
 Deno.test("a server that ignores ranges is read and the bytes before are dropped", async () => {
   await using server = serve(false);
   await using source = await ByteSource.open(server.url().replace("http:", "hxxp:"));

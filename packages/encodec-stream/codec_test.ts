@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { ArithmeticEncoder, quantizeCdf } from "./arithmetic_coder.ts";
 import { type DecodeOptions, Decoder } from "./decoder.ts";
-import { type CodeBlock, EcdcReader } from "./ecdc_reader.ts";
+import { type BlockRange, type CodeBlock, EcdcReader } from "./ecdc_reader.ts";
 import { EcdcWriter } from "./ecdc_writer.ts";
 import { Encoder } from "./encoder.ts";
 import { EcdcError } from "./errors.ts";
@@ -317,6 +317,23 @@ Deno.test("encodec_24khz", async (t) => {
     await using reader = await EcdcReader.open(bytes);
     const { value } = await decoder.decode(reader, { lowLatency: true }).next();
     assert.equal(value!.channels[0]!.length, 8 * 320);
+  });
+
+  await t.step("calls double up to a second, so that twice real time keeps ahead", async () => {
+    await using reader = await EcdcReader.open(bytes);
+    const sizes: number[] = [];
+    const source = {
+      header: reader.header,
+      units: reader.units,
+      async *blocks(range?: BlockRange) {
+        for await (const block of reader.blocks(range)) {
+          sizes.push(block.frames);
+          yield block;
+        }
+      },
+    };
+    await Array.fromAsync(decoder.decode(source));
+    assert.deepEqual(sizes, [8, 8, 16, 32, 64, 76, 76, 20]);
   });
 
   await t.step("a file that is cut off gives its complete frames", async () => {

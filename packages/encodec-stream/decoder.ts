@@ -53,8 +53,9 @@ export interface DecodeOptions {
   readonly to?: number;
   /**
    * Most segments per call of the recurrent half: the first is taken alone, then as many as were
-   * read meanwhile. At 24 kHz most seconds per call. 0 takes as much as is sensible from the first
-   * call on. Default 16 segments, 8 seconds.
+   * read meanwhile; 0 takes as many as are sensible from the first call on. At 24 kHz most seconds
+   * per call: calls grow to it from a tenth of a second, each as long as everything before it; 0 is
+   * half a minute. Default 16 segments, 1 second.
    */
   readonly batch?: number;
   /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default false. */
@@ -220,16 +221,21 @@ export class Decoder implements Disposable {
     source: CodeSource,
     begin: number,
     end: number,
-    { batch = 8, lowLatency = false, preroll }: DecodeOptions,
+    { batch = 1, lowLatency = false, preroll }: DecodeOptions,
   ): AsyncGenerator<Features> {
     const state = this.#prediction.newState();
     const warmUp = preroll === undefined ? begin : Math.ceil(preroll * SECOND_FRAMES / 4) * 4;
     const start = begin - warmUp < FIRST_FRAMES ? 0 : begin - warmUp;
-    for await (const block of chunks(source, start, begin, WHOLE)) {
-      await this.#advance(block, source.header.codebooks, state);
-    }
-    for await (const block of chunks(source, begin, end, lowLatency ? 0 : batch || WHOLE)) {
-      yield { block, tensor: await this.#advance(block, source.header.codebooks, state) };
+    const most = lowLatency ? FIRST_FRAMES : (batch || WHOLE) * SECOND_FRAMES;
+    // Doubling keeps ahead of a source of twice real time. What has come by some moment would do
+    // better, but sizes tell in the last bits, and these must not depend on the moment.
+    const chunk = (frame: number) =>
+      frame < begin
+        ? Math.min(WHOLE * SECOND_FRAMES, begin - frame)
+        : Math.min(most, Math.max(FIRST_FRAMES, frame - begin));
+    for await (const block of source.blocks({ from: start, to: end, chunk })) {
+      const tensor = await this.#advance(block, source.header.codebooks, state);
+      if (block.index >= begin) yield { block, tensor };
     }
   }
 
@@ -243,21 +249,6 @@ export class Decoder implements Disposable {
     this.#prediction[Symbol.dispose]();
     this.#synthesis[Symbol.dispose]();
   }
-}
-
-/**
- * Blocks of frames. Without low latency: a small one, so that the first audio comes soon, one of a
- * second, and then as many seconds each as are wanted.
- */
-async function* chunks(source: CodeSource, from: number, to: number, seconds: number) {
-  const growing = seconds === 0 ? [] : [FIRST_FRAMES, SECOND_FRAMES];
-  let at = from;
-  for (const frames of growing) {
-    const end = Math.min(to, at + frames);
-    yield* source.blocks({ from: at, to: end, chunk: frames });
-    at = end;
-  }
-  yield* source.blocks({ from: at, to, chunk: seconds * SECOND_FRAMES || FIRST_FRAMES });
 }
 
 async function* flatten<T>(lists: AsyncIterable<T[]>): AsyncGenerator<T> {

@@ -27,6 +27,7 @@ import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./h
 import { HOP } from "./models.ts";
 import {
   bodyBytes,
+  chunkFrames,
   frameBits,
   framesFor,
   mayBeShortByOne,
@@ -58,8 +59,11 @@ export interface BlockRange {
   readonly from?: number;
   /** Unit before which to stop. Default: all. */
   readonly to?: number;
-  /** Frames per block at 24 kHz, rounded up to a multiple of 4. Default 76, about a second. */
-  readonly chunk?: number;
+  /**
+   * Frames per block at 24 kHz, or what tells those of the block that begins at a frame; rounded up
+   * to a multiple of 4. Default 76, about a second.
+   */
+  readonly chunk?: number | ((frame: number) => number);
 }
 
 /** Loudest scale that is taken for real; speech and music stay below 1. */
@@ -130,6 +134,7 @@ export class EcdcReader implements AsyncDisposable {
    *
    * @throws {EcdcError} `truncated` where the file ends too soon and `bad-segment` where a scale is
    * unusable, both after every complete block before them; `unsupported` for entropy-coded files.
+   * @throws {RangeError} where a chunk would have less than one frame.
    */
   blocks(range: BlockRange = {}): AsyncGenerator<CodeBlock> {
     const { header } = this;
@@ -143,7 +148,7 @@ export class EcdcReader implements AsyncDisposable {
     const to = Math.min(range.to ?? Infinity, this.units);
     return header.spec.segmentation
       ? this.#segments(from, to)
-      : this.#frames(from, to, Math.ceil((range.chunk ?? 76) / 4) * 4);
+      : this.#frames(from, to, range.chunk);
   }
 
   async *#segments(from: number, to: number): AsyncGenerator<CodeBlock> {
@@ -195,15 +200,14 @@ export class EcdcReader implements AsyncDisposable {
     return { index, start, samples, frames, scale, codes };
   }
 
-  /** Blocks begin at multiples of four frames, which are whole bytes for any number of codebooks. */
-  async *#frames(from: number, to: number, chunk: number): AsyncGenerator<CodeBlock> {
+  async *#frames(from: number, to: number, chunk: BlockRange["chunk"]): AsyncGenerator<CodeBlock> {
     const { header, source } = this;
     const bits = frameBits(header);
     if (from >= to) return;
     let at = from - from % 4;
     await source.seek(header.bytes + at * bits / 8, header.bytes + Math.ceil(to * bits / 8));
     for (let skip = from - at; at < to; skip = 0) {
-      const wanted = Math.min(chunk, to - at);
+      const wanted = Math.min(chunkFrames(chunk, at), to - at);
       const bytes = await source.read(Math.ceil(wanted * bits / 8));
       const complete = Math.min(wanted, Math.floor(bytes.length * 8 / bits));
       if (complete > skip) yield this.#run(at + skip, complete - skip, bytes, skip * bits);

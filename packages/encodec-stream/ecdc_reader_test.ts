@@ -161,6 +161,21 @@ Deno.test("24 kHz frames read the same from any start and in any chunk", async (
   }
 });
 
+Deno.test("24 kHz blocks have the sizes that are asked for, and at least a frame", async () => {
+  const header = formatHeader({ model: "encodec_24khz", samples: 40 * 320, codebooks: 2 });
+  const file = await new Blob([header, packCodes(codesOf(80))]).bytes();
+  const sizes = async (chunk: number | ((frame: number) => number)) => {
+    await using reader = await EcdcReader.open(file);
+    return (await Array.fromAsync(reader.blocks({ chunk }))).map((b) => b.frames);
+  };
+  assert.deepEqual(await sizes(15), [16, 16, 8]);
+  assert.deepEqual(await sizes((frame) => frame || 4), [4, 4, 8, 16, 8]);
+  for (const none of [0, -4, NaN]) {
+    await assert.rejects(sizes(none), RangeError);
+    await assert.rejects(sizes(() => none), RangeError);
+  }
+});
+
 async function stereoFile(samples: number, codebooks: number, version: 0 | 193) {
   const header = formatHeader({ model: "encodec_48khz", samples, codebooks, version });
   const parts: Uint8Array<ArrayBuffer>[] = [header];

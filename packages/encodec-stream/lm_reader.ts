@@ -13,13 +13,10 @@ import { EcdcError } from "./errors.ts";
 import type { EcdcHeader } from "./header.ts";
 import type { LanguageModel, LanguageModelRun } from "./language_model.ts";
 import { HOP } from "./models.ts";
-import { SCALE_BYTES, segmentPlace } from "./segments.ts";
+import { chunkFrames, SCALE_BYTES, segmentPlace } from "./segments.ts";
 
 /** Most bytes that the coder can need for one code, rounded up. */
 const CODE_BYTES = 4;
-
-/** Frames of a 24 kHz block. */
-const RUN_FRAMES = 76;
 
 /** An entropy-coded file as a source of codes. */
 export class LmReader implements CodeSource {
@@ -53,11 +50,11 @@ export class LmReader implements CodeSource {
    * @throws {EcdcError} `desynchronised` where the probabilities are not the encoder's, `truncated`
    * where the file ends too soon, which may have the same cause.
    */
-  async *blocks({ from = 0, to = Infinity }: BlockRange = {}): AsyncGenerator<CodeBlock> {
+  async *blocks({ from = 0, to = Infinity, chunk }: BlockRange = {}): AsyncGenerator<CodeBlock> {
     const { header, units } = this;
     const end = Math.min(to, units);
     if (from >= end) return;
-    if (!header.spec.segmentation) return yield* this.#frames(from, end);
+    if (!header.spec.segmentation) return yield* this.#frames(from, end, chunk);
     await this.#rewind();
     for (let k = 0; k < end; k++) {
       const block = await this.#segment(k);
@@ -101,7 +98,11 @@ export class LmReader implements CodeSource {
   }
 
   /** A stream's frames; a call that begins where the last one ended goes on from there. */
-  async *#frames(from: number, end: number): AsyncGenerator<CodeBlock> {
+  async *#frames(
+    from: number,
+    end: number,
+    chunk: BlockRange["chunk"],
+  ): AsyncGenerator<CodeBlock> {
     const { samples, codebooks } = this.header;
     if (!this.#stream || this.#stream.at > from) {
       await this.#rewind();
@@ -109,7 +110,7 @@ export class LmReader implements CodeSource {
     }
     const { run } = this.#stream;
     for (let { at } = this.#stream; at < end;) {
-      const stop = Math.min(at < from ? from : end, at + RUN_FRAMES);
+      const stop = Math.min(at < from ? from : end, at + chunkFrames(chunk, at));
       this.#stream = undefined;
       const codes = await run.take(stop - at, (n) => this.#read(n));
       this.#stream = { run, at: stop };

@@ -3,6 +3,7 @@ import { packCodes } from "./bits.ts";
 import { Decoder } from "./decoder.ts";
 import { EcdcReader } from "./ecdc_reader.ts";
 import { formatHeader } from "./header.ts";
+import { TINY_MODEL } from "./models.ts";
 import { outputSamples, playback, type PlaybackOptions } from "./playback.ts";
 import { syntheticCheckpoint } from "./synthetic.ts";
 
@@ -29,6 +30,28 @@ async function play(decoder: Decoder, source: Uint8Array | string, options: Play
     channels.forEach((c, i) => (parts[i] ??= []).push(...c));
   }
   return parts;
+}
+
+/** A server of one file that counts ranges and the bytes sent for them. */
+function serve(bytes: Uint8Array) {
+  const ranges: (string | null)[] = [];
+  const server = Deno.serve({ port: 0, onListen: () => {} }, (request) => {
+    const range = request.headers.get("range");
+    ranges.push(range);
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
+    if (from === undefined) return new Response(bytes.slice());
+    const part = bytes.slice(Number(from), Number(to) + 1);
+    counts.sent += part.length;
+    const headers = { "content-range": `bytes ${from}-${to}/${bytes.length}` };
+    return new Response(part, { status: 206, headers });
+  });
+  const counts = {
+    sent: 0,
+    ranges,
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+  return counts;
 }
 
 Deno.test("playback", async (t) => {
@@ -59,22 +82,25 @@ Deno.test("playback", async (t) => {
 
   await t.step("seeking an address takes one request for the bytes of the segments", async () => {
     const bytes = await makeFile(600, 48000);
-    const ranges: (string | null)[] = [];
-    let sent = 0;
-    await using server = Deno.serve({ port: 0, onListen: () => {} }, (request) => {
-      const range = request.headers.get("range");
-      ranges.push(range);
-      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
-      if (from === undefined) return new Response(bytes.slice());
-      const part = bytes.slice(Number(from), Number(to) + 1);
-      sent += part.length;
-      const headers = { "content-range": `bytes ${from}-${to}/${bytes.length}` };
-      return new Response(part, { status: 206, headers });
-    });
-    const url = `http://127.0.0.1:${server.addr.port}/`;
+    await using server = serve(bytes);
     const range = { from: 500.3, to: 501.1 };
-    assert.deepEqual(await play(decoder, url, range), await play(decoder, bytes, range));
-    assert.equal(ranges.length, 2);
-    assert.equal(sent, 2 * 379);
+    assert.deepEqual(await play(decoder, server.url, range), await play(decoder, bytes, range));
+    assert.equal(server.ranges.length, 2);
+    assert.equal(server.sent, 2 * 379);
   });
+});
+
+Deno.test("seeking a 24 kHz address with preroll takes one request, for both runs", async () => {
+  using decoder = await Decoder.open(TINY_MODEL, { device: "cpu", threads: 1 });
+  const samples = 600 * 24000;
+  const codes = Uint8Array.from({ length: samples / 320 * 20 / 8 }, (_, i) => i * 37);
+  const header = formatHeader({ model: TINY_MODEL, samples, codebooks: 2 });
+  const bytes = await new Blob([header, codes]).bytes();
+  await using server = serve(bytes);
+  const range = { from: 500, to: 503, preroll: 2 };
+  const [left] = await play(decoder, server.url, range);
+  assert.equal(left!.length, 3 * 48000);
+  assert.deepEqual([left], (await play(decoder, bytes, range)).slice(0, 1));
+  assert.equal(server.ranges.length, 2);
+  assert.ok(server.sent < 6 * 187.5, `${server.sent} bytes`);
 });

@@ -89,6 +89,24 @@ export function frameBits({ codebooks }: Extent): number {
   return codebooks * CODE_BITS;
 }
 
+/** Frames of a block where none are asked for: about a second. */
+const CHUNK_FRAMES = 76;
+
+/**
+ * Frames of the block that begins at a frame: a multiple of four, which is whole bytes for any
+ * number of codebooks.
+ *
+ * @throws {RangeError} where less than one is asked for.
+ */
+export function chunkFrames(
+  wanted: number | ((frame: number) => number) = CHUNK_FRAMES,
+  frame: number,
+): number {
+  const frames = typeof wanted === "number" ? wanted : wanted(frame);
+  if (frames >= 1) return Math.ceil(frames / 4) * 4;
+  throw new RangeError(`Cannot read blocks of ${frames} frames: at least 1 is needed`);
+}
+
 /**
  * Whether Encodec-Stream may have lost a byte: it flushes its bit packer only after the last
  * segment, which matters where the segment before it ends inside a byte. Of all bandwidths and
