@@ -14,7 +14,7 @@ import { openEncoder } from "@vcs/video-vq/models";
 import { TokenEncoder } from "@vcs/video-vq/range_coder";
 import { VideoReceiver } from "@vcs/video-vq/receive_video";
 import { VideoSender } from "@vcs/video-vq/send_video";
-import { openSource } from "@vcs/video-vq/sources";
+import { openSource, rawSource } from "@vcs/video-vq/sources";
 import type { WindowDecoder, WindowEncoder } from "@vcs/video-vq/tokenizer";
 import type { Tokens } from "@vcs/video-vq/tokens";
 import { type TimedFrame, windowsOf } from "@vcs/video-vq/windows";
@@ -74,11 +74,13 @@ class Sleeper implements WindowEncoder, WindowDecoder {
   [Symbol.dispose](): void {}
 }
 
-async function* frames(count: number): AsyncGenerator<TimedFrame> {
-  const data = new Uint8Array(49152);
-  for (let i = 0; i < count; i++) {
-    yield { width: 128, height: 128, data, pts: i / 24, duration: 1 / 24 };
-  }
+/** Frames as the command reads them from a pipe, with the signal of Ctrl-C. */
+function frames(count: number): AsyncIterable<TimedFrame> {
+  const pieces = async function* () {
+    for (let i = 0; i < count; i++) yield await Promise.resolve(new Uint8Array(49152));
+  };
+  const { signal: stop } = new AbortController();
+  return rawSource(pieces(), { size: { width: 128, height: 128 }, stop }).frames;
 }
 
 /** Runs windows through both halves in this process; gives the seconds it took. */

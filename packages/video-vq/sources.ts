@@ -5,6 +5,7 @@
  */
 import { mjpegFrames } from "@vcs/media/mjpeg";
 import { VideoVqError } from "./errors.ts";
+import { orAborted } from "./or_aborted.ts";
 import type { FrameRate } from "./payload.ts";
 import type { TimedFrame } from "./windows.ts";
 
@@ -190,20 +191,15 @@ async function* untilStopped<T>(
   stop: AbortSignal | undefined,
 ): AsyncGenerator<T> {
   const iterator = frames[Symbol.asyncIterator]();
-  const stopped = Promise.withResolvers<IteratorResult<T>>();
-  const onStop = () => stopped.resolve({ done: true, value: undefined });
-  stop?.addEventListener("abort", onStop, { once: true });
-  if (stop?.aborted) onStop();
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), stopped.promise]);
+      const next = await orAborted(iterator.next(), stop);
       if (next.done) return;
       yield next.value;
     }
   } catch (error) {
     if (!stop?.aborted) throw error;
   } finally {
-    stop?.removeEventListener("abort", onStop);
     iterator.return?.()?.catch(() => {}); // a source that was stopped may fail as it ends
   }
 }

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { frameRateOf, openSource, rawSource } from "./sources.ts";
+
+Deno.test("sources: rates become the fractions that they stand for", () => {
+  assert.deepEqual(frameRateOf(24), [24, 1]);
+  assert.deepEqual(frameRateOf(23.976023976), [24000, 1001]);
+  assert.deepEqual(frameRateOf(29.97), [30000, 1001]);
+  assert.deepEqual(frameRateOf(12.5), [25, 2]);
+  assert.throws(() => frameRateOf(0), RangeError);
+});
+
+Deno.test("sources: raw frames in any pieces; a piece of a frame at the end is an error", async () => {
+  const size = { width: 4, height: 2 };
+  const bytes = Uint8Array.from({ length: 3 * 24 }, (_, i) => i);
+  const pieces = (length: number) =>
+    ReadableStream.from([bytes.subarray(0, 5), bytes.subarray(5, length)]);
+  await using whole = rawSource(pieces(72), { size, fps: 10 });
+  const frames = await Array.fromAsync(whole.frames);
+  assert.deepEqual(frames.map(({ data, pts }) => [data[0], pts]), [[0, 0], [24, 0.1], [48, 0.2]]);
+  await using torn = rawSource(pieces(70), { size });
+  await assert.rejects(Array.fromAsync(torn.frames), { code: "bad-source" });
+  assert.throws(() => rawSource(pieces(72), {}), RangeError);
+});
+
+Deno.test("sources: a folder without pictures, and a camera that is not there", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await assert.rejects(openSource(folder), { code: "bad-source" });
+  } finally {
+    await Deno.remove(folder);
+  }
+  const handler = () => new Response("no", { status: 404 });
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, handler);
+  await assert.rejects(openSource(`http://127.0.0.1:${server.addr.port}/`), { code: "bad-source" });
+});
+
+Deno.test("sources: a frame that was taken and let go is not kept, with a signal and without", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const size = { width: 64, height: 64 };
+  const pieces = async function* () {
+    for (let i = 0; i < 50; i++) yield await Promise.resolve(new Uint8Array(64 * 64 * 3));
+  };
+  for (const options of [{ size }, { size, stop: new AbortController().signal }]) {
+    await using source = rawSource(pieces(), options);
+    const taken: WeakRef<Uint8Array>[] = [];
+    for await (const { data } of source.frames) {
+      taken.push(new WeakRef(data));
+      if (taken.length !== 40) continue;
+      await new Promise((resolve) => setTimeout(resolve)); // lets go of what this turn has seen
+      collect();
+      const kept = taken.filter((frame) => frame.deref()).length;
+      assert(kept <= 2, `${kept} of ${taken.length} frames are still held`);
+    }
+    assert.equal(taken.length, 50);
+  }
+});
+
+Deno.test("sources: a stop ends a source that waits for its next frame", async () => {
+  const stop = new AbortController();
+  const silent = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new Uint8Array(12)),
+  });
+  await using source = rawSource(silent, { size: { width: 2, height: 2 }, stop: stop.signal });
+  const frames: number[] = [];
+  for await (const { pts } of source.frames) {
+    frames.push(pts);
+    setTimeout(() => stop.abort(), 20);
+  }
+  assert.deepEqual(frames, [0]);
+});
