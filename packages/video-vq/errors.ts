@@ -15,7 +15,9 @@ export type VideoVqErrorCode =
   /** The checkpoint is not a video tokenizer that this package knows. */
   | "bad-model"
   /** The source gave no frames, or frames that cannot be used. */
-  | "bad-source";
+  | "bad-source"
+  /** The file is no journal, or a damaged one. */
+  | "bad-journal";
 
 /**
  * An error of this package with a stable `code`.

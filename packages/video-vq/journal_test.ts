@@ -1,6 +1,7 @@
-import { encodeMessage, message } from "@vcs/transport/message";
+import { encodeMessage, type Message, message } from "@vcs/transport/message";
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
+import { VideoVqError } from "./errors.ts";
 import { WindowJournal } from "./journal.ts";
 
 const window = (sequence: number) =>
@@ -48,14 +49,66 @@ Deno.test("journal: a message that was cut off is left out, and the next one tak
   });
 });
 
-Deno.test("journal: damaged bytes end it, and are never given out as a window", async () => {
+Deno.test("journal: damage inside it is told with file and place, and nothing is cut away", async () => {
+  await withPath(async (path) => {
+    const one = encodeMessage(window(0)).length;
+    const bytes = new Uint8Array(10 * one);
+    for (let i = 0; i < 10; i++) bytes.set(encodeMessage(window(i)), i * one);
+    // A byte of the magic, of the payload's length (so that it reaches past the end), of the rest.
+    for (const at of [3 * one, 3 * one + 42, 3 * one + 60, 9 * one + 60]) {
+      const damaged = bytes.slice();
+      damaged[at]! ^= 8;
+      await Deno.writeFile(path, damaged);
+      using journal = await WindowJournal.open(path);
+      const place = Math.floor(at / one) * one;
+      await assert.rejects(Array.fromAsync(journal.messages()), (error) => {
+        assert(error instanceof VideoVqError && error.code === "bad-journal");
+        assert.match(error.message, new RegExp(`${path}.* byte ${place} `));
+        return true;
+      });
+      assert.deepEqual(await Deno.readFile(path), damaged, `byte ${at}`);
+    }
+  });
+});
+
+Deno.test("journal: a file that is something else is refused as it is", async () => {
+  await withPath(async (path) => {
+    for (const text of ["notes\n".repeat(1000), "short", "V"]) {
+      await Deno.writeTextFile(path, text);
+      using journal = await WindowJournal.open(path);
+      const reading = Array.fromAsync(journal.messages());
+      if (text === "V") await reading; // may be the first byte of a message
+      else await assert.rejects(reading, { code: "bad-journal" });
+      assert.equal((await Deno.readTextFile(path)).length, text === "V" ? 0 : text.length);
+    }
+  });
+});
+
+Deno.test("journal: messages appended at once stand one behind the other", async () => {
+  await withPath(async (path) => {
+    {
+      using journal = await WindowJournal.open(path);
+      await Array.fromAsync(journal.messages());
+      await Promise.all([0, 1, 2, 3].map((sequence) => journal.append(window(sequence))));
+    }
+    const found = await Array.fromAsync(WindowJournal.read(path));
+    assert.deepEqual(found, [0, 1, 2, 3].map(window));
+  });
+});
+
+Deno.test("journal: damaged bytes are never given out as a window", async () => {
   await withPath(async (path) => {
     const bytes = new Uint8Array(
       [window(0), window(1), window(2)].flatMap((m) => [...encodeMessage(m)]),
     );
     for (const bad of mutations(bytes, 200)) {
       await Deno.writeFile(path, bad);
-      const found = await Array.fromAsync(WindowJournal.read(path));
+      const found: Message[] = [];
+      try {
+        for await (const read of WindowJournal.read(path)) found.push(read);
+      } catch (error) {
+        assert(error instanceof VideoVqError && error.code === "bad-journal", String(error));
+      }
       for (const [i, read] of found.entries()) assert.deepEqual(read, window(i));
     }
   });
