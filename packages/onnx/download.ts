@@ -21,6 +21,9 @@
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
 import { OnnxError } from "./errors.ts";
+import { Passing, type Patience, persistently, Stall, wait } from "./requests.ts";
+
+export type { Patience };
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -30,8 +33,8 @@ export interface DownloadProgress {
   readonly total: number | undefined;
 }
 
-/** Settings of a download. */
-export interface DownloadOptions {
+/** Settings of a download. `signal` ends it; what has arrived stays for the next one. */
+export interface DownloadOptions extends Patience {
   /** SHA-256 of the file in hexadecimal, or its first digits. */
   sha256?: string;
   /** Bytes of the file. */
@@ -40,18 +43,7 @@ export interface DownloadOptions {
   headers?: { readonly [name: string]: string };
   /** Called as bytes arrive. */
   onProgress?: (progress: DownloadProgress) => void;
-  /** Ends the download; what has arrived stays for the next one. */
-  signal?: AbortSignal;
-  /** Seconds without a byte after which a connection is given up; 30 where not given. */
-  stallSeconds?: number;
-  /** Tries in a row that bring no byte before giving up; 5 where not given. */
-  tries?: number;
-  /** Seconds to wait before a second try, doubled with each; 1 where not given. */
-  waitSeconds?: number;
 }
-
-/** A fault that another try may overcome. */
-class Passing extends Error {}
 
 /** A file that is being downloaded. */
 class Download {
@@ -103,20 +95,21 @@ class Download {
 
   /** Tries again until the file is whole or nothing more comes. */
   async #fetchAll(): Promise<void> {
-    const { tries = 5, waitSeconds = 1, signal } = this.#options;
-    for (let fruitless = 0; !this.#isWhole();) {
-      const before = this.#received;
-      try {
-        await this.#fetchRest();
-        return;
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (!(error instanceof Passing)) throw error;
-        if (this.#isWhole()) return;
-        fruitless = this.#received > before ? 0 : fruitless + 1;
-        if (fruitless >= tries) throw this.#failure(error.message);
-        await wait(waitSeconds * 2 ** fruitless, signal);
-      }
+    try {
+      await persistently(() => this.#fetchRest(), this.#options, () => this.#received);
+    } catch (error) {
+      if (!(error instanceof Passing)) throw error;
+      throw this.#failure(error.message);
+    }
+  }
+
+  /** Asks for what is missing, if anything is; what goes wrong behind the last byte is no fault. */
+  async #fetchRest(): Promise<void> {
+    if (this.#isWhole()) return;
+    try {
+      await this.#request();
+    } catch (error) {
+      if (!(error instanceof Passing && this.#isWhole())) throw error;
     }
   }
 
@@ -125,17 +118,17 @@ class Download {
   }
 
   /** One request: for the whole file, or for what is missing of it. */
-  async #fetchRest(): Promise<void> {
-    const stall = new Stall(this.#options.stallSeconds ?? 30, this.#options.signal);
-    using _ = stall;
+  async #request(): Promise<void> {
+    using stall = new Stall(this.#options);
+    const { sha256 } = this.#options;
+    // Nothing would tell whether the rest is of the same file.
+    if (!this.#validator && sha256 === undefined) await this.#restart();
     const headers = new Headers(this.#options.headers);
     if (this.#received > 0) {
       headers.set("range", `bytes=${this.#received}-`);
       if (this.#validator) headers.set("if-range", this.#validator);
     }
-    const response = await fetch(this.#url, { headers, signal: stall.signal }).catch((error) => {
-      throw new Passing(stall.reason ?? messageOf(error));
-    });
+    const response = await stall.fetch(this.#url, { headers });
     const body = response.body ?? new ReadableStream({ start: (c) => c.close() });
     try {
       await this.#accept(response);
@@ -155,18 +148,18 @@ class Download {
       else await this.#restart();
       throw new Passing("the server has nothing behind what has arrived");
     }
-    if (status >= 500 || status === 408 || status === 429) {
-      throw new Passing(`the server answered ${status} ${response.statusText}`.trim());
-    }
     if (!response.ok) throw this.#failure(`the server answered ${status} ${response.statusText}`);
     if (status !== 206) await this.#restart();
     const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
-    if (status === 206 && Number(range?.[1]) !== this.#received) {
+    const validator = strongValidator(response.headers);
+    const isOther = Number(range?.[1]) !== this.#received ||
+      (validator !== "" && this.#validator !== "" && validator !== this.#validator);
+    if (status === 206 && isOther) {
       await this.#restart();
-      throw new Passing("the server answered with another range than the one asked for");
+      throw new Passing("the server answered with another range or file than the one asked for");
     }
     await this.#expect(status === 206 ? Number(range?.[2]) : contentLength(response));
-    this.#validator = strongValidator(response.headers);
+    this.#validator = validator;
     await Deno.writeTextFile(`${this.#part}.tag`, this.#validator);
   }
 
@@ -194,7 +187,7 @@ class Download {
       }
     } catch (error) {
       if (error instanceof OnnxError) throw error;
-      throw new Passing(stall.reason ?? `the connection broke off: ${messageOf(error)}`);
+      throw stall.fault(error, "the connection broke off: ");
     } finally {
       await reader.cancel().catch(() => {});
     }
@@ -242,40 +235,6 @@ class Download {
   }
 }
 
-/** Aborts a request when no byte comes for a while, or when the caller says so. */
-class Stall implements Disposable {
-  readonly #abort = new AbortController();
-  readonly #seconds: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly signal: AbortSignal;
-  reason: string | undefined;
-
-  constructor(seconds: number, signal: AbortSignal | undefined) {
-    this.#seconds = seconds;
-    this.signal = AbortSignal.any([this.#abort.signal, ...(signal ? [signal] : [])]);
-    this.watch();
-  }
-
-  /** Begins to wait for the next byte. */
-  watch(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.reason = `nothing came for ${this.#seconds} s`;
-      this.#abort.abort();
-    }, this.#seconds * 1000);
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-  }
-}
-
-/** What an error says, and what it says lies behind it. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
-}
-
 function contentLength(response: Response): number | undefined {
   const text = response.headers.get("content-length");
   return text === null || response.headers.has("content-encoding") ? undefined : Number(text);
@@ -294,18 +253,6 @@ async function isFile(path: string): Promise<boolean> {
 
 async function removeIfThere(path: string): Promise<void> {
   await Deno.remove(path).catch(() => {});
-}
-
-/** Waits, or ends at once when the signal says so. */
-async function wait(seconds: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, seconds * 1000);
-  const stop = () => resolve();
-  signal?.addEventListener("abort", stop, { once: true });
-  await promise;
-  clearTimeout(timer);
-  signal?.removeEventListener("abort", stop);
-  signal?.throwIfAborted();
 }
 
 /** SHA-256 of a file in hexadecimal. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { download, type DownloadOptions, sha256Of } from "./download.ts";
 import { OnnxError, type OnnxErrorCode } from "./errors.ts";
@@ -125,6 +126,35 @@ Deno.test("a rest that does not fit what was there is fetched once more from the
   });
   assertWhole(result);
   assert.equal(result.requests.length, 2);
+});
+
+/** A cut, and then a server with another file of the same length that sends whatever is asked. */
+async function spliced(tags: readonly [string, string]) {
+  const other = BYTES.map((byte) => byte ^ 255);
+  const careless: Script = ({ headers }, write) =>
+    good(other, tags[1])({
+      method: "GET",
+      path: "/file",
+      headers: new Headers({ range: headers.get("range") ?? "" }),
+    }, write);
+  const result = await attempt([cut(BYTES, 70_000, tags[0]), careless]);
+  return { ...result, isOther: Buffer.from(other).equals(result.bytes ?? new Uint8Array()) };
+}
+
+Deno.test("without a tag or checksum to tell files apart, nothing is put behind an earlier try", async () => {
+  for (const tag of ["", 'W/"v1"']) {
+    const result = await spliced([tag, tag]);
+    assert.equal(result.error, undefined);
+    assert.equal(result.requests.at(-1)!.headers.get("range"), null);
+    assert.ok(result.isOther, "spliced");
+  }
+});
+
+Deno.test("a server that sends the rest of another file is asked from the start", async () => {
+  const result = await spliced(['"v1"', '"v2"']);
+  assert.equal(result.error, undefined);
+  assert.equal(result.requests[1]!.headers.get("if-range"), '"v1"');
+  assert.ok(result.isOther, "spliced");
 });
 
 Deno.test("an earlier try longer than the file is dropped", async () => {

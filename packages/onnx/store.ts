@@ -32,6 +32,7 @@ import {
 } from "./cache_paths.ts";
 import { download, type DownloadProgress, sha256Of } from "./download.ts";
 import { OnnxError } from "./errors.ts";
+import { Passing, type Patience, persistently, Stall } from "./requests.ts";
 import {
   findModel,
   type HubFile,
@@ -47,20 +48,12 @@ export interface StoreOptions {
   env?: Environment;
 }
 
-/** Settings of a search for a model's file. */
-export interface ResolveOptions extends StoreOptions {
+/** Settings of a search for a model's file. What an aborted download got is used by the next one. */
+export interface ResolveOptions extends StoreOptions, Patience {
   /** Called as bytes arrive, with the name of the file. */
   onProgress?: (file: string, progress: DownloadProgress) => void;
-  /** Ends a download; what has arrived is used by the next one. */
-  signal?: AbortSignal;
   /** Looks only on this machine; what `HF_HUB_OFFLINE` says where not given. */
   offline?: boolean;
-  /** Seconds without a byte after which a connection is given up; 30 where not given. */
-  stallSeconds?: number;
-  /** Tries in a row that bring no byte before giving up; 5 where not given. */
-  tries?: number;
-  /** Seconds to wait before a second try, doubled with each; 1 where not given. */
-  waitSeconds?: number;
 }
 
 /** A file on this machine that belongs to a model. */
@@ -122,32 +115,69 @@ export async function findLocal(
   }
 }
 
-/** What the hub says of a file: where it is, how large, and its SHA-256. */
-interface HubAnswer {
-  url: string;
-  size?: number;
-  sha256?: string;
-  headers: { [name: string]: string };
+/** Most redirections from one address of the hub to another. */
+const MAX_MOVES = 8;
+
+/** What the hub knows of a large file. */
+interface HubFacts {
+  readonly size?: number;
+  readonly sha256?: string;
 }
 
-/** Asks the hub; the answer's headers name the large file behind the redirection. */
+/** Where a file of the hub is, how to ask for it, and what it must be. */
+interface HubAnswer extends HubFacts {
+  readonly url: string;
+  readonly headers: { readonly [name: string]: string };
+}
+
+/** Asks the hub for the place, size and SHA-256 of a file. */
 async function askHub(
   { repository, file }: HubFile,
-  { env = Deno.env, signal }: ResolveOptions,
+  { env = Deno.env, ...patience }: ResolveOptions,
 ): Promise<HubAnswer> {
   const url = `${huggingFaceEndpoint(env)}/${repository}/resolve/main/${file}`;
   const token = await huggingFaceToken(env);
-  const headers: { [name: string]: string } = token ? { authorization: `Bearer ${token}` } : {};
-  const init: RequestInit = { method: "HEAD", headers, redirect: "manual" };
-  if (signal) init.signal = signal;
-  const response = await fetch(url, init);
-  await response.body?.cancel();
-  if (response.status >= 400) throw hubRefusal(url, response.status, token !== undefined);
-  const size = Number(response.headers.get("x-linked-size") ?? NaN);
-  const tag = response.headers.get("x-linked-etag")?.replaceAll('"', "") ?? "";
+  const headers: HubAnswer["headers"] = token ? { authorization: `Bearer ${token}` } : {};
+  try {
+    return {
+      url,
+      headers,
+      ...await persistently(() => hubFacts(url, headers, patience), patience),
+    };
+  } catch (error) {
+    if (!(error instanceof Passing)) throw error;
+    throw new OnnxError("download_failed", `Cannot download ${url}: ${error.message}`);
+  }
+}
+
+/**
+ * What the hub's answer says of a file. The redirection to a large file names it in its own headers;
+ * that of a renamed repository does not, and is followed.
+ */
+async function hubFacts(
+  url: string,
+  headers: HubAnswer["headers"],
+  patience: Patience,
+): Promise<HubFacts> {
+  let at = url;
+  for (let moves = 0; moves <= MAX_MOVES; moves++) {
+    using stall = new Stall(patience);
+    const answer = await stall.fetch(at, { method: "HEAD", headers, redirect: "manual" });
+    await answer.body?.cancel();
+    if (answer.status >= 400) throw hubRefusal(url, answer.status, "authorization" in headers);
+    const facts = linkedFile(answer.headers);
+    const next = new URL(answer.headers.get("location") ?? at, at);
+    const isMoved = next.href !== at && next.origin === new URL(at).origin;
+    if (!isMoved || facts.size !== undefined || facts.sha256 !== undefined) return facts;
+    at = next.href;
+  }
+  return {};
+}
+
+function linkedFile(headers: Headers): HubFacts {
+  const size = Number(headers.get("x-linked-size") ?? NaN);
+  const tag = headers.get("x-linked-etag")?.replaceAll('"', "") ?? "";
   return {
-    url,
-    headers,
     ...(Number.isSafeInteger(size) ? { size } : {}),
     ...(/^[0-9a-f]{64}$/.test(tag) ? { sha256: tag } : {}),
   };

@@ -45,6 +45,9 @@ function isOnnxError(code: OnnxErrorCode, ...patterns: RegExp[]) {
   };
 }
 
+/** Takes a request and says nothing for a while. */
+const silent: Script = () => new Promise((resolve) => setTimeout(resolve, 600));
+
 /** A hub: answers HEAD with what it knows of the file, GET with its bytes. */
 function hub(bytes: Uint8Array, sha256 = SHA256): Script {
   return async (request, write) => {
@@ -154,6 +157,46 @@ Deno.test("bytes that the hub does not know are refused", () =>
     await using server = new FaultyServer(hub(other));
     env.set("HF_ENDPOINT", server.url);
     await assert.rejects(resolveModel(HUB, { ...FAST, env }), isOnnxError("checksum_mismatch"));
+  }));
+
+Deno.test("a hub that is busy or silent for a while is asked again", () =>
+  withCaches({}, async (_, env) => {
+    await using server = new FaultyServer(status(503), silent, hub(BYTES));
+    env.set("HF_ENDPOINT", server.url);
+    const path = await resolveModel(HUB, { ...FAST, tries: 3, stallSeconds: 0.2, env });
+    assert.deepEqual(await Deno.readFile(path), BYTES);
+    assert.equal((await verifyModel(HUB, { env })).wanted, SHA256);
+  }));
+
+Deno.test("a hub that never answers ends in an error", () =>
+  withCaches({}, async (_, env) => {
+    await using server = new FaultyServer(silent);
+    env.set("HF_ENDPOINT", server.url);
+    await assert.rejects(
+      resolveModel(HUB, { ...FAST, stallSeconds: 0.1, env }),
+      isOnnxError("download_failed", /nothing came for 0\.1 s/, /put it at/),
+    );
+  }));
+
+Deno.test("a renamed repository's file is checked all the same", () =>
+  withCaches({ HF_TOKEN: "secret" }, async (_, env) => {
+    const moved = (bytes: Uint8Array): Script => async (request, write) => {
+      if (!request.path.startsWith("/vcs/")) return await hub(bytes)(request, write);
+      const location = request.path.replace("/vcs/", "/new/");
+      await write(head(307, { location, "content-length": 0 }));
+    };
+    const other = BYTES.slice();
+    other[0]! ^= 1;
+    await using server = new FaultyServer(moved(other));
+    env.set("HF_ENDPOINT", server.url);
+    await assert.rejects(resolveModel(HUB, { ...FAST, env }), isOnnxError("checksum_mismatch"));
+    await using right = new FaultyServer(moved(BYTES));
+    env.set("HF_ENDPOINT", right.url);
+    await resolveModel(HUB, { ...FAST, env });
+    assert.equal((await verifyModel(HUB, { env })).wanted, SHA256);
+    for (const { headers } of right.requests) {
+      assert.equal(headers.get("authorization"), "Bearer secret");
+    }
   }));
 
 Deno.test("an address is a reference; two addresses with one file name are two files", () =>

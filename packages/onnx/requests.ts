@@ -1,0 +1,110 @@
+/**
+ * What requests for models have in common: an end when nothing comes, and another try after a
+ * fault that may pass.
+ *
+ * @module
+ */
+
+/** How long to wait, and how often to try. */
+export interface Patience {
+  /** Ends it all. */
+  signal?: AbortSignal;
+  /** Seconds without a byte after which a connection is given up; 30 where not given. */
+  stallSeconds?: number;
+  /** Tries in a row that bring no byte before giving up; 5 where not given. */
+  tries?: number;
+  /** Seconds to wait before a second try, doubled with each; 1 where not given. */
+  waitSeconds?: number;
+}
+
+/** A fault that another try may overcome. */
+export class Passing extends Error {}
+
+/**
+ * Tries until a step succeeds, fails for good, or fails several times in a row; then the last fault
+ * is thrown.
+ *
+ * @param received bytes that have come so far: a try that brought some starts the count anew
+ */
+export async function persistently<T>(
+  step: () => Promise<T>,
+  { tries = 5, waitSeconds = 1, signal }: Patience,
+  received: () => number = () => 0,
+): Promise<T> {
+  for (let fruitless = 0;;) {
+    const before = received();
+    try {
+      return await step();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof Passing)) throw error;
+      fruitless = received() > before ? 0 : fruitless + 1;
+      if (fruitless >= tries) throw error;
+      await wait(waitSeconds * 2 ** fruitless, signal);
+    }
+  }
+}
+
+/** Aborts a request when no byte comes for a while, or when the caller says so. */
+export class Stall implements Disposable {
+  readonly #abort = new AbortController();
+  readonly #seconds: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #signal: AbortSignal;
+  #reason: string | undefined;
+
+  /** Begins to wait for the first byte. */
+  constructor({ stallSeconds = 30, signal }: Patience) {
+    this.#seconds = stallSeconds;
+    this.#signal = AbortSignal.any([this.#abort.signal, ...(signal ? [signal] : [])]);
+    this.watch();
+  }
+
+  /** Begins to wait for the next byte. */
+  watch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#reason = `nothing came for ${this.#seconds} s`;
+      this.#abort.abort();
+    }, this.#seconds * 1000);
+  }
+
+  /** The fault of a connection that this has ended, or that broke by itself. */
+  fault(error: unknown, what = ""): Passing {
+    return new Passing(this.#reason ?? what + messageOf(error));
+  }
+
+  /** The head of a response; busy servers and broken connections are faults that may pass. */
+  async fetch(url: string, init: RequestInit): Promise<Response> {
+    const response = await fetch(url, { ...init, signal: this.#signal }).catch((error) => {
+      throw this.fault(error);
+    });
+    const { status, statusText } = response;
+    if (status < 500 && status !== 408 && status !== 429) return response;
+    await response.body?.cancel().catch(() => {});
+    throw new Passing(`the server answered ${status} ${statusText}`.trim());
+  }
+
+  /** Stops waiting. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** What an error says, and what it says lies behind it. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
+/** Waits, or ends at once when the signal says so. */
+export async function wait(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, seconds * 1000);
+  const stop = () => resolve();
+  signal?.addEventListener("abort", stop, { once: true });
+  await promise;
+  clearTimeout(timer);
+  signal?.removeEventListener("abort", stop);
+  signal?.throwIfAborted();
+}
