@@ -146,10 +146,14 @@ class TorchCheckpoint implements Checkpoint {
   async read(name: string): Promise<Tensor> {
     const { storage, view, span } = this.#tensor(name);
     const width = dtypeSize(view.dtype);
-    const bytes = span === 0
+    let bytes = span === 0
       ? new Uint8Array()
       : await typed(() => this.#archive.read(storage, view.offset * width, span * width));
-    if (this.#archive.bigEndian) swapByteOrder(view.dtype, bytes);
+    if (this.#archive.bigEndian) {
+      // They may be the caller's own.
+      bytes = bytes.slice();
+      swapByteOrder(view.dtype, bytes);
+    }
     return packStrided(view.dtype, view.shape, view.strides, bytes);
   }
 
@@ -219,8 +223,9 @@ const LOOKALIKES: readonly (readonly [RegExp, string])[] = [
 
 function detect(head: Uint8Array, name: string): Layout {
   const text = String.fromCharCode(...head);
-  if (text.startsWith("PK")) return "zip";
+  // First, because the length before the brace may spell any of the others.
   if (text[8] === "{") return "safetensors";
+  if (text.startsWith("PK")) return "zip";
   if (head[0] === 0x80) return "legacy";
   const what = LOOKALIKES.find(([pattern]) => pattern.test(text))?.[1] ??
     "it is neither a file of PyTorch nor of safetensors";

@@ -250,6 +250,9 @@ Deno.test("each broken tensor is refused when the file is opened", async () => {
     ),
     "no arguments": op.reduce(op.global("torch._utils", "_rebuild_tensor_v2")),
     "parameter of a number": op.reduce(op.global("torch._utils", "_rebuild_parameter"), op.int(1)),
+    "attributes upon attributes": `${
+      op.global("torch._tensor", "_rebuild_from_type_v2")
+    }q\x000)q\x01${"0h\x00Nh\x01\x87q\x01".repeat(20_000)}0h\x00h\x01R`,
     "dtype that is none": v3(op.global("torch", "Size")),
     "conjugated view": v3(op.global("torch", "float32"), op.dict(op.text("conj"), "\x88")),
   };
@@ -305,10 +308,29 @@ Deno.test("byte order: big is swapped, others are refused", async () => {
   }
 });
 
-Deno.test("reading a big-endian tensor twice gives the same", async () => {
-  const order = { ...records, byteorder: new TextEncoder().encode("big") };
-  using checkpoint = await openCheckpoint(await checkpointFile(op.dict(op.text("w"), w), order));
-  assertSame(await checkpoint.read("w"), await checkpoint.read("w"), "w");
+Deno.test("reading a big-endian tensor twice gives the same and leaves the file's bytes alone", async () => {
+  const big = {
+    ...records,
+    byteorder: new TextEncoder().encode("big"),
+    "data/0": Uint8Array.from({ length: 24 }, (_, i) => i),
+  };
+  const file = await checkpointFile(op.dict(op.text("w"), w), big);
+  const before = file.slice();
+  using checkpoint = await openCheckpoint(file);
+  const first = tensorBytes(await checkpoint.read("w")).slice();
+  assert.deepEqual(tensorBytes(await checkpoint.read("w")), first);
+  assert.deepEqual(file, before);
+});
+
+Deno.test("a safetensors file may begin like other files", async () => {
+  const json = JSON.stringify({ w: { dtype: "F32", shape: [1], data_offsets: [0, 4] } });
+  for (const size of [0x4b50, 0x0280, 0x8b1f]) {
+    const file = new Uint8Array(8 + size + 4);
+    new DataView(file.buffer).setBigUint64(0, BigInt(size), true);
+    file.set(new TextEncoder().encode(json.padEnd(size)), 8);
+    using checkpoint = await openCheckpoint(file);
+    assert.deepEqual([checkpoint.format, checkpoint.names], ["safetensors", ["w"]]);
+  }
 });
 
 Deno.test("equal names are numbered, cycles are cut, a lone tensor is named", async () => {

@@ -183,12 +183,15 @@ function parameter(args: readonly unknown[], name: string): TorchTensor {
   throw pickleError("a parameter of what is not a tensor");
 }
 
+const FROM_TYPE = "torch._tensor._rebuild_from_type_v2";
+
 /** A tensor that carries attributes: the function that makes the tensor comes first. */
 function rebuildFromType(args: readonly unknown[]): unknown {
   const [callable, , inner] = args;
   if (!(callable instanceof PickleGlobal) || !(inner instanceof PickleTuple)) {
     throw pickleError("a tensor with attributes that does not say how it is made");
   }
+  if (callable.name === FROM_TYPE) throw pickleError("attributes of a tensor with attributes");
   return constructTorch(callable, inner.items);
 }
 
@@ -242,7 +245,7 @@ const BUILDERS: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ["torch_npu.utils.storage._rebuild_npu_tensor", (args) => rebuildV2(args.slice(0, 6))],
   ["torch._utils._rebuild_parameter", parameter],
   ["torch._utils._rebuild_parameter_with_state", parameter],
-  ["torch._tensor._rebuild_from_type_v2", rebuildFromType],
+  [FROM_TYPE, rebuildFromType],
   ["torch.jit._pickle.build_intlist", first],
   ["torch.jit._pickle.build_doublelist", first],
   ["torch.jit._pickle.build_boollist", first],
