@@ -32,6 +32,9 @@ import { graphOutline, writeModel } from "./model.ts";
 /** Raised when weights are converted, folded or laid out in another way than before. */
 const FORMAT = 1;
 
+/** Milliseconds. */
+const DAY = 24 * 60 * 60 * 1000;
+
 /**
  * What tells one file from another without reading it: path, size and time of the last change.
  *
@@ -62,12 +65,33 @@ export async function cachedModel(
   const path = join(folder, `${graph.name}.onnx`);
   if (await Deno.stat(path).then((s) => s.isFile, () => false)) return path;
   const part = `${folder}.${crypto.randomUUID()}.part`;
+  await removeStale(directory);
   try {
     await writeModel(graph, part);
-    await Deno.rename(part, folder);
+    await moveModel(graph, part, folder);
   } catch (error) {
-    await Deno.remove(part, { recursive: true }).catch(() => {});
     if (!await Deno.stat(path).then((s) => s.isFile, () => false)) throw error;
+  } finally {
+    await Deno.remove(part, { recursive: true }).catch(() => {});
   }
   return path;
+}
+
+/** Moves a model's files into its folder, whatever is left of it; the model last, once it is whole. */
+async function moveModel({ name }: GraphCore, from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for (const file of [`${name}.weights`, `${name}.onnx`]) {
+    await Deno.rename(join(from, file), join(to, file));
+  }
+}
+
+/** Removes what builds left that were killed: nobody has written to it for a day. */
+async function removeStale(directory: string): Promise<void> {
+  const entries = await Array.fromAsync(Deno.readDir(directory)).catch(() => []);
+  for (const { name } of entries.filter(({ name }) => name.endsWith(".part"))) {
+    const path = join(directory, name);
+    const { mtime } = await Deno.stat(path).catch(() => ({ mtime: null }));
+    const isStale = mtime !== null && Date.now() - mtime.getTime() > DAY;
+    if (isStale) await Deno.remove(path, { recursive: true }).catch(() => {});
+  }
 }

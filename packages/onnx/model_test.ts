@@ -162,6 +162,26 @@ Deno.test("several builders of one model at once all get it", () =>
     assert.equal((await namesIn(folder)).length, 1);
   }));
 
+Deno.test("a cached model that was half removed is built again", () =>
+  withFolder(async (folder) => {
+    const path = await cachedModel(adding(3).graph, ["w"], folder);
+    await Deno.remove(path);
+    assert.equal(await cachedModel(adding(3).graph, ["w"], folder), path);
+    assert.equal(await firstElement(path), 3);
+    assert.equal((await namesIn(folder)).length, 1);
+  }));
+
+Deno.test("what killed builds left in the cache goes after a day", () =>
+  withFolder(async (folder) => {
+    const left = ["old.part", "young.part", "old"].map((name) => `${folder}/${name}`);
+    for (const path of left) await Deno.mkdir(path);
+    const days = (count: number) => new Date(Date.now() - count * 86_400_000);
+    for (const path of [left[0]!, left[2]!]) await Deno.utime(path, days(2), days(2));
+    await cachedModel(adding(4).graph, ["w"], folder);
+    const names = await namesIn(folder);
+    assert.ok(!names.includes("old.part") && names.includes("young.part") && names.includes("old"));
+  }));
+
 Deno.test("a file's identity changes with the file", () =>
   withFolder(async (folder) => {
     const path = `${folder}/weights`;
