@@ -24,16 +24,32 @@ interface Opened {
 /** Going forward by less than this is done by reading, not by opening anew. */
 const NEAR = 64 * 1024;
 
-/** A position in a sequence of bytes. Close it, or use it with `await using`. */
+/** Bytes from a position on, until their source is asked for others. */
+export interface ByteRun {
+  /**
+   * Reads a number of bytes; fewer only at the end.
+   *
+   * @throws {TypeError} where the source was asked for other bytes since.
+   */
+  read(length: number): Promise<Uint8Array>;
+}
+
+/**
+ * Bytes that are asked for by position, one run at a time. Close it, or use it with `await using`.
+ */
 export class ByteSource implements AsyncDisposable {
   /** Total bytes, where known. */
   readonly size: number | undefined;
   readonly #reopen: Reopen | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** The next chunk, while somebody waits for it. */
+  #arriving: Promise<ReadableStreamReadResult<Uint8Array>> | undefined;
   #held: Uint8Array = new Uint8Array(0);
   #position = 0;
   /** Position that the open stream does not go beyond, although the source may. */
   #end = Infinity;
+  /** Number of the run that was asked for last; older ones read no more. */
+  #turn = 0;
 
   private constructor(first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
     this.#reader = first.getReader();
@@ -73,63 +89,77 @@ export class ByteSource implements AsyncDisposable {
     return this.#position;
   }
 
-  /** Reads a number of bytes; fewer only at the end. */
-  async read(length: number): Promise<Uint8Array> {
+  /** The next bytes, at most so many, after waiting for some; none at the end. */
+  async #take(most: number, turn: number): Promise<Uint8Array> {
+    this.#check(turn);
+    while (this.#held.length === 0) {
+      // Where an older run waits for the same chunk, this one takes it.
+      const { value, done } = await (this.#arriving ??= this.#reader.read());
+      this.#check(turn);
+      this.#arriving = undefined;
+      if (done) return new Uint8Array(0);
+      this.#held = value;
+    }
+    const taken = this.#held.subarray(0, most);
+    this.#held = this.#held.subarray(taken.length);
+    this.#position += taken.length;
+    return taken;
+  }
+
+  #check(turn: number): void {
+    if (turn === this.#turn) return;
+    throw new TypeError("Cannot read on: the source was asked for other bytes since");
+  }
+
+  async #read(length: number, turn: number): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
-    let missing = length;
-    while (missing > 0 && await this.#fill()) {
-      const part = this.#held.subarray(0, missing);
-      this.#held = this.#held.subarray(part.length);
+    for (let missing = length; missing > 0;) {
+      const part = await this.#take(missing, turn);
+      if (part.length === 0) break;
       missing -= part.length;
       parts.push(part);
     }
-    this.#position += length - missing;
     return parts.length === 1 ? parts[0]! : concat(parts);
   }
 
-  /** Whether there are bytes at hand, after waiting for some. */
-  async #fill(): Promise<boolean> {
-    while (this.#held.length === 0) {
-      const { value, done } = await this.#reader.read();
-      if (done) return false;
-      this.#held = value;
-    }
-    return true;
-  }
-
-  async #skip(count: number): Promise<void> {
-    while (count > 0 && await this.#fill()) {
-      const dropped = Math.min(count, this.#held.length);
-      this.#held = this.#held.subarray(dropped);
-      this.#position += dropped;
-      count -= dropped;
-    }
-  }
-
   /**
-   * Goes to a position. Past the end is allowed: reads give nothing there.
+   * Goes to a position and gives the bytes there. Runs that were given before end, even where
+   * somebody is waiting for their bytes. Past the end is allowed: reads give nothing there.
    *
    * @param position bytes from the start
    * @param end position up to which bytes are wanted, so that a server sends no more
    * @throws {RangeError} where the position lies back and the source only runs forwards.
    */
-  async seek(position: number, end?: number): Promise<void> {
+  async seek(position: number, end?: number): Promise<ByteRun> {
+    const turn = ++this.#turn;
     const forward = position - this.#position;
     const near = forward >= 0 && forward <= Math.max(NEAR, this.#held.length);
-    const held = near && (end ?? Infinity) <= this.#end;
-    if (!held && this.#reopen) {
-      await this.#reader.cancel();
-      const opened = await this.#reopen(position, end);
-      this.#reader = opened.stream.getReader();
-      this.#held = new Uint8Array(0);
-      this.#position = opened.at;
-      this.#end = opened.end ?? Infinity;
-    } else if (forward < 0) {
+    const open = near && (end ?? Infinity) <= this.#end;
+    if (!open && this.#reopen) await this.#openAt(this.#reopen, turn, position, end);
+    else if (forward < 0) {
       throw new RangeError(
         `Cannot go back to byte ${position}: the source runs forwards only and is at ${this.#position}`,
       );
     }
-    await this.#skip(position - this.#position);
+    while (this.#position < position) {
+      const { length } = await this.#take(position - this.#position, turn);
+      if (length === 0) break;
+    }
+    return { read: (length) => this.#read(length, turn) };
+  }
+
+  async #openAt(reopen: Reopen, turn: number, position: number, end?: number): Promise<void> {
+    // Until there is a new stream, nobody reads on in the old one.
+    this.#end = -1;
+    await this.#reader.cancel().catch(() => {});
+    const opened = await reopen(position, end);
+    if (turn !== this.#turn) await opened.stream.cancel();
+    this.#check(turn);
+    this.#reader = opened.stream.getReader();
+    this.#arriving = undefined;
+    this.#held = new Uint8Array(0);
+    this.#position = opened.at;
+    this.#end = opened.end ?? Infinity;
   }
 
   /** Closes the source. */

@@ -3,21 +3,22 @@ import { ByteSource } from "./byte_source.ts";
 
 const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7 % 251);
 
-/** A server that counts requests and bytes, with or without ranges. */
-function serve(ranges: boolean) {
+const slice = (from: number, to: number) => bytes.slice(from, to);
+
+/** A server that counts requests, with or without ranges. */
+function serve(ranges: boolean, send: (from: number, to: number) => BodyInit = slice) {
   const requests: (string | null)[] = [];
   const server = Deno.serve({ port: 0, onListen: () => {} }, (request) => {
     const range = request.headers.get("range");
     requests.push(range);
     if (new URL(request.url).pathname === "/missing") return new Response("no", { status: 404 });
     const match = ranges ? /^bytes=(\d+)-(\d*)$/.exec(range ?? "") : null;
-    if (!match) return new Response(bytes);
+    if (!match) return new Response(send(0, bytes.length));
     const from = Number(match[1]);
     const to = match[2] ? Number(match[2]) + 1 : bytes.length;
     if (from >= bytes.length) return new Response(null, { status: 416 });
-    const part = bytes.subarray(from, to);
-    const headers = { "content-range": `bytes ${from}-${from + part.length - 1}/${bytes.length}` };
-    return new Response(part, { status: 206, headers });
+    const headers = { "content-range": `bytes ${from}-${to - 1}/${bytes.length}` };
+    return new Response(send(from, to), { status: 206, headers });
   });
   return {
     requests,
@@ -28,14 +29,13 @@ function serve(ranges: boolean) {
 
 async function checkSeeks(source: ByteSource) {
   assert.equal(source.size, bytes.length);
-  assert.deepEqual(await source.read(5), bytes.subarray(0, 5));
-  for (const at of [10, 200_000, 290_000, 3, 299_999]) {
-    await source.seek(at);
+  for (const at of [0, 10, 200_000, 290_000, 3, 299_999]) {
+    const run = await source.seek(at);
     assert.equal(source.position, at);
-    assert.deepEqual(await source.read(100), bytes.subarray(at, at + 100));
+    assert.deepEqual(await run.read(100), bytes.subarray(at, at + 100));
   }
-  await source.seek(400_000);
-  assert.equal((await source.read(1)).length, 0);
+  const none = await source.seek(400_000);
+  assert.equal((await none.read(1)).length, 0);
 }
 
 Deno.test("files and bytes read from any position", async () => {
@@ -51,9 +51,9 @@ Deno.test("files and bytes read from any position", async () => {
 Deno.test("a server is asked for one range per jump, and only for the bytes wanted", async () => {
   await using server = serve(true);
   await using source = await ByteSource.open(server.url());
-  await source.read(10);
-  await source.seek(200_000, 200_500);
-  assert.deepEqual(await source.read(1000), bytes.subarray(200_000, 200_500));
+  await (await source.seek(0)).read(10);
+  const run = await source.seek(200_000, 200_500);
+  assert.deepEqual(await run.read(1000), bytes.subarray(200_000, 200_500));
   assert.deepEqual(server.requests, [null, "bytes=200000-200499"]);
   await source.seek(0);
   await checkSeeks(source);
@@ -63,9 +63,9 @@ Deno.test("a range is left where more than it holds is wanted", async () => {
   await using server = serve(true);
   await using source = await ByteSource.open(server.url());
   const part = async (from: number, to?: number) => {
-    await source.seek(from, to);
+    const run = await source.seek(from, to);
     assert.deepEqual(
-      await source.read((to ?? from + 100) - from),
+      await run.read((to ?? from + 100) - from),
       bytes.slice(from, to ?? from + 100),
     );
   };
@@ -88,9 +88,47 @@ Deno.test("a server that ignores ranges is read and the bytes before are dropped
 
 Deno.test("a stream runs forwards only", async () => {
   await using source = await ByteSource.open(new Blob([bytes]).stream());
-  await source.seek(250_000);
-  assert.deepEqual(await source.read(2), bytes.subarray(250_000, 250_002));
+  const run = await source.seek(250_000);
+  assert.deepEqual(await run.read(2), bytes.subarray(250_000, 250_002));
   await assert.rejects(source.seek(0), RangeError);
+});
+
+/** The bytes in small pieces that come one by one. */
+function slowly(from = 0, to = bytes.length): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (from >= to) return controller.close();
+      controller.enqueue(bytes.slice(from, Math.min(to, from + 5000)));
+      from += 5000;
+    },
+  });
+}
+
+Deno.test("a run ends where others are asked for, and takes none of their bytes", async () => {
+  await using server = serve(true, slowly);
+  for (const position of [30_000, 200_000]) {
+    for (const what of [slowly(), server.url()]) {
+      await using source = await ByteSource.open(what);
+      const old = await source.seek(0);
+      await old.read(100);
+      const waiting = assert.rejects(old.read(280_000), TypeError);
+      await new Promise((resolve) => setTimeout(resolve, 3));
+      const run = await source.seek(position);
+      assert.deepEqual(await run.read(9000), bytes.subarray(position, position + 9000));
+      await waiting;
+      await assert.rejects(old.read(1), TypeError);
+    }
+  }
+});
+
+Deno.test("of two jumps at once, the later one counts", async () => {
+  await using server = serve(true);
+  await using source = await ByteSource.open(server.url());
+  const first = assert.rejects(source.seek(200_000), TypeError);
+  const second = await source.seek(100_000);
+  await first;
+  assert.deepEqual(await second.read(50), bytes.subarray(100_000, 100_050));
 });
 
 Deno.test("what cannot be opened is told apart from what is not supported", async () => {

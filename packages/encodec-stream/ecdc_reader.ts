@@ -101,8 +101,9 @@ export class EcdcReader implements AsyncDisposable {
   ): Promise<EcdcReader> {
     const bytes = await ByteSource.open(source, options);
     try {
-      const prefix = parsePrefix(await bytes.read(PREFIX_BYTES));
-      const json = await bytes.read(prefix.jsonBytes);
+      const start = await bytes.seek(0);
+      const prefix = parsePrefix(await start.read(PREFIX_BYTES));
+      const json = await start.read(prefix.jsonBytes);
       if (json.length < prefix.jsonBytes) {
         throw new EcdcError(
           "truncated",
@@ -130,11 +131,13 @@ export class EcdcReader implements AsyncDisposable {
   }
 
   /**
-   * Reads blocks in order, going straight to the first one's bytes.
+   * Reads blocks in order, going straight to the first one's bytes. One loop at a time: a newer one
+   * ends those before it.
    *
    * @throws {EcdcError} `truncated` where the file ends too soon and `bad-segment` where a scale is
    * unusable, both after every complete block before them; `unsupported` for entropy-coded files.
    * @throws {RangeError} where a chunk would have less than one frame.
+   * @throws {TypeError} where other blocks were asked for since.
    */
   blocks(range: BlockRange = {}): AsyncGenerator<CodeBlock> {
     const { header } = this;
@@ -158,11 +161,11 @@ export class EcdcReader implements AsyncDisposable {
     const last = segmentPlace(header, to - 1);
     const first = segmentPlace(header, from);
     const end = mayBeShortByOne(header) ? undefined : header.bytes + last.offset + last.bytes;
-    await source.seek(header.bytes + first.offset, end);
+    const run = await source.seek(header.bytes + first.offset, end);
     for (let k = from; k < to; k++) {
       if (k >= count - 2 && mayBeShortByOne(header)) return yield* this.#lastTwo(k, to);
       const place = segmentPlace(header, k);
-      yield this.#segment(place, await source.read(place.bytes));
+      yield this.#segment(place, await run.read(place.bytes));
     }
   }
 
@@ -175,8 +178,8 @@ export class EcdcReader implements AsyncDisposable {
     const count = segmentCount(header.spec, header.samples);
     const places = [segmentPlace(header, count - 2), segmentPlace(header, count - 1)] as const;
     // Asked for the last one alone, the bytes before it are needed all the same.
-    await source.seek(header.bytes + places[0].offset);
-    const bytes = await source.read(places[0].bytes + places[1].bytes);
+    const run = await source.seek(header.bytes + places[0].offset);
+    const bytes = await run.read(places[0].bytes + places[1].bytes);
     const lost = bytes.length === places[0].bytes + places[1].bytes - 1 ? 1 : 0;
     const cut = places[0].bytes - lost;
     const parts = [bytes.subarray(0, cut), bytes.subarray(cut)] as const;
@@ -205,10 +208,11 @@ export class EcdcReader implements AsyncDisposable {
     const bits = frameBits(header);
     if (from >= to) return;
     let at = from - from % 4;
-    await source.seek(header.bytes + at * bits / 8, header.bytes + Math.ceil(to * bits / 8));
+    const end = header.bytes + Math.ceil(to * bits / 8);
+    const run = await source.seek(header.bytes + at * bits / 8, end);
     for (let skip = from - at; at < to; skip = 0) {
       const wanted = Math.min(chunkFrames(chunk, at), to - at);
-      const bytes = await source.read(Math.ceil(wanted * bits / 8));
+      const bytes = await run.read(Math.ceil(wanted * bits / 8));
       const complete = Math.min(wanted, Math.floor(bytes.length * 8 / bits));
       if (complete > skip) yield this.#run(at + skip, complete - skip, bytes, skip * bits);
       if (complete < wanted) throw truncated(`${at + complete} complete frames`, header);

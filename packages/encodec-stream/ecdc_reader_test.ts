@@ -7,6 +7,7 @@ import { packCodes } from "./bits.ts";
 import { type CodeBlock, EcdcReader } from "./ecdc_reader.ts";
 import { EcdcError } from "./errors.ts";
 import { formatHeader } from "./header.ts";
+import { batches } from "./ordered.ts";
 
 interface Golden {
   file: string;
@@ -176,6 +177,17 @@ Deno.test("24 kHz blocks have the sizes that are asked for, and at least a frame
   }
 });
 
+/** A 48 kHz file whose codes are the numbers of their segments. */
+async function numberedFile(segments: number): Promise<Uint8Array> {
+  const samples = segments * 47520;
+  const parts = [formatHeader({ model: "encodec_48khz", samples, codebooks: 16 })];
+  for (let k = 0; k < segments; k++) {
+    const frames = k === segments - 1 ? 149 : 150;
+    parts.push(Uint8Array.of(0x3f, 0x80, 0, 0), packCodes(new Uint16Array(frames * 16).fill(k)));
+  }
+  return await new Blob(parts).bytes();
+}
+
 async function stereoFile(samples: number, codebooks: number, version: 0 | 193) {
   const header = formatHeader({ model: "encodec_48khz", samples, codebooks, version });
   const parts: Uint8Array<ArrayBuffer>[] = [header];
@@ -206,6 +218,34 @@ Deno.test("48 kHz segments read the same alone and in sequence, also in files sh
       assert.deepEqual(alone, [blocks[k]]);
     }
   }
+});
+
+Deno.test("a reader is used again while what read ahead for an older loop still waits", async () => {
+  const file = await numberedFile(60);
+  for (let round = 0; round < 10; round++) {
+    let at = 0;
+    const slow = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        if (at >= file.length) return controller.close();
+        controller.enqueue(file.slice(at, at += 1000));
+      },
+    });
+    await using reader = await EcdcReader.open(slow);
+    for await (const _ of batches(reader.blocks(), { most: 8, least: 1 }, () => 0)) break;
+    const from = 30 + round;
+    const blocks = await Array.fromAsync(reader.blocks({ from, to: from + 3 }));
+    assert.deepEqual(blocks.map((b) => b.codes[0]), [from, from + 1, from + 2]);
+  }
+});
+
+Deno.test("of two loops over one reader, the older one fails", async () => {
+  await using reader = await EcdcReader.open(await numberedFile(5));
+  const old = reader.blocks();
+  assert.equal((await old.next()).value!.codes[0], 0);
+  const blocks = await Array.fromAsync(reader.blocks({ from: 1 }));
+  assert.deepEqual(blocks.map((b) => b.codes[0]), [1, 2, 3, 4]);
+  await assert.rejects(old.next(), TypeError);
 });
 
 Deno.test("a stream in tiny pieces reads as the whole does", async () => {

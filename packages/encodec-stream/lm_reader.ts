@@ -7,6 +7,7 @@
  * @module
  */
 import { ArithmeticDecoder, quantizeCdf } from "./arithmetic_coder.ts";
+import type { ByteRun } from "./byte_source.ts";
 import type { CodeSource } from "./decoder.ts";
 import type { BlockRange, CodeBlock, EcdcReader } from "./ecdc_reader.ts";
 import { EcdcError } from "./errors.ts";
@@ -22,10 +23,6 @@ const CODE_BYTES = 4;
 export class LmReader implements CodeSource {
   readonly #reader: EcdcReader;
   readonly #model: LanguageModel;
-  /** Bytes that were read and belong to the next segment. */
-  #held: Uint8Array = new Uint8Array(0);
-  /** At 24 kHz: the run of the model and the frame that it comes to next. */
-  #stream: { run: CodeRun; at: number } | undefined;
 
   /** Reads with a language model that was opened for the file's model and number of codebooks. */
   constructor(reader: EcdcReader, model: LanguageModel) {
@@ -44,8 +41,8 @@ export class LmReader implements CodeSource {
   }
 
   /**
-   * Reads blocks in order. Segments have no known sizes, so everything before the first one wanted
-   * is decoded as well.
+   * Reads blocks in order. Nothing has a known size, so everything before the first one wanted is
+   * decoded as well.
    *
    * @throws {EcdcError} `desynchronised` where the probabilities are not the encoder's, `truncated`
    * where the file ends too soon, which may have the same cause.
@@ -55,38 +52,29 @@ export class LmReader implements CodeSource {
     const end = Math.min(to, units);
     if (from >= end) return;
     if (!header.spec.segmentation) return yield* this.#frames(from, end, chunk);
-    await this.#rewind();
+    const body = await this.#body();
     for (let k = 0; k < end; k++) {
-      const block = await this.#segment(k);
+      const block = await this.#segment(k, body);
       if (k >= from) yield block;
     }
   }
 
-  async #rewind(): Promise<void> {
-    await this.#reader.source.seek(this.header.bytes);
-    this.#held = new Uint8Array(0);
+  /** Everything after the header. */
+  async #body(): Promise<Body> {
+    return new Body(await this.#reader.source.seek(this.header.bytes));
   }
 
-  async #read(length: number): Promise<Uint8Array> {
-    const more = length > this.#held.length
-      ? await this.#reader.source.read(length - this.#held.length)
-      : new Uint8Array(0);
-    const joined = concat(this.#held, more);
-    this.#held = joined.subarray(length);
-    return joined.subarray(0, length);
-  }
-
-  async #segment(index: number): Promise<CodeBlock> {
+  async #segment(index: number, body: Body): Promise<CodeBlock> {
     const place = segmentPlace(this.header, index);
-    const bytes = await this.#read(SCALE_BYTES);
+    const bytes = await body.read(SCALE_BYTES);
     if (bytes.length < SCALE_BYTES) throw new EcdcError("truncated", unsure(`segment ${index}`));
     const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
     if (!(scale > 0 && scale < 1e4)) {
       throw new EcdcError("desynchronised", `${unsure(`segment ${index}`)}: its scale is ${scale}`);
     }
     const run = new CodeRun(this.#model.start(), this.header.codebooks);
-    const codes = await run.take(place.frames, (n) => this.#read(n));
-    this.#held = concat(run.end(index), this.#held);
+    const codes = await run.take(place.frames, (n) => body.read(n));
+    body.giveBack(run.end(index));
     return {
       index,
       start: place.start,
@@ -97,29 +85,45 @@ export class LmReader implements CodeSource {
     };
   }
 
-  /** A stream's frames; a call that begins where the last one ended goes on from there. */
   async *#frames(
     from: number,
     end: number,
     chunk: BlockRange["chunk"],
   ): AsyncGenerator<CodeBlock> {
     const { samples, codebooks } = this.header;
-    if (!this.#stream || this.#stream.at > from) {
-      await this.#rewind();
-      this.#stream = { run: new CodeRun(this.#model.start(), codebooks), at: 0 };
-    }
-    const { run } = this.#stream;
-    for (let { at } = this.#stream; at < end;) {
+    const body = await this.#body();
+    const run = new CodeRun(this.#model.start(), codebooks);
+    for (let at = 0; at < end;) {
       const stop = Math.min(at < from ? from : end, at + chunkFrames(chunk, at));
-      this.#stream = undefined;
-      const codes = await run.take(stop - at, (n) => this.#read(n));
-      this.#stream = { run, at: stop };
+      const codes = await run.take(stop - at, (n) => body.read(n));
       const start = at * HOP;
       const length = Math.min(samples, stop * HOP) - start;
       const place = { index: at, start, samples: length, frames: stop - at };
       if (at >= from) yield { ...place, scale: undefined, codes };
       at = stop;
     }
+  }
+}
+
+/** Bytes after the header, of which those that belong to the next segment are given back. */
+class Body {
+  readonly #run: ByteRun;
+  #held: Uint8Array = new Uint8Array(0);
+
+  constructor(run: ByteRun) {
+    this.#run = run;
+  }
+
+  /** Reads a number of bytes; fewer only at the end. */
+  async read(length: number): Promise<Uint8Array> {
+    const more = await this.#run.read(Math.max(0, length - this.#held.length));
+    const joined = concat(this.#held, more);
+    this.#held = joined.subarray(length);
+    return joined.subarray(0, length);
+  }
+
+  giveBack(bytes: Uint8Array): void {
+    this.#held = concat(bytes, this.#held);
   }
 }
 
