@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { freePort } from "./brokers.ts";
 import { type ChannelOptions, openReceiver, openSender } from "./channel.ts";
 import { Queue } from "./flow.ts";
@@ -48,6 +50,52 @@ Deno.test("channel: a loop that is left by break does not accept the message at 
   assert.deepEqual(await Array.fromAsync(again, ({ sequence }) => sequence), [1]);
   await sender.close();
   await again.close();
+});
+
+Deno.test("channel: a stream that waits for a message can be cancelled, and swallows none", async () => {
+  const pipes: ((readable: ReadableStream<Message>) => Promise<void>)[] = [
+    async (readable) => {
+      const reader = readable.getReader();
+      const reading = reader.read();
+      await sleep(20);
+      await reader.cancel();
+      assert.equal((await reading).done, true);
+    },
+    async (readable) => {
+      const { signal } = abort;
+      const piping = readable.pipeTo(new WritableStream(), { signal });
+      await sleep(20);
+      abort.abort();
+      await assert.rejects(piping, { name: "AbortError" });
+    },
+  ];
+  const abort = new AbortController();
+  for (const pipe of pipes) {
+    const { sender, receiver } = await pair();
+    await pipe(receiver.readable);
+    await sender.send(message(new Uint8Array(1), { end: true }));
+    assert.equal((await Array.fromAsync(receiver)).length, 1);
+    await sender.close();
+    await receiver.close();
+  }
+});
+
+Deno.test("channel: what was accepted is let go of", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const inbox = new Inbox(1000);
+  const streamId = newStreamId();
+  const held: WeakRef<Uint8Array>[] = [];
+  for (let sequence = 0; sequence < 20; sequence++) {
+    const bytes = encodeMessage(message(new Uint8Array(100), { streamId, sequence }));
+    held.push(new WeakRef(bytes));
+    inbox.offer(bytes, () => void bytes.length);
+    await (await inbox.receive())!.accept();
+  }
+  await sleep(1);
+  collect();
+  const left = held.filter((ref) => ref.deref() !== undefined);
+  assert.ok(left.length <= 1, `${left.length} of 20 are held still`);
 });
 
 Deno.test("channel: deliveries may be accepted in any order", async () => {
@@ -141,11 +189,15 @@ Deno.test("channel: a message that comes again is known by stream and sequence",
   assert.deepEqual(accepted, []);
   await (await inbox.receive())!.accept();
   offer("third", 0, id);
-  // The copy that the channel holds now is the one to accept; later copies are accepted at once.
-  assert.deepEqual(accepted, ["second", "third"]);
+  // The copies that came while it was held are accepted with it; later ones at once.
+  assert.deepEqual(accepted, ["first", "second", "third"]);
   assert.deepEqual([inbox.counters.received, inbox.counters.duplicates], [1, 2]);
   const none = "0000000000000000";
   offer("a", 0, none);
   offer("b", 0, none);
   assert.equal(inbox.counters.received, 3);
 });
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

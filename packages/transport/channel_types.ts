@@ -77,7 +77,8 @@ export interface Delivery {
 /**
  * The end that messages come out of. Iterating (or reading {@linkcode Receiver.readable})
  * accepts each message when the next is asked for, and ends after one with the flag `end`;
- * leaving a loop by `break` or an error does not accept the message at hand.
+ * leaving a loop by `break` or an error, or cancelling the stream, does not accept the message at
+ * hand: it is the first that is received next.
  */
 export interface Receiver extends AsyncDisposable, AsyncIterable<Message> {
   /** The URL, with the port that was chosen where the receiver listens on port 0. */

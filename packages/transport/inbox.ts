@@ -14,10 +14,12 @@ const TRACKED_STREAMS = 64;
 /** Messages that are known again when they come twice. */
 const REMEMBERED = 1024;
 
-/** A message that came, and the way to accept its latest copy. */
+type Accept = () => void | Promise<void>;
+
+/** A message that came. */
 interface Known {
-  accepted: boolean;
-  accept: () => void | Promise<void>;
+  /** Accepts all copies that came so far; let go of, with what it holds, once it was called. */
+  accept: Accept | undefined;
 }
 
 /** Messages that came and are not accepted. */
@@ -49,14 +51,14 @@ export class Inbox {
    *
    * @returns false where they are damaged or too long; counted and left out
    */
-  offer(bytes: Uint8Array, accept: () => void | Promise<void>): boolean {
+  offer(bytes: Uint8Array, accept: Accept): boolean {
     const message = this.#decode(bytes);
     if (message) this.deliver(message, accept);
     return message !== undefined;
   }
 
   /** Takes a message in that was checked already; leaves it out where it came before. */
-  deliver(message: Message, accept: () => void | Promise<void>): void {
+  deliver(message: Message, accept: Accept): void {
     // After the end nobody would accept it: it stays where it was.
     if (this.#ended) return;
     const known = this.#remember(message, accept);
@@ -65,33 +67,45 @@ export class Inbox {
     this.#countGaps(message);
     let done: Promise<void> | undefined;
     const once = async () => {
+      const { accept } = known;
+      known.accept = undefined;
       this.#counts.accepted++;
-      known.accepted = true;
       this.#changed.notify();
-      await known.accept();
+      await accept?.();
     };
     this.#waiting.push({ message, accept: () => done ??= once() });
     this.#changed.notify();
   }
 
+  /** Takes back a message that its receiver is not done with: it is received before the others. */
+  giveBack(delivery: Delivery): void {
+    if (this.#ended) return;
+    this.#waiting.unshift(delivery);
+    this.#changed.notify();
+  }
+
   /**
    * Channels deliver again what they do not know to be accepted. A copy of a message that was
-   * accepted is accepted too; a copy of one that is held takes its place in the channel.
+   * accepted is accepted too; one of a message that is held is accepted with it, as the channel
+   * may wait for either.
    */
-  #remember({ streamId, sequence }: Message, accept: Known["accept"]): Known | undefined {
-    const known = { accepted: false, accept };
-    if (streamId === NO_ID) return known;
+  #remember({ streamId, sequence }: Message, accept: Accept): Known | undefined {
+    if (streamId === NO_ID) return { accept };
     const key = `${streamId}-${sequence}`;
     const before = this.#known.get(key);
-    if (!before) {
-      this.#known.set(key, known);
-      if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
-      return known;
-    }
+    if (before) return void this.#again(before, accept);
+    const known = { accept };
+    this.#known.set(key, known);
+    if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
+    return known;
+  }
+
+  #again(known: Known, accept: Accept): void {
     this.#counts.duplicates++;
-    before.accept = accept;
-    if (before.accepted) void accept();
-    return undefined;
+    const before = known.accept;
+    if (before) known.accept = () => Promise.all([before(), accept()]).then(() => {});
+    // Where this fails another copy will come.
+    else void Promise.try(accept).catch(() => {});
   }
 
   countDuplicate(): void {
@@ -178,14 +192,15 @@ export class InboxReceiver implements Receiver {
   constructor(feeder: Feeder, { signal }: ChannelSettings) {
     this.url = feeder.url;
     this.#feeder = feeder;
-    this.readable = ReadableStream.from(this);
+    this.readable = this.#stream();
     this.#signal = signal;
     this.#abort = () => {
       feeder.inbox.clear();
       feeder.inbox.fail(signal?.reason);
       void this.close();
     };
-    signal?.addEventListener("abort", this.#abort, { once: true });
+    if (signal?.aborted) this.#abort();
+    else signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
   get counters(): ReceiverCounters {
@@ -196,14 +211,8 @@ export class InboxReceiver implements Receiver {
     return this.#feeder.inbox.receive(options.signal);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
-    for (;;) {
-      const delivery = await this.receive();
-      if (!delivery) return;
-      yield delivery.message;
-      await delivery.accept();
-      if (delivery.message.end) return;
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+    return this.#messages();
   }
 
   close(): Promise<void> {
@@ -212,6 +221,40 @@ export class InboxReceiver implements Receiver {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Messages, each accepted when the next is asked for; one that a loop is left at is not. */
+  async *#messages(signal?: AbortSignal): AsyncGenerator<Message, void, void> {
+    for (;;) {
+      const delivery = await this.#feeder.inbox.receive(signal);
+      if (!delivery) return;
+      let isDone = false;
+      try {
+        yield delivery.message;
+        isDone = true;
+      } finally {
+        if (!isDone) this.#feeder.inbox.giveBack(delivery);
+      }
+      await delivery.accept();
+      if (delivery.message.end) return;
+    }
+  }
+
+  /** Messages as a stream that holds none back and can be cancelled while it waits for one. */
+  #stream(): ReadableStream<Message> {
+    const left = new AbortController();
+    const messages = this.#messages(left.signal);
+    return new ReadableStream({
+      async pull(controller) {
+        const { done, value } = await messages.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        left.abort();
+        await messages.return();
+      },
+    }, { highWaterMark: 0 });
   }
 
   async #close(): Promise<void> {

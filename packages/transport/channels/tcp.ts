@@ -210,11 +210,12 @@ class Session {
     if (frame.type !== FRAME.message || frame.number > run.received + 1) throw brokenRules(frame);
     if (frame.number <= run.received) return this.#inbox.countDuplicate();
     if (run.received - run.accepted >= this.#credits) throw brokenRules(frame);
-    const accept = () => this.#accept(run, frame.number);
+    const { number } = frame;
+    const accept = () => this.#accept(run, number);
     if (frame.body === undefined) this.#inbox.countCorrupt();
-    else if (this.#inbox.offer(frame.body, accept)) return void (run.received = frame.number);
-    else if (!this.#isHopeless(frame.number)) throw brokenRules(frame);
-    run.received = frame.number;
+    else if (this.#inbox.offer(frame.body, accept)) return void (run.received = number);
+    else if (!this.#isHopeless(number)) throw brokenRules(frame);
+    run.received = number;
     accept();
   }
 

@@ -51,6 +51,8 @@ const CASES: Readonly<Record<string, Case>> = {
   "over-long messages are refused by the sender": overCapSender,
   "over-long messages are left out by the receiver": overCapReceiver,
   "a stalled receiver bounds what is on its way": stalled,
+  "a message that was sent twice comes once, and leaves nothing behind": twice,
+  "a loop that is left leaves its message to the next": leftLoops,
   "a receiver that comes back gets what it did not accept": receiverBack,
   "a killed receiver loses what the table says": receiverKilled,
   "a killed sender loses nothing acknowledged": senderKilled,
@@ -73,6 +75,7 @@ export async function conformance(t: Deno.TestContext, target: Target): Promise<
 function fits(run: Case, { broker, port, channel }: Target): boolean {
   if (run === brokerKilled) return broker !== undefined;
   if (run === damaged || run === cut || run === dribbled) return port !== undefined;
+  if (run === twice) return keeps(channel, "slowReceiver");
   if (run === workers) return DELIVERY[channel].receivers === "share the work";
   return true;
 }
@@ -266,6 +269,38 @@ async function stalled(target: Target): Promise<void> {
   if (keeps(target.channel, "slowReceiver")) assert.equal(seen.size, 40);
   else assert.ok(seen.size <= bound + 1, `${seen.size} came of a stalled subscriber's 40`);
   assert.equal(seen.size + gaps, 40);
+}
+
+async function twice(target: Target): Promise<void> {
+  const place = target.place();
+  const sender = await openSender(place.sender, PATIENT);
+  const receiver = await openReceiver(place.receiver, PATIENT);
+  const [first, last] = numbered(newStreamId(), 2);
+  const sending = sendAll(sender, [first!, first!, last!]);
+  const delivery = await receiver.receive();
+  // Time for the second copy to come, while the first is held.
+  await sleep(300);
+  await delivery!.accept();
+  assert.deepEqual(await Array.fromAsync(receiver, ({ sequence }) => sequence), [1]);
+  await sending;
+  await sender.close();
+  await receiver.close();
+  await using again = await openReceiver(place.receiver, PATIENT);
+  const signal = AbortSignal.timeout(500);
+  await assert.rejects(again.receive({ signal }), { name: "TimeoutError" });
+}
+
+async function leftLoops(target: Target): Promise<void> {
+  await using ends = await openBoth(target, target.place());
+  const sending = sendAll(ends.sender, numbered(newStreamId(), 5));
+  for await (const { sequence } of ends.receiver) if (sequence === 1) break;
+  const reader = ends.receiver.readable.getReader();
+  assert.equal((await reader.read()).value?.sequence, 1);
+  await reader.cancel();
+  const rest = await Array.fromAsync(ends.receiver, ({ sequence }) => sequence);
+  assert.deepEqual(rest, [1, 2, 3, 4]);
+  await sending;
+  assert.equal(ends.receiver.counters.accepted, 5);
 }
 
 async function receiverBack(target: Target): Promise<void> {
