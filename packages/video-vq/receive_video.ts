@@ -16,6 +16,7 @@ import { type Message, NO_ID } from "@vcs/transport/message";
 import { Resequencer } from "@vcs/transport/resequence";
 import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./journal.ts";
+import { KnownStreams, windowCount } from "./known_streams.ts";
 import type { TokenWindow } from "./payload.ts";
 import { TokenDecoder } from "./range_coder.ts";
 import { type Latency, latencyOf, Series, type Summary } from "./statistics.ts";
@@ -110,11 +111,8 @@ interface Decoded {
   accept(): Promise<void>;
 }
 
-/** Numbers and streams by which duplicates are known that come before decoding caught up. */
-const REMEMBERED = 1024;
 /** Milliseconds without a message after which nothing more comes of a stream that was complete. */
 const LINGER = 1000;
-const REMEMBERED_STREAMS = 8;
 
 /** Receives a stream. Create one for each output, and take `windows` or `frames` once. */
 export class VideoReceiver {
@@ -132,7 +130,7 @@ export class VideoReceiver {
     encode: new Series(),
     latency: new Series(),
   };
-  readonly #seen = new Map<string, Set<number>>();
+  readonly #known = new KnownStreams();
   readonly #counts = {
     received: 0,
     decoded: 0,
@@ -146,14 +144,10 @@ export class VideoReceiver {
   };
   #fill = 0;
   #joinedAt = 0;
-  /**
-   * The journal holds the end of the stream. Its last messages may come again even so: they were
-   * written down and not yet accepted.
-   */
-  #wasComplete = false;
+  /** Settled when nothing more is taken from the channels. */
+  #taking: Promise<void> = Promise.resolve();
   #startedAt: number | undefined;
   #endedAt: number | undefined;
-  #end: Message | undefined;
 
   /**
    * Prepares to receive.
@@ -214,15 +208,12 @@ export class VideoReceiver {
    * @throws what the channel or the decoder throws.
    */
   async *windows(): AsyncGenerator<ReceivedWindow> {
-    yield* this.#replay();
     const abort = new AbortController();
     const { signal } = this.#options;
     const ends = { signal: signal ? AbortSignal.any([signal, abort.signal]) : abort.signal };
     const decoded = new Queue<Decoded>({ capacity: 1, ...ends });
-    const stages = Promise.all([
-      this.#intake(ends.signal),
-      ReadableStream.from(this.#decoded(ends.signal)).pipeTo(decoded.writable, ends),
-    ]).catch((error) => abort.abort(error));
+    const stages = ReadableStream.from(this.#decoded(ends.signal)).pipeTo(decoded.writable, ends)
+      .catch((error) => abort.abort(error));
     try {
       for await (const { window, accept } of decoded.readable) {
         yield window;
@@ -233,6 +224,7 @@ export class VideoReceiver {
       this.#endedAt = this.#clock.now();
       abort.abort(new DOMException("Reader left", "AbortError"));
       await stages;
+      await this.#taking;
     }
   }
 
@@ -258,25 +250,21 @@ export class VideoReceiver {
     }
   }
 
-  async *#replay(): AsyncGenerator<ReceivedWindow> {
-    const { journal } = this.#options;
-    if (!journal) return;
-    for await (const message of journal.messages()) {
-      const { streamId, sequence } = message;
-      const window = await this.#decode({
-        streamId,
-        sequence,
-        message,
-        arrivedAt: 0,
-        accept: () => Promise.resolve(),
-      });
-      this.#remember(message);
-      if (message.end) this.#end = message;
-      this.#wasComplete = message.end;
+  /** What the journal holds, then what the channels bring. */
+  async *#arrivals(signal: AbortSignal): AsyncGenerator<Arrival> {
+    yield* this.#replayed(signal);
+    this.#taking = this.#intake(signal).catch(() => {}); // the queue fails with the same reason
+    yield* this.#queue.readable;
+  }
+
+  async *#replayed(signal: AbortSignal): AsyncGenerator<Arrival> {
+    const accept = () => Promise.resolve();
+    for await (const message of this.#options.journal?.messages() ?? []) {
+      signal.throwIfAborted();
       this.#counts.replayed++;
-      if (!window) continue;
-      yield window;
-      this.#counts.framesOut += window.validFrames;
+      this.#known.add(message, true);
+      const { streamId, sequence } = message;
+      yield { streamId, sequence, message, arrivedAt: 0, accept };
     }
   }
 
@@ -297,7 +285,7 @@ export class VideoReceiver {
     writer: WritableStreamDefaultWriter<Arrival>,
     signal: AbortSignal,
   ): Promise<void> {
-    while (!this.#complete() || this.#wasComplete) {
+    while (!this.#complete() || this.#known.current?.endReplayed) {
       const delivery = await this.#nextDelivery(channel, signal);
       if (!delivery) return;
       const { message } = delivery;
@@ -308,56 +296,41 @@ export class VideoReceiver {
         await delivery.accept();
         continue;
       }
-      await this.#options.journal?.append(message);
-      this.#remember(message);
-      if (message.end) this.#end = message;
+      this.#known.add(message);
+      if (this.#fits(message)) await this.#options.journal?.append(message);
       const { streamId, sequence } = message;
       const arrivedAt = this.#now();
-      await writer.write({
-        streamId,
-        sequence,
-        message,
-        arrivedAt,
-        accept: () => delivery.accept(),
-      });
+      const accept = () => delivery.accept();
+      await writer.write({ streamId, sequence, message, arrivedAt, accept });
     }
   }
 
   /** The next delivery; after the end of the stream, only as long as windows may be overtaken. */
   async #nextDelivery(channel: Receiver, signal: AbortSignal): Promise<Delivery | undefined> {
-    const { reorder = this.#wasComplete ? LINGER : 0 } = this.#options;
-    if (reorder === 0) return await channel.receive({ signal });
+    const patience = this.#options.reorder || (this.#known.current?.endReplayed ? LINGER : 0);
+    if (patience === 0) return await channel.receive({ signal });
     for (;;) {
-      const patience = AbortSignal.timeout(reorder);
+      const timer = AbortSignal.timeout(patience);
       try {
-        return await channel.receive({ signal: AbortSignal.any([signal, patience]) });
+        return await channel.receive({ signal: AbortSignal.any([signal, timer]) });
       } catch (error) {
-        if (!patience.aborted || signal.aborted) throw error;
-        if (this.#end) return undefined;
+        if (!timer.aborted || signal.aborted) throw error;
+        if (this.#known.current?.end) return undefined;
       }
     }
   }
 
   /** Whether all windows up to the end have come; in order, the end itself tells. */
   #complete(): boolean {
-    const end = this.#end;
+    const end = this.#known.current?.end;
     if (!end) return false;
-    return !this.#options.reorder || this.#order.next >= end.sequence;
+    const { streamId, next } = this.#order;
+    return !this.#options.reorder || (streamId === end.streamId && next >= end.sequence);
   }
 
-  #isDuplicate({ streamId, sequence }: Message): boolean {
-    if (this.#seen.get(streamId)?.has(sequence)) return true;
-    return this.#order.look(streamId, sequence) === "duplicate";
-  }
-
-  /** Keeps the last numbers of the last streams: what may still come a second time. */
-  #remember({ streamId, sequence }: Message): void {
-    const seen = this.#seen.get(streamId) ?? new Set();
-    this.#seen.set(streamId, seen);
-    seen.add(sequence).delete(sequence - REMEMBERED);
-    if (this.#seen.size > REMEMBERED_STREAMS) {
-      this.#seen.delete(this.#seen.keys().next().value!);
-    }
+  #isDuplicate(message: Message): boolean {
+    const { streamId, sequence } = message;
+    return this.#known.has(message) || this.#order.look(streamId, sequence) === "duplicate";
   }
 
   #drop(arrival: Arrival): void {
@@ -368,17 +341,28 @@ export class VideoReceiver {
   /** Decodes what comes, in order. */
   async *#decoded(signal: AbortSignal): AsyncGenerator<Decoded> {
     const { reorder = 0 } = this.#options;
+    const came = this.#arrivals(signal);
     const arrivals = reorder > 0
-      ? this.#queue.readable.pipeThrough(new Resequencer<Arrival>({ timeout: reorder, signal }))
-      : this.#queue.readable;
+      ? ReadableStream.from(came).pipeThrough(new Resequencer({ timeout: reorder, signal }))
+      : came;
     for await (const arrival of arrivals) {
       const window = await this.#decode(arrival, signal);
       if (window) yield { window, accept: arrival.accept };
       else await arrival.accept();
     }
+    this.#settle();
   }
 
-  /** A window, or nothing where it is the mere end of the stream or cannot be decoded. */
+  /** What did not come of a stream that has ended is missing. */
+  #settle(): void {
+    const end = this.#known.get(this.#order.streamId)?.end;
+    if (end) this.#order.skipTo(windowCount(end));
+  }
+
+  /**
+   * A window, or nothing where it is the mere end of the stream, comes behind a later one, or
+   * cannot be decoded.
+   */
   async #decode(arrival: Arrival, signal?: AbortSignal): Promise<ReceivedWindow | undefined> {
     const { message, streamId, sequence } = arrival;
     this.#welcome(message);
@@ -386,6 +370,7 @@ export class VideoReceiver {
       this.#order.skipTo(sequence);
       return undefined;
     }
+    if (this.#order.look(streamId, sequence) === "duplicate") return undefined;
     const window = this.#read(message);
     if (!window) return undefined;
     const from = this.#clock.now();
@@ -406,17 +391,23 @@ export class VideoReceiver {
     if (window.sentAt > 0) transfer.add((arrival.arrivedAt - window.sentAt) / 1000);
   }
 
+  /** Whether a message was made with the decoder's weights, or may be decoded even so. */
+  #fits({ modelId }: Message): boolean {
+    return this.#options.force || modelId === NO_ID || modelId === this.#decoder.modelId;
+  }
+
   /** Looks at the stream and the model of a message before anything is decoded. */
-  #welcome({ streamId, sequence, modelId }: Message): void {
-    const { force, onEvent } = this.#options;
-    const fresh = this.#order.look(streamId, sequence) === "new-stream";
-    if (!fresh) return;
-    if (modelId !== NO_ID && modelId !== this.#decoder.modelId && !force) {
+  #welcome(message: Message): void {
+    const { streamId, sequence, modelId } = message;
+    const { onEvent } = this.#options;
+    if (!this.#fits(message)) {
       throw new VideoVqError(
         `Cannot decode stream ${streamId}: it was made with model ${modelId}, the decoder has ${this.#decoder.modelId}; give both ends the same checkpoint, or force it`,
         "model-mismatch",
       );
     }
+    if (this.#order.look(streamId, sequence) !== "new-stream") return;
+    this.#settle();
     const before = this.#order.streamId;
     if (before !== undefined) {
       onEvent?.(`stream ${before} was replaced by ${streamId}: the sender started anew`);
