@@ -330,12 +330,20 @@ Deno.test("channels: item 37, a stream sent again under its id continues where i
     yield* numberedFrames(5 * 17 + 3);
     abort.abort(new Error("killed"));
   };
+  const reconnected: Sender = {
+    ...wrap(sender),
+    get counters() {
+      return { ...sender.counters, connections: sender.counters.sent < 3 ? 1 : 2 };
+    },
+  };
   await assert.rejects(
-    new VideoSender(codec, sender, { ...options, signal: abort.signal }).run(frames()),
+    new VideoSender(codec, reconnected, { ...options, signal: abort.signal }).run(frames()),
   );
   await new VideoSender(codec, sender, options).run(numberedFrames(9 * 17));
   assert.deepEqual(await taking, upTo(9 * 17));
-  assert(receiving.statistics.duplicates > 0);
+  const { duplicates, damaged, undecodable } = receiving.statistics;
+  assert(duplicates > 0);
+  assert.deepEqual([damaged, undecodable], [0, 0]);
 });
 
 Deno.test("channels: item 38, a damaged window is counted and skipped, the stream goes on", async () => {

@@ -26,7 +26,7 @@ encode, roundtrip:
   --size <n|WxH>           of the frames that are coded (128)
   --fit <crop|pad|stretch>  --crop-seed <n>  --tail <pad|exact|drop>
   --payload <form>         packed, range, indices, indices64, quant, quant16 (packed)
-  --key-every <n>          windows from key to key, with range (16)
+  --key-every <n>          windows from key to key, with range (16; 1 with --stream-id)
   --raw-size <WxH>  --fps <n>  --live       for raw frames, pictures, cameras
   --capture-ring <n>       frames kept of a live source while the encoder is busy (34)
   --stream-id <hex>        the id of a stream that is sent again

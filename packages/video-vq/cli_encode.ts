@@ -11,6 +11,7 @@ import {
   flowOptions,
   given,
   modelOptions,
+  requireTail,
   sourceOptions,
 } from "./cli_options.ts";
 import { Monitor, saySent, sendLine } from "./cli_report.ts";
@@ -24,10 +25,7 @@ export async function encode(args: string[], stop: AbortSignal): Promise<number>
   const flags = new Flags("encode", args, ["model", "encode", "flow"], ["<source>", "<channel>"]);
   const [reference, url] = flags.words as [string, string];
   const options = { ...encodeOptions(flags), ...flowOptions(flags) };
-  const streamId = flags.text("stream-id")?.toLowerCase();
-  if (streamId !== undefined && !/^[0-9a-f]{16}$/.test(streamId)) {
-    throw new UsageError(`--stream-id ${streamId}: allowed are 16 hexadecimal digits`);
-  }
+  const streamId = readStreamId(flags);
   const [{ openSource }, { openEncoder }, { VideoSender }, { openSender }] = await Promise.all([
     import("./sources.ts"),
     import("./models.ts"),
@@ -37,6 +35,7 @@ export async function encode(args: string[], stop: AbortSignal): Promise<number>
 
   const size = { frames: WINDOW_FRAMES, height: options.height, width: options.width };
   using encoder = await openEncoder(flags.text("model"), { ...modelOptions(flags, stop), size });
+  requireTail(options, encoder);
   await using source = await openSource(reference, sourceOptions(flags, stop));
   const end = graceful(stop);
   await using channel = await openSender(url, { ...channelOptions(flags), signal: end });
@@ -61,6 +60,19 @@ export async function encode(args: string[], stop: AbortSignal): Promise<number>
     print(JSON.stringify({ streamId: stream.streamId, ...statistics }));
   }
   return 0;
+}
+
+/** A stream that may be sent again; range coded, all its windows are keys then. */
+function readStreamId(flags: Flags): string | undefined {
+  const streamId = flags.text("stream-id")?.toLowerCase();
+  if (streamId !== undefined && !/^[0-9a-f]{16}$/.test(streamId)) {
+    throw new UsageError(`--stream-id ${streamId}: allowed are 16 hexadecimal digits`);
+  }
+  const keyEvery = flags.text("key-every") ?? "1";
+  if (streamId !== undefined && flags.text("payload") === "range" && Number(keyEvery) !== 1) {
+    throw new UsageError(`--key-every ${keyEvery}: allowed is 1 with --stream-id and range`);
+  }
+  return streamId;
 }
 
 /** A signal that is aborted some time after another. */

@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import type { ModelOptions } from "./models.ts";
 import type { SendOptions } from "./send_video.ts";
 import type { SourceOptions } from "./sources.ts";
+import type { WindowEncoder } from "./tokenizer.ts";
 import { PAYLOAD_FORMS } from "./window_message.ts";
 
 /** Flags that take a value, and those that do not. */
@@ -187,6 +188,14 @@ export function encodeOptions(flags: Flags): EncodeFlags {
       keyEvery: flags.number("key-every", 1, 1_000_000),
     }),
   };
+}
+
+/** Refuses, before anything is sent, a tail that the model cannot encode. */
+export function requireTail({ tail }: EncodeFlags, encoder: WindowEncoder): void {
+  if (tail !== "exact" || !encoder.fullWindows) return;
+  throw new UsageError(
+    `--tail exact: allowed are pad and drop with ${encoder.description}, which takes full windows only`,
+  );
 }
 
 /** The queue and what it does when it is full. */

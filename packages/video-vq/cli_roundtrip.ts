@@ -5,7 +5,14 @@
  * @module
  */
 import { print, say } from "@vcs/transport/cli";
-import { encodeOptions, Flags, flowOptions, modelOptions, sourceOptions } from "./cli_options.ts";
+import {
+  encodeOptions,
+  Flags,
+  flowOptions,
+  modelOptions,
+  requireTail,
+  sourceOptions,
+} from "./cli_options.ts";
 import { bitrate, Monitor, receiveLine, sayReceived, saySent, sendLine } from "./cli_report.ts";
 import type { FrameOutput } from "./outputs.ts";
 import { Quality } from "./quality.ts";
@@ -28,6 +35,7 @@ export async function roundtrip(args: string[], stop: AbortSignal): Promise<numb
   const size = { frames: WINDOW_FRAMES, height: options.height, width: options.width };
   const model = { ...modelOptions(flags, stop), size };
   using encoder = await openEncoder(flags.text("model"), model);
+  requireTail(options, encoder);
   using decoder = await openDecoder(flags.text("model"), model);
   await using source = await openSource(flags.words[0]!, sourceOptions(flags, stop));
   say(`${source.description} → ${encoder.description}`);

@@ -294,6 +294,13 @@ Deno.test("processes: wrong usage says what is allowed, exit code 2; a missing m
     [["encode", "--policy", "maybe", "a", "b"], 2, /block, drop-oldest, drop-newest/],
     [["encode", "--queue", "9", "a", "b"], 2, /from 2 to 4/],
     [["decode", "--size", "128", "a", "b"], 2, /size/],
+    [["encode", "--model", "vq-tiny", "--tail", "exact", "a", "b"], 2, /pad and drop/],
+    [["roundtrip", "--model", "vq-tiny", "--tail", "exact", "a"], 2, /pad and drop/],
+    [
+      ["encode", "--stream-id", "a".repeat(16), "--payload", "range", "--key-every", "9", "a", "b"],
+      2,
+      /allowed is 1 with --stream-id/,
+    ],
     [["decode", "--model", "none.ckpt", "tcp://127.0.0.1:0", "x.mp4"], 1, /no such file/],
   ];
   await Promise.all(cases.map(async ([args, code, message]) => {

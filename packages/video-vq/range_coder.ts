@@ -206,6 +206,11 @@ class Model {
 export class TokenEncoder {
   readonly #model = new Model();
 
+  /** Whether a window of this shape that is no key can be coded now. */
+  follows(shape: TokenShape): boolean {
+    return this.#model.follows(shape);
+  }
+
   /**
    * Codes a window.
    *

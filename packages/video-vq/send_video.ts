@@ -12,6 +12,7 @@ import type { Sender } from "@vcs/transport/channel";
 import { type Clock, systemClock } from "@vcs/transport/clock";
 import { type Policy, Queue, type QueueCounters } from "@vcs/transport/flow";
 import { message, newStreamId, NO_ID } from "@vcs/transport/message";
+import { orAborted } from "./or_aborted.ts";
 import type { FrameRate, TokenWindow } from "./payload.ts";
 import { TokenEncoder } from "./range_coder.ts";
 import { Series, type Summary } from "./statistics.ts";
@@ -31,7 +32,11 @@ export interface SendOptions extends Omit<WindowOptions, "now"> {
   readonly frameRate: FrameRate;
   /** How tokens travel; `packed` where not given. */
   readonly payload?: PayloadForm;
-  /** Windows from one key window to the next, with the payload `range`; 16 where not given. */
+  /**
+   * Windows from one key window to the next, with the payload `range`; 16 where not given. With a
+   * `streamId`, too, every window is a key: a stream that is sent again goes on where the first
+   * run ended, and cannot build on the windows of that.
+   */
   readonly keyEvery?: number;
   /** Windows that wait to be sent; 3 where not given. */
   readonly queue?: number;
@@ -105,6 +110,7 @@ export class VideoSender {
   readonly #encoder: WindowEncoder;
   readonly #channel: Sender;
   readonly #options: SendOptions;
+  readonly #keyEvery: number;
   readonly #clock: Clock;
   readonly #now: () => number;
   readonly #encode = new Series();
@@ -128,12 +134,13 @@ export class VideoSender {
    * @throws {RangeError} where an option is not in its range.
    */
   constructor(encoder: WindowEncoder, channel: Sender, options: SendOptions) {
-    const { queue = 3, policy = "block", captureRing, keyEvery = 16, signal } = options;
-    if (!Number.isSafeInteger(keyEvery) || keyEvery < 1) {
+    const { queue = 3, policy = "block", captureRing, signal } = options;
+    if (options.tail === "exact" && encoder.fullWindows) {
       throw new RangeError(
-        `Cannot send a stream: found a key window every ${keyEvery} windows, allowed is 1 or more`,
+        `Cannot send a stream: found the tail policy exact, allowed are pad and drop: ${encoder.description} takes full windows only`,
       );
     }
+    this.#keyEvery = keyEveryOf(options);
     this.#encoder = encoder;
     this.#channel = channel;
     this.#options = options;
@@ -167,7 +174,7 @@ export class VideoSender {
       this.#send(ends),
     ];
     await settledOrAborted(stages, abort);
-    await this.#channel.flush();
+    await orAborted(this.#channel.flush(), signal);
     this.#endedAt = this.#clock.now();
     return this.statistics;
   }
@@ -248,7 +255,7 @@ export class VideoSender {
   }
 
   async #send(ends: { signal: AbortSignal }): Promise<void> {
-    const { payload = "packed", keyEvery = 16 } = this.#options;
+    const { payload = "packed" } = this.#options;
     const coder = new TokenEncoder();
     let next = 0;
     let sinceKey = 0;
@@ -258,7 +265,8 @@ export class VideoSender {
       const afterDrop = sequence !== next;
       const joined = this.#channel.counters.connections !== connections;
       connections = this.#channel.counters.connections;
-      const key = payload !== "range" || next === 0 || afterDrop || joined || sinceKey >= keyEvery;
+      const key = payload !== "range" || !coder.follows(window.tokens.shape) || afterDrop ||
+        joined || sinceKey >= this.#keyEvery;
       sinceKey = key ? 1 : sinceKey + 1;
       const fields = { sequence, key, afterDrop, end: last, ...this.#identity };
       const timed = { ...window, sentAt: this.#now() };
@@ -283,6 +291,17 @@ export class VideoSender {
   get #identity(): { streamId: string; modelId: string } {
     return { streamId: this.streamId, modelId: this.#encoder.modelId || NO_ID };
   }
+}
+
+function keyEveryOf({ keyEvery, payload, streamId }: SendOptions): number {
+  const most = payload === "range" && streamId !== undefined ? 1 : Number.MAX_SAFE_INTEGER;
+  const windows = keyEvery ?? Math.min(16, most);
+  if (Number.isSafeInteger(windows) && windows >= 1 && windows <= most) return windows;
+  throw new RangeError(
+    `Cannot send a stream: found a key window every ${windows} windows, allowed is ${
+      most === 1 ? "1, as the stream has a given id and is range coded" : "1 or more"
+    }`,
+  );
 }
 
 /** Waits for all stages; where one fails, ends the others and throws what the first one threw. */

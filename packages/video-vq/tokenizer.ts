@@ -30,6 +30,8 @@ export interface WindowEncoder extends Disposable {
   readonly modelId: string;
   /** The model and its device, for people. */
   readonly description: string;
+  /** Whether it takes full windows only, so that the last frames of a clip must be filled up. */
+  readonly fullWindows?: boolean;
   /** Makes the tokens of a window. */
   encode(clip: Clip, options?: TokenizeOptions): Promise<Tokens>;
 }

@@ -125,6 +125,7 @@ class TinyHalf implements Disposable {
 }
 
 class TinyEncoder implements WindowEncoder {
+  readonly fullWindows = true;
   readonly modelId: string;
   readonly description: string;
   readonly #half: TinyHalf;
