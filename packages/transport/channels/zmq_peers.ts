@@ -101,11 +101,12 @@ export class Peers {
   /** Works on a connection until it is over; whether it came to anything. */
   async #serve(conn: Deno.Conn): Promise<boolean> {
     const { type, settings, use } = this.#options;
-    const { signal } = this.#abort;
+    const maxMessage = settings.maxPayload + ENVELOPE_SIZE;
+    const { credits } = this.rules;
     let known = false;
     try {
-      const limit = settings.maxPayload + ENVELOPE_SIZE;
-      using peer = await zmtpHandshake(conn, type, limit, signal);
+      const options = { type, credits, maxMessage, signal: this.#abort.signal };
+      using peer = await zmtpHandshake(conn, options);
       known = true;
       await use(peer, this.rules);
     } catch {
@@ -116,23 +117,33 @@ export class Peers {
 }
 
 /**
- * Asks silent peers whether they are there, and hangs up on those that are not. A peer is excused
- * while it cannot answer: libzmq reads nothing while its queue is full, nor do we.
+ * Asks silent peers whether they are there, and hangs up on those that are not. A libzmq peer is
+ * excused while it need not answer: it reads nothing while its queue is full. Ends of ours always
+ * read, and each gives signs of life of its own, as an answer may wait behind a long message.
  */
 export function keepAlive(
   peer: ZmtpConnection,
   heartbeat: number,
   excused: () => boolean,
 ): Disposable {
+  const isOurs = peer.credits !== undefined;
   let excusedAt = 0;
   const timer = setInterval(() => {
-    if (excused()) excusedAt = performance.now();
+    if (!isOurs && excused()) excusedAt = performance.now();
     const silence = Math.min(peer.silence, performance.now() - excusedAt);
     if (silence > 3 * heartbeat) return peer[Symbol.dispose]();
-    if (silence > heartbeat) ping(peer).catch(() => {});
+    if (isOurs || silence > heartbeat) ping(peer).catch(() => {});
   }, heartbeat);
   if (!peer.knowsCommands) clearInterval(timer);
   return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/** Waits for something, but not longer than some milliseconds. */
+export async function within(milliseconds: number, what: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise((resolve) => timer = setTimeout(resolve, milliseconds));
+  await Promise.race([what.catch(() => {}), over]);
+  clearTimeout(timer);
 }
 
 /** The context by which our own PINGs are known, before the count of messages. */

@@ -9,8 +9,8 @@ import { BoundedBuffer } from "../buffer.ts";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { type PeerRules, Peers } from "./zmq_peers.ts";
-import { PeerFlight, pull } from "./zmq_push.ts";
+import { type PeerRules, Peers, within } from "./zmq_peers.ts";
+import { Answers, PeerFlight, pull } from "./zmq_push.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
 /** Subscriptions of one peer, and the length of each. */
@@ -62,14 +62,6 @@ async function publish(
     await Promise.all([...subscribers].map((subscriber) => subscriber.offer(bytes)));
     outbox.acknowledge(number);
   }
-}
-
-/** Waits for something, but not longer than some milliseconds. */
-async function within(milliseconds: number, what: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise((resolve) => timer = setTimeout(resolve, milliseconds));
-  await Promise.race([what.catch(() => {}), over]);
-  clearTimeout(timer);
 }
 
 /** A peer with the prefixes that it wants and what waits for it. */
@@ -151,7 +143,7 @@ export function openSub(url: URL, settings: ChannelSettings): Receiver {
     async use(peer, rules) {
       if (peer.knowsCommands) await peer.writeCommand("SUBSCRIBE", new Uint8Array(0));
       else await peer.writeMessage(new Uint8Array([1]));
-      await pull(peer, rules, inbox);
+      await pull(peer, rules, inbox, new Answers(peer));
     },
   });
   return new InboxReceiver({ url: peers.url, inbox, stop: () => peers.stop() }, settings);

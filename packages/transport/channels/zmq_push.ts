@@ -4,7 +4,8 @@
  *
  * Between two ends of ours the answer means that the message was accepted, so that nothing is
  * lost when a receiver dies. A libzmq peer answers when the message is in its queue, and takes
- * that queue with it when it dies.
+ * that queue with it when it dies. A peer of ZMTP 3.0 cannot answer: for it the message has only
+ * been written.
  *
  * @module
  */
@@ -13,11 +14,13 @@ import { Condition } from "../condition.ts";
 import { TransportError } from "../errors.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { keepAlive, type PeerRules, Peers, ping, pingContext, pong } from "./zmq_peers.ts";
+import { keepAlive, type PeerRules, Peers, ping, pingContext, pong, within } from "./zmq_peers.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
 /** Questions of a peer that wait for an answer. */
 const MAX_ASKED = 1024;
+/** Milliseconds in which a receiver that closes answers for what it accepted and says goodbye. */
+const FAREWELL = 500;
 
 /** Opens a PUSH socket; it connects where the URL does not say `listen=true`. */
 export function openPush(url: URL, settings: ChannelSettings): Sender {
@@ -67,7 +70,7 @@ export class PeerFlight implements Disposable {
 
   constructor(peer: ZmtpConnection, { credits, heartbeat }: PeerRules) {
     this.#peer = peer;
-    this.#credits = credits;
+    this.#credits = Math.min(credits, peer.credits ?? Infinity);
     this.#alive = keepAlive(peer, heartbeat, () => this.#pending.length > 0);
   }
 
@@ -85,13 +88,16 @@ export class PeerFlight implements Disposable {
     return this.#pending.includes(number);
   }
 
+  /** A message will be written next. */
   add(number: number): void {
-    if (this.#peer.knowsCommands) this.#pending.push(number);
+    this.#pending.push(number);
   }
 
+  /** Writes the message that was added; a peer that knows no commands never answers for it. */
   async write(bytes: Uint8Array): Promise<void> {
     await this.#peer.writeMessage(bytes);
-    await ping(this.#peer, ++this.#written);
+    if (this.#peer.knowsCommands) await ping(this.#peer, ++this.#written);
+    else this.#pending.shift();
   }
 
   /** The messages that the peer answers for, as they come; hands other items to `other`. */
@@ -120,14 +126,23 @@ export class PeerFlight implements Disposable {
 /** Opens a PULL socket; it listens where the URL does not say `listen=false`. */
 export function openPull(url: URL, settings: ChannelSettings): Receiver {
   const inbox = new Inbox(settings.maxPayload);
+  const current = new Set<Answers>();
   const peers = new Peers({
     type: "PULL",
     url,
     settings,
     listens: true,
-    use: (peer, rules) => pull(peer, rules, inbox),
+    async use(peer, rules) {
+      const answers = new Answers(peer);
+      current.add(answers);
+      await pull(peer, rules, inbox, answers).finally(() => current.delete(answers));
+    },
   });
-  return new InboxReceiver({ url: peers.url, inbox, stop: () => peers.stop() }, settings);
+  const stop = async () => {
+    await within(FAREWELL, Promise.allSettled([...current].map((answers) => answers.end())));
+    await peers.stop();
+  };
+  return new InboxReceiver({ url: peers.url, inbox, stop }, settings);
 }
 
 /** Takes messages from one peer until it is gone. */
@@ -135,8 +150,8 @@ export async function pull(
   peer: ZmtpConnection,
   { credits, heartbeat }: PeerRules,
   inbox: Inbox,
+  answers: Answers,
 ): Promise<void> {
-  const answers = new Answers(peer);
   using _alive = keepAlive(peer, heartbeat, () => answers.waiting >= credits);
   inbox.countConnection();
   for (let item = await peer.read(); item; item = await peer.read()) {
@@ -154,13 +169,15 @@ export async function pull(
 }
 
 /** Answers a sender of ours for each message when it and those before it were accepted. */
-class Answers {
+export class Answers {
   readonly #peer: ZmtpConnection;
   readonly #changed = new Condition();
   readonly #early = new Set<number>();
   readonly #asked: { count: number; context: Uint8Array }[] = [];
   #received = 0;
   #accepted = 0;
+  #told = 0;
+  #isEnding = false;
 
   constructor(peer: ZmtpConnection) {
     this.#peer = peer;
@@ -172,7 +189,6 @@ class Answers {
     return () => {
       this.#early.add(number);
       while (this.#early.delete(this.#accepted + 1)) this.#accepted++;
-      this.#changed.notify();
       this.#tell();
     };
   }
@@ -184,7 +200,23 @@ class Answers {
 
   /** Waits until fewer than `most` messages of this peer are not accepted. */
   async room(most: number): Promise<void> {
-    while (this.waiting >= most) await this.#changed.changed(this.#peer.signal);
+    while (this.waiting >= most && !this.#isEnding) {
+      await this.#changed.changed(this.#peer.signal);
+    }
+  }
+
+  /**
+   * Answers a sender of ours for all that was accepted, whose questions are on their way, and waits
+   * until it has hung up: if we did, it might not read the last answers. Throws when it has.
+   */
+  async end(): Promise<void> {
+    const { signal, credits } = this.#peer;
+    if (credits === undefined) return;
+    this.#isEnding = true;
+    this.#changed.notify();
+    while (this.#told < this.#accepted) await this.#changed.changed(signal);
+    await this.#peer.end();
+    while (!signal.aborted) await this.#changed.changed(signal);
   }
 
   ask(count: number, context: Uint8Array): void {
@@ -201,7 +233,10 @@ class Answers {
 
   #tell(): void {
     while (this.#asked.length > 0 && this.#asked[0]!.count <= this.#accepted) {
-      pong(this.#peer, this.#asked.shift()!.context).catch(() => {});
+      const { count, context } = this.#asked.shift()!;
+      pong(this.#peer, context).catch(() => {});
+      this.#told = count;
     }
+    this.#changed.notify();
   }
 }

@@ -29,6 +29,9 @@ const MAX_COMMAND = 4096;
 const MAX_PARTS = 16;
 const HANDSHAKE_TIMEOUT = 5000;
 
+/** By this property of READY ends of ours know each other: the messages that may be on their way. */
+const CREDITS = "X-VCS-Credits";
+
 /** A message, or a command with its name. */
 export type ZmtpItem =
   | { readonly kind: "message"; readonly body: Uint8Array | undefined }
@@ -38,13 +41,16 @@ export type ZmtpItem =
 export class ZmtpConnection implements Disposable {
   /** Whether the peer knows PING, PONG and the subscription commands. */
   readonly knowsCommands: boolean;
+  /** The peer's credits, where it is an end of ours: it reads commands while it holds messages. */
+  readonly credits: number | undefined;
   /** Aborted when the connection is over. */
   readonly signal: AbortSignal;
   readonly #wire: ZmtpWire;
 
-  constructor(wire: ZmtpWire, minor: number) {
+  constructor(wire: ZmtpWire, minor: number, credits: number | undefined) {
     this.#wire = wire;
     this.knowsCommands = minor >= 1;
+    this.credits = credits;
     this.signal = wire.signal;
   }
 
@@ -78,10 +84,26 @@ export class ZmtpConnection implements Disposable {
     return this.#wire.write(frame(FLAG.command, command(name, body)));
   }
 
+  /** Says that nothing more will be sent; the peer hangs up when it has read what was. */
+  end(): Promise<void> {
+    return this.#wire.end();
+  }
+
   /** Hangs up. */
   [Symbol.dispose](): void {
     this.#wire.close();
   }
+}
+
+/** What a handshake needs. */
+export interface ZmtpOptions {
+  readonly type: SocketType;
+  /** Messages that may be on their way to or from the peer. */
+  readonly credits: number;
+  /** The longest message to read, in bytes. */
+  readonly maxMessage: number;
+  /** Ends the connection. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -92,22 +114,23 @@ export class ZmtpConnection implements Disposable {
  */
 export async function zmtpHandshake(
   conn: Deno.Conn,
-  type: SocketType,
-  maxMessage: number,
-  stop: AbortSignal,
+  { type, credits, maxMessage, signal }: ZmtpOptions,
 ): Promise<ZmtpConnection> {
   const wire = new ZmtpWire(conn, maxMessage);
   const close = () => wire.close();
   const timer = setTimeout(close, HANDSHAKE_TIMEOUT);
-  stop.addEventListener("abort", close);
-  wire.signal.addEventListener("abort", () => stop.removeEventListener("abort", close));
+  signal.addEventListener("abort", close);
+  wire.signal.addEventListener("abort", () => signal.removeEventListener("abort", close));
   try {
-    stop.throwIfAborted();
+    signal.throwIfAborted();
     await wire.write(greeting());
     const minor = parseGreeting(await wire.bytes.view(GREETING_SIZE));
-    await wire.write(frame(FLAG.command, command("READY", property("Socket-Type", type))));
-    checkPartner(type, await wire.readFrame());
-    return new ZmtpConnection(wire, minor);
+    const about = [...property("Socket-Type", type), ...property(CREDITS, String(credits))];
+    await wire.write(frame(FLAG.command, command("READY", new Uint8Array(about))));
+    const peer = parseReady(await wire.readFrame());
+    checkPartner(type, peer.get("socket-type") ?? "");
+    const theirs = Number(peer.get(CREDITS.toLowerCase()));
+    return new ZmtpConnection(wire, minor, theirs >= 1 ? theirs : undefined);
   } catch (error) {
     wire.close();
     throw error;
@@ -128,7 +151,12 @@ class ZmtpWire {
   constructor(conn: Deno.Conn, maxMessage: number) {
     this.#conn = conn;
     this.#maxMessage = maxMessage;
-    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    if ("setNoDelay" in conn) {
+      const tcp = conn as Deno.TcpConn;
+      tcp.setNoDelay(true);
+      // The last resort for peers that need not answer while their queue is full.
+      tcp.setKeepAlive(true);
+    }
     this.bytes = new ByteStream({
       read: async (into) => {
         const count = await conn.read(into);
@@ -146,6 +174,11 @@ class ZmtpWire {
     const written = this.#tail.then(() => writeAll(this.#conn, bytes));
     this.#tail = written.catch(() => {});
     return written;
+  }
+
+  async end(): Promise<void> {
+    await this.#tail;
+    await this.#conn.closeWrite();
   }
 
   async readFrame(): Promise<{ flags: number; body: Uint8Array | undefined }> {
@@ -197,15 +230,16 @@ function parseGreeting(bytes: Uint8Array): number {
   return bytes[11]!;
 }
 
-function checkPartner(
-  type: SocketType,
+/** What the peer says of itself. */
+function parseReady(
   { flags, body }: { flags: number; body: Uint8Array | undefined },
-) {
+): Map<string, string> {
   const ready = flags & FLAG.command ? parseCommand(body) : undefined;
-  if (ready?.name !== "READY") {
-    throw new TransportError("format", "Cannot connect: the peer does not say READY");
-  }
-  const partner = properties(ready.body).get("socket-type") ?? "";
+  if (ready?.name === "READY") return properties(ready.body);
+  throw new TransportError("format", "Cannot connect: the peer does not say READY");
+}
+
+function checkPartner(type: SocketType, partner: string): void {
   if (PARTNERS[type].includes(partner)) return;
   throw new TransportError(
     "refused",

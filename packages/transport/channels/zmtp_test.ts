@@ -3,8 +3,10 @@ import { mutations } from "#testing/fuzz.ts";
 import { findPython } from "#testing/python.ts";
 import { needs } from "#testing/shared.ts";
 import { freePort } from "../brokers.ts";
+import { ByteStream } from "../byte_stream.ts";
 import { openReceiver, openSender } from "../channel.ts";
-import { message } from "../message.ts";
+import { message, newStreamId } from "../message.ts";
+import { FaultProxy } from "../testing/fault_proxy.ts";
 import { zmtpHandshake } from "./zmtp.ts";
 
 const python = findPython("zmq");
@@ -162,6 +164,92 @@ Deno.test("zmtp: a peer that is gone without a word is noticed", async () => {
   assert.equal(sender.counters.connections, 1);
 });
 
+Deno.test("zmtp: a dead link is noticed while messages are pending", async () => {
+  await using receiver = await openReceiver("zmq+pull://127.0.0.1:0?heartbeat=50");
+  await using proxy = new FaultProxy(Number(new URL(receiver.url).port));
+  const sender = await openSender(`zmq+push://127.0.0.1:${proxy.port}?heartbeat=50`);
+  const streamId = newStreamId();
+  const held = [];
+  for (let sequence = 0; sequence < 3; sequence++) {
+    await sender.send(message(new Uint8Array(10), { streamId, sequence }));
+    held.push((await receiver.receive())!);
+  }
+  // Both ends are alive, and busy for longer than three heartbeats.
+  await sleep(300);
+  assert.equal(sender.counters.connections, 1);
+  proxy.darken();
+  while (sender.counters.connections < 2) await sleep(10);
+  for (const delivery of held) await delivery.accept();
+  await sender.send(message(new Uint8Array(10), { streamId, sequence: 3 }));
+  const last = (await receiver.receive())!;
+  assert.equal(last.message.sequence, 3);
+  await last.accept();
+  await sender.close();
+});
+
+Deno.test("zmtp: the smaller of both ends' credits holds", async () => {
+  for (const [sending, receiving] of [[3, 16], [16, 3]]) {
+    const heartbeat = "heartbeat=30";
+    const url = `zmq+pull://127.0.0.1:0?${heartbeat}&credits=${receiving}`;
+    await using receiver = await openReceiver(url);
+    const { port } = new URL(receiver.url);
+    const sender = await openSender(
+      `zmq+push://127.0.0.1:${port}?${heartbeat}&credits=${sending}`,
+    );
+    for (let sequence = 0; sequence < 3; sequence++) {
+      await sender.send(message(new Uint8Array(1), { sequence }));
+    }
+    const more = sender.send(message(new Uint8Array(1), { sequence: 3, end: true }));
+    await sleep(200);
+    assert.equal(receiver.counters.received, 3);
+    assert.equal((await Array.fromAsync(receiver)).length, 4);
+    await more;
+    await sender.close();
+    assert.equal(sender.counters.connections, 1);
+  }
+});
+
+/** Serves one peer that knows no commands, as before ZMTP 3.1. */
+async function oldPull(conn: Deno.Conn): Promise<() => Promise<Uint8Array>> {
+  const bytes = new ByteStream(conn);
+  const frame = async () => {
+    const long = ((await bytes.view(1))[0]! & 2) !== 0;
+    const header = await bytes.view(long ? 8 : 1);
+    return await bytes.body(Number(BigInt(`0x${header.toHex()}`)));
+  };
+  const hello = goodBytes("PULL").subarray(0, 64 + 29);
+  hello[11] = 0;
+  await conn.write(hello);
+  await bytes.skip(64);
+  await frame();
+  return frame;
+}
+
+Deno.test("zmtp: what a peer without commands did not take goes to the next", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const sender = await openSender(`zmq+push://127.0.0.1:${listener.addr.port}`);
+  const long = new Uint8Array(8 << 20);
+  const sending = (async () => {
+    for (let sequence = 0; sequence < 4; sequence++) await sender.send(message(long, { sequence }));
+    await sender.flush();
+  })();
+  const first = await listener.accept();
+  await oldPull(first);
+  // It is gone in the middle of the first message, which kernel buffers cannot take.
+  await sleep(100);
+  first.close();
+  const second = await listener.accept();
+  const frame = await oldPull(second);
+  for (let sequence = 0; sequence < 4; sequence++) {
+    const body = await frame();
+    assert.equal(new DataView(body.buffer, body.byteOffset).getUint32(16, true), sequence);
+  }
+  await sending;
+  await sender.close();
+  second.close();
+  listener.close();
+});
+
 /** A greeting and READY as libzmq sends them, then a message, a PING and a SUBSCRIBE. */
 function goodBytes(partner: string): Uint8Array {
   const greeting = new Uint8Array(64);
@@ -196,7 +284,12 @@ function played(bytes: Uint8Array): Deno.Conn {
 
 async function readAll(bytes: Uint8Array) {
   const never = new AbortController().signal;
-  using connection = await zmtpHandshake(played(bytes), "PULL", 100, never);
+  using connection = await zmtpHandshake(played(bytes), {
+    type: "PULL",
+    credits: 3,
+    maxMessage: 100,
+    signal: never,
+  });
   const items = [];
   for (let item = await connection.read(); item; item = await connection.read()) items.push(item);
   return items;

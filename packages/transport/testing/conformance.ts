@@ -53,6 +53,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "a stalled receiver bounds what is on its way": stalled,
   "a message that was sent twice comes once, and leaves nothing behind": twice,
   "a loop that is left leaves its message to the next": leftLoops,
+  "a receiver that leaves after the end lets the sender go": leaves,
   "a receiver that comes back gets what it did not accept": receiverBack,
   "a killed receiver loses what the table says": receiverKilled,
   "a killed sender loses nothing acknowledged": senderKilled,
@@ -301,6 +302,21 @@ async function leftLoops(target: Target): Promise<void> {
   assert.deepEqual(rest, [1, 2, 3, 4]);
   await sending;
   assert.equal(ends.receiver.counters.accepted, 5);
+}
+
+async function leaves(target: Target): Promise<void> {
+  for (let round = 0; round < 5; round++) {
+    const { sender, receiver } = await openBoth(target, target.place(), { sender: IMPATIENT });
+    // Nothing between the last acceptance and closing: what tells of it may not have come yet.
+    const receiving = (async () => {
+      for await (const _ of receiver);
+      await receiver.close();
+    })();
+    for (const message of numbered(newStreamId(), 5, 2880)) await sender.send(message);
+    await receiving;
+    await sender.close();
+    assert.equal(sender.counters.acknowledged, 5);
+  }
 }
 
 async function receiverBack(target: Target): Promise<void> {

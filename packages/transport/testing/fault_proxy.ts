@@ -27,6 +27,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #pairs = new Set<readonly [Deno.Conn, Deno.Conn]>();
   readonly #running: Promise<void>;
   readonly #pumps = new Set<Promise<void>>();
+  readonly #dark = new WeakSet<Deno.Conn>();
   connections = 0;
 
   constructor(target: number, faults: Faults = {}) {
@@ -38,6 +39,11 @@ export class FaultProxy implements AsyncDisposable {
 
   get port(): number {
     return (this.#listener.addr as Deno.NetAddr).port;
+  }
+
+  /** Swallows all that comes over the connections there are, as a cable does that was pulled. */
+  darken(): void {
+    for (const pair of this.#pairs) for (const conn of pair) this.#dark.add(conn);
   }
 
   /** Cuts all connections. */
@@ -80,6 +86,7 @@ export class FaultProxy implements AsyncDisposable {
     for (;;) {
       const count = await from.read(buffer);
       if (count === null) return;
+      if (this.#dark.has(from)) continue;
       const bytes = buffer.subarray(0, count);
       if (forth) this.#damage(bytes);
       const { delay = 0, dribble = false } = this.faults;
