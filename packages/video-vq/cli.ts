@@ -11,11 +11,12 @@ Usage:
   video-vq encode [options] <source> <channel>      frames to tokens, into a channel
   video-vq decode [options] <channel> <output>      tokens from a channel to frames
   video-vq roundtrip [options] <source> [output]    both in one process: quality and bitrate
-  video-vq inspect [options] <channel or journal>   what is in a stream, window by window
+  video-vq inspect [options] <folder or journal>    what is in a stream, taking nothing out of it
 
 Source:   a video file, a folder of pictures, - (raw RGB on stdin), http://camera/stream
 Output:   clip.mp4, clip.webm, clip.rgb (raw RGB), - (raw RGB on stdout)
 Channel:  tcp://host:7000  file:folder/  zmq+push://…  redis://…  amqp://…  nats://…
+          (inspect: a journal, file:folder/ or zmq+sub://…; the others give each window once)
 
 Model (all commands):
   --model <reference>      path or name of a checkpoint, or vq-tiny, which comes with this command

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { print } from "@vcs/transport/cli";
+import { print, UsageError } from "@vcs/transport/cli";
 import type { Message } from "@vcs/transport/message";
+import { pathToFileURL } from "node:url";
 import { channelOptions, Flags } from "./cli_options.ts";
 import { VideoVqError } from "./errors.ts";
 import { TokenDecoder } from "./range_coder.ts";
@@ -52,8 +53,9 @@ async function* messagesOf(
     yield* WindowJournal.read(reference);
     return;
   }
+  const url = peekedUrl(reference);
   const { openReceiver } = await import("@vcs/transport/channel");
-  await using channel = await openReceiver(reference, channelOptions(flags));
+  await using channel = await openReceiver(url, channelOptions(flags));
   try {
     for (;;) {
       const delivery = await channel.receive({ signal: stop });
@@ -65,6 +67,21 @@ async function* messagesOf(
   } catch (error) {
     if (!stop.aborted) throw error;
   }
+}
+
+/** Folders are read as they are, and a publisher gives every subscriber a copy. */
+const PEEKED = ["file:", "zmq+sub:"];
+
+/** Where to look without taking a window away from the receiver that it is meant for. */
+function peekedUrl(reference: string): URL {
+  const url = URL.parse(reference, pathToFileURL(`${Deno.cwd()}/`));
+  if (!url || !PEEKED.includes(url.protocol)) {
+    throw new UsageError(
+      `inspect ${reference}: it would take the windows away from their receiver; allowed are a journal, a file: folder and zmq+sub:`,
+    );
+  }
+  url.searchParams.delete("limit"); // without it, a receiver deletes nothing
+  return url;
 }
 
 /** Reads windows one after the other, as a decoder would. */

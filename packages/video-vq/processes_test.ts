@@ -270,20 +270,23 @@ Deno.test("processes: item 42, statistics are logged as lines of JSON", async ()
   });
 });
 
-Deno.test("processes: inspect lists a folder's windows and a journal's", async () => {
+Deno.test("processes: inspect lists a folder's windows and a journal's, and leaves them there", async () => {
   await withStage(async ({ folder, clip, model }) => {
-    const channel = `file:${folder}/windows/`;
+    const channel = `file:${folder}/windows/?limit=20`;
+    const journal = `${folder}/journal`;
     await command("encode", ...model, "--size", "32", "--payload", "range", clip, channel);
-    await command("decode", ...model, "--journal", `${folder}/journal`, channel, `${folder}/x.rgb`);
-    for (const reference of [channel, `${folder}/journal`]) {
-      const { result } = start(["inspect", "--json", reference]);
-      const { code, stdout, stderr } = await result();
+    const lists = async (reference: string) => {
+      const { code, stdout, stderr } = await start(["inspect", "--json", reference]).result();
       assert.equal(code, 0, stderr);
       const windows = stdout.trim().split("\n").map((line) => JSON.parse(line));
       assert.deepEqual(windows.map(({ frames }) => frames), [17, 17, 17, 17, 17, 17, 17, 1]);
-      assert.deepEqual(windows[0].flags, "key");
-      assert.equal(windows[7].flags, "end");
-    }
+      assert.deepEqual([windows[0].flags, windows[7].flags], ["key", "end"]);
+    };
+    await lists(channel);
+    assert.equal((await filesIn(`${folder}/windows`)).length, 8);
+    await command("decode", ...model, "--journal", journal, channel, `${folder}/x.rgb`);
+    assert.equal((await filesIn(`${folder}/windows`)).length, 0);
+    await lists(journal);
   });
 });
 
@@ -294,6 +297,7 @@ Deno.test("processes: wrong usage says what is allowed, exit code 2; a missing m
     [["encode", "--policy", "maybe", "a", "b"], 2, /block, drop-oldest, drop-newest/],
     [["encode", "--queue", "9", "a", "b"], 2, /from 2 to 4/],
     [["decode", "--size", "128", "a", "b"], 2, /size/],
+    [["inspect", "tcp://127.0.0.1:7000"], 2, /a file: folder/],
     [["encode", "--model", "vq-tiny", "--tail", "exact", "a", "b"], 2, /pad and drop/],
     [["roundtrip", "--model", "vq-tiny", "--tail", "exact", "a"], 2, /pad and drop/],
     [
