@@ -15,13 +15,13 @@
  *
  * @module
  */
-import type { AudioDecoding } from "./audio_decoder.ts";
+import type { AudioChunk, AudioDecoding } from "./audio_decoder.ts";
 import { chooseWay } from "./backends.ts";
 import { MediaError } from "./errors.ts";
-import { type LocalSource, type MediaSource, openSource, readSource } from "./media_source.ts";
+import { type MediaSource, openSource, readSource } from "./media_source.ts";
 import { decodePcm, PCM_BYTES, type PcmFormat } from "./pcm.ts";
 import { Resampler } from "./resampler.ts";
-import { isWav, openWav } from "./wav.ts";
+import { isWav, openWav, type WavStream } from "./wav.ts";
 
 /** Samples without a header around them. */
 export interface RawPcm {
@@ -45,7 +45,7 @@ export interface AudioOptions {
   stream?: number;
   /** Which FFmpeg, where one is needed. Default "auto". */
   backend?: "auto" | "node-av" | "ffmpeg";
-  /** Ends reading with the signal's reason. */
+  /** Ends opening and reading with the signal's reason, whatever is waited for. */
   signal?: AbortSignal;
 }
 
@@ -73,11 +73,6 @@ export interface AudioStream extends AsyncIterable<Float32Array<ArrayBuffer>[]>,
 
 /** Samples per channel in one piece of bare PCM. */
 const RAW_FRAMES = 16384;
-
-/** A source that is being decoded, and what is to be closed with it. */
-interface Decoding extends AudioDecoding {
-  readonly source?: LocalSource;
-}
 
 /** The first bytes of a stream, and the stream with them still in it. */
 async function peek(stream: ReadableStream<Uint8Array>, count: number) {
@@ -107,8 +102,8 @@ async function peek(stream: ReadableStream<Uint8Array>, count: number) {
 /** Cuts bare PCM into pieces of whole frames. */
 async function* rawChunks(
   stream: ReadableStream<Uint8Array>,
-  { format, channels }: RawPcm,
-): AsyncIterableIterator<Float32Array<ArrayBuffer>[]> {
+  { format, sampleRate, channels }: RawPcm,
+): AsyncIterable<AudioChunk> {
   const frame = PCM_BYTES[format] * channels;
   let rest = new Uint8Array();
   for await (const bytes of stream) {
@@ -117,53 +112,71 @@ async function* rawChunks(
     joined.set(bytes, rest.length);
     const whole = joined.length - joined.length % frame;
     for (let at = 0; at < whole; at += RAW_FRAMES * frame) {
-      yield decodePcm(
-        joined.subarray(at, Math.min(whole, at + RAW_FRAMES * frame)),
-        format,
-        channels,
-      );
+      const piece = joined.subarray(at, Math.min(whole, at + RAW_FRAMES * frame));
+      yield { sampleRate, samples: decodePcm(piece, format, channels) };
     }
     rest = joined.slice(whole);
   }
 }
 
+async function* wavChunks({ chunks, sampleRate }: WavStream): AsyncIterable<AudioChunk> {
+  for await (const samples of chunks) yield { sampleRate, samples };
+}
+
+/** What needs no FFmpeg holds nothing but its stream, which ends with the signal. */
+const close = () => Promise.resolve();
+
 /** Opens what needs no FFmpeg: bare samples and WAV. The stream goes on to FFmpeg otherwise. */
 async function openPlain(
   stream: ReadableStream<Uint8Array>,
   raw: RawPcm | undefined,
-): Promise<{ decoding?: Decoding; stream: ReadableStream<Uint8Array> }> {
-  if (raw) {
-    return {
-      stream,
-      decoding: { ...raw, codec: `pcm_${raw.format}`, chunks: rawChunks(stream, raw) },
-    };
-  }
+): Promise<AudioDecoding | ReadableStream<Uint8Array>> {
+  if (raw) return { ...raw, codec: `pcm_${raw.format}`, chunks: rawChunks(stream, raw), close };
   const { head, whole } = await peek(stream, 12);
-  if (!isWav(head)) return { stream: whole };
-  const wav = await openWav(whole);
-  return { stream: whole, decoding: { ...wav, codec: `pcm_${wav.format}` } };
+  if (!isWav(head)) return whole;
+  const [first, second] = whole.tee();
+  try {
+    const wav = await openWav(first);
+    second.cancel().catch(() => {});
+    return { ...wav, codec: `pcm_${wav.format}`, chunks: wavChunks(wav), close };
+  } catch (error) {
+    if (error instanceof MediaError && error.code === "unsupported") return second;
+    throw error;
+  }
 }
 
-async function openEncoded(source: MediaSource, options: AudioOptions): Promise<Decoding> {
+async function openEncoded(source: MediaSource, options: Signalled): Promise<AudioDecoding> {
   const way = await chooseWay(options.backend ?? "auto");
   const local = await openSource(source, options.signal);
   try {
     const decode = way === "node-av"
       ? (await import("./audio_node_av.ts")).decodeByNodeAv
       : (await import("./audio_ffmpeg.ts")).decodeByFfmpeg;
-    return { ...await decode(local.path, options.stream, options.signal), source: local };
+    const decoding = await decode(local.path, options.stream, options.signal);
+    return {
+      ...decoding,
+      close: async () => {
+        await decoding.close();
+        await local[Symbol.asyncDispose]();
+      },
+    };
   } catch (error) {
     await local[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function openDecoding(source: MediaSource, options: AudioOptions): Promise<Decoding> {
-  const bytes = await readSource(source, options.signal);
-  const { decoding, stream } = await openPlain(bytes, options.raw);
-  if (decoding) return decoding;
-  if (source instanceof ReadableStream) return await openEncoded(stream, options);
-  await stream.cancel();
+/** Options with a signal that ends everything, whatever it waits for. */
+type Signalled = AudioOptions & { readonly signal: AbortSignal };
+
+async function openDecoding(source: MediaSource, options: Signalled): Promise<AudioDecoding> {
+  const { signal, raw } = options;
+  const bytes = await readSource(source, signal);
+  const passing = new TransformStream<Uint8Array, Uint8Array>();
+  const opened = await openPlain(bytes.pipeThrough(passing, { signal }), raw);
+  if (!(opened instanceof ReadableStream)) return opened;
+  if (source instanceof ReadableStream) return await openEncoded(opened, options);
+  opened.cancel().catch(() => {});
   return await openEncoded(source, options);
 }
 
@@ -180,30 +193,48 @@ function mixer(from: number, to: number): (chunk: Float32Array<ArrayBuffer>[]) =
   return (chunk) => [chunk[0]!.map((_, i) => chunk.reduce((sum, c) => sum + c[i]!, 0) / from)];
 }
 
-/** Frees the decoder and the temporary file. */
-async function close(decoding: Decoding): Promise<void> {
-  await decoding.chunks.return?.();
-  await decoding.source?.[Symbol.asyncDispose]();
+/** A resampler for a source, whose rate may be anything. */
+function resamplerFor(from: number, to: number, channels: number): Resampler {
+  try {
+    return new Resampler(from, to, channels);
+  } catch (cause) {
+    throw new MediaError("unsupported", (cause as Error).message, { cause });
+  }
+}
+
+/** Rate and number of channels. */
+interface AudioShape {
+  readonly sampleRate: number;
+  readonly channels: number;
+}
+
+function* unlessEmpty(chunk: Float32Array<ArrayBuffer>[]) {
+  if (chunk[0]!.length > 0) yield chunk;
 }
 
 async function* converted(
-  decoding: Decoding,
-  mix: ReturnType<typeof mixer>,
-  sampleRate: number,
-  channels: number,
-  signal: AbortSignal | undefined,
+  decoding: AudioDecoding,
+  { sampleRate, channels }: AudioShape,
+  resampler: Resampler,
+  closing: AbortController,
 ): AsyncGenerator<Float32Array<ArrayBuffer>[]> {
-  const resampler = new Resampler(decoding.sampleRate, sampleRate, channels);
+  let rate = decoding.sampleRate;
   try {
     for await (const chunk of decoding.chunks) {
-      signal?.throwIfAborted();
-      const output = resampler.push(mix(chunk));
-      if (output[0]!.length > 0) yield output;
+      if (chunk.sampleRate !== rate) {
+        yield* unlessEmpty(resampler.flush());
+        rate = chunk.sampleRate;
+        resampler = resamplerFor(rate, sampleRate, channels);
+      }
+      const mix = mixer(chunk.samples.length, channels);
+      yield* unlessEmpty(resampler.push(mix(chunk.samples)));
     }
-    const rest = resampler.flush();
-    if (rest[0]!.length > 0) yield rest;
+    yield* unlessEmpty(resampler.flush());
+  } catch (error) {
+    if (!closing.signal.aborted) throw error;
   } finally {
-    await close(decoding);
+    closing.abort();
+    await decoding.close();
   }
 }
 
@@ -214,7 +245,8 @@ async function* converted(
  * in a temporary file
  * @throws {RangeError} where a rate or number of channels is not a whole number above zero
  * @throws {Deno.errors.NotFound} where there is no such file
- * @throws {MediaError} `invalid-media`, `no-audio-stream`, `no-backend`, `unsupported`
+ * @throws {MediaError} `invalid-media`, `no-audio-stream`, `no-backend`, `unsupported`; reading also
+ * `decode-failed`
  */
 export async function openAudio(
   source: MediaSource,
@@ -227,20 +259,39 @@ export async function openAudio(
       `Cannot read audio: ${name} must be a whole number above 0, found ${value}`,
     );
   }
-  const decoding = await openDecoding(source, options);
-  const { sampleRate = decoding.sampleRate, channels = decoding.channels, signal } = options;
-  const mix = mixer(decoding.channels, channels);
-  const chunks = converted(decoding, mix, sampleRate, channels, signal);
+  const closing = new AbortController();
+  const signal = AbortSignal.any([closing.signal, ...(options.signal ? [options.signal] : [])]);
+  let decoding: AudioDecoding | undefined;
+  try {
+    decoding = await openDecoding(source, { ...options, signal });
+    const { sampleRate = decoding.sampleRate, channels = decoding.channels } = options;
+    mixer(decoding.channels, channels);
+    const resampler = resamplerFor(decoding.sampleRate, sampleRate, channels);
+    return audioStream(decoding, { sampleRate, channels }, resampler, closing);
+  } catch (error) {
+    closing.abort();
+    await decoding?.close();
+    throw error;
+  }
+}
+
+function audioStream(
+  decoding: AudioDecoding,
+  shape: AudioShape,
+  resampler: Resampler,
+  closing: AbortController,
+): AudioStream {
+  const chunks = converted(decoding, shape, resampler, closing);
   return {
-    sampleRate,
-    channels,
+    ...shape,
     codec: decoding.codec,
     sourceSampleRate: decoding.sampleRate,
     sourceChannels: decoding.channels,
     [Symbol.asyncIterator]: () => chunks,
     [Symbol.asyncDispose]: async () => {
+      closing.abort();
       await chunks.return(undefined);
-      await close(decoding);
+      await decoding.close();
     },
   };
 }

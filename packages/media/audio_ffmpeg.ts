@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AudioDecoder } from "./audio_decoder.ts";
+import type { AudioChunk, AudioDecoder } from "./audio_decoder.ts";
 import { MediaError } from "./errors.ts";
 import { decodePcm } from "./pcm.ts";
 import { outputOf, Program } from "./programs.ts";
@@ -16,7 +16,7 @@ interface Probe {
   }[];
 }
 
-async function probe(source: string, select: string, signal: AbortSignal | undefined) {
+async function probe(source: string, select: string, signal: AbortSignal) {
   const entries = "stream=codec_name,sample_rate,channels";
   const args = ["-v", "error", "-select_streams", select, "-show_entries", entries];
   const text = await outputOf("ffprobe", [...args, "-of", "json", source], signal);
@@ -31,25 +31,27 @@ async function probe(source: string, select: string, signal: AbortSignal | undef
   throw new MediaError("no-audio-stream", `Cannot read audio of ${source}: no audio stream`);
 }
 
-async function* samples(
+async function* decode(
   source: string,
   select: string,
-  channels: number,
-  signal: AbortSignal | undefined,
-): AsyncIterableIterator<Float32Array<ArrayBuffer>[]> {
+  { channels, sampleRate }: { channels: number; sampleRate: number },
+  signal: AbortSignal,
+): AsyncIterable<AudioChunk> {
   const args = ["-v", "error", "-nostdin", "-i", source, "-map", `0:${select}`];
   await using program = new Program("ffmpeg", [...args, "-f", "f32le", "pipe:1"]);
+  using _ = onAbort(signal, () => void program[Symbol.asyncDispose]());
   const frame = channels * 4;
   let rest = new Uint8Array();
   for await (const bytes of program.stdout) {
-    signal?.throwIfAborted();
     const joined = new Uint8Array(rest.length + bytes.length);
     joined.set(rest);
     joined.set(bytes, rest.length);
     const whole = joined.length - joined.length % frame;
     rest = joined.slice(whole);
-    if (whole > 0) yield decodePcm(joined.subarray(0, whole), "f32", channels);
+    const samples = decodePcm(joined.subarray(0, whole), "f32", channels);
+    if (whole > 0) yield { sampleRate, samples };
   }
+  signal.throwIfAborted();
   if (await program.finish()) return;
   throw new MediaError(
     "decode-failed",
@@ -57,9 +59,19 @@ async function* samples(
   );
 }
 
-/** Audio by ffmpeg. */
+/** Does something at an abort, until it is disposed. */
+function onAbort(signal: AbortSignal, act: () => void): Disposable {
+  signal.addEventListener("abort", act, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", act) };
+}
+
+/** Audio by ffmpeg. The program starts with the first chunk that is taken. */
 export const decodeByFfmpeg: AudioDecoder = async (source, stream, signal) => {
   const select = stream === undefined ? "a:0" : `${stream}`;
   const facts = await probe(source, select, signal);
-  return { ...facts, chunks: samples(source, select, facts.channels, signal) };
+  return {
+    ...facts,
+    chunks: decode(source, select, facts, signal),
+    close: () => Promise.resolve(),
+  };
 };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AudioDecoder } from "./audio_decoder.ts";
+import type { AudioChunk, AudioDecoder } from "./audio_decoder.ts";
 import { openInput } from "./backend_node_av.ts";
 import { MediaError } from "./errors.ts";
 import { Breather } from "./event_loop.ts";
@@ -22,7 +22,8 @@ import { decodePcm, type PcmFormat } from "./pcm.ts";
 const SAMPLE_FORMATS: readonly PcmFormat[] = ["u8", "s16", "s32", "f32", "f64"];
 
 /** Samples of a decoded frame, whichever way they are stored. */
-function samplesOf(frame: AvFrame, channels: number): Float32Array<ArrayBuffer>[] {
+function samplesOf(frame: AvFrame): Float32Array<ArrayBuffer>[] {
+  const { channels } = frame;
   const format = SAMPLE_FORMATS[frame.format % SAMPLE_FORMATS.length];
   if (format === undefined || frame.format >= 2 * SAMPLE_FORMATS.length) {
     throw new MediaError("unsupported", `Cannot read samples of format ${frame.format}`);
@@ -54,8 +55,8 @@ async function* decode(
   av: NodeAv,
   input: AvFormatContext,
   stream: AvStream,
-  signal: AbortSignal | undefined,
-): AsyncIterableIterator<Float32Array<ArrayBuffer>[]> {
+  signal: AbortSignal,
+): AsyncIterable<AudioChunk> {
   const breather = new Breather();
   const packet = new av.Packet();
   const frame = new av.Frame();
@@ -70,13 +71,14 @@ async function* decode(
       if (more && packet.streamIndex !== stream.index) continue;
       decoder.sendPacketSync(more ? packet : null);
       packet.unref();
-      while (decoder.receiveFrameSync(frame) >= 0) yield samplesOf(frame, stream.codecpar.channels);
+      while (decoder.receiveFrameSync(frame) >= 0) {
+        yield { sampleRate: frame.sampleRate, samples: samplesOf(frame) };
+      }
     }
   } finally {
     packet.free();
     frame.free();
     decoder?.freeContext();
-    input.closeInputSync();
   }
 }
 
@@ -90,6 +92,16 @@ export const decodeByNodeAv: AudioDecoder = async (source, wanted, signal) => {
     throw new MediaError("no-audio-stream", `Cannot read audio of ${source}: no audio stream`);
   }
   const { codecId, sampleRate, channels } = stream.codecpar;
-  const codec = av.avGetCodecName(codecId) ?? "unknown";
-  return { codec, sampleRate, channels, chunks: decode(av, input, stream, signal) };
+  let closed = false;
+  return {
+    codec: av.avGetCodecName(codecId) ?? "unknown",
+    sampleRate,
+    channels,
+    chunks: decode(av, input, stream, signal),
+    close: () => {
+      if (!closed) input.closeInputSync();
+      closed = true;
+      return Promise.resolve();
+    },
+  };
 };

@@ -2,9 +2,14 @@ import assert from "node:assert/strict";
 import { hasPrograms, hasShared, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { decodeAudio, openAudio } from "@vcs/media/audio";
 import { MediaError } from "@vcs/media/errors";
-import { encodeWav } from "@vcs/media/wav";
+import { encodeWav, wavHeader } from "@vcs/media/wav";
 
 const audioFile = (name: string) => sharedPath(`data/audio/${name}`);
+
+async function ffmpeg(...args: string[]): Promise<void> {
+  const { success } = await new Deno.Command("ffmpeg", { args: ["-v", "error", ...args] }).output();
+  assert(success);
+}
 
 /** What the ffmpeg program makes of a file, one array per channel. */
 async function byFfmpeg(path: string, channels: number): Promise<Float32Array[]> {
@@ -137,4 +142,141 @@ sharedTest("openAudio() stops at an abort", async () => {
   await assert.rejects(async () => {
     for await (const _ of audio) abort.abort(new Error("enough"));
   }, /enough/);
+});
+
+/** A second of WAV header and samples, and then nothing, without an end. */
+function stalled(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start: (controller) => controller.enqueue(bytes),
+    pull: () => new Promise(() => {}),
+  });
+}
+
+const second = encodeWav([new Float32Array(48000)], { sampleRate: 48000 });
+const raw = { format: "s16", sampleRate: 48000, channels: 1 } as const;
+
+Deno.test("openAudio() ends at an abort, whatever it waits for", async () => {
+  const abort = new AbortController();
+  const { signal } = abort;
+  const head = openAudio(stalled(second.slice(0, 4)), { signal });
+  const wav = await openAudio(stalled(second.slice(0, 2000)), { signal });
+  const bare = await openAudio(stalled(second.slice(0, 2000)), { signal, raw });
+  const loops = [wav, bare].map((audio) => Array.fromAsync(audio));
+  setTimeout(() => abort.abort(new Error("enough")), 20);
+  await assert.rejects(head, /enough/);
+  for (const loop of loops) await assert.rejects(loop, /enough/);
+});
+
+Deno.test("openAudio() is closed while it waits: loops end, the source is let go", async () => {
+  for (const options of [{}, { raw }]) {
+    let cancelled = false;
+    const source = stalled(second.slice(0, 2000)).pipeThrough(
+      new TransformStream({ cancel: () => void (cancelled = true) }),
+    );
+    const audio = await openAudio(source, options);
+    const loop = Array.fromAsync(audio);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await audio[Symbol.asyncDispose]();
+    assert.equal((await loop).length, 1);
+    assert(cancelled);
+  }
+});
+
+/** Files that this process holds open below a folder, and temporary files of this package. */
+function held(folder: string): string[] {
+  const open = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return "";
+    }
+  });
+  return open.filter((path) => path.startsWith(folder) || path.includes("vcs-media-"));
+}
+
+for (const backend of ["node-av", "ffmpeg"] as const) {
+  Deno.test({
+    name: `openAudio() over ${backend} holds nothing once it is closed, also before it was read`,
+    ...needs(hasPrograms("ffmpeg", "ffprobe"), Deno.build.os === "linux"),
+    fn: async () => {
+      const folder = await Deno.makeTempDir();
+      try {
+        await ffmpeg("-f", "lavfi", "-i", "sine=d=1", "-ac", "2", `${folder}/a.flac`);
+        await Deno.writeFile(`${folder}/a.wav`, second);
+        const flac = await Deno.readFile(`${folder}/a.flac`);
+        for (const source of [`${folder}/a.flac`, `${folder}/a.wav`, flac]) {
+          const unread = await openAudio(source, { backend });
+          await unread[Symbol.asyncDispose]();
+          const left = await openAudio(source, { backend });
+          for await (const _ of left) break;
+          await assert.rejects(openAudio(source, { backend, channels: 7, sampleRate: 1 }), {
+            code: "unsupported",
+          });
+        }
+        assert.deepEqual(held(folder), []);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+
+  Deno.test({
+    name: `openAudio() over ${backend} follows sound that changes its channels and rate midway`,
+    ...needs(hasPrograms("ffmpeg", "ffprobe")),
+    fn: async () => {
+      const folder = await Deno.makeTempDir();
+      try {
+        const parts: Uint8Array<ArrayBuffer>[] = [];
+        for (const [channels, rate] of [[2, 44100], [1, 44100], [2, 22050]]) {
+          const path = `${folder}/${channels}-${rate}.mp3`;
+          const sine = `sine=f=440:d=1:r=${rate}`;
+          const plain = ["-write_xing", "0", "-id3v2_version", "0"];
+          await ffmpeg("-f", "lavfi", "-i", sine, "-ac", `${channels}`, ...plain, path);
+          parts.push(await Deno.readFile(path));
+        }
+        const mp3 = await new Blob(parts).bytes();
+        const wanted = { sampleRate: 44100, channels: 1 };
+        const { channels: [mono] } = await decodeAudio(mp3, { backend, ...wanted });
+        assert(Math.abs(mono!.length - 3 * 44100) < 0.15 * 44100, `${mono!.length} samples`);
+        for (const at of [0.5, 1.5, 2.5]) {
+          const half = mono!.subarray((at - 0.25) * 44100, (at + 0.25) * 44100);
+          const rises = half.filter((x, i) => i > 0 && half[i - 1]! < 0 && x >= 0).length;
+          assert(Math.abs(rises - 220) < 4, `${rises} periods in half a second at ${at} s`);
+        }
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+Deno.test("openAudio() refuses a rate that cannot be resampled in bounded time", async () => {
+  for (const rate of [4_294_967_291, 1_000_003, 1]) {
+    const wav = new Blob([wavHeader({ sampleRate: rate }, 1), new Uint8Array(20)]).stream();
+    const opening = openAudio(wav, { sampleRate: 24000 });
+    await assert.rejects(opening, { name: "MediaError", code: "unsupported" });
+  }
+});
+
+Deno.test({
+  name: "openAudio() leaves WAV of other codecs to FFmpeg",
+  ...needs(hasPrograms("ffmpeg", "ffprobe")),
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      for (const codec of ["pcm_mulaw", "adpcm_ima_wav", "pcm_s64le"]) {
+        const path = `${folder}/${codec}.wav`;
+        await ffmpeg("-f", "lavfi", "-i", "sine=d=0.2:r=8000", "-c:a", codec, path);
+        const [expected] = await byFfmpeg(path, 1);
+        for (const source of [path, await Deno.readFile(path), (await Deno.open(path)).readable]) {
+          await using audio = await openAudio(source, { backend: "ffmpeg" });
+          assert.equal(audio.codec, codec);
+          const chunks = await Array.fromAsync(audio);
+          assertNear(Float32Array.from(chunks.flatMap(([mono]) => [...mono!])), expected!, 0);
+        }
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });

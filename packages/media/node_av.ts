@@ -36,6 +36,8 @@ export interface AvFrame {
   readonly height: number;
   format: number;
   pts: bigint;
+  readonly sampleRate: number;
+  readonly channels: number;
   readonly bestEffortTimestamp: bigint;
   readonly keyFrame: number;
   readonly decodeErrorFlags: number;

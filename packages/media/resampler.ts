@@ -21,6 +21,12 @@ const WIDTH = 6;
 /** Cut-off as a share of the lower rate's Nyquist frequency. */
 const ROLL_OFF = 0.99;
 
+/** Largest factor between the rates, so that a chunk cannot become a thousand of them. */
+const MAX_FACTOR = 256;
+
+/** Most taps of all phases together, 16 MiB of them. */
+const MAX_TAPS = 1 << 22;
+
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
@@ -46,6 +52,18 @@ function phaseFilter(phase: number, from: number, to: number): Phase {
   return { first, taps };
 }
 
+/** Refuses rates whose filter would take for ever to compute. */
+function checkCost(from: number, to: number): void {
+  const phases = to / greatestCommonDivisor(from, to);
+  const taps = phases * (2 * WIDTH * Math.max(1, from / to) / ROLL_OFF + 1);
+  const isBounded = Math.max(from / to, to / from) <= MAX_FACTOR && taps <= MAX_TAPS;
+  if (isBounded || from === to) return;
+  throw new RangeError(
+    `Cannot resample: from ${from} to ${to} Hz takes ${Math.ceil(taps)} filter taps, allowed are ` +
+      `${MAX_TAPS}, and rates that differ by a factor of up to ${MAX_FACTOR}`,
+  );
+}
+
 /** A resampler that remembers what it needs between chunks; memory does not grow. */
 export class Resampler {
   readonly #from: number;
@@ -63,7 +81,9 @@ export class Resampler {
    * @param from rate of the input, in Hz
    * @param to rate of the output, in Hz
    * @param channels number of channels
-   * @throws {RangeError} where a rate or the number of channels is not a whole number above zero
+   * @throws {RangeError} where a rate or the number of channels is not a whole number above zero,
+   * where one rate is more than 256 times the other, or where the filter would have more than
+   * 4,194,304 taps: rates far apart that have hardly a divisor in common
    */
   constructor(from: number, to: number, channels: number) {
     for (const [name, value] of Object.entries({ from, to, channels })) {
@@ -72,6 +92,7 @@ export class Resampler {
         `Cannot resample: ${name} must be a whole number above 0, found ${value}`,
       );
     }
+    checkCost(from, to);
     const divisor = greatestCommonDivisor(from, to);
     this.#from = from / divisor;
     this.#to = to / divisor;
@@ -161,7 +182,7 @@ export class Resampler {
  * @param channels one array per channel
  * @param from rate of the input, in Hz
  * @param to rate of the output, in Hz
- * @throws {RangeError} where a rate is not a whole number above zero
+ * @throws {RangeError} as {@linkcode Resampler}
  */
 export function resample(
   channels: readonly Float32Array[],

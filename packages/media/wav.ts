@@ -128,7 +128,10 @@ function parseFormat(bytes: Uint8Array): Header {
   const [align, bits] = [view.getUint16(12, true), view.getUint16(14, true)];
   const format = FORMATS[`${tag}/${bits}`];
   if (format === undefined) {
-    throw invalid(`samples of format ${tag} with ${bits} bits; PCM of 8 to 32 and float are read`);
+    throw new MediaError(
+      "unsupported",
+      `Cannot read WAV: samples of format ${tag} with ${bits} bits; PCM of 8 to 32 and float are read`,
+    );
   }
   if (channels === 0 || sampleRate === 0 || align !== channels * PCM_BYTES[format]) {
     throw invalid(`${channels} channels at ${sampleRate} Hz in blocks of ${align} bytes`);
@@ -196,7 +199,8 @@ async function* samplesOf(
  * Opens a WAV file. Samples are read as they are taken; a length of zero or of all ones in the
  * header, as live writers leave it, means until the end. A file that is cut off ends early.
  *
- * @throws {MediaError} `invalid-media` where it is no WAV file, or of a kind that is not read
+ * @throws {MediaError} `invalid-media` where it is no WAV file; `unsupported` where its samples are
+ * compressed or of a size that is not read here (`@vcs/media/audio` reads them, by FFmpeg)
  */
 export async function openWav(stream: ReadableStream<Uint8Array>): Promise<WavStream> {
   const feed = new ByteFeed(stream);
