@@ -28,7 +28,8 @@ encode, roundtrip:
   --fit <crop|pad|stretch>  --crop-seed <n>  --tail <pad|exact|drop>
   --payload <form>         packed, range, indices, indices64, quant, quant16 (packed)
   --key-every <n>          windows from key to key, with range (16; 1 with --stream-id)
-  --raw-size <WxH>  --fps <n>  --live       for raw frames, pictures, cameras
+  --raw-size <WxH>  --live  of raw frames; that they come at their own rate and do not wait
+  --fps <n>                of raw frames, pictures, cameras (24)
   --capture-ring <n>       frames kept of a live source while the encoder is busy (34)
   --stream-id <hex>        the id of a stream that is sent again
 decode:

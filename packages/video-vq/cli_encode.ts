@@ -49,15 +49,17 @@ export async function encode(args: string[], stop: AbortSignal): Promise<number>
     stop,
     signal: end,
   });
-  using _monitor = new Monitor(
-    () => ({ line: sendLine(stream.statistics), data: stream.statistics }),
-    flags.text("stats"),
-  );
+  using _monitor = new Monitor(() => {
+    const { statistics } = stream;
+    const data = { ...statistics, damagedPictures: source.damaged };
+    return { line: sendLine(statistics), data };
+  }, flags.text("stats"));
   const statistics = await stream.run(source.frames);
   const [numerator, denominator] = source.frameRate;
-  saySent(statistics, statistics.framesIn * denominator / numerator);
+  const damagedPictures = source.damaged;
+  saySent(statistics, statistics.framesIn * denominator / numerator, damagedPictures);
   if (flags.has("json")) {
-    print(JSON.stringify({ streamId: stream.streamId, ...statistics }));
+    print(JSON.stringify({ streamId: stream.streamId, ...statistics, damagedPictures }));
   }
   return 0;
 }

@@ -91,13 +91,14 @@ export function bitrate(bytes: number, seconds: number): string {
   return seconds > 0 ? `${(bytes * 8 / 1000 / seconds).toFixed(1)} kbit/s` : "-";
 }
 
-/** Tells what a sender has done. */
-export function saySent(s: SendStatistics, seconds: number): void {
+/** Tells what a sender has done, and how many pictures its source could not read. */
+export function saySent(s: SendStatistics, seconds: number, damaged: number): void {
   say(
     `sent ${s.sent} of ${s.encoded} windows, ${s.framesIn} frames, ${s.bytes} bytes (${
       bitrate(s.bytes, seconds)
     }); encode ${milliseconds(s.encode)} ms (50/90/99 %), ${s.blockedSeconds.toFixed(1)} s blocked`,
   );
+  if (damaged > 0) say(`left out ${damaged} pictures of the camera that are damaged`);
   if (s.framesDropped > 0) say(`left out ${s.framesDropped} frames that came while encoding`);
   if (s.droppedCount > 0) {
     const ranges = rangesText(rangesOf(s.dropped));

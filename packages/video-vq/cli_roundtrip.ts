@@ -20,6 +20,7 @@ import type { MemoryChannel } from "./memory_channel.ts";
 import type { FrameRate } from "./payload.ts";
 import type { ReceivedWindow, VideoReceiver } from "./receive_video.ts";
 import type { SendOptions, VideoSender } from "./send_video.ts";
+import type { FrameSource } from "./sources.ts";
 import type { WindowDecoder, WindowEncoder } from "./tokenizer.ts";
 import { type FrameWindow, type TimedFrame, WINDOW_FRAMES } from "./windows.ts";
 
@@ -48,7 +49,7 @@ export async function roundtrip(args: string[], stop: AbortSignal): Promise<numb
     using _monitor = new Monitor(pipeline.report, flags.text("stats"));
     await run(pipeline, source.frames, output);
   }
-  const totals = sayTotals(pipeline, source.frameRate);
+  const totals = sayTotals(pipeline, source);
   if (flags.has("json")) {
     print(JSON.stringify(totals));
   }
@@ -104,19 +105,19 @@ async function run(
 
 function sayTotals(
   { sender, receiver, comparison, report }: Pipeline,
-  [numerator, denominator]: FrameRate,
+  { frameRate: [numerator, denominator], damaged: damagedPictures }: FrameSource,
 ): object {
   const { psnr, ssim, frames } = comparison.quality;
   const seconds = frames * denominator / numerator;
   const { bytes, sent: windows } = sender.statistics;
-  saySent(sender.statistics, seconds);
+  saySent(sender.statistics, seconds, damagedPictures);
   sayReceived(receiver.statistics);
   say(
     `${frames} frames: PSNR ${psnr.toFixed(2)} dB, SSIM ${ssim.toFixed(4)}, ${bytes} bytes, ${
       bitrate(bytes, seconds)
     }`,
   );
-  return { frames, psnr, ssim, bytes, windows, seconds, ...report().data };
+  return { frames, psnr, ssim, bytes, windows, seconds, damagedPictures, ...report().data };
 }
 
 async function take(

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { mjpegFrames } from "@vcs/media/mjpeg";
+import { MediaError } from "@vcs/media/errors";
+import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
 import { VideoVqError } from "./errors.ts";
 import { orAborted } from "./or_aborted.ts";
 import type { FrameRate } from "./payload.ts";
@@ -17,6 +18,8 @@ export interface FrameSource extends AsyncDisposable {
   readonly frameRate: FrameRate;
   /** Whether frames come at their own time and do not wait. */
   readonly live: boolean;
+  /** Pictures of a camera that could not be read so far; they are left out. */
+  readonly damaged: number;
   /** The frames, once. */
   readonly frames: AsyncIterable<TimedFrame>;
 }
@@ -27,7 +30,10 @@ export interface SourceOptions {
   readonly size?: { readonly width: number; readonly height: number };
   /** Frames a second of raw frames, pictures and cameras; 24 where not given. */
   readonly fps?: number;
-  /** Read raw frames at their rate, not as fast as they come: for a source that is live. */
+  /**
+   * Raw frames come at their own time, as a camera's do, from a program that does not wait.
+   * Nothing here paces them; without this, they are read as fast as they are used.
+   */
   readonly live?: boolean;
   /** Ends reading: the frames so far are all there are. */
   readonly stop?: AbortSignal;
@@ -62,6 +68,7 @@ async function fileSource(path: string, options: SourceOptions): Promise<FrameSo
     description: text,
     frameRate: frameRateOf(info.fps),
     live: false,
+    damaged: 0,
     frames: untilStopped(video.frames(), options.stop),
     [Symbol.asyncDispose]: () => video[Symbol.asyncDispose](),
   };
@@ -89,6 +96,7 @@ async function folderSource(path: string, options: SourceOptions): Promise<Frame
     description: `${path}, ${names.length} pictures`,
     frameRate: frameRateOf(fps),
     live: false,
+    damaged: 0,
     frames: untilStopped(pictures(), options.stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
@@ -114,6 +122,7 @@ export function rawSource(
     description: `raw frames, ${size.width}x${size.height}`,
     frameRate: frameRateOf(fps),
     live,
+    damaged: 0,
     frames: untilStopped(rawFrames(stream, size, fps), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
@@ -154,19 +163,18 @@ async function mjpegSource(
 ): Promise<FrameSource> {
   const abort = new AbortController();
   const signal = stop ? AbortSignal.any([stop, abort.signal]) : abort.signal;
-  const response = await fetch(address, { signal });
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    throw new VideoVqError(
-      `Cannot read camera ${address}: it answers ${response.status} ${response.statusText}`,
-      "bad-source",
-    );
-  }
-  const pictures = async function* (stream: AsyncIterable<Uint8Array>) {
+  const stream = await openCamera(address, signal);
+  const reader = new MjpegReader();
+  let undecodable = 0;
+  const skip = (error: unknown) => {
+    if (!(error instanceof MediaError)) throw error;
+    undecodable++;
+  };
+  const pictures = async function* () {
     const start = performance.now();
-    for await (const { data } of mjpegFrames(stream)) {
+    for await (const { data } of mjpegFrames(stream, reader)) {
       const pts = (performance.now() - start) / 1000;
-      const frame = await pictureFrame(data, pts, 1 / fps).catch(() => undefined);
+      const frame = await pictureFrame(data, pts, 1 / fps).catch(skip);
       if (frame) yield frame;
     }
   };
@@ -174,9 +182,25 @@ async function mjpegSource(
     description: `camera ${address}`,
     frameRate: frameRateOf(fps),
     live: true,
-    frames: untilStopped(pictures(response.body), stop),
+    get damaged() {
+      return undecodable + reader.stats.truncated;
+    },
+    frames: untilStopped(pictures(), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(abort.abort()),
   };
+}
+
+async function openCamera(
+  address: string,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const response = await fetch(address, { signal });
+  if (response.ok && response.body) return response.body;
+  await response.body?.cancel();
+  throw new VideoVqError(
+    `Cannot read camera ${address}: it answers ${response.status} ${response.statusText}`,
+    "bad-source",
+  );
 }
 
 async function pictureFrame(bytes: Uint8Array, pts: number, duration: number): Promise<TimedFrame> {

@@ -1,3 +1,4 @@
+import { encodeJpeg } from "@vcs/media/image";
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -70,4 +71,15 @@ Deno.test("sources: a stop ends a source that waits for its next frame", async (
     setTimeout(() => stop.abort(), 20);
   }
   assert.deepEqual(frames, [0]);
+});
+
+Deno.test("sources: pictures of a camera that cannot be decoded, or have no end, are counted", async () => {
+  const good = await encodeJpeg({ width: 8, height: 8, data: new Uint8Array(192) });
+  const noPixels = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
+  const body = new Blob([good, noPixels, good, good.subarray(0, 100)]);
+  const handler = () => new Response(body.stream(), { headers: { "content-type": "video/mjpeg" } });
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, handler);
+  await using source = await openSource(`http://127.0.0.1:${server.addr.port}/`);
+  const frames = await Array.fromAsync(source.frames);
+  assert.deepEqual([frames.length, source.damaged], [2, 2]);
 });

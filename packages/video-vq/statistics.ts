@@ -76,7 +76,7 @@ export interface Latency {
   readonly fill: number;
   /** Seconds to encode a window. */
   readonly encode: number;
-  /** Seconds from the encoder to the decoder and the acknowledgement back. */
+  /** Seconds from the sender to the receiver, one way, by the clocks of both machines. */
   readonly transfer: number;
   /** Seconds to decode a window. */
   readonly decode: number;
@@ -86,7 +86,7 @@ export interface Latency {
   readonly measured: number;
 }
 
-/** Puts the terms 17/fps + E + RTT + D beside what was measured. */
+/** Puts the terms 17/fps + E + transfer + D beside what was measured. */
 export function latencyOf(
   terms: Omit<Latency, "expected">,
 ): Latency {
