@@ -75,7 +75,7 @@ export class PlayerServer implements AsyncDisposable {
     this.#options = options;
     const { hostname = "127.0.0.1", port = 0 } = options;
     this.#server = Deno.serve(
-      { hostname, port, onListen: () => {} },
+      { hostname, port, signal: this.#stop.signal, onListen: () => {} },
       (request) => this.#answer(request),
     );
   }
@@ -160,10 +160,10 @@ export class PlayerServer implements AsyncDisposable {
     }
   }
 
-  /** Stops listening and releases the models. */
+  /** Ends what is being played, stops listening and releases the models. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await this.#server.shutdown();
+    await this.#server.finished;
     for (const opening of this.#decoders.values()) {
       await opening.then((decoder) => decoder[Symbol.dispose](), () => {});
     }

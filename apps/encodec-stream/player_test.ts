@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EcdcWriter } from "@vcs/encodec-stream/ecdc_writer";
 import { Encoder } from "@vcs/encodec-stream/encoder";
+import { formatHeader } from "@vcs/encodec-stream/header";
 import { fileSink } from "@vcs/encodec-stream/sinks";
 import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/synthetic";
 import { browserTest, withPage } from "#testing/browser.ts";
@@ -69,6 +70,28 @@ browserTest("the page plays, buffers, seeks by click and tells its speed", async
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("the server stops while a page is paused", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".ecdc" });
+  const model = "encodec_tiny_24khz";
+  const header = formatHeader({ model, samples: 3600 * 24000, codebooks: 2 });
+  await Deno.writeFile(file, await new Blob([header, new Uint8Array(3600 * 75 * 20 / 8)]).bytes());
+  const server = new PlayerServer({ file, device: "cpu" });
+  const named = new URLSearchParams({ source: file });
+  const opened = await fetch(`${server.url}open?${named}`, { method: "POST" });
+  const { id } = await opened.json();
+  // Were the server to wait for the page, it would have to wait until this.
+  const signal = AbortSignal.timeout(20_000);
+  const { body } = await fetch(`${server.url}audio?id=${id}`, { signal });
+  const reader = body!.getReader();
+  await reader.read();
+  await server[Symbol.asyncDispose]();
+  await assert.rejects(async () => {
+    while (!(await reader.read()).done);
+  });
+  assert.ok(!signal.aborted);
+  await Deno.remove(file);
 });
 
 Deno.test("the server opens no file of this machine that was not named at its start", async () => {

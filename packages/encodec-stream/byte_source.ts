@@ -30,6 +30,7 @@ export interface ByteRun {
    * Reads a number of bytes; fewer only at the end.
    *
    * @throws {TypeError} where the source was asked for other bytes since.
+   * @throws the reason of the source's signal, once it is aborted.
    */
   read(length: number): Promise<Uint8Array>;
 }
@@ -50,6 +51,9 @@ export class ByteSource implements AsyncDisposable {
   #end = Infinity;
   /** Number of the run that was asked for last; older ones read no more. */
   #turn = 0;
+  #signal: AbortSignal | undefined;
+  /** Ends a read that waits. */
+  readonly #stop = () => void this.#reader.cancel().catch(() => {});
 
   private constructor(first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
     this.#reader = first.getReader();
@@ -60,20 +64,26 @@ export class ByteSource implements AsyncDisposable {
   /**
    * Opens a source at its start.
    *
+   * @param options `signal` ends every wait for bytes, and closes the source
    * @throws {EcdcError} `unreachable` where a file or a URL cannot be opened, `unsupported` for
    * another kind of URL than http, https and file.
    */
   static async open(
     source: SourceLike,
-    options: { signal?: AbortSignal } = {},
+    { signal }: { signal?: AbortSignal } = {},
   ): Promise<ByteSource> {
+    const opened = await ByteSource.#open(source, signal);
+    opened.#signal = signal;
+    signal?.addEventListener("abort", opened.#stop);
+    return opened;
+  }
+
+  static async #open(source: SourceLike, signal?: AbortSignal): Promise<ByteSource> {
     if (source instanceof Uint8Array) return openBytes(source, ByteSource.#make);
     if (source instanceof ReadableStream) return new ByteSource(source);
     if (source === "-") return new ByteSource(Deno.stdin.readable);
     const url = asUrl(source);
-    if (url?.protocol.startsWith("http")) {
-      return await openUrl(url, ByteSource.#make, options.signal);
-    }
+    if (url?.protocol.startsWith("http")) return await openUrl(url, ByteSource.#make, signal);
     if (url && url.protocol !== "file:") {
       throw new EcdcError("unsupported", `Cannot open ${url}: allowed are http, https and file`);
     }
@@ -107,6 +117,7 @@ export class ByteSource implements AsyncDisposable {
   }
 
   #check(turn: number): void {
+    this.#signal?.throwIfAborted();
     if (turn === this.#turn) return;
     throw new TypeError("Cannot read on: the source was asked for other bytes since");
   }
@@ -132,6 +143,7 @@ export class ByteSource implements AsyncDisposable {
    */
   async seek(position: number, end?: number): Promise<ByteRun> {
     const turn = ++this.#turn;
+    this.#check(turn);
     const forward = position - this.#position;
     const near = forward >= 0 && forward <= Math.max(NEAR, this.#held.length);
     const open = near && (end ?? Infinity) <= this.#end;
@@ -153,7 +165,7 @@ export class ByteSource implements AsyncDisposable {
     this.#end = -1;
     await this.#reader.cancel().catch(() => {});
     const opened = await reopen(position, end);
-    if (turn !== this.#turn) await opened.stream.cancel();
+    if (turn !== this.#turn || this.#signal?.aborted) await opened.stream.cancel();
     this.#check(turn);
     this.#reader = opened.stream.getReader();
     this.#arriving = undefined;
@@ -164,6 +176,7 @@ export class ByteSource implements AsyncDisposable {
 
   /** Closes the source. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal?.removeEventListener("abort", this.#stop);
     await this.#reader.cancel().catch(() => {});
   }
 }

@@ -152,3 +152,18 @@ Deno.test("an aborted signal ends the wait for a server", async () => {
   stopping.abort();
   await server.finished;
 });
+
+Deno.test("an aborted signal ends the wait for bytes, of any source", async () => {
+  const silent = () => new ReadableStream<Uint8Array>({ start: (c) => c.enqueue(bytes) });
+  await using server = serve(true, silent);
+  for (const what of [silent(), server.url()]) {
+    const abort = new AbortController();
+    await using source = await ByteSource.open(what, { signal: abort.signal });
+    const run = await source.seek(0);
+    await run.read(bytes.length);
+    const wait = assert.rejects(run.read(1), { message: "enough" });
+    abort.abort(new Error("enough"));
+    await wait;
+    await assert.rejects(source.seek(0), { message: "enough" });
+  }
+});

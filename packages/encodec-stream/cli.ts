@@ -143,11 +143,13 @@ async function writeBlocks(
   signal: AbortSignal,
 ): Promise<void> {
   const { interleave } = await import("./pcm.ts");
+  const { unlessAborted } = await import("./until.ts");
   using progress = new ProgressLine();
   const begin = performance.now();
   for await (const { start, channels } of blocks) {
+    // The reader of a pipe may be paused, for as long as it likes.
+    await unlessAborted(writeOut(output, interleave(channels, format)), signal);
     signal.throwIfAborted();
-    await writeOut(output, interleave(channels, format));
     const at = (start + channels[0]!.length) / PIPE.sampleRate;
     const speed = (at - range.from) / ((performance.now() - begin) / 1000);
     progress.update(`${at.toFixed(1)} of ${range.to.toFixed(1)} s, ${speed.toFixed(1)}x real time`);

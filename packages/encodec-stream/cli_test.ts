@@ -169,6 +169,37 @@ Deno.test("pipes and files go through encode, decode and seek", async (t) => {
     assert.deepEqual([code, stderr], [0, ""]);
   });
 
+  await t.step(
+    "an interrupt ends decoding while a silent or a full pipe is waited for",
+    async () => {
+      const bytes = await Deno.readFile(file);
+      for (const [signal, full] of [["SIGINT", false], ["SIGTERM", true]] as const) {
+        const child = new Deno.Command(Deno.execPath(), {
+          args: ["run", "-A", "--quiet", entry, ...synthetic, "-d", "-"],
+          env: { NO_COLOR: "1", ...env },
+          stdin: "piped",
+          stdout: "piped",
+          stderr: "piped",
+        }).spawn();
+        const writer = child.stdin.getWriter();
+        await writer.write(bytes.subarray(0, bytes.length - 50));
+        const heard = child.stdout.getReader();
+        // Two segments and their overlap are all that these bytes give; a pipe holds far less.
+        for (let left = full ? 1 : (2 * 47520) * 4; left > 0;) {
+          left -= (await heard.read()).value!.length;
+        }
+        child.kill(signal);
+        const [{ code }, stderr] = await Promise.all([
+          child.status,
+          new Response(child.stderr).text(),
+        ]);
+        assert.deepEqual([code, stderr], [130, ""]);
+        await heard.cancel();
+        await writer.abort().catch(() => {});
+      }
+    },
+  );
+
   await t.step("an interrupt finishes the file with what was heard", async () => {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--quiet", entry, "-b", "3", ...synthetic, "-e", file],

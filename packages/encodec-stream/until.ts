@@ -1,11 +1,14 @@
 /**
- * Ending a sequence from outside.
+ * Ending a wait or a sequence from outside.
  *
  * @module
  */
 
 /** Waits for a promise, or for the signal, which gives nothing; no trace stays on the signal. */
-async function unlessAborted<T>(wait: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+export async function unlessAborted<T>(
+  wait: Promise<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
   const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
   const stop = () => resolve(undefined);
   signal.addEventListener("abort", stop);
