@@ -31,7 +31,7 @@ interface WindowReport {
 
 /** Runs `inspect`. */
 export async function inspect(args: string[], stop: AbortSignal): Promise<number> {
-  const flags = new Flags("inspect", args, ["model", "flow"], ["<channel or journal>"]);
+  const flags = new Flags("inspect", args, ["model", "flow"], ["<folder or journal>"]);
   const inspector = new Inspector();
   if (!flags.has("json")) print(HEAD);
   for await (const message of messagesOf(flags.words[0]!, flags, stop)) {

@@ -7,7 +7,7 @@
  * | 0 | 1 | version, 1 |
  * | 1 | 1 | coding: 0 packed bits, 1 range coded |
  * | 2 | 1 | valid frames |
- * | 3 | 1 | flags: 1 a table of times follows; the others zero |
+ * | 3 | 1 | times: 0 evenly spaced; a table follows: 1 of u32 microseconds, 2 of float64 seconds |
  * | 4 | 4 × 2 | latent: channels, frames, rows, columns |
  * | 12 | 2 × 2 | picture: columns, rows |
  * | 16 | 2 × 4 | frames a second: numerator, denominator |
@@ -16,7 +16,8 @@
  * | 36 | 4 | CRC-32 of the packed bits |
  * | 40 | 8 | when the window was sent, milliseconds since 1970 (float64) |
  *
- * The table gives the end of each valid frame in microseconds after the start of the first.
+ * The table gives the end of each valid frame after the start of the first: in microseconds, or in
+ * seconds where a gap is longer than microseconds can tell in 32 bits, 71 minutes.
  *
  * @module
  */
@@ -67,8 +68,13 @@ export interface WindowHeader extends Omit<TokenWindow, "tokens"> {
 
 /** More positions than any window has: what is refused before anything is allocated. */
 const MOST_BITS = 2 ** 26;
-/** Times that differ less from an even spacing are taken as even. */
-const EVEN = 0.0005;
+/** Seconds that an even spacing may differ from the times: what a table of them would, too. */
+const EVEN = 0.5e-6;
+/** Seconds that microseconds can tell in 32 bits. */
+const LONGEST = 4294;
+/** Bytes of a time in each kind of table: none, microseconds, seconds. */
+const TIME_BYTES = [0, 4, 8] as const;
+type TimeTable = 0 | 1 | 2;
 
 /**
  * Writes a window.
@@ -84,14 +90,15 @@ export function encodeWindow(
 ): Uint8Array<ArrayBuffer> {
   const { tokens: { shape, packed }, validFrames, times } = window;
   const coded = coder?.encode(window.tokens, key);
-  const table = isEven(window) ? [] : times.slice(1).map((time) => time - times[0]!);
+  const table = tableFor(window);
   const body = coded ?? packed;
-  const out = new Uint8Array(PAYLOAD_HEADER_SIZE + table.length * 4 + body.length);
+  const start = PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * validFrames;
+  const out = new Uint8Array(start + body.length);
   const view = new DataView(out.buffer);
   view.setUint8(0, 1);
   view.setUint8(1, coded ? 1 : 0);
   view.setUint8(2, validFrames);
-  view.setUint8(3, table.length > 0 ? 1 : 0);
+  view.setUint8(3, table);
   [shape.channels, shape.frames, shape.height, shape.width, window.width, window.height]
     .forEach((value, i) => view.setUint16(4 + 2 * i, value, true));
   view.setUint32(16, window.frameRate[0], true);
@@ -100,10 +107,8 @@ export function encodeWindow(
   view.setFloat32(32, window.encodeSeconds, true);
   view.setUint32(36, crc32(packed), true);
   view.setFloat64(40, window.sentAt, true);
-  table.forEach((time, i) =>
-    view.setUint32(PAYLOAD_HEADER_SIZE + 4 * i, Math.round(time * 1e6), true)
-  );
-  out.set(body, PAYLOAD_HEADER_SIZE + table.length * 4);
+  if (table !== 0) writeTimes(view, times, table);
+  out.set(body, start);
   return out;
 }
 
@@ -118,16 +123,16 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
     throw bad(`found ${payload.length} bytes, the header takes ${PAYLOAD_HEADER_SIZE}`);
   }
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const [version, coding, validFrames, flags] = payload as unknown as [
+  const [version, coding, validFrames, table] = payload as unknown as [
     number,
     number,
     number,
-    number,
+    TimeTable,
   ];
   if (version !== 1) throw bad(`found version ${version}, known is 1`);
-  if (coding > 1 || flags > 1) throw bad(`unknown coding ${coding} or flags ${flags}`);
+  if (coding > 1 || table > 2) throw bad(`unknown coding ${coding} or table of times ${table}`);
   const shape = readShape(view);
-  const start = PAYLOAD_HEADER_SIZE + flags * validFrames * 4;
+  const start = PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * validFrames;
   if (validFrames < 1 || payload.length < start) {
     throw bad(`${validFrames} valid frames do not go with ${payload.length} bytes`);
   }
@@ -140,7 +145,7 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
     width: view.getUint16(12, true),
     height: view.getUint16(14, true),
     frameRate,
-    times: readTimes(view, pts, validFrames, frameRate, flags === 1),
+    times: readTimes(view, pts, validFrames, frameRate, table),
     capturedAt: view.getFloat64(24, true),
     encodeSeconds: view.getFloat32(32, true),
     checksum: view.getUint32(36, true),
@@ -220,17 +225,34 @@ function readTimes(
   pts: number,
   count: number,
   [numerator, denominator]: FrameRate,
-  hasTable: boolean,
+  table: TimeTable,
 ): number[] {
-  const after = (i: number) =>
-    hasTable
-      ? view.getUint32(PAYLOAD_HEADER_SIZE + 4 * (i - 1), true) / 1e6
-      : i * denominator / numerator;
-  return Array.from({ length: count + 1 }, (_, i) => i === 0 ? pts : pts + after(i));
+  const at = (i: number) => PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * (i - 1);
+  const after = [
+    (i: number) => i * denominator / numerator,
+    (i: number) => view.getUint32(at(i), true) / 1e6,
+    (i: number) => view.getFloat64(at(i), true),
+  ][table]!;
+  const times = Array.from({ length: count + 1 }, (_, i) => i === 0 ? pts : pts + after(i));
+  if (!times.every(Number.isFinite)) throw bad("found a time that is no number");
+  return times;
 }
 
-function isEven({ times, frameRate: [numerator, denominator] }: TokenWindow): boolean {
-  return times.every((time, i) => Math.abs(time - times[0]! - i * denominator / numerator) < EVEN);
+function writeTimes(view: DataView, times: readonly number[], table: 1 | 2): void {
+  const at = (i: number) => PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * (i - 1);
+  for (let i = 1; i < times.length; i++) {
+    const after = times[i]! - times[0]!;
+    if (table === 1) view.setUint32(at(i), Math.round(after * 1e6), true);
+    else view.setFloat64(at(i), after, true);
+  }
+}
+
+/** The shortest table that keeps the times to a microsecond. */
+function tableFor({ times, frameRate: [numerator, denominator] }: TokenWindow): TimeTable {
+  const after = times.map((time) => time - times[0]!);
+  const isEven = after.every((t, i) => Math.abs(t - i * denominator / numerator) < EVEN);
+  if (isEven) return 0;
+  return after.every((t) => t >= 0 && t < LONGEST) ? 1 : 2;
 }
 
 function bad(found: string, cause?: unknown): VideoVqError {

@@ -69,9 +69,36 @@ Deno.test("payload: uneven times travel in a table, to a microsecond", () => {
   for (const [i, time] of times.entries()) assert(Math.abs(back.times[i]! - time) < 1e-6);
 });
 
+Deno.test("payload: times come through to a microsecond, however near to even, however long the gap", () => {
+  const stamps = (from: number) => Array.from({ length: 17 }, (_, i) => from + i / 24);
+  const cases = [
+    {
+      times: Array.from({ length: 18 }, (_, i) => Math.round(i * 1000 / 24) / 1000),
+      table: 4 * 17,
+    },
+    { times: Array.from({ length: 18 }, (_, i) => i / 24 + 2e-7 * (i % 2)), table: 0 },
+    { times: [0, ...stamps(4290)], table: 4 * 17 },
+    { times: [0, ...stamps(5000)], table: 8 * 17 },
+    { times: [0, ...stamps(86_400 * 365)], table: 8 * 17 },
+  ];
+  for (const { times, table } of cases) {
+    const bytes = encodeWindow(sample(1, { times, frameRate: [24, 1] }));
+    assert.equal(bytes.length, PAYLOAD_HEADER_SIZE + table + 2880);
+    const back = decodeWindow(bytes).times;
+    for (const [i, time] of times.entries()) assert(Math.abs(back[i]! - time) < 1e-6, `${time}`);
+  }
+});
+
+Deno.test("payload: a time that is no number is refused", () => {
+  const times = [0, ...Array.from({ length: 17 }, (_, i) => 5000 + i)];
+  const bytes = encodeWindow(sample(1, { times }));
+  new DataView(bytes.buffer).setFloat64(PAYLOAD_HEADER_SIZE, NaN, true);
+  assert.throws(() => decodeWindow(bytes), { code: "bad-window" });
+});
+
 Deno.test("payload: item 5, sizes that do not go together are a typed error", () => {
   const bytes = encodeWindow(sample());
-  for (const [at, value] of [[0, 2], [1, 2], [2, 0], [3, 2], [4, 0], [4, 31], [6, 4], [16, 0]]) {
+  for (const [at, value] of [[0, 2], [1, 2], [2, 0], [3, 3], [4, 0], [4, 31], [6, 4], [16, 0]]) {
     const bad = bytes.slice();
     bad[at!] = value!;
     if (at === 16) bad.fill(0, 16, 20);
