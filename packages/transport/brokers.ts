@@ -178,7 +178,9 @@ async function answers(conn: Deno.Conn, question: string, start: string): Promis
 /** A node of its own: name, folders, ports and the port mapper that Erlang starts beside it. */
 async function rabbitEnvironment(port: number, folder: string): Promise<Record<string, string>> {
   await Deno.writeTextFile(`${folder}/plugins`, "[].\n");
-  await Deno.writeTextFile(`${folder}/rabbitmq.conf`, "loopback_users = none\n");
+  // The longest message is that of RabbitMQ 4, whichever version this is.
+  const conf = ["loopback_users = none", "max_message_size = 16777216", ""];
+  await Deno.writeTextFile(`${folder}/rabbitmq.conf`, conf.join("\n"));
   await Deno.writeTextFile(`${folder}/env.conf`, "");
   return {
     HOME: folder,

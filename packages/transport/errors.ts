@@ -36,7 +36,7 @@ export type TransportErrorCode =
   | "refused"
   /** The channel was closed before the call was done. */
   | "closed"
-  /** A broker reported something that trying again does not cure. */
+  /** A broker, or the disk under a folder, reported something that trying again does not cure. */
   | "broker";
 
 /** A file, stream or message that cannot be read or written. */

@@ -11,7 +11,10 @@ import { type Entry, Outbox, OutboxSender } from "./outbox.ts";
 
 /** Where messages are kept between the ends. */
 export interface Store extends AsyncDisposable {
-  /** Keeps a message; false where the store is full. Errors end the connection to the store. */
+  /**
+   * Keeps a message; false where the store is full. Errors end the connection to the store, and a
+   * {@linkcode TransportError} says that trying again is of no use.
+   */
   store(entry: Entry): Promise<boolean>;
 }
 
@@ -25,21 +28,27 @@ export function storeSender(
   connect: (signal: AbortSignal) => Promise<Store>,
 ): Sender {
   const outbox = new Outbox(1, settings.patience);
-  const pump = new StorePump(outbox, connect);
+  const pump = new StorePump(outbox, settings.patience, connect);
   return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
 }
 
 /** Stores what is in an outbox until stopped. */
 class StorePump {
   readonly #outbox: Outbox;
+  readonly #patience: number;
   readonly #connect: (signal: AbortSignal) => Promise<Store>;
   readonly #abort = new AbortController();
   readonly #running: Promise<void>;
   #store: Store | undefined;
 
   /** Starts at once; connects again whenever the connection is lost. */
-  constructor(outbox: Outbox, connect: (signal: AbortSignal) => Promise<Store>) {
+  constructor(
+    outbox: Outbox,
+    patience: number,
+    connect: (signal: AbortSignal) => Promise<Store>,
+  ) {
     this.#outbox = outbox;
+    this.#patience = patience;
     this.#connect = connect;
     this.#running = this.#run().catch(() => {});
   }
@@ -52,19 +61,22 @@ class StorePump {
   }
 
   async #run(): Promise<void> {
-    await this.#retry(() => this.#connected().then(() => true));
+    await this.#retry(() => this.#connected().then(() => true), Infinity);
     for (;;) {
       const entry = await this.#outbox.claim(this.#abort.signal);
-      await this.#retry(async () => (await this.#connected()).store(entry));
+      await this.#retry(async () => (await this.#connected()).store(entry), this.#patience);
       this.#outbox.acknowledge(entry.number);
     }
   }
 
-  /** Tries until it works. */
-  async #retry(attempt: () => Promise<boolean>): Promise<void> {
+  /** Tries until it works, or has thrown for as long as patience goes. */
+  async #retry(attempt: () => Promise<boolean>, patience: number): Promise<void> {
+    let troubled: number | undefined;
     for (let tries = 0;; tries++) {
       const result = await this.#try(attempt);
       if (result === "done") return;
+      troubled = result === "full" ? undefined : troubled ?? performance.now();
+      if (performance.now() - (troubled ?? Infinity) >= patience) this.#giveUp();
       const [first, longest] = PAUSES[result];
       await systemClock.sleep(Math.min(first * 2 ** tries, longest), this.#abort.signal);
     }
@@ -76,12 +88,25 @@ class StorePump {
     } catch (error) {
       this.#outbox.trouble = error;
       await this.#disconnect();
-      if (error instanceof TransportError) {
-        this.#outbox.fail(error);
-        throw error;
-      }
+      if (error instanceof TransportError) this.#fail(error);
       return "trouble";
     }
+  }
+
+  #giveUp(): never {
+    const cause = this.#outbox.trouble;
+    this.#fail(
+      new TransportError(
+        "broker",
+        `Cannot send: a message could not be stored for ${this.#patience} ms: ${cause}`,
+        { cause },
+      ),
+    );
+  }
+
+  #fail(error: TransportError): never {
+    this.#outbox.fail(error);
+    throw error;
   }
 
   async #connected(): Promise<Store> {

@@ -88,6 +88,9 @@ async function openStore(place: Place): Promise<Store> {
     const channel = await connection.createConfirmChannel();
     await declare(channel, place);
     const run = newStreamId();
+    // Why the server closed the channel, told before the messages on their way fail.
+    let refusal: Error | undefined;
+    channel.on("error", (error: Error) => refusal = error);
     const store = (entry: Entry) =>
       new Promise<boolean>((resolve, reject) => {
         const properties = { persistent: true, messageId: messageKey(entry, run) };
@@ -96,7 +99,7 @@ async function openStore(place: Place): Promise<Store> {
           connection.off("close", reject);
           if (!error) resolve(true);
           else if (String(error).includes("message nacked")) resolve(false);
-          else reject(error);
+          else reject(tooLong(refusal) ?? refusal ?? error);
         });
       });
     return { store, [Symbol.asyncDispose]: close };
@@ -104,6 +107,13 @@ async function openStore(place: Place): Promise<Store> {
     await close();
     throw error;
   }
+}
+
+function tooLong(refusal: Error | undefined): TransportError | undefined {
+  if (!refusal?.message.includes("message size")) return undefined;
+  return new TransportError("limit", `Cannot publish a message: ${refusal.message}`, {
+    cause: refusal,
+  });
 }
 
 /** Consumes over one connection until it is lost or the signal is aborted. */
@@ -120,6 +130,8 @@ async function consume(
   try {
     const channel = await connection.createChannel();
     await declare(channel, place);
+    // The server may close the channel alone, as when a message is held for too long.
+    channel.once("close", close);
     await channel.prefetch(place.limit);
     // Nothing comes when the queue was deleted: the connection is of no use then.
     await channel.consume(

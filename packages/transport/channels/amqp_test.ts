@@ -1,6 +1,10 @@
+import assert from "node:assert/strict";
 import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../brokers.ts";
+import { openReceiver, openSender } from "../channel.ts";
+import { message, newStreamId } from "../message.ts";
 import { conformance, LIMIT } from "../testing/conformance.ts";
+import { FaultProxy } from "../testing/fault_proxy.ts";
 
 Deno.test({
   name: "channel: amqp keeps its promises",
@@ -21,6 +25,29 @@ Deno.test({
         sender: sender.replace(/:\d+/, `:${port}`),
         receiver,
       }),
+    });
+    await t.step("a message that the server does not take is told of at once", async () => {
+      await using sender = await openSender(`amqp://127.0.0.1:${port}/?queue=long`);
+      await sender.send(message(new Uint8Array(17 << 20)));
+      await assert.rejects(sender.flush(), { code: "limit" });
+    });
+    await t.step("a receiver whose channel the server closes opens another", async () => {
+      await using proxy = new FaultProxy(port);
+      const queue = "?queue=closed";
+      await using receiver = await openReceiver(`amqp://127.0.0.1:${proxy.port}/${queue}`);
+      await using sender = await openSender(`amqp://127.0.0.1:${port}/${queue}`);
+      const streamId = newStreamId();
+      await sender.send(message(new Uint8Array(1), { streamId, sequence: 0 }));
+      const delivery = await receiver.receive();
+      // basic.ack of delivery 1, which becomes one that the server does not know.
+      proxy.faults.corrupt = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 1, 0, 0xce]);
+      await delivery!.accept();
+      await sender.send(message(new Uint8Array(1), { streamId, sequence: 1 }));
+      const next = await receiver.receive({ signal: AbortSignal.timeout(10_000) });
+      assert.equal(next!.message.sequence, 1);
+      await next!.accept();
+      assert.equal(proxy.faults.corrupt, undefined);
+      assert.equal(receiver.counters.connections, 2);
     });
   },
 });

@@ -13,8 +13,9 @@
 import { fileURLToPath } from "node:url";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
+import { TransportError } from "../errors.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
-import { decodeMessage } from "../message.ts";
+import { decodeMessage, type Message } from "../message.ts";
 import type { Entry } from "../outbox.ts";
 import { storeSender } from "../store_pump.ts";
 import { FILE_FORMATS, type FileFormat } from "./file_formats.ts";
@@ -99,9 +100,23 @@ class Folder {
     const digits = String(number).padStart(3, "0");
     const name = `${this.#prefix}_${digits}${end}.${this.format.extension}`;
     const part = `${this.path}/.${name}.part`;
-    await writeSynced(part, this.format.write(message));
+    await writeSynced(part, this.#encode(message));
     await Deno.rename(part, `${this.path}/${name}`);
     await syncFolder(this.path);
+  }
+
+  /** Trying again does not cure what a format cannot hold. */
+  #encode(message: Message): Uint8Array {
+    try {
+      return this.format.write(message);
+    } catch (cause) {
+      if (cause instanceof TransportError) throw cause;
+      throw new TransportError(
+        "unsupported",
+        `Cannot write message ${message.sequence} as ${this.format.extension}: ${cause}`,
+        { cause },
+      );
+    }
   }
 
   #parse(name: string): WindowFile | undefined {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
 import { openReceiver, openSender } from "../channel.ts";
+import type { TransportError } from "../errors.ts";
 import { type Message, message, newStreamId } from "../message.ts";
 import { messageTensors, tensorMessage } from "../message_tensors.ts";
 import { readSafetensors } from "../safetensors.ts";
@@ -206,6 +207,23 @@ Deno.test("file: a writer that is killed leaves no half file behind", () =>
         assert.equal((await Deno.stat(`${folder}/${name}`)).size, size, name);
       }
     }
+  }));
+
+Deno.test("file: what cannot be written ends the sender, at once or with its patience", () =>
+  inFolder(async (folder) => {
+    const sendTwo = async (url: string, sent: Message) => {
+      await using sender = await openSender(url, { patience: 200 });
+      if (url.endsWith("gone")) await Deno.remove(`${folder}/gone`);
+      await sender.send(sent);
+      await sender.send(sent);
+    };
+    const bf16 = tensorMessage({ x: tensor("BF16", [2]) });
+    await assert.rejects(sendTwo(`file://${folder}?format=npy`, bf16), (error: TransportError) => {
+      return error.code === "unsupported" && error.cause instanceof TypeError;
+    });
+    await assert.rejects(sendTwo(`file://${folder}/gone`, bf16), (error: TransportError) => {
+      return error.code === "broker" && error.cause instanceof Deno.errors.NotFound;
+    });
   }));
 
 Deno.test("file: .pt files are written only", () =>

@@ -13,6 +13,7 @@ import type { Consumer, JetStreamClient, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { brokerReceiver } from "../broker_feed.ts";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
+import { TransportError } from "../errors.ts";
 import type { Inbox } from "../inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "../outbox.ts";
@@ -108,7 +109,13 @@ async function openStore(place: Place): Promise<Store> {
         return true;
       } catch (error) {
         if ((error as { code?: number }).code === STREAM_FULL) return false;
-        throw error;
+        if (!String(error).includes("max_payload")) throw error;
+        throw new TransportError(
+          "limit",
+          `Cannot publish a message: it has ${entry.bytes.length} bytes, the server takes ` +
+            `${connection.info?.max_payload} with the message's id`,
+          { cause: error },
+        );
       }
     },
     async [Symbol.asyncDispose]() {

@@ -1,5 +1,8 @@
+import assert from "node:assert/strict";
 import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../brokers.ts";
+import { openSender } from "../channel.ts";
+import { message } from "../message.ts";
 import { conformance, LIMIT } from "../testing/conformance.ts";
 
 Deno.test({
@@ -21,6 +24,11 @@ Deno.test({
         sender: sender.replace(/:\d+/, `:${port}`),
         receiver,
       }),
+    });
+    await t.step("a message that the server does not take is told of at once", async () => {
+      await using sender = await openSender(`nats://127.0.0.1:${port}?stream=long`);
+      await sender.send(message(new Uint8Array(1 << 20)));
+      await assert.rejects(sender.flush(), { code: "limit" });
     });
   },
 });

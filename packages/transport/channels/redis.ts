@@ -12,6 +12,7 @@ import type { Redis } from "ioredis";
 import { brokerReceiver } from "../broker_feed.ts";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { systemClock } from "../clock.ts";
+import { TransportError } from "../errors.ts";
 import type { Inbox } from "../inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "../outbox.ts";
@@ -81,12 +82,21 @@ async function openStore({ url, stream, group, limit }: Place): Promise<Store> {
     async store(entry: Entry) {
       const key = messageKey(entry, run);
       const args = [stream, limit, group, key, Buffer.from(entry.bytes)];
-      return await redis!.call("EVAL", APPEND, 1, ...args) !== null;
+      const reply = redis!.call("EVAL", APPEND, 1, ...args);
+      return await reply.catch((error) => refuseOtherTypes(error, stream)) !== null;
     },
     async [Symbol.asyncDispose]() {
       await hangUp(redis!);
     },
   };
+}
+
+/** Trying again does not make a stream of a key that holds something else. */
+function refuseOtherTypes(error: unknown, stream: string): never {
+  if (!String(error).includes("WRONGTYPE")) throw error;
+  throw new TransportError("broker", `Cannot use ${stream}: the key holds no stream`, {
+    cause: error,
+  });
 }
 
 /** Connections that do not come back by themselves: who uses them makes new ones. */
@@ -182,7 +192,7 @@ class Consumer implements AsyncDisposable {
     try {
       await this.#redis.call("XGROUP", "CREATE", stream, group, "0", "MKSTREAM");
     } catch (error) {
-      if (!String(error).includes("BUSYGROUP")) throw error;
+      if (!String(error).includes("BUSYGROUP")) refuseOtherTypes(error, stream);
     }
   }
 

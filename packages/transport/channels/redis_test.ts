@@ -1,5 +1,8 @@
+import assert from "node:assert/strict";
 import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../brokers.ts";
+import { openReceiver, openSender } from "../channel.ts";
+import { message } from "../message.ts";
 import { conformance, LIMIT } from "../testing/conformance.ts";
 
 Deno.test({
@@ -21,6 +24,17 @@ Deno.test({
         sender: sender.replace(/:\d+/, `:${port}`),
         receiver,
       }),
+    });
+    await t.step("a key that holds no stream is told of at once, on both ends", async () => {
+      using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      await conn.write(new TextEncoder().encode("SET text hello\r\n"));
+      await conn.read(new Uint8Array(100));
+      const url = `redis://127.0.0.1:${port}/0?stream=text`;
+      await using sender = await openSender(url);
+      await sender.send(message(new Uint8Array(1)));
+      await assert.rejects(sender.send(message(new Uint8Array(1))), { code: "broker" });
+      await using receiver = await openReceiver(url);
+      await assert.rejects(receiver.receive(), { code: "broker" });
     });
   },
 });

@@ -188,7 +188,10 @@ Deno.test("tcp: of two senders that come at once one waits", async () => {
     const got: number[] = [];
     while (got.length < 2) {
       const delivery = (await receiver.receive())!;
-      assert.equal(senders.filter(({ counters }) => counters.connections > 0).length, got.length + 1);
+      assert.equal(
+        senders.filter(({ counters }) => counters.connections > 0).length,
+        got.length + 1,
+      );
       got.push(delivery.message.payload[0]!);
       await delivery.accept();
     }
