@@ -12,6 +12,7 @@ import type { EcdcSink, EcdcWriterFields } from "./ecdc_writer.ts";
 import type { CodecOptions } from "./model_session.ts";
 import type { ModelName } from "./models.ts";
 import type { PcmFormat } from "./pcm.ts";
+import type { SampleRange } from "./playback.ts";
 
 /** Rate and channels of the pipes. */
 const PIPE = { sampleRate: 48000, channels: 2 } as const;
@@ -98,10 +99,9 @@ async function openOutput(path: string): Promise<ByteTarget & Disposable> {
 }
 
 /** The header of a WAV file, where one is asked for. */
-async function startOfOutput(format: string, seconds: number): Promise<Uint8Array> {
+async function startOfOutput(format: string, samples: number): Promise<Uint8Array> {
   if (format !== "wav") return new Uint8Array(0);
   const { wavHeader } = await import("@vcs/media/wav");
-  const samples = Math.max(0, Math.ceil(seconds * PIPE.sampleRate));
   return wavHeader({ sampleRate: PIPE.sampleRate, format: "s16" }, PIPE.channels, samples);
 }
 
@@ -116,17 +116,17 @@ async function decode({ file, options }: Arguments, signal: AbortSignal): Promis
   const batch = wholeOf(options, "batch", -Infinity);
   const preroll = numberOf(options, "preroll", 0);
   const codec = codecOptions(options);
-  const { from, to } = timesOf(options);
+  const times = timesOf(options);
   await using reader = await EcdcReader.open(file, { signal });
-  const range = { from, to: Math.min(to, reader.header.duration) };
   const { Decoder } = await import("./decoder.ts");
-  const { playback } = await import("./playback.ts");
+  const { playback, playedRange } = await import("./playback.ts");
   using codes = await codesOf(reader, options);
   using decoder = await Decoder.open(reader.header.model, codec);
   using output = await openOutput(options.get("output") ?? "-");
-  await writeOut(output, await startOfOutput(format, range.to - range.from));
+  const range = playedRange(reader.header, times);
+  await writeOut(output, await startOfOutput(format, range.end - range.start));
   const blocks = playback(decoder, codes.source, {
-    ...range,
+    ...times,
     ...(batch !== undefined && { batch: Math.max(0, batch) }),
     lowLatency: options.has("low-latency"),
     ...(preroll !== undefined && { preroll }),
@@ -139,7 +139,7 @@ async function writeBlocks(
   blocks: AsyncIterable<PcmBlock>,
   output: ByteTarget,
   format: PcmFormat,
-  range: { from: number; to: number },
+  range: SampleRange,
   signal: AbortSignal,
 ): Promise<void> {
   const { interleave } = await import("./pcm.ts");
@@ -150,9 +150,10 @@ async function writeBlocks(
     // The reader of a pipe may be paused, for as long as it likes.
     await unlessAborted(writeOut(output, interleave(channels, format)), signal);
     signal.throwIfAborted();
-    const at = (start + channels[0]!.length) / PIPE.sampleRate;
-    const speed = (at - range.from) / ((performance.now() - begin) / 1000);
-    progress.update(`${at.toFixed(1)} of ${range.to.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
+    const [from, at, to] = [range.start, start + channels[0]!.length, range.end]
+      .map((sample) => sample / PIPE.sampleRate) as [number, number, number];
+    const speed = (at - from) / ((performance.now() - begin) / 1000);
+    progress.update(`${at.toFixed(1)} of ${to.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
   }
 }
 

@@ -5,6 +5,7 @@ import { hasPrograms, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { encodeWav } from "@vcs/media/wav";
 import { Decoder } from "./decoder.ts";
 import { EcdcReader } from "./ecdc_reader.ts";
+import { formatHeader } from "./header.ts";
 import { interleave } from "./pcm.ts";
 import { playback } from "./playback.ts";
 import { syntheticAudio, syntheticCheckpoint } from "./synthetic.ts";
@@ -43,6 +44,9 @@ function stereo(length: number): Float32Array[] {
   const audio = syntheticAudio("encodec_48khz", length).map((v) => v * 0.5);
   return [audio.subarray(0, length), audio.subarray(length)];
 }
+
+/** Bytes of samples that a WAV file's header promises. */
+const dataBytes = (wav: Uint8Array) => new DataView(wav.buffer, wav.byteOffset).getUint32(40, true);
 
 /** What the library gives for a file, as the command's bytes. */
 async function played(bytes: Uint8Array, from = 0, to = Infinity): Promise<Uint8Array> {
@@ -110,10 +114,29 @@ Deno.test("pipes and files go through encode, decode and seek", async (t) => {
     const wav = await run(["--format", "wav", ...synthetic, "-d", file], env);
     assert.equal(new TextDecoder().decode(wav.stdout.subarray(0, 4)), "RIFF");
     assert.equal(wav.stdout.length, 44 + pcm.length);
+    const part = await run(
+      ["--format", "wav", "-ss", "0.7", "-to", "0.8", ...synthetic, "-d", file],
+      env,
+    );
+    assert.deepEqual([part.stdout.length, dataBytes(part.stdout)], [44 + 19200, 19200]);
     const out = `${folder}/f32.raw`;
     const floats = await run(["--format", "f32", "-o", out, ...synthetic, "-d", file], env);
     assert.equal(floats.stdout.length, 0);
     assert.equal((await Deno.stat(out)).size, 2 * pcm.length);
+  });
+
+  await t.step("the last sample of another PCM rate comes, too", async () => {
+    const header = {
+      model: "encodec_48khz",
+      samples: 13004,
+      codebooks: 2,
+      sampleRate: 44100,
+    } as const;
+    const segment = Uint8Array.of(0x3e, 0, 0, 0, ...new Uint8Array(Math.ceil(41 * 20 / 8)));
+    const bytes = await new Blob([formatHeader(header), segment]).bytes();
+    const { stdout } = await run(["--format", "wav", ...synthetic, "-d", "-"], env, bytes);
+    const wanted = Math.ceil(13004 * 48000 / 44100) * 4;
+    assert.deepEqual([stdout.length - 44, dataBytes(stdout)], [wanted, wanted]);
   });
 
   await t.step("an audio file at any bitrate becomes a file at its PCM rate", async () => {

@@ -6,6 +6,7 @@
  */
 import { Resampler } from "@vcs/media/resampler";
 import type { CodeSource, DecodeOptions, Decoder, PcmBlock } from "./decoder.ts";
+import type { EcdcHeader } from "./header.ts";
 import type { Planar } from "./overlap_add.ts";
 
 /** What to play. */
@@ -49,6 +50,24 @@ export function outputSamples(samples: number, rate: number, wanted: number): nu
   return Math.ceil(samples * to / from);
 }
 
+/** A run of samples: from a first one to before a last one. */
+export interface SampleRange {
+  /** First sample. */
+  readonly start: number;
+  /** Sample before which it ends; not before `start`. */
+  readonly end: number;
+}
+
+/** The very samples of the output that {@linkcode playback} gives of a source with some header. */
+export function playedRange(
+  { samples, rate: from }: Pick<EcdcHeader, "samples" | "rate">,
+  { from: begin = 0, to = Infinity, rate = 48000 }: PlaybackOptions = {},
+): SampleRange {
+  const start = Math.max(0, Math.round(begin * rate));
+  const end = Math.min(outputSamples(samples, from, rate), Math.round(to * rate));
+  return { start, end: Math.max(start, end) };
+}
+
 /**
  * Decodes, resamples and mixes. Any part has exactly the samples that it has in the whole.
  *
@@ -58,12 +77,11 @@ export function outputSamples(samples: number, rate: number, wanted: number): nu
 export async function* playback(
   decoder: Decoder,
   source: CodeSource,
-  { from = 0, to = Infinity, rate = 48000, channels = 2, ...rest }: PlaybackOptions = {},
+  options: PlaybackOptions = {},
 ): AsyncGenerator<PcmBlock> {
   const { header } = source;
-  const start = Math.max(0, Math.round(from * rate));
-  const total = outputSamples(header.samples, header.rate, rate);
-  const end = Math.min(total, Math.round(to * rate));
+  const { rate = 48000, channels = 2, ...rest } = options;
+  const { start, end } = playedRange(header, options);
   if (start >= end) return;
   const blocks = header.rate === rate
     ? decoder.decode(source, { ...rest, from: start, to: end })

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { packCodes } from "./bits.ts";
 import { Decoder } from "./decoder.ts";
 import { EcdcReader } from "./ecdc_reader.ts";
-import { formatHeader } from "./header.ts";
+import { formatHeader, parseHeader } from "./header.ts";
 import { TINY_MODEL } from "./models.ts";
-import { outputSamples, playback, type PlaybackOptions } from "./playback.ts";
+import { outputSamples, playback, type PlaybackOptions, playedRange } from "./playback.ts";
 import { syntheticCheckpoint } from "./synthetic.ts";
 
 const model = "encodec_48khz";
@@ -65,9 +65,12 @@ Deno.test("playback", async (t) => {
       const bytes = await makeFile(2, rate);
       const whole = await play(decoder, bytes);
       assert.deepEqual(whole.map((c) => c.length), [96000, 96000]);
-      for (const [from, to] of [[0.25, 0.3], [0.99, 1.01], [1.4, 9]] as const) {
+      const header = parseHeader(bytes);
+      for (const [from, to] of [[0.25, 0.3], [0.99, 1.01], [1.4, 9], [0.701, 0.80001]] as const) {
         const part = await play(decoder, bytes, { from, to });
-        const wanted = whole.map((c) => c.slice(from * 48000, to * 48000));
+        const { start, end } = playedRange(header, { from, to });
+        assert.equal(start, from * 48000);
+        const wanted = whole.map((c) => c.slice(start, end));
         assert.deepEqual(part, wanted, `${rate} Hz from ${from} to ${to}`);
       }
     }
