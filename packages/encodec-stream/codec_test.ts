@@ -345,6 +345,20 @@ Deno.test("encodec_24khz", async (t) => {
   });
 });
 
+Deno.test("batches of nothing are refused by both models", async () => {
+  for (const model of ["encodec_24khz", "encodec_48khz"] as const) {
+    using codec = await open(model, 2);
+    for (const batch of [0, -1, NaN, 1.5]) {
+      assert.throws(() => codec.encoder.encode(pieces(model, 960, 960), { batch }), RangeError);
+    }
+    const bytes = await fileOf(model, 2, 320, [{ codes: ramp(1, 2), scale: 1 }]);
+    for (const options of [{ batch: -1 }, { batch: 1.5 }, { preroll: -1 }, { preroll: NaN }]) {
+      const { error } = await decode(codec.decoder, bytes, options);
+      assert.ok(error instanceof RangeError, `${error}`);
+    }
+  }
+});
+
 Deno.test("every trained bandwidth encodes and decodes", async () => {
   for (const model of ["encodec_24khz", "encodec_48khz"] as const) {
     const spec = modelSpec(model);

@@ -23,7 +23,7 @@ import type { EcdcHeader } from "./header.ts";
 import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
 import { CODEBOOK_SIZE, HOP, type ModelName, type ModelSpec, modelSpec } from "./models.ts";
 import { predictionNetwork, synthesisNetwork } from "./networks.ts";
-import { batches, mapOrdered, oneAhead } from "./ordered.ts";
+import { batches, checkWhole, mapOrdered, oneAhead } from "./ordered.ts";
 import { OverlapAdd, type Planar } from "./overlap_add.ts";
 import { framesFor, segmentPlace } from "./segments.ts";
 
@@ -138,9 +138,12 @@ export class Decoder implements Disposable {
    * Decodes audio in order, without gaps.
    *
    * @throws {EcdcError} what the source throws, after everything before the damage was given.
+   * @throws {RangeError} where the batch or the preroll is below 0.
    */
   async *decode(source: CodeSource, options: DecodeOptions = {}): AsyncGenerator<PcmBlock> {
-    const { from = 0, to = Infinity } = options;
+    const { from = 0, to = Infinity, batch, preroll = 0 } = options;
+    if (batch !== undefined) checkWhole("a batch of", batch, 0);
+    if (!(preroll >= 0)) throw new RangeError(`Cannot use a preroll of ${preroll} s: at least 0`);
     const end = Math.min(to, source.header.samples);
     if (from >= end) return;
     const blocks = this.spec.segmentation

@@ -32,6 +32,7 @@ import {
   framesFor,
   mayBeShortByOne,
   SCALE_BYTES,
+  scaleFault,
   segmentCount,
   type SegmentPlace,
   segmentPlace,
@@ -65,9 +66,6 @@ export interface BlockRange {
    */
   readonly chunk?: number | ((frame: number) => number);
 }
-
-/** Loudest scale that is taken for real; speech and music stay below 1. */
-const MAX_SCALE = 1e4;
 
 function truncated(done: string, header: EcdcHeader): EcdcError {
   return new EcdcError(
@@ -192,12 +190,8 @@ export class EcdcReader implements AsyncDisposable {
   #segment(place: SegmentPlace, bytes: Uint8Array, wanted = place.bytes): CodeBlock {
     if (bytes.length < wanted) throw truncated(`${place.index} complete segments`, this.header);
     const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
-    if (!(scale > 0 && scale <= MAX_SCALE)) {
-      throw new EcdcError(
-        "bad-segment",
-        `Cannot decode segment ${place.index}: its scale is ${scale}, must be above 0 and at most ${MAX_SCALE}`,
-      );
-    }
+    const fault = scaleFault(scale);
+    if (fault) throw new EcdcError("bad-segment", `Cannot decode segment ${place.index}: ${fault}`);
     const { index, start, samples, frames } = place;
     const codes = unpackCodes(bytes.subarray(SCALE_BYTES), frames * this.header.codebooks);
     return { index, start, samples, frames, scale, codes };

@@ -19,9 +19,10 @@
  */
 import { BitPacker, packCodes } from "./bits.ts";
 import type { CodeBlock } from "./ecdc_reader.ts";
+import { EcdcError } from "./errors.ts";
 import { type EcdcFields, formatHeader } from "./header.ts";
 import { type ModelSpec, modelSpec } from "./models.ts";
-import { SCALE_BYTES } from "./segments.ts";
+import { SCALE_BYTES, scaleFault } from "./segments.ts";
 
 /** Where the bytes go. */
 export interface EcdcSink {
@@ -46,6 +47,7 @@ export class EcdcWriter {
   readonly #room: number;
   #waiting: Uint8Array[] | undefined;
   #started = false;
+  #segments = 0;
 
   /**
    * Prepares a file; nothing is written yet.
@@ -74,12 +76,23 @@ export class EcdcWriter {
     else if (bytes.length > 0) await this.#sink.write(bytes);
   }
 
-  /** Writes a block: a whole segment with its scale at 48 kHz, any run of frames at 24 kHz. */
+  /**
+   * Writes a block: a whole segment with its scale at 48 kHz, any run of frames at 24 kHz.
+   *
+   * @throws {EcdcError} `bad-segment` where the scale is one that readers refuse: of audio with
+   * samples that are no numbers, or far beyond -1 and 1.
+   */
   async write(block: Pick<CodeBlock, "codes"> & Partial<Pick<CodeBlock, "scale">>): Promise<void> {
     if (!this.#spec.segmentation) return await this.#put(this.#packer.push(block.codes));
+    const scale = Math.fround(block.scale ?? 1);
+    const fault = scaleFault(scale);
+    if (fault) {
+      throw new EcdcError("bad-segment", `Cannot write segment ${this.#segments}: ${fault}`);
+    }
+    this.#segments++;
     const packed = packCodes(block.codes);
     const bytes = new Uint8Array(SCALE_BYTES + packed.length);
-    new DataView(bytes.buffer).setFloat32(0, block.scale ?? 1);
+    new DataView(bytes.buffer).setFloat32(0, scale);
     bytes.set(packed, SCALE_BYTES);
     await this.#put(bytes);
   }

@@ -78,6 +78,21 @@ Deno.test("24 kHz codes share bytes across blocks", async () => {
   assert.deepEqual(block?.codes, codes.slice(0, 9));
 });
 
+Deno.test("a scale that readers refuse is not written", async () => {
+  for (const scale of [NaN, Infinity, 2e4, 0, -1, 1e-50]) {
+    const file = memory();
+    const writer = new EcdcWriter(file, fields);
+    await writer.write({ scale: 1e-8, codes });
+    const length = file.bytes().length;
+    await assert.rejects(writer.write({ scale, codes }), {
+      name: "EcdcError",
+      code: "bad-segment",
+      message: /^Cannot write segment 1: its scale is/,
+    });
+    assert.equal(file.bytes().length, length);
+  }
+});
+
 Deno.test("a broken promise about the length is refused", async () => {
   const writer = new EcdcWriter(memory(), { ...fields, samples: 10 });
   await assert.rejects(writer.close(11), RangeError);

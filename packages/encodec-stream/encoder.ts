@@ -27,7 +27,7 @@ import type { CodeBlock } from "./ecdc_reader.ts";
 import { type CodecOptions, ModelSession, openWeights } from "./model_session.ts";
 import { HOP, type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
 import { analysisNetwork, codingNetwork } from "./networks.ts";
-import { batches, mapOrdered, oneAhead } from "./ordered.ts";
+import { batches, checkWhole, mapOrdered, oneAhead } from "./ordered.ts";
 import type { Planar } from "./overlap_add.ts";
 import { framesFor } from "./segments.ts";
 
@@ -238,7 +238,8 @@ export class Encoder implements Disposable {
    * Encodes audio at the rate that it is to be taken for as the model's own.
    *
    * @param audio chunks of any size, an array per channel
-   * @throws {RangeError} where a chunk has not the model's number of channels.
+   * @throws {RangeError} where the batch is below 1, or, later on, where a chunk has not the model's
+   * number of channels.
    */
   encode(
     audio: AsyncIterable<readonly Float32Array[]>,
@@ -246,6 +247,7 @@ export class Encoder implements Disposable {
   ): AsyncGenerator<CodeBlock> {
     const { segmentation, channels } = this.spec;
     const { batch = segmentation ? 16 : 8, lowLatency = false } = options;
+    checkWhole("a batch of", batch, 1);
     if (segmentation) return this.#segments(segmentsOf(audio, channels, segmentation), batch);
     const largest = lowLatency ? FIRST_FRAMES : batch * SECOND_FRAMES;
     return this.#stream(chunksOf(audio, channels, largest));

@@ -14,7 +14,7 @@ import { EcdcError } from "./errors.ts";
 import type { EcdcHeader } from "./header.ts";
 import type { LanguageModel, LanguageModelRun } from "./language_model.ts";
 import { HOP } from "./models.ts";
-import { chunkFrames, SCALE_BYTES, segmentPlace } from "./segments.ts";
+import { chunkFrames, SCALE_BYTES, scaleFault, segmentPlace } from "./segments.ts";
 
 /** Most bytes that the coder can need for one code, rounded up. */
 const CODE_BYTES = 4;
@@ -69,9 +69,8 @@ export class LmReader implements CodeSource {
     const bytes = await body.read(SCALE_BYTES);
     if (bytes.length < SCALE_BYTES) throw new EcdcError("truncated", unsure(`segment ${index}`));
     const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
-    if (!(scale > 0 && scale < 1e4)) {
-      throw new EcdcError("desynchronised", `${unsure(`segment ${index}`)}: its scale is ${scale}`);
-    }
+    const fault = scaleFault(scale);
+    if (fault) throw new EcdcError("desynchronised", `${unsure(`segment ${index}`)}: ${fault}`);
     const run = new CodeRun(this.#model.start(), this.header.codebooks);
     const codes = await run.take(place.frames, (n) => body.read(n));
     body.giveBack(run.end(index));

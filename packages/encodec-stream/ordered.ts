@@ -4,6 +4,14 @@
  * @module
  */
 
+/** Refuses what is not a whole number of at least so much. */
+export function checkWhole(what: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least) return;
+  throw new RangeError(
+    `Cannot use ${what} ${value}: a whole number of at least ${least} is needed`,
+  );
+}
+
 /** What a source gave: an item, its end, or its failure. */
 type Taken<T> = { item: T } | { end: true } | { error: unknown };
 
@@ -124,12 +132,15 @@ export interface BatchSizes {
  *
  * @param source read ahead by one batch
  * @param kind batches hold items of one kind
+ * @throws {RangeError} where a size is below 1.
  */
 export async function* batches<T>(
   source: AsyncIterable<T>,
   { most, least }: BatchSizes,
   kind: (item: T) => number,
 ): AsyncGenerator<T[]> {
+  checkWhole("batches of at most", most, 1);
+  checkWhole("batches of at least", least, 1);
   const ahead = new ReadAhead(source, most);
   try {
     for (;;) {

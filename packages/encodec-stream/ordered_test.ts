@@ -103,3 +103,11 @@ Deno.test("batches() read one batch ahead and no further, and give all before a 
   }, /cut/);
   assert.deepEqual(seen, [0, 1, 2]);
 });
+
+Deno.test("batches() of nothing are refused", async () => {
+  for (const none of [0, -1, NaN, 1.5]) {
+    for (const sizes of [{ most: none, least: 1 }, { most: 1, least: none }]) {
+      await assert.rejects(batches(numbers(3), sizes, () => 0).next(), RangeError);
+    }
+  }
+});

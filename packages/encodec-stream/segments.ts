@@ -14,6 +14,15 @@ import { HOP, type ModelSpec } from "./models.ts";
 /** Bytes of the big-endian float32 scale before each 48 kHz segment's codes. */
 export const SCALE_BYTES = 4;
 
+/** Loudest scale that is taken for real; speech and music within -1 and 1 stay below 1. */
+const MAX_SCALE = 1e4;
+
+/** What is wrong with a scale, or undefined where it can be used. */
+export function scaleFault(scale: number): string | undefined {
+  if (scale > 0 && scale <= MAX_SCALE) return undefined;
+  return `its scale is ${scale}, must be above 0 and at most ${MAX_SCALE}`;
+}
+
 /** The part of a header that sizes depend on. */
 export type Extent = Pick<EcdcHeader, "spec" | "samples" | "codebooks">;
 
