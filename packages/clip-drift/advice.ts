@@ -3,10 +3,14 @@
  *
  * @module
  */
+import type { MjpegStats } from "@vcs/media/mjpeg";
 import { ClipDriftError, type ClipDriftErrorCode } from "./errors.ts";
 
 /** What a failed connection's text says, the error's code, what was found, and what to do. */
 type Advice = readonly [RegExp, ClipDriftErrorCode, string, string];
+
+const NO_ANSWER =
+  "see that the camera is on, that both machines are on the same network, and that no firewall blocks the port";
 
 const CONNECTING: readonly Advice[] = [
   [
@@ -31,7 +35,7 @@ const CONNECTING: readonly Advice[] = [
     /timed? ?out/i,
     "timeout",
     "no answer",
-    "see that the camera is on, that both machines are on the same network, and that no firewall blocks the port",
+    NO_ANSWER,
   ],
   [
     /certificate|tls|ssl|handshake/i,
@@ -40,6 +44,28 @@ const CONNECTING: readonly Advice[] = [
     "name its authority's file in DENO_CERT, or use http://",
   ],
 ];
+
+/** What a camera sent in place of frames. */
+function insteadOfFrames({ frames, truncated, strayBytes }: MjpegStats): string {
+  if (truncated > 0) return `; ${truncated} of its pictures came without an end`;
+  return frames === 0 && strayBytes > 0 ? "; what it sends is no MJPEG" : "";
+}
+
+/**
+ * The error of a camera that was waited for too long.
+ *
+ * @param url the camera's address, without credentials
+ * @param seconds how long
+ * @param stats what it sent since it answered; undefined where it did not
+ */
+export function timeoutError(url: string, seconds: number, stats?: MjpegStats): ClipDriftError {
+  const found = stats === undefined
+    ? `Cannot connect to ${url}: no answer for ${seconds} s; ${NO_ANSWER}`
+    : `Cannot go on reading ${url}: no frame for ${seconds} s${
+      insteadOfFrames(stats)
+    }; see that the camera takes pictures and the network keeps up`;
+  return new ClipDriftError("timeout", `${found}; try curl ${new URL("/health", url)}`);
+}
 
 /** Text of an error and of those that caused it. */
 function fullText(error: unknown): string {

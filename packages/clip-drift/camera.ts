@@ -15,8 +15,9 @@
  */
 import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
 import { Authenticator, maySend, splitCredentials } from "./auth.ts";
-import { connectError, statusError, typeError } from "./advice.ts";
+import { connectError, statusError, timeoutError, typeError } from "./advice.ts";
 import { ClipDriftError } from "./errors.ts";
+import { wholeFrames } from "./whole_frames.ts";
 
 /** A picture from a camera. */
 export interface CameraFrame {
@@ -45,8 +46,8 @@ export type CameraEvent =
     readonly error: ClipDriftError;
     /** Failures in a row. */
     readonly attempt: number;
-    /** Seconds until the next attempt. */
-    readonly retryIn: number;
+    /** Seconds until the next attempt; undefined where there is none. */
+    readonly retryIn?: number;
   };
 
 /** How to connect, and for how long to go on. */
@@ -59,6 +60,8 @@ export interface CameraOptions {
   readonly reconnectDelay?: number;
   /** Failures in a row after which to give up; endless by default. */
   readonly retries?: number;
+  /** Called for each picture that came without an end, and was left out. */
+  readonly onCut?: () => void;
   /** Called on every connection and loss. */
   readonly onEvent?: (event: CameraEvent) => void;
 }
@@ -111,14 +114,16 @@ async function request(source: URL, signal: AbortSignal): Promise<Response> {
 
 /** Aborts with a timeout error when nobody winds it up in time. */
 class Watchdog implements Disposable {
+  /** Reads the answer, once there is one. */
+  reader: MjpegReader | undefined;
   readonly #abort = new AbortController();
   readonly #seconds: number;
-  readonly #what: string;
+  readonly #url: string;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(seconds: number, what: string) {
+  constructor(seconds: number, url: string) {
     this.#seconds = seconds;
-    this.#what = what;
+    this.#url = url;
     this.wind();
   }
 
@@ -129,8 +134,7 @@ class Watchdog implements Disposable {
   wind(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      const message = `Cannot read ${this.#what}: no frame for ${this.#seconds} s`;
-      this.#abort.abort(new ClipDriftError("timeout", message));
+      this.#abort.abort(timeoutError(this.#url, this.#seconds, this.reader?.stats));
     }, this.#seconds * 1000);
   }
 
@@ -150,14 +154,13 @@ async function* readBody(
   response: Response,
   reader: MjpegReader,
   watchdog: Watchdog,
+  onCut: (() => void) | undefined,
 ): AsyncGenerator<CameraFrame> {
-  for await (const chunk of response.body ?? []) {
-    for (const { data } of reader.push(chunk)) {
-      watchdog.wind();
-      yield { data, timestamp: now() };
-    }
+  const body = response.body ?? ReadableStream.from<Uint8Array>([]);
+  for await (const { data } of wholeFrames(body, reader, onCut)) {
+    watchdog.wind();
+    yield { data, timestamp: now() };
   }
-  for (const { data } of reader.end()) yield { data, timestamp: now() };
 }
 
 /**
@@ -168,7 +171,7 @@ async function* readBody(
  */
 export async function openCamera(
   source: string | URL,
-  options: Pick<CameraOptions, "signal" | "frameTimeout"> = {},
+  options: Pick<CameraOptions, "signal" | "frameTimeout" | "onCut"> = {},
 ): Promise<CameraConnection & Disposable> {
   const shown = splitCredentials(source).url.href;
   const watchdog = new Watchdog(options.frameTimeout ?? 10, shown);
@@ -181,11 +184,11 @@ export async function openCamera(
       await response.body?.cancel();
       throw typeError(shown, contentType);
     }
-    const reader = new MjpegReader();
+    const reader = watchdog.reader = new MjpegReader();
     return {
       contentType,
       stats: reader.stats,
-      frames: () => readBody(response, reader, watchdog),
+      frames: () => readBody(response, reader, watchdog, options.onCut),
       [Symbol.dispose]: () => watchdog[Symbol.dispose](),
     };
   } catch (error) {
@@ -227,9 +230,13 @@ function pause(seconds: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Seconds before an attempt: doubling, at most 30, minus up to a quarter so that cameras spread. */
+/**
+ * Seconds before an attempt: doubling up to 30, or as long as the first where that is more, minus
+ * up to a quarter so that cameras spread.
+ */
 function backoff(base: number, attempt: number): number {
-  return Math.min(MAX_DELAY, base * 2 ** (attempt - 1)) * (1 - Math.random() / 4);
+  const most = Math.max(MAX_DELAY, base);
+  return Math.min(most, base * 2 ** (attempt - 1)) * (1 - Math.random() / 4);
 }
 
 /** Makes any failure while reading one of ours. */
@@ -264,7 +271,10 @@ export async function* cameraFrames(
       error = lossError(url, cause);
     }
     if (signal?.aborted) return;
-    if (++attempt > retries) throw error;
+    if (++attempt > retries) {
+      onEvent({ type: "lost", url, error, attempt });
+      throw error;
+    }
     const retryIn = backoff(reconnectDelay, attempt);
     onEvent({ type: "lost", url, error, attempt, retryIn });
     await pause(retryIn, signal);

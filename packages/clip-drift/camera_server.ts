@@ -42,7 +42,11 @@ export interface CameraServer extends AsyncDisposable {
   readonly port: number;
   /** Index of the latest frame. */
   readonly index: number;
-  /** Ends all streams and stops listening, as pulling the plug does. */
+  /**
+   * Ends all streams and stops listening, as pulling the plug does.
+   *
+   * @throws what `picture` threw; it ends the streams, too
+   */
   close(): Promise<void>;
 }
 
@@ -145,14 +149,17 @@ export function serveCamera(options: CameraServerOptions): CameraServer {
     "/health": () => health(clock, options),
   };
   const server = Deno.serve({ hostname, port, onListen: () => {} }, (request) => {
+    // Connections that were kept open may still ask.
+    if (stop.signal.aborted) return new Response("The camera is closed\n", { status: 503 });
     const route = routes[new URL(request.url).pathname];
     return route?.() ?? new Response("There is no such path\n", { status: 404 });
   });
   const ticking = tick(clock, options, stop.signal);
+  ticking.catch(() => stop.abort());
   const close = async () => {
     stop.abort();
-    await ticking;
     await server.shutdown();
+    await ticking;
   };
   const shownHost = hostname === "0.0.0.0" ? "127.0.0.1" : hostname;
   return {

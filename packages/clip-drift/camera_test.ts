@@ -116,7 +116,7 @@ Deno.test("cameraFrames() waits longer after each failure, and starts anew after
   const stop = new AbortController();
   const onEvent = (event: CameraEvent) => {
     if (event.type !== "lost") return;
-    waits.push(event.retryIn);
+    waits.push(event.retryIn!);
     attempts.push(event.attempt);
     if (attempts.length === 5) stop.abort();
   };
@@ -133,14 +133,14 @@ Deno.test("cameraFrames() gives up after the retries it was given", async () => 
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();
   const url = `http://127.0.0.1:${port}/stream.mjpg`;
-  let lost = 0;
-  const onEvent = () => lost++;
+  const retries: boolean[] = [];
+  const onEvent = (e: CameraEvent) => e.type === "lost" && retries.push(e.retryIn !== undefined);
   await assert.rejects(take(url, 1, { ...FAST, retries: 2, onEvent }), {
     name: "ClipDriftError",
     code: "refused",
     message: new RegExp(`^Cannot connect to ${url}: connection refused; .*curl .*/health$`),
   });
-  assert.equal(lost, 2);
+  assert.deepEqual(retries, [true, true, false]);
 });
 
 Deno.test("cameraFrames() ends at once when it is aborted", async () => {
@@ -189,7 +189,31 @@ Deno.test("openCamera() gives up on a server that accepts and says nothing", asy
   await using server = scripted(async (_, c) => void await c.read(new Uint8Array(1)));
   const error = await failure(server.url);
   assert.equal(error.code, "timeout");
-  assert.match(error.message, /no frame for 0.3 s$/);
+  assert.match(error.message, /no answer for 0.3 s; see that the camera is on.*; try curl http/);
+});
+
+Deno.test("a camera that goes silent is told with what came, and with what to do", async () => {
+  const noise = [...PART.slice(0, -3), ...PART.slice(0, -3)];
+  await using server = scripted(async (_, c) => {
+    await write(c, OK, noise);
+    await c.read(new Uint8Array(1));
+  });
+  await assert.rejects(take(server.url, 1, { ...FAST, retries: 0 }), {
+    code: "timeout",
+    message: /no frame for 0.3 s; 1 of its pictures came without an end; see that .*; try curl/,
+  });
+});
+
+Deno.test("cameraFrames() waits as long as it is told where that is more than 30 s", async () => {
+  await using server = scripted(() => Promise.resolve());
+  const stop = new AbortController();
+  const waits: number[] = [];
+  const onEvent = (event: CameraEvent) => {
+    if (event.type === "lost") waits.push(event.retryIn!);
+    stop.abort();
+  };
+  await take(server.url, 1, { reconnectDelay: 60, onEvent, signal: stop.signal });
+  assert.ok(waits[0]! >= 45 && waits[0]! <= 60, `${waits[0]}`);
 });
 
 Deno.test("openCamera() answers Basic and Digest, and hides the password", async () => {
@@ -288,6 +312,13 @@ Deno.test("serveCamera() says how it is at /health, and 404 elsewhere", async ()
   await missing.body?.cancel();
   const page = await fetch(new URL("/", server.url));
   assert.match(await page.text(), /stream.mjpg/);
+});
+
+Deno.test("serveCamera() ends its streams where a picture cannot be made, and says why", async () => {
+  const picture = (i: number) => i < 2 ? JPEG : Promise.reject(new Error("no picture"));
+  const server = serveCamera({ picture, fps: 20 });
+  await assert.rejects(take(server.url, 9, { ...FAST, retries: 0 }), ClipDriftError);
+  await assert.rejects(server.close(), { message: "no picture" });
 });
 
 /** A certificate that nobody has signed. */

@@ -22,6 +22,23 @@ function whole(text: string): number {
   return Number(text);
 }
 
+function quality(text: string): number {
+  const value = whole(text);
+  if (value < 1 || value > 100) throw new InvalidArgumentError("It must be from 1 to 100.");
+  return value;
+}
+
+function pixels(text: string): number {
+  const value = whole(text);
+  if (value < 1 || value > 8192) throw new InvalidArgumentError("It must be from 1 to 8192.");
+  return value;
+}
+
+function secret(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must not be empty.");
+  return text;
+}
+
 const collect = (text: string, all: string[] = []) => [...all, text];
 
 function rule(text: string, all: AlertRule[] = []): AlertRule[] {
@@ -72,7 +89,7 @@ function watchCommand(run: (flags: WatchFlags) => Promise<void>): Command {
     .option("--exec <command>", "run it with the alert on stdin; may repeat", collect)
     .option("--runs <folder>", "where runs are kept", "runs")
     .option("--listen <address>", "where the page is served", "127.0.0.1:0")
-    .option("--token <secret>", "what viewers must know; needed beyond loopback")
+    .option("--token <secret>", "what viewers must know; needed beyond loopback", secret)
     .addOption(new Option("--policy <name>", "which frames to take").choices(["latest", "all"]))
     .option("--max-fps <n>", "the most frames in a second", positive)
     .option("--retries <n>", "failed attempts before giving up; endless by default", whole)
@@ -104,9 +121,9 @@ function cameraCommand(signal: AbortSignal): Command {
     .option("--host <address>", "address", Deno.env.get("PISOURCE_HOST") ?? "127.0.0.1")
     .option("--port <n>", "port", whole, from("PISOURCE_PORT", 8000))
     .option("--fps <n>", "frames in a second", positive, from("PISOURCE_FPS", 15))
-    .option("--width <n>", "pixels in a row", whole, from("PISOURCE_WIDTH", 640))
-    .option("--height <n>", "rows", whole, from("PISOURCE_HEIGHT", 480))
-    .option("--quality <n>", "JPEG quality", whole, from("PISOURCE_QUALITY", 80))
+    .option("--width <n>", "pixels in a row", pixels, from("PISOURCE_WIDTH", 640))
+    .option("--height <n>", "rows", pixels, from("PISOURCE_HEIGHT", 480))
+    .option("--quality <n>", "JPEG quality", quality, from("PISOURCE_QUALITY", 80))
     .option("--cut <seconds>", "show another place every so many seconds", positive)
     .action(async ({ host, port, cut, ...config }: CameraFlags) => {
       const { serveCamera } = await import("./camera_server.ts");
@@ -123,7 +140,7 @@ function viewCommand(signal: AbortSignal): Command {
     .description("Look at runs of before.")
     .argument("[folder]", "where runs are kept", "runs")
     .option("--listen <address>", "where the page is served", "127.0.0.1:0")
-    .option("--token <secret>", "what viewers must know; needed beyond loopback")
+    .option("--token <secret>", "what viewers must know; needed beyond loopback", secret)
     .action(async (folder: string, flags: { listen: string; token?: string }) => {
       const { viewRuns } = await import("./cli_watch.ts");
       await viewRuns(folder, flags, signal);

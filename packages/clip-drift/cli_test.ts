@@ -69,6 +69,12 @@ for (
     [["-s", "x", "--listen", "0.0.0.0:0", "--model", "gist"], /give a token/],
     [["-s", "x", "--reference", "last", "--model", "gist"], /allowed are first:10/],
     [["view", "--listen", "0.0.0.0:0"], /give a token/],
+    [["-s", "x", "--token", ""], /must not be empty/],
+    [["-s", "http://u:secret@cam:99999/"], /^clip-drift: Cannot read http:\/\/cam:99999\/: /],
+    [["-s", "x", "--webhook", "nowhere"], /Cannot read nowhere: it is no URL/],
+    [["-s", "x", "--device", "banana"], /allowed are auto, cpu, cuda/],
+    [["camera", "--quality", "0"], /from 1 to 100/],
+    [["camera", "--width", "0"], /from 1 to 8192/],
   ] as const
 ) {
   Deno.test(`wrong usage is told and ends with 2: ${args.join(" ") || "nothing"}`, async () => {
@@ -161,6 +167,87 @@ Deno.test("standard input is read, and labels without CLIP are left out with a l
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^Total frames: 3\n/);
   assert.match(stderr, /Going on without labels: .*gist has no text tower/);
+});
+
+/** Watches standard input that gives some pictures and then says no more. */
+async function stalled(args: string[], bytes: readonly Uint8Array[]) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", COMMAND, "-s", "-", "--model", "gist", ...args],
+    env: { ENCODERS_DEVICE: "cpu", NO_COLOR: "1" },
+    ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  for (const chunk of bytes) await writer.write(chunk);
+  const finished = async () => {
+    const { code, stdout, stderr } = await child.output();
+    await writer.abort().catch(() => {});
+    const text = (b: Uint8Array) => new TextDecoder().decode(b);
+    return { code, stdout: text(stdout), stderr: text(stderr) };
+  };
+  return { child, finished, close: () => writer.close() };
+}
+
+Deno.test("a pipe that stalls is left at the first signal, with the run closed", async () => {
+  await withFolder(async (runs) => {
+    const pictures = await Promise.all([0, 1, 2].map(scenePictures(SCENE)));
+    const { child, finished } = await stalled(["--no-display", "--runs", runs], pictures);
+    const path = await untilLines(runs, "drift.csv", 3);
+    child.kill("SIGTERM");
+    const { code, stdout, stderr } = await finished();
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^Total frames: 3\n/);
+    assert.equal((await loadRunEmbeddings(path)).embeddings.shape[0], 3);
+  });
+});
+
+Deno.test("a pipe that says nothing is left at the first signal", async () => {
+  await withFolder(async (runs) => {
+    const { child, finished } = await stalled(["--no-display", "--runs", runs], []);
+    await untilLines(runs, "config.json", 3);
+    child.kill("SIGINT");
+    const { code, stderr } = await finished();
+    assert.equal(code, 0, stderr);
+  });
+});
+
+for (
+  const [what, args] of [
+    ["fetching weights", ["-s", "x", "--model", "ViT-B-32", "--pretrained", "laion2b_s34b_b79k"]],
+    ["--test of a camera that does not answer", ["--test", "--model", "gist"]],
+  ] as const
+) {
+  Deno.test(`${what} ends at the first signal`, async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<Response>();
+    const settings = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
+    await using server = Deno.serve(settings, () => (asked.resolve(), answer.promise));
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    await withFolder(async (folder) => {
+      const stream = args[0] === "-s" ? [] : ["-s", url];
+      const child = start([...args, ...stream, "--no-save", "--no-display"], {
+        ...{ HF_ENDPOINT: url, HF_HUB_OFFLINE: "", VCS_OFFLINE: "" },
+        ...{ HF_HOME: folder, VCS_CACHE: folder },
+      });
+      await asked.promise;
+      child.kill("SIGINT");
+      const { code, stderr } = await finish(child);
+      assert.equal(code, 130, stderr);
+    });
+    answer.resolve(new Response());
+  });
+}
+
+Deno.test("a pipe that is joined in the middle of a picture is still MJPEG", async () => {
+  const parts = await Promise.all([0, 1, 2].map(async (i) => {
+    const jpeg = new Uint8Array(await scenePictures(SCENE)(i));
+    return new Blob(["--f\r\nContent-Type: image/jpeg\r\n\r\n", jpeg, "\r\n"]).bytes();
+  }));
+  const bytes = [parts[0]!.subarray(700), ...parts.slice(1)];
+  const { finished, close } = await stalled(["--no-save", "--no-display"], bytes);
+  await close();
+  const { code, stdout, stderr } = await finished();
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^Total frames: 2\n/);
 });
 
 Deno.test("the made-up camera can be watched by its command", async () => {

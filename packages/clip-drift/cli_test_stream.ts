@@ -20,8 +20,8 @@ interface Look {
 }
 
 /** Reads a camera for two seconds. */
-async function lookAtCamera(url: string, env: Environment): Promise<Look> {
-  using camera = await openCamera(url, env);
+async function lookAtCamera(url: string, env: Environment, signal: AbortSignal): Promise<Look> {
+  using camera = await openCamera(url, { ...env, signal });
   const start = performance.now();
   let last: Uint8Array | undefined;
   let count = 0;
@@ -40,14 +40,21 @@ async function lookAtCamera(url: string, env: Environment): Promise<Look> {
   return { frame: fileFrame(last, 0), rate };
 }
 
-async function lookAtFile(spec: string): Promise<Look> {
-  for await (const frame of openSource(spec).frames()) return { frame, rate: "a file" };
+async function lookAtFile(spec: string, signal: AbortSignal): Promise<Look> {
+  for await (const frame of openSource(spec).frames(signal)) return { frame, rate: "a file" };
   throw new ClipDriftError("bad-image", `Cannot read ${spec}: it holds no frame`);
 }
 
-async function testOne(spec: string, encoder: Encoder, env: Environment): Promise<void> {
+async function testOne(
+  spec: string,
+  encoder: Encoder,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<void> {
   const isCamera = /^https?:/i.test(spec);
-  const { frame, rate } = isCamera ? await lookAtCamera(spec, env) : await lookAtFile(spec);
+  const { frame, rate } = isCamera
+    ? await lookAtCamera(spec, env, signal)
+    : await lookAtFile(spec, signal);
   const image = await frame.image();
   say(`  ${image.width}x${image.height}, ${rate}`);
   if (isCamera) say(`  ${await askHealth(spec)}`);
@@ -60,20 +67,23 @@ async function testOne(spec: string, encoder: Encoder, env: Environment): Promis
  * Tests streams one after the other.
  *
  * @returns 0 where all work, else 1
+ * @throws the signal's reason, where it is aborted
  */
 export async function testStream(
   streams: readonly string[],
   encoder: Encoder,
   env: Environment,
+  signal: AbortSignal,
 ): Promise<number> {
   let code = 0;
   for (const spec of streams) {
     const { name } = openSource(spec);
     try {
       say(`${name}`);
-      await testOne(spec, encoder, env);
+      await testOne(spec, encoder, env, signal);
       say("  works");
     } catch (error) {
+      signal.throwIfAborted();
       say(`  ${error instanceof Error ? error.message : error}`);
       code = 1;
     }

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { parseDevice } from "@vcs/onnx/devices";
 import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
 import { type AlertRule, parseRule } from "./alerts.ts";
+import { splitCredentials } from "./auth.ts";
 import { testStream } from "./cli_test_stream.ts";
 import { type Dashboard, type DashboardOptions, serveDashboard } from "./dashboard.ts";
 import { Delivery } from "./deliver.ts";
@@ -16,7 +18,7 @@ import { type Labels, openLabels } from "./labels.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { RunFolder, type RunTotals } from "./run_folder.ts";
 import type { Environment } from "./settings.ts";
-import { fileFrame, shortName, type Source } from "./source.ts";
+import { fileFrame, openSource, shortName, type Source } from "./source.ts";
 import { openWindow, readKeys } from "./terminal.ts";
 import { runDetails } from "./run_details.ts";
 import type { WatchedFrame } from "./watch.ts";
@@ -73,13 +75,17 @@ type StreamFlags = WatchFlags & { readonly stream: readonly string[] };
 /** Step drift above which the scene is called another one, where no rule is given. */
 const CUT_THRESHOLD = { gist: 0.4, clip: 0.2 };
 
-function encoderOptions(flags: StreamFlags, env: Environment): EncoderOptions {
+function encoderOptions(
+  flags: StreamFlags,
+  env: Environment,
+  signal: AbortSignal,
+): EncoderOptions {
   using line = new ProgressLine();
   const model = flags.model ?? env.model;
   const pretrained = flags.pretrained ?? env.pretrained;
   return {
     device: flags.device ?? env.device,
-    precision: flags.precision,
+    ...{ precision: flags.precision, signal },
     ...(model === undefined ? {} : { model }),
     ...(pretrained === undefined ? {} : { pretrained }),
     ...(flags.activation === undefined ? {} : { activation: flags.activation }),
@@ -91,8 +97,12 @@ function encoderOptions(flags: StreamFlags, env: Environment): EncoderOptions {
 }
 
 /** Opens the model, and says which it is. */
-async function openModel(flags: StreamFlags, env: Environment): Promise<Encoder> {
-  const options = encoderOptions(flags, env);
+async function openModel(
+  flags: StreamFlags,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<Encoder> {
+  const options = encoderOptions(flags, env, signal);
   const isDefault = options.model === undefined && options.pretrained === undefined;
   if (isDefault && !await hasDefaultWeights()) {
     say("CLIP's weights are not on this machine: using gist (--model ViT-B-32 fetches them)");
@@ -168,12 +178,7 @@ function openDashboard(
     ...options,
     ...(token === undefined ? {} : { token }),
   };
-  try {
-    return serveDashboard(hub, settings);
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
+  return asTyped(() => serveDashboard(hub, settings));
 }
 
 /** The meter that stands for the picture on machines without a screen. */
@@ -185,7 +190,8 @@ export function meterLine(index: number, drift: number, label?: string): string 
 }
 
 function summary(totals: RunTotals, path: string | undefined): string {
-  const { frames, seconds, similarity } = totals;
+  const { frames, seconds, similarity, counters } = totals;
+  const leftOut = (counters.truncated_frames ?? 0) + (counters.decode_errors ?? 0);
   const number = (x: number) => x.toFixed(4);
   return [
     `Total frames: ${frames}`,
@@ -194,6 +200,7 @@ function summary(totals: RunTotals, path: string | undefined): string {
     `Mean similarity: ${number(similarity.mean)} (std ${number(similarity.std)})`,
     `Min similarity: ${number(similarity.min)}`,
     `Max similarity: ${number(similarity.max)}`,
+    ...(leftOut === 0 ? [] : [`Broken pictures: ${leftOut}`]),
     ...(path === undefined ? [] : [`Output: ${path}`]),
   ].join("\n");
 }
@@ -230,7 +237,9 @@ function monitorOptions(spec: string, shared: Shared): MonitorOptions {
   const { flags, env, encoder, hub, delivery, labels, drift } = shared;
   const { policy, maxFps, retries } = flags;
   const onFrame = ({ index, row, label }: WatchedFrame) => {
-    if (!flags.display && index % 10 === 0) say(meterLine(index, row.drift, label?.text));
+    if (flags.display || index % 10 !== 0) return;
+    const name = flags.stream.length > 1 ? `${shortName(spec)} ` : "";
+    say(name + meterLine(index, row.drift, label?.text));
   };
   return {
     ...{ drift, say, onFrame },
@@ -287,6 +296,29 @@ function showPage(shared: Shared, stop: () => void): Dashboard | undefined {
   return page;
 }
 
+/** Does something with what was typed; that it cannot be used is wrong usage. */
+function asTyped<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) {
+      throw new UsageError(error.message);
+    }
+    throw error;
+  }
+}
+
+/** Refuses what cannot be used, before the model is opened. */
+function checkFlags(flags: StreamFlags, env: Environment): void {
+  const { listen, device = env.device, stream, webhook = [] } = flags;
+  parseListen(listen);
+  asTyped(() => {
+    for (const spec of stream) openSource(spec);
+    for (const url of webhook) splitCredentials(url);
+    if (device !== "auto") parseDevice(device);
+  });
+}
+
 /**
  * Watches all streams of the flags until they end, or somebody ends it.
  *
@@ -297,9 +329,9 @@ export async function watchStreams(
   env: Environment,
   outer: AbortSignal,
 ): Promise<number> {
-  parseListen(flags.listen);
-  using encoder = await openModel(flags, env);
-  if (flags.test) return await testStream(flags.stream, encoder, env);
+  checkFlags(flags, env);
+  using encoder = await openModel(flags, env, outer);
+  if (flags.test) return await testStream(flags.stream, encoder, env, outer);
   const quit = new AbortController();
   const stop = () => quit.abort();
   const signal = AbortSignal.any([outer, quit.signal]);

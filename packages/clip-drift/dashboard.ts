@@ -172,8 +172,9 @@ function shownHost(hostname: string): string {
  * @throws {RangeError} where the address is not loopback and there is no token
  */
 export function serveDashboard(hub: Hub, options: DashboardOptions = {}): Dashboard {
-  const { hostname = "127.0.0.1", port = 0, token } = options;
-  if (!LOOPBACK.test(hostname) && !token) {
+  const { hostname = "127.0.0.1", port = 0 } = options;
+  const token = options.token || undefined;
+  if (!LOOPBACK.test(hostname) && token === undefined) {
     throw new RangeError(
       `Cannot serve the page on ${hostname}: others could watch; give a token, or listen on 127.0.0.1`,
     );

@@ -125,6 +125,9 @@ Deno.test("other host names are refused on loopback", async () => {
     assert.equal(await statusOfHost(page.port, `localhost:${page.port}`), 200);
     assert.equal(await statusOfHost(page.port, "evil.example"), 403);
   });
+  await served({ token: "" }, async (page) => {
+    assert.equal(await statusOfHost(page.port, "evil.example"), 403);
+  });
 });
 
 Deno.test("other addresses than loopback need a token, and viewers must know it", async () => {

@@ -65,6 +65,8 @@ export interface EncoderOptions {
   readonly cache?: string;
   /** Called as weights are fetched. */
   readonly onProgress?: (file: string, progress: DownloadProgress) => void;
+  /** Ends the fetching of weights; the next attempt goes on where it ended. */
+  readonly signal?: AbortSignal;
 }
 
 /** What an encoder is. */
@@ -255,9 +257,12 @@ const isFile = (path: string) => stat(path).then((s) => s.isFile(), () => false)
 /** Path of the weights, fetched where they are not here. */
 async function weightsPath(model: string, tag: string, options: EncoderOptions): Promise<string> {
   if (await isFile(tag)) return tag;
-  const { onProgress } = options;
+  const { onProgress, signal } = options;
   try {
-    return await resolveModel(`${model}/${tag}`, onProgress === undefined ? {} : { onProgress });
+    return await resolveModel(`${model}/${tag}`, {
+      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(signal === undefined ? {} : { signal }),
+    });
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     const hint = "or use --model gist, which needs no weights";

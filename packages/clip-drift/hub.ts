@@ -7,14 +7,17 @@
 import type { WatchedFrame } from "./watch.ts";
 
 /** Whether a camera's frames come. */
-export type CameraStatus = "connecting" | "live" | "lost" | "ended";
+export type CameraStatus = "connecting" | "live" | "lost" | "ended" | "failed";
 
 /** One point of the plot: seconds since 1970, drift, reference drift, rolling drift. */
 export type PlotPoint = readonly [number, number, number | null, number | null];
 
 /** Something to tell: an alert, a lost connection. */
 export interface CameraNote {
-  /** What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `gap`, `ended`, `failed`. */
+  /**
+   * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `gap`, `left-out`, `unsaved`,
+   * `ended`, `failed`.
+   */
   readonly type: string;
   /** When, in seconds since 1970. */
   readonly time: number;
@@ -104,10 +107,10 @@ export class CameraFeed {
     return intervals === 0 ? 0 : 1000 * intervals / Math.max(now - this.#times[0]!, 1);
   }
 
-  /** Shows a frame. */
-  frame({ index, row, timestamp, label }: WatchedFrame): void {
+  /** Shows a frame; `status` is another than live where the camera has gone since. */
+  frame({ index, row, timestamp, label }: WatchedFrame, status: CameraStatus = "live"): void {
     const { view } = this;
-    Object.assign(view, { status: "live", index, fps: this.#measure() });
+    Object.assign(view, { status, index, fps: this.#measure() });
     Object.assign(view, { similarity: row.similarity, drift: row.drift });
     view.elapsed = (performance.now() - this.#start) / 1000;
     if (label !== undefined) view.label = `${label.text} ${Math.round(label.score * 100)} %`;

@@ -10,6 +10,7 @@ import { askHealth } from "./advice.ts";
 import type { SimilarityStats } from "./drift.ts";
 import { similarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
+import { ClipDriftError } from "./errors.ts";
 import type { CameraFeed } from "./hub.ts";
 import type { RunFolder, RunFrame, RunTotals } from "./run_folder.ts";
 import { openSource, type Source, type SourceOptions } from "./source.ts";
@@ -18,7 +19,7 @@ import { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
 /** Where a camera's frames go. */
 export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "signal"> {
   /** How to read the source. */
-  readonly source?: Omit<SourceOptions, "onEvent" | "onDrop">;
+  readonly source?: Omit<SourceOptions, "onEvent" | "onDrop" | "onCut">;
   /** Opens the run folder, once there is something to write. */
   readonly openRun?: (source: Source) => Promise<RunFolder>;
   /** The page's side. */
@@ -35,6 +36,7 @@ export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "signa
 type Counter =
   | "reconnects"
   | "dropped_frames"
+  | "truncated_frames"
   | "decode_errors"
   | "duplicates"
   | "alerts"
@@ -42,6 +44,11 @@ type Counter =
 
 /** Frames after which the speed is looked at, once. */
 const SLOW_CHECK = 30;
+
+/** Broken pictures in a row after which a camera no longer counts as live. */
+const BLIND_AFTER = 10;
+
+const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
 
 /** A frame as the run folder takes it. */
 function runFrame({ index, timestamp, row, embedding, label, frame }: WatchedFrame): RunFrame {
@@ -55,12 +62,15 @@ export class Monitor {
   readonly #encoder: Encoder;
   readonly #source: Source;
   readonly #counters: Record<Counter, number> = {
-    ...{ reconnects: 0, dropped_frames: 0, decode_errors: 0, duplicates: 0, alerts: 0, gaps: 0 },
+    ...{ reconnects: 0, dropped_frames: 0, truncated_frames: 0, decode_errors: 0 },
+    ...{ duplicates: 0, alerts: 0, gaps: 0 },
   };
   readonly #say: (line: string) => void;
   #run: RunFolder | undefined;
   #frames = 0;
+  #brokenInRow = 0;
   #lastFrame: number | undefined;
+  /** When the camera came back, until its first frame since; Infinity while it is away. */
   #backAt: number | undefined;
   #total: SimilarityStats = similarityStats([]);
 
@@ -73,6 +83,7 @@ export class Monitor {
       ...options.source,
       onEvent: (event) => this.#connection(event),
       onDrop: () => this.#drop(),
+      onCut: () => this.#leaveOut("truncated_frames", "a picture came without an end"),
     });
   }
 
@@ -88,23 +99,56 @@ export class Monitor {
    */
   async run(signal?: AbortSignal): Promise<RunTotals> {
     const start = performance.now();
-    this.#run = await this.#options.openRun?.(this.#source);
-    const { feed } = this.#options;
+    const { feed, openRun } = this.#options;
+    if (openRun !== undefined) this.#run = await this.#open(openRun);
     if (feed !== undefined && this.#run !== undefined) feed.view.run = this.#run.name;
     try {
-      const frames = watch(this.#source, this.#encoder, {
-        ...this.#options,
-        ...(signal === undefined ? {} : { signal }),
-        onBadFrame: (index, error) => this.#badFrame(index, error.message),
-      });
-      for await (const frame of frames) await this.#frame(frame);
+      await this.#watch(signal);
       feed?.note("ended", "The stream has ended", "ended");
+    } catch (error) {
+      await this.#failed(error);
+      throw error;
     } finally {
       const totals = this.#totals((performance.now() - start) / 1000);
       await this.#run?.finish(totals);
       await this.#run?.[Symbol.asyncDispose]();
     }
     return this.#totals((performance.now() - start) / 1000);
+  }
+
+  /** Opens the run folder; where that fails, as on a full disk, the watch goes on without it. */
+  async #open(openRun: (source: Source) => Promise<RunFolder>): Promise<RunFolder | undefined> {
+    try {
+      return await openRun(this.#source);
+    } catch (error) {
+      const text = `Nothing is saved: ${messageOf(error)}`;
+      this.#say(`${this.#source.name}: ${text}`);
+      this.#options.feed?.note("unsaved", text);
+      return undefined;
+    }
+  }
+
+  async #watch(signal: AbortSignal | undefined): Promise<void> {
+    const frames = watch(this.#source, this.#encoder, {
+      ...this.#options,
+      ...(signal === undefined ? {} : { signal }),
+      onBadFrame: (index, error) => this.#badFrame(index, error.message),
+    });
+    for await (const frame of frames) await this.#frame(frame);
+    if (this.#lastFrame === undefined && !signal?.aborted) {
+      throw new ClipDriftError(
+        "bad-image",
+        `Cannot watch ${this.#source.name}: found no picture that can be decoded`,
+      );
+    }
+  }
+
+  /** Keeps why the watch ends before its time. */
+  async #failed(error: unknown): Promise<void> {
+    const message = messageOf(error);
+    this.#options.feed?.note("failed", message, "failed");
+    const code = error instanceof ClipDriftError ? { code: error.code } : {};
+    await this.#run?.event({ type: "failed", time: Date.now() / 1000, ...code, message });
   }
 
   #totals(seconds: number): RunTotals {
@@ -115,6 +159,7 @@ export class Monitor {
   async #frame(watched: WatchedFrame): Promise<void> {
     const { feed, onFrame } = this.#options;
     this.#frames = watched.index + 1;
+    this.#brokenInRow = 0;
     this.#total = watched.total;
     await this.#closeGap(watched.timestamp);
     if (watched.duplicate) this.#counters.duplicates++;
@@ -122,7 +167,7 @@ export class Monitor {
     await this.#keep(watched);
     for (const alert of watched.alerts) await this.#alert(alert, watched);
     if (watched.index + 1 === SLOW_CHECK) this.#checkSpeed();
-    feed?.frame(watched);
+    feed?.frame(watched, this.#backAt === undefined ? "live" : "lost");
     if (feed !== undefined && !watched.duplicate) feed.show(await watched.frame.jpeg());
     onFrame?.(watched);
   }
@@ -171,19 +216,37 @@ export class Monitor {
 
   #badFrame(index: number, message: string): void {
     this.#frames = index + 1;
-    this.#counters.decode_errors++;
-    this.#say(`Frame ${index} of ${this.#source.name} left out: ${message}`);
+    this.#leaveOut("decode_errors", `frame ${index}: ${message}`);
+    if (++this.#brokenInRow !== BLIND_AFTER) return;
+    const text = `${BLIND_AFTER} pictures in a row could not be decoded`;
+    this.#options.feed?.note("lost", text, "lost");
   }
 
-  /** Keeps how long the camera was away; frames from before its return may still come first. */
+  /** Counts a picture that is left out, and tells of the 1st, 10th, 100th … */
+  #leaveOut(counter: "truncated_frames" | "decode_errors", why: string): void {
+    const count = ++this.#counters[counter];
+    if (!/^10*$/.test(String(count))) return;
+    const text = `Picture left out, ${count} so far: ${why}`;
+    this.#say(`${this.#source.name}: ${text}`);
+    this.#options.feed?.note("left-out", text);
+  }
+
+  /**
+   * Counts that the camera is back, and keeps how long it was away; frames from before its return
+   * may still come first.
+   */
   async #closeGap(timestamp: number): Promise<void> {
     const from = this.#lastFrame;
     this.#lastFrame = timestamp;
-    if (from === undefined || this.#backAt === undefined || timestamp < this.#backAt) return;
+    if (this.#backAt === undefined || timestamp < this.#backAt) return;
     this.#backAt = undefined;
+    if (from === undefined) return;
+    this.#counters.reconnects++;
     this.#counters.gaps++;
+    const { feed } = this.#options;
+    if (feed !== undefined) feed.view.reconnects = this.#counters.reconnects;
     const seconds = timestamp - from;
-    this.#options.feed?.note("gap", `No frames for ${seconds.toFixed(1)} s`);
+    feed?.note("gap", `No frames for ${seconds.toFixed(1)} s`);
     await this.#run?.event({ type: "gap", from, to: timestamp, seconds });
   }
 
@@ -196,26 +259,24 @@ export class Monitor {
     await this.#run?.event({ type: isFrozen ? "frozen" : "moving", time: Date.now() / 1000 });
   }
 
-  /** A connection was made or lost. */
+  /** A connection was made or lost; only its frames say that the camera is live. */
   #connection(event: CameraEvent): void {
     const time = Date.now() / 1000;
+    const { feed } = this.#options;
     if (event.type === "connected") {
-      if (this.#lastFrame !== undefined) {
-        this.#counters.reconnects++;
-        this.#backAt ??= (performance.timeOrigin + performance.now()) / 1000;
-      }
-      const { feed } = this.#options;
-      if (feed !== undefined) feed.view.reconnects = this.#counters.reconnects;
-      feed?.note("connected", `Connected to ${event.url}`, "live");
+      this.#backAt = (performance.timeOrigin + performance.now()) / 1000;
+      feed?.note("connected", `Connected to ${event.url}`);
       this.#say(`Connected to ${event.url}`);
       void this.#run?.event({ type: "connected", time });
       return;
     }
-    const { message } = event.error;
-    this.#options.feed?.note("lost", message, "lost");
-    this.#say(`${message}\n  attempt ${event.attempt + 1} in ${event.retryIn.toFixed(1)} s`);
-    void this.#run?.event({ type: "lost", time, code: event.error.code, message });
-    if (event.error.code === "timeout") void this.#whoIsAtFault(event.url);
+    const { error: { code, message }, attempt, retryIn } = event;
+    this.#backAt = Infinity;
+    feed?.note("lost", message, "lost");
+    void this.#run?.event({ type: "lost", time, code, message });
+    if (retryIn === undefined) return;
+    this.#say(`${message}\n  attempt ${attempt + 1} in ${retryIn.toFixed(1)} s`);
+    if (code === "timeout") void this.#whoIsAtFault(event.url);
   }
 
   async #whoIsAtFault(url: string): Promise<void> {

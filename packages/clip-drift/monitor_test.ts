@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { parseRule } from "./alerts.ts";
 import { serveCamera } from "./camera_server.ts";
 import { openEncoder } from "./encoder.ts";
-import { Hub } from "./hub.ts";
+import { ClipDriftError } from "./errors.ts";
+import { type CameraFeed, Hub } from "./hub.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { RunFolder } from "./run_folder.ts";
 import { readRun } from "./runs.ts";
@@ -114,4 +115,117 @@ Deno.test("a monitor without a folder writes nothing and ends with its source", 
   assert.deepEqual([frames, counters.decode_errors], [2, 1]);
   assert.equal(monitor.runPath, undefined);
   await Deno.remove(folder, { recursive: true });
+});
+
+/** What a monitor of made-up pictures tells, with a run folder and a page's side. */
+async function told(
+  spec: string,
+  options: MonitorOptions,
+  signal?: AbortSignal,
+): Promise<{ feed: CameraFeed; lines: string[]; events: { type: string }[]; error: unknown }> {
+  const root = await Deno.makeTempDir();
+  using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+  const feed = new Hub(100).add("camera");
+  const lines: string[] = [];
+  const monitor = new Monitor(spec, encoder, {
+    ...{ feed, say: (line: string) => lines.push(line) },
+    openRun: () => RunFolder.create(CONFIG, { root }),
+    ...options,
+  });
+  const error = await monitor.run(signal).then(() => undefined, (cause) => cause);
+  const run = monitor.runPath === undefined ? undefined : await readRun(monitor.runPath);
+  await Deno.remove(root, { recursive: true });
+  return { feed, lines, events: (run?.events ?? []) as { type: string }[], error };
+}
+
+Deno.test("a camera that is given up is told as failed, in the run and on the page", async () => {
+  const camera = serveCamera({ picture: scenePictures(SCENE), fps: 30 });
+  const { feed, events, error } = await told(camera.url, {
+    source: { reconnectDelay: 0.01, retries: 1 },
+    onFrame: ({ index }) => void (index === 4 && camera.close()),
+  });
+  assert.ok(error instanceof ClipDriftError, String(error));
+  assert.equal(feed.view.status, "failed");
+  assert.equal(feed.notes.at(-1)!.type, "failed");
+  assert.deepEqual(events.map(({ type }) => type), ["connected", "lost", "lost", "failed"]);
+});
+
+Deno.test("a camera whose pictures do not decode is not live, and told of in few lines", async () => {
+  const broken = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
+  await using camera = serveCamera({ picture: () => broken, fps: 100 });
+  const stop = new AbortController();
+  let frames = 0;
+  const source = { policy: "all" } as const;
+  const timer = setInterval(() => camera.index > 60 && stop.abort(), 5);
+  const { feed, lines } = await told(camera.url, { source, onFrame: () => frames++ }, stop.signal);
+  clearInterval(timer);
+  assert.equal(frames, 0);
+  assert.ok(
+    feed.notes.some(({ type, text }) => type === "lost" && /10 pictures in a row/.test(text)),
+  );
+  assert.ok(lines.filter((line) => /left out/.test(line)).length === 2, lines.join("\n"));
+});
+
+Deno.test("a camera that answers and sends no picture has not come back", async () => {
+  let answers = 0;
+  const jpeg = await scenePictures(SCENE)(0);
+  const head = "--f\r\nContent-Type: image/jpeg\r\n\r\n";
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
+    const whole = answers++ === 0;
+    const body = new Blob([head, new Uint8Array(whole ? jpeg : jpeg.subarray(0, 400))]);
+    const type = "multipart/x-mixed-replace; boundary=f";
+    return new Response(body.stream(), { headers: { "content-type": type } });
+  });
+  const { feed, events } = await told(`http://127.0.0.1:${server.addr.port}/`, {
+    source: { reconnectDelay: 0.01, retries: 3 },
+  });
+  assert.equal(feed.view.reconnects, 0);
+  assert.ok(!events.some(({ type }) => type === "gap"));
+  assert.ok(feed.notes.some(({ type }) => type === "left-out"));
+});
+
+Deno.test("a monitor goes on where the run folder cannot be made", async () => {
+  const folder = await Deno.makeTempDir();
+  const picture = `${folder}/a.jpg`;
+  await Deno.writeFile(picture, await scenePictures(SCENE)(0));
+  const openRun = () => RunFolder.create(CONFIG, { root: picture });
+  const { feed, lines, error } = await told(picture, { openRun });
+  assert.equal(error, undefined);
+  assert.equal(feed.view.index, 0);
+  assert.ok(lines.some((line) => /Nothing is saved: /.test(line)), lines.join("\n"));
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a source without a picture that decodes is a failure", async () => {
+  const folder = await Deno.makeTempDir();
+  const jpeg = await scenePictures(SCENE)(0);
+  const files: readonly [string, Uint8Array | string, string, RegExp][] = [
+    ["text.mjpg", "no camera at all\n", "not-mjpeg", /found no picture$/],
+    ["empty.jpg", "", "bad-image", /no picture that can be decoded$/],
+    ["cut.jpg", jpeg.subarray(0, 500), "not-mjpeg", /found 1 pictures without an end$/],
+    ["text.png", "no picture", "bad-image", /no picture that can be decoded$/],
+  ];
+  for (const [name, content, code, message] of files) {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    await Deno.writeFile(`${folder}/${name}`, bytes);
+    const { error } = await told(`${folder}/${name}`, {});
+    assert.ok(error instanceof ClipDriftError && error.code === code, `${name}: ${error}`);
+    assert.match(error.message, message);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("pictures that are cut off are counted", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".mjpg" });
+  const pictures = await Promise.all([0, 1, 2].map(scenePictures(SCENE)));
+  const head = "--f\r\nContent-Type: image/jpeg\r\n\r\n";
+  const parts = pictures.flatMap((
+    x,
+    i,
+  ) => [head, new Uint8Array(x.subarray(0, i === 1 ? 400 : x.length))]);
+  await Deno.writeFile(path, await new Blob(parts).bytes());
+  using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+  const { frames, counters } = await new Monitor(path, encoder).run();
+  assert.deepEqual([frames, counters.truncated_frames], [2, 1]);
+  await Deno.remove(path);
 });

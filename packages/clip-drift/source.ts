@@ -4,14 +4,16 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { basename, extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
-import { type MjpegFrame, mjpegFrames } from "@vcs/media/mjpeg";
+import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
 import { splitCredentials } from "./auth.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
 import { ClipDriftError } from "./errors.ts";
 import { newest } from "./newest.ts";
 import type { RgbImage } from "./preprocess.ts";
+import { wholeFrames } from "./whole_frames.ts";
 
 /** One picture of a source. */
 export interface SourceFrame {
@@ -69,11 +71,32 @@ export function fileFrame(bytes: Uint8Array, timestamp: number): SourceFrame {
   return { timestamp, bytes, image, jpeg };
 }
 
-/** Ends an iteration where the signal is aborted. */
+/** Ends an iteration where the signal is aborted; what fails because of that is no failure. */
 async function* until<T>(items: AsyncIterable<T>, signal?: AbortSignal): AsyncGenerator<T> {
-  for await (const item of items) {
-    if (signal?.aborted) return;
-    yield item;
+  try {
+    for await (const item of items) {
+      if (signal?.aborted) return;
+      yield item;
+    }
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+  }
+}
+
+/** The chunks of a stream until the signal is aborted, even while no chunk comes. */
+async function* chunksOf(
+  stream: ReadableStream<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  const stop = () => void reader.cancel().catch(() => {});
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
+  try {
+    for (let r = await reader.read(); !r.done; r = await reader.read()) yield r.value;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    await reader.cancel();
   }
 }
 
@@ -101,9 +124,10 @@ async function* timedFrames(
 /** Frames of a video at their times. */
 async function* videoFrames(
   source: string | ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceFrame> {
   const { VideoReader } = await import("@vcs/media/video_reader");
-  await using video = await VideoReader.open(source);
+  await using video = await VideoReader.open(source, signal === undefined ? {} : { signal });
   const start = now();
   for await (const frame of video.frames()) {
     yield {
@@ -115,7 +139,7 @@ async function* videoFrames(
 }
 
 const PICTURES = new Set([".jpg", ".jpeg", ".png", ".webp"]);
-const MJPEG_FILES = new Set([".mjpg", ".mjpeg", ".mjpe", ".jpg", ".jpeg"]);
+const MJPEG_FILES = new Set([".mjpg", ".mjpeg", ".mjpe"]);
 
 /** Pictures of a folder in the order of their names, numbers in them counted as numbers. */
 async function* folderFrames(path: string, fps: number): AsyncGenerator<SourceFrame> {
@@ -136,41 +160,81 @@ async function* folderFrames(path: string, fps: number): AsyncGenerator<SourceFr
   }
 }
 
-/** Whether bytes begin like MJPEG, multipart or not. */
-function beginsLikeMjpeg(bytes: Uint8Array): boolean {
-  const words = new TextDecoder("latin1").decode(bytes.subarray(0, 16)).trimStart();
-  return (bytes[0] === 0xff && bytes[1] === 0xd8) || /^(--\S|content-)/i.test(words);
+/** Bytes in which a stream that was joined in the middle of a picture shows what it is. */
+const PROBE = 1 << 18;
+
+/** Whether bytes are the beginning or the middle of MJPEG, multipart or not. */
+function looksLikeMjpeg(bytes: Uint8Array): boolean {
+  const words = new TextDecoder("latin1").decode(bytes);
+  return /^(\xff\xd8|\s*--\S|\s*content-)/i.test(words) ||
+    /\ncontent-type:[ \t]*image\/jpe?g/i.test(words);
 }
 
-/** Looks at the first bytes of standard input to tell MJPEG from a video file. */
-async function* stdinFrames(fps: number): AsyncGenerator<SourceFrame> {
-  const reader = Deno.stdin.readable.getReader();
-  const first = await reader.read();
-  reader.releaseLock();
-  if (first.value === undefined) return;
-  const head = first.value;
+/** Pictures of MJPEG, of which there must be one at least. */
+async function* mjpegSource(
+  bytes: AsyncIterable<Uint8Array>,
+  name: string,
+  { fps = 15, onCut }: SourceOptions,
+): AsyncGenerator<SourceFrame> {
+  const reader = new MjpegReader();
+  yield* timedFrames(wholeFrames(bytes, reader, onCut), fps);
+  const { frames, truncated } = reader.stats;
+  if (frames > 0) return;
+  const found = truncated > 0 ? `${truncated} pictures without an end` : "no picture";
+  throw new ClipDriftError("not-mjpeg", `Cannot read ${name} as MJPEG: found ${found}`);
+}
+
+/** Frames of a pipe: looks at its first bytes to tell MJPEG from a video. */
+async function* pipeFrames(
+  stream: ReadableStream<Uint8Array>,
+  name: string,
+  options: SourceOptions,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SourceFrame> {
+  const bytes = chunksOf(stream, signal);
+  const head: Uint8Array[] = [];
+  let isMjpeg = false;
+  for (let size = 0; !isMjpeg && size < PROBE;) {
+    const { value } = await bytes.next();
+    if (value === undefined) break;
+    head.push(value);
+    size += value.length;
+    isMjpeg = looksLikeMjpeg(Buffer.concat(head));
+  }
+  if (head.length === 0) throw new ClipDriftError("not-mjpeg", `Cannot read ${name}: it is empty`);
   const whole = async function* () {
-    yield head;
-    yield* Deno.stdin.readable;
+    yield* head;
+    yield* bytes;
   };
-  yield* beginsLikeMjpeg(head)
-    ? timedFrames(mjpegFrames(whole()), fps)
-    : videoFrames(ReadableStream.from(whole()));
+  yield* isMjpeg
+    ? mjpegSource(whole(), name, options)
+    : videoFrames(ReadableStream.from(whole()), signal);
 }
 
-async function* pathFrames(path: string, fps: number): AsyncGenerator<SourceFrame> {
-  if ((await Deno.stat(path)).isDirectory) return yield* folderFrames(path, fps);
+/** Whether a file's first bytes look like MJPEG; leaves the file at its beginning. */
+async function isMjpegFile(file: Deno.FsFile): Promise<boolean> {
+  const head = new Uint8Array(PROBE);
+  const size = await file.read(head) ?? 0;
+  await file.seek(0, Deno.SeekMode.Start);
+  return looksLikeMjpeg(head.subarray(0, size));
+}
+
+async function* pathFrames(
+  path: string,
+  options: SourceOptions,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SourceFrame> {
+  const { isDirectory, isFile } = await Deno.stat(path);
+  if (isDirectory) return yield* folderFrames(path, options.fps ?? 15);
   const extension = extname(path).toLowerCase();
   const file = await Deno.open(path);
-  const head = new Uint8Array(16);
-  await file.read(head);
-  if (MJPEG_FILES.has(extension) || beginsLikeMjpeg(head)) {
-    await file.seek(0, Deno.SeekMode.Start);
-    return yield* timedFrames(mjpegFrames(file.readable), fps);
+  if (!isFile) return yield* pipeFrames(file.readable, path, options, signal);
+  if (await isMjpegFile(file) || MJPEG_FILES.has(extension)) {
+    return yield* mjpegSource(chunksOf(file.readable, signal), path, options);
   }
   file.close();
   if (PICTURES.has(extension)) return yield fileFrame(await Deno.readFile(path), now());
-  yield* videoFrames(path);
+  yield* videoFrames(path, signal);
 }
 
 async function* fromCamera(
@@ -198,14 +262,19 @@ function withPolicy(
 /**
  * Opens a source: `http://…` or `https://…` for a camera, `-` for standard input, or the path of a
  * folder of pictures, of an MJPEG file, or of a video.
+ *
+ * @throws {TypeError} where an address is no URL
  */
 export function openSource(spec: string, options: SourceOptions = {}): Source {
-  const { fps = 15, onDrop = () => {} } = options;
+  const { onDrop = () => {} } = options;
   const live = /^https?:\/\//i.test(spec);
   const name = live ? splitCredentials(spec).url.href : spec === "-" ? "standard input" : spec;
-  const open = live
-    ? (signal?: AbortSignal) => fromCamera(spec, options, signal)
-    : () => spec === "-" ? stdinFrames(fps) : pathFrames(spec, fps);
+  const open = (signal?: AbortSignal) =>
+    live
+      ? fromCamera(spec, options, signal)
+      : spec === "-"
+      ? pipeFrames(Deno.stdin.readable, name, options, signal)
+      : pathFrames(spec, options, signal);
   const policy = options.policy ?? (live ? "latest" : "all");
   return { name, live, frames: withPolicy(open, policy, onDrop) };
 }

@@ -11,7 +11,7 @@ export interface DashboardOptions {
   readonly hostname?: string;
   /** Port; any free one by default. */
   readonly port?: number;
-  /** What a viewer must know; needed on any address that is not loopback. */
+  /** What a viewer must know; needed on any address that is not loopback. Empty is none. */
   readonly token?: string;
   /** Folder of the runs that the page may show; none by default. */
   readonly runs?: string;
@@ -44,7 +44,7 @@ export class Viewers {
 
   /** Somebody who knows no token may quit only where all who can see the page sit here. */
   get #canQuit(): boolean {
-    return this.#options.token === undefined;
+    return !this.#options.token;
   }
 
   #greeting(): object {

@@ -138,7 +138,7 @@ function showLink() {
   const isEmpty = isLinked && tiles.size === 0;
   $("link").hidden = $("tab-live").hidden = isEmpty;
   const states = [...tiles.values()].map((tile) => tile.status);
-  const state = !isLinked ? "lost" : ["lost", "connecting", "live", "ended"]
+  const state = !isLinked ? "lost" : ["failed", "lost", "connecting", "live", "ended"]
     .find((name) => states.includes(name)) ?? "connecting";
   $("link").dataset.state = state;
   $("link").textContent = isLinked ? state : "no link to the command";
