@@ -102,10 +102,12 @@ export interface Picture {
   readonly keyframe: boolean;
   /** Whether the decoder met errors in it or since the picture before. */
   readonly damaged: boolean;
-  /** The pixels, in memory of their own. */
+  /** The pixels, in memory of their own; not good for frames that are not wanted. */
   pixels(): Uint8Array<ArrayBuffer>;
   /** Motion vectors, where they were asked for. */
   motion(): MotionVectors;
+  /** The same picture, good for ever. */
+  keep(): Picture;
 }
 
 /** A decoder on its way through the stream. */

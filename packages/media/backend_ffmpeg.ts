@@ -169,13 +169,15 @@ class FfmpegRun implements DecodeRun {
     const wanted = this.#selection.includes(announced.ticks);
     const pixels = wanted ? await this.#read() : undefined;
     if (wanted && pixels === undefined) return await this.#finish();
-    return {
+    const picture: Picture = {
       ...announced,
       pixels: () => pixels ?? new Uint8Array(),
       motion: () => {
         throw new MediaError("unsupported", "Cannot read motion vectors: they need node-av");
       },
+      keep: () => picture,
     };
+    return picture;
   }
 
   /** The pixels of one picture; undefined where the process ended before. */

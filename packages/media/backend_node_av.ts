@@ -17,7 +17,7 @@ import type {
 import { MediaError } from "./errors.ts";
 import { Breather } from "./event_loop.ts";
 import { HIDING_CODECS, isHidden } from "./hidden_frames.ts";
-import { parseMotionVectors } from "./motion_vectors.ts";
+import { type MotionVectors, parseMotionVectors } from "./motion_vectors.ts";
 import {
   AV,
   type AvCodecContext,
@@ -312,16 +312,34 @@ class NodeAvRun implements DecodeRun {
   #picture(): Picture {
     const frame = this.#frame;
     const time = frame.bestEffortTimestamp;
-    const damaged = this.#errors > 0 || frame.decodeErrorFlags !== 0;
-    this.#errors = 0;
-    return {
+    const facts = {
       ticks: time === AV.NOPTS ? undefined : Number(time),
       keyframe: frame.keyFrame !== 0,
-      damaged,
-      pixels: () => this.#pixels(),
-      motion: () =>
-        parseMotionVectors(frame.getSideData(AV.FRAME_MOTION_VECTORS) ?? new Uint8Array()),
+      damaged: this.#errors > 0 || frame.decodeErrorFlags !== 0,
     };
+    this.#errors = 0;
+    return {
+      ...facts,
+      pixels: () => this.#pixels(),
+      motion: () => this.#motion(),
+      keep: () => this.#kept(facts),
+    };
+  }
+
+  #motion(): MotionVectors {
+    return parseMotionVectors(
+      this.#frame.getSideData(AV.FRAME_MOTION_VECTORS) ?? new Uint8Array(),
+    );
+  }
+
+  /** The current picture with what is wanted of it copied out. */
+  #kept(facts: Pick<Picture, "ticks" | "keyframe" | "damaged">): Picture {
+    const { wanted } = this.#request;
+    const isWanted = wanted?.includes(facts.ticks ?? NaN) ?? true;
+    const pixels = isWanted ? this.#pixels() : new Uint8Array();
+    const motion = this.#motion();
+    const kept = { ...facts, pixels: () => pixels, motion: () => motion, keep: () => kept };
+    return kept;
   }
 
   #pixels(): Uint8Array<ArrayBuffer> {

@@ -181,12 +181,14 @@ export class VideoReader implements AsyncDisposable {
   frames(options: FrameRangeOptions = {}): AsyncIterableIterator<VideoFrame> {
     const { start = 0, end = this.index.length } = options;
     const count = this.index.length;
-    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end)) || start < 0 || end > count) {
+    const isRange = Number.isSafeInteger(start) && Number.isSafeInteger(end) &&
+      0 <= start && start <= end && end <= count;
+    if (!isRange) {
       throw new RangeError(
         `Cannot read frames ${start} to ${end}: the video has frames 0 to ${count}, end not included`,
       );
     }
-    const ids = Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
+    const ids = Array.from({ length: end - start }, (_, i) => start + i);
     return this.#ascending(ids, options);
   }
 

@@ -192,6 +192,65 @@ for (const backend of BACKENDS) {
   });
 }
 
+/** A copy of a clip in which one frame's time is that of six frames later. */
+async function withLateFrame(path: string, use: (path: string) => Promise<void>): Promise<void> {
+  const late = `${path}.mkv`;
+  const moved = "setts=pts='if(eq(N,14),PTS+245,PTS)'";
+  const args = ["-v", "error", "-i", path, "-c", "copy", "-bsf:v", moved, late];
+  await new Deno.Command("ffmpeg", { args }).output();
+  try {
+    await use(late);
+  } finally {
+    await Deno.remove(late);
+  }
+}
+
+/** The order in which such a clip shows its frames: the moved one is the first not in its place. */
+function lateOrder(read: number[]): number[] {
+  const order = [...Array(40).keys()];
+  const moved = read.findIndex((number, i) => number !== i);
+  if (moved >= 0) order.splice(moved + 6, 0, ...order.splice(moved, 1));
+  return order;
+}
+
+Deno.test({
+  name: "VideoReader() loses nothing to one wrong timestamp",
+  ...needs(hasPrograms("ffmpeg")),
+  fn: () =>
+    withClip((path) =>
+      withLateFrame(path, async (late) => {
+        await using video = await VideoReader.open(late, { backend: "node-av" });
+        const read = await Array.fromAsync(video.frames(), numberOf);
+        assert.deepEqual(read, lateOrder(read));
+        assert.deepEqual(video.replaced, []);
+        for (const list of [[30], [12, 17, 22], [19, 13, 25, 14, 16]]) {
+          const some = await Array.fromAsync(video.framesAt(list), numberOf);
+          assert.deepEqual(some, list.map((id) => read[id]));
+        }
+        for (const id of [15, 21, 11]) assert.equal(numberOf(await video.frameAt(id)), read[id]);
+      })
+    ),
+});
+
+Deno.test({
+  name: "VideoReader() over ffmpeg, which guesses times after a wrong one, gives no other frame",
+  ...needs(hasPrograms("ffmpeg", "ffprobe")),
+  fn: () =>
+    withClip((path) =>
+      withLateFrame(path, async (late) => {
+        await using video = await VideoReader.open(late, { backend: "ffmpeg" });
+        const read: number[] = [];
+        try {
+          for await (const frame of video.frames()) read.push(numberOf(frame));
+        } catch (error) {
+          assert(error instanceof MediaError && error.code === "decode-failed", String(error));
+        }
+        assert(read.length > 10);
+        assert.deepEqual(read, lateOrder(read).slice(0, read.length));
+      })
+    ),
+});
+
 Deno.test("VideoReader() gives up a download at an abort", async () => {
   const never = () => new Response(new ReadableStream());
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, never);
@@ -245,6 +304,9 @@ Deno.test("VideoReader() checks options and numbers before it works", async () =
     await assert.rejects(video.frameAt(1.5), RangeError);
     assert.throws(() => video.framesAt([0, -1]), RangeError);
     assert.throws(() => video.frames({ start: 0, end: 41 }), RangeError);
+    assert.throws(() => video.frames({ start: 200 }), /Cannot read frames 200 to 40/);
+    assert.throws(() => video.frames({ start: 12, end: 10 }), RangeError);
+    assert.deepEqual(await Array.fromAsync(video.frames({ start: 40 })), []);
     assert.throws(() => video.indexShownAt(-0.1), RangeError);
     assert.throws(() => video.indexShownAt(1.7), /the video is shown from 0 to 1.6/);
     assert.throws(() => video.indexShownAt(NaN), RangeError);
