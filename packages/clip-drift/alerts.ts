@@ -31,7 +31,10 @@ export interface AlertRule {
   readonly hold: number;
   /** Seconds between alerts. */
   readonly cooldown: number;
-  /** Share of the threshold below which the alert is over. */
+  /**
+   * Share of the threshold below which the alert is over; of its distance from the usual where
+   * `relative` is set.
+   */
   readonly clear: number;
 }
 
@@ -107,21 +110,25 @@ export function parseRule(text: string): AlertRule {
 class RuleState {
   readonly #rule: AlertRule;
   #baseline: number[] = [];
-  #threshold: number | undefined;
+  #levels: { readonly threshold: number; readonly clear: number } | undefined;
   #above: number | undefined;
   #active = false;
   #raisedAt = -Infinity;
 
   constructor(rule: AlertRule) {
     this.#rule = rule;
-    if (!rule.relative) this.#threshold = rule.threshold;
+    if (!rule.relative) this.#setLevels(0, rule.threshold);
   }
 
   push(value: number | undefined, time: number): Alert | undefined {
     if (value === undefined) return undefined;
-    const threshold = this.#threshold ?? this.#learn(value);
-    if (threshold === undefined) return undefined;
-    if (value <= threshold) return this.#calm(value, threshold);
+    if (this.#levels === undefined) return this.#learn(value);
+    const { threshold, clear } = this.#levels;
+    if (value <= threshold) {
+      this.#above = undefined;
+      if (value < clear) this.#active = false;
+      return undefined;
+    }
     // A clock that was set back starts hold time and cool-down anew.
     this.#above = Math.min(this.#above ?? time, time);
     if (time < this.#raisedAt) this.#raisedAt = -Infinity;
@@ -133,19 +140,18 @@ class RuleState {
     return { rule: name, metric, value, threshold, time };
   }
 
-  #calm(value: number, threshold: number): undefined {
-    this.#above = undefined;
-    if (value < threshold * this.#rule.clear) this.#active = false;
+  /** Sets threshold and end of an alert as a height above the usual value. */
+  #setLevels(usual: number, height: number): void {
+    this.#levels = { threshold: usual + height, clear: usual + this.#rule.clear * height };
   }
 
-  /** The threshold in absolute terms, once there are enough values. */
-  #learn(value: number): number | undefined {
+  /** Learns the usual value and its spread, until there are enough values. */
+  #learn(value: number): undefined {
     this.#baseline.push(value);
-    if (this.#baseline.length < BASELINE) return undefined;
+    if (this.#baseline.length < BASELINE) return;
     const { centre, spread } = robustScale(this.#baseline);
     this.#baseline = [];
-    this.#threshold = centre + this.#rule.threshold * spread;
-    return undefined;
+    this.#setLevels(centre, this.#rule.threshold * spread);
   }
 }
 

@@ -74,6 +74,17 @@ Deno.test("a relative threshold is learned, and values without data are left out
   assert.deepEqual(raised("drift > 6mad", [undefined, ...calm, 0.3, 5]), [32]);
 });
 
+Deno.test("a relative threshold is above nothing where pictures repeat", () => {
+  const twice = Array.from({ length: 400 }, (_, i) => i % 2 === 0 ? 0 : i === 301 ? 0.8 : 0.001);
+  assert.deepEqual(raised("drift > 6mad", twice), [301]);
+});
+
+Deno.test("an alert over a relative threshold ends by its distance from the usual", () => {
+  const calm = Array.from({ length: 30 }, (_, i) => 1 + (i % 3) / 100);
+  // The usual is 1.01, the threshold 1.13: 0.7 of that would be below every value.
+  assert.deepEqual(raised("drift > 8mad cooldown 0", [...calm, 2, 1.02, 2]), [30, 32]);
+});
+
 Deno.test("Delivery posts to webhooks and runs commands, and reports what fails", async () => {
   const bodies: unknown[] = [];
   const failures: string[] = [];

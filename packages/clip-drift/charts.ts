@@ -28,10 +28,14 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
+/** A perfectly still picture has no spread at all; a thousandth is below any camera's noise. */
+const LEAST_SPREAD = 1e-3;
+
 /** Middle and spread of numbers that may hold outliers: median, and 1.4826 times the MAD. */
 export function robustScale(values: readonly number[]): { centre: number; spread: number } {
   const centre = median(values);
-  return { centre, spread: 1.4826 * median(values.map((x) => Math.abs(x - centre))) };
+  const spread = 1.4826 * median(values.map((x) => Math.abs(x - centre)));
+  return { centre, spread: Math.max(spread, LEAST_SPREAD) };
 }
 
 /** Both charts of one number. */
@@ -66,8 +70,7 @@ export class ControlCharts {
     if (baseline.length < this.#wanted) return;
     const { centre, spread } = robustScale(baseline);
     this.#centre = centre;
-    // A perfectly still picture has no spread at all: a thousandth is below any camera's noise.
-    this.#spread = Math.max(spread, 1e-3);
+    this.#spread = spread;
     this.#baseline = undefined;
   }
 }
