@@ -13,7 +13,7 @@ import type { CameraFeed, Hub } from "./hub.ts";
 import { ASSETS } from "./page_assets.ts";
 import { prometheus } from "./prometheus.ts";
 import { type DashboardOptions, Viewers } from "./viewers.ts";
-import { listRuns, readRun } from "./runs.ts";
+import { listRuns, readRunOverview } from "./runs.ts";
 
 export type { DashboardOptions };
 
@@ -26,6 +26,7 @@ export interface Dashboard extends AsyncDisposable {
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|::1)$/;
+/** Points of a run that are drawn. */
 const MAX_POINTS = 2000;
 
 const HEADERS = {
@@ -79,17 +80,10 @@ function json(value: unknown): Response {
   return Response.json(value, { headers: HEADERS });
 }
 
-/** Every nth of many points, so that a long run can be drawn. */
-function thinned<T>(points: readonly T[]): T[] {
-  const step = Math.max(1, Math.ceil(points.length / MAX_POINTS));
-  return points.filter((_, i) => i % step === 0);
-}
-
 /** One run for the run browser. */
 async function runResponse(root: string, name: string): Promise<Response> {
-  const run = await readRun(join(root, name));
-  const points = thinned(run.drift).map(({ timestamp, drift }) => [timestamp, drift]);
-  return json({ ...run, frames: run.drift.length, drift: points });
+  const run = await readRunOverview(join(root, name), MAX_POINTS);
+  return json({ ...run, drift: run.drift.map(({ timestamp, drift }) => [timestamp, drift]) });
 }
 
 /** Anything under `/api/runs`; names are checked so that no path leads out of the folder. */

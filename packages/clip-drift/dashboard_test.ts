@@ -168,7 +168,10 @@ Deno.test("the run browser gives runs, and no path leads out of their folder", a
   await Deno.mkdir(join(folder, "snapshots"), { recursive: true });
   await Deno.writeTextFile(join(root, "secret.jpg"), "secret");
   await Deno.writeFile(join(folder, "snapshots", "frame_000000.jpg"), JPEG);
-  const lines = Array.from({ length: 5000 }, (_, i) => `${i}.000000,${i},1.000000,0.000000`);
+  const lines = Array.from(
+    { length: 5000 },
+    (_, i) => `${i}.000000,${i},0.999000,${i === 3777 ? "0.900000" : "0.001000"}`,
+  );
   await Deno.writeTextFile(
     join(folder, "drift.csv"),
     `timestamp,frame_idx,similarity,drift\r\n${lines.join("\r\n")}\r\n`,
@@ -178,7 +181,8 @@ Deno.test("the run browser gives runs, and no path leads out of their folder", a
     assert.deepEqual(await get("/api/runs"), ["20260107_143022"]);
     const run = await get("/api/runs/20260107_143022");
     assert.equal(run.frames, 5000);
-    assert.ok(run.drift.length <= 2000);
+    assert.ok(run.drift.length >= 1000 && run.drift.length <= 2000);
+    assert.deepEqual(run.drift.filter(([, drift]: number[]) => drift! > 0.5), [[3777, 0.9]]);
     assert.deepEqual(run.snapshots, ["frame_000000.jpg"]);
     const good = "/api/runs/20260107_143022/frame_000000.jpg";
     assert.equal(await status(page.url, {}, good), 200);

@@ -167,6 +167,7 @@ export class RunFolder implements AsyncDisposable {
   #batches = 0;
   #snapshots = 0;
   #snapshotAt = -Infinity;
+  #lastSnapshot = "";
 
   private constructor(
     path: string,
@@ -247,10 +248,12 @@ export class RunFolder implements AsyncDisposable {
   async snapshot({ index, timestamp, jpeg }: RunFrame): Promise<string | undefined> {
     this.#snapshotAt = timestamp;
     const name = `frame_${two(index, 6)}.jpg`;
+    if (name === this.#lastSnapshot) return name;
     const path = join(this.path, "snapshots", name);
     const done = await this.#try("snapshots", async () => writeWhole(path, await jpeg()));
     if (!done) return undefined;
     this.#snapshots++;
+    this.#lastSnapshot = name;
     return name;
   }
 

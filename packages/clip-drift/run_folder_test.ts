@@ -8,7 +8,7 @@ import { needs } from "#testing/shared.ts";
 import { AppendFile } from "./append_file.ts";
 import { DriftTracker } from "./drift.ts";
 import { RunFolder, type RunFrame } from "./run_folder.ts";
-import { listRuns, loadRunEmbeddings, readRun } from "./runs.ts";
+import { listRuns, loadRunEmbeddings, readRun, readRunOverview } from "./runs.ts";
 
 const CONFIG = {
   streamUrl: "http://cam/stream.mjpg",
@@ -110,6 +110,19 @@ Deno.test("RunFolder keeps a picture where the clock is set back", async () => {
   });
 });
 
+Deno.test("RunFolder keeps and counts one picture where an alert falls on an interval's end", async () => {
+  await temporary(async (root) => {
+    await using run = await RunFolder.create(CONFIG, { root });
+    for (const frame of frames(31)) await run.write(frame);
+    const [last] = [...frames(31)].slice(-1);
+    assert.equal(await run.snapshot(last!), "frame_000030.jpg");
+    const similarity = { count: 0, mean: 1, std: 0, min: 1, max: 1 };
+    await run.finish({ frames: 31, seconds: 1, similarity, counters: {} });
+    const { snapshots, summary } = await readRun(run.path);
+    assert.equal((summary as { snapshots: number }).snapshots, snapshots.length);
+  });
+});
+
 Deno.test("runs of the same second get a suffix, and are listed with the newest first", async () => {
   await temporary(async (root) => {
     const paths: string[] = [];
@@ -169,6 +182,43 @@ Deno.test("loadRunEmbeddings() reads int32 indices, and says what is missing", a
     const whole = { ...arrays, frame_indices: tensor("I32", [1], Int32Array.of(6)) };
     await Deno.writeFile(file, await encodeNpz(whole));
     assert.deepEqual([...(await loadRunEmbeddings(root)).frameIndices], [6]);
+  });
+});
+
+Deno.test("frames come in their order however many there are", async () => {
+  await temporary(async (root) => {
+    const path = await writeRun(root, 1);
+    for (const batch of [9999, 10000, 100000]) {
+      const name = `batch_${String(batch).padStart(4, "0")}.npz`;
+      const file = {
+        embeddings: tensor("F32", [1, 3], Float32Array.of(1, 0, 0)),
+        timestamps: tensor("F64", [1], Float64Array.of(batch)),
+        frame_indices: tensor("I64", [1], BigInt64Array.of(BigInt(batch))),
+      };
+      await Deno.writeFile(join(path, "embeddings", name), await encodeNpz(file));
+    }
+    assert.deepEqual([...(await loadRunEmbeddings(path)).frameIndices], [0, 9999, 10000, 100000]);
+    const snapshots = ["frame_000000.jpg", "frame_999999.jpg", "frame_1000000.jpg"];
+    for (const name of snapshots) await Deno.writeTextFile(join(path, "snapshots", name), "");
+    assert.deepEqual((await readRun(path)).snapshots, snapshots);
+    const names = ["20260107_143022", ...[2, 9, 10].map((n) => `20260107_143022_${n}`)];
+    for (const name of names) await Deno.mkdir(join(root, "many", name), { recursive: true });
+    assert.deepEqual(await listRuns(join(root, "many")), names.toReversed());
+  });
+});
+
+Deno.test("readRunOverview() keeps every peak in few points, and counts all lines", async () => {
+  await temporary(async (root) => {
+    const drifts = Array.from({ length: 12345 }, (_, i) => i % 1000 === 7 ? 0.5 + i / 1e5 : 0.001);
+    const lines = drifts.map((drift, i) => `${i},${i},${1 - drift},${drift}\r\n`);
+    await Deno.writeTextFile(join(root, "drift.csv"), `${lines.join("")}12345,123`);
+    for (const points of [100, 20_000]) {
+      const { frames, drift } = await readRunOverview(root, points);
+      assert.equal(frames, drifts.length);
+      assert.ok(drift.length <= points && drift.length >= Math.min(points / 2, frames));
+      const peaks = drift.filter((record) => record.drift >= 0.5).map(({ index }) => index);
+      assert.deepEqual(peaks, Array.from({ length: 13 }, (_, i) => 1000 * i + 7));
+    }
   });
 });
 

@@ -14,7 +14,9 @@
 import { join } from "node:path";
 import { readNpz } from "@vcs/transport/npz";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { byNumber } from "./by_number.ts";
 import { ClipDriftError } from "./errors.ts";
+import { Peaks } from "./peaks.ts";
 
 /** Embeddings of a run, in the order of its frames. */
 export interface RunEmbeddings {
@@ -54,6 +56,12 @@ export interface Run {
   readonly snapshots: readonly string[];
 }
 
+/** What is enough of a run to show it. */
+export interface RunOverview extends Omit<Run, "events"> {
+  /** Lines of `drift.csv`, of which `drift` holds the highest of each stretch. */
+  readonly frames: number;
+}
+
 /** Reads a text file, or gives undefined where there is none. */
 async function readText(path: string): Promise<string | undefined> {
   try {
@@ -64,11 +72,11 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Names in a folder that match, sorted; none where there is no folder. */
+/** Names in a folder that match, by the numbers in them; none where there is no folder. */
 async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
   try {
     const entries = await Array.fromAsync(Deno.readDir(folder));
-    return entries.map((entry) => entry.name).filter((name) => pattern.test(name)).sort();
+    return entries.map((entry) => entry.name).filter((name) => pattern.test(name)).sort(byNumber);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
@@ -89,14 +97,27 @@ function wholeLines(text: string): string[] {
   return text.slice(0, text.lastIndexOf("\n") + 1).split(/\r?\n/).slice(0, -1);
 }
 
-function parseDrift(text: string): DriftRecord[] {
-  const records: DriftRecord[] = [];
-  for (const line of wholeLines(text).slice(1)) {
-    const [timestamp, index, similarity, drift] = line.split(",").map(Number);
-    const record = { timestamp, index, similarity, drift } as DriftRecord;
-    if (Object.values(record).every(Number.isFinite)) records.push(record);
+function parseRecord(line: string): DriftRecord {
+  const [timestamp, index, similarity, drift] = line.split(",").map(Number);
+  return { timestamp, index, similarity, drift } as DriftRecord;
+}
+
+const isRecord = (record: DriftRecord) => Object.values(record).every(Number.isFinite);
+
+/** Characters that a line of `drift.csv` never has. */
+const MAX_LINE = 1024;
+
+/** Reads `drift.csv` piece by piece, so that a run of days does not fill the memory. */
+async function* driftRecords(run: string): AsyncGenerator<DriftRecord[]> {
+  const file = await Deno.open(join(run, "drift.csv")).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  let rest = "";
+  for await (const text of file?.readable.pipeThrough(new TextDecoderStream()) ?? []) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!.slice(-MAX_LINE);
+    yield lines.map(parseRecord).filter(isRecord);
   }
-  return records;
 }
 
 /** Refuses a folder that is no run. */
@@ -107,22 +128,47 @@ async function checkRun(path: string): Promise<void> {
   }
 }
 
+/** All of a run but what grows with every frame or event. */
+async function readFacts(path: string): Promise<Omit<Run, "drift" | "events">> {
+  await checkRun(path);
+  return {
+    name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!,
+    config: parseJson(await readText(join(path, "config.json"))),
+    summary: parseJson(await readText(join(path, "summary.json"))),
+    snapshots: await namesIn(join(path, "snapshots"), /^frame_\d+\.jpg$/),
+  };
+}
+
 /**
  * Reads a run.
  *
  * @throws {ClipDriftError} `bad-run` where there is no such folder
  */
 export async function readRun(path: string): Promise<Run> {
-  await checkRun(path);
+  const facts = await readFacts(path);
   const events = await readText(join(path, "events.jsonl")) ?? "";
   return {
-    name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!,
-    config: parseJson(await readText(join(path, "config.json"))),
-    summary: parseJson(await readText(join(path, "summary.json"))),
-    drift: parseDrift(await readText(join(path, "drift.csv")) ?? ""),
+    ...facts,
+    drift: (await Array.fromAsync(driftRecords(path))).flat(),
     events: wholeLines(events).map(parseJson).filter((event) => event !== undefined),
-    snapshots: await namesIn(join(path, "snapshots"), /^frame_\d+\.jpg$/),
   };
+}
+
+/**
+ * Reads what is enough of a run to show it, in bounded memory however long it was.
+ *
+ * @param points the most lines of `drift.csv` to give: the one with the highest drift of each stretch
+ * @throws {ClipDriftError} `bad-run` where there is no such folder
+ */
+export async function readRunOverview(path: string, points: number): Promise<RunOverview> {
+  const facts = await readFacts(path);
+  const peaks = new Peaks<DriftRecord>(points, ({ drift }) => drift);
+  let frames = 0;
+  for await (const records of driftRecords(path)) {
+    frames += records.length;
+    for (const record of records) peaks.add(record);
+  }
+  return { ...facts, frames, drift: peaks.items };
 }
 
 /** Names of the runs in a folder, the newest first. */

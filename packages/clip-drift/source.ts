@@ -9,6 +9,7 @@ import { basename, extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
 import { splitCredentials } from "./auth.ts";
+import { byNumber } from "./by_number.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
 import { ClipDriftError } from "./errors.ts";
 import { newest } from "./newest.ts";
@@ -147,7 +148,7 @@ async function* folderFrames(path: string, fps: number): AsyncGenerator<SourceFr
   for await (const { name } of Deno.readDir(path)) {
     if (PICTURES.has(extname(name).toLowerCase())) names.push(name);
   }
-  names.sort(new Intl.Collator("en", { numeric: true }).compare);
+  names.sort(byNumber);
   if (names.length === 0) {
     throw new ClipDriftError(
       "bad-image",
