@@ -4,13 +4,11 @@
  *
  * @module
  */
+import type { Orientation } from "./display_matrix.ts";
 import type { MotionVectors } from "./motion_vectors.ts";
 
 /** Numerator and denominator. */
 export type Ratio = readonly [number, number];
-
-/** A turn, clockwise, that brings the stored picture upright. */
-export type Rotation = 0 | 90 | 180 | 270;
 
 /** One packet of the video stream, in decode order. */
 export interface PacketRecord {
@@ -27,7 +25,7 @@ export interface PacketRecord {
 }
 
 /** What the container and the codec header say about the video stream. */
-export interface StreamFacts {
+export interface StreamFacts extends Orientation {
   /** Short name of the container format. */
   readonly container: string;
   /** Index of the stream in the container. */
@@ -40,8 +38,6 @@ export interface StreamFacts {
   readonly height: number;
   /** FFmpeg's name of the stored pixel format; undefined where no frame could tell it. */
   readonly pixelFormat: string | undefined;
-  /** Clockwise turn for display. */
-  readonly rotation: Rotation;
   /** Width to height of one pixel. */
   readonly sampleAspectRatio: Ratio;
   /** Seconds per tick. */

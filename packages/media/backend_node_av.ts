@@ -11,9 +11,9 @@ import type {
   Inspection,
   PacketRecord,
   Picture,
-  Rotation,
   StreamFacts,
 } from "./backend.ts";
+import { orientationOf } from "./display_matrix.ts";
 import { MediaError } from "./errors.ts";
 import { Breather } from "./event_loop.ts";
 import { HIDING_CODECS, isHidden } from "./hidden_frames.ts";
@@ -70,14 +70,11 @@ function videoStream(input: AvFormatContext, source: string, wanted: number | un
   throw new MediaError("no-video-stream", `Cannot read video of ${source}: ${found}`);
 }
 
-/** Clockwise turn of a display matrix: nine int32, 16.16 fixed point (libavutil/display.h). */
-export function rotationOf(matrix: Uint8Array | null): Rotation {
-  if (matrix === null || matrix.length < 36) return 0;
-  const view = new DataView(matrix.buffer, matrix.byteOffset, 36);
-  const [a, b] = [view.getInt32(0, true), view.getInt32(4, true)];
-  const degrees = Math.round(Math.atan2(b, a) * 180 / Math.PI);
-  const turn = (Math.round(degrees / 90) * 90 + 360) % 360;
-  return turn as Rotation;
+/** A display matrix as FFmpeg keeps it: nine int32. */
+function matrixOf(bytes: Uint8Array | null): number[] | undefined {
+  if (bytes === null || bytes.length < 36) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 36);
+  return Array.from({ length: 9 }, (_, i) => view.getInt32(4 * i, true));
 }
 
 const ratio = (value: { num: number; den: number }): number =>
@@ -94,7 +91,7 @@ function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): StreamFa
     height: parameters.height,
     pixelFormat: parameters.format < 0 ? undefined : av.avGetPixFmtName(parameters.format) ??
       undefined,
-    rotation: rotationOf(parameters.getCodedSideData(AV.PACKET_DISPLAY_MATRIX)),
+    ...orientationOf(matrixOf(parameters.getCodedSideData(AV.PACKET_DISPLAY_MATRIX))),
     sampleAspectRatio: sar ? [sar.num, sar.den] : [1, 1],
     timeBase: [stream.timeBase.num, stream.timeBase.den],
     startTime: input.startTime === AV.NOPTS ? 0 : Number(input.startTime) / 1e6,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Inspection, PacketRecord, Ratio, Rotation, StreamFacts } from "./backend.ts";
+import type { Inspection, PacketRecord, Ratio, StreamFacts } from "./backend.ts";
+import { orientationOf } from "./display_matrix.ts";
 import { MediaError } from "./errors.ts";
 import { HIDING_CODECS, isHidden } from "./hidden_frames.ts";
 import { linesOf, outputOf, Program } from "./programs.ts";
@@ -25,7 +26,7 @@ interface ProbedStream {
   readonly color_space?: string;
   readonly color_range?: string;
   readonly disposition?: Readonly<Record<string, number>>;
-  readonly side_data_list?: readonly { readonly rotation?: number }[];
+  readonly side_data_list?: readonly { readonly displaymatrix?: string }[];
 }
 
 interface Probe {
@@ -72,9 +73,14 @@ function chooseStream(probe: Probe, source: string, wanted: number | undefined):
   throw new MediaError("no-video-stream", `Cannot read video of ${source}: ${found}`);
 }
 
+/** Reads three lines like "00000000: 65536 0 0". */
+function parseMatrix(text: string): number[] {
+  return text.trim().split("\n").flatMap((line) => line.trim().split(/\s+/).slice(1).map(Number));
+}
+
 function factsOf(probe: Probe, stream: ProbedStream): StreamFacts {
   const sar = ratio(stream.sample_aspect_ratio);
-  const counter = stream.side_data_list?.find(({ rotation }) => rotation !== undefined)?.rotation;
+  const matrix = stream.side_data_list?.find((data) => data.displaymatrix)?.displaymatrix;
   return {
     container: probe.format?.format_name ?? "unknown",
     stream: stream.index,
@@ -82,7 +88,7 @@ function factsOf(probe: Probe, stream: ProbedStream): StreamFacts {
     width: stream.width ?? 0,
     height: stream.height ?? 0,
     pixelFormat: stream.pix_fmt,
-    rotation: ((Math.round(-(counter ?? 0) / 90) * 90 + 360) % 360) as Rotation,
+    ...orientationOf(matrix === undefined ? undefined : parseMatrix(matrix)),
     sampleAspectRatio: sar[0] > 0 ? sar : [1, 1],
     timeBase: ratio(stream.time_base),
     startTime: Number(probe.format?.start_time ?? 0) || 0,

@@ -5,6 +5,7 @@
  * @module
  */
 import type { StreamFacts } from "./backend.ts";
+import type { Orientation, Rotation } from "./display_matrix.ts";
 
 /** What the pixels are to become. */
 export interface PixelPlan {
@@ -14,8 +15,8 @@ export interface PixelPlan {
   readonly width: number;
   /** Size before rotation. */
   readonly height: number;
-  /** Clockwise turn to apply. */
-  readonly rotation: number;
+  /** Turn to apply; none where not given. */
+  readonly orientation?: Orientation | undefined;
 }
 
 /** swscale's names of the matrices that FFmpeg's colour tags name. */
@@ -30,7 +31,7 @@ const MATRICES: Readonly<Record<string, string>> = {
 };
 
 /** Filters that turn a picture clockwise. */
-const TURNS: Readonly<Record<number, string>> = {
+const TURNS: Readonly<Record<Rotation, string>> = {
   0: "",
   90: ",transpose=clock",
   180: ",hflip,vflip",
@@ -60,5 +61,6 @@ export function filterChain(facts: StreamFacts, plan: PixelPlan): string {
   const matrix = reference ? "bt601" : matrixOf(facts);
   const color = isRgb(format) ? "" : `:in_color_matrix=${matrix}:in_range=${range}`;
   const scale = `scale=${plan.width}:${plan.height}:flags=bilinear${color}`;
-  return `${scale},format=rgb24${TURNS[plan.rotation] ?? ""}`;
+  const { mirrored = false, rotation = 0 } = plan.orientation ?? {};
+  return `${scale},format=rgb24${mirrored ? ",vflip" : ""}${TURNS[rotation]}`;
 }

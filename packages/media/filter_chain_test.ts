@@ -13,7 +13,7 @@ const facts = (changes: Partial<StreamFacts>) =>
   }) as StreamFacts;
 
 const chain = (changes: Partial<StreamFacts>, color: "tagged" | "reference" = "tagged") =>
-  filterChain(facts(changes), { color, width: 8, height: 6, rotation: 0 });
+  filterChain(facts(changes), { color, width: 8, height: 6 });
 
 Deno.test("filterChain() follows the tags, and the height where there are none", () => {
   const matrix = (changes: Partial<StreamFacts>) =>
@@ -40,7 +40,8 @@ Deno.test("filterChain() ignores tags in reference mode", () => {
 
 Deno.test("filterChain() names no matrix for RGB, and turns as told", () => {
   assert.equal(chain({ pixelFormat: "gbrp" }), "scale=8:6:flags=bilinear,format=rgb24");
-  const turned = filterChain(facts({}), { color: "tagged", width: 8, height: 6, rotation: 90 });
+  const orientation = { rotation: 90, mirrored: false } as const;
+  const turned = filterChain(facts({}), { color: "tagged", width: 8, height: 6, orientation });
   assert.match(turned, /format=rgb24,transpose=clock$/);
 });
 

@@ -10,6 +10,7 @@ const FACTS: StreamFacts = {
   height: 48,
   pixelFormat: "yuv420p",
   rotation: 0,
+  mirrored: false,
   sampleAspectRatio: [1, 1],
   timeBase: [1, 100],
   startTime: 0,

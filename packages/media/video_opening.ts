@@ -47,7 +47,7 @@ export function requestFor(
   options: ResolvedOptions,
 ): DecodeRequest {
   const { pixels, color, rotate, threads, threadType, device } = options;
-  const rotation = rotate ? facts.rotation : 0;
+  const orientation = rotate ? facts : undefined;
   const { width, height } = storedSize(facts, options);
   return {
     source: path,
@@ -57,7 +57,7 @@ export function requestFor(
     sparse: false,
     filter: pixels === "native"
       ? undefined
-      : filterChain(facts, { color, width, height, rotation }),
+      : filterChain(facts, { color, width, height, orientation }),
     frameBytes: pixels === "native" ? undefined : width * height * 3,
     threads,
     threadType,

@@ -4,7 +4,7 @@ import { mutations } from "#testing/fuzz.ts";
 import { hasPrograms, hasShared, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { MediaError } from "@vcs/media/errors";
 import { decodeImage } from "@vcs/media/image";
-import { VideoReader, type VideoReaderOptions } from "@vcs/media/video_reader";
+import { type VideoFrame, VideoReader, type VideoReaderOptions } from "@vcs/media/video_reader";
 import { VideoWriter } from "@vcs/media/video_writer";
 
 const BACKENDS = ["node-av", "ffmpeg"] as const;
@@ -382,6 +382,55 @@ sharedTest("VideoReader() gives torchcodec's golden frames of the NASA clip", as
     assert.deepEqual(data, expected.data, `frame ${id}`);
   }
 });
+
+/** Sets the display matrix in the header of an MP4's only track (ISO/IEC 14496-12, tkhd). */
+function withMatrix(mp4: Uint8Array, [a, b, c, d]: readonly number[]): Uint8Array {
+  const bytes = mp4.slice();
+  const at = new TextDecoder("latin1").decode(bytes).indexOf("tkhd") + 44;
+  const view = new DataView(bytes.buffer);
+  for (const [i, value] of [a!, b!, 0, c!, d!].entries()) view.setInt32(at + 4 * i, value << 16);
+  return bytes;
+}
+
+/** The value in the middle of a quarter, by which side of the middle it is on. */
+function quarter({ data, width, height }: VideoFrame, right: number, down: number): number {
+  const x = Math.floor(width * (2 + right) / 4);
+  const y = Math.floor(height * (2 + down) / 4);
+  return Math.round(data[(y * width + x) * 3]! / 60);
+}
+
+for (const backend of BACKENDS) {
+  Deno.test({
+    name: `VideoReader() over ${backend} brings turned and mirrored pictures upright`,
+    ...available(backend),
+    fn: () =>
+      withClip(async (path) => {
+        const writer = await VideoWriter.open(path, { width: 64, height: 48, fps: 25, crf: 4 });
+        const data = Uint8Array.from({ length: 64 * 48 * 3 }, (_, i) => {
+          const [x, y] = [Math.floor(i / 3) % 64, Math.floor(i / 3 / 64)];
+          return (x < 32 ? 60 : 0) + (y < 24 ? 120 : 0);
+        });
+        await writer.add({ data });
+        await writer.close();
+        const mp4 = await Deno.readFile(path);
+        const mirrored = [[-1, 0, 0, 1], [1, 0, 0, -1], [0, 1, 1, 0], [0, -1, -1, 0]];
+        const turned = [[1, 0, 0, 1], [0, 1, -1, 0], [-1, 0, 0, -1], [0, -1, 1, 0]];
+        for (const matrix of [...mirrored, ...turned]) {
+          const source = withMatrix(mp4, matrix);
+          await using upright = await VideoReader.open(source, { backend });
+          await using stored = await VideoReader.open(source, { backend, rotate: false });
+          const [shown, flat] = [await upright.frameAt(0), await stored.frameAt(0)];
+          assert.equal(upright.info.mirrored, mirrored.includes(matrix));
+          const [a, b, c, d] = matrix as [number, number, number, number];
+          for (const [x, y] of [[-1, -1], [1, -1], [-1, 1], [1, 1]] as const) {
+            const expected = quarter(flat, x, y);
+            assert.equal(expected, (x < 0 ? 1 : 0) + (y < 0 ? 2 : 0));
+            assert.equal(quarter(shown, a * x + c * y, b * x + d * y), expected, `${matrix}`);
+          }
+        }
+      }),
+  });
+}
 
 sharedTest("VideoReader() turns phone clips upright and reports shape of pixels", async () => {
   const turns = [

@@ -43,6 +43,8 @@ export interface VideoInfo {
   readonly height: number;
   /** Clockwise turn that brings the stored picture upright, in degrees. */
   readonly rotation: 0 | 90 | 180 | 270;
+  /** Whether the stored picture is mirrored: it is flipped upside down before that turn. */
+  readonly mirrored: boolean;
   /** Width to height of one stored pixel, as [numerator, denominator]. */
   readonly sampleAspectRatio: readonly [number, number];
   /** Number of presented frames. */

@@ -21,13 +21,16 @@ const NEW_CONTENT = 0.02;
 export interface StoredPicture extends PlaneSize {
   /** Clockwise turn in degrees that brings it upright. */
   readonly turn: number;
+  /** Whether it is flipped upside down before that turn. */
+  readonly mirrored: boolean;
 }
 
 /** A block's place: its centre and size in pixels. */
 type Block = readonly [x: number, y: number, width: number, height: number];
 
 /** Where a block of the stored picture lies once that is upright. */
-function turned([x, y, width, height]: Block, picture: StoredPicture): Block {
+function turned([x, stored, width, height]: Block, picture: StoredPicture): Block {
+  const y = picture.mirrored ? picture.height - stored : stored;
   if (picture.turn === 90) return [picture.height - y, x, height, width];
   if (picture.turn === 180) return [picture.width - x, picture.height - y, width, height];
   if (picture.turn === 270) return [y, picture.width - x, height, width];

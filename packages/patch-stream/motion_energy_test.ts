@@ -2,7 +2,7 @@ import type { FrameMotion } from "@vcs/media/video_reader";
 import assert from "node:assert/strict";
 import { MotionEnergy } from "./motion_energy.ts";
 
-const picture = { width: 64, height: 32, turn: 0 };
+const picture = { width: 64, height: 32, turn: 0, mirrored: false };
 const size = { width: 16, height: 8 };
 const index = Array.from({ length: 6 }, (_, i) => ({
   pts: i / 10,
@@ -86,6 +86,9 @@ Deno.test("MotionEnergy lies upright where the picture does", () => {
     assert.equal(moving.length, 16);
     assert.ok(moving.includes(corner), `${turn} degrees`);
   }
+  const flipped = new MotionEnergy(upright, { ...picture, turn: 90, mirrored: true }, index);
+  flipped.add(motion(1, [0, 0], { 0: [9, 0] }));
+  assert.ok(flipped.take()[0]! > 0.25);
   const over = new MotionEnergy(size, { ...picture, turn: 180 }, index);
   over.add(motion(1, [0, 0], { 0: [9, 0] }));
   assert.ok(at(over.take(), 7) > 0.25);

@@ -102,10 +102,10 @@ async function* framesWithMotion(
 }
 
 function motionOf({ info, index }: SampledVideo, rotate: boolean): MotionEnergy {
-  const { width, height, codedWidth, codedHeight, rotation } = info;
+  const { width, height, codedWidth, codedHeight, rotation, mirrored } = info;
   const size = analysisSize(width, height, "codec");
-  const turn = rotate ? rotation : 0;
-  return new MotionEnergy(size, { width: codedWidth, height: codedHeight, turn }, index);
+  const lying = rotate ? { turn: rotation, mirrored } : { turn: 0, mirrored: false };
+  return new MotionEnergy(size, { width: codedWidth, height: codedHeight, ...lying }, index);
 }
 
 function planProcess(
