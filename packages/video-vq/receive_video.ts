@@ -375,8 +375,8 @@ export class VideoReceiver {
     if (!window) return undefined;
     const from = this.#clock.now();
     this.#startedAt ??= from;
+    this.#order.take(sequence); // before it is decoded: what comes meanwhile comes too late
     const clip = await this.#decoder.decode(window.tokens, { signal });
-    this.#order.take(sequence);
     this.#counts.decoded++;
     if (arrival.arrivedAt > 0) this.#measure(window, arrival, (this.#clock.now() - from) / 1000);
     const { tokens: _, ...fields } = window;

@@ -148,6 +148,21 @@ Deno.test("receive: several channels at once write a journal that can be read", 
   });
 });
 
+Deno.test("receive: a window that comes while a later one is decoded is missing, and accepted", async () => {
+  const [first, second] = [memoryChannel(), memoryChannel()];
+  const slow = new FakeCodec(systemClock, { decode: 0.2 });
+  const receivers = [first.receiver, second.receiver];
+  const receiver = new VideoReceiver(receivers, slow, { reorder: 50 });
+  const taking = Array.fromAsync(receiver.windows());
+  await feed("A0 A2")(first.sender);
+  while (slow.decodedAt.length < 2) await sleep(5);
+  await feed("A1")(second.sender);
+  await feed("A3!")(first.sender);
+  assert.deepEqual((await taking).map(({ sequence }) => sequence), [0, 2, 3]);
+  assert.deepEqual(receiver.statistics.missing, [{ streamId: A, from: 1, to: 1 }]);
+  assert.equal(second.sender.counters.inFlight, 0);
+});
+
 Deno.test("receive: a last window that is damaged is missing", async () => {
   const { names, receiver } = await receive(async (sender) => {
     const [first, last] = await windows("A0 A1!");
