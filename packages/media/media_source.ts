@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MediaError } from "./errors.ts";
 
@@ -48,8 +49,10 @@ async function localFile(path: string): Promise<LocalSource> {
   if (info.isDirectory) {
     throw new Deno.errors.IsADirectory(`Cannot open media: ${path} is a directory`);
   }
+  // Whole, because FFmpeg takes "12:30.mp4" for a protocol and "-x.mp4" for an option.
+  const whole = resolve(path);
   const identity = `${await Deno.realPath(path)}\n${info.size}\n${info.mtime?.getTime()}`;
-  return { path, identity, [Symbol.asyncDispose]: nothing };
+  return { path: whole, identity, [Symbol.asyncDispose]: nothing };
 }
 
 /** Writes bytes to a file of our own, which goes when the source is closed. */

@@ -14,7 +14,7 @@ export interface IndexedFrame {
   readonly duration: number;
   /** Whether decoding can start here. */
   readonly keyframe: boolean;
-  /** Bytes of the frame's packet. */
+  /** Bytes of the frame's packet; where packets have no times, of the one decoded in its place. */
   readonly size: number;
 }
 

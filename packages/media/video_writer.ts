@@ -23,6 +23,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { chooseWay } from "./backends.ts";
 import { MediaError } from "./errors.ts";
 import type { EncodePlan, VideoEncoder } from "./video_encoder.ts";
@@ -105,7 +106,8 @@ function planOf(path: string, options: VideoWriterOptions): EncodePlan {
   const matrix = height >= 720 ? "bt709" : "smpte170m";
   const swscale = matrix === "bt709" ? "bt709" : "bt601";
   return {
-    path,
+    // Whole, because FFmpeg takes "12:30.mp4" for a protocol and "-x.mp4" for an option.
+    path: resolve(path),
     container: format,
     encoder: chosen.encoder,
     settings: { ...chosen.settings, crf: `${crf}` },
@@ -135,6 +137,7 @@ export class VideoWriter implements AsyncDisposable {
   #queue: Promise<void> = Promise.resolve();
   #frames = 0;
   #state: "open" | "closed" | "failed" = "open";
+  #closing: Promise<void> | undefined;
 
   /** Takes frames and closes the file at the end: the target of a `pipeTo`. */
   readonly writable: WritableStream<WritableFrame>;
@@ -191,12 +194,17 @@ export class VideoWriter implements AsyncDisposable {
   }
 
   /**
-   * Ends the file. Does nothing the second time.
+   * Ends the file. Does nothing once it has ended.
    *
    * @throws {MediaError} `encode-failed`, also for a video without frames
    */
   async close(): Promise<void> {
-    if (this.#state === "closed") return;
+    if (this.#state === "closed") return await this.#closing;
+    this.#closing ??= this.#close().finally(() => this.#closing = undefined);
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.#queue;
     const state = this.#state;
     this.#state = "closed";

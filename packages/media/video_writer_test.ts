@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { hasPrograms, needs } from "#testing/shared.ts";
 import { VideoReader } from "@vcs/media/video_reader";
 import { VideoWriter } from "@vcs/media/video_writer";
@@ -123,3 +124,46 @@ Deno.test("VideoWriter() leaves nothing behind when it gives up", () =>
     await writer.abort();
     await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
   }));
+
+for (const backend of ["node-av", "ffmpeg"] as const) {
+  Deno.test({
+    name: `VideoWriter() over ${backend} may be closed twice at once`,
+    ...needs(backend === "node-av" || hasPrograms("ffmpeg", "ffprobe")),
+    fn: () =>
+      withFile(".mp4", async (path) => {
+        const writer = await VideoWriter.open(path, { width: 32, height: 32, fps: 25, backend });
+        for (let i = 0; i < 5; i++) await writer.add(plain(32, 32, [i, i, i]));
+        const both = await Promise.allSettled([writer.close(), writer.close()]);
+        assert.deepEqual(both.map(({ status }) => status), ["fulfilled", "fulfilled"]);
+        await writer.close();
+        await using video = await VideoReader.open(path, { backend });
+        assert.equal((await Array.fromAsync(video.frames())).length, 5);
+      }),
+  });
+
+  Deno.test({
+    name: `VideoWriter() and VideoReader() over ${backend} take paths that look like others`,
+    ...needs(backend === "node-av" || hasPrograms("ffmpeg", "ffprobe")),
+    fn: () =>
+      withFile("", async (path) => {
+        const before = Deno.cwd();
+        Deno.chdir(dirname(path));
+        try {
+          for (const name of ["12:30.mp4", "-x.mp4"]) {
+            const writer = await VideoWriter.open(name, {
+              width: 32,
+              height: 32,
+              fps: 25,
+              backend,
+            });
+            await writer.add(plain(32, 32, [9, 9, 9]));
+            await writer.close();
+            await using video = await VideoReader.open(name, { backend });
+            assert.equal((await video.frameAt(0)).index, 0);
+          }
+        } finally {
+          Deno.chdir(before);
+        }
+      }),
+  });
+}
