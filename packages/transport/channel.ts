@@ -106,5 +106,7 @@ async function open<End>(
   }
   const settings = { maxPayload: MAX_PAYLOAD, patience: 30_000, ...options };
   settings.signal?.throwIfAborted();
-  return await (await load())(parsed, settings);
+  const openEnd = await load();
+  settings.signal?.throwIfAborted();
+  return await openEnd(parsed, settings);
 }

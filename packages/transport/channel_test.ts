@@ -80,6 +80,19 @@ Deno.test("channel: a stream that waits for a message can be cancelled, and swal
   }
 });
 
+Deno.test("channel: a stream that waits for room can be aborted", async () => {
+  const { sender, receiver } = await pair();
+  for (const message of numbered(3)) await sender.send(message);
+  const writer = sender.writable.getWriter();
+  const writing = assert.rejects(writer.write(message(new Uint8Array(1))), /that is enough/);
+  await sleep(20);
+  await writer.abort(new Error("that is enough"));
+  await writing;
+  await assert.rejects(sender.send(message(new Uint8Array(1))), /that is enough/);
+  await sender.close();
+  await receiver.close();
+});
+
 Deno.test("channel: what was accepted is let go of", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;

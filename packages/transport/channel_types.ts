@@ -46,7 +46,10 @@ export interface Sender extends AsyncDisposable {
   readonly url: string;
   /** What was done so far. */
   readonly counters: SenderCounters;
-  /** The sender as the end of a pipeline; closing it closes the sender. */
+  /**
+   * The sender as the end of a pipeline; closing or aborting it closes the sender. `pipeTo`'s own
+   * signal waits for the write in hand, which may wait for room: give the signal to the channel.
+   */
   readonly writable: WritableStream<Message>;
   /**
    * Hands a message over, waiting while as many are in flight as the channel allows.

@@ -131,6 +131,19 @@ Deno.test("flow: a writer that fails fails the reader", async () => {
   await assert.rejects(reading, /broken/);
 });
 
+Deno.test("flow: a write that fails fails the reader", async () => {
+  const onDrop = () => {
+    throw new Error("cannot count");
+  };
+  const queue = new Queue<number>({ capacity: 1, policy: "drop-oldest", onDrop });
+  const writer = queue.writable.getWriter();
+  await writer.write(1);
+  const reader = queue.readable.getReader();
+  await assert.rejects(writer.write(2), /cannot count/);
+  await assert.rejects(reader.read(), /cannot count/);
+  await assert.rejects(writer.closed, /cannot count/);
+});
+
 Deno.test("flow: misuse is refused", () => {
   for (const capacity of [0, -1, 1.5, NaN, Infinity]) {
     assert.throws(() => new Queue({ capacity }), RangeError);

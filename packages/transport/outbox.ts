@@ -231,7 +231,7 @@ export interface Carrier {
   readonly outbox: Outbox;
   /** Bytes that the carrier wants before each message. */
   readonly headroom?: number;
-  /** Stops carrying and lets go of everything; must not throw. */
+  /** Stops carrying and lets go of everything; called once, must not throw. */
   stop(): Promise<void>;
 }
 
@@ -243,18 +243,23 @@ export class OutboxSender implements Sender {
   readonly #settings: ChannelSettings;
   readonly #abort: () => void;
   #closed: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
 
   constructor(carrier: Carrier, settings: ChannelSettings) {
     this.url = carrier.url;
     this.#carrier = carrier;
     this.#settings = settings;
     this.writable = new WritableStream({
+      // Frees a write that waits for room, for which `abort` would wait.
+      start: ({ signal }) =>
+        signal.addEventListener("abort", () => void this.#stop(signal.reason), { once: true }),
       write: (message) => this.send(message),
       close: () => this.close(),
-      abort: (reason) => this.#stop(reason ?? closed()),
+      abort: (reason) => this.#stop(reason),
     });
     this.#abort = () => void this.#stop(settings.signal?.reason);
-    settings.signal?.addEventListener("abort", this.#abort, { once: true });
+    if (settings.signal?.aborted) this.#abort();
+    else settings.signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
   get counters(): SenderCounters {
@@ -298,10 +303,10 @@ export class OutboxSender implements Sender {
     }
   }
 
-  async #stop(reason: unknown): Promise<void> {
+  #stop(reason: unknown): Promise<void> {
     this.#settings.signal?.removeEventListener("abort", this.#abort);
     this.#carrier.outbox.fail(reason);
-    await this.#carrier.stop();
+    return this.#stopped ??= this.#carrier.stop();
   }
 }
 

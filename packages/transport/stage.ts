@@ -31,10 +31,18 @@ export function stage<I, O>(
     output.error(reason);
   };
   const abort = () => fail(signal?.reason);
+  const orFail = async <T>(work: () => T | Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+  };
   const readable = new ReadableStream<O>({
     start: (controller) => void (output = controller),
     async pull(controller) {
-      const next = await parts.read();
+      const next = await orFail(() => parts.read());
       if (next) return controller.enqueue(next.item);
       signal?.removeEventListener("abort", abort);
       controller.close();
@@ -46,8 +54,8 @@ export function stage<I, O>(
       input = controller;
       controller.signal.addEventListener("abort", () => fail(controller.signal.reason));
     },
-    write: (item) => parts.write(item),
-    close: () => parts.end(),
+    write: (item) => orFail(() => parts.write(item)),
+    close: () => orFail(() => parts.end()),
   });
   if (signal?.aborted) abort();
   else signal?.addEventListener("abort", abort, { once: true });

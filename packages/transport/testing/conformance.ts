@@ -555,8 +555,26 @@ async function aborted(target: Target): Promise<void> {
   await assert.rejects(sender.send(message(new Uint8Array(1))), isReason);
   await assert.rejects(sender.flush(), isReason);
   await assert.rejects(openSender(place.sender, { signal }), isReason);
-  await Promise.allSettled([receiver.close(), sender.close()]);
+  // What was thrown before is not thrown again.
+  await Promise.all([receiver.close(), sender.close()]);
+  await abortedWhileOpening(target);
   if (keeps(target.channel, "slowReceiver")) await abortedWhileFull(target);
+}
+
+/** An end that is not open yet never is, or says so. */
+async function abortedWhileOpening(target: Target): Promise<void> {
+  for (const ticks of [0, 1, 3, 10, 30]) {
+    const place = target.place();
+    const abort = new AbortController();
+    const { signal } = abort;
+    const receiving = openReceiver(place.receiver, { signal }).then((end) => end.receive());
+    const sending = openSender(place.sender, { signal })
+      .then((end) => sleep(5).then(() => end.send(message(new Uint8Array(1)))));
+    for (let tick = 0; tick < ticks; tick++) await undefined;
+    abort.abort(new Error("that is enough"));
+    await assert.rejects(receiving, /that is enough/);
+    await assert.rejects(sending, /that is enough/);
+  }
 }
 
 /** A sender that waits for room ends with its own signal, and with the channel's. */
