@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UsageError } from "@vcs/transport/cli";
+import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { serveCamera } from "./camera_server.ts";
 import { meterLine, parseListen } from "./cli_watch.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "./runs.ts";
@@ -149,6 +150,18 @@ Deno.test("--no-save writes nothing; a camera given up for good ends with 1", as
     const lost = await run(["-s", url, "--no-save", "--no-display", "--retries", "0"]);
     assert.equal(lost.code, 1);
     assert.match(lost.stderr, /Cannot connect to http:\/\/127\.0\.0\.1:/);
+  });
+});
+
+sharedTest("an activation that is only assumed is told, and how to choose another", async () => {
+  await withFolder(async (folder) => {
+    const picture = join(folder, "frame.jpg");
+    await Deno.writeFile(picture, await scenePictures(SCENE)(0));
+    const weights = sharedPath("golden/clip/tiny_clip.open_clip.safetensors");
+    const args = ["-s", picture, "--no-save", "--no-display", "--pretrained", weights];
+    const { code, stderr } = await run(args, { VCS_CACHE: folder });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^ViT-B-32 .*; quick_gelu is assumed.*--activation gelu\)$/m);
   });
 });
 

@@ -108,7 +108,10 @@ async function openModel(
     say("CLIP's weights are not on this machine: using gist (--model ViT-B-32 fetches them)");
   }
   const encoder = await openEncoder(options);
-  say(describeModel(encoder));
+  const assumed = encoder.info.isActivationAssumed
+    ? "; quick_gelu is assumed, as nothing beside the weights tells (LAION's need --activation gelu)"
+    : "";
+  say(describeModel(encoder) + assumed);
   return encoder;
 }
 

@@ -58,7 +58,7 @@ export interface DriftOptions {
   readonly reference?: Float32Array;
   /** Frames whose mean becomes the reference; 10 by default. */
   readonly referenceFrames?: number;
-  /** Frame with which these begin; 0, the first, by default. */
+  /** Number of the frame with which these begin; 0, the first, by default. */
   readonly referenceFrom?: number;
   /** Seconds after which a frame counts half in the running mean; 10 by default. */
   readonly halfLife?: number;
@@ -109,18 +109,18 @@ export function similarityStats(values: readonly number[]): SimilarityStats {
 /** Mean of the first embeddings, once there are enough. */
 class Reference {
   readonly #wanted: number;
-  #toSkip: number;
+  readonly #from: number;
   #sum: Float32Array | undefined;
   #count = 0;
 
   constructor({ reference, referenceFrames = 10, referenceFrom = 0 }: DriftOptions) {
     this.#wanted = reference === undefined ? referenceFrames : 0;
-    this.#toSkip = reference === undefined ? referenceFrom : 0;
+    this.#from = reference === undefined ? referenceFrom : 0;
     this.#sum = reference;
   }
 
-  distance(embedding: Float32Array): number | undefined {
-    if (this.#toSkip-- > 0) return undefined;
+  distance(embedding: Float32Array, index: number): number | undefined {
+    if (index < this.#from) return undefined;
     if (this.#count < this.#wanted) {
       this.#sum ??= new Float32Array(embedding.length);
       for (let i = 0; i < embedding.length; i++) this.#sum[i]! += embedding[i]!;
@@ -180,6 +180,7 @@ export class DriftTracker {
   readonly #charts: ControlCharts;
   readonly #mmd: WindowedMmd;
   readonly #similarities: number[] = [];
+  #next = 0;
   #previous: Float32Array | undefined;
   #count = 0;
   #sum = 0;
@@ -206,9 +207,11 @@ export class DriftTracker {
    *
    * @param embedding must not be changed afterwards
    * @param time seconds, growing
+   * @param index number of the frame; the one after the last where none is given
    * @throws {RangeError} where the embedding has another length than those before
    */
-  push(embedding: Float32Array, time: number): DriftRow {
+  push(embedding: Float32Array, time: number, index: number = this.#next): DriftRow {
+    this.#next = index + 1;
     const previous = this.#previous;
     if (previous !== undefined && previous.length !== embedding.length) {
       throw new RangeError(
@@ -223,7 +226,7 @@ export class DriftTracker {
     return {
       similarity,
       drift,
-      reference: this.#reference.distance(embedding),
+      reference: this.#reference.distance(embedding, index),
       rolling: this.#rolling.distance(embedding, time),
       ewma: charts?.ewma,
       cusum: charts?.cusum,

@@ -87,6 +87,8 @@ export interface EncoderInfo {
   readonly weights?: string;
   /** Activation, of CLIP. */
   readonly activation?: Activation;
+  /** Whether nothing but habit says which activation the weights were trained with. */
+  readonly isActivationAssumed?: boolean;
   /** Arithmetic, of CLIP. */
   readonly precision?: Precision;
 }
@@ -101,12 +103,17 @@ export interface Encoder extends Disposable {
    * @throws {ClipDriftError} `out-of-memory`
    */
   encode(image: RgbImage): Promise<Float32Array>;
-  /** The embeddings of pictures, equal to those of each alone. */
+  /**
+   * The embeddings of pictures, those that each has alone up to the rounding of floats. int8 runs
+   * them one by one: its scales are of all that is in one run.
+   */
   encodeBatch(images: readonly RgbImage[]): Promise<Float32Array[]>;
 }
 
 /** The most pictures in one run of the model. */
 const MAX_BATCH = 16;
+/** With dynamic 8-bit scales, which are of the whole run, a picture must not meet others. */
+const MAX_BATCH_INT8 = 1;
 
 /** Weights that were trained with x * sigmoid(1.702 x): open_clip's `pretrained.py`. */
 function trainedActivation(model: string, tag: string): Activation {
@@ -115,16 +122,30 @@ function trainedActivation(model: string, tag: string): Activation {
   return isQuick ? "quick_gelu" : "gelu";
 }
 
-/** The activation of a file of unknown origin: what the configuration beside it says. */
-async function fileActivation(path: string): Promise<Activation> {
+/** What the configuration beside a file of unknown origin says of its activation. */
+async function fileActivation(path: string): Promise<Activation | undefined> {
   for (const name of ["config.json", "open_clip_config.json"]) {
     const text = await Deno.readTextFile(join(dirname(path), name)).catch(() => "");
+    if (/"hidden_act"\s*:\s*"quick_gelu"|"quick_gelu"\s*:\s*true/.test(text)) return "quick_gelu";
     if (/"hidden_act"\s*:\s*"gelu"|"quick_gelu"\s*:\s*false/.test(text)) return "gelu";
-    if (name === "open_clip_config.json" && text !== "" && !/"quick_gelu"/.test(text)) {
-      return "gelu";
-    }
+    if (name === "open_clip_config.json" && text !== "") return "gelu";
   }
-  return "quick_gelu";
+}
+
+/** The activation that is asked for, else that of the training, else that of OpenAI's weights. */
+async function chooseActivation(
+  { activation, model, pretrained = "openai" }: EncoderOptions,
+  path: string,
+): Promise<{ activation: Activation; isActivationAssumed?: boolean }> {
+  if (activation !== undefined) return { activation };
+  if (/-quickgelu$/i.test(model ?? "")) return { activation: "quick_gelu" };
+  if (path !== pretrained) {
+    return { activation: trainedActivation(modelName(model ?? "ViT-B-32"), pretrained) };
+  }
+  const found = await fileActivation(path);
+  return found === undefined
+    ? { activation: "quick_gelu", isActivationAssumed: true }
+    : { activation: found };
 }
 
 /** One vector over its length. */
@@ -160,8 +181,9 @@ class SessionEncoder implements Encoder {
   /** Runs the model as long as pictures wait. */
   async #drain(): Promise<void> {
     this.#isRunning = true;
+    const most = this.info.precision === "int8" ? MAX_BATCH_INT8 : MAX_BATCH;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, MAX_BATCH);
+      const batch = this.#waiting.splice(0, most);
       try {
         const embeddings = await this.#run(batch.map(({ image }) => image));
         batch.forEach(({ done }, i) => done.resolve(embeddings[i]!));
@@ -280,13 +302,10 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
   const { precision = "fp32", pretrained = "openai" } = options;
   const model = modelName(options.model ?? "ViT-B-32");
   const path = await weightsPath(model, pretrained, options);
-  const isQuickName = /-quickgelu$/i.test(options.model ?? "");
-  const trained = path === pretrained
-    ? await fileActivation(path)
-    : trainedActivation(model, pretrained);
-  const activation = options.activation ?? (isQuickName ? "quick_gelu" : trained);
+  const chosen = await chooseActivation(options, path);
   using checkpoint = await openCheckpoint(path);
   const { vision } = findClipWeights(checkpoint);
+  const { activation } = chosen;
   const settings = { activation, precision, ...normalisation(model, pretrained) };
   const graph = visionGraph(vision, settings);
   const identity = [await fileIdentity(path), JSON.stringify(settings)];
@@ -294,7 +313,7 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
   const session = await openSession(file, options);
   const { embedDim: embeddingDim, imageSize } = vision.config;
   return new SessionEncoder(session, {
-    ...{ model, pretrained, embeddingDim, imageSize, weights: path, activation, precision },
+    ...{ model, pretrained, embeddingDim, imageSize, weights: path, ...chosen, precision },
   });
 }
 

@@ -5,7 +5,7 @@ import { elementCount, type Tensor, tensor } from "@vcs/transport/tensor";
 import { random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { cosine } from "./drift.ts";
-import { modelName, openEncoder } from "./encoder.ts";
+import { type Encoder, type EncoderOptions, modelName, openEncoder } from "./encoder.ts";
 import { Labels, openLabels } from "./labels.ts";
 import { drawScene } from "./scene.ts";
 
@@ -13,12 +13,14 @@ const TINY = "golden/clip/tiny_clip.open_clip.safetensors";
 
 /** Opens the tiny CLIP with a cache of its own. */
 async function withTinyClip(
-  test: (encoder: Awaited<ReturnType<typeof openEncoder>>) => Promise<void>,
+  test: (encoder: Encoder) => Promise<void>,
+  options: EncoderOptions = {},
 ): Promise<void> {
   const cache = await Deno.makeTempDir();
   try {
     const pretrained = sharedPath(TINY);
-    using encoder = await openEncoder({ pretrained, device: "cpu", threads: 1, cache });
+    const settings = { pretrained, device: "cpu", threads: 1, cache, ...options };
+    using encoder = await openEncoder(settings);
     await test(encoder);
   } finally {
     await Deno.remove(cache, { recursive: true });
@@ -51,6 +53,7 @@ sharedTest(
       });
       const alone = await encoder.encode(images[1]!);
       assert.ok(alone.every((x, i) => Math.abs(x - embeddings[1]![i]!) < 1e-5));
+      assert.ok(encoder.info.isActivationAssumed);
       const { model, activation, loaded, embeddingDim, device } = encoder.info;
       assert.deepEqual([model, activation, loaded, embeddingDim, device], [
         ...["ViT-B-32", "quick_gelu", true, 512, "cpu"],
@@ -58,6 +61,31 @@ sharedTest(
     });
   },
 );
+
+sharedTest("int8 gives a picture the same embedding in any company", async () => {
+  await withTinyClip(async (encoder) => {
+    const quay = drawScene("quay", 0, 320, 240);
+    const white = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3).fill(255) };
+    const alone = await encoder.encode(quay);
+    const together = await encoder.encodeBatch([white, quay, white]);
+    assert.deepEqual(together[1], alone);
+  }, { precision: "int8" });
+});
+
+sharedTest("the activation of a file is the one that its configuration names", async () => {
+  const folder = await Deno.makeTempDir();
+  const pretrained = `${folder}/open_clip_model.safetensors`;
+  await Deno.copyFile(sharedPath(TINY), pretrained);
+  const configs = [["{}", "gelu"], ['{"quick_gelu": true}', "quick_gelu"]] as const;
+  for (const [config, expected] of configs) {
+    await Deno.writeTextFile(`${folder}/open_clip_config.json`, config);
+    await withTinyClip(({ info }) => {
+      assert.deepEqual([info.activation, info.isActivationAssumed], [expected, undefined]);
+      return Promise.resolve();
+    }, { pretrained });
+  }
+  await Deno.remove(folder, { recursive: true });
+});
 
 /** A whole CLIP of random weights, whose text tower takes 518 tokens. */
 function randomClip(): Record<string, Tensor> {

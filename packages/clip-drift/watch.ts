@@ -141,7 +141,7 @@ export async function* watch(
     if (embedding === undefined) continue;
     const duplicate = known !== undefined;
     const frozen = repeats.push(frame, embedding, duplicate);
-    const row = tracker.push(embedding, timestamp);
+    const row = tracker.push(embedding, timestamp, index);
     const alerts = rules.push(row, timestamp);
     const label = labels?.best(embedding);
     yield {

@@ -60,6 +60,13 @@ Deno.test("watch() counts a broken picture and gives it no row", async () => {
   assert.deepEqual(bad, [1]);
 });
 
+Deno.test("watch() compares with the frame of the number that was asked for", async () => {
+  const source = colours([RED, undefined, RED, BLUE, RED]);
+  const drift = { referenceFrames: 1, referenceFrom: 3 };
+  const frames = await Array.fromAsync(watch(source, fakeEncoder(), { drift }));
+  assert.deepEqual(frames.map(({ row }) => row.reference), [undefined, undefined, 0, 1]);
+});
+
 Deno.test("watch() says when a stream freezes and when it moves again", async () => {
   const source = colours([...Array<readonly number[]>(30).fill(RED), BLUE]);
   const frames = await Array.fromAsync(watch(source, fakeEncoder(), { frozenAfter: 1 }));
