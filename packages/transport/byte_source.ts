@@ -56,7 +56,7 @@ class MemorySource implements ByteSource {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes.buffer instanceof ArrayBuffer
       ? bytes as Uint8Array<ArrayBuffer>
-      : bytes.slice();
+      : new Uint8Array(bytes);
     this.size = bytes.byteLength;
   }
 

@@ -38,7 +38,8 @@ import { packedStrides, packStrided, swapByteOrder } from "./tensor_layout.ts";
 /** Turns the data of a file into a tensor: byte order first, then the order of axes. */
 function toTensor(header: NpyHeader, shape: readonly number[], bytes: Uint8Array): Tensor {
   const { dtype, bigEndian, fortran } = header;
-  const own = bigEndian ? bytes.slice() : bytes;
+  // Not `slice`: of a Buffer that is a view.
+  const own = bigEndian ? new Uint8Array(bytes) : bytes;
   if (bigEndian) swapByteOrder(dtype, own);
   if (!fortran) return tensorFromBytes(dtype, shape, own);
   const strides = packedStrides([...shape].reverse()).reverse();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { mutations, random } from "#testing/fuzz.ts";
 import { sharedTest } from "#testing/shared.ts";
 import { TransportError } from "./errors.ts";
@@ -247,4 +248,11 @@ Deno.test("damaged files give typed errors or tensors, never anything else", () 
       }
     }
   }
+});
+
+Deno.test("a big-endian array in a Buffer is not swapped where it lies", async () => {
+  const file = await Deno.readFile(new URL("testdata/numpy_big_endian.npy", import.meta.url));
+  const bytes = Buffer.from(file);
+  assert.deepEqual(readNpy(bytes), readNpy(file));
+  assert.deepEqual(new Uint8Array(bytes), file);
 });

@@ -218,10 +218,20 @@ function checkName(name: string): void {
   );
 }
 
+function checkMetadata(metadata: Readonly<Record<string, string>>): void {
+  for (const text of Object.entries(metadata).flat()) {
+    if (text.isWellFormed()) continue;
+    throw new RangeError(
+      `Cannot write metadata ${JSON.stringify(text)}: it must be well-formed Unicode`,
+    );
+  }
+}
+
 function encodeHeader(
   tensors: [string, TensorInfo][],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array<ArrayBuffer> {
+  checkMetadata(metadata);
   // A list of members, because an object would sort keys that look like numbers and lose __proto__.
   const members: string[] = [];
   if (Object.keys(metadata).length > 0) members.push(`"__metadata__":${JSON.stringify(metadata)}`);
@@ -247,7 +257,8 @@ function encodeHeader(
  *
  * @param tensors tensors by name
  * @param metadata free text by name
- * @throws {RangeError} where a name is `__metadata__` or not well-formed Unicode
+ * @throws {RangeError} where a name is `__metadata__`, or a name or the metadata is not
+ * well-formed Unicode
  */
 export function encodeSafetensors(
   tensors: NamedTensors,
@@ -292,7 +303,8 @@ export interface TensorToWrite extends TensorInfo {
  * @param tensors what to write, by name; the stream fails with a `RangeError` where a loaded tensor
  * is of another type or shape
  * @param metadata free text by name
- * @throws {RangeError} where a name is `__metadata__` or not well-formed Unicode
+ * @throws {RangeError} where a name is `__metadata__`, or a name or the metadata is not
+ * well-formed Unicode
  */
 export function safetensorsStream(
   tensors: NamedTensors<TensorToWrite>,

@@ -234,3 +234,10 @@ Deno.test("files are opened by URL", async () => {
   using reader = await SafetensorsReader.open(fixturePath("python.safetensors"));
   assert.deepEqual(reader.names.length, 7);
 });
+
+Deno.test("metadata that no reader would take is not written", () => {
+  const lone = "a\ud83d";
+  for (const metadata of [{ prompt: lone }, { [lone]: "" }]) {
+    assert.throws(() => encodeSafetensors({}, metadata), RangeError);
+  }
+});

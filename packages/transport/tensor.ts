@@ -229,7 +229,9 @@ export function tensorFromBytes<D extends DType>(
     );
   }
   const Class = ARRAYS[dtype];
-  const aligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  const isAligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0;
+  // Not `slice`: of a Buffer that is a view, no better aligned.
+  const aligned = isAligned ? bytes : new Uint8Array(bytes);
   const length = wanted / Class.BYTES_PER_ELEMENT;
   return { dtype, shape, data: new Class(aligned.buffer, aligned.byteOffset, length) };
 }

@@ -77,7 +77,7 @@ export function packStrided<D extends DType>(
   }
   // The loop is the same for numbers and bigints; typed as numbers to have it once.
   const Words = WORDS[width as keyof typeof WORDS] as typeof Uint8Array;
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   const from = new Words(aligned.buffer, aligned.byteOffset, aligned.length / width);
   const to = new Words(elementCount(shape));
   copyStrided(from, to, shape, strides);

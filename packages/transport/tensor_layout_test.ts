@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { type DType, dtypeSize, tensor, tensorBytes, tensorFromBytes } from "./tensor.ts";
 import {
   isPacked,
@@ -74,4 +75,12 @@ Deno.test("swapByteOrder() swaps numbers, and halves of complex numbers", () => 
   const u = new Uint8Array([1, 2]);
   swapByteOrder("U8", u);
   assert.deepEqual([...u], [1, 2]);
+});
+
+Deno.test("packStrided() copies a Buffer that lies unaligned", () => {
+  const bytes = Buffer.from([0, 1, 0, 2, 0, 3, 0, 4, 0]).subarray(1);
+  assert.deepEqual(
+    packStrided("U16", [2, 2], [1, 2], bytes).data,
+    new Uint16Array([1, 3, 2, 4]),
+  );
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import {
   type DType,
   DTYPES,
@@ -99,4 +100,10 @@ Deno.test("dtypeSize() knows each dtype", () => {
     2,
   ]];
   for (const [dtype, size] of sizes) assert.equal(dtypeSize(dtype), size);
+});
+
+Deno.test("tensorFromBytes() copies a Buffer that lies unaligned", () => {
+  const bytes = Buffer.alloc(9);
+  bytes.writeFloatLE(1.5, 1);
+  assert.deepEqual(tensorFromBytes("F32", [2], bytes.subarray(1)).data, new Float32Array([1.5, 0]));
 });

@@ -67,7 +67,7 @@ function writePt(message: Message): Bytes {
 function writeSafetensors(message: Message): Bytes {
   const tensors = Object.fromEntries(tensorsOf(message));
   const own = message.format === "safetensors" ? readSafetensors(message.payload).metadata : [];
-  const metadata = { ...Object.fromEntries(own), ...fieldsOf(message) };
+  const metadata = { ...withoutFields(own), ...fieldsOf(message) };
   metadata[CHECKSUM] = checksum(tensors, metadata);
   return encodeSafetensors(tensors, metadata);
 }
@@ -82,8 +82,8 @@ function readSafetensorsMessage(bytes: Bytes, named: { sequence: number; end: bo
   }
   const fields = parseFields(metadata);
   if (fields.format === "bytes") return message(payloadOf(tensors), fields);
-  const own = Object.entries(metadata).filter(([name]) => !name.startsWith(PREFIX));
-  return message(encodeSafetensors(tensors, Object.fromEntries(own)), fields);
+  const own = withoutFields(Object.entries(metadata));
+  return message(encodeSafetensors(tensors, own), fields);
 }
 
 function readNpyMessage(bytes: Bytes, named: { sequence: number; end: boolean }): Message {
@@ -96,6 +96,11 @@ function payloadOf(tensors: Record<string, Tensor>): Uint8Array {
   const payload = tensors[PAYLOAD];
   if (payload) return tensorBytes(payload);
   throw new TransportError("format", `Cannot read the window: it has no tensor "${PAYLOAD}"`);
+}
+
+/** The metadata that is not ours: a payload may be a file that this channel wrote. */
+function withoutFields(metadata: Iterable<[string, string]>): Record<string, string> {
+  return Object.fromEntries([...metadata].filter(([name]) => !name.startsWith(PREFIX)));
 }
 
 function fieldsOf(message: Message): Record<string, string> {

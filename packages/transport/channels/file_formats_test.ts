@@ -46,6 +46,14 @@ Deno.test("file: safetensors files keep every field and the tensors", () => {
   assert.deepEqual(readSafetensors(bytes).tensors.get("quant"), quant);
 });
 
+Deno.test("file: a safetensors file that was written here can be sent again", () => {
+  const { write, read } = FILE_FORMATS.safetensors!;
+  const file = write(tensorMessage({ quant }, { ...fields, sequence: 3 }));
+  const got = read!(write(message(file, { ...fields, format: "safetensors" })), named);
+  assert.equal(got.sequence, fields.sequence);
+  assert.deepEqual(messageTensors(got).get("quant"), quant);
+});
+
 Deno.test("file: a safetensors file of somebody else is a message too", () => {
   const foreign = tensorMessage({ quant }).payload.slice();
   const read = FILE_FORMATS.safetensors!.read!(foreign, named);
