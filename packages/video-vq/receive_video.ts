@@ -204,7 +204,8 @@ export class VideoReceiver {
    * The windows in order. A window counts as delivered, and its message is accepted, when the
    * next one is asked for.
    *
-   * @throws {VideoVqError} `model-mismatch` where the stream was made with other weights.
+   * @throws {VideoVqError} `model-mismatch` where the stream was made with other weights,
+   * `bad-journal` where the journal is damaged or another file.
    * @throws what the channel or the decoder throws.
    */
   async *windows(): AsyncGenerator<ReceivedWindow> {
