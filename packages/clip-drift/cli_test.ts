@@ -153,6 +153,26 @@ Deno.test("--no-save writes nothing; a camera given up for good ends with 1", as
   });
 });
 
+Deno.test("several sources are told apart, and broken pictures are counted", async () => {
+  await withFolder(async (folder) => {
+    const jpeg = new Uint8Array(await scenePictures(SCENE)(0));
+    await Deno.writeFile(join(folder, "a.jpg"), jpeg);
+    await Deno.writeFile(
+      join(folder, "b.mjpg"),
+      await new Blob([jpeg.slice(0, 600), jpeg]).bytes(),
+    );
+    const streams = ["a.jpg", "b.mjpg"].flatMap((name) => ["-s", join(folder, name)]);
+    const args = [...streams, "--no-save", "--no-display", "--model", "gist"];
+    const { code, stdout, stderr } = await run(args);
+    assert.equal(code, 0, stderr);
+    for (const name of ["a.jpg", "b.mjpg"]) {
+      assert.ok(stderr.includes(`\n${name} Frame      0: [`), stderr);
+    }
+    assert.match(stderr, /b.mjpg: Picture left out, 1 so far: a picture came without an end/);
+    assert.match(stdout, /^b.mjpg\nTotal frames: 1\n(.*\n)*Broken pictures: 1$/m);
+  });
+});
+
 sharedTest("an activation that is only assumed is told, and how to choose another", async () => {
   await withFolder(async (folder) => {
     const picture = join(folder, "frame.jpg");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { browserTest, openBrowser, withPage } from "#testing/browser.ts";
 import { parseRule } from "./alerts.ts";
 import { serveCamera } from "./camera_server.ts";
@@ -127,4 +128,46 @@ browserTest("the page says when the command is gone", async () => {
   await page.waitForSelector("text=connecting");
   await server[Symbol.asyncDispose]();
   await page.waitForSelector("text=no link to the command");
+});
+
+/** Counts what the page holds: addresses of pictures, and plots that follow their size. */
+const COUNTING = `
+  globalThis.held = { urls: 0, plots: 0 };
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (blob) => (held.urls++, createObjectURL(blob));
+  URL.revokeObjectURL = (url) => (held.urls -= url === "" ? 0 : 1, revokeObjectURL(url));
+  globalThis.ResizeObserver = class extends ResizeObserver {
+    observe(element) { held.plots++; super.observe(element); }
+    disconnect() { held.plots--; super.disconnect(); }
+  };`;
+
+browserTest("the page holds one picture and one plot however long it is open", async () => {
+  const root = await Deno.makeTempDir();
+  const run = join(root, "20260107_143022");
+  await Deno.mkdir(run);
+  await Deno.writeTextFile(join(run, "drift.csv"), "a,b,c,d\r\n1,0,1,0\r\n2,1,0.9,0.1\r\n");
+  const hub = new Hub(10);
+  const feed = hub.add("camera");
+  const jpeg = await scenePictures({ width: 32, height: 24 })(0);
+  {
+    await using server = serveDashboard(hub, { runs: root });
+    await using browser = await openBrowser();
+    const page = await browser.newPage({ bypassCSP: true });
+    await page.addInitScript(COUNTING);
+    await page.goto(server.url);
+    await page.waitForSelector(".tile canvas");
+    for (let i = 0; i < 50; i++) feed.show(jpeg);
+    await page.waitForFunction("held.urls > 0");
+    await page.click("#tab-runs");
+    for (let i = 0; i < 3; i++) {
+      await page.click("#run-list button");
+      await page.waitForSelector("#run canvas");
+    }
+    await page.evaluate("socket.close()");
+    await page.waitForFunction("!isLinked");
+    await page.waitForFunction("isLinked && tiles.size === 1 && held.urls > 0");
+    await page.waitForTimeout(100);
+    assert.deepEqual(await page.evaluate("held"), { urls: 1, plots: 2 });
+  }
+  await Deno.remove(root, { recursive: true });
 });

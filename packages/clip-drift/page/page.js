@@ -21,7 +21,7 @@ const SERIES = [
 ];
 const AXIS = { stroke: "#9aa7b4", grid: { stroke: "#2d3640" }, ticks: { stroke: "#2d3640" } };
 
-/** A plot of columns over time that is as wide as the element around it. */
+/** A plot of columns over time, as wide as the element around it until it is destroyed. */
 function makePlot(parent, columns, count) {
   const size = () => ({ width: Math.max(parent.clientWidth - 8, 100), height: 190 });
   const plot = new uPlot(
@@ -31,11 +31,13 @@ function makePlot(parent, columns, count) {
       axes: [{ ...AXIS, space: 90, values: (_, times) => times.map(clock) }, { ...AXIS, size: 48 }],
       scales: { y: { range: (_, __, most) => [0, Math.max(0.1, 1.2 * (most ?? 0))] } },
       legend: { live: false },
+      hooks: { destroy: [() => observer.disconnect()] },
     },
     columns,
     parent,
   );
-  new ResizeObserver(() => plot.setSize(size())).observe(parent);
+  const observer = new ResizeObserver(() => plot.setSize(size()));
+  observer.observe(parent);
   return plot;
 }
 
@@ -50,6 +52,7 @@ class Tile {
     this.columns = [[], [], [], []];
     this.isDirty = false;
     this.snapshots = "";
+    this.url = "";
     $("live").append(this.root);
     if (settings.plot) this.plot = makePlot(this.part("plot"), this.columns, 3);
   }
@@ -109,10 +112,17 @@ class Tile {
   show(jpeg) {
     const image = this.part("picture");
     const url = URL.createObjectURL(new Blob([jpeg], { type: "image/jpeg" }));
-    const before = image.src;
-    image.onload = image.onerror = () => before.startsWith("blob:") && URL.revokeObjectURL(before);
     image.src = url;
+    URL.revokeObjectURL(this.url);
+    this.url = url;
     this.part("waiting").hidden = true;
+  }
+
+  /** Lets go of what the page would keep. */
+  close() {
+    this.plot?.destroy();
+    URL.revokeObjectURL(this.url);
+    clearTimeout(this.alarm);
   }
 
   draw() {
@@ -150,6 +160,7 @@ const HANDLERS = {
     $("model").textContent = message.model;
     $("tab-runs").hidden = !message.hasRuns;
     $("hint").textContent = message.canQuit ? "Q or Esc ends the watch" : "";
+    for (const tile of tiles.values()) tile.close();
     $("live").replaceChildren();
     $("live").dataset.count = message.cameras.length;
     tiles.clear();
@@ -221,6 +232,8 @@ function flat(value, prefix = "") {
   );
 }
 
+let runPlot;
+
 async function showRun(name) {
   const run = await (await fetch(`/api/runs/${name}`)).json();
   const heading = document.createElement("h2");
@@ -230,10 +243,12 @@ async function showRun(name) {
   strip.className = "strip";
   strip.append(...run.snapshots.map((snapshot) => picture(name, snapshot)));
   const facts = table([...flat(run.summary), ...flat(run.config)]);
+  runPlot?.destroy();
+  runPlot = undefined;
   $("run").replaceChildren(heading, plot, strip, facts);
   if (run.drift.length > 0) {
     const columns = [run.drift.map((p) => p[0]), run.drift.map((p) => p[1])];
-    makePlot(plot, columns, 1);
+    runPlot = makePlot(plot, columns, 1);
   }
 }
 
