@@ -19,7 +19,9 @@ import { type ChannelName, DELIVERY, keeps } from "../delivery.ts";
 import { TransportError } from "../errors.ts";
 import { type Message, message, newStreamId } from "../message.ts";
 import { Resequencer } from "../resequence.ts";
+import { Command } from "./command.ts";
 import { FaultProxy, type Faults } from "./fault_proxy.ts";
+import { isSettled, quiet, sleep, until, within } from "./waits.ts";
 
 /** The limit of every URL in the suite. */
 export const LIMIT = 3;
@@ -79,22 +81,6 @@ function fits(run: Case, { broker, port, channel }: Target): boolean {
   if (run === twice) return keeps(channel, "slowReceiver");
   if (run === workers) return DELIVERY[channel].receivers === "share the work";
   return true;
-}
-
-/** Nothing hangs. */
-async function within<T>(milliseconds: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${what}: not done in ${milliseconds} ms`)),
-      milliseconds,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Both ends of a place; a subscriber is there before anything is sent. */
@@ -351,41 +337,6 @@ async function receiveAll(receiver: Receiver, seen: Set<number>): Promise<void> 
   }
 }
 
-/** `transport receive` or `transport send` as a process of its own. */
-class Command {
-  readonly lines: string[] = [];
-  readonly #process: Deno.ChildProcess;
-  readonly #reading: Promise<void>;
-
-  constructor(...args: string[]) {
-    const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-check", "-A", import.meta.resolve("../mod.ts"), ...args],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    this.#process = process;
-    this.#reading = (async () => {
-      let rest = "";
-      for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-        const lines = (rest + text).split("\n");
-        rest = lines.pop()!;
-        this.lines.push(...lines);
-      }
-    })();
-  }
-
-  async end(): Promise<void> {
-    await this.#reading;
-    await this.#process.status;
-  }
-
-  async kill(): Promise<void> {
-    this.#process.kill("SIGKILL");
-    await this.end();
-  }
-}
-
 async function receiverKilled(target: Target): Promise<void> {
   const place = target.place();
   const count = 40;
@@ -597,12 +548,6 @@ async function abortedWhileFull(target: Target): Promise<void> {
   await sender.close().catch(() => {});
 }
 
-async function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  const pending = Symbol("pending");
-  const first = await Promise.race([promise.catch(() => {}), sleep(1).then(() => pending)]);
-  return first !== pending;
-}
-
 async function parameters(target: Target): Promise<void> {
   const { sender, receiver } = target.place();
   for (const wrong of ["colour=red", "limit=-1&credits=-1", "limit=x&credits=x"]) {
@@ -615,22 +560,4 @@ async function parameters(target: Target): Promise<void> {
       RangeError,
     );
   }
-}
-
-/** Waits until a number has not changed for a while. */
-async function quiet(value: () => number): Promise<void> {
-  let last = value();
-  for (let since = performance.now(); performance.now() - since < 300;) {
-    if (value() !== last) since = performance.now();
-    last = value();
-    await sleep(10);
-  }
-}
-
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await sleep(5);
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

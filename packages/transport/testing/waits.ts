@@ -1,0 +1,48 @@
+/**
+ * Waits of tests.
+ *
+ * @module
+ */
+
+/** The work, or an error where it is not done in time: nothing hangs. */
+export async function within<T>(milliseconds: number, what: string, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`${what}: not done in ${milliseconds} ms`)),
+      milliseconds,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether a promise has come to an end. */
+export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol("pending");
+  const first = await Promise.race([promise.catch(() => {}), sleep(1).then(() => pending)]);
+  return first !== pending;
+}
+
+/** Waits until a number has not changed for a while. */
+export async function quiet(value: () => number): Promise<void> {
+  let last = value();
+  for (let since = performance.now(); performance.now() - since < 300;) {
+    if (value() !== last) since = performance.now();
+    last = value();
+    await sleep(10);
+  }
+}
+
+/** Waits until something is so. */
+export async function until(done: () => boolean): Promise<void> {
+  while (!done()) await sleep(5);
+}
+
+/** Waits some milliseconds. */
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
