@@ -6,7 +6,7 @@
 import { say, UsageError } from "@vcs/transport/cli";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type AlertRule, parseRule } from "./alerts.ts";
-import type { WatchFlags } from "./cli_watch.ts";
+import type { WatchFlags } from "./cli_flags.ts";
 import { type Environment, readEnvironment } from "./settings.ts";
 
 export type { WatchFlags };

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { UsageError } from "@vcs/transport/cli";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { serveCamera } from "./camera_server.ts";
-import { meterLine, parseListen } from "./cli_watch.ts";
+import { parseListen } from "./cli_flags.ts";
+import { meterLine } from "./cli_watch.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "./runs.ts";
 import { scenePictures } from "./scene.ts";
 

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { parseDevice } from "@vcs/onnx/devices";
 import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
 import { type AlertRule, parseRule } from "./alerts.ts";
-import { splitCredentials } from "./auth.ts";
+import { asTyped, checkFlags, parseListen, type StreamFlags } from "./cli_flags.ts";
 import { testStream } from "./cli_test_stream.ts";
 import { type Dashboard, type DashboardOptions, serveDashboard } from "./dashboard.ts";
 import { Delivery } from "./deliver.ts";
@@ -18,59 +17,10 @@ import { type Labels, openLabels } from "./labels.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { RunFolder, type RunTotals } from "./run_folder.ts";
 import type { Environment } from "./settings.ts";
-import { fileFrame, openSource, shortName, type Source } from "./source.ts";
+import { fileFrame, shortName, type Source } from "./source.ts";
 import { openWindow, readKeys } from "./terminal.ts";
 import { runDetails } from "./run_details.ts";
 import type { WatchedFrame } from "./watch.ts";
-
-/** Flags of the watch, as commander gives them. */
-export interface WatchFlags {
-  /** What to watch. */
-  stream?: string[];
-  /** Whether to serve the page. */
-  display: boolean;
-  /** Whether the page shows plots. */
-  plot: boolean;
-  /** Whether to write run folders. */
-  save: boolean;
-  /** Only look whether the stream works. */
-  test?: boolean;
-  /** Model. */
-  model?: string;
-  /** Weights. */
-  pretrained?: string;
-  /** Device. */
-  device?: string;
-  /** Arithmetic. */
-  precision: "fp32" | "fp16" | "int8";
-  /** Activation. */
-  activation?: "quick_gelu" | "gelu";
-  /** Labels to choose from. */
-  labels?: string;
-  /** What to compare with. */
-  reference?: string;
-  /** Rules. */
-  alert?: AlertRule[];
-  /** Addresses that get alerts. */
-  webhook?: string[];
-  /** Commands that get alerts. */
-  exec?: string[];
-  /** Folder of the runs. */
-  runs: string;
-  /** Address and port of the page. */
-  listen: string;
-  /** What viewers must know. */
-  token?: string;
-  /** Which frames to take. */
-  policy?: "latest" | "all";
-  /** The most frames in a second. */
-  maxFps?: number;
-  /** Failed attempts after which to give up. */
-  retries?: number;
-}
-
-/** The flags, with at least one stream. */
-type StreamFlags = WatchFlags & { readonly stream: readonly string[] };
 
 /** Step drift above which the scene is called another one, where no rule is given. */
 const CUT_THRESHOLD = { gist: 0.4, clip: 0.2 };
@@ -159,15 +109,6 @@ function rulesFor(flags: StreamFlags, encoder: Encoder): readonly AlertRule[] {
   if (flags.alert !== undefined) return flags.alert;
   const threshold = encoder.info.model === "gist" ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
   return [parseRule(`scene: drift > ${threshold}`)];
-}
-
-/** Host and port of `127.0.0.1:8080`, `:8080`, `8080` or `[::1]:8080`. */
-export function parseListen(text: string): { hostname: string; port: number } {
-  const match = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(text);
-  if (match === null || Number(match[2]) > 65535) {
-    throw new UsageError(`--listen is ${text}, wanted an address and a port, as 127.0.0.1:8080`);
-  }
-  return { hostname: match[1]?.replace(/[[\]]/g, "") || "127.0.0.1", port: Number(match[2]) };
 }
 
 function openDashboard(
@@ -297,29 +238,6 @@ function showPage(shared: Shared, stop: () => void): Dashboard | undefined {
   say(`Watch at ${page.url} (q or Esc ends)`);
   openWindow(page.url);
   return page;
-}
-
-/** Does something with what was typed; that it cannot be used is wrong usage. */
-function asTyped<T>(action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) {
-      throw new UsageError(error.message);
-    }
-    throw error;
-  }
-}
-
-/** Refuses what cannot be used, before the model is opened. */
-function checkFlags(flags: StreamFlags, env: Environment): void {
-  const { listen, device = env.device, stream, webhook = [] } = flags;
-  parseListen(listen);
-  asTyped(() => {
-    for (const spec of stream) openSource(spec);
-    for (const url of webhook) splitCredentials(url);
-    if (device !== "auto") parseDevice(device);
-  });
 }
 
 /**

@@ -167,7 +167,7 @@ const PROBE = 1 << 18;
 /** Whether bytes are the beginning or the middle of MJPEG, multipart or not. */
 function looksLikeMjpeg(bytes: Uint8Array): boolean {
   const words = new TextDecoder("latin1").decode(bytes);
-  return /^(\xff\xd8|\s*--\S|\s*content-)/i.test(words) ||
+  return (bytes[0] === 0xff && bytes[1] === 0xd8) || /^\s*(--\S|content-)/i.test(words) ||
     /\ncontent-type:[ \t]*image\/jpe?g/i.test(words);
 }
 
