@@ -37,6 +37,7 @@ async function* decode(
   { channels, sampleRate }: { channels: number; sampleRate: number },
   signal: AbortSignal,
 ): AsyncIterable<AudioChunk> {
+  signal.throwIfAborted();
   const args = ["-v", "error", "-nostdin", "-i", source, "-map", `0:${select}`];
   await using program = new Program("ffmpeg", [...args, "-f", "f32le", "pipe:1"]);
   using _ = onAbort(signal, () => void program[Symbol.asyncDispose]());

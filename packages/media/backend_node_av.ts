@@ -331,8 +331,7 @@ class NodeAvRun implements DecodeRun {
 
   /** The current picture with what is wanted of it copied out. */
   #kept(facts: Pick<Picture, "ticks" | "keyframe" | "damaged">): Picture {
-    const { wanted } = this.#request;
-    const isWanted = wanted?.includes(facts.ticks ?? NaN) ?? true;
+    const isWanted = this.#wanted?.has(facts.ticks ?? NaN) ?? true;
     const pixels = isWanted ? this.#pixels() : new Uint8Array();
     const motion = this.#motion();
     const kept = { ...facts, pixels: () => pixels, motion: () => motion, keep: () => kept };

@@ -211,7 +211,8 @@ export async function openWav(stream: ReadableStream<Uint8Array>): Promise<WavSt
     const length = known ? Math.floor(size / frame) : undefined;
     return { ...header, length, chunks: samplesOf(feed, header, known ? size : undefined) };
   } catch (error) {
-    await feed.cancel();
+    // Not waited for: a branch of a tee is let go of only with the other one.
+    void feed.cancel();
     throw error;
   }
 }
