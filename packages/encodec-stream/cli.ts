@@ -42,7 +42,7 @@ function wordOf<const W extends string>(options: Options, name: string, words: r
   throw new UsageError(`Cannot use --${name} ${text}: allowed are ${words.join(", ")}`);
 }
 
-function codecOptions(options: Options): CodecOptions {
+function codecOptions(options: Options, signal: AbortSignal): CodecOptions {
   const gpu = wholeOf(options, "gpu", 0);
   const device = options.get("device") ?? (gpu === undefined ? undefined : `cuda:${gpu}`);
   const threads = wholeOf(options, "threads", 1);
@@ -51,7 +51,7 @@ function codecOptions(options: Options): CodecOptions {
     ...(device !== undefined && { device }),
     ...(threads !== undefined && { threads }),
     ...(checkpoint !== undefined && { checkpoint }),
-    resolve: { onProgress: (file) => say(`fetching ${file} …`) },
+    resolve: { signal, onProgress: (file) => say(`fetching ${file} …`) },
   };
 }
 
@@ -77,6 +77,7 @@ async function writeOut(target: ByteTarget, bytes: Uint8Array): Promise<void> {
 async function codesOf(
   reader: EcdcReader,
   options: Options,
+  signal: AbortSignal,
 ): Promise<{ source: CodeSource; [Symbol.dispose](): void }> {
   const { header } = reader;
   if (!header.lm) return { source: reader, [Symbol.dispose]() {} };
@@ -87,7 +88,7 @@ async function codesOf(
   const { LanguageModel } = await import("./language_model.ts");
   const { LmReader } = await import("./lm_reader.ts");
   const checkpoint = options.get("lm-checkpoint");
-  const chosen = checkpoint === undefined ? {} : { checkpoint };
+  const chosen = { resolve: { signal }, ...(checkpoint !== undefined && { checkpoint }) };
   const model = await LanguageModel.open(header.model, header.codebooks, chosen);
   return { source: new LmReader(reader, model), [Symbol.dispose]: () => model[Symbol.dispose]() };
 }
@@ -115,12 +116,12 @@ async function decode({ file, options }: Arguments, signal: AbortSignal): Promis
   const format = wordOf(options, "format", ["s16", "f32", "wav"]) ?? "s16";
   const batch = wholeOf(options, "batch", -Infinity);
   const preroll = numberOf(options, "preroll", 0);
-  const codec = codecOptions(options);
+  const codec = codecOptions(options, signal);
   const times = timesOf(options);
   await using reader = await EcdcReader.open(file, { signal });
   const { Decoder } = await import("./decoder.ts");
   const { playback, playedRange } = await import("./playback.ts");
-  using codes = await codesOf(reader, options);
+  using codes = await codesOf(reader, options, signal);
   using decoder = await Decoder.open(reader.header.model, codec);
   using output = await openOutput(options.get("output") ?? "-");
   const range = playedRange(reader.header, times);
@@ -249,7 +250,7 @@ async function encode({ file, options }: Arguments, signal: AbortSignal): Promis
   const { until } = await import("./until.ts");
   if (/^\w+:\/\//.test(file)) throw new UsageError(`Cannot write to ${file}: a file is needed`);
   const audio = await openInput(input, plan);
-  using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options));
+  using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options, signal));
   await using sink = file === "-" ? stdoutSink() : await fileSink(file);
   const settings = { ...(batch && { batch }), lowLatency: options.has("low-latency") };
   const blocks = encoder.encode(until(audio, signal), settings);

@@ -275,6 +275,29 @@ Deno.test("wrong use ends with 2, what cannot be read with 1", async () => {
   }));
 });
 
+Deno.test("an interrupt ends the wait for weights", async () => {
+  await using place = await scratch();
+  const asked = Promise.withResolvers<void>();
+  const silent = Promise.withResolvers<Response>();
+  const server = Deno.serve(
+    { port: 0, onListen: () => {} },
+    () => (asked.resolve(), silent.promise),
+  );
+  const checkpoint = `http://127.0.0.1:${server.addr.port}/weights.th`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", entry, "--checkpoint", checkpoint, "-e", "-"],
+    env: { NO_COLOR: "1", ...place.env, HF_HUB_OFFLINE: "", VCS_OFFLINE: "" },
+    stdin: "piped",
+    stderr: "piped",
+  }).spawn();
+  await asked.promise;
+  child.kill("SIGINT");
+  const { code } = await child.status;
+  silent.resolve(new Response());
+  await Promise.all([child.stderr.cancel(), child.stdin.abort(), server.shutdown()]);
+  assert.equal(code, 130);
+});
+
 /** Runs a program on bytes; gives its exit code and what it says on either output. */
 async function pipeInto(program: string, args: string[], input: Uint8Array<ArrayBuffer>, env = {}) {
   const child = new Deno.Command(program, {

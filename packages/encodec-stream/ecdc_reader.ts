@@ -21,7 +21,7 @@
  * @module
  */
 import { unpackCodes } from "./bits.ts";
-import { ByteSource, type SourceLike } from "./byte_source.ts";
+import { type ByteRun, ByteSource, type SourceLike } from "./byte_source.ts";
 import { EcdcError } from "./errors.ts";
 import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./header.ts";
 import { HOP } from "./models.ts";
@@ -155,13 +155,14 @@ export class EcdcReader implements AsyncDisposable {
   async *#segments(from: number, to: number): AsyncGenerator<CodeBlock> {
     if (from >= to) return;
     const { header, source } = this;
-    const count = segmentCount(header.spec, header.samples);
     const last = segmentPlace(header, to - 1);
-    const first = segmentPlace(header, from);
-    const end = mayBeShortByOne(header) ? undefined : header.bytes + last.offset + last.bytes;
+    // Asked for the last one alone, the bytes before it may be needed all the same.
+    const two = mayBeShortByOne(header) ? this.units - 2 : Infinity;
+    const first = segmentPlace(header, Math.min(from, two));
+    const end = two < Infinity ? undefined : header.bytes + last.offset + last.bytes;
     const run = await source.seek(header.bytes + first.offset, end);
     for (let k = from; k < to; k++) {
-      if (k >= count - 2 && mayBeShortByOne(header)) return yield* this.#lastTwo(k, to);
+      if (k >= two) return yield* this.#lastTwo(run, k, to);
       const place = segmentPlace(header, k);
       yield this.#segment(place, await run.read(place.bytes));
     }
@@ -171,12 +172,9 @@ export class EcdcReader implements AsyncDisposable {
    * The last two segments of a file whose next-to-last may have lost its final byte: only the end of
    * the file tells, so both are read before either is taken apart.
    */
-  async *#lastTwo(k: number, to: number): AsyncGenerator<CodeBlock> {
-    const { header, source } = this;
-    const count = segmentCount(header.spec, header.samples);
+  async *#lastTwo(run: ByteRun, k: number, to: number): AsyncGenerator<CodeBlock> {
+    const { header, units: count } = this;
     const places = [segmentPlace(header, count - 2), segmentPlace(header, count - 1)] as const;
-    // Asked for the last one alone, the bytes before it are needed all the same.
-    const run = await source.seek(header.bytes + places[0].offset);
     const bytes = await run.read(places[0].bytes + places[1].bytes);
     const lost = bytes.length === places[0].bytes + places[1].bytes - 1 ? 1 : 0;
     const cut = places[0].bytes - lost;

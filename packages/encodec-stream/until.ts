@@ -11,6 +11,7 @@ export async function unlessAborted<T>(
 ): Promise<T | undefined> {
   const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
   const stop = () => resolve(undefined);
+  if (signal.aborted) stop();
   signal.addEventListener("abort", stop);
   try {
     return await Promise.race([wait, aborted]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { until } from "./until.ts";
+import { unlessAborted, until } from "./until.ts";
 
 v8.setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = vm.runInNewContext("gc");
@@ -27,6 +27,12 @@ Deno.test("until() ends while it waits, and before it asks for anything", async 
   setTimeout(() => abort.abort(), 5);
   assert.deepEqual(await next, { value: undefined, done: true });
   assert.deepEqual(await Array.fromAsync(until(numbers(4), abort.signal)), []);
+});
+
+Deno.test("unlessAborted() does not wait where the signal was aborted before", async () => {
+  const signal = AbortSignal.abort();
+  assert.equal(await unlessAborted(new Promise(() => {}), signal), undefined);
+  assert.equal(await unlessAborted(Promise.resolve(1), signal), 1);
 });
 
 Deno.test("until() keeps nothing of what it gave", async () => {
