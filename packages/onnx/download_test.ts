@@ -236,6 +236,14 @@ Deno.test("a refusal is told at once, a busy server is asked again", async () =>
   assertWhole(await attempt([status(503), status(429), good(BYTES)]));
 });
 
+Deno.test("a server that cannot resume and cuts now later, now sooner ends in an error", async () => {
+  let count = 0;
+  const fickle: Script = (request, write) =>
+    cut(BYTES, count++ % 2 ? 70_000 : 60_000, "")(request, write);
+  const { error } = await attempt([fickle]);
+  assertError(error, "download_failed", /Cannot download/);
+});
+
 Deno.test("nobody at the address ends in an error", async () => {
   const folder = await Deno.makeTempDir();
   const options = { ...OPTIONS, tries: 2 };

@@ -35,6 +35,9 @@ const FORMAT = 1;
 /** Milliseconds. */
 const DAY = 24 * 60 * 60 * 1000;
 
+/** Names of folders that models are built in, and of nothing else in a folder of the caller's. */
+const PART = /-[0-9a-f]{16}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/;
+
 /**
  * What tells one file from another without reading it: path, size and time of the last change.
  *
@@ -88,7 +91,7 @@ async function moveModel({ name }: GraphCore, from: string, to: string): Promise
 /** Removes what builds left that were killed: nobody has written to it for a day. */
 async function removeStale(directory: string): Promise<void> {
   const entries = await Array.fromAsync(Deno.readDir(directory)).catch(() => []);
-  for (const { name } of entries.filter(({ name }) => name.endsWith(".part"))) {
+  for (const { name } of entries.filter(({ name }) => PART.test(name))) {
     const path = join(directory, name);
     const { mtime } = await Deno.stat(path).catch(() => ({ mtime: null }));
     const isStale = mtime !== null && Date.now() - mtime.getTime() > DAY;

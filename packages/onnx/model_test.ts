@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { tensor } from "@vcs/transport/tensor";
 import { float, GraphBuilder } from "./graph.ts";
@@ -171,15 +172,20 @@ Deno.test("a cached model that was half removed is built again", () =>
     assert.equal((await namesIn(folder)).length, 1);
   }));
 
-Deno.test("what killed builds left in the cache goes after a day", () =>
+Deno.test("what killed builds left in the cache goes after a day, and nothing else", () =>
   withFolder(async (folder) => {
-    const left = ["old.part", "young.part", "old"].map((name) => `${folder}/${name}`);
-    for (const path of left) await Deno.mkdir(path);
-    const days = (count: number) => new Date(Date.now() - count * 86_400_000);
-    for (const path of [left[0]!, left[2]!]) await Deno.utime(path, days(2), days(2));
-    await cachedModel(adding(4).graph, ["w"], folder);
+    const model = basename(dirname(await cachedModel(adding(4).graph, ["w"], folder)));
+    const build = () => `${model}.${crypto.randomUUID()}.part`;
+    const [young, ...old] = [build(), build(), "film.part", model] as const;
+    await Promise.all(
+      [young, ...old].map((name) => Deno.mkdir(join(folder, name), { recursive: true })),
+    );
+    const then = new Date(Date.now() - 2 * 86_400_000);
+    await Promise.all(old.map((name) => Deno.utime(join(folder, name), then, then)));
+    await cachedModel(adding(5).graph, ["other"], folder);
     const names = await namesIn(folder);
-    assert.ok(!names.includes("old.part") && names.includes("young.part") && names.includes("old"));
+    assert.deepEqual(old.map((name) => names.includes(name)), [false, true, true]);
+    assert.ok(names.includes(young));
   }));
 
 Deno.test("a file's identity changes with the file", () =>

@@ -11,7 +11,7 @@ export interface Patience {
   signal?: AbortSignal;
   /** Seconds without a byte after which a connection is given up; 30 where not given. */
   stallSeconds?: number;
-  /** Tries in a row that bring no byte before giving up; 5 where not given. */
+  /** Tries in a row that get no further than those before until it gives up; 5 where not given. */
   tries?: number;
   /** Seconds to wait before a second try, doubled with each; 1 where not given. */
   waitSeconds?: number;
@@ -24,21 +24,24 @@ export class Passing extends Error {}
  * Tries until a step succeeds, fails for good, or fails several times in a row; then the last fault
  * is thrown.
  *
- * @param received bytes that have come so far: a try that brought some starts the count anew
+ * @param received bytes that are there: a try after which there are more than ever before starts
+ * the count anew
  */
 export async function persistently<T>(
   step: () => Promise<T>,
   { tries = 5, waitSeconds = 1, signal }: Patience,
   received: () => number = () => 0,
 ): Promise<T> {
+  let most = received();
   for (let fruitless = 0;;) {
-    const before = received();
     try {
       return await step();
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof Passing)) throw error;
-      fruitless = received() > before ? 0 : fruitless + 1;
+      // Not more than just before: a server that cannot resume may cut now later, now sooner, for ever.
+      fruitless = received() > most ? 0 : fruitless + 1;
+      most = Math.max(most, received());
       if (fruitless >= tries) throw error;
       await wait(waitSeconds * 2 ** fruitless, signal);
     }

@@ -163,7 +163,7 @@ Deno.test("a hub that is busy or silent for a while is asked again", () =>
   withCaches({}, async (_, env) => {
     await using server = new FaultyServer(status(503), silent, hub(BYTES));
     env.set("HF_ENDPOINT", server.url);
-    const path = await resolveModel(HUB, { ...FAST, tries: 3, stallSeconds: 0.2, env });
+    const path = await resolveModel(HUB, { ...FAST, tries: 9, stallSeconds: 0.2, env });
     assert.deepEqual(await Deno.readFile(path), BYTES);
     assert.equal((await verifyModel(HUB, { env })).wanted, SHA256);
   }));
