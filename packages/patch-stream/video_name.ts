@@ -22,11 +22,14 @@ export function videoName(video: string): string {
 /** Names without extension, numbered where two would be the same. */
 export function distinctStems(videos: readonly string[]): string[] {
   const taken = new Set<string>();
+  const numbers = new Map<string, number>();
   return videos.map((video) => {
     const name = videoName(video).replaceAll(/[/\\]/g, "_");
     const stem = basename(name, extname(name));
     let free = stem;
-    for (let n = 2; taken.has(free); n++) free = `${stem}-${n}`;
+    let number = numbers.get(stem) ?? 1;
+    while (taken.has(free)) free = `${stem}-${++number}`;
+    numbers.set(stem, number);
     taken.add(free);
     return free;
   });
