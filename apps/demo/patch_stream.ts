@@ -60,7 +60,7 @@ interface Told {
 
 const total = (values: Iterable<number>) => Iterator.from(values).reduce((a, b) => a + b, 0);
 
-/** Keeps a seventh of the film's patches. */
+/** Keeps the patches of the film that carry the most energy. */
 export async function runPatchStream(folder: string): Promise<PatchStreamRun> {
   const target = join(folder, "patch-stream");
   const json = await runCommand("patch-stream", [
