@@ -265,9 +265,9 @@ for (
       await asked.promise;
       child.kill("SIGINT");
       const { code, stderr } = await finish(child);
+      answer.resolve(new Response());
       assert.equal(code, 130, stderr);
     });
-    answer.resolve(new Response());
   });
 }
 

@@ -272,9 +272,10 @@ export class Monitor {
     }
     const { error: { code, message }, attempt, retryIn } = event;
     this.#backAt = Infinity;
-    feed?.note("lost", message, "lost");
     void this.#run?.event({ type: "lost", time, code, message });
+    // Without another attempt, the watch ends with this error, and tells it then.
     if (retryIn === undefined) return;
+    feed?.note("lost", message, "lost");
     this.#say(`${message}\n  attempt ${attempt + 1} in ${retryIn.toFixed(1)} s`);
     if (code === "timeout") void this.#whoIsAtFault(event.url);
   }

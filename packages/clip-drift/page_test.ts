@@ -163,10 +163,8 @@ browserTest("the page holds one picture and one plot however long it is open", a
       await page.click("#run-list button");
       await page.waitForSelector("#run canvas");
     }
-    await page.evaluate("socket.close()");
-    await page.waitForFunction("!isLinked");
-    await page.waitForFunction("isLinked && tiles.size === 1 && held.urls > 0");
-    await page.waitForTimeout(100);
+    await page.evaluate("tiles.get(0).isOld = true, socket.close()");
+    await page.waitForFunction("!tiles.get(0).isOld && tiles.get(0).url !== ''");
     assert.deepEqual(await page.evaluate("held"), { urls: 1, plots: 2 });
   }
   await Deno.remove(root, { recursive: true });

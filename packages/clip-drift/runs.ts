@@ -104,7 +104,7 @@ function parseRecord(line: string): DriftRecord {
 
 const isRecord = (record: DriftRecord) => Object.values(record).every(Number.isFinite);
 
-/** Characters that a line of `drift.csv` never has. */
+/** More characters than a line of `drift.csv` ever has. */
 const MAX_LINE = 1024;
 
 /** Reads `drift.csv` piece by piece, so that a run of days does not fill the memory. */
@@ -157,7 +157,8 @@ export async function readRun(path: string): Promise<Run> {
 /**
  * Reads what is enough of a run to show it, in bounded memory however long it was.
  *
- * @param points the most lines of `drift.csv` to give: the one with the highest drift of each stretch
+ * @param points the most lines of `drift.csv` to give, at least 2: the one with the highest drift of
+ * each stretch
  * @throws {ClipDriftError} `bad-run` where there is no such folder
  */
 export async function readRunOverview(path: string, points: number): Promise<RunOverview> {

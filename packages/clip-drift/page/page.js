@@ -28,7 +28,7 @@ function makePlot(parent, columns, count) {
     {
       ...size(),
       series: [{}, ...SERIES.slice(0, count)],
-      axes: [{ ...AXIS, space: 90, values: (_, times) => times.map(clock) }, { ...AXIS, size: 48 }],
+      axes: [{ ...AXIS, space: 90, values: (_, times) => times.map(clock) }, { ...AXIS, size: 56 }],
       scales: { y: { range: (_, __, most) => [0, Math.max(0.1, 1.2 * (most ?? 0))] } },
       legend: { live: false },
       hooks: { destroy: [() => observer.disconnect()] },
@@ -76,6 +76,7 @@ class Tile {
     this.part("label").hidden = view.label === undefined;
     this.strip(view);
     this.status = view.status;
+    if (view.status === "failed") this.part("waiting").textContent = "There is no picture";
     showLink();
   }
 
