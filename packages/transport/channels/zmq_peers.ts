@@ -120,6 +120,9 @@ export class Peers {
  * Asks silent peers whether they are there, and hangs up on those that are not. A libzmq peer is
  * excused while it need not answer: it reads nothing while its queue is full. Ends of ours always
  * read, and each gives signs of life of its own, as an answer may wait behind a long message.
+ *
+ * Silence is counted in heartbeats, not by a clock: where this process itself was held up, what
+ * the peer said meanwhile is still to be read.
  */
 export function keepAlive(
   peer: ZmtpConnection,
@@ -127,12 +130,13 @@ export function keepAlive(
   excused: () => boolean,
 ): Disposable {
   const isOurs = peer.credits !== undefined;
-  let excusedAt = 0;
+  let heard = 0;
+  let silent = 0;
   const timer = setInterval(() => {
-    if (!isOurs && excused()) excusedAt = performance.now();
-    const silence = Math.min(peer.silence, performance.now() - excusedAt);
-    if (silence > 3 * heartbeat) return peer[Symbol.dispose]();
-    if (isOurs || silence > heartbeat) ping(peer).catch(() => {});
+    silent = peer.heard > heard || (!isOurs && excused()) ? 0 : silent + 1;
+    heard = peer.heard;
+    if (silent > 3) return peer[Symbol.dispose]();
+    if (isOurs || silent > 0) ping(peer).catch(() => {});
   }, heartbeat);
   if (!peer.knowsCommands) clearInterval(timer);
   return { [Symbol.dispose]: () => clearInterval(timer) };

@@ -54,9 +54,9 @@ export class ZmtpConnection implements Disposable {
     this.signal = wire.signal;
   }
 
-  /** Milliseconds since the peer was heard. */
-  get silence(): number {
-    return performance.now() - this.#wire.heard;
+  /** How often the peer was heard. */
+  get heard(): number {
+    return this.#wire.heard;
   }
 
   /**
@@ -145,7 +145,7 @@ class ZmtpWire {
   readonly #conn: Deno.Conn;
   readonly #maxMessage: number;
   readonly #abort = new AbortController();
-  heard: number = performance.now();
+  heard = 0;
   #tail: Promise<void> = Promise.resolve();
 
   constructor(conn: Deno.Conn, maxMessage: number) {
@@ -160,7 +160,7 @@ class ZmtpWire {
     this.bytes = new ByteStream({
       read: async (into) => {
         const count = await conn.read(into);
-        this.heard = performance.now();
+        this.heard++;
         return count;
       },
     });

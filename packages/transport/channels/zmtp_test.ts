@@ -187,6 +187,21 @@ Deno.test("zmtp: a dead link is noticed while messages are pending", async () =>
   await sender.close();
 });
 
+Deno.test("zmtp: a process that is held up does not hang up on peers that are there", async () => {
+  await using receiver = await openReceiver("zmq+pull://127.0.0.1:0?heartbeat=30");
+  const sender = await openSender(receiver.url.replace("pull", "push"));
+  await sender.send(message(new Uint8Array(1)));
+  const delivery = (await receiver.receive())!;
+  for (let round = 0; round < 3; round++) {
+    await sleep(50);
+    for (const until = performance.now() + 200; performance.now() < until;);
+  }
+  await sleep(100);
+  assert.deepEqual([sender.counters.connections, receiver.counters.connections], [1, 1]);
+  await delivery.accept();
+  await sender.close();
+});
+
 Deno.test("zmtp: the smaller of both ends' credits holds", async () => {
   for (const [sending, receiving] of [[3, 16], [16, 3]]) {
     const heartbeat = "heartbeat=30";

@@ -292,7 +292,7 @@ async function leftLoops(target: Target): Promise<void> {
 
 async function leaves(target: Target): Promise<void> {
   for (let round = 0; round < 5; round++) {
-    const { sender, receiver } = await openBoth(target, target.place(), { sender: IMPATIENT });
+    const { sender, receiver } = await openBoth(target, target.place(), { sender: PATIENT });
     // Nothing between the last acceptance and closing: what tells of it may not have come yet.
     const receiving = (async () => {
       for await (const _ of receiver);
@@ -523,8 +523,9 @@ async function abortedWhileOpening(target: Target): Promise<void> {
       .then((end) => sleep(5).then(() => end.send(message(new Uint8Array(1)))));
     for (let tick = 0; tick < ticks; tick++) await undefined;
     abort.abort(new Error("that is enough"));
-    await assert.rejects(receiving, /that is enough/);
-    await assert.rejects(sending, /that is enough/);
+    await Promise.all(
+      [receiving, sending].map((opening) => assert.rejects(opening, /that is enough/)),
+    );
   }
 }
 
