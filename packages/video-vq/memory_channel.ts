@@ -49,7 +49,7 @@ export function memoryChannel(credits = 3): MemoryChannel {
 
 /** What both ends share. */
 class Pipe {
-  readonly waiting: Message[] = [];
+  readonly waiting: Delivery[] = [];
   readonly #waiters = new Set<() => void>();
   inFlight = 0;
   mostInFlight = 0;
@@ -57,6 +57,22 @@ class Pipe {
   closed = false;
 
   constructor(readonly credits: number) {}
+
+  /** Takes a message in; it is on its way until it is accepted. */
+  put(message: Message): void {
+    this.sent++;
+    this.inFlight++;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    let accepted = false;
+    const accept = () => {
+      if (!accepted) this.inFlight--;
+      accepted = true;
+      this.changed();
+      return Promise.resolve();
+    };
+    this.waiting.push({ message, accept });
+    this.changed();
+  }
 
   changed(): void {
     const waiters = [...this.#waiters];
@@ -84,6 +100,8 @@ class MemorySender implements Sender {
   constructor(pipe: Pipe) {
     this.#pipe = pipe;
     this.writable = new WritableStream({
+      // Frees a write that waits for room, for which an abort would wait.
+      start: ({ signal }) => signal.addEventListener("abort", () => void this.close()),
       write: (message) => this.send(message),
       close: () => this.close(),
     });
@@ -106,11 +124,7 @@ class MemorySender implements Sender {
     const pipe = this.#pipe;
     await pipe.until(() => pipe.inFlight < pipe.credits || pipe.closed, signal);
     if (pipe.closed) throw new TypeError("Cannot send: the channel is closed");
-    pipe.sent++;
-    pipe.inFlight++;
-    pipe.mostInFlight = Math.max(pipe.mostInFlight, pipe.inFlight);
-    pipe.waiting.push(message);
-    pipe.changed();
+    pipe.put(message);
   }
 
   async flush(): Promise<void> {
@@ -130,51 +144,69 @@ class MemorySender implements Sender {
 
 class MemoryReceiver implements Receiver {
   readonly url = "memory:";
+  readonly readable: ReadableStream<Message>;
   readonly #pipe: Pipe;
-  #received = 0;
-  #accepted = 0;
+  #closed = false;
 
   constructor(pipe: Pipe) {
     this.#pipe = pipe;
+    this.readable = this.#stream();
   }
 
   get counters(): ReceiverCounters {
-    const [received, accepted] = [this.#received, this.#accepted];
+    const { sent: received, inFlight } = this.#pipe;
+    const accepted = received - inFlight;
     return { received, accepted, duplicates: 0, corrupt: 0, gaps: 0, connections: 1 };
   }
 
-  get readable(): ReadableStream<Message> {
-    return ReadableStream.from(this);
+  receive({ signal }: { signal?: AbortSignal } = {}): Promise<Delivery | undefined> {
+    return this.#next(signal);
   }
 
-  async receive({ signal }: { signal?: AbortSignal } = {}): Promise<Delivery | undefined> {
+  async #next(signal?: AbortSignal): Promise<Delivery | undefined> {
     const pipe = this.#pipe;
     await pipe.until(() => pipe.waiting.length > 0 || pipe.closed, signal);
-    const message = pipe.waiting.shift();
-    if (!message) return undefined;
-    this.#received++;
-    let open = true;
-    const accept = () => {
-      if (open) {
-        this.#accepted++;
-        pipe.inFlight--;
-        pipe.changed();
-      }
-      open = false;
-      return Promise.resolve();
-    };
-    return { message, accept };
+    return pipe.waiting.shift();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message> {
-    for (let next = await this.receive(); next; next = await this.receive()) {
-      yield next.message;
+  [Symbol.asyncIterator](): AsyncGenerator<Message> {
+    return this.#messages();
+  }
+
+  /** Messages, each accepted when the next is asked for; one that a loop is left at comes again. */
+  async *#messages(signal?: AbortSignal): AsyncGenerator<Message> {
+    for (let next = await this.#next(signal); next; next = await this.#next(signal)) {
+      let isDone = false;
+      try {
+        yield next.message;
+        isDone = true;
+      } finally {
+        if (!isDone && !this.#closed) this.#pipe.waiting.unshift(next);
+      }
       await next.accept();
       if (next.message.end) return;
     }
   }
 
+  /** Messages as a stream that holds none back and can be cancelled while it waits for one. */
+  #stream(): ReadableStream<Message> {
+    const left = new AbortController();
+    const messages = this.#messages(left.signal);
+    return new ReadableStream({
+      async pull(controller) {
+        const { done, value } = await messages.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        left.abort();
+        await messages.return(undefined);
+      },
+    }, { highWaterMark: 0 });
+  }
+
   close(): Promise<void> {
+    this.#closed = true;
     this.#pipe.closed = true;
     this.#pipe.waiting.length = 0;
     this.#pipe.changed();
