@@ -244,32 +244,42 @@ Deno.test("a pipe that says nothing is left at the first signal", async () => {
   });
 });
 
-for (
-  const [what, args] of [
-    ["fetching weights", ["-s", "x", "--model", "ViT-B-32", "--pretrained", "laion2b_s34b_b79k"]],
-    ["--test of a camera that does not answer", ["--test", "--model", "gist"]],
-  ] as const
-) {
-  Deno.test(`${what} ends at the first signal`, async () => {
-    const asked = Promise.withResolvers<void>();
-    const answer = Promise.withResolvers<Response>();
-    const settings = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
-    await using server = Deno.serve(settings, () => (asked.resolve(), answer.promise));
-    const url = `http://127.0.0.1:${server.addr.port}`;
-    await withFolder(async (folder) => {
-      const stream = args[0] === "-s" ? [] : ["-s", url];
-      const child = start([...args, ...stream, "--no-save", "--no-display"], {
-        ...{ HF_ENDPOINT: url, HF_HUB_OFFLINE: "", VCS_OFFLINE: "" },
-        ...{ HF_HOME: folder, VCS_CACHE: folder },
-      });
-      await asked.promise;
-      child.kill("SIGINT");
-      const { code, stderr } = await finish(child);
-      answer.resolve(new Response());
-      assert.equal(code, 130, stderr);
+/** Starts the command beside a server that never answers, and ends it once that was asked. */
+async function interrupted(argsFor: (url: string, folder: string) => readonly string[]) {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  const settings = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
+  await using server = Deno.serve(settings, () => (asked.resolve(), answer.promise));
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  await withFolder(async (folder) => {
+    const child = start([...argsFor(url, folder), "--no-save", "--no-display"], {
+      ...{ HF_ENDPOINT: url, HF_HUB_OFFLINE: "", VCS_OFFLINE: "" },
+      ...{ HF_HOME: folder, VCS_CACHE: folder },
     });
+    await asked.promise;
+    child.kill("SIGINT");
+    const { code, stderr } = await finish(child);
+    answer.resolve(new Response());
+    assert.equal(code, 130, stderr);
   });
 }
+
+Deno.test("fetching weights ends at the first signal", async () => {
+  const model = ["--model", "ViT-B-32", "--pretrained", "laion2b_s34b_b79k"];
+  await interrupted(() => ["-s", "x", ...model]);
+});
+
+sharedTest("fetching the merges of labels ends at the first signal", async () => {
+  await interrupted((_, folder) => {
+    const weights = join(folder, "clip.safetensors");
+    Deno.copyFileSync(sharedPath("golden/clip/tiny_clip.open_clip.safetensors"), weights);
+    return ["-s", "x", "--pretrained", weights, "--labels", "dock, truck"];
+  });
+});
+
+Deno.test("--test of a camera that does not answer ends at the first signal", async () => {
+  await interrupted((url) => ["--test", "--model", "gist", "-s", url]);
+});
 
 Deno.test("a pipe that is joined in the middle of a picture is still MJPEG", async () => {
   const parts = await Promise.all([0, 1, 2].map(async (i) => {

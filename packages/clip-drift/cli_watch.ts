@@ -75,12 +75,14 @@ function describeModel({ info }: Encoder): string {
 async function openLabelList(
   list: string | undefined,
   encoder: Encoder,
+  signal: AbortSignal,
 ): Promise<Labels | undefined> {
   const texts = (list ?? "").split(",").map((text) => text.trim()).filter((text) => text !== "");
   if (texts.length === 0) return undefined;
   try {
-    return await openLabels(texts, encoder.info);
+    return await openLabels(texts, encoder.info, signal);
   } catch (error) {
+    signal.throwIfAborted();
     say(`Going on without labels: ${error instanceof Error ? error.message : error}`);
     return undefined;
   }
@@ -256,7 +258,7 @@ export async function watchStreams(
   const quit = new AbortController();
   const stop = () => quit.abort();
   const signal = AbortSignal.any([outer, quit.signal]);
-  const labels = await openLabelList(flags.labels, encoder);
+  const labels = await openLabelList(flags.labels, encoder, outer);
   const drift = await driftOptions(flags, env, encoder);
   await using delivery = new Delivery({
     ...{ webhooks: flags.webhook ?? [], commands: flags.exec ?? [], onFailure: say },

@@ -65,7 +65,7 @@ export interface EncoderOptions {
   readonly cache?: string;
   /** Called as weights are fetched. */
   readonly onProgress?: (file: string, progress: DownloadProgress) => void;
-  /** Ends the fetching of weights; the next attempt goes on where it ended. */
+  /** Ends the fetching of weights. */
   readonly signal?: AbortSignal;
 }
 

@@ -54,12 +54,15 @@ export class Labels {
 /** Files with the merges that may lie beside the weights. */
 const MERGE_FILES = ["merges.txt", "bpe_simple_vocab_16e6.txt.gz"];
 
-async function readMerges(weights: string): Promise<Uint8Array> {
+async function readMerges(weights: string, signal?: AbortSignal): Promise<Uint8Array> {
   for (const name of MERGE_FILES) {
     const bytes = await Deno.readFile(join(dirname(weights), name)).catch(() => undefined);
     if (bytes !== undefined) return bytes;
   }
-  return await Deno.readFile(await resolveModel("hf:openai/clip-vit-base-patch32/merges.txt"));
+  const options = signal === undefined ? {} : { signal };
+  return await Deno.readFile(
+    await resolveModel("hf:openai/clip-vit-base-patch32/merges.txt", options),
+  );
 }
 
 /** Tokens of texts as the graph takes them. */
@@ -78,14 +81,19 @@ function tokenTensors(tokenizer: ClipTokenizer, texts: readonly string[], length
  * Embeds labels with the text tower that belongs to an encoder.
  *
  * @param texts the labels, as a person would describe the picture
+ * @param signal ends the fetching of the tokenizer's `merges.txt`
  * @throws {ClipDriftError} `no-weights` where the model or its file has no text tower
  */
-export async function openLabels(texts: readonly string[], info: EncoderInfo): Promise<Labels> {
+export async function openLabels(
+  texts: readonly string[],
+  info: EncoderInfo,
+  signal?: AbortSignal,
+): Promise<Labels> {
   const { weights, activation = "quick_gelu" } = info;
   if (weights === undefined) {
     throw new ClipDriftError("no-weights", `Cannot use labels: ${info.model} has no text tower`);
   }
-  const tokenizer = new ClipTokenizer(await readMerges(weights));
+  const tokenizer = new ClipTokenizer(await readMerges(weights, signal));
   using checkpoint = await openCheckpoint(weights);
   const { text } = findClipWeights(checkpoint);
   if (text === undefined || text.config.vocabulary !== tokenizer.vocabulary) {
