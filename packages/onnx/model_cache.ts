@@ -66,26 +66,33 @@ export async function cachedModel(
   const key = hash.update(graphOutline(graph)).digest("hex").slice(0, 16);
   const folder = join(directory, `${graph.name}-${key}`);
   const path = join(folder, `${graph.name}.onnx`);
-  if (await Deno.stat(path).then((s) => s.isFile, () => false)) return path;
+  if (await isWhole(graph, folder)) return path;
   const part = `${folder}.${crypto.randomUUID()}.part`;
   await removeStale(directory);
   try {
     await writeModel(graph, part);
     await moveModel(graph, part, folder);
   } catch (error) {
-    if (!await Deno.stat(path).then((s) => s.isFile, () => false)) throw error;
+    if (!await isWhole(graph, folder)) throw error;
   } finally {
     await Deno.remove(part, { recursive: true }).catch(() => {});
   }
   return path;
 }
 
-/** Moves a model's files into its folder, whatever is left of it; the model last, once it is whole. */
-async function moveModel({ name }: GraphCore, from: string, to: string): Promise<void> {
+/** The files of a model; the one that is opened is the last. */
+const filesOf = ({ name }: GraphCore) => [`${name}.weights`, `${name}.onnx`];
+
+async function isWhole(graph: GraphCore, folder: string): Promise<boolean> {
+  const isThere = (file: string) =>
+    Deno.stat(join(folder, file)).then((s) => s.isFile, () => false);
+  return (await Promise.all(filesOf(graph).map(isThere))).every(Boolean);
+}
+
+/** Moves a model's files into its folder, whatever is left of it. */
+async function moveModel(graph: GraphCore, from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
-  for (const file of [`${name}.weights`, `${name}.onnx`]) {
-    await Deno.rename(join(from, file), join(to, file));
-  }
+  for (const file of filesOf(graph)) await Deno.rename(join(from, file), join(to, file));
 }
 
 /** Removes what builds left that were killed: nobody has written to it for a day. */
