@@ -108,8 +108,7 @@ class Subscriber {
       await this.#flight.room();
       const next = await this.#waiting.take(this.#peer.signal);
       if (!next) break;
-      this.#flight.add(number);
-      await this.#flight.write(next.item);
+      await this.#flight.write(number, next.item);
     }
     await this.#flight.empty();
   }

@@ -43,8 +43,7 @@ async function push(peer: ZmtpConnection, rules: PeerRules, outbox: Outbox): Pro
     for (;;) {
       await flight.room();
       const { number, bytes } = await outbox.claim(peer.signal);
-      flight.add(number);
-      await flight.write(bytes);
+      await flight.write(number, bytes);
       if (!peer.knowsCommands) outbox.acknowledge(number);
     }
   })().catch(() => peer[Symbol.dispose]());
@@ -88,13 +87,9 @@ export class PeerFlight implements Disposable {
     return this.#pending.includes(number);
   }
 
-  /** A message will be written next. */
-  add(number: number): void {
+  /** Writes a message; a peer that knows no commands never answers for it. */
+  async write(number: number, bytes: Uint8Array): Promise<void> {
     this.#pending.push(number);
-  }
-
-  /** Writes the message that was added; a peer that knows no commands never answers for it. */
-  async write(bytes: Uint8Array): Promise<void> {
     await this.#peer.writeMessage(bytes);
     if (this.#peer.knowsCommands) await ping(this.#peer, ++this.#written);
     else this.#pending.shift();

@@ -215,6 +215,7 @@ Deno.test("zmtp: the smaller of both ends' credits holds", async () => {
       await sender.send(message(new Uint8Array(1), { sequence }));
     }
     const more = sender.send(message(new Uint8Array(1), { sequence: 3, end: true }));
+    while (receiver.counters.received < 3) await sleep(5);
     await sleep(200);
     assert.equal(receiver.counters.received, 3);
     assert.equal((await Array.fromAsync(receiver)).length, 4);
