@@ -11,6 +11,7 @@ import type {
   Sender,
   SenderCounters,
 } from "@vcs/transport/channel";
+import { TransportError } from "@vcs/transport/errors";
 import type { Message } from "@vcs/transport/message";
 
 /** Both ends of a channel inside one process. */
@@ -123,7 +124,7 @@ class MemorySender implements Sender {
   async send(message: Message, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
     const pipe = this.#pipe;
     await pipe.until(() => pipe.inFlight < pipe.credits || pipe.closed, signal);
-    if (pipe.closed) throw new TypeError("Cannot send: the channel is closed");
+    if (pipe.closed) throw new TransportError("closed", "Cannot send: the channel is closed");
     pipe.put(message);
   }
 

@@ -38,11 +38,11 @@ Deno.test("memory: a stream that waits for room can be aborted, and closes the s
   const [first, second] = numbered(2);
   await sender.send(first!);
   const writer = sender.writable.getWriter();
-  const writing = assert.rejects(writer.write(second!), TypeError);
+  const writing = assert.rejects(writer.write(second!), { code: "closed" });
   await systemClock.sleep(5);
   await writer.abort();
   await writing;
-  await assert.rejects(sender.send(second!), TypeError);
+  await assert.rejects(sender.send(second!), { code: "closed" });
 });
 
 Deno.test("memory: a closed receiver gives nothing out", async () => {
