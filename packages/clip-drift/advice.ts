@@ -144,10 +144,10 @@ export function typeError(url: string, contentType: string): ClipDriftError {
   const hint = /html/i.test(contentType)
     ? "this is a page to look at; the stream itself is often at /stream.mjpg"
     : "wanted multipart/x-mixed-replace with image/jpeg parts";
-  return new ClipDriftError(
-    "not-mjpeg",
-    `Cannot read ${url} as MJPEG: its type is ${contentType || "not named"}; ${hint}`,
-  );
+  const found = /^image\/jpe?g/i.test(contentType)
+    ? "found no whole picture"
+    : `its type is ${contentType || "not named"}; ${hint}`;
+  return new ClipDriftError("not-mjpeg", `Cannot read ${url} as MJPEG: ${found}`);
 }
 
 /** What a camera's `/health` says about itself, for the person who wonders who is at fault. */

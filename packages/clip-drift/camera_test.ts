@@ -281,6 +281,15 @@ Deno.test("cameraFrames() hides the password where single pictures are none", as
   });
 });
 
+Deno.test("cameraFrames() says that a single picture came without an end", async () => {
+  const head = "HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n";
+  await using server = scripted((_, c) => write(c, head, [0xff, 0xd8, 0xff, 0xda, 0, 2, 7]));
+  await assert.rejects(take(server.url, 1, { retries: 0 }), {
+    code: "not-mjpeg",
+    message: /as MJPEG: found no whole picture$/,
+  });
+});
+
 Deno.test("openCamera() follows redirects, and keeps the password from other hosts", async () => {
   const heads: string[] = [];
   await using other = scripted(async (head, c) => {
