@@ -18,8 +18,8 @@ type Accept = () => void | Promise<void>;
 
 /** A message that came. */
 interface Known {
-  /** Accepts all copies that came so far; let go of, with what it holds, once it was called. */
-  accept: Accept | undefined;
+  /** Accept the copies that came so far; let go of, with what they hold, once they are called. */
+  accepts: Accept[] | undefined;
 }
 
 /** Messages that came and are not accepted. */
@@ -67,11 +67,11 @@ export class Inbox {
     this.#countGaps(message);
     let done: Promise<void> | undefined;
     const once = async () => {
-      const { accept } = known;
-      known.accept = undefined;
+      const accepts = known.accepts ?? [];
+      known.accepts = undefined;
       this.#counts.accepted++;
       this.#changed.notify();
-      await accept?.();
+      for (const accept of accepts) await accept();
     };
     this.#waiting.push({ message, accept: () => done ??= once() });
     this.#changed.notify();
@@ -90,11 +90,11 @@ export class Inbox {
    * may wait for either.
    */
   #remember({ streamId, sequence }: Message, accept: Accept): Known | undefined {
-    if (streamId === NO_ID) return { accept };
+    if (streamId === NO_ID) return { accepts: [accept] };
     const key = `${streamId}-${sequence}`;
     const before = this.#known.get(key);
     if (before) return void this.#again(before, accept);
-    const known = { accept };
+    const known = { accepts: [accept] };
     this.#known.set(key, known);
     if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
     return known;
@@ -102,8 +102,7 @@ export class Inbox {
 
   #again(known: Known, accept: Accept): void {
     this.#counts.duplicates++;
-    const before = known.accept;
-    if (before) known.accept = () => Promise.all([before(), accept()]).then(() => {});
+    if (known.accepts) known.accepts.push(accept);
     // Where this fails another copy will come.
     else void Promise.try(accept).catch(() => {});
   }
