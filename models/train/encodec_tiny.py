@@ -3,9 +3,9 @@ with fewer filters, under the state-dict keys of the published checkpoints.
 
 24,000 samples a second -> 75 frames of 2, 4 or 8 codes of 10 bits (1.5, 3 or 6 kbit/s) -> samples.
 
-    python encodec_tiny.py --media FOLDER --minutes 120 --out run-encodec
+    python encodec_tiny.py --media FOLDER --minutes 88 --out run-encodec
     python encodec_tiny.py --media FOLDER --evaluate --out run-encodec
-    python encodec_tiny.py --media FOLDER --fixture FILE --out run-encodec
+    python encodec_tiny.py --fixture FILE --out run-encodec
 """
 import argparse
 import hashlib
@@ -13,7 +13,6 @@ import json
 import math
 import os
 import subprocess
-import time
 
 import numpy as np
 import torch
@@ -22,27 +21,13 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 import sounds
+from training import Training
 
 NAME = "encodec_tiny_24khz"
 RATIOS = [8, 5, 4, 2]
 HOP = 320
 BOOKS, CODES = 8, 1024
 BANDWIDTHS = {1.5: 2, 3: 4, 6: 8}
-
-
-class Normed(nn.Module):
-    """A kernel as direction and length (weight norm over the first axis) and a bias."""
-
-    def __init__(self, shape, outputs, fan_in, gain=1.0):
-        super().__init__()
-        # Keeps the variance from layer to layer: with PyTorch's default the signal fades away.
-        bound = gain * math.sqrt(3 / fan_in)
-        self.weight_v = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
-        self.weight_g = nn.Parameter(self.weight_v.detach().norm(dim=(1, 2), keepdim=True))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def kernel(self):
-        return self.weight_v * (self.weight_g / self.weight_v.norm(dim=(1, 2), keepdim=True))
 
 
 class Mirror(torch.autograd.Function):
@@ -67,6 +52,12 @@ class Mirror(torch.autograd.Function):
         return inner, None, None
 
 
+def uniform(shape, fan_in, gain=1.0):
+    """A random kernel that keeps the variance: with PyTorch's default the signal fades away."""
+    bound = gain * math.sqrt(3 / fan_in)
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+
+
 class Conv(nn.Module):
     """Causal convolution: the start is mirrored, what fills the last stride too.
 
@@ -75,26 +66,15 @@ class Conv(nn.Module):
 
     def __init__(self, cin, cout, kernel, stride=1, gain=1.0):
         super().__init__()
-        self.conv = nn.Module()
-        self.conv.conv = Normed((cout, cin, kernel), cout, cin * kernel, gain)
+        self.weight = uniform((cout, cin, kernel), cin * kernel, gain)
+        self.bias = nn.Parameter(torch.zeros(cout))
         self.kernel, self.stride = kernel, stride
 
-    def route(self, taps, lowered=0.0, lift=0.0):
-        """Makes the first outputs what the last taps [out, in, taps] make of the first inputs, which
-        arrive lifted by a constant, and lifts them."""
-        outputs, inputs, count = taps.shape
-        layer = self.conv.conv
-        layer.weight_v[:outputs] = 0
-        layer.weight_v[:outputs, :inputs, -count:] = taps
-        layer.weight_g.copy_(layer.weight_v.norm(dim=(1, 2), keepdim=True))
-        layer.bias[:outputs] = lift - lowered * taps.sum((1, 2))
-
     def forward(self, x):
-        kernel, bias = self.conv.conv.kernel(), self.conv.conv.bias
         if self.kernel == 1:
-            return F.linear(x.permute(0, 2, 3, 1), kernel[:, :, 0], bias).permute(0, 3, 1, 2)
+            return F.linear(x.permute(0, 2, 3, 1), self.weight[:, :, 0], self.bias).permute(0, 3, 1, 2)
         x = Mirror.apply(x, self.kernel - self.stride, -x.shape[-1] % self.stride)
-        return F.conv2d(x, kernel[:, :, None], bias, (1, self.stride))
+        return F.conv2d(x, self.weight[:, :, None], self.bias, (1, self.stride))
 
 
 class ConvTranspose(nn.Module):
@@ -103,31 +83,15 @@ class ConvTranspose(nn.Module):
 
     def __init__(self, cin, cout, stride):
         super().__init__()
-        self.convtr = nn.Module()
-        self.convtr.convtr = Normed((cin, cout, 2 * stride), cout, 2 * cin)
+        self.weight = uniform((cin, cout, 2 * stride), 2 * cin)
+        self.bias = nn.Parameter(torch.zeros(cout))
         self.stride = stride
-
-    def route(self, taps, lowered, constant=False):
-        """Makes the first outputs what the taps [in, out, taps] of the current step make of the first
-        inputs, which arrive lifted. Where that lifts each tap by another amount, the input after them
-        must be the same constant."""
-        inputs, outputs, count = taps.shape
-        layer = self.convtr.convtr
-        layer.weight_v[:inputs + constant] = 0
-        layer.weight_v[:, :outputs] = 0
-        layer.weight_v[:inputs, :outputs, :count] = taps
-        if constant:
-            layer.weight_v[inputs, :outputs, :count] = -taps.sum(0)
-        layer.bias[:outputs] = 0 if constant else -lowered * taps.sum(0)[:, 0]
-        layer.weight_g.copy_(layer.weight_v.norm(dim=(1, 2), keepdim=True))
 
     def forward(self, x):
         b, c, _, t = x.shape
-        s, layer = self.stride, self.convtr.convtr
-        kernel = layer.kernel()
-        out = kernel.shape[1]
-        taps = kernel.reshape(c, out, 2, s).flip(2).permute(3, 1, 0, 2).reshape(s * out, c, 1, 2)
-        y = F.conv2d(F.pad(x, (1, 0)), taps, layer.bias.repeat(s))
+        s, out = self.stride, len(self.bias)
+        taps = self.weight.reshape(c, out, 2, s).flip(2).permute(3, 1, 0, 2).reshape(s * out, c, 1, 2)
+        y = F.conv2d(F.pad(x, (1, 0)), taps, self.bias.repeat(s))
         return y.permute(0, 2, 3, 1).reshape(b, 1, t * s, out).permute(0, 3, 1, 2)
 
 
@@ -137,12 +101,7 @@ class Residual(nn.Module):
         inner = [nn.ELU(), Conv(channels, channels // 2, 3), nn.ELU(inplace=True), Conv(channels // 2, channels, 1, gain=0.3)]
         self.block = nn.Sequential(*inner)
         self.shortcut = Conv(channels, channels, 1)
-
-    def pass_on(self, lift):
-        """Makes the layer give what it gets, lifted by a constant."""
-        channels = self.shortcut.conv.conv.bias.numel()
-        self.shortcut.route(torch.eye(channels)[:, :, None], lift=lift)
-        self.block[3].conv.conv.weight_g *= 1e-2
+        nn.init.orthogonal_(self.shortcut.weight)
 
     def forward(self, x):
         return self.shortcut(x) + self.block(x)
@@ -152,8 +111,6 @@ class SkipLSTM(nn.Module):
     def __init__(self, channels):
         super().__init__()
         self.lstm = nn.LSTM(channels, channels, 2)
-        # Nearly closed output gates: at first it adds next to nothing.
-        self.lstm.bias_ih_l1.data[3 * channels:] = -4
 
     def forward(self, x):
         steps = x[:, :, 0].permute(2, 0, 1).contiguous()
@@ -272,109 +229,26 @@ class Codec(nn.Module):
         self.decoder = decoder(filters, dimension)
         self.quantizer = Quantizer(dimension)
 
+        # Gives the latents the same size in the first steps, then stays as it is. Folded into the
+        # encoder's last layer when written.
+        self.balance = nn.BatchNorm2d(dimension, affine=False, momentum=0.02)
+
     def encode(self, x):
-        return self.encoder(x[:, :, None].contiguous(memory_format=torch.channels_last))
+        return self.balance(self.encoder(x[:, :, None].contiguous(memory_format=torch.channels_last)))
 
     def decode(self, z, length):
         return self.decoder(z)[:, :, 0, :length]
 
+    @torch.no_grad()
+    def start_quantizer(self, x):
+        parts = [self.encode(part).permute(0, 2, 3, 1).flatten(0, 2) for part in x.split(16)]
+        self.quantizer.start(torch.cat(parts))
+
     def forward(self, x, books):
-        """Audio back, and the quantiser's error."""
-        q, commit = self.quantizer(self.encode(x), books)
+        """Audio back, and the quantiser's error; without a quantiser where books is None."""
+        z = self.encode(x)
+        q, commit = (z, x.new_zeros(())) if books is None else self.quantizer(z, books)
         return self.decode(q, x.shape[-1]), commit
-
-
-def block_code(x, dimension):
-    """Matrices [D, HOP] and [HOP, D] of the best linear code of blocks of samples, after a filter
-    that gives high frequencies more weight, in a random rotation that spreads its energy evenly."""
-    blocks = x.reshape(-1, HOP)
-    weighted = torch.eye(HOP) - 0.7 * torch.diag(torch.ones(HOP - 1), -1)
-    y = blocks @ weighted.t()
-    energies, basis = torch.linalg.eigh(y.t() @ y / len(y))
-    basis, scale = basis[:, -dimension:], energies[-dimension:].mean().sqrt()
-    rotation = torch.linalg.qr(torch.randn(dimension, dimension))[0]
-    return rotation @ basis.t() @ weighted / scale, torch.linalg.solve(weighted, basis) @ rotation.t() * scale
-
-
-@torch.no_grad()
-def start_linear(model, x):
-    """Starts the codec as the best linear code of blocks of HOP samples, so that training need not
-    find out first what sound looks like.
-
-    Samples are routed through the strides into channels and back. Constants keep them in the linear
-    part of every ELU. The other channels keep random kernels and no way out as yet."""
-    dimension, width = model.quantizer.layers[0].embed.shape[1], 1
-    analysis, synthesis = block_code(x, dimension)
-    small, large = 1.0, 4.0
-    layers = model.encoder.model
-    layers[0].route(torch.ones(1, 1, 1))
-    for n, ratio in enumerate(reversed(RATIOS)):
-        layers[1 + 3 * n].pass_on(small)
-        order = torch.eye(width * ratio).reshape(ratio, width, -1).permute(2, 1, 0)
-        last = analysis.reshape(dimension, ratio, -1).transpose(1, 2) if n == 3 else order
-        layers[3 + 3 * n].route(last, small, large if n == 3 else 0.0)
-        width *= ratio
-    layers[-1].route(torch.eye(dimension)[:, :, None], large)
-    route_back(model, torch.eye(dimension)[:, :, None], synthesis)
-
-
-def route_back(model, kernel, synthesis):
-    """Makes the decoder linear: a kernel [C, D, 7 or fewer] from latents to channels, a matrix
-    [HOP, C] from those to a block of samples. One more channel is a constant."""
-    channels, width = len(kernel), HOP
-    small, large = 1.0, 4.0
-    layers = model.decoder.model
-    layers[0].route(kernel, lift=large)
-    layers[0].conv.conv.weight_g[channels] = 0
-    layers[0].conv.conv.bias[channels] = large
-    for n, ratio in enumerate(RATIOS):
-        before, width = width, width // ratio
-        taps = synthesis if n == 0 else torch.eye(before)
-        layers[3 + 3 * n].route(taps.reshape(ratio, width, -1).permute(2, 1, 0), small, constant=n == 0)
-        layers[4 + 3 * n].pass_on(small)
-    layers[-1].route(SMOOTH[None, None], small)
-
-
-# The decoder's last kernel at the start: a low pass that takes the edges off blocks. It looks back
-# only, so what goes into it is half its length ahead.
-SMOOTH = torch.special.sinc(0.3 * torch.arange(-3.0, 4.0)) * torch.hamming_window(7, periodic=False)
-SMOOTH = SMOOTH / SMOOTH.sum()
-
-
-def decode_linearly(model, pieces, batches=80):
-    """Makes the decoder the best linear one for latents as they come from the quantiser, the six
-    frames before included: regression, cut to as many channels as there are."""
-    taps = model.decoder.model[0].kernel
-    width = model.quantizer.layers[0].embed.shape[1] * taps
-    channels = model.decoder.model[0].conv.conv.bias.numel() - 1
-    own, cross, model.quantizer.training = torch.zeros(width, width), torch.zeros(width, HOP), False
-    for _ in range(batches):
-        x = torch.from_numpy(pieces.batch(16))
-        q, _ = model.quantizer(model.encode(x), torch.tensor([2, 4, 8, 8] * 4))
-        past = q[:, :, 0].unfold(2, taps, 1).permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
-        ahead = F.pad(x[..., len(SMOOTH) // 2:], (0, len(SMOOTH) // 2))
-        blocks = ahead.reshape(len(x), -1, HOP)[:, taps - 1:].flatten(0, 1)
-        own += past.t() @ past
-        cross += past.t() @ blocks
-    model.quantizer.training = True
-    solution = torch.linalg.solve(own + 1e-3 * own.diagonal().mean() * torch.eye(width), cross)
-    energies, basis = torch.linalg.eigh(solution.t() @ own @ solution / (batches * len(blocks)))
-    # Far below the constant even where sound is loud.
-    scale = 3 * energies[-channels:].clamp(min=1e-6).sqrt()
-    kernel = (solution @ basis[:, -channels:] / scale).t().reshape(channels, -1, taps)
-    route_back(model, kernel, basis[:, -channels:] * scale)
-
-
-@torch.no_grad()
-def start(model, pieces):
-    """The linear code, and codebooks as k-means of its latents that then follow many more of them."""
-    start_linear(model, torch.from_numpy(pieces.batch(600)))
-    def latents():
-        return model.encode(torch.from_numpy(pieces.batch(16)))
-    model.quantizer.start(torch.cat([latents().permute(0, 2, 3, 1).flatten(0, 2) for _ in range(30)]))
-    for _ in range(250):
-        model.quantizer(latents(), torch.full((16,), BOOKS))
-    decode_linearly(model, pieces)
 
 
 def mel_filters(bins, mels, rate=sounds.RATE):
@@ -425,91 +299,94 @@ TRAINING_SIZES = (256, 512, 1024, 2048)
 EVALUATION_SIZES = (256, 512, 1024, 2048)
 
 
+# Steps without a quantiser at the beginning; before the end of those the latents' norm stays as it is.
+BALANCED, WARM_UP = 600, 800
+
+
+def losses(y, x, mel):
+    """Errors of waveforms relative to their loudness, and the distance of their spectra."""
+    wave = ((y - x).abs().mean((1, 2)) / (x.abs().mean((1, 2)) + 1e-3)).mean()
+    power = ((y - x).pow(2).mean((1, 2)) / (x.pow(2).mean((1, 2)) + 1e-5)).mean()
+    return wave, power, mel.loss(y, x)
+
+
+def is_inside(name, parameter):
+    """Matrices and kernels between channels, those of the LSTM too."""
+    return parameter.ndim > 1 and min(parameter.shape[:2]) > 1
+
+
 def train(args):
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
     os.makedirs(args.out, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = Codec(args.filters, args.dimension)
-    mel = Mel(TRAINING_SIZES, 3e-3).to(device)
-    pieces = sounds.Pieces(sounds.training_sounds(args.media, args.seed), args.length * HOP, args.seed)
-    if not os.path.exists(f"{args.out}/state.pt"):
-        start(model, pieces)
-    model.to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=1e-4)
-    step, spent = 0, 0.0
-    if os.path.exists(f"{args.out}/state.pt"):
-        state = torch.load(f"{args.out}/state.pt", weights_only=True, map_location=device)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent = state["step"], state["spent"]
-    pieces.rng = np.random.default_rng(args.seed + step)
-    choice = np.random.default_rng(args.seed + step)
-    log = open(f"{args.out}/log.jsonl", "a")
-    total, started, sums = args.minutes * 60, time.process_time(), np.zeros(4)
-    model.train()
-    while True:
-        elapsed = spent + (time.process_time() - started) / args.threads
-        progress = min(1.0, elapsed / total)
-        if progress >= 1:
-            break
-        rate = args.lr * min(1, (step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+    model = Codec(args.filters, args.dimension).to(device)
+    mel = Mel(TRAINING_SIZES, 1e-3).to(device)
+    training = Training(args, dict(model=model), is_inside, warm_up=100)
+    pieces = sounds.Pieces(sounds.training_sounds(args.media, args.seed), args.length * HOP, args.seed + training.step)
+    choice = np.random.default_rng(args.seed + training.step)
+    for step in training:
+        if step == WARM_UP:
+            model.start_quantizer(torch.from_numpy(pieces.batch(320)).to(device))
+        model.balance.train(step < BALANCED)
         x = torch.from_numpy(pieces.batch(args.batch)).to(device)
-        y, commit = model(x, torch.from_numpy(choice.choice([2, 4, 8, 8], args.batch)))
-        wave = (y - x).abs().mean() / x.abs().mean()
-        power = (y - x).pow(2).mean() / x.pow(2).mean()
-        spectral = mel.loss(y, x)
-        # The waveform leads at first: the spectra alone are satisfied with noise of the right colour.
-        loss = wave + power + (0.3 + args.mel * progress) * spectral + args.commit * commit
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        sums += [wave.item(), power.item(), spectral.item(), commit.item()]
-        if step % 100 == 0:
-            names = zip(("wave", "power", "mel", "commit"), sums / 100)
-            row = dict(step=step, minutes=round(elapsed / 60, 2), **{k: round(float(v), 4) for k, v in names}, lr=round(rate, 6))
-            print(json.dumps(row), file=log, flush=True)
-            sums[:] = 0
-        if step % 250 == 0:
-            save(args, model, optimizer, step, elapsed)
-    save(args, model, optimizer, step, elapsed)
+        books = torch.from_numpy(choice.choice(list(BANDWIDTHS.values()), args.batch))
+        y, commit = model(x, None if step < WARM_UP else books)
+        wave, power, spectral = losses(y, x, mel)
+        loss = 0.5 * (wave + power) + spectral + 0.25 * commit
+        training.descend(loss, dict(wave=wave.item(), power=power.item(), mel=spectral.item(), commit=commit.item()))
+        if training.step % 500 == 0 or training.progress >= 1:
+            training.save()
+            write(args, model, training.step)
+
+
+KINDS = {Conv: "conv.conv", ConvTranspose: "convtr.convtr"}
 
 
 def official(model):
-    """State dict under the published names."""
-    tensors = {}
-    for key, value in model.state_dict().items():
-        if key.startswith("quantizer."):
-            if not key.endswith(".embed"):
-                continue
-            key = key.replace("quantizer.layers", "quantizer.vq.layers").replace(".embed", "._codebook.embed")
-        tensors[key] = value.half().contiguous().cpu()
-    return tensors
+    """State dict under the published names: kernels as direction and length, as weight norm has them."""
+    tensors = {f"quantizer.vq.layers.{n}._codebook.embed": layer.embed for n, layer in enumerate(model.quantizer.layers)}
+    last = model.encoder.model[-1]
+    for name, layer in model.named_modules():
+        if isinstance(layer, (Conv, ConvTranspose)):
+            kernel, bias = layer.weight, layer.bias
+            if layer is last:
+                deviation = (model.balance.running_var + model.balance.eps).sqrt()
+                kernel, bias = kernel / deviation[:, None, None], (bias - model.balance.running_mean) / deviation
+            prefix = f"{name}.{KINDS[type(layer)]}"
+            tensors[f"{prefix}.weight_v"] = kernel
+            tensors[f"{prefix}.weight_g"] = kernel.norm(dim=(1, 2), keepdim=True)
+            tensors[f"{prefix}.bias"] = bias
+        elif isinstance(layer, nn.LSTM):
+            tensors.update({f"{name}.{k}": v for k, v in layer.named_parameters()})
+    return {k: v.detach().half().contiguous().cpu() for k, v in tensors.items()}
 
 
-def save(args, model, optimizer, step, spent):
-    state = dict(model=model.state_dict(), optimizer=optimizer.state_dict(), step=step, spent=spent)
-    torch.save(state, f"{args.out}/state.pt.tmp")
-    os.replace(f"{args.out}/state.pt.tmp", f"{args.out}/state.pt")
+def write(args, model, step):
     description = dict(format="encodec", name=NAME, sample_rate=str(sounds.RATE), step=str(step))
     save_file(official(model), f"{args.out}/{NAME}.safetensors", description)
 
 
+@torch.no_grad()
 def trained(args):
     """The codec with the weights that were written, as float32."""
-    tensors = load_file(f"{args.out}/{NAME}.safetensors")
+    tensors = {k: v.float() for k, v in load_file(f"{args.out}/{NAME}.safetensors").items()}
     filters = tensors["encoder.model.0.conv.conv.weight_v"].shape[0]
     dimension = tensors["quantizer.vq.layers.0._codebook.embed"].shape[1]
     model = Codec(filters, dimension)
-    names = {k.replace("quantizer.vq.layers", "quantizer.layers").replace("._codebook.embed", ".embed"): v.float()
-             for k, v in tensors.items()}
-    missing, unexpected = model.load_state_dict(names, strict=False)
-    assert not unexpected and all(k.endswith((".size", ".total")) for k in missing), (missing, unexpected)
+    model.balance = nn.Identity()
+    for n, layer in enumerate(model.quantizer.layers):
+        layer.embed.copy_(tensors[f"quantizer.vq.layers.{n}._codebook.embed"])
+    for name, layer in model.named_modules():
+        if isinstance(layer, (Conv, ConvTranspose)):
+            prefix = f"{name}.{KINDS[type(layer)]}"
+            v, g = tensors[f"{prefix}.weight_v"], tensors[f"{prefix}.weight_g"]
+            layer.weight.copy_(v * (g / v.norm(dim=(1, 2), keepdim=True)))
+            layer.bias.copy_(tensors[f"{prefix}.bias"])
+        elif isinstance(layer, nn.LSTM):
+            for key, value in layer.named_parameters():
+                value.copy_(tensors[f"{name}.{key}"])
     return model.eval()
 
 
@@ -533,8 +410,13 @@ def opus(x, kbps):
 
 
 def measured(mel, y, x):
+    """SI-SDR in dB, mel distance in dB, and extended short-time objective intelligibility from 0 to 1
+    (Jensen and Taal 2016)."""
+    from pystoi import stoi
     both = [torch.from_numpy(s)[None, None] for s in (y, x)]
-    return dict(si_sdr=round(si_sdr(y.astype(np.float64), x.astype(np.float64)), 2), mel=round(mel.distance(*both), 2))
+    y, x = y.astype(np.float64), x.astype(np.float64)
+    figures = dict(si_sdr=si_sdr(y, x), mel=mel.distance(*both), estoi=stoi(x, y, sounds.RATE, extended=True))
+    return {name: round(float(value), 3) for name, value in figures.items()}
 
 
 @torch.no_grad()
@@ -575,15 +457,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--media", help="folder with the recordings that sounds.py names")
     parser.add_argument("--out", default="run-encodec")
-    parser.add_argument("--minutes", type=float, default=120, help="CPU minutes per thread")
+    parser.add_argument("--minutes", type=float, default=88, help="processor minutes, of all threads together")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--length", type=int, default=48, help="frames of a piece")
-    parser.add_argument("--lr", type=float, default=1e-5)
-    parser.add_argument("--mel", type=float, default=0.7, help="weight that the spectra gain by the end")
-    parser.add_argument("--commit", type=float, default=0.3, help="weight of the quantiser's error")
+    parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--filters", type=int, default=10)
-    parser.add_argument("--dimension", type=int, default=48)
+    parser.add_argument("--filters", type=int, default=8)
+    parser.add_argument("--dimension", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluate", action="store_true")
     parser.add_argument("--fixture", help="file to write the sound for the test of the graph to")

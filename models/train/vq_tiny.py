@@ -4,18 +4,16 @@
 frames each. Everything is a 2-D network over a group, plus 1x1 convolutions over the
 group and the two before it, so that no output depends on a later frame.
 
-    python vq_tiny.py --media FOLDER --minutes 120 --out run
+    python vq_tiny.py --media FOLDER --minutes 138 --out run
     python vq_tiny.py --media FOLDER --evaluate --out run
     python vq_tiny.py --fixture FILE --out run
 """
 import argparse
 import hashlib
 import json
-import math
 import os
 import re
 import subprocess
-import time
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 import data
+from training import Training
 
 
 # A position has 7 values, and 18 bits in planes: all have the two highest bits of their Gray code,
@@ -156,52 +155,16 @@ class Tokenizer(nn.Module):
         return self.decoder(values + (quantise(values) - values).detach())
 
 
-class Muon(torch.optim.Optimizer):
-    """Momentum whose matrices are made orthogonal (Jordan et al. 2024), as long a step as Adam's."""
-
-    def __init__(self, parameters, lr, momentum=0.95):
-        super().__init__(parameters, dict(lr=lr, momentum=momentum))
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                momentum.lerp_(p.grad, 1 - group["momentum"])
-                ahead = p.grad.lerp(momentum, group["momentum"]).reshape(len(p), -1)
-                p.add_(orthogonal(ahead).reshape(p.shape), alpha=-0.2 * group["lr"] * max(ahead.shape) ** 0.5)
-
-
-def orthogonal(g):
-    """The half-orthogonal matrix nearest to g, about: five steps of a quintic Newton-Schulz iteration."""
-    x = g.T if g.shape[0] > g.shape[1] else g
-    x = x / (x.norm() + 1e-7)
-    for _ in range(5):
-        a = x @ x.T
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x.T if g.shape[0] > g.shape[1] else x
-
-
-def optimizers(model, rate):
-    """Muon for the matrices inside, AdamW for the rest; each with its share of the learning rate."""
-    inside = [p for n, p in model.named_parameters() if p.ndim == 4 and not re.search("conv_(in|out)", n)]
-    known = {id(p) for p in inside}
-    outside = [p for p in model.parameters() if id(p) not in known]
-    return [(1.0, Muon(inside, rate)),
-            (0.5, torch.optim.AdamW(outside, rate, betas=(0.9, 0.98), weight_decay=1e-4))]
-
-
 def gradients(x):
     return x[..., 1:, :] - x[..., :-1, :], x[..., :, 1:] - x[..., :, :-1]
 
 
-def edge_loss(y, x):
-    """L1 of the image gradients at three scales."""
-    total = 0.0
-    y, x = y.flatten(0, 1), x.flatten(0, 1)
+def edge_loss(error):
+    """L1 of the error's image gradients at three scales."""
+    total, error = 0.0, error.flatten(0, 1)
     for _ in range(3):
-        total = total + sum((a - b).abs().mean() for a, b in zip(gradients(y), gradients(x)))
-        y, x = F.avg_pool2d(y, 2), F.avg_pool2d(x, 2)
+        total = total + sum(g.abs().mean() for g in gradients(error))
+        error = F.avg_pool2d(error, 2)
     return total / 6
 
 
@@ -209,13 +172,24 @@ def to_float(u8):
     return u8.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
 
 
+def decibels(squares):
+    return -10 * (squares.detach() / 4).log10().mean().item()
+
+
 def loss_of(model, x):
-    """Logarithms, so that a dB counts as much in an easy scene as in a hard one."""
-    y = model(x)
-    errors = ((y - x) ** 2).mean((1, 2, 3, 4))
-    edges = edge_loss(y, x)
-    loss = (errors + 2e-4).log().mean() + 2 * edges
-    return loss, dict(psnr=-10 * (errors.detach() / 4).log10().mean().item(), edges=edges.item())
+    """Logarithms, so that a dB counts as much in an easy scene as in a hard one. Of the steps that the
+    error makes from frame to frame one is from the last to the first: in a still scene, the seam
+    between two windows."""
+    error = model(x) - x
+    errors = (error ** 2).mean((1, 2, 3, 4))
+    steps = ((error - error.roll(1, 1)) ** 2).mean((1, 2, 3, 4))
+    edges = edge_loss(error)
+    loss = (errors + 2e-4).log().mean() + 0.15 * (steps + 5e-5).log().mean() + 2 * edges
+    return loss, dict(psnr=decibels(errors), steps=decibels(steps), edges=edges.item())
+
+
+def is_inside(name, parameter):
+    return parameter.ndim == 4 and not re.search("conv_(in|out)", name)
 
 
 def train(args):
@@ -226,35 +200,17 @@ def train(args):
     model = Tokenizer().to(device, memory_format=torch.channels_last)
     ema = Tokenizer().to(device, memory_format=torch.channels_last)
     ema.load_state_dict(model.state_dict())
-    steppers = optimizers(model, args.lr)
-    step, spent = resume(args, model, ema, steppers)
+    training = Training(args, dict(model=model, ema=ema), is_inside, warm_up=200)
     clips = data.training_clips(args.media, args.procedural, args.seed, f"{args.out}/clips.npz")
-    crops = data.Crops(clips, 64, args.seed + step)
-    log, recent, started = open(f"{args.out}/log.jsonl", "a"), [], time.process_time()
-    progress = 0.0
-    while progress < 1:
+    crops = data.Crops(clips, 64, args.seed + training.step)
+    for step in training:
         model.encoder.balance.train(step < BALANCED)
-        elapsed = spent + time.process_time() - started
-        progress = min(1.0, elapsed / (args.minutes * 60))
-        rate = args.lr * min(1, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
         loss, figures = loss_of(model, to_float(crops.batch(args.batch).to(device)))
-        model.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for share, optimizer in steppers:
-            for group in optimizer.param_groups:
-                group["lr"] = share * rate
-            optimizer.step()
-        step += 1
-        follow(ema, model, min(0.999, step / (step + 20)))
-        recent.append(figures)
-        if step % 100 == 0:
-            means = {k: np.mean([row[k] for row in recent]) for k in figures}
-            row = dict(step=step, minutes=elapsed / 60, **means, lr=rate)
-            print(json.dumps({k: round(float(v), 5) if k != "step" else v for k, v in row.items()}), file=log, flush=True)
-            recent.clear()
-        if step % 250 == 0 or progress >= 1:
-            save(args, model, ema, steppers, step, elapsed)
+        training.descend(loss, figures)
+        follow(ema, model, min(0.999, (step + 1) / (step + 21)))
+        if training.step % 250 == 0 or training.progress >= 1:
+            training.save()
+            write(args, ema, training.step)
 
 
 @torch.no_grad()
@@ -265,25 +221,9 @@ def follow(ema, model, decay):
         a.copy_(b)
 
 
-def resume(args, model, ema, steppers):
-    """Steps and processor seconds of an earlier start, whose state is read."""
-    if not os.path.exists(f"{args.out}/state.pt"):
-        return 0, 0.0
-    state = torch.load(f"{args.out}/state.pt", weights_only=True, map_location="cpu")
-    model.load_state_dict(state["model"])
-    ema.load_state_dict(state["ema"])
-    for (_, optimizer), saved in zip(steppers, state["optimizers"]):
-        optimizer.load_state_dict(saved)
-    return state["step"], state["spent"]
-
-
-def save(args, model, ema, steppers, step, spent):
-    temporary = f"{args.out}/state.pt.tmp"
-    torch.save(dict(model=model.state_dict(), ema=ema.state_dict(), step=step, spent=spent,
-                    optimizers=[optimizer.state_dict() for _, optimizer in steppers]), temporary)
-    os.replace(temporary, f"{args.out}/state.pt")
+def write(args, model, step):
     for half in ("encoder", "decoder"):
-        tensors = {k: v.half().cpu().contiguous() for k, v in folded(getattr(ema, half)).items()}
+        tensors = {k: v.half().cpu().contiguous() for k, v in folded(getattr(model, half)).items()}
         save_file(tensors, f"{args.out}/{half}.safetensors", {"format": "vq-tiny", "half": half, "step": str(step)})
 
 
@@ -314,10 +254,10 @@ def ssim(a, b):
 
 
 def steps_of_error(error, axis, every):
-    """Mean step of the error from one sample to the next along an axis: over the joins, and elsewhere."""
+    """Mean step of the error from one sample to the next along an axis, over the joins and elsewhere."""
     steps = np.abs(np.diff(error, axis=axis)).mean(tuple(a for a in range(error.ndim) if a != axis))
     joins = np.arange(1, len(steps) + 1) % every == 0
-    return steps[joins].mean() / steps[~joins].mean()
+    return steps[joins].mean(), steps[~joins].mean()
 
 
 def rebuild(model, clip):
@@ -332,9 +272,10 @@ def measure(name, x, y):
     as_images = [torch.from_numpy(v).permute(0, 3, 1, 2).float() / 255 for v in (y, x)]
     row = dict(clip=name, windows=len(errors), psnr=np.mean(-10 * np.log10(np.maximum(errors, 1e-10))), ssim=ssim(*as_images))
     error = y.astype(np.float32) - x
-    row["block_seams"] = (steps_of_error(error, 1, 8) + steps_of_error(error, 2, 8)) / 2
+    row["block_seams"] = sum(joins / others for joins, others in (steps_of_error(error, axis, 8) for axis in (1, 2))) / 2
     if len(errors) > 1:
-        row["window_seams"] = steps_of_error(error, 0, 17)
+        row["window_step"], others = steps_of_error(error, 0, 17)
+        row["window_seams"] = row["window_step"] / others
     return {k: round(float(v), 4) if isinstance(v, (float, np.floating)) else v for k, v in row.items()}
 
 
@@ -399,7 +340,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--media", help="folder with the clips that data.py names")
     parser.add_argument("--out", default="run")
-    parser.add_argument("--minutes", type=float, default=240, help="processor minutes, of all threads together")
+    parser.add_argument("--minutes", type=float, default=138, help="processor minutes, of all threads together")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
