@@ -19,6 +19,7 @@ import type { WindowJournal } from "./journal.ts";
 import { KnownStreams, windowCount } from "./known_streams.ts";
 import type { TokenWindow } from "./payload.ts";
 import { TokenDecoder } from "./range_coder.ts";
+import { SeamFilter } from "./seams.ts";
 import { type Latency, latencyOf, Series, type Summary } from "./statistics.ts";
 import {
   framesOf,
@@ -124,6 +125,7 @@ export class VideoReceiver {
   readonly #queue: Queue<Arrival>;
   readonly #order = new WindowOrder();
   readonly #coder = new TokenDecoder();
+  readonly #seams = new SeamFilter();
   readonly #series = {
     decode: new Series(),
     transfer: new Series(),
@@ -376,8 +378,10 @@ export class VideoReceiver {
     if (!window) return undefined;
     const from = this.#clock.now();
     this.#startedAt ??= from;
+    if (sequence !== this.#order.next) this.#seams.forget();
     this.#order.take(sequence); // before it is decoded: what comes meanwhile comes too late
     const clip = await this.#decoder.decode(window.tokens, { signal });
+    if (this.#decoder.hasSeams) this.#seams.join(clip);
     this.#counts.decoded++;
     if (arrival.arrivedAt > 0) this.#measure(window, arrival, (this.#clock.now() - from) / 1000);
     const { tokens: _, ...fields } = window;
@@ -415,6 +419,7 @@ export class VideoReceiver {
     }
     if (sequence > 0) onEvent?.(`joined stream ${streamId} at window ${sequence}`);
     this.#coder.forget();
+    this.#seams.forget();
     this.#order.begin(streamId, sequence);
     this.#joinedAt = sequence;
   }

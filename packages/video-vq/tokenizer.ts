@@ -42,6 +42,8 @@ export interface WindowDecoder extends Disposable {
   readonly modelId: string;
   /** The model and its device, for people. */
   readonly description: string;
+  /** Whether a still scene changes a little from window to window, so that a stream is smoothed. */
+  readonly hasSeams?: boolean;
   /** Makes the frames of a window's tokens: its valid ones, and what fills it up. */
   decode(tokens: Tokens, options?: TokenizeOptions): Promise<Clip>;
 }

@@ -156,6 +156,7 @@ class TinyEncoder implements WindowEncoder {
 class TinyDecoder implements WindowDecoder {
   readonly modelId: string;
   readonly description: string;
+  readonly hasSeams = true;
   readonly #half: TinyHalf;
 
   constructor(half: TinyHalf) {
