@@ -21,7 +21,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
 import { OnnxError } from "./errors.ts";
-import { Passing, type Patience, persistently, Stall, wait } from "./requests.ts";
+import { systemClock } from "@vcs/transport/clock";
+import { Passing, type Patience, persistently, Stall } from "./requests.ts";
 
 export type { Patience };
 
@@ -72,7 +73,7 @@ class Download {
     using file = await Deno.open(this.#part, { read: true, write: true, create: true });
     this.#file = file;
     // Another process may be at it: wait, and find its work done.
-    while (!await file.tryLock(true)) await wait(0.1, this.#options.signal);
+    while (!await file.tryLock(true)) await systemClock.sleep(100, this.#options.signal);
     if (await isFile(this.#path)) return await removeIfThere(this.#part);
     this.#received = (await file.stat()).size;
     this.#validator = await Deno.readTextFile(`${this.#part}.tag`).catch(() => "");

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { systemClock } from "@vcs/transport/clock";
 
 /** How long to wait, and how often to try. */
 export interface Patience {
@@ -43,7 +44,7 @@ export async function persistently<T>(
       fruitless = received() > most ? 0 : fruitless + 1;
       most = Math.max(most, received());
       if (fruitless >= tries) throw error;
-      await wait(waitSeconds * 2 ** fruitless, signal);
+      await systemClock.sleep(1000 * waitSeconds * 2 ** fruitless, signal);
     }
   }
 }
@@ -98,16 +99,4 @@ export class Stall implements Disposable {
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
-}
-
-/** Waits, or ends at once when the signal says so. */
-export async function wait(seconds: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, seconds * 1000);
-  const stop = () => resolve();
-  signal?.addEventListener("abort", stop, { once: true });
-  await promise;
-  clearTimeout(timer);
-  signal?.removeEventListener("abort", stop);
-  signal?.throwIfAborted();
 }

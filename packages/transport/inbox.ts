@@ -6,6 +6,7 @@
  */
 import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./channel_types.ts";
 import { Condition } from "./condition.ts";
+import { messagesOf, messageStream } from "./message_stream.ts";
 import { decodeMessage, type Message, NO_ID } from "./message.ts";
 import { TransportError } from "./errors.ts";
 
@@ -191,7 +192,7 @@ export class InboxReceiver implements Receiver {
   constructor(feeder: Feeder, { signal }: ChannelSettings) {
     this.url = feeder.url;
     this.#feeder = feeder;
-    this.readable = this.#stream();
+    this.readable = messageStream(feeder.inbox);
     this.#signal = signal;
     this.#abort = () => {
       feeder.inbox.clear();
@@ -211,7 +212,7 @@ export class InboxReceiver implements Receiver {
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
-    return this.#messages();
+    return messagesOf(this.#feeder.inbox);
   }
 
   close(): Promise<void> {
@@ -220,40 +221,6 @@ export class InboxReceiver implements Receiver {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** Messages, each accepted when the next is asked for; one that a loop is left at is not. */
-  async *#messages(signal?: AbortSignal): AsyncGenerator<Message, void, void> {
-    for (;;) {
-      const delivery = await this.#feeder.inbox.receive(signal);
-      if (!delivery) return;
-      let isDone = false;
-      try {
-        yield delivery.message;
-        isDone = true;
-      } finally {
-        if (!isDone) this.#feeder.inbox.giveBack(delivery);
-      }
-      await delivery.accept();
-      if (delivery.message.end) return;
-    }
-  }
-
-  /** Messages as a stream that holds none back and can be cancelled while it waits for one. */
-  #stream(): ReadableStream<Message> {
-    const left = new AbortController();
-    const messages = this.#messages(left.signal);
-    return new ReadableStream({
-      async pull(controller) {
-        const { done, value } = await messages.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        left.abort();
-        await messages.return();
-      },
-    }, { highWaterMark: 0 });
   }
 
   async #close(): Promise<void> {

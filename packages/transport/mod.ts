@@ -10,6 +10,7 @@ export * from "./delivery.ts";
 export * from "./errors.ts";
 export * from "./flow.ts";
 export * from "./message.ts";
+export * from "./message_stream.ts";
 export * from "./message_tensors.ts";
 export * from "./npy.ts";
 export * from "./npz.ts";

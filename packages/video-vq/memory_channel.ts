@@ -13,6 +13,7 @@ import type {
 } from "@vcs/transport/channel";
 import { TransportError } from "@vcs/transport/errors";
 import type { Message } from "@vcs/transport/message";
+import { type Deliveries, messagesOf, messageStream } from "@vcs/transport/message_stream";
 
 /** Both ends of a channel inside one process. */
 export interface MemoryChannel {
@@ -49,13 +50,14 @@ export function memoryChannel(credits = 3): MemoryChannel {
 }
 
 /** What both ends share. */
-class Pipe {
-  readonly waiting: Delivery[] = [];
+class Pipe implements Deliveries {
+  readonly #waiting: Delivery[] = [];
   readonly #waiters = new Set<() => void>();
   inFlight = 0;
   mostInFlight = 0;
   sent = 0;
   closed = false;
+  #left = false;
 
   constructor(readonly credits: number) {}
 
@@ -71,7 +73,25 @@ class Pipe {
       this.changed();
       return Promise.resolve();
     };
-    this.waiting.push({ message, accept });
+    this.#waiting.push({ message, accept });
+    this.changed();
+  }
+
+  async receive(signal?: AbortSignal): Promise<Delivery | undefined> {
+    await this.until(() => this.#waiting.length > 0 || this.closed, signal);
+    return this.#waiting.shift();
+  }
+
+  giveBack(delivery: Delivery): void {
+    if (this.#left) return;
+    this.#waiting.unshift(delivery);
+    this.changed();
+  }
+
+  /** The receiver is closed: nothing is taken any more. */
+  leave(): void {
+    this.#left = this.closed = true;
+    this.#waiting.length = 0;
     this.changed();
   }
 
@@ -147,11 +167,10 @@ class MemoryReceiver implements Receiver {
   readonly url = "memory:";
   readonly readable: ReadableStream<Message>;
   readonly #pipe: Pipe;
-  #closed = false;
 
   constructor(pipe: Pipe) {
     this.#pipe = pipe;
-    this.readable = this.#stream();
+    this.readable = messageStream(pipe);
   }
 
   get counters(): ReceiverCounters {
@@ -161,56 +180,15 @@ class MemoryReceiver implements Receiver {
   }
 
   receive({ signal }: { signal?: AbortSignal } = {}): Promise<Delivery | undefined> {
-    return this.#next(signal);
-  }
-
-  async #next(signal?: AbortSignal): Promise<Delivery | undefined> {
-    const pipe = this.#pipe;
-    await pipe.until(() => pipe.waiting.length > 0 || pipe.closed, signal);
-    return pipe.waiting.shift();
+    return this.#pipe.receive(signal);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Message> {
-    return this.#messages();
-  }
-
-  /** Messages, each accepted when the next is asked for; one that a loop is left at comes again. */
-  async *#messages(signal?: AbortSignal): AsyncGenerator<Message> {
-    for (let next = await this.#next(signal); next; next = await this.#next(signal)) {
-      let isDone = false;
-      try {
-        yield next.message;
-        isDone = true;
-      } finally {
-        if (!isDone && !this.#closed) this.#pipe.waiting.unshift(next);
-      }
-      await next.accept();
-      if (next.message.end) return;
-    }
-  }
-
-  /** Messages as a stream that holds none back and can be cancelled while it waits for one. */
-  #stream(): ReadableStream<Message> {
-    const left = new AbortController();
-    const messages = this.#messages(left.signal);
-    return new ReadableStream({
-      async pull(controller) {
-        const { done, value } = await messages.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        left.abort();
-        await messages.return(undefined);
-      },
-    }, { highWaterMark: 0 });
+    return messagesOf(this.#pipe);
   }
 
   close(): Promise<void> {
-    this.#closed = true;
-    this.#pipe.closed = true;
-    this.#pipe.waiting.length = 0;
-    this.#pipe.changed();
+    this.#pipe.leave();
     return Promise.resolve();
   }
 
