@@ -13,7 +13,7 @@ import { EcdcWriter } from "@vcs/encodec-stream/ecdc_writer";
 import { Encoder } from "@vcs/encodec-stream/encoder";
 import { codebooksFor, modelSpec, TINY_MODEL } from "@vcs/encodec-stream/models";
 import { fileSink } from "@vcs/encodec-stream/sinks";
-import { say } from "@vcs/transport/cli";
+import { say } from "@vcs/transport/internal";
 import { join } from "node:path";
 import { SPEECH } from "./media.ts";
 import { spectrogram } from "./spectrogram.ts";

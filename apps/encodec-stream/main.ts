@@ -6,7 +6,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { print, runMain, say, UsageError } from "@vcs/transport/cli";
+import { print, runMain, say, UsageError } from "@vcs/transport/internal";
 import { PlayerServer } from "./player_server.ts";
 
 const HELP = `Usage: deno task encodec-stream [FILE|URL] [options]

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { print, runMain, say, UsageError } from "@vcs/transport/cli";
+import { print, runMain, say, UsageError } from "@vcs/transport/internal";
 import { parseArgs } from "node:util";
 import { ReceiverServer } from "./receiver_server.ts";
 

@@ -7,7 +7,7 @@
  * @module
  */
 import { openSender } from "@vcs/transport/channel";
-import { runMain, say, UsageError } from "@vcs/transport/cli";
+import { runMain, say, UsageError } from "@vcs/transport/internal";
 import { openEncoder } from "@vcs/video-vq/models";
 import { FrameFitter } from "@vcs/video-vq/preprocess";
 import { VideoSender } from "@vcs/video-vq/send_video";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { say, UsageError } from "@vcs/transport/cli";
+import { say, UsageError } from "@vcs/transport/internal";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type AlertRule, parseRule } from "./alerts.ts";
 import type { WatchFlags } from "./cli_flags.ts";

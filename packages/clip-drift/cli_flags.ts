@@ -4,7 +4,7 @@
  * @module
  */
 import { parseDevice } from "@vcs/onnx/devices";
-import { UsageError } from "@vcs/transport/cli";
+import { UsageError } from "@vcs/transport/internal";
 import type { AlertRule } from "./alerts.ts";
 import { splitCredentials } from "./auth.ts";
 import type { Environment } from "./settings.ts";

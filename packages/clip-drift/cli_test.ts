@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { UsageError } from "@vcs/transport/cli";
+import { UsageError } from "@vcs/transport/internal";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { serveCamera } from "./camera_server.ts";
 import { parseListen } from "./cli_flags.ts";
@@ -108,7 +108,7 @@ Deno.test("a watch writes its run, and Ctrl-C ends it in order", async () => {
     const path = await untilLines(runs, "drift.csv", 22);
     child.kill("SIGINT");
     const { code, stdout, stderr } = await finish(child);
-    assert.equal(code, 0, stderr);
+    assert.equal(code, 130, stderr);
     assert.match(stdout, /^Total frames: \d+\nDuration: .*\nAverage FPS: /);
     assert.match(stdout, /Output: .*\d{8}_\d{6}\n$/);
     assert.match(stderr, /ENCODERS_ROLLING_WINDOW is "x"/);
@@ -228,7 +228,7 @@ Deno.test("a pipe that stalls is left at the first signal, with the run closed",
     const path = await untilLines(runs, "drift.csv", 3);
     child.kill("SIGTERM");
     const { code, stdout, stderr } = await finished();
-    assert.equal(code, 0, stderr);
+    assert.equal(code, 130, stderr);
     assert.match(stdout, /^Total frames: 3\n/);
     assert.equal((await loadRunEmbeddings(path)).embeddings.shape[0], 3);
   });
@@ -240,7 +240,7 @@ Deno.test("a pipe that says nothing is left at the first signal", async () => {
     await untilLines(runs, "config.json", 3);
     child.kill("SIGINT");
     const { code, stderr } = await finished();
-    assert.equal(code, 0, stderr);
+    assert.equal(code, 130, stderr);
   });
 });
 
@@ -304,7 +304,7 @@ Deno.test("the made-up camera can be watched by its command", async () => {
   assert.equal(code, 0, stderr);
   assert.match(stderr, /64x48/);
   child.kill("SIGINT");
-  assert.equal((await finish(child)).code, 0);
+  assert.equal((await finish(child)).code, 130);
 });
 
 Deno.test("meterLine() fills 40 columns at a drift of 0.2", () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { say } from "@vcs/transport/cli";
+import { say } from "@vcs/transport/internal";
 import { askHealth } from "./advice.ts";
 import { openCamera } from "./camera.ts";
 import type { Encoder } from "./encoder.ts";

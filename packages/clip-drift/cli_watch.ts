@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ProgressLine, say, UsageError } from "@vcs/transport/cli";
+import { ProgressLine, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "./alerts.ts";
 import { asTyped, checkFlags, parseListen, type StreamFlags } from "./cli_flags.ts";
 import { testStream } from "./cli_test_stream.ts";

@@ -18,7 +18,7 @@
  *
  * @module
  */
-import { runMain } from "@vcs/transport/cli";
+import { runMain } from "@vcs/transport/internal";
 
 export * from "./alerts.ts";
 export * from "./camera.ts";

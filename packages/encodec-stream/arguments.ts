@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { UsageError } from "@vcs/transport/cli";
+import { UsageError } from "@vcs/transport/internal";
 
 /** What the command does. */
 export type Mode = "info" | "decode" | "encode";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { UsageError } from "@vcs/transport/cli";
+import { UsageError } from "@vcs/transport/internal";
 import { helpText, parseArguments } from "./arguments.ts";
 
 const parse = (line: string) => {

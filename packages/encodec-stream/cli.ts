@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ProgressLine, runMain, say, UsageError } from "@vcs/transport/cli";
+import { ProgressLine, runMain, say, UsageError } from "@vcs/transport/internal";
 import { type Arguments, helpText, parseArguments } from "./arguments.ts";
 import type { BitratePlan } from "./bitrate.ts";
 import type { CodeSource, PcmBlock } from "./decoder.ts";

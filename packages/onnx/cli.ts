@@ -5,7 +5,7 @@
  * @module
  */
 import { Command } from "commander";
-import { print, ProgressLine, runMain, say, UsageError } from "@vcs/transport/cli";
+import { print, ProgressLine, runMain, say, UsageError } from "@vcs/transport/internal";
 import type { DownloadProgress } from "./download.ts";
 
 function megabytes(bytes: number): string {

@@ -21,7 +21,7 @@ export * from "./store.ts";
 export * from "./weights.ts";
 
 if (import.meta.main) {
-  const { runMain } = await import("@vcs/transport/cli");
+  const { runMain } = await import("@vcs/transport/internal");
   const { main } = await import("./cli.ts");
   await runMain("onnx", main);
 }

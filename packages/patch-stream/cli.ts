@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print, UsageError } from "@vcs/transport/cli";
+import { print, UsageError } from "@vcs/transport/internal";
 import { helpLines, otherFlags } from "./cli_flags.ts";
 
 /** Fields that `--help` explains; the others it only names. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { UsageError } from "@vcs/transport/cli";
+import { UsageError } from "@vcs/transport/internal";
 import { parseArgs } from "node:util";
 import type { PatchStreamConfig } from "./config.ts";
 import { DECODE_FIELDS, PROCESS_FIELDS } from "./config_fields.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print, ProgressLine, say, UsageError } from "@vcs/transport/cli";
+import { print, ProgressLine, say, UsageError } from "@vcs/transport/internal";
 import { join } from "node:path";
 import { type CommandLine, readCommandLine } from "./cli_flags.ts";
 import { type PatchStreamConfig, REFERENCE } from "./config.ts";

@@ -29,7 +29,7 @@ export * from "./view.ts";
 
 if (import.meta.main) {
   const [{ runMain }, { main }] = await Promise.all([
-    import("@vcs/transport/cli"),
+    import("@vcs/transport/internal"),
     import("./cli.ts"),
   ]);
   await runMain("patch-stream", main);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { say } from "@vcs/transport/cli";
+import { say } from "@vcs/transport/internal";
 
 /** Milliseconds by stage. Stages overlap: decoding goes on while threads process. */
 export interface StageTimings {

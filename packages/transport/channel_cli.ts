@@ -4,98 +4,92 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
 import { openReceiver, openSender } from "./channel.ts";
-import { print, say, UsageError } from "./cli.ts";
 import { systemClock } from "./clock.ts";
+import { type Command, command, type Invocation } from "./command/command.ts";
+import { operand, operands, option } from "./command/options.ts";
+import { print, say } from "./command/terminal.ts";
+import { text, type ValueKind, whole } from "./command/values.ts";
 import { deliveryTable } from "./delivery.ts";
+import config from "./deno.json" with { type: "json" };
 import { message, newStreamId } from "./message.ts";
 
-const HELP = `Numbered messages through channels
+const STREAM_ID: ValueKind<string> = {
+  placeholder: "ID",
+  allowed: "16 hexadecimal digits",
+  parse: (text) => /^[0-9a-f]{16}$/i.test(text) ? text.toLowerCase() : undefined,
+};
 
-  transport send URL     send numbered messages; prints the number acknowledged as it grows
-  transport receive URL  print stream, sequence and length of each message, then accept it
-  transport trial [URL]  send through the channels while the receiver is killed and started
-                         again; prints sent, received, duplicated, lost and in flight at most
-  transport delivery     what each channel promises
+/** Options of what is sent. */
+const MESSAGES = {
+  count: option(whole({ min: 0 }), { help: "messages to send", default: 100 }),
+  size: option(whole({ min: 0 }), { help: "bytes of payload", default: 2880 }),
+  pace: option(whole({ min: 0, placeholder: "MS" }), {
+    help: "milliseconds between two messages",
+    default: 5,
+  }),
+  stream: option(STREAM_ID, { help: "stream id", defaultText: "random" }),
+};
 
-Options
-  --count N    messages to send (100)
-  --from N     sequence of the first message (0)
-  --size N     bytes of payload (2880)
-  --pace MS    milliseconds between two messages (5)
-  --stream ID  stream id, 16 hexadecimal digits (random)
-  --kills N    how often the trial kills the receiver (3)
-  --help       this text
+const SEND = {
+  ...MESSAGES,
+  from: option(whole({ min: 0 }), { help: "sequence of the first message", default: 0 }),
+};
 
-URLs: file:folder tcp://host:port zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
-      redis://host:port/0 amqp://host:port nats://host:port
-Without URLs the trial takes all channels, with brokers of its own where their programs are.
-`;
+const TRIAL = {
+  ...MESSAGES,
+  kills: option(whole({ min: 0 }), { help: "how often the receiver is killed", default: 3 }),
+};
 
-const OPTIONS = {
-  count: { type: "string", default: "100" },
-  from: { type: "string", default: "0" },
-  size: { type: "string", default: "2880" },
-  pace: { type: "string", default: "5" },
-  kills: { type: "string", default: "3" },
-  stream: { type: "string" },
-  help: { type: "boolean", default: false },
-} as const;
+const NOTES = `URLs: file:folder tcp://host:port zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
+      redis://host:port/0 amqp://host:port nats://host:port`;
 
-/** What the options say. */
-export interface ChannelCommand {
-  readonly count: number;
-  readonly from: number;
-  readonly size: number;
-  readonly pace: number;
-  readonly kills: number;
-  readonly streamId: string;
-}
+const ONE_URL = { url: operand(text("URL"), "URL of the channel") };
 
-/** Runs the command. */
-export async function main(args: string[], signal: AbortSignal): Promise<number | void> {
-  const { positionals: [command, ...urls], values } = parse(args);
-  if (values.help || command === undefined) return print(HELP);
-  const options: ChannelCommand = {
-    count: whole("count", values.count),
-    from: whole("from", values.from),
-    size: whole("size", values.size),
-    pace: whole("pace", values.pace),
-    kills: whole("kills", values.kills),
-    streamId: values.stream ?? newStreamId(),
-  };
-  if (command === "delivery") return print(deliveryTable());
-  if (command === "send") return await send(only(urls), options, signal);
-  if (command === "receive") return await receive(only(urls), signal);
-  if (command !== "trial") throw new UsageError(`Unknown command "${command}"`);
-  const { runTrials } = await import("./channel_trial.ts");
-  return await runTrials(urls, options, signal);
-}
+/** The command `transport`. */
+export const transport: Command = command({
+  name: "transport",
+  version: config.version,
+  about: "numbered messages through channels",
+  notes: NOTES,
+  commands: [
+    command({
+      name: "send",
+      about: "send numbered messages; prints the number acknowledged as it grows",
+      options: SEND,
+      operands: ONE_URL,
+      run: send,
+    }),
+    command({
+      name: "receive",
+      about: "print stream, sequence and length of each message, then accept it",
+      operands: ONE_URL,
+      run: receive,
+    }),
+    command({
+      name: "trial",
+      about: "send while the receiver is killed and started again; prints sent, received, " +
+        "duplicated, lost and in flight at most",
+      options: TRIAL,
+      operands: {
+        urls: operands(text("URL"), "channels. Default: all, with brokers of the trial's own"),
+      },
+      async run({ options, operands, signal }) {
+        const { runTrials } = await import("./channel_trial.ts");
+        return await runTrials(operands.urls, options, signal);
+      },
+    }),
+    command({
+      name: "delivery",
+      about: "what each channel promises",
+      run: () => Promise.resolve(print(deliveryTable())),
+    }),
+  ],
+});
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({ args, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function whole(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new UsageError(`--${name} must be a whole number, found "${text}"`);
-}
-
-function only(urls: string[]): string {
-  const [url, ...others] = urls;
-  if (url !== undefined && others.length === 0) return url;
-  throw new UsageError(`One URL is needed, found ${urls.length}`);
-}
-
-async function send(url: string, options: ChannelCommand, signal: AbortSignal): Promise<void> {
-  const { count, from, size, pace, streamId } = options;
-  await using sender = await openSender(url, { signal });
+async function send({ options, operands, signal }: Invocation<typeof SEND, typeof ONE_URL>) {
+  const { count, from, size, pace, stream: streamId = newStreamId() } = options;
+  await using sender = await openSender(operands.url, { signal });
   for (let sequence = from; sequence < from + count; sequence++) {
     const payload = new Uint8Array(size).fill(sequence);
     await sender.send(message(payload, { streamId, sequence, key: true }));
@@ -106,8 +100,8 @@ async function send(url: string, options: ChannelCommand, signal: AbortSignal): 
   print(`${from + sender.counters.acknowledged}`);
 }
 
-async function receive(url: string, signal: AbortSignal): Promise<void> {
-  await using receiver = await openReceiver(url, { signal });
+async function receive({ operands, signal }: Invocation<Record<never, never>, typeof ONE_URL>) {
+  await using receiver = await openReceiver(operands.url, { signal });
   say(`Receiving from ${receiver.url}`);
   for (;;) {
     const delivery = await receiver.receive();

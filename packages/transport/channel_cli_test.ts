@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { checkReadme } from "#testing/readme.ts";
 import { freePort } from "./brokers.ts";
+import { openReceiver } from "./channel.ts";
+import { transport } from "./channel_cli.ts";
 import { deliveryTable } from "./delivery.ts";
 
 async function run(...args: string[]) {
@@ -20,12 +23,44 @@ Deno.test("channel_cli: help fits a screen, data goes to stdout", async () => {
 });
 
 Deno.test("channel_cli: wrong use is told with exit code 2", async () => {
-  for (const args of [["dance"], ["send"], ["send", "--count", "x", "file:a"], ["--colour"]]) {
+  for (
+    const args of [["dance"], ["send"], ["send", "--count", "x", "file:a"], [
+      "send",
+      "--stream",
+      "7",
+      "file:a",
+    ], ["--colour"]]
+  ) {
     const { code, stdout, stderr } = await run(...args);
     assert.equal(code, 2, args.join(" "));
     assert.equal(stdout, "");
     assert.match(stderr, /--help/);
   }
+});
+
+Deno.test("channel_cli: the README has the command's table", async () => {
+  await checkReadme(new URL("./README.md", import.meta.url), transport);
+});
+
+Deno.test("channel_cli: counts, lengths and stream ids go through a channel as asked for", async () => {
+  const folder = await Deno.makeTempDir();
+  const stream = "00000000000000AB";
+  const sent = await run(...[
+    ...["send", `file:${folder}`, "--count=2", "--from", "5", "--size", "7", "--pace", "0"],
+    ...["--stream", stream],
+  ]);
+  assert.deepEqual([sent.code, sent.stderr], [0, ""]);
+  assert.equal(sent.stdout.trim().split("\n").at(-1), "7");
+  const lines: string[] = [];
+  await using receiver = await openReceiver(`file:${folder}`);
+  while (lines.length < 2) {
+    const delivery = await receiver.receive();
+    const { streamId, sequence, payload } = delivery!.message;
+    lines.push(`${streamId} ${sequence} ${payload.length}`);
+    await delivery!.accept();
+  }
+  assert.deepEqual(lines, ["00000000000000ab 5 7", "00000000000000ab 6 7"]);
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("channel_cli: the trial kills the receiver and keeps the promise", async () => {

@@ -6,11 +6,11 @@
  */
 import { type Broker, type BrokerName, freePort, hasBroker, startBroker } from "./brokers.ts";
 import { openSender } from "./channel.ts";
-import type { ChannelCommand } from "./channel_cli.ts";
-import { print, say, UsageError } from "./cli.ts";
 import { systemClock } from "./clock.ts";
+import { print, say } from "./command/terminal.ts";
+import { UsageError } from "./command/usage_error.ts";
 import { type ChannelName, DELIVERY, keeps } from "./delivery.ts";
-import { message } from "./message.ts";
+import { message, newStreamId } from "./message.ts";
 
 /** Milliseconds that the receiver stays dead, so that the sender runs into the bound. */
 const DEAD = 300;
@@ -18,6 +18,20 @@ const DEAD = 300;
 const SETTLE = { lossless: 10_000, lossy: 1500 };
 /** The limit of every channel tried: `limit` or `credits` of the URLs below. */
 const LIMIT = 3;
+
+/** What is sent, and how often the receiver is killed. */
+export interface TrialOptions {
+  /** Number of messages. */
+  readonly count: number;
+  /** Bytes of each payload. */
+  readonly size: number;
+  /** Milliseconds between two messages. */
+  readonly pace: number;
+  /** How often the receiver is killed. */
+  readonly kills: number;
+  /** Stream id, 16 hexadecimal digits. Default: random. */
+  readonly stream?: string;
+}
 
 /** Where a channel is tried. */
 interface Place {
@@ -41,8 +55,8 @@ export interface TrialResult {
 
 /** Tries channels and prints the table; the exit code is 1 where a promise was broken. */
 export async function runTrials(
-  urls: string[],
-  options: ChannelCommand,
+  urls: readonly string[],
+  options: TrialOptions,
   signal: AbortSignal,
 ): Promise<number> {
   const results: TrialResult[] = [];
@@ -59,7 +73,7 @@ export async function runTrials(
 /** Tries one channel. */
 export async function runTrial(
   { channel, sender: url, receiver }: Place,
-  { count, size, pace, kills, streamId }: ChannelCommand,
+  { count, size, pace, kills, stream: streamId = newStreamId() }: TrialOptions,
   signal: AbortSignal,
 ): Promise<TrialResult> {
   const seen = new Map<number, number>();

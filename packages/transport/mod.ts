@@ -25,9 +25,9 @@ export * from "./zip_reader.ts";
 export * from "./zip_writer.ts";
 
 if (import.meta.main) {
-  const [{ runMain }, { main }] = await Promise.all([
-    import("./cli.ts"),
+  const [{ runCommand }, { transport }] = await Promise.all([
+    import("./command/run.ts"),
     import("./channel_cli.ts"),
   ]);
-  await runMain("transport", main);
+  await runCommand(transport);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print, UsageError } from "@vcs/transport/cli";
+import { print, UsageError } from "@vcs/transport/internal";
 
 const HELP = `video-vq: video as tokens, 2,880 bytes for 17 frames
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print, say } from "@vcs/transport/cli";
+import { print, say } from "@vcs/transport/internal";
 import { channelOptions, Flags, flowOptions, given, modelOptions } from "./cli_options.ts";
 import { Monitor, receiveLine, sayReceived } from "./cli_report.ts";
 import type { FrameOutput } from "./outputs.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print, say, UsageError } from "@vcs/transport/cli";
+import { print, say, UsageError } from "@vcs/transport/internal";
 import {
   channelOptions,
   encodeOptions,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print, UsageError } from "@vcs/transport/cli";
+import { print, UsageError } from "@vcs/transport/internal";
 import type { Message } from "@vcs/transport/message";
 import { pathToFileURL } from "node:url";
 import { channelOptions, Flags } from "./cli_options.ts";

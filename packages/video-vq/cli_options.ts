@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ProgressLine, UsageError } from "@vcs/transport/cli";
+import { ProgressLine, UsageError } from "@vcs/transport/internal";
 import { POLICIES, type Policy } from "@vcs/transport/flow";
 import { parseArgs } from "node:util";
 import type { ModelOptions } from "./models.ts";

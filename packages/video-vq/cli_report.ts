@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ProgressLine, say } from "@vcs/transport/cli";
+import { ProgressLine, say } from "@vcs/transport/internal";
 import type { Summary } from "./statistics.ts";
 import { latencyLine } from "./statistics.ts";
 import type { ReceiveStatistics } from "./receive_video.ts";

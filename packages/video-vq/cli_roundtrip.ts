@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { print, say } from "@vcs/transport/cli";
+import { print, say } from "@vcs/transport/internal";
 import {
   encodeOptions,
   Flags,

@@ -33,7 +33,7 @@ export * from "./windows.ts";
 
 if (import.meta.main) {
   const [{ runMain }, { main }] = await Promise.all([
-    import("@vcs/transport/cli"),
+    import("@vcs/transport/internal"),
     import("./cli.ts"),
   ]);
   await runMain("video-vq", main);

@@ -163,7 +163,7 @@ Deno.test("processes: item 41, Ctrl-C on a live sender ends both sides cleanly, 
     sender.process.kill("SIGINT");
     const [received, sent] = await Promise.all([receiver.result(), sender.result()]);
     await feeding;
-    assert.deepEqual([received.code, sent.code], [0, 0], received.stderr + sent.stderr);
+    assert.deepEqual([received.code, sent.code], [0, 130], received.stderr + sent.stderr);
     const { framesIn, framesDropped } = JSON.parse(sent.stdout);
     const { framesOut, ring } = JSON.parse(received.stdout);
     assert.equal(framesOut, framesIn - framesDropped);
