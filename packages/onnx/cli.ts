@@ -4,16 +4,33 @@
  *
  * @module
  */
-import { Command } from "commander";
-import { print, ProgressLine, runMain, say, UsageError } from "@vcs/transport/internal";
+import {
+  type Command,
+  command,
+  file,
+  flag,
+  type Invocation,
+  operands,
+  optionalOperand,
+  print,
+  printable,
+  ProgressLine,
+  say,
+  text,
+  UsageError,
+} from "@vcs/transport/internal";
+import config from "./deno.json" with { type: "json" };
 import type { DownloadProgress } from "./download.ts";
+
+type NoOptions = Record<never, never>;
 
 function megabytes(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** Lines whose names and values may come from outside. */
 function printLines(lines: readonly string[]): void {
-  for (const line of lines) print(line);
+  for (const line of lines) print(printable(line));
 }
 
 /** Rows with columns of equal width. */
@@ -55,9 +72,17 @@ async function list(): Promise<void> {
   printLines(table([["MODEL", "SIZE", "FILE", "WHAT IT IS"], ...rows]));
 }
 
-async function pull(names: string[], signal: AbortSignal): Promise<void> {
+const MODEL = text("MODEL");
+
+const TO_PULL = {
+  models: operands(MODEL, "official name, URL, or hf:owner/name/file", 1),
+};
+
+async function pull(
+  { operands: { models }, signal }: Invocation<NoOptions, typeof TO_PULL>,
+): Promise<void> {
   const { resolveModel } = await import("./store.ts");
-  for (const name of names) {
+  for (const name of models) {
     using bar = new DownloadBar();
     const path = await resolveModel(name, {
       signal,
@@ -68,26 +93,38 @@ async function pull(names: string[], signal: AbortSignal): Promise<void> {
   }
 }
 
-async function verify(names: string[], signal: AbortSignal): Promise<number> {
+const TO_VERIFY = { models: operands(MODEL, "what to compare. Default: all that are here") };
+
+async function verify(
+  { operands: { models }, signal }: Invocation<NoOptions, typeof TO_VERIFY>,
+): Promise<number> {
   const { MODELS } = await import("./models.ts");
   const { findLocal, verifyModel } = await import("./store.ts");
   const here = await Promise.all(MODELS.map(async (m) => await findLocal(m) && m.name));
-  const wanted = names.length > 0 ? names : here.filter((name) => name !== undefined);
+  const wanted = models.length > 0 ? models : here.filter((name) => name !== undefined);
   if (wanted.length === 0) say("No official model is on this machine; onnx pull fetches one");
   let wrong = 0;
   for (const name of wanted) {
     const { local, found, wanted, right } = await verifyModel(name, { signal });
     const verdict = wanted === undefined ? "unknown" : right ? "right" : "WRONG";
-    print([verdict, name, found, local.path].join("  "));
+    printLines([[verdict, name, found, local.path].join("  ")]);
     if (!right) wrong++;
   }
   return wrong > 0 ? 1 : 0;
 }
 
-async function remove(names: string[], options: { graphs?: boolean }): Promise<void> {
+const TO_REMOVE = { models: operands(MODEL, "what to remove") };
+
+const REMOVE = { graphs: flag({ help: "also the graphs built from checkpoints" }) };
+
+async function remove(
+  { operands: { models }, options }: Invocation<typeof REMOVE, typeof TO_REMOVE>,
+): Promise<void> {
   const { removeModel } = await import("./store.ts");
-  if (names.length === 0 && !options.graphs) throw new UsageError("name a model, or --graphs");
-  for (const name of names) {
+  if (models.length === 0 && !options.graphs) {
+    throw new UsageError("Cannot remove: found no model, expected one, or --graphs");
+  }
+  for (const name of models) {
     const removed = await removeModel(name);
     if (removed.length === 0) say(`Nothing to remove for ${name}`);
     printLines(removed);
@@ -98,64 +135,58 @@ async function remove(names: string[], options: { graphs?: boolean }): Promise<v
   print(graphDirectory());
 }
 
-async function doctor(reference: string | undefined, signal: AbortSignal): Promise<number> {
+const TO_EXAMINE = {
+  checkpoint: optionalOperand(file("CHECKPOINT"), "path of a file, or a model's name"),
+};
+
+async function doctor(
+  { operands: { checkpoint }, signal }: Invocation<NoOptions, typeof TO_EXAMINE>,
+): Promise<number> {
   const { describeCheckpoint, describeMachine } = await import("./doctor.ts");
-  if (reference === undefined) {
+  if (checkpoint === undefined) {
     printLines(await describeMachine());
     return 0;
   }
-  const { lines, complete } = await describeCheckpoint(reference, signal);
+  const { lines, complete } = await describeCheckpoint(checkpoint, signal);
   printLines(lines);
   return complete ? 0 : 1;
 }
 
-function program(signal: AbortSignal, done: (code: number) => void): Command {
-  const command = new Command("onnx")
-    .description("Models for @vcs: fetch the authors' own files and see what runs where.")
-    .helpCommand(false)
-    .showHelpAfterError(false)
-    .exitOverride()
-    .configureOutput({ writeErr: () => {} });
-  command.command("list").description("official models, and the files that are here")
-    .action(list);
-  command.command("pull").description("fetch models; prints the paths of the files")
-    .argument("<model...>", "official name, address, or hf:owner/name/file")
-    .action((names: string[]) => pull(names, signal));
-  command.command("verify").description("compare files with the published SHA-256")
-    .argument("[model...]", "all that are here, where none is named")
-    .action(async (names: string[]) => done(await verify(names, signal)));
-  command.command("rm").description("remove models from our own folder")
-    .argument("[model...]").option("--graphs", "also the graphs built from checkpoints")
-    .action(remove);
-  command.command("doctor").description("devices, versions and caches; or what a checkpoint holds")
-    .argument("[checkpoint]", "path of a file, or a model's name")
-    .action(async (reference?: string) => done(await doctor(reference, signal)));
-  return command;
-}
-
-/**
- * Runs the command.
- *
- * @param args arguments after the command's name
- * @returns exit code: 0 done, 1 something is wrong, 2 wrong usage
- * @throws {UsageError} where the arguments are not understood.
- */
-export async function main(args: string[], signal: AbortSignal): Promise<number> {
-  let code = 0;
-  const { CommanderError } = await import("commander");
-  const command = program(signal, (result) => code = result);
-  try {
-    if (args.length === 0) {
-      say(command.helpInformation());
-      return 2;
-    }
-    await command.parseAsync(args, { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    throw new UsageError(error.message.replace(/^error: /, ""));
-  }
-  return code;
-}
-
-if (import.meta.main) await runMain("onnx", main);
+/** The command `onnx`. */
+export const onnx: Command = command({
+  name: "onnx",
+  version: config.version,
+  about: "models for @vcs: fetch the authors' own files and see what runs where",
+  commands: [
+    command({
+      name: "list",
+      about: "official models, sizes, and the files that are here",
+      run: list,
+    }),
+    command({
+      name: "pull",
+      about: "fetch models; prints the paths of the files",
+      operands: TO_PULL,
+      run: pull,
+    }),
+    command({
+      name: "verify",
+      about: "compare files with the published SHA-256; exit code 1 where one is wrong",
+      operands: TO_VERIFY,
+      run: verify,
+    }),
+    command({
+      name: "rm",
+      about: "remove models from our own folder, never from others'",
+      operands: TO_REMOVE,
+      options: REMOVE,
+      run: remove,
+    }),
+    command({
+      name: "doctor",
+      about: "this machine; or a checkpoint against the official model that it is closest to",
+      operands: TO_EXAMINE,
+      run: doctor,
+    }),
+  ],
+});

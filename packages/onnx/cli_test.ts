@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
+import { checkReadme } from "#testing/readme.ts";
 import { tensor } from "@vcs/transport/tensor";
+import { onnx as command } from "./cli.ts";
 import { modelTensors } from "./model_tensors.ts";
 import { FaultyServer, good, status } from "./testdata/faulty_server.ts";
 
@@ -49,9 +51,13 @@ Deno.test("--help fits a screen; wrong usage is exit code 2 with a hint", () =>
       const wrong = await onnx(folder, ...args);
       assert.equal(wrong.code, 2, args.join(" "));
       assert.equal(wrong.out, "");
-      assert.match(wrong.err, /^onnx: .*\nSee onnx --help\n$/s);
+      assert.match(wrong.err, /^onnx: .*\nSee onnx (pull |rm |list )?--help\n$/);
     }
   }));
+
+Deno.test("the README has the command's table", async () => {
+  await checkReadme(new URL("./README.md", import.meta.url), command);
+});
 
 Deno.test("pull prints the path and nothing else; verify and rm know the file", () =>
   withFolder(async (folder) => {

@@ -21,7 +21,9 @@ export * from "./store.ts";
 export * from "./weights.ts";
 
 if (import.meta.main) {
-  const { runMain } = await import("@vcs/transport/internal");
-  const { main } = await import("./cli.ts");
-  await runMain("onnx", main);
+  const [{ runCommand }, { onnx }] = await Promise.all([
+    import("@vcs/transport/internal"),
+    import("./cli.ts"),
+  ]);
+  await runCommand(onnx);
 }
