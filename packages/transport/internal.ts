@@ -8,3 +8,4 @@ export { SiteError, type SiteErrorCode } from "./command/site_error.ts";
 export { Feed, type FeedOptions, type FeedViewer } from "./command/site_feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./command/site_routes.ts";
 export { Site, type SiteOptions } from "./command/site.ts";
+export { isLoopback } from "./command/site_guard.ts";

@@ -40,7 +40,7 @@ const STATUS: Readonly<Record<SiteErrorCode, number>> = {
 export const GUARD_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; " +
-    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; " +
+    "object-src 'none'; base-uri 'none'; form-action 'self'; " +
     "frame-ancestors 'none'",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
