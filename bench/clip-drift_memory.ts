@@ -61,7 +61,7 @@ function startViewers(url: string, count: number): Deno.ChildProcess {
 async function viewerCost(count: number): Promise<number> {
   const hub = new Hub(300);
   const feed = hub.add("camera");
-  await using page = serveDashboard(hub);
+  await using page = await serveDashboard(hub);
   const viewers = startViewers(`ws://127.0.0.1:${page.port}/live`, count);
   while (hub.viewers < count) await new Promise((resolve) => setTimeout(resolve, 20));
   const row = new DriftTracker().push(embeddingOf(0), 0);

@@ -89,7 +89,11 @@ function watchCommand(run: (flags: WatchFlags) => Promise<void>): Command {
     .option("--exec <command>", "run it with the alert on stdin; may repeat", collect)
     .option("--runs <folder>", "where runs are kept", "runs")
     .option("--listen <address>", "where the page is served", "127.0.0.1:0")
-    .option("--token <secret>", "what viewers must know; needed beyond loopback", secret)
+    .option(
+      "--token <secret>",
+      "what viewers must know; beyond loopback a random one by default",
+      secret,
+    )
     .addOption(new Option("--policy <name>", "which frames to take").choices(["latest", "all"]))
     .option("--max-fps <n>", "the most frames in a second", positive)
     .option("--retries <n>", "failed attempts before giving up; endless by default", whole)
@@ -140,7 +144,11 @@ function viewCommand(signal: AbortSignal): Command {
     .description("Look at runs of before.")
     .argument("[folder]", "where runs are kept", "runs")
     .option("--listen <address>", "where the page is served", "127.0.0.1:0")
-    .option("--token <secret>", "what viewers must know; needed beyond loopback", secret)
+    .option(
+      "--token <secret>",
+      "what viewers must know; beyond loopback a random one by default",
+      secret,
+    )
     .action(async (folder: string, flags: { listen: string; token?: string }) => {
       const { viewRuns } = await import("./cli_watch.ts");
       await viewRuns(folder, flags, signal);

@@ -73,7 +73,7 @@ export function parseListen(text: string): { hostname: string; port: number } {
  *
  * @throws {UsageError} where it cannot be used
  */
-export function asTyped<T>(action: () => T): T {
+function asTyped<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {

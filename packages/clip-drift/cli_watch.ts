@@ -6,7 +6,7 @@
  */
 import { ProgressLine, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "./alerts.ts";
-import { asTyped, checkFlags, parseListen, type StreamFlags } from "./cli_flags.ts";
+import { checkFlags, parseListen, type StreamFlags } from "./cli_flags.ts";
 import { testStream } from "./cli_test_stream.ts";
 import { type Dashboard, type DashboardOptions, serveDashboard } from "./dashboard.ts";
 import { Delivery } from "./deliver.ts";
@@ -117,14 +117,14 @@ function openDashboard(
   flags: { listen: string; token?: string },
   hub: Hub,
   options: DashboardOptions,
-): Dashboard {
+): Promise<Dashboard> {
   const { token } = flags;
   const settings = {
     ...parseListen(flags.listen),
     ...options,
     ...(token === undefined ? {} : { token }),
   };
-  return asTyped(() => serveDashboard(hub, settings));
+  return serveDashboard(hub, settings);
 }
 
 /** The meter that stands for the picture on machines without a screen. */
@@ -228,10 +228,10 @@ async function watchAll(shared: Shared): Promise<number> {
 }
 
 /** Serves the page where it is wanted, and says where. */
-function showPage(shared: Shared, stop: () => void): Dashboard | undefined {
+async function showPage(shared: Shared, stop: () => void): Promise<Dashboard | undefined> {
   const { flags, hub, encoder } = shared;
   if (!flags.display) return undefined;
-  const page = openDashboard(flags, hub, {
+  const page = await openDashboard(flags, hub, {
     plot: flags.plot,
     model: describeModel(encoder),
     onQuit: stop,
@@ -265,7 +265,7 @@ export async function watchStreams(
   });
   const hub = new Hub(env.rollingWindow);
   const shared: Shared = { flags, env, encoder, hub, delivery, labels, drift, signal };
-  await using _page = showPage(shared, stop);
+  await using _page = await showPage(shared, stop);
   using _keys = flags.stream.includes("-") ? undefined : readKeys(stop);
   return await watchAll(shared);
 }
@@ -279,7 +279,7 @@ export async function viewRuns(
   const quit = new AbortController();
   const signal = AbortSignal.any([outer, quit.signal]);
   const options = { runs: folder, onQuit: () => quit.abort() };
-  await using page = openDashboard(flags, new Hub(1), options);
+  await using page = await openDashboard(flags, new Hub(1), options);
   say(`Look at ${page.url}#runs (q or Esc ends)`);
   openWindow(`${page.url}#runs`);
   using _keys = readKeys(() => quit.abort());

@@ -1,6 +1,6 @@
 /**
- * The page: live pictures with their measures, plots, alerts, and the runs of before. Served on
- * loopback; on any other address only with a token.
+ * The page: live pictures with their measures, plots, alerts, and past runs. Served on loopback; on
+ * any other address only with a token.
  *
  * Paths: `/` the page, `/live` its WebSocket, `/api/runs` the run browser's data, `/health` for
  * people and watchdogs, `/metrics` for Prometheus.
@@ -8,14 +8,38 @@
  * @module
  */
 import { join } from "node:path";
-import { createHash, timingSafeEqual } from "node:crypto";
-import type { CameraFeed, Hub } from "./hub.ts";
+import {
+  Feed,
+  type FeedViewer,
+  isLoopback,
+  type RouteTable,
+  Site,
+  SiteError,
+  type SiteRequest,
+} from "@vcs/transport/internal";
+import { ClipDriftError } from "./errors.ts";
+import type { CameraFeed, Hub, HubMessage } from "./hub.ts";
 import { ASSETS } from "./page_assets.ts";
 import { prometheus } from "./prometheus.ts";
-import { type DashboardOptions, Viewers } from "./viewers.ts";
 import { listRuns, readRunOverview } from "./runs.ts";
 
-export type { DashboardOptions };
+/** Where to serve, and to whom. */
+export interface DashboardOptions {
+  /** Address to listen on. Default: 127.0.0.1. */
+  readonly hostname?: string;
+  /** Port. Default: any free one. */
+  readonly port?: number;
+  /** What a viewer must know; empty is none. Default: a random token beyond loopback, none on it. */
+  readonly token?: string;
+  /** Folder of the runs that the page may show. Default: none. */
+  readonly runs?: string;
+  /** Whether the page shows plots. Default: true. */
+  readonly plot?: boolean;
+  /** Shown on the page: the model and its device. */
+  readonly model?: string;
+  /** Called where a viewer asks to quit; the page has that key only where it needs no token. */
+  readonly onQuit?: () => void;
+}
 
 /** A page that is being served. */
 export interface Dashboard extends AsyncDisposable {
@@ -25,169 +49,118 @@ export interface Dashboard extends AsyncDisposable {
   readonly port: number;
 }
 
-const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\]|::1)$/;
 /** Points of a run that are drawn. */
 const MAX_POINTS = 2000;
 
-const HEADERS = {
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "content-security-policy":
-    "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-};
-
-function isSame(a: string, b: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
+function jpeg(bytes: Uint8Array): Response {
+  return new Response(new Uint8Array(bytes), { headers: { "content-type": "image/jpeg" } });
 }
 
-/** Who may see the page. */
-class Gate {
-  readonly #token: string | undefined;
+function none(what: string): SiteError {
+  return new SiteError("not-found", `There is no such ${what}`);
+}
 
-  constructor(token: string | undefined) {
-    this.#token = token;
-  }
+/** Folder of a run; names are checked so that no path leads out of the root. */
+function runFolder(root: string, name = ""): string {
+  if (!/^\d{8}_\d{6}(_\d+)?$/.test(name)) throw none("run");
+  return join(root, name);
+}
 
-  /** Why a request is refused, or undefined. */
-  refusal(request: Request, url: URL): Response | undefined {
-    if (this.#token === undefined) {
-      // A page of another site may point its own name at this machine: its Host tells.
-      return LOOPBACK.test(url.hostname) ? undefined : refuse(403, "This host name is not served");
-    }
-    const cookie = /(?:^|;\s*)vcs_token=([^;]*)/.exec(request.headers.get("cookie") ?? "")?.[1];
-    const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
-    const given = url.searchParams.get("token") ?? bearer ?? (cookie && decodeURIComponent(cookie));
-    return isSame(given ?? "", this.#token)
-      ? undefined
-      : refuse(401, "Open the address that the command printed: it holds the token");
-  }
-
-  /** Lets the page's own requests in. */
-  cookie(): Record<string, string> {
-    if (this.#token === undefined) return {};
-    const value = encodeURIComponent(this.#token);
-    return { "set-cookie": `vcs_token=${value}; HttpOnly; SameSite=Strict; Path=/` };
+/** Says that something is not there instead of failing. */
+async function found<T>(what: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    const isMissing = error instanceof Deno.errors.NotFound || error instanceof ClipDriftError;
+    throw isMissing ? none(what) : error;
   }
 }
 
-function refuse(status: number, text: string): Response {
-  return new Response(`${text}\n`, { status, headers: HEADERS });
-}
-
-function json(value: unknown): Response {
-  return Response.json(value, { headers: HEADERS });
-}
-
-/** One run for the run browser. */
-async function runResponse(root: string, name: string): Promise<Response> {
-  const run = await readRunOverview(join(root, name), MAX_POINTS);
-  return json({ ...run, drift: run.drift.map(({ timestamp, drift }) => [timestamp, drift]) });
-}
-
-/** Anything under `/api/runs`; names are checked so that no path leads out of the folder. */
-async function serveRuns(root: string, path: string): Promise<Response> {
-  const [name, snapshot] = path.split("/").filter((part) => part !== "");
-  if (name === undefined) return json(await listRuns(root));
-  if (!/^\d{8}_\d{6}(_\d+)?$/.test(name)) return refuse(404, "There is no such run");
-  if (snapshot === undefined) return await runResponse(root, name);
-  if (!/^frame_\d+\.jpg$/.test(snapshot)) return refuse(404, "There is no such snapshot");
-  const bytes = await Deno.readFile(join(root, name, "snapshots", snapshot));
-  return new Response(bytes, { headers: { ...HEADERS, "content-type": "image/jpeg" } });
+/** The run browser's paths. */
+function runRoutes(root: string): RouteTable {
+  return {
+    "GET /api/runs": async () => Response.json(await listRuns(root)),
+    "GET /api/runs/:run": async ({ groups }) => {
+      const reading = readRunOverview(runFolder(root, groups.run), MAX_POINTS);
+      const run = await found("run", reading);
+      const drift = run.drift.map(({ timestamp, drift }) => [timestamp, drift]);
+      return Response.json({ ...run, drift });
+    },
+    "GET /api/runs/:run/:snapshot": async ({ groups: { run, snapshot = "" } }) => {
+      if (!/^frame_\d+\.jpg$/.test(snapshot)) throw none("snapshot");
+      const path = join(runFolder(root, run), "snapshots", snapshot);
+      return jpeg(await found("snapshot", Deno.readFile(path)));
+    },
+  };
 }
 
 function health(hub: Hub): Response {
   const cameras = hub.feeds.map(({ view }) => view);
   const isWell = cameras.every(({ status }) => status === "live" || status === "ended");
-  return json({ status: isWell ? "ok" : "degraded", viewers: hub.viewers, cameras });
+  return Response.json({ status: isWell ? "ok" : "degraded", viewers: hub.viewers, cameras });
 }
 
-function pictureResponse(feed: CameraFeed | undefined): Response {
-  if (feed?.picture === undefined) return refuse(404, "There is no picture yet");
-  const bytes = new Uint8Array(feed.picture);
-  return new Response(bytes, { headers: { ...HEADERS, "content-type": "image/jpeg" } });
+function pictureOf(feed: CameraFeed | undefined): Response {
+  if (feed?.picture === undefined) throw none("picture");
+  return jpeg(feed.picture);
 }
 
-/** What requests are answered with. */
-interface Site {
-  readonly gate: Gate;
-  readonly hub: Hub;
-  readonly viewers: Viewers;
-  readonly runs: string | undefined;
+/** What a new viewer is told first. */
+function greeting({ feeds, history }: Hub, options: DashboardOptions, canQuit: boolean): string {
+  const cameras = feeds.map(({ view, points, notes }) => ({ view, points, notes }));
+  const { plot = true, model = "", runs } = options;
+  const hasRuns = runs !== undefined;
+  return JSON.stringify({ type: "hello", cameras, plot, model, hasRuns, canQuit, history });
 }
 
-/** Upgrades to a WebSocket, where the request comes from our own page. */
-function serveLive(request: Request, url: URL, { viewers }: Site): Response {
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    return refuse(426, "This path is a WebSocket");
-  }
-  const origin = request.headers.get("origin");
-  if (origin !== null && new URL(origin).host !== url.host) return refuse(403, "Wrong origin");
-  const { socket, response } = Deno.upgradeWebSocket(request);
-  viewers.add(socket);
-  return response;
+/** A slow viewer gets the newest state of a camera, and every note. */
+function keyOf(message: HubMessage): string | undefined {
+  return message.type === "note" ? undefined : `${message.type} ${message.view.id}`;
 }
 
-/** Answers one request. */
-async function respond(request: Request, site: Site): Promise<Response> {
-  const { gate, hub, runs } = site;
-  const url = new URL(request.url);
-  const refusal = gate.refusal(request, url);
-  if (refusal !== undefined) return refusal;
-  const { pathname: path } = url;
-  const asset = ASSETS[path];
-  if (asset !== undefined) {
-    const headers = { ...HEADERS, ...gate.cookie(), "content-type": asset.type };
-    return new Response(asset.text, { headers });
-  }
-  if (path === "/live") return serveLive(request, url, site);
-  if (path === "/health") return health(hub);
-  if (path === "/metrics") {
-    return new Response(prometheus(hub), { headers: { ...HEADERS, "content-type": "text/plain" } });
-  }
-  const picture = /^\/picture\/(\d+)\.jpg$/.exec(path);
-  if (picture !== null) return pictureResponse(hub.feeds[Number(picture[1])]);
-  if (path.startsWith("/api/runs") && runs !== undefined) {
-    return await serveRuns(runs, path.slice("/api/runs".length));
-  }
-  return refuse(404, "There is no such path");
+/** A picture as the page takes it: `[camera, JPEG…]`. */
+function sendPicture(viewer: FeedViewer, camera: number, picture: Uint8Array): void {
+  const message = new Uint8Array(picture.length + 1);
+  message[0] = camera;
+  message.set(picture, 1);
+  viewer.send(message, `picture ${camera}`);
 }
 
-/** Names in a URL, with brackets around IPv6. */
-function shownHost(hostname: string): string {
-  if (hostname === "0.0.0.0" || hostname === "::") return Deno.hostname();
-  return hostname.includes(":") ? `[${hostname}]` : hostname;
-}
-
-/**
- * Serves the page.
- *
- * @throws {RangeError} where the address is not loopback and there is no token
- */
-export function serveDashboard(hub: Hub, options: DashboardOptions = {}): Dashboard {
-  const { hostname = "127.0.0.1", port = 0 } = options;
-  const token = options.token || undefined;
-  if (!LOOPBACK.test(hostname) && token === undefined) {
-    throw new RangeError(
-      `Cannot serve the page on ${hostname}: others could watch; give a token, or listen on 127.0.0.1`,
-    );
-  }
-  const viewers = new Viewers(hub, options);
-  const site: Site = { gate: new Gate(token), hub, viewers, runs: options.runs };
-  const stop = new AbortController();
-  const server = Deno.serve({
-    ...{ hostname, port, onListen: () => {}, signal: stop.signal },
-    onError: () => refuse(404, "There is no such thing"),
-  }, (request) => respond(request, site));
-  const query = token === undefined ? "" : `?token=${encodeURIComponent(token)}`;
-  return {
-    url: `http://${shownHost(hostname)}:${server.addr.port}/${query}`,
-    port: server.addr.port,
-    [Symbol.asyncDispose]: async () => {
-      await viewers.close();
-      stop.abort();
-      await server.finished;
+/** Joins the viewers of the page to the hub. */
+function liveFeed(hub: Hub, options: DashboardOptions, canQuit: boolean): Feed {
+  return new Feed({
+    onJoin(viewer) {
+      viewer.send(greeting(hub, options, canQuit));
+      for (const { view, picture } of hub.feeds) if (picture) sendPicture(viewer, view.id, picture);
+      return hub.join({
+        message: (message) => viewer.send(JSON.stringify(message), keyOf(message)),
+        picture: (camera, picture) => sendPicture(viewer, camera, picture),
+      });
     },
-  };
+    onMessage: (text) => {
+      if (canQuit && text === "quit") options.onQuit?.();
+    },
+  });
+}
+
+/** Serves the page. */
+export async function serveDashboard(
+  hub: Hub,
+  options: DashboardOptions = {},
+): Promise<Dashboard> {
+  const { hostname = "127.0.0.1", port = 0, token, runs } = options;
+  // Where no token is needed, all who can see the page sit at this machine.
+  const canQuit = !token && isLoopback(hostname);
+  return await Site.open({
+    ...{ hostname, port, assets: ASSETS },
+    ...(token !== undefined && { token }),
+    routes: {
+      "GET /live": liveFeed(hub, options, canQuit),
+      "GET /health": () => health(hub),
+      "GET /metrics": () =>
+        new Response(prometheus(hub), { headers: { "content-type": "text/plain" } }),
+      "GET /picture/:id.jpg": ({ groups }: SiteRequest) => pictureOf(hub.feeds[Number(groups.id)]),
+      ...(runs === undefined ? {} : runRoutes(runs)),
+    },
+  });
 }

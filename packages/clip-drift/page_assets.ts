@@ -1,22 +1,19 @@
 /**
- * The page's files, as they lie beside this one.
+ * The page's files: its own, as they lie beside this one, and the plot's from npm.
  *
  * @module
  */
+import type { AssetList } from "@vcs/transport/internal";
 import plotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import plotJs from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
-import html from "./page/page.html" with { type: "text" };
-import css from "./page/page.css" with { type: "text" };
-import script from "./page/page.js" with { type: "text" };
 
-const CSS = "text/css; charset=utf-8";
-const JS = "text/javascript; charset=utf-8";
+const own = (name: string) => new URL(`./page/${name}`, import.meta.url);
 
-/** Text and type of each path. */
-export const ASSETS: Readonly<Record<string, { readonly text: string; readonly type: string }>> = {
-  "/": { text: html, type: "text/html; charset=utf-8" },
-  "/page.css": { text: css, type: CSS },
-  "/page.js": { text: script, type: JS },
-  "/plot.css": { text: plotCss, type: CSS },
-  "/plot.js": { text: plotJs, type: JS },
+/** Files by the path at which they are served. */
+export const ASSETS: AssetList = {
+  "/": own("page.html"),
+  "/page.css": own("page.css"),
+  "/page.js": own("page.js"),
+  "/plot.css": plotCss,
+  "/plot.js": plotJs,
 };

@@ -28,7 +28,7 @@ async function withWatch(
     const picture = scenePictures({ fps: 8, cut: 1.5, width: 192, height: 144 });
     await using camera = serveCamera({ picture, fps: 8 });
     const options = { runs: root, model: "gist on cpu", onQuit: () => quit.abort() };
-    await using page = serveDashboard(hub, options);
+    await using page = await serveDashboard(hub, options);
     const watching = Array.from({ length: cameras }, (_, i) =>
       new Monitor(camera.url, encoder, {
         feed: hub.add(`camera ${i + 1}`),
@@ -108,7 +108,7 @@ browserTest("runs of before can be looked at without a camera", async () => {
     const similarity = { count: 0, mean: 1, std: 0, min: 1, max: 1 };
     await run.finish({ frames: 0, seconds: 1, similarity, counters: {} });
   }
-  await using server = serveDashboard(new Hub(1), { runs: root });
+  await using server = await serveDashboard(new Hub(1), { runs: root });
   await withPage(`${server.url}#runs`, async (page) => {
     await page.click("#run-list button");
     await page.waitForSelector("#run table");
@@ -120,7 +120,7 @@ browserTest("runs of before can be looked at without a camera", async () => {
 browserTest("the page says when the command is gone", async () => {
   const hub = new Hub(10);
   hub.add("camera");
-  const server = serveDashboard(hub);
+  const server = await serveDashboard(hub);
   // Not by withPage(): a browser reports the attempts to come back as errors.
   await using browser = await openBrowser();
   const page = await browser.newPage();
@@ -150,7 +150,7 @@ browserTest("the page holds one picture and one plot however long it is open", a
   const feed = hub.add("camera");
   const jpeg = await scenePictures({ width: 32, height: 24 })(0);
   {
-    await using server = serveDashboard(hub, { runs: root });
+    await using server = await serveDashboard(hub, { runs: root });
     await using browser = await openBrowser();
     const page = await browser.newPage({ bypassCSP: true });
     await page.addInitScript(COUNTING);

@@ -182,6 +182,7 @@ export function helpText(): string {
     "Usage: encodec-stream -i [--json] FILE|URL           what a file says about itself",
     "       encodec-stream -d [options] FILE|URL > PCM    decode: s16le, 48 kHz, stereo",
     "       encodec-stream -e [options] FILE < PCM        encode",
+    "       encodec-stream play [FILE|URL]                a page that plays (play --help)",
     "       (- is standard input or output; -i, -d, -e are --info, --decode, --encode)",
     "Decode and, from --low-latency on, encode:",
     ...helpLines("decode"),

@@ -284,6 +284,8 @@ const RUN = { info, decode, encode } as const;
 /** Runs the command on the process's arguments and ends the process. */
 export async function main(): Promise<never> {
   return await runMain("encodec-stream", async (args, signal) => {
+    // A file of that name is given as ./play.
+    if (args[0] === "play") return (await import("./page/play.ts")).play(args.slice(1), signal);
     if (args.includes("--help") || args.includes("-h")) {
       await writeOut(Deno.stdout, new TextEncoder().encode(`${helpText()}\n`));
       return;

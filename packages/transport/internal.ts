@@ -1,6 +1,6 @@
 /**
- * What the packages of this workspace share and nobody else should rely on: how commands are
- * defined and run. `command/options.ts` is the guide.
+ * What the sibling packages and the benchmarks use of this package beyond its public API. Nothing here
+ * is kept stable. How a command is defined: `command/options.ts`.
  *
  * @module
  */
@@ -52,3 +52,9 @@ export {
   type ValueKind,
   whole,
 } from "./command/values.ts";
+export { type AssetList, readAsset } from "./command/site_assets.ts";
+export { SiteError, type SiteErrorCode } from "./command/site_error.ts";
+export { Feed, type FeedOptions, type FeedViewer } from "./command/site_feed.ts";
+export type { Handler, RouteTable, SiteRequest } from "./command/site_routes.ts";
+export { Site, type SiteOptions } from "./command/site.ts";
+export { isLoopback } from "./command/site_guard.ts";

@@ -12,6 +12,7 @@ Usage:
   video-vq decode [options] <channel> <output>      tokens from a channel to frames
   video-vq roundtrip [options] <source> [output]    both in one process: quality and bitrate
   video-vq inspect [options] <folder or journal>    what is in a stream, taking nothing out of it
+  video-vq page [options] [source]                  a page that shows both, live (page --help)
 
 Source:   a video file, a folder of pictures, - (raw RGB on stdin), http://camera/stream
 Output:   clip.mp4, clip.webm, clip.rgb (raw RGB), - (raw RGB on stdout)
@@ -50,6 +51,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
   decode: async () => (await import("./cli_decode.ts")).decode,
   roundtrip: async () => (await import("./cli_roundtrip.ts")).roundtrip,
   inspect: async () => (await import("./cli_inspect.ts")).inspect,
+  page: async () => (await import("./page/page.ts")).page,
 };
 
 /**
@@ -61,7 +63,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
  * @throws {UsageError} for wrong usage: exit code 2
  */
 export async function main(args: string[], signal: AbortSignal): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
+  // The page has a help of its own.
+  if (args[0] !== "page" && (args.includes("--help") || args.includes("-h"))) {
     print(HELP.trimEnd());
     return 0;
   }

@@ -4,24 +4,27 @@
  *
  * @module
  */
-import { Decoder } from "@vcs/encodec-stream/decoder";
-import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
-import { EcdcError } from "@vcs/encodec-stream/errors";
-import { type HeaderSummary, summarizeHeader } from "@vcs/encodec-stream/info";
-import { interleave } from "@vcs/encodec-stream/pcm";
-import { playback } from "@vcs/encodec-stream/playback";
+import { Decoder } from "../decoder.ts";
+import { EcdcReader } from "../ecdc_reader.ts";
+import { EcdcError } from "../errors.ts";
+import { type HeaderSummary, summarizeHeader } from "../info.ts";
+import { interleave } from "../pcm.ts";
+import { playback } from "../playback.ts";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
-import type { ModelName } from "@vcs/encodec-stream/models";
+import { type AssetList, Site, SiteError } from "@vcs/transport/internal";
+import type { ModelName } from "../models.ts";
 
 /** How the server works. */
 export interface PlayerOptions {
-  /** Address to listen on; this machine only where none is given. */
+  /** Address to listen on. Default: 127.0.0.1. */
   readonly hostname?: string;
-  /** Port; any free one where none is given. */
+  /** Port. Default: any free one. */
   readonly port?: number;
-  /** Weights, as decoders take them; the official ones where none are given. */
+  /** What a viewer must know. Default: a random token beyond loopback, none on it. */
+  readonly token?: string;
+  /** Weights, as decoders take them. Default: the official ones. */
   readonly checkpoint?: string | TensorSource;
-  /** Device to decode on. */
+  /** Device to decode on. Default: auto. */
   readonly device?: string;
   /** File or URL that the page opens at once. */
   readonly file?: string;
@@ -34,7 +37,7 @@ interface Opened extends HeaderSummary {
   readonly outline: readonly number[];
 }
 
-/** Largest file that the page may send, and most of them that are held. */
+/** Bytes of the largest file that the page may send, and most of them that are held. */
 const MAX_UPLOAD = 64 * 1024 * 1024;
 const MAX_FILES = 8;
 
@@ -47,71 +50,54 @@ const PREROLL = 2;
 /** Bytes before the samples of a frame: first sample, samples, milliseconds since the last frame. */
 const FRAME_HEAD = 16;
 
-const PAGE = new URL("page/", import.meta.url);
+const own = (name: string) => new URL(`./${name}`, import.meta.url);
 
-const ASSETS: Readonly<Record<string, readonly [file: string, type: string]>> = {
-  "/": ["index.html", "text/html; charset=utf-8"],
-  "/player.js": ["player.js", "text/javascript; charset=utf-8"],
-  "/style.css": ["style.css", "text/css; charset=utf-8"],
+const ASSETS: AssetList = {
+  "/": own("index.html"),
+  "/player.js": own("player.js"),
+  "/style.css": own("style.css"),
 };
-
-type Handler = (request: Request, url: URL) => Response | Promise<Response>;
 
 /** A running player. Stop it with `await using`. */
 export class PlayerServer implements AsyncDisposable {
   readonly #options: PlayerOptions;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #stop = new AbortController();
   readonly #files = new Map<string, string | Uint8Array>();
   readonly #decoders = new Map<ModelName, Promise<Decoder>>();
-  readonly #routes: Readonly<Record<string, Handler>> = {
-    "GET /start": () => Response.json({ file: this.#options.file ?? null }),
-    "POST /open": (request, url) => this.#open(request, url),
-    "GET /audio": (_request, url) => this.#audio(url),
-  };
+  #site: Site | undefined;
+
+  private constructor(options: PlayerOptions) {
+    this.#options = options;
+  }
 
   /** Starts listening. */
-  constructor(options: PlayerOptions = {}) {
-    this.#options = options;
-    const { hostname = "127.0.0.1", port = 0 } = options;
-    this.#server = Deno.serve(
-      { hostname, port, signal: this.#stop.signal, onListen: () => {} },
-      (request) => this.#answer(request),
-    );
+  static async open(options: PlayerOptions = {}): Promise<PlayerServer> {
+    const server = new PlayerServer(options);
+    const { hostname, port, token } = options;
+    server.#site = await Site.open({
+      ...(hostname !== undefined && { hostname }),
+      ...(port !== undefined && { port }),
+      ...(token !== undefined && { token }),
+      assets: ASSETS,
+      body: MAX_UPLOAD,
+      routes: {
+        "GET /start": () => Response.json({ file: options.file ?? null }),
+        "POST /open": ({ request, url }) => reported(server.#open(request, url)),
+        "GET /audio": ({ url }) => reported(server.#audio(url)),
+      },
+    });
+    return server;
   }
 
-  /** Address of the page. */
+  /** Address of the page, with the token where there is one. */
   get url(): string {
-    const { hostname, port } = this.#server.addr;
-    return `http://${hostname}:${port}/`;
-  }
-
-  async #answer(request: Request): Promise<Response> {
-    const url = new URL(request.url);
-    const origin = request.headers.get("origin");
-    if (origin !== null && origin !== url.origin) return new Response(null, { status: 403 });
-    const asset = ASSETS[url.pathname];
-    if (asset) {
-      const [file, type] = asset;
-      return new Response(await Deno.readFile(new URL(file, PAGE)), {
-        headers: { "content-type": type },
-      });
-    }
-    const handler = this.#routes[`${request.method} ${url.pathname}`];
-    if (!handler) return new Response("Not found", { status: 404 });
-    try {
-      return await handler(request, url);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : `${error}`;
-      const status = error instanceof EcdcError || error instanceof RangeError ? 422 : 500;
-      return Response.json({ error: message }, { status });
-    }
+    return this.#site!.url;
   }
 
   /** Takes a file's bytes, or the `source` that the page names: a URL or the file of the command. */
   async #open(request: Request, url: URL): Promise<Response> {
     const named = url.searchParams.get("source");
-    const source = named === null ? await upload(request) : this.#allowed(named);
+    const source = named === null ? await request.bytes() : this.#allowed(named);
     await using reader = await EcdcReader.open(source, { signal: this.#stop.signal });
     // Its model is made ready while the person looks for the button.
     void this.#decoder(reader.header.model);
@@ -144,7 +130,7 @@ export class PlayerServer implements AsyncDisposable {
   /** Decoded audio from a second on, as frames of a head and interleaved s16 samples. */
   async #audio(url: URL): Promise<Response> {
     const source = this.#files.get(url.searchParams.get("id") ?? "");
-    if (source === undefined) return new Response("No such file", { status: 404 });
+    if (source === undefined) throw new SiteError("not-found", "There is no such file");
     const from = Number(url.searchParams.get("from") ?? 0);
     if (!(from >= 0)) throw new RangeError(`Cannot play from ${from}: seconds are needed`);
     const reader = await EcdcReader.open(source, { signal: this.#stop.signal });
@@ -163,18 +149,23 @@ export class PlayerServer implements AsyncDisposable {
   /** Ends what is being played, stops listening and releases the models. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await this.#server.finished;
+    await this.#site?.[Symbol.asyncDispose]();
     for (const opening of this.#decoders.values()) {
       await opening.then((decoder) => decoder[Symbol.dispose](), () => {});
     }
   }
 }
 
-async function upload(request: Request): Promise<Uint8Array> {
-  if (Number(request.headers.get("content-length") ?? Infinity) > MAX_UPLOAD) {
-    throw new RangeError(`Cannot take the file: at most ${MAX_UPLOAD} bytes are allowed`);
+/** Shows a viewer what is wrong with a file. */
+async function reported(answer: Promise<Response>): Promise<Response> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof SiteError) throw error;
+    const message = error instanceof Error ? error.message : `${error}`;
+    const isFile = error instanceof EcdcError || error instanceof RangeError;
+    throw new SiteError(isFile ? "unprocessable" : "internal", message, { cause: error });
   }
-  return await request.bytes();
 }
 
 /** The scales that a 48 kHz file holds for each segment. A damaged file gives those before. */

@@ -186,9 +186,9 @@ function follow(address, onFrame, onState) {
   socket.onclose = () => setTimeout(() => follow(address, onFrame, onState), 1000);
 }
 
-follow(`ws://${location.host}/feed`, onCopy, (state) => receiver = state);
-const { feed } = await (await fetch("/sender")).json();
-follow(feed, onSource, (state) => {
+const here = location.origin.replace(/^http/, "ws");
+follow(`${here}/copy`, onCopy, (state) => receiver = state);
+follow(`${here}/source`, onSource, (state) => {
   sender = state;
   element("about").textContent = `${state.source} → ${state.encoder}`;
 });

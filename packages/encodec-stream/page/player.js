@@ -159,7 +159,7 @@ function seek(second) {
 async function reason(response) {
   const text = await response.text();
   try {
-    return JSON.parse(text).error;
+    return JSON.parse(text).message;
   } catch {
     return text;
   }

@@ -1,6 +1,6 @@
-import { syntheticCheckpoint } from "@vcs/video-vq/synthetic";
+import { syntheticCheckpoint } from "../synthetic.ts";
 import assert from "node:assert/strict";
-import { browserTest, withPage } from "#testing/browser.ts";
+import { browserTest, waitUntil, withPage } from "#testing/browser.ts";
 import { ReceiverServer } from "./receiver_server.ts";
 
 /** Whether a canvas shows more than one colour. */
@@ -21,7 +21,7 @@ browserTest(
     Deno.env.set("VCS_CACHE", `${folder}/cache`);
     try {
       await using server = await ReceiverServer.open({
-        port: 0,
+        site: { port: 0 },
         listen: "tcp://127.0.0.1:0",
         senderArgs: ["--model", model, "--device", "cpu", "--size", "32", "--fps", "12"],
         model,
@@ -29,11 +29,11 @@ browserTest(
       });
       const running = server.run(abort.signal);
       await withPage(server.url, async (page) => {
-        await page.waitForFunction(isAlive("source"), undefined, { timeout: 40_000 });
-        await page.waitForFunction(isAlive("copy"), undefined, { timeout: 40_000 });
-        await page.waitForFunction(`/kbit/.test(document.getElementById("bitrate").textContent)`);
-        await page.waitForFunction(`/dB/.test(document.getElementById("psnr").textContent)`);
-        await page.waitForFunction(`/\\d s$/.test(document.getElementById("delay").textContent)`);
+        await waitUntil(page, isAlive("source"), 40_000);
+        await waitUntil(page, isAlive("copy"), 40_000);
+        await waitUntil(page, `/kbit/.test(document.getElementById("bitrate").textContent)`);
+        await waitUntil(page, `/dB/.test(document.getElementById("psnr").textContent)`);
+        await waitUntil(page, `/\\d s$/.test(document.getElementById("delay").textContent)`);
         const about = await page.textContent("#about");
         assert.match(about ?? "", /drawn picture → Open-MAGVIT2 video encoder/);
         const formula = await page.textContent("#formula");

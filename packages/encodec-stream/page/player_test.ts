@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { EcdcWriter } from "@vcs/encodec-stream/ecdc_writer";
-import { Encoder } from "@vcs/encodec-stream/encoder";
-import { formatHeader } from "@vcs/encodec-stream/header";
-import { fileSink } from "@vcs/encodec-stream/sinks";
-import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/synthetic";
-import { browserTest, withPage } from "#testing/browser.ts";
+import { EcdcWriter } from "../ecdc_writer.ts";
+import { Encoder } from "../encoder.ts";
+import { formatHeader } from "../header.ts";
+import { fileSink } from "../sinks.ts";
+import { syntheticAudio, syntheticCheckpoint } from "../synthetic.ts";
+import { browserTest, waitUntil, withPage } from "#testing/browser.ts";
 import { PlayerServer } from "./player_server.ts";
 
 /** Twelve seconds of hashed sound as a 3 kbit/s file. */
@@ -36,7 +36,7 @@ browserTest("the page plays, buffers, seeks by click and tells its speed", async
     const file = `${folder}/song.ecdc`;
     await makeFile(file);
     const checkpoint = syntheticCheckpoint("encodec_48khz");
-    await using server = new PlayerServer({ checkpoint, device: "cpu" });
+    await using server = await PlayerServer.open({ checkpoint, device: "cpu" });
     await withPage(server.url, async (page) => {
       const text = (id: string) => page.locator(`#${id}`).innerText();
       const position = async () =>
@@ -46,18 +46,18 @@ browserTest("the page plays, buffers, seeks by click and tells its speed", async
       assert.equal(await text("title"), "Hashed <b>sound</b>");
       assert.match(await text("about"), /encodec_48khz, 3 kbit\/s/);
       await page.locator("#play").click();
-      await page.waitForFunction("+document.getElementById('wave').ariaValueNow > 0.5");
+      await waitUntil(page, "+document.getElementById('wave').ariaValueNow > 0.5");
       assert.match(await text("speed"), /^\d+\.\d× real time$/);
       assert.match(await text("first"), /^\d+ ms$/);
-      await page.waitForFunction("parseFloat(document.getElementById('buffered').innerText) > 5");
+      await waitUntil(page, "parseFloat(document.getElementById('buffered').innerText) > 5");
       assert.equal(await text("state"), "playing");
 
       const box = (await page.locator("#wave").boundingBox())!;
       await page.mouse.click(box.x + box.width * 0.75, box.y + box.height / 2);
-      await page.waitForFunction("+document.getElementById('wave').ariaValueNow > 9.2");
+      await waitUntil(page, "+document.getElementById('wave').ariaValueNow > 9.2");
       assert.ok(await position() < 11);
       await page.locator("#play").click();
-      await page.waitForFunction("document.getElementById('state').innerText === 'paused'");
+      await waitUntil(page, "document.getElementById('state').innerText === 'paused'");
       const painted = await page.evaluate(`(() => {
         const canvas = document.getElementById("wave");
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -65,7 +65,7 @@ browserTest("the page plays, buffers, seeks by click and tells its speed", async
       })()`);
       assert.ok(Number(painted) > 1000, `${painted}`);
       await page.locator("#play").click();
-      await page.waitForFunction("document.getElementById('state').innerText === 'at the end'");
+      await waitUntil(page, "document.getElementById('state').innerText === 'at the end'");
     });
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -77,7 +77,7 @@ Deno.test("the server stops while a page is paused", async () => {
   const model = "encodec_tiny_24khz";
   const header = formatHeader({ model, samples: 3600 * 24000, codebooks: 2 });
   await Deno.writeFile(file, await new Blob([header, new Uint8Array(3600 * 75 * 20 / 8)]).bytes());
-  const server = new PlayerServer({ file, device: "cpu" });
+  const server = await PlayerServer.open({ file, device: "cpu" });
   const named = new URLSearchParams({ source: file });
   const opened = await fetch(`${server.url}open?${named}`, { method: "POST" });
   const { id } = await opened.json();
@@ -95,7 +95,7 @@ Deno.test("the server stops while a page is paused", async () => {
 });
 
 Deno.test("the server opens no file of this machine that was not named at its start", async () => {
-  await using server = new PlayerServer();
+  await using server = await PlayerServer.open();
   const open = async (source: string, headers = {}) => {
     const response = await fetch(`${server.url}open?${new URLSearchParams({ source })}`, {
       method: "POST",
@@ -109,5 +109,5 @@ Deno.test("the server opens no file of this machine that was not named at its st
   assert.equal(await open("http://127.0.0.1:1/", { origin: "https://example.com" }), 403);
   const damaged = await fetch(`${server.url}open`, { method: "POST", body: "ECDX0000000" });
   assert.equal(damaged.status, 422);
-  assert.match((await damaged.json()).error, /must be "ECDC"/);
+  assert.match((await damaged.json()).message, /must be "ECDC"/);
 });

@@ -5,8 +5,8 @@
  * @module
  */
 import { systemClock } from "@vcs/transport/clock";
-import { frameRateOf, type FrameSource, openSource } from "@vcs/video-vq/sources";
-import type { TimedFrame } from "@vcs/video-vq/windows";
+import { frameRateOf, type FrameSource, openSource } from "../sources.ts";
+import type { TimedFrame } from "../windows.ts";
 
 /** A source that does not end. */
 export interface LiveSource {
