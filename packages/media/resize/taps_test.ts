@@ -23,13 +23,5 @@ Deno.test("filterTaps() averages what an output covers, of the outputs that are 
 });
 
 Deno.test("roundHalfEven() rounds halves to the even neighbour", () => {
-  assert.deepEqual([0.5, 1.5, 2.5, -1.5, 2.4, 2.6].map(roundHalfEven), [
-    0,
-    2,
-    2,
-    -0,
-    -2,
-    2,
-    3,
-  ]);
+  assert.deepEqual([0.5, 1.5, 2.5, -1.5, 2.4, 2.6].map(roundHalfEven), [0, 2, 2, -2, 2, 3]);
 });
