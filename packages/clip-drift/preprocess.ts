@@ -2,9 +2,7 @@
  * CLIP's preprocessing: Pillow's bicubic resize of the shorter side and a centre crop, bit for bit
  * what `torchvision` and `open_clip` feed to the model.
  *
- * The resize follows Pillow's `Resample.c`: one kernel for each output position, stretched by the
- * scale where the picture shrinks, weights in fixed point with 22 fraction bits, columns first,
- * then rows, each pass rounded and clamped to bytes. Only what the crop keeps is computed.
+ * The arithmetic of the resize is in `media/resize/pillow.ts`; only what the crop keeps is computed.
  *
  * @example A 640×480 frame as CLIP sees it
  * ```ts
@@ -19,7 +17,7 @@
  * @module
  */
 
-import { type Axis, FRACTION_BITS, resizePasses } from "./resize_kernel.ts";
+import { PillowBicubic, roundHalfEven } from "@vcs/media/internal";
 
 /** A picture: rows of RGB bytes. */
 export interface RgbImage {
@@ -43,13 +41,6 @@ export interface CropBox {
   top: number;
 }
 
-/** Rounds as Python does: halves go to the even neighbour. */
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  if (x - floor !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
-
 /**
  * The size that a picture is resized to and the crop's corner: the shorter side becomes `size`,
  * the longer one is truncated, the crop's offset is rounded half to even.
@@ -65,64 +56,19 @@ export function cropBox(width: number, height: number, size: number): CropBox {
   };
 }
 
-/** Keys' cubic convolution kernel with a = -0.5. */
-function cubic(t: number): number {
-  const x = Math.abs(t);
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
-}
+const resizers = new Map<string, PillowBicubic>();
 
-/** Weights of the output position whose centre is `centre`, over the inputs `lo` to `hi`. */
-function kernel(centre: number, lo: number, hi: number, stretch: number): number[] {
-  const weights: number[] = [];
-  let sum = 0;
-  for (let i = lo; i < hi; i++) {
-    const weight = cubic((i - centre + 0.5) * (1 / stretch));
-    weights.push(weight);
-    sum += weight;
+/** The resize for a size of pictures; a camera's frames all have the same few. */
+function resizerOf(width: number, height: number, size: number): PillowBicubic {
+  const key = `${width},${height},${size}`;
+  let resizer = resizers.get(key);
+  if (resizer === undefined) {
+    const box = cropBox(width, height, size);
+    if (resizers.size >= 32) resizers.clear();
+    resizer = new PillowBicubic({ width, height }, box, { ...box, width: size, height: size });
+    resizers.set(key, resizer);
   }
-  return weights.map((w) => {
-    const fixed = w / sum * 2 ** FRACTION_BITS;
-    return Math.trunc(fixed < 0 ? fixed - 0.5 : fixed + 0.5);
-  });
-}
-
-/** The kernels of output positions `first` to `first + count` when `input` becomes `output` long. */
-function makeAxis(input: number, output: number, first: number, count: number): Axis {
-  const scale = input / output;
-  const stretch = Math.max(scale, 1);
-  const support = 2 * stretch;
-  const from = new Int32Array(count);
-  const rows: number[][] = [];
-  for (let i = 0; i < count; i++) {
-    const centre = (first + i + 0.5) * scale;
-    const lo = Math.max(0, Math.trunc(centre - support + 0.5));
-    const hi = Math.min(input, Math.trunc(centre + support + 0.5));
-    from[i] = lo;
-    rows.push(kernel(centre, lo, hi, stretch));
-  }
-  const taps = Math.max(...rows.map((row) => row.length));
-  const weights = new Int32Array(count * taps);
-  rows.forEach((row, i) => {
-    // A kernel that would read past the end starts earlier, with zeros in front.
-    const shift = Math.max(0, from[i]! + taps - input);
-    from[i]! -= shift;
-    weights.set(row, i * taps + shift);
-  });
-  return { from, taps, weights };
-}
-
-const axes = new Map<string, Axis>();
-
-/** The kernels of an axis; a camera's frames all have the same few. */
-function axisOf(input: number, output: number, first: number, count: number): Axis {
-  const key = `${input},${output},${first},${count}`;
-  let axis = axes.get(key);
-  if (axis === undefined) {
-    if (axes.size >= 64) axes.clear();
-    axes.set(key, axis = makeAxis(input, output, first, count));
-  }
-  return axis;
+  return resizer;
 }
 
 function checkImage(image: RgbImage, size: number): void {
@@ -156,15 +102,7 @@ export function resizeCrop(
   out: Uint8Array = new Uint8Array(size * size * 3),
 ): Uint8Array {
   checkImage(image, size);
-  const box = cropBox(image.width, image.height, size);
-  const across = axisOf(image.width, box.width, box.left, size);
-  const down = axisOf(image.height, box.height, box.top, size);
-  const top = down.from[0]!;
-  const rows = down.from[size - 1]! + down.taps - top;
-  const stride = image.width * 3;
-  const data = image.data.subarray(top * stride, (top + rows) * stride);
-  const fromTop = { ...down, from: down.from.map((y) => y - top) };
-  resizePasses(data, stride, rows, across, fromTop, out);
+  resizerOf(image.width, image.height, size).resize(image.data, out);
   return out;
 }
 

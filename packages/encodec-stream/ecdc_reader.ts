@@ -24,7 +24,6 @@ import { unpackCodes } from "./bits.ts";
 import { type ByteRun, ByteSource, type SourceLike } from "./byte_source.ts";
 import { EcdcError } from "./errors.ts";
 import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./header.ts";
-import { HOP } from "./models.ts";
 import {
   bodyBytes,
   chunkFrames,
@@ -118,7 +117,7 @@ export class EcdcReader implements AsyncDisposable {
   /** Units that `blocks` counts in: segments at 48 kHz, frames at 24 kHz. */
   get units(): number {
     const { spec, samples } = this.header;
-    return spec.segmentation ? segmentCount(spec, samples) : framesFor(samples);
+    return spec.segmentation ? segmentCount(spec, samples) : framesFor(spec, samples);
   }
 
   /** Bytes after the audio, where the size is known; negative where some are missing. */
@@ -190,8 +189,9 @@ export class EcdcReader implements AsyncDisposable {
     const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
     const fault = scaleFault(scale);
     if (fault) throw new EcdcError("bad-segment", `Cannot decode segment ${place.index}: ${fault}`);
+    const { spec, codebooks } = this.header;
     const { index, start, samples, frames } = place;
-    const codes = unpackCodes(bytes.subarray(SCALE_BYTES), frames * this.header.codebooks);
+    const codes = unpackCodes(bytes.subarray(SCALE_BYTES), frames * codebooks, 0, spec.codeBits);
     return { index, start, samples, frames, scale, codes };
   }
 
@@ -199,11 +199,11 @@ export class EcdcReader implements AsyncDisposable {
     const { header, source } = this;
     const bits = frameBits(header);
     if (from >= to) return;
-    let at = from - from % 4;
+    let at = from - from % header.spec.byteFrames;
     const end = header.bytes + Math.ceil(to * bits / 8);
     const run = await source.seek(header.bytes + at * bits / 8, end);
     for (let skip = from - at; at < to; skip = 0) {
-      const wanted = Math.min(chunkFrames(chunk, at), to - at);
+      const wanted = Math.min(chunkFrames(header.spec, chunk, at), to - at);
       const bytes = await run.read(Math.ceil(wanted * bits / 8));
       const complete = Math.min(wanted, Math.floor(bytes.length * 8 / bits));
       if (complete > skip) yield this.#run(at + skip, complete - skip, bytes, skip * bits);
@@ -213,9 +213,10 @@ export class EcdcReader implements AsyncDisposable {
   }
 
   #run(index: number, frames: number, bytes: Uint8Array, bitOffset: number): CodeBlock {
-    const start = index * HOP;
-    const samples = Math.min(frames * HOP, this.header.samples - start);
-    const codes = unpackCodes(bytes, frames * this.header.codebooks, bitOffset);
+    const { spec, codebooks } = this.header;
+    const start = index * spec.hop;
+    const samples = Math.min(frames * spec.hop, this.header.samples - start);
+    const codes = unpackCodes(bytes, frames * codebooks, bitOffset, spec.codeBits);
     return { index, start, samples, frames, scale: undefined, codes };
   }
 

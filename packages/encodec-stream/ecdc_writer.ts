@@ -43,7 +43,7 @@ export class EcdcWriter {
   readonly #sink: EcdcSink;
   readonly #fields: EcdcWriterFields;
   readonly #spec: ModelSpec;
-  readonly #packer = new BitPacker();
+  readonly #packer: BitPacker;
   readonly #room: number;
   #waiting: Uint8Array[] | undefined;
   #started = false;
@@ -58,6 +58,7 @@ export class EcdcWriter {
     this.#sink = sink;
     this.#fields = fields;
     this.#spec = modelSpec(fields.model);
+    this.#packer = new BitPacker(this.#spec.codeBits);
     this.#room = formatHeader({ ...fields, samples: fields.samples ?? UNKNOWN_LENGTH }).length;
     if (fields.samples === undefined && !sink.rewriteStart) this.#waiting = [];
   }
@@ -90,7 +91,7 @@ export class EcdcWriter {
       throw new EcdcError("bad-segment", `Cannot write segment ${this.#segments}: ${fault}`);
     }
     this.#segments++;
-    const packed = packCodes(block.codes);
+    const packed = packCodes(block.codes, this.#spec.codeBits);
     const bytes = new Uint8Array(SCALE_BYTES + packed.length);
     new DataView(bytes.buffer).setFloat32(0, scale);
     bytes.set(packed, SCALE_BYTES);

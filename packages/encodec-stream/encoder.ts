@@ -25,7 +25,7 @@ import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { availableModel } from "./available_model.ts";
 import type { CodeBlock } from "./ecdc_reader.ts";
 import { type CodecOptions, ModelSession, openWeights } from "./model_session.ts";
-import { HOP, type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
+import { type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
 import { analysisNetwork, codingNetwork } from "./networks.ts";
 import { batches, checkWhole, mapOrdered, oneAhead } from "./ordered.ts";
 import type { Planar } from "./overlap_add.ts";
@@ -55,12 +55,6 @@ interface Features {
   readonly scale: number | undefined;
   readonly tensor: Tensor;
 }
-
-/** Frames of a stream's first chunk: its mirrored start needs seven. */
-const FIRST_FRAMES = 8;
-
-/** Frames of a second, as whole bytes. */
-const SECOND_FRAMES = 76;
 
 /** Samples that are queued at a time. */
 const MOST_SAMPLES = 16384;
@@ -131,23 +125,23 @@ async function* segmentsOf(
 /** Cuts audio into chunks of whole frames, a short one first; only the last may end in a part. */
 async function* chunksOf(
   audio: AsyncIterable<readonly Float32Array[]>,
-  channels: number,
+  { channels, hop, firstFrames, secondFrames }: ModelSpec,
   largest: number,
 ): AsyncGenerator<Piece> {
   const queue = new SampleQueue(channels);
   let start = 0;
-  let frames = FIRST_FRAMES;
+  let frames = firstFrames;
   const next = (length: number): Piece => {
     const piece = queue.take(length, length);
     start += length;
-    return { index: (start - length) / HOP, start: start - length, channels: piece };
+    return { index: (start - length) / hop, start: start - length, channels: piece };
   };
   for await (const samples of small(audio)) {
     queue.push(samples);
     // One sample more stays behind, so that the end of the audio is seen when its last chunk goes.
-    while (queue.length > frames * HOP) {
-      yield next(frames * HOP);
-      frames = Math.min(largest, Math.max(SECOND_FRAMES, frames * 2));
+    while (queue.length > frames * hop) {
+      yield next(frames * hop);
+      frames = Math.min(largest, Math.max(secondFrames, frames * 2));
     }
   }
   if (queue.length > 0) yield next(queue.length);
@@ -245,12 +239,12 @@ export class Encoder implements Disposable {
     audio: AsyncIterable<readonly Float32Array[]>,
     options: EncodeOptions = {},
   ): AsyncGenerator<CodeBlock> {
-    const { segmentation, channels } = this.spec;
+    const { segmentation, channels, firstFrames, secondFrames } = this.spec;
     const { batch = segmentation ? 16 : 8, lowLatency = false } = options;
     checkWhole("a batch of", batch, 1);
     if (segmentation) return this.#segments(segmentsOf(audio, channels, segmentation), batch);
-    const largest = lowLatency ? FIRST_FRAMES : batch * SECOND_FRAMES;
-    return this.#stream(chunksOf(audio, channels, largest));
+    const largest = lowLatency ? firstFrames : batch * secondFrames;
+    return this.#stream(chunksOf(audio, this.spec, largest));
   }
 
   async *#segments(pieces: AsyncIterable<Piece>, batch: number): AsyncGenerator<CodeBlock> {
@@ -275,7 +269,7 @@ export class Encoder implements Disposable {
     const codes = await this.#coding.run({ features }, "codes");
     const size = codes.data.length / batch.length;
     return segments.map(({ piece, scale }, n) =>
-      block(piece, scale, (codes.data as BigInt64Array).subarray(n * size, (n + 1) * size))
+      this.#block(piece, scale, (codes.data as BigInt64Array).subarray(n * size, (n + 1) * size))
     );
   }
 
@@ -286,7 +280,7 @@ export class Encoder implements Disposable {
     for await (const { piece, tensor } of ahead) {
       const first = piece.start === 0;
       const codes = await this.#coding.step({ features: tensor }, "codes", state, first);
-      yield block(piece, undefined, codes.data as BigInt64Array);
+      yield this.#block(piece, undefined, codes.data as BigInt64Array);
     }
   }
 
@@ -300,21 +294,21 @@ export class Encoder implements Disposable {
     }
   }
 
+  #block(piece: Piece, scale: number | undefined, codes: BigInt64Array): CodeBlock {
+    const samples = piece.channels[0]!.length;
+    return {
+      index: piece.index,
+      start: piece.start,
+      samples,
+      frames: framesFor(this.spec, samples),
+      scale,
+      codes: Uint16Array.from(codes, Number),
+    };
+  }
+
   /** Releases the sessions. */
   [Symbol.dispose](): void {
     this.#analysis[Symbol.dispose]();
     this.#coding[Symbol.dispose]();
   }
-}
-
-function block(piece: Piece, scale: number | undefined, codes: BigInt64Array): CodeBlock {
-  const samples = piece.channels[0]!.length;
-  return {
-    index: piece.index,
-    start: piece.start,
-    samples,
-    frames: framesFor(samples),
-    scale,
-    codes: Uint16Array.from(codes, Number),
-  };
 }

@@ -8,28 +8,37 @@ import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { derive } from "@vcs/onnx/weights";
 import { tensor } from "@vcs/transport/tensor";
-import { LM } from "./layers.ts";
+import { EcdcError } from "./errors.ts";
 import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
-import { CODEBOOK_SIZE, HOP, type ModelName, type ModelSpec, modelSpec } from "./models.ts";
+import { type LanguageModelSpec, type ModelName, type ModelSpec, modelSpec } from "./models.ts";
 import type { Network } from "./networks.ts";
 import { checkpointWeight } from "./seanet.ts";
 
+/** A codec that has a language model. */
+interface Spec extends ModelSpec {
+  readonly languageModel: LanguageModelSpec;
+}
+
 /** Entries of an embedding: one for "no code yet", then one per code. */
-const SYMBOLS = CODEBOOK_SIZE + 1;
+function symbolsOf({ codebookSize }: ModelSpec): number {
+  return codebookSize + 1;
+}
 
 /** Frames that attention looks back over, beside the frame itself. */
-function pastFrames({ sampleRate }: ModelSpec): number {
-  return Math.floor(3.5 * sampleRate / HOP);
+function pastFrames({ sampleRate, hop, languageModel }: Spec): number {
+  return Math.floor(languageModel.pastSeconds * sampleRate / hop);
 }
 
 /** Adds the model's parts to a graph. */
 class Transformer {
   readonly #g: GraphBuilder;
   readonly #source: TensorSource;
+  readonly #spec: Spec;
 
-  constructor(g: GraphBuilder, source: TensorSource) {
+  constructor(g: GraphBuilder, source: TensorSource, spec: Spec) {
     this.#g = g;
     this.#source = source;
+    this.#spec = spec;
   }
 
   #weight(name: string, shape: readonly number[]): Value {
@@ -37,7 +46,8 @@ class Transformer {
   }
 
   norm(x: Value, prefix: string): Value {
-    const [scale, bias] = ["weight", "bias"].map((k) => this.#weight(`${prefix}.${k}`, [LM.size]));
+    const { size } = this.#spec.languageModel;
+    const [scale, bias] = ["weight", "bias"].map((k) => this.#weight(`${prefix}.${k}`, [size]));
     return this.#g.layerNorm(x, scale!, bias!, 1e-5);
   }
 
@@ -60,7 +70,7 @@ class Transformer {
   /** Attention of one frame over those remembered and itself. */
   #attention(x: Value, known: Value, prefix: string): Value {
     const g = this.#g;
-    const { size, heads } = LM;
+    const { size, heads } = this.#spec.languageModel;
     const project = (value: Value, nth: number) =>
       this.linear(value, `${prefix}.in_proj_weight`, `${prefix}.in_proj_bias`, 3 * size, [
         nth * size,
@@ -78,32 +88,35 @@ class Transformer {
 
   layer(x: Value, known: Value, prefix: string): Value {
     const g = this.#g;
+    const { size, feedForward } = this.#spec.languageModel;
     const attended = this.#attention(x, known, `${prefix}.self_attn`);
     const y = this.norm(g.add(x, attended), `${prefix}.norm1`);
     const wide = this.linear(
       y,
       `${prefix}.linear1.weight`,
       `${prefix}.linear1.bias`,
-      LM.feedForward,
+      feedForward,
     );
     const active = g.op("Gelu", [wide], { approximate: "none" }, wide);
     const narrow = this.linear(
       active,
       `${prefix}.linear2.weight`,
       `${prefix}.linear2.bias`,
-      LM.size,
+      size,
     );
     return this.norm(g.add(y, narrow), `${prefix}.norm2`);
   }
 
   /** Sum of the embeddings of a frame's symbols, given as rows of all embeddings joined. */
   embed(rows: Value, codebooks: number): Value {
+    const { size } = this.#spec.languageModel;
+    const symbols = symbolsOf(this.#spec);
     const tables = Array.from(
       { length: codebooks },
-      (_, k) => checkpointWeight(this.#source, `emb.${k}.weight`, [SYMBOLS, LM.size]),
+      (_, k) => checkpointWeight(this.#source, `emb.${k}.weight`, [symbols, size]),
     );
-    const joined = derive(tables, [codebooks * SYMBOLS, LM.size], (all) => {
-      const table = new Float32Array(codebooks * SYMBOLS * LM.size);
+    const joined = derive(tables, [codebooks * symbols, size], (all) => {
+      const table = new Float32Array(codebooks * symbols * size);
       (all as Float32Array[]).forEach((t, k) => table.set(t, k * t.length));
       return table;
     });
@@ -121,53 +134,64 @@ function transpose(w: Float32Array, columns: number, from: number, to: number): 
 
 /** The model as a graph for one frame, with what each layer remembers. */
 function languageModelNetwork(
-  spec: ModelSpec,
+  spec: Spec,
   source: TensorSource,
   codebooks: number,
 ): Network {
   const g = new GraphBuilder(`language_model_${codebooks}`);
-  const net = new Transformer(g, source);
+  const net = new Transformer(g, source, spec);
+  const { languageModel: { size, layers }, codebookSize } = spec;
   const rows = g.input("rows", "I32", [codebooks]);
-  const position = g.input("position", "F32", [1, LM.size]);
+  const position = g.input("position", "F32", [1, size]);
   let x = g.add(net.norm(net.embed(rows, codebooks), "transformer.norm_in"), position);
-  const state = Array.from({ length: LM.layers }, (_, l) => {
+  const state = Array.from({ length: layers }, (_, l) => {
     const name = `past.${l}`;
-    const known = g.concat([g.input(name, "F32", ["P", LM.size]), x], 0);
+    const known = g.concat([g.input(name, "F32", ["P", size]), x], 0);
     x = net.layer(x, known, `transformer.layers.${l}`);
     g.output(`next.${name}`, g.slice(known, 0, -pastFrames(spec)));
-    return { name, shape: [1, LM.size] };
+    return { name, shape: [1, size] };
   });
   const logits = Array.from(
     { length: codebooks },
-    (_, k) => net.linear(x, `linears.${k}.weight`, `linears.${k}.bias`, CODEBOOK_SIZE),
+    (_, k) => net.linear(x, `linears.${k}.weight`, `linears.${k}.bias`, codebookSize),
   );
   g.output(
     "probabilities",
     g.op("Softmax", [g.concat(logits, 0)], { axis: -1 }, {
       dtype: "F32",
-      shape: [codebooks, CODEBOOK_SIZE],
+      shape: [codebooks, codebookSize],
     }),
   );
   return { graph: g, state };
 }
 
 /** The vector that tells a frame's place: cosines, then sines, of falling frequencies. */
-function positionVector(step: number): Float32Array {
-  const half = LM.size / 2;
+function positionVector(step: number, size: number): Float32Array {
+  const half = size / 2;
   const phase = (i: number) => step / 10000 ** (i / (half - 1));
   return Float32Array.from(
-    { length: LM.size },
+    { length: size },
     (_, i) => i < half ? Math.cos(phase(i)) : Math.sin(phase(i - half)),
   );
+}
+
+/** The numbers of a codec that has a language model. */
+function specOf(model: ModelName): Spec {
+  const spec = modelSpec(model);
+  const { languageModel } = spec;
+  if (languageModel) return { ...spec, languageModel };
+  throw new EcdcError("unsupported", `Cannot use entropy coding: ${model} has no language model`);
 }
 
 /** A language model ready to run. Release it with `using`. */
 export class LanguageModel implements Disposable {
   readonly #session: ModelSession;
+  readonly #spec: Spec;
   readonly #codebooks: number;
 
-  private constructor(session: ModelSession, codebooks: number) {
+  private constructor(session: ModelSession, spec: Spec, codebooks: number) {
     this.#session = session;
+    this.#spec = spec;
     this.#codebooks = codebooks;
   }
 
@@ -175,6 +199,7 @@ export class LanguageModel implements Disposable {
    * Makes the language model of a codec ready.
    *
    * @param codebooks codebooks that the file uses
+   * @throws {EcdcError} `unsupported` where the codec has no language model.
    * @throws {OnnxError} where its checkpoint or the device cannot be used.
    */
   static async open(
@@ -183,17 +208,16 @@ export class LanguageModel implements Disposable {
     options: CodecOptions = {},
   ): Promise<LanguageModel> {
     const { device = "cpu", threads = 1 } = options;
+    const spec = specOf(model);
     using weights = await openWeights(model, "language-model", options);
-    const network = languageModelNetwork(modelSpec(model), weights.source, codebooks);
-    return new LanguageModel(
-      await ModelSession.open(network, weights, { device, threads }),
-      codebooks,
-    );
+    const network = languageModelNetwork(spec, weights.source, codebooks);
+    const session = await ModelSession.open(network, weights, { device, threads });
+    return new LanguageModel(session, spec, codebooks);
   }
 
   /** Starts a segment. */
   start(): LanguageModelRun {
-    return new LanguageModelRun(this.#session, this.#codebooks);
+    return new LanguageModelRun(this.#session, this.#spec, this.#codebooks);
   }
 
   /** Releases the session. */
@@ -205,13 +229,15 @@ export class LanguageModel implements Disposable {
 /** One segment's run of a language model. */
 export class LanguageModelRun {
   readonly #session: ModelSession;
+  readonly #spec: Spec;
   readonly #codebooks: number;
   readonly #state: StreamState;
   #step = 0;
 
   /** Starts with nothing remembered. */
-  constructor(session: ModelSession, codebooks: number) {
+  constructor(session: ModelSession, spec: Spec, codebooks: number) {
     this.#session = session;
+    this.#spec = spec;
     this.#codebooks = codebooks;
     this.#state = session.newState();
   }
@@ -220,21 +246,23 @@ export class LanguageModelRun {
    * Probabilities of the next frame's codes.
    *
    * @param codes the frame before; undefined at the start
-   * @returns an array of 1024 for each codebook
+   * @returns an array for each codebook, of as many numbers as it has entries
    */
   async next(codes?: ArrayLike<number>): Promise<Float32Array[]> {
+    const { languageModel: { size }, codebookSize } = this.#spec;
+    const symbols = symbolsOf(this.#spec);
     const rows = Int32Array.from(
       { length: this.#codebooks },
-      (_, k) => k * SYMBOLS + (codes ? codes[k]! + 1 : 0),
+      (_, k) => k * symbols + (codes ? codes[k]! + 1 : 0),
     );
     const feeds = {
       rows: tensor("I32", [rows.length], rows),
-      position: tensor("F32", [1, LM.size], positionVector(this.#step++)),
+      position: tensor("F32", [1, size], positionVector(this.#step++, size)),
     };
     const { data } = await this.#session.step(feeds, "probabilities", this.#state, false);
     return Array.from(
       { length: this.#codebooks },
-      (_, k) => (data as Float32Array).subarray(k * CODEBOOK_SIZE, (k + 1) * CODEBOOK_SIZE),
+      (_, k) => (data as Float32Array).subarray(k * codebookSize, (k + 1) * codebookSize),
     );
   }
 }

@@ -8,22 +8,7 @@
  *
  * @module
  */
-import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { CODEBOOK_SIZE, type ModelSpec } from "./models.ts";
-
-/** How wide a network is. */
-export interface NetworkSize {
-  /** Channels of the first and last layer; those of the recurrent layers are 16 times as many. */
-  readonly filters: number;
-  /** Width of the latent vectors. */
-  readonly latent: number;
-}
-
-/** Size of the published networks. */
-export const PUBLISHED_SIZE: NetworkSize = { filters: 32, latent: 128 };
-
-/** Strides of the decoder; the encoder has them in reverse. Their product is the hop of 320. */
-const STRIDES = [8, 5, 4, 2] as const;
+import type { ModelSpec } from "./models.ts";
 
 /** A convolution over time, with a norm of its own where the model has norms. */
 export interface ConvLayer {
@@ -101,33 +86,36 @@ function residual(prefix: string, channels: number): ResidualLayer {
   };
 }
 
-/** Layers 0 to 15 of the encoder: samples in, latent vectors out. */
-export function encoderLayers(
-  { channels }: ModelSpec,
-  { filters, latent }: NetworkSize,
-): Layer[] {
+/** Width of the recurrent layers, and of the features between the halves. */
+export function featureWidth({ filters, strides }: ModelSpec): number {
+  return filters * 2 ** strides.length;
+}
+
+/** The encoder, layers 0 to 15 with four strides: samples in, latent vectors out. */
+export function encoderLayers(spec: ModelSpec): Layer[] {
+  const { channels, filters, latent, strides, kernel } = spec;
   const at = (i: number) => `encoder.model.${i}`;
-  const stages = [...STRIDES].reverse().flatMap((stride, n): Layer[] => {
+  const stages = [...strides].reverse().flatMap((stride, n): Layer[] => {
     const c = filters * 2 ** n;
     return [residual(at(1 + 3 * n), c), ELU, conv(at(3 + 3 * n), c, 2 * c, 2 * stride, stride)];
   });
+  const size = featureWidth(spec);
   return [
-    conv(at(0), channels, filters, 7),
+    conv(at(0), channels, filters, kernel),
     ...stages,
-    { kind: "lstm", prefix: at(13), size: 16 * filters },
+    { kind: "lstm", prefix: at(1 + 3 * strides.length), size },
     ELU,
-    conv(at(15), 16 * filters, latent, 7),
+    conv(at(3 + 3 * strides.length), size, latent, kernel),
   ];
 }
 
-/** Layers 0 to 15 of the decoder: latent vectors in, samples out. */
-export function decoderLayers(
-  { channels }: ModelSpec,
-  { filters, latent }: NetworkSize,
-): Layer[] {
+/** The decoder, layers 0 to 15 with four strides: latent vectors in, samples out. */
+export function decoderLayers(spec: ModelSpec): Layer[] {
+  const { channels, filters, latent, strides, kernel } = spec;
   const at = (i: number) => `decoder.model.${i}`;
-  const stages = STRIDES.flatMap((stride, n): Layer[] => {
-    const from = (16 * filters) / 2 ** n;
+  const size = featureWidth(spec);
+  const stages = strides.flatMap((stride, n): Layer[] => {
+    const from = size / 2 ** n;
     const to = from / 2;
     return [
       ELU,
@@ -136,12 +124,35 @@ export function decoderLayers(
     ];
   });
   return [
-    conv(at(0), latent, 16 * filters, 7),
-    { kind: "lstm", prefix: at(1), size: 16 * filters },
+    conv(at(0), latent, size, kernel),
+    { kind: "lstm", prefix: at(1), size },
     ...stages,
     ELU,
-    conv(at(15), filters, channels, 7),
+    conv(at(3 + 3 * strides.length), filters, channels, kernel),
   ];
+}
+
+/** Where the recurrent layer stands in a table. */
+export function recurrentAt(layers: readonly Layer[]): number {
+  return layers.findIndex((layer) => layer.kind === "lstm");
+}
+
+/** Frames before a place that the decoder's half after the recurrent layers needs to be exact there. */
+export function sampleContext(spec: ModelSpec): number {
+  const layers = decoderLayers(spec);
+  return layers.slice(recurrentAt(layers) + 1).reduceRight((context, layer) => {
+    switch (layer.kind) {
+      case "conv":
+        return context + layer.kernel - 1;
+      case "residual":
+        return context + layer.squeeze.kernel - 1;
+      case "upsample":
+        return Math.ceil(context / layer.stride) + 1;
+      case "lstm":
+      case "elu":
+        return context;
+    }
+  }, 0);
 }
 
 /** Name and shape of a tensor in a checkpoint. */
@@ -198,50 +209,32 @@ export function codebookPrefix(index: number): string {
   return `quantizer.vq.layers.${index}._codebook`;
 }
 
-/**
- * The size of the network that a checkpoint holds, from the shapes of its first layer and first
- * codebook; the published one where it lacks those.
- */
-export function networkSize(source: TensorSource): NetworkSize {
-  const sizeOf = (names: readonly string[], axis: number) => {
-    const name = names.find((n) => source.has(n));
-    return name === undefined ? undefined : source.info(name).shape[axis];
-  };
-  const first = "encoder.model.0.conv.conv.weight";
-  const { filters, latent } = PUBLISHED_SIZE;
-  return {
-    filters: sizeOf([`${first}_v`, first], 0) ?? filters,
-    latent: sizeOf([`${codebookPrefix(0)}.embed`], 1) ?? latent,
-  };
-}
-
-function codebookWeights(index: number): WeightShape[] {
+function codebookWeights(index: number, { codebookSize, latent }: ModelSpec): WeightShape[] {
   const prefix = codebookPrefix(index);
-  const { latent } = PUBLISHED_SIZE;
   return [
     [`${prefix}.inited`, [1]],
-    [`${prefix}.cluster_size`, [CODEBOOK_SIZE]],
-    [`${prefix}.embed`, [CODEBOOK_SIZE, latent]],
-    [`${prefix}.embed_avg`, [CODEBOOK_SIZE, latent]],
+    [`${prefix}.cluster_size`, [codebookSize]],
+    [`${prefix}.embed`, [codebookSize, latent]],
+    [`${prefix}.embed_avg`, [codebookSize, latent]],
   ];
 }
 
-/** Every tensor of a published model's checkpoint, sorted by name. */
+/** Every tensor of a model's checkpoint, as the authors publish theirs, sorted by name. */
 export function modelWeights(spec: ModelSpec): WeightShape[] {
   const causal = spec.segmentation === undefined;
-  const layers = [...encoderLayers(spec, PUBLISHED_SIZE), ...decoderLayers(spec, PUBLISHED_SIZE)];
+  const layers = [...encoderLayers(spec), ...decoderLayers(spec)];
   return [
     ...layers.flatMap((l) => layerWeights(l, causal)),
-    ...Array.from({ length: spec.codebooks }, (_, i) => codebookWeights(i)).flat(),
+    ...Array.from({ length: spec.codebooks }, (_, i) => codebookWeights(i, spec)).flat(),
   ].sort(([a], [b]) => a < b ? -1 : 1);
 }
 
-/** Size, layers and heads of the language model. */
-export const LM = { size: 200, layers: 5, heads: 8, feedForward: 800 } as const;
-
-/** Every tensor of a language model's checkpoint, sorted by name. */
-export function languageModelWeights(spec: ModelSpec): WeightShape[] {
-  const { size, layers, feedForward } = LM;
+/** Every tensor of a language model's checkpoint, sorted by name; none where there is no such model. */
+export function languageModelWeights(
+  { languageModel, codebooks, codebookSize }: ModelSpec,
+): WeightShape[] {
+  if (!languageModel) return [];
+  const { size, layers, feedForward } = languageModel;
   const layer = (i: number): WeightShape[] => {
     const p = `transformer.layers.${i}`;
     return [
@@ -260,14 +253,14 @@ export function languageModelWeights(spec: ModelSpec): WeightShape[] {
     ];
   };
   const book = (k: number): WeightShape[] => [
-    [`emb.${k}.weight`, [CODEBOOK_SIZE + 1, size]],
-    [`linears.${k}.weight`, [CODEBOOK_SIZE, size]],
-    [`linears.${k}.bias`, [CODEBOOK_SIZE]],
+    [`emb.${k}.weight`, [codebookSize + 1, size]],
+    [`linears.${k}.weight`, [codebookSize, size]],
+    [`linears.${k}.bias`, [codebookSize]],
   ];
   return [
     ["transformer.norm_in.weight", [size]] as const,
     ["transformer.norm_in.bias", [size]] as const,
     ...Array.from({ length: layers }, (_, i) => layer(i)).flat(),
-    ...Array.from({ length: spec.codebooks }, (_, k) => book(k)).flat(),
+    ...Array.from({ length: codebooks }, (_, k) => book(k)).flat(),
   ].sort(([a], [b]) => a < b ? -1 : 1);
 }

@@ -13,7 +13,6 @@ import type { BlockRange, CodeBlock, EcdcReader } from "./ecdc_reader.ts";
 import { EcdcError } from "./errors.ts";
 import type { EcdcHeader } from "./header.ts";
 import type { LanguageModel, LanguageModelRun } from "./language_model.ts";
-import { HOP } from "./models.ts";
 import { chunkFrames, SCALE_BYTES, scaleFault, segmentPlace } from "./segments.ts";
 
 /** Most bytes that the coder can need for one code, rounded up. */
@@ -89,14 +88,14 @@ export class LmReader implements CodeSource {
     end: number,
     chunk: BlockRange["chunk"],
   ): AsyncGenerator<CodeBlock> {
-    const { samples, codebooks } = this.header;
+    const { spec, samples, codebooks } = this.header;
     const body = await this.#body();
     const run = new CodeRun(this.#model.start(), codebooks);
     for (let at = 0; at < end;) {
-      const stop = Math.min(at < from ? from : end, at + chunkFrames(chunk, at));
+      const stop = Math.min(at < from ? from : end, at + chunkFrames(spec, chunk, at));
       const codes = await run.take(stop - at, (n) => body.read(n));
-      const start = at * HOP;
-      const length = Math.min(samples, stop * HOP) - start;
+      const start = at * spec.hop;
+      const length = Math.min(samples, stop * spec.hop) - start;
       const place = { index: at, start, samples: length, frames: stop - at };
       if (at >= from) yield { ...place, scale: undefined, codes };
       at = stop;

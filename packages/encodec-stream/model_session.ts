@@ -12,7 +12,6 @@ import { Session, type Tensors } from "@vcs/onnx/session";
 import { resolveModel, type ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { openTinyWeights } from "./encodec_tiny.ts";
-import { EcdcError } from "./errors.ts";
 import { type ModelName, TINY_MODEL } from "./models.ts";
 import type { Network } from "./networks.ts";
 import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
@@ -47,7 +46,6 @@ export interface Weights extends Disposable {
  *
  * @param model name of the codec
  * @param kind the codec itself or its language model
- * @throws {EcdcError} `unsupported` for a language model of `encodec_tiny_24khz`: it has none.
  */
 export async function openWeights(
   model: ModelName,
@@ -56,9 +54,6 @@ export async function openWeights(
 ): Promise<Weights> {
   const official = kind === "codec" ? model : model.replace("encodec_", "encodec_lm_");
   const { checkpoint = official, resolve } = options;
-  if (model === TINY_MODEL && kind === "language-model") {
-    throw new EcdcError("unsupported", `Cannot use entropy coding: ${model} has no language model`);
-  }
   if (checkpoint === TINY_MODEL) return await openTinyWeights();
   if (checkpoint === "synthetic") {
     const source = syntheticCheckpoint(model, kind);

@@ -14,12 +14,6 @@ export type ModelName = "encodec_24khz" | "encodec_48khz" | typeof TINY_MODEL;
 /** The small model whose weights travel with this package. */
 export const TINY_MODEL = "encodec_tiny_24khz";
 
-/** Samples between two code frames: the product of the strides 8, 5, 4, 2. */
-export const HOP = 320;
-
-/** Entries of a codebook: codes are 10 bits. */
-export const CODEBOOK_SIZE = 1024;
-
 /** How a model cuts audio that it does not take in one piece, in samples. */
 export interface Segmentation {
   /** Samples of a full segment. */
@@ -28,8 +22,22 @@ export interface Segmentation {
   readonly stride: number;
 }
 
-/** What distinguishes the models. */
-export interface ModelSpec {
+/** The transformer that says how likely codes are, for entropy-coded files. */
+export interface LanguageModelSpec {
+  /** Width of its vectors. */
+  readonly size: number;
+  /** Transformer layers. */
+  readonly layers: number;
+  /** Heads of each attention. */
+  readonly heads: number;
+  /** Width inside the feed-forward layers. */
+  readonly feedForward: number;
+  /** Seconds that attention looks back. */
+  readonly pastSeconds: number;
+}
+
+/** The numbers that distinguish one model from another. */
+interface ModelEntry {
   /** Name in headers. */
   readonly name: ModelName;
   /** Native sample rate in Hz. */
@@ -38,43 +46,104 @@ export interface ModelSpec {
   readonly channels: number;
   /** Segments with overlap, or undefined where the whole file is one causal stream. */
   readonly segmentation: Segmentation | undefined;
+  /** Strides of the decoder's stages; the encoder has them in reverse. */
+  readonly strides: readonly number[];
+  /** Taps of the first and the last convolution. */
+  readonly kernel: number;
+  /** Channels of the first and last layer; each stage doubles or halves them. */
+  readonly filters: number;
+  /** Width of the latent vectors. */
+  readonly latent: number;
   /** Codebooks in the checkpoint. */
   readonly codebooks: number;
-  /** Bits per second that one codebook costs. */
-  readonly bitsPerCodebook: number;
+  /** Entries of a codebook, at most 65,536. */
+  readonly codebookSize: number;
   /** Bandwidths in kbit/s that the model was trained for. */
   readonly bandwidths: readonly number[];
+  /** Its language model, or undefined where it has none. */
+  readonly languageModel: LanguageModelSpec | undefined;
 }
 
-const MODELS: ReadonlyMap<string, ModelSpec> = new Map<ModelName, ModelSpec>([
-  ["encodec_24khz", {
+/** What distinguishes the models, and what follows from it. */
+export interface ModelSpec extends ModelEntry {
+  /** Samples between two code frames: the product of the strides. */
+  readonly hop: number;
+  /** Bits of a code. */
+  readonly codeBits: number;
+  /** Bits per second that one codebook costs. */
+  readonly bitsPerCodebook: number;
+  /** Frames that are whole bytes with any number of codebooks. */
+  readonly byteFrames: number;
+  /** Frames of about a second, a multiple of `byteFrames`. */
+  readonly secondFrames: number;
+  /** Frames of a stream's first chunk, a multiple of `byteFrames`: its mirrored start needs `kernel`. */
+  readonly firstFrames: number;
+}
+
+/** Completes a model's numbers by those that follow from them. */
+export function completeSpec(entry: ModelEntry): ModelSpec {
+  const hop = entry.strides.reduce((product, stride) => product * stride, 1);
+  const codeBits = Math.ceil(Math.log2(entry.codebookSize));
+  // The lowest bit that is set is the largest power of two in it.
+  const byteFrames = 8 / Math.min(8, codeBits & -codeBits);
+  const whole = (frames: number) => Math.ceil(frames / byteFrames) * byteFrames;
+  return {
+    ...entry,
+    hop,
+    codeBits,
+    bitsPerCodebook: entry.sampleRate / hop * codeBits,
+    byteFrames,
+    secondFrames: whole(entry.sampleRate / hop),
+    firstFrames: whole(entry.kernel),
+  };
+}
+
+/** What the published models have in common. */
+const PUBLISHED = {
+  strides: [8, 5, 4, 2],
+  kernel: 7,
+  filters: 32,
+  latent: 128,
+  codebookSize: 1024,
+  languageModel: { size: 200, layers: 5, heads: 8, feedForward: 800, pastSeconds: 3.5 },
+} as const;
+
+const ENTRIES: readonly ModelEntry[] = [
+  {
+    ...PUBLISHED,
     name: "encodec_24khz",
     sampleRate: 24000,
     channels: 1,
     segmentation: undefined,
     codebooks: 32,
-    bitsPerCodebook: 750,
     bandwidths: [1.5, 3, 6, 12, 24],
-  }],
-  ["encodec_48khz", {
+  },
+  {
+    ...PUBLISHED,
     name: "encodec_48khz",
     sampleRate: 48000,
     channels: 2,
     segmentation: { length: 48000, stride: 47520 },
     codebooks: 16,
-    bitsPerCodebook: 1500,
     bandwidths: [3, 6, 12, 24],
-  }],
-  [TINY_MODEL, {
+  },
+  {
+    ...PUBLISHED,
     name: TINY_MODEL,
     sampleRate: 24000,
     channels: 1,
     segmentation: undefined,
+    filters: 8,
+    latent: 64,
     codebooks: 8,
-    bitsPerCodebook: 750,
     bandwidths: [1.5, 3, 6],
-  }],
-]);
+    languageModel: undefined,
+  },
+];
+
+const MODELS: ReadonlyMap<string, ModelSpec> = new Map(
+  ENTRIES.map((entry) => [entry.name, completeSpec(entry)]),
+);
 
 /**
  * The numbers of a model.

@@ -23,11 +23,10 @@ import {
   codebookPrefix,
   decoderLayers,
   encoderLayers,
-  type Layer,
-  type NetworkSize,
-  networkSize,
+  featureWidth,
+  recurrentAt,
 } from "./layers.ts";
-import { CODEBOOK_SIZE, HOP, type ModelSpec } from "./models.ts";
+import type { ModelSpec } from "./models.ts";
 import { Seanet, type StateTensor } from "./seanet.ts";
 
 /** A graph and the state that it carries from call to call. */
@@ -36,14 +35,6 @@ export interface Network {
   readonly graph: GraphBuilder;
   /** State tensors; none where segments are independent. */
   readonly state: readonly StateTensor[];
-}
-
-/** Width of the features between the halves: that of the recurrent layers. */
-const featuresOf = ({ filters }: NetworkSize) => 16 * filters;
-
-/** Where the recurrent layer stands in a table. */
-function recurrentAt(layers: readonly Layer[]): number {
-  return layers.findIndex((layer) => layer.kind === "lstm");
 }
 
 function start(name: string, spec: ModelSpec, source: TensorSource): Seanet {
@@ -65,48 +56,43 @@ const batch = ({ causal }: Seanet) => causal ? 1 : "N";
  */
 export function analysisNetwork(spec: ModelSpec, source: TensorSource, samples?: number): Network {
   const net = start("analysis", spec, source);
-  const size = networkSize(source);
-  const layers = encoderLayers(spec, size);
+  const layers = encoderLayers(spec);
   const audio = net.g.input("audio", "F32", [1, spec.channels, samples ?? "S"]);
-  const features = net.apply(layers.slice(0, recurrentAt(layers)), audio, HOP);
-  const frames = samples === undefined ? "T" : Math.ceil(samples / HOP);
-  return finish(net, "features", net.g.assume(features, [1, featuresOf(size), frames]));
+  const features = net.apply(layers.slice(0, recurrentAt(layers)), audio, spec.hop);
+  const frames = samples === undefined ? "T" : Math.ceil(samples / spec.hop);
+  return finish(net, "features", net.g.assume(features, [1, featureWidth(spec), frames]));
 }
 
 /** The encoder from the recurrent layers on, and the quantiser: features to codes. */
 export function codingNetwork(spec: ModelSpec, source: TensorSource, codebooks: number): Network {
   const net = start(`coding_${codebooks}`, spec, source);
-  const size = networkSize(source);
-  const layers = encoderLayers(spec, size);
-  const features = net.g.input("features", "F32", [batch(net), featuresOf(size), "T"]);
+  const layers = encoderLayers(spec);
+  const features = net.g.input("features", "F32", [batch(net), featureWidth(spec), "T"]);
   const latent = net.apply(layers.slice(recurrentAt(layers)), features);
-  return finish(net, "codes", quantize(net, latent, codebooks, size.latent));
+  return finish(net, "codes", quantize(net, spec, latent, codebooks));
 }
 
-function codebook(net: Seanet, index: number, width: number) {
-  return net.tensor(`${codebookPrefix(index)}.embed`, [CODEBOOK_SIZE, width]);
+function codebook(net: Seanet, { codebookSize, latent }: ModelSpec, index: number) {
+  return net.tensor(`${codebookPrefix(index)}.embed`, [codebookSize, latent]);
 }
 
 /**
  * Nearest entry of each codebook to what the ones before left over, with the distance written as
  * the authors write it, so that near ties fall the same way.
  */
-function quantize(net: Seanet, latent: Value, codebooks: number, width: number): Value {
+function quantize(net: Seanet, spec: ModelSpec, latent: Value, codebooks: number): Value {
   const { g } = net;
+  const { codebookSize: size, latent: width } = spec;
   let rest = g.transpose(latent, [0, 2, 1]);
   const codes = Array.from({ length: codebooks }, (_, k) => {
-    const entries = codebook(net, k, width);
+    const entries = codebook(net, spec, k);
     const table = g.weight(`codebook_${k}`, entries);
     const columns = derive(
       [entries],
-      [width, CODEBOOK_SIZE],
-      ([e]) =>
-        Float32Array.from(
-          e,
-          (_, i) => e[i % CODEBOOK_SIZE * width + Math.floor(i / CODEBOOK_SIZE)]!,
-        ),
+      [width, size],
+      ([e]) => Float32Array.from(e, (_, i) => e[i % size * width + Math.floor(i / size)]!),
     );
-    const squares = derive([entries], [CODEBOOK_SIZE], ([e]) => rowSquares(e, width));
+    const squares = derive([entries], [size], ([e]) => rowSquares(e, width));
     const product = g.matmul(g.mul(rest, 2), g.weight(`columns_${k}`, columns));
     const left = g.sub(g.sum(g.mul(rest, rest), [2]), product);
     const code = g.argMin(g.add(left, g.weight(`squares_${k}`, squares)), 2);
@@ -118,24 +104,24 @@ function quantize(net: Seanet, latent: Value, codebooks: number, width: number):
 
 function rowSquares(entries: Float32Array, width: number): Float32Array {
   return Float32Array.from(
-    { length: CODEBOOK_SIZE },
+    { length: entries.length / width },
     (_, row) => entries.subarray(row * width, (row + 1) * width).reduce((sum, v) => sum + v * v, 0),
   );
 }
 
 /**
- * The decoder up to the recurrent layers: rows of the codebooks to features. Row k · 1024 + c is
- * entry c of codebook k.
+ * The decoder up to the recurrent layers: rows of the codebooks to features. Entry c of codebook k
+ * is row k · 1024 + c where codebooks have 1,024 entries.
  */
 export function predictionNetwork(spec: ModelSpec, source: TensorSource): Network {
   const net = start("prediction", spec, source);
   const { g } = net;
-  const size = networkSize(source);
-  const layers = decoderLayers(spec, size);
+  const layers = decoderLayers(spec);
   const rows = g.input("rows", "I32", [batch(net), "T", "K"]);
-  const books = Array.from({ length: spec.codebooks }, (_, k) => codebook(net, k, size.latent));
-  const table = derive(books, [spec.codebooks * CODEBOOK_SIZE, size.latent], (all) => {
-    const joined = new Float32Array(spec.codebooks * CODEBOOK_SIZE * size.latent);
+  const books = Array.from({ length: spec.codebooks }, (_, k) => codebook(net, spec, k));
+  const rowCount = spec.codebooks * spec.codebookSize;
+  const table = derive(books, [rowCount, spec.latent], (all) => {
+    const joined = new Float32Array(rowCount * spec.latent);
     (all as Float32Array[]).forEach((book, k) => joined.set(book, k * book.length));
     return joined;
   });
@@ -152,13 +138,12 @@ export function predictionNetwork(spec: ModelSpec, source: TensorSource): Networ
  */
 export function synthesisNetwork(spec: ModelSpec, source: TensorSource, frames?: number): Network {
   const net = start("synthesis", spec, source);
-  const size = networkSize(source);
-  const layers = decoderLayers(spec, size);
-  const features = net.g.input("features", "F32", [1, featuresOf(size), frames ?? "T"]);
+  const layers = decoderLayers(spec);
+  const features = net.g.input("features", "F32", [1, featureWidth(spec), frames ?? "T"]);
   const audio = net.apply(layers.slice(recurrentAt(layers) + 1), features);
   return finish(
     net,
     "audio",
-    net.g.assume(audio, [1, spec.channels, frames ? HOP * frames : `${HOP}*T`]),
+    net.g.assume(audio, [1, spec.channels, frames ? spec.hop * frames : `${spec.hop}*T`]),
   );
 }

@@ -3,7 +3,7 @@ import { GraphBuilder } from "@vcs/onnx/graph";
 import { modelBytes } from "@vcs/onnx/model";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
-import { encoderLayers, networkSize } from "./layers.ts";
+import { encoderLayers } from "./layers.ts";
 import { type ModelName, modelSpec } from "./models.ts";
 import { Seanet } from "./seanet.ts";
 import { syntheticAudio, syntheticCheckpoint } from "./synthetic.ts";
@@ -17,7 +17,7 @@ async function latents(model: ModelName, samples: number): Promise<Float32Array[
   const causal = spec.segmentation === undefined;
   const net = new Seanet(new GraphBuilder("encoder"), source, causal);
   const audio = net.g.input("audio", "F32", [1, spec.channels, "S"]);
-  net.g.output("z", net.apply(encoderLayers(spec, networkSize(source)), audio));
+  net.g.output("z", net.apply(encoderLayers(spec), audio));
   using session = await Session.open(await modelBytes(net.g), { device: "cpu", threads: 1 });
   const state = net.state.map(({ name, shape }) => [name, tensor("F32", shape)] as const);
   const { z } = await session.run({

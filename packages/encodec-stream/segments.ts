@@ -3,13 +3,14 @@
  * model every segment has a size that follows from the header alone.
  *
  * At 48 kHz segment k starts at sample 47,520 k and holds up to 48,000 samples; at 24 kHz the file is
- * one stream of frames. A frame stands for 320 samples.
+ * one stream of frames. A frame stands for 320 samples. All these numbers are the model's
+ * (`models.ts`).
  *
  * @module
  */
-import { CODE_BITS, packedBytes } from "./bits.ts";
+import { packedBytes } from "./bits.ts";
 import type { EcdcHeader } from "./header.ts";
-import { HOP, type ModelSpec } from "./models.ts";
+import type { ModelSpec } from "./models.ts";
 
 /** Bytes of the big-endian float32 scale before each 48 kHz segment's codes. */
 export const SCALE_BYTES = 4;
@@ -43,8 +44,8 @@ export interface SegmentPlace {
 }
 
 /** Code frames that a number of samples take. */
-export function framesFor(samples: number): number {
-  return Math.ceil(samples / HOP);
+export function framesFor(spec: ModelSpec, samples: number): number {
+  return Math.ceil(samples / spec.hop);
 }
 
 /** Segments that a number of samples are cut into; 24 kHz audio is one. */
@@ -53,7 +54,7 @@ export function segmentCount(spec: ModelSpec, samples: number): number {
 }
 
 function segmentBytes(spec: ModelSpec, frames: number, codebooks: number): number {
-  return (spec.segmentation ? SCALE_BYTES : 0) + packedBytes(frames * codebooks);
+  return (spec.segmentation ? SCALE_BYTES : 0) + packedBytes(frames * codebooks, spec.codeBits);
 }
 
 /**
@@ -69,17 +70,17 @@ export function segmentPlace({ spec, samples, codebooks }: Extent, index: number
     );
   }
   const { length, stride } = spec.segmentation ?? { length: samples, stride: samples };
-  const size = (k: number) => segmentBytes(spec, framesFor(lengthOf(k)), codebooks);
+  const size = (k: number) => segmentBytes(spec, framesFor(spec, lengthOf(k)), codebooks);
   const lengthOf = (k: number) => Math.min(samples - k * stride, length);
   // Only the last two segments can be shorter than the others.
   const full = Math.min(index, Math.max(count - 2, 0));
-  const offset = full * segmentBytes(spec, framesFor(length), codebooks) +
+  const offset = full * segmentBytes(spec, framesFor(spec, length), codebooks) +
     (index > full ? size(full) : 0);
   return {
     index,
     start: index * stride,
     samples: lengthOf(index),
-    frames: framesFor(lengthOf(index)),
+    frames: framesFor(spec, lengthOf(index)),
     offset,
     bytes: size(index),
   };
@@ -94,25 +95,23 @@ export function bodyBytes(extent: Extent): number {
 }
 
 /** Bits of one code frame. */
-export function frameBits({ codebooks }: Extent): number {
-  return codebooks * CODE_BITS;
+export function frameBits({ spec, codebooks }: Extent): number {
+  return codebooks * spec.codeBits;
 }
 
-/** Frames of a block where none are asked for: about a second. */
-const CHUNK_FRAMES = 76;
-
 /**
- * Frames of the block that begins at a frame: a multiple of four, which is whole bytes for any
- * number of codebooks.
+ * Frames of the block that begins at a frame: whole bytes for any number of codebooks.
  *
+ * @param wanted frames, or what says how many those of a block are. Default: about a second.
  * @throws {RangeError} where less than one is asked for.
  */
 export function chunkFrames(
-  wanted: number | ((frame: number) => number) = CHUNK_FRAMES,
+  { byteFrames, secondFrames }: ModelSpec,
+  wanted: number | ((frame: number) => number) = secondFrames,
   frame: number,
 ): number {
   const frames = typeof wanted === "number" ? wanted : wanted(frame);
-  if (frames >= 1) return Math.ceil(frames / 4) * 4;
+  if (frames >= 1) return Math.ceil(frames / byteFrames) * byteFrames;
   throw new RangeError(`Cannot read blocks of ${frames} frames: at least 1 is needed`);
 }
 

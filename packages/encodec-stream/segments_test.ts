@@ -8,7 +8,17 @@ const mono = modelSpec("encodec_24khz");
 
 Deno.test("framesFor() rounds up to whole frames", () => {
   const lengths = [1, 319, 320, 321, 47520, 47521, 47680, 47681, 48000];
-  assert.deepEqual(lengths.map(framesFor), [1, 1, 1, 2, 149, 149, 149, 150, 150]);
+  assert.deepEqual(lengths.map((samples) => framesFor(mono, samples)), [
+    1,
+    1,
+    1,
+    2,
+    149,
+    149,
+    149,
+    150,
+    150,
+  ]);
 });
 
 Deno.test("audio is cut into segments at multiples of 47,520 samples", () => {

@@ -18,7 +18,7 @@
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { type Tensor, tensor, type TensorInfo } from "@vcs/transport/tensor";
 import { languageModelWeights, modelWeights } from "./layers.ts";
-import { type ModelName, modelSpec } from "./models.ts";
+import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
 
 /**
  * A number in [-0.5, 0.5) from two indices, the same on every machine.
@@ -66,20 +66,20 @@ export type CheckpointKind = "codec" | "language-model";
 /**
  * A checkpoint of hashed values; tensors are computed when they are read.
  *
- * @param model name of the model
+ * @param model name of the model, or its numbers
  * @param kind the codec itself, or the language model for entropy-coded files
  */
 export function syntheticCheckpoint(
-  model: ModelName,
+  model: ModelName | ModelSpec,
   kind: CheckpointKind = "codec",
 ): TensorSource {
-  const spec = modelSpec(model);
+  const spec = typeof model === "string" ? modelSpec(model) : model;
   const weights = kind === "codec" ? modelWeights(spec) : languageModelWeights(spec);
   const places = new Map(weights.map(([name, shape], stream) => [name, { shape, stream }]));
   const find = (name: string) => {
     const place = places.get(name);
     if (place) return place;
-    throw new RangeError(`Cannot find tensor ${name}: ${model} has none of that name`);
+    throw new RangeError(`Cannot find tensor ${name}: ${spec.name} has none of that name`);
   };
   return {
     names: [...places.keys()],

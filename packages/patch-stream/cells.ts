@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { bilinearTaps } from "./resample.ts";
+import { bilinearTaps } from "@vcs/media/internal";
 
 /** What each cell of one axis takes from the map: a run of inputs and their weights. */
 export interface CellWeights {

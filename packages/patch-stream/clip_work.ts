@@ -4,10 +4,9 @@
  *
  * @module
  */
+import { Antialiased, TorchBilinear } from "@vcs/media/internal";
 import { analysisSize, cellChange, cellEnergy, type PairEnergy, pairEnergy } from "./energy.ts";
 import type { ProcessPlan } from "./process.ts";
-import { resizeRgbAntialiased, triangleTaps } from "./resample.ts";
-import { FrameResizer } from "./resize_kernel.ts";
 
 /** What the jobs of one clip read and write, shared between threads. */
 export interface ClipMemory {
@@ -50,8 +49,8 @@ export function part(memory: SharedArrayBuffer, length: number, n: number): Floa
 export class ClipWork {
   readonly #plan: ProcessPlan;
   readonly #memory: ClipMemory;
-  readonly #resize: (rgb: Uint8Array, out: Float32Array) => void;
-  readonly #toLuma: (rgb: Uint8Array, out: Float32Array) => void;
+  readonly #toPixels: TorchBilinear | Antialiased;
+  readonly #toLuma: TorchBilinear;
   readonly #lumaPixels: number;
   #energy: PairEnergy | undefined;
 
@@ -62,17 +61,11 @@ export class ClipWork {
     const { width, height, grid } = plan;
     const size = analysisSize(width, height, plan.energy);
     this.#lumaPixels = size.width * size.height;
-    const luma = new FrameResizer("luma", { width, height }, size);
-    this.#toLuma = (rgb, out) => luma.resize(rgb, out);
-    if (plan.antialias) {
-      const x = triangleTaps(width, grid.targetW);
-      const y = triangleTaps(height, grid.targetH);
-      this.#resize = (rgb, out) => resizeRgbAntialiased(rgb, width, x, y, out);
-    } else {
-      const target = { width: grid.targetW, height: grid.targetH };
-      const pixels = new FrameResizer("rgb", { width, height }, target);
-      this.#resize = (rgb, out) => pixels.resize(rgb, out);
-    }
+    this.#toLuma = new TorchBilinear("luma", { width, height }, size);
+    const target = { width: grid.targetW, height: grid.targetH };
+    this.#toPixels = plan.antialias
+      ? new Antialiased({ width, height }, target)
+      : new TorchBilinear("rgb", { width, height }, target);
   }
 
   /**
@@ -89,8 +82,8 @@ export class ClipWork {
         }`,
       );
     }
-    this.#resize(rgb, part(this.#memory.pixels, 3 * targetW * targetH, number));
-    if (this.#memory.luma.byteLength > 0) this.#toLuma(rgb, this.#lumaOf(number));
+    this.#toPixels.resize(rgb, part(this.#memory.pixels, 3 * targetW * targetH, number));
+    if (this.#memory.luma.byteLength > 0) this.#toLuma.resize(rgb, this.#lumaOf(number));
   }
 
   /** Measures a sample against the sample before it, whose frames must have been prepared. */

@@ -11,6 +11,12 @@
  *
  * @module
  */
+import {
+  bilinearTaps,
+  type FilterTaps,
+  type NeighbourTaps,
+  triangleTaps,
+} from "@vcs/media/internal";
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { BOX, COST_BITS, DISPLACEMENTS, lengthPenalty, RADIUS } from "./block_kernel.ts";
@@ -18,7 +24,8 @@ import { type CellWeights, coveredCells, resizedCells } from "./cells.ts";
 import { analysisSize, BLOCK_ENERGY, FULL_ENERGY, type PlaneSize } from "./energy.ts";
 import { matchRadius, OUTSIDE } from "./match_kernel.ts";
 import type { ProcessPlan } from "./process.ts";
-import { type BilinearTaps, bilinearTaps, type FilterTaps, triangleTaps } from "./resample.ts";
+
+type BilinearTaps = NeighbourTaps<Float32Array>;
 
 /** Settings of the graph. */
 export interface ProcessGraphOptions {
@@ -124,7 +131,7 @@ class ProcessGraph {
   }
 
   /** Both passes of the triangle filter as products of matrices. */
-  #antialiased(rgb: Value, x: FilterTaps, y: FilterTaps): Value {
+  #antialiased(rgb: Value, x: FilterTaps<Float32Array>, y: FilterTaps<Float32Array>): Value {
     const g = this.#g;
     const { width, height } = this.#plan;
     const columns = g.constant("columns", transposed(filterMatrix(x, width)));
@@ -279,11 +286,11 @@ function cellMatrix({ start, weights }: CellWeights, inputs: number): Tensor<"F6
 }
 
 /** A filter's taps as rows of a matrix. */
-function filterMatrix({ start, weights, size }: FilterTaps, inputs: number): Tensor<"F32"> {
+function filterMatrix(taps: FilterTaps<Float32Array>, inputs: number): Tensor<"F32"> {
+  const { start, size, weights } = taps;
   const t = tensor("F32", [start.length, inputs]);
   start.forEach((first, row) => {
-    const run = weights.subarray(row * size, row * size + Math.min(size, inputs - first));
-    t.data.set(run, row * inputs + first);
+    t.data.set(weights.subarray(row * size, (row + 1) * size), row * inputs + first);
   });
   return t;
 }

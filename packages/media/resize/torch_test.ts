@@ -1,7 +1,6 @@
 import { random } from "#testing/fuzz.ts";
 import assert from "node:assert/strict";
-import { bilinearTaps, resizeRgbAntialiased, triangleTaps } from "./resample.ts";
-import { FrameResizer } from "./resize_kernel.ts";
+import { bilinearTaps, TorchBilinear } from "./torch.ts";
 
 const next = random(7);
 const frame = (width: number, height: number) =>
@@ -31,7 +30,7 @@ function resizePlainly(
   });
 }
 
-Deno.test("FrameResizer is the plain resize, bit for bit, at any size", () => {
+Deno.test("TorchBilinear is the plain resize, bit for bit, at any size", () => {
   const sizes = [[[1, 1], [4, 3]], [[17, 9], [5, 4]], [[64, 48], [16, 12]], [[7, 5], [
     22,
     13,
@@ -48,47 +47,18 @@ Deno.test("FrameResizer is the plain resize, bit for bit, at any size", () => {
     };
     const size = { from: { width, height }, to: { width: to[0], height: to[1] } };
     const pixels = new Float32Array(3 * to[0] * to[1]);
-    new FrameResizer("rgb", size.from, size.to).resize(rgb, pixels);
+    new TorchBilinear("rgb", size.from, size.to).resize(rgb, pixels);
     assert.deepEqual(pixels, resizePlainly(at, from, to, 3));
     const luma = new Float32Array(to[0] * to[1]);
-    new FrameResizer("luma", size.from, size.to).resize(rgb, luma);
+    new TorchBilinear("luma", size.from, size.to).resize(rgb, luma);
     assert.deepEqual(luma, resizePlainly(weigh, from, to, 1));
   }
 });
 
-Deno.test("resizing to the same size changes nothing", () => {
+Deno.test("TorchBilinear to the same size changes nothing", () => {
   const rgb = frame(13, 9);
   const size = { width: 13, height: 9 };
   const out = new Float32Array(rgb.length);
-  new FrameResizer("rgb", size, size).resize(rgb, out);
+  new TorchBilinear("rgb", size, size).resize(rgb, out);
   assert.deepEqual(out, Float32Array.from(rgb));
-  resizeRgbAntialiased(rgb, 13, triangleTaps(13, 13), triangleTaps(9, 9), out);
-  assert.deepEqual(out, Float32Array.from(rgb));
-});
-
-Deno.test("antialiased taps cover every input and sum to 1", () => {
-  for (const [input, output] of [[1920, 308], [30, 200], [7, 7], [5, 1]] as const) {
-    const { start, weights, size } = triangleTaps(input, output);
-    const used = new Set<number>();
-    for (let i = 0; i < output; i++) {
-      const run = weights.subarray(i * size, (i + 1) * size);
-      assert.ok(Math.abs(run.reduce((a, b) => a + b) - 1) < 1e-5);
-      run.forEach((weight, n) => weight > 0 && used.add(start[i]! + n));
-    }
-    assert.equal(used.size, input);
-    assert.ok(Math.max(...used) < input);
-  }
-});
-
-Deno.test("the antialiased resize averages stripes that the plain one samples", () => {
-  const width = 256;
-  const rgb = Uint8Array.from({ length: 3 * width * 64 }, (_, n) => Math.floor(n / 3) % 2 * 255);
-  const plain = new Float32Array(3 * 30 * 8);
-  const smooth = plain.slice();
-  const size = { width: 30, height: 8 };
-  new FrameResizer("rgb", { width, height: 64 }, size).resize(rgb, plain);
-  resizeRgbAntialiased(rgb, width, triangleTaps(width, 30), triangleTaps(64, 8), smooth);
-  const spread = (values: Float32Array) => Math.max(...values) - Math.min(...values);
-  assert.ok(spread(plain) > 100);
-  assert.ok(spread(smooth) < spread(plain) / 10);
 });

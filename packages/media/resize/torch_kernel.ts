@@ -1,6 +1,5 @@
 /**
- * The plain bilinear resize of 8-bit RGB, to luma or to pixels, row by row: only the rows that an
- * output needs are read, and no full-size float map is made.
+ * One output row of PyTorch's bilinear resize in WebAssembly, of luma or of pixels.
  *
  * Each axis is `fma(lowWeight, low, round(highWeight * high))` in float32, as PyTorch computes it.
  * WebAssembly has no fused multiply-add that is the same everywhere; a product of two floats is
@@ -16,15 +15,12 @@ import {
   i32,
   i32x4,
   i8x16,
-  Kernel,
   type KernelFunction,
   type Local,
   Locals,
   repeat,
   v128,
-} from "@vcs/media/wasm";
-import type { PlaneSize } from "./energy.ts";
-import { type BilinearTaps, bilinearTaps } from "./resample.ts";
+} from "../wasm.ts";
 
 /** BT.601 luma of red, green and blue. */
 const LUMA = [0.299, 0.587, 0.114] as const;
@@ -81,7 +77,7 @@ function rowWeightCode({ rowWeights, low, high }: ReturnType<typeof makeLocals>)
  * resize(top, bottom, left, right, lowX, highX, rowWeights, out, end): luma of one output row, four
  * pixels at a time, until `out` is `end`. `left` and `right` are byte offsets of the columns.
  */
-function lumaFunction(): KernelFunction {
+export function lumaFunction(): KernelFunction {
   const names = makeLocals();
   const { locals, top, bottom, left, right, lowX, highX, out, end, a, b, above, below } = names;
   const { pixels } = locals.add("v128", "pixels");
@@ -126,7 +122,7 @@ function lumaFunction(): KernelFunction {
 }
 
 /** The same for pixels, one at a time: red, green, blue and a lane that is overwritten. */
-function rgbFunction(): KernelFunction {
+export function rgbFunction(): KernelFunction {
   const names = makeLocals();
   const { locals, top, bottom, left, right, lowX, highX, out, end, a, b, above, below } = names;
   const corner = (row: Local, offsets: Local): Code =>
@@ -154,81 +150,4 @@ function rgbFunction(): KernelFunction {
     ], i32.ltU(out.get, end.get)),
   ];
   return { locals, body };
-}
-
-/** Floats that an output pixel has. */
-const DEPTH = { luma: 1, rgb: 3 } as const;
-
-/** Resizes frames of one size to another, again and again, in memory of its own. */
-export class FrameResizer {
-  readonly #kernel: Kernel<"resize">;
-  readonly #rowBytes: number;
-  readonly #rows: BilinearTaps;
-  readonly #rowLength: number;
-  readonly #memory: ArrayBuffer;
-  /** Addresses, in the order of the kernel's parameters. */
-  readonly #addresses: readonly number[];
-
-  /** Prepares to make luma [height, width] or pixels [height, width, 3]. */
-  constructor(kind: "luma" | "rgb", from: PlaneSize, to: PlaneSize) {
-    this.#kernel = new Kernel({ resize: kind === "luma" ? lumaFunction() : rgbFunction() });
-    this.#rowBytes = 3 * from.width;
-    this.#rows = bilinearTaps(from.height, to.height);
-    this.#rowLength = DEPTH[kind] * to.width;
-    // Vectors reach past the last pixel by less than 16 bytes, in what is read and written.
-    const row = this.#rowBytes + 16;
-    const count = 4 * Math.ceil(to.width / 4);
-    const sizes = [
-      row,
-      row,
-      4 * count,
-      4 * count,
-      8 * count,
-      4 * count,
-      16,
-      4 * DEPTH[kind] * count + 16,
-    ];
-    const starts: number[] = [];
-    let next = 0;
-    for (const size of sizes) {
-      starts.push(next);
-      next += 16 * Math.ceil(size / 16);
-    }
-    this.#addresses = starts;
-    this.#memory = this.#kernel.reserve(next);
-    const x = bilinearTaps(from.width, to.width);
-    const [, , left, right, lowX, highX] = starts as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    new Int32Array(this.#memory, left, to.width).set(x.low.map((column) => 3 * column));
-    new Int32Array(this.#memory, right, to.width).set(x.high.map((column) => 3 * column));
-    new Float64Array(this.#memory, lowX, to.width).set(x.lowWeight);
-    new Float32Array(this.#memory, highX, to.width).set(x.highWeight);
-  }
-
-  /** Resizes a frame into the output. */
-  resize(rgb: Uint8Array, out: Float32Array): void {
-    const [top, bottom, , , , , weights, row] = this.#addresses as
-      & readonly number[]
-      & { readonly length: 8 };
-    const bytes = new Uint8Array(this.#memory);
-    const low = new Float64Array(this.#memory, weights, 1);
-    const high = new Float32Array(this.#memory, weights! + 8, 1);
-    const made = new Float32Array(this.#memory, row, this.#rowLength);
-    const load = (at: number, line: number) =>
-      bytes.set(rgb.subarray(line * this.#rowBytes, (line + 1) * this.#rowBytes), at);
-    for (let j = 0; j < this.#rows.low.length; j++) {
-      load(top!, this.#rows.low[j]!);
-      load(bottom!, this.#rows.high[j]!);
-      low[0] = this.#rows.lowWeight[j]!;
-      high[0] = this.#rows.highWeight[j]!;
-      this.#kernel.functions.resize(...this.#addresses, row! + 4 * this.#rowLength);
-      out.set(made, j * this.#rowLength);
-    }
-  }
 }

@@ -16,21 +16,13 @@ import {
   Locals,
   repeat,
   v128,
-} from "@vcs/media/wasm";
+} from "../wasm.ts";
+import { Layout } from "./layout.ts";
+import type { FilterTaps } from "./taps.ts";
 
 /** Fraction bits of the weights. */
 export const FRACTION_BITS = 22;
 const HALF = i32x4.const(1 << (FRACTION_BITS - 1));
-
-/** Kernel of every output position of one axis: `taps` weights from input position `from`. */
-export interface Axis {
-  /** First input position of each output position. */
-  readonly from: Int32Array;
-  /** Weights of each output position. */
-  readonly taps: number;
-  /** Fixed-point weights, [positions, taps], padded with zeros. */
-  readonly weights: Int32Array;
-}
 
 /** Sums as bytes, in the first lanes. */
 function toBytes(...sums: Local[]): Code {
@@ -118,63 +110,44 @@ function rowsFunction(): KernelFunction {
 
 let kernel: Kernel<"columns" | "rows"> | undefined;
 
-/** Loads and stores of sixteen bytes may pass the end of what they are about. */
-const SLACK = 32;
-
-/** Hands out places in the memory, one after the other. */
-class Layout {
-  #end = 0;
-
-  place(bytes: number): number {
-    const at = this.#end;
-    this.#end = (at + bytes + SLACK + 15) & ~15;
-    return at;
-  }
-
-  /** Bytes that all places take. */
-  get size(): number {
-    return this.#end;
-  }
-}
-
 /**
  * Resizes columns, then rows.
  *
  * @param data RGB rows, of which the first is needed first
  * @param stride bytes of a row
  * @param rowCount rows that are needed
- * @param across kernels of the columns
- * @param down kernels of the rows; its positions count from the first row of `data`
+ * @param across fixed-point weights of the columns
+ * @param down those of the rows, which count from the first row of `data`
  * @param out bytes of shape [down, across, 3]
  */
 export function resizePasses(
   data: Uint8Array,
   stride: number,
   rowCount: number,
-  across: Axis,
-  down: Axis,
+  across: FilterTaps<Int32Array>,
+  down: FilterTaps<Int32Array>,
   out: Uint8Array,
 ): void {
   kernel ??= new Kernel({ columns: columnsFunction(), rows: rowsFunction() });
   const run = kernel.functions;
-  const columns = across.from.length;
+  const columns = across.start.length;
   const width = columns * 3;
   const layout = new Layout();
   const source = layout.place(data.length);
   const narrow = layout.place(rowCount * width);
   const result = layout.place(width);
-  const from = layout.place(across.from.byteLength);
+  const from = layout.place(across.start.byteLength);
   const columnWeights = layout.place(across.weights.byteLength);
   const rowWeights = layout.place(down.weights.byteLength);
   const buffer = kernel.reserve(layout.size);
   new Uint8Array(buffer).set(data, source);
-  new Int32Array(buffer, from).set(across.from.map((x) => x * 3));
+  new Int32Array(buffer, from).set(across.start.map((x) => x * 3));
   new Int32Array(buffer, columnWeights).set(across.weights);
   new Int32Array(buffer, rowWeights).set(down.weights);
-  run.columns(source, stride, rowCount, from, columnWeights, across.taps, columns, narrow);
-  for (let y = 0; y < down.from.length; y++) {
-    const first = narrow + down.from[y]! * width;
-    run.rows(first, width, rowWeights + y * down.taps * 4, down.taps, result);
+  run.columns(source, stride, rowCount, from, columnWeights, across.size, columns, narrow);
+  for (let y = 0; y < down.start.length; y++) {
+    const first = narrow + down.start[y]! * width;
+    run.rows(first, width, rowWeights + y * down.size * 4, down.size, result);
     out.set(new Uint8Array(buffer, result, width), y * width);
   }
 }
