@@ -26,6 +26,7 @@ import type { Backend } from "./backend.ts";
 import { chooseBackend } from "./backends.ts";
 import { MediaError } from "./errors.ts";
 import { type Feed, FrameSupply } from "./frame_supply.ts";
+import { ListOrder } from "./list_order.ts";
 import { type LocalSource, type MediaSource, openSource } from "./media_source.ts";
 import type { MotionVectors } from "./motion_vectors.ts";
 import { type IndexedFrame, lastAtMost, planStretches, type VideoIndex } from "./video_index.ts";
@@ -222,25 +223,9 @@ export class VideoReader implements AsyncDisposable {
 
   /** Decodes ascending and delivers in the order of the list, holding what comes too early. */
   async *#reorder(list: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
-    const uses = new Map<number, number>();
-    for (const id of list) uses.set(id, (uses.get(id) ?? 0) + 1);
-    const held = new Map<number, VideoFrame>();
-    let at = 0;
-    const ready = function* (decodedTo: number) {
-      for (; at < list.length && list[at]! <= decodedTo; at++) {
-        const frame = held.get(list[at]!);
-        if (frame === undefined) continue;
-        const left = uses.get(frame.index)! - 1;
-        uses.set(frame.index, left);
-        if (left === 0) held.delete(frame.index);
-        yield left === 0 ? frame : { ...frame, data: frame.data.slice() };
-      }
-    };
-    for await (const frame of this.#ascending([...uses.keys()].sort((a, b) => a - b), options)) {
-      held.set(frame.index, frame);
-      yield* ready(frame.index);
-    }
-    yield* ready(Infinity);
+    const order = new ListOrder(list);
+    for await (const frame of this.#ascending(order.ascending, options)) yield* order.add(frame);
+    yield* order.rest();
   }
 
   /** Delivers frames in ascending order, by the plan. */

@@ -1,0 +1,34 @@
+import { GraphBuilder } from "@vcs/onnx/graph";
+import { tensor } from "@vcs/transport/tensor";
+import assert from "node:assert/strict";
+import { ModelSession, type Weights } from "./model_session.ts";
+import type { Network } from "./networks.ts";
+
+/** Weights of networks that have none. */
+const none: Weights = {
+  source: { names: () => [], info: () => undefined } as unknown as Weights["source"],
+  identity: undefined,
+  [Symbol.dispose]: () => {},
+};
+
+/** A network that adds a number, so that its results tell which one was run. */
+function adding(amount: number, length: number | "S"): Network {
+  const graph = new GraphBuilder("adding");
+  graph.output("y", graph.add(graph.input("x", "F32", [1, length]), amount));
+  return { graph, state: [] };
+}
+
+async function results(device: string): Promise<number[]> {
+  using session = await ModelSession.open(adding(1, "S"), none, { device }, adding(2, 4));
+  const found: number[] = [];
+  for (const length of [4, 3, 4]) {
+    const y = await session.run({ x: tensor("F32", [1, length]) }, "y");
+    assert.deepEqual(y.shape, [1, length]);
+    found.push(Number(y.data[0]));
+  }
+  return found;
+}
+
+Deno.test("ModelSession runs inputs of the special shape by the special graph, others by the general one", async () => {
+  assert.deepEqual(await results("cpu"), [2, 1, 2]);
+});
