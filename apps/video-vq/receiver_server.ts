@@ -106,7 +106,7 @@ export class ReceiverServer implements AsyncDisposable {
 
   /** Starts the sending process; where it ends by itself, its reason is on stderr. */
   #startSender(signal: AbortSignal): void {
-    const script = new URL("./sender.ts", import.meta.url).pathname;
+    const script = import.meta.resolve("./sender.ts");
     const to = ["--to", this.#channel.url, "--page", String(this.#senderPort)];
     this.#sender = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", script, ...to, ...this.#options.senderArgs],

@@ -8,7 +8,7 @@ import { meterLine } from "./cli_watch.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "./runs.ts";
 import { scenePictures } from "./scene.ts";
 
-const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
+const COMMAND = import.meta.resolve("./mod.ts");
 const SCENE = { width: 96, height: 72, fps: 10 };
 
 function start(args: string[], env: Record<string, string> = {}): Deno.ChildProcess {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { pathToFileURL } from "node:url";
 import { type Broker, type BrokerName, freePort, hasBroker, startBroker } from "./brokers.ts";
 import { openSender } from "./channel.ts";
 import type { ChannelCommand } from "./channel_cli.ts";
@@ -176,7 +177,7 @@ async function* allPlaces(stack: AsyncDisposableStack): AsyncGenerator<Place> {
   const folder = await Deno.makeTempDir({ prefix: "vcs-trial-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const local = () => `127.0.0.1:${freePort()}`;
-  yield placeOfUrl(`file://${folder}?limit=${LIMIT}`);
+  yield placeOfUrl(`${pathToFileURL(folder)}?limit=${LIMIT}`);
   yield placeOfUrl(`tcp://${local()}?credits=${LIMIT}`);
   yield placeOfUrl(`zmq+push://${local()}?credits=${LIMIT}`);
   yield placeOfUrl(`zmq+pub://${local()}?credits=${LIMIT}`);

@@ -6,6 +6,7 @@ import { readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { random } from "#testing/fuzz.ts";
 import { findProgram, hasPrograms, needs } from "#testing/shared.ts";
 import { FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
@@ -69,7 +70,7 @@ Deno.test("channels: item 9, files are named by number, three digits and more, i
   await withFolder(async (folder) => {
     const count = 1003 * 17;
     {
-      await using sender = await openSender(`file:${folder}/?format=npy`);
+      await using sender = await openSender(`${pathToFileURL(folder)}/?format=npy`);
       await new VideoSender(codec, sender, { ...RATE, payload: "quant" })
         .run(numberedFrames(count));
     }
@@ -77,7 +78,7 @@ Deno.test("channels: item 9, files are named by number, three digits and more, i
     assert.equal(names.length, 1003);
     assert(names.includes("window_000.npy") && names.includes("window_1000.npy"));
     assert(names.includes("window_1002.end.npy"));
-    await using receiver = await openReceiver(`file:${folder}/?format=npy`);
+    await using receiver = await openReceiver(`${pathToFileURL(folder)}/?format=npy`);
     const sequences: number[] = [];
     for await (const { sequence } of receiver) sequences.push(sequence);
     assert.deepEqual(sequences, upTo(1003));
@@ -87,7 +88,7 @@ Deno.test("channels: item 9, files are named by number, three digits and more, i
 Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, pt and raw", async () => {
   await withFolder(async (folder) => {
     const write = async (format: string, payload: SendOptions["payload"]) => {
-      const url = `file:${folder}/${format}-${payload}/?format=${format}`;
+      const url = `${pathToFileURL(folder)}/${format}-${payload}/?format=${format}`;
       await using sender = await openSender(url);
       await new VideoSender(codec, sender, { ...RATE, ...(payload && { payload }) })
         .run(numberedFrames(17, { first: 34 }));
@@ -120,7 +121,7 @@ Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, p
 
 Deno.test("channels: item 8, a folder as spool: removed when decoded, resumed after a restart", async () => {
   await withFolder(async (folder) => {
-    const url = `file:${folder}/spool/?limit=4`;
+    const url = `${pathToFileURL(folder)}/spool/?limit=4`;
     await using sender = await openSender(url);
     const sending = new VideoSender(codec, sender, RATE).run(numberedFrames(12 * 17));
     const frames: number[] = [];
@@ -144,7 +145,7 @@ Deno.test("channels: item 13, a store that lists files late and out of order los
     const source = `${folder}/written`;
     const mounted = `${folder}/mounted`;
     {
-      await using sender = await openSender(`file:${source}/`);
+      await using sender = await openSender(`${pathToFileURL(source)}/`);
       await new VideoSender(codec, sender, RATE).run(numberedFrames(6 * 17));
     }
     await Deno.mkdir(mounted);
@@ -157,11 +158,11 @@ Deno.test("channels: item 13, a store that lists files late and out of order los
       }
     };
     await copying();
-    await using receiver = await openReceiver(`file:${mounted}/`);
+    await using receiver = await openReceiver(`${pathToFileURL(mounted)}/`);
     assert.deepEqual(await take(new VideoReceiver(receiver, codec)), upTo(6 * 17));
     const before = await Promise.all(names.map((name) => Deno.readFile(`${source}/${name}`)));
     {
-      await using again = await openSender(`file:${source}/`);
+      await using again = await openSender(`${pathToFileURL(source)}/`);
       await new VideoSender(codec, again, RATE).run(numberedFrames(2 * 17));
     }
     const after = await Promise.all(names.map((name) => Deno.readFile(`${source}/${name}`)));

@@ -3,12 +3,13 @@ import { VideoWriter } from "@vcs/media/video_writer";
 import { VideoReader } from "@vcs/media/video_reader";
 import { encodeJpeg } from "@vcs/media/image";
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { hasShared, sharedPath } from "#testing/shared.ts";
 import { WindowJournal } from "./journal.ts";
 import { syntheticCheckpoint } from "./synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";
 
-const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
+const COMMAND = import.meta.resolve("./mod.ts");
 
 /** Built graphs of all these tests' checkpoints. */
 const cache = await Deno.makeTempDir();
@@ -189,13 +190,28 @@ Deno.test("processes: item 14, a video, pictures, raw frames and a camera become
     for (const [name, source] of Object.entries(sources)) {
       const options = ["--size", "32", "--capture-ring", "510"];
       assert.equal(
-        await command("encode", ...model, ...options, source, `file:${folder}/of_${name}/`),
+        await command(
+          "encode",
+          ...model,
+          ...options,
+          source,
+          `${pathToFileURL(folder)}/of_${name}/`,
+        ),
         0,
       );
       counts[name] = (await filesIn(`${folder}/of_${name}`)).length;
     }
     const raw = start(
-      ["encode", ...model, "--size", "32", "--raw-size", "32x32", "-", `file:${folder}/raw/`],
+      [
+        "encode",
+        ...model,
+        "--size",
+        "32",
+        "--raw-size",
+        "32x32",
+        "-",
+        `${pathToFileURL(folder)}/raw/`,
+      ],
       "piped",
     );
     await feed(raw.process.stdin, 35, 0);
@@ -229,7 +245,7 @@ function serveCamera(jpegs: Uint8Array<ArrayBuffer>[]) {
 Deno.test("processes: item 15, the video that comes out has the frames, rate and duration of the source", async () => {
   await withStage(async ({ folder, clip, model }) => {
     const out = `${folder}/out.mp4`;
-    const channel = `file:${folder}/windows/`;
+    const channel = `${pathToFileURL(folder)}/windows/`;
     assert.equal(await command("encode", ...model, "--size", "32", clip, channel), 0);
     const times = `${folder}/times.txt`;
     assert.equal(await command("decode", ...model, "--times", times, channel, out), 0);
@@ -272,7 +288,7 @@ Deno.test("processes: item 42, statistics are logged as lines of JSON", async ()
 
 Deno.test("processes: inspect lists a folder's windows and a journal's, and leaves them there", async () => {
   await withStage(async ({ folder, clip, model }) => {
-    const channel = `file:${folder}/windows/?limit=20`;
+    const channel = `${pathToFileURL(folder)}/windows/?limit=20`;
     const journal = `${folder}/journal`;
     await command("encode", ...model, "--size", "32", "--payload", "range", clip, channel);
     const lists = async (reference: string) => {
