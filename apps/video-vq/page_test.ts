@@ -28,9 +28,16 @@ browserTest(
         device: "cpu",
       });
       const running = server.run(abort.signal);
+      // The server cannot be closed while it runs.
+      await using _stop = {
+        async [Symbol.asyncDispose]() {
+          abort.abort();
+          await running;
+        },
+      };
       await withPage(server.url, async (page) => {
-        await page.waitForFunction(isAlive("source"), undefined, { timeout: 40_000 });
-        await page.waitForFunction(isAlive("copy"), undefined, { timeout: 40_000 });
+        await page.waitForFunction(isAlive("source"));
+        await page.waitForFunction(isAlive("copy"));
         await page.waitForFunction(`/kbit/.test(document.getElementById("bitrate").textContent)`);
         await page.waitForFunction(`/dB/.test(document.getElementById("psnr").textContent)`);
         await page.waitForFunction(`/\\d s$/.test(document.getElementById("delay").textContent)`);
@@ -43,10 +50,7 @@ browserTest(
         const screenshot = Deno.env.get("VCS_SCREENSHOTS");
         if (screenshot) await page.screenshot({ path: `${screenshot}/video-vq.png` });
       });
-      abort.abort();
-      await running;
     } finally {
-      abort.abort();
       Deno.env.delete("VCS_CACHE");
       await Deno.remove(folder, { recursive: true });
     }

@@ -16,7 +16,7 @@ import { message } from "./message.ts";
 /** Milliseconds that the receiver stays dead, so that the sender runs into the bound. */
 const DEAD = 300;
 /** Milliseconds without a new message after which the rest is lost. */
-const SETTLE = { lossless: 10_000, lossy: 1500 };
+const SETTLE = { lossless: 60_000, lossy: 1500 };
 /** The limit of every channel tried: `limit` or `credits` of the URLs below. */
 const LIMIT = 3;
 
