@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { join } from "node:path";
 import process from "node:process";
 import { serveDashboard } from "@vcs/clip-drift/dashboard";
 import { cosine, DriftTracker } from "@vcs/clip-drift/drift";
@@ -136,7 +137,7 @@ async function frameTimes(session: Session, batches: readonly number[]): Promise
 async function openClip(threads: number, batches: readonly number[]) {
   const path = `${folder}/frame.jpg`;
   await Deno.writeFile(path, jpeg);
-  const script = new URL("clip-drift_torch.py", import.meta.url).pathname;
+  const script = join(import.meta.dirname!, "clip-drift_torch.py");
   const command = new Deno.Command(Deno.env.get("PYTHON") ?? "python3", {
     args: [script, path, String(threads), ...batches.map(String)],
     stderr: "null",

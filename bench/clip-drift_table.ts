@@ -2,6 +2,8 @@
  * Writes the times beside open_clip of `bench/results/clip-drift.json` into the package's README,
  * between `<!-- times -->` and `<!-- /times -->`.
  */
+import { fileURLToPath } from "node:url";
+
 interface Times {
   cpu_ms: number;
   wall_ms: number;
@@ -44,4 +46,5 @@ const table = [row(HEAD), row(HEAD.map(() => "---")), ...lines].join("\n");
 const text = await Deno.readTextFile(readme);
 const part = /(?<=<!-- times -->\n).*(?=<!-- \/times -->)/s;
 await Deno.writeTextFile(readme, text.replace(part, `\n${table}\n\n`));
-await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", readme.pathname] }).output();
+await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", fileURLToPath(readme)] })
+  .output();

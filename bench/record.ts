@@ -36,10 +36,10 @@ function summarize(benches: BenchResult[]) {
 
 const [name] = Deno.args;
 if (!name) throw new TypeError("Cannot record results: the name of a benchmark is needed");
-const root = new URL("../", import.meta.url).pathname;
-const bench = JSON.parse(await deno("bench", "-A", "--json", `${root}bench/${name}.bench.ts`));
-const memory = `${root}bench/${name}_memory.ts`;
-const path = `${root}bench/results/${name}.json`;
+const folder = import.meta.dirname!;
+const bench = JSON.parse(await deno("bench", "-A", "--json", `${folder}/${name}.bench.ts`));
+const memory = `${folder}/${name}_memory.ts`;
+const path = `${folder}/results/${name}.json`;
 const record = {
   ...existsSync(path) ? JSON.parse(await Deno.readTextFile(path)) : {},
   machine: { cpu: cpus()[0]?.model, cores: cpus().length, memory: totalmem() },
@@ -47,5 +47,5 @@ const record = {
   benches: summarize(bench.benches),
   ...existsSync(memory) ? { memory: JSON.parse(await deno("run", "-A", memory)) } : {},
 };
-await Deno.mkdir(`${root}bench/results`, { recursive: true });
+await Deno.mkdir(`${folder}/results`, { recursive: true });
 await Deno.writeTextFile(path, `${JSON.stringify(record, null, 2)}\n`);

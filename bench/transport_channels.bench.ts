@@ -5,6 +5,7 @@
  * sent from one buffer and read each into an array of its own. `bench/transport_channels_memory.ts` measures latency, memory
  * and messages in flight.
  */
+import { pathToFileURL } from "node:url";
 import { freePort, hasBroker, startBroker } from "../packages/transport/brokers.ts";
 import {
   channel,
@@ -26,7 +27,7 @@ async function zmqPush(): Promise<Job> {
 async function file(): Promise<Job> {
   const folder = await Deno.makeTempDir();
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-  return await channel(`file://${folder}?limit=3`);
+  return await channel(`${pathToFileURL(folder)}?limit=3`);
 }
 
 const broker = (name: "redis" | "rabbitmq" | "nats", url: (port: number) => string) => async () =>

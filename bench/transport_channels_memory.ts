@@ -3,6 +3,7 @@
  * no receiver accepts anything for a minute, messages in flight and the size of the process every
  * ten seconds. Prints JSON.
  */
+import { pathToFileURL } from "node:url";
 import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
 import { type ChannelName, DELIVERY } from "@vcs/transport/delivery";
 import { Queue } from "@vcs/transport/flow";
@@ -23,7 +24,7 @@ const local = () => `127.0.0.1:${freePort()}`;
 const push = local();
 const pub = local();
 const urls: [ChannelName, string, string?][] = [
-  ["file", `file://${folder}?limit=3`],
+  ["file", `${pathToFileURL(folder)}?limit=3`],
   ["tcp", `tcp://${local()}`],
   ["zmq-push", `zmq+push://${push}`, `zmq+pull://${push}`],
   ["zmq-pub", `zmq+pub://${pub}`, `zmq+sub://${pub}`],

@@ -11,6 +11,7 @@ import { writeModel } from "@vcs/onnx/model";
 import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
 import { MagvitCheckpoint } from "@vcs/video-vq/magvit";
 import { FULL_NETWORK, SMALL_NETWORK, syntheticCheckpoint } from "@vcs/video-vq/synthetic";
+import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 
@@ -64,7 +65,7 @@ try {
   await Deno.writeFile(`${folder}/frames.f32`, tensorBytes(frames));
   await Deno.writeTextFile(`${folder}/frames.json`, JSON.stringify(shape));
 
-  const script = new URL("./video-vq_torch.py", import.meta.url).pathname;
+  const script = join(import.meta.dirname!, "video-vq_torch.py");
   const { stdout } = await new Deno.Command(values.python, {
     args: [script, checkpoint, folder, "--threads", values.threads, "--runs", values.runs],
     stderr: "inherit",

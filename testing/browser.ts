@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { findProgram, needs } from "./shared.ts";
 
 const program = findProgram("chromium") ?? findProgram("chromium-browser") ??
@@ -23,11 +23,22 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+/** Milliseconds that a browser may take for what a test waits for; a hang ends, a busy machine not. */
+const LIMIT = 600_000;
+
 /** Starts a headless browser with a profile of its own. Close it with `await using`. */
 export async function openBrowser(): Promise<Browser> {
   if (program === undefined) throw new Error("Cannot open a browser: no chromium on PATH");
   const { chromium } = await import("playwright-core");
-  return await chromium.launch({ executablePath: program, headless: true, args: FLAGS });
+  const options = { executablePath: program, headless: true, args: FLAGS, timeout: LIMIT };
+  return await chromium.launch(options);
+}
+
+/** A page of its own; every wait on it has time. */
+export async function openPage(browser: Browser, options?: BrowserContextOptions): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(LIMIT);
+  return page;
 }
 
 /** How a page is opened. */
@@ -50,7 +61,7 @@ export async function withPage<T>(
   { width = 1280, height = 900 }: PageOptions = {},
 ): Promise<T> {
   await using browser = await openBrowser();
-  const page = await browser.newPage({ viewport: { width, height } });
+  const page = await openPage(browser, { viewport: { width, height } });
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (line) => line.type() === "error" && errors.push(line.text()));
@@ -66,7 +77,7 @@ export async function withPage<T>(
  *
  * @throws {Error} where it does not hold in time
  */
-export async function waitUntil(page: Page, expression: string, timeout = 30_000): Promise<void> {
+export async function waitUntil(page: Page, expression: string, timeout = 120_000): Promise<void> {
   for (const end = performance.now() + timeout; !await page.evaluate(expression);) {
     if (performance.now() > end) throw new Error(`Waited ${timeout} ms in vain for ${expression}`);
     await page.waitForTimeout(20);

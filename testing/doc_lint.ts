@@ -10,7 +10,7 @@ for (const entry of Deno.readDirSync(packages)) {
     Deno.readTextFileSync(new URL(`${entry.name}/deno.json`, packages)),
   ) as { exports: Record<string, string> };
   for (const file of Object.values(config.exports)) {
-    entries.push(new URL(`${entry.name}/${file}`, packages).pathname);
+    entries.push(new URL(`${entry.name}/${file}`, packages).href);
   }
 }
 const { code } = await new Deno.Command(Deno.execPath(), {

@@ -69,34 +69,41 @@ interface ToldAlert {
   readonly frame: number;
 }
 
-/** The camera shows a quay, and from the frame `cut` on a hall. */
-const CAMERA = { fps: 12, cut: 60, width: 480, height: 360 };
+/** The camera shows a quay, and a hall once so many frames of it were watched. */
+const CAMERA = { fps: 12, cut: 48, width: 480, height: 360 };
 /** Time of the first frame in the scenes: the ship is in sight then. */
 const BEGIN = 16;
 const MODEL = "gist";
 /** How long to wait for the alert, and to go on after it. */
-const LONGEST_MS = 30_000;
+const LONGEST_MS = 600_000;
 const AFTER_MS = 2500;
 
 /** The JPEG of a frame. */
-async function drawFrame(index: number): Promise<Uint8Array> {
-  const { fps, cut, width, height } = CAMERA;
-  const { data } = drawScene(index < cut ? "quay" : "hall", BEGIN + index / fps, width, height);
+async function drawFrame(scene: "quay" | "hall", index: number): Promise<Uint8Array> {
+  const { fps, width, height } = CAMERA;
+  const { data } = drawScene(scene, BEGIN + index / fps, width, height);
   return await encodeJpeg({ width, height, data: new Uint8Array(data) }, { quality: 85 });
 }
 
-/** A camera, and when each of its pictures was shown. */
-function showScenes() {
-  const shownAt: number[] = [];
+/** A camera that shows the other scene once enough frames were watched, and when it began to. */
+function showScenes(runs: string) {
+  const scenes = { cutAt: NaN };
   const camera = serveCamera({
     fps: CAMERA.fps,
     async picture(index) {
-      const jpeg = await drawFrame(index);
-      shownAt[index] = performance.now();
+      if (!scenes.cutAt && await countFrames(runs) < CAMERA.cut) return drawFrame("quay", index);
+      const jpeg = await drawFrame("hall", index);
+      scenes.cutAt ||= performance.now();
       return jpeg;
     },
   });
-  return { camera, shownAt };
+  return { camera, scenes };
+}
+
+/** How many frames the watch has written down. */
+async function countFrames(runs: string): Promise<number> {
+  const [name] = await listRuns(runs);
+  return name === undefined ? 0 : (await readRun(join(runs, name))).drift.length;
 }
 
 /** An address that waits for one alert. */
@@ -164,13 +171,12 @@ async function readFrames(runs: string): Promise<{ run: Run; frames: DriftFrame[
 /** Watches a camera whose scene changes once. */
 export async function runClipDrift(folder: string): Promise<ClipDriftRun> {
   const runs = join(folder, "clip-drift");
-  const { camera, shownAt } = showScenes();
+  const { camera, scenes } = showScenes(runs);
   await using _camera = camera;
   const { alert, at } = await watch(camera.url, runs);
   const { run, frames } = await readFrames(runs);
   const place = frames.findIndex(({ index }) => index === alert.frame);
-  const cutAt = shownAt[CAMERA.cut];
-  if (place < 1 || cutAt === undefined) throw new Error("the alert came before the scene changed");
+  if (place < 1 || !scenes.cutAt) throw new Error("the alert came before the scene changed");
   return {
     model: MODEL,
     cameraFps: CAMERA.fps,
@@ -182,7 +188,7 @@ export async function runClipDrift(folder: string): Promise<ClipDriftRun> {
       value: alert.value,
       threshold: alert.threshold,
       place,
-      delay: at - cutAt,
+      delay: at - scenes.cutAt,
     },
     usual: median(frames.map(({ drift }) => drift)),
     csv: `clip-drift/${run.name}/drift.csv`,

@@ -62,7 +62,7 @@ function serveFolder(folder: string): Deno.HttpServer<Deno.NetAddr> {
 const PICTURES = `Array.from(document.images, ({ src, naturalWidth, complete }) =>
   ({ src, shown: complete && naturalWidth > 0 }))`;
 const MEDIA = `Promise.all(Array.from(document.querySelectorAll("video, audio"), async (media) => {
-  for (let n = 0; media.readyState < 3 && n < 100; n++) await new Promise((r) => setTimeout(r, 50));
+  for (let n = 0; media.readyState < 3 && n < 12_000; n++) await new Promise((r) => setTimeout(r, 50));
   return { src: media.src, ready: media.readyState, seconds: media.duration };
 }))`;
 const FIGURES = `Array.from(document.querySelectorAll("[data-figure]"), (element) =>
@@ -140,7 +140,7 @@ async function checkVoices(page: Page): Promise<void> {
   const state = `Array.from(document.querySelectorAll("audio"), (a) => [a.paused, a.currentTime])`;
   const buttons = page.locator("[data-player] button");
   await buttons.nth(0).press("Enter");
-  await page.waitForFunction(`${state}[0][1] > 0.5`);
+  await page.waitForFunction(`${state}[0][1] > 0.1`);
   await buttons.nth(2).press("Enter");
   await page.waitForFunction(`!${state}[2][0]`);
   const voices = await page.evaluate<[boolean, number][]>(state);

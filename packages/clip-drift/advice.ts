@@ -155,7 +155,7 @@ export async function askHealth(streamUrl: string | URL): Promise<string> {
   const url = new URL("/health", streamUrl);
   url.username = url.password = "";
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
     const words = (await response.text()).slice(0, 2000);
     if (!response.ok) return `its /health answers with status ${response.status}`;
     return describeHealth(JSON.parse(words));

@@ -105,6 +105,7 @@ Deno.test("Delivery posts to webhooks and runs commands, and reports what fails"
     await using delivery = new Delivery({
       webhooks: [`${base}/good`, `${base.replace("//", "//name:secret@")}/bad`],
       commands: [`cat > "${path}"`, "exit 3"],
+      timeout: 60,
       onFailure: (message) => failures.push(message),
     });
     delivery.send({ rule: "cut" });

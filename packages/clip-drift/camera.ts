@@ -15,6 +15,7 @@
  */
 import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
 import { Authenticator, maySend, splitCredentials } from "./auth.ts";
+import { type Clock, systemClock } from "@vcs/transport/clock";
 import { connectError, statusError, timeoutError, typeError } from "./advice.ts";
 import { ClipDriftError } from "./errors.ts";
 import { wholeFrames } from "./whole_frames.ts";
@@ -60,6 +61,8 @@ export interface CameraOptions {
   readonly reconnectDelay?: number;
   /** Failures in a row after which to give up; endless by default. */
   readonly retries?: number;
+  /** Where time comes from. Default: the machine's clock. */
+  readonly clock?: Clock;
   /** Called for each picture that came without an end, and was left out. */
   readonly onCut?: () => void;
   /** Called on every connection and loss. */
@@ -119,11 +122,13 @@ class Watchdog implements Disposable {
   readonly #abort = new AbortController();
   readonly #seconds: number;
   readonly #url: string;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #wait = new AbortController();
 
-  constructor(seconds: number, url: string) {
-    this.#seconds = seconds;
+  constructor({ frameTimeout = 10, clock = systemClock }: CameraOptions, url: string) {
+    this.#seconds = frameTimeout;
     this.#url = url;
+    this.#clock = clock;
     this.wind();
   }
 
@@ -132,14 +137,15 @@ class Watchdog implements Disposable {
   }
 
   wind(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#wait.abort();
+    this.#wait = new AbortController();
+    this.#clock.sleep(this.#seconds * 1000, this.#wait.signal).then(() => {
       this.#abort.abort(timeoutError(this.#url, this.#seconds, this.reader?.stats));
-    }, this.#seconds * 1000);
+    }, () => {});
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#wait.abort();
     this.#abort.abort();
   }
 }
@@ -171,10 +177,10 @@ async function* readBody(
  */
 export async function openCamera(
   source: string | URL,
-  options: Pick<CameraOptions, "signal" | "frameTimeout" | "onCut"> = {},
+  options: Pick<CameraOptions, "signal" | "frameTimeout" | "clock" | "onCut"> = {},
 ): Promise<CameraConnection & Disposable> {
   const shown = splitCredentials(source).url.href;
-  const watchdog = new Watchdog(options.frameTimeout ?? 10, shown);
+  const watchdog = new Watchdog(options, shown);
   const signals = options.signal === undefined ? [] : [options.signal];
   const signal = AbortSignal.any([watchdog.signal, ...signals]);
   try {
@@ -212,22 +218,16 @@ async function* connectionFrames(
     if (camera.stats.frames === 0) {
       throw typeError(splitCredentials(url).url.href, camera.contentType);
     }
-    await pause(POLL_SECONDS, options.signal);
+    await pause(POLL_SECONDS, options);
   }
 }
 
 /** Waits; ends early where the signal is aborted. */
-function pause(seconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, seconds * 1000);
-    if (signal?.aborted) done();
-    signal?.addEventListener("abort", done);
-  });
+async function pause(
+  seconds: number,
+  { clock = systemClock, signal }: CameraOptions,
+): Promise<void> {
+  await clock.sleep(seconds * 1000, signal).catch(() => {});
 }
 
 /**
@@ -277,6 +277,6 @@ export async function* cameraFrames(
     }
     const retryIn = backoff(reconnectDelay, attempt);
     onEvent({ type: "lost", url, error, attempt, retryIn });
-    await pause(retryIn, signal);
+    await pause(retryIn, options);
   }
 }

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UsageError } from "@vcs/transport/internal";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { freePort } from "../transport/brokers.ts";
 import { serveCamera } from "./camera_server.ts";
 import { parseListen } from "./cli_flags.ts";
 import { meterLine } from "./cli_watch.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "./runs.ts";
 import { scenePictures } from "./scene.ts";
 
-const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
+const COMMAND = import.meta.resolve("./mod.ts");
 const SCENE = { width: 96, height: 72, fps: 10 };
 
 function start(args: string[], env: Record<string, string> = {}): Deno.ChildProcess {
@@ -34,12 +35,6 @@ async function withFolder(test: (folder: string) => Promise<void>): Promise<void
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-}
-
-/** A port that nobody listens on. */
-function closedPort(): Deno.NetAddr {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr as Deno.NetAddr;
 }
 
 /** Waits until a file of the newest run has so many lines. */
@@ -146,8 +141,7 @@ Deno.test("--no-save writes nothing; a camera given up for good ends with 1", as
     assert.ok(!stdout.includes("Output"));
     const left = await Array.fromAsync(Deno.readDir(runs));
     assert.deepEqual(left.map(({ name }) => name), ["frame.jpg"]);
-    const { port } = closedPort();
-    const url = `http://127.0.0.1:${port}/stream.mjpg`;
+    const url = `http://127.0.0.1:${freePort()}/stream.mjpg`;
     const lost = await run(["-s", url, "--no-save", "--no-display", "--retries", "0"]);
     assert.equal(lost.code, 1);
     assert.match(lost.stderr, /Cannot connect to http:\/\/127\.0\.0\.1:/);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { browserTest, openBrowser, withPage } from "#testing/browser.ts";
+import { browserTest, openBrowser, openPage, withPage } from "#testing/browser.ts";
 import { parseRule } from "./alerts.ts";
 import { serveCamera } from "./camera_server.ts";
 import { type Dashboard, serveDashboard } from "./dashboard.ts";
@@ -9,6 +9,7 @@ import { Hub } from "./hub.ts";
 import { Monitor } from "./monitor.ts";
 import { RunFolder } from "./run_folder.ts";
 import { scenePictures } from "./scene.ts";
+import { cutPictures } from "./testdata/cut_pictures.ts";
 
 const CONFIG = {
   ...{ streamUrl: "http://camera/", device: "cpu", model: "gist", pretrained: "none" },
@@ -25,7 +26,9 @@ async function withWatch(
   const hub = new Hub(300);
   {
     using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
-    const picture = scenePictures({ fps: 8, cut: 1.5, width: 192, height: 144 });
+    const seen = Array<number>(cameras).fill(0);
+    const isCut = () => seen.every((frames) => frames > 8);
+    const picture = cutPictures(isCut, { width: 192, height: 144 });
     await using camera = serveCamera({ picture, fps: 8 });
     const options = { runs: root, model: "gist on cpu", onQuit: () => quit.abort() };
     await using page = await serveDashboard(hub, options);
@@ -33,6 +36,7 @@ async function withWatch(
       new Monitor(camera.url, encoder, {
         feed: hub.add(`camera ${i + 1}`),
         rules: [parseRule("scene: drift > 0.4")],
+        onFrame: () => seen[i]!++,
         ...(i === 0 ? { openRun: () => RunFolder.create(CONFIG, { root }) } : {}),
       }).run(quit.signal));
     try {
@@ -123,7 +127,7 @@ browserTest("the page says when the command is gone", async () => {
   const server = await serveDashboard(hub);
   // Not by withPage(): a browser reports the attempts to come back as errors.
   await using browser = await openBrowser();
-  const page = await browser.newPage();
+  const page = await openPage(browser);
   await page.goto(server.url);
   await page.waitForSelector("text=connecting");
   await server[Symbol.asyncDispose]();
@@ -152,7 +156,7 @@ browserTest("the page holds one picture and one plot however long it is open", a
   {
     await using server = await serveDashboard(hub, { runs: root });
     await using browser = await openBrowser();
-    const page = await browser.newPage({ bypassCSP: true });
+    const page = await openPage(browser, { bypassCSP: true });
     await page.addInitScript(COUNTING);
     await page.goto(server.url);
     await page.waitForSelector(".tile canvas");

@@ -7,7 +7,7 @@ import { resolveDevice } from "@vcs/onnx/devices";
 import { hasPrograms, needs } from "#testing/shared.ts";
 import { scenePictures } from "./scene.ts";
 
-const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
+const COMMAND = import.meta.resolve("./mod.ts");
 const WIDTH = 768;
 const LAYERS = 4;
 
@@ -61,7 +61,7 @@ Deno.test({
     withFolder(async (folder) => {
       const weights = join(folder, "large.safetensors");
       await Deno.writeFile(weights, encodeSafetensors(largeTower()));
-      const script = new URL("./testdata/open_twice.ts", import.meta.url).pathname;
+      const script = import.meta.resolve("./testdata/open_twice.ts");
       const args = ["run", "-A", "--no-check", script, weights, join(folder, "cache")];
       const { stdout, stderr } = await run(Deno.execPath(), args);
       assert.match(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { ByteSource } from "./byte_source.ts";
 
 const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7 % 251);
@@ -41,7 +42,7 @@ async function checkSeeks(source: ByteSource) {
 Deno.test("files and bytes read from any position", async () => {
   const path = await Deno.makeTempFile();
   await Deno.writeFile(path, bytes);
-  for (const what of [path, bytes, new URL(`file://${path}`)]) {
+  for (const what of [path, bytes, pathToFileURL(path)]) {
     await using source = await ByteSource.open(what);
     await checkSeeks(source);
   }

@@ -232,7 +232,7 @@ Deno.test("pipes and files go through encode, decode and seek", async (t) => {
     }).spawn();
     const writer = child.stdin.getWriter();
     await writer.write(pcm);
-    for (let i = 0; i < 200 && (await Deno.stat(file)).size < 400; i++) {
+    while ((await Deno.stat(file)).size < 400) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     child.kill("SIGINT");

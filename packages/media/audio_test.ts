@@ -174,10 +174,15 @@ Deno.test("openAudio() is closed while it waits: loops end, the source is let go
       new TransformStream({ cancel: () => void (cancelled = true) }),
     );
     const audio = await openAudio(source, options);
-    const loop = Array.fromAsync(audio);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    const begun = Promise.withResolvers<void>();
+    let blocks = 0;
+    const loop = (async () => {
+      for await (const _ of audio) if (++blocks === 1) begun.resolve();
+    })();
+    await begun.promise;
     await audio[Symbol.asyncDispose]();
-    assert.equal((await loop).length, 1);
+    await loop;
+    assert.equal(blocks, 1);
     assert(cancelled);
   }
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { pathToFileURL } from "node:url";
 import { mutations } from "#testing/fuzz.ts";
 import { hasPrograms, hasShared, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { MediaError } from "@vcs/media/errors";
@@ -95,7 +96,7 @@ for (const backend of BACKENDS) {
     fn: () =>
       withClip(async (path) => {
         const bytes = await Deno.readFile(path);
-        for (const source of [bytes, new Blob([bytes]).stream(), new URL(`file://${path}`)]) {
+        for (const source of [bytes, new Blob([bytes]).stream(), pathToFileURL(path)]) {
           await using video = await VideoReader.open(source, { backend });
           assert.equal(numberOf(await video.frameAt(30)), 30);
         }

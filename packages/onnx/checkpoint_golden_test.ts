@@ -39,7 +39,7 @@ async function goldenVerdict(entry: GoldenFile): Promise<string> {
     assert.ok(error instanceof OnnxError, `${entry.file}: ${error}`);
     return "error";
   } finally {
-    assert.ok(performance.now() - started < 5000, `${entry.file}: over 5 s`);
+    assert.ok(performance.now() - started < 60_000, `${entry.file}: over 60 s`);
   }
   checkTensors(entry, tensors);
   return "read";

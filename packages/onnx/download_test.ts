@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ManualClock } from "@vcs/transport/clock";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { download, type DownloadOptions, sha256Of } from "./download.ts";
@@ -15,7 +16,7 @@ import {
 
 const BYTES = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 7 + (i >> 8)) & 255);
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
-const OPTIONS: DownloadOptions = { stallSeconds: 0.2, waitSeconds: 0.01, tries: 3 };
+const OPTIONS: DownloadOptions = { stallSeconds: 60, waitSeconds: 0, tries: 3 };
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
@@ -82,13 +83,23 @@ Deno.test("a server that cuts off is asked for the rest until the file is whole"
 });
 
 Deno.test("a server that stalls is left and asked again", async () => {
-  const result = await attempt([stall(BYTES, 50_000), good(BYTES)], { sha256: SHA256 });
+  const clock = new ManualClock();
+  const onProgress = ({ received }: { received: number }) =>
+    received === 50_000 && void clock.advance(60_000);
+  const options = { sha256: SHA256, clock, onProgress };
+  const result = await attempt([stall(BYTES, 50_000), good(BYTES)], options);
   assertWhole(result);
   assert.equal(result.requests[1]!.headers.get("range"), "bytes=50000-");
 });
 
 Deno.test("a server that always stalls before a byte ends in an error", async () => {
-  const { error, names } = await attempt([stall(BYTES, 0)], { stallSeconds: 0.05 });
+  const clock = new ManualClock();
+  const silent: Script = async ({ left }, write) => {
+    await write(head(200, { "content-length": BYTES.length }));
+    await clock.advance(50);
+    await left;
+  };
+  const { error, names } = await attempt([silent], { stallSeconds: 0.05, clock });
   assertError(error, "download_failed", /nothing came for 0\.05 s/);
   assert.ok(!names.includes("file.bin"));
 });
@@ -131,10 +142,9 @@ Deno.test("a rest that does not fit what was there is fetched once more from the
 /** A cut, and then a server with another file of the same length that sends whatever is asked. */
 async function spliced(tags: readonly [string, string]) {
   const other = BYTES.map((byte) => byte ^ 255);
-  const careless: Script = ({ headers }, write) =>
+  const careless: Script = ({ headers, ...request }, write) =>
     good(other, tags[1])({
-      method: "GET",
-      path: "/file",
+      ...request,
       headers: new Headers({ range: headers.get("range") ?? "" }),
     }, write);
   const result = await attempt([cut(BYTES, 70_000, tags[0]), careless]);
@@ -259,7 +269,6 @@ Deno.test("an aborted download ends at once and keeps what has arrived", async (
   const abort = new AbortController();
   const onProgress = () => abort.abort(reason);
   const { error, names } = await attempt([stall(BYTES, 50_000)], {
-    stallSeconds: 30,
     signal: abort.signal,
     onProgress,
   });

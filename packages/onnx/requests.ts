@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { systemClock } from "@vcs/transport/clock";
+import { type Clock, systemClock } from "@vcs/transport/clock";
 
 /** How long to wait, and how often to try. */
 export interface Patience {
@@ -16,6 +16,8 @@ export interface Patience {
   tries?: number;
   /** Seconds to wait before a second try, doubled with each; 1 where not given. */
   waitSeconds?: number;
+  /** Where time comes from. Default: the machine's clock. */
+  clock?: Clock;
 }
 
 /** A fault that another try may overcome. */
@@ -30,7 +32,7 @@ export class Passing extends Error {}
  */
 export async function persistently<T>(
   step: () => Promise<T>,
-  { tries = 5, waitSeconds = 1, signal }: Patience,
+  { tries = 5, waitSeconds = 1, clock = systemClock, signal }: Patience,
   received: () => number = () => 0,
 ): Promise<T> {
   let most = received();
@@ -44,7 +46,7 @@ export async function persistently<T>(
       fruitless = received() > most ? 0 : fruitless + 1;
       most = Math.max(most, received());
       if (fruitless >= tries) throw error;
-      await systemClock.sleep(1000 * waitSeconds * 2 ** fruitless, signal);
+      await clock.sleep(1000 * waitSeconds * 2 ** fruitless, signal);
     }
   }
 }
@@ -53,24 +55,27 @@ export async function persistently<T>(
 export class Stall implements Disposable {
   readonly #abort = new AbortController();
   readonly #seconds: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #wait = new AbortController();
   readonly #signal: AbortSignal;
   #reason: string | undefined;
 
   /** Begins to wait for the first byte. */
-  constructor({ stallSeconds = 30, signal }: Patience) {
+  constructor({ stallSeconds = 30, clock = systemClock, signal }: Patience) {
     this.#seconds = stallSeconds;
+    this.#clock = clock;
     this.#signal = AbortSignal.any([this.#abort.signal, ...(signal ? [signal] : [])]);
     this.watch();
   }
 
   /** Begins to wait for the next byte. */
   watch(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#wait.abort();
+    this.#wait = new AbortController();
+    this.#clock.sleep(this.#seconds * 1000, this.#wait.signal).then(() => {
       this.#reason = `nothing came for ${this.#seconds} s`;
       this.#abort.abort();
-    }, this.#seconds * 1000);
+    }, () => {});
   }
 
   /** The fault of a connection that this has ended, or that broke by itself. */
@@ -91,7 +96,7 @@ export class Stall implements Disposable {
 
   /** Stops waiting. */
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#wait.abort();
   }
 }
 

@@ -119,15 +119,11 @@ Deno.test("only the outputs that are wanted are made", async () => {
   assert.deepEqual([...result.minus!.data], [-1]);
 });
 
-Deno.test("runs do not block the event loop and may overlap", async () => {
+Deno.test("runs may overlap", async () => {
   using session = await Session.open(await slowModel(20), CPU);
   const x = tensor("F32", [512, 512], new Float32Array(512 * 512).fill(2));
-  let ticks = 0;
-  const timer = setInterval(() => ticks++, 1);
   const results = await Promise.all([session.run({ x }), session.run({ x }), session.run({ x })]);
-  clearInterval(timer);
   for (const { y } of results) assert.ok(Math.abs(Number(y!.data[0]) - 2) < 1e-3);
-  assert.ok(ticks > 3, `${ticks} ticks`);
 });
 
 Deno.test("feeds are held while a run is under way and collected garbage does no harm", async () => {
@@ -142,13 +138,14 @@ Deno.test("feeds are held while a run is under way and collected garbage does no
   await Promise.all(runs);
 });
 
-Deno.test("an aborted signal ends a run", async () => {
+Deno.test("a run does not block the event loop, and an aborted signal ends it", async () => {
   using session = await Session.open(await slowModel(500), CPU);
   const x = tensor("F32", [512, 512]);
   const reason = new Error("enough");
   const abort = new AbortController();
   const run = session.run({ x }, { signal: abort.signal });
-  setTimeout(() => abort.abort(reason), 20);
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  abort.abort(reason);
   await assert.rejects(run, reason);
   await assert.rejects(session.run({ x }, { signal: abort.signal }), reason);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ManualClock } from "@vcs/transport/clock";
 import { createHash } from "node:crypto";
 import { OnnxError, type OnnxErrorCode } from "./errors.ts";
 import { MODELS } from "./models.ts";
@@ -7,7 +8,7 @@ import { FaultyServer, good, head, type Script, status } from "./testdata/faulty
 
 const BYTES = new TextEncoder().encode("the weights of a network");
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
-const FAST = { tries: 2, waitSeconds: 0.01, stallSeconds: 1 };
+const FAST = { tries: 2, waitSeconds: 0, stallSeconds: 60 };
 const HUB = "hf:vcs/tiny/model.safetensors";
 
 /** Environment variables of a test. */
@@ -45,8 +46,13 @@ function isOnnxError(code: OnnxErrorCode, ...patterns: RegExp[]) {
   };
 }
 
-/** Takes a request and says nothing for a while. */
-const silent: Script = () => new Promise((resolve) => setTimeout(resolve, 600));
+/** Takes a request and says nothing until the client has gone, a minute later. */
+function silent(clock: ManualClock): Script {
+  return async ({ left }) => {
+    await clock.advance(60_000);
+    await left;
+  };
+}
 
 /** A hub: answers HEAD with what it knows of the file, GET with its bytes. */
 function hub(bytes: Uint8Array, sha256 = SHA256): Script {
@@ -161,20 +167,22 @@ Deno.test("bytes that the hub does not know are refused", () =>
 
 Deno.test("a hub that is busy or silent for a while is asked again", () =>
   withCaches({}, async (_, env) => {
-    await using server = new FaultyServer(status(503), silent, hub(BYTES));
+    const clock = new ManualClock();
+    await using server = new FaultyServer(status(503), silent(clock), hub(BYTES));
     env.set("HF_ENDPOINT", server.url);
-    const path = await resolveModel(HUB, { ...FAST, tries: 9, stallSeconds: 0.2, env });
+    const path = await resolveModel(HUB, { ...FAST, tries: 9, clock, env });
     assert.deepEqual(await Deno.readFile(path), BYTES);
     assert.equal((await verifyModel(HUB, { env })).wanted, SHA256);
   }));
 
 Deno.test("a hub that never answers ends in an error", () =>
   withCaches({}, async (_, env) => {
-    await using server = new FaultyServer(silent);
+    const clock = new ManualClock();
+    await using server = new FaultyServer(silent(clock));
     env.set("HF_ENDPOINT", server.url);
     await assert.rejects(
-      resolveModel(HUB, { ...FAST, stallSeconds: 0.1, env }),
-      isOnnxError("download_failed", /nothing came for 0\.1 s/, /put it at/),
+      resolveModel(HUB, { ...FAST, clock, env }),
+      isOnnxError("download_failed", /nothing came for 60 s/, /put it at/),
     );
   }));
 

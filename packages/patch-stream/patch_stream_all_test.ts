@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { patchStreamAll } from "./patch_stream_all.ts";
 
 const clip = fileURLToPath(new URL("../../apps/demo/clip.mp4", import.meta.url));
 const config = { sequenceLength: 3, kKeep: 8 } as const;
 
 Deno.test("patchStreamAll() streams every video, and tells which one failed", async () => {
-  const videos = [clip, "no such.mp4", clip, new URL(`file://${clip}`)];
+  const videos = [clip, "no such.mp4", clip, pathToFileURL(clip)];
   const outcomes = await Array.fromAsync(patchStreamAll(videos, { ...config, concurrency: 2 }));
   outcomes.sort((a, b) => a.index - b.index);
   assert.deepEqual(outcomes.map(({ videoPath }) => videoPath), videos);

@@ -66,7 +66,7 @@ const RECIPES: Record<BrokerName, Recipe> = {
   },
 };
 
-const START_TIMEOUT = 60_000;
+const START_TIMEOUT = 600_000;
 
 /** Whether the program of a broker is there. */
 export function hasBroker(name: BrokerName): boolean {
@@ -97,10 +97,20 @@ export async function startBroker(name: BrokerName): Promise<Broker> {
   return broker;
 }
 
-/** A port on the loopback interface that nobody listens on now. */
+/**
+ * A port on the loopback interface that nobody listens on now. It lies below those that systems
+ * give to whoever asks for any, and to connections: none of those can take it meanwhile.
+ */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 class RunningBroker implements Broker {
@@ -137,7 +147,7 @@ class RunningBroker implements Broker {
     const deadline = performance.now() + START_TIMEOUT;
     while (!await this.#isReady()) {
       if (performance.now() > deadline) {
-        throw new Error(`Cannot start ${this.#program}: it does not get ready`);
+        throw new Error(`Cannot start ${this.#program}: it is not ready after ${START_TIMEOUT} ms`);
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { openByteSource } from "./byte_source.ts";
 import { hasCode } from "./testdata/format_cases.ts";
 
@@ -47,12 +49,23 @@ Deno.test("a file that shrinks while it is open is a typed error", async () => {
 
 Deno.test("closing lets reads finish and may be done twice", async () => {
   await withFile(new Uint8Array([1, 2, 3]), async (path) => {
-    const source = await openByteSource(new URL(`file://${path}`));
+    const source = await openByteSource(pathToFileURL(path));
     const read = source.read(0, 3);
     source.close();
     source.close();
     assert.deepEqual(await read, new Uint8Array([1, 2, 3]));
   });
+});
+
+Deno.test("a source is named by its path", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = join(folder, "50% café au lait");
+  await Deno.writeFile(path, new Uint8Array(1));
+  {
+    using source = await openByteSource(pathToFileURL(path));
+    assert.equal(source.name, path);
+  }
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("what is no file is refused", async () => {

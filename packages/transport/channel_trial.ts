@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { pathToFileURL } from "node:url";
 import { type Broker, type BrokerName, freePort, hasBroker, startBroker } from "./brokers.ts";
 import { openSender } from "./channel.ts";
 import { systemClock } from "./clock.ts";
@@ -15,7 +16,7 @@ import { message, newStreamId } from "./message.ts";
 /** Milliseconds that the receiver stays dead, so that the sender runs into the bound. */
 const DEAD = 300;
 /** Milliseconds without a new message after which the rest is lost. */
-const SETTLE = { lossless: 10_000, lossy: 1500 };
+const SETTLE = { lossless: 60_000, lossy: 1500 };
 /** The limit of every channel tried: `limit` or `credits` of the URLs below. */
 const LIMIT = 3;
 
@@ -190,7 +191,7 @@ async function* allPlaces(stack: AsyncDisposableStack): AsyncGenerator<Place> {
   const folder = await Deno.makeTempDir({ prefix: "vcs-trial-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const local = () => `127.0.0.1:${freePort()}`;
-  yield placeOfUrl(`file://${folder}?limit=${LIMIT}`);
+  yield placeOfUrl(`${pathToFileURL(folder)}?limit=${LIMIT}`);
   yield placeOfUrl(`tcp://${local()}?credits=${LIMIT}`);
   yield placeOfUrl(`zmq+push://${local()}?credits=${LIMIT}`);
   yield placeOfUrl(`zmq+pub://${local()}?credits=${LIMIT}`);

@@ -68,18 +68,19 @@ Deno.test("flow: a blocked writer waits, with one item in its hand", async () =>
 
 Deno.test("flow: a slow reader of a dropping queue accounts for every item", async () => {
   const queue = new Queue<number>({ capacity: 2, policy: "drop-oldest" });
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
   const done = (async () => {
     const writer = queue.writable.getWriter();
     for (let i = 0; i < 40; i++) {
       await writer.write(i);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await turn();
     }
     await writer.close();
   })();
   const got: number[] = [];
   for await (const item of queue.readable) {
     got.push(item);
-    await new Promise((resolve) => setTimeout(resolve, 4));
+    for (const slow = Math.min(40, item + 5); queue.counters.written < slow;) await turn();
   }
   await done;
   const { written, read, dropped } = queue.counters;

@@ -1,14 +1,16 @@
 /** Streams through real channels, with what goes wrong there. */
 import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
-import { systemClock } from "@vcs/transport/clock";
+import { ManualClock, systemClock } from "@vcs/transport/clock";
 import { readNpy } from "@vcs/transport/npy";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { random } from "#testing/fuzz.ts";
-import { findProgram, hasPrograms, needs } from "#testing/shared.ts";
-import { FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
+import { needs } from "#testing/shared.ts";
+import { freePort, hasBroker, startBroker } from "../transport/brokers.ts";
+import { drive, FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
 import { WindowJournal } from "./journal.ts";
 import { memoryChannel } from "./memory_channel.ts";
 import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
@@ -69,7 +71,7 @@ Deno.test("channels: item 9, files are named by number, three digits and more, i
   await withFolder(async (folder) => {
     const count = 1003 * 17;
     {
-      await using sender = await openSender(`file:${folder}/?format=npy`);
+      await using sender = await openSender(`${pathToFileURL(folder)}/?format=npy`);
       await new VideoSender(codec, sender, { ...RATE, payload: "quant" })
         .run(numberedFrames(count));
     }
@@ -77,7 +79,7 @@ Deno.test("channels: item 9, files are named by number, three digits and more, i
     assert.equal(names.length, 1003);
     assert(names.includes("window_000.npy") && names.includes("window_1000.npy"));
     assert(names.includes("window_1002.end.npy"));
-    await using receiver = await openReceiver(`file:${folder}/?format=npy`);
+    await using receiver = await openReceiver(`${pathToFileURL(folder)}/?format=npy`);
     const sequences: number[] = [];
     for await (const { sequence } of receiver) sequences.push(sequence);
     assert.deepEqual(sequences, upTo(1003));
@@ -87,7 +89,7 @@ Deno.test("channels: item 9, files are named by number, three digits and more, i
 Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, pt and raw", async () => {
   await withFolder(async (folder) => {
     const write = async (format: string, payload: SendOptions["payload"]) => {
-      const url = `file:${folder}/${format}-${payload}/?format=${format}`;
+      const url = `${pathToFileURL(folder)}/${format}-${payload}/?format=${format}`;
       await using sender = await openSender(url);
       await new VideoSender(codec, sender, { ...RATE, ...(payload && { payload }) })
         .run(numberedFrames(17, { first: 34 }));
@@ -120,7 +122,7 @@ Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, p
 
 Deno.test("channels: item 8, a folder as spool: removed when decoded, resumed after a restart", async () => {
   await withFolder(async (folder) => {
-    const url = `file:${folder}/spool/?limit=4`;
+    const url = `${pathToFileURL(folder)}/spool/?limit=4`;
     await using sender = await openSender(url);
     const sending = new VideoSender(codec, sender, RATE).run(numberedFrames(12 * 17));
     const frames: number[] = [];
@@ -144,7 +146,7 @@ Deno.test("channels: item 13, a store that lists files late and out of order los
     const source = `${folder}/written`;
     const mounted = `${folder}/mounted`;
     {
-      await using sender = await openSender(`file:${source}/`);
+      await using sender = await openSender(`${pathToFileURL(source)}/`);
       await new VideoSender(codec, sender, RATE).run(numberedFrames(6 * 17));
     }
     await Deno.mkdir(mounted);
@@ -153,15 +155,14 @@ Deno.test("channels: item 13, a store that lists files late and out of order los
       for (const i of [0, 2, 1, 3, 5, 4]) {
         await Deno.copyFile(`${source}/${names[i]}`, `${mounted}/.${names[i]}`);
         await Deno.rename(`${mounted}/.${names[i]}`, `${mounted}/${names[i]}`);
-        await new Promise((resolve) => setTimeout(resolve, 30));
       }
     };
     await copying();
-    await using receiver = await openReceiver(`file:${mounted}/`);
+    await using receiver = await openReceiver(`${pathToFileURL(mounted)}/`);
     assert.deepEqual(await take(new VideoReceiver(receiver, codec)), upTo(6 * 17));
     const before = await Promise.all(names.map((name) => Deno.readFile(`${source}/${name}`)));
     {
-      await using again = await openSender(`file:${source}/`);
+      await using again = await openSender(`${pathToFileURL(source)}/`);
       await new VideoSender(codec, again, RATE).run(numberedFrames(2 * 17));
     }
     const after = await Promise.all(names.map((name) => Deno.readFile(`${source}/${name}`)));
@@ -182,47 +183,28 @@ Deno.test("channels: item 11, tcp takes one consumer at a time; the second waits
 
 Deno.test({
   name: "channels: item 10, three workers on one Redis queue, each window once, in order",
-  ...needs(hasPrograms("redis-server")),
+  ...needs(hasBroker("redis")),
   fn: async () => {
-    await using redis = await startRedis();
-    const url = `${redis.url}?stream=work&limit=8`;
+    await using redis = await startBroker("redis");
+    const url = `redis://127.0.0.1:${redis.port}/0?stream=work&limit=8&claim=600000`;
     await using sender = await openSender(url);
     const receivers = await Promise.all(upTo(3).map(() => openReceiver(url)));
     const slow = new FakeCodec(systemClock, { decode: 0.002 });
-    const receiving = new VideoReceiver(receivers, slow, { reorder: 2000 });
-    const [, frames] = await Promise.all([
-      new VideoSender(codec, sender, RATE).run(numberedFrames(40 * 17)),
-      take(receiving),
-    ]);
-    assert.deepEqual(frames, upTo(40 * 17));
+    const clock = new ManualClock();
+    const receiving = new VideoReceiver(receivers, slow, { reorder: 2000, clock });
+    while (receivers.some(({ counters }) => counters.connections === 0)) {
+      await systemClock.sleep(5);
+    }
+    const taking = take(receiving);
+    await new VideoSender(codec, sender, RATE).run(numberedFrames(40 * 17));
+    // Time passes only when all are there.
+    while (receiving.statistics.decoded < 40) await systemClock.sleep(5);
+    assert.deepEqual(await drive(clock, taking), upTo(40 * 17));
     assert.equal(slow.decodedAt.length, 40, "each window was decoded once");
     assert(receivers.filter(({ counters }) => counters.received > 0).length > 1);
     for (const receiver of receivers) await receiver.close();
   },
 });
-
-/** A server on a port of its own, stopped at the end. */
-async function startRedis() {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  const args = ["--port", `${port}`, "--save", "", "--appendonly", "no"];
-  const server = new Deno.Command(findProgram("redis-server")!, { args, stdout: "null" }).spawn();
-  for (let tries = 0;; tries++) {
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
-    conn?.close();
-    if (conn) break;
-    assert(tries < 100, "redis-server does not start");
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return {
-    url: `redis://127.0.0.1:${port}/0`,
-    async [Symbol.asyncDispose]() {
-      server.kill();
-      await server.status;
-    },
-  };
-}
 
 Deno.test("channels: item 12, zmq push and pull lose nothing", async () => {
   await using receiver = await openReceiver("zmq+pull://127.0.0.1:0");
@@ -251,11 +233,7 @@ Deno.test("channels: item 12, zmq pub and sub may lose windows, and the list say
 for (const payload of ["packed", "range"] as const) {
   Deno.test(`channels: item 36, a receiver killed 20 times with ${payload}: each frame once`, async () => {
     await withFolder(async (folder) => {
-      const { port } = (() => {
-        using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-        return listener.addr as Deno.NetAddr;
-      })();
-      const url = `tcp://127.0.0.1:${port}`;
+      const url = `tcp://127.0.0.1:${freePort()}`;
       await using sender = await openSender(url);
       const sending = new VideoSender(codec, sender, { ...RATE, payload, keyEvery: 7 });
       const run = sending.run(numberedFrames(60 * 17));

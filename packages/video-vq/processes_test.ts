@@ -3,12 +3,14 @@ import { VideoWriter } from "@vcs/media/video_writer";
 import { VideoReader } from "@vcs/media/video_reader";
 import { encodeJpeg } from "@vcs/media/image";
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { hasShared, sharedPath } from "#testing/shared.ts";
+import { freePort } from "../transport/brokers.ts";
 import { WindowJournal } from "./journal.ts";
 import { syntheticCheckpoint } from "./synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";
 
-const COMMAND = new URL("./mod.ts", import.meta.url).pathname;
+const COMMAND = import.meta.resolve("./mod.ts");
 
 /** Built graphs of all these tests' checkpoints. */
 const cache = await Deno.makeTempDir();
@@ -63,14 +65,9 @@ function start(args: string[], stdin: "null" | "piped" = "null") {
   return { process, result };
 }
 
-function freeAddress(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return `tcp://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`;
-}
-
 /** Waits until a journal holds so many windows. */
 async function journalHolds(path: string, windows: number): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 12_000; tries++) {
     const found = await Array.fromAsync(WindowJournal.read(path)).catch(() => []);
     if (found.length >= windows) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -83,7 +80,7 @@ for (const [victim, payload] of [["receiver", "packed"], ["sender", "range"]] as
     await withStage(async ({ folder, clip, model }) => {
       const reference = `${folder}/reference.rgb`;
       assert.equal(await command("roundtrip", ...model, "--size", "32", clip, reference), 0);
-      const url = freeAddress();
+      const url = `tcp://127.0.0.1:${freePort()}`;
       const out = `${folder}/out.rgb`;
       const journal = `${folder}/journal`;
       const receive = ["decode", ...model, "--journal", journal, "--json", url, out];
@@ -106,7 +103,7 @@ for (const [victim, payload] of [["receiver", "packed"], ["sender", "range"]] as
 
 Deno.test("processes: under drop the receiver is killed, and both lists of what is missing agree", async () => {
   await withStage(async ({ folder, model }) => {
-    const url = freeAddress();
+    const url = `tcp://127.0.0.1:${freePort()}`;
     const out = `${folder}/out.rgb`;
     const journal = `${folder}/journal`;
     const receive = ["decode", ...model, "--journal", journal, "--json", url, out];
@@ -114,14 +111,27 @@ Deno.test("processes: under drop the receiver is killed, and both lists of what 
     const raw = ["--size", "32", "--raw-size", "32x32"];
     const sender = start(["encode", ...model, ...flow, ...raw, "-", url], "piped");
     let receiver = start(receive);
-    const windows = 40;
-    const feeding = feed(sender.process.stdin, windows * 17, 10);
-    await journalHolds(journal, 3);
+    const writer = sender.process.stdin.getWriter();
+    let windows = 0;
+    const feed = async (until: () => boolean) => {
+      while (!until()) {
+        for (let i = 0; i < 17; i++) await writer.write(new Uint8Array(32 * 32 * 3).fill(windows));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        windows++;
+      }
+    };
+    let isKept = false;
+    const kept = journalHolds(journal, 3).then(() => isKept = true);
+    await feed(() => isKept);
+    await kept;
     receiver.process.kill("SIGKILL");
     await receiver.result();
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    // More than the pipe, the queue and the channel hold.
+    const held = windows;
+    await feed(() => windows === held + 20);
     receiver = start(receive);
-    await feeding;
+    await feed(() => windows === held + 30);
+    await writer.close();
     const [received, sent] = await Promise.all([receiver.result(), sender.result()]);
     assert.deepEqual([received.code, sent.code], [0, 0], received.stderr + sent.stderr);
     const totals = JSON.parse(received.stdout);
@@ -151,15 +161,26 @@ async function feed(
   await writer.close();
 }
 
+/** Waits until a receiver has logged that it decodes. */
+async function decodes(stats: string): Promise<void> {
+  for (let tries = 0; tries < 12_000; tries++) {
+    const log = await Deno.readTextFile(stats).catch(() => "");
+    if (/"decoded":[2-9]/.test(log)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail("the receiver decodes nothing");
+}
+
 Deno.test("processes: item 41, Ctrl-C on a live sender ends both sides cleanly, with totals", async () => {
   await withStage(async ({ folder, model }) => {
-    const url = freeAddress();
+    const url = `tcp://127.0.0.1:${freePort()}`;
     const out = `${folder}/out.mp4`;
-    const receiver = start(["decode", ...model, "--play", "--json", url, out]);
+    const stats = `${folder}/stats`;
+    const receiver = start(["decode", ...model, "--play", "--json", "--stats", stats, url, out]);
     const raw = ["--size", "32", "--raw-size", "32x32", "--live", "--json"];
     const sender = start(["encode", ...model, ...raw, "-", url], "piped");
-    const feeding = feed(sender.process.stdin, 10_000, 20).catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    const feeding = feed(sender.process.stdin, 1_000_000, 20).catch(() => {});
+    await decodes(stats);
     sender.process.kill("SIGINT");
     const [received, sent] = await Promise.all([receiver.result(), sender.result()]);
     await feeding;
@@ -189,13 +210,28 @@ Deno.test("processes: item 14, a video, pictures, raw frames and a camera become
     for (const [name, source] of Object.entries(sources)) {
       const options = ["--size", "32", "--capture-ring", "510"];
       assert.equal(
-        await command("encode", ...model, ...options, source, `file:${folder}/of_${name}/`),
+        await command(
+          "encode",
+          ...model,
+          ...options,
+          source,
+          `${pathToFileURL(folder)}/of_${name}/`,
+        ),
         0,
       );
       counts[name] = (await filesIn(`${folder}/of_${name}`)).length;
     }
     const raw = start(
-      ["encode", ...model, "--size", "32", "--raw-size", "32x32", "-", `file:${folder}/raw/`],
+      [
+        "encode",
+        ...model,
+        "--size",
+        "32",
+        "--raw-size",
+        "32x32",
+        "-",
+        `${pathToFileURL(folder)}/raw/`,
+      ],
       "piped",
     );
     await feed(raw.process.stdin, 35, 0);
@@ -229,7 +265,7 @@ function serveCamera(jpegs: Uint8Array<ArrayBuffer>[]) {
 Deno.test("processes: item 15, the video that comes out has the frames, rate and duration of the source", async () => {
   await withStage(async ({ folder, clip, model }) => {
     const out = `${folder}/out.mp4`;
-    const channel = `file:${folder}/windows/`;
+    const channel = `${pathToFileURL(folder)}/windows/`;
     assert.equal(await command("encode", ...model, "--size", "32", clip, channel), 0);
     const times = `${folder}/times.txt`;
     assert.equal(await command("decode", ...model, "--times", times, channel, out), 0);
@@ -272,7 +308,7 @@ Deno.test("processes: item 42, statistics are logged as lines of JSON", async ()
 
 Deno.test("processes: inspect lists a folder's windows and a journal's, and leaves them there", async () => {
   await withStage(async ({ folder, clip, model }) => {
-    const channel = `file:${folder}/windows/?limit=20`;
+    const channel = `${pathToFileURL(folder)}/windows/?limit=20`;
     const journal = `${folder}/journal`;
     await command("encode", ...model, "--size", "32", "--payload", "range", clip, channel);
     const lists = async (reference: string) => {

@@ -313,12 +313,16 @@ export class VideoReceiver {
     const patience = this.#options.reorder || (this.#known.current?.endReplayed ? LINGER : 0);
     if (patience === 0) return await channel.receive({ signal });
     for (;;) {
-      const timer = AbortSignal.timeout(patience);
+      const late = new AbortController();
+      const come = new AbortController();
+      this.#clock.sleep(patience, come.signal).then(() => late.abort(), () => {});
       try {
-        return await channel.receive({ signal: AbortSignal.any([signal, timer]) });
+        return await channel.receive({ signal: AbortSignal.any([signal, late.signal]) });
       } catch (error) {
-        if (!timer.aborted || signal.aborted) throw error;
+        if (!late.signal.aborted || signal.aborted) throw error;
         if (this.#known.current?.end) return undefined;
+      } finally {
+        come.abort();
       }
     }
   }
@@ -346,7 +350,9 @@ export class VideoReceiver {
     const { reorder = 0 } = this.#options;
     const came = this.#arrivals(signal);
     const arrivals = reorder > 0
-      ? ReadableStream.from(came).pipeThrough(new Resequencer({ timeout: reorder, signal }))
+      ? ReadableStream.from(came).pipeThrough(
+        new Resequencer({ timeout: reorder, clock: this.#clock, signal }),
+      )
       : came;
     for await (const arrival of arrivals) {
       const window = await this.#decode(arrival, signal);

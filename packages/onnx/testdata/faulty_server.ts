@@ -13,6 +13,8 @@ export interface Request {
   method: string;
   path: string;
   headers: Headers;
+  /** Fulfilled when the client has gone. */
+  left: Promise<void>;
 }
 
 async function readRequest(conn: Deno.Conn): Promise<Request> {
@@ -28,7 +30,8 @@ async function readRequest(conn: Deno.Conn): Promise<Request> {
   const headers = new Headers(
     lines.map((l): [string, string] => [l.split(":")[0]!, l.slice(l.indexOf(":") + 1).trim()]),
   );
-  return { method: method!, path: path!, headers };
+  const left = conn.read(buffer).then(() => {}, () => {});
+  return { method: method!, path: path!, headers, left };
 }
 
 /** A server on a port of its own; scripts are used up in order, the last one stays. */
@@ -114,12 +117,12 @@ export function cut(bytes: Uint8Array, after: number, tag = '"v1"'): Script {
   };
 }
 
-/** Sends some bytes and then nothing, without closing, until the server ends. */
+/** Sends some bytes and then nothing, without closing, until the client goes. */
 export function stall(bytes: Uint8Array, after: number): Script {
-  return async (_, write) => {
+  return async ({ left }, write) => {
     await write(head(200, { "content-length": bytes.length, etag: '"v1"' }));
     await write(bytes.subarray(0, after));
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await left;
   };
 }
 

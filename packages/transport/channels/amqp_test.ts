@@ -5,6 +5,7 @@ import { openReceiver, openSender } from "../channel.ts";
 import { message, newStreamId } from "../message.ts";
 import { conformance, LIMIT } from "../testing/conformance.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
+import { until } from "../testing/waits.ts";
 
 Deno.test({
   name: "channel: amqp keeps its promises",
@@ -42,14 +43,10 @@ Deno.test({
       // basic.ack of delivery 1, which becomes one that the server does not know.
       proxy.faults.corrupt = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 1, 0, 0xce]);
       await delivery!.accept();
-      const timeout = AbortSignal.timeout(10_000);
-      while (receiver.counters.connections < 2) {
-        timeout.throwIfAborted();
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
+      await until(() => receiver.counters.connections === 2);
       assert.equal(proxy.faults.corrupt, undefined);
       await sender.send(message(new Uint8Array(1), { streamId, sequence: 1 }));
-      const next = await receiver.receive({ signal: timeout });
+      const next = await receiver.receive();
       assert.equal(next!.message.sequence, 1);
       await next!.accept();
     });

@@ -136,7 +136,18 @@ function readUrl(url: URL): Folder {
   const prefix = read.text("prefix", "window");
   const limit = read.count("limit", 0);
   read.done();
-  return new Folder(fileURLToPath(`file://${url.pathname}`), prefix, limit, format);
+  return new Folder(pathOf(url), prefix, limit, format);
+}
+
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw new RangeError(
+      `Cannot use the folder of ${url}: found ${cause}, expected no host and each % as %25`,
+      { cause },
+    );
+  }
 }
 
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {

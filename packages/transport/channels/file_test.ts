@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import { conformance, LIMIT } from "../testing/conformance.ts";
 
 Deno.test("channel: file keeps its promises", async (t) => {
@@ -6,7 +7,7 @@ Deno.test("channel: file keeps its promises", async (t) => {
   await conformance(t, {
     channel: "file",
     place() {
-      const url = `file://${folder}/${places++}?limit=${LIMIT}`;
+      const url = `${pathToFileURL(folder)}/${places++}?limit=${LIMIT}`;
       return { sender: url, receiver: url };
     },
   });

@@ -15,8 +15,9 @@ Deno.test({
     await conformance(t, {
       channel: "nats",
       broker,
-      place() {
-        const url = `nats://127.0.0.1:${port}?limit=${LIMIT}&wait=600&stream=s${places++}`;
+      place(use) {
+        const idle = use === "left" ? 600 : 600_000;
+        const url = `nats://127.0.0.1:${port}?limit=${LIMIT}&wait=${idle}&stream=s${places++}`;
         return { sender: url, receiver: url };
       },
       port: () => port,

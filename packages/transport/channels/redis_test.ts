@@ -15,8 +15,9 @@ Deno.test({
     await conformance(t, {
       channel: "redis",
       broker,
-      place() {
-        const url = `redis://127.0.0.1:${port}/0?limit=${LIMIT}&claim=600&stream=s${places++}`;
+      place(use) {
+        const idle = use === "left" ? 600 : 600_000;
+        const url = `redis://127.0.0.1:${port}/0?limit=${LIMIT}&claim=${idle}&stream=s${places++}`;
         return { sender: url, receiver: url };
       },
       port: () => port,

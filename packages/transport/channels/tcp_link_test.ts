@@ -102,7 +102,7 @@ Deno.test("tcp: damaged frames end with a typed error", async () => {
 /** Sends one message from end to end. */
 async function sendOne(url: string, receiver: ChannelOptions, sender: ChannelOptions) {
   await using rx = await openReceiver(url, receiver);
-  await using tx = await openSender(rx.url, { patience: 1000, ...sender });
+  await using tx = await openSender(rx.url, { patience: 600_000, ...sender });
   await tx.send(message(new Uint8Array([1]), { end: true }));
   const reading = Array.fromAsync(rx);
   // Where the ends do not fit the loop ends with the receiver.
@@ -143,7 +143,7 @@ Deno.test("tcp: acceptances are told, many or few, in whatever order they are ma
   for (const credits of [1, 3, 16]) {
     await using receiver = await openReceiver(`tcp://127.0.0.1:0?credits=${credits}`);
     const url = `${receiver.url.split("?")[0]}?credits=${credits}`;
-    await using sender = await openSender(url, { patience: 2000 });
+    await using sender = await openSender(url, { patience: 600_000 });
     for (const count of [credits, 1, Math.ceil(credits / 2)]) {
       const deliveries = [];
       for (let i = 0; i < count; i++) await sender.send(message(new Uint8Array([i])));

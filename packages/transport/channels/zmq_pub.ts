@@ -30,12 +30,13 @@ export function openPub(url: URL, settings: ChannelSettings): Sender {
     async use(peer, rules) {
       const subscriber = new Subscriber(peer, rules, () => outbox.countDrop());
       subscribers.add(subscriber);
-      outbox.connect();
+      // Before it subscribes to something, nothing would reach it.
+      void subscriber.subscribed.then(() => outbox.connect());
       try {
         await subscriber.serve();
       } finally {
         subscribers.delete(subscriber);
-        outbox.disconnect();
+        void subscriber.subscribed.then(() => outbox.disconnect());
       }
     },
   });
@@ -70,12 +71,18 @@ class Subscriber {
   readonly #waiting: BoundedBuffer<Uint8Array>;
   readonly #flight: PeerFlight;
   readonly #topics: Uint8Array[] = [];
+  readonly #subscribed = Promise.withResolvers<void>();
   #writing: Promise<void> | undefined;
 
   constructor(peer: ZmtpConnection, rules: PeerRules, onDrop: () => void) {
     this.#peer = peer;
     this.#waiting = new BoundedBuffer(rules.credits, "drop-oldest", onDrop);
     this.#flight = new PeerFlight(peer, rules);
+  }
+
+  /** Fulfilled with the first subscription. */
+  get subscribed(): Promise<void> {
+    return this.#subscribed.promise;
   }
 
   /** Puts a message in the way of the peer, if it wants it. */
@@ -123,6 +130,7 @@ class Subscriber {
 
   #change(add: boolean, topic: Uint8Array, otherwise: string): void {
     if (add && this.#topics.length < MAX_TOPICS) this.#topics.push(topic.slice());
+    if (add) this.#subscribed.resolve();
     if (add || otherwise !== "CANCEL") return;
     const same = (other: Uint8Array) =>
       other.length === topic.length && other.every((byte, i) => byte === topic[i]);

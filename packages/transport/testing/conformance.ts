@@ -21,7 +21,7 @@ import { type Message, message, newStreamId } from "../message.ts";
 import { Resequencer } from "../resequence.ts";
 import { Command } from "./command.ts";
 import { FaultProxy, type Faults } from "./fault_proxy.ts";
-import { isSettled, quiet, sleep, until, within } from "./waits.ts";
+import { quiet, sleep, until, within } from "./waits.ts";
 
 /** The limit of every URL in the suite. */
 export const LIMIT = 3;
@@ -35,8 +35,11 @@ export interface Place {
 /** A channel under test. */
 export interface Target {
   readonly channel: ChannelName;
-  /** A place that nothing was sent to yet. */
-  place(): Place;
+  /**
+   * A place that nothing was sent to yet; where an end is `left`, killed or not, a broker should soon
+   * give what it held to another. Elsewhere a busy machine must not look like a dead end.
+   */
+  place(use?: "left"): Place;
   /** The port to put a proxy before, of a place; not there where no bytes cross a socket. */
   port?(place: Place): number;
   /** The place seen through a proxy on another port. */
@@ -68,10 +71,14 @@ const CASES: Readonly<Record<string, Case>> = {
   "unknown parameters are refused": parameters,
 };
 
+/** Ends a case that hangs: some hundred times what the longest takes, on a machine that is free. */
+const CASE_LIMIT = 600_000;
+
 /** Runs all cases that fit a channel as steps of a test. */
 export async function conformance(t: Deno.TestContext, target: Target): Promise<void> {
   for (const [name, run] of Object.entries(CASES)) {
-    await t.step({ name, ignore: !fits(run, target), fn: () => within(60_000, name, run(target)) });
+    const fn = () => within(CASE_LIMIT, name, run(target));
+    await t.step({ name, ignore: !fits(run, target), fn });
   }
 }
 
@@ -90,11 +97,11 @@ async function openBoth(
   options: { sender?: ChannelOptions; receiver?: ChannelOptions } = {},
 ) {
   const stack = new AsyncDisposableStack();
-  const sender = stack.use(await openSender(place.sender, options.sender));
-  const receiver = stack.use(await openReceiver(place.receiver, options.receiver));
+  const sender = stack.use(await openSender(place.sender, { ...PATIENT, ...options.sender }));
+  const receiver = stack.use(
+    await openReceiver(place.receiver, { ...PATIENT, ...options.receiver }),
+  );
   if (channel === "zmq-pub") await until(() => sender.counters.connections > 0);
-  // The connection is there before the subscription is.
-  if (channel === "zmq-pub") await sleep(50);
   return {
     sender,
     receiver,
@@ -106,9 +113,8 @@ async function openBoth(
   };
 }
 
-const PATIENT: ChannelOptions = { patience: 20_000 };
-/** For ends that may be closed with messages that nobody will accept. */
-const IMPATIENT: ChannelOptions = { patience: 300 };
+/** No end gives up before its case does. */
+const PATIENT: ChannelOptions = { patience: CASE_LIMIT };
 
 function numbered(streamId: string, count: number, size = 100): Message[] {
   return Array.from(
@@ -221,7 +227,9 @@ async function overCapReceiver(target: Target): Promise<void> {
       await ends.sender.send(
         message(new Uint8Array(bytes), { streamId, sequence, end: sequence === 3 }),
       );
-      if (target.channel === "zmq-pub") await sleep(50);
+      // A subscriber that does not keep up misses messages.
+      const read = () => ends.receiver.counters.received + ends.receiver.counters.corrupt;
+      if (target.channel === "zmq-pub") await until(() => read() > sequence);
     }
   })();
   const got = await Array.fromAsync(ends.receiver);
@@ -236,7 +244,8 @@ async function stalled(target: Target): Promise<void> {
   const streamId = newStreamId();
   const sending = sendAll(ends.sender, numbered(streamId, 40, 92_160));
   const first = await ends.receiver.receive();
-  await quiet(() => ends.sender.counters.sent);
+  if (keeps(target.channel, "slowReceiver")) await quiet(() => ends.sender.counters.sent);
+  else await sending;
   const { sent, acknowledged, dropped } = ends.sender.counters;
   const bound = DELIVERY[target.channel].inFlight(LIMIT);
   if (keeps(target.channel, "slowReceiver")) {
@@ -292,7 +301,7 @@ async function leftLoops(target: Target): Promise<void> {
 
 async function leaves(target: Target): Promise<void> {
   for (let round = 0; round < 5; round++) {
-    const { sender, receiver } = await openBoth(target, target.place(), { sender: PATIENT });
+    const { sender, receiver } = await openBoth(target, target.place());
     // Nothing between the last acceptance and closing: what tells of it may not have come yet.
     const receiving = (async () => {
       for await (const _ of receiver);
@@ -306,11 +315,10 @@ async function leaves(target: Target): Promise<void> {
 }
 
 async function receiverBack(target: Target): Promise<void> {
-  const place = target.place();
+  const place = target.place("left");
   const sender = await openSender(place.sender, PATIENT);
   let receiver = await openReceiver(place.receiver, PATIENT);
   if (target.channel === "zmq-pub") await until(() => sender.counters.connections > 0);
-  await sleep(target.channel === "zmq-pub" ? 50 : 0);
   const sending = sendAll(sender, numbered(newStreamId(), 12));
   await receiver.receive();
   const second = await receiver.receive();
@@ -338,7 +346,7 @@ async function receiveAll(receiver: Receiver, seen: Set<number>): Promise<void> 
 }
 
 async function receiverKilled(target: Target): Promise<void> {
-  const place = target.place();
+  const place = target.place("left");
   const count = 40;
   let command = new Command("receive", place.receiver);
   const sender = await openSender(place.sender, PATIENT);
@@ -365,20 +373,20 @@ async function receiverKilled(target: Target): Promise<void> {
 
 async function senderKilled(target: Target): Promise<void> {
   if (!keeps(target.channel, "senderKilled")) return;
-  const place = target.place();
+  const place = target.place("left");
   const receiver = await openReceiver(place.receiver, PATIENT);
-  const seen = new Map<number, number>();
-  const receiving = receiveSome(receiver, 60, seen);
   const streamId = newStreamId();
   const args = (from: number) =>
     ["--stream", streamId, "--from", from, "--count", 60 - from, "--size", 100].map(String);
   const first = new Command("send", place.sender, ...args(0));
-  await until(() => first.lines.length >= 15);
+  // No more is accepted before the sender is gone: it is killed with messages on their way.
+  const seen = await receiveSome(receiver, 15);
+  await until(() => Number(first.lines.at(-1)) > 0);
   await first.kill();
   const acknowledged = Number(first.lines.at(-1));
-  assert.ok(acknowledged > 0 && acknowledged < 60);
+  assert.ok(acknowledged < 60);
   const second = new Command("send", place.sender, ...args(acknowledged));
-  await receiving;
+  await receiveSome(receiver, 60, seen);
   await second.end();
   assert.equal(Number(second.lines.at(-1)), 60);
   assert.deepEqual([...seen.keys()].sort((a, b) => a - b), [...Array(60).keys()]);
@@ -387,14 +395,8 @@ async function senderKilled(target: Target): Promise<void> {
 
 async function brokerKilled(target: Target): Promise<void> {
   const broker = target.broker!;
-  await using ends = await openBoth(target, target.place(), { sender: PATIENT, receiver: PATIENT });
-  const sending = (async () => {
-    for (const message of numbered(newStreamId(), 60)) {
-      await ends.sender.send(message);
-      await sleep(2);
-    }
-    await ends.sender.flush();
-  })();
+  await using ends = await openBoth(target, target.place("left"));
+  const sending = sendAll(ends.sender, numbered(newStreamId(), 60));
   const seen = await receiveSome(ends.receiver, 15);
   await broker.kill();
   await broker.start();
@@ -464,12 +466,14 @@ async function workers(target: Target): Promise<void> {
   // PUSH connects to each of its peers: here the sender listens and the workers connect.
   const listening = target.channel === "zmq-push";
   await using sender = await openSender(listening ? `${url}&listen=true` : url, PATIENT);
-  const order = new Resequencer<Message>({ window: 16, timeout: 10_000 });
+  const order = new Resequencer<Message>({ window: 16, timeout: CASE_LIMIT });
   const writer = order.writable.getWriter();
   const shares = [0, 0, 0];
   const receivers = await Promise.all(
     shares.map(() => openReceiver(listening ? `${receiver}&listen=false` : receiver, PATIENT)),
   );
+  // Nobody gets all before the others are there.
+  await until(() => receivers.every(({ counters }) => counters.connections > 0));
   const count = 60;
   const working = Promise.all(receivers.map(async (receiver, i) => {
     for (let delivery = await receiver.receive(); delivery; delivery = await receiver.receive()) {
@@ -533,20 +537,17 @@ async function abortedWhileOpening(target: Target): Promise<void> {
 async function abortedWhileFull(target: Target): Promise<void> {
   const place = target.place();
   const abort = new AbortController();
-  const sender = await openSender(place.sender, { ...IMPATIENT, signal: abort.signal });
+  const sender = await openSender(place.sender, { ...PATIENT, signal: abort.signal });
   const filling = (async () => {
     for (const message of numbered(newStreamId(), 40)) await sender.send(message);
   })();
-  const outcome = filling.catch((error) => String(error));
+  const ended = assert.rejects(filling, /that is enough/);
   await quiet(() => sender.counters.sent);
-  if (sender.counters.sent < 40 && !(await isSettled(filling))) {
-    const late = sender.send(message(new Uint8Array(1)), { signal: AbortSignal.timeout(10) });
-    await assert.rejects(late, { name: "TimeoutError" });
-  }
+  const late = sender.send(message(new Uint8Array(1)), { signal: AbortSignal.timeout(10) });
+  await assert.rejects(late, { name: "TimeoutError" });
   abort.abort(new Error("that is enough"));
-  // Where nobody ever answered, patience may have ended first.
-  assert.match(await outcome ?? "", /that is enough|unreachable|was not there/);
-  await sender.close().catch(() => {});
+  await ended;
+  await sender.close();
 }
 
 async function parameters(target: Target): Promise<void> {

@@ -20,14 +20,10 @@ export async function within<T>(milliseconds: number, what: string, work: Promis
   }
 }
 
-/** Whether a promise has come to an end. */
-export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  const pending = Symbol("pending");
-  const first = await Promise.race([promise.catch(() => {}), sleep(1).then(() => pending)]);
-  return first !== pending;
-}
-
-/** Waits until a number has not changed for a while. */
+/**
+ * Waits until a number has not changed for a while, so that a bound that does not hold is seen to
+ * be passed. On a busy machine it may not be seen; a bound that holds is never reported.
+ */
 export async function quiet(value: () => number): Promise<void> {
   let last = value();
   for (let since = performance.now(); performance.now() - since < 300;) {

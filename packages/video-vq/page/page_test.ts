@@ -28,9 +28,16 @@ browserTest(
         device: "cpu",
       });
       const running = server.run(abort.signal);
+      // The server cannot be closed while it runs.
+      await using _stop = {
+        async [Symbol.asyncDispose]() {
+          abort.abort();
+          await running;
+        },
+      };
       await withPage(server.url, async (page) => {
-        await waitUntil(page, isAlive("source"), 40_000);
-        await waitUntil(page, isAlive("copy"), 40_000);
+        await waitUntil(page, isAlive("source"));
+        await waitUntil(page, isAlive("copy"));
         await waitUntil(page, `/kbit/.test(document.getElementById("bitrate").textContent)`);
         await waitUntil(page, `/dB/.test(document.getElementById("psnr").textContent)`);
         await waitUntil(page, `/\\d s$/.test(document.getElementById("delay").textContent)`);
@@ -43,10 +50,7 @@ browserTest(
         const screenshot = Deno.env.get("VCS_SCREENSHOTS");
         if (screenshot) await page.screenshot({ path: `${screenshot}/video-vq.png` });
       });
-      abort.abort();
-      await running;
     } finally {
-      abort.abort();
       Deno.env.delete("VCS_CACHE");
       await Deno.remove(folder, { recursive: true });
     }
