@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { onAbort } from "@vcs/transport/internal";
 import { EcdcError } from "./errors.ts";
 
 /** What can be opened: a path, a URL, `-` for standard input, bytes, or a stream of bytes. */
@@ -52,8 +53,7 @@ export class ByteSource implements AsyncDisposable {
   /** Number of the run that was asked for last; older ones read no more. */
   #turn = 0;
   #signal: AbortSignal | undefined;
-  /** Ends a read that waits. */
-  readonly #stop = () => void this.#reader.cancel().catch(() => {});
+  #aborting: Disposable | undefined;
 
   private constructor(first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
     this.#reader = first.getReader();
@@ -74,7 +74,8 @@ export class ByteSource implements AsyncDisposable {
   ): Promise<ByteSource> {
     const opened = await ByteSource.#open(source, signal);
     opened.#signal = signal;
-    signal?.addEventListener("abort", opened.#stop);
+    // Ends a read that waits.
+    opened.#aborting = onAbort(signal, () => void opened.#reader.cancel().catch(() => {}));
     return opened;
   }
 
@@ -176,7 +177,7 @@ export class ByteSource implements AsyncDisposable {
 
   /** Closes the source. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#signal?.removeEventListener("abort", this.#stop);
+    this.#aborting?.[Symbol.dispose]();
     await this.#reader.cancel().catch(() => {});
   }
 }

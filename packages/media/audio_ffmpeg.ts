@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { onAbort } from "@vcs/transport/internal";
 import type { AudioChunk, AudioDecoder } from "./audio_decoder.ts";
 import { MediaError } from "./errors.ts";
 import { decodePcm } from "./pcm.ts";
@@ -58,12 +59,6 @@ async function* decode(
     "decode-failed",
     `Cannot decode audio of ${source}: ffmpeg says ${program.complaint}`,
   );
-}
-
-/** Does something at an abort, until it is disposed. */
-function onAbort(signal: AbortSignal, act: () => void): Disposable {
-  signal.addEventListener("abort", act, { once: true });
-  return { [Symbol.dispose]: () => signal.removeEventListener("abort", act) };
 }
 
 /** Audio by ffmpeg. The program starts with the first chunk that is taken. */

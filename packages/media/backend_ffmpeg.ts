@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { onAbort } from "@vcs/transport/internal";
 import type { Backend, DecodeRequest, DecodeRun, Picture, StreamFacts } from "./backend.ts";
 import { MediaError } from "./errors.ts";
 import { inspectByFfprobe } from "./ffprobe.ts";
@@ -141,7 +142,7 @@ class FfmpegRun implements DecodeRun {
   readonly #announcements: Announcements;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #frameBytes: number;
-  readonly #abort = () => void this[Symbol.asyncDispose]();
+  readonly #aborting: Disposable | undefined;
   #rest: Uint8Array = new Uint8Array();
   #pictures = 0;
   #closed = false;
@@ -156,7 +157,7 @@ class FfmpegRun implements DecodeRun {
     this.#program = new Program("ffmpeg", args, (line) => announcements.read(line));
     this.#program.drained.finally(() => announcements.end());
     this.#reader = this.#program.stdout.getReader();
-    request.signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#aborting = onAbort(request.signal, () => void this[Symbol.asyncDispose]());
   }
 
   async next(): Promise<Picture | undefined> {
@@ -217,7 +218,7 @@ class FfmpegRun implements DecodeRun {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#request.signal?.removeEventListener("abort", this.#abort);
+    this.#aborting?.[Symbol.dispose]();
     this.#announcements.end();
     await this.#reader.cancel().catch(() => {});
     await this.#program[Symbol.asyncDispose]();

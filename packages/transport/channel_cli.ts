@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { openReceiver, openSender } from "./channel.ts";
 import { print, say, UsageError } from "./cli.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "./flow/clock.ts";
 import { deliveryTable } from "./delivery.ts";
 import { message, newStreamId } from "./message.ts";
 

@@ -8,7 +8,7 @@ import { type Broker, type BrokerName, freePort, hasBroker, startBroker } from "
 import { openSender } from "./channel.ts";
 import type { ChannelCommand } from "./channel_cli.ts";
 import { print, say, UsageError } from "./cli.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "./flow/clock.ts";
 import { type ChannelName, DELIVERY, keeps } from "./delivery.ts";
 import { message } from "./message.ts";
 

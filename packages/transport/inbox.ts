@@ -5,7 +5,8 @@
  * @module
  */
 import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./channel_types.ts";
-import { Condition } from "./condition.ts";
+import { onAbort } from "./flow/abort.ts";
+import { Condition } from "./flow/condition.ts";
 import { messagesOf, messageStream } from "./message_stream.ts";
 import { decodeMessage, type Message, NO_ID } from "./message.ts";
 import { TransportError } from "./errors.ts";
@@ -185,22 +186,18 @@ export class InboxReceiver implements Receiver {
   readonly url: string;
   readonly readable: ReadableStream<Message>;
   readonly #feeder: Feeder;
-  readonly #signal: AbortSignal | undefined;
-  readonly #abort: () => void;
+  #aborting: Disposable | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(feeder: Feeder, { signal }: ChannelSettings) {
     this.url = feeder.url;
     this.#feeder = feeder;
     this.readable = messageStream(feeder.inbox);
-    this.#signal = signal;
-    this.#abort = () => {
+    this.#aborting = onAbort(signal, () => {
       feeder.inbox.clear();
       feeder.inbox.fail(signal?.reason);
       void this.close();
-    };
-    if (signal?.aborted) this.#abort();
-    else signal?.addEventListener("abort", this.#abort, { once: true });
+    });
   }
 
   get counters(): ReceiverCounters {
@@ -224,7 +221,7 @@ export class InboxReceiver implements Receiver {
   }
 
   async #close(): Promise<void> {
-    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#aborting?.[Symbol.dispose]();
     this.#feeder.inbox.clear();
     this.#feeder.inbox.end();
     await this.#feeder.stop();

@@ -29,7 +29,7 @@ const TICKS = 8;
 /** Opens the sending end. */
 export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
   const { credits, ...place } = readUrl(url, "sender", settings);
-  const outbox = new Outbox(credits, settings.patience, true);
+  const outbox = new Outbox(credits, settings, true);
   const id = newStreamId();
   const keeper: Keeper = new Keeper({
     ...place,

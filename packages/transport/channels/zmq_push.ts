@@ -10,7 +10,7 @@
  * @module
  */
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
-import { Condition } from "../condition.ts";
+import { Condition } from "../flow/condition.ts";
 import { TransportError } from "../errors.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
@@ -31,7 +31,7 @@ export function openPush(url: URL, settings: ChannelSettings): Sender {
     listens: false,
     use: (peer, rules) => push(peer, rules, outbox),
   });
-  const outbox = new Outbox(peers.rules.credits, settings.patience, true);
+  const outbox = new Outbox(peers.rules.credits, settings, true);
   return new OutboxSender({ url: peers.url, outbox, stop: () => peers.stop() }, settings);
 }
 

@@ -11,6 +11,7 @@
  */
 import { ByteStream, writeAll } from "../byte_stream.ts";
 import { TransportError } from "../errors.ts";
+import { onAbort } from "../flow/abort.ts";
 
 /** The sockets that we can be. */
 export type SocketType = "PUSH" | "PULL" | "PUB" | "SUB";
@@ -119,8 +120,8 @@ export async function zmtpHandshake(
   const wire = new ZmtpWire(conn, maxMessage);
   const close = () => wire.close();
   const timer = setTimeout(close, HANDSHAKE_TIMEOUT);
-  signal.addEventListener("abort", close);
-  wire.signal.addEventListener("abort", () => signal.removeEventListener("abort", close));
+  const closing = onAbort(signal, close);
+  onAbort(wire.signal, () => closing[Symbol.dispose]());
   try {
     signal.throwIfAborted();
     await wire.write(greeting());

@@ -1,0 +1,9 @@
+/**
+ * What the packages of this workspace share and do not publish as an interface: it may change with
+ * any version.
+ *
+ * @module
+ */
+export * from "./flow/abort.ts";
+export * from "./flow/idle.ts";
+export * from "./flow/retry.ts";
