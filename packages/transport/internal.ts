@@ -6,4 +6,5 @@
  */
 export * from "./flow/abort.ts";
 export * from "./flow/idle.ts";
+export * from "./flow/replay_window.ts";
 export * from "./flow/retry.ts";

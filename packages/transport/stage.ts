@@ -25,7 +25,7 @@ export function stage<I, O>(
 ): { writable: WritableStream<I>; readable: ReadableStream<O> } {
   let output!: ReadableStreamDefaultController<O>;
   let input!: WritableStreamDefaultController;
-  let aborting: Disposable | undefined;
+  let aborting: Disposable | undefined = undefined;
   const fail = (reason: unknown) => {
     aborting?.[Symbol.dispose]();
     parts.fail(reason);
