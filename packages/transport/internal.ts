@@ -8,3 +8,6 @@ export * from "./flow/abort.ts";
 export * from "./flow/idle.ts";
 export * from "./flow/replay_window.ts";
 export * from "./flow/retry.ts";
+export * from "./io/buffered_reader.ts";
+export * from "./io/bytes.ts";
+export * from "./io/write_all.ts";

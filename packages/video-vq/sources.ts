@@ -5,7 +5,7 @@
  */
 import { MediaError } from "@vcs/media/errors";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
-import { untilAborted } from "@vcs/transport/internal";
+import { BufferedReader, untilAborted } from "@vcs/transport/internal";
 import { VideoVqError } from "./errors.ts";
 import type { FrameRate } from "./payload.ts";
 import type { TimedFrame } from "./windows.ts";
@@ -134,26 +134,17 @@ async function* rawFrames(
   fps: number,
 ): AsyncGenerator<TimedFrame> {
   const bytes = size.width * size.height * 3;
-  let data = new Uint8Array(bytes);
-  let filled = 0;
-  let index = 0;
-  for await (const chunk of stream) {
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + bytes - filled);
-      data.set(part, filled);
-      filled += part.length;
-      at += part.length;
-      if (filled < bytes) continue;
-      yield { ...size, data, pts: index++ / fps, duration: 1 / fps };
-      data = new Uint8Array(bytes);
-      filled = 0;
+  await using reader = BufferedReader.of(ReadableStream.from(stream));
+  for (let index = 0;; index++) {
+    const data = await reader.upTo(bytes);
+    if (data.length === 0) return;
+    if (data.length < bytes) {
+      throw new VideoVqError(
+        `Cannot read raw frames: ${data.length} bytes are left after frame ${index}, a frame takes ${bytes}`,
+        "bad-source",
+      );
     }
-  }
-  if (filled > 0) {
-    throw new VideoVqError(
-      `Cannot read raw frames: ${filled} bytes are left after frame ${index}, a frame takes ${bytes}`,
-      "bad-source",
-    );
+    yield { ...size, data, pts: index / fps, duration: 1 / fps };
   }
 }
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { writeAll } from "../byte_stream.ts";
+import { writeAll } from "../io/write_all.ts";
 import { TransportError } from "../errors.ts";
 import { ignoreAbort, onAbort } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";

@@ -9,7 +9,8 @@
  *
  * @module
  */
-import { ByteStream, writeAll } from "../byte_stream.ts";
+import { BufferedReader } from "../io/buffered_reader.ts";
+import { writeAll } from "../io/write_all.ts";
 import { TransportError } from "../errors.ts";
 import { onAbort } from "../flow/abort.ts";
 
@@ -142,7 +143,7 @@ export async function zmtpHandshake(
 
 /** Frames over a connection. */
 class ZmtpWire {
-  readonly bytes: ByteStream;
+  readonly bytes: BufferedReader;
   readonly #conn: Deno.Conn;
   readonly #maxMessage: number;
   readonly #abort = new AbortController();
@@ -158,7 +159,7 @@ class ZmtpWire {
       // The last resort for peers that need not answer while their queue is full.
       tcp.setKeepAlive(true);
     }
-    this.bytes = new ByteStream({
+    this.bytes = new BufferedReader({
       read: async (into) => {
         const count = await conn.read(into);
         this.heard++;
