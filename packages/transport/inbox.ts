@@ -22,15 +22,19 @@ export class Inbox {
   readonly #waiting: Delivery[] = [];
   readonly #changed = new Condition();
   readonly #maxPayload: number;
+  readonly #tracks: boolean;
   readonly #streams = new Map<string, ReplayWindow>();
   /** What accepts the copies of each message that came and is not accepted. */
   readonly #held = new Map<string, Accept[]>();
   #counts = { received: 0, accepted: 0, duplicates: 0, corrupt: 0, gaps: 0, connections: 0 };
   #failure: { reason: unknown } | undefined;
   #ended = false;
+  #left = false;
 
-  constructor(maxPayload: number) {
+  /** @param tracks whether copies are left out and gaps counted: not where nothing comes twice */
+  constructor(maxPayload: number, tracks = true) {
     this.#maxPayload = maxPayload;
+    this.#tracks = tracks;
   }
 
   get counters(): ReceiverCounters {
@@ -57,9 +61,9 @@ export class Inbox {
   deliver(message: Message, accept: Accept): void {
     // After the end nobody would accept it: it stays where it was.
     if (this.#ended) return;
-    if (this.#isCopy(message, accept)) return;
+    if (this.#tracks && this.#isCopy(message, accept)) return;
     const accepts = [accept];
-    const key = keyOf(message);
+    const key = this.#tracks ? keyOf(message) : "";
     if (key) this.#held.set(key, accepts);
     this.#counts.received++;
     let done: Promise<void> | undefined;
@@ -75,7 +79,7 @@ export class Inbox {
 
   /** Takes back a message that its receiver is not done with: it is received before the others. */
   giveBack(delivery: Delivery): void {
-    if (this.#ended) return;
+    if (this.#left) return;
     this.#waiting.unshift(delivery);
     this.#changed.notify();
   }
@@ -151,8 +155,9 @@ export class Inbox {
     this.#changed.notify();
   }
 
-  /** Leaves out what waits. */
+  /** Drops what waits, and what would be given back. */
   clear(): void {
+    this.#left = true;
     this.#waiting.length = 0;
   }
 
