@@ -9,7 +9,7 @@
  */
 import { hasShared, sharedPath } from "#testing/shared.ts";
 import { systemClock } from "@vcs/transport/clock";
-import { memoryChannel } from "@vcs/video-vq/memory_channel";
+import { memoryChannel } from "@vcs/transport/channel";
 import { openEncoder } from "@vcs/video-vq/models";
 import { TokenEncoder } from "@vcs/video-vq/range_coder";
 import { VideoReceiver } from "@vcs/video-vq/receive_video";

@@ -14,6 +14,7 @@
  * @module
  */
 import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
+import { Backoff, IdleTimeout, ignoreAbort } from "@vcs/transport/internal";
 import { Authenticator, maySend, splitCredentials } from "./auth.ts";
 import { type Clock, systemClock } from "@vcs/transport/clock";
 import { connectError, statusError, timeoutError, typeError } from "./advice.ts";
@@ -61,7 +62,7 @@ export interface CameraOptions {
   readonly reconnectDelay?: number;
   /** Failures in a row after which to give up; endless by default. */
   readonly retries?: number;
-  /** Where time comes from. Default: the machine's clock. */
+  /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
   /** Called for each picture that came without an end, and was left out. */
   readonly onCut?: () => void;
@@ -115,41 +116,6 @@ async function request(source: URL, signal: AbortSignal): Promise<Response> {
   }
 }
 
-/** Aborts with a timeout error when nobody winds it up in time. */
-class Watchdog implements Disposable {
-  /** Reads the answer, once there is one. */
-  reader: MjpegReader | undefined;
-  readonly #abort = new AbortController();
-  readonly #seconds: number;
-  readonly #url: string;
-  readonly #clock: Clock;
-  #wait = new AbortController();
-
-  constructor({ frameTimeout = 10, clock = systemClock }: CameraOptions, url: string) {
-    this.#seconds = frameTimeout;
-    this.#url = url;
-    this.#clock = clock;
-    this.wind();
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  wind(): void {
-    this.#wait.abort();
-    this.#wait = new AbortController();
-    this.#clock.sleep(this.#seconds * 1000, this.#wait.signal).then(() => {
-      this.#abort.abort(timeoutError(this.#url, this.#seconds, this.reader?.stats));
-    }, () => {});
-  }
-
-  [Symbol.dispose](): void {
-    this.#wait.abort();
-    this.#abort.abort();
-  }
-}
-
 /** Whether bytes of this type may be frames; some servers name no type at all. */
 function isFrames(contentType: string): boolean {
   return /^(multipart\/|video\/x-motion-jpeg|image\/|application\/octet-stream|$)/i
@@ -159,12 +125,12 @@ function isFrames(contentType: string): boolean {
 async function* readBody(
   response: Response,
   reader: MjpegReader,
-  watchdog: Watchdog,
+  idle: IdleTimeout,
   onCut: (() => void) | undefined,
 ): AsyncGenerator<CameraFrame> {
   const body = response.body ?? ReadableStream.from<Uint8Array>([]);
   for await (const { data } of wholeFrames(body, reader, onCut)) {
-    watchdog.wind();
+    idle.touch();
     yield { data, timestamp: now() };
   }
 }
@@ -177,12 +143,18 @@ async function* readBody(
  */
 export async function openCamera(
   source: string | URL,
-  options: Pick<CameraOptions, "signal" | "frameTimeout" | "clock" | "onCut"> = {},
+  options: Pick<CameraOptions, "signal" | "frameTimeout" | "onCut" | "clock"> = {},
 ): Promise<CameraConnection & Disposable> {
+  const { frameTimeout = 10, onCut, clock } = options;
   const shown = splitCredentials(source).url.href;
-  const watchdog = new Watchdog(options, shown);
+  const reader = new MjpegReader();
+  let hasAnswer = false;
+  const timeout = () => timeoutError(shown, frameTimeout, hasAnswer ? reader.stats : undefined);
+  const idle = new IdleTimeout(frameTimeout * 1000, timeout, clock);
+  const closed = new AbortController();
   const signals = options.signal === undefined ? [] : [options.signal];
-  const signal = AbortSignal.any([watchdog.signal, ...signals]);
+  const signal = AbortSignal.any([idle.signal, closed.signal, ...signals]);
+  const close = () => (idle[Symbol.dispose](), closed.abort());
   try {
     const response = await request(new URL(source), signal);
     const contentType = response.headers.get("content-type") ?? "";
@@ -190,16 +162,16 @@ export async function openCamera(
       await response.body?.cancel();
       throw typeError(shown, contentType);
     }
-    const reader = watchdog.reader = new MjpegReader();
+    hasAnswer = true;
     return {
       contentType,
       stats: reader.stats,
-      frames: () => readBody(response, reader, watchdog, options.onCut),
-      [Symbol.dispose]: () => watchdog[Symbol.dispose](),
+      frames: () => readBody(response, reader, idle, onCut),
+      [Symbol.dispose]: close,
     };
   } catch (error) {
     const failure = signal.aborted ? signal.reason : connectError(shown, error);
-    watchdog[Symbol.dispose]();
+    close();
     throw failure;
   }
 }
@@ -218,25 +190,15 @@ async function* connectionFrames(
     if (camera.stats.frames === 0) {
       throw typeError(splitCredentials(url).url.href, camera.contentType);
     }
-    await pause(POLL_SECONDS, options);
+    const { signal, clock = systemClock } = options;
+    await clock.sleep(POLL_SECONDS * 1000, signal).catch(ignoreAbort(signal));
   }
 }
 
-/** Waits; ends early where the signal is aborted. */
-async function pause(
-  seconds: number,
-  { clock = systemClock, signal }: CameraOptions,
-): Promise<void> {
-  await clock.sleep(seconds * 1000, signal).catch(() => {});
-}
-
-/**
- * Seconds before an attempt: doubling up to 30, or as long as the first where that is more, minus
- * up to a quarter so that cameras spread.
- */
-function backoff(base: number, attempt: number): number {
-  const most = Math.max(MAX_DELAY, base);
-  return Math.min(most, base * 2 ** (attempt - 1)) * (1 - Math.random() / 4);
+/** The pauses between connections, spread so that cameras do not all come back at once. */
+function backoffOf({ reconnectDelay = 2 }: CameraOptions): Backoff {
+  const max = Math.max(MAX_DELAY, reconnectDelay);
+  return new Backoff({ initial: reconnectDelay * 1000, max: max * 1000, jitter: 1 / 4 });
 }
 
 /** Makes any failure while reading one of ours. */
@@ -254,7 +216,8 @@ export async function* cameraFrames(
   source: string | URL,
   options: CameraOptions = {},
 ): AsyncGenerator<CameraFrame> {
-  const { signal, onEvent = () => {}, reconnectDelay = 2, retries = Infinity } = options;
+  const { signal, onEvent = () => {}, retries = Infinity, clock = systemClock } = options;
+  const backoff = backoffOf(options);
   const url = splitCredentials(source).url.href;
   const target = new URL(source);
   let attempt = 0;
@@ -264,6 +227,7 @@ export async function* cameraFrames(
       const connected = (contentType: string) => onEvent({ type: "connected", url, contentType });
       for await (const frame of connectionFrames(target, options, connected)) {
         attempt = 0;
+        backoff.reset();
         yield frame;
       }
     } catch (cause) {
@@ -275,8 +239,8 @@ export async function* cameraFrames(
       onEvent({ type: "lost", url, error, attempt });
       throw error;
     }
-    const retryIn = backoff(reconnectDelay, attempt);
-    onEvent({ type: "lost", url, error, attempt, retryIn });
-    await pause(retryIn, options);
+    const pause = backoff.next();
+    onEvent({ type: "lost", url, error, attempt, retryIn: pause / 1000 });
+    await clock.sleep(pause, signal).catch(ignoreAbort(signal));
   }
 }

@@ -19,6 +19,7 @@
  *
  * @module
  */
+import { onAbort } from "@vcs/transport/internal";
 
 /** What to serve, and where. */
 export interface CameraServerOptions {
@@ -97,15 +98,13 @@ function part({ jpeg, lastFrameTime }: Clock): Uint8Array[] {
 /** An endless answer; a client that reads slowly misses frames. */
 function streamResponse(clock: Clock, signal: AbortSignal): Response {
   let sent = -1;
+  let closing: Disposable;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
-      signal.addEventListener("abort", () => {
-        try {
-          controller.close();
-        } catch {
-          // The client had gone before.
-        }
-      });
+      closing = onAbort(signal, () => controller.close());
+    },
+    cancel() {
+      closing[Symbol.dispose]();
     },
     async pull(controller) {
       while (clock.index === sent && !signal.aborted) await clock.next;

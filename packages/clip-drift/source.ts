@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { basename, extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
+import { ignoreAbort, onAbort } from "@vcs/transport/internal";
 import { splitCredentials } from "./auth.ts";
 import { byNumber } from "./by_number.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
@@ -80,7 +81,7 @@ async function* until<T>(items: AsyncIterable<T>, signal?: AbortSignal): AsyncGe
       yield item;
     }
   } catch (error) {
-    if (!signal?.aborted) throw error;
+    ignoreAbort(signal)(error);
   }
 }
 
@@ -90,13 +91,10 @@ async function* chunksOf(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
-  const stop = () => void reader.cancel().catch(() => {});
-  signal?.addEventListener("abort", stop);
-  if (signal?.aborted) stop();
+  using _ = onAbort(signal, () => void reader.cancel().catch(() => {}));
   try {
     for (let r = await reader.read(); !r.done; r = await reader.read()) yield r.value;
   } finally {
-    signal?.removeEventListener("abort", stop);
     await reader.cancel();
   }
 }

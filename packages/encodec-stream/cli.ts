@@ -144,12 +144,12 @@ async function writeBlocks(
   signal: AbortSignal,
 ): Promise<void> {
   const { interleave } = await import("./pcm.ts");
-  const { unlessAborted } = await import("./until.ts");
+  const { abortable } = await import("@vcs/transport/internal");
   using progress = new ProgressLine();
   const begin = performance.now();
   for await (const { start, channels } of blocks) {
     // The reader of a pipe may be paused, for as long as it likes.
-    await unlessAborted(writeOut(output, interleave(channels, format)), signal);
+    await abortable(writeOut(output, interleave(channels, format)), signal);
     signal.throwIfAborted();
     const [from, at, to] = [range.start, start + channels[0]!.length, range.end]
       .map((sample) => sample / PIPE.sampleRate) as [number, number, number];
@@ -247,13 +247,13 @@ async function encode({ file, options }: Arguments, signal: AbortSignal): Promis
   const batch = wholeOf(options, "batch", 1) ?? (input === "-" ? 1 : undefined);
   const { Encoder } = await import("./encoder.ts");
   const { fileSink, stdoutSink } = await import("./sinks.ts");
-  const { until } = await import("./until.ts");
+  const { untilAborted } = await import("@vcs/transport/internal");
   if (/^\w+:\/\//.test(file)) throw new UsageError(`Cannot write to ${file}: a file is needed`);
   const audio = await openInput(input, plan);
   using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options, signal));
   await using sink = file === "-" ? stdoutSink() : await fileSink(file);
   const settings = { ...(batch && { batch }), lowLatency: options.has("low-latency") };
-  const blocks = encoder.encode(until(audio, signal), settings);
+  const blocks = encoder.encode(untilAborted(audio, signal), settings);
   await writeFile(blocks, sink, fields, plan);
   return signal.aborted ? 130 : 0;
 }

@@ -21,7 +21,7 @@
  * @module
  */
 import { unpackCodes } from "./bits.ts";
-import { type ByteRun, ByteSource, type SourceLike } from "./byte_source.ts";
+import { type ByteRun, SeekableSource, type SourceLike } from "./container/seekable_source.ts";
 import { EcdcError } from "./errors.ts";
 import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./header.ts";
 import {
@@ -80,9 +80,9 @@ export class EcdcReader implements AsyncDisposable {
   /** The parsed header. */
   readonly header: EcdcHeader;
   /** The bytes after the header, for readers of entropy-coded bodies. */
-  readonly source: ByteSource;
+  readonly source: SeekableSource;
 
-  private constructor(header: EcdcHeader, source: ByteSource) {
+  private constructor(header: EcdcHeader, source: SeekableSource) {
     this.header = header;
     this.source = source;
   }
@@ -96,7 +96,7 @@ export class EcdcReader implements AsyncDisposable {
     source: SourceLike,
     options: { signal?: AbortSignal } = {},
   ): Promise<EcdcReader> {
-    const bytes = await ByteSource.open(source, options);
+    const bytes = await SeekableSource.open(source, options);
     try {
       const start = await bytes.seek(0);
       const prefix = parsePrefix(await start.read(PREFIX_BYTES));

@@ -7,7 +7,7 @@
  * @module
  */
 import { ArithmeticDecoder, quantizeCdf } from "./arithmetic_coder.ts";
-import type { ByteRun } from "./byte_source.ts";
+import type { ByteRun } from "./container/seekable_source.ts";
 import type { CodeSource } from "./decoder.ts";
 import type { BlockRange, CodeBlock, EcdcReader } from "./ecdc_reader.ts";
 import { EcdcError } from "./errors.ts";

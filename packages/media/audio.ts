@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { BufferedReader } from "@vcs/transport/internal";
 import type { AudioChunk, AudioDecoding } from "./audio_decoder.ts";
 import { chooseWay } from "./backends.ts";
 import { MediaError } from "./errors.ts";
@@ -105,17 +106,11 @@ async function* rawChunks(
   { format, sampleRate, channels }: RawPcm,
 ): AsyncIterable<AudioChunk> {
   const frame = PCM_BYTES[format] * channels;
-  let rest = new Uint8Array();
-  for await (const bytes of stream) {
-    const joined = new Uint8Array(rest.length + bytes.length);
-    joined.set(rest);
-    joined.set(bytes, rest.length);
-    const whole = joined.length - joined.length % frame;
-    for (let at = 0; at < whole; at += RAW_FRAMES * frame) {
-      const piece = joined.subarray(at, Math.min(whole, at + RAW_FRAMES * frame));
-      yield { sampleRate, samples: decodePcm(piece, format, channels) };
-    }
-    rest = joined.slice(whole);
+  await using reader = BufferedReader.of(stream);
+  for (;;) {
+    const bytes = await reader.units(frame, RAW_FRAMES * frame);
+    if (bytes.length === 0) return;
+    yield { sampleRate, samples: decodePcm(bytes, format, channels) };
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BufferedReader, onAbort } from "@vcs/transport/internal";
 import type { AudioChunk, AudioDecoder } from "./audio_decoder.ts";
 import { MediaError } from "./errors.ts";
 import { decodePcm } from "./pcm.ts";
@@ -42,15 +43,9 @@ async function* decode(
   await using program = new Program("ffmpeg", [...args, "-f", "f32le", "pipe:1"]);
   using _ = onAbort(signal, () => void program[Symbol.asyncDispose]());
   const frame = channels * 4;
-  let rest = new Uint8Array();
-  for await (const bytes of program.stdout) {
-    const joined = new Uint8Array(rest.length + bytes.length);
-    joined.set(rest);
-    joined.set(bytes, rest.length);
-    const whole = joined.length - joined.length % frame;
-    rest = joined.slice(whole);
-    const samples = decodePcm(joined.subarray(0, whole), "f32", channels);
-    if (whole > 0) yield { sampleRate, samples };
+  await using reader = BufferedReader.of(program.stdout);
+  for (let bytes = await reader.units(frame); bytes.length > 0; bytes = await reader.units(frame)) {
+    yield { sampleRate, samples: decodePcm(bytes, "f32", channels) };
   }
   signal.throwIfAborted();
   if (await program.finish()) return;
@@ -58,12 +53,6 @@ async function* decode(
     "decode-failed",
     `Cannot decode audio of ${source}: ffmpeg says ${program.complaint}`,
   );
-}
-
-/** Does something at an abort, until it is disposed. */
-function onAbort(signal: AbortSignal, act: () => void): Disposable {
-  signal.addEventListener("abort", act, { once: true });
-  return { [Symbol.dispose]: () => signal.removeEventListener("abort", act) };
 }
 
 /** Audio by ffmpeg. The program starts with the first chunk that is taken. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { BufferedReader, onAbort } from "@vcs/transport/internal";
 import type { Backend, DecodeRequest, DecodeRun, Picture, StreamFacts } from "./backend.ts";
 import { MediaError } from "./errors.ts";
 import { inspectByFfprobe } from "./ffprobe.ts";
@@ -139,10 +140,9 @@ class FfmpegRun implements DecodeRun {
   readonly #selection: Selection;
   readonly #program: Program;
   readonly #announcements: Announcements;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: BufferedReader;
   readonly #frameBytes: number;
-  readonly #abort = () => void this[Symbol.asyncDispose]();
-  #rest: Uint8Array = new Uint8Array();
+  readonly #aborting: Disposable | undefined;
   #pictures = 0;
   #closed = false;
 
@@ -155,8 +155,8 @@ class FfmpegRun implements DecodeRun {
     const args = argumentsOf(request, this.#selection);
     this.#program = new Program("ffmpeg", args, (line) => announcements.read(line));
     this.#program.drained.finally(() => announcements.end());
-    this.#reader = this.#program.stdout.getReader();
-    request.signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#reader = BufferedReader.of(this.#program.stdout);
+    this.#aborting = onAbort(request.signal, () => void this[Symbol.asyncDispose]());
   }
 
   async next(): Promise<Picture | undefined> {
@@ -182,19 +182,8 @@ class FfmpegRun implements DecodeRun {
 
   /** The pixels of one picture; undefined where the process ended before. */
   async #read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const pixels = new Uint8Array(this.#frameBytes);
-    for (let at = 0; at < pixels.length;) {
-      if (this.#rest.length === 0) {
-        const { done, value } = await this.#reader.read();
-        if (done) return undefined;
-        this.#rest = value;
-      }
-      const part = this.#rest.subarray(0, pixels.length - at);
-      pixels.set(part, at);
-      at += part.length;
-      this.#rest = this.#rest.subarray(part.length);
-    }
-    return pixels;
+    const pixels = await this.#reader.upTo(this.#frameBytes);
+    return pixels.length === this.#frameBytes ? pixels : undefined;
   }
 
   /** The process has ended: tells why, if it never gave a picture. */
@@ -217,9 +206,9 @@ class FfmpegRun implements DecodeRun {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#request.signal?.removeEventListener("abort", this.#abort);
+    this.#aborting?.[Symbol.dispose]();
     this.#announcements.end();
-    await this.#reader.cancel().catch(() => {});
+    await this.#reader[Symbol.asyncDispose]();
     await this.#program[Symbol.asyncDispose]();
   }
 }

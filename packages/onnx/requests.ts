@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "@vcs/transport/clock";
+import type { Clock } from "@vcs/transport/clock";
+import { Backoff, IdleTimeout, retry } from "@vcs/transport/internal";
 
 /** How long to wait, and how often to try. */
 export interface Patience {
@@ -16,7 +17,7 @@ export interface Patience {
   tries?: number;
   /** Seconds to wait before a second try, doubled with each; 1 where not given. */
   waitSeconds?: number;
-  /** Where time comes from. Default: the machine's clock. */
+  /** Where time comes from. Default: the system's clock. */
   clock?: Clock;
 }
 
@@ -32,55 +33,45 @@ export class Passing extends Error {}
  */
 export async function persistently<T>(
   step: () => Promise<T>,
-  { tries = 5, waitSeconds = 1, clock = systemClock, signal }: Patience,
+  { tries = 5, waitSeconds = 1, signal, clock }: Patience,
   received: () => number = () => 0,
 ): Promise<T> {
+  const backoff = new Backoff({ initial: 1000 * waitSeconds });
   let most = received();
-  for (let fruitless = 0;;) {
-    try {
-      return await step();
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(error instanceof Passing)) throw error;
-      // Not more than just before: a server that cannot resume may cut now later, now sooner, for ever.
-      fruitless = received() > most ? 0 : fruitless + 1;
-      most = Math.max(most, received());
-      if (fruitless >= tries) throw error;
-      await clock.sleep(1000 * waitSeconds * 2 ** fruitless, signal);
-    }
-  }
+  let failedAttempts = 0;
+  const onFailure = (error: unknown) => {
+    if (!(error instanceof Passing)) throw error;
+    // Not more than just before: a server that cannot resume may cut now later, now sooner, for ever.
+    if (received() > most) {
+      failedAttempts = 0;
+      backoff.reset();
+    } else if (++failedAttempts >= tries) throw error;
+    most = Math.max(most, received());
+  };
+  return await retry(step, { backoff, signal, clock, onFailure });
 }
 
 /** Aborts a request when no byte comes for a while, or when the caller says so. */
 export class Stall implements Disposable {
-  readonly #abort = new AbortController();
-  readonly #seconds: number;
-  readonly #clock: Clock;
-  #wait = new AbortController();
+  readonly #idle: IdleTimeout;
   readonly #signal: AbortSignal;
-  #reason: string | undefined;
 
   /** Begins to wait for the first byte. */
-  constructor({ stallSeconds = 30, clock = systemClock, signal }: Patience) {
-    this.#seconds = stallSeconds;
-    this.#clock = clock;
-    this.#signal = AbortSignal.any([this.#abort.signal, ...(signal ? [signal] : [])]);
-    this.watch();
+  constructor({ stallSeconds = 30, signal, clock }: Patience) {
+    const reason = () => new Passing(`nothing came for ${stallSeconds} s`);
+    this.#idle = new IdleTimeout(stallSeconds * 1000, reason, clock);
+    this.#signal = AbortSignal.any([this.#idle.signal, ...(signal ? [signal] : [])]);
   }
 
   /** Begins to wait for the next byte. */
   watch(): void {
-    this.#wait.abort();
-    this.#wait = new AbortController();
-    this.#clock.sleep(this.#seconds * 1000, this.#wait.signal).then(() => {
-      this.#reason = `nothing came for ${this.#seconds} s`;
-      this.#abort.abort();
-    }, () => {});
+    this.#idle.touch();
   }
 
   /** The fault of a connection that this has ended, or that broke by itself. */
   fault(error: unknown, what = ""): Passing {
-    return new Passing(this.#reason ?? what + messageOf(error));
+    const { aborted, reason } = this.#idle.signal;
+    return aborted ? reason : new Passing(what + messageOf(error));
   }
 
   /** The head of a response; busy servers and broken connections are faults that may pass. */
@@ -96,7 +87,7 @@ export class Stall implements Disposable {
 
   /** Stops waiting. */
   [Symbol.dispose](): void {
-    this.#wait.abort();
+    this.#idle[Symbol.dispose]();
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { onAbort } from "@vcs/transport/internal";
 import type { Tensor } from "@vcs/transport/tensor";
 import { elementType } from "./model.ts";
 import { Out, type Runtime } from "./ort.ts";
@@ -65,24 +66,23 @@ export class RunMemory implements Disposable {
 /** Run options that end a run when a signal says so; none are made without a signal. */
 export class Terminator implements Disposable {
   readonly #runtime: Runtime;
-  readonly #signal: AbortSignal | undefined;
+  readonly #aborting: Disposable | undefined;
   readonly options: Deno.PointerValue = null;
 
   constructor(runtime: Runtime, signal: AbortSignal | undefined) {
     this.#runtime = runtime;
-    this.#signal = signal;
     if (signal === undefined) return;
     const out = new Out();
     runtime.call("createRunOptions", "run_failed", "make run options", out.cell);
     this.options = out.pointer;
-    signal.addEventListener("abort", this.#terminate);
+    this.#aborting = onAbort(
+      signal,
+      () => runtime.call("runOptionsSetTerminate", "run_failed", "end the run", this.options),
+    );
   }
 
-  readonly #terminate = () =>
-    this.#runtime.call("runOptionsSetTerminate", "run_failed", "end the run", this.options);
-
   [Symbol.dispose](): void {
-    this.#signal?.removeEventListener("abort", this.#terminate);
+    this.#aborting?.[Symbol.dispose]();
     this.#runtime.release("runOptions", this.options);
   }
 }

@@ -5,8 +5,9 @@
  * @module
  */
 import type { ChannelSettings, Receiver } from "./channel_types.ts";
-import { systemClock } from "./clock.ts";
 import { TransportError } from "./errors.ts";
+import { systemClock } from "./flow/clock.ts";
+import { attempts, Backoff } from "./flow/retry.ts";
 import { Inbox, InboxReceiver } from "./inbox.ts";
 
 /**
@@ -19,8 +20,8 @@ export type FeedSession = (
   connected: () => void,
 ) => Promise<void>;
 
-/** The first and the longest pause between two attempts, in milliseconds. */
-const PAUSES = { first: 20, longest: 500 };
+/** The pauses between two attempts, in milliseconds. */
+const BACKOFF = { initial: 20, max: 500 };
 
 /** A receiver of what sessions with a broker bring. */
 export function brokerReceiver(
@@ -36,14 +37,14 @@ export function brokerReceiver(
 /** Sessions, one after the other, until stopped. */
 class BrokerFeed {
   readonly #inbox: Inbox;
-  readonly #patience: number;
+  readonly #settings: ChannelSettings;
   readonly #session: FeedSession;
   readonly #abort = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(inbox: Inbox, { patience }: ChannelSettings, session: FeedSession) {
+  constructor(inbox: Inbox, settings: ChannelSettings, session: FeedSession) {
     this.#inbox = inbox;
-    this.#patience = patience;
+    this.#settings = settings;
     this.#session = session;
     this.#running = this.#run().catch((error) => inbox.fail(error));
   }
@@ -55,25 +56,24 @@ class BrokerFeed {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort;
-    let lostAt = performance.now();
-    for (let pause = PAUSES.first; !signal.aborted; pause = Math.min(2 * pause, PAUSES.longest)) {
-      let cause: unknown;
+    const { patience, clock = systemClock } = this.#settings;
+    const backoff = new Backoff(BACKOFF);
+    let lostAt = clock.now();
+    for await (const _ of attempts({ backoff, signal, clock })) {
       let wasConnected = false;
-      try {
-        await this.#session(this.#inbox, signal, () => {
-          wasConnected = true;
-          this.#inbox.countConnection();
-        });
-      } catch (error) {
+      const connected = () => {
+        wasConnected = true;
+        this.#inbox.countConnection();
+      };
+      const cause = await this.#session(this.#inbox, signal, connected).catch((error) => {
         if (error instanceof TransportError && !signal.aborted) throw error;
-        cause = error;
-      }
+        return error;
+      });
       if (wasConnected) {
-        lostAt = performance.now();
-        pause = PAUSES.first;
+        lostAt = clock.now();
+        backoff.reset();
       }
-      if (performance.now() - lostAt > this.#patience) throw unreachable(this.#patience, cause);
-      await systemClock.sleep(pause, signal).catch(() => {});
+      if (clock.now() - lostAt > patience) throw unreachable(patience, cause);
     }
   }
 }

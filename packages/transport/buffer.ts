@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Condition } from "./condition.ts";
+import { Condition } from "./flow/condition.ts";
 
 /**
  * What a full queue does with the next item: `block` makes the writer wait, `drop-oldest` leaves

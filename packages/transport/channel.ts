@@ -48,6 +48,8 @@ export type {
   SenderCounters,
 } from "./channel_types.ts";
 
+export { type MemoryChannel, memoryChannel } from "./channels/memory.ts";
+
 type Open<End> = (url: URL, settings: ChannelSettings) => End | Promise<End>;
 
 /** One file for each channel, loaded when it is asked for. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { openReceiver, openSender } from "./channel.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "./flow/clock.ts";
 import { type Command, command, type Invocation } from "./command/command.ts";
 import { operand, operands, option } from "./command/options.ts";
 import { print, say } from "./command/terminal.ts";

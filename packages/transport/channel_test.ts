@@ -211,6 +211,19 @@ Deno.test("channel: a message that comes again is known by stream and sequence",
   assert.equal(inbox.counters.received, 3);
 });
 
+Deno.test("channel: gaps are counted, and what comes late or is too old to be known is received", () => {
+  const inbox = new Inbox(1000);
+  const streamId = newStreamId();
+  const deliver = (sequence: number) =>
+    inbox.deliver(message(new Uint8Array(1), { streamId, sequence }), () => {});
+  for (const sequence of [5, 6, 9, 8, 3]) deliver(sequence);
+  const { received, duplicates, gaps } = inbox.counters;
+  assert.deepEqual({ received, duplicates, gaps }, { received: 5, duplicates: 0, gaps: 2 });
+  deliver(5000);
+  deliver(10);
+  assert.deepEqual([inbox.counters.received, inbox.counters.duplicates], [7, 0]);
+});
+
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -7,7 +7,7 @@
 import { pathToFileURL } from "node:url";
 import { type Broker, type BrokerName, freePort, hasBroker, startBroker } from "./brokers.ts";
 import { openSender } from "./channel.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "./flow/clock.ts";
 import { print, say } from "./command/terminal.ts";
 import { UsageError } from "./command/usage_error.ts";
 import { type ChannelName, DELIVERY, keeps } from "./delivery.ts";

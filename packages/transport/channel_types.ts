@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Clock } from "./flow/clock.ts";
 import type { Message } from "./message.ts";
 
 /** What a sender has done so far. */
@@ -110,6 +111,8 @@ export interface ChannelOptions {
    * one message, before waiting calls give up; 30,000 where not given, Infinity for never.
    */
   readonly patience?: number;
+  /** Where time comes from. Default: the system's clock. */
+  readonly clock?: Clock;
   /** A secret that both ends of a `tcp:` channel must know. */
   readonly secret?: string;
   /** TLS for a `tcp:` channel, in PEM: a listener needs `cert` and `key`. */

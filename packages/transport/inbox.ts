@@ -5,37 +5,36 @@
  * @module
  */
 import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./channel_types.ts";
-import { Condition } from "./condition.ts";
+import { onAbort } from "./flow/abort.ts";
+import { Condition } from "./flow/condition.ts";
+import { ReplayWindow } from "./flow/replay_window.ts";
 import { messagesOf, messageStream } from "./message_stream.ts";
 import { decodeMessage, type Message, NO_ID } from "./message.ts";
 import { TransportError } from "./errors.ts";
 
-/** Streams whose gaps are counted at a time. */
-const TRACKED_STREAMS = 64;
-/** Messages that are known again when they come twice. */
-const REMEMBERED = 1024;
+/** Streams whose latest messages are known again when they come twice. */
+const REMEMBERED_STREAMS = 1024;
 
 type Accept = () => void | Promise<void>;
-
-/** A message that came. */
-interface Known {
-  /** Accept the copies that came so far; let go of, with what they hold, once they are called. */
-  accepts: Accept[] | undefined;
-}
 
 /** Messages that came and are not accepted. */
 export class Inbox {
   readonly #waiting: Delivery[] = [];
   readonly #changed = new Condition();
   readonly #maxPayload: number;
-  readonly #next = new Map<string, number>();
-  readonly #known = new Map<string, Known>();
+  readonly #tracks: boolean;
+  readonly #streams = new Map<string, ReplayWindow>();
+  /** What accepts the copies of each message that came and is not accepted. */
+  readonly #held = new Map<string, Accept[]>();
   #counts = { received: 0, accepted: 0, duplicates: 0, corrupt: 0, gaps: 0, connections: 0 };
   #failure: { reason: unknown } | undefined;
   #ended = false;
+  #left = false;
 
-  constructor(maxPayload: number) {
+  /** @param tracks whether copies are left out and gaps counted: not where nothing comes twice */
+  constructor(maxPayload: number, tracks = true) {
     this.#maxPayload = maxPayload;
+    this.#tracks = tracks;
   }
 
   get counters(): ReceiverCounters {
@@ -62,14 +61,14 @@ export class Inbox {
   deliver(message: Message, accept: Accept): void {
     // After the end nobody would accept it: it stays where it was.
     if (this.#ended) return;
-    const known = this.#remember(message, accept);
-    if (!known) return;
+    if (this.#tracks && this.#isCopy(message, accept)) return;
+    const accepts = [accept];
+    const key = this.#tracks ? keyOf(message) : "";
+    if (key) this.#held.set(key, accepts);
     this.#counts.received++;
-    this.#countGaps(message);
     let done: Promise<void> | undefined;
     const once = async () => {
-      const accepts = known.accepts ?? [];
-      known.accepts = undefined;
+      if (key) this.#held.delete(key);
       this.#counts.accepted++;
       this.#changed.notify();
       for (const accept of accepts) await accept();
@@ -80,7 +79,7 @@ export class Inbox {
 
   /** Takes back a message that its receiver is not done with: it is received before the others. */
   giveBack(delivery: Delivery): void {
-    if (this.#ended) return;
+    if (this.#left) return;
     this.#waiting.unshift(delivery);
     this.#changed.notify();
   }
@@ -90,22 +89,30 @@ export class Inbox {
    * accepted is accepted too; one of a message that is held is accepted with it, as the channel
    * may wait for either.
    */
-  #remember({ streamId, sequence }: Message, accept: Accept): Known | undefined {
-    if (streamId === NO_ID) return { accepts: [accept] };
-    const key = `${streamId}-${sequence}`;
-    const before = this.#known.get(key);
-    if (before) return void this.#again(before, accept);
-    const known = { accepts: [accept] };
-    this.#known.set(key, known);
-    if (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
-    return known;
-  }
-
-  #again(known: Known, accept: Accept): void {
+  #isCopy(message: Message, accept: Accept): boolean {
+    const held = this.#held.get(keyOf(message));
+    if (!held && !this.#cameBefore(message)) return false;
     this.#counts.duplicates++;
-    if (known.accepts) known.accepts.push(accept);
+    if (held) held.push(accept);
     // Where this fails another copy will come.
     else void Promise.try(accept).catch(() => {});
+    return true;
+  }
+
+  /** Takes note of a message, and of the gap before it; whether it is known to have come before. */
+  #cameBefore({ streamId, sequence }: Message): boolean {
+    const came = this.#streams.get(streamId);
+    if (streamId !== NO_ID && came?.has(sequence)) return true;
+    if (came && sequence > came.next) this.#counts.gaps += sequence - came.next;
+    const stream = came ?? new ReplayWindow();
+    stream.add(sequence);
+    // Deleted and set again, so that the map's first entry is the one quiet longest.
+    this.#streams.delete(streamId);
+    this.#streams.set(streamId, stream);
+    if (this.#streams.size > REMEMBERED_STREAMS) {
+      this.#streams.delete(this.#streams.keys().next().value!);
+    }
+    return false;
   }
 
   countDuplicate(): void {
@@ -148,8 +155,9 @@ export class Inbox {
     this.#changed.notify();
   }
 
-  /** Leaves out what waits. */
+  /** Drops what waits, and what would be given back. */
   clear(): void {
+    this.#left = true;
     this.#waiting.length = 0;
   }
 
@@ -162,14 +170,11 @@ export class Inbox {
       return undefined;
     }
   }
+}
 
-  #countGaps({ streamId, sequence }: Message): void {
-    const expected = this.#next.get(streamId);
-    if (expected !== undefined && sequence > expected) this.#counts.gaps += sequence - expected;
-    this.#next.delete(streamId);
-    this.#next.set(streamId, Math.max(sequence + 1, expected ?? 0));
-    if (this.#next.size > TRACKED_STREAMS) this.#next.delete(this.#next.keys().next().value!);
-  }
+/** Names a message; empty where its stream has no name. */
+function keyOf({ streamId, sequence }: Message): string {
+  return streamId === NO_ID ? "" : `${streamId}-${sequence}`;
 }
 
 /** What fills an inbox. */
@@ -185,22 +190,18 @@ export class InboxReceiver implements Receiver {
   readonly url: string;
   readonly readable: ReadableStream<Message>;
   readonly #feeder: Feeder;
-  readonly #signal: AbortSignal | undefined;
-  readonly #abort: () => void;
+  #aborting: Disposable | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(feeder: Feeder, { signal }: ChannelSettings) {
     this.url = feeder.url;
     this.#feeder = feeder;
     this.readable = messageStream(feeder.inbox);
-    this.#signal = signal;
-    this.#abort = () => {
+    this.#aborting = onAbort(signal, () => {
       feeder.inbox.clear();
       feeder.inbox.fail(signal?.reason);
       void this.close();
-    };
-    if (signal?.aborted) this.#abort();
-    else signal?.addEventListener("abort", this.#abort, { once: true });
+    });
   }
 
   get counters(): ReceiverCounters {
@@ -224,7 +225,7 @@ export class InboxReceiver implements Receiver {
   }
 
   async #close(): Promise<void> {
-    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#aborting?.[Symbol.dispose]();
     this.#feeder.inbox.clear();
     this.#feeder.inbox.end();
     await this.#feeder.stop();

@@ -58,3 +58,10 @@ export { Feed, type FeedOptions, type FeedViewer } from "./command/site_feed.ts"
 export type { Handler, RouteTable, SiteRequest } from "./command/site_routes.ts";
 export { Site, type SiteOptions } from "./command/site.ts";
 export { isLoopback } from "./command/site_guard.ts";
+export * from "./flow/abort.ts";
+export * from "./flow/idle.ts";
+export * from "./flow/replay_window.ts";
+export * from "./flow/retry.ts";
+export * from "./io/buffered_reader.ts";
+export * from "./io/bytes.ts";
+export * from "./io/write_all.ts";

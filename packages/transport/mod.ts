@@ -5,7 +5,7 @@
  */
 export * from "./byte_source.ts";
 export * from "./channel.ts";
-export * from "./clock.ts";
+export * from "./flow/clock.ts";
 export * from "./delivery.ts";
 export * from "./errors.ts";
 export * from "./flow.ts";

@@ -17,7 +17,7 @@
  */
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
 import { TransportError } from "./errors.ts";
-import { ForwardReader } from "./forward_reader.ts";
+import { BufferedReader } from "./io/buffered_reader.ts";
 import {
   encodeNpyHeader,
   NPY_MAX_PREFIX,
@@ -172,7 +172,7 @@ export async function* streamNpy(
   if (!Number.isSafeInteger(rows) || rows < 1) {
     throw new RangeError(`Cannot read ${rows} rows at a time: one or more are needed`);
   }
-  await using reader = new ForwardReader(stream, "the npy file");
+  await using reader = BufferedReader.of(stream, "the npy file");
   const header = await readHeader(reader);
   const { dtype, shape: [count, ...rest] } = header;
   if (count === undefined) {
@@ -189,7 +189,7 @@ export async function* streamNpy(
   await reader.end();
 }
 
-async function readHeader(reader: ForwardReader): Promise<NpyHeader> {
+async function readHeader(reader: BufferedReader): Promise<NpyHeader> {
   const prefix = await reader.take(NPY_MIN_PREFIX);
   const more = prefix[6] === 1 ? 0 : NPY_MAX_PREFIX - NPY_MIN_PREFIX;
   const start = concat(prefix, await reader.take(more));

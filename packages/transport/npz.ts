@@ -18,7 +18,7 @@
  */
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
 import { TransportError } from "./errors.ts";
-import { ForwardReader } from "./forward_reader.ts";
+import { BufferedReader } from "./io/buffered_reader.ts";
 import { readNpy } from "./npy.ts";
 import { encodeNpyHeader, NPY_MAX_PREFIX, npyHeaderLength, parseNpyHeader } from "./npy_header.ts";
 import type { NamedTensors } from "./safetensors.ts";
@@ -87,7 +87,7 @@ export class NpzReader implements Disposable {
    */
   async info(name: string): Promise<TensorInfo> {
     const entry = this.#member(name);
-    await using reader = new ForwardReader(this.#zip.stream(entry), entry.name);
+    await using reader = BufferedReader.of(this.#zip.stream(entry), entry.name);
     const prefix = await reader.take(Math.min(NPY_MAX_PREFIX, entry.size));
     const rest = Math.min(npyHeaderLength(prefix), entry.size) - prefix.length;
     const bytes = new Uint8Array([...prefix, ...await reader.take(Math.max(rest, 0))]);

@@ -6,7 +6,9 @@
  * @module
  */
 import type { ChannelSettings, Sender, SenderCounters } from "./channel_types.ts";
-import { Condition } from "./condition.ts";
+import { onAbort } from "./flow/abort.ts";
+import { type Clock, systemClock } from "./flow/clock.ts";
+import { Condition } from "./flow/condition.ts";
 import { TransportError } from "./errors.ts";
 import { encodeMessageInto, ENVELOPE_SIZE, type Message, NO_ID } from "./message.ts";
 
@@ -26,7 +28,8 @@ export interface Entry {
 /** Messages taken and not acknowledged, at most `limit` of them. */
 export class Outbox {
   readonly #entries = new Map<number, Entry>();
-  readonly #changed = new Condition();
+  readonly #changed: Condition;
+  readonly #clock: Clock;
   readonly #limit: number;
   readonly #patience: number;
   readonly #reuse: boolean;
@@ -44,9 +47,15 @@ export class Outbox {
    * @param reuse whether nobody looks at an entry's bytes once it is acknowledged: then the next
    * message may be written over them, which saves most of the time that sending takes
    */
-  constructor(limit: number, patience: number, reuse = false) {
+  constructor(
+    limit: number,
+    { patience, clock = systemClock }: Pick<ChannelSettings, "patience" | "clock">,
+    reuse = false,
+  ) {
     this.#limit = limit;
     this.#patience = patience;
+    this.#clock = clock;
+    this.#changed = new Condition(clock);
     this.#reuse = reuse;
   }
 
@@ -161,13 +170,13 @@ export class Outbox {
   async flush(): Promise<void> {
     while (this.#entries.size > 0 && !this.#failure) {
       const before = this.#counts.acknowledged + this.#counts.dropped;
-      const deadline = performance.now() + this.#patience;
+      const deadline = this.#clock.now() + this.#patience;
       while (before === this.#counts.acknowledged + this.#counts.dropped && !this.#failure) {
-        if (performance.now() >= deadline) {
+        if (this.#clock.now() >= deadline) {
           this.#told = true;
           throw this.#unreachable("did not acknowledge");
         }
-        await this.#changed.changed(undefined, deadline - performance.now());
+        await this.#changed.changed(undefined, deadline - this.#clock.now());
       }
     }
     this.#check();
@@ -241,7 +250,7 @@ export class OutboxSender implements Sender {
   readonly writable: WritableStream<Message>;
   readonly #carrier: Carrier;
   readonly #settings: ChannelSettings;
-  readonly #abort: () => void;
+  #aborting: Disposable | undefined;
   #closed: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -251,15 +260,13 @@ export class OutboxSender implements Sender {
     this.#settings = settings;
     this.writable = new WritableStream({
       // Frees a write that waits for room, for which `abort` would wait.
-      start: ({ signal }) =>
-        signal.addEventListener("abort", () => void this.#stop(signal.reason), { once: true }),
+      start: ({ signal }) => void onAbort(signal, () => void this.#stop(signal.reason)),
       write: (message) => this.send(message),
       close: () => this.close(),
       abort: (reason) => this.#stop(reason),
     });
-    this.#abort = () => void this.#stop(settings.signal?.reason);
-    if (settings.signal?.aborted) this.#abort();
-    else settings.signal?.addEventListener("abort", this.#abort, { once: true });
+    const { signal } = settings;
+    this.#aborting = onAbort(signal, () => void this.#stop(signal?.reason));
   }
 
   get counters(): SenderCounters {
@@ -304,7 +311,7 @@ export class OutboxSender implements Sender {
   }
 
   #stop(reason: unknown): Promise<void> {
-    this.#settings.signal?.removeEventListener("abort", this.#abort);
+    this.#aborting?.[Symbol.dispose]();
     this.#carrier.outbox.fail(reason);
     return this.#stopped ??= this.#carrier.stop();
   }

@@ -16,7 +16,7 @@
  * @module
  */
 import { BoundedBuffer, type Policy, type QueueCounters } from "./buffer.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, systemClock } from "./flow/clock.ts";
 import { stage } from "./stage.ts";
 
 /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ManualClock } from "./clock.ts";
+import { ManualClock } from "./flow/clock.ts";
 import { Pacer, type PacerOptions } from "./pacer.ts";
 
 /** A pacer on a clock of its own, with a reader that notes when each frame came. */

@@ -17,8 +17,8 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "./clock.ts";
-import { Condition } from "./condition.ts";
+import { type Clock, systemClock } from "./flow/clock.ts";
+import { Condition } from "./flow/condition.ts";
 import { stage } from "./stage.ts";
 import { StreamOrder } from "./stream_order.ts";
 
@@ -76,7 +76,7 @@ export class Resequencer<T extends Sequenced> implements ReadableWritablePair<T,
   readonly #streams = new Map<string, StreamOrder<T>>();
   readonly #retired = new Set<string>();
   readonly #ready: T[] = [];
-  readonly #changed = new Condition();
+  readonly #changed: Condition;
   readonly #options: Required<Pick<ResequencerOptions, "window" | "timeout" | "streams">>;
   readonly #clock: Clock;
   readonly #abort = new AbortController();
@@ -100,6 +100,7 @@ export class Resequencer<T extends Sequenced> implements ReadableWritablePair<T,
     }
     this.#options = { window, timeout, streams };
     this.#clock = clock;
+    this.#changed = new Condition(clock);
     const ends = stage<T, T>({
       write: (item) => this.#write(item),
       end: () => this.#end(),
@@ -182,19 +183,6 @@ export class Resequencer<T extends Sequenced> implements ReadableWritablePair<T,
     for (const stream of this.#streams.values()) {
       deadline = Math.min(deadline, stream.waitingSince + this.#options.timeout);
     }
-    const { signal } = this.#abort;
-    if (deadline === Infinity) return await this.#changed.changed(signal);
-    const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
-    const waits = [
-      this.#changed.changed(either),
-      this.#clock.sleep(deadline - this.#clock.now(), either),
-    ];
-    try {
-      await Promise.race(waits);
-    } finally {
-      stop.abort();
-      await Promise.allSettled(waits);
-    }
+    await this.#changed.changed(this.#abort.signal, deadline - this.#clock.now());
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
-import { ManualClock } from "./clock.ts";
+import { ManualClock } from "./flow/clock.ts";
 import { Resequencer, type ResequencerOptions } from "./resequence.ts";
 
 type Item = { streamId: string; sequence: number };

@@ -35,7 +35,7 @@
  */
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
 import { TransportError } from "./errors.ts";
-import { ForwardReader } from "./forward_reader.ts";
+import { BufferedReader } from "./io/buffered_reader.ts";
 import {
   parseSafetensorsHeader,
   SAFETENSORS_PREFIX,
@@ -180,7 +180,7 @@ export class SafetensorsReader implements Disposable {
 export async function* streamSafetensors(
   stream: ReadableStream<Uint8Array>,
 ): AsyncGenerator<[name: string, tensor: Tensor]> {
-  await using reader = new ForwardReader(stream, "the safetensors file");
+  await using reader = BufferedReader.of(stream, "the safetensors file");
   const prefix = await reader.take(SAFETENSORS_PREFIX);
   const length = safetensorsHeaderLength(prefix, Infinity);
   const { tensors } = parseSafetensorsHeader(await reader.take(length), Infinity);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { onAbort } from "./flow/abort.ts";
 
 /** What a stage does; all may throw, which fails both ends. */
 export interface StageParts<I, O> {
@@ -24,13 +25,13 @@ export function stage<I, O>(
 ): { writable: WritableStream<I>; readable: ReadableStream<O> } {
   let output!: ReadableStreamDefaultController<O>;
   let input!: WritableStreamDefaultController;
+  let aborting: Disposable | undefined = undefined;
   const fail = (reason: unknown) => {
-    signal?.removeEventListener("abort", abort);
+    aborting?.[Symbol.dispose]();
     parts.fail(reason);
     input.error(reason);
     output.error(reason);
   };
-  const abort = () => fail(signal?.reason);
   const orFail = async <T>(work: () => T | Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -44,7 +45,7 @@ export function stage<I, O>(
     async pull(controller) {
       const next = await orFail(() => parts.read());
       if (next) return controller.enqueue(next.item);
-      signal?.removeEventListener("abort", abort);
+      aborting?.[Symbol.dispose]();
       controller.close();
     },
     cancel: (reason) => fail(reason ?? new DOMException("Reader left", "AbortError")),
@@ -52,12 +53,11 @@ export function stage<I, O>(
   const writable = new WritableStream<I>({
     start(controller) {
       input = controller;
-      controller.signal.addEventListener("abort", () => fail(controller.signal.reason));
+      onAbort(controller.signal, () => fail(controller.signal.reason));
     },
     write: (item) => orFail(() => parts.write(item)),
     close: () => orFail(() => parts.end()),
   });
-  if (signal?.aborted) abort();
-  else signal?.addEventListener("abort", abort, { once: true });
+  aborting = onAbort(signal, () => fail(signal?.reason));
   return { writable, readable };
 }

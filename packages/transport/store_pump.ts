@@ -5,8 +5,9 @@
  * @module
  */
 import type { ChannelSettings, Sender } from "./channel_types.ts";
-import { systemClock } from "./clock.ts";
 import { TransportError } from "./errors.ts";
+import { systemClock } from "./flow/clock.ts";
+import { attempts, Backoff } from "./flow/retry.ts";
 import { type Entry, Outbox, OutboxSender } from "./outbox.ts";
 
 /** Where messages are kept between the ends. */
@@ -18,8 +19,8 @@ export interface Store extends AsyncDisposable {
   store(entry: Entry): Promise<boolean>;
 }
 
-/** Milliseconds between two attempts: the first and the longest pause. */
-const PAUSES = { full: [1, 50], trouble: [20, 500] } as const;
+/** The pauses between two attempts, in milliseconds: by a full store, and by a failing one. */
+const BACKOFF = { full: { initial: 1, max: 50 }, failed: { initial: 20, max: 500 } };
 
 /** A sender that stores its messages; connects to the store again whenever that is lost. */
 export function storeSender(
@@ -27,15 +28,15 @@ export function storeSender(
   settings: ChannelSettings,
   connect: (signal: AbortSignal) => Promise<Store>,
 ): Sender {
-  const outbox = new Outbox(1, settings.patience);
-  const pump = new StorePump(outbox, settings.patience, connect);
+  const outbox = new Outbox(1, settings);
+  const pump = new StorePump(outbox, settings, connect);
   return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
 }
 
 /** Stores what is in an outbox until stopped. */
 class StorePump {
   readonly #outbox: Outbox;
-  readonly #patience: number;
+  readonly #settings: ChannelSettings;
   readonly #connect: (signal: AbortSignal) => Promise<Store>;
   readonly #abort = new AbortController();
   readonly #running: Promise<void>;
@@ -44,11 +45,11 @@ class StorePump {
   /** Starts at once; connects again whenever the connection is lost. */
   constructor(
     outbox: Outbox,
-    patience: number,
+    settings: ChannelSettings,
     connect: (signal: AbortSignal) => Promise<Store>,
   ) {
     this.#outbox = outbox;
-    this.#patience = patience;
+    this.#settings = settings;
     this.#connect = connect;
     this.#running = this.#run().catch(() => {});
   }
@@ -64,32 +65,39 @@ class StorePump {
     await this.#retry(() => this.#connected().then(() => true), Infinity);
     for (;;) {
       const entry = await this.#outbox.claim(this.#abort.signal);
-      await this.#retry(async () => (await this.#connected()).store(entry), this.#patience);
+      await this.#retry(
+        async () => (await this.#connected()).store(entry),
+        this.#settings.patience,
+      );
       this.#outbox.acknowledge(entry.number);
     }
   }
 
   /** Tries until it works, or has thrown for as long as patience goes. */
   async #retry(attempt: () => Promise<boolean>, patience: number): Promise<void> {
-    let troubled: number | undefined;
-    for (let tries = 0;; tries++) {
-      const result = await this.#try(attempt);
+    const { signal } = this.#abort;
+    const { clock = systemClock } = this.#settings;
+    const pauses = { full: new Backoff(BACKOFF.full), failed: new Backoff(BACKOFF.failed) };
+    let result: "done" | "full" | "failed" = "done";
+    const backoff = { next: () => result === "done" ? 0 : pauses[result].next() };
+    let failingSince: number | undefined;
+    for await (const _ of attempts({ backoff, signal, clock })) {
+      result = await this.#try(attempt);
       if (result === "done") return;
-      troubled = result === "full" ? undefined : troubled ?? performance.now();
-      if (performance.now() - (troubled ?? Infinity) >= patience) this.#giveUp();
-      const [first, longest] = PAUSES[result];
-      await systemClock.sleep(Math.min(first * 2 ** tries, longest), this.#abort.signal);
+      failingSince = result === "full" ? undefined : failingSince ?? clock.now();
+      if (clock.now() - (failingSince ?? Infinity) >= patience) this.#giveUp();
     }
+    signal.throwIfAborted();
   }
 
-  async #try(attempt: () => Promise<boolean>): Promise<"done" | "full" | "trouble"> {
+  async #try(attempt: () => Promise<boolean>): Promise<"done" | "full" | "failed"> {
     try {
       return await attempt() ? "done" : "full";
     } catch (error) {
       this.#outbox.trouble = error;
       await this.#disconnect();
       if (error instanceof TransportError) this.#fail(error);
-      return "trouble";
+      return "failed";
     }
   }
 
@@ -98,7 +106,7 @@ class StorePump {
     this.#fail(
       new TransportError(
         "broker",
-        `Cannot send: a message could not be stored for ${this.#patience} ms: ${cause}`,
+        `Cannot send: a message could not be stored for ${this.#settings.patience} ms: ${cause}`,
         { cause },
       ),
     );

@@ -4,12 +4,10 @@
  *
  * @module
  */
+import { ReplayWindow } from "./flow/replay_window.ts";
 
 /** What became of an item that was added. */
 type Fate = "duplicates" | "late" | undefined;
-
-/** Ranges of given-up sequences that latecomers are still told from duplicates by. */
-const REMEMBERED_GAPS = 64;
 
 /** Puts one stream's items in order. */
 export class StreamOrder<T extends { readonly sequence: number }> {
@@ -17,7 +15,7 @@ export class StreamOrder<T extends { readonly sequence: number }> {
   readonly #release: (item: T, missing: number) => void;
   /** Items that wait for one before them, with the time at which they came. */
   readonly #held = new Map<number, { item: T; since: number }>();
-  readonly #gaps: { from: number; to: number }[] = [];
+  readonly #came = new ReplayWindow();
   #next = 0;
   #started = false;
 
@@ -41,8 +39,9 @@ export class StreamOrder<T extends { readonly sequence: number }> {
   /** Takes an item in; says where it goes no further. */
   add(item: T, now: number): Fate {
     const { sequence } = item;
-    if (sequence < this.#next) return this.#wasGivenUp(sequence) ? "late" : "duplicates";
-    if (this.#held.has(sequence)) return "duplicates";
+    if (this.#came.has(sequence) || this.#held.has(sequence)) return "duplicates";
+    if (sequence < this.#next) return "late";
+    this.#came.add(sequence);
     this.#held.set(sequence, { item, since: now });
     this.#releaseRun();
     if (this.#held.size > this.#window) this.#skip();
@@ -62,7 +61,6 @@ export class StreamOrder<T extends { readonly sequence: number }> {
   /** Gives up everything before the first held item. */
   #skip(): void {
     const first = Math.min(...this.#held.keys());
-    this.#remember({ from: this.#next, to: first });
     const missing = this.#started ? first - this.#next : 0;
     this.#next = first;
     this.#releaseRun(missing);
@@ -75,14 +73,5 @@ export class StreamOrder<T extends { readonly sequence: number }> {
       this.#release(held.item, missing);
       missing = 0;
     }
-  }
-
-  #remember(gap: { from: number; to: number }): void {
-    this.#gaps.push(gap);
-    if (this.#gaps.length > REMEMBERED_GAPS) this.#gaps.shift();
-  }
-
-  #wasGivenUp(sequence: number): boolean {
-    return this.#gaps.some(({ from, to }) => sequence >= from && sequence < to);
   }
 }

@@ -1,5 +1,11 @@
 /** Streams through real channels, with what goes wrong there. */
-import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
+import {
+  memoryChannel,
+  openReceiver,
+  openSender,
+  type Receiver,
+  type Sender,
+} from "@vcs/transport/channel";
 import { ManualClock, systemClock } from "@vcs/transport/clock";
 import { readNpy } from "@vcs/transport/npy";
 import { readSafetensors } from "@vcs/transport/safetensors";
@@ -12,7 +18,6 @@ import { needs } from "#testing/shared.ts";
 import { freePort, hasBroker, startBroker } from "../transport/brokers.ts";
 import { drive, FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
 import { WindowJournal } from "./journal.ts";
-import { memoryChannel } from "./memory_channel.ts";
 import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
 import { type SendOptions, VideoSender } from "./send_video.ts";
 import { tokensFromIndices, tokensFromQuant } from "./tokens.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { print, say, UsageError } from "@vcs/transport/internal";
+import { onAbort, print, say, UsageError } from "@vcs/transport/internal";
 import {
   channelOptions,
   encodeOptions,
@@ -84,7 +84,6 @@ export function graceful(stop: AbortSignal): AbortSignal {
     const timer = setTimeout(() => end.abort(stop.reason), GRACE);
     Deno.unrefTimer(timer);
   };
-  if (stop.aborted) later();
-  else stop.addEventListener("abort", later, { once: true });
+  onAbort(stop, later);
   return end.signal;
 }

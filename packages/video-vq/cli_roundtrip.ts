@@ -16,7 +16,7 @@ import {
 import { bitrate, Monitor, receiveLine, sayReceived, saySent, sendLine } from "./cli_report.ts";
 import type { FrameOutput } from "./outputs.ts";
 import { Quality } from "./quality.ts";
-import type { MemoryChannel } from "./memory_channel.ts";
+import type { MemoryChannel } from "@vcs/transport/channel";
 import type { FrameRate } from "./payload.ts";
 import type { ReceivedWindow, VideoReceiver } from "./receive_video.ts";
 import type { SendOptions, VideoSender } from "./send_video.ts";
@@ -75,7 +75,7 @@ async function connect(
   const [{ VideoSender }, { VideoReceiver }, { memoryChannel }] = await Promise.all([
     import("./send_video.ts"),
     import("./receive_video.ts"),
-    import("./memory_channel.ts"),
+    import("@vcs/transport/channel"),
   ]);
   const channel = memoryChannel();
   const comparison = new Comparison();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ReplayWindow } from "@vcs/transport/internal";
 import type { Message } from "@vcs/transport/message";
 
 /** A stream of which something came. */
@@ -19,13 +20,12 @@ export interface KnownStream {
   readonly endReplayed: boolean;
 }
 
-/** Numbers and streams that are known again when they come twice. */
-const REMEMBERED = 1024;
+/** Streams whose messages are known again when they come twice. */
 const REMEMBERED_STREAMS = 8;
 
 /** Follows the messages of all streams, in the order in which they come. */
 export class KnownStreams {
-  readonly #streams = new Map<string, KnownStream & { readonly numbers: Set<number> }>();
+  readonly #streams = new Map<string, KnownStream & { readonly came: ReplayWindow }>();
   #current: KnownStream | undefined;
 
   /** The stream that the latest message was of. */
@@ -40,15 +40,15 @@ export class KnownStreams {
 
   /** Whether a message came before; known for the last ones of the last streams. */
   has({ streamId, sequence }: Message): boolean {
-    return this.#streams.get(streamId)?.numbers.has(sequence) ?? false;
+    return this.#streams.get(streamId)?.came.has(sequence) ?? false;
   }
 
   /** Takes note of a message that came, or that was read back from a journal. */
   add(message: Message, replayed = false): void {
     const { streamId, sequence } = message;
     const before = this.#streams.get(streamId) ??
-      { streamId, end: undefined, endReplayed: false, numbers: new Set<number>() };
-    before.numbers.add(sequence).delete(sequence - REMEMBERED);
+      { streamId, end: undefined, endReplayed: false, came: new ReplayWindow() };
+    before.came.add(sequence);
     const known = message.end ? { ...before, end: message, endReplayed: replayed } : before;
     this.#streams.set(streamId, known);
     this.#current = known;

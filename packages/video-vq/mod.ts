@@ -9,7 +9,7 @@ export * from "./errors.ts";
 export * from "./journal.ts";
 export * from "./magvit.ts";
 export * from "./magvit_tokenizer.ts";
-export * from "./memory_channel.ts";
+export { type MemoryChannel, memoryChannel } from "@vcs/transport/channel";
 export * from "./models.ts";
 export * from "./network.ts";
 export * from "./outputs.ts";

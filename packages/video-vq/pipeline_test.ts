@@ -1,9 +1,14 @@
 import { ManualClock, systemClock } from "@vcs/transport/clock";
-import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
+import {
+  memoryChannel,
+  openReceiver,
+  openSender,
+  type Receiver,
+  type Sender,
+} from "@vcs/transport/channel";
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
 import { drive, FakeCodec, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
-import { memoryChannel } from "./memory_channel.ts";
 import { type Playback, type PlayOptions, playVideo } from "./play_video.ts";
 import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
 import { type SendOptions, VideoSender } from "./send_video.ts";

@@ -1,11 +1,10 @@
 /** A receiver that is started again, and streams that follow or overtake each other. */
 import { ManualClock, systemClock } from "@vcs/transport/clock";
-import type { Sender } from "@vcs/transport/channel";
+import { memoryChannel, type Sender } from "@vcs/transport/channel";
 import { type Message, message } from "@vcs/transport/message";
 import assert from "node:assert/strict";
 import { drive, FakeCodec, numbered, SIZE } from "./testing/fakes.ts";
 import { WindowJournal } from "./journal.ts";
-import { memoryChannel } from "./memory_channel.ts";
 import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
 import { windowMessage } from "./window_message.ts";
 

@@ -11,8 +11,8 @@
 import type { Sender } from "@vcs/transport/channel";
 import { type Clock, systemClock } from "@vcs/transport/clock";
 import { type Policy, Queue, type QueueCounters } from "@vcs/transport/flow";
+import { abortable } from "@vcs/transport/internal";
 import { message, newStreamId, NO_ID } from "@vcs/transport/message";
-import { orAborted } from "./or_aborted.ts";
 import type { FrameRate, TokenWindow } from "./payload.ts";
 import { TokenEncoder } from "./range_coder.ts";
 import { Series, type Summary } from "./statistics.ts";
@@ -174,7 +174,7 @@ export class VideoSender {
       this.#send(ends),
     ];
     await settledOrAborted(stages, abort);
-    await orAborted(this.#channel.flush(), signal);
+    await abortable(this.#channel.flush(), signal);
     this.#endedAt = this.#clock.now();
     return this.statistics;
   }

@@ -2,7 +2,7 @@
 import { systemClock } from "@vcs/transport/clock";
 import assert from "node:assert/strict";
 import { FakeCodec, numberedFrames, SIZE } from "./testing/fakes.ts";
-import { memoryChannel } from "./memory_channel.ts";
+import { memoryChannel } from "@vcs/transport/channel";
 import { type SendOptions, VideoSender } from "./send_video.ts";
 import type { Clip } from "./tokenizer.ts";
 import { messageWindow } from "./window_message.ts";

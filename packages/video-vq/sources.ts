@@ -5,8 +5,8 @@
  */
 import { MediaError } from "@vcs/media/errors";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
+import { BufferedReader, untilAborted } from "@vcs/transport/internal";
 import { VideoVqError } from "./errors.ts";
-import { orAborted } from "./or_aborted.ts";
 import type { FrameRate } from "./payload.ts";
 import type { TimedFrame } from "./windows.ts";
 
@@ -69,7 +69,7 @@ async function fileSource(path: string, options: SourceOptions): Promise<FrameSo
     frameRate: frameRateOf(info.fps),
     live: false,
     damaged: 0,
-    frames: untilStopped(video.frames(), options.stop),
+    frames: untilAborted(video.frames(), options.stop),
     [Symbol.asyncDispose]: () => video[Symbol.asyncDispose](),
   };
 }
@@ -97,7 +97,7 @@ async function folderSource(path: string, options: SourceOptions): Promise<Frame
     frameRate: frameRateOf(fps),
     live: false,
     damaged: 0,
-    frames: untilStopped(pictures(), options.stop),
+    frames: untilAborted(pictures(), options.stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -123,7 +123,7 @@ export function rawSource(
     frameRate: frameRateOf(fps),
     live,
     damaged: 0,
-    frames: untilStopped(rawFrames(stream, size, fps), stop),
+    frames: untilAborted(rawFrames(stream, size, fps), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -134,26 +134,17 @@ async function* rawFrames(
   fps: number,
 ): AsyncGenerator<TimedFrame> {
   const bytes = size.width * size.height * 3;
-  let data = new Uint8Array(bytes);
-  let filled = 0;
-  let index = 0;
-  for await (const chunk of stream) {
-    for (let at = 0; at < chunk.length;) {
-      const part = chunk.subarray(at, at + bytes - filled);
-      data.set(part, filled);
-      filled += part.length;
-      at += part.length;
-      if (filled < bytes) continue;
-      yield { ...size, data, pts: index++ / fps, duration: 1 / fps };
-      data = new Uint8Array(bytes);
-      filled = 0;
+  await using reader = BufferedReader.of(ReadableStream.from(stream));
+  for (let index = 0;; index++) {
+    const data = await reader.upTo(bytes);
+    if (data.length === 0) return;
+    if (data.length < bytes) {
+      throw new VideoVqError(
+        `Cannot read raw frames: ${data.length} bytes are left after frame ${index}, a frame takes ${bytes}`,
+        "bad-source",
+      );
     }
-  }
-  if (filled > 0) {
-    throw new VideoVqError(
-      `Cannot read raw frames: ${filled} bytes are left after frame ${index}, a frame takes ${bytes}`,
-      "bad-source",
-    );
+    yield { ...size, data, pts: index / fps, duration: 1 / fps };
   }
 }
 
@@ -185,7 +176,7 @@ async function mjpegSource(
     get damaged() {
       return undecodable + reader.stats.truncated;
     },
-    frames: untilStopped(pictures(), stop),
+    frames: untilAborted(pictures(), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(abort.abort()),
   };
 }
@@ -207,25 +198,6 @@ async function pictureFrame(bytes: Uint8Array, pts: number, duration: number): P
   const { decodeImage } = await import("@vcs/media/image");
   const { width, height, data } = await decodeImage(bytes);
   return { width, height, data, pts, duration };
-}
-
-/** Ends quietly when stopped, even in the middle of waiting for a frame. */
-async function* untilStopped<T>(
-  frames: AsyncIterable<T>,
-  stop: AbortSignal | undefined,
-): AsyncGenerator<T> {
-  const iterator = frames[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await orAborted(iterator.next(), stop);
-      if (next.done) return;
-      yield next.value;
-    }
-  } catch (error) {
-    if (!stop?.aborted) throw error;
-  } finally {
-    iterator.return?.()?.catch(() => {}); // a source that was stopped may fail as it ends
-  }
 }
 
 /** The fraction that a rate stands for: 24000/1001 for 23.976. */

@@ -12,6 +12,7 @@
 import { setImmediate } from "node:timers";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { TransportError } from "../errors.ts";
+import { CumulativeAck } from "../flow/cumulative_ack.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { newStreamId, NO_ID } from "../message.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
@@ -29,7 +30,7 @@ const TICKS = 8;
 /** Opens the sending end. */
 export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
   const { credits, ...place } = readUrl(url, "sender", settings);
-  const outbox = new Outbox(credits, settings.patience, true);
+  const outbox = new Outbox(credits, settings, true);
   const id = newStreamId();
   const keeper: Keeper = new Keeper({
     ...place,
@@ -230,10 +231,9 @@ class Session {
 /** What came from one sender, and what of it was accepted. */
 class Run {
   readonly peerId: string;
-  readonly #early = new Set<number>();
+  #acks = new CumulativeAck();
   #started = false;
   received = 0;
-  accepted = 0;
 
   constructor(peerId: string) {
     this.peerId = peerId;
@@ -243,13 +243,17 @@ class Run {
   startAt(number: number): void {
     if (this.#started) return;
     this.#started = true;
-    this.received = this.accepted = number - 1;
+    this.received = number - 1;
+    this.#acks = new CumulativeAck(this.received);
   }
 
-  /** Messages may be accepted in any order; told is the number up to which all are. */
+  /** The number through which all messages were accepted. */
+  get accepted(): number {
+    return this.#acks.through;
+  }
+
   accept(number: number): void {
-    this.#early.add(number);
-    while (this.#early.delete(this.accepted + 1)) this.accepted++;
+    this.#acks.accept(number);
   }
 }
 

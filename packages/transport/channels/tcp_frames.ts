@@ -11,7 +11,7 @@
  * @module
  */
 import { crc32 } from "node:zlib";
-import { type ByteReader, ByteStream } from "../byte_stream.ts";
+import { BufferedReader, type ByteReader } from "../io/buffered_reader.ts";
 import { TransportError } from "../errors.ts";
 import { ENVELOPE_SIZE } from "../message.ts";
 
@@ -78,12 +78,12 @@ function checksum(header: Uint8Array, type: number, body: Uint8Array): number {
 
 /** Reads frames from a connection. */
 export class FrameReader {
-  readonly #bytes: ByteStream;
+  readonly #bytes: BufferedReader;
   readonly #maxMessage: number;
 
   /** Bodies of messages are allocated up to an envelope and `maxPayload` bytes. */
   constructor(source: ByteReader, maxPayload: number) {
-    this.#bytes = new ByteStream(source);
+    this.#bytes = new BufferedReader(source);
     this.#maxMessage = ENVELOPE_SIZE + maxPayload;
   }
 

@@ -5,7 +5,9 @@
  * @module
  */
 import type { ChannelSettings } from "../channel_types.ts";
-import { systemClock } from "../clock.ts";
+import { ignoreAbort } from "../flow/abort.ts";
+import { systemClock } from "../flow/clock.ts";
+import { attempts, Backoff } from "../flow/retry.ts";
 import { handshake, type Hello, type Link, RefusedError } from "./tcp_link.ts";
 
 /** What a keeper keeps up, and for whom. */
@@ -23,8 +25,8 @@ export interface KeeperOptions {
   refused(error: RefusedError): void;
 }
 
-/** The first and the longest pause between two attempts, in milliseconds. */
-const PAUSES = { first: 10, longest: 1000 };
+/** The pauses between two attempts, in milliseconds. */
+const BACKOFF = { initial: 10, max: 1000 };
 /** Handshakes that a listener has open at a time. */
 const MAX_HANDSHAKES = 16;
 
@@ -60,19 +62,18 @@ export class Keeper {
   }
 
   async #connectAgain(): Promise<void> {
-    let pause = PAUSES.first;
-    while (!this.#stopped) {
+    const backoff = new Backoff(BACKOFF);
+    const { clock } = this.#options.settings;
+    for await (const _ of attempts({ backoff, signal: this.#abort.signal, clock })) {
       try {
         const link = await this.#connect();
-        pause = PAUSES.first;
+        backoff.reset();
         await this.#work(link);
       } catch (error) {
         if (error instanceof RefusedError && error.reason !== "busy") {
           return this.#options.refused(error);
         }
       }
-      await systemClock.sleep(pause, this.#abort.signal).catch(() => {});
-      pause = Math.min(pause * 2, PAUSES.longest);
     }
   }
 
@@ -93,7 +94,8 @@ export class Keeper {
         conn = await listener.accept();
       } catch {
         // A failed TLS handshake, or the listener was closed.
-        await systemClock.sleep(1, this.#abort.signal).catch(() => {});
+        const { signal } = this.#abort;
+        await systemClock.sleep(1, signal).catch(ignoreAbort(signal));
         continue;
       }
       if (this.#handshakes >= MAX_HANDSHAKES) conn.close();

@@ -7,8 +7,10 @@
  *
  * @module
  */
-import { writeAll } from "../byte_stream.ts";
+import { writeAll } from "../io/write_all.ts";
 import { TransportError } from "../errors.ts";
+import { ignoreAbort, onAbort } from "../flow/abort.ts";
+import { systemClock } from "../flow/clock.ts";
 import { FRAME, frameControl, FrameReader } from "./tcp_frames.ts";
 import type { Frame } from "./tcp_frames.ts";
 
@@ -186,10 +188,7 @@ class Wire {
 
   /** Waits until the connection is over, or some milliseconds. */
   gone(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()));
-    });
+    return systemClock.sleep(milliseconds, this.signal).catch(ignoreAbort(this.signal));
   }
 
   close(): void {
@@ -217,7 +216,7 @@ export async function handshake(
   const wire = new Wire(conn, options.maxPayload);
   const stop = () => wire.close();
   const timer = setTimeout(stop, HANDSHAKE_TIMEOUT);
-  options.signal.addEventListener("abort", stop);
+  using _ = onAbort(options.signal, stop);
   try {
     options.signal.throwIfAborted();
     const peer = await introduce(wire, end, options);
@@ -228,7 +227,6 @@ export async function handshake(
     throw error;
   } finally {
     clearTimeout(timer);
-    options.signal.removeEventListener("abort", stop);
   }
 }
 

@@ -5,13 +5,15 @@
  * @module
  */
 import type { ChannelSettings } from "../channel_types.ts";
-import { systemClock } from "../clock.ts";
+import { ignoreAbort } from "../flow/abort.ts";
+import { systemClock } from "../flow/clock.ts";
+import { attempts, Backoff } from "../flow/retry.ts";
 import { ENVELOPE_SIZE } from "../message.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";
 import { type SocketType, type ZmtpConnection, zmtpHandshake, type ZmtpItem } from "./zmtp.ts";
 
-/** The first and the longest pause between two attempts, in milliseconds. */
-const PAUSES = { first: 10, longest: 1000 };
+/** The pauses between two attempts, in milliseconds. */
+const BACKOFF = { initial: 10, max: 1000 };
 /** Peers that a listener has at a time. */
 const MAX_PEERS = 64;
 
@@ -75,19 +77,18 @@ export class Peers {
 
   async #connectAgain(): Promise<void> {
     const { signal } = this.#abort;
-    let pause = PAUSES.first;
-    while (!signal.aborted) {
+    const backoff = new Backoff(BACKOFF);
+    for await (const _ of attempts({ backoff, signal, clock: this.#options.settings.clock })) {
       const connected = await Deno.connect({ ...this.#place, signal }).catch(() => undefined);
-      if (connected && await this.#serve(connected)) pause = PAUSES.first;
-      await systemClock.sleep(pause, signal).catch(() => {});
-      pause = Math.min(pause * 2, PAUSES.longest);
+      if (connected && await this.#serve(connected)) backoff.reset();
     }
   }
 
   async #acceptAll(listener: Deno.Listener): Promise<void> {
-    while (!this.#abort.signal.aborted) {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
       const conn = await listener.accept().catch(() => undefined);
-      if (!conn) await systemClock.sleep(1, this.#abort.signal).catch(() => {});
+      if (!conn) await systemClock.sleep(1, signal).catch(ignoreAbort(signal));
       else if (this.#current.size >= MAX_PEERS) conn.close();
       else {
         const serving: Promise<void> = this.#serve(conn).then(() => {

@@ -10,8 +10,9 @@
  * @module
  */
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
-import { Condition } from "../condition.ts";
+import { Condition } from "../flow/condition.ts";
 import { TransportError } from "../errors.ts";
+import { CumulativeAck } from "../flow/cumulative_ack.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
 import { keepAlive, type PeerRules, Peers, ping, pingContext, pong, within } from "./zmq_peers.ts";
@@ -31,7 +32,7 @@ export function openPush(url: URL, settings: ChannelSettings): Sender {
     listens: false,
     use: (peer, rules) => push(peer, rules, outbox),
   });
-  const outbox = new Outbox(peers.rules.credits, settings.patience, true);
+  const outbox = new Outbox(peers.rules.credits, settings, true);
   return new OutboxSender({ url: peers.url, outbox, stop: () => peers.stop() }, settings);
 }
 
@@ -167,10 +168,9 @@ export async function pull(
 export class Answers {
   readonly #peer: ZmtpConnection;
   readonly #changed = new Condition();
-  readonly #early = new Set<number>();
+  readonly #acks = new CumulativeAck();
   readonly #asked: { count: number; context: Uint8Array }[] = [];
   #received = 0;
-  #accepted = 0;
   #told = 0;
   #isEnding = false;
 
@@ -182,15 +182,14 @@ export class Answers {
   expect(): () => void {
     const number = ++this.#received;
     return () => {
-      this.#early.add(number);
-      while (this.#early.delete(this.#accepted + 1)) this.#accepted++;
+      this.#acks.accept(number);
       this.#tell();
     };
   }
 
   /** Messages of this peer that are not accepted. */
   get waiting(): number {
-    return this.#received - this.#accepted;
+    return this.#received - this.#acks.through;
   }
 
   /** Waits until fewer than `most` messages of this peer are not accepted. */
@@ -209,7 +208,7 @@ export class Answers {
     if (credits === undefined) return;
     this.#isEnding = true;
     this.#changed.notify();
-    while (this.#told < this.#accepted) await this.#changed.changed(signal);
+    while (this.#told < this.#acks.through) await this.#changed.changed(signal);
     await this.#peer.end();
     while (!signal.aborted) await this.#changed.changed(signal);
   }
@@ -227,7 +226,7 @@ export class Answers {
   }
 
   #tell(): void {
-    while (this.#asked.length > 0 && this.#asked[0]!.count <= this.#accepted) {
+    while (this.#asked.length > 0 && this.#asked[0]!.count <= this.#acks.through) {
       const { count, context } = this.#asked.shift()!;
       pong(this.#peer, context).catch(() => {});
       this.#told = count;

@@ -9,8 +9,10 @@
  *
  * @module
  */
-import { ByteStream, writeAll } from "../byte_stream.ts";
+import { BufferedReader } from "../io/buffered_reader.ts";
+import { writeAll } from "../io/write_all.ts";
 import { TransportError } from "../errors.ts";
+import { onAbort } from "../flow/abort.ts";
 
 /** The sockets that we can be. */
 export type SocketType = "PUSH" | "PULL" | "PUB" | "SUB";
@@ -119,8 +121,8 @@ export async function zmtpHandshake(
   const wire = new ZmtpWire(conn, maxMessage);
   const close = () => wire.close();
   const timer = setTimeout(close, HANDSHAKE_TIMEOUT);
-  signal.addEventListener("abort", close);
-  wire.signal.addEventListener("abort", () => signal.removeEventListener("abort", close));
+  const closing = onAbort(signal, close);
+  onAbort(wire.signal, () => closing[Symbol.dispose]());
   try {
     signal.throwIfAborted();
     await wire.write(greeting());
@@ -141,7 +143,7 @@ export async function zmtpHandshake(
 
 /** Frames over a connection. */
 class ZmtpWire {
-  readonly bytes: ByteStream;
+  readonly bytes: BufferedReader;
   readonly #conn: Deno.Conn;
   readonly #maxMessage: number;
   readonly #abort = new AbortController();
@@ -157,7 +159,7 @@ class ZmtpWire {
       // The last resort for peers that need not answer while their queue is full.
       tcp.setKeepAlive(true);
     }
-    this.bytes = new ByteStream({
+    this.bytes = new BufferedReader({
       read: async (into) => {
         const count = await conn.read(into);
         this.heard++;

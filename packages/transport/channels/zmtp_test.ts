@@ -3,7 +3,7 @@ import { mutations } from "#testing/fuzz.ts";
 import { findPython } from "#testing/python.ts";
 import { needs } from "#testing/shared.ts";
 import { freePort } from "../brokers.ts";
-import { ByteStream } from "../byte_stream.ts";
+import { BufferedReader } from "../io/buffered_reader.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message, newStreamId } from "../message.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
@@ -227,7 +227,7 @@ Deno.test("zmtp: the smaller of both ends' credits holds", async () => {
 
 /** Serves one peer that knows no commands, as before ZMTP 3.1. */
 async function oldPull(conn: Deno.Conn): Promise<() => Promise<Uint8Array>> {
-  const bytes = new ByteStream(conn);
+  const bytes = new BufferedReader(conn);
   const frame = async () => {
     const long = ((await bytes.view(1))[0]! & 2) !== 0;
     const header = await bytes.view(long ? 8 : 1);

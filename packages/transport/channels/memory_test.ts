@@ -1,7 +1,7 @@
-import { systemClock } from "@vcs/transport/clock";
-import { message } from "@vcs/transport/message";
+import { systemClock } from "../flow/clock.ts";
+import { message } from "../message.ts";
 import assert from "node:assert/strict";
-import { memoryChannel } from "./memory_channel.ts";
+import { memoryChannel } from "./memory.ts";
 
 const numbered = (count: number) =>
   Array.from(
@@ -43,6 +43,31 @@ Deno.test("memory: a stream that waits for room can be aborted, and closes the s
   await writer.abort();
   await writing;
   await assert.rejects(sender.send(second!), { code: "closed" });
+});
+
+Deno.test("memory: what is on its way when the sender closes is received, also after a break", async () => {
+  const { sender, receiver } = memoryChannel();
+  for (const message of numbered(2)) await sender.send(message);
+  await sender.close();
+  await sender.flush();
+  for await (const { sequence } of receiver) if (sequence === 0) break;
+  assert.deepEqual(await Array.fromAsync(receiver, ({ sequence }) => sequence), [0, 1]);
+  assert.equal(await receiver.receive(), undefined);
+});
+
+Deno.test("memory: at most as many as the credits are on their way", async () => {
+  const { sender, receiver } = memoryChannel(2);
+  const [first, second, third] = numbered(3);
+  await sender.send(first!);
+  await sender.send(second!);
+  let isSent = false;
+  const sending = sender.send(third!).then(() => isSent = true);
+  await systemClock.sleep(5);
+  assert.equal(isSent, false);
+  await (await receiver.receive())!.accept();
+  await sending;
+  assert.equal(sender.counters.mostInFlight, 2);
+  assert.throws(() => memoryChannel(0), RangeError);
 });
 
 Deno.test("memory: a closed receiver gives nothing out", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { ByteSource } from "./byte_source.ts";
+import { SeekableSource } from "./seekable_source.ts";
 
 const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7 % 251);
 
@@ -28,7 +28,7 @@ function serve(ranges: boolean, send: (from: number, to: number) => BodyInit = s
   };
 }
 
-async function checkSeeks(source: ByteSource) {
+async function checkSeeks(source: SeekableSource) {
   assert.equal(source.size, bytes.length);
   for (const at of [0, 10, 200_000, 290_000, 3, 299_999]) {
     const run = await source.seek(at);
@@ -43,7 +43,7 @@ Deno.test("files and bytes read from any position", async () => {
   const path = await Deno.makeTempFile();
   await Deno.writeFile(path, bytes);
   for (const what of [path, bytes, pathToFileURL(path)]) {
-    await using source = await ByteSource.open(what);
+    await using source = await SeekableSource.open(what);
     await checkSeeks(source);
   }
   await Deno.remove(path);
@@ -51,7 +51,7 @@ Deno.test("files and bytes read from any position", async () => {
 
 Deno.test("a server is asked for one range per jump, and only for the bytes wanted", async () => {
   await using server = serve(true);
-  await using source = await ByteSource.open(server.url());
+  await using source = await SeekableSource.open(server.url());
   await (await source.seek(0)).read(10);
   const run = await source.seek(200_000, 200_500);
   assert.deepEqual(await run.read(1000), bytes.subarray(200_000, 200_500));
@@ -62,7 +62,7 @@ Deno.test("a server is asked for one range per jump, and only for the bytes want
 
 Deno.test("a range is left where more than it holds is wanted", async () => {
   await using server = serve(true);
-  await using source = await ByteSource.open(server.url());
+  await using source = await SeekableSource.open(server.url());
   const part = async (from: number, to?: number) => {
     const run = await source.seek(from, to);
     assert.deepEqual(
@@ -83,12 +83,12 @@ Deno.test("a range is left where more than it holds is wanted", async () => {
 
 Deno.test("a server that ignores ranges is read and the bytes before are dropped", async () => {
   await using server = serve(false);
-  await using source = await ByteSource.open(server.url().replace("http:", "hxxp:"));
+  await using source = await SeekableSource.open(server.url().replace("http:", "hxxp:"));
   await checkSeeks(source);
 });
 
 Deno.test("a stream runs forwards only", async () => {
-  await using source = await ByteSource.open(new Blob([bytes]).stream());
+  await using source = await SeekableSource.open(new Blob([bytes]).stream());
   const run = await source.seek(250_000);
   assert.deepEqual(await run.read(2), bytes.subarray(250_000, 250_002));
   await assert.rejects(source.seek(0), RangeError);
@@ -110,7 +110,7 @@ Deno.test("a run ends where others are asked for, and takes none of their bytes"
   await using server = serve(true, slowly);
   for (const position of [30_000, 200_000]) {
     for (const what of [slowly(), server.url()]) {
-      await using source = await ByteSource.open(what);
+      await using source = await SeekableSource.open(what);
       const old = await source.seek(0);
       await old.read(100);
       const waiting = assert.rejects(old.read(280_000), TypeError);
@@ -125,7 +125,7 @@ Deno.test("a run ends where others are asked for, and takes none of their bytes"
 
 Deno.test("of two jumps at once, the later one counts", async () => {
   await using server = serve(true);
-  await using source = await ByteSource.open(server.url());
+  await using source = await SeekableSource.open(server.url());
   const first = assert.rejects(source.seek(200_000), TypeError);
   const second = await source.seek(100_000);
   await first;
@@ -134,7 +134,8 @@ Deno.test("of two jumps at once, the later one counts", async () => {
 
 Deno.test("what cannot be opened is told apart from what is not supported", async () => {
   await using server = serve(true);
-  const code = (source: string) => ByteSource.open(source).then(() => "", (error) => error.code);
+  const code = (source: string) =>
+    SeekableSource.open(source).then(() => "", (error) => error.code);
   assert.equal(await code("/nonexistent/file.ecdc"), "unreachable");
   assert.equal(await code(server.url("missing")), "unreachable");
   assert.equal(await code("http://127.0.0.1:1/x"), "unreachable");
@@ -147,7 +148,9 @@ Deno.test("an aborted signal ends the wait for a server", async () => {
   const never = () => new Promise<Response>(() => {});
   const server = Deno.serve({ port: 0, signal, onListen: () => {} }, never);
   const abort = new AbortController();
-  const wait = ByteSource.open(`http://127.0.0.1:${server.addr.port}/`, { signal: abort.signal });
+  const wait = SeekableSource.open(`http://127.0.0.1:${server.addr.port}/`, {
+    signal: abort.signal,
+  });
   setTimeout(() => abort.abort(), 10);
   await assert.rejects(wait, { name: "AbortError" });
   stopping.abort();
@@ -159,7 +162,7 @@ Deno.test("an aborted signal ends the wait for bytes, of any source", async () =
   await using server = serve(true, silent);
   for (const what of [silent(), server.url()]) {
     const abort = new AbortController();
-    await using source = await ByteSource.open(what, { signal: abort.signal });
+    await using source = await SeekableSource.open(what, { signal: abort.signal });
     const run = await source.seek(0);
     await run.read(bytes.length);
     const wait = assert.rejects(run.read(1), { message: "enough" });

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { EcdcError } from "./errors.ts";
+import { concatBytes, onAbort } from "@vcs/transport/internal";
+import { EcdcError } from "../errors.ts";
 
 /** What can be opened: a path, a URL, `-` for standard input, bytes, or a stream of bytes. */
 export type SourceLike = string | URL | Uint8Array | ReadableStream<Uint8Array>;
@@ -38,7 +39,7 @@ export interface ByteRun {
 /**
  * Bytes that are asked for by position, one run at a time. Close it, or use it with `await using`.
  */
-export class ByteSource implements AsyncDisposable {
+export class SeekableSource implements AsyncDisposable {
   /** Total bytes, where known. */
   readonly size: number | undefined;
   readonly #reopen: Reopen | undefined;
@@ -52,8 +53,7 @@ export class ByteSource implements AsyncDisposable {
   /** Number of the run that was asked for last; older ones read no more. */
   #turn = 0;
   #signal: AbortSignal | undefined;
-  /** Ends a read that waits. */
-  readonly #stop = () => void this.#reader.cancel().catch(() => {});
+  #aborting: Disposable | undefined;
 
   private constructor(first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
     this.#reader = first.getReader();
@@ -71,27 +71,28 @@ export class ByteSource implements AsyncDisposable {
   static async open(
     source: SourceLike,
     { signal }: { signal?: AbortSignal } = {},
-  ): Promise<ByteSource> {
-    const opened = await ByteSource.#open(source, signal);
+  ): Promise<SeekableSource> {
+    const opened = await SeekableSource.#open(source, signal);
     opened.#signal = signal;
-    signal?.addEventListener("abort", opened.#stop);
+    // Ends a read that waits.
+    opened.#aborting = onAbort(signal, () => void opened.#reader.cancel().catch(() => {}));
     return opened;
   }
 
-  static async #open(source: SourceLike, signal?: AbortSignal): Promise<ByteSource> {
-    if (source instanceof Uint8Array) return openBytes(source, ByteSource.#make);
-    if (source instanceof ReadableStream) return new ByteSource(source);
-    if (source === "-") return new ByteSource(Deno.stdin.readable);
+  static async #open(source: SourceLike, signal?: AbortSignal): Promise<SeekableSource> {
+    if (source instanceof Uint8Array) return openBytes(source, SeekableSource.#make);
+    if (source instanceof ReadableStream) return new SeekableSource(source);
+    if (source === "-") return new SeekableSource(Deno.stdin.readable);
     const url = asUrl(source);
-    if (url?.protocol.startsWith("http")) return await openUrl(url, ByteSource.#make, signal);
+    if (url?.protocol.startsWith("http")) return await openUrl(url, SeekableSource.#make, signal);
     if (url && url.protocol !== "file:") {
       throw new EcdcError("unsupported", `Cannot open ${url}: allowed are http, https and file`);
     }
-    return await openFile(url ?? `${source}`, ByteSource.#make);
+    return await openFile(url ?? `${source}`, SeekableSource.#make);
   }
 
   static #make(this: void, first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
-    return new ByteSource(first, size, reopen);
+    return new SeekableSource(first, size, reopen);
   }
 
   /** Bytes before the next one to be read. */
@@ -130,7 +131,7 @@ export class ByteSource implements AsyncDisposable {
       missing -= part.length;
       parts.push(part);
     }
-    return parts.length === 1 ? parts[0]! : concat(parts);
+    return parts.length === 1 ? parts[0]! : concatBytes(parts);
   }
 
   /**
@@ -176,22 +177,12 @@ export class ByteSource implements AsyncDisposable {
 
   /** Closes the source. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#signal?.removeEventListener("abort", this.#stop);
+    this.#aborting?.[Symbol.dispose]();
     await this.#reader.cancel().catch(() => {});
   }
 }
 
-type Make = (first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) => ByteSource;
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
+type Make = (first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) => SeekableSource;
 
 /** A URL, or nothing for a path. The disguises `hxxp` and `hxxps` are taken for what they mean. */
 function asUrl(source: string | URL): URL | undefined {
@@ -201,7 +192,7 @@ function asUrl(source: string | URL): URL | undefined {
     : undefined;
 }
 
-function openBytes(bytes: Uint8Array, make: Make): ByteSource {
+function openBytes(bytes: Uint8Array, make: Make): SeekableSource {
   const from = (at: number) =>
     ReadableStream.from(at < bytes.length ? [bytes.subarray(at)] : []) as ReadableStream<
       Uint8Array
@@ -214,7 +205,7 @@ function unreachable(what: string | URL, why: string, cause?: unknown): EcdcErro
   return new EcdcError("unreachable", `Cannot open ${what}: ${why}`, { cause });
 }
 
-async function openFile(path: string | URL, make: Make): Promise<ByteSource> {
+async function openFile(path: string | URL, make: Make): Promise<SeekableSource> {
   const open = async (from: number): Promise<Opened> => {
     const file = await Deno.open(path);
     if (from > 0) await file.seek(from, Deno.SeekMode.Start);
@@ -247,7 +238,7 @@ function rangeStart(response: Response): number {
 
 const EMPTY = (): ReadableStream<Uint8Array> => new Blob([]).stream();
 
-async function openUrl(url: URL, make: Make, signal?: AbortSignal): Promise<ByteSource> {
+async function openUrl(url: URL, make: Make, signal?: AbortSignal): Promise<SeekableSource> {
   const reopen: Reopen = async (from, to) => {
     const range = `bytes=${from}-${to === undefined ? "" : to - 1}`;
     const response = await request(url, range, signal);

@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { onAbort } from "./abort.ts";
 
 /** A source of time. */
 export interface Clock {
@@ -35,12 +36,9 @@ export const systemClock: Clock = {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (milliseconds <= 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const stop = () => (clearTimeout(timer), reject(signal?.reason));
-      const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", stop);
-        resolve();
-      }, Math.min(milliseconds, LONGEST_TIMER));
-      signal?.addEventListener("abort", stop, { once: true });
+      const wake = () => (aborting[Symbol.dispose](), resolve());
+      const timer = setTimeout(wake, Math.min(milliseconds, LONGEST_TIMER));
+      const aborting = onAbort(signal, () => (clearTimeout(timer), reject(signal?.reason)));
     });
   },
 };
@@ -63,13 +61,11 @@ export class ManualClock implements Clock {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (milliseconds <= 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const stop = () => (this.#sleepers.delete(sleeper), reject(signal?.reason));
-      const sleeper = {
-        due: this.#now + milliseconds,
-        wake: () => (signal?.removeEventListener("abort", stop), resolve()),
-      };
+      const wake = () => (aborting[Symbol.dispose](), resolve());
+      const sleeper = { due: this.#now + milliseconds, wake };
       this.#sleepers.add(sleeper);
-      signal?.addEventListener("abort", stop, { once: true });
+      const stop = () => (this.#sleepers.delete(sleeper), reject(signal?.reason));
+      const aborting = onAbort(signal, stop);
     });
   }
 
