@@ -4,9 +4,10 @@ import { type CodeSource, type DecodeOptions, Decoder } from "./decoder.ts";
 import { type CodeBlock, EcdcReader } from "./ecdc_reader.ts";
 import { EcdcWriter } from "./ecdc_writer.ts";
 import { type EncodeOptions, Encoder } from "./encoder.ts";
-import { HOP, TINY_MODEL } from "./models.ts";
+import { modelSpec, TINY_MODEL } from "./models.ts";
 
 const FRAMES = 600;
+const HOP = modelSpec(TINY_MODEL).hop;
 const codebooks = 2;
 const options = { device: "cpu" };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeTime } from "#testing/fake_time.ts";
 import { brokerReceiver, type FeedSession } from "./broker_feed.ts";
 import type { Receiver } from "./channel_types.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "./flow/clock.ts";
 import { TransportError } from "./errors.ts";
 import { encodeMessage, message } from "./message.ts";
 

@@ -37,7 +37,7 @@ function outcomeOf(promise: Promise<unknown>): { what: unknown } {
 
 Deno.test("outbox: with N credits exactly N messages are carried until one is acknowledged", async () => {
   for (const credits of [1, 2, 5]) {
-    const outbox = new Outbox(8, PATIENCE);
+    const outbox = new Outbox(8, { patience: PATIENCE });
     await Promise.all(fill(outbox, 8));
     outbox.connect();
     const { entries, stop } = carried(outbox, credits);
@@ -57,7 +57,7 @@ Deno.test("outbox: with N credits exactly N messages are carried until one is ac
 });
 
 Deno.test("outbox: takes in exactly as many as its limit, and counts them", async () => {
-  const outbox = new Outbox(3, PATIENCE);
+  const outbox = new Outbox(3, { patience: PATIENCE });
   outbox.connect();
   const sends = fill(outbox, 5).map(outcomeOf);
   await settled();
@@ -77,7 +77,7 @@ Deno.test("outbox: takes in exactly as many as its limit, and counts them", asyn
 });
 
 Deno.test("outbox: what is given back is carried again, first and counted", async () => {
-  const outbox = new Outbox(4, PATIENCE);
+  const outbox = new Outbox(4, { patience: PATIENCE });
   await Promise.all(fill(outbox, 4));
   outbox.connect();
   for (let n = 0; n < 3; n++) await outbox.claim(never);
@@ -89,7 +89,7 @@ Deno.test("outbox: what is given back is carried again, first and counted", asyn
 
 Deno.test("outbox: fails once nobody was there for its patience while something waits", async () => {
   using time = new FakeTime();
-  const outbox = new Outbox(2, PATIENCE);
+  const outbox = new Outbox(2, { patience: PATIENCE });
   await time.advance(5 * PATIENCE);
   await Promise.all(fill(outbox, 1));
   await time.advance(PATIENCE - 1);
@@ -108,7 +108,7 @@ Deno.test("outbox: fails once nobody was there for its patience while something 
 
 Deno.test("outbox: flush gives up when nothing was acknowledged for its patience", async () => {
   using time = new FakeTime();
-  const outbox = new Outbox(3, PATIENCE);
+  const outbox = new Outbox(3, { patience: PATIENCE });
   outbox.connect();
   await Promise.all(fill(outbox, 3));
   const flush = outcomeOf(outbox.flush());
@@ -125,7 +125,7 @@ Deno.test("outbox: flush gives up when nothing was acknowledged for its patience
 });
 
 Deno.test("outbox: closing takes nothing more in and frees those who wait", async () => {
-  const outbox = new Outbox(1, PATIENCE);
+  const outbox = new Outbox(1, { patience: PATIENCE });
   const sends = fill(outbox, 2).map(outcomeOf);
   outbox.close();
   await settled();
@@ -133,7 +133,7 @@ Deno.test("outbox: closing takes nothing more in and frees those who wait", asyn
 });
 
 Deno.test("outbox: keeps at most as many spare buffers as its limit", async () => {
-  const outbox = new Outbox(2, PATIENCE, true);
+  const outbox = new Outbox(2, { patience: PATIENCE }, true);
   outbox.connect();
   for (let n = 1; n <= 4; n++) {
     await Promise.all(fill(outbox, 1));

@@ -1,7 +1,7 @@
 /** What a receiver smooths between two windows, and where it must not. */
 import { systemClock } from "@vcs/transport/clock";
 import assert from "node:assert/strict";
-import { memoryChannel } from "./memory_channel.ts";
+import { memoryChannel } from "@vcs/transport/channel";
 import { VideoReceiver } from "./receive_video.ts";
 import { FakeCodec, numbered, numberOf, SIZE } from "./testing/fakes.ts";
 import type { Clip } from "./tokenizer.ts";

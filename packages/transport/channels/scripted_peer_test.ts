@@ -1,7 +1,7 @@
 /** What the ends of `tcp:` and `zmq:` channels do with a far end that follows a script. */
 import assert from "node:assert/strict";
 import { FakeTime } from "#testing/fake_time.ts";
-import { ByteStream } from "../byte_stream.ts";
+import { BufferedReader } from "../io/buffered_reader.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { encodeMessage, message, newStreamId, NO_ID } from "../message.ts";
 import { FRAME, frameMessage, FrameReader, HEADER_SIZE } from "./tcp_frames.ts";
@@ -153,7 +153,7 @@ Deno.test("zmq: a listener has 64 peers at a time, and no more", async () => {
   const open: Deno.Conn[] = [];
   const greeted = async () => {
     open.push(await Deno.connect({ ...loopback, port }));
-    return await new ByteStream(open.at(-1)!).view(1).then(() => true, () => false);
+    return await new BufferedReader(open.at(-1)!).view(1).then(() => true, () => false);
   };
   for (let n = 0; n < 64; n++) assert.ok(await greeted());
   assert.equal(await greeted(), false);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../flow/clock.ts";
 import { printable, writeText } from "./terminal.ts";
 
 /** Milliseconds between two texts. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ManualClock } from "../clock.ts";
+import { ManualClock } from "../flow/clock.ts";
 import { ProgressLine } from "./progress.ts";
 
 function terminal(isTerminal: boolean) {

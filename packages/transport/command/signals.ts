@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../flow/clock.ts";
 
 /** Turns of the event loop, and milliseconds of each, in which a signal still is the first one. */
 const [TURNS, TURN] = [5, 100] as const;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../flow/clock.ts";
 import { SiteError } from "./site_error.ts";
 import { acceptKey, CLOSE, closeFrame, decodeFrame, encodeFrame } from "./site_frames.ts";
 import { FrameError, OPCODE } from "./site_frames.ts";

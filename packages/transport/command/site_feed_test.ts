@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ManualClock } from "../clock.ts";
+import { ManualClock } from "../flow/clock.ts";
 import { rawGet, readUntil, UPGRADE, writeAll } from "../testing/raw_http.ts";
 import { Site } from "./site.ts";
 import { Feed, type FeedOptions } from "./site_feed.ts";
