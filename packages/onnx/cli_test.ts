@@ -126,6 +126,9 @@ Deno.test("doctor tells what a checkpoint holds, lacks and has too much", () =>
     assert.match(damaged.out, /108 of 110 weights match\nMissing +emb\.3\.weight \[1025, 200\]/);
     assert.match(damaged.out, /Other shape +linears\.0\.bias \[7\] instead of \[1024\]/);
     assert.match(damaged.out, /Unexpected +step/);
+    tensors["\x1b[2Jhidden"] = tensor("F32", [1]);
+    await Deno.writeFile(path, encodeSafetensors(tensors));
+    assert.match((await onnx(folder, "doctor", path)).out, /\\x1b\[2Jhidden/);
   }));
 
 Deno.test("doctor fetches nothing and refuses what is no checkpoint", () =>

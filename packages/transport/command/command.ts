@@ -164,7 +164,7 @@ async function invoke(
     }
     if (!target.runs) return refuse(root, own);
     if (target === root) refuseUnknownCommand(root, own);
-    return await target.execute(path, own, context, (name) => elsewhere(root, target, name));
+    return await target.execute(path, own, context, (name) => elsewhere(root, name));
   } catch (error) {
     if (error instanceof UsageError) error.command ??= help;
     throw error;
@@ -185,7 +185,7 @@ function refuse(root: Command, args: readonly string[]): number {
   }
   if (word.startsWith("-")) {
     const name = word.split("=", 1)[0] ?? word;
-    throw unknownOption(name, { ...root, elsewhere: (name) => elsewhere(root, root, name) });
+    throw unknownOption(name, { ...root, elsewhere: (name) => elsewhere(root, name) });
   }
   throw unknownCommand(root, word);
 }
@@ -203,11 +203,11 @@ function refuseUnknownCommand(root: Command, [word]: readonly string[]): void {
   if (root.commands.length > 0) throw unknownCommand(root, word);
 }
 
-/** Which other subcommand knows an option. */
-function elsewhere(root: Command, target: Command, name: string): string | undefined {
+/** Which subcommand knows an option that another one does not. */
+function elsewhere(root: Command, name: string): string | undefined {
   const knows = ({ options }: Command) =>
     Object.keys(options).some((key) => `--${longName(key)}` === name);
-  const owners = root.commands.filter((child) => child !== target && knows(child));
+  const owners = root.commands.filter(knows);
   if (owners.length === 0) return undefined;
   return `: it belongs to ${owners.map((owner) => `${root.name} ${owner.name}`).join(", ")}`;
 }

@@ -128,24 +128,18 @@ function bashScope(scope: Scope, names: readonly string[]): string[] {
   ];
 }
 
-function bashScript(name: string, scopes: readonly Scope[]): string {
-  const names = scopes.map((scope) => scope.name).filter((word) => word !== "");
-  const modes = scopes.flatMap((scope) =>
-    scope.modes.length === 0
-      ? []
-      : [`      ${scope.modes.join("|")}) scope=${quoted(scope.name)} ;;`]
-  );
+/** Finds the word, the one before it, and the subcommand of a line. */
+function bashLine(scopes: readonly Scope[], names: readonly string[]): string[] {
+  const modes = scopes.filter((scope) => scope.modes.length > 0)
+    .map((scope) => `      ${scope.modes.join("|")}) scope=${quoted(scope.name)} ;;`);
   return [
-    `# ${name}: completion for bash; source this, or put it where bash-completion looks:`,
-    `#   ${name} completions bash > ~/.local/share/bash-completion/completions/${name}`,
-    `${identifier(name)}() {`,
     `  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} scope='' each`,
     `  # --name=value comes as three words.`,
     `  if [[ $word == = ]]; then word=''`,
     `  elif [[ $before == = ]]; then before=\${COMP_WORDS[COMP_CWORD-2]}; fi`,
     `  for each in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do`,
     `    case "$each" in`,
-    ...(modes.length > 0 ? modes : ["      '') ;;"]),
+    ...(modes.length > 0 ? modes : [`      '') ;;`]),
     `    esac`,
     `  done`,
     `  if ((COMP_CWORD > 1)); then`,
@@ -153,6 +147,16 @@ function bashScript(name: string, scopes: readonly Scope[]): string {
     `      ${names.join("|")}) scope=\${COMP_WORDS[1]} ;;`,
     `    esac`,
     `  fi`,
+  ];
+}
+
+function bashScript(name: string, scopes: readonly Scope[]): string {
+  const names = scopes.map((scope) => scope.name).filter((word) => word !== "");
+  return [
+    `# ${name}: completion for bash; source this, or put it where bash-completion looks:`,
+    `#   ${name} completions bash > ~/.local/share/bash-completion/completions/${name}`,
+    `${identifier(name)}() {`,
+    ...bashLine(scopes, names),
     `  COMPREPLY=()`,
     `  case "$scope" in`,
     ...scopes.flatMap((scope) => bashScope(scope, names)),

@@ -107,7 +107,7 @@ Deno.test("old names and values are accepted with a note, aliases without", () =
 });
 
 Deno.test("the environment stands in for what is not on the line; a wrong one is noted", () => {
-  const env = { X_THREADS: " 7 ", X_ALERT: "a", X_JSON: "on" };
+  const env = { X_THREADS: " 7 ", X_ALERT: " a ", X_JSON: "on" };
   const { options } = read([], env);
   assert.deepEqual([options.threads, options.alert, options.json], [7, ["a"], true]);
   assert.equal(read(["--threads", "2"], { X_THREADS: "many" }).options.threads, 2);

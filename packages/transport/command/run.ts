@@ -29,8 +29,7 @@ function report(command: string, error: unknown): number {
 
 /** Whether an error is only that the signal was followed. */
 function isInterruption(error: unknown, signal: AbortSignal): boolean {
-  if (!signal.aborted) return false;
-  return error === signal.reason || (error instanceof Error && error.name === "AbortError");
+  return signal.aborted && error instanceof Error && error.name === "AbortError";
 }
 
 /**

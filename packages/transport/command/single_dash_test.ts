@@ -62,6 +62,7 @@ Deno.test("wrong use is refused with what was wrong", async () => {
   await refuses("-ss 5", /found no mode/);
   await refuses("-d", /^Cannot run stream -d: found 0 arguments, expected FILE$/);
   await refuses("-d a b", /found 2 arguments/);
+  await refuses("-d -e=3 x", /^Unknown option -e$/);
   await refuses("-d --nope x", /^Unknown option --nope$/);
   await refuses("-d --formt f32 x", /^Unknown option --formt: did you mean --format\?$/);
   await refuses("-d -from 3 x", /^Unknown option -from: did you mean --from\?$/);
