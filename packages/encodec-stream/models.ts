@@ -37,7 +37,7 @@ export interface LanguageModelSpec {
 }
 
 /** The numbers that distinguish one model from another. */
-interface ModelEntry {
+export interface ModelEntry {
   /** Name in headers. */
   readonly name: ModelName;
   /** Native sample rate in Hz. */
