@@ -1,6 +1,7 @@
 /**
  * Codes as a little-endian bit stream: with ten bits a code, as all EnCodec models have, the first
- * one takes bits 0 to 9. Bytes leave as soon as they are full. Codes lie time-major: every codebook of a frame, then the next frame.
+ * one takes bits 0 to 9. Bytes leave as soon as they are full. Codes lie time-major: every codebook
+ * of a frame, then the next frame.
  *
  * @example Pack four codes
  * ```ts

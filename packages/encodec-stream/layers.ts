@@ -137,7 +137,7 @@ export function recurrentAt(layers: readonly Layer[]): number {
   return layers.findIndex((layer) => layer.kind === "lstm");
 }
 
-/** Frames before a place that the decoder's half after the recurrent layers needs to be exact there. */
+/** Frames before a place that the decoder after its recurrent layers needs to be exact there. */
 export function sampleContext(spec: ModelSpec): number {
   const layers = decoderLayers(spec);
   return layers.slice(recurrentAt(layers) + 1).reduceRight((context, layer) => {
@@ -229,7 +229,7 @@ export function modelWeights(spec: ModelSpec): WeightShape[] {
   ].sort(([a], [b]) => a < b ? -1 : 1);
 }
 
-/** Every tensor of a language model's checkpoint, sorted by name; none where there is no such model. */
+/** Every tensor of a language model's checkpoint, sorted by name; none if there is no such model. */
 export function languageModelWeights(
   { languageModel, codebooks, codebookSize }: ModelSpec,
 ): WeightShape[] {

@@ -37,7 +37,7 @@ export interface LanguageModelSpec {
 }
 
 /** The numbers that distinguish one model from another. */
-interface ModelEntry {
+export interface ModelEntry {
   /** Name in headers. */
   readonly name: ModelName;
   /** Native sample rate in Hz. */
@@ -76,7 +76,7 @@ export interface ModelSpec extends ModelEntry {
   readonly byteFrames: number;
   /** Frames of about a second, a multiple of `byteFrames`. */
   readonly secondFrames: number;
-  /** Frames of a stream's first chunk, a multiple of `byteFrames`: its mirrored start needs `kernel`. */
+  /** Frames of a stream's first chunk, a multiple of `byteFrames`: reflect padding needs `kernel`. */
   readonly firstFrames: number;
 }
 

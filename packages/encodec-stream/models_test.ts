@@ -79,6 +79,8 @@ async function run({ graph, state }: Network, feeds: Tensors, want: string): Pro
 
 Deno.test("a codec with other numbers has graphs from its checkpoint", async () => {
   const source = syntheticCheckpoint(other);
+  const last = ["encoder", "decoder"].map((half) => `${half}.model.12.conv.conv.weight_v`);
+  assert.deepEqual(last.map((name) => source.info(name).shape), [[6, 32, 5], [1, 4, 5]]);
   const samples = Float32Array.from({ length: 400 }, (_, i) => hashed(1, i));
   const audio = tensor("F32", [1, 1, 400], samples);
   const features = await run(analysisNetwork(other, source), { audio }, "features");

@@ -40,7 +40,7 @@ Deno.test("OpencvBilinear equals OpenCV's resize, bit for bit", () => {
   }
 });
 
-Deno.test("OpencvBilinear: a window is what it shows of the whole, at its place in the output", () => {
+Deno.test("OpencvBilinear: a window is its part of the whole, at its place in the output", () => {
   const from = { width: 31, height: 22 };
   const to = { width: 50, height: 13 };
   const data = noise(31, 22);
