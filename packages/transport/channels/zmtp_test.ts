@@ -6,21 +6,45 @@ import { freePort } from "../brokers.ts";
 import { BufferedReader } from "../io/buffered_reader.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message, newStreamId } from "../message.ts";
+import { collectLines } from "../testing/command.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
+import { quiet, sleep, until } from "../testing/waits.ts";
 import { zmtpHandshake } from "./zmtp.ts";
 
 const python = findPython("zmq");
 const interop = needs(python !== undefined);
 
-function runPython(code: string): Deno.ChildProcess {
-  const args = ["-c", `import sys, time, struct, zmq\nc = zmq.Context()\n${code}`];
-  return new Deno.Command(python!, { args, stdout: "piped", stderr: "inherit" }).spawn();
-}
+/** A program around libzmq; it and the test tell each other by lines when to go on. */
+class Peer {
+  readonly lines: string[] = [];
+  readonly #process: Deno.ChildProcess;
+  readonly #reading: Promise<void>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
 
-async function textOf(process: Deno.ChildProcess): Promise<string> {
-  const { success, stdout } = await process.output();
-  assert.ok(success);
-  return new TextDecoder().decode(stdout).trim();
+  constructor(code: string) {
+    const start = "import struct, sys, zlib, zmq\nc = zmq.Context()\nwait = sys.stdin.readline\n" +
+      "def say(line): print(line, flush=True)\n";
+    this.#process = new Deno.Command(python!, {
+      args: ["-c", start + code],
+      ...{ stdin: "piped", stdout: "piped", stderr: "inherit" },
+    }).spawn();
+    this.#writer = this.#process.stdin.getWriter();
+    this.#reading = collectLines(this.#process.stdout, this.lines);
+  }
+
+  /** Ends one of its waits. */
+  async go(): Promise<void> {
+    await this.#writer.write(new TextEncoder().encode("\n"));
+  }
+
+  /** Ends all of its waits, and gives its last line. */
+  async end(): Promise<string | undefined> {
+    await this.#writer.close();
+    const { success } = await this.#process.status;
+    await this.#reading;
+    assert.ok(success);
+    return this.lines.at(-1);
+  }
 }
 
 for (const bind of [true, false]) {
@@ -28,35 +52,35 @@ for (const bind of [true, false]) {
 
   Deno.test({ name: `zmtp: PUSH to a slow libzmq PULL, ${where}`, ...interop }, async () => {
     const port = freePort();
-    const peer = runPython(`
+    const peer = new Peer(`
 s = c.socket(zmq.PULL); s.rcvhwm = 2
 s.${bind ? "bind" : "connect"}("tcp://127.0.0.1:${port}")
-time.sleep(0.7)
+wait()
 for n in range(100):
     b = s.recv()
     assert b[:4] == b"VCSM" and struct.unpack_from("<Q", b, 16)[0] == n and len(b) == 48 + 300 + n, n
-print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
+wait(); say("ok")`);
     const sender = await openSender(`zmq+push://127.0.0.1:${port}?listen=${!bind}`);
     const sending = (async () => {
       for (let sequence = 0; sequence < 100; sequence++) {
         await sender.send(message(new Uint8Array(300 + sequence), { sequence }));
       }
     })();
-    while (sender.counters.connections === 0) await sleep(10);
-    await sleep(200);
+    await until(() => sender.counters.connections > 0);
+    await quiet(() => sender.counters.sent);
     // Its queue of two and our credits of three, though kernel buffers would take thousands.
     assert.ok(sender.counters.sent <= 2 + 3, `${sender.counters.sent} sent to a stalled peer`);
+    await peer.go();
     await sending;
     await sender.flush();
-    assert.equal(await textOf(peer), "ok");
+    assert.equal(await peer.end(), "ok");
     await sender.close();
   });
 
   Deno.test({ name: `zmtp: PULL from libzmq PUSH, ${where}`, ...interop }, async () => {
     const port = freePort();
     const receiver = await openReceiver(`zmq+pull://127.0.0.1:${port}?listen=${!bind}`);
-    const peer = runPython(`
-import zlib
+    const peer = new Peer(`
 s = c.socket(zmq.PUSH)
 s.${bind ? "bind" : "connect"}("tcp://127.0.0.1:${port}")
 for n in range(50):
@@ -64,7 +88,7 @@ for n in range(50):
     head = struct.pack("<4sBBHQQqQI", b"VCSM", 1, 0, 2 if n == 49 else 0, 5, n, n * 1000, 0, len(payload))
     body = head + struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))) + payload
     s.send_multipart([b"topic", body]) if n % 2 else s.send(body)
-print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
+wait(); say("ok")`);
     const got = await Array.fromAsync(receiver);
     assert.deepEqual(got.map(({ sequence }) => sequence), [...Array(50).keys()]);
     assert.ok(
@@ -72,45 +96,53 @@ print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
         payload.length === n * 700 && payload.every((byte) => byte === n)
       ),
     );
-    assert.equal(await textOf(peer), "ok");
+    assert.equal(await peer.end(), "ok");
     await receiver.close();
   });
 
   Deno.test({ name: `zmtp: PUB to libzmq SUB, ${where}`, ...interop }, async () => {
     const port = freePort();
-    const peer = runPython(`
+    const peer = new Peer(`
 s = c.socket(zmq.SUB); s.subscribe(b"VCSM"); s.subscribe(b"nothing")
 s.${bind ? "bind" : "connect"}("tcp://127.0.0.1:${port}")
-seen = [struct.unpack_from("<Q", s.recv(), 16)[0]]
-while seen[-1] < 9: seen.append(struct.unpack_from("<Q", s.recv(), 16)[0])
-assert seen == list(range(seen[0], 10)), seen
-print("ok")`);
+for n in range(10): say(struct.unpack_from("<Q", s.recv(), 16)[0])`);
     const sender = await openSender(`zmq+pub://127.0.0.1:${port}?listen=${!bind}`);
-    while (sender.counters.connections === 0) await sleep(10);
-    await sleep(100);
+    await until(() => sender.counters.connections > 0);
     for (let sequence = 0; sequence < 10; sequence++) {
       await sender.send(message(new Uint8Array(92_160), { sequence }));
-      await sleep(10);
+      // One that does not keep up misses messages.
+      await until(() => peer.lines.length > sequence);
+      assert.equal(peer.lines[sequence], `${sequence}`);
     }
-    assert.equal(await textOf(peer), "ok");
+    await peer.end();
     await sender.close();
   });
 
   Deno.test({ name: `zmtp: SUB to libzmq PUB, ${where}`, ...interop }, async () => {
     const port = freePort();
     const receiver = await openReceiver(`zmq+sub://127.0.0.1:${port}?listen=${!bind}`);
-    const peer = runPython(`
-import zlib
+    // It says the same again until its first message has come: nobody tells it of subscriptions.
+    const peer = new Peer(`
+import threading
 s = c.socket(zmq.PUB)
 s.${bind ? "bind" : "connect"}("tcp://127.0.0.1:${port}")
-time.sleep(0.5)
-for n in range(10):
+def send(n):
     head = struct.pack("<4sBBHQQqQI", b"VCSM", 1, 0, 2 if n == 9 else 0, 5, n, 0, 0, 0)
     s.send(head + struct.pack("<I", zlib.crc32(head)))
-print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
-    const got = await Array.fromAsync(receiver);
-    assert.deepEqual(got.map(({ sequence }) => sequence), [...Array(10).keys()]);
-    assert.equal(await textOf(peer), "ok");
+begun = threading.Event()
+threading.Thread(target=lambda: (wait(), begun.set())).start()
+while not begun.wait(0.02): send(0)
+for n in range(1, 10): send(n)
+wait(); say("ok")`);
+    const first = await receiver.receive();
+    assert.equal(first?.message.sequence, 0);
+    await peer.go();
+    const rest = new Set<number>();
+    await first!.accept();
+    for await (const { sequence } of receiver) rest.add(sequence);
+    rest.delete(0);
+    assert.deepEqual([...rest], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert.equal(await peer.end(), "ok");
     await receiver.close();
   });
 }
@@ -119,18 +151,24 @@ Deno.test(
   { name: "zmtp: neither end hangs up on one that is merely slow", ...interop },
   async () => {
     const port = freePort();
-    const slow = runPython(`
+    const slow = new Peer(`
 s = c.socket(zmq.PULL); s.rcvhwm = 1; s.bind("tcp://127.0.0.1:${port}")
-time.sleep(1)
+wait()
 assert [struct.unpack_from("<Q", s.recv(), 16)[0] for _ in range(20)] == list(range(20))
-print("ok"); sys.stdout.flush(); time.sleep(0.2)`);
+wait(); say("ok")`);
     const sender = await openSender(`zmq+push://127.0.0.1:${port}?heartbeat=50`);
-    for (let sequence = 0; sequence < 20; sequence++) {
-      await sender.send(message(new Uint8Array(10), { sequence }));
-    }
+    const filling = (async () => {
+      for (let sequence = 0; sequence < 20; sequence++) {
+        await sender.send(message(new Uint8Array(10), { sequence }));
+      }
+    })();
+    await until(() => sender.counters.connections > 0);
+    await sleep(1000);
+    await slow.go();
+    await filling;
     await sender.flush();
-    assert.equal(await textOf(slow), "ok");
     assert.deepEqual([sender.counters.connections, sender.counters.resent], [1, 0]);
+    assert.equal(await slow.end(), "ok");
     await sender.close();
 
     const receiver = await openReceiver("zmq+pull://127.0.0.1:0?heartbeat=50");
@@ -156,7 +194,7 @@ Deno.test("zmtp: a peer that is gone without a word is noticed", async () => {
   const conn = await listener.accept();
   // It greets, and then says nothing, not even to PINGs.
   await conn.write(goodBytes("PULL").subarray(0, 64 + 29));
-  while (sender.counters.connections === 0) await sleep(5);
+  await until(() => sender.counters.connections > 0);
   const again = await listener.accept();
   listener.close();
   conn.close();
@@ -343,7 +381,3 @@ Deno.test("zmtp: damaged bytes end with a typed error", async () => {
     }
   }
 });
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}

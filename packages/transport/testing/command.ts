@@ -1,8 +1,21 @@
 /**
- * The command of this package as a process of its own, for tests that kill it.
+ * The command of this package as a process of its own, for tests that kill it; the lines of any.
  *
  * @module
  */
+
+/** Puts the lines of an output behind those that are there, until it ends. */
+export async function collectLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  lines: string[],
+): Promise<void> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop()!;
+    lines.push(...parts);
+  }
+}
 
 /** `transport receive` or `transport send` as a process of its own. */
 export class Command {
@@ -18,14 +31,7 @@ export class Command {
       stderr: "null",
     }).spawn();
     this.#process = process;
-    this.#reading = (async () => {
-      let rest = "";
-      for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-        const lines = (rest + text).split("\n");
-        rest = lines.pop()!;
-        this.lines.push(...lines);
-      }
-    })();
+    this.#reading = collectLines(process.stdout, this.lines);
   }
 
   async end(): Promise<void> {
