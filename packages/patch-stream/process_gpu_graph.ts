@@ -13,6 +13,7 @@
  */
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { transposeMatrix } from "@vcs/transport/internal";
 import { BOX, COST_BITS, DISPLACEMENTS, lengthPenalty, RADIUS } from "./block_kernel.ts";
 import { type CellWeights, coveredCells, resizedCells } from "./cells.ts";
 import { analysisSize, BLOCK_ENERGY, FULL_ENERGY, type PlaneSize } from "./energy.ts";
@@ -290,9 +291,7 @@ function filterMatrix({ start, weights, size }: FilterTaps, inputs: number): Ten
 
 function transposed({ shape, data }: Tensor<"F32">): Tensor<"F32"> {
   const [rows, columns] = shape as [number, number];
-  const t = tensor("F32", [columns, rows]);
-  data.forEach((value, i) => t.data[i % columns * rows + Math.floor(i / columns)] = value);
-  return t;
+  return tensor("F32", [columns, rows], transposeMatrix(data, rows, columns));
 }
 
 /**

@@ -12,6 +12,7 @@ import { readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import assert from "node:assert/strict";
+import { defined } from "@vcs/transport/internal";
 import { random } from "#testing/fuzz.ts";
 import { findProgram, hasPrograms, needs } from "#testing/shared.ts";
 import { FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
@@ -94,7 +95,7 @@ Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, p
     const write = async (format: string, payload: SendOptions["payload"]) => {
       const url = `file:${folder}/${format}-${payload}/?format=${format}`;
       await using sender = await openSender(url);
-      await new VideoSender(codec, sender, { ...RATE, ...(payload && { payload }) })
+      await new VideoSender(codec, sender, { ...RATE, ...defined({ payload }) })
         .run(numberedFrames(17, { first: 34 }));
       const extension = format === "raw" ? "bin" : format;
       return `${folder}/${format}-${payload}/window_000.end.${extension}`;
