@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { writeAll } from "@vcs/transport/internal";
 export class AppendFile implements AsyncDisposable {
   readonly #file: Deno.FsFile;
   #size = 0;
@@ -39,7 +40,7 @@ export class AppendFile implements AsyncDisposable {
     if (this.#isDamaged) await this.#takeBack();
     this.#isDamaged = true;
     try {
-      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+      await writeAll(this.#file, bytes);
     } catch (error) {
       await this.#takeBack().catch(() => {});
       throw error;

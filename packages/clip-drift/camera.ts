@@ -14,7 +14,7 @@
  * @module
  */
 import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
-import { Backoff, IdleTimeout, ignoreAbort } from "@vcs/transport/internal";
+import { Backoff, defined, IdleTimeout, ignoreAbort } from "@vcs/transport/internal";
 import { Authenticator, maySend, splitCredentials } from "./auth.ts";
 import { type Clock, systemClock } from "@vcs/transport/clock";
 import { connectError, statusError, timeoutError, typeError } from "./advice.ts";
@@ -100,7 +100,7 @@ async function request(source: URL, signal: AbortSignal): Promise<Response> {
   for (let hops = 0;;) {
     const auth = maySend(first, url) ? given : undefined;
     const authorization = auth?.header("GET", url.pathname + url.search);
-    const headers = authorization === undefined ? {} : { authorization };
+    const headers = defined({ authorization });
     const response = await fetch(url, { headers, signal, redirect: "manual" });
     if (response.ok) return response;
     await response.body?.cancel();

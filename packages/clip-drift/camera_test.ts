@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeAll } from "@vcs/transport/internal";
 import { hasPrograms } from "#testing/shared.ts";
 import { ManualClock } from "@vcs/transport/clock";
 import { freePort } from "../transport/brokers.ts";
@@ -51,7 +52,7 @@ function scripted(script: (head: string, connection: Deno.Conn, n: number) => Pr
 async function write(connection: Deno.Conn, ...parts: (string | number[])[]): Promise<void> {
   for (const part of parts) {
     const bytes = typeof part === "string" ? new TextEncoder().encode(part) : Uint8Array.from(part);
-    for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+    await writeAll(connection, bytes);
   }
 }
 

@@ -9,17 +9,7 @@ import { derive, type LazyTensor, toFloat32, type WeightSource } from "@vcs/onnx
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import type { TowerWeights, VisionConfig } from "./clip_weights.ts";
 
-/** A matrix with its axes changed, as `[in, out]`. */
-export function flipped(weight: WeightSource): LazyTensor {
-  const [rows, columns] = weight.shape as [number, number];
-  return derive([weight], [columns, rows], ([x]) => {
-    const out = new Float32Array(x.length);
-    for (let r = 0; r < rows; r++) {
-      for (let c = 0; c < columns; c++) out[c * rows + r] = x[r * columns + c]!;
-    }
-    return out;
-  });
-}
+export { transposed as flipped } from "@vcs/onnx";
 
 /** Rows `from` to `to` of a tensor, times a factor. */
 export function rowsOf(weight: WeightSource, from: number, to: number, factor = 1): LazyTensor {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { derive, type LazyTensor } from "@vcs/onnx";
+import { derive, type LazyTensor, transposed } from "@vcs/onnx";
 import { ClipDriftError } from "./errors.ts";
 
 /** Sizes of one transformer: CLIP's visual or text tower. */
@@ -93,18 +93,6 @@ function lazy(source: TensorSource, name: string): LazyTensor {
   }
   const { dtype, shape } = source.info(name);
   return { dtype, shape, read: () => source.read(name) };
-}
-
-/** A matrix with its axes changed. */
-function transposed(weight: LazyTensor): LazyTensor {
-  const [rows, columns] = weight.shape as [number, number];
-  return derive([weight], [columns, rows], ([x]) => {
-    const out = new Float32Array(x.length);
-    for (let r = 0; r < rows; r++) {
-      for (let c = 0; c < columns; c++) out[c * rows + r] = x[r * columns + c]!;
-    }
-    return out;
-  });
 }
 
 /** Tensors one after the other along their first axis. */

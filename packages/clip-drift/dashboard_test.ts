@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { defined } from "@vcs/transport/internal";
 import { type Dashboard, type DashboardOptions, serveDashboard } from "./dashboard.ts";
 import { DriftTracker } from "./drift.ts";
 import { Hub } from "./hub.ts";
@@ -202,7 +203,7 @@ Deno.test("the run browser gives runs, and no path leads out of their folder", a
 Deno.test("a viewer may end the watch on loopback, and not with a token", async () => {
   for (const token of [undefined, "secret"]) {
     let quits = 0;
-    const options = { onQuit: () => quits++, ...(token === undefined ? {} : { token }) };
+    const options = { onQuit: () => quits++, ...defined({ token }) };
     await served(options, async (page) => {
       const url = new URL(page.url.replace("http", "ws"));
       url.pathname = "/live";

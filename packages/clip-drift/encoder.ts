@@ -23,7 +23,6 @@
  *
  * @module
  */
-import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OnnxError, Session } from "@vcs/onnx";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
@@ -33,6 +32,7 @@ import { findModel } from "@vcs/onnx/models";
 import { modelBytes } from "@vcs/onnx/model";
 import { findLocal, resolveModel } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
+import { defined, isFile } from "@vcs/transport/internal";
 import {
   type Activation,
   type ClipGraphOptions,
@@ -247,8 +247,7 @@ async function openSession(
 ): Promise<Session> {
   const settings = {
     spin: SPIN,
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
+    ...defined({ device, threads }),
   };
   try {
     return await Session.open(model, settings);
@@ -274,16 +273,13 @@ export function modelName(name: string): string {
     .replace(/^vit-/i, "ViT-");
 }
 
-const isFile = (path: string) => stat(path).then((s) => s.isFile(), () => false);
-
 /** Path of the weights, fetched where they are not here. */
 async function weightsPath(model: string, tag: string, options: EncoderOptions): Promise<string> {
   if (await isFile(tag)) return tag;
   const { onProgress, signal } = options;
   try {
     return await resolveModel(`${model}/${tag}`, {
-      ...(onProgress === undefined ? {} : { onProgress }),
-      ...(signal === undefined ? {} : { signal }),
+      ...defined({ onProgress, signal }),
     });
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;

@@ -8,6 +8,7 @@ import { modelBytes, Session } from "@vcs/onnx";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import { resolveModel } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
+import { defined } from "@vcs/transport/internal";
 import { textGraph } from "./clip_graph.ts";
 import { findClipWeights } from "./clip_weights.ts";
 import { cosine } from "./drift.ts";
@@ -59,7 +60,7 @@ async function readMerges(weights: string, signal?: AbortSignal): Promise<Uint8A
     const bytes = await Deno.readFile(join(dirname(weights), name)).catch(() => undefined);
     if (bytes !== undefined) return bytes;
   }
-  const options = signal === undefined ? {} : { signal };
+  const options = defined({ signal });
   return await Deno.readFile(
     await resolveModel("hf:openai/clip-vit-base-patch32/merges.txt", options),
   );

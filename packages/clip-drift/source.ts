@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { basename, extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
-import { ignoreAbort, onAbort } from "@vcs/transport/internal";
+import { concatBytes, defined, ignoreAbort, onAbort } from "@vcs/transport/internal";
 import { splitCredentials } from "./auth.ts";
 import { byNumber } from "./by_number.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
@@ -126,7 +125,7 @@ async function* videoFrames(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceFrame> {
   const { VideoReader } = await import("@vcs/media/video_reader");
-  await using video = await VideoReader.open(source, signal === undefined ? {} : { signal });
+  await using video = await VideoReader.open(source, defined({ signal }));
   const start = now();
   for await (const frame of video.frames()) {
     yield {
@@ -198,7 +197,7 @@ async function* pipeFrames(
     if (value === undefined) break;
     head.push(value);
     size += value.length;
-    isMjpeg = looksLikeMjpeg(Buffer.concat(head));
+    isMjpeg = looksLikeMjpeg(concatBytes(head));
   }
   if (head.length === 0) throw new ClipDriftError("not-mjpeg", `Cannot read ${name}: it is empty`);
   const whole = async function* () {
@@ -241,7 +240,7 @@ async function* fromCamera(
   options: SourceOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceFrame> {
-  const settings: CameraOptions = { ...options, ...(signal === undefined ? {} : { signal }) };
+  const settings: CameraOptions = { ...options, ...defined({ signal }) };
   for await (const { data, timestamp } of cameraFrames(url, settings)) {
     yield fileFrame(data, timestamp);
   }
@@ -254,8 +253,7 @@ function withPolicy(
   onDrop: () => void,
 ): (signal?: AbortSignal) => AsyncIterable<SourceFrame> {
   if (policy === "all") return (signal) => until(open(signal), signal);
-  return (signal) =>
-    until(newest(open, { onDrop, ...(signal === undefined ? {} : { signal }) }), signal);
+  return (signal) => until(newest(open, { onDrop, ...defined({ signal }) }), signal);
 }
 
 /**

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { gunzipSync } from "fflate";
+import { gunzipSync } from "node:zlib";
 
 /** Splits text into contractions, words, digits and runs of other signs. */
 const WORDS = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+/giu;
@@ -23,11 +23,13 @@ function byteAlphabet(): Map<number, string> {
 
 /** Merges that belong to the vocabulary of 49,408 tokens. */
 const MERGES = 49152 - 256 - 2;
+/** Bytes that a table may have once unpacked. */
+const MAX_MERGES = 1 << 24;
 
 function unpacked(bytes: Uint8Array): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
-    return gunzipSync(bytes);
+    return gunzipSync(bytes, { maxOutputLength: MAX_MERGES });
   } catch (error) {
     throw new SyntaxError("Cannot read CLIP's merges: found damaged gzip data", { cause: error });
   }

@@ -14,6 +14,7 @@
  *
  * @module
  */
+import { defined } from "@vcs/transport/internal";
 import { type Alert, type AlertRule, AlertRules } from "./alerts.ts";
 import { type DriftOptions, type DriftRow, DriftTracker, type SimilarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
@@ -146,8 +147,7 @@ export async function* watch(
     const label = labels?.best(embedding);
     yield {
       ...{ index, timestamp, embedding, row, alerts, duplicate, frame },
-      ...(frozen === undefined ? {} : { frozen }),
-      ...(label === undefined ? {} : { label }),
+      ...defined({ frozen, label }),
       recent: tracker.recent,
       total: tracker.total,
     };

@@ -18,6 +18,7 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { defined } from "@vcs/transport/internal";
 import type { BlockRange, CodeBlock } from "./ecdc_reader.ts";
 import type { EcdcHeader } from "./header.ts";
 import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
@@ -108,7 +109,7 @@ export class Decoder implements Disposable {
   static async open(model: ModelName, options: CodecOptions = {}): Promise<Decoder> {
     const spec = modelSpec(model);
     const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
+    const settings = (threads: number) => ({ threads, ...defined({ device }) });
     using weights = await openWeights(model, "codec", options);
     const prediction = await ModelSession.open(
       predictionNetwork(spec, weights.source),

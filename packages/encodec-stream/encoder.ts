@@ -22,6 +22,7 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { defined } from "@vcs/transport/internal";
 import { availableModel } from "./available_model.ts";
 import type { CodeBlock } from "./ecdc_reader.ts";
 import { type CodecOptions, ModelSession, openWeights } from "./model_session.ts";
@@ -212,7 +213,7 @@ export class Encoder implements Disposable {
       );
     }
     const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
+    const settings = (threads: number) => ({ threads, ...defined({ device }) });
     using weights = await openWeights(spec.name, "codec", options);
     const analysis = await ModelSession.open(
       analysisNetwork(spec, weights.source),

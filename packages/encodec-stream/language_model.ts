@@ -8,6 +8,7 @@ import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { derive } from "@vcs/onnx/weights";
 import { tensor } from "@vcs/transport/tensor";
+import { transposeMatrix } from "@vcs/transport/internal";
 import { EcdcError } from "./errors.ts";
 import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
 import { type LanguageModelSpec, type ModelName, type ModelSpec, modelSpec } from "./models.ts";
@@ -56,7 +57,11 @@ class Transformer {
     const size = Number(x.shape.at(-1));
     const [from, to] = part ?? [0, rows];
     const matrix = checkpointWeight(this.#source, weight, [rows, size]);
-    const turned = derive([matrix], [size, to - from], ([w]) => transpose(w, size, from, to));
+    const turned = derive(
+      [matrix],
+      [size, to - from],
+      ([w]) => transposeMatrix(w.subarray(from * size, to * size), to - from, size),
+    );
     const offsets = derive(
       [checkpointWeight(this.#source, bias, [rows])],
       [to - from],
@@ -122,14 +127,6 @@ class Transformer {
     });
     return this.#g.sum(this.#g.gather(this.#g.weight("embeddings", joined), rows), [0]);
   }
-}
-
-function transpose(w: Float32Array, columns: number, from: number, to: number): Float32Array {
-  const rows = to - from;
-  return Float32Array.from(
-    { length: rows * columns },
-    (_, i) => w[(from + i % rows) * columns + Math.floor(i / rows)]!,
-  );
 }
 
 /** The model as a graph for one frame, with what each layer remembers. */

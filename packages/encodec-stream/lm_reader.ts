@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { concatBytes } from "@vcs/transport/internal";
 import { ArithmeticDecoder, quantizeCdf } from "./arithmetic_coder.ts";
 import type { ByteRun } from "./container/seekable_source.ts";
 import type { CodeSource } from "./decoder.ts";
@@ -115,21 +116,14 @@ class Body {
   /** Reads a number of bytes; fewer only at the end. */
   async read(length: number): Promise<Uint8Array> {
     const more = await this.#run.read(Math.max(0, length - this.#held.length));
-    const joined = concat(this.#held, more);
+    const joined = concatBytes([this.#held, more]);
     this.#held = joined.subarray(length);
     return joined.subarray(0, length);
   }
 
   giveBack(bytes: Uint8Array): void {
-    this.#held = concat(bytes, this.#held);
+    this.#held = concatBytes([bytes, this.#held]);
   }
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
 }
 
 function unsure(what: string): string {

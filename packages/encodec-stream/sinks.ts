@@ -3,11 +3,8 @@
  *
  * @module
  */
+import { writeAll } from "@vcs/transport/internal";
 import type { EcdcSink } from "./ecdc_writer.ts";
-
-async function writeAll(file: { write(bytes: Uint8Array): Promise<number> }, bytes: Uint8Array) {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-}
 
 /**
  * A file to write; an existing one is overwritten. Close it with `await using`.

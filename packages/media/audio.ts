@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { BufferedReader } from "@vcs/transport/internal";
+import { BufferedReader, concatBytes } from "@vcs/transport/internal";
 import type { AudioChunk, AudioDecoding } from "./audio_decoder.ts";
 import { chooseWay } from "./backends.ts";
 import { MediaError } from "./errors.ts";
@@ -86,8 +86,7 @@ async function peek(stream: ReadableStream<Uint8Array>, count: number) {
     parts.push(value);
     have += value.length;
   }
-  const head = new Uint8Array(have);
-  parts.reduce((at, part) => (head.set(part, at), at + part.length), 0);
+  const head = concatBytes(parts);
   const whole = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(head),
     pull: async (controller) => {

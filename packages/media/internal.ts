@@ -15,3 +15,4 @@ export {
   type Window,
 } from "./resize/taps.ts";
 export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
+export * from "./pcm.ts";

@@ -5,6 +5,7 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { defined } from "@vcs/transport/internal";
 import { MediaError } from "./errors.ts";
 
 /** What a reader can be opened with: a path, a URL, a file's bytes, or a stream of them. */
@@ -29,7 +30,7 @@ const nothing = () => Promise.resolve();
  * @throws {MediaError} `invalid-media` where it answers with another error
  */
 async function download(url: string, signal: AbortSignal | undefined) {
-  const response = await fetch(url, signal ? { signal } : {});
+  const response = await fetch(url, defined({ signal }));
   if (response.ok && response.body) return response.body;
   await response.body?.cancel();
   const message = `Cannot open media: ${url} was answered with status ${response.status}`;
@@ -63,7 +64,7 @@ async function temporaryFile(
   const path = await Deno.makeTempFile({ prefix: "vcs-media-" });
   const remove = () => Deno.remove(path).catch(() => {});
   try {
-    await Deno.writeFile(path, content, signal ? { signal } : {});
+    await Deno.writeFile(path, content, defined({ signal }));
   } catch (error) {
     await remove();
     throw error;

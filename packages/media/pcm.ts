@@ -28,17 +28,42 @@ const READERS: Readonly<Record<PcmFormat, (view: DataView, at: number) => number
 
 const clamp = (value: number) => Math.max(-1, Math.min(1, value));
 
-const WRITERS: Readonly<Record<PcmFormat, (view: DataView, at: number, value: number) => void>> = {
-  u8: (view, at, value) => view.setUint8(at, Math.round(clamp(value) * 127) + 128),
-  s16: (view, at, value) => view.setInt16(at, Math.round(clamp(value) * 32767), true),
-  s24: (view, at, value) => {
-    const whole = Math.round(clamp(value) * 8388607);
-    view.setInt16(at, whole, true);
-    view.setInt8(at + 2, whole >> 16);
+const toInt = (value: number, most: number) => Math.round(clamp(value) * most);
+
+type Writer = (
+  samples: Float32Array,
+  bytes: Uint8Array<ArrayBuffer>,
+  at: number,
+  step: number,
+) => void;
+
+/** Write one channel to every `step`-th place from `at` on; all platforms are little-endian. */
+const WRITERS: Readonly<Record<PcmFormat, Writer>> = {
+  u8(samples, bytes, at, step) {
+    for (let i = 0; i < samples.length; i++) bytes[at + i * step] = toInt(samples[i]!, 127) + 128;
   },
-  s32: (view, at, value) => view.setInt32(at, Math.round(clamp(value) * 2147483647), true),
-  f32: (view, at, value) => view.setFloat32(at, value, true),
-  f64: (view, at, value) => view.setFloat64(at, value, true),
+  s16(samples, { buffer }, at, step) {
+    const out = new Int16Array(buffer);
+    for (let i = 0; i < samples.length; i++) out[at + i * step] = toInt(samples[i]!, 32767);
+  },
+  s24(samples, bytes, at, step) {
+    for (let i = 0; i < samples.length; i++) {
+      const whole = toInt(samples[i]!, 8388607);
+      for (let k = 0; k < 3; k++) bytes[3 * (at + i * step) + k] = whole >> 8 * k;
+    }
+  },
+  s32(samples, { buffer }, at, step) {
+    const out = new Int32Array(buffer);
+    for (let i = 0; i < samples.length; i++) out[at + i * step] = toInt(samples[i]!, 2147483647);
+  },
+  f32(samples, { buffer }, at, step) {
+    const out = new Float32Array(buffer);
+    for (let i = 0; i < samples.length; i++) out[at + i * step] = samples[i]!;
+  },
+  f64(samples, { buffer }, at, step) {
+    const out = new Float64Array(buffer);
+    for (let i = 0; i < samples.length; i++) out[at + i * step] = samples[i]!;
+  },
 };
 
 /**
@@ -80,14 +105,7 @@ export function encodePcm(
       `Cannot write PCM: channels must have one length, found ${channels.map((c) => c.length)}`,
     );
   }
-  const size = PCM_BYTES[format];
-  const write = WRITERS[format];
-  const bytes = new Uint8Array(frames * channels.length * size);
-  const view = new DataView(bytes.buffer);
-  for (const [channel, samples] of channels.entries()) {
-    for (let i = 0; i < frames; i++) {
-      write(view, (i * channels.length + channel) * size, samples[i]!);
-    }
-  }
+  const bytes = new Uint8Array(frames * channels.length * PCM_BYTES[format]);
+  channels.forEach((samples, at) => WRITERS[format](samples, bytes, at, channels.length));
   return bytes;
 }

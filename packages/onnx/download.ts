@@ -20,6 +20,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
+import { isFile, writeAll } from "@vcs/transport/internal";
 import { OnnxError } from "./errors.ts";
 import { systemClock } from "@vcs/transport/clock";
 import { Passing, type Patience, persistently, Stall } from "./requests.ts";
@@ -203,7 +204,7 @@ class Download {
       await this.#restart();
       throw this.#failure(`the server sent more than ${this.#total} bytes`);
     }
-    for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    await writeAll(this.#file, bytes);
     this.#received += bytes.length;
     onProgress?.({ received: this.#received, total: this.#total });
   }
@@ -246,10 +247,6 @@ function strongValidator(headers: Headers): string {
   const tag = headers.get("etag");
   if (tag && !tag.startsWith("W/")) return tag;
   return tag ? "" : headers.get("last-modified") ?? "";
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((s) => s.isFile, () => false);
 }
 
 async function removeIfThere(path: string): Promise<void> {

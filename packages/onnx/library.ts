@@ -5,6 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { isFile } from "@vcs/transport/internal";
 import { OnnxError } from "./errors.ts";
 
 /** Environment variable that names the user's own library. */
@@ -37,7 +38,7 @@ export async function findLibrary(library?: string): Promise<string> {
   const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
   const folder = await packageFolder();
   const path = `${folder}bin/napi-v6/${names?.folder}/${arch}/${names?.file}`;
-  const found = await Deno.stat(path).then((s) => s.isFile, () => false);
+  const found = await isFile(path);
   if (names === undefined || !found) {
     throw new OnnxError(
       "library_missing",

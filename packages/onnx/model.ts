@@ -25,6 +25,7 @@ import {
   type Tensor,
   tensorBytes,
 } from "@vcs/transport/tensor";
+import { writeAll } from "@vcs/transport/internal";
 import type { Dim } from "./dims.ts";
 import type {
   Attribute,
@@ -252,11 +253,6 @@ export function graphOutline(graph: GraphCore): Uint8Array<ArrayBuffer> {
       : inlineTensor(name, source.dtype, shape, tensorBytes(source))
   );
   return modelMessage(graph, initializers).finish();
-}
-
-/** Writes all of some bytes at the file's position. */
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
 }
 
 /** Writes the large weights one after the other and gives the initializers of all. */

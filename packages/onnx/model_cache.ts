@@ -25,6 +25,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { isFile } from "@vcs/transport/internal";
 import { graphDirectory } from "./cache_paths.ts";
 import type { GraphCore } from "./graph_core.ts";
 import { graphOutline, writeModel } from "./model.ts";
@@ -84,8 +85,7 @@ export async function cachedModel(
 const filesOf = ({ name }: GraphCore) => [`${name}.weights`, `${name}.onnx`];
 
 async function isWhole(graph: GraphCore, folder: string): Promise<boolean> {
-  const isThere = (file: string) =>
-    Deno.stat(join(folder, file)).then((s) => s.isFile, () => false);
+  const isThere = (file: string) => isFile(join(folder, file));
   return (await Promise.all(filesOf(graph).map(isThere))).every(Boolean);
 }
 

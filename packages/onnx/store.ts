@@ -20,6 +20,7 @@
  */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
+import { isFile } from "@vcs/transport/internal";
 import {
   clipModels,
   type Environment,
@@ -66,7 +67,7 @@ export interface LocalModel {
 
 async function firstFile(candidates: readonly LocalModel[]): Promise<LocalModel | undefined> {
   for (const candidate of candidates) {
-    if (await Deno.stat(candidate.path).then((s) => s.isFile, () => false)) return candidate;
+    if (await isFile(candidate.path)) return candidate;
   }
 }
 
@@ -302,7 +303,7 @@ export async function resolveModel(
     return (await findLocal(model, options))?.path ??
       await fetchModel(model.name, model.files, options);
   }
-  if (await Deno.stat(reference).then((s) => s.isFile, () => false)) return reference;
+  if (await isFile(reference)) return reference;
   throw new OnnxError(
     "model_unknown",
     `Cannot find model ${reference}: no such file, and the official models are ${

@@ -17,6 +17,7 @@
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { convertTensor, type FloatDType } from "@vcs/transport/tensor_convert";
+import { transposeMatrix } from "@vcs/transport/internal";
 import { type FloatType, isFloat, type LazyTensor, type WeightSource } from "./graph_core.ts";
 
 function isFloatTensor(t: Tensor): t is Tensor<FloatDType> {
@@ -69,4 +70,10 @@ export function derive<const S extends readonly WeightSource[]>(
       return tensor("F32", shape, compute(operands as { [K in keyof S]: Float32Array }));
     },
   };
+}
+
+/** The transpose of a matrix, computed when it is read. */
+export function transposed(weight: WeightSource): LazyTensor {
+  const [rows, columns] = weight.shape as [number, number];
+  return derive([weight], [columns, rows], ([x]) => transposeMatrix(x, rows, columns));
 }

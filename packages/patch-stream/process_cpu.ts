@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defined } from "@vcs/transport/internal";
 import { type ClipMemory, clipMemory, ClipWork, distinctFrames, part } from "./clip_work.ts";
 import type { ProcessedClip, ProcessPlan, ProcessStage, SampledFrame } from "./process.ts";
 import { type Job, WorkerPool } from "./worker_pool.ts";
@@ -68,7 +69,7 @@ class CpuStage implements ProcessStage {
     await this.#prepared[samples[sample]!];
     const repeated = samples[sample] === samples[sample - 1];
     const map = repeated ? undefined : energy;
-    await this.#runner.run({ kind: "measure", sample, ...(map && { energy: map }) });
+    await this.#runner.run({ kind: "measure", sample, ...defined({ energy: map }) });
   }
 
   /** A failure is told by whoever awaits the promise next, not as an unhandled rejection. */

@@ -19,6 +19,7 @@ import {
 } from "@vcs/media/internal";
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { transposeMatrix } from "@vcs/transport/internal";
 import { BOX, COST_BITS, DISPLACEMENTS, lengthPenalty, RADIUS } from "./block_kernel.ts";
 import { type CellWeights, coveredCells, resizedCells } from "./cells.ts";
 import { analysisSize, BLOCK_ENERGY, FULL_ENERGY, type PlaneSize } from "./energy.ts";
@@ -297,9 +298,7 @@ function filterMatrix(taps: FilterTaps<Float32Array>, inputs: number): Tensor<"F
 
 function transposed({ shape, data }: Tensor<"F32">): Tensor<"F32"> {
   const [rows, columns] = shape as [number, number];
-  const t = tensor("F32", [columns, rows]);
-  data.forEach((value, i) => t.data[i % columns * rows + Math.floor(i / columns)] = value);
-  return t;
+  return tensor("F32", [columns, rows], transposeMatrix(data, rows, columns));
 }
 
 /**

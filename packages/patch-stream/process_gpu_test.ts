@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { defined } from "@vcs/transport/internal";
 import { random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { resolveDevice } from "@vcs/onnx/devices";
@@ -46,7 +47,7 @@ async function processed(
 ): Promise<ProcessedClip> {
   await using _ = stage;
   for (const [number, data] of frames.entries()) {
-    await stage.add({ number, data: data.slice(), ...(energy && { energy }) });
+    await stage.add({ number, data: data.slice(), ...defined({ energy }) });
   }
   return await stage.finish();
 }

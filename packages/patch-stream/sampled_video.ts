@@ -12,6 +12,7 @@ import {
   VideoReader,
   type VideoReaderOptions,
 } from "@vcs/media/video_reader";
+import { defined } from "@vcs/transport/internal";
 import type { DecodeConfig } from "./config.ts";
 import type { Resolved } from "./config_fields.ts";
 import type { StageTimings } from "./profile.ts";
@@ -56,7 +57,7 @@ export function readerOptions(config: Resolved<DecodeConfig>): VideoReaderOption
     rotate: config.rotate,
     onError: config.onError,
     indexCacheSize: config.readerCacheSize,
-    ...(config.signal && { signal: config.signal }),
+    ...defined({ signal: config.signal }),
   };
 }
 
@@ -107,7 +108,7 @@ export class SampledVideo {
   frames({ motion }: FrameDelivery = {}): AsyncIterable<VideoFrame> {
     const distinct = [...new Set(this.ids)];
     const { signal } = this.#config;
-    const options: FramesOptions = { ...(signal && { signal }), ...(motion && { motion }) };
+    const options: FramesOptions = defined({ signal, motion });
     const strategy = motion ? "auto" : this.#strategy();
     if (strategy === "seek") return this.#seekEach(distinct, options);
     options.linear = strategy === "stream";

@@ -4,6 +4,7 @@
  * @module
  */
 import { tensor } from "@vcs/transport/tensor";
+import { defined } from "@vcs/transport/internal";
 import { distinctFrames } from "./clip_work.ts";
 import type { PatchStreamConfig } from "./config.ts";
 import type { Resolved } from "./config_fields.ts";
@@ -58,8 +59,7 @@ function gridOptions({ patchSize, inputSize, minPixels, maxPixels }: Resolved<Pa
   return {
     patchSize,
     inputSize,
-    ...(minPixels !== undefined && { minPixels }),
-    ...(maxPixels !== undefined && { maxPixels }),
+    ...defined({ minPixels, maxPixels }),
   };
 }
 
@@ -141,7 +141,7 @@ async function processFrames(
   for await (const { data, energy } of frames) {
     if (number === 0) watch.timings.firstFrame = watch.sinceLap;
     watch.lap("decode");
-    await stage.add({ number: number++, data, ...(energy && { energy }) });
+    await stage.add({ number: number++, data, ...defined({ energy }) });
     watch.lap("wait");
     config.onProgress?.(number, distinctFrames(plan));
   }
@@ -163,7 +163,7 @@ function selectionOptions({ change }: ProcessedClip, config: Resolved<PatchStrea
     unit: config.selectionUnit,
     keyFrames: config.keyFrames,
     ties: config.energy === "reference" ? "reference" : "lowest",
-    ...(change && { still: { rule, change } }),
+    ...defined({ still: change && { rule, change } }),
   } as const;
 }
 

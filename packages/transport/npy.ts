@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { concatBytes } from "./io/bytes.ts";
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
 import { TransportError } from "./errors.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
@@ -192,15 +193,9 @@ export async function* streamNpy(
 async function readHeader(reader: BufferedReader): Promise<NpyHeader> {
   const prefix = await reader.take(NPY_MIN_PREFIX);
   const more = prefix[6] === 1 ? 0 : NPY_MAX_PREFIX - NPY_MIN_PREFIX;
-  const start = concat(prefix, await reader.take(more));
-  return parseNpyHeader(concat(start, await reader.take(npyHeaderLength(start) - start.length)));
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(a.length + b.length);
-  bytes.set(a);
-  bytes.set(b, a.length);
-  return bytes;
+  const start = concatBytes([prefix, await reader.take(more)]);
+  const rest = await reader.take(npyHeaderLength(start) - start.length);
+  return parseNpyHeader(concatBytes([start, rest]));
 }
 
 /**
@@ -209,11 +204,7 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
  * @throws {TypeError} for BF16 and the 8-bit and smaller floats, which NumPy does not have
  */
 export function encodeNpy(t: Tensor): Uint8Array<ArrayBuffer> {
-  const header = encodeNpyHeader(t);
-  const bytes = new Uint8Array(header.length + t.data.byteLength);
-  bytes.set(header);
-  bytes.set(tensorBytes(t), header.length);
-  return bytes;
+  return concatBytes([encodeNpyHeader(t), tensorBytes(t)]);
 }
 
 /**

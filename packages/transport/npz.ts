@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { concatBytes } from "./io/bytes.ts";
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
 import { TransportError } from "./errors.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
@@ -90,7 +91,7 @@ export class NpzReader implements Disposable {
     await using reader = BufferedReader.of(this.#zip.stream(entry), entry.name);
     const prefix = await reader.take(Math.min(NPY_MAX_PREFIX, entry.size));
     const rest = Math.min(npyHeaderLength(prefix), entry.size) - prefix.length;
-    const bytes = new Uint8Array([...prefix, ...await reader.take(Math.max(rest, 0))]);
+    const bytes = concatBytes([prefix, await reader.take(Math.max(rest, 0))]);
     const { dtype, shape, dataOffset } = parseNpyHeader(bytes);
     const wanted = dataOffset + tensorByteLength(dtype, shape);
     if (wanted === entry.size) return { dtype, shape };

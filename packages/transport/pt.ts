@@ -17,9 +17,10 @@
  *
  * @module
  */
-import { type Zippable, zipSync } from "fflate";
 import { TransportError } from "./errors.ts";
+import { concatBytes } from "./io/bytes.ts";
 import { type DType, elementCount, type Tensor, tensorBytes } from "./tensor.ts";
+import { storedZip } from "./zip_writer.ts";
 
 /** PyTorch's storage class of each dtype that has one. */
 const STORAGES: Partial<Record<DType, string>> = {
@@ -36,9 +37,6 @@ const STORAGES: Partial<Record<DType, string>> = {
   C64: "ComplexFloatStorage",
 };
 
-/** Zip entries carry a time; the earliest that DOS could tell keeps equal tensors equal files. */
-const EPOCH = new Date(1980, 0, 1);
-
 /**
  * Makes a `.pt` file in memory: of one tensor, or of a dictionary of tensors.
  *
@@ -50,13 +48,12 @@ export function encodePt(content: Tensor | ReadonlyMap<string, Tensor>): Uint8Ar
     ? dictionary([...content.keys()], tensors)
     : rebuild(content as Tensor, 0);
   const text = (value: string) => new TextEncoder().encode(value);
-  const files: Zippable = {
-    "archive/data.pkl": bytes(op.protocol2, body, op.stop),
-    "archive/byteorder": text("little"),
-    "archive/version": text("3\n"),
-  };
-  tensors.forEach((tensor, i) => files[`archive/data/${i}`] = tensorBytes(tensor));
-  return zipSync(files, { level: 0, mtime: EPOCH });
+  return storedZip([
+    { name: "archive/data.pkl", parts: [bytes(op.protocol2, body, op.stop)] },
+    { name: "archive/byteorder", parts: [text("little")] },
+    { name: "archive/version", parts: [text("3\n")] },
+    ...tensors.map((tensor, i) => ({ name: `archive/data/${i}`, parts: [tensorBytes(tensor)] })),
+  ]);
 }
 
 type Part = readonly number[] | Uint8Array;
@@ -133,11 +130,5 @@ function little(value: number, size: number): Uint8Array {
 }
 
 function bytes(...parts: Part[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+  return concatBytes(parts.map((part) => Uint8Array.from(part)));
 }

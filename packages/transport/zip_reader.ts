@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "./formats/crc32.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { TransportError } from "./errors.ts";
 import {

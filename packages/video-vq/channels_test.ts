@@ -13,6 +13,7 @@ import type { Tensor } from "@vcs/transport/tensor";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
+import { defined } from "@vcs/transport/internal";
 import { random } from "#testing/fuzz.ts";
 import { needs } from "#testing/shared.ts";
 import { freePort, hasBroker, startBroker } from "../transport/brokers.ts";
@@ -96,7 +97,7 @@ Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, p
     const write = async (format: string, payload: SendOptions["payload"]) => {
       const url = `${pathToFileURL(folder)}/${format}-${payload}/?format=${format}`;
       await using sender = await openSender(url);
-      await new VideoSender(codec, sender, { ...RATE, ...(payload && { payload }) })
+      await new VideoSender(codec, sender, { ...RATE, ...defined({ payload }) })
         .run(numberedFrames(17, { first: 34 }));
       const extension = format === "raw" ? "bin" : format;
       return `${folder}/${format}-${payload}/window_000.end.${extension}`;

@@ -6,6 +6,7 @@
 import { print, UsageError } from "@vcs/transport/internal";
 import type { Message } from "@vcs/transport/message";
 import { pathToFileURL } from "node:url";
+import { isFile } from "@vcs/transport/internal";
 import { channelOptions, Flags } from "./cli_options.ts";
 import { VideoVqError } from "./errors.ts";
 import { TokenDecoder } from "./range_coder.ts";
@@ -47,8 +48,7 @@ async function* messagesOf(
   flags: Flags,
   stop: AbortSignal,
 ): AsyncGenerator<Message> {
-  const isFile = await Deno.stat(reference).then((found) => found.isFile, () => false);
-  if (isFile) {
+  if (await isFile(reference)) {
     const { WindowJournal } = await import("./journal.ts");
     yield* WindowJournal.read(reference);
     return;

@@ -14,6 +14,7 @@ import {
   payloadLength,
 } from "@vcs/transport/message";
 import { TransportError } from "@vcs/transport/errors";
+import { writeAll } from "@vcs/transport/internal";
 import { VideoVqError } from "./errors.ts";
 
 /** Longest payload that is read back. */
@@ -78,7 +79,7 @@ export class WindowJournal implements Disposable {
 
   async #write(bytes: Uint8Array): Promise<void> {
     await this.#file.seek(this.#end, Deno.SeekMode.Start);
-    for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    await writeAll(this.#file, bytes);
     await this.#file.syncData();
     this.#end += bytes.length;
   }

@@ -8,6 +8,7 @@ import { resolveDevice } from "@vcs/onnx/devices";
 import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
 import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
+import { defined } from "@vcs/transport/internal";
 import type { Half } from "./config.ts";
 import { MagvitCheckpoint, type WeightSet } from "./magvit.ts";
 import { type ClipSize, type ConvForm, latentSize } from "./network.ts";
@@ -105,7 +106,7 @@ class MagvitHalf implements Disposable {
   async run(name: string, input: Tensor, { signal }: TokenizeOptions): Promise<Tensor> {
     const [, , frames, height, width] = input.shape as [number, number, number, number, number];
     const session = await this.#session({ frames, height, width });
-    const outputs = await session.run({ [name]: input }, signal ? { signal } : {});
+    const outputs = await session.run({ [name]: input }, defined({ signal }));
     return Object.values(outputs)[0]!;
   }
 
@@ -133,7 +134,7 @@ class MagvitHalf implements Disposable {
     const graph = checkpoint.build(half, size, { form, float });
     const identity = [await fileIdentity(this.path), checkpoint.weights];
     const model = await cachedModel(graph, identity, options.cache);
-    const threads = options.threads === undefined ? {} : { threads: options.threads };
+    const threads = defined({ threads: options.threads });
     return await Session.open(model, { device: this.device, ...threads });
   }
 

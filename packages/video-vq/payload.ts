@@ -21,7 +21,7 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "@vcs/transport/internal";
 import { VideoVqError } from "./errors.ts";
 import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
 import { packedSize, type Tokens, tokensFromPacked, type TokenShape } from "./tokens.ts";

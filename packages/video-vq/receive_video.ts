@@ -14,6 +14,7 @@ import { type Clock, systemClock } from "@vcs/transport/clock";
 import { type Policy, Queue } from "@vcs/transport/flow";
 import { type Message, NO_ID } from "@vcs/transport/message";
 import { Resequencer } from "@vcs/transport/resequence";
+import { defined } from "@vcs/transport/internal";
 import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./journal.ts";
 import { KnownStreams, windowCount } from "./known_streams.ts";
@@ -172,7 +173,7 @@ export class VideoReceiver {
       capacity: queue,
       policy,
       onDrop: (arrival) => this.#drop(arrival),
-      ...(signal ? { signal } : {}),
+      ...defined({ signal }),
     });
   }
 

@@ -11,7 +11,7 @@
 import type { Sender } from "@vcs/transport/channel";
 import { type Clock, systemClock } from "@vcs/transport/clock";
 import { type Policy, Queue, type QueueCounters } from "@vcs/transport/flow";
-import { abortable } from "@vcs/transport/internal";
+import { abortable, defined } from "@vcs/transport/internal";
 import { message, newStreamId, NO_ID } from "@vcs/transport/message";
 import type { FrameRate, TokenWindow } from "./payload.ts";
 import { TokenEncoder } from "./range_coder.ts";
@@ -147,7 +147,7 @@ export class VideoSender {
     this.#clock = options.clock ?? systemClock;
     this.#now = this.#clock === systemClock ? wallTime : () => this.#clock.now();
     this.streamId = options.streamId ?? newStreamId();
-    const ends = signal ? { signal } : {};
+    const ends = defined({ signal });
     const onDrop = ({ sequence }: EncodedWindow) => {
       if (this.#droppedCount++ < LISTED) this.#dropped.push(sequence);
     };

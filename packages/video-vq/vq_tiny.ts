@@ -12,6 +12,7 @@ import { NetworkWeights } from "@vcs/onnx/network_weights";
 import { Session } from "@vcs/onnx/session";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
+import { defined } from "@vcs/transport/internal";
 import type { Half } from "./config.ts";
 import { VideoVqError } from "./errors.ts";
 import { pixelsToBytes, pixelsToFloat } from "./pixels.ts";
@@ -104,7 +105,7 @@ class TinyHalf implements Disposable {
 
   async #openSession(height: number, width: number): Promise<Session> {
     const { options, device } = this;
-    const threads = options.threads === undefined ? {} : { threads: options.threads };
+    const threads = defined({ threads: options.threads });
     return await Session.open(await modelBytes(this.#build(height, width)), { device, ...threads });
   }
 

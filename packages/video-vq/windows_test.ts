@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { defined } from "@vcs/transport/internal";
 import { VideoVqError } from "./errors.ts";
 import {
   type FrameWindow,
@@ -18,7 +19,7 @@ async function* numbered(count: number, fps = 25): AsyncGenerator<TimedFrame> {
 }
 
 async function collect(count: number, tail?: TailPolicy): Promise<FrameWindow[]> {
-  const options = { width: 8, height: 8, ...(tail ? { tail } : {}) };
+  const options = { width: 8, height: 8, ...defined({ tail }) };
   return await Array.fromAsync(windowsOf(numbered(count), options));
 }
 

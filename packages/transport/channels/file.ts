@@ -11,6 +11,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { writeAll } from "../io/write_all.ts";
 import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
 import { TransportError } from "../errors.ts";
 import { ignoreAbort } from "../flow/abort.ts";
@@ -153,7 +154,7 @@ function pathOf(url: URL): string {
 
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await writeAll(file, bytes);
   await file.sync();
 }
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "../formats/crc32.ts";
 import { TransportError } from "../errors.ts";
 import { type Message, message, type PayloadFormat } from "../message.ts";
 import { messageTensors } from "../message_tensors.ts";
@@ -126,9 +126,10 @@ function parseFields(metadata: Record<string, string>): Omit<Message, "payload">
 /** Over the elements of all tensors and the text, both by name. */
 function checksum(tensors: Record<string, Tensor>, metadata: Record<string, string>): string {
   const byName = ([a]: [string, unknown], [b]: [string, unknown]) => a < b ? -1 : 1;
-  let sum = crc32(JSON.stringify(Object.entries(metadata).sort(byName)));
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  let sum = crc32(json(Object.entries(metadata).sort(byName)));
   for (const [name, { dtype, shape, ...rest }] of Object.entries(tensors).sort(byName)) {
-    sum = crc32(JSON.stringify([name, dtype, shape]), sum);
+    sum = crc32(json([name, dtype, shape]), sum);
     sum = crc32(tensorBytes({ dtype, shape, ...rest }), sum);
   }
   return String(sum);

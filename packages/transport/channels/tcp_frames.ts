@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "../formats/crc32.ts";
 import { BufferedReader, type ByteReader } from "../io/buffered_reader.ts";
 import { TransportError } from "../errors.ts";
 import { ENVELOPE_SIZE } from "../message.ts";

@@ -12,7 +12,5 @@ export interface ByteWriter {
 
 /** Writes all of some bytes. */
 export async function writeAll(writer: ByteWriter, bytes: Uint8Array): Promise<void> {
-  for (let at = await writer.write(bytes); at < bytes.length;) {
-    at += await writer.write(bytes.subarray(at));
-  }
+  for (let at = 0; at < bytes.length;) at += await writer.write(bytes.subarray(at));
 }
