@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { checkReadme } from "#testing/readme.ts";
 import { freePort } from "./brokers.ts";
 import { openReceiver } from "./channel.ts";
@@ -44,15 +45,16 @@ Deno.test("channel_cli: the README has the command's table", async () => {
 
 Deno.test("channel_cli: counts, lengths and stream ids go through a channel as asked for", async () => {
   const folder = await Deno.makeTempDir();
+  const url = pathToFileURL(folder).href;
   const stream = "00000000000000AB";
   const sent = await run(...[
-    ...["send", `file:${folder}`, "--count=2", "--from", "5", "--size", "7", "--pace", "0"],
+    ...["send", url, "--count=2", "--from", "5", "--size", "7", "--pace", "0"],
     ...["--stream", stream],
   ]);
   assert.deepEqual([sent.code, sent.stderr], [0, ""]);
   assert.equal(sent.stdout.trim().split("\n").at(-1), "7");
   const lines: string[] = [];
-  await using receiver = await openReceiver(`file:${folder}`);
+  await using receiver = await openReceiver(url);
   while (lines.length < 2) {
     const delivery = await receiver.receive();
     const { streamId, sequence, payload } = delivery!.message;
