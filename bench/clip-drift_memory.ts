@@ -7,12 +7,12 @@
  */
 import { join } from "node:path";
 import process from "node:process";
-import { serveDashboard } from "@vcs/clip-drift/dashboard";
+import { serveDashboard } from "@vcs/clip-drift";
 import { cosine, DriftTracker } from "@vcs/clip-drift/drift";
-import { Hub } from "@vcs/clip-drift/hub";
-import { resizeCrop } from "@vcs/clip-drift/preprocess";
-import { RunFolder } from "@vcs/clip-drift/run_folder";
-import { scenePictures } from "@vcs/clip-drift/scene";
+import { Hub } from "@vcs/clip-drift";
+import { resizeCrop } from "@vcs/clip-drift";
+import { RunFolder } from "@vcs/clip-drift";
+import { scenePictures } from "@vcs/clip-drift/internal";
 import type { WatchedFrame } from "@vcs/clip-drift/watch";
 import { decodeImage } from "@vcs/media/image";
 import type { Session } from "@vcs/onnx/session";

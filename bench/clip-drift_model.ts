@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { type Precision, visionGraph } from "@vcs/clip-drift/clip_graph";
-import { findClipWeights } from "@vcs/clip-drift/clip_weights";
+import { type Precision, visionGraph } from "@vcs/clip-drift/internal";
+import { findClipWeights } from "@vcs/clip-drift/internal";
 import { Session } from "@vcs/onnx/session";
-import { writeModel } from "@vcs/onnx/model";
+import { writeModel } from "@vcs/onnx";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { elementCount, tensor } from "@vcs/transport/tensor";
 

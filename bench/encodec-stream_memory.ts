@@ -8,10 +8,10 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Decoder } from "@vcs/encodec-stream/decoder";
-import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
+import { EcdcReader } from "@vcs/encodec-stream/ecdc";
 import { Encoder } from "@vcs/encodec-stream/encoder";
 import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
-import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/synthetic";
+import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/internal";
 import { untilAborted } from "@vcs/transport/internal";
 import { openStream } from "./encodec-stream_audio.ts";
 

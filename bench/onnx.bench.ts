@@ -4,21 +4,21 @@
  * `bench/onnx_memory.ts` measures memory, and names the devices that are not here.
  */
 import { modelSpec } from "../packages/encodec-stream/models.ts";
-import { synthesisNetwork } from "../packages/encodec-stream/networks.ts";
+import { synthesisNetwork } from "../packages/encodec-stream/network/networks.ts";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import { listDevices } from "@vcs/onnx/devices";
 import { GraphBuilder } from "@vcs/onnx/graph";
-import { modelBytes } from "@vcs/onnx/model";
-import { cachedModel } from "@vcs/onnx/model_cache";
+import { modelBytes } from "@vcs/onnx";
+import { cachedModel } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
-import { findLibrary } from "../packages/onnx/library.ts";
-import { cPath, cString, loadRuntime, Out, pointerArray } from "../packages/onnx/ort.ts";
-import { sessionOptions } from "../packages/onnx/providers.ts";
-import { planGrid } from "../packages/patch-stream/grid.ts";
-import type { ProcessPlan, ProcessStage } from "../packages/patch-stream/process.ts";
-import { openCpuStage } from "../packages/patch-stream/process_cpu.ts";
-import { openGpuStage } from "../packages/patch-stream/process_gpu.ts";
+import { findLibrary } from "../packages/onnx/runtime/library.ts";
+import { cPath, cString, loadRuntime, Out, pointerArray } from "../packages/onnx/runtime/ort.ts";
+import { sessionOptions } from "../packages/onnx/runtime/providers.ts";
+import { planGrid } from "../packages/patch-stream/sampling/grid.ts";
+import type { ProcessPlan, ProcessStage } from "../packages/patch-stream/process/process.ts";
+import { openCpuStage } from "../packages/patch-stream/process/cpu.ts";
+import { openGpuStage } from "../packages/patch-stream/process/gpu.ts";
 import { openDecoder, writeCheckpoint } from "./onnx_checkpoint.ts";
 
 const folder = await Deno.makeTempDir();

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { ManualClock } from "@vcs/transport/clock";
+import { ManualClock } from "@vcs/transport";
 
 type Timer = ReturnType<typeof setTimeout>;
 type Callback = (...args: unknown[]) => void;

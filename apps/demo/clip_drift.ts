@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { serveCamera } from "@vcs/clip-drift/camera_server";
-import { listRuns, readRun, type Run } from "@vcs/clip-drift/runs";
-import { drawScene } from "@vcs/clip-drift/scene";
+import { serveCamera } from "@vcs/clip-drift";
+import { listRuns, readRun, type Run } from "@vcs/clip-drift";
+import { drawScene } from "@vcs/clip-drift/internal";
 import { encodeJpeg } from "@vcs/media/image";
 import { Site, type SiteRequest } from "@vcs/transport/internal";
 import { join } from "node:path";

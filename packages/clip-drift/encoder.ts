@@ -26,10 +26,10 @@
 import { dirname, join } from "node:path";
 import { OnnxError, Session } from "@vcs/onnx";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
-import type { DownloadProgress } from "@vcs/onnx/download";
-import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
-import { findModel } from "@vcs/onnx/models";
-import { modelBytes } from "@vcs/onnx/model";
+import type { DownloadProgress } from "@vcs/onnx/internal";
+import { cachedModel, fileIdentity } from "@vcs/onnx";
+import { findModel } from "@vcs/onnx";
+import { modelBytes } from "@vcs/onnx";
 import { findLocal, resolveModel } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
 import { defined, isFile } from "@vcs/transport/internal";
@@ -38,11 +38,11 @@ import {
   type ClipGraphOptions,
   type Precision,
   visionGraph,
-} from "./clip_graph.ts";
-import { findClipWeights } from "./clip_weights.ts";
+} from "./clip/graph.ts";
+import { findClipWeights } from "./clip/weights.ts";
 import { ClipDriftError } from "./errors.ts";
-import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./gist.ts";
-import { resizeCrop, type RgbImage } from "./preprocess.ts";
+import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./measures/gist.ts";
+import { resizeCrop, type RgbImage } from "./clip/preprocess.ts";
 
 /** Which model, and how it runs. */
 export interface EncoderOptions {

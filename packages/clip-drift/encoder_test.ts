@@ -6,8 +6,8 @@ import { random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { cosine } from "./drift.ts";
 import { type Encoder, type EncoderOptions, modelName, openEncoder } from "./encoder.ts";
-import { Labels, openLabels } from "./labels.ts";
-import { drawScene } from "./scene.ts";
+import { Labels, openLabels } from "./clip/labels.ts";
+import { drawScene } from "./camera/scene.ts";
 
 const TINY = "golden/clip/tiny_clip.open_clip.safetensors";
 

@@ -6,14 +6,14 @@
  */
 import { defined } from "@vcs/transport/internal";
 import type { Alert } from "./alerts.ts";
-import type { CameraEvent } from "./camera.ts";
-import { askHealth } from "./advice.ts";
+import type { CameraEvent } from "./camera/camera.ts";
+import { askHealth } from "./camera/error_hints.ts";
 import type { SimilarityStats } from "./drift.ts";
 import { similarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
-import type { CameraFeed } from "./hub.ts";
-import type { RunFolder, RunFrame, RunTotals } from "./run_folder.ts";
+import type { CameraFeed } from "./page/hub.ts";
+import type { RunFolder, RunFrame, RunTotals } from "./runs/writer.ts";
 import { openSource, type Source, type SourceOptions } from "./source.ts";
 import { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
 

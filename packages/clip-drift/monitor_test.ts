@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { freePort } from "../transport/brokers.ts";
+import { freePort } from "../transport/trial/brokers.ts";
 import { parseRule } from "./alerts.ts";
-import { serveCamera } from "./camera_server.ts";
+import { serveCamera } from "./camera/camera_server.ts";
 import { openEncoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
-import { type CameraFeed, Hub } from "./hub.ts";
+import { type CameraFeed, Hub } from "./page/hub.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
-import { RunFolder } from "./run_folder.ts";
-import { readRun } from "./runs.ts";
-import { scenePictures } from "./scene.ts";
+import { RunFolder } from "./runs/writer.ts";
+import { readRun } from "./runs/reader.ts";
+import { scenePictures } from "./camera/scene.ts";
 import { cutPictures } from "./testdata/cut_pictures.ts";
 
 const SCENE = { fps: 12, width: 96, height: 72 };

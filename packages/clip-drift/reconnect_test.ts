@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeTime } from "#testing/fake_time.ts";
-import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
+import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera/camera.ts";
 
 const JPEG = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
 const PART = [...new TextEncoder().encode("--x\r\nContent-Type: image/jpeg\r\n\r\n"), ...JPEG, 10];

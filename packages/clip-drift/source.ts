@@ -8,13 +8,13 @@ import { basename, extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
 import { concatBytes, defined, ignoreAbort, onAbort } from "@vcs/transport/internal";
-import { splitCredentials } from "./auth.ts";
-import { byNumber } from "./by_number.ts";
-import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
+import { splitCredentials } from "./camera/auth.ts";
+import { byNumber } from "./runs/numeric_order.ts";
+import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera/camera.ts";
 import { ClipDriftError } from "./errors.ts";
-import { newest } from "./newest.ts";
-import type { RgbImage } from "./preprocess.ts";
-import { wholeFrames } from "./whole_frames.ts";
+import { newest } from "./camera/latest.ts";
+import type { RgbImage } from "./clip/preprocess.ts";
+import { wholeFrames } from "./camera/whole_frames.ts";
 
 /** One picture of a source. */
 export interface SourceFrame {

@@ -19,7 +19,7 @@ import { type Alert, type AlertRule, AlertRules } from "./alerts.ts";
 import { type DriftOptions, type DriftRow, DriftTracker, type SimilarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
-import type { Labels, LabelScore } from "./labels.ts";
+import type { Labels, LabelScore } from "./clip/labels.ts";
 import type { Source, SourceFrame } from "./source.ts";
 
 /** What a watch does besides measuring. */

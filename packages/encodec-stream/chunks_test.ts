@@ -1,8 +1,8 @@
 /** How much of a stream goes through the networks at a time. */
 import assert from "node:assert/strict";
 import { type CodeSource, type DecodeOptions, Decoder } from "./decoder.ts";
-import { type CodeBlock, EcdcReader } from "./ecdc_reader.ts";
-import { EcdcWriter } from "./ecdc_writer.ts";
+import { type CodeBlock, EcdcReader } from "./container/reader.ts";
+import { EcdcWriter } from "./container/writer.ts";
 import { type EncodeOptions, Encoder } from "./encoder.ts";
 import { modelSpec, TINY_MODEL } from "./models.ts";
 

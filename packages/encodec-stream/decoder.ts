@@ -19,15 +19,20 @@
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
-import type { BlockRange, CodeBlock } from "./ecdc_reader.ts";
-import type { EcdcHeader } from "./header.ts";
-import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
-import { sampleContext } from "./layers.ts";
+import type { BlockRange, CodeBlock } from "./container/reader.ts";
+import type { EcdcHeader } from "./container/header.ts";
+import {
+  type CodecOptions,
+  ModelSession,
+  openWeights,
+  type StreamState,
+} from "./network/model_session.ts";
+import { sampleContext } from "./network/layers.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
-import { predictionNetwork, synthesisNetwork } from "./networks.ts";
-import { batches, checkWhole, mapOrdered, oneAhead } from "./ordered.ts";
-import { OverlapAdd, type Planar } from "./overlap_add.ts";
-import { framesFor, segmentPlace } from "./segments.ts";
+import { predictionNetwork, synthesisNetwork } from "./network/networks.ts";
+import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
+import { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
+import { framesFor, segmentPlace } from "./container/segments.ts";
 
 /** Where codes come from: a reader, or what stands in for one. */
 export interface CodeSource {

@@ -23,14 +23,14 @@
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
-import { availableModel } from "./available_model.ts";
-import type { CodeBlock } from "./ecdc_reader.ts";
-import { type CodecOptions, ModelSession, openWeights } from "./model_session.ts";
+import { availableModel } from "./network/available_model.ts";
+import type { CodeBlock } from "./container/reader.ts";
+import { type CodecOptions, ModelSession, openWeights } from "./network/model_session.ts";
 import { type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
-import { analysisNetwork, codingNetwork } from "./networks.ts";
-import { batches, checkWhole, mapOrdered, oneAhead } from "./ordered.ts";
-import type { Planar } from "./overlap_add.ts";
-import { framesFor } from "./segments.ts";
+import { analysisNetwork, codingNetwork } from "./network/networks.ts";
+import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
+import type { Planar } from "./audio/overlap_add.ts";
+import { framesFor } from "./container/segments.ts";
 
 /** How to encode. */
 export interface EncodeOptions {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { modelBytes } from "@vcs/onnx/model";
+import { modelBytes } from "@vcs/onnx";
 import { Session, type Tensors } from "@vcs/onnx/session";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { packCodes, unpackCodes } from "./bits.ts";
-import { sampleContext } from "./layers.ts";
+import { packCodes, unpackCodes } from "./container/bits.ts";
+import { sampleContext } from "./network/layers.ts";
 import { completeSpec, modelSpec, TINY_MODEL } from "./models.ts";
 import {
   analysisNetwork,
@@ -11,9 +11,9 @@ import {
   type Network,
   predictionNetwork,
   synthesisNetwork,
-} from "./networks.ts";
-import { chunkFrames, segmentPlace } from "./segments.ts";
-import { hashed, syntheticCheckpoint } from "./synthetic.ts";
+} from "./network/networks.ts";
+import { chunkFrames, segmentPlace } from "./container/segments.ts";
+import { hashed, syntheticCheckpoint } from "./network/synthetic.ts";
 
 /** A codec in EnCodec's architecture with other numbers throughout. */
 const other = completeSpec({

@@ -16,12 +16,12 @@
  * @module
  */
 import { BufferedReader, concatBytes } from "@vcs/transport/internal";
-import type { AudioChunk, AudioDecoding } from "./audio_decoder.ts";
-import { chooseWay } from "./backends.ts";
+import type { AudioChunk, AudioDecoding } from "./ffmpeg/audio_decoder.ts";
+import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
-import { type MediaSource, openSource, readSource } from "./media_source.ts";
-import { decodePcm, PCM_BYTES, type PcmFormat } from "./pcm.ts";
-import { Resampler } from "./resampler.ts";
+import { type MediaSource, openSource, readSource } from "./decode/media_source.ts";
+import { decodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
+import { Resampler } from "./audio/resampler.ts";
 import { isWav, openWav, type WavStream } from "./wav.ts";
 
 /** Samples without a header around them. */
@@ -144,8 +144,8 @@ async function openEncoded(source: MediaSource, options: Signalled): Promise<Aud
   const local = await openSource(source, options.signal);
   try {
     const decode = way === "node-av"
-      ? (await import("./audio_node_av.ts")).decodeByNodeAv
-      : (await import("./audio_ffmpeg.ts")).decodeByFfmpeg;
+      ? (await import("./ffmpeg/audio_node_av.ts")).decodeByNodeAv
+      : (await import("./ffmpeg/audio_ffmpeg.ts")).decodeByFfmpeg;
     const decoding = await decode(local.path, options.stream, options.signal);
     return {
       ...decoding,

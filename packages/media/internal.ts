@@ -15,4 +15,19 @@ export {
   type Window,
 } from "./resize/taps.ts";
 export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
-export * from "./pcm.ts";
+export { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
+export { JpegWalker, type WalkState } from "./formats/jpeg_walker.ts";
+export {
+  type Code,
+  f32x4,
+  i16x8,
+  i32,
+  i8x16,
+  Kernel,
+  type KernelFunction,
+  type Local,
+  Locals,
+  type NamedLocals,
+  repeat,
+  v128,
+} from "./simd/wasm.ts";

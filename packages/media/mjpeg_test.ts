@@ -4,7 +4,7 @@ import { mutations, random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { encodeJpeg } from "./image.ts";
 import { type MjpegFrame, mjpegFrames, MjpegReader } from "./mjpeg.ts";
-import { isWholeJpeg } from "./mjpeg_walker.ts";
+import { isWholeJpeg } from "./formats/jpeg_walker.ts";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 

@@ -22,16 +22,25 @@
  *
  * @module
  */
-import type { Backend } from "./backend.ts";
-import { chooseBackend } from "./backends.ts";
+import type { Backend } from "./ffmpeg/backend.ts";
+import { chooseBackend } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
-import { type Feed, FrameSupply } from "./frame_supply.ts";
-import { ListOrder } from "./list_order.ts";
-import { type LocalSource, type MediaSource, openSource } from "./media_source.ts";
-import type { MotionVectors } from "./motion_vectors.ts";
-import { type IndexedFrame, lastAtMost, planStretches, type VideoIndex } from "./video_index.ts";
-import { type IndexedVideo, infoOf, inspectVideo, requestFor } from "./video_opening.ts";
-import { type ResolvedOptions, resolveOptions, type VideoReaderOptions } from "./video_options.ts";
+import { type Feed, FrameSupply } from "./decode/frame_supply.ts";
+import { ListOrder } from "./decode/list_order.ts";
+import { type LocalSource, type MediaSource, openSource } from "./decode/media_source.ts";
+import type { MotionVectors } from "./decode/motion_vectors.ts";
+import {
+  type IndexedFrame,
+  lastAtMost,
+  planStretches,
+  type VideoIndex,
+} from "./decode/video_index.ts";
+import { type IndexedVideo, infoOf, inspectVideo, requestFor } from "./decode/video_opening.ts";
+import {
+  type ResolvedOptions,
+  resolveOptions,
+  type VideoReaderOptions,
+} from "./decode/video_options.ts";
 import type {
   FrameMotion,
   FrameRangeOptions,
@@ -39,7 +48,7 @@ import type {
   Replacement,
   VideoFrame,
   VideoInfo,
-} from "./video_types.ts";
+} from "./decode/video_types.ts";
 
 export type {
   FrameMotion,

@@ -16,7 +16,7 @@
  */
 import { BufferedReader } from "@vcs/transport/internal";
 import { MediaError } from "./errors.ts";
-import { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./pcm.ts";
+import { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 
 export type { PcmFormat };
 

@@ -8,7 +8,7 @@
  *
  * Names: keys and list positions are joined by `/`, attributes of objects by `.`. A flat state dict
  * keeps its keys, a Lightning checkpoint has `state_dict/encoder.conv_in.weight`, a TorchScript
- * archive `visual.conv1.weight`. `@vcs/onnx/checkpoint_weights` looks inside the usual wrappers.
+ * archive `visual.conv1.weight`. `@vcs/onnx` looks inside the usual wrappers.
  *
  * @example
  * ```ts
@@ -26,19 +26,19 @@
  *
  * @module
  */
-import { type ByteSource, type ByteSourceInput, openByteSource } from "@vcs/transport/byte_source";
+import { type ByteSource, type ByteSourceInput, openByteSource } from "@vcs/transport";
 import { TransportError } from "@vcs/transport/errors";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
 import { dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";
-import { packStrided, swapByteOrder } from "@vcs/transport/tensor_layout";
-import { type CheckpointValue, type NamedLeaves, nameLeaves } from "./checkpoint_names.ts";
+import { packStrided, swapByteOrder } from "@vcs/transport/internal";
+import { type CheckpointValue, type NamedLeaves, nameLeaves } from "./torch/checkpoint_names.ts";
 import { OnnxError } from "./errors.ts";
-import type { TorchArchive } from "./torch_archive.ts";
-import { openTorchLegacy } from "./torch_legacy.ts";
-import type { TorchTensor } from "./torch_tensor.ts";
-import { openTorchZip } from "./torch_zip.ts";
+import type { TorchArchive } from "./torch/archive.ts";
+import { openTorchLegacy } from "./torch/legacy.ts";
+import type { TorchTensor } from "./torch/tensor.ts";
+import { openTorchZip } from "./torch/zip.ts";
 
-export type { CheckpointValue } from "./checkpoint_names.ts";
+export type { CheckpointValue } from "./torch/checkpoint_names.ts";
 
 /** Named tensors that are read when they are asked for. */
 export interface TensorSource {

@@ -16,12 +16,12 @@
  * @module
  */
 import { OnnxError } from "./errors.ts";
-import { findLibrary } from "./library.ts";
-import { loadRuntime, type Runtime } from "./ort.ts";
-import { findFault } from "./probe.ts";
-import type { Provider } from "./providers.ts";
+import { findLibrary } from "./runtime/library.ts";
+import { loadRuntime, type Runtime } from "./runtime/ort.ts";
+import { findFault } from "./runtime/probe.ts";
+import type { Provider } from "./runtime/providers.ts";
 
-export type { Provider } from "./providers.ts";
+export type { Provider } from "./runtime/providers.ts";
 
 /** A device that was looked at. */
 export interface DeviceReport {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { listDevices, parseDevice, resolveDevice } from "./devices.ts";
 import { OnnxError } from "./errors.ts";
-import { findLibrary } from "./library.ts";
-import { checkVersion, loadRuntime } from "./ort.ts";
-import { findFault } from "./probe.ts";
+import { findLibrary } from "./runtime/library.ts";
+import { checkVersion, loadRuntime } from "./runtime/ort.ts";
+import { findFault } from "./runtime/probe.ts";
 
 const devices = await listDevices();
 const works = (name: string) => devices.find((d) => d.device === name)!.available;

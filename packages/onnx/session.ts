@@ -6,7 +6,7 @@
  * @example Build a graph, run it
  * ```ts
  * import { GraphBuilder } from "@vcs/onnx/graph";
- * import { modelBytes } from "@vcs/onnx/model";
+ * import { modelBytes } from "@vcs/onnx";
  * import { Session } from "@vcs/onnx/session";
  * import { tensor } from "@vcs/transport/tensor";
  * import assert from "node:assert/strict";
@@ -25,13 +25,19 @@ import { fileURLToPath } from "node:url";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { parseDevice, resolveDevice } from "./devices.ts";
 import { OnnxError } from "./errors.ts";
-import { findLibrary } from "./library.ts";
-import { cPath, cString, loadRuntime, Out, pointerArray, type Runtime } from "./ort.ts";
-import { checkTensor, type Port, portsNamed, readPorts, readTypeAndSizes } from "./ports.ts";
-import { sessionOptions } from "./providers.ts";
-import { memoryOf, RunMemory, Terminator } from "./run_memory.ts";
+import { findLibrary } from "./runtime/library.ts";
+import { cPath, cString, loadRuntime, Out, pointerArray, type Runtime } from "./runtime/ort.ts";
+import {
+  checkTensor,
+  type Port,
+  portsNamed,
+  readPorts,
+  readTypeAndSizes,
+} from "./runtime/model_io.ts";
+import { sessionOptions } from "./runtime/providers.ts";
+import { memoryOf, RunMemory, Terminator } from "./runtime/run_memory.ts";
 
-export type { Port } from "./ports.ts";
+export type { Port } from "./runtime/model_io.ts";
 
 /** Settings of a session. */
 export interface SessionOptions {

@@ -4,7 +4,7 @@ import { random } from "#testing/fuzz.ts";
 import { type DType, tensor, type TensorArrays } from "@vcs/transport/tensor";
 import { OnnxError } from "./errors.ts";
 import { GraphBuilder } from "./graph.ts";
-import { modelBytes, writeModel } from "./model.ts";
+import { modelBytes, writeModel } from "./graph/model.ts";
 import { Session } from "./session.ts";
 
 const CPU = { device: "cpu", threads: 1 };

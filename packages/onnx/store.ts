@@ -30,10 +30,10 @@ import {
   isOffline,
   modelDirectory,
   torchCheckpoints,
-} from "./cache_paths.ts";
-import { download, type DownloadProgress, sha256Of } from "./download.ts";
+} from "./cache/paths.ts";
+import { download, type DownloadProgress, sha256Of } from "./cache/download.ts";
 import { OnnxError } from "./errors.ts";
-import { Passing, type Patience, persistently, Stall } from "./requests.ts";
+import { Passing, type Patience, persistently, Stall } from "./cache/requests.ts";
 import {
   findModel,
   type HubFile,
@@ -41,7 +41,7 @@ import {
   type ModelFile,
   MODELS,
   type UrlFile,
-} from "./models.ts";
+} from "./cache/models.ts";
 
 /** Settings of a look into the caches. */
 export interface StoreOptions {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { ManualClock } from "@vcs/transport/clock";
+import { ManualClock } from "@vcs/transport";
 import { createHash } from "node:crypto";
 import { OnnxError, type OnnxErrorCode } from "./errors.ts";
-import { MODELS } from "./models.ts";
+import { MODELS } from "./cache/models.ts";
 import { removeModel, resolveModel, verifyModel } from "./store.ts";
 import { FaultyServer, good, head, type Script, status } from "./testdata/faulty_server.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { freePort } from "./brokers.ts";
+import { freePort } from "./trial/brokers.ts";
 import { type ChannelOptions, openReceiver, openSender } from "./channel.ts";
-import { Queue } from "./flow.ts";
-import { Inbox } from "./inbox.ts";
+import { Queue } from "./flow/queue.ts";
+import { Inbox } from "./channels/inbox.ts";
 import { encodeMessage, type Message, message, newStreamId } from "./message.ts";
 
 function numbered(count: number, streamId = newStreamId()): Message[] {

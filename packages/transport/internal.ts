@@ -52,20 +52,21 @@ export {
   type ValueKind,
   whole,
 } from "./command/values.ts";
-export { type AssetList, readAsset } from "./command/site_assets.ts";
-export { SiteError, type SiteErrorCode } from "./command/site_error.ts";
-export { Feed, type FeedOptions, type FeedViewer } from "./command/site_feed.ts";
-export type { Handler, RouteTable, SiteRequest } from "./command/site_routes.ts";
-export { Site, type SiteOptions } from "./command/site.ts";
-export { isLoopback } from "./command/site_guard.ts";
-export * from "./flow/abort.ts";
-export * from "./flow/idle.ts";
-export * from "./flow/replay_window.ts";
-export * from "./flow/retry.ts";
-export * from "./formats/crc32.ts";
-export * from "./formats/transpose.ts";
-export * from "./io/buffered_reader.ts";
-export * from "./io/bytes.ts";
-export * from "./io/defined.ts";
-export * from "./io/files.ts";
-export * from "./io/write_all.ts";
+export { type AssetList, readAsset } from "./site/assets.ts";
+export { SiteError, type SiteErrorCode } from "./site/error.ts";
+export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
+export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
+export { Site, type SiteOptions } from "./site/site.ts";
+export { isLoopback } from "./site/guard.ts";
+export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export { IdleTimeout } from "./flow/idle.ts";
+export { REPLAY_WINDOW, ReplayWindow } from "./flow/replay_window.ts";
+export { attempts, Backoff, type BackoffOptions, retry, type RetryOptions } from "./flow/retry.ts";
+export { crc32, portableCrc32 } from "./formats/crc32.ts";
+export { transposeMatrix } from "./formats/transpose.ts";
+export { BufferedReader, type ByteReader } from "./io/buffered_reader.ts";
+export { concatBytes } from "./io/bytes.ts";
+export { type Defined, defined } from "./io/defined.ts";
+export { isFile } from "./io/files.ts";
+export { type ByteWriter, writeAll } from "./io/write_all.ts";
+export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";

@@ -16,7 +16,7 @@
  * @module
  */
 import { concatBytes } from "./io/bytes.ts";
-import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
 import {
@@ -26,7 +26,7 @@ import {
   type NpyHeader,
   npyHeaderLength,
   parseNpyHeader,
-} from "./npy_header.ts";
+} from "./formats/npy_header.ts";
 import {
   type Tensor,
   tensorByteLength,
@@ -34,7 +34,7 @@ import {
   tensorFromBytes,
   type TensorInfo,
 } from "./tensor.ts";
-import { packedStrides, packStrided, swapByteOrder } from "./tensor_layout.ts";
+import { packedStrides, packStrided, swapByteOrder } from "./formats/tensor_layout.ts";
 
 /** Turns the data of a file into a tensor: byte order first, then the order of axes. */
 function toTensor(header: NpyHeader, shape: readonly number[], bytes: Uint8Array): Tensor {

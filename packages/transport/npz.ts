@@ -17,15 +17,20 @@
  * @module
  */
 import { concatBytes } from "./io/bytes.ts";
-import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
 import { readNpy } from "./npy.ts";
-import { encodeNpyHeader, NPY_MAX_PREFIX, npyHeaderLength, parseNpyHeader } from "./npy_header.ts";
+import {
+  encodeNpyHeader,
+  NPY_MAX_PREFIX,
+  npyHeaderLength,
+  parseNpyHeader,
+} from "./formats/npy_header.ts";
 import type { NamedTensors } from "./safetensors.ts";
 import { type Tensor, tensorByteLength, tensorBytes, type TensorInfo } from "./tensor.ts";
-import { type ZipEntry, ZipReader } from "./zip_reader.ts";
-import { zipStream } from "./zip_writer.ts";
+import { type ZipEntry, ZipReader } from "./formats/zip_reader.ts";
+import { zipStream } from "./formats/zip_writer.ts";
 
 const SUFFIX = ".npy";
 

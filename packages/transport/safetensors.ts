@@ -33,7 +33,7 @@
  *
  * @module
  */
-import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
 import {
@@ -42,7 +42,7 @@ import {
   type SafetensorsEntry,
   type SafetensorsHeader,
   safetensorsHeaderLength,
-} from "./safetensors_header.ts";
+} from "./formats/safetensors_header.ts";
 import {
   DTYPES,
   type Tensor,
@@ -52,7 +52,7 @@ import {
   type TensorInfo,
 } from "./tensor.ts";
 
-export type { SafetensorsEntry } from "./safetensors_header.ts";
+export type { SafetensorsEntry } from "./formats/safetensors_header.ts";
 
 /** What a safetensors file holds. */
 export interface SafetensorsContent {

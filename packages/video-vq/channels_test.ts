@@ -6,7 +6,7 @@ import {
   type Receiver,
   type Sender,
 } from "@vcs/transport/channel";
-import { ManualClock, systemClock } from "@vcs/transport/clock";
+import { ManualClock, systemClock } from "@vcs/transport";
 import { readNpy } from "@vcs/transport/npy";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
@@ -16,13 +16,13 @@ import { pathToFileURL } from "node:url";
 import { defined } from "@vcs/transport/internal";
 import { random } from "#testing/fuzz.ts";
 import { needs } from "#testing/shared.ts";
-import { freePort, hasBroker, startBroker } from "../transport/brokers.ts";
+import { freePort, hasBroker, startBroker } from "../transport/trial/brokers.ts";
 import { drive, FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
-import { WindowJournal } from "./journal.ts";
-import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
-import { type SendOptions, VideoSender } from "./send_video.ts";
-import { tokensFromIndices, tokensFromQuant } from "./tokens.ts";
-import { PAYLOAD_FORMS } from "./window_message.ts";
+import { WindowJournal } from "./stream/journal.ts";
+import { type ReceiveOptions, VideoReceiver } from "./receive.ts";
+import { type SendOptions, VideoSender } from "./send.ts";
+import { tokensFromIndices, tokensFromQuant } from "./stream/tokens.ts";
+import { PAYLOAD_FORMS } from "./stream/window_message.ts";
 
 const RATE = { frameRate: [25, 1] as const, ...SIZE };
 const codec = new FakeCodec(systemClock);

@@ -25,7 +25,7 @@ export type VideoVqErrorCode =
  * @example Telling a damaged window from other trouble
  * ```ts
  * import { VideoVqError } from "@vcs/video-vq/errors";
- * import { decodeWindow } from "@vcs/video-vq/payload";
+ * import { decodeWindow } from "@vcs/video-vq";
  * import assert from "node:assert/strict";
  *
  * try {

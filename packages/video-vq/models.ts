@@ -6,11 +6,11 @@
  *
  * @module
  */
-import { findModel } from "@vcs/onnx/models";
+import { findModel } from "@vcs/onnx";
 import { findLocal, resolveModel, type ResolveOptions } from "@vcs/onnx/store";
-import type { MagvitOptions } from "./magvit_tokenizer.ts";
-import type { WindowDecoder, WindowEncoder } from "./tokenizer.ts";
-import { TINY_MODEL } from "./vq_tiny_graph.ts";
+import type { MagvitOptions } from "./magvit/tokenizer.ts";
+import type { WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
+import { TINY_MODEL } from "./tiny/graph.ts";
 
 /** The authors' video tokenizer, by its official name. */
 export const OFFICIAL_MODEL = "open-magvit2-video";
@@ -37,8 +37,8 @@ export async function openEncoder(
 ): Promise<WindowEncoder> {
   const path = await checkpointPath(reference, options);
   return path === undefined
-    ? await (await import("./vq_tiny.ts")).openTinyEncoder(options)
-    : await (await import("./magvit_tokenizer.ts")).openMagvitEncoder(path, options);
+    ? await (await import("./tiny/tokenizer.ts")).openTinyEncoder(options)
+    : await (await import("./magvit/tokenizer.ts")).openMagvitEncoder(path, options);
 }
 
 /** Opens the decoder of a model; takes and throws what {@linkcode openEncoder} does. */
@@ -48,8 +48,8 @@ export async function openDecoder(
 ): Promise<WindowDecoder> {
   const path = await checkpointPath(reference, options);
   return path === undefined
-    ? await (await import("./vq_tiny.ts")).openTinyDecoder(options)
-    : await (await import("./magvit_tokenizer.ts")).openMagvitDecoder(path, options);
+    ? await (await import("./tiny/tokenizer.ts")).openTinyDecoder(options)
+    : await (await import("./magvit/tokenizer.ts")).openMagvitDecoder(path, options);
 }
 
 /** Path of a checkpoint; undefined for the model that travels with the package. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openDecoder, openEncoder } from "./models.ts";
-import { syntheticCheckpoint } from "./synthetic.ts";
+import { syntheticCheckpoint } from "./magvit/synthetic.ts";
 
 Deno.test("models: a path is a reference; the two halves have the same id", async () => {
   const cache = await Deno.makeTempDir();

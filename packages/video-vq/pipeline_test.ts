@@ -1,4 +1,4 @@
-import { ManualClock, systemClock } from "@vcs/transport/clock";
+import { ManualClock, systemClock } from "@vcs/transport";
 import {
   memoryChannel,
   openReceiver,
@@ -10,10 +10,10 @@ import assert from "node:assert/strict";
 import { defined } from "@vcs/transport/internal";
 import { random } from "#testing/fuzz.ts";
 import { drive, FakeCodec, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
-import { type Playback, type PlayOptions, playVideo } from "./play_video.ts";
-import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
-import { type SendOptions, VideoSender } from "./send_video.ts";
-import type { TimedFrame } from "./windows.ts";
+import { type Playback, type PlayOptions, playVideo } from "./play.ts";
+import { type ReceiveOptions, VideoReceiver } from "./receive.ts";
+import { type SendOptions, VideoSender } from "./send.ts";
+import type { TimedFrame } from "./stream/windows.ts";
 
 const RATE = { frameRate: [24, 1] as const, ...SIZE };
 

@@ -5,9 +5,9 @@ import { encodeJpeg } from "@vcs/media/image";
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { hasShared, sharedPath } from "#testing/shared.ts";
-import { freePort } from "../transport/brokers.ts";
-import { WindowJournal } from "./journal.ts";
-import { syntheticCheckpoint } from "./synthetic.ts";
+import { freePort } from "../transport/trial/brokers.ts";
+import { WindowJournal } from "./stream/journal.ts";
+import { syntheticCheckpoint } from "./magvit/synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";
 
 const COMMAND = import.meta.resolve("./mod.ts");

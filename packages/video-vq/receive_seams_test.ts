@@ -1,12 +1,12 @@
 /** What a receiver smooths between two windows, and where it must not. */
-import { systemClock } from "@vcs/transport/clock";
+import { systemClock } from "@vcs/transport";
 import assert from "node:assert/strict";
 import { memoryChannel } from "@vcs/transport/channel";
-import { VideoReceiver } from "./receive_video.ts";
+import { VideoReceiver } from "./receive.ts";
 import { FakeCodec, numbered, numberOf, SIZE } from "./testing/fakes.ts";
-import type { Clip } from "./tokenizer.ts";
-import type { Tokens } from "./tokens.ts";
-import { windowMessage } from "./window_message.ts";
+import type { Clip } from "./stream/tokenizer.ts";
+import type { Tokens } from "./stream/tokens.ts";
+import { windowMessage } from "./stream/window_message.ts";
 
 /** Grey of a window: odd ones are a little brighter, as a still scene may be decoded. */
 const grey = (sequence: number) => sequence % 2 === 0 ? 100 : 104;

@@ -5,10 +5,10 @@
  * @module
  */
 import { Decoder } from "../decoder.ts";
-import { EcdcReader } from "../ecdc_reader.ts";
+import { EcdcReader } from "../container/reader.ts";
 import { EcdcError } from "../errors.ts";
-import { type HeaderSummary, summarizeHeader } from "../info.ts";
-import { interleave } from "../pcm.ts";
+import { type HeaderSummary, summarizeHeader } from "../container/info.ts";
+import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { type AssetList, Site, SiteError } from "@vcs/transport/internal";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { EcdcWriter } from "../ecdc_writer.ts";
+import { EcdcWriter } from "../container/writer.ts";
 import { Encoder } from "../encoder.ts";
-import { formatHeader } from "../header.ts";
-import { fileSink } from "../sinks.ts";
-import { syntheticAudio, syntheticCheckpoint } from "../synthetic.ts";
+import { formatHeader } from "../container/header.ts";
+import { fileSink } from "../container/sinks.ts";
+import { syntheticAudio, syntheticCheckpoint } from "../network/synthetic.ts";
 import { browserTest, waitUntil, withPage } from "#testing/browser.ts";
 import { PlayerServer } from "./player_server.ts";
 

@@ -16,7 +16,7 @@ import {
   Locals,
   repeat,
   v128,
-} from "../wasm.ts";
+} from "../simd/wasm.ts";
 import { Layout } from "./layout.ts";
 import type { FilterTaps } from "./taps.ts";
 

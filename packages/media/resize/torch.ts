@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Kernel } from "../wasm.ts";
+import { Kernel } from "../simd/wasm.ts";
 import { Layout } from "./layout.ts";
 import type { NeighbourTaps, Size } from "./taps.ts";
 import { lumaFunction, rgbFunction } from "./torch_kernel.ts";

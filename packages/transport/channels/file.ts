@@ -12,14 +12,14 @@
  */
 import { fileURLToPath } from "node:url";
 import { writeAll } from "../io/write_all.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
+import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
 import { ignoreAbort } from "../flow/abort.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
-import { Inbox, InboxReceiver } from "../inbox.ts";
+import { Inbox, InboxReceiver } from "./inbox.ts";
 import { decodeMessage, type Message } from "../message.ts";
-import type { Entry } from "../outbox.ts";
-import { storeSender } from "../store_pump.ts";
+import type { Entry } from "./outbox.ts";
+import { storeSender } from "./store_pump.ts";
 import { FILE_FORMATS, type FileFormat } from "./file_formats.ts";
 import { UrlSettings } from "./settings.ts";
 

@@ -10,9 +10,9 @@
 import { crc32 } from "../formats/crc32.ts";
 import { TransportError } from "../errors.ts";
 import { type Message, message, type PayloadFormat } from "../message.ts";
-import { messageTensors } from "../message_tensors.ts";
+import { messageTensors } from "../formats/message_tensors.ts";
 import { encodeNpy, readNpy } from "../npy.ts";
-import { encodePt } from "../pt.ts";
+import { encodePt } from "../formats/pt.ts";
 import { encodeSafetensors, readSafetensors } from "../safetensors.ts";
 import { type Tensor, tensor, tensorBytes } from "../tensor.ts";
 

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { Receiver, Sender, SenderCounters } from "../channel_types.ts";
+import type { Receiver, Sender, SenderCounters } from "./types.ts";
 import { ignoreAbort, onAbort } from "../flow/abort.ts";
-import { Inbox, InboxReceiver } from "../inbox.ts";
+import { Inbox, InboxReceiver } from "./inbox.ts";
 import type { Message } from "../message.ts";
-import { closed } from "../outbox.ts";
+import { closed } from "./outbox.ts";
 
 /** Both ends of a channel inside one process. */
 export interface MemoryChannel {

@@ -11,14 +11,14 @@
  */
 import type { Consumer, JetStreamClient, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { brokerReceiver } from "../broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
+import { brokerReceiver } from "./broker_feed.ts";
+import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
 import { onAbort } from "../flow/abort.ts";
-import type { Inbox } from "../inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
-import { type Entry, messageKey } from "../outbox.ts";
-import { type Store, storeSender } from "../store_pump.ts";
+import { type Entry, messageKey } from "./outbox.ts";
+import { type Store, storeSender } from "./store_pump.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";
 
 interface Place {

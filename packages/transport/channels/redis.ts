@@ -9,15 +9,15 @@
  * @module
  */
 import type { Redis } from "ioredis";
-import { brokerReceiver } from "../broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
+import { brokerReceiver } from "./broker_feed.ts";
+import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
 import { ignoreAbort, onAbort } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";
-import type { Inbox } from "../inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
-import { type Entry, messageKey } from "../outbox.ts";
-import { type Store, storeSender } from "../store_pump.ts";
+import { type Entry, messageKey } from "./outbox.ts";
+import { type Store, storeSender } from "./store_pump.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";
 
 /** Appends a message, or answers nothing where the stream is full. */

@@ -4,8 +4,8 @@ import { FakeTime } from "#testing/fake_time.ts";
 import { BufferedReader } from "../io/buffered_reader.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { encodeMessage, message, newStreamId, NO_ID } from "../message.ts";
-import { FRAME, frameMessage, FrameReader, HEADER_SIZE } from "./tcp_frames.ts";
-import { handshake, type LinkOptions } from "./tcp_link.ts";
+import { FRAME, frameMessage, FrameReader, HEADER_SIZE } from "./tcp/frames.ts";
+import { handshake, type LinkOptions } from "./tcp/link.ts";
 
 const never = new AbortController().signal;
 const loopback = { hostname: "127.0.0.1", port: 0 };

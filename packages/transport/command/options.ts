@@ -18,9 +18,7 @@
  *
  * @example A whole command
  * ```ts
- * import {
- *   choice, command, type Command, flag, list, operand, option, text, whole,
- * } from "@vcs/transport/internal";
+ * import { choice, command, type Command, flag, list, operand, option, text, whole } from "@vcs/transport/internal";
  * import assert from "node:assert/strict";
  *
  * const greet: Command = command({

@@ -3,7 +3,7 @@
  *
  * @example A minute passes in no time
  * ```ts
- * import { ManualClock } from "@vcs/transport/clock";
+ * import { ManualClock } from "@vcs/transport";
  * import assert from "node:assert/strict";
  *
  * const clock = new ManualClock();

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { systemClock } from "@vcs/transport/clock";
-import { frameRateOf, type FrameSource, openSource } from "../sources.ts";
-import type { TimedFrame } from "../windows.ts";
+import { systemClock } from "@vcs/transport";
+import { frameRateOf, type FrameSource, openSource } from "../frames/sources.ts";
+import type { TimedFrame } from "../stream/windows.ts";
 
 /** A source that does not end. */
 export interface LiveSource {

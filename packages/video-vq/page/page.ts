@@ -6,7 +6,7 @@
  */
 import { print, say, UsageError } from "@vcs/transport/internal";
 import { parseArgs } from "node:util";
-import { given } from "../cli_options.ts";
+import { given } from "../command/options.ts";
 
 const HELP = `Usage: video-vq page [SOURCE] [options]
 

@@ -7,9 +7,9 @@
 import { openReceiver, type Receiver } from "@vcs/transport/channel";
 import { type AssetList, Feed, Site, type SiteOptions } from "@vcs/transport/internal";
 import { openDecoder } from "../models.ts";
-import { type Playback, playVideo } from "../play_video.ts";
-import { VideoReceiver } from "../receive_video.ts";
-import type { WindowDecoder } from "../tokenizer.ts";
+import { type Playback, playVideo } from "../play.ts";
+import { VideoReceiver } from "../receive.ts";
+import type { WindowDecoder } from "../stream/tokenizer.ts";
 import { encodeLiveFrame } from "./live_frame.ts";
 import { relay } from "./relay.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "@vcs/transport/clock";
+import { systemClock } from "@vcs/transport";
 import type { Feed } from "@vcs/transport/internal";
 
 /** How long to wait before a sender that is away is looked for again. */

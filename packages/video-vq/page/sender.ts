@@ -8,10 +8,10 @@ import { openSender } from "@vcs/transport/channel";
 import { say } from "@vcs/transport/internal";
 import { Feed, Site, type SiteOptions } from "@vcs/transport/internal";
 import { openEncoder } from "../models.ts";
-import { FrameFitter } from "../preprocess.ts";
-import { VideoSender } from "../send_video.ts";
-import { frameRateOf } from "../sources.ts";
-import { type TimedFrame, wallTime, WINDOW_FRAMES } from "../windows.ts";
+import { FrameFitter } from "../frames/preprocess.ts";
+import { VideoSender } from "../send.ts";
+import { frameRateOf } from "../frames/sources.ts";
+import { type TimedFrame, wallTime, WINDOW_FRAMES } from "../stream/windows.ts";
 import { encodeLiveFrame } from "./live_frame.ts";
 import { openLiveSource } from "./live_source.ts";
 

@@ -1,0 +1,17 @@
+/**
+ * Which model can be used without fetching anything.
+ *
+ * @module
+ */
+import { findModel } from "@vcs/onnx";
+import { findLocal } from "@vcs/onnx/store";
+import { type ModelName, TINY_MODEL } from "../models.ts";
+
+/**
+ * The model to use in place of one that is wanted: that itself where its weights are on this
+ * machine, else the small one that travels with this package. Nothing is fetched.
+ */
+export async function availableModel(wanted: ModelName): Promise<ModelName> {
+  const official = findModel(wanted);
+  return official && await findLocal(official) ? wanted : TINY_MODEL;
+}

@@ -1,0 +1,165 @@
+/**
+ * What a person wants to know when something does not run: devices and why they are missing,
+ * versions, caches, and what a checkpoint holds, lacks and has too much.
+ *
+ * @module
+ */
+import { dtypeSize, elementCount } from "@vcs/transport/tensor";
+import {
+  type Environment,
+  graphDirectory,
+  huggingFaceHub,
+  huggingFaceToken,
+  isOffline,
+  modelDirectory,
+  torchCheckpoints,
+} from "../cache/paths.ts";
+import { openCheckpoint, type TensorSource } from "../checkpoint.ts";
+import { stateDict } from "../torch/checkpoint_weights.ts";
+import { listDevices, resolveDevice } from "../devices.ts";
+import { findLibrary } from "../runtime/library.ts";
+import { MODELS_WITH_TENSORS, modelTensors, type TensorShapes } from "../cache/model_tensors.ts";
+import { NetworkWeights, type WeightReport } from "../graph/network_weights.ts";
+import { loadRuntime } from "../runtime/ort.ts";
+import { resolveModel } from "../store.ts";
+
+/** Names that are told of each kind, before "and N more". */
+const SHOWN = 8;
+
+function row(label: string, text: string): string {
+  return `${label.padEnd(14)}${text}`;
+}
+
+/** Files and bytes below a folder. */
+async function sizeOf(folder: string): Promise<{ files: number; bytes: number }> {
+  let [files, bytes] = [0, 0];
+  try {
+    for await (const entry of Deno.readDir(folder)) {
+      const path = `${folder}/${entry.name}`;
+      const inside = entry.isDirectory
+        ? await sizeOf(path)
+        : { files: 1, bytes: (await Deno.stat(path)).size };
+      files += inside.files;
+      bytes += inside.bytes;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return { files, bytes };
+}
+
+async function cacheRow(label: string, folder: string): Promise<string> {
+  const { files, bytes } = await sizeOf(folder);
+  const amount = files === 0 ? "empty" : `${files} files, ${(bytes / 1e6).toFixed(1)} MB`;
+  return row(label, `${folder} (${amount})`);
+}
+
+/**
+ * Lines about this machine: versions, devices with the reasons of those that do not work, caches
+ * and settings.
+ */
+export async function describeMachine(env: Environment = Deno.env): Promise<string[]> {
+  const library = loadRuntime(await findLibrary());
+  const devices = await listDevices();
+  const { device } = await resolveDevice("auto");
+  const token = await huggingFaceToken(env);
+  return [
+    row("Deno", `${Deno.version.deno}, ${Deno.build.target}`),
+    row("ONNX Runtime", `${library.version}, ${library.path}`),
+    ...devices.map((d) => row(`  ${d.device}`, d.reason)),
+    row("  auto", `takes ${device}`),
+    await cacheRow("Models", modelDirectory(env)),
+    await cacheRow("Graphs", graphDirectory(env)),
+    row("PyTorch", torchCheckpoints(env)),
+    row("Hugging Face", `${huggingFaceHub(env)}, ${token ? "with a token" : "no token"}`),
+    row("Fetching", isOffline(env) ? "forbidden (HF_HUB_OFFLINE or VCS_OFFLINE)" : "allowed"),
+  ];
+}
+
+/** How a file fits a model. */
+function fit(source: TensorSource, shapes: TensorShapes): WeightReport {
+  const weights = new NetworkWeights(source);
+  for (const [name, shape] of shapes) weights.get(name, shape);
+  return weights.report();
+}
+
+/** The model whose names a file has most of, a matching shape counting more than a name. */
+function closest(source: TensorSource): { model: string; report: WeightReport } | undefined {
+  const scored = MODELS_WITH_TENSORS.map((model) => {
+    const report = fit(source, modelTensors(model)!);
+    const score = 2 * report.matched.length + report.mismatched.length;
+    return { model, report, share: score / modelTensors(model)!.size };
+  }).sort((a, b) => b.share - a.share);
+  const [best] = scored;
+  return best && best.share > 0.2 ? best : undefined;
+}
+
+function someNames(label: string, names: readonly string[]): string[] {
+  if (names.length === 0) return [row(label, "none")];
+  const shown = names.slice(0, SHOWN).map((name, i) => row(i === 0 ? label : "", name));
+  const rest = names.length - SHOWN;
+  return rest > 0 ? [...shown, row("", `and ${rest} more`)] : shown;
+}
+
+/** Number of tensors and bytes, by element type. */
+function contents(source: TensorSource): string {
+  const counts = new Map<string, number>();
+  let bytes = 0;
+  for (const name of source.names) {
+    const { dtype, shape } = source.info(name);
+    counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
+    bytes += elementCount(shape) * dtypeSize(dtype);
+  }
+  const types = [...counts].map(([dtype, count]) => `${count} of ${dtype}`).join(", ");
+  return `${source.names.length}, ${(bytes / 1e6).toFixed(1)} MB${types && `: ${types}`}`;
+}
+
+/** How a checkpoint's tensors fit the official model that they are closest to. */
+function fitLines(source: TensorSource): { lines: string[]; complete: boolean } {
+  const best = closest(source);
+  if (!best) return { lines: [row("Model", "none of the official ones")], complete: true };
+  const { matched, missing, mismatched, unexpected } = best.report;
+  const total = modelTensors(best.model)!.size;
+  return {
+    lines: [
+      row("Model", `${best.model}: ${matched.length} of ${total} weights match`),
+      ...someNames("Missing", missing),
+      ...someNames("Other shape", mismatched),
+      ...someNames("Unexpected", unexpected),
+    ],
+    complete: matched.length === total,
+  };
+}
+
+/**
+ * Lines about a checkpoint: its format, what it holds, and which official model's weights match,
+ * are missing, have another shape or are left over.
+ *
+ * @param reference path of a file, or name of a model that is on this machine; nothing is fetched
+ * @returns the lines, and whether no weight of the model is missing
+ * @throws {OnnxError} `checkpoint_invalid` or `checkpoint_refused` where the file cannot be read,
+ * `model_unknown` or `model_missing` where there is no such file.
+ */
+export async function describeCheckpoint(
+  reference: string,
+  signal?: AbortSignal,
+): Promise<{ lines: string[]; complete: boolean }> {
+  const path = await resolveModel(reference, { offline: true });
+  signal?.throwIfAborted();
+  using checkpoint = await openCheckpoint(path);
+  const source = stateDict(checkpoint);
+  const { lines, complete } = fitLines(source);
+  const { size } = await Deno.stat(path);
+  const values = [...checkpoint.metadata].filter(([name]) => !/[./]/.test(name))
+    .slice(0, SHOWN).map(([name, value]) => `${name} = ${value}`);
+  return {
+    lines: [
+      row("File", `${path} (${(size / 1e6).toFixed(1)} MB)`),
+      row("Format", checkpoint.format),
+      row("Tensors", contents(checkpoint)),
+      ...values.map((text, i) => row(i === 0 ? "Values" : "", text)),
+      ...lines,
+    ],
+    complete,
+  };
+}

@@ -1,0 +1,13 @@
+/**
+ * What the sibling packages and the benchmarks use of this package beyond its public API. Nothing here
+ * is kept stable.
+ *
+ * @module
+ */
+export {
+  download,
+  type DownloadOptions,
+  type DownloadProgress,
+  sha256Of,
+} from "./cache/download.ts";
+export { modelTensors, type TensorShapes } from "./cache/model_tensors.ts";

@@ -1,0 +1,9 @@
+/**
+ * What the sibling packages and the benchmarks use of this package beyond its public API. Nothing here
+ * is kept stable.
+ *
+ * @module
+ */
+export { pixelsToBytes, pixelsToFloat } from "./frames/pixels.ts";
+export { FrameFitter } from "./frames/preprocess.ts";
+export { FULL_NETWORK, SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";
