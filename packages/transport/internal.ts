@@ -62,7 +62,7 @@ export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
 export { IdleTimeout } from "./flow/idle.ts";
 export { REPLAY_WINDOW, ReplayWindow } from "./flow/replay_window.ts";
 export { attempts, Backoff, type BackoffOptions, retry, type RetryOptions } from "./flow/retry.ts";
-export { crc32, portableCrc32 } from "./formats/crc32.ts";
+export { type Crc32, crc32, portableCrc32 } from "./formats/crc32.ts";
 export { transposeMatrix } from "./formats/transpose.ts";
 export { BufferedReader, type ByteReader } from "./io/buffered_reader.ts";
 export { concatBytes } from "./io/bytes.ts";
