@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./byte_products.ts";
 export * from "./cache_paths.ts";
 export * from "./checkpoint.ts";
 export * from "./checkpoint_weights.ts";
