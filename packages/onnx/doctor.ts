@@ -20,7 +20,7 @@ import { listDevices, resolveDevice } from "./devices.ts";
 import { findLibrary } from "./library.ts";
 import { MODELS_WITH_TENSORS, modelTensors, type TensorShapes } from "./model_tensors.ts";
 import { NetworkWeights, type WeightReport } from "./network_weights.ts";
-import { loadRuntime } from "./ort.ts";
+import { ALLOWED_VERSIONS, loadRuntime } from "./ort.ts";
 import { resolveModel } from "./store.ts";
 
 /** Names that are told of each kind, before "and N more". */
@@ -65,7 +65,7 @@ export async function describeMachine(env: Environment = Deno.env): Promise<stri
   const token = await huggingFaceToken(env);
   return [
     row("Deno", `${Deno.version.deno}, ${Deno.build.target}`),
-    row("ONNX Runtime", `${library.version}, ${library.path}`),
+    row("ONNX Runtime", `${library.version} (${ALLOWED_VERSIONS} is taken), ${library.path}`),
     ...devices.map((d) => row(`  ${d.device}`, d.reason)),
     row("  auto", `takes ${device}`),
     await cacheRow("Models", modelDirectory(env)),
