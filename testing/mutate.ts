@@ -82,6 +82,11 @@ interface Verdict {
   readonly output: string;
 }
 
+/** The start of a message without its line breaks. */
+function oneLine(message: string): string {
+  return message.replace(/\s+/g, " ").slice(0, 200);
+}
+
 async function runTests(copy: string, files: readonly string[]): Promise<Verdict> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--frozen", "--no-check", "--fail-fast", ...files],
@@ -96,8 +101,8 @@ async function runTests(copy: string, files: readonly string[]): Promise<Verdict
   clearTimeout(timer);
   const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
   const failed = /^ ERRORS $[^]*?^(.*) => /m.exec(output)?.[1];
-  const message = /^error: (.*)$/m.exec(output)?.[1] ?? "";
-  return { passed: success || hung, by: hung ? "hung" : `${failed}: ${message}`, output };
+  const message = /^error: ([^]*?)\n\s+(?:at |assert)/m.exec(output)?.[1] ?? "";
+  return { passed: success || hung, by: hung ? "hung" : `${failed}: ${oneLine(message)}`, output };
 }
 
 /** The state of one package's trial. */

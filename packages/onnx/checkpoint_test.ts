@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
 import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
+import { zipStream } from "@vcs/transport/zip_writer";
 import { openCheckpoint } from "./checkpoint.ts";
 import { OnnxError } from "./errors.ts";
 import {
@@ -419,4 +420,13 @@ Deno.test("damaged files give typed errors or tensors, never anything else", asy
       }
     }
   }
+});
+
+Deno.test("a tree of more than 64 MiB is not unpacked", async () => {
+  const entries = [{ name: "root/data.pkl", parts: [new Uint8Array(2 ** 26 + 1)] }];
+  const stream = zipStream(entries, true) as ReadableStream<Uint8Array<ArrayBuffer>>;
+  await assert.rejects(
+    openCheckpoint(await new Response(stream).bytes()),
+    failsWith("checkpoint_invalid", /data\.pkl has 67108865 bytes, at most 67108864 are allowed/),
+  );
 });

@@ -220,3 +220,12 @@ Deno.test("damaged pickles give typed errors or data, never anything else", () =
     }
   }
 });
+
+Deno.test("integers have at most 1,024 bytes", () => {
+  const zeros = new Uint8Array(1024);
+  assert.equal(read("\x8b\x00\x04\x00\x00", zeros, "."), 0);
+  assert.throws(
+    () => read("\x8b\x01\x04\x00\x00", zeros, 0, "."),
+    failsWith("checkpoint_invalid", /an integer of 1025 bytes, at most 1024 are allowed/),
+  );
+});

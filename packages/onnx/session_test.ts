@@ -4,7 +4,9 @@ import { random } from "#testing/fuzz.ts";
 import { type DType, tensor, type TensorArrays } from "@vcs/transport/tensor";
 import { OnnxError } from "./errors.ts";
 import { GraphBuilder } from "./graph.ts";
+import { findLibrary } from "./library.ts";
 import { modelBytes, writeModel } from "./model.ts";
+import { loadRuntime, type Runtime } from "./ort.ts";
 import { Session } from "./session.ts";
 
 const CPU = { device: "cpu", threads: 1 };
@@ -259,4 +261,26 @@ Deno.test("10,000 runs and 400 opens and closes leave memory where it was", asyn
   // A leak of 4 kB per run, or of one in forty models of 4 MB, would pass these bounds.
   assert.ok(left.afterRuns < 40e6, `${left.afterRuns} bytes after 10,000 runs`);
   assert.ok(left.afterOpens < 40e6, `${left.afterOpens} bytes after 400 opens`);
+});
+
+Deno.test("a model is released once, after the last of its runs", async () => {
+  const runtime = loadRuntime(await findLibrary());
+  const { release } = runtime;
+  const released: string[] = [];
+  const note = (what: string) => what === "session" && released.push(what);
+  const spied: Runtime["release"] = (what, pointer) => (note(what), release(what, pointer));
+  Object.assign(runtime, { release: spied });
+  try {
+    const session = await Session.open(await slowModel(20), CPU);
+    const x = tensor("F32", [512, 512]);
+    const run = session.run({ x });
+    session.close();
+    assert.deepEqual(released, []);
+    await run;
+    assert.deepEqual(released, ["session"]);
+    (await Session.open(await doubling("F32"), CPU)).close();
+    assert.deepEqual(released, ["session", "session"]);
+  } finally {
+    Object.assign(runtime, { release });
+  }
 });

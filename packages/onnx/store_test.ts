@@ -266,3 +266,16 @@ Deno.test("every official model has a name of its own and a place to come from",
     }
   }
 });
+
+Deno.test("a hub that redirects without end is followed eight times", () =>
+  withCaches({}, async (_, env) => {
+    let moves = 0;
+    const move: Script = (_, write) =>
+      write(head(302, { location: `/again/${++moves}`, "content-length": 0 }));
+    const asked = Array<Script>(9).fill(move);
+    await using server = new FaultyServer(...asked, hub(BYTES));
+    env.set("HF_ENDPOINT", server.url);
+    await resolveModel(HUB, { ...FAST, env });
+    const methods = server.requests.map(({ method }) => method);
+    assert.deepEqual(methods, [...Array(9).fill("HEAD"), "GET"]);
+  }));
