@@ -42,7 +42,7 @@ for (
     fn: async () => {
       await assert.rejects(resolveDevice(name), (error) => {
         assert.ok(error instanceof OnnxError);
-        assert.equal(error.code, "device_unavailable");
+        assert.equal(error.code, "device-unavailable");
         assert.match(error.message, new RegExp(`^Cannot use device ${name}: `));
         assert.match(error.message, advice);
         return true;
@@ -77,7 +77,7 @@ Deno.test("a library that is too old is refused with its version and what is nee
   for (const version of ["1.17.3", "1.2.0", "0.19.0", "2.0.0", ""]) {
     assert.throws(() => checkVersion(version, "/opt/lib.so"), (error) => {
       assert.ok(error instanceof OnnxError);
-      assert.equal(error.code, "library_version");
+      assert.equal(error.code, "library-version");
       assert.match(error.message, /^Cannot use ONNX Runtime from \/opt\/lib\.so: found version/);
       assert.match(error.message, /needed is 1\.18/);
       return true;

@@ -183,7 +183,7 @@ function openBase(path: string): Deno.PointerObject {
   } catch (error) {
     const found = error instanceof Error ? error.message : error;
     throw new OnnxError(
-      "library_missing",
+      "library-missing",
       `Cannot load ONNX Runtime from ${path}: ${found}; needed is a shared library of ONNX Runtime 1.${API_VERSION} or later for ${Deno.build.target}, run with --allow-ffi`,
       { cause: error },
     );
@@ -205,13 +205,13 @@ function functionAt<const F extends Deno.ForeignFunction>(
 /**
  * Sees whether a version of the library has the functions that we call.
  *
- * @throws {OnnxError} `library_version` where it is too old, or of another major version.
+ * @throws {OnnxError} `library-version` where it is too old, or of another major version.
  */
 export function checkVersion(version: string, path: string): void {
   const minor = Number(/^1\.(\d+)\./.exec(version)?.[1] ?? -1);
   if (minor >= API_VERSION) return;
   throw new OnnxError(
-    "library_version",
+    "library-version",
     `Cannot use ONNX Runtime from ${path}: found version ${version}, needed is 1.${API_VERSION} or a later 1.x; unset VCS_ONNXRUNTIME to use the one of npm:onnxruntime-node`,
   );
 }
@@ -301,7 +301,7 @@ function openRuntime(path: string): Runtime {
     check(functions.blocking(name).call(...args), code, doing);
   const made = (name: CallName, ...args: Argument[]) => {
     const out = new Out();
-    call(name, "library_missing", `start ONNX Runtime from ${path}`, ...args, out.cell);
+    call(name, "library-missing", `start ONNX Runtime from ${path}`, ...args, out.cell);
     return out.object;
   };
   return {
