@@ -72,4 +72,5 @@ for (const [name, table] of Object.entries(tables)) {
   text = text.replace(part, `\n${table}\n\n`);
 }
 await Deno.writeTextFile(readme, text);
-await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", fileURLToPath(readme)] }).output();
+await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", fileURLToPath(readme)] })
+  .output();

@@ -222,7 +222,7 @@ class SessionEncoder implements Encoder {
 
 /** Says what to do where memory is short, or the device is not there. */
 function explain(error: unknown): unknown {
-  if (error instanceof OnnxError && error.code === "device_unavailable") {
+  if (error instanceof OnnxError && error.code === "device-unavailable") {
     const hint = "or use --device cpu (ENCODERS_DEVICE=cpu)";
     return new OnnxError(error.code, `${error.message}; ${hint}`, { cause: error });
   }

@@ -88,10 +88,10 @@ Deno.test("only two codebooks with 149 frames before the end can be short by one
 });
 
 Deno.test("chunkFrames() rounds up to fours and refuses less than a frame", () => {
-  assert.deepEqual([1, 4, 5, 76].map((wanted) => chunkFrames(wanted, 0)), [4, 4, 8, 76]);
-  assert.equal(chunkFrames((frame) => frame + 1, 8), 12);
+  assert.deepEqual([1, 4, 5, 76].map((wanted) => chunkFrames(mono, wanted, 0)), [4, 4, 8, 76]);
+  assert.equal(chunkFrames(mono, (frame) => frame + 1, 8), 12);
   for (const wanted of [0, -4, NaN]) {
-    assert.throws(() => chunkFrames(wanted, 0), { name: "RangeError" });
-    assert.throws(() => chunkFrames(() => wanted, 0), { name: "RangeError" });
+    assert.throws(() => chunkFrames(mono, wanted, 0), { name: "RangeError" });
+    assert.throws(() => chunkFrames(mono, () => wanted, 0), { name: "RangeError" });
   }
 });

@@ -49,7 +49,7 @@ const known = new Map<string, Promise<boolean>>();
  * Whether ONNX Runtime's products of unsigned with signed bytes are exact on this CPU: the largest
  * ones are computed, once per library.
  *
- * @throws {OnnxError} `library_missing` or `library_version` where ONNX Runtime cannot be loaded.
+ * @throws {OnnxError} `library-missing` or `library-version` where ONNX Runtime cannot be loaded.
  */
 export async function hasExactSignedProducts(options: DeviceOptions = {}): Promise<boolean> {
   const library = await findLibrary(options.library);

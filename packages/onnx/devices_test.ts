@@ -42,7 +42,7 @@ for (
     fn: async () => {
       await assert.rejects(resolveDevice(name), (error) => {
         assert.ok(error instanceof OnnxError);
-        assert.equal(error.code, "device_unavailable");
+        assert.equal(error.code, "device-unavailable");
         assert.match(error.message, new RegExp(`^Cannot use device ${name}: `));
         assert.match(error.message, advice);
         return true;
@@ -79,7 +79,7 @@ Deno.test("a library that is too old is refused with its version and what is nee
   for (const version of ["1.18.1", "1.2.0", "1.190x", "0.19.0", "2.0.0", "v1.30.0"]) {
     assert.throws(() => checkVersion(version, "/opt/lib.so"), (error) => {
       assert.ok(error instanceof OnnxError);
-      assert.equal(error.code, "library_version");
+      assert.equal(error.code, "library-version");
       const found =
         `Cannot use ONNX Runtime from /opt/lib.so: found version ${version}, needed is `;
       assert.ok(error.message.startsWith(`${found}1.19 or a later 1.x; `), error.message);

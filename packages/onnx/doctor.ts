@@ -137,8 +137,8 @@ function fitLines(source: TensorSource): { lines: string[]; complete: boolean } 
  *
  * @param reference path of a file, or name of a model that is on this machine; nothing is fetched
  * @returns the lines, and whether no weight of the model is missing
- * @throws {OnnxError} `checkpoint_invalid` or `checkpoint_refused` where the file cannot be read,
- * `model_unknown` or `model_missing` where there is no such file.
+ * @throws {OnnxError} `checkpoint-invalid` or `checkpoint-refused` where the file cannot be read,
+ * `model-unknown` or `model-missing` where there is no such file.
  */
 export async function describeCheckpoint(
   reference: string,

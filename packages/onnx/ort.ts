@@ -190,7 +190,7 @@ function openBase(path: string): Deno.PointerObject {
   } catch (error) {
     const found = error instanceof Error ? error.message : error;
     throw new OnnxError(
-      "library_missing",
+      "library-missing",
       `Cannot load ONNX Runtime from ${path}: ${found}; needed is a shared library of ONNX Runtime ${ALLOWED_VERSIONS} for ${Deno.build.target}, run with --allow-ffi`,
       { cause: error },
     );
@@ -211,7 +211,7 @@ function functionAt<const F extends Deno.ForeignFunction>(
 
 function badVersion(path: string, found: string): OnnxError {
   return new OnnxError(
-    "library_version",
+    "library-version",
     `Cannot use ONNX Runtime from ${path}: found ${found}, needed is ${ALLOWED_VERSIONS}; unset VCS_ONNXRUNTIME to use the one of npm:onnxruntime-node`,
   );
 }
@@ -219,7 +219,7 @@ function badVersion(path: string, found: string): OnnxError {
 /**
  * Sees whether a version of the library is one that computes right and has what we call.
  *
- * @throws {OnnxError} `library_version` where it is too old, or of another major version.
+ * @throws {OnnxError} `library-version` where it is too old, or of another major version.
  */
 export function checkVersion(version: string, path: string): void {
   const minor = Number(/^1\.(\d+)(?![^.-])/.exec(version)?.[1] ?? -1);
@@ -313,7 +313,7 @@ function openRuntime(path: string): Runtime {
     check(functions.blocking(name).call(...args), code, doing);
   const made = (name: CallName, ...args: Argument[]) => {
     const out = new Out();
-    call(name, "library_missing", `start ONNX Runtime from ${path}`, ...args, out.cell);
+    call(name, "library-missing", `start ONNX Runtime from ${path}`, ...args, out.cell);
     return out.object;
   };
   return {

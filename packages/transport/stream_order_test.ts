@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ManualClock } from "./clock.ts";
+import { ManualClock } from "./flow/clock.ts";
 import { Resequencer } from "./resequence.ts";
 
 type Item = { streamId: string; sequence: number };

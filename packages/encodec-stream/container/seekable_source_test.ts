@@ -204,7 +204,7 @@ async function answered(
 
 Deno.test("every body but the one that is read is cancelled, also one that came too late", () =>
   answered(async (bodies) => {
-    await using source = await ByteSource.open("http://localhost/");
+    await using source = await SeekableSource.open("http://localhost/");
     const late = assert.rejects(source.seek(200_000), TypeError);
     const run = await source.seek(100_000);
     await late;
@@ -215,7 +215,7 @@ Deno.test("every body but the one that is read is cancelled, also one that came 
 
 Deno.test("a near jump while a far one waits is not read from the body that the far one ended", () =>
   answered(async () => {
-    await using source = await ByteSource.open("http://localhost/");
+    await using source = await SeekableSource.open("http://localhost/");
     const far = assert.rejects(source.seek(200_000), TypeError);
     const near = await source.seek(10);
     await far;
