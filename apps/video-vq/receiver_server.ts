@@ -9,6 +9,7 @@ import { openDecoder } from "@vcs/video-vq/models";
 import { type Playback, playVideo } from "@vcs/video-vq/play_video";
 import { VideoReceiver } from "@vcs/video-vq/receive_video";
 import type { WindowDecoder } from "@vcs/video-vq/tokenizer";
+import { freePort } from "../../packages/transport/brokers.ts";
 import { LiveFeed } from "./live_feed.ts";
 
 /** What the page's process needs to know. */
@@ -148,9 +149,4 @@ export class ReceiverServer implements AsyncDisposable {
     this.#decoder[Symbol.dispose]();
     await this.#server.shutdown();
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }
