@@ -69,3 +69,4 @@ export * from "./io/bytes.ts";
 export * from "./io/defined.ts";
 export * from "./io/files.ts";
 export * from "./io/write_all.ts";
+export { freePort } from "./brokers.ts";
