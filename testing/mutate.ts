@@ -100,8 +100,8 @@ async function runTests(copy: string, files: readonly string[]): Promise<Verdict
   const { success, stdout, stderr } = await child.output();
   clearTimeout(timer);
   const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
-  const failed = /^ ERRORS $[^]*?^(.*) => /m.exec(output)?.[1];
-  const message = /^error: ([^]*?)\n\s+(?:at |assert)/m.exec(output)?.[1] ?? "";
+  const failed = /^ ERRORS $\s+^(.*?)(?: => |$)/m.exec(output)?.[1];
+  const message = /^error: ([^]*)/m.exec(output)?.[1] ?? "";
   return { passed: success || hung, by: hung ? "hung" : `${failed}: ${oneLine(message)}`, output };
 }
 
