@@ -127,7 +127,9 @@ class Trial {
     const key = tests.join("\n");
     if (!this.#baselines.has(key)) this.#baselines.set(key, runTests(this.#copy, tests));
     const baseline = await this.#baselines.get(key)!;
-    if (!baseline.passed) return { outcome: "fails without it", detail: baseline.output };
+    if (!baseline.passed || baseline.by === "hung") {
+      return { outcome: "fails without it", detail: baseline.output };
+    }
     await Deno.writeTextFile(faulty.path, faulty.changed);
     const { passed, by } = await runTests(this.#copy, tests);
     await Deno.writeTextFile(faulty.path, faulty.original);
