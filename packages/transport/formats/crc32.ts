@@ -4,7 +4,8 @@
  * @module
  */
 
-type Crc32 = (bytes: Uint8Array, sum?: number) => number;
+/** The CRC-32 of bytes, or of those behind others whose sum is given. */
+export type Crc32 = (bytes: Uint8Array, sum?: number) => number;
 
 /** What Node and Deno have beside the web's interfaces. */
 interface NodeLike {
@@ -29,7 +30,7 @@ function makeTables(): Uint32Array[] {
 }
 
 /** Eight bytes at a time (Kounavis and Berry 2005, "slicing-by-8"). */
-export const portableCrc32: Crc32 = (bytes, sum = 0) => {
+export function portableCrc32(bytes: Uint8Array, sum = 0): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES as [
     ...[Uint32Array, Uint32Array, Uint32Array, Uint32Array],
     ...[Uint32Array, Uint32Array, Uint32Array, Uint32Array],
@@ -43,7 +44,7 @@ export const portableCrc32: Crc32 = (bytes, sum = 0) => {
   }
   for (; at < bytes.length; at++) crc = t0[(crc ^ bytes[at]!) & 255]! ^ crc >>> 8;
   return ~crc >>> 0;
-};
+}
 
 /**
  * The CRC-32 of bytes, or of those behind others whose sum is given. Computed by the runtime where
