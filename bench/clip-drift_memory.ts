@@ -1,14 +1,14 @@
 /**
- * What clip-drift holds in memory over 100,000 frames, what five viewers of its page cost, how far
- * 8-bit embeddings are from the others, and the same frame through open_clip in PyTorch (left out
- * where `$PYTHON`, or python3, has no open_clip). Prints JSON.
+ * What clip-drift holds in memory over 100,000 frames, what five viewers of its page cost, and the
+ * same frame through open_clip in PyTorch (left out where `$PYTHON`, or python3, has no open_clip).
+ * Prints JSON.
  *
  * @module
  */
 import { join } from "node:path";
 import process from "node:process";
 import { serveDashboard } from "@vcs/clip-drift";
-import { cosine, DriftTracker } from "@vcs/clip-drift/drift";
+import { DriftTracker } from "@vcs/clip-drift/drift";
 import { Hub } from "@vcs/clip-drift";
 import { resizeCrop } from "@vcs/clip-drift";
 import { RunFolder } from "@vcs/clip-drift";
@@ -179,8 +179,7 @@ async function compared(threads: number, batches: readonly number[]) {
     least.open_clip = lesser(least.open_clip, times);
     versions = rest;
   }
-  const int8_cosine_to_fp32 = round(cosine(await embed(fp32), await embed(int8)), 6);
-  return { ...least, versions, int8_cosine_to_fp32 };
+  return { ...least, versions };
 }
 
 try {

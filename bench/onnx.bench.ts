@@ -82,13 +82,13 @@ async function bareRun(): Promise<() => Promise<void>> {
   const session = new Out();
   const options = sessionOptions(runtime, { kind: "cpu" }, { threads: 1 });
   const open = [runtime.env, cPath(path), options, session.cell] as const;
-  runtime.call("createSession", "model_invalid", "open", ...open);
+  runtime.call("createSession", "model-invalid", "open", ...open);
   const shape = BigInt64Array.of(1n, 64n);
   const values = [x, y].map(({ data }) => {
     const out = new Out();
     const memory = new Uint8Array(data.buffer as ArrayBuffer);
     const make = [runtime.cpuMemory, memory, 256n, shape, 2n, 1, out.cell] as const;
-    runtime.call("createTensorWithData", "run_failed", "wrap", ...make);
+    runtime.call("createTensorWithData", "run-failed", "wrap", ...make);
     return pointerArray([out.pointer]);
   }) as [BigUint64Array, BigUint64Array];
   const texts = [cString("x"), cString("y")] as const;
@@ -97,7 +97,7 @@ async function bareRun(): Promise<() => Promise<void>> {
     BigUint64Array,
   ];
   const call = [session.object, null, names[0], values[0], 1n, names[1], 1n, values[1]] as const;
-  return () => (void texts, runtime.callAsync("run", "run_failed", "run", ...call));
+  return () => (void texts, runtime.callAsync("run", "run-failed", "run", ...call));
 }
 
 const bare = await bareRun();

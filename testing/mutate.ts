@@ -82,6 +82,11 @@ interface Verdict {
   readonly output: string;
 }
 
+/** The start of a message without its line breaks. */
+function oneLine(message: string): string {
+  return message.replace(/\s+/g, " ").slice(0, 200);
+}
+
 async function runTests(copy: string, files: readonly string[]): Promise<Verdict> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--frozen", "--no-check", "--fail-fast", ...files],
@@ -95,9 +100,9 @@ async function runTests(copy: string, files: readonly string[]): Promise<Verdict
   const { success, stdout, stderr } = await child.output();
   clearTimeout(timer);
   const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
-  const failed = /^ ERRORS $[^]*?^(.*) => /m.exec(output)?.[1];
-  const message = /^error: (.*)$/m.exec(output)?.[1] ?? "";
-  return { passed: success || hung, by: hung ? "hung" : `${failed}: ${message}`, output };
+  const failed = /^ ERRORS $\s+^(.*?)(?: => |$)/m.exec(output)?.[1];
+  const message = /^error: ([^]*)/m.exec(output)?.[1] ?? "";
+  return { passed: success || hung, by: hung ? "hung" : `${failed}: ${oneLine(message)}`, output };
 }
 
 /** The state of one package's trial. */
@@ -122,7 +127,9 @@ class Trial {
     const key = tests.join("\n");
     if (!this.#baselines.has(key)) this.#baselines.set(key, runTests(this.#copy, tests));
     const baseline = await this.#baselines.get(key)!;
-    if (!baseline.passed) return { outcome: "fails without it", detail: baseline.output };
+    if (!baseline.passed || baseline.by === "hung") {
+      return { outcome: "fails without it", detail: baseline.output };
+    }
     await Deno.writeTextFile(faulty.path, faulty.changed);
     const { passed, by } = await runTests(this.#copy, tests);
     await Deno.writeTextFile(faulty.path, faulty.original);

@@ -10,6 +10,7 @@ import { FrameFitter } from "@vcs/video-vq/internal";
 import { Quality } from "@vcs/video-vq";
 import { WINDOW_FRAMES } from "@vcs/video-vq";
 import { join } from "node:path";
+import { freePort } from "@vcs/transport/internal";
 import { interrupt, outputOf, startCommand } from "./commands.ts";
 import { CLIP } from "./media.ts";
 
@@ -95,12 +96,6 @@ async function readFilm(): Promise<Film> {
   const fitter = new FrameFitter({ width: SIZE, height: SIZE });
   const small = frames.map((frame) => fitter.fit(frame));
   return { fps, width, height, full: frames.map(({ data }) => data), small };
-}
-
-/** A port on this machine that nobody listens on. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Writes frames at their times, as a camera does; the time starts when the first one is taken. */

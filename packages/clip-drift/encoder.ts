@@ -25,6 +25,7 @@
  */
 import { dirname, join } from "node:path";
 import { OnnxError, Session } from "@vcs/onnx";
+import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import type { DownloadProgress } from "@vcs/onnx/internal";
 import { cachedModel, fileIdentity } from "@vcs/onnx";
@@ -38,6 +39,7 @@ import {
   type ClipGraphOptions,
   type Precision,
   visionGraph,
+  type WeightForm,
 } from "./clip/graph.ts";
 import { findClipWeights } from "./clip/weights.ts";
 import { ClipDriftError } from "./errors.ts";
@@ -57,6 +59,11 @@ export interface EncoderOptions {
   readonly device?: string;
   /** Arithmetic of the matrix products; `fp32` by default. */
   readonly precision?: Precision;
+  /**
+   * Form of int8's weights, for tests and comparisons. Default: `s8` if this CPU computes products
+   * with signed bytes exactly, else `u8`.
+   */
+  readonly weightForm?: WeightForm;
   /** Activation; the one that the weights were trained with by default. */
   readonly activation?: Activation;
   /** Threads on the CPU; one per core by default. */
@@ -103,17 +110,12 @@ export interface Encoder extends Disposable {
    * @throws {ClipDriftError} `out-of-memory`
    */
   encode(image: RgbImage): Promise<Float32Array>;
-  /**
-   * The embeddings of pictures, those that each has alone up to the rounding of floats. int8 runs
-   * them one by one: its scales are of all that is in one run.
-   */
+  /** The embeddings of pictures, those that each has alone up to the rounding of floats. */
   encodeBatch(images: readonly RgbImage[]): Promise<Float32Array[]>;
 }
 
 /** The most pictures in one run of the model. */
 const MAX_BATCH = 16;
-/** With dynamic 8-bit scales, which are of the whole run, a picture must not meet others. */
-const MAX_BATCH_INT8 = 1;
 
 /** Weights that were trained with x * sigmoid(1.702 x): open_clip's `pretrained.py`. */
 function trainedActivation(model: string, tag: string): Activation {
@@ -181,9 +183,8 @@ class SessionEncoder implements Encoder {
   /** Runs the model as long as pictures wait. */
   async #drain(): Promise<void> {
     this.#isRunning = true;
-    const most = this.info.precision === "int8" ? MAX_BATCH_INT8 : MAX_BATCH;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, most);
+      const batch = this.#waiting.splice(0, MAX_BATCH);
       try {
         const embeddings = await this.#run(batch.map(({ image }) => image));
         batch.forEach(({ done }, i) => done.resolve(embeddings[i]!));
@@ -221,7 +222,7 @@ class SessionEncoder implements Encoder {
 
 /** Says what to do where memory is short, or the device is not there. */
 function explain(error: unknown): unknown {
-  if (error instanceof OnnxError && error.code === "device_unavailable") {
+  if (error instanceof OnnxError && error.code === "device-unavailable") {
     const hint = "or use --device cpu (ENCODERS_DEVICE=cpu)";
     return new OnnxError(error.code, `${error.message}; ${hint}`, { cause: error });
   }
@@ -294,6 +295,17 @@ function normalisation(model: string, tag: string): Pick<ClipGraphOptions, "mean
   return `${model}/${tag}` === "ViT-L-14/laion2b_s32b_b82k" ? { mean: half, std: half } : {};
 }
 
+/**
+ * How 8-bit weights are written: it is part of the model's identity in the cache. All devices run
+ * the 8-bit products on the CPU.
+ */
+async function byteSettings(
+  { precision, weightForm }: EncoderOptions,
+): Promise<Pick<ClipGraphOptions, "weightForm">> {
+  if (precision !== "int8") return {};
+  return { weightForm: weightForm ?? (await hasExactSignedProducts() ? "s8" : "u8") };
+}
+
 async function openClip(options: EncoderOptions): Promise<Encoder> {
   const { precision = "fp32", pretrained = "openai" } = options;
   const model = modelName(options.model ?? "ViT-B-32");
@@ -302,7 +314,11 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
   using checkpoint = await openCheckpoint(path);
   const { vision } = findClipWeights(checkpoint);
   const { activation } = chosen;
-  const settings = { activation, precision, ...normalisation(model, pretrained) };
+  const settings = {
+    ...{ activation, precision },
+    ...await byteSettings(options),
+    ...normalisation(model, pretrained),
+  };
   const graph = visionGraph(vision, settings);
   const identity = [await fileIdentity(path), JSON.stringify(settings)];
   const file = await cachedModel(graph, identity, options.cache);

@@ -5,7 +5,12 @@
  * @module
  */
 export { drawScene, type Scene, type SceneOptions, scenePictures } from "./camera/scene.ts";
-export { type ClipGraphOptions, type Precision, visionGraph } from "./clip/graph.ts";
+export {
+  type ClipGraphOptions,
+  type Precision,
+  visionGraph,
+  type WeightForm,
+} from "./clip/graph.ts";
 export {
   type ClipWeights,
   findClipWeights,

@@ -241,3 +241,21 @@ Deno.test("pictures that are cut off are counted", async () => {
   assert.deepEqual([frames, counters.truncated_frames], [2, 1]);
   await Deno.remove(path);
 });
+
+Deno.test("pictures that do not decode are counted in a row: a good one between starts anew", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".mjpg" });
+  const good = await scenePictures(SCENE)(0);
+  const broken = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
+  const blindNotes = async (...inRow: number[]) => {
+    const head = "--f\r\nContent-Type: image/jpeg\r\n\r\n";
+    const pictures = inRow.flatMap((count) => [...Array<Uint8Array>(count).fill(broken), good]);
+    const parts = pictures.flatMap((picture) => [head, new Uint8Array(picture)]);
+    await Deno.writeFile(path, await new Blob(parts).bytes());
+    const { feed } = await told(path, {});
+    return feed.notes.filter(({ text }) => /10 pictures in a row/.test(text)).length;
+  };
+  assert.equal(await blindNotes(9, 9, 9), 0);
+  assert.equal(await blindNotes(10, 9), 1);
+  assert.equal(await blindNotes(25), 1);
+  await Deno.remove(path);
+});

@@ -385,7 +385,7 @@ Deno.test("a checkpoint of another model is refused by the name of a tensor", as
   const checkpoint = syntheticCheckpoint("encodec_24khz");
   await assert.rejects(
     Decoder.open("encodec_48khz", { checkpoint, device: "cpu" }),
-    { name: "OnnxError", code: "weights_mismatch" },
+    { name: "OnnxError", code: "weights-mismatch" },
   );
 });
 

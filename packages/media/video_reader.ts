@@ -26,7 +26,7 @@ import type { Backend } from "./ffmpeg/backend.ts";
 import { chooseBackend } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
 import { type Feed, FrameSupply } from "./decode/frame_supply.ts";
-import { ListOrder } from "./decode/list_order.ts";
+import { batchesOf, ListOrder } from "./decode/list_order.ts";
 import { type LocalSource, type MediaSource, openSource } from "./decode/media_source.ts";
 import type { MotionVectors } from "./decode/motion_vectors.ts";
 import {
@@ -220,14 +220,7 @@ export class VideoReader implements AsyncDisposable {
   async *#batches(list: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
     const { width, height } = this.info;
     const size = Math.max(HELD_FRAMES, Math.floor(HELD_BYTES / (width * height * 3)));
-    for (let at = 0; at < list.length;) {
-      const batch = new Set<number>();
-      const from = at;
-      while (at < list.length && (batch.size < size || batch.has(list[at]!))) {
-        batch.add(list[at++]!);
-      }
-      yield* this.#reorder(list.slice(from, at), options);
-    }
+    for (const batch of batchesOf(list, size)) yield* this.#reorder(batch, options);
   }
 
   /** Decodes ascending and delivers in the order of the list, holding what comes too early. */

@@ -11,3 +11,4 @@ export {
   sha256Of,
 } from "./cache/download.ts";
 export { modelTensors, type TensorShapes } from "./cache/model_tensors.ts";
+export { hasExactSignedProducts } from "./runtime/byte_products.ts";

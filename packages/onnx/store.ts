@@ -147,7 +147,7 @@ async function askHub(
     };
   } catch (error) {
     if (!(error instanceof Passing)) throw error;
-    throw new OnnxError("download_failed", `Cannot download ${url}: ${error.message}`);
+    throw new OnnxError("download-failed", `Cannot download ${url}: ${error.message}`);
   }
 }
 
@@ -192,7 +192,7 @@ function hubRefusal(url: string, status: number, hasToken: boolean): OnnxError {
     ? "; the token does not open it: accept the model's terms on its page"
     : "; it may need a token: set HF_TOKEN";
   return new OnnxError(
-    "download_failed",
+    "download-failed",
     `Cannot download ${url}: the hub answered ${status}${advice}`,
   );
 }
@@ -232,7 +232,7 @@ function missing(
   env: Environment,
 ): OnnxError {
   return new OnnxError(
-    "model_missing",
+    "model-missing",
     `Cannot find ${name} on this machine: ${reason}; ${advice(files, env)}`,
   );
 }
@@ -253,12 +253,12 @@ async function fetchModel(
       return await fetchFile(file, options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (error instanceof OnnxError && error.code === "checksum_mismatch") throw error;
+      if (error instanceof OnnxError && error.code === "checksum-mismatch") throw error;
       reasons.push(error instanceof Error ? error.message : String(error));
     }
   }
   throw new OnnxError(
-    "download_failed",
+    "download-failed",
     `Cannot get ${name}: ${reasons.join("; ")}; ${advice(files, env)}`,
   );
 }
@@ -290,9 +290,9 @@ function modelOf(reference: string): Model | undefined {
  *
  * @param reference an official name (`encodec_48khz`, `ViT-B-32/openai`), a path, an address, or
  * `hf:owner/name/file` for a file on the Hugging Face hub
- * @throws {OnnxError} `model_unknown` where the reference is neither a name nor a file,
- * `model_missing` where it would have to be fetched and that is forbidden, `download_failed`
- * where it cannot be fetched, `checksum_mismatch` where other bytes came.
+ * @throws {OnnxError} `model-unknown` where the reference is neither a name nor a file,
+ * `model-missing` where it would have to be fetched and that is forbidden, `download-failed`
+ * where it cannot be fetched, `checksum-mismatch` where other bytes came.
  */
 export async function resolveModel(
   reference: string,
@@ -305,7 +305,7 @@ export async function resolveModel(
   }
   if (await isFile(reference)) return reference;
   throw new OnnxError(
-    "model_unknown",
+    "model-unknown",
     `Cannot find model ${reference}: no such file, and the official models are ${
       MODELS.map((m) => m.name).join(", ")
     }`,
@@ -338,7 +338,7 @@ async function wantedSha256(model: Model, local: LocalModel): Promise<string | u
 /**
  * Reads a model's file and compares its SHA-256 with the published one.
  *
- * @throws {OnnxError} `model_unknown` where the name is not an official one, `model_missing`
+ * @throws {OnnxError} `model-unknown` where the name is not an official one, `model-missing`
  * where the model is not on this machine.
  */
 export async function verifyModel(
@@ -356,7 +356,7 @@ export async function verifyModel(
  * Removes a model's file from our own folder; files of other tools are left alone.
  *
  * @returns paths that were removed
- * @throws {OnnxError} `model_unknown` where the name is not an official one.
+ * @throws {OnnxError} `model-unknown` where the name is not an official one.
  */
 export async function removeModel(
   name: string,
@@ -376,7 +376,7 @@ function mustFind(reference: string): Model {
   const model = modelOf(reference);
   if (model) return model;
   throw new OnnxError(
-    "model_unknown",
+    "model-unknown",
     `Cannot find model ${reference}: the official models are ${
       MODELS.map((m) => m.name).join(", ")
     }`,

@@ -85,7 +85,7 @@ Deno.test("files of Hugging Face's cache are found, the main branch first", () =
     env.set("HF_HUB_CACHE", `${folder}/elsewhere`);
     await assert.rejects(
       resolveModel("open-magvit2-video", { offline: true, env }),
-      isOnnxError("model_missing"),
+      isOnnxError("model-missing"),
     );
   }));
 
@@ -103,7 +103,7 @@ for (const variable of ["HF_HUB_OFFLINE", "VCS_OFFLINE"]) {
       await assert.rejects(
         resolveModel("encodec_48khz", { env }),
         isOnnxError(
-          "model_missing",
+          "model-missing",
           /fetch https:\/\/dl\.fbaipublicfiles\.com\/encodec\/v0\/encodec_48khz-7e698e3e\.th/,
           new RegExp(`put it at ${folder}/vcs/models/encodec_48khz-7e698e3e\\.th`),
           /or give the path/,
@@ -147,7 +147,7 @@ Deno.test("a closed repository asks for a token", () =>
     await assert.rejects(
       resolveModel(HUB, { ...FAST, env }),
       isOnnxError(
-        "download_failed",
+        "download-failed",
         /answered 401; it may need a token: set HF_TOKEN/,
         /put it at/,
       ),
@@ -162,7 +162,7 @@ Deno.test("bytes that the hub does not know are refused", () =>
     other[0]! ^= 1;
     await using server = new FaultyServer(hub(other));
     env.set("HF_ENDPOINT", server.url);
-    await assert.rejects(resolveModel(HUB, { ...FAST, env }), isOnnxError("checksum_mismatch"));
+    await assert.rejects(resolveModel(HUB, { ...FAST, env }), isOnnxError("checksum-mismatch"));
   }));
 
 Deno.test("a hub that is busy or silent for a while is asked again", () =>
@@ -182,7 +182,7 @@ Deno.test("a hub that never answers ends in an error", () =>
     env.set("HF_ENDPOINT", server.url);
     await assert.rejects(
       resolveModel(HUB, { ...FAST, clock, env }),
-      isOnnxError("download_failed", /nothing came for 60 s/, /put it at/),
+      isOnnxError("download-failed", /nothing came for 60 s/, /put it at/),
     );
   }));
 
@@ -197,7 +197,7 @@ Deno.test("a renamed repository's file is checked all the same", () =>
     other[0]! ^= 1;
     await using server = new FaultyServer(moved(other));
     env.set("HF_ENDPOINT", server.url);
-    await assert.rejects(resolveModel(HUB, { ...FAST, env }), isOnnxError("checksum_mismatch"));
+    await assert.rejects(resolveModel(HUB, { ...FAST, env }), isOnnxError("checksum-mismatch"));
     await using right = new FaultyServer(moved(BYTES));
     env.set("HF_ENDPOINT", right.url);
     await resolveModel(HUB, { ...FAST, env });
@@ -222,7 +222,7 @@ Deno.test("a failed download says what to put where", () =>
     await using server = new FaultyServer(status(404));
     await assert.rejects(
       resolveModel(`${server.url}/weights.pt`, { ...FAST, env }),
-      isOnnxError("download_failed", /the server answered 404/, /put it at .*-weights\.pt/),
+      isOnnxError("download-failed", /the server answered 404/, /put it at .*-weights\.pt/),
     );
   }));
 
@@ -230,16 +230,16 @@ Deno.test("what is neither a name nor a file is told with the names that there a
   withCaches({}, async (_, env) => {
     await assert.rejects(
       resolveModel("encodec_96khz", { env }),
-      isOnnxError("model_unknown", /no such file, and the official models are encodec_24khz/),
+      isOnnxError("model-unknown", /no such file, and the official models are encodec_24khz/),
     );
-    await assert.rejects(resolveModel("hf:a/b/../../etc", { env }), isOnnxError("model_unknown"));
-    await assert.rejects(verifyModel("nothing", { env }), isOnnxError("model_unknown"));
-    await assert.rejects(removeModel("nothing", { env }), isOnnxError("model_unknown"));
+    await assert.rejects(resolveModel("hf:a/b/../../etc", { env }), isOnnxError("model-unknown"));
+    await assert.rejects(verifyModel("nothing", { env }), isOnnxError("model-unknown"));
+    await assert.rejects(removeModel("nothing", { env }), isOnnxError("model-unknown"));
   }));
 
 Deno.test("verify compares with the published SHA-256, rm removes only our own files", () =>
   withCaches({}, async (folder, env) => {
-    await assert.rejects(verifyModel("encodec_48khz", { env }), isOnnxError("model_missing"));
+    await assert.rejects(verifyModel("encodec_48khz", { env }), isOnnxError("model-missing"));
     const torch = `${folder}/torch/hub/checkpoints/encodec_48khz-7e698e3e.th`;
     await put(torch);
     assert.deepEqual(await verifyModel("encodec_48khz", { env }), {
@@ -266,3 +266,16 @@ Deno.test("every official model has a name of its own and a place to come from",
     }
   }
 });
+
+Deno.test("a hub that redirects without end is followed eight times", () =>
+  withCaches({}, async (_, env) => {
+    let moves = 0;
+    const move: Script = (_, write) =>
+      write(head(302, { location: `/again/${++moves}`, "content-length": 0 }));
+    const asked = Array<Script>(9).fill(move);
+    await using server = new FaultyServer(...asked, hub(BYTES));
+    env.set("HF_ENDPOINT", server.url);
+    await resolveModel(HUB, { ...FAST, env });
+    const methods = server.requests.map(({ method }) => method);
+    assert.deepEqual(methods, [...Array(9).fill("HEAD"), "GET"]);
+  }));

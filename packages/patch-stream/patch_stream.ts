@@ -25,7 +25,7 @@ import { streamVideo } from "./process/stream_video.ts";
  *
  * @throws {RangeError} for a number out of range, before anything is opened
  * @throws {TypeError} for an unknown word or field, before anything is opened
- * @throws {PatchStreamError} `backend_unavailable`
+ * @throws {PatchStreamError} `backend-unavailable`
  * @throws {Deno.errors.NotFound} where there is no such file
  * @throws {MediaError} where the video or a frame cannot be read; see its `code`
  */

@@ -215,7 +215,7 @@ Deno.test("a GPU processes, or it is a clear error that there is none", async ()
     assert.equal(session.length, 64);
   } catch (error) {
     assert.ok(error instanceof PatchStreamError, String(error));
-    assert.equal(error.code, "backend_unavailable");
+    assert.equal(error.code, "backend-unavailable");
     assert.match(error.message, /Cannot process on a GPU: .*cuda/);
   }
 });

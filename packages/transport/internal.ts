@@ -69,4 +69,5 @@ export { concatBytes } from "./io/bytes.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile } from "./io/files.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";
+export { freePort } from "./trial/brokers.ts";
 export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";

@@ -67,7 +67,7 @@ export {
 } from "./safetensors.ts";
 export { encodeNpy, NpyReader, npyStream, readNpy, streamNpy } from "./npy.ts";
 export { encodeNpz, type NpzOptions, NpzReader, npzStream, readNpz } from "./npz.ts";
-export { TransportError, type TransportErrorCode } from "./errors.ts";
+export { CodedError, TransportError, type TransportErrorCode } from "./errors.ts";
 export {
   POLICIES,
   type Policy,

@@ -18,5 +18,5 @@ Deno.test("models: a path is a reference; the two halves have the same id", asyn
 });
 
 Deno.test("models: an unknown name is an error with a code", async () => {
-  await assert.rejects(openEncoder("no-such-model"), { code: "model_unknown" });
+  await assert.rejects(openEncoder("no-such-model"), { code: "model-unknown" });
 });

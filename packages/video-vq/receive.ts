@@ -414,8 +414,8 @@ export class VideoReceiver {
     const { onEvent } = this.#options;
     if (!this.#fits(message)) {
       throw new VideoVqError(
-        `Cannot decode stream ${streamId}: it was made with model ${modelId}, the decoder has ${this.#decoder.modelId}; give both ends the same checkpoint, or force it`,
         "model-mismatch",
+        `Cannot decode stream ${streamId}: it was made with model ${modelId}, the decoder has ${this.#decoder.modelId}; give both ends the same checkpoint, or force it`,
       );
     }
     if (this.#order.look(streamId, sequence) !== "new-stream") return;

@@ -59,9 +59,9 @@ Deno.test("a receiver fades from one window into the next", async () => {
 });
 
 Deno.test("a receiver carries nothing over a window that was lost", async () => {
-  const [, , behind, next] = await received([1, 0], [1, 1], [1, 3], [1, 4]);
-  assert.ok(isPlain(behind!, 3), `${behind}`);
-  assert.ok(!isPlain(next!, 4));
+  const [, , behind, next] = await received([1, 0], [1, 1], [1, 4], [1, 5]);
+  assert.ok(isPlain(behind!, 4), `${behind}`);
+  assert.ok(!isPlain(next!, 5));
 });
 
 Deno.test("a receiver carries nothing over into another stream", async () => {

@@ -1,5 +1,6 @@
 /** A sender's ends: the last window, the last acknowledgement, what it refuses at once. */
 import { systemClock } from "@vcs/transport";
+import type { Sender } from "@vcs/transport/channel";
 import assert from "node:assert/strict";
 import { FakeCodec, numberedFrames, SIZE } from "./testing/fakes.ts";
 import { memoryChannel } from "@vcs/transport/channel";
@@ -57,4 +58,53 @@ Deno.test("send: what cannot be kept is refused before anything is sent", () => 
   for (const options of refused) {
     assert.throws(() => new VideoSender(codec, sender, { ...RATE, ...options }), RangeError);
   }
+});
+
+/** Sends so many windows; gives which of them were keys. */
+async function keysOf(count: number, options: Partial<SendOptions>, joinAt?: number) {
+  const { sender, receiver } = memoryChannel(1);
+  const joining: Sender = Object.create(sender, {
+    send: { value: (...args: Parameters<Sender["send"]>) => sender.send(...args) },
+    flush: { value: () => sender.flush() },
+    // Somebody else is connected from some window on.
+    counters: {
+      get: () => ({
+        ...sender.counters,
+        connections: joinAt !== undefined && sender.counters.sent >= joinAt ? 2 : 1,
+      }),
+    },
+  });
+  const sending = new VideoSender(new FakeCodec(systemClock), joining, {
+    ...{ ...RATE, payload: "range" },
+    ...options,
+  });
+  const run = sending.run(numberedFrames(17 * count));
+  const keys: number[] = [];
+  for await (const { key, sequence } of receiver) if (key) keys.push(sequence);
+  await run;
+  return keys;
+}
+
+Deno.test("send: every so many windows one is a key, 16 unless asked otherwise", async () => {
+  assert.deepEqual(await keysOf(8, { keyEvery: 3 }), [0, 3, 6]);
+  assert.deepEqual(await keysOf(3, { keyEvery: 1 }), [0, 1, 2]);
+  assert.deepEqual(await keysOf(34, {}), [0, 16, 32]);
+});
+
+Deno.test("send: the window after a new connection is a key, and the count starts anew", async () => {
+  assert.deepEqual(await keysOf(9, { keyEvery: 4 }, 2), [0, 2, 6]);
+});
+
+Deno.test("send: ten thousand dropped windows are listed, further ones are only counted", async () => {
+  const { sender, receiver } = memoryChannel(1);
+  const codec = new FakeCodec(systemClock);
+  const options: SendOptions = { ...RATE, queue: 1, policy: "drop-newest", tail: "pad" };
+  const sending = new VideoSender(codec, sender, options);
+  const run = sending.run(numberedFrames(17 * 10_010));
+  while (codec.encodedAt.length < 10_010) await systemClock.sleep(1);
+  for await (const _ of receiver);
+  const { dropped, droppedCount, sent } = await run;
+  assert.equal(dropped.length, 10_000);
+  assert.equal(droppedCount, 10_010 - sent);
+  assert.ok(droppedCount > 10_000);
 });

@@ -124,7 +124,7 @@ export const faults: readonly Fault[] = [
     find: 'const most = this.info.precision === "int8" ? MAX_BATCH_INT8 : MAX_BATCH;',
     put: 'const most = this.info.precision === "int8" ? MAX_BATCH_INT8 : Infinity;',
     means: "a batch of the model has any size",
-    tests: ["encoder_test.ts"],
+    tests: ["batches_test.ts"],
   },
   {
     file: "drift.ts",

@@ -22,18 +22,18 @@ export const faults: readonly Fault[] = [
     tests: ["event_loop_test.ts"],
   },
   {
-    file: "video_reader.ts",
+    file: "list_order.ts",
     find: "(batch.size < size || batch.has(list[at]!))",
     put: "true",
     means: "a list in any order is held in memory as a whole",
-    tests: ["video_reader_test.ts"],
+    tests: ["list_order_test.ts"],
   },
   {
     file: "video_reader.ts",
     find: "await this.#single?.[Symbol.asyncDispose]();",
     put: "",
     means: "decoders of single frames pile up",
-    tests: ["video_reader_test.ts"],
+    tests: ["decoders_test.ts"],
   },
   {
     file: "frame_cursor.ts",
@@ -54,7 +54,7 @@ export const faults: readonly Fault[] = [
     find: "this.#cursors.delete(cursor);",
     put: "",
     means: "decoders that have ended are kept",
-    tests: ["video_reader_test.ts"],
+    tests: ["decoders_test.ts"],
   },
   {
     file: "mjpeg.ts",

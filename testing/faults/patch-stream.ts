@@ -48,14 +48,14 @@ export const faults: readonly Fault[] = [
     find: "await this.#prepared[number - this.#depth + 1];",
     put: "",
     means: "frames pile up before the process stage",
-    tests: ["process_cpu_test.ts"],
+    tests: ["worker_pool_test.ts"],
   },
   {
     file: "process_cpu.ts",
     find: "Math.min(threads, distinctFrames(plan))",
     put: "threads",
     means: "more threads are started than there are frames",
-    tests: ["process_cpu_test.ts"],
+    tests: ["worker_pool_test.ts"],
   },
   {
     file: "stream_video.ts",
@@ -76,21 +76,21 @@ export const faults: readonly Fault[] = [
     find: "running.size < atOnce(configs[next]!, concurrency)",
     put: "true",
     means: "all videos are worked on at once",
-    tests: ["patch_stream_all_test.ts"],
+    tests: ["at_once_test.ts"],
   },
   {
     file: "patch_stream_all.ts",
     find: "Math.min(concurrency, nvdecSessionPoolSize)",
     put: "concurrency",
     means: "more decoders are opened on a GPU than it has",
-    tests: ["patch_stream_all_test.ts"],
+    tests: ["at_once_test.ts"],
   },
   {
     file: "patch_stream_all.ts",
     find: "for (const { session } of await Promise.all(running.values())) session?.close();",
     put: "",
     means: "sessions that nobody took stay open",
-    tests: ["patch_stream_all_test.ts"],
+    tests: ["at_once_test.ts"],
   },
   {
     file: "session.ts",
@@ -101,9 +101,9 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "session.ts",
-    find: "this.#metadata = undefined;",
+    find: "this.#parts = undefined;",
     put: "",
-    means: "a closed session keeps its records",
+    means: "a closed session keeps its patches",
     tests: ["session_test.ts"],
   },
   {

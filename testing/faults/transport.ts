@@ -175,14 +175,14 @@ export const faults: readonly Fault[] = [
     find: "if (this.#gaps.length > REMEMBERED_GAPS) this.#gaps.shift();",
     put: "",
     means: "given-up gaps are remembered for ever",
-    tests: ["resequence_test.ts"],
+    tests: ["stream_order_test.ts"],
   },
   {
     file: "resequence.ts",
     find: "while (this.#ready.length > this.#options.window) {",
     put: "while (false) {",
     means: "a resequencer takes in without end while nobody reads",
-    tests: ["resequence_test.ts"],
+    tests: ["stream_order_test.ts"],
   },
   {
     file: "pacer.ts",

@@ -26,7 +26,7 @@ export const faults: readonly Fault[] = [
     find: "this.#counts.dropped++;",
     put: "",
     means: "windows that a full queue left out are not counted",
-    tests: ["pipeline_test.ts"],
+    tests: ["receive_video_test.ts"],
   },
   {
     file: "receive_video.ts",
@@ -40,7 +40,7 @@ export const faults: readonly Fault[] = [
     find: 'this.#counts[error.code === "missing-context" ? "undecodable" : "damaged"]++;',
     put: "",
     means: "damaged windows are not counted",
-    tests: ["pipeline_test.ts"],
+    tests: ["channels_test.ts"],
   },
   {
     file: "known_streams.ts",
@@ -114,9 +114,9 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "seams.ts",
-    find: "if (last?.length === size) fade(data, last, Math.min(FADE, frameCount));",
-    put: "if (last?.length === size) fade(data, last, FADE);",
-    means: "a short window is faded beyond its end",
+    find: "if (last?.length === size) fade",
+    put: "if (last) fade",
+    means: "a window of another size is joined to the last one",
     tests: ["seams_test.ts"],
   },
 ];

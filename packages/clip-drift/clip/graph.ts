@@ -11,14 +11,17 @@
 import { type Dim, GraphBuilder, multiplyDims, type Value, type WeightSource } from "@vcs/onnx";
 import {
   flipped,
+  foldNorm,
   headColumns,
   headRows,
+  type Layer,
   patchRows,
   quantized,
   rowsOf,
-  steps,
   tokenOffsets,
+  type WeightForm,
 } from "./weight_layout.ts";
+import { tensor } from "@vcs/transport/tensor";
 import type { TextConfig, TowerWeights, VisionConfig } from "./weights.ts";
 import { CLIP_MEAN, CLIP_STD } from "./preprocess.ts";
 
@@ -28,12 +31,19 @@ export type Activation = "quick_gelu" | "gelu";
 /** Arithmetic of the matrix products. */
 export type Precision = "fp32" | "fp16" | "int8";
 
+export type { WeightForm } from "./weight_layout.ts";
+
 /** How a tower is built. */
 export interface ClipGraphOptions {
   /** The activation that the weights were trained with. */
   readonly activation: Activation;
   /** Arithmetic of the matrix products; `fp32` where none is given. */
   readonly precision?: Precision;
+  /**
+   * Form of int8's weights. Default: `u8`, whose products every processor computes exactly. `s8` is
+   * faster, and exact where `hasExactSignedProducts` of `@vcs/onnx` says so.
+   */
+  readonly weightForm?: WeightForm;
   /** Mean that was subtracted in training; OpenAI's where none is given. */
   readonly mean?: readonly number[];
   /** Deviation that was divided by in training; OpenAI's where none is given. */
@@ -41,6 +51,9 @@ export interface ClipGraphOptions {
 }
 
 const EPSILON = 1e-5;
+
+/** What a byte of 0 in real numbers is, in activations and in weights without a sign. */
+const BYTE_ZERO = 128;
 
 /** A graph of transformer blocks under construction. */
 class TowerBuilder {
@@ -55,6 +68,10 @@ class TowerBuilder {
     this.#weights = weights;
     this.#length = length;
     this.#options = options;
+  }
+
+  get #isInt8(): boolean {
+    return this.#options.precision === "int8";
   }
 
   weight(name: string): Value {
@@ -75,39 +92,46 @@ class TowerBuilder {
     return this.g.reshape(tokens, [multiplyDims(tokens.shape.slice(0, 2)), tokens.shape[2]!]);
   }
 
-  /** `x` times a weight `[out, in]`. */
+  /** Rows `x` times a weight `[out, in]`. */
   #product(x: Value, name: string, weight: WeightSource): Value {
-    return this.#options.precision === "int8"
-      ? this.#byteProduct(this.#toBytes(x), name, weight)
-      : this.g.matmul(x, this.g.weight(`${name}.weight`, flipped(weight)));
+    const { g } = this;
+    if (!this.#isInt8) return g.matmul(x, g.weight(`${name}.weight`, flipped(weight)));
+    const { bytes, step } = this.#toBytes(x);
+    return g.mul(this.#byteProduct(bytes, name, weight, BYTE_ZERO), g.unsqueeze(step, [1]));
   }
 
-  #linear(x: Value, name: string, weight: WeightSource, bias: WeightSource): Value {
+  #linear(x: Value, name: string, { weight, bias }: Layer): Value {
     return this.g.add(this.#product(x, name, weight), this.g.weight(`${name}.bias`, bias));
   }
 
-  /** Activations as bytes, scaled anew each time. */
-  #toBytes(x: Value): { bytes: Value; step: Value; zero: Value } {
-    const [bytes, step, zero] = this.g.node("DynamicQuantizeLinear", [x], {}, [
-      { dtype: "U8", shape: x.shape },
-      { dtype: "F32", shape: [] },
-      { dtype: "U8", shape: [] },
-    ]);
-    return { bytes: bytes!, step: step!, zero: zero! };
+  /** Rows as bytes, each scaled by its own largest number: no row depends on another. */
+  #toBytes(x: Value): { bytes: Value; step: Value } {
+    const { g } = this;
+    const most = g.reduceMax(g.abs(x), [1], false);
+    const step = g.mul(g.max(most, 1e-30), 1 / 127);
+    const zeros = g.op("Expand", [g.scalar(BYTE_ZERO, "U8"), g.shapeOf(step)], {}, {
+      dtype: "U8",
+      shape: step.shape,
+    });
+    const type = { dtype: "U8", shape: x.shape } as const;
+    return { bytes: g.op("QuantizeLinear", [x, step, zeros], { axis: 0 }, type), step };
   }
 
-  /** Product of bytes with weights in 8 bits; the bytes' step and zero where they have any. */
-  #byteProduct(
-    { bytes, step, zero }: { bytes: Value; step?: Value; zero?: Value },
-    name: string,
-    weight: WeightSource,
-  ): Value {
+  /** Product of bytes, which stand for numbers from their zero on, with weights in 8 bits. */
+  #byteProduct(bytes: Value, name: string, weight: WeightSource, zero: number): Value {
     const { g } = this;
-    const matrix = g.constant(`${name}.weight`, quantized(weight));
-    const columns = g.weight(`${name}.steps`, steps(weight));
+    const form = this.#options.weightForm ?? "u8";
+    const { matrix, steps } = quantized(weight, form);
+    const operands = [
+      bytes,
+      g.constant(`${name}.weight`, matrix),
+      g.scalar(1),
+      g.weight(`${name}.steps`, steps),
+      g.scalar(zero, "U8"),
+      form === "u8" ? g.scalar(BYTE_ZERO, "U8") : undefined,
+    ];
     const shape: Dim[] = [...bytes.shape.slice(0, -1), weight.shape[0]!];
-    const sums = g.op("MatMulInteger", [bytes, matrix, zero], {}, { dtype: "I32", shape });
-    return g.mul(g.cast(sums, "F32"), step === undefined ? columns : g.mul(step, columns));
+    return g.op("com.microsoft:MatMulIntegerToFloat", operands, {}, { dtype: "F32", shape });
   }
 
   /**
@@ -116,36 +140,51 @@ class TowerBuilder {
    */
   embedPatches(patches: Value, weight: WeightSource): Value {
     const { g } = this;
-    return this.#options.precision === "int8"
-      ? this.#byteProduct({ bytes: patches }, "patches", weight)
+    return this.#isInt8
+      ? this.#byteProduct(patches, "patches", weight, 0)
       : g.matmul(g.cast(patches, "F32"), g.constant("patches", flipped(weight)));
   }
 
   #layer(x: Value, name: string): Value {
     const { get } = this.#weights;
-    return this.#linear(x, name, get(`${name}.weight`), get(`${name}.bias`));
+    return this.#linear(x, name, { weight: get(`${name}.weight`), bias: get(`${name}.bias`) });
+  }
+
+  /**
+   * A norm and the layer after it. In 8 bits the norm's scale and shift are moved into the layer:
+   * channels that training scaled up would cost all others their bits.
+   */
+  #normed(x: Value, norm: string, layer: string): { x: Value } & Layer {
+    const { g } = this;
+    const { get } = this.#weights;
+    const [scale, shift] = [get(`${norm}.weight`), get(`${norm}.bias`)];
+    const plain = { weight: get(`${layer}weight`), bias: get(`${layer}bias`) };
+    if (!this.#isInt8) return { x: this.norm(x, norm), ...plain };
+    const folded = foldNorm({ scale, shift }, plain);
+    const zeros = g.weight(`${norm}.bias`, tensor("F32", scale.shape));
+    const y = g.layerNorm(x, g.weight(`${norm}.weight`, folded.scale), zeros, EPSILON);
+    return { x: y, weight: folded.weight, bias: folded.bias };
   }
 
   /**
    * Self-attention of all tokens, before its last projection. The operator makes queries, keys and
    * values itself, head by head, which keeps all threads busy and moves nothing about.
    */
-  #attention(block: string, normed: Value, causal: boolean): Value {
+  #attention(block: string, input: Value, causal: boolean): Value {
     const { g } = this;
-    const { get, config } = this.#weights;
+    const { width, heads } = this.#weights.config;
     const name = `${block}.attn.in_proj`;
-    const [weight, bias] = [get(`${name}_weight`), g.weight(`${name}.bias`, get(`${name}_bias`))];
-    const settings = { num_heads: config.heads, unidirectional: causal ? 1 : 0 };
-    const x = this.#pictures(normed);
-    if (this.#options.precision !== "int8") {
-      const inputs = [x, g.weight(`${name}.weight`, flipped(weight)), bias];
-      return this.toRows(g.op("com.microsoft:Attention", inputs, settings, x));
+    const { x, weight, bias } = this.#normed(input, `${block}.ln_1`, `${name}_`);
+    const settings = { num_heads: heads, unidirectional: causal ? 1 : 0 };
+    const joint = g.weight(`${name}.bias`, bias);
+    const tokens = this.#pictures(x);
+    if (!this.#isInt8) {
+      const inputs = [tokens, g.weight(`${name}.weight`, flipped(weight)), joint];
+      return this.toRows(g.op("com.microsoft:Attention", inputs, settings, tokens));
     }
-    const { bytes, step, zero } = this.#toBytes(x);
-    const matrix = g.constant(`${name}.weight`, quantized(weight));
-    const inputs = [bytes, matrix, bias, step, g.weight(`${name}.steps`, steps(weight))];
-    const all = [...inputs, undefined, zero];
-    return this.toRows(g.op("com.microsoft:QAttention", all, settings, x));
+    const parts = g.split(this.#product(x, name, weight), 1, [width, width, width]);
+    const inputs = [...parts.map((part) => this.#pictures(part)), joint];
+    return this.toRows(g.op("com.microsoft:MultiHeadAttention", inputs, settings, tokens));
   }
 
   #activate(x: Value): Value {
@@ -158,14 +197,14 @@ class TowerBuilder {
   /** One block over all tokens, `[N * T, width]`. */
   block(x: Value, i: number, causal = false): Value {
     const name = `transformer.resblocks.${i}`;
-    return this.#secondHalf(x, this.#attention(name, this.norm(x, `${name}.ln_1`), causal), name);
+    return this.#secondHalf(x, this.#attention(name, x, causal), name);
   }
 
   /** One block of which only each picture's first token is computed: `[N, width]`. */
   blockOfFirst(x: Value, i: number): Value {
     const name = `transformer.resblocks.${i}`;
-    const all = this.#pictures(this.norm(x, `${name}.ln_1`));
-    const mixed = this.#attentionOfFirst(name, this.#first(all), all);
+    const { x: rows, ...joint } = this.#normed(x, `${name}.ln_1`, `${name}.attn.in_proj_`);
+    const mixed = this.#attentionOfFirst(name, this.#pictures(rows), joint);
     return this.#secondHalf(this.#first(this.#pictures(x)), mixed, name);
   }
 
@@ -173,8 +212,10 @@ class TowerBuilder {
   #secondHalf(x: Value, mixed: Value, block: string): Value {
     const { g } = this;
     const attended = g.add(x, this.#layer(mixed, `${block}.attn.out_proj`));
-    const hidden = this.#layer(this.norm(attended, `${block}.ln_2`), `${block}.mlp.c_fc`);
-    return g.add(attended, this.#layer(this.#activate(hidden), `${block}.mlp.c_proj`));
+    const name = `${block}.mlp.c_fc`;
+    const { x: normed, ...layer } = this.#normed(attended, `${block}.ln_2`, `${name}.`);
+    const hidden = this.#activate(this.#linear(normed, name, layer));
+    return g.add(attended, this.#layer(hidden, `${block}.mlp.c_proj`));
   }
 
   #first(tokens: Value): Value {
@@ -186,18 +227,19 @@ class TowerBuilder {
    * brought to the tokens' space, and the one mix of tokens to the values' space. The keys' bias
    * adds the same to all scores and has no effect.
    */
-  #attentionOfFirst(block: string, first: Value, all: Value): Value {
+  #attentionOfFirst(block: string, all: Value, joint: Layer): Value {
     const { g } = this;
-    const { get, config: { width, heads } } = this.#weights;
+    const { width, heads } = this.#weights.config;
     const name = `${block}.attn`;
-    const part = (kind: "weight" | "bias", at: number, factor?: number) =>
-      rowsOf(get(`${name}.in_proj_${kind}`), at * width, (at + 1) * width, factor);
+    const part = (kind: keyof Layer, at: number, factor?: number) =>
+      rowsOf(joint[kind], at * width, (at + 1) * width, factor);
     const scale = Math.sqrt(heads / width);
-    const q = this.#linear(first, `${name}.q`, part("weight", 0, scale), part("bias", 0, scale));
+    const query = { weight: part("weight", 0, scale), bias: part("bias", 0, scale) };
+    const q = this.#linear(this.#first(all), `${name}.q`, query);
     const keys = g.weight(`${name}.k`, headRows(part("weight", 1), heads));
     const values = g.weight(`${name}.v`, headColumns(part("weight", 2), heads));
-    const query = this.#perHead(g.reshape(q, ["N", heads, width / heads]), keys);
-    const shares = g.softmax(g.matmul(query, g.transpose(all, [0, 2, 1])));
+    const asked = this.#perHead(g.reshape(q, ["N", heads, width / heads]), keys);
+    const shares = g.softmax(g.matmul(asked, g.transpose(all, [0, 2, 1])));
     const mixed = this.#perHead(g.matmul(shares, all), values);
     return g.add(g.reshape(mixed, ["N", width]), g.weight(`${name}.v_bias`, part("bias", 2)));
   }

@@ -51,27 +51,104 @@ function rowSteps(x: Float32Array, rows: number): Float32Array {
   });
 }
 
-/** The step of each row's 8-bit numbers. */
-export function steps(weight: WeightSource): LazyTensor {
-  const rows = weight.shape[0]!;
-  return derive([weight], [rows], ([x]) => rowSteps(x, rows));
+/** A weight that is kept while memory allows: several others are made of it, one after the other. */
+function kept(weight: WeightSource): LazyTensor {
+  let known: WeakRef<Tensor> | undefined;
+  const read = async () => {
+    const tensor = known?.deref() ?? ("read" in weight ? await weight.read() : weight);
+    known = new WeakRef(tensor);
+    return tensor;
+  };
+  return { dtype: weight.dtype, shape: weight.shape, read };
 }
 
-/** A weight `[out, in]` as 8-bit numbers `[in, out]`. */
-export function quantized(weight: WeightSource): LazyTensor {
+/** Form of 8-bit weights: with a sign, or without one and 128 for zero. */
+export type WeightForm = "s8" | "u8";
+
+/** A weight `[out, in]` as 8-bit numbers `[in, out]`, and the step of each of its rows. */
+export function quantized(
+  weight: WeightSource,
+  form: WeightForm,
+): { matrix: LazyTensor; steps: LazyTensor } {
   const [rows, columns] = weight.shape as [number, number];
-  const read = async (): Promise<Tensor> => {
-    const x = toFloat32("read" in weight ? await weight.read() : weight);
+  const source = kept(weight);
+  const steps = derive([source], [rows], ([x]) => rowSteps(x, rows));
+  const shape = [columns, rows];
+  const [dtype, zero] = form === "s8" ? ["I8", 0] as const : ["U8", 128] as const;
+  const read = async () => {
+    const x = toFloat32(await source.read());
     const step = rowSteps(x, rows);
-    const out = new Int8Array(x.length);
+    const out = tensor(dtype, shape);
+    const { data } = out;
     for (let r = 0; r < rows; r++) {
-      for (let c = 0; c < columns; c++) {
-        out[c * rows + r] = Math.round(x[r * columns + c]! / step[r]!);
+      const size = step[r]!;
+      for (let c = 0, i = r * columns; c < columns; c++) {
+        data[c * rows + r] = zero + Math.round(x[i++]! / size);
       }
     }
-    return tensor("I8", [columns, rows], out);
+    return out;
   };
-  return { dtype: "I8", shape: [columns, rows], read };
+  return { matrix: { dtype, shape, read }, steps };
+}
+
+/** A layer: weight `[out, in]` and bias `[out]`. */
+export interface Layer {
+  readonly weight: WeightSource;
+  readonly bias: WeightSource;
+}
+
+/** The root of the largest weight that each input channel meets after a norm's scale. */
+function channelScales(norm: Float32Array, weight: Float32Array): Float32Array {
+  const width = norm.length;
+  const most = new Float32Array(width);
+  for (let row = 0; row < weight.length; row += width) {
+    for (let c = 0; c < width; c++) most[c] = Math.max(most[c]!, Math.abs(weight[row + c]!));
+  }
+  return most.map((x, c) => Math.sqrt(x * Math.abs(norm[c]!)) || 1);
+}
+
+/** A weight whose input channels are multiplied by factors. */
+function scaledColumns(weight: Float32Array, factors: Float32Array): Float32Array {
+  const out = new Float32Array(weight.length);
+  for (let row = 0; row < out.length; row += factors.length) {
+    for (let c = 0; c < factors.length; c++) out[row + c] = weight[row + c]! * factors[c]!;
+  }
+  return out;
+}
+
+/** `bias + weight · shift`. */
+function shiftedBias(bias: Float32Array, weight: Float32Array, shift: Float32Array): Float32Array {
+  return bias.map((sum, r) => {
+    for (let c = 0; c < shift.length; c++) sum += weight[r * shift.length + c]! * shift[c]!;
+    return sum;
+  });
+}
+
+/**
+ * Moves a norm's scale and shift into the layer after it and shares the scale of each channel
+ * evenly between both, so that neither has channels that are much larger than the others (Xiao et
+ * al. 2023, SmoothQuant, without looking at activations).
+ *
+ * @returns what remains of the norm's scale, and the layer
+ */
+export function foldNorm(
+  norm: { readonly scale: WeightSource; readonly shift: WeightSource },
+  layer: Layer,
+): Layer & { readonly scale: WeightSource } {
+  const [rows, columns] = layer.weight.shape as [number, number];
+  const weight = kept(layer.weight);
+  const scale = kept(derive([norm.scale, weight], [columns], ([n, w]) => channelScales(n, w)));
+  const folded = derive(
+    [norm.scale, scale, weight],
+    [rows, columns],
+    ([n, s, w]) => scaledColumns(w, n.map((x, c) => x / s[c]!)),
+  );
+  const bias = derive(
+    [layer.bias, weight, norm.shift],
+    [rows],
+    ([b, w, x]) => shiftedBias(b, w, x),
+  );
+  return { scale, weight: kept(folded), bias };
 }
 
 /** The patch embedding `[width, bytes]` over a patch's bytes in row order, over 255 std. */

@@ -219,7 +219,7 @@ Deno.test("a pipe that stalls is left at the first signal, with the run closed",
   await withFolder(async (runs) => {
     const pictures = await Promise.all([0, 1, 2].map(scenePictures(SCENE)));
     const { child, finished } = await stalled(["--no-display", "--runs", runs], pictures);
-    const path = await untilLines(runs, "drift.csv", 3);
+    const path = await untilLines(runs, "drift.csv", 4);
     child.kill("SIGTERM");
     const { code, stdout, stderr } = await finished();
     assert.equal(code, 130, stderr);

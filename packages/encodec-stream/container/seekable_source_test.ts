@@ -171,3 +171,53 @@ Deno.test("an aborted signal ends the wait for bytes, of any source", async () =
     await assert.rejects(source.seek(0), { message: "enough" });
   }
 });
+
+/** Answers requests as a server with ranges does; keeps which bodies were cancelled. */
+async function answered(
+  use: (bodies: { from: number; cancelled: boolean }[]) => Promise<void>,
+): Promise<void> {
+  const { fetch } = globalThis;
+  const bodies: { from: number; cancelled: boolean }[] = [];
+  globalThis.fetch = (_url, init) => {
+    const range = new Headers(init?.headers).get("range");
+    const from = Number(/^bytes=(\d+)-/.exec(range ?? "")?.[1] ?? 0);
+    const body = { from, cancelled: false };
+    bodies.push(body);
+    let at = from;
+    const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull: (controller) => controller.enqueue(slice(at, at += 1000)),
+      cancel: () => void (body.cancelled = true),
+    }, { highWaterMark: 0 });
+    const headers = {
+      "content-length": `${bytes.length - from}`,
+      ...(range === null ? {} : { "content-range": `bytes ${from}-/${bytes.length}` }),
+    };
+    const status = range === null ? 200 : 206;
+    return Promise.resolve(new Response(stream, { status, headers }));
+  };
+  try {
+    await use(bodies);
+  } finally {
+    globalThis.fetch = fetch;
+  }
+}
+
+Deno.test("every body but the one that is read is cancelled, also one that came too late", () =>
+  answered(async (bodies) => {
+    await using source = await SeekableSource.open("http://localhost/");
+    const late = assert.rejects(source.seek(200_000), TypeError);
+    const run = await source.seek(100_000);
+    await late;
+    assert.deepEqual(await run.read(5), slice(100_000, 100_005));
+    const open = bodies.filter(({ cancelled }) => !cancelled);
+    assert.deepEqual([bodies.length, open.map(({ from }) => from)], [3, [100_000]]);
+  }));
+
+Deno.test("a near jump while a far one waits is not read from the body that the far one ended", () =>
+  answered(async () => {
+    await using source = await SeekableSource.open("http://localhost/");
+    const far = assert.rejects(source.seek(200_000), TypeError);
+    const near = await source.seek(10);
+    await far;
+    assert.deepEqual(await near.read(5), slice(10, 15));
+  }));

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
 import { modelSpec } from "../models.ts";
-import { bodyBytes, framesFor, mayBeShortByOne, segmentCount, segmentPlace } from "./segments.ts";
+import {
+  bodyBytes,
+  chunkFrames,
+  framesFor,
+  mayBeShortByOne,
+  segmentCount,
+  segmentPlace,
+} from "./segments.ts";
 
 const stereo = modelSpec("encodec_48khz");
 const mono = modelSpec("encodec_24khz");
@@ -78,4 +85,13 @@ Deno.test("only two codebooks with 149 frames before the end can be short by one
     }
   }
   assert.deepEqual([...new Set(short)], ["2:149"]);
+});
+
+Deno.test("chunkFrames() rounds up to fours and refuses less than a frame", () => {
+  assert.deepEqual([1, 4, 5, 76].map((wanted) => chunkFrames(mono, wanted, 0)), [4, 4, 8, 76]);
+  assert.equal(chunkFrames(mono, (frame) => frame + 1, 8), 12);
+  for (const wanted of [0, -4, NaN]) {
+    assert.throws(() => chunkFrames(mono, wanted, 0), { name: "RangeError" });
+    assert.throws(() => chunkFrames(mono, () => wanted, 0), { name: "RangeError" });
+  }
 });

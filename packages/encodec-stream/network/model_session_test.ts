@@ -1,4 +1,5 @@
 import { GraphBuilder } from "@vcs/onnx/graph";
+import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
 import assert from "node:assert/strict";
 import { ModelSession, type Weights } from "./model_session.ts";
@@ -31,4 +32,25 @@ async function results(device: string): Promise<number[]> {
 
 Deno.test("ModelSession runs inputs of the special shape by the special graph, others by the general one", async () => {
   assert.deepEqual(await results("cpu"), [2, 1, 2]);
+});
+
+Deno.test("ModelSession opens the general graph once, and only when it is needed", async () => {
+  const { open } = Session;
+  let opened = 0;
+  Session.open = (...args) => (opened++, open.apply(Session, args));
+  try {
+    using session = await ModelSession.open(
+      adding(1, "S"),
+      none,
+      { device: "cpu" },
+      adding(2, 4),
+    );
+    const run = (length: number) => session.run({ x: tensor("F32", [1, length]) }, "y");
+    await run(4);
+    assert.equal(opened, 1);
+    await Promise.all([run(3), run(5), run(3)]);
+    assert.equal(opened, 2);
+  } finally {
+    Session.open = open;
+  }
 });

@@ -32,7 +32,7 @@ export function checkpointWeight(
   const found = source.has(name) ? source.info(name) : undefined;
   if (!found || found.shape.join() !== shape.join()) {
     throw new OnnxError(
-      "weights_mismatch",
+      "weights-mismatch",
       `Cannot use the checkpoint: tensor ${name} must have shape [${shape}], found ${
         found ? `[${found.shape}]` : "none of that name"
       }`,

@@ -5,6 +5,16 @@
  */
 import type { VideoFrame } from "./video_types.ts";
 
+/** Cuts a list into runs with at most so many different frames each. */
+export function* batchesOf(list: readonly number[], size: number): Generator<number[]> {
+  for (let at = 0; at < list.length;) {
+    const batch = new Set<number>();
+    const from = at;
+    while (at < list.length && (batch.size < size || batch.has(list[at]!))) batch.add(list[at++]!);
+    yield list.slice(from, at);
+  }
+}
+
 /** Puts the frames of a list in its order; each is held from when it comes to its last use. */
 export class ListOrder {
   readonly #list: readonly number[];

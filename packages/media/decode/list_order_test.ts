@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ListOrder } from "./list_order.ts";
+import { batchesOf, ListOrder } from "./list_order.ts";
 import type { VideoFrame } from "./video_types.ts";
 
 const frame = (index: number): VideoFrame => ({
@@ -40,4 +40,11 @@ Deno.test("ListOrder passes frames that never came", () => {
 
 Deno.test("ListOrder asks for each frame once, ascending", () => {
   assert.deepEqual(new ListOrder([10, 2, 10, 1]).ascending, [1, 2, 10]);
+});
+
+Deno.test("batchesOf() puts at most so many different frames into a batch, however often they come", () => {
+  const batches = (size: number, ...list: number[]) => [...batchesOf(list, size)];
+  assert.deepEqual(batches(2, 9, 8, 8, 9, 7, 9), [[9, 8, 8, 9], [7, 9]]);
+  assert.deepEqual(batches(1, 3, 3, 2), [[3, 3], [2]]);
+  assert.deepEqual(batches(16), []);
 });

@@ -227,13 +227,13 @@ class Download {
     const found = await sha256Of(this.#part, signal);
     if (found.startsWith(sha256.toLowerCase())) return undefined;
     return new OnnxError(
-      "checksum_mismatch",
+      "checksum-mismatch",
       `Cannot use what ${this.#url} sent: found SHA-256 ${found}, it must begin with ${sha256}`,
     );
   }
 
   #failure(what: string): OnnxError {
-    return new OnnxError("download_failed", `Cannot download ${this.#url}: ${what.trim()}`);
+    return new OnnxError("download-failed", `Cannot download ${this.#url}: ${what.trim()}`);
   }
 }
 
@@ -269,8 +269,8 @@ export async function sha256Of(path: string, signal?: AbortSignal): Promise<stri
  * Downloads a file to a path, resuming what an earlier try left at `<path>.part`. A file that is
  * there already is left as it is.
  *
- * @throws {OnnxError} `download_failed` where the server refuses, or nothing comes after several
- * tries; `checksum_mismatch` where the bytes are not those of the checksum.
+ * @throws {OnnxError} `download-failed` where the server refuses, or nothing comes after several
+ * tries; `checksum-mismatch` where the bytes are not those of the checksum.
  */
 export async function download(
   url: string,

@@ -100,7 +100,7 @@ Deno.test("a server that always stalls before a byte ends in an error", async ()
     await left;
   };
   const { error, names } = await attempt([silent], { stallSeconds: 0.05, clock });
-  assertError(error, "download_failed", /nothing came for 0\.05 s/);
+  assertError(error, "download-failed", /nothing came for 0\.05 s/);
   assert.ok(!names.includes("file.bin"));
 });
 
@@ -195,14 +195,14 @@ Deno.test("wrong bytes are no file", async () => {
   const wrong = BYTES.slice();
   wrong[12345]! ^= 1;
   const { error, bytes, names } = await attempt([good(wrong)], { sha256: SHA256 });
-  assertError(error, "checksum_mismatch", /found SHA-256 [0-9a-f]{64}, it must begin with/);
+  assertError(error, "checksum-mismatch", /found SHA-256 [0-9a-f]{64}, it must begin with/);
   assert.equal(bytes, undefined);
   assert.ok(!names.includes("file.bin"));
 });
 
 Deno.test("a promised length that is not the file's is refused before the bytes", async () => {
   const { error, bytes } = await attempt([good(BYTES.subarray(1))], { size: BYTES.length });
-  assertError(error, "download_failed", /offers 199999 bytes, the file has 200000/);
+  assertError(error, "download-failed", /offers 199999 bytes, the file has 200000/);
   assert.equal(bytes, undefined);
 });
 
@@ -212,7 +212,7 @@ Deno.test("a length that lies low is caught by the SHA-256", async () => {
     await write(BYTES);
   };
   const { error, bytes } = await attempt([liar], { sha256: SHA256 });
-  assertError(error, "checksum_mismatch", /found SHA-256/);
+  assertError(error, "checksum-mismatch", /found SHA-256/);
   assert.equal(bytes, undefined);
 });
 
@@ -224,7 +224,7 @@ Deno.test("a length that lies high is tried again and then given up", async () =
     },
     cut(Uint8Array.from([...BYTES, 1, 2, 3, 4, 5]), 0),
   ]);
-  assertError(error, "download_failed", /ended after 200000 of 200005 bytes|broke off/);
+  assertError(error, "download-failed", /ended after 200000 of 200005 bytes|broke off/);
   assert.equal(bytes, undefined);
 });
 
@@ -235,13 +235,13 @@ Deno.test("more bytes than the file has are refused where no length is promised"
     await write(new Uint8Array([1]));
   };
   const { error, bytes } = await attempt([chatty], { size: BYTES.length });
-  assertError(error, "download_failed", /sent more than 200000 bytes/);
+  assertError(error, "download-failed", /sent more than 200000 bytes/);
   assert.equal(bytes, undefined);
 });
 
 Deno.test("a refusal is told at once, a busy server is asked again", async () => {
   const refused = await attempt([status(404)]);
-  assertError(refused.error, "download_failed", /the server answered 404/);
+  assertError(refused.error, "download-failed", /the server answered 404/);
   assert.equal(refused.requests.length, 1);
   assertWhole(await attempt([status(503), status(429), good(BYTES)]));
 });
@@ -251,14 +251,14 @@ Deno.test("a server that cannot resume and cuts now later, now sooner ends in an
   const fickle: Script = (request, write) =>
     cut(BYTES, count++ % 2 ? 70_000 : 60_000, "")(request, write);
   const { error } = await attempt([fickle]);
-  assertError(error, "download_failed", /Cannot download/);
+  assertError(error, "download-failed", /Cannot download/);
 });
 
 Deno.test("nobody at the address ends in an error", async () => {
   const folder = await Deno.makeTempDir();
   const options = { ...OPTIONS, tries: 2 };
   await assert.rejects(download("http://127.0.0.1:9/x", `${folder}/x`, options), (error) => {
-    assertError(error, "download_failed", /Cannot download http:\/\/127\.0\.0\.1:9\/x/);
+    assertError(error, "download-failed", /Cannot download http:\/\/127\.0\.0\.1:9\/x/);
     return true;
   });
   await Deno.remove(folder, { recursive: true });

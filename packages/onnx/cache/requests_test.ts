@@ -1,68 +1,44 @@
+import { ManualClock } from "@vcs/transport";
 import assert from "node:assert/strict";
-import { FakeTime } from "#testing/fake_time.ts";
 import { Passing, persistently, Stall } from "./requests.ts";
 
-/** Tries something that fails until some try; gives the seconds between the tries. */
-async function pausesOf(
-  fails: (tries: number) => boolean,
-  options: Parameters<typeof persistently>[1],
-  received?: () => number,
-): Promise<{ pauses: number[]; outcome: string }> {
-  using time = new FakeTime();
-  const at: number[] = [];
-  let outcome = "";
-  const step = () => {
-    at.push(performance.now() / 1000);
-    return fails(at.length) ? Promise.reject(new Passing("busy")) : Promise.resolve("done");
-  };
-  persistently(step, options, received).then(
-    (found) => outcome = found,
-    (e) => outcome = e.message,
-  );
-  await time.advance(3_600_000);
-  return { pauses: at.slice(1).map((when, i) => when - at[i]!), outcome };
+/** A clock whose pauses pass at once, and are noted in seconds. */
+function noting(pauses: number[]) {
+  const sleep = (milliseconds: number) => (pauses.push(milliseconds / 1000), Promise.resolve());
+  return { now: () => 0, sleep };
 }
 
-Deno.test("tries are made after 2, 4, 8 … seconds, five of them", async () => {
-  const { pauses, outcome } = await pausesOf(() => true, {});
-  assert.deepEqual(pauses, [2, 4, 8, 16]);
-  assert.equal(outcome, "busy");
+Deno.test("requests: gives up after failures in a row, with pauses that double", async () => {
+  const pauses: number[] = [];
+  const failing = () => Promise.reject(new Passing("down"));
+  const options = { tries: 4, waitSeconds: 1, clock: noting(pauses) };
+  await assert.rejects(persistently(failing, options), /down/);
+  assert.deepEqual(pauses, [1, 2, 4]);
 });
 
-Deno.test("tries end as asked for, or with the first that works", async () => {
-  assert.deepEqual((await pausesOf(() => true, { tries: 2, waitSeconds: 0.5 })).pauses, [1]);
-  const { pauses, outcome } = await pausesOf((tries) => tries < 3, {});
-  assert.deepEqual([pauses, outcome], [[2, 4], "done"]);
+Deno.test("requests: an attempt that gets further starts the count and the pauses anew", async () => {
+  const pauses: number[] = [];
+  let received = 0;
+  const step = () => ++received < 5 ? Promise.reject(new Passing("cut")) : Promise.resolve("all");
+  const options = { tries: 1, waitSeconds: 1, clock: noting(pauses) };
+  assert.equal(await persistently(step, options, () => received), "all");
+  assert.deepEqual(pauses, [1, 1, 1, 1]);
 });
 
-Deno.test("a try that gets further than all before starts the count and the pauses anew", async () => {
-  const lengths = [0, 10, 5, 20, 20, 20, 20, 20, 20];
-  let tries = 0;
-  const fails = () => (tries++, true);
-  const { pauses } = await pausesOf(fails, { tries: 3 }, () => lengths[tries]!);
-  // 10 is further than nothing and 20 than 10; 5 and the same again are not.
-  assert.deepEqual(pauses, [1, 2, 1, 2, 4]);
+Deno.test("requests: a failure for good is thrown at once", async () => {
+  const pauses: number[] = [];
+  const failing = () => Promise.reject(new TypeError("wrong"));
+  await assert.rejects(persistently(failing, { clock: noting(pauses) }), /wrong/);
+  assert.deepEqual(pauses, []);
 });
 
-Deno.test("a connection on which nothing comes for its time is ended, and one that gets on is not", async () => {
-  using time = new FakeTime();
-  const real = globalThis.fetch;
-  try {
-    globalThis.fetch = (_url, init) =>
-      new Promise((_, reject) =>
-        init!.signal!.addEventListener("abort", () => reject(new Error("aborted")))
-      );
-    using stall = new Stall({ stallSeconds: 5 });
-    let outcome = "";
-    stall.fetch("http://localhost/", {}).catch((error) => outcome = error.message);
-    await time.advance(4999);
-    stall.watch();
-    await time.advance(4999);
-    assert.equal(outcome, "");
-    await time.advance(1);
-    assert.equal(outcome, "nothing came for 5 s");
-  } finally {
-    globalThis.fetch = real;
-  }
-  assert.equal(time.pending, 0);
+Deno.test("requests: silence is a fault that says for how long", async () => {
+  const clock = new ManualClock();
+  using stall = new Stall({ stallSeconds: 30, clock });
+  await clock.advance(29_000);
+  stall.watch();
+  await clock.advance(29_000);
+  assert.equal(stall.fault(new Error("broken"), "cut: ").message, "cut: broken");
+  await clock.advance(1000);
+  assert.equal(stall.fault(new Error("broken")).message, "nothing came for 30 s");
 });

@@ -20,7 +20,7 @@ import { listDevices, resolveDevice } from "../devices.ts";
 import { findLibrary } from "../runtime/library.ts";
 import { MODELS_WITH_TENSORS, modelTensors, type TensorShapes } from "../cache/model_tensors.ts";
 import { NetworkWeights, type WeightReport } from "../graph/network_weights.ts";
-import { loadRuntime } from "../runtime/ort.ts";
+import { ALLOWED_VERSIONS, loadRuntime } from "../runtime/ort.ts";
 import { resolveModel } from "../store.ts";
 
 /** Names that are told of each kind, before "and N more". */
@@ -65,7 +65,7 @@ export async function describeMachine(env: Environment = Deno.env): Promise<stri
   const token = await huggingFaceToken(env);
   return [
     row("Deno", `${Deno.version.deno}, ${Deno.build.target}`),
-    row("ONNX Runtime", `${library.version}, ${library.path}`),
+    row("ONNX Runtime", `${library.version} (${ALLOWED_VERSIONS} is taken), ${library.path}`),
     ...devices.map((d) => row(`  ${d.device}`, d.reason)),
     row("  auto", `takes ${device}`),
     await cacheRow("Models", modelDirectory(env)),
@@ -137,8 +137,8 @@ function fitLines(source: TensorSource): { lines: string[]; complete: boolean } 
  *
  * @param reference path of a file, or name of a model that is on this machine; nothing is fetched
  * @returns the lines, and whether no weight of the model is missing
- * @throws {OnnxError} `checkpoint_invalid` or `checkpoint_refused` where the file cannot be read,
- * `model_unknown` or `model_missing` where there is no such file.
+ * @throws {OnnxError} `checkpoint-invalid` or `checkpoint-refused` where the file cannot be read,
+ * `model-unknown` or `model-missing` where there is no such file.
  */
 export async function describeCheckpoint(
   reference: string,

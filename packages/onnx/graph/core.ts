@@ -107,6 +107,7 @@ export class GraphCore {
   readonly #outputs: Value[] = [];
   readonly #nodes: GraphNode[] = [];
   readonly #weights: GraphWeight[] = [];
+  readonly #values = new Map<string, Value>();
   readonly #names = new Map<string, number>();
   readonly #shared = new Map<WeightSource, Value>();
   readonly #constants = new Map<string, Value>();
@@ -148,6 +149,11 @@ export class GraphCore {
     return this.#weights;
   }
 
+  /** All values by name: inputs, weights and what nodes give. */
+  get values(): ReadonlyMap<string, Value> {
+    return this.#values;
+  }
+
   #name(stem: string): string {
     const count = this.#names.get(stem) ?? 0;
     this.#names.set(stem, count + 1);
@@ -162,7 +168,9 @@ export class GraphCore {
   }
 
   #value(name: string, dtype: DType, shape: readonly Dim[]): Value {
-    return { name, dtype, shape: shape.map(canonicalDim) };
+    const value = { name, dtype, shape: shape.map(canonicalDim) };
+    this.#values.set(name, value);
+    return value;
   }
 
   /** Adds an input of the model. */

@@ -142,14 +142,14 @@ export class NetworkWeights {
    * Ends the description: every weight was there in its shape. Names left over are no error.
    *
    * @param network name of the network, for the message
-   * @throws {OnnxError} `weights_mismatch` where weights are missing or have other shapes.
+   * @throws {OnnxError} `weights-mismatch` where weights are missing or have other shapes.
    */
   check(network: string): void {
     const { matched, missing, mismatched } = this.report();
     if (missing.length === 0 && mismatched.length === 0) return;
     const problems = [...some("missing", missing), ...some("of another shape", mismatched)];
     throw new OnnxError(
-      "weights_mismatch",
+      "weights-mismatch",
       `Cannot build ${network}: ${matched.length} weights fit, ${problems.join("; ")}`,
     );
   }

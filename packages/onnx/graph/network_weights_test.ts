@@ -56,7 +56,7 @@ Deno.test("a network that does not get its weights is an error with the first fe
   weights.get("b", []);
   assert.throws(() => weights.check("tiny net"), (error) => {
     assert.ok(error instanceof OnnxError);
-    assert.equal(error.code, "weights_mismatch");
+    assert.equal(error.code, "weights-mismatch");
     assert.match(error.message, /^Cannot build tiny net: 0 weights fit, missing model\.w0 \[1\]/);
     assert.match(error.message, /and 2 more; of another shape model\.b \[3\] instead of \[\]$/);
     return true;

@@ -29,7 +29,7 @@ async function packageFolder(): Promise<string> {
  * Path of the library: the given one, else that of the variable `VCS_ONNXRUNTIME`, else the
  * library of the npm package.
  *
- * @throws {OnnxError} `library_missing` where the npm package has no build for this system.
+ * @throws {OnnxError} `library-missing` where the npm package has no build for this system.
  */
 export async function findLibrary(library?: string): Promise<string> {
   const own = library ?? Deno.env.get(LIBRARY_VARIABLE);
@@ -41,7 +41,7 @@ export async function findLibrary(library?: string): Promise<string> {
   const found = await isFile(path);
   if (names === undefined || !found) {
     throw new OnnxError(
-      "library_missing",
+      "library-missing",
       `Cannot find ONNX Runtime for ${Deno.build.target}: looked for ${path}; set ${LIBRARY_VARIABLE} to the path of a shared library of your own`,
     );
   }

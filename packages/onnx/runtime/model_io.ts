@@ -27,14 +27,14 @@ export function readTypeAndSizes(
 ): { dtype: DType; sizes: BigInt64Array } {
   const code = new Int32Array(new ArrayBuffer(4));
   const rank = new Out();
-  runtime.call("getTensorElementType", "run_failed", doing, info, code);
-  runtime.call("getDimensionsCount", "run_failed", doing, info, rank.cell);
+  runtime.call("getTensorElementType", "run-failed", doing, info, code);
+  runtime.call("getDimensionsCount", "run-failed", doing, info, rank.cell);
   const sizes = new BigInt64Array(new ArrayBuffer(8 * rank.size));
-  runtime.call("getDimensions", "run_failed", doing, info, sizes, BigInt(rank.size));
+  runtime.call("getDimensions", "run-failed", doing, info, sizes, BigInt(rank.size));
   const dtype = elementTypeOf(code[0]!);
   if (dtype === undefined) {
     throw new OnnxError(
-      "model_invalid",
+      "model-invalid",
       `Cannot ${doing}: found element type ${code[0]}, which tensors of ours do not have`,
     );
   }
@@ -49,7 +49,7 @@ function readNamedShape(
 ): Omit<Port, "name"> {
   const { dtype, sizes } = readTypeAndSizes(runtime, info, doing);
   const names = new BigUint64Array(new ArrayBuffer(8 * sizes.length));
-  runtime.call("getSymbolicDimensions", "run_failed", doing, info, names, BigInt(sizes.length));
+  runtime.call("getSymbolicDimensions", "run-failed", doing, info, names, BigInt(sizes.length));
   const shape = Array.from(
     sizes,
     (size, axis) =>
@@ -84,7 +84,7 @@ function readPort(
   const calls = SIDES[side];
   runtime.call(
     calls.name,
-    "model_invalid",
+    "model-invalid",
     doing,
     session,
     BigInt(at),
@@ -92,12 +92,12 @@ function readPort(
     name.cell,
   );
   const text = readCString(name.pointer);
-  runtime.call("allocatorFree", "model_invalid", doing, runtime.allocator, name.pointer);
-  runtime.call(calls.type, "model_invalid", doing, session, BigInt(at), type.cell);
+  runtime.call("allocatorFree", "model-invalid", doing, runtime.allocator, name.pointer);
+  runtime.call(calls.type, "model-invalid", doing, session, BigInt(at), type.cell);
   try {
-    runtime.call("castTypeInfoToTensorInfo", "model_invalid", doing, type.pointer, info.cell);
+    runtime.call("castTypeInfoToTensorInfo", "model-invalid", doing, type.pointer, info.cell);
     if (info.pointer === null) {
-      throw new OnnxError("model_invalid", `Cannot ${doing}: ${text} is not a tensor`);
+      throw new OnnxError("model-invalid", `Cannot ${doing}: ${text} is not a tensor`);
     }
     return { name: text, ...readNamedShape(runtime, info.object, doing) };
   } finally {
@@ -114,7 +114,7 @@ export function readPorts(
   const count = new Out();
   runtime.call(
     SIDES[side].count,
-    "model_invalid",
+    "model-invalid",
     `read the model's ${side}s`,
     session,
     count.cell,

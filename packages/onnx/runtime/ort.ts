@@ -10,8 +10,15 @@
  */
 import { OnnxError, type OnnxErrorCode } from "../errors.ts";
 
-/** Version of the API that we ask for: that of ONNX Runtime 1.18. */
-export const API_VERSION = 18;
+/**
+ * Oldest minor version that is taken, and version of the API that we ask for. Before 1.19 the
+ * runtime lets a value that no node takes share its memory with others: the first run of a session
+ * is right, the ones after it are not (microsoft/onnxruntime#21019).
+ */
+export const API_VERSION = 19;
+
+/** The versions that are taken, in words. */
+export const ALLOWED_VERSIONS: string = `1.${API_VERSION} or a later 1.x`;
 
 const p = "pointer";
 const b = "buffer";
@@ -183,8 +190,8 @@ function openBase(path: string): Deno.PointerObject {
   } catch (error) {
     const found = error instanceof Error ? error.message : error;
     throw new OnnxError(
-      "library_missing",
-      `Cannot load ONNX Runtime from ${path}: ${found}; needed is a shared library of ONNX Runtime 1.${API_VERSION} or later for ${Deno.build.target}, run with --allow-ffi`,
+      "library-missing",
+      `Cannot load ONNX Runtime from ${path}: ${found}; needed is a shared library of ONNX Runtime ${ALLOWED_VERSIONS} for ${Deno.build.target}, run with --allow-ffi`,
       { cause: error },
     );
   }
@@ -202,18 +209,21 @@ function functionAt<const F extends Deno.ForeignFunction>(
   return new Deno.UnsafeFnPointer(pointer, definition);
 }
 
+function badVersion(path: string, found: string): OnnxError {
+  return new OnnxError(
+    "library-version",
+    `Cannot use ONNX Runtime from ${path}: found ${found}, needed is ${ALLOWED_VERSIONS}; unset VCS_ONNXRUNTIME to use the one of npm:onnxruntime-node`,
+  );
+}
+
 /**
- * Sees whether a version of the library has the functions that we call.
+ * Sees whether a version of the library is one that computes right and has what we call.
  *
- * @throws {OnnxError} `library_version` where it is too old, or of another major version.
+ * @throws {OnnxError} `library-version` where it is too old, or of another major version.
  */
 export function checkVersion(version: string, path: string): void {
-  const minor = Number(/^1\.(\d+)\./.exec(version)?.[1] ?? -1);
-  if (minor >= API_VERSION) return;
-  throw new OnnxError(
-    "library_version",
-    `Cannot use ONNX Runtime from ${path}: found version ${version}, needed is 1.${API_VERSION} or a later 1.x; unset VCS_ONNXRUNTIME to use the one of npm:onnxruntime-node`,
-  );
+  const minor = Number(/^1\.(\d+)(?![^.-])/.exec(version)?.[1] ?? -1);
+  if (minor < API_VERSION) throw badVersion(path, version ? `version ${version}` : "no version");
 }
 
 /** The table of functions, after its version. */
@@ -223,7 +233,9 @@ function openApi(path: string): { version: string; api: Deno.PointerObject } {
   const version = readCString(getVersion.call());
   checkVersion(version, path);
   const getApi = functionAt(base, 0, { parameters: ["u32"], result: "pointer" });
-  return { version, api: getApi.call(API_VERSION)! };
+  const api = getApi.call(API_VERSION);
+  if (api === null) throw badVersion(path, `version ${version} without API ${API_VERSION}`);
+  return { version, api };
 }
 
 type Blocking = { parameters: readonly Deno.NativeType[]; result: "pointer" };
@@ -301,7 +313,7 @@ function openRuntime(path: string): Runtime {
     check(functions.blocking(name).call(...args), code, doing);
   const made = (name: CallName, ...args: Argument[]) => {
     const out = new Out();
-    call(name, "library_missing", `start ONNX Runtime from ${path}`, ...args, out.cell);
+    call(name, "library-missing", `start ONNX Runtime from ${path}`, ...args, out.cell);
     return out.object;
   };
   return {

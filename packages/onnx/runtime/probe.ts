@@ -36,7 +36,7 @@ async function runOnce(runtime: Runtime, session: Deno.PointerObject): Promise<F
   ) as [BigUint64Array<ArrayBuffer>, BigUint64Array<ArrayBuffer>];
   memory.held.push(inputs, outputs, inputNames, outputNames, ...texts);
   const call = [session, null, inputNames, inputs, 1n, outputNames, 1n, outputs] as const;
-  await runtime.callAsync("run", "device_unavailable", doing, ...call);
+  await runtime.callAsync("run", "device-unavailable", doing, ...call);
   return y.data;
 }
 
@@ -48,7 +48,7 @@ async function compute(runtime: Runtime, provider: Provider): Promise<Float32Arr
   try {
     const call = [runtime.env, model, BigInt(model.length), options, session.cell] as const;
     const doing = "open a tiny model on the device";
-    await runtime.callAsync("createSessionFromArray", "device_unavailable", doing, ...call);
+    await runtime.callAsync("createSessionFromArray", "device-unavailable", doing, ...call);
     return await runOnce(runtime, session.object);
   } finally {
     runtime.release("session", session.pointer);

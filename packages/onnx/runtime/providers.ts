@@ -21,7 +21,7 @@ const CUDA_SETTINGS = { cudnn_conv_algo_search: "HEURISTIC", use_tf32: "0" };
 function appendCuda(runtime: Runtime, options: Deno.PointerObject, index: number): void {
   const doing = `use cuda:${index}`;
   const out = new Out();
-  runtime.call("createCudaOptions", "device_unavailable", doing, out.cell);
+  runtime.call("createCudaOptions", "device-unavailable", doing, out.cell);
   const settings = { device_id: String(index), ...CUDA_SETTINGS };
   const keys = new CStrings(Object.keys(settings));
   const values = new CStrings(Object.values(settings));
@@ -30,14 +30,14 @@ function appendCuda(runtime: Runtime, options: Deno.PointerObject, index: number
     const cuda = out.object;
     runtime.call(
       "updateCudaOptions",
-      "device_unavailable",
+      "device-unavailable",
       doing,
       cuda,
       keys.pointers,
       values.pointers,
       count,
     );
-    runtime.call("appendCuda", "device_unavailable", doing, options, cuda);
+    runtime.call("appendCuda", "device-unavailable", doing, options, cuda);
   } finally {
     runtime.release("cudaOptions", out.pointer);
   }
@@ -47,7 +47,7 @@ function appendWebGpu(runtime: Runtime, options: Deno.PointerObject): void {
   const name = cString("WebGPU");
   runtime.call(
     "appendExecutionProvider",
-    "device_unavailable",
+    "device-unavailable",
     "use webgpu",
     options,
     name,
@@ -91,16 +91,16 @@ export function sessionOptions(
   threading: ThreadOptions,
 ): Deno.PointerObject {
   const out = new Out();
-  runtime.call("createSessionOptions", "run_failed", "make session options", out.cell);
+  runtime.call("createSessionOptions", "run-failed", "make session options", out.cell);
   const options = out.object;
   const { threads } = threading;
   try {
     for (const setting of spinning(runtime, threading)) {
       const [key, value] = setting.map(cString) as [Uint8Array, Uint8Array];
-      runtime.call("addSessionConfigEntry", "run_failed", "set spinning", options, key, value);
+      runtime.call("addSessionConfigEntry", "run-failed", "set spinning", options, key, value);
     }
     if (threads !== undefined) {
-      runtime.call("setIntraOpNumThreads", "run_failed", "set threads", options, threads);
+      runtime.call("setIntraOpNumThreads", "run-failed", "set threads", options, threads);
     }
     if (provider.kind === "cuda") appendCuda(runtime, options, provider.index);
     if (provider.kind === "webgpu") appendWebGpu(runtime, options);

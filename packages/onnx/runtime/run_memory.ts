@@ -38,7 +38,7 @@ export class RunMemory implements Disposable {
     const out = new Out();
     this.#runtime.call(
       "createTensorWithData",
-      "run_failed",
+      "run-failed",
       doing,
       this.#runtime.cpuMemory,
       memory,
@@ -73,11 +73,11 @@ export class Terminator implements Disposable {
     this.#runtime = runtime;
     if (signal === undefined) return;
     const out = new Out();
-    runtime.call("createRunOptions", "run_failed", "make run options", out.cell);
+    runtime.call("createRunOptions", "run-failed", "make run options", out.cell);
     this.options = out.pointer;
     this.#aborting = onAbort(
       signal,
-      () => runtime.call("runOptionsSetTerminate", "run_failed", "end the run", this.options),
+      () => runtime.call("runOptionsSetTerminate", "run-failed", "end the run", this.options),
     );
   }
 

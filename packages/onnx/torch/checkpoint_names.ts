@@ -26,7 +26,7 @@ const MAX_CHARACTERS = 1 << 26;
 const MAX_DEPTH = 64;
 
 function limit(what: string): OnnxError {
-  return new OnnxError("checkpoint_invalid", `Cannot name what the checkpoint holds: ${what}`);
+  return new OnnxError("checkpoint-invalid", `Cannot name what the checkpoint holds: ${what}`);
 }
 
 type Child = [separator: string, key: unknown, value: unknown];
@@ -111,7 +111,7 @@ class Walk {
 /**
  * Names the tensors and plain values of a tree.
  *
- * @throws {OnnxError} `checkpoint_invalid`: the tree is too deep or, with shared parts counted as
+ * @throws {OnnxError} `checkpoint-invalid`: the tree is too deep or, with shared parts counted as
  * often as they are reached, too large
  */
 export function nameLeaves(root: unknown): NamedLeaves {

@@ -97,7 +97,7 @@ function averagedName(name: string): string {
  * stay what they are.
  *
  * @returns undefined where the source has no averages
- * @throws {OnnxError} `weights_mismatch`: two parameters share an average, because their names
+ * @throws {OnnxError} `weights-mismatch`: two parameters share an average, because their names
  * differ in dots only
  */
 export function emaWeights(source: TensorSource): TensorSource | undefined {
@@ -107,7 +107,7 @@ export function emaWeights(source: TensorSource): TensorSource | undefined {
     if (name.startsWith(EMA)) continue;
     const average = averagedName(name);
     if (used.has(average)) {
-      throw new OnnxError("weights_mismatch", `Cannot tell the averages apart: two are ${average}`);
+      throw new OnnxError("weights-mismatch", `Cannot tell the averages apart: two are ${average}`);
     }
     const found = source.has(average);
     if (found) used.add(average);

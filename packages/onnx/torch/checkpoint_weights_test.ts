@@ -47,7 +47,7 @@ Deno.test("emaWeights() takes averages where there are some, and says where ther
   using plain = await withNames("enc.w", "model_ema.decay");
   assert.equal(emaWeights(plain), undefined);
   using twice = await withNames("a.b", "ab", "model_ema.ab");
-  assert.throws(() => emaWeights(twice), failsWith("weights_mismatch", /model_ema\.ab/));
+  assert.throws(() => emaWeights(twice), failsWith("weights-mismatch", /model_ema\.ab/));
 });
 
 Deno.test("a Lightning checkpoint of parallel training with averages", async () => {

@@ -156,7 +156,7 @@ function refuseLazyBits(metadata: unknown): void {
   if (!(metadata instanceof Map)) return;
   for (const bit of ["conj", "neg"]) {
     if (metadata.get(bit) !== true) continue;
-    throw new OnnxError("checkpoint_refused", `Cannot read a tensor with its ${bit} bit set`);
+    throw new OnnxError("checkpoint-refused", `Cannot read a tensor with its ${bit} bit set`);
   }
 }
 
@@ -280,14 +280,14 @@ export function storageDType(name: string): DType | "bytes" | undefined {
  *
  * @param name module and name, with a dot between
  * @param allowed names of further data classes, which become stand-ins
- * @throws {OnnxError} `checkpoint_refused`: the name is not in the tables
+ * @throws {OnnxError} `checkpoint-refused`: the name is not in the tables
  */
 export function acceptGlobal(name: string, allowed: ReadonlySet<string>): PickleGlobal {
   const known = BUILDERS.has(name) || STAND_INS.has(name) || storageDType(name) !== undefined ||
     name.startsWith("__torch__.") || allowed.has(name);
   if (known) return new PickleGlobal(name);
   throw new OnnxError(
-    "checkpoint_refused",
+    "checkpoint-refused",
     `Cannot read the checkpoint: it names ${name}, which is not on the list of tensors and plain ` +
       `data; where that is a data class, allow it with { allowGlobals: [${JSON.stringify(name)}] }`,
   );

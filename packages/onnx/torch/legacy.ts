@@ -107,7 +107,7 @@ function isBigEndian(system: unknown): boolean {
  *
  * @param source the file
  * @param allowed names of further data classes
- * @throws {OnnxError} `checkpoint_invalid` or `checkpoint_refused`
+ * @throws {OnnxError} `checkpoint-invalid` or `checkpoint-refused`
  */
 export async function openTorchLegacy(
   source: ByteSource,
@@ -118,7 +118,7 @@ export async function openTorchLegacy(
   for (const key of head.storages.keys()) {
     if (offsets.has(key)) continue;
     throw new OnnxError(
-      "checkpoint_invalid",
+      "checkpoint-invalid",
       `Cannot read checkpoint ${source.name}: storage ${key} is not in the file`,
     );
   }

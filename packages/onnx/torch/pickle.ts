@@ -305,7 +305,7 @@ const STOP = 0x2e;
  * @param bytes the pickle, and whatever follows it
  * @param host decides about names and persistent ids
  * @param start where the pickle begins
- * @throws {OnnxError} `checkpoint_invalid`: the pickle is cut, damaged or beyond the limits
+ * @throws {OnnxError} `checkpoint-invalid`: the pickle is cut, damaged or beyond the limits
  */
 export function readPickle(bytes: Uint8Array, host: PickleHost, start = 0): PickleResult {
   const machine = new Machine(new PickleInput(bytes, start), host);

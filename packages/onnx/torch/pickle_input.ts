@@ -19,7 +19,7 @@ export function brief(value: unknown): string {
 
 /** The error for a pickle that cannot be read on. */
 export function pickleError(what: string): OnnxError {
-  return new OnnxError("checkpoint_invalid", `Cannot read the pickle: ${what}`);
+  return new OnnxError("checkpoint-invalid", `Cannot read the pickle: ${what}`);
 }
 
 /** Thrown where the bytes end too early: a legacy file's reader then fetches more of them. */
@@ -27,7 +27,7 @@ export class PickleCut extends OnnxError {
   /** Makes the error. */
   constructor(at: number, wanted: number) {
     super(
-      "checkpoint_invalid",
+      "checkpoint-invalid",
       `Cannot read the pickle: it ends too early, ${wanted} bytes are wanted at ${at}`,
     );
   }

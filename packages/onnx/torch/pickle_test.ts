@@ -15,7 +15,7 @@ function read(...parts: (string | number | Uint8Array)[]): unknown {
   return readPickle(join(...parts), host).value;
 }
 
-const invalid = failsWith("checkpoint_invalid");
+const invalid = failsWith("checkpoint-invalid");
 
 Deno.test("numbers of every opcode", () => {
   const cases: [string, unknown][] = [
@@ -191,13 +191,13 @@ Deno.test("copying one long list for ever ends", () => {
     `${op.global("builtins", "list")}q\x01${"h\x01h\x00\x85R0".repeat(100)}`,
     `}q\x02(${"NN".repeat(10)}u${`${op.global("m", "C")})\x81h\x02b0`.repeat(10)}`,
   ];
-  assert.throws(() => read(long, copies[0]!, "."), failsWith("checkpoint_invalid", /elements/));
+  assert.throws(() => read(long, copies[0]!, "."), failsWith("checkpoint-invalid", /elements/));
   assert.doesNotThrow(() => read(long, copies[1]!, "N."));
 });
 
 Deno.test("endless opcodes end", () => {
   const bytes = new Uint8Array(5_000_000).fill(0x4e);
-  assert.throws(() => readPickle(bytes, host), failsWith("checkpoint_invalid", /opcodes/));
+  assert.throws(() => readPickle(bytes, host), failsWith("checkpoint-invalid", /opcodes/));
 });
 
 Deno.test("damaged pickles give typed errors or data, never anything else", () => {
@@ -219,4 +219,13 @@ Deno.test("damaged pickles give typed errors or data, never anything else", () =
       assert.ok(error instanceof OnnxError, String(error));
     }
   }
+});
+
+Deno.test("integers have at most 1,024 bytes", () => {
+  const zeros = new Uint8Array(1024);
+  assert.equal(read("\x8b\x00\x04\x00\x00", zeros, "."), 0);
+  assert.throws(
+    () => read("\x8b\x01\x04\x00\x00", zeros, 0, "."),
+    failsWith("checkpoint-invalid", /an integer of 1025 bytes, at most 1024 are allowed/),
+  );
 });

@@ -39,7 +39,7 @@ export class TorchTensor {
   /**
    * Checks a view against its storage.
    *
-   * @throws {OnnxError} `checkpoint_invalid`: the view leaves its storage, or repeats so few
+   * @throws {OnnxError} `checkpoint-invalid`: the view leaves its storage, or repeats so few
    * elements so often that it is an attack
    */
   constructor(readonly storage: TorchStorage, readonly view: TorchView) {
@@ -55,7 +55,7 @@ const MAX_EXPANDED = 1 << 26;
 const MAX_AXES = 64;
 
 function invalid(what: string): OnnxError {
-  return new OnnxError("checkpoint_invalid", `Cannot read a tensor of the checkpoint: ${what}`);
+  return new OnnxError("checkpoint-invalid", `Cannot read a tensor of the checkpoint: ${what}`);
 }
 
 function isCount(value: unknown): value is number {

@@ -17,7 +17,7 @@ const MAX_PICKLE = 1 << 26;
 const TREE = "/data.pkl";
 
 function invalid(source: ByteSource, what: string): OnnxError {
-  return new OnnxError("checkpoint_invalid", `Cannot read checkpoint ${source.name}: ${what}`);
+  return new OnnxError("checkpoint-invalid", `Cannot read checkpoint ${source.name}: ${what}`);
 }
 
 /** Finds `<root>/data.pkl`, whatever the root is called. */
@@ -63,7 +63,7 @@ async function readRecord(zip: ZipReader, entry: ZipEntry, from: number, length:
  *
  * @param source the file
  * @param allowed names of further data classes
- * @throws {OnnxError} `checkpoint_invalid` or `checkpoint_refused`
+ * @throws {OnnxError} `checkpoint-invalid` or `checkpoint-refused`
  */
 export async function openTorchZip(
   source: ByteSource,

@@ -17,7 +17,7 @@ export type ProcessConfig = Pick<
 /**
  * Opens the process stage of a configuration.
  *
- * @throws {PatchStreamError} `backend_unavailable`
+ * @throws {PatchStreamError} `backend-unavailable`
  */
 export async function openStage(plan: ProcessPlan, config: ProcessConfig): Promise<ProcessStage> {
   const { processBackend, processThreads, prefetchDepth } = config;
@@ -32,7 +32,7 @@ export async function openStage(plan: ProcessPlan, config: ProcessConfig): Promi
 /**
  * Checks that the process backend is there, before anything is decoded.
  *
- * @throws {PatchStreamError} `backend_unavailable`
+ * @throws {PatchStreamError} `backend-unavailable`
  */
 export async function checkProcessBackend(config: ProcessConfig): Promise<void> {
   if (config.processBackend !== "gpu") return;

@@ -19,7 +19,7 @@ import { changeScale, processGraph, scoreScale } from "./gpu_graph.ts";
 /**
  * Finds the GPU to process on: the CUDA device of that number, else the one that WebGPU offers.
  *
- * @throws {PatchStreamError} `backend_unavailable` where there is neither, with the reasons.
+ * @throws {PatchStreamError} `backend-unavailable` where there is neither, with the reasons.
  */
 export async function findGpu(deviceId: number): Promise<string> {
   const reasons: string[] = [];
@@ -32,7 +32,7 @@ export async function findGpu(deviceId: number): Promise<string> {
     }
   }
   throw new PatchStreamError(
-    "backend_unavailable",
+    "backend-unavailable",
     `Cannot process on a GPU: ${reasons.join("; ")}; processBackend "cpu" and "auto" need none`,
   );
 }

@@ -207,7 +207,7 @@ Deno.test({
     } as const;
     await assert.rejects(openStage(plan, config), (error) => {
       assert.ok(error instanceof PatchStreamError);
-      assert.equal(error.code, "backend_unavailable");
+      assert.equal(error.code, "backend-unavailable");
       assert.match(error.message, /cuda:0: .*webgpu: .*"cpu" and "auto" need none/);
       return true;
     });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { clipMemory } from "./clip_work.ts";
 import { planGrid } from "../sampling/grid.ts";
 import type { ProcessPlan } from "./process.ts";
+import { openCpuStage } from "./cpu.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 const size = { width: 32, height: 32 };
@@ -28,6 +29,8 @@ Deno.test("a worker that crashes rejects the jobs that run, those that wait and 
   const broken = { ...plan, grid: undefined } as unknown as ProcessPlan;
   using pool = new WorkerPool(1, broken, clipMemory(plan));
   const jobs = [pool.run(frame()), pool.run(frame())];
+  // Each is looked at in its turn: a later one is no unhandled rejection meanwhile.
+  for (const job of jobs) job.catch(() => {});
   for (const job of jobs) await settled(assert.rejects(job, crashed));
   await settled(assert.rejects(pool.run(frame()), crashed));
 });
@@ -47,3 +50,64 @@ Deno.test("closing the pool rejects what is not done", async () => {
   pool[Symbol.dispose]();
   await settled(assert.rejects(job, { name: "AbortError" }));
 });
+
+/** Runs with counts of the threads that are started, their answers, and their ends. */
+async function counted(use: (counts: Record<"started" | "answered" | "ended", number>) => unknown) {
+  const { Worker } = globalThis;
+  const counts = { started: 0, answered: 0, ended: 0 };
+  globalThis.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      counts.started++;
+      this.addEventListener("message", () => counts.answered++);
+    }
+
+    override terminate(): void {
+      counts.ended++;
+      super.terminate();
+    }
+  };
+  try {
+    await use(counts);
+  } finally {
+    globalThis.Worker = Worker;
+  }
+}
+
+Deno.test("the pool counts the time of its work by kind, and ends all its threads", () =>
+  counted(async (counts) => {
+    const large = { ...plan, width: 640, height: 480, grid: planGrid(640, 480) };
+    const pool = new WorkerPool(2, large, clipMemory(large));
+    for (const number of [0, 1]) {
+      const rgb = new Uint8Array(3 * 640 * 480);
+      await settled(pool.run({ kind: "prepare", number, rgb }));
+    }
+    assert.ok(pool.timings.resize > 0);
+    assert.equal(pool.timings.energy, 0);
+    await settled(pool.run({ kind: "measure", sample: 1 }));
+    assert.ok(pool.timings.energy > 0);
+    pool[Symbol.dispose]();
+    assert.deepEqual(counts, { started: 2, answered: 3, ended: 2 });
+  }));
+
+Deno.test("the process stage starts no more threads than there are frames", () =>
+  counted(async (counts) => {
+    await using _ = openCpuStage(plan, { threads: 8 });
+    assert.equal(counts.started, 2);
+  }));
+
+Deno.test("the process stage takes a frame when all but the last few are prepared", () =>
+  counted(async (counts) => {
+    for (const prefetchDepth of [1, 2, 3]) {
+      counts.answered = 0;
+      const samples = Array.from({ length: 12 }, (_, n) => n);
+      const one = { ...plan, samples, energy: "codec" } as const;
+      await using stage = openCpuStage(one, { threads: 2, prefetchDepth });
+      for (const number of samples) {
+        await settled(stage.add({ number, data: new Uint8Array(3 * 32 * 32) }));
+        const waiting = number + 1 - counts.answered;
+        assert.ok(waiting < prefetchDepth, `${waiting} frames wait at a depth of ${prefetchDepth}`);
+      }
+      await settled(stage.finish());
+    }
+  }));

@@ -58,3 +58,11 @@ Deno.test("selectPatches() keeps whole frames of a still clip", () => {
   const off = { rule: { ...rule, frames: 0 }, change: still.change };
   assert.deepEqual(select({ still: off, kKeep: 9 }), [1, 8, 9, 10, 11, 12, 13, 14, 15]);
 });
+
+Deno.test("selectPatches() raises no frame of a still clip twice, however many are asked for", () => {
+  const scores = clip.scores.map((_, i) => i);
+  const still = { rule: { ...rule, frames: 3 }, change: new Float32Array(24).fill(0.001) };
+  // Both frames that are not key are raised alike: the scores among them count.
+  const options = { still, keyFrames: "score", kKeep: 8 } as const;
+  assert.deepEqual(select(options, { ...clip, scores }), [16, 17, 18, 19, 20, 21, 22, 23]);
+});

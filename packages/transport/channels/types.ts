@@ -21,7 +21,7 @@ export interface SenderCounters {
   readonly resent: number;
   /** Messages that a lossy channel left out because a receiver did not keep up. */
   readonly dropped: number;
-  /** Connections made. */
+  /** Connections made; of `zmq+pub:`, to peers that have subscribed to something. */
   readonly connections: number;
 }
 

@@ -30,7 +30,7 @@ function makeTables(): Uint32Array[] {
 }
 
 /** Eight bytes at a time (Kounavis and Berry 2005, "slicing-by-8"). */
-export const portableCrc32: Crc32 = (bytes: Uint8Array, sum = 0): number => {
+export function portableCrc32(bytes: Uint8Array, sum = 0): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES as [
     ...[Uint32Array, Uint32Array, Uint32Array, Uint32Array],
     ...[Uint32Array, Uint32Array, Uint32Array, Uint32Array],
@@ -44,7 +44,7 @@ export const portableCrc32: Crc32 = (bytes: Uint8Array, sum = 0): number => {
   }
   for (; at < bytes.length; at++) crc = t0[(crc ^ bytes[at]!) & 255]! ^ crc >>> 8;
   return ~crc >>> 0;
-};
+}
 
 /**
  * The CRC-32 of bytes, or of those behind others whose sum is given. Computed by the runtime where

@@ -73,3 +73,13 @@ Deno.test("buffered reader: whole units are given as they come, a part of one ne
     assert.deepEqual(Buffer.concat(parts), Buffer.from(BYTES.subarray(0, whole)));
   }
 });
+
+Deno.test("buffered reader: memory grows with what comes, past what is allocated at once", async () => {
+  const [count, size] = [70, 1 << 20];
+  const chunks = (function* () {
+    for (let i = 0; i < count; i++) yield new Uint8Array(size).fill(i);
+  })();
+  await using reader = BufferedReader.of(ReadableStream.from(chunks));
+  const bytes = await reader.take(count * size);
+  for (let i = 0; i < count; i++) assert.equal(bytes[i * size + 17], i);
+});

@@ -15,12 +15,15 @@ async function withFeed(
   await test(feed, site);
 }
 
+function upgradeOf(port: number): string {
+  const lines = Object.entries({ host: `127.0.0.1:${port}`, ...UPGRADE });
+  return `GET /live HTTP/1.1\r\n${lines.map((line) => `${line.join(": ")}\r\n`).join("")}\r\n`;
+}
+
 /** A viewer that has said hello and then neither reads nor writes. */
 async function silentViewer({ port }: Site): Promise<Deno.TcpConn> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const lines = Object.entries({ host: `127.0.0.1:${port}`, ...UPGRADE });
-  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  await writeAll(connection, `GET /live HTTP/1.1\r\n${head}\r\n`);
+  await writeAll(connection, upgradeOf(port));
   assert.match(await readUntil(connection, "\r\n\r\n"), /^HTTP\/1\.1 101/);
   return connection;
 }
@@ -124,6 +127,7 @@ Deno.test("a viewer that stays stuck is cut off, one that reads slowly is not", 
     await clock.advance(5001);
     feed.send("gone");
     while (feed.viewers > 0) await moment();
+    assert.ok(feed.dropped >= 100);
     assert.equal((await readUntil(connection)).endsWith("gone"), false);
   });
 });
@@ -160,6 +164,18 @@ Deno.test("a viewer that says too much is sent away with the code that says why"
     while (heard.length === 0) await moment();
     other.socket.close();
     await other.closed;
+  });
+});
+
+Deno.test("what comes with the request is heard, and a ping is answered", async () => {
+  const heard: string[] = [];
+  await withFeed({ onMessage: (text) => void heard.push(text) }, async (_feed, { port }) => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    // Masked with zeros: "hi" as text, and "yo" as a ping.
+    const frames = "\x81\x82\0\0\0\0hi\x89\x82\0\0\0\0yo";
+    await writeAll(connection, upgradeOf(port) + frames);
+    assert.ok((await readUntil(connection, "yo")).endsWith("\x02yo"));
+    assert.deepEqual(heard, ["hi"]);
   });
 });
 

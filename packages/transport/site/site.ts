@@ -85,6 +85,7 @@ export class Site implements AsyncDisposable {
     this.#routes = new Routes(routes, assets);
     const place = { hostname: this.#hostname, port: this.port, names };
     this.#guard = new Guard({ ...place, ...(token !== undefined && { token }) });
+    server.on("error", (error) => options.onError?.(error));
     server.on("request", (message, out) => this.#track(this.#answer(message, out)));
     server.on("upgrade", (message, socket, head) => this.#upgrade(message, socket as Socket, head));
     signal?.addEventListener("abort", () => void this[Symbol.asyncDispose](), { once: true });

@@ -12,9 +12,9 @@ export interface RawResponse {
   readonly text: string;
 }
 
-/** Writes all bytes; a peer that has closed is no error. */
+/** Writes text of characters up to U+00FF as bytes; a peer that has closed is no error. */
 export async function writeAll(connection: Deno.Conn, text: string): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   try {
     for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
   } catch (error) {

@@ -206,6 +206,8 @@ async function rabbitEnvironment(port: number, folder: string): Promise<Record<s
     RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
     RABBITMQ_CONF_ENV_FILE: `${folder}/env.conf`,
     RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/plugins`,
+    // Classic queues need none of the features that a new node would migrate its tables for.
+    RABBITMQ_FEATURE_FLAGS: "",
     // Two schedulers are plenty for a few messages, and start faster.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
   };

@@ -18,7 +18,7 @@ import { Monitor, saySent, sendLine } from "./report.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
 
 /** Seconds that what is on its way may take to arrive after Ctrl-C. */
-const GRACE = 5000;
+const GRACE = 10_000;
 
 /** Runs `encode`. */
 export async function encode(args: string[], stop: AbortSignal): Promise<number> {

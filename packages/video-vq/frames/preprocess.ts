@@ -98,10 +98,10 @@ export class FrameFitter {
     const { width, height, data } = picture;
     if (!(width > 0 && height > 0) || data.length !== width * height * 3) {
       throw new VideoVqError(
+        "bad-source",
         `Cannot fit a frame of ${width}x${height}: found ${data.length} bytes, RGB takes ${
           width * height * 3
         }`,
-        "bad-source",
       );
     }
     if (width !== this.#source.width || height !== this.#source.height) this.#prepare(picture);

@@ -81,8 +81,8 @@ async function folderSource(path: string, options: SourceOptions): Promise<Frame
   }
   if (names.length === 0) {
     throw new VideoVqError(
-      `Cannot read ${path}: the folder holds no pictures, allowed are .jpg, .png and .webp`,
       "bad-source",
+      `Cannot read ${path}: the folder holds no pictures, allowed are .jpg, .png and .webp`,
     );
   }
   const { fps = 24 } = options;
@@ -140,8 +140,8 @@ async function* rawFrames(
     if (data.length === 0) return;
     if (data.length < bytes) {
       throw new VideoVqError(
-        `Cannot read raw frames: ${data.length} bytes are left after frame ${index}, a frame takes ${bytes}`,
         "bad-source",
+        `Cannot read raw frames: ${data.length} bytes are left after frame ${index}, a frame takes ${bytes}`,
       );
     }
     yield { ...size, data, pts: index / fps, duration: 1 / fps };
@@ -189,8 +189,8 @@ async function openCamera(
   if (response.ok && response.body) return response.body;
   await response.body?.cancel();
   throw new VideoVqError(
-    `Cannot read camera ${address}: it answers ${response.status} ${response.statusText}`,
     "bad-source",
+    `Cannot read camera ${address}: it answers ${response.status} ${response.statusText}`,
   );
 }
 

@@ -65,10 +65,10 @@ function checked(config: NetworkConfig): NetworkConfig {
     latentChannels <= 30 && colors === 3;
   if (good) return config;
   throw new VideoVqError(
+    "bad-model",
     `Cannot build the video tokenizer: found ${
       JSON.stringify(config)
     }, allowed are 3 colours, at most 30 latent channels, 2 levels or more and channels in multiples of 32`,
-    "bad-model",
   );
 }
 
@@ -76,8 +76,8 @@ function need(shapeOf: ShapeOf, key: string): readonly number[] {
   const shape = shapeOf(key);
   if (shape) return shape;
   throw new VideoVqError(
-    `Cannot build the video tokenizer: the checkpoint has no ${key}; allowed are checkpoints of Open-MAGVIT2's video tokenizer (video_128_262144.ckpt)`,
     "bad-model",
+    `Cannot build the video tokenizer: the checkpoint has no ${key}; allowed are checkpoints of Open-MAGVIT2's video tokenizer (video_128_262144.ckpt)`,
   );
 }
 

@@ -54,12 +54,12 @@ export class MagvitCheckpoint implements Disposable {
     }
     file.close();
     throw new VideoVqError(
+      "bad-model",
       `Cannot use ${path} as video tokenizer: it has no ${
         weights === "ema" ? "averaged (model_ema) " : ""
       }tensors ${firstKey("encoder")} or ${
         firstKey("decoder")
       }; allowed are checkpoints of Open-MAGVIT2's video tokenizer`,
-      "bad-model",
     );
   }
 
@@ -86,7 +86,7 @@ export class MagvitCheckpoint implements Disposable {
    * Describes a half for clips of a size; weights are read when the graph is written.
    *
    * @param size of the frames for the encoder, of the latent for the decoder
-   * @throws {OnnxError} `weights_mismatch` where tensors are missing or of other shapes.
+   * @throws {OnnxError} `weights-mismatch` where tensors are missing or of other shapes.
    */
   build(half: Half, size: ClipSize, options?: NetworkOptions): GraphBuilder {
     const weights = this.#weights(half);

@@ -18,7 +18,6 @@ browserTest(
     const model = `${folder}/small.safetensors`;
     await Deno.writeFile(model, syntheticCheckpoint());
     const abort = new AbortController();
-    Deno.env.set("VCS_CACHE", `${folder}/cache`);
     try {
       await using server = await ReceiverServer.open({
         site: { port: 0 },
@@ -51,7 +50,6 @@ browserTest(
         if (screenshot) await page.screenshot({ path: `${screenshot}/video-vq.png` });
       });
     } finally {
-      Deno.env.delete("VCS_CACHE");
       await Deno.remove(folder, { recursive: true });
     }
   },

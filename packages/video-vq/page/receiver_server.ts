@@ -5,7 +5,7 @@
  * @module
  */
 import { openReceiver, type Receiver } from "@vcs/transport/channel";
-import { type AssetList, Feed, Site, type SiteOptions } from "@vcs/transport/internal";
+import { type AssetList, Feed, freePort, Site, type SiteOptions } from "@vcs/transport/internal";
 import { openDecoder } from "../models.ts";
 import { type Playback, playVideo } from "../play.ts";
 import { VideoReceiver } from "../receive.ts";
@@ -142,9 +142,4 @@ export class ReceiverServer implements AsyncDisposable {
     await channel.close();
     decoder[Symbol.dispose]();
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }

@@ -116,8 +116,8 @@ export class WindowJournal implements Disposable {
 
   #bad(found: string, cause?: Error): VideoVqError {
     return new VideoVqError(
-      `Cannot read journal ${this.#path}: found no message at byte ${this.#end} (${found}); the file was left as it is, allowed are whole messages`,
       "bad-journal",
+      `Cannot read journal ${this.#path}: found no message at byte ${this.#end} (${found}); the file was left as it is, allowed are whole messages`,
       { cause },
     );
   }

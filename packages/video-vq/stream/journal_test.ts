@@ -113,3 +113,25 @@ Deno.test("journal: damaged bytes are never given out as a window", async () => 
     }
   });
 });
+
+Deno.test("journal: a message is on the disk before its promise is fulfilled", async () => {
+  const path = await Deno.makeTempFile();
+  const { syncData } = Deno.FsFile.prototype;
+  const done: string[] = [];
+  Deno.FsFile.prototype.syncData = async function () {
+    await syncData.call(this);
+    done.push("synced");
+  };
+  try {
+    using journal = await WindowJournal.open(path);
+    await Array.fromAsync(journal.messages());
+    for (let sequence = 0; sequence < 2; sequence++) {
+      await journal.append(window(sequence));
+      done.push("appended");
+    }
+  } finally {
+    Deno.FsFile.prototype.syncData = syncData;
+    await Deno.remove(path);
+  }
+  assert.deepEqual(done, ["synced", "appended", "synced", "appended"]);
+});

@@ -198,8 +198,8 @@ function readRange(
 ): Tokens {
   if (!coder || !(key || coder.follows(shape))) {
     throw new VideoVqError(
-      "Cannot decode a window: it builds on windows that did not arrive; decoding begins again at the next key window",
       "missing-context",
+      "Cannot decode a window: it builds on windows that did not arrive; decoding begins again at the next key window",
     );
   }
   if (coded.length >= packedSize(shape)) throw bad("the range coded tokens are too long");
@@ -256,5 +256,5 @@ function tableFor({ times, frameRate: [numerator, denominator] }: TokenWindow): 
 }
 
 function bad(found: string, cause?: unknown): VideoVqError {
-  return new VideoVqError(`Cannot read a window: ${found}`, "bad-window", { cause });
+  return new VideoVqError("bad-window", `Cannot read a window: ${found}`, { cause });
 }

@@ -88,7 +88,7 @@ export function messageWindow(received: Message, coder?: TokenDecoder): TokenWin
   } catch (error) {
     if (error instanceof VideoVqError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new VideoVqError(`Cannot read a window: ${reason}`, "bad-window", { cause: error });
+    throw new VideoVqError("bad-window", `Cannot read a window: ${reason}`, { cause: error });
   }
 }
 
@@ -128,10 +128,10 @@ function readTokens(
   }
   const names = [...tensors].map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape}]`);
   throw new VideoVqError(
+    "bad-window",
     `Cannot read a window: found ${
       names.join(", ") || "no tensors"
     }, allowed is one of quant F32 or F16 [1, channels, frames, rows, columns] or indices I32 or I64 [frames, rows, columns]`,
-    "bad-window",
   );
 }
 
@@ -168,7 +168,7 @@ function checkedFields(tokens: Tokens, fields: Partial<TokenWindow>): TokenWindo
   const single = { validFrames, width, height, capturedAt, encodeSeconds, sentAt };
   const numbers = [...Object.values(single), ...frameRate ?? [NaN], ...times ?? [NaN]];
   if (!numbers.every(Number.isFinite) || times!.length !== validFrames! + 1) {
-    throw new VideoVqError("Cannot read a window: its fields are not complete", "bad-window");
+    throw new VideoVqError("bad-window", "Cannot read a window: its fields are not complete");
   }
   return { tokens, ...single, frameRate, times } as TokenWindow;
 }

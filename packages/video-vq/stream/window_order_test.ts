@@ -20,3 +20,11 @@ Deno.test("window order: numbers become ranges of neighbours", () => {
   assert.equal(rangesText(rangesOf([9, 3, 7, 8])), "3, 7-9");
   assert.equal(rangesText(rangesOf([])), "");
 });
+
+Deno.test("window order: ten thousand ranges are listed, further ones are only counted", () => {
+  const order = new WindowOrder();
+  order.begin("a", 0);
+  for (let gap = 1; gap <= 10_050; gap++) order.take(2 * gap);
+  assert.equal(order.missing.length, 10_000);
+  assert.equal(order.missingCount, 10_051);
+});

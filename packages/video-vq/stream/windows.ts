@@ -128,8 +128,8 @@ export class Windower {
     const last = this.#times.at(-1);
     if (last !== undefined && frame.pts < last) {
       throw new VideoVqError(
-        `Cannot add a frame to a window: it is shown at ${frame.pts} s, the one before at ${last} s`,
         "bad-source",
+        `Cannot add a frame to a window: it is shown at ${frame.pts} s, the one before at ${last} s`,
       );
     }
     if (this.#frames.length === 0) this.#capturedAt = (this.#options.now ?? wallTime)();

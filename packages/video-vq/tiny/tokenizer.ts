@@ -50,8 +50,8 @@ async function readWeights(half: Half): Promise<Tensors> {
   const response = await fetch(address);
   if (!response.ok) {
     throw new VideoVqError(
-      `Cannot read the weights of ${TINY_MODEL}: found HTTP ${response.status} at ${address}, allowed is the file of the package`,
       "bad-model",
+      `Cannot read the weights of ${TINY_MODEL}: found HTTP ${response.status} at ${address}, allowed is the file of the package`,
     );
   }
   const { tensors } = readSafetensors(new Uint8Array(await response.arrayBuffer()));
