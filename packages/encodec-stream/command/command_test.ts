@@ -10,7 +10,7 @@ import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
 import { syntheticAudio, syntheticCheckpoint } from "../network/synthetic.ts";
 
-const entry = fileURLToPath(new URL("mod.ts", import.meta.url));
+const entry = fileURLToPath(new URL("../mod.ts", import.meta.url));
 
 /** Runs the command with bytes on its standard input. */
 async function run(args: string[], env: Record<string, string>, input?: Uint8Array) {

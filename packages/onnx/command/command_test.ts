@@ -7,7 +7,7 @@ import { onnx as command } from "./command.ts";
 import { modelTensors } from "../cache/model_tensors.ts";
 import { FaultyServer, good, status } from "../testdata/faulty_server.ts";
 
-const CLI = fileURLToPath(new URL("mod.ts", import.meta.url));
+const CLI = fileURLToPath(new URL("../mod.ts", import.meta.url));
 
 interface Result {
   code: number;
