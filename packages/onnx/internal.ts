@@ -10,4 +10,4 @@ export {
   type DownloadProgress,
   sha256Of,
 } from "./cache/download.ts";
-export { modelTensors, type TensorShapes } from "./cache/model_tensors.ts";
+export { modelCommands, runModelCommand } from "./command/model_commands.ts";
