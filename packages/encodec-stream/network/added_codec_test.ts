@@ -25,7 +25,7 @@ const ADDED = completeSpec({
   bandwidths: [1.8],
   languageModel: undefined,
   checkpoint: {
-    ...{ name: "added_8khz", aliases: ["added"], about: "a codec of nobody", bytes: 2e5 },
+    ...{ name: "added_8khz_v2", aliases: ["added"], about: "a codec of nobody", bytes: 2e5 },
     files: [{ file: "added.safetensors", repository: "nobody/added" }],
   },
 });
