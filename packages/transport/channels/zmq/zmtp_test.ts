@@ -208,7 +208,7 @@ Deno.test("zmtp: a subscriber counts when it has subscribed", async () => {
     hostname: "127.0.0.1",
     port: Number(new URL(sender.url).port),
   });
-  await conn.write(goodBytes("SUB").subarray(0, 64 + 27));
+  await conn.write(goodBytes("XSUB").subarray(0, 64 + 28));
   const bytes = new BufferedReader(conn);
   await bytes.skip(64 + 2);
   assert.equal(sender.counters.connections, 0);
