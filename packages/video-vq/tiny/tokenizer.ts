@@ -46,7 +46,7 @@ export async function openTinyDecoder(options: TinyOptions = {}): Promise<Window
 type Tensors = { readonly [name: string]: Tensor };
 
 async function readWeights(half: Half): Promise<Tensors> {
-  const address = new URL(`./weights/vq_tiny_${half}.safetensors`, import.meta.url);
+  const address = new URL(`../weights/vq_tiny_${half}.safetensors`, import.meta.url);
   const response = await fetch(address);
   if (!response.ok) {
     throw new VideoVqError(

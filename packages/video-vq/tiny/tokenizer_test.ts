@@ -24,7 +24,7 @@ function furthest(a: Tensor, b: Tensor): number {
 Deno.test("vq-tiny: both graphs give what the trained PyTorch network gives", async () => {
   const golden = await tensorsOf("../testdata/vq_tiny.safetensors");
   const run = async (half: "encoder" | "decoder", name: string, input: Tensor) => {
-    const weights = NetworkWeights.of(await tensorsOf(`./weights/vq_tiny_${half}.safetensors`));
+    const weights = NetworkWeights.of(await tensorsOf(`../weights/vq_tiny_${half}.safetensors`));
     const build = half === "encoder" ? buildTinyEncoder : buildTinyDecoder;
     const g = build(16, 24, (key, shape) => weights.get(key, shape));
     const report = weights.report();
