@@ -71,7 +71,7 @@ export { type FrameOutput, openOutput } from "./frames/outputs.ts";
 export { Quality } from "./frames/quality.ts";
 export { openTinyDecoder, openTinyEncoder, type TinyOptions } from "./tiny/tokenizer.ts";
 export { type MagvitOptions, openMagvitDecoder, openMagvitEncoder } from "./magvit/tokenizer.ts";
-export { MagvitCheckpoint, type WeightSet } from "./magvit/magvit.ts";
+export { MagvitCheckpoint, type ParameterSet } from "./magvit/magvit.ts";
 export type { WindowRange } from "./stream/window_order.ts";
 export type { FitOptions, Picture } from "./frames/preprocess.ts";
 export type { ClipSize, ConvForm, NetworkOptions } from "./magvit/network.ts";
@@ -80,9 +80,9 @@ export type { Half, NetworkConfig } from "./magvit/config.ts";
 export { type MemoryChannel, memoryChannel } from "@vcs/transport/channel";
 
 if (import.meta.main) {
-  const [{ runMain }, { main }] = await Promise.all([
+  const [{ runCommand }, { videoVq }] = await Promise.all([
     import("@vcs/transport/internal"),
     import("./command/command.ts"),
   ]);
-  await runMain("video-vq", main);
+  await runCommand(videoVq);
 }

@@ -11,7 +11,7 @@ Deno.test("models: a path is a reference; the two halves have the same id", asyn
     using decoder = await openDecoder(path, { device: "cpu", cache });
     assert.match(encoder.modelId, /^[0-9a-f]{16}$/);
     assert.equal(encoder.modelId, decoder.modelId);
-    assert.match(encoder.description, /encoder, channels 32-32-32-32, raw weights, f32 on cpu/);
+    assert.match(encoder.description, /encoder, channels 32-32-32-32, raw parameters, fp32 on cpu/);
   } finally {
     await Deno.remove(cache, { recursive: true });
   }

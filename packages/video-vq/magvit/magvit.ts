@@ -16,33 +16,33 @@ import { firstKey, type Half, inferConfig, type NetworkConfig } from "./config.t
 import { VideoVqError } from "../errors.ts";
 import { buildDecoder, buildEncoder, type ClipSize, type NetworkOptions } from "./network.ts";
 
-/** Which of a checkpoint's two sets of weights to use. */
-export type WeightSet = "ema" | "raw";
+/** Which of a checkpoint's two sets of parameters is used: moving averages, or as trained last. */
+export type ParameterSet = "ema" | "raw";
 
 /** A checkpoint of the video tokenizer, opened and understood. */
 export class MagvitCheckpoint implements Disposable {
-  /** Which set of weights is used. */
-  readonly weights: WeightSet;
+  /** Which set of parameters is used. */
+  readonly parameters: ParameterSet;
   readonly #file: Checkpoint;
   readonly #prefix: string;
 
-  private constructor(file: Checkpoint, prefix: string, weights: WeightSet) {
+  private constructor(file: Checkpoint, prefix: string, parameters: ParameterSet) {
     this.#file = file;
     this.#prefix = prefix;
-    this.weights = weights;
+    this.parameters = parameters;
   }
 
   /**
    * Opens a checkpoint; nothing but its directory is read.
    *
-   * @param weights which set to use; the averages where there are any, if not given
+   * @param parameters which set to use. Default: the averages where there are any.
    * @throws {VideoVqError} `bad-model` where the file holds neither half of the network, or not
-   * the set of weights that was asked for.
+   * the set of parameters that was asked for.
    */
-  static async open(path: string, weights?: WeightSet): Promise<MagvitCheckpoint> {
+  static async open(path: string, parameters?: ParameterSet): Promise<MagvitCheckpoint> {
     const file = await openCheckpoint(path);
     try {
-      for (const set of weights ? [weights] : ["ema", "raw"] as const) {
+      for (const set of parameters ? [parameters] : ["ema", "raw"] as const) {
         for (const prefix of ["state_dict/", ""]) {
           const found = new MagvitCheckpoint(file, prefix, set);
           if (found.has("encoder") || found.has("decoder")) return found;
@@ -56,7 +56,7 @@ export class MagvitCheckpoint implements Disposable {
     throw new VideoVqError(
       "bad-model",
       `Cannot use ${path} as video tokenizer: it has no ${
-        weights === "ema" ? "averaged (model_ema) " : ""
+        parameters === "ema" ? "averaged (model_ema) " : ""
       }tensors ${firstKey("encoder")} or ${
         firstKey("decoder")
       }; allowed are checkpoints of Open-MAGVIT2's video tokenizer`,
@@ -125,7 +125,7 @@ export class MagvitCheckpoint implements Disposable {
   }
 
   #fileName(key: string): string {
-    if (this.weights === "raw") return this.#prefix + key;
+    if (this.parameters === "raw") return this.#prefix + key;
     return `${this.#prefix}model_ema.${key.replaceAll(".", "")}`;
   }
 

@@ -132,7 +132,7 @@ sharedTest("network: item 17, a decoder reads the decoder's tensors only", async
 
 sharedTest("network: float16 keeps most signs, as norms stay in float32", async () => {
   await withGolden(async (path, cache) => {
-    using encoder = await openMagvitEncoder(path, { device: "cpu", cache, precision: "f16" });
+    using encoder = await openMagvitEncoder(path, { device: "cpu", cache, precision: "fp16" });
     const { input_u8, quant } = golden("5x64x64");
     const data = input_u8!.data as Uint8Array;
     const tokens = await encoder.encode({ frameCount: 5, height: 64, width: 64, data });

@@ -10,7 +10,7 @@ import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import type { Half } from "./config.ts";
-import { MagvitCheckpoint, type WeightSet } from "./magvit.ts";
+import { MagvitCheckpoint, type ParameterSet } from "./magvit.ts";
 import { type ClipSize, type ConvForm, latentSize } from "./network.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
 import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
@@ -24,9 +24,9 @@ export interface MagvitOptions {
   /** Threads on the CPU; one a core where not given. */
   readonly threads?: number;
   /** What convolutions compute in; norms stay in float32. `f32` where not given. */
-  readonly precision?: "f32" | "f16";
+  readonly precision?: "fp32" | "fp16";
   /** Which of the checkpoint's weights; its averages where it has them, if not given. */
-  readonly weights?: WeightSet;
+  readonly parameters?: ParameterSet;
   /** How convolutions over time are expressed; what the device is best at where not given. */
   readonly form?: ConvForm;
   /** Size of clips to get ready for at once; without it, the first clip of each size waits. */
@@ -79,10 +79,10 @@ class MagvitHalf implements Disposable {
 
   static async open(path: string, half: Half, options: MagvitOptions): Promise<MagvitHalf> {
     const { device } = await resolveDevice(options.device);
-    const checkpoint = await MagvitCheckpoint.open(path, options.weights);
+    const checkpoint = await MagvitCheckpoint.open(path, options.parameters);
     try {
       checkpoint.config(half);
-      const what = `model id of ${checkpoint.weights} weights`;
+      const what = `model id of ${checkpoint.parameters} weights`;
       const identify = () => checkpoint.modelId();
       const modelId = await rememberedText(path, what, identify, options.cache);
       const opened = new MagvitHalf(half, path, checkpoint, device, options, modelId);
@@ -96,10 +96,10 @@ class MagvitHalf implements Disposable {
 
   get description(): string {
     const { channels } = this.checkpoint.config(this.half);
-    const precision = this.options.precision ?? "f32";
+    const precision = this.options.precision ?? "fp32";
     return `Open-MAGVIT2 video ${this.half}, channels ${
       channels.join("-")
-    }, ${this.checkpoint.weights} weights, ${precision} on ${this.device}`;
+    }, ${this.checkpoint.parameters} parameters, ${precision} on ${this.device}`;
   }
 
   /** Runs one tensor through the graph for its size. */
@@ -130,9 +130,9 @@ class MagvitHalf implements Disposable {
   async #openSession(size: ClipSize): Promise<Session> {
     const { half, options, checkpoint } = this;
     const form = options.form ?? FORMS[this.device.replace(/:.*/, "")]!;
-    const float = options.precision === "f16" ? "F16" : "F32";
+    const float = options.precision === "fp16" ? "F16" : "F32";
     const graph = checkpoint.build(half, size, { form, float });
-    const identity = [await fileIdentity(this.path), checkpoint.weights];
+    const identity = [await fileIdentity(this.path), checkpoint.parameters];
     const model = await cachedModel(graph, identity, options.cache);
     const threads = defined({ threads: options.threads });
     return await Session.open(model, { device: this.device, ...threads });

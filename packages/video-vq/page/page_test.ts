@@ -22,7 +22,7 @@ browserTest(
       await using server = await ReceiverServer.open({
         site: { port: 0 },
         listen: "tcp://127.0.0.1:0",
-        senderArgs: ["--model", model, "--device", "cpu", "--size", "32", "--fps", "12"],
+        senderArgs: ["--weights", model, "--device", "cpu", "--size", "32", "--fps", "12"],
         model,
         device: "cpu",
       });

@@ -26,7 +26,7 @@ export interface ReceiverServerOptions {
   /** The model. */
   readonly model?: string;
   /** Its device. */
-  readonly device?: string;
+  readonly device: string;
 }
 
 const own = (name: string) => new URL(`./${name}`, import.meta.url);
@@ -68,7 +68,7 @@ export class ReceiverServer implements AsyncDisposable {
     const routes = { "GET /copy": copy, "GET /source": source };
     await using held = new AsyncDisposableStack();
     const site = held.use(await Site.open({ ...options.site, assets: ASSETS, routes }));
-    const decoder = held.use(await openDecoder(model, device === undefined ? {} : { device }));
+    const decoder = held.use(await openDecoder(model, { device }));
     const channel = await openReceiver(listen);
     held.move();
     return new ReceiverServer(options, { site, decoder, channel, copy, source });
