@@ -10,5 +10,6 @@ export {
   type DownloadProgress,
   sha256Of,
 } from "./cache/download.ts";
+export { graphDirectory } from "./cache/paths.ts";
 export { modelTensors, type TensorShapes } from "./cache/model_tensors.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";

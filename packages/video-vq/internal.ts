@@ -5,5 +5,5 @@
  * @module
  */
 export { pixelsToBytes, pixelsToFloat } from "./frames/pixels.ts";
-export { FrameFitter } from "./frames/preprocess.ts";
+export { FrameFitter } from "./frames/frame_fitter.ts";
 export { FULL_NETWORK, SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";

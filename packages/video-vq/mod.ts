@@ -71,9 +71,9 @@ export { type FrameOutput, openOutput } from "./frames/outputs.ts";
 export { Quality } from "./frames/quality.ts";
 export { openTinyDecoder, openTinyEncoder, type TinyOptions } from "./tiny/tokenizer.ts";
 export { type MagvitOptions, openMagvitDecoder, openMagvitEncoder } from "./magvit/tokenizer.ts";
-export { MagvitCheckpoint, type ParameterSet } from "./magvit/magvit.ts";
+export { MagvitCheckpoint, type ParameterSet } from "./magvit/checkpoint.ts";
 export type { WindowRange } from "./stream/window_order.ts";
-export type { FitOptions, Picture } from "./frames/preprocess.ts";
+export type { FitOptions, RgbImage } from "./frames/frame_fitter.ts";
 export type { ClipSize, ConvForm, NetworkOptions } from "./magvit/network.ts";
 export type { Half, NetworkConfig } from "./magvit/config.ts";
 

@@ -30,7 +30,7 @@ async function withStage(
   }
 }
 
-/** A real clip of 120 frames where the shared data is there, else one that moves. */
+/** A real clip of 120 frames if the shared data is there, else a moving pattern. */
 async function aClip(folder: string): Promise<string> {
   if (hasShared) return sharedPath("data/video/carphone_pristine_qcif.mp4");
   const path = `${folder}/moving.mp4`;
@@ -138,7 +138,7 @@ Deno.test("processes: under drop the receiver is killed, and both lists of what 
     const missing = (totals.missing as { from: number; to: number }[])
       .flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, i) => from + i));
     const dropped = (JSON.parse(sent.stdout).dropped as number[]).sort((a, b) => a - b);
-    assert(dropped.length > 0, "the sender left out windows while the receiver was away");
+    assert(dropped.length > 0, "the sender dropped windows while the receiver was gone");
     assert.deepEqual(missing, dropped);
     assert.equal(totals.framesOut, (windows - missing.length) * 17);
     const { size } = await Deno.stat(out);
@@ -171,7 +171,7 @@ async function decodes(stats: string): Promise<void> {
   assert.fail("the receiver decodes nothing");
 }
 
-Deno.test("processes: item 41, Ctrl-C on a live sender ends both sides cleanly, with totals", async () => {
+Deno.test("processes: Ctrl-C on a live sender ends both sides cleanly, with totals", async () => {
   await withStage(async ({ folder, model }) => {
     const url = `tcp://127.0.0.1:${freePort()}`;
     const out = `${folder}/out.mp4`;
@@ -194,7 +194,7 @@ Deno.test("processes: item 41, Ctrl-C on a live sender ends both sides cleanly, 
   });
 });
 
-Deno.test("processes: item 14, a video, pictures, raw frames and a camera become files of windows", async () => {
+Deno.test("processes: a video, images, raw frames and a camera become files of windows", async () => {
   await withStage(async ({ folder, clip, model }) => {
     const images = `${folder}/images`;
     await Deno.mkdir(images);
@@ -262,7 +262,7 @@ function serveCamera(jpegs: Uint8Array<ArrayBuffer>[]) {
   };
 }
 
-Deno.test("processes: item 15, the video that comes out has the frames, rate and duration of the source", async () => {
+Deno.test("processes: the video that comes out has the frames, rate and duration of the source", async () => {
   await withStage(async ({ folder, clip, model }) => {
     const out = `${folder}/out.mp4`;
     const channel = `${pathToFileURL(folder)}/windows/`;
@@ -282,7 +282,7 @@ Deno.test("processes: item 15, the video that comes out has the frames, rate and
   });
 });
 
-Deno.test("processes: item 40, roundtrip runs the pipeline in one process and tells the quality", async () => {
+Deno.test("processes: roundtrip runs the pipeline in one process and reports the quality", async () => {
   await withStage(async ({ clip, model }) => {
     const { result } = start(["roundtrip", ...model, "--size", "32", "--json", clip]);
     const { code, stdout, stderr } = await result();
@@ -295,7 +295,7 @@ Deno.test("processes: item 40, roundtrip runs the pipeline in one process and te
   });
 });
 
-Deno.test("processes: item 42, statistics are logged as lines of JSON", async () => {
+Deno.test("processes: statistics are logged as lines of JSON", async () => {
   await withStage(async ({ folder, clip, model }) => {
     const log = `${folder}/log.jsonl`;
     assert.equal(await command("roundtrip", ...model, "--size", "32", "--stats", log, clip), 0);

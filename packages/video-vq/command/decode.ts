@@ -56,7 +56,7 @@ async function openJournal(path: string | undefined) {
   return await (await import("../stream/journal.ts")).WindowJournal.open(path);
 }
 
-/** Brings the frames of a receiver to an output, at their pace or as they come. */
+/** Writes the frames of a receiver to an output, at a steady rate or as they arrive. */
 class Player {
   #playback: Playback | undefined;
 
@@ -66,7 +66,7 @@ class Player {
     readonly options: PlayOptions | undefined,
   ) {}
 
-  /** Runs to the end of the stream, or until stopped; the output is complete in either case. */
+  /** Runs to the end of the stream, or until stopped; completes the output in either case. */
   async run(stop: AbortSignal): Promise<void> {
     try {
       for await (const frame of await this.#frames(stop)) await this.output.write(frame);

@@ -16,7 +16,7 @@ import {
 } from "./settings.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
 
-/** Milliseconds that what is on its way may take to arrive after Ctrl-C. */
+/** Milliseconds that windows in flight may take to arrive after Ctrl-C. */
 const GRACE = 10_000;
 
 /** Runs `encode`. */

@@ -76,10 +76,10 @@ async function* messagesOf(
   }
 }
 
-/** Folders are read as they are, and a publisher gives every subscriber a copy. */
+/** Folders are only read, and a publisher sends every subscriber a copy. */
 const PEEKED = ["file:", "zmq+sub:"];
 
-/** Where to look without taking a window away from the receiver that it is meant for. */
+/** A URL that can be read without taking windows from their receiver. */
 function peekedUrl(reference: string): URL {
   const url = URL.parse(reference, pathToFileURL(`${Deno.cwd()}/`));
   if (!url || !PEEKED.includes(url.protocol)) {
@@ -97,7 +97,7 @@ class Inspector {
   #before: Uint8Array | undefined;
   problems = 0;
 
-  /** What there is to say; nothing for a message that only ends the stream. */
+  /** Describes a window; undefined for a message that only ends the stream. */
   report(message: Message): WindowReport | undefined {
     if (message.end && message.payload.length === 0) return undefined;
     const { sequence, streamId: stream, modelId: model, pts, key, end, afterDrop } = message;

@@ -95,7 +95,7 @@ export const MODEL = group("Model", {
   }),
   parameters: option(choice(["ema", "raw"]), {
     help: "the checkpoint's moving averages, or its parameters as trained last",
-    defaultText: "ema where the checkpoint has it",
+    defaultText: "ema if the checkpoint has it",
   }),
 });
 

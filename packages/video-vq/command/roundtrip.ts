@@ -1,6 +1,6 @@
 /**
- * `video-vq roundtrip`: the whole pipeline in one process, with the same queues, and how good the
- * result is.
+ * `video-vq roundtrip`: the pipeline in one process, with the same queues, and the quality of the
+ * result.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export async function roundtrip(
   if (values.json) print(JSON.stringify(totals));
 }
 
-/** Both halves with a channel between them, and what compares their ends. */
+/** Both halves with a channel between them, and the comparison of source and result. */
 interface Pipeline {
   readonly sender: VideoSender;
   readonly receiver: VideoReceiver;
@@ -74,7 +74,7 @@ async function connect(
   const comparison = new Comparison();
   const sender = new VideoSender(encoder, channel.sender, {
     ...options,
-    onWindow: (window) => comparison.remember(window),
+    onWindow: (window) => comparison.keep(window),
   });
   const receiver = new VideoReceiver(channel.receiver, decoder, defined({ queue, policy }));
   const report = () => ({
@@ -127,12 +127,12 @@ async function take(
   }
 }
 
-/** Holds the windows that are on their way, and compares them when they come back. */
+/** Keeps the windows in flight, and compares them when they are received. */
 class Comparison {
   readonly quality = new Quality();
   readonly #sources = new Map<number, FrameWindow>();
 
-  remember(window: FrameWindow): void {
+  keep(window: FrameWindow): void {
     this.#sources.set(window.sequence, window);
   }
 

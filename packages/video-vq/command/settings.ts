@@ -21,7 +21,7 @@ import {
 export interface ChosenModel {
   /** Name of the network, or where its weights are. Default: what is on this machine. */
   readonly reference?: string;
-  /** Which of the checkpoint's sets of parameters. Default: the averages where it has them. */
+  /** Which of the checkpoint's sets of parameters. Default: the averages if it has them. */
   readonly parameters?: "ema" | "raw";
 }
 
@@ -108,7 +108,7 @@ export function channelOptions(
 /**
  * Requires that all windows are keys in a range coded stream that may be sent again.
  *
- * @throws {UsageError} where they are not.
+ * @throws {UsageError} if they are not.
  */
 export function requireKeys(
   { streamId, payload, keyEvery = 1 }: OptionValues<typeof ENCODE>,

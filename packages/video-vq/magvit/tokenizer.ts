@@ -1,6 +1,6 @@
 /**
- * Open-MAGVIT2's video tokenizer as the two halves that streams need, on ONNX Runtime. Each half
- * reads its own tensors only.
+ * Encoder and decoder of Open-MAGVIT2's video tokenizer on ONNX Runtime. Each reads only its own
+ * tensors.
  *
  * @module
  */
@@ -10,36 +10,36 @@ import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import type { Half } from "./config.ts";
-import { MagvitCheckpoint, type ParameterSet } from "./magvit.ts";
+import { MagvitCheckpoint, type ParameterSet } from "./checkpoint.ts";
 import { type ClipSize, type ConvForm, latentSize } from "./network.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
 import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
-import { rememberedText } from "./text_cache.ts";
+import { cachedText } from "./text_cache.ts";
 import { type Tokens, tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
 
 /** How a half is run. */
 export interface MagvitOptions {
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`; `auto` where not given. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
   readonly device?: string;
-  /** Threads on the CPU; one a core where not given. */
+  /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
-  /** What convolutions compute in; norms stay in float32. `f32` where not given. */
+  /** What convolutions compute in; norms stay in float32. Default: fp32. */
   readonly precision?: "fp32" | "fp16";
-  /** Which of the checkpoint's weights; its averages where it has them, if not given. */
+  /** Which of the checkpoint's sets of parameters. Default: its moving averages if it has them. */
   readonly parameters?: ParameterSet;
-  /** How convolutions over time are expressed; what the device is best at where not given. */
+  /** How convolutions over time are expressed. Default: what is fastest on the device. */
   readonly form?: ConvForm;
-  /** Size of clips to get ready for at once; without it, the first clip of each size waits. */
+  /** Size of clips to prepare for. Default: none, the first clip of each size takes longer. */
   readonly size?: ClipSize;
-  /** Folder for built graphs; the user's cache where not given. */
+  /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
 }
 
 /**
  * Opens the encoder of a checkpoint.
  *
- * @throws {VideoVqError} `bad-model` where the file is no checkpoint of this network.
- * @throws {OnnxError} where the device is not there, or tensors are missing.
+ * @throws {VideoVqError} `bad-model` if the file is not a checkpoint of this network.
+ * @throws {OnnxError} if the device is not available, or tensors are missing.
  */
 export async function openMagvitEncoder(
   path: string,
@@ -56,14 +56,14 @@ export async function openMagvitDecoder(
   return new MagvitDecoder(await MagvitHalf.open(path, "decoder", options));
 }
 
-/** On the CPU the runtime has faster kernels for pictures than for volumes. */
+/** On the CPU the runtime has faster kernels for 2-D convolutions than for 3-D ones. */
 const FORMS: Readonly<Record<string, ConvForm>> = {
   cpu: "planes",
   cuda: "padded",
   webgpu: "planes",
 };
 
-/** One half: a graph and a session for each size of clip that comes. */
+/** One half: a graph and a session for each size of clip. */
 class MagvitHalf implements Disposable {
   readonly #sessions = new Map<string, Promise<Session>>();
   #closed = false;
@@ -84,7 +84,7 @@ class MagvitHalf implements Disposable {
       checkpoint.config(half);
       const what = `model id of ${checkpoint.parameters} weights`;
       const identify = () => checkpoint.modelId();
-      const modelId = await rememberedText(path, what, identify, options.cache);
+      const modelId = await cachedText(path, what, identify, options.cache);
       const opened = new MagvitHalf(half, path, checkpoint, device, options, modelId);
       if (options.size) await opened.#prepare(options.size);
       return opened;

@@ -8,7 +8,7 @@ import { openSender } from "@vcs/transport/channel";
 import { say } from "@vcs/transport/internal";
 import { Feed, Site, type SiteOptions } from "@vcs/transport/internal";
 import { openEncoder } from "../models.ts";
-import { FrameFitter } from "../frames/preprocess.ts";
+import { FrameFitter } from "../frames/frame_fitter.ts";
 import { VideoSender } from "../send.ts";
 import { frameRateOf } from "../frames/sources.ts";
 import { type TimedFrame, wallTime, WINDOW_FRAMES } from "../stream/windows.ts";
@@ -22,13 +22,13 @@ export interface SenderOptions {
   readonly to: string;
   /** Video file, folder of images or camera. Default: a drawn scene. */
   readonly source?: string;
-  /** The model. Default: the best on this machine. */
+  /** Name of the network, or where its weights are. Default: what is on this machine. */
   readonly model?: string;
   /** Its device. */
   readonly device: string;
   /** Size of the frames that are coded. */
   readonly size: FrameSize;
-  /** Frames per second of the drawn scene and of files. Default: 24. */
+  /** Frames per second of the drawn scene and of files. Default: that of the file; 24. */
   readonly fps?: number;
   /** How tokens are written into a message. */
   readonly payload: "packed" | "range";

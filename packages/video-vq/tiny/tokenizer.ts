@@ -1,6 +1,6 @@
 /**
- * vq-tiny as the two halves that streams need. Its weights travel with the package, so that a
- * stream can be tried without fetching anything.
+ * Encoder and decoder of vq-tiny on ONNX Runtime. Its weights are bundled, so that a stream can be
+ * tried without a download.
  *
  * @module
  */
@@ -22,17 +22,17 @@ import { buildTinyDecoder, buildTinyEncoder, TINY_FRAMES, TINY_MODEL } from "./g
 
 /** How a half is run. */
 export interface TinyOptions {
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`; `auto` where not given. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
   readonly device?: string;
-  /** Threads on the CPU; one a core where not given. */
+  /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
 }
 
 /**
  * Opens the encoder.
  *
- * @throws {OnnxError} where the device is not there.
- * @throws {VideoVqError} `bad-model` where the package's weights cannot be fetched.
+ * @throws {OnnxError} if the device is not available.
+ * @throws {VideoVqError} `bad-model` if the bundled weights cannot be read.
  */
 export async function openTinyEncoder(options: TinyOptions = {}): Promise<WindowEncoder> {
   return new TinyEncoder(await TinyHalf.open("encoder", options));
@@ -46,26 +46,26 @@ export async function openTinyDecoder(options: TinyOptions = {}): Promise<Window
 type Tensors = { readonly [name: string]: Tensor };
 
 async function readWeights(half: Half): Promise<Tensors> {
-  const address = new URL(`../weights/vq_tiny_${half}.safetensors`, import.meta.url);
-  const response = await fetch(address);
+  const url = new URL(`../weights/vq_tiny_${half}.safetensors`, import.meta.url);
+  const response = await fetch(url);
   if (!response.ok) {
     throw new VideoVqError(
       "bad-model",
-      `Cannot read the weights of ${TINY_MODEL}: found HTTP ${response.status} at ${address}, allowed is the file of the package`,
+      `Cannot read the weights of ${TINY_MODEL}: found HTTP ${response.status} at ${url}, expected 200`,
     );
   }
   const { tensors } = readSafetensors(new Uint8Array(await response.arrayBuffer()));
   return Object.fromEntries(tensors);
 }
 
-/** Names the decoder's weights, by which both ends of a stream know that they fit. */
+/** Id of the decoder's weights, by which both ends of a stream know that they match. */
 function modelIdOf(decoder: Tensors): string {
   const hash = createHash("sha256").update(TINY_MODEL);
   for (const name of Object.keys(decoder).sort()) hash.update(tensorBytes(decoder[name]!));
   return hash.digest("hex").slice(0, 16);
 }
 
-/** One half: a session for each size of frame that comes. */
+/** One half: a session for each size of frame. */
 class TinyHalf implements Disposable {
   readonly #sessions = new Map<string, Promise<Session>>();
   #closed = false;
@@ -141,7 +141,7 @@ class TinyEncoder implements WindowEncoder {
     const { data, frameCount, height, width } = clip;
     if (frameCount !== TINY_FRAMES) {
       throw new RangeError(
-        `Cannot encode with ${TINY_MODEL}: found a window of ${frameCount} frames, allowed are windows of ${TINY_FRAMES}`,
+        `Cannot encode with ${TINY_MODEL}: found a window of ${frameCount} frames, expected ${TINY_FRAMES}`,
       );
     }
     options.signal?.throwIfAborted();
@@ -157,7 +157,7 @@ class TinyEncoder implements WindowEncoder {
 class TinyDecoder implements WindowDecoder {
   readonly modelId: string;
   readonly description: string;
-  readonly hasSeams = true;
+  readonly needsSmoothing = true;
   readonly #half: TinyHalf;
 
   constructor(half: TinyHalf) {

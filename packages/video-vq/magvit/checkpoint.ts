@@ -1,6 +1,6 @@
 /**
  * Open-MAGVIT2's video tokenizer from its authors' checkpoint: a Lightning file of up to 6 GB of
- * which only the tensors of the wanted half are read, or the same tensors as safetensors.
+ * which only the tensors of the requested half are read, or the same tensors as safetensors.
  *
  * The weights for inference are the moving averages of training (`model_ema.…`, whose names have
  * lost their dots); a file without them is used as it is.
@@ -19,7 +19,7 @@ import { buildDecoder, buildEncoder, type ClipSize, type NetworkOptions } from "
 /** Which of a checkpoint's two sets of parameters is used: moving averages, or as trained last. */
 export type ParameterSet = "ema" | "raw";
 
-/** A checkpoint of the video tokenizer, opened and understood. */
+/** An open checkpoint of the video tokenizer. */
 export class MagvitCheckpoint implements Disposable {
   /** Which set of parameters is used. */
   readonly parameters: ParameterSet;
@@ -35,9 +35,9 @@ export class MagvitCheckpoint implements Disposable {
   /**
    * Opens a checkpoint; nothing but its directory is read.
    *
-   * @param parameters which set to use. Default: the averages where there are any.
-   * @throws {VideoVqError} `bad-model` where the file holds neither half of the network, or not
-   * the set of parameters that was asked for.
+   * @param parameters which set to use. Default: the averages if there are any.
+   * @throws {VideoVqError} `bad-model` if the file holds neither half of the network, or not the
+   * requested set of parameters.
    */
   static async open(path: string, parameters?: ParameterSet): Promise<MagvitCheckpoint> {
     const file = await openCheckpoint(path);
@@ -55,11 +55,11 @@ export class MagvitCheckpoint implements Disposable {
     file.close();
     throw new VideoVqError(
       "bad-model",
-      `Cannot use ${path} as video tokenizer: it has no ${
+      `Cannot use ${path} as video tokenizer: found no ${
         parameters === "ema" ? "averaged (model_ema) " : ""
       }tensors ${firstKey("encoder")} or ${
         firstKey("decoder")
-      }; allowed are checkpoints of Open-MAGVIT2's video tokenizer`,
+      }, expected a checkpoint of Open-MAGVIT2's video tokenizer`,
     );
   }
 
@@ -71,7 +71,7 @@ export class MagvitCheckpoint implements Disposable {
   /**
    * Sizes of the network.
    *
-   * @throws {VideoVqError} `bad-model` where the file does not hold that half.
+   * @throws {VideoVqError} `bad-model` if the file does not hold that half.
    */
   config(half: Half): NetworkConfig {
     return inferConfig((key) => this.#weights(half).shape(key), half);
@@ -86,7 +86,7 @@ export class MagvitCheckpoint implements Disposable {
    * Describes a half for clips of a size; weights are read when the graph is written.
    *
    * @param size of the frames for the encoder, of the latent for the decoder
-   * @throws {OnnxError} `weights-mismatch` where tensors are missing or of other shapes.
+   * @throws {OnnxError} `weights-mismatch` if tensors are missing or of other shapes.
    */
   build(half: Half, size: ClipSize, options?: NetworkOptions): GraphBuilder {
     const weights = this.#weights(half);
@@ -106,8 +106,8 @@ export class MagvitCheckpoint implements Disposable {
   }
 
   /**
-   * Names the weights of the decoder, by which both ends of a stream know that they fit: the
-   * first 16 hexadecimal digits of SHA-256 over the configuration and the decoder's tensors in
+   * Id of the decoder's weights, by which both ends of a stream know that they match: the first
+   * 16 hexadecimal digits of SHA-256 over the configuration and the decoder's tensors in
    * the order of their keys.
    */
   async modelId(): Promise<string> {
