@@ -194,27 +194,28 @@ export class Encoder implements Disposable {
   /**
    * Makes a model ready.
    *
-   * @param model name of the model; where not given, `encodec_24khz` if its weights are on this
-   * machine, else `encodec_tiny_24khz`, whose weights travel with this package: see `spec`
+   * @param model name of the model, or its numbers. Default: `encodec_24khz` if its weights are on
+   * this machine, else `encodec_tiny_24khz`, whose weights are bundled with this package: see `spec`
    * @param codebooks codebooks to use; `codebooksFor` gives those of a bandwidth. Default 8, which
    * is 6 kbit/s at 24 kHz
    * @throws {RangeError} where the model has not as many codebooks.
    * @throws {OnnxError} where its checkpoint or the device cannot be used.
    */
   static async open(
-    model?: ModelName,
+    model?: ModelName | ModelSpec,
     codebooks = 8,
     options: CodecOptions = {},
   ): Promise<Encoder> {
-    const spec = modelSpec(model ?? await availableModel("encodec_24khz"));
+    const chosen = model ?? await availableModel("encodec_24khz");
+    const spec = typeof chosen === "string" ? modelSpec(chosen) : chosen;
     if (!Number.isInteger(codebooks) || codebooks < 1 || codebooks > spec.codebooks) {
       throw new RangeError(
         `Cannot encode with ${codebooks} codebooks: ${spec.name} has 1 to ${spec.codebooks}`,
       );
     }
-    const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...defined({ device }) });
-    using weights = await openWeights(spec.name, "codec", options);
+    const { device, cache, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
+    using weights = await openWeights(spec, "codec", options);
     const analysis = await ModelSession.open(
       analysisNetwork(spec, weights.source),
       weights,

@@ -82,6 +82,7 @@ export { EcdcError, type EcdcErrorCode } from "./errors.ts";
 export { type BitratePlan, planBitrate } from "./audio/bitrate.ts";
 export { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
 export { availableModel } from "./network/available_model.ts";
+export { CODEC_MODELS, codecCatalog } from "./network/catalog.ts";
 export { fileSink, stdoutSink } from "./container/sinks.ts";
 export { type ByteRun, SeekableSource, type SourceLike } from "./container/seekable_source.ts";
 export { type Json, PythonNumber } from "./container/python_json.ts";

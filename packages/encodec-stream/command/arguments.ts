@@ -183,6 +183,7 @@ export function helpText(): string {
     "       encodec-stream -d [options] FILE|URL > PCM    decode: s16le, 48 kHz, stereo",
     "       encodec-stream -e [options] FILE < PCM        encode",
     "       encodec-stream play [FILE|URL]                a page that plays (play --help)",
+    "       encodec-stream list|pull|verify|rm|doctor     models: what is here, fetch, check, remove",
     "       (- is standard input or output; -i, -d, -e are --info, --decode, --encode)",
     "Decode and, from --low-latency on, encode:",
     ...helpLines("decode"),

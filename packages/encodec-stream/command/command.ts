@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { runModelCommand } from "@vcs/onnx/internal";
 import { ProgressLine, runMain, say, UsageError } from "@vcs/transport/internal";
 import { type Arguments, helpText, parseArguments } from "./arguments.ts";
 import type { BitratePlan } from "../audio/bitrate.ts";
@@ -281,11 +282,19 @@ async function writeFile(
 
 const RUN = { info, decode, encode } as const;
 
+/** `list`, `pull`, `verify`, `rm` and `doctor`. */
+async function runModels(args: string[], signal: AbortSignal): Promise<number | undefined> {
+  const models = async () => (await import("../network/catalog.ts")).CODEC_MODELS;
+  return await runModelCommand("encodec-stream", models, args, signal);
+}
+
 /** Runs the command on the process's arguments and ends the process. */
 export async function main(): Promise<never> {
   return await runMain("encodec-stream", async (args, signal) => {
-    // A file of that name is given as ./play.
+    // A file of such a name is given as ./play.
     if (args[0] === "play") return (await import("../page/play.ts")).play(args.slice(1), signal);
+    const modelRun = await runModels(args, signal);
+    if (modelRun !== undefined) return modelRun;
     if (args.includes("--help") || args.includes("-h")) {
       await writeOut(Deno.stdout, new TextEncoder().encode(`${helpText()}\n`));
       return;

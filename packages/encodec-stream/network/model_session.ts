@@ -9,10 +9,11 @@ import { resolveDevice } from "@vcs/onnx/devices";
 import { modelBytes } from "@vcs/onnx";
 import { cachedModel, fileIdentity } from "@vcs/onnx";
 import { Session, type Tensors } from "@vcs/onnx/session";
-import { resolveModel, type ResolveOptions } from "@vcs/onnx/store";
+import type { ModelCatalog, ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { CODEC_MODELS } from "./catalog.ts";
 import { openTinyWeights } from "./encodec_tiny.ts";
-import { type ModelName, TINY_MODEL } from "../models.ts";
+import { type ModelSpec, TINY_MODEL } from "../models.ts";
 import type { Network } from "./networks.ts";
 import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 
@@ -22,7 +23,7 @@ export interface CodecOptions {
    * A checkpoint: path, address, tensors, or `synthetic` for one made of arithmetic. A source of
    * tensors must stay open as long as the codec, which may read from it late. Default: the
    * official one of the model, found in the caches of PyTorch or fetched from its authors; for
-   * `encodec_tiny_24khz` the one that travels with this package.
+   * `encodec_tiny_24khz` the one that is bundled with this package.
    */
   readonly checkpoint?: string | TensorSource;
   /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default `auto`. */
@@ -31,6 +32,10 @@ export interface CodecOptions {
   readonly threads?: number;
   /** How a checkpoint is looked for and fetched. */
   readonly resolve?: ResolveOptions;
+  /** Where checkpoints are looked for by name. Default: the models of this package. */
+  readonly catalog?: ModelCatalog;
+  /** Folder for built graphs. Default: the user's cache. */
+  readonly cache?: string;
 }
 
 /** An open checkpoint. */
@@ -42,27 +47,28 @@ export interface Weights extends Disposable {
 }
 
 /**
- * Opens a checkpoint, or the official one, or the one that travels with this package.
+ * Opens a checkpoint, or the published one, or the one that is bundled with this package.
  *
- * @param model name of the codec
+ * @param spec numbers of the codec
  * @param kind the codec itself or its language model
  */
 export async function openWeights(
-  model: ModelName,
+  spec: ModelSpec,
   kind: CheckpointKind,
   options: CodecOptions,
 ): Promise<Weights> {
-  const official = kind === "codec" ? model : model.replace("encodec_", "encodec_lm_");
-  const { checkpoint = official, resolve } = options;
+  const published = kind === "codec" ? spec.checkpoint : spec.languageModel?.checkpoint;
+  const name = published?.name ?? spec.name;
+  const { checkpoint = name, resolve, catalog = CODEC_MODELS } = options;
   if (checkpoint === TINY_MODEL) return await openTinyWeights();
   if (checkpoint === "synthetic") {
-    const source = syntheticCheckpoint(model, kind);
-    return { source, identity: `synthetic ${official}`, [Symbol.dispose]: () => {} };
+    const source = syntheticCheckpoint(spec, kind);
+    return { source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };
   }
   if (typeof checkpoint !== "string") {
     return { source: checkpoint, identity: undefined, [Symbol.dispose]: () => {} };
   }
-  const path = await resolveModel(checkpoint, resolve);
+  const path = await catalog.resolve(checkpoint, resolve);
   const source = await openCheckpoint(path);
   return {
     source,
@@ -78,14 +84,19 @@ export type StreamState = Tensors;
 interface RunOptions {
   readonly device?: string;
   readonly threads?: number;
+  readonly cache?: string;
 }
 
 /** Gives a network's model, read from the cache or written there first, as something to open. */
-async function prepared(network: Network, weights: Weights, options: RunOptions) {
+async function prepared(
+  network: Network,
+  weights: Weights,
+  { cache, ...options }: RunOptions,
+) {
   if (weights.identity === undefined) {
     return async () => await Session.open(await modelBytes(network.graph), options);
   }
-  const path = await cachedModel(network.graph, [weights.identity]);
+  const path = await cachedModel(network.graph, [weights.identity], cache);
   return async () => await Session.open(path, options);
 }
 

@@ -1,19 +1,12 @@
 import type { UsageError } from "@vcs/transport/internal";
 import assert from "node:assert/strict";
 import { checkReadme } from "#testing/readme.ts";
-import { OFFICIAL_MODEL } from "../models.ts";
-import { TINY_MODEL } from "../tiny/graph.ts";
 import { videoVq } from "./command.ts";
-import { NETWORKS } from "./options.ts";
 
 const context = { signal: new AbortController().signal, env: () => undefined, note: () => {} };
 
 Deno.test("command: the README's table is that of the command", async () => {
   await checkReadme(new URL("../README.md", import.meta.url), videoVq);
-});
-
-Deno.test("command: --model names the networks that can be opened", () => {
-  assert.deepEqual(NETWORKS, [OFFICIAL_MODEL, TINY_MODEL]);
 });
 
 const WRONG: readonly [args: readonly string[], message: RegExp][] = [

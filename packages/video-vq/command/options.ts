@@ -17,7 +17,9 @@ import {
   type ValueKind,
   whole,
 } from "@vcs/transport/internal";
+import { VIDEO_MODELS } from "../models.ts";
 import { PAYLOAD_FORMS } from "../stream/window_message.ts";
+import { TINY_MODEL } from "../tiny/graph.ts";
 
 /** Width and height of frames in pixels. */
 export interface FrameSize {
@@ -27,11 +29,12 @@ export interface FrameSize {
   readonly height: number;
 }
 
-/** Names of the networks. `--help` is to load neither of them, so the names stand here, too. */
-export const NETWORKS = ["open-magvit2-video", "vq-tiny"] as const;
-
 /** Whether a name is that of a network, and not where weights are. */
-export const isNetwork = (name: string): boolean => NETWORKS.some((network) => network === name);
+export function isNetwork(name: string): boolean {
+  return name === TINY_MODEL || VIDEO_MODELS.find(name) !== undefined;
+}
+
+const NETWORKS = [...VIDEO_MODELS.models.map(({ name }) => name), TINY_MODEL];
 
 /** Until the next minor version, a path or URL may stand here, too: see `chosenModel` in settings.ts. */
 const NETWORK: ValueKind<string> = {

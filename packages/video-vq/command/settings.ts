@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { defined, type OptionValues, ProgressLine, say, UsageError } from "@vcs/transport/internal";
+import { DownloadBar } from "@vcs/onnx/internal";
+import { defined, type OptionValues, say, UsageError } from "@vcs/transport/internal";
 import type { SourceOptions } from "../frames/sources.ts";
 import type { ModelOptions } from "../models.ts";
 import type { SendOptions } from "../send.ts";
+import { TINY_MODEL } from "../tiny/graph.ts";
 import type { WindowEncoder } from "../stream/tokenizer.ts";
 import {
   type CHANNEL,
@@ -41,9 +43,9 @@ export function chosenModel({ model, weights, parameters }: ModelChoice): Chosen
   }
   if (model !== undefined && !isNetwork(model)) {
     say(`note: --model ${model} is now --weights ${model}`);
-  } else if (model === "vq-tiny" && weights !== undefined) {
+  } else if (model === TINY_MODEL && weights !== undefined) {
     throw new UsageError(
-      `Cannot read --weights: found "${weights}", expected none: those of vq-tiny are bundled`,
+      `Cannot read --weights: found "${weights}", expected none: those of ${TINY_MODEL} are bundled`,
     );
   }
   return defined({ reference: weights ?? model, parameters });
@@ -55,14 +57,11 @@ export function modelOptions(
   signal: AbortSignal,
 ): ModelOptions & Pick<ChosenModel, "reference"> {
   const { device, threads, precision } = values;
-  const line = new ProgressLine();
+  const bar = new DownloadBar();
   return {
     ...chosenModel(values),
     ...defined({ threads }),
-    onProgress(file, { received, total }) {
-      const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
-      line.update(`fetching ${file}: ${megabytes(received)} of ${megabytes(total ?? 0)} MB`);
-    },
+    onProgress: (file, progress) => bar.show(file, progress),
     device,
     precision,
     signal,

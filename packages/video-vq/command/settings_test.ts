@@ -3,7 +3,9 @@ import { chosenModel } from "./settings.ts";
 
 Deno.test("settings: a network by its name, or its weights by reference", () => {
   assert.deepEqual(chosenModel({}), {});
-  assert.deepEqual(chosenModel({ model: "vq-tiny" }), { reference: "vq-tiny" });
+  for (const model of ["vq-tiny", "open-magvit2-video", "video_128_262144.ckpt"]) {
+    assert.deepEqual(chosenModel({ model }), { reference: model });
+  }
   assert.deepEqual(
     chosenModel({ model: "open-magvit2-video", weights: "a.ckpt", parameters: "raw" }),
     { reference: "a.ckpt", parameters: "raw" },
