@@ -6,5 +6,8 @@
  */
 export { pixelsToBytes, pixelsToFloat } from "./frames/pixels.ts";
 export { FrameFitter } from "./frames/frame_fitter.ts";
-export { FULL_NETWORK } from "./magvit/config.ts";
+export { MagvitCheckpoint } from "./magvit/checkpoint.ts";
+export { FULL_NETWORK, type Half, type NetworkConfig } from "./magvit/config.ts";
+export type { NetworkOptions } from "./magvit/network.ts";
 export { SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";
+export { tokensFromLatent } from "./stream/tokens.ts";

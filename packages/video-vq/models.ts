@@ -11,7 +11,7 @@ import type { WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
 import { TINY_MODEL } from "./tiny/graph.ts";
 
 /** Official name of the authors' video tokenizer. */
-export const OFFICIAL_MODEL = "open-magvit2-video";
+const OFFICIAL_MODEL = "open-magvit2-video";
 
 /** Tensors of the authors' checkpoint that running it takes: the moving averages of training. */
 async function officialTensors(): Promise<TensorShapes> {

@@ -13,9 +13,10 @@ import type { Half } from "./config.ts";
 import { MagvitCheckpoint, type ParameterSet } from "./checkpoint.ts";
 import { type ClipSize, type ConvForm, latentSize } from "./network.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
-import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
+import type { TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
+import { SizedSessions } from "./sized_sessions.ts";
 import { cachedText } from "./text_cache.ts";
-import { type Tokens, tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
+import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
 
 /** How a half is run. */
 export interface MagvitOptions {
@@ -45,7 +46,15 @@ export async function openMagvitEncoder(
   path: string,
   options: MagvitOptions = {},
 ): Promise<WindowEncoder> {
-  return new MagvitEncoder(await MagvitHalf.open(path, "encoder", options));
+  const half = await MagvitHalf.open(path, "encoder", options);
+  return {
+    ...half.about,
+    async encode({ data, frameCount, height, width }, options = {}) {
+      const frames = pixelsToFloat(data, frameCount, height, width);
+      return tokensFromLatent(await half.run("frames", frames, options));
+    },
+    [Symbol.dispose]: () => half[Symbol.dispose](),
+  };
 }
 
 /** Opens the decoder of a checkpoint; throws as {@linkcode openMagvitEncoder} does. */
@@ -53,7 +62,16 @@ export async function openMagvitDecoder(
   path: string,
   options: MagvitOptions = {},
 ): Promise<WindowDecoder> {
-  return new MagvitDecoder(await MagvitHalf.open(path, "decoder", options));
+  const half = await MagvitHalf.open(path, "decoder", options);
+  return {
+    ...half.about,
+    async decode(tokens, options = {}) {
+      const y = await half.run("quant", tokensToQuant(tokens), options);
+      const [, , frameCount, height, width] = y.shape as [number, number, number, number, number];
+      return { frameCount, height, width, data: pixelsToBytes(y) };
+    },
+    [Symbol.dispose]: () => half[Symbol.dispose](),
+  };
 }
 
 /** On the CPU the runtime has faster kernels for 2-D convolutions than for 3-D ones. */
@@ -65,8 +83,7 @@ const FORMS: Readonly<Record<string, ConvForm>> = {
 
 /** One half: a graph and a session for each size of clip. */
 class MagvitHalf implements Disposable {
-  readonly #sessions = new Map<string, Promise<Session>>();
-  #closed = false;
+  readonly #sessions = new SizedSessions((size) => this.#openSession(size));
 
   private constructor(
     readonly half: Half,
@@ -94,37 +111,29 @@ class MagvitHalf implements Disposable {
     }
   }
 
-  get description(): string {
+  /** Id of the weights, and the half for people. */
+  get about(): { modelId: string; description: string } {
     const { channels } = this.checkpoint.config(this.half);
     const precision = this.options.precision ?? "fp32";
-    return `Open-MAGVIT2 video ${this.half}, channels ${
+    const description = `Open-MAGVIT2 video ${this.half}, channels ${
       channels.join("-")
     }, ${this.checkpoint.parameters} parameters, ${precision} on ${this.device}`;
+    return { modelId: this.modelId, description };
   }
 
   /** Runs one tensor through the graph for its size. */
-  async run(name: string, input: Tensor, { signal }: TokenizeOptions): Promise<Tensor> {
+  async run(name: string, input: Tensor, { signal }: TokenizeOptions): Promise<Tensor<"F32">> {
     const [, , frames, height, width] = input.shape as [number, number, number, number, number];
-    const session = await this.#session({ frames, height, width });
+    const session = await this.#sessions.get({ frames, height, width });
     const outputs = await session.run({ [name]: input }, defined({ signal }));
-    return Object.values(outputs)[0]!;
+    return Object.values(outputs)[0] as Tensor<"F32">;
   }
 
   async #prepare(size: ClipSize): Promise<void> {
     const isEncoder = this.half === "encoder";
-    await this.#session(isEncoder ? size : latentSize(this.checkpoint.config("decoder"), size));
-  }
-
-  #session(size: ClipSize): Promise<Session> {
-    if (this.#closed) throw new TypeError(`Cannot run the ${this.half}: it is closed`);
-    const key = `${size.frames}x${size.height}x${size.width}`;
-    let session = this.#sessions.get(key);
-    if (!session) {
-      session = this.#openSession(size);
-      this.#sessions.set(key, session);
-      session.catch(() => this.#sessions.delete(key));
-    }
-    return session;
+    await this.#sessions.get(
+      isEncoder ? size : latentSize(this.checkpoint.config("decoder"), size),
+    );
   }
 
   async #openSession(size: ClipSize): Promise<Session> {
@@ -139,54 +148,7 @@ class MagvitHalf implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#closed = true;
-    for (const session of this.#sessions.values()) {
-      session.then((opened) => opened.close(), () => {});
-    }
+    this.#sessions[Symbol.dispose]();
     this.checkpoint[Symbol.dispose]();
-  }
-}
-
-class MagvitEncoder implements WindowEncoder {
-  readonly modelId: string;
-  readonly description: string;
-  readonly #half: MagvitHalf;
-
-  constructor(half: MagvitHalf) {
-    this.#half = half;
-    this.modelId = half.modelId;
-    this.description = half.description;
-  }
-
-  async encode(clip: Clip, options: TokenizeOptions = {}): Promise<Tokens> {
-    const frames = pixelsToFloat(clip.data, clip.frameCount, clip.height, clip.width);
-    const latent = await this.#half.run("frames", frames, options);
-    return tokensFromLatent(latent as Tensor<"F32">);
-  }
-
-  [Symbol.dispose](): void {
-    this.#half[Symbol.dispose]();
-  }
-}
-
-class MagvitDecoder implements WindowDecoder {
-  readonly modelId: string;
-  readonly description: string;
-  readonly #half: MagvitHalf;
-
-  constructor(half: MagvitHalf) {
-    this.#half = half;
-    this.modelId = half.modelId;
-    this.description = half.description;
-  }
-
-  async decode(tokens: Tokens, options: TokenizeOptions = {}): Promise<Clip> {
-    const y = await this.#half.run("quant", tokensToQuant(tokens), options) as Tensor<"F32">;
-    const [, , frameCount, height, width] = y.shape as [number, number, number, number, number];
-    return { frameCount, height, width, data: pixelsToBytes(y) };
-  }
-
-  [Symbol.dispose](): void {
-    this.#half[Symbol.dispose]();
   }
 }

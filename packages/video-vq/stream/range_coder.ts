@@ -12,8 +12,7 @@
  *
  * @example Two windows that are alike
  * ```ts
- * import { TokenDecoder, TokenEncoder } from "@vcs/video-vq";
- * import { tokensFromPacked } from "@vcs/video-vq";
+ * import { TokenDecoder, TokenEncoder, tokensFromPacked } from "@vcs/video-vq";
  * import assert from "node:assert/strict";
  *
  * const shape = { channels: 18, frames: 5, height: 16, width: 16 };

@@ -25,17 +25,6 @@ const KEPT = 1000;
 
 /**
  * A series of measured values in constant memory.
- *
- * @example
- * ```ts
- * import { Series } from "@vcs/video-vq";
- * import assert from "node:assert/strict";
- *
- * const series = new Series();
- * for (let i = 1; i <= 100; i++) series.add(i);
- * assert.equal(series.summary().p50, 50);
- * assert.equal(series.summary().max, 100);
- * ```
  */
 export class Series {
   readonly #last = new Float64Array(KEPT);

@@ -10,7 +10,8 @@
  *
  * @example Signs, indices and packed bits are the same thing
  * ```ts
- * import { tokensFromLatent, tokensToIndices, tokensToQuant } from "@vcs/video-vq";
+ * import { tokensToIndices, tokensToQuant } from "@vcs/video-vq";
+ * import { tokensFromLatent } from "@vcs/video-vq/internal";
  * import { tensor } from "@vcs/transport/tensor";
  * import assert from "node:assert/strict";
  *
@@ -46,7 +47,7 @@ export interface Tokens {
 }
 
 /** Positions of a latent: tokens of a window. */
-export function positionCount(shape: TokenShape): number {
+function positionCount(shape: TokenShape): number {
   return elementCount([shape.frames, shape.height, shape.width]);
 }
 
@@ -166,12 +167,6 @@ export function tokensToIndices<D extends "I32" | "I64">(tokens: Tokens, dtype: 
   const shape = [frames, height, width];
   const wide = dtype === "I64" ? BigInt64Array.from(values, BigInt) : values;
   return { dtype, shape, data: wide } as Tensor<"I32" | "I64"> as Tensor<D>;
-}
-
-/** Whether two windows have the same tokens. */
-export function sameTokens(a: Tokens, b: Tokens): boolean {
-  return describe(a.shape) === describe(b.shape) && a.packed.length === b.packed.length &&
-    a.packed.every((byte, i) => byte === b.packed[i]);
 }
 
 function describe(shape: TokenShape): string {

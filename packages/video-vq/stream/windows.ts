@@ -76,23 +76,6 @@ export function reconstructedFrames(frames: number): number {
 
 /**
  * Collects frames into windows.
- *
- * @example Twenty frames are one window and a padded one
- * ```ts
- * import { Windower } from "@vcs/video-vq";
- * import assert from "node:assert/strict";
- *
- * const windower = new Windower({ width: 8, height: 8 });
- * const frame = (i: number) => ({
- *   width: 8, height: 8, data: new Uint8Array(192).fill(i), pts: i / 10, duration: 0.1,
- * });
- * const windows = Array.from({ length: 20 }, (_, i) => windower.push(frame(i)))
- *   .filter((window) => window !== undefined);
- * const rest = windower.flush();
- * assert.equal(windows.length, 1);
- * assert.equal(rest?.validFrames, 3);
- * assert.equal(rest?.data.at(-1), 19);
- * ```
  */
 export class Windower {
   readonly #options: WindowOptions;
@@ -175,7 +158,26 @@ export class Windower {
   }
 }
 
-/** The windows of a stream of frames. */
+/**
+ * The windows of a stream of frames.
+ *
+ * @example Twenty frames are a full window and a padded one
+ * ```ts
+ * import { windowsOf } from "@vcs/video-vq";
+ * import assert from "node:assert/strict";
+ *
+ * const size = { width: 8, height: 8 };
+ * const frames = async function* () {
+ *   for (let i = 0; i < 20; i++) {
+ *     yield { ...size, data: new Uint8Array(192).fill(i), pts: i / 10, duration: 0.1 };
+ *   }
+ * };
+ * const [first, second] = await Array.fromAsync(windowsOf(frames(), size));
+ * assert.equal(first?.validFrames, 17);
+ * assert.equal(second?.validFrames, 3);
+ * assert.equal(second?.data.at(-1), 19);
+ * ```
+ */
 export async function* windowsOf(
   frames: AsyncIterable<TimedFrame>,
   options: WindowOptions,

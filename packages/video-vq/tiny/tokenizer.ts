@@ -14,10 +14,12 @@ import { readSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import type { Half } from "../magvit/config.ts";
+import type { ClipSize } from "../magvit/network.ts";
+import { SizedSessions } from "../magvit/sized_sessions.ts";
 import { VideoVqError } from "../errors.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
-import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
-import { type Tokens, tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
+import type { TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
+import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
 import { buildTinyDecoder, buildTinyEncoder, TINY_FRAMES, TINY_MODEL } from "./graph.ts";
 
 /** How a half is run. */
@@ -35,12 +37,37 @@ export interface TinyOptions {
  * @throws {VideoVqError} `bad-model` if the bundled weights cannot be read.
  */
 export async function openTinyEncoder(options: TinyOptions = {}): Promise<WindowEncoder> {
-  return new TinyEncoder(await TinyHalf.open("encoder", options));
+  const half = await TinyHalf.open("encoder", options);
+  return {
+    ...half.about,
+    fullWindows: true,
+    async encode({ data, frameCount, height, width }, options = {}) {
+      if (frameCount !== TINY_FRAMES) {
+        throw new RangeError(
+          `Cannot encode with ${TINY_MODEL}: found a window of ${frameCount} frames, expected ${TINY_FRAMES}`,
+        );
+      }
+      const frames = pixelsToFloat(data, frameCount, height, width);
+      return tokensFromLatent(await half.run("frames", frames, height, width, options));
+    },
+    [Symbol.dispose]: () => half[Symbol.dispose](),
+  };
 }
 
 /** Opens the decoder; throws as {@linkcode openTinyEncoder} does. */
 export async function openTinyDecoder(options: TinyOptions = {}): Promise<WindowDecoder> {
-  return new TinyDecoder(await TinyHalf.open("decoder", options));
+  const half = await TinyHalf.open("decoder", options);
+  return {
+    ...half.about,
+    needsSmoothing: true,
+    async decode(tokens, options = {}) {
+      const quant = tokensToQuant(tokens);
+      const [height, width] = [Number(quant.shape[3]) * 8, Number(quant.shape[4]) * 8];
+      const y = await half.run("quant", quant, height, width, options);
+      return { frameCount: TINY_FRAMES, height, width, data: pixelsToBytes(y) };
+    },
+    [Symbol.dispose]: () => half[Symbol.dispose](),
+  };
 }
 
 type Tensors = { readonly [name: string]: Tensor };
@@ -67,8 +94,7 @@ function modelIdOf(decoder: Tensors): string {
 
 /** One half: a session for each size of frame. */
 class TinyHalf implements Disposable {
-  readonly #sessions = new Map<string, Promise<Session>>();
-  #closed = false;
+  readonly #sessions = new SizedSessions((size) => this.#openSession(size));
 
   private constructor(
     readonly half: Half,
@@ -85,25 +111,26 @@ class TinyHalf implements Disposable {
     return new TinyHalf(half, tensors, modelId, device, options);
   }
 
-  get description(): string {
-    return `${TINY_MODEL} ${this.half} on ${this.device}`;
+  /** Id of the weights, and the half for people. */
+  get about(): { modelId: string; description: string } {
+    return { modelId: this.modelId, description: `${TINY_MODEL} ${this.half} on ${this.device}` };
   }
 
   /** Runs one tensor through the graph for a size of frame. */
-  async run(name: string, input: Tensor, height: number, width: number): Promise<Tensor<"F32">> {
-    if (this.#closed) throw new TypeError(`Cannot run the ${this.half}: it is closed`);
-    const key = `${height}x${width}`;
-    let session = this.#sessions.get(key);
-    if (!session) {
-      session = this.#openSession(height, width);
-      this.#sessions.set(key, session);
-      session.catch(() => this.#sessions.delete(key));
-    }
-    const outputs = await (await session).run({ [name]: input });
+  async run(
+    name: string,
+    input: Tensor,
+    height: number,
+    width: number,
+    { signal }: TokenizeOptions,
+  ): Promise<Tensor<"F32">> {
+    signal?.throwIfAborted();
+    const session = await this.#sessions.get({ frames: TINY_FRAMES, height, width });
+    const outputs = await session.run({ [name]: input });
     return Object.values(outputs)[0] as Tensor<"F32">;
   }
 
-  async #openSession(height: number, width: number): Promise<Session> {
+  async #openSession({ height, width }: ClipSize): Promise<Session> {
     const { options, device } = this;
     const threads = defined({ threads: options.threads });
     return await Session.open(await modelBytes(this.#build(height, width)), { device, ...threads });
@@ -118,63 +145,6 @@ class TinyHalf implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#closed = true;
-    for (const session of this.#sessions.values()) {
-      session.then((opened) => opened.close(), () => {});
-    }
-  }
-}
-
-class TinyEncoder implements WindowEncoder {
-  readonly fullWindows = true;
-  readonly modelId: string;
-  readonly description: string;
-  readonly #half: TinyHalf;
-
-  constructor(half: TinyHalf) {
-    this.#half = half;
-    this.modelId = half.modelId;
-    this.description = half.description;
-  }
-
-  async encode(clip: Clip, options: TokenizeOptions = {}): Promise<Tokens> {
-    const { data, frameCount, height, width } = clip;
-    if (frameCount !== TINY_FRAMES) {
-      throw new RangeError(
-        `Cannot encode with ${TINY_MODEL}: found a window of ${frameCount} frames, expected ${TINY_FRAMES}`,
-      );
-    }
-    options.signal?.throwIfAborted();
-    const frames = pixelsToFloat(data, frameCount, height, width);
-    return tokensFromLatent(await this.#half.run("frames", frames, height, width));
-  }
-
-  [Symbol.dispose](): void {
-    this.#half[Symbol.dispose]();
-  }
-}
-
-class TinyDecoder implements WindowDecoder {
-  readonly modelId: string;
-  readonly description: string;
-  readonly needsSmoothing = true;
-  readonly #half: TinyHalf;
-
-  constructor(half: TinyHalf) {
-    this.#half = half;
-    this.modelId = half.modelId;
-    this.description = half.description;
-  }
-
-  async decode(tokens: Tokens, options: TokenizeOptions = {}): Promise<Clip> {
-    options.signal?.throwIfAborted();
-    const quant = tokensToQuant(tokens);
-    const [height, width] = [Number(quant.shape[3]) * 8, Number(quant.shape[4]) * 8];
-    const y = await this.#half.run("quant", quant, height, width);
-    return { frameCount: TINY_FRAMES, height, width, data: pixelsToBytes(y) };
-  }
-
-  [Symbol.dispose](): void {
-    this.#half[Symbol.dispose]();
+    this.#sessions[Symbol.dispose]();
   }
 }
