@@ -263,7 +263,7 @@ export const INSPECT_OPERANDS = {
 /** Options of `inspect`. */
 export const INSPECT = {
   json: flag({ help: "print the windows as lines of JSON" }),
-  ...CHANNEL,
+  timeout: CHANNEL.timeout,
 };
 
 /** Operands of `page`. */

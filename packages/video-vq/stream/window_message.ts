@@ -27,18 +27,18 @@ import {
   tokensToQuant,
 } from "./tokens.ts";
 
+/** How the tokens of a window are written into a message. */
+export type PayloadForm = "packed" | "range" | "indices" | "indices64" | "quant" | "quant16";
+
 /** Every form of payload. */
-export const PAYLOAD_FORMS = [
+export const PAYLOAD_FORMS: readonly PayloadForm[] = [
   "packed",
   "range",
   "indices",
   "indices64",
   "quant",
   "quant16",
-] as const;
-
-/** How the tokens of a window are written into a message. */
-export type PayloadForm = typeof PAYLOAD_FORMS[number];
+];
 
 /** The fields of a message that are not in its window. */
 export type MessageFields = Pick<
