@@ -16,7 +16,7 @@ import { syntheticAudio, syntheticCheckpoint } from "./network/synthetic.ts";
 // Reference numbers: the authors' own modules in float64, on the checkpoints that synthetic.ts makes.
 
 const open = async (model: ModelName, codebooks: number) => {
-  const options = { checkpoint: syntheticCheckpoint(model), device: "cpu" };
+  const options = { weights: syntheticCheckpoint(model), device: "cpu" };
   const decoder = await Decoder.open(model, options);
   const encoder = await Encoder.open(model, codebooks, options);
   return {
@@ -362,7 +362,7 @@ Deno.test("batches of nothing are refused by both models", async () => {
 Deno.test("every trained bandwidth encodes and decodes", async () => {
   for (const model of ["encodec_24khz", "encodec_48khz"] as const) {
     const spec = modelSpec(model);
-    const options = { checkpoint: syntheticCheckpoint(model), device: "cpu" };
+    const options = { weights: syntheticCheckpoint(model), device: "cpu" };
     using decoder = await Decoder.open(model, options);
     const all = await Array.fromAsync(spec.bandwidths, async (bandwidth) => {
       const codebooks = codebooksFor(spec, bandwidth);
@@ -382,9 +382,9 @@ Deno.test("every trained bandwidth encodes and decodes", async () => {
 });
 
 Deno.test("a checkpoint of another model is refused by the name of a tensor", async () => {
-  const checkpoint = syntheticCheckpoint("encodec_24khz");
+  const weights = syntheticCheckpoint("encodec_24khz");
   await assert.rejects(
-    Decoder.open("encodec_48khz", { checkpoint, device: "cpu" }),
+    Decoder.open("encodec_48khz", { weights, device: "cpu" }),
     { name: "OnnxError", code: "weights-mismatch" },
   );
 });
@@ -405,8 +405,8 @@ const LM_GOLDENS: Record<"encodec_24khz" | "encodec_48khz", [number[], number[]]
 
 Deno.test("the language models give the reference's probabilities", async () => {
   for (const model of ["encodec_24khz", "encodec_48khz"] as const) {
-    const checkpoint = syntheticCheckpoint(model, "language-model");
-    using lm = await LanguageModel.open(model, 4, { checkpoint });
+    const weights = syntheticCheckpoint(model, "language-model");
+    using lm = await LanguageModel.open(model, 4, { weights });
     const run = lm.start();
     for (const [t, [first, likely]] of LM_GOLDENS[model].entries()) {
       const probabilities = await run.next(t === 0 ? undefined : ramp(t, 4).subarray(-4));
@@ -438,8 +438,8 @@ async function lmFile(model: ModelName, lm: LanguageModel, samples: number, list
 
 Deno.test("an entropy-coded file comes back where the probabilities are the encoder's", async () => {
   const model = "encodec_48khz";
-  const checkpoint = syntheticCheckpoint(model, "language-model");
-  using lm = await LanguageModel.open(model, 2, { checkpoint });
+  const weights = syntheticCheckpoint(model, "language-model");
+  using lm = await LanguageModel.open(model, 2, { weights });
   const codes = [ramp(150, 2), ramp(2, 2)];
   const bytes = await lmFile(model, lm, 47520 + 640, codes);
   await using reader = await EcdcReader.open(bytes);
@@ -459,10 +459,10 @@ Deno.test("an entropy-coded file comes back where the probabilities are the enco
 
 Deno.test("an entropy-coded stream decodes as it arrives, and from any frame", async () => {
   const model = "encodec_24khz";
-  const checkpoint = syntheticCheckpoint(model, "language-model");
-  using lm = await LanguageModel.open(model, 2, { checkpoint });
+  const weights = syntheticCheckpoint(model, "language-model");
+  using lm = await LanguageModel.open(model, 2, { weights });
   using decoder = await Decoder.open(model, {
-    checkpoint: syntheticCheckpoint(model),
+    weights: syntheticCheckpoint(model),
     device: "cpu",
   });
   const samples = 100 * 320 - 5;

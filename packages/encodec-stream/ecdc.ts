@@ -19,7 +19,7 @@ export {
   PREFIX_BYTES,
   versionFor,
 } from "./container/header.ts";
-export { describeHeader, type HeaderSummary, summarizeHeader } from "./container/info.ts";
+export { describeHeader, type HeaderSummary, summarizeHeader } from "./container/header_summary.ts";
 export {
   bodyBytes,
   chunkFrames,

@@ -86,4 +86,10 @@ export { fileSink, stdoutSink } from "./container/sinks.ts";
 export { type ByteRun, SeekableSource, type SourceLike } from "./container/seekable_source.ts";
 export { type Json, PythonNumber } from "./container/python_json.ts";
 
-if (import.meta.main) await (await import("./command/command.ts")).main();
+if (import.meta.main) {
+  const [{ runCommand }, { encodecStream }] = await Promise.all([
+    import("@vcs/transport/internal"),
+    import("./command/command.ts"),
+  ]);
+  await runCommand(encodecStream);
+}

@@ -56,7 +56,7 @@ function serve(bytes: Uint8Array) {
 
 Deno.test("playback", async (t) => {
   using decoder = await Decoder.open(model, {
-    checkpoint: syntheticCheckpoint(model),
+    weights: syntheticCheckpoint(model),
     device: "cpu",
   });
 

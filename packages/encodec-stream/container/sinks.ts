@@ -37,3 +37,8 @@ export function stdoutSink(): EcdcSink & AsyncDisposable {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
+
+/** A file to write, or standard output for `-`. */
+export async function openSink(path: string): Promise<EcdcSink & AsyncDisposable> {
+  return path === "-" ? stdoutSink() : await fileSink(path);
+}

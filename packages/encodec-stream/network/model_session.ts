@@ -19,12 +19,12 @@ import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 /** Where weights come from and what runs them. */
 export interface CodecOptions {
   /**
-   * A checkpoint: path, address, tensors, or `synthetic` for one made of arithmetic. A source of
-   * tensors must stay open as long as the codec, which may read from it late. Default: the
+   * A checkpoint: path, URL, official name, tensors, or `synthetic` for one made of arithmetic. A
+   * source of tensors must stay open as long as the codec, which may read from it late. Default: the
    * official one of the model, found in the caches of PyTorch or fetched from its authors; for
-   * `encodec_tiny_24khz` the one that travels with this package.
+   * `encodec_tiny_24khz` the one that is bundled with this package.
    */
-  readonly checkpoint?: string | TensorSource;
+  readonly weights?: string | TensorSource;
   /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default `auto`. */
   readonly device?: string;
   /** Processors to use. Default: all. */
@@ -53,16 +53,16 @@ export async function openWeights(
   options: CodecOptions,
 ): Promise<Weights> {
   const official = kind === "codec" ? model : model.replace("encodec_", "encodec_lm_");
-  const { checkpoint = official, resolve } = options;
-  if (checkpoint === TINY_MODEL) return await openTinyWeights();
-  if (checkpoint === "synthetic") {
+  const { weights = official, resolve } = options;
+  if (weights === TINY_MODEL) return await openTinyWeights();
+  if (weights === "synthetic") {
     const source = syntheticCheckpoint(model, kind);
     return { source, identity: `synthetic ${official}`, [Symbol.dispose]: () => {} };
   }
-  if (typeof checkpoint !== "string") {
-    return { source: checkpoint, identity: undefined, [Symbol.dispose]: () => {} };
+  if (typeof weights !== "string") {
+    return { source: weights, identity: undefined, [Symbol.dispose]: () => {} };
   }
-  const path = await resolveModel(checkpoint, resolve);
+  const path = await resolveModel(weights, resolve);
   const source = await openCheckpoint(path);
   return {
     source,

@@ -7,11 +7,11 @@
 import { Decoder } from "../decoder.ts";
 import { EcdcReader } from "../container/reader.ts";
 import { EcdcError } from "../errors.ts";
-import { type HeaderSummary, summarizeHeader } from "../container/info.ts";
+import { type HeaderSummary, summarizeHeader } from "../container/header_summary.ts";
 import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
-import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { type AssetList, Site, SiteError } from "@vcs/transport/internal";
+import type { CodecOptions } from "../network/model_session.ts";
+import { type AssetList, defined, Site, SiteError } from "@vcs/transport/internal";
 import type { ModelName } from "../models.ts";
 
 /** How the server works. */
@@ -23,7 +23,7 @@ export interface PlayerOptions {
   /** What a viewer must know. Default: a random token beyond loopback, none on it. */
   readonly token?: string;
   /** Weights, as decoders take them. Default: the official ones. */
-  readonly checkpoint?: string | TensorSource;
+  readonly weights?: CodecOptions["weights"];
   /** Device to decode on. Default: auto. */
   readonly device?: string;
   /** File or URL that the page opens at once. */
@@ -75,9 +75,7 @@ export class PlayerServer implements AsyncDisposable {
     const server = new PlayerServer(options);
     const { hostname, port, token } = options;
     server.#site = await Site.open({
-      ...(hostname !== undefined && { hostname }),
-      ...(port !== undefined && { port }),
-      ...(token !== undefined && { token }),
+      ...defined({ hostname, port, token }),
       assets: ASSETS,
       body: MAX_UPLOAD,
       routes: {
@@ -116,12 +114,10 @@ export class PlayerServer implements AsyncDisposable {
   }
 
   #decoder(model: ModelName): Promise<Decoder> {
-    const { checkpoint, device } = this.#options;
-    const open = () =>
-      Decoder.open(model, { ...(checkpoint && { checkpoint }), ...(device && { device }) });
     const known = this.#decoders.get(model);
     if (known) return known;
-    const opening = open();
+    const { weights, device } = this.#options;
+    const opening = Decoder.open(model, defined({ weights, device }));
     opening.catch(() => this.#decoders.delete(model));
     this.#decoders.set(model, opening);
     return opening;

@@ -13,7 +13,7 @@ async function makeFile(path: string): Promise<void> {
   const samples = 12 * 48000;
   const audio = syntheticAudio(model, samples).map((v) => v * 0.3);
   using encoder = await Encoder.open(model, 2, {
-    checkpoint: syntheticCheckpoint(model),
+    weights: syntheticCheckpoint(model),
     device: "cpu",
   });
   await using sink = await fileSink(path);
@@ -35,8 +35,8 @@ browserTest("the page plays, buffers, seeks by click and tells its speed", async
   try {
     const file = `${folder}/song.ecdc`;
     await makeFile(file);
-    const checkpoint = syntheticCheckpoint("encodec_48khz");
-    await using server = await PlayerServer.open({ checkpoint, device: "cpu" });
+    const weights = syntheticCheckpoint("encodec_48khz");
+    await using server = await PlayerServer.open({ weights, device: "cpu" });
     await withPage(server.url, async (page) => {
       const text = (id: string) => page.locator(`#${id}`).innerText();
       await page.locator("#file").setInputFiles(file);
