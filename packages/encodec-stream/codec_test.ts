@@ -123,7 +123,7 @@ Deno.test("encodec_48khz", async (t) => {
     near([rms(channels)], [1.097531]);
   });
 
-  await t.step("segments too short to be mirrored are the reference's", async () => {
+  await t.step("segments too short for reflect padding are the reference's", async () => {
     const ten = await fileOf(model, 4, 3200, [{ codes: ramp(10, 4), scale: 1 }]);
     const long = (await decode(decoder, ten)).channels;
     near(long[0]!.slice(0, 4), [1.12581, -0.069862, 1.038037, -0.100836]);
@@ -146,7 +146,7 @@ Deno.test("encodec_48khz", async (t) => {
   const bytes = await fileOf(model, 4, length, blocks);
   const whole = (await decode(decoder, bytes, { batch: 0 })).channels;
 
-  await t.step("every batch size and every cut of the input gives the same bits", async () => {
+  await t.step("every batch size and every chunking of the input gives the same bits", async () => {
     assert.equal(whole[0]!.length, length);
     for (const batch of [1, 2, 3]) {
       equal((await decode(decoder, bytes, { batch })).channels, whole, 0, length);
@@ -189,7 +189,7 @@ Deno.test("encodec_48khz", async (t) => {
     },
   );
 
-  await t.step("overlaps are weighed as the authors weigh them", async () => {
+  await t.step("overlaps are weighted as the authors weight them", async () => {
     const shift = (block: CodeBlock) => fileOf(model, 4, block.samples, [block]);
     const [first, second] = await Promise.all(
       blocks.slice(0, 2).map(async (b) => (await decode(decoder, await shift(b))).channels[0]!),
@@ -250,7 +250,7 @@ Deno.test("encodec_24khz", async (t) => {
     near([rms([y!])], [0.372763]);
   });
 
-  await t.step("streams too short to be mirrored are the reference's", async () => {
+  await t.step("streams too short for reflect padding are the reference's", async () => {
     const ten = await fileOf(model, 8, 3200, [{ codes: ramp(10, 8) }]);
     const [long] = (await decode(decoder, ten)).channels;
     near(long!.slice(0, 4), [-0.273307, -0.053222, -0.026518, -0.123427]);

@@ -101,6 +101,8 @@ Deno.test("pipes and files go through encode, decode and seek", async (t) => {
     const whole = await run([...synthetic, "-d", file], env);
     assert.equal(whole.code, 0, whole.stderr);
     assert.equal(whole.stdout.length, pcm.length);
+    const largest = await run(["-b", "-1", ...synthetic, "-d", file], env);
+    assert.deepEqual(largest.stdout, whole.stdout);
     assert.deepEqual(whole.stdout, await played(bytes));
     const part = await run(["-ss", "0.5", "-to", "1.75", "-b", "1", ...synthetic, "-d", file], env);
     assert.deepEqual(part.stdout, whole.stdout.subarray(0.5 * 192000, 1.75 * 192000));

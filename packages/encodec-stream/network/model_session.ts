@@ -6,8 +6,7 @@
  */
 import { openCheckpoint, type TensorSource } from "@vcs/onnx/checkpoint";
 import { resolveDevice } from "@vcs/onnx/devices";
-import { modelBytes } from "@vcs/onnx";
-import { cachedModel, fileIdentity } from "@vcs/onnx";
+import { cachedModel, fileIdentity, modelBytes } from "@vcs/onnx";
 import { Session, type Tensors } from "@vcs/onnx/session";
 import { resolveModel, type ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
@@ -25,11 +24,11 @@ export interface CodecOptions {
    * `encodec_tiny_24khz` the one that is bundled with this package.
    */
   readonly weights?: string | TensorSource;
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default `auto`. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
   readonly device?: string;
   /** Processors to use. Default: all. */
   readonly threads?: number;
-  /** How a checkpoint is looked for and fetched. */
+  /** How a checkpoint is found and fetched. */
   readonly resolve?: ResolveOptions;
 }
 
@@ -37,12 +36,12 @@ export interface CodecOptions {
 export interface Weights extends Disposable {
   /** Its tensors. */
   readonly source: TensorSource;
-  /** What tells it from others, for the cache of graphs; undefined for tensors in memory. */
+  /** Identifies it in the cache of graphs; undefined for tensors in memory. */
   readonly identity: string | undefined;
 }
 
 /**
- * Opens a checkpoint, or the official one, or the one that travels with this package.
+ * Opens a checkpoint, or the official one, or the one that is bundled with this package.
  *
  * @param model name of the codec
  * @param kind the codec itself or its language model
@@ -80,7 +79,7 @@ interface RunOptions {
   readonly threads?: number;
 }
 
-/** Gives a network's model, read from the cache or written there first, as something to open. */
+/** A function that opens a network's model, which is built into the cache first if it is not there. */
 async function prepared(network: Network, weights: Weights, options: RunOptions) {
   if (weights.identity === undefined) {
     return async () => await Session.open(await modelBytes(network.graph), options);
@@ -89,7 +88,7 @@ async function prepared(network: Network, weights: Weights, options: RunOptions)
   return async () => await Session.open(path, options);
 }
 
-/** Whether a graph's inputs have the very shapes of these tensors. */
+/** Whether a graph's inputs have exactly the shapes of these tensors. */
 function takes(session: Session, feeds: Tensors): boolean {
   return session.inputs.every(({ name, shape }) =>
     shape.every((size, axis) => size === feeds[name]?.shape[axis])
@@ -112,8 +111,8 @@ export class ModelSession implements Disposable {
   /**
    * Makes a network ready; its weights are read only where the cache does not have them.
    *
-   * @param special the same network for inputs of one shape, made to be quick on a processor; where
-   * it can be used, the general one is opened only when other shapes come
+   * @param special the same network for inputs of one shape, optimised for a CPU; there the general
+   * one is opened only when other shapes arrive
    */
   static async open(
     network: Network,
@@ -136,7 +135,7 @@ export class ModelSession implements Disposable {
     return this.#general ??= this.#open();
   }
 
-  /** Zeros for every state tensor: a stream's start. */
+  /** Zeros for every state tensor: the start of a stream. */
   newState(): StreamState {
     return Object.fromEntries(
       this.#network.state.map(({ name, shape }) => [name, tensor("F32", shape)]),
@@ -151,14 +150,14 @@ export class ModelSession implements Disposable {
   }
 
   /**
-   * Runs the next piece of a stream.
+   * Runs the next chunk of a stream.
    *
-   * @param first whether the piece is the very start of the audio
-   * @param state from the call before; the state for the next call takes its place
+   * @param state of the call before; replaced by that of the next call
+   * @param first whether the chunk is the very start of the audio
    */
   async step(feeds: Tensors, output: string, state: StreamState, first: boolean): Promise<Tensor> {
     const session = await this.#generalSession();
-    const flag = session.inputs.some((port) => port.name === "first")
+    const flag = session.inputs.some(({ name }) => name === "first")
       ? { first: tensor("BOOL", [1], Uint8Array.of(Number(first))) }
       : {};
     const results = await session.run({ ...feeds, ...state, ...flag });

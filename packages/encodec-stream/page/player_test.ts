@@ -30,7 +30,7 @@ async function makeFile(path: string): Promise<void> {
   await writer.close(samples);
 }
 
-browserTest("the page plays, buffers, seeks by click and tells its speed", async () => {
+browserTest("the page plays, buffers, seeks by click and shows its speed", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const file = `${folder}/song.ecdc`;
@@ -111,5 +111,5 @@ Deno.test("the server opens no file of this machine that was not named at its st
   assert.equal(await open("http://127.0.0.1:1/", { origin: "https://example.com" }), 403);
   const damaged = await fetch(`${server.url}open`, { method: "POST", body: "ECDX0000000" });
   assert.equal(damaged.status, 422);
-  assert.match((await damaged.json()).message, /must be "ECDC"/);
+  assert.match((await damaged.json()).message, /expected "ECDC"/);
 });
