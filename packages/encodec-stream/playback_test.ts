@@ -93,7 +93,7 @@ Deno.test("playback", async (t) => {
   });
 });
 
-Deno.test("seeking a 24 kHz address with preroll takes one request, for both runs", async () => {
+Deno.test("seeking in a 24 kHz URL with preroll takes one request, for both runs", async () => {
   using decoder = await Decoder.open(TINY_MODEL, { device: "cpu", threads: 1 });
   const samples = 600 * 24000;
   const codes = Uint8Array.from({ length: samples / 320 * 20 / 8 }, (_, i) => i * 37);

@@ -43,7 +43,7 @@ export const CODEC_OPTIONS = {
   threads: option(whole({ min: 1 }), { help: "processors to use", defaultText: "all" }),
 };
 
-/** What a codec is opened with; `-g` counts where there is no `--device`. */
+/** What a codec is opened with; `-g` counts if there is no `--device`. */
 export function codecOptions(
   { weights, gpu, device, threads }: OptionValues<typeof CODEC_OPTIONS>,
   signal: AbortSignal,

@@ -95,7 +95,7 @@ async function run(
   if (surplus > 0) say(`note: ${surplus} bytes after the audio were ignored`);
 }
 
-/** The codes of a file, by way of the language model where they are entropy-coded. */
+/** The codes of a file, by way of the language model if they are entropy-coded. */
 async function codesOf(
   reader: EcdcReader,
   weights: string | undefined,

@@ -12,20 +12,23 @@ import { syntheticAudio, syntheticCheckpoint } from "../network/synthetic.ts";
 
 const entry = fileURLToPath(new URL("../mod.ts", import.meta.url));
 
-/** Runs the command with bytes on its standard input. */
-async function run(args: string[], env: Record<string, string>, input?: Uint8Array) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", entry, ...args],
+/** Runs a program with bytes on its standard input. */
+async function pipeInto(program: string, args: string[], input: Uint8Array, env = {}) {
+  const child = new Deno.Command(program, {
+    args,
     env: { NO_COLOR: "1", ...env },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
+    ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
   }).spawn();
   const writer = child.stdin.getWriter();
-  const written = (input ? writer.write(input) : Promise.resolve()).then(() => writer.close());
+  const written = writer.write(input).then(() => writer.close());
   const { code, stdout, stderr } = await child.output();
   await written.catch(() => {});
   return { code, stdout, stderr: new TextDecoder().decode(stderr) };
+}
+
+/** Runs the command with bytes on its standard input. */
+function run(args: string[], env: Record<string, string>, input = new Uint8Array(0)) {
+  return pipeInto(Deno.execPath(), ["run", "-A", "--quiet", entry, ...args], input, env);
 }
 
 /** A folder for models and files, removed at the end. */
@@ -298,20 +301,6 @@ Deno.test("an interrupt ends the wait for weights", async () => {
   assert.equal(code, 130);
 });
 
-/** Runs a program on bytes; gives its exit code and what it says on either output. */
-async function pipeInto(program: string, args: string[], input: Uint8Array<ArrayBuffer>, env = {}) {
-  const child = new Deno.Command(program, {
-    args,
-    env,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  await new Response(input).body!.pipeTo(child.stdin);
-  const { code, stdout, stderr } = await child.output();
-  return { code, stdout, text: new TextDecoder().decode(stderr) };
-}
-
 Deno.test({
   name: "an MP3 goes in by --input",
   ...needs(hasPrograms("ffmpeg")),
@@ -321,7 +310,7 @@ Deno.test({
     const wav = encodeWav(stereo(72_000), { sampleRate: 48000 });
     const song = `${folder}/song.mp3`;
     const made = await pipeInto("ffmpeg", ["-v", "error", "-i", "-", "-b:a", "192k", song], wav);
-    assert.equal(made.code, 0, made.text);
+    assert.equal(made.code, 0, made.stderr);
     const file = `${folder}/song.ecdc`;
     const { code, stderr } = await run(
       ["-b", "6", ...synthetic, "-e", file, "--input", song],
@@ -393,18 +382,18 @@ Deno.test({
     const { stdout } = await run([...synthetic, "-d", file], place.env);
     const raw = ["-t", "raw", "-r", "48k", "-e", "signed", "-b", "16", "-c", "2", "-"];
     const sox = await pipeInto("sox", [...raw, "-n", "stat"], stdout);
-    assert.equal(sox.code, 0, sox.text);
-    assert.match(sox.text, /Length \(seconds\):\s+0\.5/);
+    assert.equal(sox.code, 0, sox.stderr);
+    assert.match(sox.stderr, /Length \(seconds\):\s+0\.5/);
     const wav = await run(["--format", "wav", ...synthetic, "-d", file], place.env);
     const checked = await pipeInto("sox", ["-t", "wav", "-", "-n", "stat"], wav.stdout);
-    assert.match(checked.text, /Length \(seconds\):\s+0\.5/);
+    assert.match(checked.stderr, /Length \(seconds\):\s+0\.5/);
     const player = await pipeInto(
       "ffplay",
       ["-nodisp", "-autoexit", "-f", "s16le", "-ar", "48k", "-ch_layout", "stereo", "-i", "-"],
       stdout,
       { SDL_AUDIODRIVER: "dummy" },
     );
-    assert.equal(player.code, 0, player.text);
-    assert.match(player.text, /pcm_s16le, 48000 Hz, stereo/);
+    assert.equal(player.code, 0, player.stderr);
+    assert.match(player.stderr, /pcm_s16le, 48000 Hz, stereo/);
   },
 });

@@ -13,7 +13,7 @@ function printedDuration({ samples, spec, rate }: EcdcHeader): number {
   return samples / kilohertz / 1000 * spec.sampleRate / rate;
 }
 
-/** A float that prints with its point even where it is whole. */
+/** A float that prints with its point even if it is whole. */
 function float(value: number): PythonNumber {
   return new PythonNumber(Number.isInteger(value) ? `${value}.0` : `${value}`);
 }

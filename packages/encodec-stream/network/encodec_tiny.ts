@@ -24,7 +24,7 @@ async function readWeights(): Promise<Uint8Array<ArrayBuffer>> {
 /**
  * Opens the weights that are bundled with this package.
  *
- * @throws {EcdcError} `bad-checkpoint` where they cannot be fetched.
+ * @throws {EcdcError} `bad-checkpoint` if they cannot be fetched.
  */
 export async function openTinyWeights(): Promise<Weights> {
   const bytes = await readWeights();

@@ -109,7 +109,7 @@ export class ModelSession implements Disposable {
   }
 
   /**
-   * Makes a network ready; its weights are read only where the cache does not have them.
+   * Opens a network; its weights are read only if its graph is not in the cache.
    *
    * @param special the same network for inputs of one shape, optimised for a CPU; there the general
    * one is opened only when other shapes arrive
