@@ -75,6 +75,8 @@ export {
   type Viewer,
 } from "./page/hub.ts";
 export { Labels, type LabelScore, openLabels } from "./clip/labels.ts";
+export { CLIP_MODELS, clipCatalog, type ClipModel } from "./clip/models.ts";
+export type { TowerConfig, VisionConfig } from "./clip/weights.ts";
 export {
   CLIP_MEAN,
   CLIP_STD,

@@ -109,13 +109,14 @@ export class Decoder implements Disposable {
   /**
    * Opens a model.
    *
+   * @param model name of the model, or its numbers
    * @throws {OnnxError} if its checkpoint or the device cannot be used.
    */
-  static async open(model: ModelName, options: CodecOptions = {}): Promise<Decoder> {
-    const spec = modelSpec(model);
-    const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...defined({ device }) });
-    using weights = await openWeights(model, "codec", options);
+  static async open(model: ModelName | ModelSpec, options: CodecOptions = {}): Promise<Decoder> {
+    const spec = typeof model === "string" ? modelSpec(model) : model;
+    const { device, cache, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
+    using weights = await openWeights(spec, "codec", options);
     const recurrent = await ModelSession.open(
       decoderRecurrentNetwork(spec, weights.source),
       weights,

@@ -194,27 +194,29 @@ export class Encoder implements Disposable {
   /**
    * Opens a model.
    *
-   * @param model name of the model; `spec` says which it is. Default: `encodec_24khz` if its weights
-   * are on this machine, else `encodec_tiny_24khz`, whose weights are bundled with this package.
+   * @param model name of the model, or its numbers; `spec` says which it is. Default:
+   * `encodec_24khz` if its weights are on this machine, else `encodec_tiny_24khz`, whose weights are
+   * bundled with this package.
    * @param codebooks codebooks to use; `codebooksFor` returns those of a bandwidth. Default: 8, which
    * is 6 kbit/s at 24 kHz.
    * @throws {RangeError} if the model has fewer codebooks.
    * @throws {OnnxError} if its checkpoint or the device cannot be used.
    */
   static async open(
-    model?: ModelName,
+    model?: ModelName | ModelSpec,
     codebooks = 8,
     options: CodecOptions = {},
   ): Promise<Encoder> {
-    const spec = modelSpec(model ?? await availableModel("encodec_24khz"));
+    const chosen = model ?? await availableModel("encodec_24khz");
+    const spec = typeof chosen === "string" ? modelSpec(chosen) : chosen;
     if (!Number.isInteger(codebooks) || codebooks < 1 || codebooks > spec.codebooks) {
       throw new RangeError(
         `Cannot encode with ${codebooks} codebooks: ${spec.name} has 1 to ${spec.codebooks}`,
       );
     }
-    const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...defined({ device }) });
-    using weights = await openWeights(spec.name, "codec", options);
+    const { device, cache, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
+    using weights = await openWeights(spec, "codec", options);
     const conv = await ModelSession.open(
       encoderConvNetwork(spec, weights.source),
       weights,

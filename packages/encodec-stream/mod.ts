@@ -29,6 +29,7 @@ export type { CodecOptions } from "./network/model_session.ts";
 export { playback, type PlaybackOptions, playedRange, type SampleRange } from "./playback.ts";
 export {
   codebooksFor,
+  completeSpec,
   type LanguageModelSpec,
   MODEL_NAMES,
   type ModelEntry,
@@ -39,6 +40,7 @@ export {
   TINY_MODEL,
 } from "./models.ts";
 export { availableModel } from "./network/available_model.ts";
+export { CODEC_MODELS, codecCatalog } from "./network/catalog.ts";
 export { type BitratePlan, planBitrate } from "./audio/bitrate.ts";
 export type { Planar } from "./audio/overlap_add.ts";
 export {

@@ -1,11 +1,12 @@
 /**
- * The two published EnCodec models, and a small one that is bundled with this package, as numbers:
- * rates, segments, codebooks, bandwidths.
+ * The two published EnCodec models, and a small one that is bundled with this package: their numbers
+ * (rates, segments, codebooks, bandwidths) and where their weights are published.
  *
  * Source: "High Fidelity Neural Audio Compression" (arXiv 2210.13438) and the authors' code.
  *
  * @module
  */
+import type { Model } from "@vcs/onnx/store";
 import { EcdcError } from "./errors.ts";
 
 /** Name of a model, as `.ecdc` headers spell it. */
@@ -34,6 +35,8 @@ export interface LanguageModelSpec {
   readonly feedForward: number;
   /** Seconds that attention looks back. */
   readonly pastSeconds: number;
+  /** Where its weights are published. */
+  readonly checkpoint: Model;
 }
 
 /** The numbers that distinguish one model from another. */
@@ -62,6 +65,8 @@ export interface ModelEntry {
   readonly bandwidths: readonly number[];
   /** Its language model, or undefined if it has none. */
   readonly languageModel: LanguageModelSpec | undefined;
+  /** Where its weights are published, or undefined where they are bundled with this package. */
+  readonly checkpoint: Model | undefined;
 }
 
 /** The numbers that distinguish one model from another, and those that follow from them. */
@@ -98,6 +103,16 @@ export function completeSpec(entry: ModelEntry): ModelSpec {
   };
 }
 
+/** A checkpoint at the authors' URL; its name ends in the first digits of its SHA-256. */
+function published(name: string, sha256: string, about: string, bytes: number): Model {
+  const file = `${name}-${sha256}.th`;
+  const url = `https://dl.fbaipublicfiles.com/encodec/v0/${file}`;
+  return {
+    ...{ name, about, bytes, aliases: [file] },
+    files: [{ file, url, sha256, cache: "torch" }],
+  };
+}
+
 /** What the published models have in common. */
 const PUBLISHED = {
   strides: [8, 5, 4, 2],
@@ -105,8 +120,10 @@ const PUBLISHED = {
   filters: 32,
   latent: 128,
   codebookSize: 1024,
-  languageModel: { size: 200, layers: 5, heads: 8, feedForward: 800, pastSeconds: 3.5 },
 } as const;
+
+/** What their language models have in common. */
+const LANGUAGE_MODEL = { size: 200, layers: 5, heads: 8, feedForward: 800, pastSeconds: 3.5 };
 
 const ENTRIES: readonly ModelEntry[] = [
   {
@@ -117,6 +134,21 @@ const ENTRIES: readonly ModelEntry[] = [
     segmentation: undefined,
     codebooks: 32,
     bandwidths: [1.5, 3, 6, 12, 24],
+    languageModel: {
+      ...LANGUAGE_MODEL,
+      checkpoint: published(
+        "encodec_lm_24khz",
+        "1608e3c0",
+        "Language model for EnCodec 24 kHz files",
+        62.3e6,
+      ),
+    },
+    checkpoint: published(
+      "encodec_24khz",
+      "d7cc33bc",
+      "EnCodec, mono, causal, 1.5 to 24 kbit/s",
+      93.2e6,
+    ),
   },
   {
     ...PUBLISHED,
@@ -126,6 +158,16 @@ const ENTRIES: readonly ModelEntry[] = [
     segmentation: { length: 48000, stride: 47520 },
     codebooks: 16,
     bandwidths: [3, 6, 12, 24],
+    languageModel: {
+      ...LANGUAGE_MODEL,
+      checkpoint: published(
+        "encodec_lm_48khz",
+        "7add9fc3",
+        "Language model for EnCodec 48 kHz files",
+        36.0e6,
+      ),
+    },
+    checkpoint: published("encodec_48khz", "7e698e3e", "EnCodec, stereo, 3 to 24 kbit/s", 76.3e6),
   },
   {
     ...PUBLISHED,
@@ -138,6 +180,7 @@ const ENTRIES: readonly ModelEntry[] = [
     codebooks: 8,
     bandwidths: [1.5, 3, 6],
     languageModel: undefined,
+    checkpoint: undefined,
   },
 ];
 

@@ -29,6 +29,7 @@ const other = completeSpec({
   codebookSize: 500,
   bandwidths: [1.8],
   languageModel: undefined,
+  checkpoint: undefined,
 });
 
 Deno.test("modelSpec() has what follows from the published numbers", () => {

@@ -10,5 +10,5 @@ export {
   type DownloadProgress,
   sha256Of,
 } from "./cache/download.ts";
-export { modelTensors, type TensorShapes } from "./cache/model_tensors.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
+export { modelCommands, runModelCommand } from "./command/model_commands.ts";

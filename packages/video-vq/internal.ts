@@ -6,4 +6,5 @@
  */
 export { pixelsToBytes, pixelsToFloat } from "./frames/pixels.ts";
 export { FrameFitter } from "./frames/preprocess.ts";
-export { FULL_NETWORK, SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";
+export { FULL_NETWORK } from "./magvit/config.ts";
+export { SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";

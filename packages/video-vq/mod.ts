@@ -14,7 +14,13 @@ export {
   VideoReceiver,
 } from "./receive.ts";
 export { type Playback, type PlayOptions, playVideo } from "./play.ts";
-export { type ModelOptions, OFFICIAL_MODEL, openDecoder, openEncoder } from "./models.ts";
+export {
+  type ModelOptions,
+  OFFICIAL_MODEL,
+  openDecoder,
+  openEncoder,
+  VIDEO_MODELS,
+} from "./models.ts";
 export { VideoVqError, type VideoVqErrorCode } from "./errors.ts";
 export { WindowJournal } from "./stream/journal.ts";
 export {

@@ -75,6 +75,15 @@ async function journalHolds(path: string, windows: number): Promise<void> {
   assert.fail(`the journal does not get ${windows} windows`);
 }
 
+Deno.test("list and doctor are subcommands, and know the authors' model", async () => {
+  const listed = await start(["list"]).result();
+  assert.match(listed.stdout, /^open-magvit2-video +3\.10 GB +/m);
+  const path = `${cache}/small.safetensors`;
+  await Deno.writeFile(path, syntheticCheckpoint());
+  const examined = await start(["doctor", path]).result();
+  assert.match(examined.stdout, /Format +safetensors\n[^]*Model +none of open-magvit2-video\n$/);
+});
+
 for (const [victim, payload] of [["receiver", "packed"], ["sender", "range"]] as const) {
   Deno.test(`processes: the ${victim} is killed and returns, and every frame is there once (${payload})`, async () => {
     await withStage(async ({ folder, clip, model }) => {

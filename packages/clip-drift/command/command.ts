@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { runModelCommand } from "@vcs/onnx/internal";
 import { say, UsageError } from "@vcs/transport/internal";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type AlertRule, parseRule } from "../alerts.ts";
@@ -104,6 +105,7 @@ function watchCommand(run: (flags: WatchFlags) => Promise<void>): Command {
 const HELP = `
 clip-drift camera        serve a made-up camera to try it with (camera --help)
 clip-drift view [folder] look at runs of before
+clip-drift list|pull|verify|rm|doctor  models: what is here, fetch, check, remove
 Environment: ENCODERS_DEVICE, _MODEL, _PRETRAINED, _SNAPSHOT_INTERVAL (30 s), _EMBEDDING_INTERVAL
 (100 frames), _ROLLING_WINDOW (300 frames), _RECONNECT_DELAY (2 s), _FRAME_TIMEOUT (10 s)`;
 
@@ -187,6 +189,9 @@ function choose(
  * @throws {UsageError} where the arguments are wrong
  */
 export async function main(args: string[], signal: AbortSignal): Promise<number> {
+  const models = async () => (await import("../clip/models.ts")).CLIP_MODELS;
+  const modelRun = await runModelCommand("clip-drift", models, args, signal);
+  if (modelRun !== undefined) return modelRun;
   const env = readEnvironment((name) => Deno.env.get(name), say);
   let code = 0;
   const [command, rest] = choose(args, signal, env, (result) => code = result);

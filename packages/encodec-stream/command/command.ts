@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { modelCommands } from "@vcs/onnx/internal";
 import { type Command, command } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
+import { CODEC_MODELS } from "../network/catalog.ts";
 import { play } from "../page/play.ts";
 import { decode } from "./decode.ts";
 import { encode } from "./encode.ts";
@@ -17,5 +19,5 @@ export const encodecStream: Command = command({
   version: config.version,
   about: "neural audio as a stream: reads, decodes and encodes .ecdc",
   // Of several modes in a line the first one here counts: the more cautious, as in the original.
-  commands: [info, decode, encode, play],
+  commands: [info, decode, encode, play, ...modelCommands(CODEC_MODELS)],
 });

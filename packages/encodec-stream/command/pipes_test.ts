@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { hasPrograms, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { encodeWav } from "@vcs/media/wav";
+import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { Decoder } from "../decoder.ts";
 import { EcdcReader } from "../container/reader.ts";
 import { formatHeader } from "../container/header.ts";
@@ -40,6 +41,24 @@ async function scratch() {
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 }
+
+Deno.test("list, pull and doctor are subcommands, and know EnCodec's models", async () => {
+  await using place = await scratch();
+  const env = { ...place.env, TORCH_HOME: place.folder, HF_HOME: place.folder, VCS_OFFLINE: "1" };
+  const text = ({ stdout }: { stdout: Uint8Array }) => new TextDecoder().decode(stdout);
+  assert.match(text(await run(["list"], env)), /encodec_48khz +76\.3 MB +- +EnCodec, stereo/);
+  const unknown = await run(["pull", "ViT-B-32"], env);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /hf:owner\/name\/file, encodec_24khz, .*, encodec_lm_48khz\n$/);
+
+  const source = syntheticCheckpoint("encodec_48khz", "language-model");
+  const tensors = source.names.map(async (name) => [name, await source.read(name)] as const);
+  const path = `${place.folder}/lm.safetensors`;
+  await Deno.writeFile(path, encodeSafetensors(Object.fromEntries(await Promise.all(tensors))));
+  const { code, ...whole } = await run(["doctor", path], env);
+  assert.equal(code, 0, whole.stderr);
+  assert.match(text(whole), /Model +encodec_lm_48khz: 110 of 110 weights match\nMissing +none\n/);
+});
 
 const synthetic = ["--weights", "synthetic", "--device", "cpu"];
 

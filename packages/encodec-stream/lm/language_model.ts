@@ -8,7 +8,7 @@ import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { derive } from "@vcs/onnx";
 import { tensor } from "@vcs/transport/tensor";
-import { transposeMatrix } from "@vcs/transport/internal";
+import { defined, transposeMatrix } from "@vcs/transport/internal";
 import { EcdcError } from "../errors.ts";
 import {
   type CodecOptions,
@@ -209,11 +209,14 @@ export class LanguageModel implements Disposable {
     codebooks: number,
     options: CodecOptions = {},
   ): Promise<LanguageModel> {
-    const { device = "cpu", threads = 1 } = options;
+    const { device = "cpu", threads = 1, cache } = options;
     const spec = specOf(model);
-    using weights = await openWeights(model, "language-model", options);
+    using weights = await openWeights(spec, "language-model", options);
     const network = languageModelNetwork(spec, weights.source, codebooks);
-    const session = await ModelSession.open(network, weights, { device, threads });
+    const session = await ModelSession.open(network, weights, {
+      ...{ device, threads },
+      ...defined({ cache }),
+    });
     return new LanguageModel(session, spec, codebooks);
   }
 

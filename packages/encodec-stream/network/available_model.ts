@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { findModel } from "@vcs/onnx";
-import { findLocal } from "@vcs/onnx/store";
+import { CODEC_MODELS } from "./catalog.ts";
 import { type ModelName, TINY_MODEL } from "../models.ts";
 
 /**
@@ -12,6 +11,5 @@ import { type ModelName, TINY_MODEL } from "../models.ts";
  * machine, else the small one that is bundled with this package.
  */
 export async function availableModel(wanted: ModelName): Promise<ModelName> {
-  const official = findModel(wanted);
-  return official && await findLocal(official) ? wanted : TINY_MODEL;
+  return await CODEC_MODELS.findLocal(wanted) ? wanted : TINY_MODEL;
 }

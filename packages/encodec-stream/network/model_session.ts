@@ -8,10 +8,11 @@ import { openCheckpoint, type TensorSource } from "@vcs/onnx/checkpoint";
 import { resolveDevice } from "@vcs/onnx/devices";
 import { cachedModel, fileIdentity, modelBytes } from "@vcs/onnx";
 import { Session, type Tensors } from "@vcs/onnx/session";
-import { resolveModel, type ResolveOptions } from "@vcs/onnx/store";
+import type { ModelCatalog, ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { CODEC_MODELS } from "./catalog.ts";
 import { openTinyWeights } from "./encodec_tiny.ts";
-import { type ModelName, TINY_MODEL } from "../models.ts";
+import { type ModelSpec, TINY_MODEL } from "../models.ts";
 import type { Network } from "./networks.ts";
 import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 
@@ -30,6 +31,10 @@ export interface CodecOptions {
   readonly threads?: number;
   /** How a checkpoint is found and fetched. */
   readonly resolve?: ResolveOptions;
+  /** Where checkpoints are looked for by name. Default: the models of this package. */
+  readonly catalog?: ModelCatalog;
+  /** Folder for built graphs. Default: the user's cache. */
+  readonly cache?: string;
 }
 
 /** An open checkpoint. */
@@ -41,27 +46,28 @@ export interface Weights extends Disposable {
 }
 
 /**
- * Opens a checkpoint, or the official one, or the one that is bundled with this package.
+ * Opens a checkpoint, or the published one, or the one that is bundled with this package.
  *
- * @param model name of the codec
+ * @param spec numbers of the codec
  * @param kind the codec itself or its language model
  */
 export async function openWeights(
-  model: ModelName,
+  spec: ModelSpec,
   kind: CheckpointKind,
   options: CodecOptions,
 ): Promise<Weights> {
-  const official = kind === "codec" ? model : model.replace("encodec_", "encodec_lm_");
-  const { weights = official, resolve } = options;
+  const published = kind === "codec" ? spec.checkpoint : spec.languageModel?.checkpoint;
+  const name = published?.name ?? spec.name;
+  const { weights = name, resolve, catalog = CODEC_MODELS } = options;
   if (weights === TINY_MODEL) return await openTinyWeights();
   if (weights === "synthetic") {
-    const source = syntheticCheckpoint(model, kind);
-    return { source, identity: `synthetic ${official}`, [Symbol.dispose]: () => {} };
+    const source = syntheticCheckpoint(spec, kind);
+    return { source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };
   }
   if (typeof weights !== "string") {
     return { source: weights, identity: undefined, [Symbol.dispose]: () => {} };
   }
-  const path = await resolveModel(weights, resolve);
+  const path = await catalog.resolve(weights, resolve);
   const source = await openCheckpoint(path);
   return {
     source,
@@ -77,14 +83,19 @@ export type StreamState = Tensors;
 interface RunOptions {
   readonly device?: string;
   readonly threads?: number;
+  readonly cache?: string;
 }
 
 /** A function that opens a network's model, which is built into the cache first if it is not there. */
-async function prepared(network: Network, weights: Weights, options: RunOptions) {
+async function prepared(
+  network: Network,
+  weights: Weights,
+  { cache, ...options }: RunOptions,
+) {
   if (weights.identity === undefined) {
     return async () => await Session.open(await modelBytes(network.graph), options);
   }
-  const path = await cachedModel(network.graph, [weights.identity]);
+  const path = await cachedModel(network.graph, [weights.identity], cache);
   return async () => await Session.open(path, options);
 }
 

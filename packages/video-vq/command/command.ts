@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { runModelCommand } from "@vcs/onnx/internal";
 import { print, UsageError } from "@vcs/transport/internal";
 
 const HELP = `video-vq: video as tokens, 2,880 bytes for 17 frames
@@ -13,6 +14,7 @@ Usage:
   video-vq roundtrip [options] <source> [output]    both in one process: quality and bitrate
   video-vq inspect [options] <folder or journal>    what is in a stream, taking nothing out of it
   video-vq page [options] [source]                  a page that shows both, live (page --help)
+  video-vq list|pull|verify|rm|doctor               models: what is here, fetch, check, remove
 
 Source:   a video file, a folder of pictures, - (raw RGB on stdin), http://camera/stream
 Output:   clip.mp4, clip.webm, clip.rgb (raw RGB), - (raw RGB on stdout)
@@ -63,6 +65,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Run>>> = {
  * @throws {UsageError} for wrong usage: exit code 2
  */
 export async function main(args: string[], signal: AbortSignal): Promise<number> {
+  const models = async () => (await import("../models.ts")).VIDEO_MODELS;
+  const modelRun = await runModelCommand("video-vq", models, args, signal);
+  if (modelRun !== undefined) return modelRun;
   // The page has a help of its own.
   if (args[0] !== "page" && (args.includes("--help") || args.includes("-h"))) {
     print(HELP.trimEnd());

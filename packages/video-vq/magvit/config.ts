@@ -18,6 +18,14 @@ export interface NetworkConfig {
   readonly blocks: number;
 }
 
+/** The authors' network. */
+export const FULL_NETWORK: NetworkConfig = {
+  colors: 3,
+  latentChannels: 18,
+  channels: [128, 256, 256, 512],
+  blocks: 4,
+};
+
 /** Shape of a tensor by its key, or undefined where it is not there. */
 export type ShapeOf = (key: string) => readonly number[] | undefined;
 

@@ -19,6 +19,11 @@ import { buildDecoder, buildEncoder, type ClipSize, type NetworkOptions } from "
 /** Which of a checkpoint's two sets of weights to use. */
 export type WeightSet = "ema" | "raw";
 
+/** Name of a tensor's moving average: the dots of its own name are lost. */
+export function averagedName(key: string): string {
+  return `model_ema.${key.replaceAll(".", "")}`;
+}
+
 /** A checkpoint of the video tokenizer, opened and understood. */
 export class MagvitCheckpoint implements Disposable {
   /** Which set of weights is used. */
@@ -125,8 +130,7 @@ export class MagvitCheckpoint implements Disposable {
   }
 
   #fileName(key: string): string {
-    if (this.weights === "raw") return this.#prefix + key;
-    return `${this.#prefix}model_ema.${key.replaceAll(".", "")}`;
+    return this.#prefix + (this.weights === "raw" ? key : averagedName(key));
   }
 
   #weights(half: Half): NetworkWeights {

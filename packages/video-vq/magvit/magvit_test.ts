@@ -7,7 +7,9 @@ import { modelBytes } from "@vcs/onnx";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { MagvitCheckpoint } from "./magvit.ts";
 import { openMagvitDecoder, openMagvitEncoder } from "./tokenizer.ts";
-import { FULL_NETWORK, networkShapes, SMALL_NETWORK, syntheticCheckpoint } from "./synthetic.ts";
+import { FULL_NETWORK } from "./config.ts";
+import { networkShapes } from "./network.ts";
+import { SMALL_NETWORK, syntheticCheckpoint } from "./synthetic.ts";
 import { pixelsToFloat } from "../frames/pixels.ts";
 import {
   tokensFromIndices,

@@ -7,6 +7,7 @@
  * @module
  */
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
+import type { Tensor } from "@vcs/transport/tensor";
 import type { NetworkConfig } from "./config.ts";
 export type { ConvForm, WeightOf } from "./video_ops.ts";
 import { type ConvForm, type Steps, type VideoOps, videoOps, type WeightOf } from "./video_ops.ts";
@@ -123,6 +124,18 @@ export function buildDecoder(
   x = ops.conv(x, "decoder.conv_out.conv_1", config.colors, { bias: true });
   g.output("frames", ops.leave(x));
   return g;
+}
+
+/** Shapes of all tensors of a network, by key, encoder first. */
+export function networkShapes(config: NetworkConfig): Map<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  const note = (key: string, shape: readonly number[]): Tensor => {
+    shapes.set(key, shape);
+    return { dtype: "F32", shape, data: new Float32Array(0) };
+  };
+  buildEncoder(config, { frames: 5, height: 16, width: 16 }, note);
+  buildDecoder(config, { frames: 2, height: 2, width: 2 }, note);
+  return shapes;
 }
 
 /** Mean and spread (of the unbiased variance) of each channel of the latent, [1, C]. */

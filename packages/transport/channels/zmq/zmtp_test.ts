@@ -209,7 +209,7 @@ Deno.test("zmtp: a subscriber counts when it has subscribed", async () => {
     port: Number(new URL(sender.url).port),
   });
   await conn.write(goodBytes("SUB").subarray(0, 64 + 27));
-  const bytes = new ByteStream(conn);
+  const bytes = new BufferedReader(conn);
   await bytes.skip(64 + 2);
   assert.equal(sender.counters.connections, 0);
   await conn.write(new Uint8Array([4, 10, 9, ...text("SUBSCRIBE")]));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { StreamFacts } from "./ffmpeg/backend.ts";
-import { Announcements } from "./ffmpeg/backend_ffmpeg.ts";
+import type { StreamFacts } from "./backend.ts";
+import { Announcements } from "./backend_ffmpeg.ts";
 
 const facts = { timeBase: [1, 25], codec: "h264" } as unknown as StreamFacts;
 const frame = (n: number) => `[showinfo @ 0x1] n: ${n} pts: ${n} pts_time:0 iskey:0 type:P`;
