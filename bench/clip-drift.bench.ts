@@ -3,12 +3,12 @@
  * `bench/clip-drift_memory.ts` measures memory, viewers, and open_clip in PyTorch beside it.
  */
 import { DriftTracker } from "@vcs/clip-drift/drift";
-import { gistGraph } from "@vcs/clip-drift/gist";
-import { resizeCrop } from "@vcs/clip-drift/preprocess";
-import { scenePictures } from "@vcs/clip-drift/scene";
+import { gistGraph } from "@vcs/clip-drift/internal";
+import { resizeCrop } from "@vcs/clip-drift";
+import { scenePictures } from "@vcs/clip-drift/internal";
 import { decodeImage } from "@vcs/media/image";
 import { MjpegReader } from "@vcs/media/mjpeg";
-import { modelBytes } from "@vcs/onnx/model";
+import { modelBytes } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
 import { openRandomClip } from "./clip-drift_model.ts";

@@ -1,6 +1,7 @@
 /**
- * Writes the times beside open_clip of `bench/results/clip-drift.json` into the package's README,
- * between `<!-- times -->` and `<!-- /times -->`.
+ * Writes the figures of `bench/results/clip-drift.json` into the package's README: the times beside
+ * open_clip between `<!-- times -->` and `<!-- /times -->`, int8 beside fp32 between `<!-- int8 -->`
+ * and `<!-- /int8 -->`.
  */
 import { fileURLToPath } from "node:url";
 
@@ -16,9 +17,13 @@ interface Comparison {
 }
 
 const readme = new URL("../packages/clip-drift/README.md", import.meta.url);
-const { memory: { frame } } = JSON.parse(
+interface Int8 {
+  cosines: { form: "s8" | "u8"; scale: number; mean: number; least: number }[];
+  ms: Record<"threads_1" | "threads_2", { fp32: number; s8?: number; u8: number }>;
+}
+const { memory: { frame }, int8: bytes } = JSON.parse(
   await Deno.readTextFile(new URL("results/clip-drift.json", import.meta.url)),
-) as { memory: { frame: { threads_1: Comparison; threads_2: Comparison } } };
+) as { memory: { frame: { threads_1: Comparison; threads_2: Comparison } }; int8: Int8 };
 
 /** What a row tells, the name of our figure and of theirs, and pictures in a run. */
 const ROWS = [
@@ -42,9 +47,30 @@ const lines = ROWS.map(([words, threads, ours, theirs, pictures]) => {
   const [a, b, c] = times as [number, number, number];
   return row([words, ...[a, b, a / b, c, a / c, b / c].map(round)]);
 });
-const table = [row(HEAD), row(HEAD.map(() => "---")), ...lines].join("\n");
-const text = await Deno.readTextFile(readme);
-const part = /(?<=<!-- times -->\n).*(?=<!-- \/times -->)/s;
-await Deno.writeTextFile(readme, text.replace(part, `\n${table}\n\n`));
+const tableOf = (head: readonly string[], rows: string[]) =>
+  [row([...head]), row(head.map(() => "---")), ...rows].join("\n");
+
+/** A row for each form of weights: least cosines, and times beside fp32. */
+function int8Rows({ cosines, ms }: Int8): string[] {
+  const forms = [...new Set(cosines.map(({ form }) => form))];
+  return forms.map((form) => {
+    const least = cosines.filter((c) => c.form === form).map((c) => c.least);
+    const speeds = [ms.threads_1, ms.threads_2].flatMap((t) => [t[form]!, t.fp32 / t[form]!]);
+    return row([form, ...least, ...speeds.map(round)]);
+  });
+}
+
+const INT8_HEAD = [
+  "weights",
+  ...new Set(bytes.cosines.map(({ scale }) => `×${scale}`)),
+  ...["ms, one thread", "to fp32", "ms, two threads", "to fp32"],
+];
+const tables = { times: tableOf(HEAD, lines), int8: tableOf(INT8_HEAD, int8Rows(bytes)) };
+let text = await Deno.readTextFile(readme);
+for (const [name, table] of Object.entries(tables)) {
+  const part = new RegExp(`(?<=<!-- ${name} -->\\n).*(?=<!-- /${name} -->)`, "s");
+  text = text.replace(part, `\n${table}\n\n`);
+}
+await Deno.writeTextFile(readme, text);
 await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", fileURLToPath(readme)] })
   .output();

@@ -4,11 +4,11 @@
  * measures memory over long files and the speed of PyTorch's own modules in the same run.
  */
 import { type DecodeOptions, Decoder } from "@vcs/encodec-stream/decoder";
-import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
+import { EcdcReader } from "@vcs/encodec-stream/ecdc";
 import { type EncodeOptions, Encoder } from "@vcs/encodec-stream/encoder";
-import { parseHeader } from "@vcs/encodec-stream/header";
+import { parseHeader } from "@vcs/encodec-stream/ecdc";
 import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
-import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/synthetic";
+import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/internal";
 import { fileBytes, writeFile } from "./encodec-stream_audio.ts";
 
 const folder = await Deno.makeTempDir();

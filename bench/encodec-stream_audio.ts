@@ -1,10 +1,10 @@
 /**
  * Material for the benchmarks of encodec-stream: files of any length, made as they are read.
  */
-import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
-import { formatHeader } from "@vcs/encodec-stream/header";
+import { EcdcReader } from "@vcs/encodec-stream/ecdc";
+import { formatHeader } from "@vcs/encodec-stream/ecdc";
 import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
-import { segmentCount, segmentPlace } from "@vcs/encodec-stream/segments";
+import { segmentCount, segmentPlace } from "@vcs/encodec-stream/ecdc";
 
 /** The bytes of a file whose codes are a counter, without ever holding them all. */
 export async function* fileBytes(

@@ -8,11 +8,11 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Decoder } from "@vcs/encodec-stream/decoder";
-import { EcdcReader } from "@vcs/encodec-stream/ecdc_reader";
+import { EcdcReader } from "@vcs/encodec-stream/ecdc";
 import { Encoder } from "@vcs/encodec-stream/encoder";
 import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
-import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/synthetic";
-import { until } from "../packages/encodec-stream/until.ts";
+import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/internal";
+import { untilAborted } from "@vcs/transport/internal";
 import { openStream } from "./encodec-stream_audio.ts";
 
 const minutes = Number(Deno.env.get("MINUTES") ?? 10);
@@ -49,7 +49,7 @@ function encoding(model: ModelName): Job {
     using encoder = await Encoder.open(model, 4, options(model));
     const rate = encoder.spec.sampleRate;
     // As the command does it, which ends at an interrupt.
-    const audio = until(audioOf(model, minutes * 60), new AbortController().signal);
+    const audio = untilAborted(audioOf(model, minutes * 60), new AbortController().signal);
     const blocks = encoder.encode(audio);
     yield { start: 0, rate };
     for await (const { start } of blocks) yield { start, rate };

@@ -4,21 +4,21 @@
  * `bench/onnx_memory.ts` measures memory, and names the devices that are not here.
  */
 import { modelSpec } from "../packages/encodec-stream/models.ts";
-import { synthesisNetwork } from "../packages/encodec-stream/networks.ts";
+import { synthesisNetwork } from "../packages/encodec-stream/network/networks.ts";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import { listDevices } from "@vcs/onnx/devices";
 import { GraphBuilder } from "@vcs/onnx/graph";
-import { modelBytes } from "@vcs/onnx/model";
-import { cachedModel } from "@vcs/onnx/model_cache";
+import { modelBytes } from "@vcs/onnx";
+import { cachedModel } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
-import { findLibrary } from "../packages/onnx/library.ts";
-import { cPath, cString, loadRuntime, Out, pointerArray } from "../packages/onnx/ort.ts";
-import { sessionOptions } from "../packages/onnx/providers.ts";
-import { planGrid } from "../packages/patch-stream/grid.ts";
-import type { ProcessPlan, ProcessStage } from "../packages/patch-stream/process.ts";
-import { openCpuStage } from "../packages/patch-stream/process_cpu.ts";
-import { openGpuStage } from "../packages/patch-stream/process_gpu.ts";
+import { findLibrary } from "../packages/onnx/runtime/library.ts";
+import { cPath, cString, loadRuntime, Out, pointerArray } from "../packages/onnx/runtime/ort.ts";
+import { sessionOptions } from "../packages/onnx/runtime/providers.ts";
+import { planGrid } from "../packages/patch-stream/sampling/grid.ts";
+import type { ProcessPlan, ProcessStage } from "../packages/patch-stream/process/process.ts";
+import { openCpuStage } from "../packages/patch-stream/process/cpu.ts";
+import { openGpuStage } from "../packages/patch-stream/process/gpu.ts";
 import { openDecoder, writeCheckpoint } from "./onnx_checkpoint.ts";
 
 const folder = await Deno.makeTempDir();
@@ -82,13 +82,13 @@ async function bareRun(): Promise<() => Promise<void>> {
   const session = new Out();
   const options = sessionOptions(runtime, { kind: "cpu" }, { threads: 1 });
   const open = [runtime.env, cPath(path), options, session.cell] as const;
-  runtime.call("createSession", "model_invalid", "open", ...open);
+  runtime.call("createSession", "model-invalid", "open", ...open);
   const shape = BigInt64Array.of(1n, 64n);
   const values = [x, y].map(({ data }) => {
     const out = new Out();
     const memory = new Uint8Array(data.buffer as ArrayBuffer);
     const make = [runtime.cpuMemory, memory, 256n, shape, 2n, 1, out.cell] as const;
-    runtime.call("createTensorWithData", "run_failed", "wrap", ...make);
+    runtime.call("createTensorWithData", "run-failed", "wrap", ...make);
     return pointerArray([out.pointer]);
   }) as [BigUint64Array, BigUint64Array];
   const texts = [cString("x"), cString("y")] as const;
@@ -97,7 +97,7 @@ async function bareRun(): Promise<() => Promise<void>> {
     BigUint64Array,
   ];
   const call = [session.object, null, names[0], values[0], 1n, names[1], 1n, values[1]] as const;
-  return () => (void texts, runtime.callAsync("run", "run_failed", "run", ...call));
+  return () => (void texts, runtime.callAsync("run", "run-failed", "run", ...call));
 }
 
 const bare = await bareRun();

@@ -5,10 +5,13 @@
  * @module
  */
 import { modelSpec } from "../packages/encodec-stream/models.ts";
-import { predictionNetwork, synthesisNetwork } from "../packages/encodec-stream/networks.ts";
-import { syntheticCheckpoint } from "../packages/encodec-stream/synthetic.ts";
+import {
+  predictionNetwork,
+  synthesisNetwork,
+} from "../packages/encodec-stream/network/networks.ts";
+import { syntheticCheckpoint } from "../packages/encodec-stream/network/synthetic.ts";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
-import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
+import { cachedModel, fileIdentity } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { tensor, tensorBytes } from "@vcs/transport/tensor";
 import {

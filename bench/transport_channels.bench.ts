@@ -6,7 +6,7 @@
  * and messages in flight.
  */
 import { pathToFileURL } from "node:url";
-import { freePort, hasBroker, startBroker } from "../packages/transport/brokers.ts";
+import { freePort, hasBroker, startBroker } from "../packages/transport/trial/brokers.ts";
 import {
   channel,
   cleanup,

@@ -6,10 +6,10 @@
 import { pathToFileURL } from "node:url";
 import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
 import { type ChannelName, DELIVERY } from "@vcs/transport/delivery";
-import { Queue } from "@vcs/transport/flow";
+import { Queue } from "@vcs/transport";
 import { type Message, message, newStreamId } from "@vcs/transport/message";
-import { Pacer } from "@vcs/transport/pacer";
-import { freePort, hasBroker, startBroker } from "../packages/transport/brokers.ts";
+import { Pacer } from "@vcs/transport";
+import { freePort, hasBroker, startBroker } from "../packages/transport/trial/brokers.ts";
 import { tcpBesideRaw } from "./transport_tcp.ts";
 
 const PACE = 1000 / 24;

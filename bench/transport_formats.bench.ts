@@ -3,8 +3,8 @@ import { encodeNpy, readNpy } from "@vcs/transport/npy";
 import { encodeNpz, readNpz } from "@vcs/transport/npz";
 import { encodeSafetensors, readSafetensors, SafetensorsReader } from "@vcs/transport/safetensors";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { convertTensor, fromBfloat16, toBfloat16 } from "@vcs/transport/tensor_convert";
-import { packStrided } from "@vcs/transport/tensor_layout";
+import { convertTensor, fromBfloat16, toBfloat16 } from "@vcs/transport";
+import { packStrided } from "@vcs/transport/internal";
 
 const COUNT = 1 << 22;
 const values = Float32Array.from({ length: COUNT }, (_, i) => Math.sin(i));

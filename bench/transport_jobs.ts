@@ -4,7 +4,8 @@
  */
 import { openSender } from "@vcs/transport/channel";
 import { message } from "@vcs/transport/message";
-import { freePort } from "../packages/transport/brokers.ts";
+import { writeAll } from "@vcs/transport/internal";
+import { freePort } from "../packages/transport/trial/brokers.ts";
 
 /** Messages in a batch. */
 export const COUNT = 200;
@@ -26,10 +27,6 @@ async function peer(kind: string, where: string | number): Promise<void> {
     kill();
   });
   await process.stdout.getReader().read();
-}
-
-async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
 function be32(value: number): Uint8Array {

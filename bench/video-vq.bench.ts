@@ -5,14 +5,14 @@
  * full-size network beside PyTorch.
  */
 import { tensor } from "@vcs/transport/tensor";
-import { openMagvitDecoder, openMagvitEncoder } from "@vcs/video-vq/magvit_tokenizer";
-import { decodeWindow, encodeWindow, type TokenWindow } from "@vcs/video-vq/payload";
-import { pixelsToBytes, pixelsToFloat } from "@vcs/video-vq/pixels";
-import { FrameFitter } from "@vcs/video-vq/preprocess";
-import { Quality } from "@vcs/video-vq/quality";
-import { TokenDecoder, TokenEncoder } from "@vcs/video-vq/range_coder";
-import { SMALL_NETWORK, syntheticCheckpoint } from "@vcs/video-vq/synthetic";
-import { type Tokens, tokensFromLatent, tokensToQuant } from "@vcs/video-vq/tokens";
+import { openMagvitDecoder, openMagvitEncoder } from "@vcs/video-vq";
+import { decodeWindow, encodeWindow, type TokenWindow } from "@vcs/video-vq";
+import { pixelsToBytes, pixelsToFloat } from "@vcs/video-vq/internal";
+import { FrameFitter } from "@vcs/video-vq/internal";
+import { Quality } from "@vcs/video-vq";
+import { TokenDecoder, TokenEncoder } from "@vcs/video-vq";
+import { SMALL_NETWORK, syntheticCheckpoint } from "@vcs/video-vq/internal";
+import { type Tokens, tokensFromLatent, tokensToQuant } from "@vcs/video-vq";
 
 const SIDE = 128;
 const folder = await Deno.makeTempDir();

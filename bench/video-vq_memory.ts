@@ -8,16 +8,16 @@
  * @module
  */
 import { hasShared, sharedPath } from "#testing/shared.ts";
-import { systemClock } from "@vcs/transport/clock";
-import { memoryChannel } from "@vcs/video-vq/memory_channel";
+import { systemClock } from "@vcs/transport";
+import { memoryChannel } from "@vcs/transport/channel";
 import { openEncoder } from "@vcs/video-vq/models";
-import { TokenEncoder } from "@vcs/video-vq/range_coder";
-import { VideoReceiver } from "@vcs/video-vq/receive_video";
-import { VideoSender } from "@vcs/video-vq/send_video";
-import { openSource, rawSource } from "@vcs/video-vq/sources";
-import type { WindowDecoder, WindowEncoder } from "@vcs/video-vq/tokenizer";
-import type { Tokens } from "@vcs/video-vq/tokens";
-import { type TimedFrame, windowsOf } from "@vcs/video-vq/windows";
+import { TokenEncoder } from "@vcs/video-vq";
+import { VideoReceiver } from "@vcs/video-vq/receive";
+import { VideoSender } from "@vcs/video-vq/send";
+import { openSource, rawSource } from "@vcs/video-vq";
+import type { WindowDecoder, WindowEncoder } from "@vcs/video-vq";
+import type { Tokens } from "@vcs/video-vq";
+import { type TimedFrame, windowsOf } from "@vcs/video-vq";
 
 const CLIPS = [
   "bottle_static_40s.mp4",

@@ -71,6 +71,19 @@ export async function withPage<T>(
   return result;
 }
 
+/**
+ * Waits until an expression holds in a page. Unlike `page.waitForFunction` it works where the page
+ * forbids evaluation of strings.
+ *
+ * @throws {Error} where it does not hold in time
+ */
+export async function waitUntil(page: Page, expression: string, timeout = 120_000): Promise<void> {
+  for (const end = performance.now() + timeout; !await page.evaluate(expression);) {
+    if (performance.now() > end) throw new Error(`Waited ${timeout} ms in vain for ${expression}`);
+    await page.waitForTimeout(20);
+  }
+}
+
 /** Registers a test that needs a browser; its processes and sockets outlive single operations. */
 export function browserTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ...needs(hasBrowser), sanitizeOps: false, sanitizeResources: false, fn });

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { serveCamera } from "@vcs/clip-drift/camera_server";
-import { listRuns, readRun, type Run } from "@vcs/clip-drift/runs";
-import { drawScene } from "@vcs/clip-drift/scene";
+import { serveCamera } from "@vcs/clip-drift";
+import { listRuns, readRun, type Run } from "@vcs/clip-drift";
+import { drawScene } from "@vcs/clip-drift/internal";
 import { encodeJpeg } from "@vcs/media/image";
+import { Site, type SiteRequest } from "@vcs/transport/internal";
 import { join } from "node:path";
 import { interrupt, outputOf, startCommand } from "./commands.ts";
 
@@ -106,17 +107,15 @@ async function countFrames(runs: string): Promise<number> {
 }
 
 /** An address that waits for one alert. */
-function awaitAlert() {
+async function awaitAlert() {
   const arrival = Promise.withResolvers<{ readonly alert: ToldAlert; readonly at: number }>();
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    async (request) => {
-      const at = performance.now();
-      arrival.resolve({ alert: await request.json() as ToldAlert, at });
-      return new Response();
-    },
-  );
-  return { server, url: `http://127.0.0.1:${server.addr.port}/`, arrival: arrival.promise };
+  const take = async ({ request }: SiteRequest) => {
+    const at = performance.now();
+    arrival.resolve({ alert: await request.json() as ToldAlert, at });
+    return new Response();
+  };
+  const server = await Site.open({ routes: { "POST /": take } });
+  return { server, arrival: arrival.promise };
 }
 
 /** Fails where a command ends, or too much time passes, before something has come. */
@@ -134,9 +133,9 @@ async function beforeTheEnd<T>(wanted: Promise<T>, output: Promise<string>): Pro
 
 /** Runs the command until its alert and some seconds longer. */
 async function watch(stream: string, runs: string) {
-  const { server, url, arrival } = awaitAlert();
+  const { server, arrival } = await awaitAlert();
   await using _server = server;
-  const args = ["--stream", stream, "--model", MODEL, "--no-display", "--webhook", url];
+  const args = ["--stream", stream, "--model", MODEL, "--no-display", "--webhook", server.url];
   const command = startCommand("clip-drift", [...args, "--runs", runs], {
     env: { ENCODERS_SNAPSHOT_INTERVAL: "0.001" }, // Keeps the picture of every frame.
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { say } from "@vcs/transport/cli";
+import { say } from "@vcs/transport/internal";
 
 /** What a command is given beside its arguments. */
 export interface CommandSetting {
@@ -30,10 +30,10 @@ export function startCommand(
   }).spawn();
 }
 
-/** Waits for a command and gives what it wrote to stdout. */
+/** Waits for a command, to its end or interrupted, and gives what it wrote to stdout. */
 export async function outputOf(name: string, command: Deno.ChildProcess): Promise<string> {
   const { code, stdout } = await command.output();
-  if (code !== 0) throw new Error(`${name} ended with code ${code}`);
+  if (code !== 0 && code !== 130) throw new Error(`${name} ended with code ${code}`);
   return new TextDecoder().decode(stdout);
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { say } from "@vcs/transport/cli";
+import { say } from "@vcs/transport/internal";
 import { arch, cpus, platform } from "node:os";
 import { join } from "node:path";
 import { type ClipDriftRun, runClipDrift } from "./clip_drift.ts";

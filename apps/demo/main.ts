@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { runMain, say } from "@vcs/transport/cli";
+import { runMain, say } from "@vcs/transport/internal";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runDemo } from "./demo.ts";

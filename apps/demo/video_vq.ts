@@ -6,11 +6,11 @@
  */
 import { VideoReader } from "@vcs/media/video_reader";
 import { VideoWriter } from "@vcs/media/video_writer";
-import { FrameFitter } from "@vcs/video-vq/preprocess";
-import { Quality } from "@vcs/video-vq/quality";
-import { WINDOW_FRAMES } from "@vcs/video-vq/windows";
+import { FrameFitter } from "@vcs/video-vq/internal";
+import { Quality } from "@vcs/video-vq";
+import { WINDOW_FRAMES } from "@vcs/video-vq";
 import { join } from "node:path";
-import { freePort } from "../../packages/transport/brokers.ts";
+import { freePort } from "@vcs/transport/internal";
 import { interrupt, outputOf, startCommand } from "./commands.ts";
 import { CLIP } from "./media.ts";
 

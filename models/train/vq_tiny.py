@@ -261,7 +261,7 @@ def steps_of_error(error, axis, every):
 
 
 def join_windows(frames, alike=6, fade=8):
-    """What receivers do about seams (packages/video-vq/seams.ts): a small difference between a window's
+    """What receivers do about seams (packages/video-vq/stream/boundary_smoothing.ts): a small difference between a window's
     first frame and the one before is carried over and fades out within eight frames."""
     for start in range(17, len(frames), 17):
         difference = frames[start - 1].astype(np.float32) - frames[start]

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { robustScale } from "./charts.ts";
+import { robustScale } from "./measures/charts.ts";
 import { type Metric, METRICS } from "./drift.ts";
 
 /** When to raise an alert. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { AlertRules, parseRule } from "./alerts.ts";
-import { Delivery } from "./deliver.ts";
+import { Delivery } from "./alerts/deliver.ts";
 
 /** Times of the alerts of a rule over values that come every second. */
 function raised(rule: string, values: readonly (number | undefined)[]): number[] {

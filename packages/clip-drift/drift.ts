@@ -16,8 +16,8 @@
  *
  * @module
  */
-import { ControlCharts } from "./charts.ts";
-import { WindowedMmd } from "./mmd.ts";
+import { ControlCharts } from "./measures/charts.ts";
+import { WindowedMmd } from "./measures/mmd.ts";
 
 /** One frame's measures; undefined where there is too little data to say. */
 export interface DriftRow {

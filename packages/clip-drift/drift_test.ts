@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
-import { ControlCharts, robustScale } from "./charts.ts";
+import { ControlCharts, robustScale } from "./measures/charts.ts";
 import { cosine, DriftTracker, similarityStats } from "./drift.ts";
-import { mmdSquared } from "./mmd.ts";
+import { mmdSquared } from "./measures/mmd.ts";
 
 const next = random(3);
 const gauss = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());

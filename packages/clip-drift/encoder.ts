@@ -23,40 +23,49 @@
  *
  * @module
  */
-import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OnnxError, Session } from "@vcs/onnx";
+import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
-import type { DownloadProgress } from "@vcs/onnx/download";
-import { cachedModel, fileIdentity } from "@vcs/onnx/model_cache";
-import { findModel } from "@vcs/onnx/models";
-import { modelBytes } from "@vcs/onnx/model";
-import { findLocal, resolveModel } from "@vcs/onnx/store";
+import type { DownloadProgress } from "@vcs/onnx/internal";
+import { cachedModel, fileIdentity } from "@vcs/onnx";
+import { modelBytes } from "@vcs/onnx";
+import type { ModelCatalog } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
+import { defined, isFile } from "@vcs/transport/internal";
 import {
   type Activation,
   type ClipGraphOptions,
   type Precision,
   visionGraph,
-} from "./clip_graph.ts";
-import { findClipWeights } from "./clip_weights.ts";
+  type WeightForm,
+} from "./clip/graph.ts";
+import { CLIP_MODELS, type ClipModel } from "./clip/models.ts";
+import { findClipWeights } from "./clip/weights.ts";
 import { ClipDriftError } from "./errors.ts";
-import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./gist.ts";
-import { resizeCrop, type RgbImage } from "./preprocess.ts";
+import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./measures/gist.ts";
+import { resizeCrop, type RgbImage } from "./clip/preprocess.ts";
 
 /** Which model, and how it runs. */
 export interface EncoderOptions {
   /**
-   * `gist`, `ViT-B-32`, `ViT-B-16`, `ViT-L-14` or `ViT-L-14-336`; where none is given, ViT-B-32 if
-   * its weights are on this machine, else `gist`.
+   * `gist`, or the first half of a name in the catalogue, as `ViT-L-14-336`. Default: ViT-B-32 if its
+   * weights are on this machine, else `gist`.
    */
   readonly model?: string;
-  /** Tag of the weights, or the path of a file; `openai` by default. */
+  /** Tag of the weights, or a path, a URL or `hf:owner/name/file`. Default: openai. */
   readonly pretrained?: string;
+  /** Models that can be had by name. Default: those of this package. */
+  readonly catalog?: ModelCatalog<ClipModel>;
   /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. */
   readonly device?: string;
   /** Arithmetic of the matrix products; `fp32` by default. */
   readonly precision?: Precision;
+  /**
+   * Form of int8's weights, for tests and comparisons. Default: `s8` if this CPU computes products
+   * with signed bytes exactly, else `u8`.
+   */
+  readonly weightForm?: WeightForm;
   /** Activation; the one that the weights were trained with by default. */
   readonly activation?: Activation;
   /** Threads on the CPU; one per core by default. */
@@ -103,24 +112,12 @@ export interface Encoder extends Disposable {
    * @throws {ClipDriftError} `out-of-memory`
    */
   encode(image: RgbImage): Promise<Float32Array>;
-  /**
-   * The embeddings of pictures, those that each has alone up to the rounding of floats. int8 runs
-   * them one by one: its scales are of all that is in one run.
-   */
+  /** The embeddings of pictures, those that each has alone up to the rounding of floats. */
   encodeBatch(images: readonly RgbImage[]): Promise<Float32Array[]>;
 }
 
 /** The most pictures in one run of the model. */
 const MAX_BATCH = 16;
-/** With dynamic 8-bit scales, which are of the whole run, a picture must not meet others. */
-const MAX_BATCH_INT8 = 1;
-
-/** Weights that were trained with x * sigmoid(1.702 x): open_clip's `pretrained.py`. */
-function trainedActivation(model: string, tag: string): Activation {
-  const isQuick = tag === "openai" || tag.startsWith("metaclip") || tag.startsWith("dfn2b") ||
-    (model === "ViT-B-32" && tag.startsWith("laion400m"));
-  return isQuick ? "quick_gelu" : "gelu";
-}
 
 /** What the configuration beside a file of unknown origin says of its activation. */
 async function fileActivation(path: string): Promise<Activation | undefined> {
@@ -132,17 +129,20 @@ async function fileActivation(path: string): Promise<Activation | undefined> {
   }
 }
 
+/** A file of weights, and the entry of the catalogue that it was had by. */
+interface FoundWeights {
+  readonly path: string;
+  readonly entry: ClipModel | undefined;
+}
+
 /** The activation that is asked for, else that of the training, else that of OpenAI's weights. */
 async function chooseActivation(
-  { activation, model, pretrained = "openai" }: EncoderOptions,
-  path: string,
+  { activation, model }: EncoderOptions,
+  { path, entry }: FoundWeights,
 ): Promise<{ activation: Activation; isActivationAssumed?: boolean }> {
   if (activation !== undefined) return { activation };
   if (/-quickgelu$/i.test(model ?? "")) return { activation: "quick_gelu" };
-  if (path !== pretrained) {
-    return { activation: trainedActivation(modelName(model ?? "ViT-B-32"), pretrained) };
-  }
-  const found = await fileActivation(path);
+  const found = entry?.activation ?? await fileActivation(path);
   return found === undefined
     ? { activation: "quick_gelu", isActivationAssumed: true }
     : { activation: found };
@@ -181,9 +181,8 @@ class SessionEncoder implements Encoder {
   /** Runs the model as long as pictures wait. */
   async #drain(): Promise<void> {
     this.#isRunning = true;
-    const most = this.info.precision === "int8" ? MAX_BATCH_INT8 : MAX_BATCH;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, most);
+      const batch = this.#waiting.splice(0, MAX_BATCH);
       try {
         const embeddings = await this.#run(batch.map(({ image }) => image));
         batch.forEach(({ done }, i) => done.resolve(embeddings[i]!));
@@ -221,7 +220,7 @@ class SessionEncoder implements Encoder {
 
 /** Says what to do where memory is short, or the device is not there. */
 function explain(error: unknown): unknown {
-  if (error instanceof OnnxError && error.code === "device_unavailable") {
+  if (error instanceof OnnxError && error.code === "device-unavailable") {
     const hint = "or use --device cpu (ENCODERS_DEVICE=cpu)";
     return new OnnxError(error.code, `${error.message}; ${hint}`, { cause: error });
   }
@@ -247,8 +246,7 @@ async function openSession(
 ): Promise<Session> {
   const settings = {
     spin: SPIN,
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
+    ...defined({ device, threads }),
   };
   try {
     return await Session.open(model, settings);
@@ -274,17 +272,17 @@ export function modelName(name: string): string {
     .replace(/^vit-/i, "ViT-");
 }
 
-const isFile = (path: string) => stat(path).then((s) => s.isFile(), () => false);
-
-/** Path of the weights, fetched where they are not here. */
-async function weightsPath(model: string, tag: string, options: EncoderOptions): Promise<string> {
-  if (await isFile(tag)) return tag;
-  const { onProgress, signal } = options;
+/** Finds weights, which are fetched where they are not on this machine. */
+async function findWeights(
+  model: string,
+  tag: string,
+  { catalog = CLIP_MODELS, onProgress, signal }: EncoderOptions,
+): Promise<FoundWeights> {
+  const isReference = /^(https?:\/\/|hf:)/.test(tag) || await isFile(tag);
+  const reference = isReference ? tag : `${model}/${tag}`;
   try {
-    return await resolveModel(`${model}/${tag}`, {
-      ...(onProgress === undefined ? {} : { onProgress }),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const path = await catalog.resolve(reference, defined({ onProgress, signal }));
+    return { path, entry: isReference ? undefined : catalog.find(reference) };
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     const hint = "or use --model gist, which needs no weights";
@@ -292,21 +290,28 @@ async function weightsPath(model: string, tag: string, options: EncoderOptions):
   }
 }
 
-/** ImageNet-like statistics that two of open_clip's models were trained with. */
-function normalisation(model: string, tag: string): Pick<ClipGraphOptions, "mean" | "std"> {
-  const half = [0.5, 0.5, 0.5];
-  return `${model}/${tag}` === "ViT-L-14/laion2b_s32b_b82k" ? { mean: half, std: half } : {};
+/**
+ * How 8-bit weights are written: it is part of the model's identity in the cache. All devices run
+ * the 8-bit products on the CPU.
+ */
+async function byteSettings(
+  { precision, weightForm }: EncoderOptions,
+): Promise<Pick<ClipGraphOptions, "weightForm">> {
+  if (precision !== "int8") return {};
+  return { weightForm: weightForm ?? (await hasExactSignedProducts() ? "s8" : "u8") };
 }
 
 async function openClip(options: EncoderOptions): Promise<Encoder> {
   const { precision = "fp32", pretrained = "openai" } = options;
   const model = modelName(options.model ?? "ViT-B-32");
-  const path = await weightsPath(model, pretrained, options);
-  const chosen = await chooseActivation(options, path);
+  const weights = await findWeights(model, pretrained, options);
+  const { path, entry } = weights;
+  const chosen = await chooseActivation(options, weights);
   using checkpoint = await openCheckpoint(path);
   const { vision } = findClipWeights(checkpoint);
   const { activation } = chosen;
-  const settings = { activation, precision, ...normalisation(model, pretrained) };
+  const training = defined({ mean: entry?.mean, std: entry?.std });
+  const settings = { activation, precision, ...await byteSettings(options), ...training };
   const graph = visionGraph(vision, settings);
   const identity = [await fileIdentity(path), JSON.stringify(settings)];
   const file = await cachedModel(graph, identity, options.cache);
@@ -319,8 +324,7 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
 
 /** Whether CLIP's default weights are on this machine. */
 export async function hasDefaultWeights(): Promise<boolean> {
-  const model = findModel("ViT-B-32/openai");
-  return model !== undefined && await findLocal(model) !== undefined;
+  return await CLIP_MODELS.findLocal("ViT-B-32/openai") !== undefined;
 }
 
 /**

@@ -6,8 +6,8 @@ import { random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { cosine } from "./drift.ts";
 import { type Encoder, type EncoderOptions, modelName, openEncoder } from "./encoder.ts";
-import { Labels, openLabels } from "./labels.ts";
-import { drawScene } from "./scene.ts";
+import { Labels, openLabels } from "./clip/labels.ts";
+import { drawScene } from "./camera/scene.ts";
 
 const TINY = "golden/clip/tiny_clip.open_clip.safetensors";
 
@@ -67,8 +67,10 @@ sharedTest("int8 gives a picture the same embedding in any company", async () =>
     const quay = drawScene("quay", 0, 320, 240);
     const white = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3).fill(255) };
     const alone = await encoder.encode(quay);
-    const together = await encoder.encodeBatch([white, quay, white]);
-    assert.deepEqual(together[1], alone);
+    // The first runs alone, the others together.
+    const together = await encoder.encodeBatch([white, white, quay, white]);
+    const most = alone.reduce((m, x, i) => Math.max(m, Math.abs(x - together[2]![i]!)), 0);
+    assert.ok(most < 1e-5, `differs by ${most}`);
   }, { precision: "int8" });
 });
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CodedError } from "@vcs/transport/errors";
 
 /**
  * What went wrong:
@@ -30,15 +31,7 @@ export type ClipDriftErrorCode =
   | "out-of-memory";
 
 /** An error of this package, with a code that stays the same from version to version. */
-export class ClipDriftError extends Error {
+export class ClipDriftError extends CodedError<ClipDriftErrorCode> {
   /** Name of the class. */
-  override name = "ClipDriftError";
-  /** What went wrong. */
-  readonly code: ClipDriftErrorCode;
-
-  /** Makes an error of a code with a message, and the error that caused it. */
-  constructor(code: ClipDriftErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
+  override readonly name = "ClipDriftError";
 }

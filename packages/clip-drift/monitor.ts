@@ -4,15 +4,16 @@
  *
  * @module
  */
+import { defined } from "@vcs/transport/internal";
 import type { Alert } from "./alerts.ts";
-import type { CameraEvent } from "./camera.ts";
-import { askHealth } from "./advice.ts";
+import type { CameraEvent } from "./camera/camera.ts";
+import { askHealth } from "./camera/error_hints.ts";
 import type { SimilarityStats } from "./drift.ts";
 import { similarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
-import type { CameraFeed } from "./hub.ts";
-import type { RunFolder, RunFrame, RunTotals } from "./run_folder.ts";
+import type { CameraFeed } from "./page/hub.ts";
+import type { RunFolder, RunFrame, RunTotals } from "./runs/writer.ts";
 import { openSource, type Source, type SourceOptions } from "./source.ts";
 import { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
 
@@ -53,7 +54,7 @@ const messageOf = (error: unknown) => error instanceof Error ? error.message : S
 /** A frame as the run folder takes it. */
 function runFrame({ index, timestamp, row, embedding, label, frame }: WatchedFrame): RunFrame {
   const jpeg = () => frame.jpeg();
-  return { index, timestamp, row, embedding, jpeg, ...(label === undefined ? {} : { label }) };
+  return { index, timestamp, row, embedding, jpeg, ...defined({ label }) };
 }
 
 /** Watches one camera. */
@@ -131,7 +132,7 @@ export class Monitor {
   async #watch(signal: AbortSignal | undefined): Promise<void> {
     const frames = watch(this.#source, this.#encoder, {
       ...this.#options,
-      ...(signal === undefined ? {} : { signal }),
+      ...defined({ signal }),
       onBadFrame: (index, error) => this.#badFrame(index, error.message),
     });
     for await (const frame of frames) await this.#frame(frame);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { freePort } from "../transport/brokers.ts";
+import { freePort } from "../transport/trial/brokers.ts";
 import { parseRule } from "./alerts.ts";
-import { serveCamera } from "./camera_server.ts";
+import { serveCamera } from "./camera/camera_server.ts";
 import { openEncoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
-import { type CameraFeed, Hub } from "./hub.ts";
+import { type CameraFeed, Hub } from "./page/hub.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
-import { RunFolder } from "./run_folder.ts";
-import { readRun } from "./runs.ts";
-import { scenePictures } from "./scene.ts";
+import { RunFolder } from "./runs/writer.ts";
+import { readRun } from "./runs/reader.ts";
+import { scenePictures } from "./camera/scene.ts";
 import { cutPictures } from "./testdata/cut_pictures.ts";
 
 const SCENE = { fps: 12, width: 96, height: 72 };
@@ -239,5 +239,23 @@ Deno.test("pictures that are cut off are counted", async () => {
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   const { frames, counters } = await new Monitor(path, encoder).run();
   assert.deepEqual([frames, counters.truncated_frames], [2, 1]);
+  await Deno.remove(path);
+});
+
+Deno.test("pictures that do not decode are counted in a row: a good one between starts anew", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".mjpg" });
+  const good = await scenePictures(SCENE)(0);
+  const broken = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
+  const blindNotes = async (...inRow: number[]) => {
+    const head = "--f\r\nContent-Type: image/jpeg\r\n\r\n";
+    const pictures = inRow.flatMap((count) => [...Array<Uint8Array>(count).fill(broken), good]);
+    const parts = pictures.flatMap((picture) => [head, new Uint8Array(picture)]);
+    await Deno.writeFile(path, await new Blob(parts).bytes());
+    const { feed } = await told(path, {});
+    return feed.notes.filter(({ text }) => /10 pictures in a row/.test(text)).length;
+  };
+  assert.equal(await blindNotes(9, 9, 9), 0);
+  assert.equal(await blindNotes(10, 9), 1);
+  assert.equal(await blindNotes(25), 1);
   await Deno.remove(path);
 });

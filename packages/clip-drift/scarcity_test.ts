@@ -5,7 +5,7 @@ import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { resolveDevice } from "@vcs/onnx/devices";
 import { hasPrograms, needs } from "#testing/shared.ts";
-import { scenePictures } from "./scene.ts";
+import { scenePictures } from "./camera/scene.ts";
 
 const COMMAND = import.meta.resolve("./mod.ts");
 const WIDTH = 768;

@@ -4,17 +4,17 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { basename, extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
-import { splitCredentials } from "./auth.ts";
-import { byNumber } from "./by_number.ts";
-import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
+import { concatBytes, defined, ignoreAbort, onAbort } from "@vcs/transport/internal";
+import { splitCredentials } from "./camera/auth.ts";
+import { byNumber } from "./runs/numeric_order.ts";
+import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera/camera.ts";
 import { ClipDriftError } from "./errors.ts";
-import { newest } from "./newest.ts";
-import type { RgbImage } from "./preprocess.ts";
-import { wholeFrames } from "./whole_frames.ts";
+import { newest } from "./camera/latest.ts";
+import type { RgbImage } from "./clip/preprocess.ts";
+import { wholeFrames } from "./camera/whole_frames.ts";
 
 /** One picture of a source. */
 export interface SourceFrame {
@@ -80,7 +80,7 @@ async function* until<T>(items: AsyncIterable<T>, signal?: AbortSignal): AsyncGe
       yield item;
     }
   } catch (error) {
-    if (!signal?.aborted) throw error;
+    ignoreAbort(signal)(error);
   }
 }
 
@@ -90,13 +90,10 @@ async function* chunksOf(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
-  const stop = () => void reader.cancel().catch(() => {});
-  signal?.addEventListener("abort", stop);
-  if (signal?.aborted) stop();
+  using _ = onAbort(signal, () => void reader.cancel().catch(() => {}));
   try {
     for (let r = await reader.read(); !r.done; r = await reader.read()) yield r.value;
   } finally {
-    signal?.removeEventListener("abort", stop);
     await reader.cancel();
   }
 }
@@ -128,7 +125,7 @@ async function* videoFrames(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceFrame> {
   const { VideoReader } = await import("@vcs/media/video_reader");
-  await using video = await VideoReader.open(source, signal === undefined ? {} : { signal });
+  await using video = await VideoReader.open(source, defined({ signal }));
   const start = now();
   for await (const frame of video.frames()) {
     yield {
@@ -200,7 +197,7 @@ async function* pipeFrames(
     if (value === undefined) break;
     head.push(value);
     size += value.length;
-    isMjpeg = looksLikeMjpeg(Buffer.concat(head));
+    isMjpeg = looksLikeMjpeg(concatBytes(head));
   }
   if (head.length === 0) throw new ClipDriftError("not-mjpeg", `Cannot read ${name}: it is empty`);
   const whole = async function* () {
@@ -243,7 +240,7 @@ async function* fromCamera(
   options: SourceOptions,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceFrame> {
-  const settings: CameraOptions = { ...options, ...(signal === undefined ? {} : { signal }) };
+  const settings: CameraOptions = { ...options, ...defined({ signal }) };
   for await (const { data, timestamp } of cameraFrames(url, settings)) {
     yield fileFrame(data, timestamp);
   }
@@ -256,8 +253,7 @@ function withPolicy(
   onDrop: () => void,
 ): (signal?: AbortSignal) => AsyncIterable<SourceFrame> {
   if (policy === "all") return (signal) => until(open(signal), signal);
-  return (signal) =>
-    until(newest(open, { onDrop, ...(signal === undefined ? {} : { signal }) }), signal);
+  return (signal) => until(newest(open, { onDrop, ...defined({ signal }) }), signal);
 }
 
 /**

@@ -14,11 +14,12 @@
  *
  * @module
  */
+import { defined } from "@vcs/transport/internal";
 import { type Alert, type AlertRule, AlertRules } from "./alerts.ts";
 import { type DriftOptions, type DriftRow, DriftTracker, type SimilarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
-import type { Labels, LabelScore } from "./labels.ts";
+import type { Labels, LabelScore } from "./clip/labels.ts";
 import type { Source, SourceFrame } from "./source.ts";
 
 /** What a watch does besides measuring. */
@@ -146,8 +147,7 @@ export async function* watch(
     const label = labels?.best(embedding);
     yield {
       ...{ index, timestamp, embedding, row, alerts, duplicate, frame },
-      ...(frozen === undefined ? {} : { frozen }),
-      ...(label === undefined ? {} : { label }),
+      ...defined({ frozen, label }),
       recent: tracker.recent,
       total: tracker.total,
     };

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { decodeImage, encodeJpeg, encodePng } from "@vcs/media/image";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { parseRule } from "./alerts.ts";
-import { serveCamera } from "./camera_server.ts";
+import { serveCamera } from "./camera/camera_server.ts";
 import type { Encoder } from "./encoder.ts";
 import { openEncoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
 import { fileFrame, openSource, type Source, type SourceFrame } from "./source.ts";
-import { drawScene, scenePictures } from "./scene.ts";
+import { drawScene, scenePictures } from "./camera/scene.ts";
 import { watch } from "./watch.ts";
 
 /** An encoder whose embedding is the colour of the first pixel. */

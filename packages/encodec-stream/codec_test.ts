@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { ArithmeticEncoder, quantizeCdf } from "./arithmetic_coder.ts";
+import { ArithmeticEncoder, quantizeCdf } from "./lm/arithmetic_coder.ts";
 import { type DecodeOptions, Decoder } from "./decoder.ts";
-import { type BlockRange, type CodeBlock, EcdcReader } from "./ecdc_reader.ts";
-import { EcdcWriter } from "./ecdc_writer.ts";
+import { type BlockRange, type CodeBlock, EcdcReader } from "./container/reader.ts";
+import { EcdcWriter } from "./container/writer.ts";
 import { Encoder } from "./encoder.ts";
 import { EcdcError } from "./errors.ts";
-import { formatHeader, parseHeader } from "./header.ts";
-import { LanguageModel } from "./language_model.ts";
-import { LmReader } from "./lm_reader.ts";
+import { formatHeader, parseHeader } from "./container/header.ts";
+import { LanguageModel } from "./lm/language_model.ts";
+import { LmReader } from "./lm/lm_reader.ts";
 import { codebooksFor, type ModelName, modelSpec } from "./models.ts";
-import { segmentPlace } from "./segments.ts";
-import { syntheticAudio, syntheticCheckpoint } from "./synthetic.ts";
+import { segmentPlace } from "./container/segments.ts";
+import { syntheticAudio, syntheticCheckpoint } from "./network/synthetic.ts";
 
 // Reference numbers: the authors' own modules in float64, on the checkpoints that synthetic.ts makes.
 
@@ -385,7 +385,7 @@ Deno.test("a checkpoint of another model is refused by the name of a tensor", as
   const checkpoint = syntheticCheckpoint("encodec_24khz");
   await assert.rejects(
     Decoder.open("encodec_48khz", { checkpoint, device: "cpu" }),
-    { name: "OnnxError", code: "weights_mismatch" },
+    { name: "OnnxError", code: "weights-mismatch" },
   );
 });
 

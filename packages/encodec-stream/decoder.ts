@@ -18,14 +18,21 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import type { BlockRange, CodeBlock } from "./ecdc_reader.ts";
-import type { EcdcHeader } from "./header.ts";
-import { type CodecOptions, ModelSession, openWeights, type StreamState } from "./model_session.ts";
-import { CODEBOOK_SIZE, HOP, type ModelName, type ModelSpec, modelSpec } from "./models.ts";
-import { predictionNetwork, synthesisNetwork } from "./networks.ts";
-import { batches, checkWhole, mapOrdered, oneAhead } from "./ordered.ts";
-import { OverlapAdd, type Planar } from "./overlap_add.ts";
-import { framesFor, segmentPlace } from "./segments.ts";
+import { defined } from "@vcs/transport/internal";
+import type { BlockRange, CodeBlock } from "./container/reader.ts";
+import type { EcdcHeader } from "./container/header.ts";
+import {
+  type CodecOptions,
+  ModelSession,
+  openWeights,
+  type StreamState,
+} from "./network/model_session.ts";
+import { sampleContext } from "./network/layers.ts";
+import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
+import { predictionNetwork, synthesisNetwork } from "./network/networks.ts";
+import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
+import { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
+import { framesFor, segmentPlace } from "./container/segments.ts";
 
 /** Where codes come from: a reader, or what stands in for one. */
 export interface CodeSource {
@@ -73,15 +80,6 @@ const DEFAULT_BATCH = 16;
 /** Largest batch that `batch: 0` stands for; beyond it only memory grows. */
 const WHOLE = 32;
 
-/** Frames of a second, a multiple of four so that blocks begin on whole bytes. */
-const SECOND_FRAMES = 76;
-
-/** Frames of a stream's first chunk: its mirrored start needs seven. */
-const FIRST_FRAMES = 8;
-
-/** Frames before a place that the sample half needs to be exact there. */
-const CONTEXT_FRAMES = 2;
-
 /** Features of a run of frames, on their way between the two halves. */
 interface Features {
   readonly block: CodeBlock;
@@ -111,13 +109,14 @@ export class Decoder implements Disposable {
   /**
    * Makes a model ready.
    *
+   * @param model name of the model, or its numbers
    * @throws {OnnxError} where its checkpoint or the device cannot be used.
    */
-  static async open(model: ModelName, options: CodecOptions = {}): Promise<Decoder> {
-    const spec = modelSpec(model);
-    const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
-    using weights = await openWeights(model, "codec", options);
+  static async open(model: ModelName | ModelSpec, options: CodecOptions = {}): Promise<Decoder> {
+    const spec = typeof model === "string" ? modelSpec(model) : model;
+    const { device, cache, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
+    using weights = await openWeights(spec, "codec", options);
     const prediction = await ModelSession.open(
       predictionNetwork(spec, weights.source),
       weights,
@@ -129,7 +128,7 @@ export class Decoder implements Disposable {
       weights,
       settings(spec.segmentation ? 1 : threads),
       spec.segmentation &&
-        synthesisNetwork(spec, weights.source, framesFor(spec.segmentation.length)),
+        synthesisNetwork(spec, weights.source, framesFor(spec, spec.segmentation.length)),
     );
     return new Decoder(spec, prediction, synthesis, threads);
   }
@@ -161,10 +160,9 @@ export class Decoder implements Disposable {
   #rows(blocks: readonly CodeBlock[], codebooks: number): Tensor {
     const frames = blocks[0]!.frames;
     const rows = new Int32Array(blocks.length * frames * codebooks);
+    const { codebookSize } = this.spec;
     blocks.forEach(({ codes }, n) =>
-      codes.forEach((code, i) =>
-        rows[n * codes.length + i] = code + CODEBOOK_SIZE * (i % codebooks)
-      )
+      codes.forEach((code, i) => rows[n * codes.length + i] = code + codebookSize * (i % codebooks))
     );
     return tensor("I32", [blocks.length, frames, codebooks], rows);
   }
@@ -180,7 +178,7 @@ export class Decoder implements Disposable {
     // The next group's recurrent half runs beside this group's sample half.
     const features = oneAhead(mapOrdered(groups, 1, (b) => this.#predict(b, header.codebooks)));
     const segments = mapOrdered(flatten(features), this.#threads, (f) => this.#synthesize(f));
-    const decoded = segmentPlace(header, 0).frames * HOP;
+    const decoded = segmentPlace(header, 0).frames * this.spec.hop;
     yield* joined(segments, new OverlapAdd({ length: decoded, stride }), stride);
   }
 
@@ -205,10 +203,11 @@ export class Decoder implements Disposable {
   }
 
   async *#stream(source: CodeSource, from: number, to: number, options: DecodeOptions) {
-    const wanted = Math.floor(from / HOP) - CONTEXT_FRAMES;
-    // Fours of frames are whole bytes, so that a pipe is read forwards only.
-    const begin = wanted < FIRST_FRAMES ? 0 : wanted - wanted % 4;
-    const end = Math.max(Math.ceil(to / HOP), Math.min(FIRST_FRAMES, source.units));
+    const { hop, firstFrames, byteFrames } = this.spec;
+    const wanted = Math.floor(from / hop) - sampleContext(this.spec);
+    // It begins at a whole byte, so that a pipe is read forwards only.
+    const begin = wanted < firstFrames ? 0 : wanted - wanted % byteFrames;
+    const end = Math.max(Math.ceil(to / hop), Math.min(firstFrames, source.units));
     const state = this.#synthesis.newState();
     // The next chunk's recurrent half runs beside this chunk's sample half.
     const ahead = oneAhead(this.#features(source, begin, end, options));
@@ -227,15 +226,18 @@ export class Decoder implements Disposable {
     { batch = 1, lowLatency = false, preroll }: DecodeOptions,
   ): AsyncGenerator<Features> {
     const state = this.#prediction.newState();
-    const warmUp = preroll === undefined ? begin : Math.ceil(preroll * SECOND_FRAMES / 4) * 4;
-    const start = begin - warmUp < FIRST_FRAMES ? 0 : begin - warmUp;
-    const most = lowLatency ? FIRST_FRAMES : (batch || WHOLE) * SECOND_FRAMES;
+    const { firstFrames, secondFrames, byteFrames } = this.spec;
+    const warmUp = preroll === undefined
+      ? begin
+      : Math.ceil(preroll * secondFrames / byteFrames) * byteFrames;
+    const start = begin - warmUp < firstFrames ? 0 : begin - warmUp;
+    const most = lowLatency ? firstFrames : (batch || WHOLE) * secondFrames;
     // Doubling keeps ahead of a source of twice real time. What has come by some moment would do
     // better, but sizes tell in the last bits, and these must not depend on the moment.
     const chunk = (frame: number) =>
       frame < begin
-        ? Math.min(WHOLE * SECOND_FRAMES, begin - frame)
-        : Math.min(most, Math.max(FIRST_FRAMES, frame - begin));
+        ? Math.min(WHOLE * secondFrames, begin - frame)
+        : Math.min(most, Math.max(firstFrames, frame - begin));
     for await (const block of source.blocks({ from: start, to: end, chunk })) {
       const tensor = await this.#advance(block, source.header.codebooks, state);
       if (block.index >= begin) yield { block, tensor };

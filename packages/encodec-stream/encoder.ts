@@ -22,14 +22,15 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { availableModel } from "./available_model.ts";
-import type { CodeBlock } from "./ecdc_reader.ts";
-import { type CodecOptions, ModelSession, openWeights } from "./model_session.ts";
-import { HOP, type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
-import { analysisNetwork, codingNetwork } from "./networks.ts";
-import { batches, checkWhole, mapOrdered, oneAhead } from "./ordered.ts";
-import type { Planar } from "./overlap_add.ts";
-import { framesFor } from "./segments.ts";
+import { defined } from "@vcs/transport/internal";
+import { availableModel } from "./network/available_model.ts";
+import type { CodeBlock } from "./container/reader.ts";
+import { type CodecOptions, ModelSession, openWeights } from "./network/model_session.ts";
+import { type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
+import { analysisNetwork, codingNetwork } from "./network/networks.ts";
+import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
+import type { Planar } from "./audio/overlap_add.ts";
+import { framesFor } from "./container/segments.ts";
 
 /** How to encode. */
 export interface EncodeOptions {
@@ -55,12 +56,6 @@ interface Features {
   readonly scale: number | undefined;
   readonly tensor: Tensor;
 }
-
-/** Frames of a stream's first chunk: its mirrored start needs seven. */
-const FIRST_FRAMES = 8;
-
-/** Frames of a second, as whole bytes. */
-const SECOND_FRAMES = 76;
 
 /** Samples that are queued at a time. */
 const MOST_SAMPLES = 16384;
@@ -131,23 +126,23 @@ async function* segmentsOf(
 /** Cuts audio into chunks of whole frames, a short one first; only the last may end in a part. */
 async function* chunksOf(
   audio: AsyncIterable<readonly Float32Array[]>,
-  channels: number,
+  { channels, hop, firstFrames, secondFrames }: ModelSpec,
   largest: number,
 ): AsyncGenerator<Piece> {
   const queue = new SampleQueue(channels);
   let start = 0;
-  let frames = FIRST_FRAMES;
+  let frames = firstFrames;
   const next = (length: number): Piece => {
     const piece = queue.take(length, length);
     start += length;
-    return { index: (start - length) / HOP, start: start - length, channels: piece };
+    return { index: (start - length) / hop, start: start - length, channels: piece };
   };
   for await (const samples of small(audio)) {
     queue.push(samples);
     // One sample more stays behind, so that the end of the audio is seen when its last chunk goes.
-    while (queue.length > frames * HOP) {
-      yield next(frames * HOP);
-      frames = Math.min(largest, Math.max(SECOND_FRAMES, frames * 2));
+    while (queue.length > frames * hop) {
+      yield next(frames * hop);
+      frames = Math.min(largest, Math.max(secondFrames, frames * 2));
     }
   }
   if (queue.length > 0) yield next(queue.length);
@@ -199,27 +194,28 @@ export class Encoder implements Disposable {
   /**
    * Makes a model ready.
    *
-   * @param model name of the model; where not given, `encodec_24khz` if its weights are on this
-   * machine, else `encodec_tiny_24khz`, whose weights travel with this package: see `spec`
+   * @param model name of the model, or its numbers. Default: `encodec_24khz` if its weights are on
+   * this machine, else `encodec_tiny_24khz`, whose weights are bundled with this package: see `spec`
    * @param codebooks codebooks to use; `codebooksFor` gives those of a bandwidth. Default 8, which
    * is 6 kbit/s at 24 kHz
    * @throws {RangeError} where the model has not as many codebooks.
    * @throws {OnnxError} where its checkpoint or the device cannot be used.
    */
   static async open(
-    model?: ModelName,
+    model?: ModelName | ModelSpec,
     codebooks = 8,
     options: CodecOptions = {},
   ): Promise<Encoder> {
-    const spec = modelSpec(model ?? await availableModel("encodec_24khz"));
+    const chosen = model ?? await availableModel("encodec_24khz");
+    const spec = typeof chosen === "string" ? modelSpec(chosen) : chosen;
     if (!Number.isInteger(codebooks) || codebooks < 1 || codebooks > spec.codebooks) {
       throw new RangeError(
         `Cannot encode with ${codebooks} codebooks: ${spec.name} has 1 to ${spec.codebooks}`,
       );
     }
-    const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...(device ? { device } : {}) });
-    using weights = await openWeights(spec.name, "codec", options);
+    const { device, cache, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
+    using weights = await openWeights(spec, "codec", options);
     const analysis = await ModelSession.open(
       analysisNetwork(spec, weights.source),
       weights,
@@ -245,12 +241,12 @@ export class Encoder implements Disposable {
     audio: AsyncIterable<readonly Float32Array[]>,
     options: EncodeOptions = {},
   ): AsyncGenerator<CodeBlock> {
-    const { segmentation, channels } = this.spec;
+    const { segmentation, channels, firstFrames, secondFrames } = this.spec;
     const { batch = segmentation ? 16 : 8, lowLatency = false } = options;
     checkWhole("a batch of", batch, 1);
     if (segmentation) return this.#segments(segmentsOf(audio, channels, segmentation), batch);
-    const largest = lowLatency ? FIRST_FRAMES : batch * SECOND_FRAMES;
-    return this.#stream(chunksOf(audio, channels, largest));
+    const largest = lowLatency ? firstFrames : batch * secondFrames;
+    return this.#stream(chunksOf(audio, this.spec, largest));
   }
 
   async *#segments(pieces: AsyncIterable<Piece>, batch: number): AsyncGenerator<CodeBlock> {
@@ -275,7 +271,7 @@ export class Encoder implements Disposable {
     const codes = await this.#coding.run({ features }, "codes");
     const size = codes.data.length / batch.length;
     return segments.map(({ piece, scale }, n) =>
-      block(piece, scale, (codes.data as BigInt64Array).subarray(n * size, (n + 1) * size))
+      this.#block(piece, scale, (codes.data as BigInt64Array).subarray(n * size, (n + 1) * size))
     );
   }
 
@@ -286,7 +282,7 @@ export class Encoder implements Disposable {
     for await (const { piece, tensor } of ahead) {
       const first = piece.start === 0;
       const codes = await this.#coding.step({ features: tensor }, "codes", state, first);
-      yield block(piece, undefined, codes.data as BigInt64Array);
+      yield this.#block(piece, undefined, codes.data as BigInt64Array);
     }
   }
 
@@ -300,21 +296,21 @@ export class Encoder implements Disposable {
     }
   }
 
+  #block(piece: Piece, scale: number | undefined, codes: BigInt64Array): CodeBlock {
+    const samples = piece.channels[0]!.length;
+    return {
+      index: piece.index,
+      start: piece.start,
+      samples,
+      frames: framesFor(this.spec, samples),
+      scale,
+      codes: Uint16Array.from(codes, Number),
+    };
+  }
+
   /** Releases the sessions. */
   [Symbol.dispose](): void {
     this.#analysis[Symbol.dispose]();
     this.#coding[Symbol.dispose]();
   }
-}
-
-function block(piece: Piece, scale: number | undefined, codes: BigInt64Array): CodeBlock {
-  const samples = piece.channels[0]!.length;
-  return {
-    index: piece.index,
-    start: piece.start,
-    samples,
-    frames: framesFor(samples),
-    scale,
-    codes: Uint16Array.from(codes, Number),
-  };
 }

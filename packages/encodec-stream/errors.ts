@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CodedError } from "@vcs/transport/errors";
 
 /**
  * Why a file or a checkpoint could not be used.
@@ -28,15 +29,7 @@ export type EcdcErrorCode =
  * An `.ecdc` file, a source or a checkpoint that cannot be used as it is. Everything decodable
  * before the damage has been delivered when a stream throws it.
  */
-export class EcdcError extends Error {
+export class EcdcError extends CodedError<EcdcErrorCode> {
   /** Name of the class. */
-  override name = "EcdcError";
-  /** Stable reason, for `switch`. */
-  readonly code: EcdcErrorCode;
-
-  /** Makes an error with a stable reason. */
-  constructor(code: EcdcErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
+  override readonly name = "EcdcError";
 }

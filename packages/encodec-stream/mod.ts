@@ -23,25 +23,68 @@
  *
  * @module
  */
-export * from "./available_model.ts";
-export * from "./bitrate.ts";
-export * from "./bits.ts";
-export * from "./byte_source.ts";
-export * from "./decoder.ts";
-export * from "./ecdc_reader.ts";
-export * from "./ecdc_writer.ts";
-export * from "./encoder.ts";
-export * from "./errors.ts";
-export * from "./header.ts";
-export * from "./info.ts";
-export * from "./language_model.ts";
-export * from "./lm_reader.ts";
-export type { CodecOptions } from "./model_session.ts";
-export * from "./models.ts";
-export * from "./overlap_add.ts";
-export * from "./playback.ts";
-export * from "./segments.ts";
-export * from "./sinks.ts";
-export * from "./synthetic.ts";
+export { type CodeSource, type DecodeOptions, Decoder, type PcmBlock } from "./decoder.ts";
+export { type EncodeOptions, Encoder } from "./encoder.ts";
+export {
+  outputSamples,
+  playback,
+  type PlaybackOptions,
+  playedRange,
+  type SampleRange,
+} from "./playback.ts";
+export {
+  codebooksFor,
+  completeSpec,
+  type LanguageModelSpec,
+  MODEL_NAMES,
+  type ModelEntry,
+  type ModelName,
+  type ModelSpec,
+  modelSpec,
+  type Segmentation,
+  TINY_MODEL,
+} from "./models.ts";
+export {
+  type BlockRange,
+  bodyBytes,
+  chunkFrames,
+  type CodeBlock,
+  describeHeader,
+  type EcdcFields,
+  type EcdcHeader,
+  type EcdcPrefix,
+  EcdcReader,
+  type EcdcSink,
+  type EcdcVersion,
+  EcdcWriter,
+  type EcdcWriterFields,
+  type Extent,
+  formatHeader,
+  frameBits,
+  framesFor,
+  type HeaderSummary,
+  MAX_JSON_BYTES,
+  MAX_SAMPLE_RATE,
+  mayBeShortByOne,
+  parseHeader,
+  parseJsonHeader,
+  parsePrefix,
+  PREFIX_BYTES,
+  SCALE_BYTES,
+  scaleFault,
+  segmentCount,
+  type SegmentPlace,
+  segmentPlace,
+  summarizeHeader,
+  versionFor,
+} from "./ecdc.ts";
+export { EcdcError, type EcdcErrorCode } from "./errors.ts";
+export { type BitratePlan, planBitrate } from "./audio/bitrate.ts";
+export { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
+export { availableModel } from "./network/available_model.ts";
+export { CODEC_MODELS, codecCatalog } from "./network/catalog.ts";
+export { fileSink, stdoutSink } from "./container/sinks.ts";
+export { type ByteRun, SeekableSource, type SourceLike } from "./container/seekable_source.ts";
+export { type Json, PythonNumber } from "./container/python_json.ts";
 
-if (import.meta.main) await (await import("./cli.ts")).main();
+if (import.meta.main) await (await import("./command/command.ts")).main();

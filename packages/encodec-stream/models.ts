@@ -1,11 +1,12 @@
 /**
- * The two published EnCodec models, and a small one that travels with this package, as numbers:
- * rates, segments, codebooks, bandwidths.
+ * The two published EnCodec models, and a small one that is bundled with this package: their numbers
+ * (rates, segments, codebooks, bandwidths) and where their weights are published.
  *
  * Source: "High Fidelity Neural Audio Compression" (arXiv 2210.13438) and the authors' code.
  *
  * @module
  */
+import type { Model } from "@vcs/onnx/store";
 import { EcdcError } from "./errors.ts";
 
 /** Name of a model, as `.ecdc` headers spell it. */
@@ -13,12 +14,6 @@ export type ModelName = "encodec_24khz" | "encodec_48khz" | typeof TINY_MODEL;
 
 /** The small model whose weights travel with this package. */
 export const TINY_MODEL = "encodec_tiny_24khz";
-
-/** Samples between two code frames: the product of the strides 8, 5, 4, 2. */
-export const HOP = 320;
-
-/** Entries of a codebook: codes are 10 bits. */
-export const CODEBOOK_SIZE = 1024;
 
 /** How a model cuts audio that it does not take in one piece, in samples. */
 export interface Segmentation {
@@ -28,8 +23,24 @@ export interface Segmentation {
   readonly stride: number;
 }
 
-/** What distinguishes the models. */
-export interface ModelSpec {
+/** The transformer that says how likely codes are, for entropy-coded files. */
+export interface LanguageModelSpec {
+  /** Width of its vectors. */
+  readonly size: number;
+  /** Transformer layers. */
+  readonly layers: number;
+  /** Heads of each attention. */
+  readonly heads: number;
+  /** Width inside the feed-forward layers. */
+  readonly feedForward: number;
+  /** Seconds that attention looks back. */
+  readonly pastSeconds: number;
+  /** Where its weights are published. */
+  readonly checkpoint: Model;
+}
+
+/** The numbers that distinguish one model from another. */
+export interface ModelEntry {
   /** Name in headers. */
   readonly name: ModelName;
   /** Native sample rate in Hz. */
@@ -38,43 +49,144 @@ export interface ModelSpec {
   readonly channels: number;
   /** Segments with overlap, or undefined where the whole file is one causal stream. */
   readonly segmentation: Segmentation | undefined;
+  /** Strides of the decoder's stages; the encoder has them in reverse. */
+  readonly strides: readonly number[];
+  /** Taps of the first and the last convolution. */
+  readonly kernel: number;
+  /** Channels of the first and last layer; each stage doubles or halves them. */
+  readonly filters: number;
+  /** Width of the latent vectors. */
+  readonly latent: number;
   /** Codebooks in the checkpoint. */
   readonly codebooks: number;
-  /** Bits per second that one codebook costs. */
-  readonly bitsPerCodebook: number;
+  /** Entries of a codebook, at most 65,536. */
+  readonly codebookSize: number;
   /** Bandwidths in kbit/s that the model was trained for. */
   readonly bandwidths: readonly number[];
+  /** Its language model, or undefined where it has none. */
+  readonly languageModel: LanguageModelSpec | undefined;
+  /** Where its weights are published, or undefined where they are bundled with this package. */
+  readonly checkpoint: Model | undefined;
 }
 
-const MODELS: ReadonlyMap<string, ModelSpec> = new Map<ModelName, ModelSpec>([
-  ["encodec_24khz", {
+/** What distinguishes the models, and what follows from it. */
+export interface ModelSpec extends ModelEntry {
+  /** Samples between two code frames: the product of the strides. */
+  readonly hop: number;
+  /** Bits of a code. */
+  readonly codeBits: number;
+  /** Bits per second that one codebook costs. */
+  readonly bitsPerCodebook: number;
+  /** Frames that are whole bytes with any number of codebooks. */
+  readonly byteFrames: number;
+  /** Frames of about a second, a multiple of `byteFrames`. */
+  readonly secondFrames: number;
+  /** Frames of a stream's first chunk, a multiple of `byteFrames`: reflect padding needs `kernel`. */
+  readonly firstFrames: number;
+}
+
+/** Completes a model's numbers by those that follow from them. */
+export function completeSpec(entry: ModelEntry): ModelSpec {
+  const hop = entry.strides.reduce((product, stride) => product * stride, 1);
+  const codeBits = Math.ceil(Math.log2(entry.codebookSize));
+  // The lowest bit that is set is the largest power of two in it.
+  const byteFrames = 8 / Math.min(8, codeBits & -codeBits);
+  const whole = (frames: number) => Math.ceil(frames / byteFrames) * byteFrames;
+  return {
+    ...entry,
+    hop,
+    codeBits,
+    bitsPerCodebook: entry.sampleRate / hop * codeBits,
+    byteFrames,
+    secondFrames: whole(entry.sampleRate / hop),
+    firstFrames: whole(entry.kernel),
+  };
+}
+
+/** A checkpoint at the authors' URL; its name ends in the first digits of its SHA-256. */
+function published(name: string, sha256: string, about: string, bytes: number): Model {
+  const file = `${name}-${sha256}.th`;
+  const url = `https://dl.fbaipublicfiles.com/encodec/v0/${file}`;
+  return {
+    ...{ name, about, bytes, aliases: [file] },
+    files: [{ file, url, sha256, cache: "torch" }],
+  };
+}
+
+/** What the published models have in common. */
+const PUBLISHED = {
+  strides: [8, 5, 4, 2],
+  kernel: 7,
+  filters: 32,
+  latent: 128,
+  codebookSize: 1024,
+} as const;
+
+/** What their language models have in common. */
+const LANGUAGE_MODEL = { size: 200, layers: 5, heads: 8, feedForward: 800, pastSeconds: 3.5 };
+
+const ENTRIES: readonly ModelEntry[] = [
+  {
+    ...PUBLISHED,
     name: "encodec_24khz",
     sampleRate: 24000,
     channels: 1,
     segmentation: undefined,
     codebooks: 32,
-    bitsPerCodebook: 750,
     bandwidths: [1.5, 3, 6, 12, 24],
-  }],
-  ["encodec_48khz", {
+    languageModel: {
+      ...LANGUAGE_MODEL,
+      checkpoint: published(
+        "encodec_lm_24khz",
+        "1608e3c0",
+        "Language model for EnCodec 24 kHz files",
+        62.3e6,
+      ),
+    },
+    checkpoint: published(
+      "encodec_24khz",
+      "d7cc33bc",
+      "EnCodec, mono, causal, 1.5 to 24 kbit/s",
+      93.2e6,
+    ),
+  },
+  {
+    ...PUBLISHED,
     name: "encodec_48khz",
     sampleRate: 48000,
     channels: 2,
     segmentation: { length: 48000, stride: 47520 },
     codebooks: 16,
-    bitsPerCodebook: 1500,
     bandwidths: [3, 6, 12, 24],
-  }],
-  [TINY_MODEL, {
+    languageModel: {
+      ...LANGUAGE_MODEL,
+      checkpoint: published(
+        "encodec_lm_48khz",
+        "7add9fc3",
+        "Language model for EnCodec 48 kHz files",
+        36.0e6,
+      ),
+    },
+    checkpoint: published("encodec_48khz", "7e698e3e", "EnCodec, stereo, 3 to 24 kbit/s", 76.3e6),
+  },
+  {
+    ...PUBLISHED,
     name: TINY_MODEL,
     sampleRate: 24000,
     channels: 1,
     segmentation: undefined,
+    filters: 8,
+    latent: 64,
     codebooks: 8,
-    bitsPerCodebook: 750,
     bandwidths: [1.5, 3, 6],
-  }],
-]);
+    languageModel: undefined,
+    checkpoint: undefined,
+  },
+];
+
+const MODELS: ReadonlyMap<string, ModelSpec> = new Map(
+  ENTRIES.map((entry) => [entry.name, completeSpec(entry)]),
+);
 
 /**
  * The numbers of a model.

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { Resampler } from "@vcs/media/resampler";
+import { Resampler } from "@vcs/media";
 import type { CodeSource, DecodeOptions, Decoder, PcmBlock } from "./decoder.ts";
-import type { EcdcHeader } from "./header.ts";
-import type { Planar } from "./overlap_add.ts";
+import type { EcdcHeader } from "./container/header.ts";
+import type { Planar } from "./audio/overlap_add.ts";
 
 /** What to play. */
 export interface PlaybackOptions extends Omit<DecodeOptions, "from" | "to"> {

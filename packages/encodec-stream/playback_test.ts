@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { packCodes } from "./bits.ts";
+import { packCodes } from "./container/bits.ts";
 import { Decoder } from "./decoder.ts";
-import { EcdcReader } from "./ecdc_reader.ts";
-import { formatHeader, parseHeader } from "./header.ts";
+import { EcdcReader } from "./container/reader.ts";
+import { formatHeader, parseHeader } from "./container/header.ts";
 import { TINY_MODEL } from "./models.ts";
 import { outputSamples, playback, type PlaybackOptions, playedRange } from "./playback.ts";
-import { syntheticCheckpoint } from "./synthetic.ts";
+import { syntheticCheckpoint } from "./network/synthetic.ts";
 
 const model = "encodec_48khz";
 

@@ -15,12 +15,13 @@
  *
  * @module
  */
-import type { AudioChunk, AudioDecoding } from "./audio_decoder.ts";
-import { chooseWay } from "./backends.ts";
+import { BufferedReader, concatBytes } from "@vcs/transport/internal";
+import type { AudioChunk, AudioDecoding } from "./ffmpeg/audio_decoder.ts";
+import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
-import { type MediaSource, openSource, readSource } from "./media_source.ts";
-import { decodePcm, PCM_BYTES, type PcmFormat } from "./pcm.ts";
-import { Resampler } from "./resampler.ts";
+import { type MediaSource, openSource, readSource } from "./decode/media_source.ts";
+import { decodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
+import { Resampler } from "./audio/resampler.ts";
 import { isWav, openWav, type WavStream } from "./wav.ts";
 
 /** Samples without a header around them. */
@@ -85,8 +86,7 @@ async function peek(stream: ReadableStream<Uint8Array>, count: number) {
     parts.push(value);
     have += value.length;
   }
-  const head = new Uint8Array(have);
-  parts.reduce((at, part) => (head.set(part, at), at + part.length), 0);
+  const head = concatBytes(parts);
   const whole = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(head),
     pull: async (controller) => {
@@ -105,17 +105,11 @@ async function* rawChunks(
   { format, sampleRate, channels }: RawPcm,
 ): AsyncIterable<AudioChunk> {
   const frame = PCM_BYTES[format] * channels;
-  let rest = new Uint8Array();
-  for await (const bytes of stream) {
-    const joined = new Uint8Array(rest.length + bytes.length);
-    joined.set(rest);
-    joined.set(bytes, rest.length);
-    const whole = joined.length - joined.length % frame;
-    for (let at = 0; at < whole; at += RAW_FRAMES * frame) {
-      const piece = joined.subarray(at, Math.min(whole, at + RAW_FRAMES * frame));
-      yield { sampleRate, samples: decodePcm(piece, format, channels) };
-    }
-    rest = joined.slice(whole);
+  await using reader = BufferedReader.of(stream);
+  for (;;) {
+    const bytes = await reader.units(frame, RAW_FRAMES * frame);
+    if (bytes.length === 0) return;
+    yield { sampleRate, samples: decodePcm(bytes, format, channels) };
   }
 }
 
@@ -150,8 +144,8 @@ async function openEncoded(source: MediaSource, options: Signalled): Promise<Aud
   const local = await openSource(source, options.signal);
   try {
     const decode = way === "node-av"
-      ? (await import("./audio_node_av.ts")).decodeByNodeAv
-      : (await import("./audio_ffmpeg.ts")).decodeByFfmpeg;
+      ? (await import("./ffmpeg/audio_node_av.ts")).decodeByNodeAv
+      : (await import("./ffmpeg/audio_ffmpeg.ts")).decodeByFfmpeg;
     const decoding = await decode(local.path, options.stream, options.signal);
     return {
       ...decoding,

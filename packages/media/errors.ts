@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CodedError } from "@vcs/transport/errors";
 
 /**
  * What went wrong, for programs:
@@ -51,18 +52,15 @@ export interface MediaErrorOptions extends ErrorOptions {
  * );
  * ```
  */
-export class MediaError extends Error {
+export class MediaError extends CodedError<MediaErrorCode> {
   /** Name of the class. */
-  override name = "MediaError";
-  /** What went wrong, for programs. */
-  readonly code: MediaErrorCode;
+  override readonly name = "MediaError";
   /** Index of the frame that the error is about. */
   readonly frame: number | undefined;
 
   /** Makes an error with a code. */
   constructor(code: MediaErrorCode, message: string, options: MediaErrorOptions = {}) {
-    super(message, options);
-    this.code = code;
+    super(code, message, options);
     this.frame = options.frame;
   }
 }

@@ -22,7 +22,7 @@
  *
  * @module
  */
-import { JpegWalker } from "./mjpeg_walker.ts";
+import { JpegWalker } from "./formats/jpeg_walker.ts";
 
 /** One picture of a stream. */
 export interface MjpegFrame {

@@ -4,7 +4,7 @@ import { mutations, random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { encodeJpeg } from "./image.ts";
 import { type MjpegFrame, mjpegFrames, MjpegReader } from "./mjpeg.ts";
-import { isWholeJpeg } from "./mjpeg_walker.ts";
+import { isWholeJpeg } from "./formats/jpeg_walker.ts";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 
@@ -287,4 +287,38 @@ sharedTest("mjpegFrames() gives a real webcam's 167 pictures, and 3 of a camera"
   const count = async (path: string, size: number) =>
     (await picturesOf(await Deno.readFile(sharedPath(path)), () => size)).length;
   assert.deepEqual([await count(webcam, 4096), await count(axis, 1500)], [167, 3]);
+});
+
+Deno.test("MjpegReader drops a picture of more than 32 MiB as soon as it is that long", () => {
+  const reader = new MjpegReader();
+  const push = (bytes: Uint8Array) => [...reader.push(bytes)];
+  const mebibyte = new Uint8Array(2 ** 20);
+  assert.deepEqual(push(Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2)), []);
+  for (let n = 0; n < 31; n++) push(mebibyte);
+  assert.equal(reader.stats.truncated, 0);
+  push(mebibyte);
+  assert.equal(reader.stats.truncated, 1);
+  assert.deepEqual(push(join("\n--x\nContent-Type: image/jpeg\n\n", A)).map(({ data }) => data), [
+    A,
+  ]);
+});
+
+Deno.test("MjpegReader keeps at most a kilobyte of a line without an end", () => {
+  const reader = new MjpegReader();
+  const text = (length: number) => [...reader.push(ascii("a".repeat(length)))];
+  text(1024);
+  assert.equal(reader.stats.strayBytes, 0);
+  text(5000);
+  // All but two bytes, which may begin a picture.
+  assert.equal(reader.stats.strayBytes, 6022);
+});
+
+Deno.test("MjpegReader keeps at most 64 lines of headers", () => {
+  const timestampBehind = (lines: number) => {
+    const filler = Array.from({ length: lines - 1 }, (_, n) => `x${n}: y\n`).join("");
+    const head = `--x\nX-Timestamp: 5\n${filler}\n`;
+    return [...new MjpegReader().push(join(head, A))].map(({ timestamp }) => timestamp);
+  };
+  assert.deepEqual(timestampBehind(63), [5]);
+  assert.deepEqual(timestampBehind(80), [undefined]);
 });

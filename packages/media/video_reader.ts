@@ -22,15 +22,25 @@
  *
  * @module
  */
-import type { Backend } from "./backend.ts";
-import { chooseBackend } from "./backends.ts";
+import type { Backend } from "./ffmpeg/backend.ts";
+import { chooseBackend } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
-import { type Feed, FrameSupply } from "./frame_supply.ts";
-import { type LocalSource, type MediaSource, openSource } from "./media_source.ts";
-import type { MotionVectors } from "./motion_vectors.ts";
-import { type IndexedFrame, lastAtMost, planStretches, type VideoIndex } from "./video_index.ts";
-import { type IndexedVideo, infoOf, inspectVideo, requestFor } from "./video_opening.ts";
-import { type ResolvedOptions, resolveOptions, type VideoReaderOptions } from "./video_options.ts";
+import { type Feed, FrameSupply } from "./decode/frame_supply.ts";
+import { batchesOf, ListOrder } from "./decode/list_order.ts";
+import { type LocalSource, type MediaSource, openSource } from "./decode/media_source.ts";
+import type { MotionVectors } from "./decode/motion_vectors.ts";
+import {
+  type IndexedFrame,
+  lastAtMost,
+  planStretches,
+  type VideoIndex,
+} from "./decode/video_index.ts";
+import { type IndexedVideo, infoOf, inspectVideo, requestFor } from "./decode/video_opening.ts";
+import {
+  type ResolvedOptions,
+  resolveOptions,
+  type VideoReaderOptions,
+} from "./decode/video_options.ts";
 import type {
   FrameMotion,
   FrameRangeOptions,
@@ -38,7 +48,7 @@ import type {
   Replacement,
   VideoFrame,
   VideoInfo,
-} from "./video_types.ts";
+} from "./decode/video_types.ts";
 
 export type {
   FrameMotion,
@@ -210,37 +220,14 @@ export class VideoReader implements AsyncDisposable {
   async *#batches(list: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
     const { width, height } = this.info;
     const size = Math.max(HELD_FRAMES, Math.floor(HELD_BYTES / (width * height * 3)));
-    for (let at = 0; at < list.length;) {
-      const batch = new Set<number>();
-      const from = at;
-      while (at < list.length && (batch.size < size || batch.has(list[at]!))) {
-        batch.add(list[at++]!);
-      }
-      yield* this.#reorder(list.slice(from, at), options);
-    }
+    for (const batch of batchesOf(list, size)) yield* this.#reorder(batch, options);
   }
 
   /** Decodes ascending and delivers in the order of the list, holding what comes too early. */
   async *#reorder(list: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
-    const uses = new Map<number, number>();
-    for (const id of list) uses.set(id, (uses.get(id) ?? 0) + 1);
-    const held = new Map<number, VideoFrame>();
-    let at = 0;
-    const ready = function* (decodedTo: number) {
-      for (; at < list.length && list[at]! <= decodedTo; at++) {
-        const frame = held.get(list[at]!);
-        if (frame === undefined) continue;
-        const left = uses.get(frame.index)! - 1;
-        uses.set(frame.index, left);
-        if (left === 0) held.delete(frame.index);
-        yield left === 0 ? frame : { ...frame, data: frame.data.slice() };
-      }
-    };
-    for await (const frame of this.#ascending([...uses.keys()].sort((a, b) => a - b), options)) {
-      held.set(frame.index, frame);
-      yield* ready(frame.index);
-    }
-    yield* ready(Infinity);
+    const order = new ListOrder(list);
+    for await (const frame of this.#ascending(order.ascending, options)) yield* order.add(frame);
+    yield* order.rest();
   }
 
   /** Delivers frames in ascending order, by the plan. */

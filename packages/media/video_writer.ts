@@ -24,9 +24,9 @@
  * @module
  */
 import { resolve } from "node:path";
-import { chooseWay } from "./backends.ts";
+import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
-import type { EncodePlan, VideoEncoder } from "./video_encoder.ts";
+import type { EncodePlan, VideoEncoder } from "./ffmpeg/video_encoder.ts";
 
 /** Options of a video writer. */
 export interface VideoWriterOptions {
@@ -125,9 +125,9 @@ async function startEncoder(
   backend: "auto" | "node-av" | "ffmpeg",
 ): Promise<VideoEncoder> {
   if (await chooseWay(backend) === "node-av") {
-    return await (await import("./writer_node_av.ts")).startNodeAvWriter(plan);
+    return await (await import("./ffmpeg/writer_node_av.ts")).startNodeAvWriter(plan);
   }
-  return await (await import("./writer_ffmpeg.ts")).startFfmpegWriter(plan);
+  return await (await import("./ffmpeg/writer_ffmpeg.ts")).startFfmpegWriter(plan);
 }
 
 /** A video file that is being written. Frames follow each other at a constant rate. */

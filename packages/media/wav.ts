@@ -14,8 +14,9 @@
  *
  * @module
  */
+import { BufferedReader } from "@vcs/transport/internal";
 import { MediaError } from "./errors.ts";
-import { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./pcm.ts";
+import { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 
 export type { PcmFormat };
 
@@ -52,51 +53,6 @@ const UNKNOWN = 0xffffffff;
 
 function invalid(found: string): MediaError {
   return new MediaError("invalid-media", `Cannot read WAV: ${found}`);
-}
-
-/** Takes exact numbers of bytes from a stream of chunks. */
-class ByteFeed {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  #rest = new Uint8Array();
-
-  constructor(stream: ReadableStream<Uint8Array>) {
-    this.#reader = stream.getReader();
-  }
-
-  /** Reads until there are so many bytes, or the end. */
-  async #fill(count: number): Promise<void> {
-    const parts = [this.#rest];
-    let have = this.#rest.length;
-    while (have < count) {
-      const { done, value } = await this.#reader.read();
-      if (done) break;
-      parts.push(value as Uint8Array<ArrayBuffer>);
-      have += value.length;
-    }
-    if (parts.length === 1) return;
-    const joined = new Uint8Array(have);
-    parts.reduce((at, part) => (joined.set(part, at), at + part.length), 0);
-    this.#rest = joined;
-  }
-
-  /** Up to `count` bytes; fewer only at the end. */
-  async take(count: number): Promise<Uint8Array> {
-    await this.#fill(count);
-    const taken = this.#rest.subarray(0, count);
-    this.#rest = this.#rest.subarray(count);
-    return taken;
-  }
-
-  /** Whatever has arrived: a multiple of `unit`, at most `most`; nothing only at the end. */
-  async takeSome(unit: number, most: number): Promise<Uint8Array> {
-    await this.#fill(unit);
-    const have = Math.min(this.#rest.length, most);
-    return await this.take(have - have % unit);
-  }
-
-  async cancel(): Promise<void> {
-    await this.#reader.cancel().catch(() => {});
-  }
 }
 
 interface Header {
@@ -148,12 +104,12 @@ export function isWav(head: Uint8Array): boolean {
 }
 
 /** Walks the chunks up to the samples. */
-async function readHeader(feed: ByteFeed): Promise<{ header: Header; size: number }> {
-  if (!isWav(await feed.take(12))) throw invalid("it does not start with RIFF and WAVE");
+async function readHeader(reader: BufferedReader): Promise<{ header: Header; size: number }> {
+  if (!isWav(await reader.upTo(12))) throw invalid("it does not start with RIFF and WAVE");
   let header: Header | undefined;
   let long = 0;
   for (let read = 12; read < MAX_HEADER;) {
-    const head = await feed.take(8);
+    const head = await reader.upTo(8);
     if (head.length < 8) break;
     const id = ascii(head.subarray(0, 4));
     const size = new DataView(head.buffer, head.byteOffset).getUint32(4, true);
@@ -162,7 +118,7 @@ async function readHeader(feed: ByteFeed): Promise<{ header: Header; size: numbe
       return { header, size: size === UNKNOWN && long > 0 ? long : size };
     }
     if (size > MAX_HEADER) throw invalid(`a chunk "${id}" of ${size} bytes before the samples`);
-    const body = await feed.take(size + size % 2);
+    const body = await reader.upTo(size + size % 2);
     if (id === "fmt ") header = parseFormat(body.subarray(0, size));
     if (id === "ds64" && body.length >= 16) long = longSize(body);
     read += 8 + body.length;
@@ -177,7 +133,7 @@ function longSize(body: Uint8Array): number {
 }
 
 async function* samplesOf(
-  feed: ByteFeed,
+  reader: BufferedReader,
   { channels, format }: Header,
   size: number | undefined,
 ): AsyncIterableIterator<Float32Array<ArrayBuffer>[]> {
@@ -185,13 +141,13 @@ async function* samplesOf(
   let left = size ?? Infinity;
   try {
     while (left >= frame) {
-      const bytes = await feed.takeSome(frame, Math.min(CHUNK_FRAMES * frame, left));
+      const bytes = await reader.units(frame, Math.min(CHUNK_FRAMES * frame, left));
       if (bytes.length === 0) return;
       left -= bytes.length;
       yield decodePcm(bytes, format, channels);
     }
   } finally {
-    await feed.cancel();
+    await reader[Symbol.asyncDispose]();
   }
 }
 
@@ -203,16 +159,16 @@ async function* samplesOf(
  * compressed or of a size that is not read here (`@vcs/media/audio` reads them, by FFmpeg)
  */
 export async function openWav(stream: ReadableStream<Uint8Array>): Promise<WavStream> {
-  const feed = new ByteFeed(stream);
+  const reader = BufferedReader.of(stream);
   try {
-    const { header, size } = await readHeader(feed);
+    const { header, size } = await readHeader(reader);
     const known = size !== 0 && size !== UNKNOWN;
     const frame = header.channels * PCM_BYTES[header.format];
     const length = known ? Math.floor(size / frame) : undefined;
-    return { ...header, length, chunks: samplesOf(feed, header, known ? size : undefined) };
+    return { ...header, length, chunks: samplesOf(reader, header, known ? size : undefined) };
   } catch (error) {
     // Not waited for: a branch of a tee is let go of only with the other one.
-    void feed.cancel();
+    void reader[Symbol.asyncDispose]();
     throw error;
   }
 }

@@ -8,7 +8,7 @@
  *
  * Names: keys and list positions are joined by `/`, attributes of objects by `.`. A flat state dict
  * keeps its keys, a Lightning checkpoint has `state_dict/encoder.conv_in.weight`, a TorchScript
- * archive `visual.conv1.weight`. `@vcs/onnx/checkpoint_weights` looks inside the usual wrappers.
+ * archive `visual.conv1.weight`. `@vcs/onnx` looks inside the usual wrappers.
  *
  * @example
  * ```ts
@@ -26,19 +26,19 @@
  *
  * @module
  */
-import { type ByteSource, type ByteSourceInput, openByteSource } from "@vcs/transport/byte_source";
+import { type ByteSource, type ByteSourceInput, openByteSource } from "@vcs/transport";
 import { TransportError } from "@vcs/transport/errors";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
 import { dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";
-import { packStrided, swapByteOrder } from "@vcs/transport/tensor_layout";
-import { type CheckpointValue, type NamedLeaves, nameLeaves } from "./checkpoint_names.ts";
+import { packStrided, swapByteOrder } from "@vcs/transport/internal";
+import { type CheckpointValue, type NamedLeaves, nameLeaves } from "./torch/checkpoint_names.ts";
 import { OnnxError } from "./errors.ts";
-import type { TorchArchive } from "./torch_archive.ts";
-import { openTorchLegacy } from "./torch_legacy.ts";
-import type { TorchTensor } from "./torch_tensor.ts";
-import { openTorchZip } from "./torch_zip.ts";
+import type { TorchArchive } from "./torch/archive.ts";
+import { openTorchLegacy } from "./torch/legacy.ts";
+import type { TorchTensor } from "./torch/tensor.ts";
+import { openTorchZip } from "./torch/zip.ts";
 
-export type { CheckpointValue } from "./checkpoint_names.ts";
+export type { CheckpointValue } from "./torch/checkpoint_names.ts";
 
 /** Named tensors that are read when they are asked for. */
 export interface TensorSource {
@@ -56,7 +56,7 @@ export interface TensorSource {
    * Reads a tensor: little-endian, in C order, whatever its strides were.
    *
    * @throws {RangeError} no tensor of that name
-   * @throws {OnnxError} `checkpoint_invalid` or `checksum_mismatch`: the file is damaged there
+   * @throws {OnnxError} `checkpoint-invalid` or `checksum-mismatch`: the file is damaged there
    */
   read(name: string): Promise<Tensor>;
 }
@@ -88,7 +88,7 @@ async function typed<T>(step: () => Promise<T>): Promise<T> {
     return await step();
   } catch (error) {
     if (!(error instanceof TransportError)) throw error;
-    const code = error.code === "checksum" ? "checksum_mismatch" : "checkpoint_invalid";
+    const code = error.code === "checksum" ? "checksum-mismatch" : "checkpoint-invalid";
     throw new OnnxError(code, error.message, { cause: error });
   }
 }
@@ -113,7 +113,7 @@ class TorchCheckpoint implements Checkpoint {
     this.#leaves = nameLeaves(archive.root);
     this.names = [...this.#leaves.tensors.keys()];
     if (this.#leaves.tensors.size > 0) return;
-    throw new OnnxError("checkpoint_invalid", `Cannot read checkpoint ${source.name}: no tensors`);
+    throw new OnnxError("checkpoint-invalid", `Cannot read checkpoint ${source.name}: no tensors`);
   }
 
   get format(): TorchArchive["format"] {
@@ -229,7 +229,7 @@ function detect(head: Uint8Array, name: string): Layout {
   if (head[0] === 0x80) return "legacy";
   const what = LOOKALIKES.find(([pattern]) => pattern.test(text))?.[1] ??
     "it is neither a file of PyTorch nor of safetensors";
-  throw new OnnxError("checkpoint_invalid", `Cannot read checkpoint ${name}: ${what}`);
+  throw new OnnxError("checkpoint-invalid", `Cannot read checkpoint ${name}: ${what}`);
 }
 
 async function openAs(source: ByteSource, input: ByteSourceInput, allowed: ReadonlySet<string>) {
@@ -246,8 +246,8 @@ async function openAs(source: ByteSource, input: ByteSourceInput, allowed: Reado
  * Opens a checkpoint. Only its directory and its tree are read.
  *
  * @param input a path, a `file:` URL, or the file's bytes
- * @throws {OnnxError} `checkpoint_invalid`: not a checkpoint, damaged, or without tensors;
- * `checkpoint_refused`: it names something that is not on the list
+ * @throws {OnnxError} `checkpoint-invalid`: not a checkpoint, damaged, or without tensors;
+ * `checkpoint-refused`: it names something that is not on the list
  * @throws {Deno.errors.NotFound} no such file
  */
 export async function openCheckpoint(

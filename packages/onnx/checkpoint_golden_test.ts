@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
-import { openByteSource } from "@vcs/transport/byte_source";
+import { openByteSource } from "@vcs/transport";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
-import { ZipReader } from "@vcs/transport/zip_reader";
+import { ZipReader } from "@vcs/transport";
 import { openCheckpoint } from "./checkpoint.ts";
 import { OnnxError } from "./errors.ts";
-import { readPickle } from "./pickle.ts";
-import { PickleGlobal, PickleObject, PickleTuple } from "./pickle_values.ts";
+import { readPickle } from "./torch/pickle.ts";
+import { PickleGlobal, PickleObject, PickleTuple } from "./torch/pickle_values.ts";
 import { assertSame, readAll } from "./testdata/checkpoint_cases.ts";
-import { torchHost } from "./torch_archive.ts";
-import { TorchTensor } from "./torch_tensor.ts";
+import { torchHost } from "./torch/archive.ts";
+import { TorchTensor } from "./torch/tensor.ts";
 
 interface GoldenFile {
   file: string;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
 import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
+import { zipStream } from "@vcs/transport";
 import { openCheckpoint } from "./checkpoint.ts";
 import { OnnxError } from "./errors.ts";
 import {
@@ -151,7 +152,7 @@ Deno.test("a name that is not on the list is refused, by its name", async () => 
     op.dict(op.text("w"), w, op.text("x"), op.global("my.pkg", "Config")),
     records,
   );
-  await assert.rejects(openCheckpoint(file), failsWith("checkpoint_refused", /my\.pkg\.Config/));
+  await assert.rejects(openCheckpoint(file), failsWith("checkpoint-refused", /my\.pkg\.Config/));
   using checkpoint = await openCheckpoint(file, { allowGlobals: ["my.pkg.Config"] });
   assert.deepEqual(checkpoint.names, ["w"]);
 });
@@ -182,7 +183,7 @@ Deno.test("functions are refused wherever they stand", async () => {
       const file = await checkpointFile(op.dict(op.text("w"), w, op.text("x"), use), records);
       await assert.rejects(
         openCheckpoint(file),
-        failsWith("checkpoint_refused", new RegExp(`${module}\\.${name},`)),
+        failsWith("checkpoint-refused", new RegExp(`${module}\\.${name},`)),
         `${module}.${name}`,
       );
     }
@@ -276,7 +277,7 @@ Deno.test("a flipped bit in a record is found when the tensor is read", async ()
   );
   data[3]! ^= 4;
   using checkpoint = await openCheckpoint(file);
-  await assert.rejects(checkpoint.read("w"), failsWith("checksum_mismatch"));
+  await assert.rejects(checkpoint.read("w"), failsWith("checksum-mismatch"));
 });
 
 Deno.test("compressed records are read too, whole and in part", async () => {
@@ -304,7 +305,7 @@ Deno.test("byte order: big is swapped, others are refused", async () => {
   assert.deepEqual([...(await checkpoint.read("w")).data], [1, 2, 3, 4, 5, 6]);
   for (const word of ["middle", "", "x".repeat(100)]) {
     const file = await checkpointFile(op.dict(op.text("w"), w), order(word));
-    await assert.rejects(openCheckpoint(file), failsWith("checkpoint_invalid", /byteorder/));
+    await assert.rejects(openCheckpoint(file), failsWith("checkpoint-invalid", /byteorder/));
   }
 });
 
@@ -356,7 +357,7 @@ Deno.test("names stay short and are made in bounded time", async () => {
   const long = op.dict(op.text("x".repeat(1 << 20)), op.list(...new Array(100).fill("K\x01")));
   await assert.rejects(
     openCheckpoint(await checkpointFile(long)),
-    failsWith("checkpoint_invalid", /long/),
+    failsWith("checkpoint-invalid", /long/),
   );
 });
 
@@ -388,13 +389,13 @@ Deno.test("what is no checkpoint is refused with a hint", async () => {
     ["\x80\x02K\x01.", /magic/],
   ];
   for (const [text, message] of cases) {
-    await assert.rejects(openCheckpoint(join(text)), failsWith("checkpoint_invalid", message));
+    await assert.rejects(openCheckpoint(join(text)), failsWith("checkpoint-invalid", message));
   }
   await assert.rejects(openCheckpoint("/nonexistent.pt"), Deno.errors.NotFound);
 });
 
 Deno.test("archives without tensors, without a tree or with two are refused", async () => {
-  const invalid = failsWith("checkpoint_invalid");
+  const invalid = failsWith("checkpoint-invalid");
   await assert.rejects(openCheckpoint(await checkpointFile("}", records)), invalid);
   await assert.rejects(
     openCheckpoint(await checkpointFile(w, { "x/data.pkl": join("N.") })),
@@ -403,7 +404,7 @@ Deno.test("archives without tensors, without a tree or with two are refused", as
   const deep = "]".repeat(1000) + "a".repeat(999);
   await assert.rejects(
     openCheckpoint(await checkpointFile(deep)),
-    failsWith("checkpoint_invalid", /deeper/),
+    failsWith("checkpoint-invalid", /deeper/),
   );
 });
 
@@ -419,4 +420,13 @@ Deno.test("damaged files give typed errors or tensors, never anything else", asy
       }
     }
   }
+});
+
+Deno.test("a tree of more than 64 MiB is not unpacked", async () => {
+  const entries = [{ name: "root/data.pkl", parts: [new Uint8Array(2 ** 26 + 1)] }];
+  const stream = zipStream(entries, true) as ReadableStream<Uint8Array<ArrayBuffer>>;
+  await assert.rejects(
+    openCheckpoint(await new Response(stream).bytes()),
+    failsWith("checkpoint-invalid", /data\.pkl has 67108865 bytes, at most 67108864 are allowed/),
+  );
 });

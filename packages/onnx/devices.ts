@@ -16,12 +16,12 @@
  * @module
  */
 import { OnnxError } from "./errors.ts";
-import { findLibrary } from "./library.ts";
-import { loadRuntime, type Runtime } from "./ort.ts";
-import { findFault } from "./probe.ts";
-import type { Provider } from "./providers.ts";
+import { findLibrary } from "./runtime/library.ts";
+import { loadRuntime, type Runtime } from "./runtime/ort.ts";
+import { findFault } from "./runtime/probe.ts";
+import type { Provider } from "./runtime/providers.ts";
 
-export type { Provider } from "./providers.ts";
+export type { Provider } from "./runtime/providers.ts";
 
 /** A device that was looked at. */
 export interface DeviceReport {
@@ -116,7 +116,7 @@ function report(runtime: Runtime, provider: Provider): Promise<DeviceReport> {
 /**
  * Looks at every kind of device, best first.
  *
- * @throws {OnnxError} `library_missing` or `library_version` where ONNX Runtime cannot be loaded.
+ * @throws {OnnxError} `library-missing` or `library-version` where ONNX Runtime cannot be loaded.
  */
 export async function listDevices(options: DeviceOptions = {}): Promise<DeviceReport[]> {
   const runtime = loadRuntime(await findLibrary(options.library));
@@ -128,7 +128,7 @@ export async function listDevices(options: DeviceOptions = {}): Promise<DeviceRe
  *
  * @param request `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`
  * @throws {RangeError} where the request is none of these.
- * @throws {OnnxError} `device_unavailable` where a device was asked for by name and does not work.
+ * @throws {OnnxError} `device-unavailable` where a device was asked for by name and does not work.
  */
 export async function resolveDevice(
   request: string = "auto",
@@ -145,7 +145,7 @@ export async function resolveDevice(
   }
   const { device, reason } = tried[0]!;
   throw new OnnxError(
-    "device_unavailable",
+    "device-unavailable",
     `Cannot use device ${device}: ${reason}; ${ADVICE[parseDevice(device).kind]}`,
   );
 }

@@ -4,7 +4,7 @@
  * bottom as the table in the paper does, and a wrong size is an error on its own line, not a
  * message of the runtime about node 217.
  *
- * Sizes known only when the graph runs are symbols; `@vcs/onnx/dims` does the arithmetic.
+ * Sizes known only when the graph runs are symbols; `@vcs/onnx` does the arithmetic.
  *
  * @example A residual unit over a signal of any length
  * ```ts
@@ -23,8 +23,8 @@
  * @module
  */
 import type { DType } from "@vcs/transport/tensor";
-import { addDims, canonicalDim, type Dim, formatShape, sameCount, sameDim } from "./dims.ts";
-import { float, GraphCore, isFloat, type Value } from "./graph_core.ts";
+import { addDims, canonicalDim, type Dim, formatShape, sameCount, sameDim } from "./graph/dims.ts";
+import { float, GraphCore, isFloat, type Value } from "./graph/core.ts";
 import {
   axisOf,
   broadcastShape,
@@ -37,11 +37,37 @@ import {
   slicedDim,
   type Window,
   windowAttributes,
-} from "./shapes.ts";
+} from "./graph/shapes.ts";
 
-export * from "./dims.ts";
-export * from "./graph_core.ts";
-export type { Window } from "./shapes.ts";
+export {
+  addDims,
+  canonicalDim,
+  type Dim,
+  divideDim,
+  formatShape,
+  maxDim,
+  multiplyDims,
+  sameCount,
+  sameDim,
+  scaleDim,
+} from "./graph/dims.ts";
+export {
+  type Attribute,
+  type Attributes,
+  float,
+  type FloatAttribute,
+  type FloatType,
+  GraphCore,
+  type GraphNode,
+  type GraphOptions,
+  type GraphWeight,
+  isFloat,
+  type LazyTensor,
+  type Value,
+  type ValueType,
+  type WeightSource,
+} from "./graph/core.ts";
+export type { Window } from "./graph/shapes.ts";
 
 /** A value, or a number that becomes a constant of the other operand's element type. */
 export type Operand = Value | number;

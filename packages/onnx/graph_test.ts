@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { float, GraphBuilder, type Value } from "./graph.ts";
-import { modelBytes } from "./model.ts";
+import { modelBytes } from "./graph/model.ts";
 import { Session } from "./session.ts";
 
 const F32 = (shape: number[], ...values: number[]) =>

@@ -6,7 +6,7 @@
  * @example Build a graph, run it
  * ```ts
  * import { GraphBuilder } from "@vcs/onnx/graph";
- * import { modelBytes } from "@vcs/onnx/model";
+ * import { modelBytes } from "@vcs/onnx";
  * import { Session } from "@vcs/onnx/session";
  * import { tensor } from "@vcs/transport/tensor";
  * import assert from "node:assert/strict";
@@ -25,13 +25,19 @@ import { fileURLToPath } from "node:url";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { parseDevice, resolveDevice } from "./devices.ts";
 import { OnnxError } from "./errors.ts";
-import { findLibrary } from "./library.ts";
-import { cPath, cString, loadRuntime, Out, pointerArray, type Runtime } from "./ort.ts";
-import { checkTensor, type Port, portsNamed, readPorts, readTypeAndSizes } from "./ports.ts";
-import { sessionOptions } from "./providers.ts";
-import { memoryOf, RunMemory, Terminator } from "./run_memory.ts";
+import { findLibrary } from "./runtime/library.ts";
+import { cPath, cString, loadRuntime, Out, pointerArray, type Runtime } from "./runtime/ort.ts";
+import {
+  checkTensor,
+  type Port,
+  portsNamed,
+  readPorts,
+  readTypeAndSizes,
+} from "./runtime/model_io.ts";
+import { sessionOptions } from "./runtime/providers.ts";
+import { memoryOf, RunMemory, Terminator } from "./runtime/run_memory.ts";
 
-export type { Port } from "./ports.ts";
+export type { Port } from "./runtime/model_io.ts";
 
 /** Settings of a session. */
 export interface SessionOptions {
@@ -98,8 +104,8 @@ export class Session implements Disposable {
   /**
    * Opens a model: a file (whose weights are mapped, not read), or bytes.
    *
-   * @throws {OnnxError} `library_missing` or `library_version` where ONNX Runtime cannot be used,
-   * `device_unavailable` where the device cannot, `model_invalid` where the model is refused.
+   * @throws {OnnxError} `library-missing` or `library-version` where ONNX Runtime cannot be used,
+   * `device-unavailable` where the device cannot, `model-invalid` where the model is refused.
    * @throws {RangeError} where the device's name, the number of threads, or the spin is not allowed.
    */
   static async open(
@@ -132,11 +138,11 @@ export class Session implements Disposable {
    * @param feeds a tensor for every input, by name
    * @throws {RangeError} where an input is missing or unknown, or a tensor's type or shape is not
    * the model's.
-   * @throws {OnnxError} `run_failed` where the runtime ends the run, `session_closed` after close.
+   * @throws {OnnxError} `run-failed` where the runtime ends the run, `session-closed` after close.
    */
   async run(feeds: Readonly<Tensors>, options: RunOptions = {}): Promise<Tensors> {
     options.signal?.throwIfAborted();
-    if (this.#closed) throw new OnnxError("session_closed", "Cannot run: the session is closed");
+    if (this.#closed) throw new OnnxError("session-closed", "Cannot run: the session is closed");
     const outputs = portsNamed(
       this.outputs,
       options.want ?? this.outputs.map((o) => o.name),
@@ -192,7 +198,7 @@ export class Session implements Disposable {
     try {
       await this.#runtime.callAsync(
         "run",
-        "run_failed",
+        "run-failed",
         "run the model",
         this.#session,
         stop.options,
@@ -216,12 +222,12 @@ export class Session implements Disposable {
   #copy(value: Deno.PointerObject): Tensor {
     const [info, data] = [new Out(), new Out()];
     const doing = "read an output";
-    this.#runtime.call("getTensorTypeAndShape", "run_failed", doing, value, info.cell);
+    this.#runtime.call("getTensorTypeAndShape", "run-failed", doing, value, info.cell);
     try {
       const { dtype, sizes } = readTypeAndSizes(this.#runtime, info.object, doing);
       const t = tensor(dtype, Array.from(sizes, Number));
       if (t.data.byteLength > 0) {
-        this.#runtime.call("getTensorMutableData", "run_failed", doing, value, data.cell);
+        this.#runtime.call("getTensorMutableData", "run-failed", doing, value, data.cell);
         new Deno.UnsafePointerView(data.object).copyInto(memoryOf(t));
       }
       return t;
@@ -259,14 +265,14 @@ async function createSession(
     const args = [runtime.env, model, BigInt(model.length), settings, out.cell] as const;
     await runtime.callAsync(
       "createSessionFromArray",
-      "model_invalid",
+      "model-invalid",
       "open a model from bytes",
       ...args,
     );
   } else {
     const path = model instanceof URL ? fileURLToPath(model) : model;
     const args = [runtime.env, cPath(path), settings, out.cell] as const;
-    await runtime.callAsync("createSession", "model_invalid", `open model ${path}`, ...args);
+    await runtime.callAsync("createSession", "model-invalid", `open model ${path}`, ...args);
   }
   return out.object;
 }

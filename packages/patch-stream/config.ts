@@ -11,9 +11,9 @@
  * @module
  */
 import type { MediaSource } from "@vcs/media/video_reader";
-import type { EnergyMode } from "./process.ts";
-import type { IndexRule } from "./sampling.ts";
-import type { KeyFramePolicy, SelectionUnit } from "./select.ts";
+import type { EnergyMode } from "./process/process.ts";
+import type { IndexRule } from "./sampling/sampling.ts";
+import type { KeyFramePolicy, SelectionUnit } from "./select/select.ts";
 
 export type { EnergyMode, IndexRule, KeyFramePolicy, MediaSource, SelectionUnit };
 

@@ -5,7 +5,7 @@ import {
   PROCESS_FIELDS,
   resolveDecodeConfig,
   resolvePatchConfig,
-} from "./config_fields.ts";
+} from "./config/fields.ts";
 import { decodeOnly } from "./decode_only.ts";
 import { patchStream } from "./patch_stream.ts";
 

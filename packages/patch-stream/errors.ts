@@ -5,27 +5,18 @@
  *
  * @module
  */
+import { CodedError } from "@vcs/transport/errors";
 
 /**
  * What went wrong, for programs:
  *
- * - `backend_unavailable`: the backend asked for cannot be used here
+ * - `backend-unavailable`: the backend asked for cannot be used here
  * - `closed`: the session was closed before
  */
-export type PatchStreamErrorCode = "backend_unavailable" | "closed";
+export type PatchStreamErrorCode = "backend-unavailable" | "closed";
 
 /** An error that has to do with the state of things, not with the call: see `code`. */
-export class PatchStreamError extends Error {
+export class PatchStreamError extends CodedError<PatchStreamErrorCode> {
   /** Name of the class. */
   override readonly name = "PatchStreamError";
-
-  /**
-   * Makes an error.
-   *
-   * @param code what went wrong, stable across versions
-   * @param message what was being done, what was found, what is allowed
-   */
-  constructor(readonly code: PatchStreamErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-  }
 }

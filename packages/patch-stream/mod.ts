@@ -13,24 +13,51 @@
  *
  * @module
  */
-export * from "./config.ts";
-export * from "./decode_only.ts";
-export * from "./errors.ts";
-export * from "./grid.ts";
-export * from "./patch_stream.ts";
-export * from "./patch_stream_all.ts";
-export * from "./process.ts";
-export * from "./process_cpu.ts";
-export * from "./sampling.ts";
-export * from "./save.ts";
-export * from "./select.ts";
-export * from "./session.ts";
-export * from "./view.ts";
+export { patchStream } from "./patch_stream.ts";
+export {
+  type MediaSource,
+  patchStreamAll,
+  type PatchStreamAllConfig,
+  type VideoOutcome,
+} from "./patch_stream_all.ts";
+export {
+  type DecodedFrames,
+  decodeOnly,
+  type Replacement,
+  type SampledFrames,
+  type StageTimings,
+} from "./decode_only.ts";
+export {
+  type BackendName,
+  type DecodeConfig,
+  type EnergyMode,
+  type IndexRule,
+  type KeyFramePolicy,
+  type Normalization,
+  type PatchStreamConfig,
+  REFERENCE,
+  type SelectionUnit,
+} from "./config.ts";
+export {
+  FIELD_NAMES,
+  type Grid,
+  type PatchBatch,
+  type PatchRecord,
+  type PatchStreamResult,
+  PatchStreamSession,
+  type PatchTensor,
+  type SessionParts,
+} from "./session.ts";
+export { PatchStreamError, type PatchStreamErrorCode } from "./errors.ts";
+export { sampleByIndex, sampleByTime } from "./sampling/sampling.ts";
+export { type GridOptions, planGrid } from "./sampling/grid.ts";
+export { encodeResult, type SaveFormat } from "./output/save.ts";
+export { type ViewOptions, viewPage } from "./page/view.ts";
 
 if (import.meta.main) {
   const [{ runMain }, { main }] = await Promise.all([
-    import("@vcs/transport/cli"),
-    import("./cli.ts"),
+    import("@vcs/transport/internal"),
+    import("./command/command.ts"),
   ]);
   await runMain("patch-stream", main);
 }

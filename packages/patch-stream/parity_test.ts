@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { REFERENCE } from "./config.ts";
 import { decodeOnly } from "./decode_only.ts";
-import { extractPatches } from "./extract.ts";
-import { planGrid } from "./grid.ts";
+import { extractPatches } from "./select/extract.ts";
+import { planGrid } from "./sampling/grid.ts";
 import { patchStream } from "./patch_stream.ts";
-import type { ProcessPlan } from "./process.ts";
-import { openCpuStage } from "./process_cpu.ts";
-import { selectPatches } from "./select.ts";
+import type { ProcessPlan } from "./process/process.ts";
+import { openCpuStage } from "./process/cpu.ts";
+import { selectPatches } from "./select/select.ts";
 
 /** What codec-patch-stream gave for a clip. */
 interface Case {

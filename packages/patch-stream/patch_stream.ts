@@ -13,19 +13,19 @@
  * @module
  */
 import type { PatchStreamConfig } from "./config.ts";
-import { resolvePatchConfig } from "./config_fields.ts";
-import { checkProcessBackend } from "./process_backend.ts";
-import { Stopwatch } from "./profile.ts";
-import { SampledVideo } from "./sampled_video.ts";
+import { resolvePatchConfig } from "./config/fields.ts";
+import { checkProcessBackend } from "./process/backend.ts";
+import { Stopwatch } from "./process/profile.ts";
+import { SampledVideo } from "./sampling/sampled_video.ts";
 import type { PatchStreamSession } from "./session.ts";
-import { streamVideo } from "./stream_video.ts";
+import { streamVideo } from "./process/stream_video.ts";
 
 /**
  * Samples a video and keeps the patches with the most energy.
  *
  * @throws {RangeError} for a number out of range, before anything is opened
  * @throws {TypeError} for an unknown word or field, before anything is opened
- * @throws {PatchStreamError} `backend_unavailable`
+ * @throws {PatchStreamError} `backend-unavailable`
  * @throws {Deno.errors.NotFound} where there is no such file
  * @throws {MediaError} where the video or a frame cannot be read; see its `code`
  */

@@ -15,12 +15,12 @@
  */
 import type { MediaSource, VideoReader } from "@vcs/media/video_reader";
 import type { PatchStreamConfig } from "./config.ts";
-import { type Resolved, resolvePatchConfig } from "./config_fields.ts";
-import { checkProcessBackend } from "./process_backend.ts";
-import { Stopwatch } from "./profile.ts";
-import { readerOptions, SampledVideo } from "./sampled_video.ts";
+import { type Resolved, resolvePatchConfig } from "./config/fields.ts";
+import { checkProcessBackend } from "./process/backend.ts";
+import { Stopwatch } from "./process/profile.ts";
+import { readerOptions, SampledVideo } from "./sampling/sampled_video.ts";
 import type { PatchStreamSession } from "./session.ts";
-import { streamVideo } from "./stream_video.ts";
+import { streamVideo } from "./process/stream_video.ts";
 
 export type { MediaSource };
 

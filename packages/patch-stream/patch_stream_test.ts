@@ -4,10 +4,10 @@ import { VideoReader } from "@vcs/media/video_reader";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { decodeOnly } from "./decode_only.ts";
-import { resolveDecodeConfig } from "./config_fields.ts";
+import { resolveDecodeConfig } from "./config/fields.ts";
 import { PatchStreamError } from "./errors.ts";
 import { patchStream } from "./patch_stream.ts";
-import { SampledVideo } from "./sampled_video.ts";
+import { SampledVideo } from "./sampling/sampled_video.ts";
 
 /** A film of our own: 640 by 360, 144 frames, key frames at 0 and 72. */
 const clip = fileURLToPath(new URL("../../apps/demo/clip.mp4", import.meta.url));
@@ -215,7 +215,7 @@ Deno.test("a GPU processes, or it is a clear error that there is none", async ()
     assert.equal(session.length, 64);
   } catch (error) {
     assert.ok(error instanceof PatchStreamError, String(error));
-    assert.equal(error.code, "backend_unavailable");
+    assert.equal(error.code, "backend-unavailable");
     assert.match(error.message, /Cannot process on a GPU: .*cuda/);
   }
 });

@@ -5,9 +5,9 @@
  */
 import { type Tensor, tensor, tensorRows } from "@vcs/transport/tensor";
 import { PatchStreamError } from "./errors.ts";
-import type { PatchTensor } from "./extract.ts";
-import type { Grid } from "./grid.ts";
-import type { SampledFrames } from "./sampled_video.ts";
+import type { PatchTensor } from "./select/extract.ts";
+import type { Grid } from "./sampling/grid.ts";
+import type { SampledFrames } from "./sampling/sampled_video.ts";
 
 export type { Grid, PatchTensor, SampledFrames };
 

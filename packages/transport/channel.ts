@@ -35,7 +35,7 @@
  * @module
  */
 import { pathToFileURL } from "node:url";
-import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channel_types.ts";
+import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { MAX_PAYLOAD } from "./message.ts";
 
 export type {
@@ -46,16 +46,18 @@ export type {
   ReceiverCounters,
   Sender,
   SenderCounters,
-} from "./channel_types.ts";
+} from "./channels/types.ts";
+
+export { type MemoryChannel, memoryChannel } from "./channels/memory.ts";
 
 type Open<End> = (url: URL, settings: ChannelSettings) => End | Promise<End>;
 
 /** One file for each channel, loaded when it is asked for. */
 const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "file:": async () => (await import("./channels/file.ts")).openFileSender,
-  "tcp:": async () => (await import("./channels/tcp.ts")).openTcpSender,
-  "zmq+push:": async () => (await import("./channels/zmq_push.ts")).openPush,
-  "zmq+pub:": async () => (await import("./channels/zmq_pub.ts")).openPub,
+  "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpSender,
+  "zmq+push:": async () => (await import("./channels/zmq/push.ts")).openPush,
+  "zmq+pub:": async () => (await import("./channels/zmq/pub.ts")).openPub,
   "redis:": async () => (await import("./channels/redis.ts")).openRedisSender,
   "amqp:": async () => (await import("./channels/amqp.ts")).openAmqpSender,
   "nats:": async () => (await import("./channels/nats.ts")).openNatsSender,
@@ -63,9 +65,9 @@ const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
 
 const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "file:": async () => (await import("./channels/file.ts")).openFileReceiver,
-  "tcp:": async () => (await import("./channels/tcp.ts")).openTcpReceiver,
-  "zmq+pull:": async () => (await import("./channels/zmq_push.ts")).openPull,
-  "zmq+sub:": async () => (await import("./channels/zmq_pub.ts")).openSub,
+  "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpReceiver,
+  "zmq+pull:": async () => (await import("./channels/zmq/push.ts")).openPull,
+  "zmq+sub:": async () => (await import("./channels/zmq/pub.ts")).openSub,
   "redis:": async () => (await import("./channels/redis.ts")).openRedisReceiver,
   "amqp:": async () => (await import("./channels/amqp.ts")).openAmqpReceiver,
   "nats:": async () => (await import("./channels/nats.ts")).openNatsReceiver,

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { freePort } from "./brokers.ts";
+import { freePort } from "./trial/brokers.ts";
 import { type ChannelOptions, openReceiver, openSender } from "./channel.ts";
-import { Queue } from "./flow.ts";
-import { Inbox } from "./inbox.ts";
+import { Queue } from "./flow/queue.ts";
+import { Inbox } from "./channels/inbox.ts";
 import { encodeMessage, type Message, message, newStreamId } from "./message.ts";
 
 function numbered(count: number, streamId = newStreamId()): Message[] {
@@ -209,6 +209,19 @@ Deno.test("channel: a message that comes again is known by stream and sequence",
   offer("a", 0, none);
   offer("b", 0, none);
   assert.equal(inbox.counters.received, 3);
+});
+
+Deno.test("channel: gaps are counted, and what comes late or is too old to be known is received", () => {
+  const inbox = new Inbox(1000);
+  const streamId = newStreamId();
+  const deliver = (sequence: number) =>
+    inbox.deliver(message(new Uint8Array(1), { streamId, sequence }), () => {});
+  for (const sequence of [5, 6, 9, 8, 3]) deliver(sequence);
+  const { received, duplicates, gaps } = inbox.counters;
+  assert.deepEqual({ received, duplicates, gaps }, { received: 5, duplicates: 0, gaps: 2 });
+  deliver(5000);
+  deliver(10);
+  assert.deepEqual([inbox.counters.received, inbox.counters.duplicates], [7, 0]);
 });
 
 function sleep(milliseconds: number): Promise<void> {

@@ -16,6 +16,23 @@
  * @module
  */
 
+/** An error that a caller may want to catch: the form of the error classes of all packages. */
+export class CodedError<Code extends string> extends Error {
+  /** What went wrong, stable across versions. */
+  readonly code: Code;
+
+  /**
+   * Makes an error.
+   *
+   * @param code what went wrong, stable across versions
+   * @param message what was being done, what was found, what is allowed
+   */
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
 /** What went wrong. */
 export type TransportErrorCode =
   /** The bytes break the rules of their format. */
@@ -40,17 +57,7 @@ export type TransportErrorCode =
   | "broker";
 
 /** A file, stream or message that cannot be read or written. */
-export class TransportError extends Error {
+export class TransportError extends CodedError<TransportErrorCode> {
   /** Name of the class. */
   override readonly name = "TransportError";
-
-  /**
-   * Makes an error.
-   *
-   * @param code what went wrong, stable across versions
-   * @param message what was being done, what was found, what is allowed
-   */
-  constructor(readonly code: TransportErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-  }
 }

@@ -30,7 +30,7 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "./formats/crc32.ts";
 import { TransportError } from "./errors.ts";
 
 /** How to read a payload: bytes that both ends know how to unpack, or a safetensors file. */

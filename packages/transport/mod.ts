@@ -3,31 +3,103 @@
  *
  * @module
  */
-export * from "./byte_source.ts";
-export * from "./channel.ts";
-export * from "./clock.ts";
-export * from "./delivery.ts";
-export * from "./errors.ts";
-export * from "./flow.ts";
-export * from "./message.ts";
-export * from "./message_stream.ts";
-export * from "./message_tensors.ts";
-export * from "./npy.ts";
-export * from "./npz.ts";
-export * from "./pacer.ts";
-export * from "./pt.ts";
-export * from "./resequence.ts";
-export * from "./safetensors.ts";
-export * from "./tensor.ts";
-export * from "./tensor_convert.ts";
-export * from "./tensor_layout.ts";
-export * from "./zip_reader.ts";
-export * from "./zip_writer.ts";
+export {
+  type ChannelOptions,
+  type ChannelSettings,
+  type Delivery,
+  type MemoryChannel,
+  memoryChannel,
+  openReceiver,
+  openSender,
+  type Receiver,
+  type ReceiverCounters,
+  type Sender,
+  type SenderCounters,
+} from "./channel.ts";
+export {
+  decodeMessage,
+  encodeMessage,
+  encodeMessageInto,
+  ENVELOPE_SIZE,
+  MAX_PAYLOAD,
+  type Message,
+  message,
+  newStreamId,
+  NO_ID,
+  type PayloadFormat,
+  payloadLength,
+} from "./message.ts";
+export {
+  type ChannelName,
+  DELIVERY,
+  type DeliveryPromise,
+  deliveryTable,
+  type Fault,
+  keeps,
+  type Loss,
+} from "./delivery.ts";
+export {
+  type DType,
+  DTYPES,
+  dtypeSize,
+  elementCount,
+  isDType,
+  type Tensor,
+  tensor,
+  type TensorArrays,
+  tensorByteLength,
+  tensorBytes,
+  tensorFromBytes,
+  type TensorInfo,
+  tensorReshape,
+  tensorRows,
+} from "./tensor.ts";
+export {
+  encodeSafetensors,
+  type NamedTensors,
+  readSafetensors,
+  type SafetensorsContent,
+  type SafetensorsEntry,
+  SafetensorsReader,
+  safetensorsStream,
+  streamSafetensors,
+  type TensorToWrite,
+} from "./safetensors.ts";
+export { encodeNpy, NpyReader, npyStream, readNpy, streamNpy } from "./npy.ts";
+export { encodeNpz, type NpzOptions, NpzReader, npzStream, readNpz } from "./npz.ts";
+export { CodedError, TransportError, type TransportErrorCode } from "./errors.ts";
+export {
+  POLICIES,
+  type Policy,
+  Queue,
+  type QueueCounters,
+  type QueueOptions,
+} from "./flow/queue.ts";
+export { Pacer, type PacerCounters, type PacerOptions, type Underrun } from "./flow/pacer.ts";
+export {
+  Resequencer,
+  type ResequencerCounters,
+  type ResequencerOptions,
+  type Sequenced,
+} from "./flow/resequence.ts";
+export { type Clock, ManualClock, systemClock } from "./flow/clock.ts";
+export { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
+export { encodePt } from "./formats/pt.ts";
+export {
+  convertTensor,
+  type FloatDType,
+  fromBfloat16,
+  toBfloat16,
+} from "./formats/tensor_convert.ts";
+export { type ZipEntry, ZipReader, type ZipReaderOptions } from "./formats/zip_reader.ts";
+export { storedZip, type ZipInput, zipStream } from "./formats/zip_writer.ts";
+export { messageTensors, tensorMessage } from "./formats/message_tensors.ts";
+export { type Deliveries, messagesOf, messageStream } from "./channels/message_stream.ts";
 
 if (import.meta.main) {
-  const [{ runMain }, { main }] = await Promise.all([
-    import("./cli.ts"),
-    import("./channel_cli.ts"),
+  const [{ runCommand }, { transport }] = await Promise.all([
+    import("./command/run.ts"),
+    import("./trial/command.ts"),
   ]);
-  await runMain("transport", main);
+  await runCommand(transport);
 }

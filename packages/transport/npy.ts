@@ -15,9 +15,10 @@
  *
  * @module
  */
-import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { concatBytes } from "./io/bytes.ts";
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
-import { ForwardReader } from "./forward_reader.ts";
+import { BufferedReader } from "./io/buffered_reader.ts";
 import {
   encodeNpyHeader,
   NPY_MAX_PREFIX,
@@ -25,7 +26,7 @@ import {
   type NpyHeader,
   npyHeaderLength,
   parseNpyHeader,
-} from "./npy_header.ts";
+} from "./formats/npy_header.ts";
 import {
   type Tensor,
   tensorByteLength,
@@ -33,7 +34,7 @@ import {
   tensorFromBytes,
   type TensorInfo,
 } from "./tensor.ts";
-import { packedStrides, packStrided, swapByteOrder } from "./tensor_layout.ts";
+import { packedStrides, packStrided, swapByteOrder } from "./formats/tensor_layout.ts";
 
 /** Turns the data of a file into a tensor: byte order first, then the order of axes. */
 function toTensor(header: NpyHeader, shape: readonly number[], bytes: Uint8Array): Tensor {
@@ -172,7 +173,7 @@ export async function* streamNpy(
   if (!Number.isSafeInteger(rows) || rows < 1) {
     throw new RangeError(`Cannot read ${rows} rows at a time: one or more are needed`);
   }
-  await using reader = new ForwardReader(stream, "the npy file");
+  await using reader = BufferedReader.of(stream, "the npy file");
   const header = await readHeader(reader);
   const { dtype, shape: [count, ...rest] } = header;
   if (count === undefined) {
@@ -189,18 +190,12 @@ export async function* streamNpy(
   await reader.end();
 }
 
-async function readHeader(reader: ForwardReader): Promise<NpyHeader> {
+async function readHeader(reader: BufferedReader): Promise<NpyHeader> {
   const prefix = await reader.take(NPY_MIN_PREFIX);
   const more = prefix[6] === 1 ? 0 : NPY_MAX_PREFIX - NPY_MIN_PREFIX;
-  const start = concat(prefix, await reader.take(more));
-  return parseNpyHeader(concat(start, await reader.take(npyHeaderLength(start) - start.length)));
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(a.length + b.length);
-  bytes.set(a);
-  bytes.set(b, a.length);
-  return bytes;
+  const start = concatBytes([prefix, await reader.take(more)]);
+  const rest = await reader.take(npyHeaderLength(start) - start.length);
+  return parseNpyHeader(concatBytes([start, rest]));
 }
 
 /**
@@ -209,11 +204,7 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
  * @throws {TypeError} for BF16 and the 8-bit and smaller floats, which NumPy does not have
  */
 export function encodeNpy(t: Tensor): Uint8Array<ArrayBuffer> {
-  const header = encodeNpyHeader(t);
-  const bytes = new Uint8Array(header.length + t.data.byteLength);
-  bytes.set(header);
-  bytes.set(tensorBytes(t), header.length);
-  return bytes;
+  return concatBytes([encodeNpyHeader(t), tensorBytes(t)]);
 }
 
 /**

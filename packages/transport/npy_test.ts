@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { mutations, random } from "#testing/fuzz.ts";
 import { sharedTest } from "#testing/shared.ts";
 import { TransportError } from "./errors.ts";
-import { packedStrides } from "./tensor_layout.ts";
+import { packedStrides } from "./formats/tensor_layout.ts";
 import { encodeNpy, NpyReader, npyStream, readNpy, streamNpy } from "./npy.ts";
 import { type DType, type Tensor, tensor, tensorByteLength, tensorFromBytes } from "./tensor.ts";
 import {

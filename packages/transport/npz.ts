@@ -16,15 +16,21 @@
  *
  * @module
  */
-import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { concatBytes } from "./io/bytes.ts";
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
-import { ForwardReader } from "./forward_reader.ts";
+import { BufferedReader } from "./io/buffered_reader.ts";
 import { readNpy } from "./npy.ts";
-import { encodeNpyHeader, NPY_MAX_PREFIX, npyHeaderLength, parseNpyHeader } from "./npy_header.ts";
+import {
+  encodeNpyHeader,
+  NPY_MAX_PREFIX,
+  npyHeaderLength,
+  parseNpyHeader,
+} from "./formats/npy_header.ts";
 import type { NamedTensors } from "./safetensors.ts";
 import { type Tensor, tensorByteLength, tensorBytes, type TensorInfo } from "./tensor.ts";
-import { type ZipEntry, ZipReader } from "./zip_reader.ts";
-import { zipStream } from "./zip_writer.ts";
+import { type ZipEntry, ZipReader } from "./formats/zip_reader.ts";
+import { zipStream } from "./formats/zip_writer.ts";
 
 const SUFFIX = ".npy";
 
@@ -87,10 +93,10 @@ export class NpzReader implements Disposable {
    */
   async info(name: string): Promise<TensorInfo> {
     const entry = this.#member(name);
-    await using reader = new ForwardReader(this.#zip.stream(entry), entry.name);
+    await using reader = BufferedReader.of(this.#zip.stream(entry), entry.name);
     const prefix = await reader.take(Math.min(NPY_MAX_PREFIX, entry.size));
     const rest = Math.min(npyHeaderLength(prefix), entry.size) - prefix.length;
-    const bytes = new Uint8Array([...prefix, ...await reader.take(Math.max(rest, 0))]);
+    const bytes = concatBytes([prefix, await reader.take(Math.max(rest, 0))]);
     const { dtype, shape, dataOffset } = parseNpyHeader(bytes);
     const wanted = dataOffset + tensorByteLength(dtype, shape);
     if (wanted === entry.size) return { dtype, shape };

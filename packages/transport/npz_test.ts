@@ -14,7 +14,7 @@ import {
   ints,
   ramp,
 } from "./testdata/format_cases.ts";
-import { zipStream } from "./zip_writer.ts";
+import { zipStream } from "./formats/zip_writer.ts";
 
 async function zip(members: Record<string, Uint8Array>, compress = false): Promise<Uint8Array> {
   const entries = Object.entries(members).map(([name, bytes]) => ({ name, parts: [bytes] }));

@@ -33,16 +33,16 @@
  *
  * @module
  */
-import { type ByteSource, type ByteSourceInput, openByteSource } from "./byte_source.ts";
+import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
-import { ForwardReader } from "./forward_reader.ts";
+import { BufferedReader } from "./io/buffered_reader.ts";
 import {
   parseSafetensorsHeader,
   SAFETENSORS_PREFIX,
   type SafetensorsEntry,
   type SafetensorsHeader,
   safetensorsHeaderLength,
-} from "./safetensors_header.ts";
+} from "./formats/safetensors_header.ts";
 import {
   DTYPES,
   type Tensor,
@@ -52,7 +52,7 @@ import {
   type TensorInfo,
 } from "./tensor.ts";
 
-export type { SafetensorsEntry } from "./safetensors_header.ts";
+export type { SafetensorsEntry } from "./formats/safetensors_header.ts";
 
 /** What a safetensors file holds. */
 export interface SafetensorsContent {
@@ -180,7 +180,7 @@ export class SafetensorsReader implements Disposable {
 export async function* streamSafetensors(
   stream: ReadableStream<Uint8Array>,
 ): AsyncGenerator<[name: string, tensor: Tensor]> {
-  await using reader = new ForwardReader(stream, "the safetensors file");
+  await using reader = BufferedReader.of(stream, "the safetensors file");
   const prefix = await reader.take(SAFETENSORS_PREFIX);
   const length = safetensorsHeaderLength(prefix, Infinity);
   const { tensors } = parseSafetensorsHeader(await reader.take(length), Infinity);

@@ -1,22 +1,28 @@
 /** Streams through real channels, with what goes wrong there. */
-import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
-import { ManualClock, systemClock } from "@vcs/transport/clock";
+import {
+  memoryChannel,
+  openReceiver,
+  openSender,
+  type Receiver,
+  type Sender,
+} from "@vcs/transport/channel";
+import { ManualClock, systemClock } from "@vcs/transport";
 import { readNpy } from "@vcs/transport/npy";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
+import { defined } from "@vcs/transport/internal";
 import { random } from "#testing/fuzz.ts";
 import { needs } from "#testing/shared.ts";
-import { freePort, hasBroker, startBroker } from "../transport/brokers.ts";
+import { freePort, hasBroker, startBroker } from "../transport/trial/brokers.ts";
 import { drive, FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
-import { WindowJournal } from "./journal.ts";
-import { memoryChannel } from "./memory_channel.ts";
-import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
-import { type SendOptions, VideoSender } from "./send_video.ts";
-import { tokensFromIndices, tokensFromQuant } from "./tokens.ts";
-import { PAYLOAD_FORMS } from "./window_message.ts";
+import { WindowJournal } from "./stream/journal.ts";
+import { type ReceiveOptions, VideoReceiver } from "./receive.ts";
+import { type SendOptions, VideoSender } from "./send.ts";
+import { tokensFromIndices, tokensFromQuant } from "./stream/tokens.ts";
+import { PAYLOAD_FORMS } from "./stream/window_message.ts";
 
 const RATE = { frameRate: [25, 1] as const, ...SIZE };
 const codec = new FakeCodec(systemClock);
@@ -91,7 +97,7 @@ Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, p
     const write = async (format: string, payload: SendOptions["payload"]) => {
       const url = `${pathToFileURL(folder)}/${format}-${payload}/?format=${format}`;
       await using sender = await openSender(url);
-      await new VideoSender(codec, sender, { ...RATE, ...(payload && { payload }) })
+      await new VideoSender(codec, sender, { ...RATE, ...defined({ payload }) })
         .run(numberedFrames(17, { first: 34 }));
       const extension = format === "raw" ? "bin" : format;
       return `${folder}/${format}-${payload}/window_000.end.${extension}`;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CodedError } from "@vcs/transport/errors";
 
 /** Stable names of what can go wrong with tokens, streams and models. */
 export type VideoVqErrorCode =
@@ -25,7 +26,7 @@ export type VideoVqErrorCode =
  * @example Telling a damaged window from other trouble
  * ```ts
  * import { VideoVqError } from "@vcs/video-vq/errors";
- * import { decodeWindow } from "@vcs/video-vq/payload";
+ * import { decodeWindow } from "@vcs/video-vq";
  * import assert from "node:assert/strict";
  *
  * try {
@@ -35,15 +36,7 @@ export type VideoVqErrorCode =
  * }
  * ```
  */
-export class VideoVqError extends Error {
+export class VideoVqError extends CodedError<VideoVqErrorCode> {
   /** Name of the class. */
-  override name = "VideoVqError";
-  /** What went wrong, as a stable word. */
-  readonly code: VideoVqErrorCode;
-
-  /** Makes an error of a message and a code. */
-  constructor(message: string, code: VideoVqErrorCode, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
+  override readonly name = "VideoVqError";
 }

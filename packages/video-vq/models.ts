@@ -6,14 +6,36 @@
  *
  * @module
  */
-import { findModel } from "@vcs/onnx/models";
-import { findLocal, resolveModel, type ResolveOptions } from "@vcs/onnx/store";
-import type { MagvitOptions } from "./magvit_tokenizer.ts";
-import type { WindowDecoder, WindowEncoder } from "./tokenizer.ts";
-import { TINY_MODEL } from "./vq_tiny_graph.ts";
+import { ModelCatalog, type ResolveOptions, type TensorShapes } from "@vcs/onnx/store";
+import type { MagvitOptions } from "./magvit/tokenizer.ts";
+import type { WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
+import { TINY_MODEL } from "./tiny/graph.ts";
 
 /** The authors' video tokenizer, by its official name. */
 export const OFFICIAL_MODEL = "open-magvit2-video";
+
+/** Tensors of the authors' checkpoint that running it takes: the moving averages of training. */
+async function officialTensors(): Promise<TensorShapes> {
+  const { FULL_NETWORK } = await import("./magvit/config.ts");
+  const { averagedName } = await import("./magvit/magvit.ts");
+  const { networkShapes } = await import("./magvit/network.ts");
+  return new Map(
+    [...networkShapes(FULL_NETWORK)].map(([key, shape]) => [averagedName(key), shape]),
+  );
+}
+
+/** The models that can be had by name, beside `vq-tiny`, which is bundled with this package. */
+export const VIDEO_MODELS: ModelCatalog = new ModelCatalog([{
+  name: OFFICIAL_MODEL,
+  aliases: ["video_128_262144", "video_128_262144.ckpt"],
+  about: "Open-MAGVIT2 video tokenizer, 17 frames of 128x128 to 1,280 codes of 18 bits",
+  bytes: 3.1e9,
+  files: [{
+    file: "video_128_262144.ckpt",
+    repository: "TencentARC/Open-MAGVIT2-Tokenizer-262144-Video",
+  }],
+  tensors: officialTensors,
+}]);
 
 /** How a model is found and run. */
 export interface ModelOptions extends MagvitOptions {
@@ -37,8 +59,8 @@ export async function openEncoder(
 ): Promise<WindowEncoder> {
   const path = await checkpointPath(reference, options);
   return path === undefined
-    ? await (await import("./vq_tiny.ts")).openTinyEncoder(options)
-    : await (await import("./magvit_tokenizer.ts")).openMagvitEncoder(path, options);
+    ? await (await import("./tiny/tokenizer.ts")).openTinyEncoder(options)
+    : await (await import("./magvit/tokenizer.ts")).openMagvitEncoder(path, options);
 }
 
 /** Opens the decoder of a model; takes and throws what {@linkcode openEncoder} does. */
@@ -48,8 +70,8 @@ export async function openDecoder(
 ): Promise<WindowDecoder> {
   const path = await checkpointPath(reference, options);
   return path === undefined
-    ? await (await import("./vq_tiny.ts")).openTinyDecoder(options)
-    : await (await import("./magvit_tokenizer.ts")).openMagvitDecoder(path, options);
+    ? await (await import("./tiny/tokenizer.ts")).openTinyDecoder(options)
+    : await (await import("./magvit/tokenizer.ts")).openMagvitDecoder(path, options);
 }
 
 /** Path of a checkpoint; undefined for the model that travels with the package. */
@@ -58,6 +80,6 @@ async function checkpointPath(
   options: ModelOptions,
 ): Promise<string | undefined> {
   if (reference === TINY_MODEL) return undefined;
-  if (reference !== undefined) return await resolveModel(reference, options);
-  return (await findLocal(findModel(OFFICIAL_MODEL)!))?.path;
+  if (reference !== undefined) return await VIDEO_MODELS.resolve(reference, options);
+  return (await VIDEO_MODELS.findLocal(OFFICIAL_MODEL))?.path;
 }

@@ -1,13 +1,19 @@
-import { ManualClock, systemClock } from "@vcs/transport/clock";
-import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
+import { ManualClock, systemClock } from "@vcs/transport";
+import {
+  memoryChannel,
+  openReceiver,
+  openSender,
+  type Receiver,
+  type Sender,
+} from "@vcs/transport/channel";
 import assert from "node:assert/strict";
+import { defined } from "@vcs/transport/internal";
 import { random } from "#testing/fuzz.ts";
 import { drive, FakeCodec, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
-import { memoryChannel } from "./memory_channel.ts";
-import { type Playback, type PlayOptions, playVideo } from "./play_video.ts";
-import { type ReceiveOptions, VideoReceiver } from "./receive_video.ts";
-import { type SendOptions, VideoSender } from "./send_video.ts";
-import type { TimedFrame } from "./windows.ts";
+import { type Playback, type PlayOptions, playVideo } from "./play.ts";
+import { type ReceiveOptions, VideoReceiver } from "./receive.ts";
+import { type SendOptions, VideoSender } from "./send.ts";
+import type { TimedFrame } from "./stream/windows.ts";
 
 const RATE = { frameRate: [24, 1] as const, ...SIZE };
 
@@ -285,7 +291,7 @@ Deno.test("pipeline: item 42, both halves count everything that a person asks fo
 Deno.test("pipeline: item 41, the end of the source flushes the last frames, nothing is left open", async () => {
   for (const count of [0, 1, 17, 20, 34]) {
     for (const captureRing of [undefined, 51]) {
-      const b = bench({}, captureRing ? { captureRing } : {});
+      const b = bench({}, defined({ captureRing }));
       const work = Promise.all([b.sender.run(numberedFrames(count)), take(b)]);
       const [, frames] = await drive(b.clock, work);
       assert.deepEqual(frames, upTo(count), `${count} frames`);

@@ -5,9 +5,9 @@ import { encodeJpeg } from "@vcs/media/image";
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { hasShared, sharedPath } from "#testing/shared.ts";
-import { freePort } from "../transport/brokers.ts";
-import { WindowJournal } from "./journal.ts";
-import { syntheticCheckpoint } from "./synthetic.ts";
+import { freePort } from "../transport/trial/brokers.ts";
+import { WindowJournal } from "./stream/journal.ts";
+import { syntheticCheckpoint } from "./magvit/synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";
 
 const COMMAND = import.meta.resolve("./mod.ts");
@@ -74,6 +74,15 @@ async function journalHolds(path: string, windows: number): Promise<void> {
   }
   assert.fail(`the journal does not get ${windows} windows`);
 }
+
+Deno.test("list and doctor are subcommands, and know the authors' model", async () => {
+  const listed = await start(["list"]).result();
+  assert.match(listed.stdout, /^open-magvit2-video +3\.10 GB +/m);
+  const path = `${cache}/small.safetensors`;
+  await Deno.writeFile(path, syntheticCheckpoint());
+  const examined = await start(["doctor", path]).result();
+  assert.match(examined.stdout, /Format +safetensors\n[^]*Model +none of open-magvit2-video\n$/);
+});
 
 for (const [victim, payload] of [["receiver", "packed"], ["sender", "range"]] as const) {
   Deno.test(`processes: the ${victim} is killed and returns, and every frame is there once (${payload})`, async () => {
@@ -184,7 +193,7 @@ Deno.test("processes: item 41, Ctrl-C on a live sender ends both sides cleanly, 
     sender.process.kill("SIGINT");
     const [received, sent] = await Promise.all([receiver.result(), sender.result()]);
     await feeding;
-    assert.deepEqual([received.code, sent.code], [0, 0], received.stderr + sent.stderr);
+    assert.deepEqual([received.code, sent.code], [0, 130], received.stderr + sent.stderr);
     const { framesIn, framesDropped } = JSON.parse(sent.stdout);
     const { framesOut, ring } = JSON.parse(received.stdout);
     assert.equal(framesOut, framesIn - framesDropped);

@@ -5,7 +5,7 @@
  * @module
  */
 import { encodeJpeg } from "@vcs/media/image";
-import { drawScene } from "../scene.ts";
+import { drawScene } from "../camera/scene.ts";
 
 /** The quay until `isCut` says otherwise, then the hall. */
 export function cutPictures(

@@ -2,6 +2,7 @@
  * A web server that misbehaves on purpose: each connection is answered by the next script, which
  * writes raw bytes, so that it can stall, cut off and lie as real servers do.
  */
+import { writeAll } from "@vcs/transport/internal";
 
 /** Answers one request by writing raw bytes. */
 export type Script = (request: Request, write: (data: string | Uint8Array) => Promise<void>) =>
@@ -65,7 +66,7 @@ export class FaultyServer implements AsyncDisposable {
       const script = this.#scripts.length > 1 ? this.#scripts.shift()! : this.#scripts[0]!;
       await script(request, async (data) => {
         const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-        for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+        await writeAll(conn, bytes);
       });
     } catch { /* The client has gone. */ }
     this.#open.delete(conn);

@@ -5,7 +5,7 @@
  */
 import { tensor } from "@vcs/transport/tensor";
 import { GraphBuilder } from "../graph.ts";
-import { modelBytes } from "../model.ts";
+import { modelBytes } from "../graph/model.ts";
 import { Session } from "../session.ts";
 
 const SIZE = 1024;

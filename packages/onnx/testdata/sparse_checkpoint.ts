@@ -2,6 +2,7 @@
  * Writes a checkpoint of any size in PyTorch's zip layout, its tensors as holes in a sparse file:
  * 6 GB take a few hundred KB of disk. Checksums are left out (zero), as PyTorch can.
  */
+import { writeAll } from "@vcs/transport/internal";
 import { join, op, rebuilt, storage } from "./checkpoint_cases.ts";
 
 interface Placed {
@@ -92,5 +93,5 @@ export async function writeSparseCheckpoint(
 
 async function write(file: Deno.FsFile, offset: number, bytes: Uint8Array): Promise<void> {
   await file.seek(offset, Deno.SeekMode.Start);
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await writeAll(file, bytes);
 }

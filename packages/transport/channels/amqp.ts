@@ -9,13 +9,14 @@
  * @module
  */
 import type { Channel, ChannelModel, ConsumeMessage, Options } from "amqplib";
-import { brokerReceiver } from "../broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
+import { brokerReceiver } from "./broker_feed.ts";
+import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
-import type { Inbox } from "../inbox.ts";
+import { onAbort } from "../flow/abort.ts";
+import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
-import { type Entry, messageKey } from "../outbox.ts";
-import { type Store, storeSender } from "../store_pump.ts";
+import { type Entry, messageKey } from "./outbox.ts";
+import { type Store, storeSender } from "./store_pump.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";
 
 interface Place {
@@ -126,7 +127,7 @@ async function consume(
   const connection = await connect(place.url);
   const lost = new Promise<void>((resolve) => connection.once("close", () => resolve()));
   const close = () => void connection.close().catch(() => {});
-  signal.addEventListener("abort", close);
+  using _ = onAbort(signal, close);
   try {
     const channel = await connection.createChannel();
     await declare(channel, place);
@@ -139,10 +140,8 @@ async function consume(
       (message) => message ? deliver(channel, inbox, message) : close(),
     );
     connected();
-    if (signal.aborted) close();
     await lost;
   } finally {
-    signal.removeEventListener("abort", close);
     if (!signal.aborted) close();
   }
 }

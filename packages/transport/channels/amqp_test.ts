@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { needs } from "#testing/shared.ts";
-import { hasBroker, startBroker } from "../brokers.ts";
+import { hasBroker, startBroker } from "../trial/brokers.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message, newStreamId } from "../message.ts";
 import { conformance, LIMIT } from "../testing/conformance.ts";

@@ -11,20 +11,22 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
-import { systemClock } from "../clock.ts";
+import { writeAll } from "../io/write_all.ts";
+import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
-import { Inbox, InboxReceiver } from "../inbox.ts";
+import { ignoreAbort } from "../flow/abort.ts";
+import { attempts, Backoff } from "../flow/retry.ts";
+import { Inbox, InboxReceiver } from "./inbox.ts";
 import { decodeMessage, type Message } from "../message.ts";
-import type { Entry } from "../outbox.ts";
-import { storeSender } from "../store_pump.ts";
+import type { Entry } from "./outbox.ts";
+import { storeSender } from "./store_pump.ts";
 import { FILE_FORMATS, type FileFormat } from "./file_formats.ts";
 import { UrlSettings } from "./settings.ts";
 
 /** Messages that a receiver reads ahead of its caller. */
 const READ_AHEAD = 3;
-/** Milliseconds between two looks at the folder: the shortest and the longest pause. */
-const POLL = { first: 5, longest: 200 };
+/** The pauses between two looks at the folder, in milliseconds. */
+const POLL = { initial: 5, max: 200 };
 /** Room for the header of the largest format above the payload. */
 const HEADER_ROOM = 1 << 20;
 
@@ -152,7 +154,7 @@ function pathOf(url: URL): string {
 
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await writeAll(file, bytes);
   await file.sync();
 }
 
@@ -170,27 +172,23 @@ async function syncFolder(path: string): Promise<void> {
 async function feed(
   folder: Folder,
   inbox: Inbox,
-  { maxPayload }: ChannelSettings,
+  { maxPayload, clock }: ChannelSettings,
   signal: AbortSignal,
 ): Promise<void> {
   let handled = new Set<string>();
-  for (let pause = POLL.first; !signal.aborted; pause = Math.min(pause * 2, POLL.longest)) {
+  const backoff = new Backoff(POLL);
+  for await (const _ of attempts({ backoff, signal, clock })) {
     const files = await folder.list();
     handled = handled.intersection(new Set(files.map(({ name }) => name)));
     for (const file of files) {
       if (handled.has(file.name)) continue;
-      if (!await until(inbox.room(READ_AHEAD, signal)) || signal.aborted) return;
+      await inbox.room(READ_AHEAD, signal).catch(ignoreAbort(signal));
+      if (signal.aborted) return;
       handled.add(file.name);
       await readOne(folder, file, inbox, maxPayload, () => void handled.delete(file.name));
-      pause = POLL.first;
+      backoff.reset();
     }
-    await until(systemClock.sleep(pause, signal));
   }
-}
-
-/** Whether a wait came to its end before the channel was closed. */
-function until(wait: Promise<void>): Promise<boolean> {
-  return wait.then(() => true, () => false);
 }
 
 async function readOne(

@@ -7,12 +7,12 @@
  *
  * @module
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "../formats/crc32.ts";
 import { TransportError } from "../errors.ts";
 import { type Message, message, type PayloadFormat } from "../message.ts";
-import { messageTensors } from "../message_tensors.ts";
+import { messageTensors } from "../formats/message_tensors.ts";
 import { encodeNpy, readNpy } from "../npy.ts";
-import { encodePt } from "../pt.ts";
+import { encodePt } from "../formats/pt.ts";
 import { encodeSafetensors, readSafetensors } from "../safetensors.ts";
 import { type Tensor, tensor, tensorBytes } from "../tensor.ts";
 
@@ -126,9 +126,10 @@ function parseFields(metadata: Record<string, string>): Omit<Message, "payload">
 /** Over the elements of all tensors and the text, both by name. */
 function checksum(tensors: Record<string, Tensor>, metadata: Record<string, string>): string {
   const byName = ([a]: [string, unknown], [b]: [string, unknown]) => a < b ? -1 : 1;
-  let sum = crc32(JSON.stringify(Object.entries(metadata).sort(byName)));
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  let sum = crc32(json(Object.entries(metadata).sort(byName)));
   for (const [name, { dtype, shape, ...rest }] of Object.entries(tensors).sort(byName)) {
-    sum = crc32(JSON.stringify([name, dtype, shape]), sum);
+    sum = crc32(json([name, dtype, shape]), sum);
     sum = crc32(tensorBytes({ dtype, shape, ...rest }), sum);
   }
   return String(sum);

@@ -4,7 +4,7 @@ import { mutations } from "#testing/fuzz.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import type { TransportError } from "../errors.ts";
 import { type Message, message, newStreamId } from "../message.ts";
-import { messageTensors, tensorMessage } from "../message_tensors.ts";
+import { messageTensors, tensorMessage } from "../formats/message_tensors.ts";
 import { readSafetensors } from "../safetensors.ts";
 import { tensor } from "../tensor.ts";
 import { FILE_FORMATS } from "./file_formats.ts";

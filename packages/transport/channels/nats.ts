@@ -11,13 +11,14 @@
  */
 import type { Consumer, JetStreamClient, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { brokerReceiver } from "../broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
+import { brokerReceiver } from "./broker_feed.ts";
+import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
-import type { Inbox } from "../inbox.ts";
+import { onAbort } from "../flow/abort.ts";
+import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
-import { type Entry, messageKey } from "../outbox.ts";
-import { type Store, storeSender } from "../store_pump.ts";
+import { type Entry, messageKey } from "./outbox.ts";
+import { type Store, storeSender } from "./store_pump.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";
 
 interface Place {
@@ -162,20 +163,15 @@ async function fetch(
   signal: AbortSignal,
 ): Promise<void> {
   const batch = await consumer.fetch({ max_messages: count, expires: FETCH_MS });
-  const stop = () => batch.stop();
-  signal.addEventListener("abort", stop);
-  try {
-    for await (const message of batch) {
-      held.add(message);
-      const accept = async () => {
-        held.delete(message);
-        // Where this fails the message comes again, and is known by its sequence.
-        await message.ackAck().catch(() => {});
-      };
-      // A copy: the client's bytes are a piece of a larger buffer, and not aligned.
-      if (!inbox.offer(new Uint8Array(message.data), accept)) await accept();
-    }
-  } finally {
-    signal.removeEventListener("abort", stop);
+  using _ = onAbort(signal, () => batch.stop());
+  for await (const message of batch) {
+    held.add(message);
+    const accept = async () => {
+      held.delete(message);
+      // Where this fails the message comes again, and is known by its sequence.
+      await message.ackAck().catch(() => {});
+    };
+    // A copy: the client's bytes are a piece of a larger buffer, and not aligned.
+    if (!inbox.offer(new Uint8Array(message.data), accept)) await accept();
   }
 }

@@ -9,14 +9,15 @@
  * @module
  */
 import type { Redis } from "ioredis";
-import { brokerReceiver } from "../broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "../channel_types.ts";
-import { systemClock } from "../clock.ts";
+import { brokerReceiver } from "./broker_feed.ts";
+import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
-import type { Inbox } from "../inbox.ts";
+import { ignoreAbort, onAbort } from "../flow/abort.ts";
+import { systemClock } from "../flow/clock.ts";
+import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
-import { type Entry, messageKey } from "../outbox.ts";
-import { type Store, storeSender } from "../store_pump.ts";
+import { type Entry, messageKey } from "./outbox.ts";
+import { type Store, storeSender } from "./store_pump.ts";
 import { hostAndPort, UrlSettings } from "./settings.ts";
 
 /** Appends a message, or answers nothing where the stream is full. */
@@ -133,7 +134,7 @@ async function hangUp(redis: Redis): Promise<void> {
   const gone = new AbortController();
   redis.once("end", () => gone.abort());
   redis.disconnect();
-  await systemClock.sleep(FAREWELL, gone.signal).catch(() => {});
+  await systemClock.sleep(FAREWELL, gone.signal).catch(ignoreAbort(gone.signal));
 }
 
 /** One connected consumer of the group. */
@@ -157,8 +158,7 @@ class Consumer implements AsyncDisposable {
 
   /** Reads until stopped; errors of the connection end it. */
   async run(signal: AbortSignal, connected: () => void): Promise<void> {
-    const stop = () => void hangUp(this.#waiting);
-    signal.addEventListener("abort", stop);
+    using _ = onAbort(signal, () => void hangUp(this.#waiting));
     const pulse = setInterval(() => this.#keep().catch(() => {}), this.#place.claim / 3);
     try {
       await this.#makeGroup();
@@ -171,7 +171,6 @@ class Consumer implements AsyncDisposable {
       }
     } finally {
       clearInterval(pulse);
-      signal.removeEventListener("abort", stop);
     }
   }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Broker } from "../brokers.ts";
+import type { Broker } from "../trial/brokers.ts";
 import {
   type ChannelOptions,
   type Delivery,
@@ -18,7 +18,7 @@ import {
 import { type ChannelName, DELIVERY, keeps } from "../delivery.ts";
 import { TransportError } from "../errors.ts";
 import { type Message, message, newStreamId } from "../message.ts";
-import { Resequencer } from "../resequence.ts";
+import { Resequencer } from "../flow/resequence.ts";
 import { Command } from "./command.ts";
 import { FaultProxy, type Faults } from "./fault_proxy.ts";
 import { quiet, sleep, until, within } from "./waits.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { writeAll } from "../io/write_all.ts";
 
 /** What the proxy does to bytes; may be changed while it runs. */
 export interface Faults {
@@ -129,10 +130,6 @@ function close(pair: readonly Deno.Conn[]): void {
       // Closed already.
     }
   }
-}
-
-async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
 function find(bytes: Uint8Array, wanted: Uint8Array): number {

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Clock, ManualClock } from "@vcs/transport/clock";
+import type { Clock, ManualClock } from "@vcs/transport";
 import assert from "node:assert/strict";
-import type { Clip, WindowDecoder, WindowEncoder } from "../tokenizer.ts";
-import type { Tokens } from "../tokens.ts";
-import type { TimedFrame } from "../windows.ts";
+import type { Clip, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
+import type { Tokens } from "../stream/tokens.ts";
+import type { TimedFrame } from "../stream/windows.ts";
 
 export const SIZE = { width: 8, height: 8 };
 const SHAPE = { channels: 18, frames: 5, height: 1, width: 1 };

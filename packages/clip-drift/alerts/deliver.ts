@@ -1,0 +1,93 @@
+/**
+ * Brings alerts to where somebody notices them: a webhook, or a command.
+ *
+ * @module
+ */
+import { splitCredentials } from "../camera/auth.ts";
+
+/** Where alerts go. */
+export interface DeliveryOptions {
+  /** Addresses that get a POST with the alert as JSON. */
+  readonly webhooks?: readonly string[];
+  /** Commands for the shell; the alert is on standard input as JSON. */
+  readonly commands?: readonly string[];
+  /** Seconds until an attempt is given up; 10 by default. */
+  readonly timeout?: number;
+  /** Called with a line for people where a delivery fails. */
+  readonly onFailure?: (message: string) => void;
+}
+
+/** Deliveries that wait; more are refused, so that a dead webhook does not fill the memory. */
+const MAX_WAITING = 32;
+
+async function post(url: string, body: string, signal: AbortSignal): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(url, { method: "POST", headers, body, signal });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`status ${response.status}, wanted 2xx`);
+}
+
+async function execute(command: string, input: string, signal: AbortSignal): Promise<void> {
+  const [shell, flag] = Deno.build.os === "windows" ? ["cmd", "/c"] : ["sh", "-c"];
+  const child = new Deno.Command(shell!, {
+    args: [flag!, command],
+    stdin: "piped",
+    stdout: "null",
+    stderr: "inherit",
+    signal,
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  // A command that does not read its input may end before it is written.
+  await writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
+  const { code } = await child.status;
+  if (code !== 0) throw new Error(`exit code ${code}, wanted 0`);
+}
+
+/** Delivers alerts one after the other, without making the watch wait. */
+export class Delivery implements AsyncDisposable {
+  readonly #options: DeliveryOptions;
+  #waiting = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  /**
+   * Makes a delivery to the given places.
+   *
+   * @throws {TypeError} where a webhook is no URL
+   */
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    for (const url of options.webhooks ?? []) splitCredentials(url);
+  }
+
+  /** Takes an alert; its delivery begins after those before it. */
+  send(alert: object): void {
+    const body = JSON.stringify(alert);
+    const { webhooks = [], commands = [] } = this.#options;
+    for (const url of webhooks) {
+      const shown = splitCredentials(url).url.href;
+      this.#enqueue(`POST to ${shown}`, (s) => post(url, body, s));
+    }
+    for (const command of commands) {
+      this.#enqueue(`run ${command}`, (s) => execute(command, `${body}\n`, s));
+    }
+  }
+
+  #enqueue(what: string, action: (signal: AbortSignal) => Promise<void>): void {
+    const { onFailure = () => {}, timeout = 10 } = this.#options;
+    if (this.#waiting >= MAX_WAITING) {
+      return onFailure(`Cannot ${what}: ${MAX_WAITING} alerts wait already`);
+    }
+    this.#waiting++;
+    this.#last = this.#last
+      .then(() => action(AbortSignal.timeout(timeout * 1000)))
+      .catch((error) =>
+        onFailure(`Cannot ${what}: ${error instanceof Error ? error.message : error}`)
+      )
+      .finally(() => this.#waiting--);
+  }
+
+  /** Waits until all have been delivered or given up. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#last;
+  }
+}

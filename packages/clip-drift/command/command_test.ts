@@ -1,0 +1,331 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { UsageError } from "@vcs/transport/internal";
+import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { freePort } from "../../transport/trial/brokers.ts";
+import { serveCamera } from "../camera/camera_server.ts";
+import { parseListen } from "./flags.ts";
+import { meterLine } from "./watch.ts";
+import { listRuns, loadRunEmbeddings, readRun } from "../runs/reader.ts";
+import { scenePictures } from "../camera/scene.ts";
+
+const COMMAND = import.meta.resolve("../mod.ts");
+const SCENE = { width: 96, height: 72, fps: 10 };
+
+function start(args: string[], env: Record<string, string> = {}): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", COMMAND, ...args],
+    env: { ENCODERS_DEVICE: "cpu", NO_COLOR: "1", ...env },
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+  }).spawn();
+}
+
+async function finish(child: Deno.ChildProcess) {
+  const { code, stdout, stderr } = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+const run = (args: string[], env?: Record<string, string>) => finish(start(args, env));
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Waits until a file of the newest run has so many lines. */
+async function untilLines(runs: string, file: string, count: number): Promise<string> {
+  for (;;) {
+    const [name] = await listRuns(runs);
+    const text = name && await Deno.readTextFile(join(runs, name, file)).catch(() => "");
+    if (name && text && text.split("\n").length > count) return join(runs, name);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+Deno.test("list and pull are subcommands, and know CLIP's models", () =>
+  withFolder(async (folder) => {
+    const env = { VCS_CACHE: folder, HF_HOME: folder, VCS_OFFLINE: "1" };
+    const listed = await run(["list"], env);
+    assert.match(listed.stdout, /ViT-L-14-336\/openai +934\.0 MB +\S+ +CLIP ViT-L\/14@336px/);
+    const unknown = await run(["pull", "encodec_48khz"], env);
+    assert.equal(unknown.code, 1);
+    assert.match(
+      unknown.stderr,
+      /hf:owner\/name\/file, ViT-B-32\/openai, .*datacomp_xl_s13b_b90k\n$/,
+    );
+  }));
+
+Deno.test("--help goes to stdout and fits a screen", async () => {
+  const { code, stdout, stderr } = await run(["--help"]);
+  assert.equal(code, 0);
+  assert.equal(stderr, "");
+  assert.match(stdout, /--no-display/);
+  assert.ok(stdout.split("\n").length < 50);
+});
+
+for (
+  const [args, message] of [
+    [[], /give --stream/],
+    [["--nonsense"], /unknown option '--nonsense'/],
+    [["-s", "x", "--alert", "speed > 1"], /found measure speed/],
+    [["-s", "x", "--max-fps", "0"], /number above 0/],
+    [["-s", "x", "--precision", "int4"], /Allowed choices are fp32, fp16, int8/],
+    [["-s", "x", "--listen", "nowhere"], /--listen is nowhere/],
+    [["-s", "x", "--reference", "last", "--model", "gist"], /allowed are first:10/],
+    [["-s", "x", "--token", ""], /must not be empty/],
+    [["-s", "http://u:secret@cam:99999/"], /^clip-drift: Cannot read http:\/\/cam:99999\/: /],
+    [["-s", "x", "--webhook", "nowhere"], /Cannot read nowhere: it is no URL/],
+    [["-s", "x", "--device", "banana"], /allowed are auto, cpu, cuda/],
+    [["camera", "--quality", "0"], /from 1 to 100/],
+    [["camera", "--width", "0"], /from 1 to 8192/],
+  ] as const
+) {
+  Deno.test(`wrong usage is told and ends with 2: ${args.join(" ") || "nothing"}`, async () => {
+    const { code, stdout, stderr } = await run([...args]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, message);
+    assert.equal(stdout, "");
+  });
+}
+
+Deno.test("--test says what the stream is, and fails where there is none", async () => {
+  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+  const good = await run(["-s", camera.url, "--test", "--model", "gist"]);
+  assert.equal(good.code, 0, good.stderr);
+  assert.match(good.stderr, /96x72, \d+\.\d fps, multipart\/x-mixed-replace; boundary=frame/);
+  assert.match(good.stderr, /an embedding of 512 in \d+ ms/);
+  assert.match(good.stderr, /says "ok"/);
+  await camera.close();
+  const bad = await run(["-s", camera.url, "--test", "--model", "gist"]);
+  assert.equal(bad.code, 1);
+  assert.match(bad.stderr, /connection refused.*curl http:\/\/127/);
+});
+
+Deno.test("a watch writes its run, and Ctrl-C ends it in order", async () => {
+  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+  await withFolder(async (runs) => {
+    const args = ["-s", camera.url, "--no-display", "--model", "gist", "--runs", runs];
+    const child = start(args, { ENCODERS_EMBEDDING_INTERVAL: "8", ENCODERS_ROLLING_WINDOW: "x" });
+    const path = await untilLines(runs, "drift.csv", 22);
+    child.kill("SIGINT");
+    const { code, stdout, stderr } = await finish(child);
+    assert.equal(code, 130, stderr);
+    assert.match(stdout, /^Total frames: \d+\nDuration: .*\nAverage FPS: /);
+    assert.match(stdout, /Output: .*\d{8}_\d{6}\n$/);
+    assert.match(stderr, /ENCODERS_ROLLING_WINDOW is "x"/);
+    assert.match(stderr, /^Frame {5}10: \[.{40}\] 0\.\d{4}$/m);
+    const { drift, summary } = await readRun(path);
+    assert.equal((summary as { total_frames: number }).total_frames, drift.length);
+    assert.equal((await loadRunEmbeddings(path)).embeddings.shape[0], drift.length);
+  });
+});
+
+Deno.test("a watch that is killed loses at most the open batch", async () => {
+  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+  await withFolder(async (runs) => {
+    const args = ["-s", camera.url, "--no-display", "--model", "gist", "--runs", runs];
+    const child = start(args, { ENCODERS_EMBEDDING_INTERVAL: "8" });
+    const path = await untilLines(runs, "drift.csv", 20);
+    child.kill("SIGKILL");
+    await finish(child);
+    const { drift, summary } = await readRun(path);
+    assert.ok(drift.length >= 19);
+    assert.equal(summary, undefined);
+    const kept = (await loadRunEmbeddings(path)).embeddings.shape[0]!;
+    assert.ok(kept >= 16 && kept % 8 === 0 && kept > drift.length - 9);
+  });
+});
+
+Deno.test("--no-save writes nothing; a camera given up for good ends with 1", async () => {
+  await withFolder(async (runs) => {
+    const picture = join(runs, "frame.jpg");
+    await Deno.writeFile(picture, await scenePictures(SCENE)(0));
+    const args = ["-s", picture, "--no-save", "--no-display", "--model", "gist", "--runs", runs];
+    const { code, stdout } = await run(args);
+    assert.equal(code, 0);
+    assert.match(stdout, /^Total frames: 1\n/);
+    assert.ok(!stdout.includes("Output"));
+    const left = await Array.fromAsync(Deno.readDir(runs));
+    assert.deepEqual(left.map(({ name }) => name), ["frame.jpg"]);
+    const url = `http://127.0.0.1:${freePort()}/stream.mjpg`;
+    const lost = await run(["-s", url, "--no-save", "--no-display", "--retries", "0"]);
+    assert.equal(lost.code, 1);
+    assert.match(lost.stderr, /Cannot connect to http:\/\/127\.0\.0\.1:/);
+  });
+});
+
+Deno.test("several sources are told apart, and broken pictures are counted", async () => {
+  await withFolder(async (folder) => {
+    const jpeg = new Uint8Array(await scenePictures(SCENE)(0));
+    await Deno.writeFile(join(folder, "a.jpg"), jpeg);
+    await Deno.writeFile(
+      join(folder, "b.mjpg"),
+      await new Blob([jpeg.slice(0, 600), jpeg]).bytes(),
+    );
+    const streams = ["a.jpg", "b.mjpg"].flatMap((name) => ["-s", join(folder, name)]);
+    const args = [...streams, "--no-save", "--no-display", "--model", "gist"];
+    const { code, stdout, stderr } = await run(args);
+    assert.equal(code, 0, stderr);
+    for (const name of ["a.jpg", "b.mjpg"]) {
+      assert.ok(stderr.includes(`\n${name} Frame      0: [`), stderr);
+    }
+    assert.match(stderr, /b.mjpg: Picture left out, 1 so far: a picture came without an end/);
+    assert.match(stdout, /^b.mjpg\nTotal frames: 1\n(.*\n)*Broken pictures: 1$/m);
+  });
+});
+
+sharedTest("an activation that is only assumed is told, and how to choose another", async () => {
+  await withFolder(async (folder) => {
+    const picture = join(folder, "frame.jpg");
+    await Deno.writeFile(picture, await scenePictures(SCENE)(0));
+    const weights = sharedPath("golden/clip/tiny_clip.open_clip.safetensors");
+    const args = ["-s", picture, "--no-save", "--no-display", "--pretrained", weights];
+    const { code, stderr } = await run(args, { VCS_CACHE: folder });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^ViT-B-32 .*; quick_gelu is assumed.*--activation gelu\)$/m);
+  });
+});
+
+Deno.test("standard input is read, and labels without CLIP are left out with a line", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", COMMAND, "-s", "-", "--no-save", "--no-display"].concat([
+      ...["--model", "gist", "--labels", "a cat, a dog", "--device", "cpu"],
+    ]),
+    ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const picture = scenePictures(SCENE);
+  for (let i = 0; i < 3; i++) await writer.write(await picture(i));
+  await writer.close();
+  const { code, stdout, stderr } = await finish(child);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^Total frames: 3\n/);
+  assert.match(stderr, /Going on without labels: .*gist has no text tower/);
+});
+
+/** Watches standard input that gives some pictures and then says no more. */
+async function stalled(args: string[], bytes: readonly Uint8Array[]) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", COMMAND, "-s", "-", "--model", "gist", ...args],
+    env: { ENCODERS_DEVICE: "cpu", NO_COLOR: "1" },
+    ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  for (const chunk of bytes) await writer.write(chunk);
+  const finished = async () => {
+    const { code, stdout, stderr } = await child.output();
+    await writer.abort().catch(() => {});
+    const text = (b: Uint8Array) => new TextDecoder().decode(b);
+    return { code, stdout: text(stdout), stderr: text(stderr) };
+  };
+  return { child, finished, close: () => writer.close() };
+}
+
+Deno.test("a pipe that stalls is left at the first signal, with the run closed", async () => {
+  await withFolder(async (runs) => {
+    const pictures = await Promise.all([0, 1, 2].map(scenePictures(SCENE)));
+    const { child, finished } = await stalled(["--no-display", "--runs", runs], pictures);
+    const path = await untilLines(runs, "drift.csv", 4);
+    child.kill("SIGTERM");
+    const { code, stdout, stderr } = await finished();
+    assert.equal(code, 130, stderr);
+    assert.match(stdout, /^Total frames: 3\n/);
+    assert.equal((await loadRunEmbeddings(path)).embeddings.shape[0], 3);
+  });
+});
+
+Deno.test("a pipe that says nothing is left at the first signal", async () => {
+  await withFolder(async (runs) => {
+    const { child, finished } = await stalled(["--no-display", "--runs", runs], []);
+    await untilLines(runs, "config.json", 3);
+    child.kill("SIGINT");
+    const { code, stderr } = await finished();
+    assert.equal(code, 130, stderr);
+  });
+});
+
+/** Starts the command beside a server that never answers, and ends it once that was asked. */
+async function interrupted(argsFor: (url: string, folder: string) => readonly string[]) {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  const settings = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
+  await using server = Deno.serve(settings, () => (asked.resolve(), answer.promise));
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  await withFolder(async (folder) => {
+    const child = start([...argsFor(url, folder), "--no-save", "--no-display"], {
+      ...{ HF_ENDPOINT: url, HF_HUB_OFFLINE: "", VCS_OFFLINE: "" },
+      ...{ HF_HOME: folder, VCS_CACHE: folder },
+    });
+    await asked.promise;
+    child.kill("SIGINT");
+    const { code, stderr } = await finish(child);
+    answer.resolve(new Response());
+    assert.equal(code, 130, stderr);
+  });
+}
+
+Deno.test("fetching weights ends at the first signal", async () => {
+  const model = ["--model", "ViT-B-32", "--pretrained", "laion2b_s34b_b79k"];
+  await interrupted(() => ["-s", "x", ...model]);
+});
+
+sharedTest("fetching the merges of labels ends at the first signal", async () => {
+  await interrupted((_, folder) => {
+    const weights = join(folder, "clip.safetensors");
+    Deno.copyFileSync(sharedPath("golden/clip/tiny_clip.open_clip.safetensors"), weights);
+    return ["-s", "x", "--pretrained", weights, "--labels", "dock, truck"];
+  });
+});
+
+Deno.test("--test of a camera that does not answer ends at the first signal", async () => {
+  await interrupted((url) => ["--test", "--model", "gist", "-s", url]);
+});
+
+Deno.test("a pipe that is joined in the middle of a picture is still MJPEG", async () => {
+  const parts = await Promise.all([0, 1, 2].map(async (i) => {
+    const jpeg = new Uint8Array(await scenePictures(SCENE)(i));
+    return new Blob(["--f\r\nContent-Type: image/jpeg\r\n\r\n", jpeg, "\r\n"]).bytes();
+  }));
+  const bytes = [parts[0]!.subarray(700), ...parts.slice(1)];
+  const { finished, close } = await stalled(["--no-save", "--no-display"], bytes);
+  await close();
+  const { code, stdout, stderr } = await finished();
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^Total frames: 2\n/);
+});
+
+Deno.test("the made-up camera can be watched by its command", async () => {
+  const child = start(["camera", "--port", "0", "--width", "64", "--height", "48"]);
+  const reader = child.stderr.getReader();
+  const { value } = await reader.read();
+  reader.releaseLock();
+  const url = /http:\S+/.exec(new TextDecoder().decode(value))![0];
+  const { code, stderr } = await run(["-s", url, "--test", "--model", "gist"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /64x48/);
+  child.kill("SIGINT");
+  assert.equal((await finish(child)).code, 130);
+});
+
+Deno.test("meterLine() fills 40 columns at a drift of 0.2", () => {
+  assert.equal(meterLine(7, 0), `Frame      7: [${" ".repeat(40)}] 0.0000`);
+  assert.equal(
+    meterLine(123456, 0.1),
+    `Frame 123456: [${"=".repeat(19)}>${" ".repeat(20)}] 0.1000`,
+  );
+  assert.match(meterLine(7, 0, "a cat"), /0\.0000 a cat$/);
+  assert.equal(meterLine(1, 0.9), `Frame      1: [${"=".repeat(39)}>] 0.9000`);
+});
+
+Deno.test("parseListen() reads addresses and ports", () => {
+  assert.deepEqual(parseListen("8080"), { hostname: "127.0.0.1", port: 8080 });
+  assert.deepEqual(parseListen(":8080"), { hostname: "127.0.0.1", port: 8080 });
+  assert.deepEqual(parseListen("[::1]:80"), { hostname: "::1", port: 80 });
+  assert.throws(() => parseListen("1.2.3.4"), UsageError);
+  assert.throws(() => parseListen("host:99999"), UsageError);
+});

@@ -1,0 +1,92 @@
+/**
+ * `--test`: whether a stream works, what it sends, and whether the model can read it.
+ *
+ * @module
+ */
+import { say } from "@vcs/transport/internal";
+import { askHealth } from "../camera/error_hints.ts";
+import { openCamera } from "../camera/camera.ts";
+import type { Encoder } from "../encoder.ts";
+import { ClipDriftError } from "../errors.ts";
+import type { Environment } from "./settings.ts";
+import { fileFrame, openSource, type SourceFrame } from "../source.ts";
+
+const LOOK_SECONDS = 2;
+
+/** What two seconds of a stream tell. */
+interface Look {
+  readonly frame: SourceFrame;
+  readonly rate: string;
+}
+
+/** Reads a camera for two seconds. */
+async function lookAtCamera(url: string, env: Environment, signal: AbortSignal): Promise<Look> {
+  using camera = await openCamera(url, { ...env, signal });
+  const start = performance.now();
+  let last: Uint8Array | undefined;
+  let count = 0;
+  for await (const { data } of camera.frames()) {
+    last = data;
+    count++;
+    if (performance.now() - start > LOOK_SECONDS * 1000) break;
+  }
+  if (last === undefined) {
+    const message = `Cannot read ${new URL(url).host}: the stream ended without a frame`;
+    throw new ClipDriftError("not-mjpeg", message);
+  }
+  const seconds = (performance.now() - start) / 1000;
+  const type = camera.contentType || "no content type";
+  const rate = `${(count / seconds).toFixed(1)} fps, ${type}`;
+  return { frame: fileFrame(last, 0), rate };
+}
+
+async function lookAtFile(spec: string, signal: AbortSignal): Promise<Look> {
+  for await (const frame of openSource(spec).frames(signal)) return { frame, rate: "a file" };
+  throw new ClipDriftError("bad-image", `Cannot read ${spec}: it holds no frame`);
+}
+
+async function testOne(
+  spec: string,
+  encoder: Encoder,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<void> {
+  const isCamera = /^https?:/i.test(spec);
+  const { frame, rate } = isCamera
+    ? await lookAtCamera(spec, env, signal)
+    : await lookAtFile(spec, signal);
+  const image = await frame.image();
+  say(`  ${image.width}x${image.height}, ${rate}`);
+  if (isCamera) say(`  ${await askHealth(spec)}`);
+  const start = performance.now();
+  const embedding = await encoder.encode(image);
+  say(`  an embedding of ${embedding.length} in ${Math.round(performance.now() - start)} ms`);
+}
+
+/**
+ * Tests streams one after the other.
+ *
+ * @returns 0 where all work, else 1
+ * @throws the signal's reason, where it is aborted
+ */
+export async function testStream(
+  streams: readonly string[],
+  encoder: Encoder,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<number> {
+  let code = 0;
+  for (const spec of streams) {
+    const { name } = openSource(spec);
+    try {
+      say(`${name}`);
+      await testOne(spec, encoder, env, signal);
+      say("  works");
+    } catch (error) {
+      signal.throwIfAborted();
+      say(`  ${error instanceof Error ? error.message : error}`);
+      code = 1;
+    }
+  }
+  return code;
+}

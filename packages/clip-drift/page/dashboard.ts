@@ -1,0 +1,166 @@
+/**
+ * The page: live pictures with their measures, plots, alerts, and past runs. Served on loopback; on
+ * any other address only with a token.
+ *
+ * Paths: `/` the page, `/live` its WebSocket, `/api/runs` the run browser's data, `/health` for
+ * people and watchdogs, `/metrics` for Prometheus.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import {
+  Feed,
+  type FeedViewer,
+  isLoopback,
+  type RouteTable,
+  Site,
+  SiteError,
+  type SiteRequest,
+} from "@vcs/transport/internal";
+import { ClipDriftError } from "../errors.ts";
+import type { CameraFeed, Hub, HubMessage } from "./hub.ts";
+import { ASSETS } from "./assets.ts";
+import { prometheus } from "./prometheus.ts";
+import { listRuns, readRunOverview } from "../runs/reader.ts";
+
+/** Where to serve, and to whom. */
+export interface DashboardOptions {
+  /** Address to listen on. Default: 127.0.0.1. */
+  readonly hostname?: string;
+  /** Port. Default: any free one. */
+  readonly port?: number;
+  /** What a viewer must know; empty is none. Default: a random token beyond loopback, none on it. */
+  readonly token?: string;
+  /** Folder of the runs that the page may show. Default: none. */
+  readonly runs?: string;
+  /** Whether the page shows plots. Default: true. */
+  readonly plot?: boolean;
+  /** Shown on the page: the model and its device. */
+  readonly model?: string;
+  /** Called where a viewer asks to quit; the page has that key only where it needs no token. */
+  readonly onQuit?: () => void;
+}
+
+/** A page that is being served. */
+export interface Dashboard extends AsyncDisposable {
+  /** Address to open, with the token where there is one. */
+  readonly url: string;
+  /** The port. */
+  readonly port: number;
+}
+
+/** Points of a run that are drawn. */
+const MAX_POINTS = 2000;
+
+function jpeg(bytes: Uint8Array): Response {
+  return new Response(new Uint8Array(bytes), { headers: { "content-type": "image/jpeg" } });
+}
+
+function none(what: string): SiteError {
+  return new SiteError("not-found", `There is no such ${what}`);
+}
+
+/** Folder of a run; names are checked so that no path leads out of the root. */
+function runFolder(root: string, name = ""): string {
+  if (!/^\d{8}_\d{6}(_\d+)?$/.test(name)) throw none("run");
+  return join(root, name);
+}
+
+/** Says that something is not there instead of failing. */
+async function found<T>(what: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    const isMissing = error instanceof Deno.errors.NotFound || error instanceof ClipDriftError;
+    throw isMissing ? none(what) : error;
+  }
+}
+
+/** The run browser's paths. */
+function runRoutes(root: string): RouteTable {
+  return {
+    "GET /api/runs": async () => Response.json(await listRuns(root)),
+    "GET /api/runs/:run": async ({ groups }) => {
+      const reading = readRunOverview(runFolder(root, groups.run), MAX_POINTS);
+      const run = await found("run", reading);
+      const drift = run.drift.map(({ timestamp, drift }) => [timestamp, drift]);
+      return Response.json({ ...run, drift });
+    },
+    "GET /api/runs/:run/:snapshot": async ({ groups: { run, snapshot = "" } }) => {
+      if (!/^frame_\d+\.jpg$/.test(snapshot)) throw none("snapshot");
+      const path = join(runFolder(root, run), "snapshots", snapshot);
+      return jpeg(await found("snapshot", Deno.readFile(path)));
+    },
+  };
+}
+
+function health(hub: Hub): Response {
+  const cameras = hub.feeds.map(({ view }) => view);
+  const isWell = cameras.every(({ status }) => status === "live" || status === "ended");
+  return Response.json({ status: isWell ? "ok" : "degraded", viewers: hub.viewers, cameras });
+}
+
+function pictureOf(feed: CameraFeed | undefined): Response {
+  if (feed?.picture === undefined) throw none("picture");
+  return jpeg(feed.picture);
+}
+
+/** What a new viewer is told first. */
+function greeting({ feeds, history }: Hub, options: DashboardOptions, canQuit: boolean): string {
+  const cameras = feeds.map(({ view, points, notes }) => ({ view, points, notes }));
+  const { plot = true, model = "", runs } = options;
+  const hasRuns = runs !== undefined;
+  return JSON.stringify({ type: "hello", cameras, plot, model, hasRuns, canQuit, history });
+}
+
+/** A slow viewer gets the newest state of a camera, and every note. */
+function keyOf(message: HubMessage): string | undefined {
+  return message.type === "note" ? undefined : `${message.type} ${message.view.id}`;
+}
+
+/** A picture as the page takes it: `[camera, JPEG…]`. */
+function sendPicture(viewer: FeedViewer, camera: number, picture: Uint8Array): void {
+  const message = new Uint8Array(picture.length + 1);
+  message[0] = camera;
+  message.set(picture, 1);
+  viewer.send(message, `picture ${camera}`);
+}
+
+/** Joins the viewers of the page to the hub. */
+function liveFeed(hub: Hub, options: DashboardOptions, canQuit: boolean): Feed {
+  return new Feed({
+    onJoin(viewer) {
+      viewer.send(greeting(hub, options, canQuit));
+      for (const { view, picture } of hub.feeds) if (picture) sendPicture(viewer, view.id, picture);
+      return hub.join({
+        message: (message) => viewer.send(JSON.stringify(message), keyOf(message)),
+        picture: (camera, picture) => sendPicture(viewer, camera, picture),
+      });
+    },
+    onMessage: (text) => {
+      if (canQuit && text === "quit") options.onQuit?.();
+    },
+  });
+}
+
+/** Serves the page. */
+export async function serveDashboard(
+  hub: Hub,
+  options: DashboardOptions = {},
+): Promise<Dashboard> {
+  const { hostname = "127.0.0.1", port = 0, token, runs } = options;
+  // Where no token is needed, all who can see the page sit at this machine.
+  const canQuit = !token && isLoopback(hostname);
+  return await Site.open({
+    ...{ hostname, port, assets: ASSETS },
+    ...(token !== undefined && { token }),
+    routes: {
+      "GET /live": liveFeed(hub, options, canQuit),
+      "GET /health": () => health(hub),
+      "GET /metrics": () =>
+        new Response(prometheus(hub), { headers: { "content-type": "text/plain" } }),
+      "GET /picture/:id.jpg": ({ groups }: SiteRequest) => pictureOf(hub.feeds[Number(groups.id)]),
+      ...(runs === undefined ? {} : runRoutes(runs)),
+    },
+  });
+}

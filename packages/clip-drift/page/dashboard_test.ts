@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { defined } from "@vcs/transport/internal";
+import { type Dashboard, type DashboardOptions, serveDashboard } from "./dashboard.ts";
+import { DriftTracker } from "../drift.ts";
+import { Hub } from "./hub.ts";
+import { fileFrame } from "../source.ts";
+import type { WatchedFrame } from "../watch.ts";
+
+const JPEG = Uint8Array.of(0xff, 0xd8, 0xff, 0xd9);
+
+function watched(index: number): WatchedFrame {
+  const embedding = Float32Array.of(1, index);
+  const tracker = new DriftTracker();
+  return {
+    ...{ index, timestamp: 1e9 + index, embedding, row: tracker.push(embedding, index) },
+    ...{ alerts: [], duplicate: false, recent: tracker.recent, total: tracker.total },
+    frame: fileFrame(JPEG, 0),
+  };
+}
+
+async function served(
+  options: DashboardOptions,
+  test: (page: Dashboard, hub: Hub) => Promise<void>,
+): Promise<void> {
+  const hub = new Hub(3);
+  hub.add("front door");
+  await using page = await serveDashboard(hub, options);
+  await test(page, hub);
+}
+
+const status = async (url: string, headers: Record<string, string> = {}, path = "/") => {
+  const response = await fetch(new URL(path, url), { headers });
+  await response.body?.cancel();
+  return response.status;
+};
+
+/** Status of a request whose Host header is chosen; fetch would not send it. */
+async function statusOfHost(port: number, host: string): Promise<number> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const head = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+  await connection.write(new TextEncoder().encode(head));
+  const bytes = new Uint8Array(64);
+  const read = await connection.read(bytes);
+  return Number(new TextDecoder().decode(bytes.subarray(0, read ?? 0)).split(" ")[1]);
+}
+
+/** The first messages of a viewer. */
+function messages(url: string, count: number): Promise<unknown[]> {
+  return new Promise((resolve, reject) => {
+    const got: unknown[] = [];
+    const socket = new WebSocket(new URL("/live", url.replace("http", "ws")));
+    socket.binaryType = "arraybuffer";
+    socket.onerror = () => reject(new Error("refused"));
+    socket.onmessage = ({ data }) => {
+      got.push(typeof data === "string" ? JSON.parse(data) : [...new Uint8Array(data)]);
+      if (got.length < count) return;
+      socket.onclose = () => resolve(got);
+      socket.close();
+    };
+  });
+}
+
+Deno.test("the page and its files are served with strict headers", async () => {
+  await served({}, async (page) => {
+    const response = await fetch(page.url);
+    assert.match(await response.text(), /<title>clip-drift/);
+    assert.match(response.headers.get("content-security-policy")!, /default-src 'self'/);
+    assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+    for (const path of ["/page.js", "/page.css", "/plot.js", "/plot.css"]) {
+      assert.equal(await status(page.url, {}, path), 200, path);
+    }
+    for (const path of ["/none", "/picture/0.jpg", "/picture/7.jpg", "/api/runs", "/page.html"]) {
+      assert.equal(await status(page.url, {}, path), 404, path);
+    }
+    assert.equal(await status(page.url, {}, "/live"), 426);
+  });
+});
+
+Deno.test("a late joiner gets the history, the notes and the last picture", async () => {
+  await served({ model: "gist on cpu" }, async (page, hub) => {
+    const feed = hub.feeds[0]!;
+    for (let i = 0; i < 5; i++) feed.frame(watched(i));
+    feed.note("alert", "cut");
+    feed.show(JPEG);
+    const [hello, picture] = await messages(page.url, 2) as [
+      { cameras: { points: number[][]; notes: { text: string }[]; view: { index: number } }[] },
+      number[],
+    ];
+    const [camera] = hello.cameras;
+    assert.deepEqual(camera!.points.map(([time]) => time), [1e9 + 2, 1e9 + 3, 1e9 + 4]);
+    assert.equal(camera!.notes[0]!.text, "cut");
+    assert.equal(camera!.view.index, 4);
+    assert.deepEqual(picture, [0, ...JPEG]);
+    assert.equal(await status(page.url, {}, "/picture/0.jpg"), 200);
+  });
+});
+
+Deno.test("viewers get what happens, and are gone when they leave", async () => {
+  await served({}, async (page, hub) => {
+    const feed = hub.feeds[0]!;
+    const timer = setInterval(() => feed.frame(watched(7)), 5);
+    const got = await messages(page.url, 3) as { type: string }[];
+    clearInterval(timer);
+    assert.deepEqual(got.map(({ type }) => type), ["hello", "frame", "frame"]);
+    while (hub.viewers > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});
+
+Deno.test("/health and /metrics tell the state of the cameras", async () => {
+  await served({}, async (page, hub) => {
+    const health = async () => await (await fetch(new URL("/health", page.url))).json();
+    assert.equal((await health()).status, "degraded");
+    hub.feeds[0]!.frame(watched(9));
+    assert.equal((await health()).status, "ok");
+    assert.equal((await health()).cameras[0].index, 9);
+    const metrics = await (await fetch(new URL("/metrics", page.url))).text();
+    assert.match(metrics, /^# TYPE clip_drift_frames_total counter$/m);
+    assert.match(metrics, /^clip_drift_frames_total\{camera="front door",id="0"\} 10$/m);
+  });
+});
+
+Deno.test("other host names are refused on loopback", async () => {
+  await served({}, async (page) => {
+    assert.equal(await statusOfHost(page.port, `127.0.0.1:${page.port}`), 200);
+    assert.equal(await statusOfHost(page.port, `localhost:${page.port}`), 200);
+    assert.equal(await statusOfHost(page.port, "evil.example"), 403);
+    assert.equal(await statusOfHost(page.port, `evil.example:${page.port}`), 403);
+  });
+  await served({ token: "" }, async (page) => {
+    assert.equal(await statusOfHost(page.port, "evil.example"), 403);
+  });
+});
+
+Deno.test("other addresses than loopback need a token, and viewers must know it", async () => {
+  await served({ hostname: "0.0.0.0" }, async (page) => {
+    assert.match(page.url, /\?token=[0-9a-f]{32}$/);
+    assert.equal(await status(`http://127.0.0.1:${page.port}`), 401);
+  });
+  await served({ token: "s3 cret", hostname: "127.0.0.1" }, async (page) => {
+    assert.match(page.url, /\?token=s3%20cret$/);
+    assert.equal(await status(page.url, {}, "/"), 401);
+    assert.equal(await status(page.url, {}, "/?token=wrong"), 401);
+    assert.equal(await status(page.url, { authorization: "Bearer s3 cret" }, "/metrics"), 200);
+    const response = await fetch(page.url);
+    await response.body?.cancel();
+    const cookie = response.headers.get("set-cookie")!;
+    assert.match(cookie, /HttpOnly; SameSite=Strict/);
+    assert.equal(await status(page.url, { cookie: cookie.split(";")[0]! }, "/page.js"), 200);
+    await assert.rejects(messages(page.url.replace(/\?.*/, ""), 1));
+  });
+});
+
+Deno.test("a page of another site cannot listen in", async () => {
+  await served({}, async (page) => {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: page.port });
+    const head = `GET /live HTTP/1.1\r\nHost: 127.0.0.1:${page.port}\r\nUpgrade: websocket\r\n` +
+      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nOrigin: http://evil.example\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    await connection.write(new TextEncoder().encode(head));
+    const bytes = new Uint8Array(64);
+    const read = await connection.read(bytes);
+    assert.match(new TextDecoder().decode(bytes.subarray(0, read ?? 0)), /^HTTP\/1.1 403/);
+  });
+});
+
+Deno.test("the run browser gives runs, and no path leads out of their folder", async () => {
+  const root = await Deno.makeTempDir();
+  const folder = join(root, "runs", "20260107_143022");
+  await Deno.mkdir(join(folder, "snapshots"), { recursive: true });
+  await Deno.writeTextFile(join(root, "secret.jpg"), "secret");
+  await Deno.writeFile(join(folder, "snapshots", "frame_000000.jpg"), JPEG);
+  const lines = Array.from(
+    { length: 5000 },
+    (_, i) => `${i}.000000,${i},0.999000,${i === 3777 ? "0.900000" : "0.001000"}`,
+  );
+  await Deno.writeTextFile(
+    join(folder, "drift.csv"),
+    `timestamp,frame_idx,similarity,drift\r\n${lines.join("\r\n")}\r\n`,
+  );
+  await served({ runs: join(root, "runs") }, async (page) => {
+    const get = async (path: string) => await (await fetch(new URL(path, page.url))).json();
+    assert.deepEqual(await get("/api/runs"), ["20260107_143022"]);
+    const run = await get("/api/runs/20260107_143022");
+    assert.equal(run.frames, 5000);
+    assert.ok(run.drift.length >= 1000 && run.drift.length <= 2000);
+    assert.deepEqual(run.drift.filter(([, drift]: number[]) => drift! > 0.5), [[3777, 0.9]]);
+    assert.deepEqual(run.snapshots, ["frame_000000.jpg"]);
+    const good = "/api/runs/20260107_143022/frame_000000.jpg";
+    assert.equal(await status(page.url, {}, good), 200);
+    for (
+      const path of [
+        "/api/runs/..%2f..%2fsecret.jpg",
+        "/api/runs/20260107_143022/..%2f..%2f..%2fsecret.jpg",
+        "/api/runs/20260107_143022/frame_000001.jpg",
+        "/api/runs/20990101_000000",
+      ]
+    ) assert.equal(await status(page.url, {}, path), 404, path);
+  });
+  await Deno.remove(root, { recursive: true });
+});
+
+Deno.test("a viewer may end the watch on loopback, and not with a token", async () => {
+  for (const token of [undefined, "secret"]) {
+    let quits = 0;
+    const options = { onQuit: () => quits++, ...defined({ token }) };
+    await served(options, async (page) => {
+      const url = new URL(page.url.replace("http", "ws"));
+      url.pathname = "/live";
+      const socket = new WebSocket(url);
+      await new Promise((resolve) => socket.onmessage = resolve);
+      // Read before the close that follows it.
+      socket.send("quit");
+      await new Promise((resolve) => (socket.onclose = resolve, socket.close()));
+    });
+    assert.equal(quits, token === undefined ? 1 : 0);
+  }
+});

@@ -1,0 +1,188 @@
+/**
+ * What all viewers of the page share: the state of each camera, the history that late joiners
+ * get, and the newest picture.
+ *
+ * @module
+ */
+import type { WatchedFrame } from "../watch.ts";
+
+/** Whether a camera's frames come. */
+export type CameraStatus = "connecting" | "live" | "lost" | "ended" | "failed";
+
+/** One point of the plot: seconds since 1970, drift, reference drift, rolling drift. */
+export type PlotPoint = readonly [number, number, number | null, number | null];
+
+/** Something to tell: an alert, a lost connection. */
+export interface CameraNote {
+  /**
+   * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `gap`, `left-out`, `unsaved`,
+   * `ended`, `failed`.
+   */
+  readonly type: string;
+  /** When, in seconds since 1970. */
+  readonly time: number;
+  /** What to show to people. */
+  readonly text: string;
+}
+
+/** What a viewer sees of a camera. */
+export interface CameraView {
+  /** Number of the camera, from 0. */
+  readonly id: number;
+  /** Short name. */
+  readonly name: string;
+  /** Whether frames come. */
+  status: CameraStatus;
+  /** Number of the latest frame. */
+  index: number;
+  /** Frames watched in a second, over the last 30. */
+  fps: number;
+  /** Cosine with the frame before. */
+  similarity: number;
+  /** 1 - similarity. */
+  drift: number;
+  /** Seconds since the start. */
+  elapsed: number;
+  /** Frames left out because newer ones came. */
+  dropped: number;
+  /** Times that the camera came back. */
+  reconnects: number;
+  /** Alerts raised. */
+  alertCount: number;
+  /** The label that fits best. */
+  label?: string;
+  /** Name of the run that is being written. */
+  run?: string;
+  /** Pictures kept of the run. */
+  snapshots: string[];
+}
+
+/** What goes to viewers. */
+export type HubMessage =
+  | { readonly type: "frame"; readonly view: CameraView; readonly point: PlotPoint }
+  | { readonly type: "note"; readonly camera: number; readonly note: CameraNote }
+  | { readonly type: "view"; readonly view: CameraView };
+
+/** Somebody who watches. */
+export interface Viewer {
+  /** Called with each change. */
+  message(message: HubMessage): void;
+  /** Called with each new picture. */
+  picture(camera: number, jpeg: Uint8Array): void;
+}
+
+const KEPT_NOTES = 50;
+const KEPT_SNAPSHOTS = 12;
+const FPS_SPAN = 30;
+
+/** One camera's side of the hub. */
+export class CameraFeed {
+  /** What viewers see. */
+  readonly view: CameraView;
+  /** The last points of the plot. */
+  readonly points: PlotPoint[] = [];
+  /** The last notes. */
+  readonly notes: CameraNote[] = [];
+  /** The newest picture. */
+  picture: Uint8Array | undefined;
+  readonly #hub: Hub;
+  readonly #times: number[] = [];
+  readonly #start = performance.now();
+
+  /** Made by {@linkcode Hub.add}. */
+  constructor(hub: Hub, id: number, name: string) {
+    this.#hub = hub;
+    this.view = {
+      ...{ id, name, status: "connecting", index: -1, fps: 0, similarity: 1, drift: 0 },
+      ...{ elapsed: 0, dropped: 0, reconnects: 0, alertCount: 0, snapshots: [] },
+    };
+  }
+
+  /** Frames in a second, over the last 30. */
+  #measure(): number {
+    const now = performance.now();
+    this.#times.push(now);
+    if (this.#times.length > FPS_SPAN + 1) this.#times.shift();
+    const intervals = this.#times.length - 1;
+    return intervals === 0 ? 0 : 1000 * intervals / Math.max(now - this.#times[0]!, 1);
+  }
+
+  /** Shows a frame; `status` is another than live where the camera has gone since. */
+  frame({ index, row, timestamp, label }: WatchedFrame, status: CameraStatus = "live"): void {
+    const { view } = this;
+    Object.assign(view, { status, index, fps: this.#measure() });
+    Object.assign(view, { similarity: row.similarity, drift: row.drift });
+    view.elapsed = (performance.now() - this.#start) / 1000;
+    if (label !== undefined) view.label = `${label.text} ${Math.round(label.score * 100)} %`;
+    const point: PlotPoint = [timestamp, row.drift, row.reference ?? null, row.rolling ?? null];
+    this.points.push(point);
+    if (this.points.length > this.#hub.history) this.points.shift();
+    this.#hub.send({ type: "frame", view, point });
+  }
+
+  /** Shows a picture. */
+  show(jpeg: Uint8Array): void {
+    this.picture = jpeg;
+    this.#hub.sendPicture(this.view.id, jpeg);
+  }
+
+  /** Tells something. */
+  note(type: string, text: string, status?: CameraStatus): void {
+    if (status !== undefined) this.view.status = status;
+    const note = { type, time: Date.now() / 1000, text };
+    this.notes.push(note);
+    if (this.notes.length > KEPT_NOTES) this.notes.shift();
+    this.#hub.send({ type: "note", camera: this.view.id, note });
+    this.#hub.send({ type: "view", view: this.view });
+  }
+
+  /** Shows that a picture was kept. */
+  snapshot(name: string): void {
+    if (this.view.snapshots.at(-1) === name) return;
+    this.view.snapshots.push(name);
+    if (this.view.snapshots.length > KEPT_SNAPSHOTS) this.view.snapshots.shift();
+    this.#hub.send({ type: "view", view: this.view });
+  }
+}
+
+/** All cameras, and everybody who watches them. */
+export class Hub {
+  /** The cameras. */
+  readonly feeds: CameraFeed[] = [];
+  /** Points that the plot keeps. */
+  readonly history: number;
+  readonly #viewers = new Set<Viewer>();
+
+  /** Makes a hub whose plots keep this many points. */
+  constructor(history: number) {
+    this.history = history;
+  }
+
+  /** Adds a camera. */
+  add(name: string): CameraFeed {
+    const feed = new CameraFeed(this, this.feeds.length, name);
+    this.feeds.push(feed);
+    return feed;
+  }
+
+  /** Number of those who watch. */
+  get viewers(): number {
+    return this.#viewers.size;
+  }
+
+  /** Adds somebody who watches; gives a function that removes them. */
+  join(viewer: Viewer): () => void {
+    this.#viewers.add(viewer);
+    return () => this.#viewers.delete(viewer);
+  }
+
+  /** Sends a change to all. */
+  send(message: HubMessage): void {
+    for (const viewer of this.#viewers) viewer.message(message);
+  }
+
+  /** Sends a picture to all. */
+  sendPicture(camera: number, jpeg: Uint8Array): void {
+    for (const viewer of this.#viewers) viewer.picture(camera, jpeg);
+  }
+}

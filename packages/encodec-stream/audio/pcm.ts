@@ -1,0 +1,20 @@
+/**
+ * Planar samples as the interleaved bytes that pipes carry.
+ *
+ * @module
+ */
+import { encodePcm } from "@vcs/media/internal";
+import type { Planar } from "./overlap_add.ts";
+
+/** Bytes of a sample: 16-bit whole numbers or 32-bit floats, both little-endian. */
+export type PcmFormat = "s16" | "f32";
+
+/**
+ * Interleaves channels and gives their bytes. 16-bit samples are limited to the range and rounded
+ * to nearest.
+ *
+ * @throws {RangeError} where the channels differ in length
+ */
+export function interleave(channels: Planar, format: PcmFormat): Uint8Array<ArrayBuffer> {
+  return encodePcm(channels, format);
+}

@@ -1,0 +1,227 @@
+/**
+ * Reads `.ecdc` files block by block: a segment at 48 kHz, a run of frames at 24 kHz. Nothing is
+ * allocated from what a header claims, so a file may be hours long, still growing, or hostile.
+ *
+ * @example Read the codes of a file in memory
+ * ```ts
+ * import { EcdcReader } from "@vcs/encodec-stream/ecdc";
+ * import { formatHeader } from "@vcs/encodec-stream/ecdc";
+ * import { packCodes } from "@vcs/encodec-stream/internal";
+ * import assert from "node:assert/strict";
+ *
+ * const file = new Blob([
+ *   formatHeader({ model: "encodec_24khz", samples: 640, codebooks: 2 }),
+ *   packCodes(Uint16Array.of(1, 2, 3, 4)),
+ * ]);
+ * await using reader = await EcdcReader.open(await file.bytes());
+ * const blocks = await Array.fromAsync(reader.blocks());
+ * assert.deepEqual(blocks[0]?.codes, Uint16Array.of(1, 2, 3, 4));
+ * ```
+ *
+ * @module
+ */
+import { unpackCodes } from "./bits.ts";
+import { type ByteRun, SeekableSource, type SourceLike } from "./seekable_source.ts";
+import { EcdcError } from "../errors.ts";
+import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./header.ts";
+import {
+  bodyBytes,
+  chunkFrames,
+  frameBits,
+  framesFor,
+  mayBeShortByOne,
+  SCALE_BYTES,
+  scaleFault,
+  segmentCount,
+  type SegmentPlace,
+  segmentPlace,
+} from "./segments.ts";
+
+/** A run of code frames that is decoded together. */
+export interface CodeBlock {
+  /** Number of the segment at 48 kHz, of the first frame at 24 kHz. */
+  readonly index: number;
+  /** First sample. */
+  readonly start: number;
+  /** Samples per channel that the frames stand for; the last frame may stand for fewer than 320. */
+  readonly samples: number;
+  /** Frames. */
+  readonly frames: number;
+  /** Loudness that the segment's decoded audio is multiplied with; undefined at 24 kHz. */
+  readonly scale: number | undefined;
+  /** Codes, shape [frames, codebooks]. */
+  readonly codes: Uint16Array;
+}
+
+/** Which blocks to read. */
+export interface BlockRange {
+  /** First unit: a segment at 48 kHz, a frame at 24 kHz. Default 0. */
+  readonly from?: number;
+  /** Unit before which to stop. Default: all. */
+  readonly to?: number;
+  /**
+   * Frames per block at 24 kHz, or what tells those of the block that begins at a frame; rounded up
+   * to a multiple of 4. Default 76, about a second.
+   */
+  readonly chunk?: number | ((frame: number) => number);
+}
+
+function truncated(done: string, header: EcdcHeader): EcdcError {
+  return new EcdcError(
+    "truncated",
+    `Cannot read on: the file ends after ${done}, its header promises ${
+      header.duration.toFixed(2)
+    } s of audio`,
+  );
+}
+
+/** An open `.ecdc` file. */
+export class EcdcReader implements AsyncDisposable {
+  /** The parsed header. */
+  readonly header: EcdcHeader;
+  /** The bytes after the header, for readers of entropy-coded bodies. */
+  readonly source: SeekableSource;
+
+  private constructor(header: EcdcHeader, source: SeekableSource) {
+    this.header = header;
+    this.source = source;
+  }
+
+  /**
+   * Opens a file, a URL, `-` for standard input, bytes or a stream, and reads its header.
+   *
+   * @throws {EcdcError} where the source cannot be opened, or its header is not valid.
+   */
+  static async open(
+    source: SourceLike,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<EcdcReader> {
+    const bytes = await SeekableSource.open(source, options);
+    try {
+      const start = await bytes.seek(0);
+      const prefix = parsePrefix(await start.read(PREFIX_BYTES));
+      const json = await start.read(prefix.jsonBytes);
+      if (json.length < prefix.jsonBytes) {
+        throw new EcdcError(
+          "truncated",
+          `Cannot read the .ecdc header: its JSON should take ${prefix.jsonBytes} bytes, found ${json.length}`,
+        );
+      }
+      return new EcdcReader(parseJsonHeader(prefix, json), bytes);
+    } catch (error) {
+      await bytes[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Units that `blocks` counts in: segments at 48 kHz, frames at 24 kHz. */
+  get units(): number {
+    const { spec, samples } = this.header;
+    return spec.segmentation ? segmentCount(spec, samples) : framesFor(spec, samples);
+  }
+
+  /** Bytes after the audio, where the size is known; negative where some are missing. */
+  get surplus(): number | undefined {
+    const { size } = this.source;
+    if (size === undefined || this.header.lm) return undefined;
+    return size - this.header.bytes - bodyBytes(this.header);
+  }
+
+  /**
+   * Reads blocks in order, going straight to the first one's bytes. One loop at a time: a newer one
+   * ends those before it.
+   *
+   * @throws {EcdcError} `truncated` where the file ends too soon and `bad-segment` where a scale is
+   * unusable, both after every complete block before them; `unsupported` for entropy-coded files.
+   * @throws {RangeError} where a chunk would have less than one frame.
+   * @throws {TypeError} where other blocks were asked for since.
+   */
+  blocks(range: BlockRange = {}): AsyncGenerator<CodeBlock> {
+    const { header } = this;
+    if (header.lm) {
+      throw new EcdcError(
+        "unsupported",
+        "Cannot read the codes directly: this file is entropy-coded (lm is true)",
+      );
+    }
+    const from = range.from ?? 0;
+    const to = Math.min(range.to ?? Infinity, this.units);
+    return header.spec.segmentation
+      ? this.#segments(from, to)
+      : this.#frames(from, to, range.chunk);
+  }
+
+  async *#segments(from: number, to: number): AsyncGenerator<CodeBlock> {
+    if (from >= to) return;
+    const { header, source } = this;
+    const last = segmentPlace(header, to - 1);
+    // Asked for the last one alone, the bytes before it may be needed all the same.
+    const two = mayBeShortByOne(header) ? this.units - 2 : Infinity;
+    const first = segmentPlace(header, Math.min(from, two));
+    const end = two < Infinity ? undefined : header.bytes + last.offset + last.bytes;
+    const run = await source.seek(header.bytes + first.offset, end);
+    for (let k = from; k < to; k++) {
+      if (k >= two) return yield* this.#lastTwo(run, k, to);
+      const place = segmentPlace(header, k);
+      yield this.#segment(place, await run.read(place.bytes));
+    }
+  }
+
+  /**
+   * The last two segments of a file whose next-to-last may have lost its final byte: only the end of
+   * the file tells, so both are read before either is taken apart.
+   */
+  async *#lastTwo(run: ByteRun, k: number, to: number): AsyncGenerator<CodeBlock> {
+    const { header, units: count } = this;
+    const places = [segmentPlace(header, count - 2), segmentPlace(header, count - 1)] as const;
+    const bytes = await run.read(places[0].bytes + places[1].bytes);
+    const lost = bytes.length === places[0].bytes + places[1].bytes - 1 ? 1 : 0;
+    const cut = places[0].bytes - lost;
+    const parts = [bytes.subarray(0, cut), bytes.subarray(cut)] as const;
+    const whole = [places[0].bytes - lost, places[1].bytes] as const;
+    for (let i = k - (count - 2); i < to - (count - 2); i++) {
+      yield this.#segment(places[i]!, parts[i]!, whole[i]!);
+    }
+  }
+
+  #segment(place: SegmentPlace, bytes: Uint8Array, wanted = place.bytes): CodeBlock {
+    if (bytes.length < wanted) throw truncated(`${place.index} complete segments`, this.header);
+    const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
+    const fault = scaleFault(scale);
+    if (fault) throw new EcdcError("bad-segment", `Cannot decode segment ${place.index}: ${fault}`);
+    const { spec, codebooks } = this.header;
+    const { index, start, samples, frames } = place;
+    const codes = unpackCodes(bytes.subarray(SCALE_BYTES), frames * codebooks, 0, spec.codeBits);
+    return { index, start, samples, frames, scale, codes };
+  }
+
+  async *#frames(from: number, to: number, chunk: BlockRange["chunk"]): AsyncGenerator<CodeBlock> {
+    const { header, source } = this;
+    const bits = frameBits(header);
+    if (from >= to) return;
+    let at = from - from % header.spec.byteFrames;
+    const end = header.bytes + Math.ceil(to * bits / 8);
+    const run = await source.seek(header.bytes + at * bits / 8, end);
+    for (let skip = from - at; at < to; skip = 0) {
+      const wanted = Math.min(chunkFrames(header.spec, chunk, at), to - at);
+      const bytes = await run.read(Math.ceil(wanted * bits / 8));
+      const complete = Math.min(wanted, Math.floor(bytes.length * 8 / bits));
+      if (complete > skip) yield this.#run(at + skip, complete - skip, bytes, skip * bits);
+      if (complete < wanted) throw truncated(`${at + complete} complete frames`, header);
+      at += wanted;
+    }
+  }
+
+  #run(index: number, frames: number, bytes: Uint8Array, bitOffset: number): CodeBlock {
+    const { spec, codebooks } = this.header;
+    const start = index * spec.hop;
+    const samples = Math.min(frames * spec.hop, this.header.samples - start);
+    const codes = unpackCodes(bytes, frames * codebooks, bitOffset, spec.codeBits);
+    return { index, start, samples, frames, scale: undefined, codes };
+  }
+
+  /** Closes the source. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.source[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Where encoded bytes go: files, whose headers can be patched at the end, and pipes.
+ *
+ * @module
+ */
+import { writeAll } from "@vcs/transport/internal";
+import type { EcdcSink } from "./writer.ts";
+
+/**
+ * A file to write; an existing one is overwritten. Close it with `await using`.
+ *
+ * @throws {Deno.errors.NotFound} where its folder does not exist.
+ */
+export async function fileSink(path: string): Promise<EcdcSink & AsyncDisposable> {
+  const file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const { isFile } = await file.stat();
+  return {
+    write: (bytes) => writeAll(file, bytes),
+    ...(isFile && {
+      async rewriteStart(bytes: Uint8Array) {
+        await file.seek(0, Deno.SeekMode.Start);
+        await writeAll(file, bytes);
+        await file.seek(0, Deno.SeekMode.End);
+      },
+    }),
+    [Symbol.asyncDispose]() {
+      file.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Standard output; closing it leaves it open. */
+export function stdoutSink(): EcdcSink & AsyncDisposable {
+  return {
+    write: (bytes) => writeAll(Deno.stdout, bytes),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * Writes `.ecdc` files block by block, also where the length is not known before the end: a file's
+ * header is patched when it closes, a pipe gets its few kilobytes per second at the end.
+ *
+ * @example Write a file into memory
+ * ```ts
+ * import { EcdcWriter } from "@vcs/encodec-stream/ecdc";
+ * import assert from "node:assert/strict";
+ *
+ * const parts: Uint8Array[] = [];
+ * const sink = { write: (bytes: Uint8Array) => Promise.resolve(void parts.push(bytes)) };
+ * const writer = new EcdcWriter(sink, { model: "encodec_24khz", codebooks: 2 });
+ * await writer.write({ codes: Uint16Array.of(1, 2, 3, 4) });
+ * await writer.close(640);
+ * assert.equal(parts.at(-1)?.toHex(), "0108300001");
+ * ```
+ *
+ * @module
+ */
+import { BitPacker, packCodes } from "./bits.ts";
+import type { CodeBlock } from "./reader.ts";
+import { EcdcError } from "../errors.ts";
+import { type EcdcFields, formatHeader } from "./header.ts";
+import { type ModelSpec, modelSpec } from "../models.ts";
+import { SCALE_BYTES, scaleFault } from "./segments.ts";
+
+/** Where the bytes go. */
+export interface EcdcSink {
+  /** Takes bytes after those before. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Overwrites the first bytes; absent where that is impossible. */
+  rewriteStart?(bytes: Uint8Array): Promise<void>;
+}
+
+/** What a header needs, with the number of samples where it is known ahead. */
+export type EcdcWriterFields = Omit<EcdcFields, "samples"> & { readonly samples?: number };
+
+/** A header's placeholder: a reader that meets it decodes all that has been written so far. */
+const UNKNOWN_LENGTH = Number.MAX_SAFE_INTEGER;
+
+/** Writes one file. */
+export class EcdcWriter {
+  readonly #sink: EcdcSink;
+  readonly #fields: EcdcWriterFields;
+  readonly #spec: ModelSpec;
+  readonly #packer: BitPacker;
+  readonly #room: number;
+  #waiting: Uint8Array[] | undefined;
+  #started = false;
+  #segments = 0;
+
+  /**
+   * Prepares a file; nothing is written yet.
+   *
+   * @throws {RangeError} where a field is out of range.
+   */
+  constructor(sink: EcdcSink, fields: EcdcWriterFields) {
+    this.#sink = sink;
+    this.#fields = fields;
+    this.#spec = modelSpec(fields.model);
+    this.#packer = new BitPacker(this.#spec.codeBits);
+    this.#room = formatHeader({ ...fields, samples: fields.samples ?? UNKNOWN_LENGTH }).length;
+    if (fields.samples === undefined && !sink.rewriteStart) this.#waiting = [];
+  }
+
+  /** Writes the header, or the placeholder that is patched at the end. */
+  async #start(): Promise<void> {
+    if (this.#started) return;
+    this.#started = true;
+    const samples = this.#fields.samples ?? UNKNOWN_LENGTH;
+    if (!this.#waiting) await this.#sink.write(formatHeader({ ...this.#fields, samples }));
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    await this.#start();
+    if (this.#waiting) this.#waiting.push(bytes);
+    else if (bytes.length > 0) await this.#sink.write(bytes);
+  }
+
+  /**
+   * Writes a block: a whole segment with its scale at 48 kHz, any run of frames at 24 kHz.
+   *
+   * @throws {EcdcError} `bad-segment` where the scale is one that readers refuse: of audio with
+   * samples that are no numbers, or far beyond -1 and 1.
+   */
+  async write(block: Pick<CodeBlock, "codes"> & Partial<Pick<CodeBlock, "scale">>): Promise<void> {
+    if (!this.#spec.segmentation) return await this.#put(this.#packer.push(block.codes));
+    const scale = Math.fround(block.scale ?? 1);
+    const fault = scaleFault(scale);
+    if (fault) {
+      throw new EcdcError("bad-segment", `Cannot write segment ${this.#segments}: ${fault}`);
+    }
+    this.#segments++;
+    const packed = packCodes(block.codes, this.#spec.codeBits);
+    const bytes = new Uint8Array(SCALE_BYTES + packed.length);
+    new DataView(bytes.buffer).setFloat32(0, scale);
+    bytes.set(packed, SCALE_BYTES);
+    await this.#put(bytes);
+  }
+
+  /**
+   * Ends the file.
+   *
+   * @param samples samples per channel that the blocks stand for
+   * @throws {RangeError} where another number was promised at the start.
+   */
+  async close(samples: number): Promise<void> {
+    const promised = this.#fields.samples;
+    if (promised !== undefined && promised !== samples) {
+      throw new RangeError(
+        `Cannot end the .ecdc file: ${samples} samples were written, ${promised} were promised`,
+      );
+    }
+    await this.#put(this.#packer.flush());
+    if (this.#waiting) {
+      await this.#sink.write(formatHeader({ ...this.#fields, samples }));
+      for (const bytes of this.#waiting) if (bytes.length > 0) await this.#sink.write(bytes);
+    } else if (promised === undefined) {
+      await this.#sink.rewriteStart?.(formatHeader({ ...this.#fields, samples }, this.#room));
+    }
+  }
+}

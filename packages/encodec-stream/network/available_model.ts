@@ -1,0 +1,15 @@
+/**
+ * Which model can be used without fetching anything.
+ *
+ * @module
+ */
+import { CODEC_MODELS } from "./catalog.ts";
+import { type ModelName, TINY_MODEL } from "../models.ts";
+
+/**
+ * The model to use in place of one that is wanted: that itself where its weights are on this
+ * machine, else the small one that is bundled with this package. Nothing is fetched.
+ */
+export async function availableModel(wanted: ModelName): Promise<ModelName> {
+  return await CODEC_MODELS.findLocal(wanted) ? wanted : TINY_MODEL;
+}

@@ -1,0 +1,266 @@
+/**
+ * The layers of EnCodec's encoder and decoder, as the paper's table and the authors' checkpoints
+ * number them. Everything else follows from this table: the graphs, the names and shapes of the
+ * weights, the state that streaming keeps.
+ *
+ * Source: "High Fidelity Neural Audio Compression" (arXiv 2210.13438), section 3.1; the numbers in
+ * the prefixes are those of the checkpoints' state dicts.
+ *
+ * @module
+ */
+import type { ModelSpec } from "../models.ts";
+
+/** A convolution over time, with a norm of its own where the model has norms. */
+export interface ConvLayer {
+  /** What it is. */
+  readonly kind: "conv";
+  /** Prefix of its weights, without `.conv.conv`. */
+  readonly prefix: string;
+  /** Channels in. */
+  readonly from: number;
+  /** Channels out. */
+  readonly to: number;
+  /** Taps. */
+  readonly kernel: number;
+  /** Samples in for one out. */
+  readonly stride: number;
+}
+
+/** A transposed convolution with twice as many taps as its stride. */
+export interface UpsampleLayer {
+  /** What it is. */
+  readonly kind: "upsample";
+  /** Prefix of its weights, without `.convtr.convtr`. */
+  readonly prefix: string;
+  /** Channels in. */
+  readonly from: number;
+  /** Channels out. */
+  readonly to: number;
+  /** Samples out for one in. */
+  readonly stride: number;
+}
+
+/** `shortcut(x) + expand(elu(squeeze(elu(x))))`. */
+export interface ResidualLayer {
+  /** What it is. */
+  readonly kind: "residual";
+  /** Three taps, to half the channels. */
+  readonly squeeze: ConvLayer;
+  /** One tap, back to all channels. */
+  readonly expand: ConvLayer;
+  /** One tap, all channels. */
+  readonly shortcut: ConvLayer;
+}
+
+/** Two recurrent layers with the input added to their output. */
+export interface LstmLayer {
+  /** What it is. */
+  readonly kind: "lstm";
+  /** Prefix of its weights. */
+  readonly prefix: string;
+  /** Size of input, state and output. */
+  readonly size: number;
+}
+
+/** The activation between layers. */
+export interface EluLayer {
+  /** What it is. */
+  readonly kind: "elu";
+}
+
+/** One entry of the table. */
+export type Layer = ConvLayer | UpsampleLayer | ResidualLayer | LstmLayer | EluLayer;
+
+const ELU: EluLayer = { kind: "elu" };
+
+function conv(prefix: string, from: number, to: number, kernel: number, stride = 1): ConvLayer {
+  return { kind: "conv", prefix, from, to, kernel, stride };
+}
+
+function residual(prefix: string, channels: number): ResidualLayer {
+  return {
+    kind: "residual",
+    squeeze: conv(`${prefix}.block.1`, channels, channels / 2, 3),
+    expand: conv(`${prefix}.block.3`, channels / 2, channels, 1),
+    shortcut: conv(`${prefix}.shortcut`, channels, channels, 1),
+  };
+}
+
+/** Width of the recurrent layers, and of the features between the halves. */
+export function featureWidth({ filters, strides }: ModelSpec): number {
+  return filters * 2 ** strides.length;
+}
+
+/** The encoder, layers 0 to 15 with four strides: samples in, latent vectors out. */
+export function encoderLayers(spec: ModelSpec): Layer[] {
+  const { channels, filters, latent, strides, kernel } = spec;
+  const at = (i: number) => `encoder.model.${i}`;
+  const stages = [...strides].reverse().flatMap((stride, n): Layer[] => {
+    const c = filters * 2 ** n;
+    return [residual(at(1 + 3 * n), c), ELU, conv(at(3 + 3 * n), c, 2 * c, 2 * stride, stride)];
+  });
+  const size = featureWidth(spec);
+  return [
+    conv(at(0), channels, filters, kernel),
+    ...stages,
+    { kind: "lstm", prefix: at(1 + 3 * strides.length), size },
+    ELU,
+    conv(at(3 + 3 * strides.length), size, latent, kernel),
+  ];
+}
+
+/** The decoder, layers 0 to 15 with four strides: latent vectors in, samples out. */
+export function decoderLayers(spec: ModelSpec): Layer[] {
+  const { channels, filters, latent, strides, kernel } = spec;
+  const at = (i: number) => `decoder.model.${i}`;
+  const size = featureWidth(spec);
+  const stages = strides.flatMap((stride, n): Layer[] => {
+    const from = size / 2 ** n;
+    const to = from / 2;
+    return [
+      ELU,
+      { kind: "upsample", prefix: at(3 + 3 * n), from, to, stride },
+      residual(at(4 + 3 * n), to),
+    ];
+  });
+  return [
+    conv(at(0), latent, size, kernel),
+    { kind: "lstm", prefix: at(1), size },
+    ...stages,
+    ELU,
+    conv(at(3 + 3 * strides.length), filters, channels, kernel),
+  ];
+}
+
+/** Where the recurrent layer stands in a table. */
+export function recurrentAt(layers: readonly Layer[]): number {
+  return layers.findIndex((layer) => layer.kind === "lstm");
+}
+
+/** Frames before a place that the decoder after its recurrent layers needs to be exact there. */
+export function sampleContext(spec: ModelSpec): number {
+  const layers = decoderLayers(spec);
+  return layers.slice(recurrentAt(layers) + 1).reduceRight((context, layer) => {
+    switch (layer.kind) {
+      case "conv":
+        return context + layer.kernel - 1;
+      case "residual":
+        return context + layer.squeeze.kernel - 1;
+      case "upsample":
+        return Math.ceil(context / layer.stride) + 1;
+      case "lstm":
+      case "elu":
+        return context;
+    }
+  }, 0);
+}
+
+/** Name and shape of a tensor in a checkpoint. */
+export type WeightShape = readonly [name: string, shape: readonly number[]];
+
+/** A kernel under weight norm (direction and length) or with a group norm behind it. */
+function kernelWeights(
+  prefix: string,
+  causal: boolean,
+  shape: readonly number[],
+  outputs: number,
+): WeightShape[] {
+  const bias: WeightShape = [`${prefix}.bias`, [outputs]];
+  if (causal) {
+    return [bias, [`${prefix}.weight_g`, [shape[0]!, 1, 1]], [`${prefix}.weight_v`, shape]];
+  }
+  const norm = prefix.replace(/\.(conv|convtr)$/, ".norm");
+  return [bias, [`${prefix}.weight`, shape], [`${norm}.weight`, [outputs]], [
+    `${norm}.bias`,
+    [outputs],
+  ]];
+}
+
+function lstmWeights({ prefix, size }: LstmLayer): WeightShape[] {
+  return [0, 1].flatMap((l): WeightShape[] => [
+    [`${prefix}.lstm.weight_ih_l${l}`, [4 * size, size]],
+    [`${prefix}.lstm.weight_hh_l${l}`, [4 * size, size]],
+    [`${prefix}.lstm.bias_ih_l${l}`, [4 * size]],
+    [`${prefix}.lstm.bias_hh_l${l}`, [4 * size]],
+  ]);
+}
+
+function layerWeights(layer: Layer, causal: boolean): WeightShape[] {
+  switch (layer.kind) {
+    case "conv": {
+      const { prefix, from, to, kernel } = layer;
+      return kernelWeights(`${prefix}.conv.conv`, causal, [to, from, kernel], to);
+    }
+    case "upsample": {
+      const { prefix, from, to, stride } = layer;
+      return kernelWeights(`${prefix}.convtr.convtr`, causal, [from, to, 2 * stride], to);
+    }
+    case "residual":
+      return [layer.squeeze, layer.expand, layer.shortcut].flatMap((l) => layerWeights(l, causal));
+    case "lstm":
+      return lstmWeights(layer);
+    case "elu":
+      return [];
+  }
+}
+
+/** Prefix of the weights of a codebook. */
+export function codebookPrefix(index: number): string {
+  return `quantizer.vq.layers.${index}._codebook`;
+}
+
+function codebookWeights(index: number, { codebookSize, latent }: ModelSpec): WeightShape[] {
+  const prefix = codebookPrefix(index);
+  return [
+    [`${prefix}.inited`, [1]],
+    [`${prefix}.cluster_size`, [codebookSize]],
+    [`${prefix}.embed`, [codebookSize, latent]],
+    [`${prefix}.embed_avg`, [codebookSize, latent]],
+  ];
+}
+
+/** Every tensor of a model's checkpoint, as the authors publish theirs, sorted by name. */
+export function modelWeights(spec: ModelSpec): WeightShape[] {
+  const causal = spec.segmentation === undefined;
+  const layers = [...encoderLayers(spec), ...decoderLayers(spec)];
+  return [
+    ...layers.flatMap((l) => layerWeights(l, causal)),
+    ...Array.from({ length: spec.codebooks }, (_, i) => codebookWeights(i, spec)).flat(),
+  ].sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+/** Every tensor of a language model's checkpoint, sorted by name; none if there is no such model. */
+export function languageModelWeights(
+  { languageModel, codebooks, codebookSize }: ModelSpec,
+): WeightShape[] {
+  if (!languageModel) return [];
+  const { size, layers, feedForward } = languageModel;
+  const layer = (i: number): WeightShape[] => {
+    const p = `transformer.layers.${i}`;
+    return [
+      [`${p}.self_attn.in_proj_weight`, [3 * size, size]],
+      [`${p}.self_attn.in_proj_bias`, [3 * size]],
+      [`${p}.self_attn.out_proj.weight`, [size, size]],
+      [`${p}.self_attn.out_proj.bias`, [size]],
+      [`${p}.linear1.weight`, [feedForward, size]],
+      [`${p}.linear1.bias`, [feedForward]],
+      [`${p}.linear2.weight`, [size, feedForward]],
+      [`${p}.linear2.bias`, [size]],
+      ...["norm1", "norm2"].flatMap((n): WeightShape[] => [
+        [`${p}.${n}.weight`, [size]],
+        [`${p}.${n}.bias`, [size]],
+      ]),
+    ];
+  };
+  const book = (k: number): WeightShape[] => [
+    [`emb.${k}.weight`, [codebookSize + 1, size]],
+    [`linears.${k}.weight`, [codebookSize, size]],
+    [`linears.${k}.bias`, [codebookSize]],
+  ];
+  return [
+    ["transformer.norm_in.weight", [size]] as const,
+    ["transformer.norm_in.bias", [size]] as const,
+    ...Array.from({ length: layers }, (_, i) => layer(i)).flat(),
+    ...Array.from({ length: codebooks }, (_, k) => book(k)).flat(),
+  ].sort(([a], [b]) => a < b ? -1 : 1);
+}

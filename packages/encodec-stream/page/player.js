@@ -1,0 +1,280 @@
+/**
+ * Plays what the server decodes: takes frames while less than ten seconds wait, schedules them one
+ * behind the other, and draws what has been heard of.
+ */
+
+const RATE = 48000;
+const AHEAD = 10;
+const FRAME_HEAD = 16;
+const BARS = 600;
+
+const $ = (id) => document.getElementById(id);
+const canvas = $("wave");
+
+/** Colours of the style sheet as the canvas understands them: resolved for light or dark. */
+let colors = {};
+function readColors() {
+  const probe = document.body.appendChild(document.createElement("i"));
+  for (const name of ["accent", "ink", "line", "outline", "quiet"]) {
+    probe.style.color = `var(--${name})`;
+    colors = { ...colors, [name]: getComputedStyle(probe).color };
+  }
+  probe.remove();
+}
+readColors();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", readColors);
+
+/** The open file, or nothing. */
+let file;
+/** The peaks seen so far, one for each bar of the wave. */
+let peaks = new Float32Array(BARS);
+/** The run that plays now, or nothing. */
+let run;
+
+/** Takes exact numbers of bytes from a response. */
+class Bytes {
+  #reader;
+  #held = new Uint8Array(0);
+
+  constructor(body) {
+    this.#reader = body.getReader();
+  }
+
+  async take(count) {
+    while (this.#held.length < count) {
+      const { value, done } = await this.#reader.read();
+      if (done) return undefined;
+      const joined = new Uint8Array(this.#held.length + value.length);
+      joined.set(this.#held);
+      joined.set(value, this.#held.length);
+      this.#held = joined;
+    }
+    const taken = this.#held.slice(0, count);
+    this.#held = this.#held.subarray(count);
+    return taken;
+  }
+}
+
+/** One playing from some second on, until the end or the next seek. */
+class Run {
+  #abort = new AbortController();
+  #context = new AudioContext({ sampleRate: RATE });
+  #from;
+  #asked = performance.now();
+  #startedAt;
+  #decoded = 0;
+  #spent = 0;
+  ended = false;
+
+  constructor(from) {
+    this.#from = from;
+    this.#fill().catch((error) => {
+      if (error.name !== "AbortError") tell(`Playing ended: ${error.message}`);
+    }).finally(() => this.ended = true);
+  }
+
+  get paused() {
+    return this.#context.state === "suspended";
+  }
+
+  /** Second that is heard now. */
+  get position() {
+    if (this.#startedAt === undefined) return this.#from;
+    const heard = Math.max(0, this.#context.currentTime - this.#startedAt);
+    return this.#from + Math.min(heard, this.#decoded);
+  }
+
+  /** Seconds that wait to be heard. */
+  get buffered() {
+    return Math.max(0, this.#from + this.#decoded - this.position);
+  }
+
+  /** Seconds of audio per second of decoding. */
+  get speed() {
+    return this.#spent > 0 ? this.#decoded / this.#spent : 0;
+  }
+
+  async #fill() {
+    const query = new URLSearchParams({ id: file.id, from: this.#from });
+    const response = await fetch(`/audio?${query}`, { signal: this.#abort.signal });
+    if (!response.ok) throw new Error(await reason(response));
+    const bytes = new Bytes(response.body);
+    for (let head; (head = await bytes.take(FRAME_HEAD));) {
+      const view = new DataView(head.buffer);
+      const length = view.getUint32(8, true);
+      const samples = await bytes.take(length * 4);
+      if (!samples) break;
+      this.#play(new Int16Array(samples.buffer), view.getFloat64(0, true), length);
+      this.#spent += view.getFloat32(12, true) / 1000;
+      while (this.buffered > AHEAD) await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+
+  #play(samples, start, length) {
+    const buffer = this.#context.createBuffer(2, length, RATE);
+    for (let c = 0; c < 2; c++) {
+      const channel = buffer.getChannelData(c);
+      for (let i = 0; i < length; i++) channel[i] = samples[2 * i + c] / 32768;
+    }
+    addPeaks(samples, start, length);
+    if (this.#startedAt === undefined) {
+      this.#startedAt = this.#context.currentTime + 0.02;
+      $("first").textContent = `${Math.round(performance.now() - this.#asked)} ms`;
+    }
+    const source = this.#context.createBufferSource();
+    source.buffer = buffer;
+    source.connect(this.#context.destination);
+    // Where decoding was too slow, the rest moves on: nothing is skipped.
+    const due = this.#startedAt + this.#decoded;
+    const late = Math.max(0, this.#context.currentTime - due);
+    this.#startedAt += late;
+    source.start(due + late);
+    this.#decoded += length / RATE;
+  }
+
+  async toggle() {
+    await (this.paused ? this.#context.resume() : this.#context.suspend());
+  }
+
+  stop() {
+    this.#abort.abort();
+    this.#context.close();
+  }
+}
+
+function addPeaks(samples, start, length) {
+  const scale = BARS / (file.duration * RATE);
+  for (let i = 0; i < length; i++) {
+    const bar = Math.min(BARS - 1, Math.floor((start + i) * scale));
+    const peak = Math.max(Math.abs(samples[2 * i]), Math.abs(samples[2 * i + 1])) / 32768;
+    if (peak > peaks[bar]) peaks[bar] = peak;
+  }
+}
+
+function seek(second) {
+  run?.stop();
+  run = new Run(Math.min(Math.max(0, second), file.duration));
+}
+
+async function reason(response) {
+  const text = await response.text();
+  try {
+    return JSON.parse(text).message;
+  } catch {
+    return text;
+  }
+}
+
+function tell(text) {
+  $("message").textContent = text;
+}
+
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  const rest = [Math.floor(whole / 60) % 60, whole % 60].map((n) => `${n}`.padStart(2, "0"));
+  const hours = Math.floor(whole / 3600);
+  return hours > 0 ? `${hours}:${rest.join(":")}` : `${Number(rest[0])}:${rest[1]}`;
+}
+
+async function open(init, query = "") {
+  tell("");
+  const response = await fetch(`/open${query}`, { method: "POST", ...init });
+  if (!response.ok) return tell(await reason(response));
+  run?.stop();
+  run = undefined;
+  file = await response.json();
+  peaks = new Float32Array(BARS);
+  $("player").hidden = false;
+  $("title").textContent = file.title ?? "Untitled";
+  $("about").textContent = `${file.model}, ${Number(file.bitrate.toFixed(2))} kbit/s` +
+    (file.source ? `, from ${file.source}` : "");
+  canvas.setAttribute("aria-valuemax", file.duration);
+}
+
+function drawBars(context, width, height, values, color, end = values.length) {
+  context.fillStyle = color;
+  const step = width / values.length;
+  for (let i = 0; i < end; i++) {
+    const tall = Math.max(1, Math.min(1, values[i]) * (height - 8));
+    context.fillRect(i * step, (height - tall) / 2, Math.max(1, step - 0.6), tall);
+  }
+}
+
+function draw() {
+  const ratio = devicePixelRatio;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  if (canvas.width !== width * ratio) {
+    [canvas.width, canvas.height] = [width * ratio, height * ratio];
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  const position = run?.position ?? 0;
+  const x = (second) => second / file.duration * width;
+  // A segment's scale is its loudness; peaks of music are about three times that.
+  const outline = file.outline.map((v) => 3 * v);
+  drawBars(context, width, height, outline, colors.outline);
+  drawBars(context, width, height, peaks, colors.quiet);
+  const heard = Math.floor(position / file.duration * BARS);
+  drawBars(context, width, height, peaks, colors.accent, heard);
+  context.fillStyle = colors.line;
+  context.fillRect(x(position), height - 3, x(run?.buffered ?? 0), 3);
+  context.fillStyle = colors.ink;
+  context.fillRect(x(position) - 1, 0, 2, height);
+}
+
+function stateOf() {
+  if (!run) return "ready";
+  if (run.paused) return "paused";
+  if (run.ended && run.buffered === 0) return "at the end";
+  return run.buffered > 0 ? "playing" : "waiting for audio";
+}
+
+function show() {
+  if (file) {
+    draw();
+    const { position = 0, buffered = 0, speed = 0 } = run ?? {};
+    $("time").textContent = `${clock(position)} / ${clock(file.duration)}`;
+    $("buffered").textContent = `${buffered.toFixed(1)} s`;
+    $("meter").value = buffered;
+    $("speed").textContent = speed > 0 ? `${speed.toFixed(1)}× real time` : "–";
+    $("state").textContent = stateOf();
+    const playing = run && !run.paused && stateOf() !== "at the end";
+    $("play").textContent = playing ? "❚❚" : "▶";
+    $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+    canvas.setAttribute("aria-valuenow", position.toFixed(2));
+  }
+  requestAnimationFrame(show);
+}
+
+$("open").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const source = $("address").value;
+  if (source) open({}, `?${new URLSearchParams({ source })}`);
+});
+$("file").addEventListener("change", () => {
+  const [chosen] = $("file").files;
+  if (chosen) open({ body: chosen });
+});
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  const [dropped] = event.dataTransfer.files;
+  if (dropped) open({ body: dropped });
+});
+$("play").addEventListener("click", () => {
+  if (!run || stateOf() === "at the end") seek(0);
+  else run.toggle();
+});
+canvas.addEventListener("click", (event) => {
+  const { left, width } = canvas.getBoundingClientRect();
+  seek((event.clientX - left) / width * file.duration);
+});
+canvas.addEventListener("keydown", ({ key }) => {
+  const step = { ArrowLeft: -5, ArrowRight: 5 }[key];
+  if (step) seek((run?.position ?? 0) + step);
+});
+
+const { file: first } = await (await fetch("/start")).json();
+if (first) open({}, `?${new URLSearchParams({ source: first })}`);
+show();

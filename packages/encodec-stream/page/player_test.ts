@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { EcdcWriter } from "../container/writer.ts";
+import { Encoder } from "../encoder.ts";
+import { formatHeader } from "../container/header.ts";
+import { fileSink } from "../container/sinks.ts";
+import { syntheticAudio, syntheticCheckpoint } from "../network/synthetic.ts";
+import { browserTest, waitUntil, withPage } from "#testing/browser.ts";
+import { PlayerServer } from "./player_server.ts";
+
+/** Twelve seconds of hashed sound as a 3 kbit/s file. */
+async function makeFile(path: string): Promise<void> {
+  const model = "encodec_48khz";
+  const samples = 12 * 48000;
+  const audio = syntheticAudio(model, samples).map((v) => v * 0.3);
+  using encoder = await Encoder.open(model, 2, {
+    checkpoint: syntheticCheckpoint(model),
+    device: "cpu",
+  });
+  await using sink = await fileSink(path);
+  const writer = new EcdcWriter(sink, {
+    model,
+    codebooks: 2,
+    samples,
+    title: "Hashed <b>sound</b>",
+  });
+  const planar = [audio.subarray(0, samples), audio.subarray(samples)];
+  for await (const block of encoder.encode(ReadableStream.from([planar]))) {
+    await writer.write(block);
+  }
+  await writer.close(samples);
+}
+
+browserTest("the page plays, buffers, seeks by click and tells its speed", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/song.ecdc`;
+    await makeFile(file);
+    const checkpoint = syntheticCheckpoint("encodec_48khz");
+    await using server = await PlayerServer.open({ checkpoint, device: "cpu" });
+    await withPage(server.url, async (page) => {
+      const text = (id: string) => page.locator(`#${id}`).innerText();
+      await page.locator("#file").setInputFiles(file);
+      await page.locator("#player").waitFor({ state: "visible" });
+      assert.equal(await text("title"), "Hashed <b>sound</b>");
+      assert.match(await text("about"), /encodec_48khz, 3 kbit\/s/);
+      await page.locator("#play").click();
+      const state = (wanted: string) =>
+        waitUntil(page, `document.getElementById("state").innerText === "${wanted}"`);
+      await waitUntil(page, "+document.getElementById('wave').ariaValueNow > 0.1");
+      // Sound goes on in its own time, so that what follows has all the rest of it.
+      await page.locator("#play").click();
+      await state("paused");
+      assert.match(await text("speed"), /^\d+\.\d× real time$/);
+      assert.match(await text("first"), /^\d+ ms$/);
+      await waitUntil(page, "parseFloat(document.getElementById('buffered').innerText) > 5");
+      const painted = await page.evaluate(`(() => {
+        const canvas = document.getElementById("wave");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.filter((_, i) => i % 4 === 3 && data[i] > 0).length;
+      })()`);
+      assert.ok(Number(painted) > 1000, `${painted}`);
+      await page.locator("#play").click();
+      await state("playing");
+      const box = (await page.locator("#wave").boundingBox())!;
+      const asked = page.waitForRequest(/\/audio\?/);
+      await page.mouse.click(box.x + box.width * 0.75, box.y + box.height / 2);
+      const from = Number(new URL((await asked).url()).searchParams.get("from"));
+      assert.ok(Math.abs(from - 9) < 0.1, `from ${from}`);
+      await waitUntil(page, "+document.getElementById('wave').ariaValueNow > 9.2");
+      await state("at the end");
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the server stops while a page is paused", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".ecdc" });
+  const model = "encodec_tiny_24khz";
+  const header = formatHeader({ model, samples: 3600 * 24000, codebooks: 2 });
+  await Deno.writeFile(file, await new Blob([header, new Uint8Array(3600 * 75 * 20 / 8)]).bytes());
+  const server = await PlayerServer.open({ file, device: "cpu" });
+  const named = new URLSearchParams({ source: file });
+  const opened = await fetch(`${server.url}open?${named}`, { method: "POST" });
+  const { id } = await opened.json();
+  // Were the server to wait for the page, it would have to wait until this.
+  const signal = AbortSignal.timeout(600_000);
+  const { body } = await fetch(`${server.url}audio?id=${id}`, { signal });
+  const reader = body!.getReader();
+  await reader.read();
+  await server[Symbol.asyncDispose]();
+  await assert.rejects(async () => {
+    while (!(await reader.read()).done);
+  });
+  assert.ok(!signal.aborted);
+  await Deno.remove(file);
+});
+
+Deno.test("the server opens no file of this machine that was not named at its start", async () => {
+  await using server = await PlayerServer.open();
+  const open = async (source: string, headers = {}) => {
+    const response = await fetch(`${server.url}open?${new URLSearchParams({ source })}`, {
+      method: "POST",
+      headers,
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.equal(await open("/etc/passwd"), 422);
+  assert.equal(await open("file:///etc/passwd"), 422);
+  assert.equal(await open("http://127.0.0.1:1/", { origin: "https://example.com" }), 403);
+  const damaged = await fetch(`${server.url}open`, { method: "POST", body: "ECDX0000000" });
+  assert.equal(damaged.status, 422);
+  assert.match((await damaged.json()).message, /must be "ECDC"/);
+});

@@ -1,0 +1,137 @@
+/**
+ * Walks a decoder along the index: tells which frame each picture is, and notices pictures that
+ * are missing or damaged.
+ *
+ * @module
+ */
+import type { DecodeRun, Picture } from "../ffmpeg/backend.ts";
+import { lastAtMost, type VideoIndex } from "./video_index.ts";
+
+/** A picture that was matched to the index. */
+export interface Located {
+  /** Index of the frame. */
+  readonly frame: number;
+  /** The picture; good until the cursor moves. */
+  readonly picture: Picture;
+  /** Whether the decoder had to guess parts of it, or of a frame that it builds on. */
+  readonly damaged: boolean;
+}
+
+/**
+ * Most pictures held because they came before their turn: a wrong timestamp has moved them, or a
+ * frame before them is missing. Only after so many others is a frame given up.
+ */
+const MAX_HELD = 16;
+
+/** One decoder pass over the index. */
+export class FrameCursor implements AsyncDisposable {
+  readonly #run: DecodeRun;
+  readonly #index: VideoIndex;
+  readonly #held = new Map<number, Picture>();
+  #position: number;
+  #damaged = false;
+
+  /**
+   * @param run decoder that starts at the frame `position` or before
+   * @param position the first frame that may be taken from it
+   */
+  constructor(run: DecodeRun, index: VideoIndex, position: number) {
+    this.#run = run;
+    this.#index = index;
+    this.#position = position;
+  }
+
+  /** The frame that comes next. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /**
+   * Which frame a picture is: of those with its time, the first that is still to come; undefined
+   * for one that the index does not list.
+   */
+  #identify({ ticks: time }: Picture): number | undefined {
+    const { ticks, timed } = this.#index;
+    if (!timed) return this.#position;
+    if (time === undefined) return undefined;
+    let found: number | undefined;
+    for (let i = lastAtMost(ticks, time); i >= 0 && ticks[i] === time; i--) {
+      if (found === undefined || (i >= this.#position && !this.#held.has(i))) found = i;
+    }
+    return found;
+  }
+
+  /** Reads on until the next frame is there or given up; the earliest one there, else Infinity. */
+  async #earliest(): Promise<number> {
+    while (!this.#held.has(this.#position) && this.#held.size < MAX_HELD) {
+      const picture = await this.#run.next();
+      if (picture === undefined) break;
+      const frame = this.#identify(picture);
+      if (frame === undefined || frame < this.#position || this.#held.has(frame)) {
+        this.#pass(frame, picture);
+      } else {
+        this.#held.set(frame, frame === this.#position ? picture : picture.keep());
+      }
+    }
+    return Math.min(...this.#held.keys());
+  }
+
+  /** Takes note of a picture: those after it build on it, up to the next key frame. */
+  #pass(frame: number | undefined, { damaged }: Picture): void {
+    if (frame !== undefined && this.#index.frames[frame]!.keyframe) this.#damaged = false;
+    this.#damaged ||= damaged;
+  }
+
+  /** Goes to a frame, past others that were not taken. */
+  #skipTo(frame: number): void {
+    if (frame <= this.#position) return;
+    if (!this.#run.sparse) this.#damaged = true;
+    this.#position = frame;
+    for (const [held, picture] of this.#held) {
+      if (held >= frame) continue;
+      this.#held.delete(held);
+      this.#pass(held, picture);
+    }
+  }
+
+  #take(frame: number): Located {
+    const picture = this.#held.get(frame)!;
+    this.#skipTo(frame);
+    this.#held.delete(frame);
+    this.#pass(frame, picture);
+    this.#position = frame + 1;
+    return { frame, picture, damaged: this.#damaged };
+  }
+
+  /** The next picture that the index lists; undefined at the end. */
+  async next(): Promise<Located | undefined> {
+    const frame = await this.#earliest();
+    if (frame !== Infinity) return this.#take(frame);
+    this.#position = this.#index.frames.length;
+    return undefined;
+  }
+
+  /** Moves to a frame; undefined if the decoder never gave it. */
+  async find(
+    frame: number,
+    visit?: (located: Located) => void,
+  ): Promise<Located | undefined> {
+    if (this.#run.sparse) this.#skipTo(frame);
+    while (this.#position <= frame) {
+      const earliest = await this.#earliest();
+      if (earliest > frame) {
+        this.#skipTo(frame + 1);
+        return undefined;
+      }
+      const located = this.#take(earliest);
+      visit?.(located);
+      if (located.frame === frame) return located;
+    }
+    return undefined;
+  }
+
+  /** Ends the decoder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#run[Symbol.asyncDispose]();
+  }
+}

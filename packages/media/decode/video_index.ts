@@ -1,0 +1,201 @@
+/**
+ * The index of presented frames, and the plan to reach some of them: both are made from packets
+ * alone, without decoding.
+ *
+ * @module
+ */
+import type { Inspection, PacketRecord, StreamFacts } from "../ffmpeg/backend.ts";
+
+/** A frame as the container lists it. */
+export interface IndexedFrame {
+  /** Presentation time in seconds from the start of the container. */
+  readonly pts: number;
+  /** Time that the frame is shown for, in seconds. */
+  readonly duration: number;
+  /** Whether decoding can start here. */
+  readonly keyframe: boolean;
+  /** Bytes of the frame's packet; where packets have no times, of the one decoded in its place. */
+  readonly size: number;
+}
+
+/** The presented frames in presentation order, and what seeking needs to know of them. */
+export interface VideoIndex {
+  /** The presented frames. */
+  readonly frames: readonly IndexedFrame[];
+  /** Presentation time of each frame in time-base units; empty where frames are only counted. */
+  readonly ticks: Float64Array;
+  /** Position of each frame in decode order, among all packets. */
+  readonly order: Uint32Array;
+  /** Whether frames can be told by their times; else only by counting from the start. */
+  readonly timed: boolean;
+}
+
+interface Shown extends PacketRecord {
+  readonly ticks: number;
+  readonly position: number;
+}
+
+/** Packets that are shown, in presentation order; undefined where one has no time. */
+function presented(packets: readonly PacketRecord[]): Shown[] | undefined {
+  const shown: Shown[] = [];
+  for (const [position, packet] of packets.entries()) {
+    if (!packet.shown) continue;
+    if (packet.ticks === undefined) return undefined;
+    shown.push({ ...packet, ticks: packet.ticks, position });
+  }
+  return shown.sort((a, b) => a.ticks - b.ticks || a.position - b.position);
+}
+
+/** Duration of the last frame: its packet's, or as long as frames are on average. */
+function lastDuration(shown: readonly Shown[], inspection: Inspection): number {
+  const [first, last] = [shown[0]!, shown.at(-1)!];
+  if (last.duration > 0) return last.duration;
+  if (shown.length > 1) return (last.ticks - first.ticks) / (shown.length - 1);
+  const { frameRate, timeBase } = inspection.facts;
+  return frameRate > 0 ? timeBase[1] / timeBase[0] / frameRate : 0;
+}
+
+/**
+ * Makes the index from packets. Undefined where packets lack times (AVI with B-frames, raw
+ * streams): then only decoding tells what is shown when.
+ */
+export function indexPackets(inspection: Inspection): VideoIndex | undefined {
+  const shown = presented(inspection.packets);
+  if (shown === undefined) return undefined;
+  const { timeBase: [num, den], startTime } = inspection.facts;
+  const end = shown.length === 0 ? 0 : shown.at(-1)!.ticks + lastDuration(shown, inspection);
+  const frames = shown.map(({ ticks, keyframe, size }, i): IndexedFrame => ({
+    pts: ticks * num / den - startTime,
+    duration: ((shown[i + 1]?.ticks ?? end) - ticks) * num / den,
+    keyframe,
+    size,
+  }));
+  return {
+    frames,
+    ticks: Float64Array.from(shown, (packet) => packet.ticks),
+    order: Uint32Array.from(shown, (packet) => packet.position),
+    timed: true,
+  };
+}
+
+/** A picture met while decoding from the start. */
+export interface CountedPicture {
+  /** Presentation time in time-base units; undefined where there is none. */
+  readonly ticks: number | undefined;
+  /** Whether it is a key frame. */
+  readonly keyframe: boolean;
+}
+
+/** Times of pictures in seconds; where there is none, or no later one, a frame after the last. */
+function pictureTimes(
+  pictures: readonly CountedPicture[],
+  { timeBase: [num, den], startTime }: StreamFacts,
+  step: number,
+): number[] {
+  const times: number[] = [];
+  for (const { ticks } of pictures) {
+    const previous = times.at(-1);
+    const time = ticks === undefined ? previous ?? 0 : ticks * num / den - startTime;
+    times.push(previous !== undefined && time <= previous ? previous + step : time);
+  }
+  return times;
+}
+
+/** Makes the index from a full decode, for streams whose packets have no times. */
+export function indexPictures(
+  pictures: readonly CountedPicture[],
+  { facts, packets }: Inspection,
+): VideoIndex {
+  const step = 1 / (facts.frameRate || 25);
+  const times = pictureTimes(pictures, facts, step);
+  const shown = packets.filter((packet) => packet.shown);
+  const frames = pictures.map(({ keyframe }, i): IndexedFrame => ({
+    pts: times[i]!,
+    duration: i + 1 < times.length ? times[i + 1]! - times[i]! : step,
+    keyframe,
+    size: shown[i]?.size ?? 0,
+  }));
+  return {
+    frames,
+    ticks: new Float64Array(0),
+    order: Uint32Array.from(pictures, (_, i) => i),
+    timed: false,
+  };
+}
+
+/** Position of the last element of an ascending list that is not above a value; -1 if none. */
+export function lastAtMost(values: ArrayLike<number>, value: number): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle]! <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** Index of the key frame that a frame is decoded from, or -1: from the beginning. */
+export function keyframeBefore(index: VideoIndex, frame: number): number {
+  if (!index.timed) return -1;
+  for (let i = frame; i > 0; i--) {
+    if (index.frames[i]!.keyframe && index.order[i]! <= index.order[frame]!) return i;
+  }
+  return -1;
+}
+
+/** Decode from a key frame (or on from where the decoder stands) up to the last of some frames. */
+export interface Stretch {
+  /** Index of the key frame to seek to; -1 for the beginning; undefined to decode on. */
+  readonly from: number | undefined;
+  /** Indices of the frames to deliver, ascending. */
+  readonly frames: readonly number[];
+  /** Number of frames that this stretch decodes. */
+  readonly cost: number;
+}
+
+/** Where a decoder stands: the frame it would deliver next. */
+export type Position = number | undefined;
+
+/** How to get to one frame: decode on, or seek to its key frame, whichever decodes fewer. */
+function approach(
+  index: VideoIndex,
+  frame: number,
+  position: Position,
+  seekCost: number,
+): { from: number | undefined; cost: number } {
+  const key = keyframeBefore(index, frame);
+  const bySeek = index.order[frame]! - (key < 0 ? 0 : index.order[key]!) + 1;
+  if (position === undefined || position > frame) return { from: key, cost: bySeek };
+  const here = position === 0 ? 0 : index.order[position]!;
+  const byDecode = Math.max(1, index.order[frame]! - here + 1);
+  if (byDecode <= bySeek + seekCost) return { from: undefined, cost: byDecode };
+  return { from: key, cost: bySeek };
+}
+
+/**
+ * Plans how to reach frames by counting what each way would decode.
+ *
+ * @param ids ascending, without repeats
+ * @param position where a running decoder stands, if there is one
+ * @param seekCost frames that a seek costs on top
+ */
+export function planStretches(
+  index: VideoIndex,
+  ids: readonly number[],
+  position: Position,
+  seekCost: number,
+): Stretch[] {
+  const stretches: { from: number | undefined; frames: number[]; cost: number }[] = [];
+  for (const id of ids) {
+    const { from, cost } = approach(index, id, position, seekCost);
+    const current = stretches.at(-1);
+    if (from === undefined && current !== undefined) {
+      current.frames.push(id);
+      current.cost += cost;
+    } else {
+      stretches.push({ from, frames: [id], cost });
+    }
+    position = id + 1;
+  }
+  return stretches;
+}

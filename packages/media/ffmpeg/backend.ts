@@ -1,0 +1,127 @@
+/**
+ * What the reader needs of FFmpeg, whichever way it is reached: node-av in process, or the
+ * programs ffmpeg and ffprobe. Not public: choose with the reader's `backend` option.
+ *
+ * @module
+ */
+import type { Orientation } from "../formats/display_matrix.ts";
+import type { MotionVectors } from "../decode/motion_vectors.ts";
+
+/** Numerator and denominator. */
+export type Ratio = readonly [number, number];
+
+/** One packet of the video stream, in decode order. */
+export interface PacketRecord {
+  /** Presentation time in time-base units; undefined where the container has none. */
+  readonly ticks: number | undefined;
+  /** Duration in time-base units, 0 where unknown. */
+  readonly duration: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether decoding can start here. */
+  readonly keyframe: boolean;
+  /** False for packets that are decoded but never shown: cut by an edit list, or hidden frames. */
+  readonly shown: boolean;
+}
+
+/** What the container and the codec header say about the video stream. */
+export interface StreamFacts extends Orientation {
+  /** Short name of the container format. */
+  readonly container: string;
+  /** Index of the stream in the container. */
+  readonly stream: number;
+  /** Codec name as FFmpeg has it. */
+  readonly codec: string;
+  /** Size of the stored picture in pixels. */
+  readonly width: number;
+  /** Size of the stored picture in pixels. */
+  readonly height: number;
+  /** FFmpeg's name of the stored pixel format; undefined where no frame could tell it. */
+  readonly pixelFormat: string | undefined;
+  /** Width to height of one pixel. */
+  readonly sampleAspectRatio: Ratio;
+  /** Seconds per tick. */
+  readonly timeBase: Ratio;
+  /** Time that the container starts at, in seconds; presentation times count from here. */
+  readonly startTime: number;
+  /** Frames per second that the container names, 0 where it does not. */
+  readonly frameRate: number;
+  /** Number of frames that the container promises, 0 where it does not. */
+  readonly declaredFrames: number;
+  /** Colour matrix as FFmpeg names it ("bt709", …), or "unknown". */
+  readonly colorMatrix: string;
+  /** Colour range as FFmpeg names it ("tv" or "pc"), or "unknown". */
+  readonly colorRange: string;
+}
+
+/** The stream and all of its packets. */
+export interface Inspection {
+  /** What the header says. */
+  readonly facts: StreamFacts;
+  /** The packets in decode order. */
+  readonly packets: readonly PacketRecord[];
+}
+
+/** How decoding is to be done. */
+export interface DecodeRequest {
+  /** Path or URL. */
+  readonly source: string;
+  /** The stream. */
+  readonly facts: StreamFacts;
+  /** Presentation time of the key frame to start at; from the beginning where undefined. */
+  readonly from: number | undefined;
+  /** Presentation times of the frames whose pixels are needed; all of them where undefined. */
+  readonly wanted: readonly number[] | undefined;
+  /** Whether other frames may be left undecoded, where nothing builds on them. */
+  readonly sparse: boolean;
+  /** FFmpeg filter chain for the pixels; stored pixels where undefined. */
+  readonly filter: string | undefined;
+  /** Bytes of one frame that leaves the filter; undefined for stored pixels. */
+  readonly frameBytes: number | undefined;
+  /** Decoder threads, 0 for one per core. */
+  readonly threads: number;
+  /** What threads share: frames, slices of a frame, or both. */
+  readonly threadType: "auto" | "frame" | "slice";
+  /** "cpu", or "cuda" with an optional device number. */
+  readonly device: string;
+  /** Whether motion vectors are wanted. */
+  readonly motion: boolean;
+  /** Ends decoding. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A decoded picture; good until the run's next picture is asked for. */
+export interface Picture {
+  /** Presentation time in time-base units; undefined where there is none. */
+  readonly ticks: number | undefined;
+  /** Whether it is a key frame. */
+  readonly keyframe: boolean;
+  /** Whether the decoder met errors in it or since the picture before. */
+  readonly damaged: boolean;
+  /** The pixels, in memory of their own; not good for frames that are not wanted. */
+  pixels(): Uint8Array<ArrayBuffer>;
+  /** Motion vectors, where they were asked for. */
+  motion(): MotionVectors;
+  /** The same picture, good for ever. */
+  keep(): Picture;
+}
+
+/** A decoder on its way through the stream. */
+export interface DecodeRun extends AsyncDisposable {
+  /** Whether frames that nobody asked for are left out. */
+  readonly sparse: boolean;
+  /** The next picture in presentation order, undefined after the last. */
+  next(): Promise<Picture | undefined>;
+}
+
+/** One way to reach FFmpeg. */
+export interface Backend {
+  /** Name for the `backend` option. */
+  readonly name: "node-av" | "ffmpeg";
+  /** What one seek costs, counted in frames decoded in vain. */
+  readonly seekCost: number;
+  /** Reads the header and all packets of a video stream. */
+  inspect(source: string, stream: number | undefined, signal?: AbortSignal): Promise<Inspection>;
+  /** Starts to decode. */
+  decode(request: DecodeRequest): Promise<DecodeRun>;
+}

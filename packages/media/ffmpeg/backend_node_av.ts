@@ -1,0 +1,409 @@
+/**
+ * FFmpeg in process: the fast way. Calls are synchronous, one packet at a time, with the event
+ * loop given its turn in between; the decoder's own threads work on meanwhile.
+ *
+ * @module
+ */
+import type {
+  Backend,
+  DecodeRequest,
+  DecodeRun,
+  Inspection,
+  PacketRecord,
+  Picture,
+  StreamFacts,
+} from "./backend.ts";
+import { orientationOf } from "../formats/display_matrix.ts";
+import { MediaError } from "../errors.ts";
+import { Breather } from "../decode/event_loop.ts";
+import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
+import { type MotionVectors, parseMotionVectors } from "../decode/motion_vectors.ts";
+import {
+  AV,
+  type AvCodecContext,
+  type AvFormatContext,
+  type AvFrame,
+  type AvHardwareDevice,
+  type AvPacket,
+  type AvStream,
+  loadNodeAv,
+  type NodeAv,
+} from "./node_av.ts";
+import { packRows, PixelFilter } from "./pixel_filter.ts";
+
+/** FFmpeg's names of its colour matrix numbers (libavutil/pixfmt.h). */
+const MATRIX_NAMES: Readonly<Record<number, string>> = {
+  0: "gbr",
+  1: "bt709",
+  4: "fcc",
+  5: "bt470bg",
+  6: "smpte170m",
+  7: "smpte240m",
+  8: "ycgco",
+  9: "bt2020nc",
+  10: "bt2020c",
+};
+
+const RANGE_NAMES: Readonly<Record<number, string>> = { 1: "tv", 2: "pc" };
+
+/** Opens a file or URL and reads its header. */
+export async function openInput(av: NodeAv, source: string): Promise<AvFormatContext> {
+  const input = new av.FormatContext();
+  let status = await input.openInput(source);
+  if (status >= 0) {
+    status = await input.findStreamInfo();
+    if (status >= 0) return input;
+    input.closeInputSync();
+  }
+  throw new MediaError(
+    "invalid-media",
+    `Cannot open ${source}: ${av.FFmpegError.strerror(status)}`,
+  );
+}
+
+/** The stream that was asked for, or the one that FFmpeg takes for the best. */
+function videoStream(input: AvFormatContext, source: string, wanted: number | undefined): AvStream {
+  const index = wanted ?? input.findBestStream(AV.MEDIA_VIDEO);
+  const stream = input.streams[index];
+  if (stream?.codecpar.codecType === AV.MEDIA_VIDEO) return stream;
+  const found = wanted === undefined ? "no video stream" : `stream ${wanted} is not video`;
+  throw new MediaError("no-video-stream", `Cannot read video of ${source}: ${found}`);
+}
+
+/** A display matrix as FFmpeg keeps it: nine int32. */
+function matrixOf(bytes: Uint8Array | null): number[] | undefined {
+  if (bytes === null || bytes.length < 36) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 36);
+  return Array.from({ length: 9 }, (_, i) => view.getInt32(4 * i, true));
+}
+
+const ratio = (value: { num: number; den: number }): number =>
+  value.den > 0 && value.num > 0 ? value.num / value.den : 0;
+
+function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): StreamFacts {
+  const parameters = stream.codecpar;
+  const sar = [stream.sampleAspectRatio, parameters.sampleAspectRatio].find(ratio);
+  return {
+    container: input.iformat?.name ?? "unknown",
+    stream: stream.index,
+    codec: av.avGetCodecName(parameters.codecId) ?? "unknown",
+    width: parameters.width,
+    height: parameters.height,
+    pixelFormat: parameters.format < 0 ? undefined : av.avGetPixFmtName(parameters.format) ??
+      undefined,
+    ...orientationOf(matrixOf(parameters.getCodedSideData(AV.PACKET_DISPLAY_MATRIX))),
+    sampleAspectRatio: sar ? [sar.num, sar.den] : [1, 1],
+    timeBase: [stream.timeBase.num, stream.timeBase.den],
+    startTime: input.startTime === AV.NOPTS ? 0 : Number(input.startTime) / 1e6,
+    frameRate: ratio(stream.avgFrameRate) || ratio(stream.rFrameRate),
+    declaredFrames: Number(stream.nbFrames),
+    colorMatrix: MATRIX_NAMES[parameters.colorSpace] ?? "unknown",
+    colorRange: RANGE_NAMES[parameters.colorRange] ?? "unknown",
+  };
+}
+
+function recordOf(packet: AvPacket, codec: string): PacketRecord {
+  const data = HIDING_CODECS.has(codec) ? packet.data : null;
+  const hidden = data !== null && data.length > 0 && isHidden(codec, data[0]!, data.at(-1)!);
+  return {
+    ticks: packet.pts === AV.NOPTS ? undefined : Number(packet.pts),
+    duration: Number(packet.duration),
+    size: packet.size,
+    keyframe: (packet.flags & AV.PACKET_KEY) !== 0,
+    shown: !hidden && (packet.flags & AV.PACKET_DISCARD) === 0,
+  };
+}
+
+/** Has the demuxer skip all streams but one. */
+function selectStream(input: AvFormatContext, wanted: number): void {
+  for (const stream of input.streams) {
+    if (stream.index !== wanted) stream.discard = AV.DISCARD_ALL;
+  }
+}
+
+async function readPackets(
+  av: NodeAv,
+  input: AvFormatContext,
+  facts: StreamFacts,
+  signal: AbortSignal | undefined,
+): Promise<PacketRecord[]> {
+  const packets: PacketRecord[] = [];
+  const breather = new Breather();
+  const packet = new av.Packet();
+  packet.alloc();
+  try {
+    while (input.readFrameSync(packet) >= 0) {
+      if (packet.streamIndex === facts.stream) packets.push(recordOf(packet, facts.codec));
+      packet.unref();
+      await breather.breathe(signal);
+    }
+  } finally {
+    packet.free();
+  }
+  return packets;
+}
+
+/** The stored planes without padding, as node-av copies them out. */
+function packed(frame: AvFrame): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = frame.toBuffer();
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+/** Opens a GPU for decoding. */
+function openDevice(av: NodeAv, device: string): AvHardwareDevice {
+  const [kind, number] = device.split(":");
+  const hardware = new av.HardwareDeviceContext();
+  const type = av.avGetHardwareDeviceTypeFromName(kind!);
+  const status = hardware.create(type, number ?? null);
+  if (status >= 0) return hardware;
+  throw new MediaError(
+    "no-device",
+    `Cannot decode on ${device}: ${av.FFmpegError.strerror(status)}; ` +
+      'no usable NVIDIA driver was found, use device "cpu"',
+  );
+}
+
+const THREAD_TYPES = {
+  auto: AV.THREAD_FRAME | AV.THREAD_SLICE,
+  frame: AV.THREAD_FRAME,
+  slice: AV.THREAD_SLICE,
+};
+
+/**
+ * Asks for motion vectors. Not with frame threads: a picture can leave the decoder while another
+ * thread still works on it, and its vectors are incomplete then.
+ */
+function exportMotion(decoder: AvCodecContext): void {
+  decoder.setFlags2(AV.FLAG2_EXPORT_MVS);
+  decoder.threadType = AV.THREAD_SLICE;
+}
+
+async function openDecoder(
+  av: NodeAv,
+  stream: AvStream,
+  request: DecodeRequest,
+  hardware: AvHardwareDevice | undefined,
+): Promise<AvCodecContext> {
+  const codec = av.Codec.findDecoder(stream.codecpar.codecId);
+  const decoder = new av.CodecContext();
+  let status = -1;
+  if (codec) {
+    decoder.allocContext3(codec);
+    decoder.parametersToContext(stream.codecpar);
+    decoder.pktTimebase = stream.timeBase;
+    decoder.threadCount = request.threads;
+    decoder.threadType = THREAD_TYPES[request.threadType];
+    if (request.motion) exportMotion(decoder);
+    if (hardware) {
+      decoder.hwDeviceCtx = hardware;
+      decoder.setHardwarePixelFormat(av.avGetPixFmtFromName("cuda"));
+    }
+    status = await decoder.open2(codec);
+  }
+  if (status >= 0) return decoder;
+  const reason = codec ? av.FFmpegError.strerror(status) : "FFmpeg has no decoder for it";
+  throw new MediaError(
+    "decode-failed",
+    `Cannot open the decoder for ${request.facts.codec}: ${reason}`,
+  );
+}
+
+/** Errors in a row after which a decoder gets its next packet, so that none can hold us up. */
+const MAX_FAILURES = 32;
+
+/** One pass of demuxer and decoder through the stream. */
+class NodeAvRun implements DecodeRun {
+  readonly #av: NodeAv;
+  readonly #request: DecodeRequest;
+  readonly #input: AvFormatContext;
+  readonly #decoder: AvCodecContext;
+  readonly #hardware: AvHardwareDevice | undefined;
+  readonly #filter: PixelFilter | undefined;
+  readonly #packet: AvPacket;
+  readonly #frame: AvFrame;
+  readonly #download: AvFrame;
+  readonly #breather = new Breather();
+  readonly #wanted: ReadonlySet<number> | undefined;
+  #skipping = false;
+  #errors = 0;
+  #ended = false;
+  #closed = false;
+
+  constructor(
+    av: NodeAv,
+    request: DecodeRequest,
+    input: AvFormatContext,
+    decoder: AvCodecContext,
+    hardware: AvHardwareDevice | undefined,
+  ) {
+    this.#av = av;
+    this.#request = request;
+    this.#input = input;
+    this.#decoder = decoder;
+    this.#hardware = hardware;
+    const { filter, threads } = request;
+    this.#filter = filter === undefined ? undefined : new PixelFilter(av, filter, threads);
+    this.#wanted = request.sparse ? new Set(request.wanted) : undefined;
+    this.#packet = new av.Packet();
+    this.#frame = new av.Frame();
+    this.#download = new av.Frame();
+    for (const object of [this.#packet, this.#frame, this.#download]) object.alloc();
+  }
+
+  /** Goes to the key frame; false where the demuxer would not land on it or before. */
+  seek(ticks: number): boolean {
+    const { stream } = this.#request.facts;
+    if (this.#input.seekFrameSync(stream, BigInt(ticks), AV.SEEK_BACKWARD) < 0) return false;
+    if (!this.#read() || this.#packet.pts > BigInt(ticks)) return false;
+    this.#send(this.#packet);
+    return true;
+  }
+
+  /** Reads the next packet of the stream. */
+  #read(): boolean {
+    while (this.#input.readFrameSync(this.#packet) >= 0) {
+      if (this.#packet.streamIndex === this.#request.facts.stream) return true;
+      this.#packet.unref();
+    }
+    return false;
+  }
+
+  /** Spares the decoder frames that nobody asked for and nothing builds on. */
+  #choose(packet: AvPacket): void {
+    const skip = !this.#wanted!.has(Number(packet.pts));
+    if (skip === this.#skipping) return;
+    this.#decoder.setOption("skip_frame", skip ? AV.DISCARD_NONREF : AV.DISCARD_DEFAULT);
+    this.#skipping = skip;
+  }
+
+  #send(packet: AvPacket | null): void {
+    if (packet && this.#wanted) this.#choose(packet);
+    const status = this.#decoder.sendPacketSync(packet);
+    if (status < 0 && status !== AV.EOF) this.#errors++;
+    packet?.unref();
+  }
+
+  get sparse(): boolean {
+    return this.#wanted !== undefined;
+  }
+
+  async next(): Promise<Picture | undefined> {
+    if (this.#closed) return undefined;
+    this.#frame.unref();
+    for (let failures = 0;;) {
+      await this.#breather.breathe(this.#request.signal);
+      if (this.#closed) return undefined;
+      const status = this.#decoder.receiveFrameSync(this.#frame);
+      if (status >= 0) return this.#picture();
+      if (status === AV.EOF) return undefined;
+      if (status !== AV.EAGAIN && ++failures < MAX_FAILURES) this.#errors++;
+      else if (this.#ended) return undefined;
+      else if (this.#read()) this.#send(this.#packet);
+      else {
+        this.#ended = true;
+        this.#send(null);
+      }
+    }
+  }
+
+  #picture(): Picture {
+    const frame = this.#frame;
+    const time = frame.bestEffortTimestamp;
+    const facts = {
+      ticks: time === AV.NOPTS ? undefined : Number(time),
+      keyframe: frame.keyFrame !== 0,
+      damaged: this.#errors > 0 || frame.decodeErrorFlags !== 0,
+    };
+    this.#errors = 0;
+    return {
+      ...facts,
+      pixels: () => this.#pixels(),
+      motion: () => this.#motion(),
+      keep: () => this.#kept(facts),
+    };
+  }
+
+  #motion(): MotionVectors {
+    return parseMotionVectors(
+      this.#frame.getSideData(AV.FRAME_MOTION_VECTORS) ?? new Uint8Array(),
+    );
+  }
+
+  /** The current picture with what is wanted of it copied out. */
+  #kept(facts: Pick<Picture, "ticks" | "keyframe" | "damaged">): Picture {
+    const isWanted = this.#wanted?.has(facts.ticks ?? NaN) ?? true;
+    const pixels = isWanted ? this.#pixels() : new Uint8Array();
+    const motion = this.#motion();
+    const kept = { ...facts, pixels: () => pixels, motion: () => motion, keep: () => kept };
+    return kept;
+  }
+
+  #pixels(): Uint8Array<ArrayBuffer> {
+    const frame = this.#frame.isHwFrame() ? this.#fetch() : this.#frame;
+    return this.#filter === undefined ? packed(frame) : packRows(this.#filter.run(frame));
+  }
+
+  /** Brings a picture from the GPU into memory. */
+  #fetch(): AvFrame {
+    this.#download.unref();
+    const status = this.#frame.hwframeTransferDataSync(this.#download);
+    if (status >= 0) return this.#download;
+    const reason = this.#av.FFmpegError.strerror(status);
+    throw new MediaError("decode-failed", `Cannot fetch a frame from the GPU: ${reason}`);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.#filter?.[Symbol.dispose]();
+    for (const object of [this.#packet, this.#frame, this.#download]) object.free();
+    this.#decoder.freeContext();
+    this.#hardware?.free();
+    this.#input.closeInputSync();
+    return Promise.resolve();
+  }
+}
+
+async function startRun(av: NodeAv, request: DecodeRequest): Promise<NodeAvRun> {
+  const input = await openInput(av, request.source);
+  let hardware: AvHardwareDevice | undefined;
+  try {
+    selectStream(input, request.facts.stream);
+    if (request.device !== "cpu") hardware = openDevice(av, request.device);
+    const stream = input.streams[request.facts.stream]!;
+    const decoder = await openDecoder(av, stream, request, hardware);
+    return new NodeAvRun(av, request, input, decoder, hardware);
+  } catch (error) {
+    hardware?.free();
+    input.closeInputSync();
+    throw error;
+  }
+}
+
+async function inspect(
+  source: string,
+  wanted: number | undefined,
+  signal?: AbortSignal,
+): Promise<Inspection> {
+  const av = await loadNodeAv();
+  const input = await openInput(av, source);
+  try {
+    const stream = videoStream(input, source, wanted);
+    const facts = factsOf(av, input, stream);
+    selectStream(input, facts.stream);
+    return { facts, packets: await readPackets(av, input, facts, signal) };
+  } finally {
+    input.closeInputSync();
+  }
+}
+
+async function decode(request: DecodeRequest): Promise<DecodeRun> {
+  const av = await loadNodeAv();
+  const run = await startRun(av, request);
+  if (request.from === undefined || run.seek(request.from)) return run;
+  await run[Symbol.asyncDispose]();
+  return await startRun(av, { ...request, from: undefined });
+}
+
+/** FFmpeg in process, by npm:node-av. */
+export const nodeAvBackend: Backend = { name: "node-av", seekCost: 3, inspect, decode };

@@ -1,0 +1,192 @@
+/**
+ * What the program ffprobe tells of a video: the stream and its packets.
+ *
+ * @module
+ */
+import type { Inspection, PacketRecord, Ratio, StreamFacts } from "./backend.ts";
+import { orientationOf } from "../formats/display_matrix.ts";
+import { MediaError } from "../errors.ts";
+import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
+import { linesOf, outputOf, Program } from "./programs.ts";
+
+/** The part of ffprobe's description of a stream that we use. */
+interface ProbedStream {
+  readonly index: number;
+  readonly codec_type?: string;
+  readonly codec_name?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly pix_fmt?: string;
+  readonly sample_aspect_ratio?: string;
+  readonly time_base?: string;
+  readonly avg_frame_rate?: string;
+  readonly r_frame_rate?: string;
+  readonly nb_frames?: string;
+  readonly bit_rate?: string;
+  readonly color_space?: string;
+  readonly color_range?: string;
+  readonly disposition?: Readonly<Record<string, number>>;
+  readonly side_data_list?: readonly { readonly displaymatrix?: string }[];
+}
+
+interface Probe {
+  readonly streams?: readonly ProbedStream[];
+  readonly format?: { readonly format_name?: string; readonly start_time?: string };
+}
+
+/** Reads "30000/1001" or "4:3". */
+function ratio(text: string | undefined): Ratio {
+  const [num, den] = (text ?? "").split(/[/:]/).map(Number);
+  return num && den ? [num, den] : [0, 1];
+}
+
+const quotient = (text: string | undefined): number => {
+  const [num, den] = ratio(text);
+  return num / den;
+};
+
+/** FFmpeg's order of preference: the default stream, then moving ones, then the bit rate. */
+function preference(stream: ProbedStream): number[] {
+  const { disposition = {}, nb_frames = "0", bit_rate = "0" } = stream;
+  const frames = Number(nb_frames);
+  return [
+    disposition.attached_pic ? 0 : 1,
+    disposition.default ?? 0,
+    Math.min(5, frames),
+    Number(bit_rate),
+    frames,
+  ];
+}
+
+/** Compares lists of numbers; the larger one comes first. */
+function descending(a: number[], b: number[]): number {
+  const i = a.findIndex((value, i) => value !== b[i]);
+  return i < 0 ? 0 : b[i]! - a[i]!;
+}
+
+function chooseStream(probe: Probe, source: string, wanted: number | undefined): ProbedStream {
+  const videos = (probe.streams ?? []).filter((stream) => stream.codec_type === "video");
+  const best = videos.toSorted((a, b) => descending(preference(a), preference(b)))[0];
+  const stream = wanted === undefined ? best : videos.find(({ index }) => index === wanted);
+  if (stream) return stream;
+  const found = wanted === undefined ? "no video stream" : `stream ${wanted} is not video`;
+  throw new MediaError("no-video-stream", `Cannot read video of ${source}: ${found}`);
+}
+
+/** Reads three lines like "00000000: 65536 0 0". */
+function parseMatrix(text: string): number[] {
+  return text.trim().split("\n").flatMap((line) => line.trim().split(/\s+/).slice(1).map(Number));
+}
+
+function factsOf(probe: Probe, stream: ProbedStream): StreamFacts {
+  const sar = ratio(stream.sample_aspect_ratio);
+  const matrix = stream.side_data_list?.find((data) => data.displaymatrix)?.displaymatrix;
+  return {
+    container: probe.format?.format_name ?? "unknown",
+    stream: stream.index,
+    codec: stream.codec_name ?? "unknown",
+    width: stream.width ?? 0,
+    height: stream.height ?? 0,
+    pixelFormat: stream.pix_fmt,
+    ...orientationOf(matrix === undefined ? undefined : parseMatrix(matrix)),
+    sampleAspectRatio: sar[0] > 0 ? sar : [1, 1],
+    timeBase: ratio(stream.time_base),
+    startTime: Number(probe.format?.start_time ?? 0) || 0,
+    frameRate: quotient(stream.avg_frame_rate) || quotient(stream.r_frame_rate),
+    declaredFrames: Number(stream.nb_frames ?? 0) || 0,
+    colorMatrix: stream.color_space ?? "unknown",
+    colorRange: stream.color_range ?? "unknown",
+  };
+}
+
+/** Reads "pts=0|dts=0|duration=1|size=9|flags=K_". */
+function parsePacket(line: string): PacketRecord | undefined {
+  const fields = new Map(
+    line.trim().split("|").map((field) => {
+      const [key, value] = field.split("=");
+      return [key!, value];
+    }),
+  );
+  const size = Number(fields.get("size"));
+  if (!Number.isFinite(size)) return undefined;
+  const pts = Number(fields.get("pts"));
+  const flags = fields.get("flags") ?? "";
+  return {
+    ticks: Number.isFinite(pts) ? pts : undefined,
+    duration: Number(fields.get("duration")) || 0,
+    size,
+    keyframe: flags.startsWith("K"),
+    shown: flags[1] !== "D",
+  };
+}
+
+async function readPackets(
+  source: string,
+  stream: number,
+  signal: AbortSignal | undefined,
+): Promise<PacketRecord[]> {
+  const entries = "packet=pts,duration,size,flags";
+  const select = ["-v", "error", "-select_streams", `${stream}`, "-show_entries", entries];
+  const packets: PacketRecord[] = [];
+  await using program = new Program("ffprobe", [...select, "-of", "compact=p=0", source]);
+  for await (const line of linesOf(program.stdout)) {
+    signal?.throwIfAborted();
+    const packet = parsePacket(line);
+    if (packet) packets.push(packet);
+  }
+  await program.finish();
+  return packets;
+}
+
+/** Marks hidden frames: has ffmpeg copy the packets out, and looks at their ends. */
+async function markHidden(
+  source: string,
+  facts: StreamFacts,
+  packets: readonly PacketRecord[],
+): Promise<PacketRecord[]> {
+  const map = ["-v", "error", "-nostdin", "-i", source, "-map", `0:${facts.stream}`];
+  const copy = ["-c", "copy", "-copyinkf", "-f", "rawvideo", "pipe:1"];
+  await using program = new Program("ffmpeg", [...map, ...copy]);
+  const ends = packetEnds(program.stdout, packets.map(({ size }) => size));
+  const marked: PacketRecord[] = [];
+  for await (const [first, last] of ends) {
+    const packet = packets[marked.length]!;
+    marked.push({ ...packet, shown: packet.shown && !isHidden(facts.codec, first, last) });
+  }
+  return [...marked, ...packets.slice(marked.length)];
+}
+
+/** First and last byte of each packet in a stream of packets without gaps. */
+async function* packetEnds(
+  stream: ReadableStream<Uint8Array>,
+  sizes: readonly number[],
+): AsyncGenerator<[number, number]> {
+  let [packet, offset, first] = [0, 0, 0];
+  for await (const bytes of stream) {
+    for (let at = 0; at < bytes.length && packet < sizes.length;) {
+      const size = sizes[packet]!;
+      const step = Math.min(size - offset, bytes.length - at);
+      if (offset === 0) first = bytes[at]!;
+      at += step;
+      offset += step;
+      if (offset < size) continue;
+      yield [first, bytes[at - 1]!];
+      packet++;
+      offset = 0;
+    }
+  }
+}
+
+/** Reads the header and all packets of a video stream. */
+export async function inspectByFfprobe(
+  source: string,
+  wanted: number | undefined,
+  signal?: AbortSignal,
+): Promise<Inspection> {
+  const args = ["-v", "error", "-show_format", "-show_streams", "-of", "json", source];
+  const probe = JSON.parse(await outputOf("ffprobe", args, signal)) as Probe;
+  const facts = factsOf(probe, chooseStream(probe, source, wanted));
+  const packets = await readPackets(source, facts.stream, signal);
+  if (!HIDING_CODECS.has(facts.codec)) return { facts, packets };
+  return { facts, packets: await markHidden(source, facts, packets) };
+}

@@ -1,0 +1,33 @@
+/**
+ * What sibling packages and benchmarks use of this package. No promise is made to anyone else: it
+ * changes without notice.
+ *
+ * @module
+ */
+export { Antialiased, triangleTaps } from "./resize/antialias.ts";
+export { OpencvBilinear } from "./resize/opencv.ts";
+export { PillowBicubic } from "./resize/pillow.ts";
+export {
+  type FilterTaps,
+  type NeighbourTaps,
+  roundHalfEven,
+  type Size,
+  type Window,
+} from "./resize/taps.ts";
+export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
+export { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
+export { JpegWalker, type WalkState } from "./formats/jpeg_walker.ts";
+export {
+  type Code,
+  f32x4,
+  i16x8,
+  i32,
+  i8x16,
+  Kernel,
+  type KernelFunction,
+  type Local,
+  Locals,
+  type NamedLocals,
+  repeat,
+  v128,
+} from "./simd/wasm.ts";

@@ -1,0 +1,283 @@
+/**
+ * Downloads of large files: to a temporary name beside the target, resumed where they broke off,
+ * verified, then renamed, so that a file under its own name is whole and right. Servers that
+ * stall, cut off, ignore ranges, lie about lengths or send other bytes end in a retry or a clear
+ * error, never in a wrong file.
+ *
+ * @example A file from a server of our own
+ * ```ts
+ * import { download } from "@vcs/onnx/internal";
+ * import assert from "node:assert/strict";
+ *
+ * await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("weights"));
+ * const folder = await Deno.makeTempDir();
+ * await download(`http://127.0.0.1:${server.addr.port}/w`, `${folder}/w`, { size: 7 });
+ * assert.equal(await Deno.readTextFile(`${folder}/w`), "weights");
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
+ * @module
+ */
+import { createHash, type Hash } from "node:crypto";
+import { dirname } from "node:path";
+import { isFile, writeAll } from "@vcs/transport/internal";
+import { OnnxError } from "../errors.ts";
+import { systemClock } from "@vcs/transport";
+import { Passing, type Patience, persistently, Stall } from "./requests.ts";
+
+export type { Patience };
+
+/** How far a download is. */
+export interface DownloadProgress {
+  /** Bytes on disk. */
+  readonly received: number;
+  /** Bytes of the whole file, where that is known. */
+  readonly total: number | undefined;
+}
+
+/** Settings of a download. `signal` ends it; what has arrived stays for the next one. */
+export interface DownloadOptions extends Patience {
+  /** SHA-256 of the file in hexadecimal, or its first digits. */
+  sha256?: string;
+  /** Bytes of the file. */
+  size?: number;
+  /** Headers of the requests; `authorization` is not sent on to other hosts. */
+  headers?: { readonly [name: string]: string };
+  /** Called as bytes arrive. */
+  onProgress?: (progress: DownloadProgress) => void;
+}
+
+/** A file that is being downloaded. */
+class Download {
+  readonly #url: string;
+  readonly #path: string;
+  readonly #options: DownloadOptions;
+  #file!: Deno.FsFile;
+  #received = 0;
+  #total: number | undefined;
+  #validator = "";
+
+  constructor(url: string, path: string, options: DownloadOptions) {
+    this.#url = url;
+    this.#path = path;
+    this.#options = options;
+    this.#total = options.size;
+  }
+
+  get #part(): string {
+    return `${this.#path}.part`;
+  }
+
+  /** Downloads until the file is whole, verifies it and gives it its name. */
+  async run(): Promise<void> {
+    await Deno.mkdir(dirname(this.#path), { recursive: true });
+    using file = await Deno.open(this.#part, { read: true, write: true, create: true });
+    this.#file = file;
+    // Another process may be at it: wait, and find its work done.
+    while (!await file.tryLock(true)) await systemClock.sleep(100, this.#options.signal);
+    if (await isFile(this.#path)) return await removeIfThere(this.#part);
+    this.#received = (await file.stat()).size;
+    this.#validator = await Deno.readTextFile(`${this.#part}.tag`).catch(() => "");
+    await this.#fetchRight(this.#received > 0);
+    // Elsewhere the lock is held until the file has its name; Windows renames only closed files.
+    if (Deno.build.os === "windows") file.close();
+    await Deno.rename(this.#part, this.#path);
+    await removeIfThere(`${this.#part}.tag`);
+  }
+
+  /** Fetches and verifies; once more from the start where an earlier try's bytes did not fit. */
+  async #fetchRight(resumed: boolean): Promise<void> {
+    await this.#fetchAll();
+    const fault = await this.#findFault();
+    if (fault === undefined) return;
+    await this.#restart();
+    if (!resumed) throw fault;
+    await this.#fetchRight(false);
+  }
+
+  /** Tries again until the file is whole or nothing more comes. */
+  async #fetchAll(): Promise<void> {
+    try {
+      await persistently(() => this.#fetchRest(), this.#options, () => this.#received);
+    } catch (error) {
+      if (!(error instanceof Passing)) throw error;
+      throw this.#failure(error.message);
+    }
+  }
+
+  /** Asks for what is missing, if anything is; what goes wrong behind the last byte is no fault. */
+  async #fetchRest(): Promise<void> {
+    if (this.#isWhole()) return;
+    try {
+      await this.#request();
+    } catch (error) {
+      if (!(error instanceof Passing && this.#isWhole())) throw error;
+    }
+  }
+
+  #isWhole(): boolean {
+    return this.#total !== undefined && this.#received === this.#total;
+  }
+
+  /** One request: for the whole file, or for what is missing of it. */
+  async #request(): Promise<void> {
+    using stall = new Stall(this.#options);
+    const { sha256 } = this.#options;
+    // Nothing would tell whether the rest is of the same file.
+    if (!this.#validator && sha256 === undefined) await this.#restart();
+    const headers = new Headers(this.#options.headers);
+    if (this.#received > 0) {
+      headers.set("range", `bytes=${this.#received}-`);
+      if (this.#validator) headers.set("if-range", this.#validator);
+    }
+    const response = await stall.fetch(this.#url, { headers });
+    const body = response.body ?? new ReadableStream({ start: (c) => c.close() });
+    try {
+      await this.#accept(response);
+    } catch (error) {
+      await body.cancel().catch(() => {});
+      throw error;
+    }
+    await this.#append(body, stall);
+  }
+
+  /** Reads the head of a response: where its bytes belong and how many there will be. */
+  async #accept(response: Response): Promise<void> {
+    const { status } = response;
+    if (status === 416 && this.#received > 0) {
+      const whole = /^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+      if (Number(whole?.[1]) === this.#received) this.#total = this.#received;
+      else await this.#restart();
+      throw new Passing("the server has nothing behind what has arrived");
+    }
+    if (!response.ok) throw this.#failure(`the server answered ${status} ${response.statusText}`);
+    if (status !== 206) await this.#restart();
+    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
+    const validator = strongValidator(response.headers);
+    const isOther = Number(range?.[1]) !== this.#received ||
+      (validator !== "" && this.#validator !== "" && validator !== this.#validator);
+    if (status === 206 && isOther) {
+      await this.#restart();
+      throw new Passing("the server answered with another range or file than the one asked for");
+    }
+    await this.#expect(status === 206 ? Number(range?.[2]) : contentLength(response));
+    this.#validator = validator;
+    await Deno.writeTextFile(`${this.#part}.tag`, this.#validator);
+  }
+
+  /** Takes note of the length that the server promises. */
+  async #expect(length: number | undefined): Promise<void> {
+    if (length === undefined || Number.isNaN(length)) return;
+    const { size } = this.#options;
+    if (size !== undefined && size !== length) {
+      await this.#restart();
+      throw this.#failure(`the server offers ${length} bytes, the file has ${size}`);
+    }
+    this.#total = length;
+  }
+
+  /** Writes a body's bytes behind those that are there. */
+  async #append(body: ReadableStream<Uint8Array>, stall: Stall): Promise<void> {
+    await this.#file.seek(this.#received, Deno.SeekMode.Start);
+    const reader = body.getReader();
+    try {
+      while (true) {
+        stall.watch();
+        const { done, value } = await reader.read();
+        if (done) break;
+        await this.#write(value);
+      }
+    } catch (error) {
+      if (error instanceof OnnxError) throw error;
+      throw stall.fault(error, "the connection broke off: ");
+    } finally {
+      await reader.cancel().catch(() => {});
+    }
+    if (this.#total !== undefined && !this.#isWhole()) {
+      throw new Passing(`the connection ended after ${this.#received} of ${this.#total} bytes`);
+    }
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    const { onProgress } = this.#options;
+    if (this.#total !== undefined && this.#received + bytes.length > this.#total) {
+      await this.#restart();
+      throw this.#failure(`the server sent more than ${this.#total} bytes`);
+    }
+    await writeAll(this.#file, bytes);
+    this.#received += bytes.length;
+    onProgress?.({ received: this.#received, total: this.#total });
+  }
+
+  /** Drops what has arrived. */
+  async #restart(): Promise<void> {
+    await this.#file.truncate(0);
+    this.#received = 0;
+    this.#validator = "";
+    this.#total = this.#options.size;
+  }
+
+  /** Compares what has arrived with the size and SHA-256 that it must have. */
+  async #findFault(): Promise<OnnxError | undefined> {
+    const { sha256, size, signal } = this.#options;
+    if (size !== undefined && this.#received !== size) {
+      return this.#failure(`${this.#received} bytes arrived, the file has ${size}`);
+    }
+    if (sha256 === undefined) return undefined;
+    const found = await sha256Of(this.#part, signal);
+    if (found.startsWith(sha256.toLowerCase())) return undefined;
+    return new OnnxError(
+      "checksum-mismatch",
+      `Cannot use what ${this.#url} sent: found SHA-256 ${found}, it must begin with ${sha256}`,
+    );
+  }
+
+  #failure(what: string): OnnxError {
+    return new OnnxError("download-failed", `Cannot download ${this.#url}: ${what.trim()}`);
+  }
+}
+
+function contentLength(response: Response): number | undefined {
+  const text = response.headers.get("content-length");
+  return text === null || response.headers.has("content-encoding") ? undefined : Number(text);
+}
+
+/** A tag that names these very bytes, for `If-Range`; weak ones do not. */
+function strongValidator(headers: Headers): string {
+  const tag = headers.get("etag");
+  if (tag && !tag.startsWith("W/")) return tag;
+  return tag ? "" : headers.get("last-modified") ?? "";
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  await Deno.remove(path).catch(() => {});
+}
+
+/** SHA-256 of a file in hexadecimal. */
+export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
+  const hash: Hash = createHash("sha256");
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(1 << 20);
+  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
+    signal?.throwIfAborted();
+    hash.update(buffer.subarray(0, n));
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * Downloads a file to a path, resuming what an earlier try left at `<path>.part`. A file that is
+ * there already is left as it is.
+ *
+ * @throws {OnnxError} `download-failed` where the server refuses, or nothing comes after several
+ * tries; `checksum-mismatch` where the bytes are not those of the checksum.
+ */
+export async function download(
+  url: string,
+  path: string,
+  options: DownloadOptions = {},
+): Promise<void> {
+  options.signal?.throwIfAborted();
+  if (await isFile(path)) return;
+  await new Download(url, path, options).run();
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { encodeSafetensors } from "@vcs/transport/safetensors";
+import { checkReadme } from "#testing/readme.ts";
+import { tensor } from "@vcs/transport/tensor";
+import { onnx as command } from "./command.ts";
+import { FaultyServer, good, status } from "../testdata/faulty_server.ts";
+
+const CLI = fileURLToPath(new URL("../mod.ts", import.meta.url));
+
+interface Result {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs the command in a process of its own with caches in a folder. */
+async function onnx(folder: string, ...args: string[]): Promise<Result> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", CLI, ...args],
+    env: {
+      VCS_CACHE: `${folder}/vcs`,
+      TORCH_HOME: `${folder}/torch`,
+      HF_HOME: `${folder}/hf`,
+      NO_COLOR: "1",
+    },
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out: out!, err: err! };
+}
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("--help fits a screen; wrong usage is exit code 2 with a hint", () =>
+  withFolder(async (folder) => {
+    const help = await onnx(folder, "--help");
+    assert.equal(help.code, 0);
+    assert.ok(help.out.split("\n").length < 25);
+    for (const word of ["pull", "verify", "rm", "doctor", "cache"]) {
+      assert.match(help.out, new RegExp(word));
+    }
+    for (const args of [["fly"], ["pull"], ["rm"], ["cache", "--fast"]]) {
+      const wrong = await onnx(folder, ...args);
+      assert.equal(wrong.code, 2, args.join(" "));
+      assert.equal(wrong.out, "");
+      assert.match(wrong.err, /^onnx: .*\nSee onnx (pull |rm |cache )?--help\n$/);
+    }
+  }));
+
+Deno.test("the README has the command's table", async () => {
+  await checkReadme(new URL("../README.md", import.meta.url), command);
+});
+
+Deno.test("pull prints the path and nothing else; verify and rm know the file", () =>
+  withFolder(async (folder) => {
+    const bytes = new TextEncoder().encode("weights");
+    await using server = new FaultyServer(good(bytes));
+    const address = `${server.url}/w.pt`;
+    const pulled = await onnx(folder, "pull", address);
+    assert.deepEqual([pulled.code, pulled.err], [0, ""]);
+    const path = pulled.out.trim();
+    assert.deepEqual(await Deno.readFile(path), bytes);
+    const verified = await onnx(folder, "verify", address);
+    assert.equal(verified.code, 0);
+    assert.match(verified.out, /^unknown .*[0-9a-f]{64}/);
+    assert.equal((await onnx(folder, "rm", address)).out.trim(), path);
+    assert.match((await onnx(folder, "rm", address)).err, /Nothing to remove/);
+  }));
+
+Deno.test("a download that fails is exit code 1 with what to do", () =>
+  withFolder(async (folder) => {
+    await using server = new FaultyServer(status(403));
+    const failed = await onnx(folder, "pull", `${server.url}/w.pt`);
+    assert.equal(failed.code, 1);
+    assert.equal(failed.out, "");
+    assert.match(failed.err, /^onnx: Cannot get .* answered 403.*put it at .*w\.pt/s);
+  }));
+
+Deno.test("onnx says of a model's name which command knows it", () =>
+  withFolder(async (folder) => {
+    for (const word of ["pull", "verify", "rm", "doctor"]) {
+      const asked = await onnx(folder, word, "encodec_48khz");
+      assert.deepEqual([asked.code, asked.out], [1, ""], word);
+      assert.match(asked.err, /^onnx: Cannot find model encodec_48khz: .* is encodec-stream\n$/);
+    }
+  }));
+
+Deno.test("cache tells what lies in our folder, and removes what is asked for", () =>
+  withFolder(async (folder) => {
+    for (const name of ["models", "graphs"]) {
+      await Deno.mkdir(`${folder}/vcs/${name}`, { recursive: true });
+      await Deno.writeTextFile(`${folder}/vcs/${name}/file`, "0".repeat(100_000));
+    }
+    const line = (label: string, name: string, amount: string) =>
+      `${label.padEnd(14)}${folder}/vcs/${name} (${amount})\n`;
+    const models = line("Models", "models", "1 files, 0.1 MB");
+    const full = await onnx(folder, "cache");
+    assert.equal(full.out, models + line("Graphs", "graphs", "1 files, 0.1 MB"));
+    const cleared = await onnx(folder, "cache", "--clear", "graphs");
+    assert.equal(cleared.out, models + line("Graphs", "graphs", "empty"));
+    assert.match((await onnx(folder, "cache", "--clear", "all")).out, /models \(empty\)/);
+    assert.equal((await onnx(folder, "cache", "--clear", "all")).code, 0);
+  }));
+
+Deno.test("doctor tells versions, devices and caches", () =>
+  withFolder(async (folder) => {
+    const { code, out, err } = await onnx(folder, "doctor");
+    assert.deepEqual([code, err], [0, ""]);
+    assert.match(out, /Deno +2\./);
+    assert.match(
+      out,
+      /ONNX Runtime +1\.\d+\.\d+ \(1\.19 or a later 1\.x is taken\), .*onnxruntime/,
+    );
+    assert.match(out, / {2}cpu +works\n {2}auto +takes /);
+    assert.match(out, new RegExp(`Models +${folder}/vcs/models \\(empty\\)`));
+  }));
+
+Deno.test("doctor tells what a checkpoint holds", () =>
+  withFolder(async (folder) => {
+    const tensors = { "a.weight": tensor("F32", [8, 4]), "\x1b[2Jhidden": tensor("I64", []) };
+    const path = `${folder}/a.safetensors`;
+    await Deno.writeFile(path, encodeSafetensors(tensors));
+    const { code, out, err } = await onnx(folder, "doctor", path);
+    assert.deepEqual([code, err], [0, ""]);
+    assert.match(
+      out,
+      /Format +safetensors\nTensors +2, 0\.0 MB: 1 of (F32|I64), 1 of (F32|I64)\n$/,
+    );
+    await Deno.writeTextFile(`${folder}/no.pt`, "nothing");
+    const none = await onnx(folder, "doctor", `${folder}/no.pt`);
+    assert.equal(none.code, 1);
+    assert.match(none.err, /^onnx: Cannot/);
+  }));

@@ -1,0 +1,14 @@
+/**
+ * What the sibling packages and the benchmarks use of this package beyond its public API. Nothing here
+ * is kept stable.
+ *
+ * @module
+ */
+export {
+  download,
+  type DownloadOptions,
+  type DownloadProgress,
+  sha256Of,
+} from "./cache/download.ts";
+export { hasExactSignedProducts } from "./runtime/byte_products.ts";
+export { modelCommands, runModelCommand } from "./command/model_commands.ts";

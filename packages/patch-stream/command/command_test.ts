@@ -1,0 +1,132 @@
+import { readNpz } from "@vcs/transport/npz";
+import { readSafetensors } from "@vcs/transport/safetensors";
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { DECODE_FIELDS, PROCESS_FIELDS } from "../config/fields.ts";
+
+const clip = fileURLToPath(new URL("../../../apps/demo/clip.mp4", import.meta.url));
+const command = fileURLToPath(new URL("../mod.ts", import.meta.url));
+
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "--no-check", command, ...args],
+    env: { NO_COLOR: "1", ...env },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+async function inFolder(fn: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await fn(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("--help fits a screen and names every field", async () => {
+  const { code, stdout } = await run(["--help"]);
+  assert.equal(code, 0);
+  const lines = stdout.trimEnd().split("\n");
+  assert.ok(lines.length <= 44, `${lines.length} lines`);
+  assert.ok(lines.every((line) => line.length <= 100));
+  for (const name of [...Object.keys(DECODE_FIELDS), ...Object.keys(PROCESS_FIELDS)]) {
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    assert.match(stdout, new RegExp(`--(no-)?${flag}\\b`), name);
+  }
+});
+
+const WRONG: [args: string[], message: RegExp][] = [
+  [[], /no video given/],
+  [["--view"], /no video given/],
+  [["--nonsense", clip], /--nonsense/],
+  [["--k-keep", "ten", clip], /--k-keep: it must be a whole number of 0 or more, found "ten"/],
+  [["--format", "zip", clip], /safetensors, npz, none, found zip/],
+  [["--selection-unit", "block2x2", "--k-keep", "10", clip], /as 8 or 12/],
+  [["--concurrency", "0", clip], /--concurrency/],
+  [["bench"], /one folder/],
+  [["bench", "--apis", "all", "."], /decode_only, patch_stream/],
+];
+
+Deno.test("wrong usage ends with code 2", async (t) => {
+  for (const [args, message] of WRONG) {
+    await t.step(args.join(" "), async () => {
+      const { code, stdout, stderr } = await run(args);
+      assert.equal(code, 2, stderr);
+      assert.equal(stdout, "");
+      assert.match(stderr, message);
+    });
+  }
+});
+
+Deno.test("patches go into files that can be read, one line of JSON on stdout", async () => {
+  await inFolder(async (folder) => {
+    const options = ["--k-keep", "32", "--sequence-length", "4", "-o", folder, "--json"];
+    const { code, stdout, stderr } = await run([...options, clip, clip]);
+    assert.equal(code, 0, stderr);
+    const [first, second] = stdout.trim().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(first.shape, [32, 3, 14, 14]);
+    assert.deepEqual(first.sampledFrameIds, [0, 47, 95, 143]);
+    assert.ok(first.timings.total > 0);
+    assert.notEqual(first.patches, second.patches);
+    const { tensors, metadata } = readSafetensors(await Deno.readFile(first.patches));
+    assert.equal(tensors.get("patches")?.dtype, "BF16");
+    assert.deepEqual(tensors.get("fields")?.shape, [32, 6]);
+    assert.equal(metadata.get("grid"), "22x12");
+  });
+});
+
+Deno.test("npz holds the same, as float32", async () => {
+  await inFolder(async (folder) => {
+    const options = ["--k-keep", "8", "--sequence-length", "2", "-o", folder, "--format", "npz"];
+    const { code, stdout, stderr } = await run([...options, clip]);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, "");
+    assert.match(stderr, /kept 8 of 528 patches/);
+    const tensors = await readNpz(`${folder}/clip.npz`);
+    assert.equal(tensors.get("patches")?.dtype, "F32");
+    assert.deepEqual(tensors.get("score_map")?.shape, [2, 12, 22]);
+  });
+});
+
+Deno.test("a video that fails ends the command with code 1, after the others", async () => {
+  await inFolder(async (folder) => {
+    const options = ["--k-keep", "8", "--sequence-length", "2", "--format", "none", "-o", folder];
+    const { code, stderr } = await run([...options, "no such.mp4", clip]);
+    assert.equal(code, 1);
+    assert.match(stderr, /no such\.mp4: .*no such\.mp4/);
+    assert.match(stderr, /kept 8 of 528/);
+  });
+});
+
+Deno.test("the environment turns profile lines on", async () => {
+  const options = ["--sequence-length", "2", "--format", "none", clip];
+  const env = { CODEC_DECODE_PROFILE: "1" };
+  const plain = await run(options, env);
+  assert.match(
+    plain.stderr,
+    /\[patch-stream\]\[patch_stream\] backend=\S+ seq=2 size=640x360 total=/,
+  );
+  assert.doesNotMatch(plain.stderr, /_detail/);
+  const verbose = await run(options, { ...env, CODEC_DECODE_PROFILE_VERBOSE: "on" });
+  assert.match(verbose.stderr, /\[patch_stream_detail\] frames=2 firstFrame=.* energy=/);
+});
+
+Deno.test("bench times each call on a folder's videos", async () => {
+  await inFolder(async (folder) => {
+    await Deno.copyFile(clip, `${folder}/a.mp4`);
+    await Deno.writeTextFile(`${folder}/b.mp4`, "no video");
+    await Deno.writeTextFile(`${folder}/notes.txt`, "not looked at");
+    const { code, stdout, stderr } = await run(["bench", "--sequence-length", "2", folder]);
+    assert.equal(code, 1);
+    assert.match(stderr, /decode_only cpu {2}\S+a\.mp4: latency=\d/);
+    assert.match(stderr, /b\.mp4: Cannot/);
+    assert.match(stdout, /patch_stream cpu→cpu\s+1 done, 1 failed\s+mean .* videos\/s/);
+    const limited = await run(["bench", "--limit", "1", "--apis", "decode_only", "--json", folder]);
+    assert.equal(limited.code, 0, limited.stderr);
+    const [result] = JSON.parse(limited.stdout);
+    assert.equal(result.seconds.length, 1);
+    assert.ok(result.videosPerS > 0);
+  });
+});

@@ -1,0 +1,57 @@
+/**
+ * Makes the page of a result: reads the sampled frames once more, at the size of a screen.
+ *
+ * @module
+ */
+import { encodeJpeg } from "@vcs/media/image";
+import { VideoReader } from "@vcs/media/video_reader";
+import type { PatchStreamConfig } from "../config.ts";
+import { resolvePatchConfig } from "../config/fields.ts";
+import { readerOptions } from "../sampling/sampled_video.ts";
+import type { PatchStreamResult } from "../session.ts";
+import { videoName } from "../output/video_name.ts";
+import { viewPage } from "./view.ts";
+
+/** Widest picture in pixels, and how many of that size a page may hold before they get smaller. */
+const WIDEST = 960;
+const MOST_WIDE = 32;
+
+/**
+ * Makes the page.
+ *
+ * @param result what was kept
+ * @param videoPath the video that it is of
+ * @param config what the video was asked for
+ */
+export async function renderView(
+  result: PatchStreamResult,
+  videoPath: string,
+  config: Omit<PatchStreamConfig, "videoPath">,
+): Promise<string> {
+  const resolved = resolvePatchConfig({ ...config, videoPath });
+  const { kKeep, energy, selectionUnit, sampling } = resolved;
+  const units = selectionUnit === "patch" ? "" : " in blocks of 2 by 2";
+  return viewPage(result, {
+    title: videoName(videoPath),
+    settings: `${energy} energy, no more than ${kKeep} patches${units}, ` +
+      `sampled uniformly by ${sampling}`,
+    pictures: await takePictures(result, videoPath, readerOptions(resolved)),
+  });
+}
+
+async function takePictures(
+  { sampledFrameIds, width, height }: PatchStreamResult,
+  videoPath: string,
+  options: ReturnType<typeof readerOptions>,
+): Promise<Uint8Array[]> {
+  const distinct = [...new Set(sampledFrameIds)];
+  const widest = distinct.length > MOST_WIDE ? WIDEST / 2 : WIDEST;
+  const scale = Math.min(1, widest / width);
+  const size = { width: Math.ceil(width * scale), height: Math.ceil(height * scale) };
+  await using reader = await VideoReader.open(videoPath, { ...options, size });
+  const pictures = new Map<number, Uint8Array>();
+  for await (const frame of reader.framesAt(distinct)) {
+    pictures.set(frame.index, await encodeJpeg(frame, { quality: 82 }));
+  }
+  return sampledFrameIds.map((id) => pictures.get(id)!);
+}

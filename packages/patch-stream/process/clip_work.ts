@@ -1,0 +1,116 @@
+/**
+ * The work of the process stage on a CPU, in jobs that any thread can do: what they share lies in
+ * shared memory.
+ *
+ * @module
+ */
+import { Antialiased, TorchBilinear } from "@vcs/media/internal";
+import {
+  analysisSize,
+  cellChange,
+  cellEnergy,
+  type PairEnergy,
+  pairEnergy,
+} from "../energy/energy.ts";
+import type { ProcessPlan } from "./process.ts";
+
+/** What the jobs of one clip read and write, shared between threads. */
+export interface ClipMemory {
+  /** Luma of the distinct frames at the analysis size; empty in `codec` mode without change. */
+  readonly luma: SharedArrayBuffer;
+  /** Resized distinct frames. */
+  readonly pixels: SharedArrayBuffer;
+  /** Patch energy of every sample. */
+  readonly scores: SharedArrayBuffer;
+  /** Patch change of every sample; empty where it is not wanted. */
+  readonly change: SharedArrayBuffer;
+}
+
+/** Number of distinct frames of a plan. */
+export function distinctFrames(plan: ProcessPlan): number {
+  return (plan.samples.at(-1) ?? -1) + 1;
+}
+
+/** Allocates what the jobs of a plan share. */
+export function clipMemory(plan: ProcessPlan): ClipMemory {
+  const { width, height } = analysisSize(plan.width, plan.height, plan.energy);
+  const frames = distinctFrames(plan);
+  const { targetW, targetH, gridW, gridH } = plan.grid;
+  const scores = 4 * plan.samples.length * gridW * gridH;
+  const needsLuma = plan.energy !== "codec" || plan.change;
+  return {
+    luma: new SharedArrayBuffer(needsLuma ? 4 * frames * width * height : 0),
+    pixels: new SharedArrayBuffer(12 * frames * targetW * targetH),
+    scores: new SharedArrayBuffer(scores),
+    change: new SharedArrayBuffer(plan.change ? scores : 0),
+  };
+}
+
+/** The n-th of equal parts of shared memory. */
+export function part(memory: SharedArrayBuffer, length: number, n: number): Float32Array {
+  return new Float32Array(memory, 4 * n * length, length);
+}
+
+/** One thread's tools for the jobs of one clip. */
+export class ClipWork {
+  readonly #plan: ProcessPlan;
+  readonly #memory: ClipMemory;
+  readonly #toPixels: TorchBilinear | Antialiased;
+  readonly #toLuma: TorchBilinear;
+  readonly #lumaPixels: number;
+  #energy: PairEnergy | undefined;
+
+  /** Prepares for the frames of a plan. */
+  constructor(plan: ProcessPlan, memory: ClipMemory) {
+    this.#plan = plan;
+    this.#memory = memory;
+    const { width, height, grid } = plan;
+    const size = analysisSize(width, height, plan.energy);
+    this.#lumaPixels = size.width * size.height;
+    this.#toLuma = new TorchBilinear("luma", { width, height }, size);
+    const target = { width: grid.targetW, height: grid.targetH };
+    this.#toPixels = plan.antialias
+      ? new Antialiased({ width, height }, target)
+      : new TorchBilinear("rgb", { width, height }, target);
+  }
+
+  /**
+   * Makes luma and pixels of a distinct frame.
+   *
+   * @throws {RangeError} where the frame is not of the plan's size
+   */
+  prepare(number: number, rgb: Uint8Array): void {
+    const { width, height, grid: { targetW, targetH } } = this.#plan;
+    if (rgb.length !== 3 * width * height) {
+      throw new RangeError(
+        `Cannot process frames: frame ${number} has ${rgb.length} bytes, ${width} by ${height} pixels take ${
+          3 * width * height
+        }`,
+      );
+    }
+    this.#toPixels.resize(rgb, part(this.#memory.pixels, 3 * targetW * targetH, number));
+    if (this.#memory.luma.byteLength > 0) this.#toLuma.resize(rgb, this.#lumaOf(number));
+  }
+
+  /** Measures a sample against the sample before it, whose frames must have been prepared. */
+  measure(sample: number, energy?: Float32Array): void {
+    const { samples, grid } = this.#plan;
+    const cells = grid.gridW * grid.gridH;
+    const scores = part(this.#memory.scores, cells, sample);
+    if (energy) cellEnergy(this.#plan, energy, scores);
+    if (this.#memory.luma.byteLength === 0) return;
+    const current = this.#lumaOf(samples[sample]!);
+    const previous = this.#lumaOf(samples[sample - 1]!);
+    if (this.#plan.energy !== "codec") {
+      this.#energy ??= pairEnergy(this.#plan);
+      this.#energy.measure(current, previous, scores);
+    }
+    if (this.#plan.change) {
+      cellChange(this.#plan, current, previous, part(this.#memory.change, cells, sample));
+    }
+  }
+
+  #lumaOf(number: number): Float32Array {
+    return part(this.#memory.luma, this.#lumaPixels, number);
+  }
+}

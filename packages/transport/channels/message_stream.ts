@@ -1,0 +1,61 @@
+/**
+ * Messages as a loop and as a stream, for whoever writes a receiver.
+ *
+ * @module
+ */
+import type { Delivery } from "./types.ts";
+import type { Message } from "../message.ts";
+
+/** Where deliveries come from. */
+export interface Deliveries {
+  /**
+   * The next delivery; undefined at the end.
+   *
+   * @throws the signal's reason where it is aborted first.
+   */
+  receive(signal?: AbortSignal): Promise<Delivery | undefined>;
+  /** Takes back a delivery that its receiver is not done with: it is received before the others. */
+  giveBack(delivery: Delivery): void;
+}
+
+/**
+ * Messages, each accepted when the next is asked for; ends after one with the flag `end`. The one
+ * that a loop is left at is given back.
+ *
+ * @throws what `from` throws.
+ */
+export async function* messagesOf(
+  from: Deliveries,
+  signal?: AbortSignal,
+): AsyncGenerator<Message, void, void> {
+  for (;;) {
+    const delivery = await from.receive(signal);
+    if (!delivery) return;
+    let isDone = false;
+    try {
+      yield delivery.message;
+      isDone = true;
+    } finally {
+      if (!isDone) from.giveBack(delivery);
+    }
+    await delivery.accept();
+    if (delivery.message.end) return;
+  }
+}
+
+/** {@linkcode messagesOf} as a stream that holds none back and can be cancelled while it waits. */
+export function messageStream(from: Deliveries): ReadableStream<Message> {
+  const left = new AbortController();
+  const messages = messagesOf(from, left.signal);
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await messages.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      left.abort();
+      await messages.return();
+    },
+  }, { highWaterMark: 0 });
+}

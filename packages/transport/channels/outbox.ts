@@ -1,0 +1,323 @@
+/**
+ * What a sender holds between taking a message and its acknowledgement, inside this package. The
+ * transports differ in how they carry an entry; the bound, the counting, the patience and the
+ * ends of all waits are here.
+ *
+ * @module
+ */
+import type { ChannelSettings, Sender, SenderCounters } from "./types.ts";
+import { onAbort } from "../flow/abort.ts";
+import { type Clock, systemClock } from "../flow/clock.ts";
+import { Condition } from "../flow/condition.ts";
+import { TransportError } from "../errors.ts";
+import { encodeMessageInto, ENVELOPE_SIZE, type Message, NO_ID } from "../message.ts";
+
+/** A message on its way. */
+export interface Entry {
+  /** Place in this sender's run, from 1. */
+  readonly number: number;
+  readonly message: Message;
+  /** The message's bytes, with the asked headroom before them in their buffer. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Whether some connection has it now. */
+  claimed: boolean;
+  /** How often it was put on its way. */
+  tries: number;
+}
+
+/** Messages taken and not acknowledged, at most `limit` of them. */
+export class Outbox {
+  readonly #entries = new Map<number, Entry>();
+  readonly #changed: Condition;
+  readonly #clock: Clock;
+  readonly #limit: number;
+  readonly #patience: number;
+  readonly #reuse: boolean;
+  readonly #spare: ArrayBuffer[] = [];
+  #counts = { sent: 0, acknowledged: 0, mostInFlight: 0, resent: 0, dropped: 0, connections: 0 };
+  /** What last went wrong on the way; told when patience ends. */
+  trouble: unknown;
+  #failure: { reason: unknown } | undefined;
+  #told = false;
+  #closing = false;
+  #connected = 0;
+  #lonely: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param reuse whether nobody looks at an entry's bytes once it is acknowledged: then the next
+   * message may be written over them, which saves most of the time that sending takes
+   */
+  constructor(
+    limit: number,
+    { patience, clock = systemClock }: Pick<ChannelSettings, "patience" | "clock">,
+    reuse = false,
+  ) {
+    this.#limit = limit;
+    this.#patience = patience;
+    this.#clock = clock;
+    this.#changed = new Condition(clock);
+    this.#reuse = reuse;
+  }
+
+  get counters(): SenderCounters {
+    return { ...this.#counts, inFlight: this.#entries.size };
+  }
+
+  get sent(): number {
+    return this.#counts.sent;
+  }
+
+  /** Takes a message in, waiting for room. */
+  async enter(
+    message: Message,
+    bytes: Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    while (this.#entries.size >= this.#limit && !this.#failure && !this.#closing) {
+      await this.#changed.changed(signal);
+    }
+    signal?.throwIfAborted();
+    this.#check();
+    if (this.#closing) throw closed();
+    const number = ++this.#counts.sent;
+    this.#entries.set(number, { number, message, bytes, claimed: false, tries: 0 });
+    this.#counts.mostInFlight = Math.max(this.#counts.mostInFlight, this.#entries.size);
+    this.#watchLoneliness();
+    this.#changed.notify();
+  }
+
+  /**
+   * The first entry that nobody carries, marked as carried; waits for one, and until fewer than
+   * `most` are carried.
+   */
+  async claim(signal: AbortSignal, most = Infinity): Promise<Entry> {
+    for (;;) {
+      signal.throwIfAborted();
+      const entry = this.#tryClaim(most);
+      if (entry) return entry;
+      await this.#changed.changed(signal);
+    }
+  }
+
+  #tryClaim(most: number): Entry | undefined {
+    let carried = 0;
+    for (const entry of this.#entries.values()) {
+      if (entry.claimed) {
+        if (++carried >= most) return undefined;
+        continue;
+      }
+      entry.claimed = true;
+      if (entry.tries++ > 0) this.#counts.resent++;
+      return entry;
+    }
+    return undefined;
+  }
+
+  /** Gives carried entries back, so that they are carried again. */
+  unclaim(which: (entry: Entry) => boolean): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.claimed && which(entry)) entry.claimed = false;
+    }
+    this.#changed.notify();
+  }
+
+  /** An entry was acknowledged. */
+  acknowledge(number: number): void {
+    const entry = this.#entries.get(number);
+    if (!entry) return;
+    this.#entries.delete(number);
+    if (this.#reuse && this.#spare.length < this.#limit) this.#spare.push(entry.bytes.buffer);
+    this.#counts.acknowledged++;
+    this.#changed.notify();
+  }
+
+  /** A buffer of some size that is free for another message. */
+  spareBuffer(size: number): ArrayBuffer | undefined {
+    const spare = this.#spare.pop();
+    return spare?.byteLength === size ? spare : undefined;
+  }
+
+  /** All entries up to a number were acknowledged. */
+  acknowledgeThrough(number: number): void {
+    for (const known of this.#entries.keys()) {
+      if (known > number) break;
+      this.acknowledge(known);
+    }
+  }
+
+  /** A copy of an entry was left out for one of several receivers. */
+  countDrop(): void {
+    this.#counts.dropped++;
+  }
+
+  /** A connection to a far end was made. */
+  connect(): void {
+    this.#connected++;
+    this.#counts.connections++;
+    clearTimeout(this.#lonely);
+    this.#lonely = undefined;
+    this.#changed.notify();
+  }
+
+  /** A connection to a far end was lost. */
+  disconnect(): void {
+    this.#connected--;
+    this.#watchLoneliness();
+    this.#changed.notify();
+  }
+
+  /** Waits until nothing is in flight; gives up where nothing moves for the patience's length. */
+  async flush(): Promise<void> {
+    while (this.#entries.size > 0 && !this.#failure) {
+      const before = this.#counts.acknowledged + this.#counts.dropped;
+      const deadline = this.#clock.now() + this.#patience;
+      while (before === this.#counts.acknowledged + this.#counts.dropped && !this.#failure) {
+        if (this.#clock.now() >= deadline) {
+          this.#told = true;
+          throw this.#unreachable("did not acknowledge");
+        }
+        await this.#changed.changed(undefined, deadline - this.#clock.now());
+      }
+    }
+    this.#check();
+  }
+
+  /** Takes nothing more in. */
+  close(): void {
+    this.#closing = true;
+    clearTimeout(this.#lonely);
+    this.#changed.notify();
+  }
+
+  /** Every call from now on throws the reason. */
+  fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#entries.clear();
+    this.close();
+  }
+
+  /** Whether the caller was told that messages stay behind: closing need not tell it again. */
+  get told(): boolean {
+    return this.#told;
+  }
+
+  #check(): void {
+    if (!this.#failure) return;
+    this.#told = true;
+    throw this.#failure.reason;
+  }
+
+  /** Fails the sender where no far end is there for too long to take what waits. */
+  #watchLoneliness(): void {
+    if (this.#connected > 0 || this.#entries.size === 0 || this.#lonely !== undefined) return;
+    if (this.#closing || this.#patience >= 2 ** 31) return;
+    this.#lonely = setTimeout(
+      () => this.fail(this.#unreachable("was not there")),
+      this.#patience,
+    );
+    Deno.unrefTimer(this.#lonely);
+  }
+
+  #unreachable(what: string): TransportError {
+    return new TransportError(
+      "unreachable",
+      `Cannot send: the far end ${what} for ${this.#patience} ms, ` +
+        `${this.#entries.size} messages are not acknowledged`,
+      { cause: this.trouble },
+    );
+  }
+}
+
+/** Names a message for brokers that leave out what comes twice. */
+export function messageKey({ number, message }: Entry, run: string): string {
+  const { streamId, sequence } = message;
+  return streamId === NO_ID ? `${run}-${number}` : `${streamId}-${sequence}`;
+}
+
+/** How an outbox is carried. */
+export interface Carrier {
+  readonly url: string;
+  readonly outbox: Outbox;
+  /** Bytes that the carrier wants before each message. */
+  readonly headroom?: number;
+  /** Stops carrying and lets go of everything; called once, must not throw. */
+  stop(): Promise<void>;
+}
+
+/** The sender over an outbox and what carries it. */
+export class OutboxSender implements Sender {
+  readonly url: string;
+  readonly writable: WritableStream<Message>;
+  readonly #carrier: Carrier;
+  readonly #settings: ChannelSettings;
+  #aborting: Disposable | undefined;
+  #closed: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(carrier: Carrier, settings: ChannelSettings) {
+    this.url = carrier.url;
+    this.#carrier = carrier;
+    this.#settings = settings;
+    this.writable = new WritableStream({
+      // Frees a write that waits for room, for which `abort` would wait.
+      start: ({ signal }) => void onAbort(signal, () => void this.#stop(signal.reason)),
+      write: (message) => this.send(message),
+      close: () => this.close(),
+      abort: (reason) => this.#stop(reason),
+    });
+    const { signal } = settings;
+    this.#aborting = onAbort(signal, () => void this.#stop(signal?.reason));
+  }
+
+  get counters(): SenderCounters {
+    return this.#carrier.outbox.counters;
+  }
+
+  async send(message: Message, options: { signal?: AbortSignal } = {}): Promise<void> {
+    const { maxPayload } = this.#settings;
+    if (message.payload.length > maxPayload) {
+      throw new TransportError(
+        "limit",
+        `Cannot send a message: its payload has ${message.payload.length} bytes, at most ` +
+          `${maxPayload} are allowed`,
+      );
+    }
+    const { outbox, headroom = 0 } = this.#carrier;
+    const length = ENVELOPE_SIZE + message.payload.length;
+    const buffer = outbox.spareBuffer(headroom + length) ?? new ArrayBuffer(headroom + length);
+    const bytes = new Uint8Array(buffer, headroom, length);
+    encodeMessageInto(message, bytes);
+    await outbox.enter(message, bytes, options.signal);
+  }
+
+  flush(): Promise<void> {
+    return this.#carrier.outbox.flush();
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (!this.#carrier.outbox.told) await this.flush();
+    } finally {
+      await this.#stop(closed());
+    }
+  }
+
+  #stop(reason: unknown): Promise<void> {
+    this.#aborting?.[Symbol.dispose]();
+    this.#carrier.outbox.fail(reason);
+    return this.#stopped ??= this.#carrier.stop();
+  }
+}
+
+/** The error of calls on a closed sender or receiver. */
+export function closed(): TransportError {
+  return new TransportError("closed", "Cannot use the channel: it is closed");
+}

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { FakeTime } from "#testing/fake_time.ts";
+import { type Entry, messageKey, Outbox } from "./outbox.ts";
+import { message, newStreamId } from "../message.ts";
+
+const PATIENCE = 1000;
+const never = new AbortController().signal;
+
+/** Puts so many messages in; those for which there is no room wait. */
+function fill(outbox: Outbox, count: number): Promise<void>[] {
+  return Array.from(
+    { length: count },
+    () => outbox.enter(message(new Uint8Array(1)), new Uint8Array(8)),
+  );
+}
+
+/** Takes on what an outbox gives, as a connection does to a far end that never answers. */
+function carried(outbox: Outbox, most?: number): { entries: Entry[]; stop: () => void } {
+  const abort = new AbortController();
+  const entries: Entry[] = [];
+  const taking = async () => {
+    for (;;) entries.push(await outbox.claim(abort.signal, most));
+  };
+  void taking().catch(() => {});
+  return { entries, stop: () => abort.abort() };
+}
+
+/** Lets everything run that waits for promises only. */
+const settled = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+/** The end of a promise, if it came. */
+function outcomeOf(promise: Promise<unknown>): { what: unknown } {
+  const outcome = { what: undefined as unknown };
+  promise.then(() => outcome.what = "done", (error) => outcome.what = error.code);
+  return outcome;
+}
+
+Deno.test("outbox: with N credits exactly N messages are carried until one is acknowledged", async () => {
+  for (const credits of [1, 2, 5]) {
+    const outbox = new Outbox(8, { patience: PATIENCE });
+    await Promise.all(fill(outbox, 8));
+    outbox.connect();
+    const { entries, stop } = carried(outbox, credits);
+    await settled();
+    assert.equal(entries.length, credits);
+    outbox.acknowledge(1);
+    await settled();
+    assert.equal(entries.length, credits + 1);
+    outbox.acknowledgeThrough(2);
+    await settled();
+    assert.deepEqual(
+      entries.map(({ number }) => number),
+      [...Array(credits + 2).keys()].map((n) => n + 1),
+    );
+    stop();
+  }
+});
+
+Deno.test("outbox: takes in exactly as many as its limit, and counts them", async () => {
+  const outbox = new Outbox(3, { patience: PATIENCE });
+  outbox.connect();
+  const sends = fill(outbox, 5).map(outcomeOf);
+  await settled();
+  assert.deepEqual(sends.map(({ what }) => what), ["done", "done", "done", undefined, undefined]);
+  assert.deepEqual(outbox.counters, {
+    ...{ sent: 3, acknowledged: 0, inFlight: 3, mostInFlight: 3 },
+    ...{ resent: 0, dropped: 0, connections: 1 },
+  });
+  outbox.acknowledge(2);
+  outbox.acknowledge(2);
+  await settled();
+  assert.equal(sends[3]!.what, "done");
+  const { sent, acknowledged, inFlight, mostInFlight } = outbox.counters;
+  assert.deepEqual([sent, acknowledged, inFlight, mostInFlight], [4, 1, 3, 3]);
+  outbox.fail(new Error("enough"));
+  await settled();
+});
+
+Deno.test("outbox: what is given back is carried again, first and counted", async () => {
+  const outbox = new Outbox(4, { patience: PATIENCE });
+  await Promise.all(fill(outbox, 4));
+  outbox.connect();
+  for (let n = 0; n < 3; n++) await outbox.claim(never);
+  outbox.unclaim(({ number }) => number === 2);
+  assert.equal((await outbox.claim(never)).number, 2);
+  assert.equal((await outbox.claim(never)).number, 4);
+  assert.equal(outbox.counters.resent, 1);
+});
+
+Deno.test("outbox: fails once nobody was there for its patience while something waits", async () => {
+  using time = new FakeTime();
+  const outbox = new Outbox(2, { patience: PATIENCE });
+  await time.advance(5 * PATIENCE);
+  await Promise.all(fill(outbox, 1));
+  await time.advance(PATIENCE - 1);
+  outbox.connect();
+  await time.advance(5 * PATIENCE);
+  outbox.disconnect();
+  await time.advance(PATIENCE - 1);
+  assert.equal(outbox.counters.inFlight, 1);
+  const [late] = fill(outbox, 1).map(outcomeOf);
+  await time.advance(1);
+  assert.equal(late!.what, "done");
+  await assert.rejects(Promise.all(fill(outbox, 1)), { code: "unreachable" });
+  assert.equal(outbox.counters.inFlight, 0);
+  assert.equal(time.pending, 0);
+});
+
+Deno.test("outbox: flush gives up when nothing was acknowledged for its patience", async () => {
+  using time = new FakeTime();
+  const outbox = new Outbox(3, { patience: PATIENCE });
+  outbox.connect();
+  await Promise.all(fill(outbox, 3));
+  const flush = outcomeOf(outbox.flush());
+  await time.advance(PATIENCE - 1);
+  outbox.acknowledge(1);
+  await time.advance(PATIENCE - 1);
+  assert.equal(flush.what, undefined);
+  await time.advance(1);
+  assert.deepEqual([flush.what, outbox.told], ["unreachable", true]);
+  const again = outcomeOf(outbox.flush());
+  outbox.acknowledgeThrough(3);
+  await time.advance(0);
+  assert.equal(again.what, "done");
+});
+
+Deno.test("outbox: closing takes nothing more in and frees those who wait", async () => {
+  const outbox = new Outbox(1, { patience: PATIENCE });
+  const sends = fill(outbox, 2).map(outcomeOf);
+  outbox.close();
+  await settled();
+  assert.deepEqual(sends.map(({ what }) => what), ["done", "closed"]);
+});
+
+Deno.test("outbox: keeps at most as many spare buffers as its limit", async () => {
+  const outbox = new Outbox(2, { patience: PATIENCE }, true);
+  outbox.connect();
+  for (let n = 1; n <= 4; n++) {
+    await Promise.all(fill(outbox, 1));
+    outbox.acknowledge(n);
+  }
+  const spare = Array.from({ length: 3 }, () => outbox.spareBuffer(8));
+  assert.deepEqual(spare.map((buffer) => buffer?.byteLength), [8, 8, undefined]);
+});
+
+Deno.test("outbox: a message is named by its stream, or by the run where it has none", () => {
+  const entry = { number: 7, bytes: new Uint8Array(0), claimed: false, tries: 0 };
+  const streamId = newStreamId();
+  const named = message(new Uint8Array(0), { streamId, sequence: 3 });
+  assert.equal(messageKey({ ...entry, message: named }, "run"), `${streamId}-3`);
+  assert.equal(messageKey({ ...entry, message: message(new Uint8Array(0)) }, "run"), "run-7");
+});

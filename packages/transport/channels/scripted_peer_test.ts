@@ -1,0 +1,199 @@
+/** What the ends of `tcp:` and `zmq:` channels do with a far end that follows a script. */
+import assert from "node:assert/strict";
+import { FakeTime } from "#testing/fake_time.ts";
+import { BufferedReader } from "../io/buffered_reader.ts";
+import { openReceiver, openSender } from "../channel.ts";
+import { encodeMessage, message, newStreamId, NO_ID } from "../message.ts";
+import { FRAME, frameMessage, FrameReader, HEADER_SIZE } from "./tcp/frames.ts";
+import { handshake, type LinkOptions } from "./tcp/link.ts";
+
+const never = new AbortController().signal;
+const loopback = { hostname: "127.0.0.1", port: 0 };
+const portOf = (url: string) => Number(new URL(url).port);
+
+/** A `tcp:` end that does only what the test says, and gives no sign of life. */
+function scripted(role: "sender" | "receiver"): LinkOptions {
+  const hello = { role, id: newStreamId(), peerId: NO_ID, received: 0, credits: 3 };
+  return { hello, secret: undefined, heartbeat: 3_600_000, maxPayload: 1000, signal: never };
+}
+
+/** The frame of a message, with its sequence where that is not one less than its number. */
+function framed(number: number, sequence = number - 1): Uint8Array {
+  const encoded = encodeMessage(message(new Uint8Array(1), { streamId: NO_ID, sequence }));
+  const frame = new Uint8Array(HEADER_SIZE + encoded.length);
+  frame.set(encoded, HEADER_SIZE);
+  return frameMessage(frame.subarray(HEADER_SIZE), number);
+}
+
+/** A connection that keeps a copy of all that came over it. */
+function recorded(conn: Deno.Conn): { conn: Deno.Conn; bytes: number[] } {
+  const bytes: number[] = [];
+  const copy = {
+    async read(into: Uint8Array) {
+      const count = await conn.read(into);
+      bytes.push(...into.subarray(0, count ?? 0));
+      return count;
+    },
+    write: (from: Uint8Array) => conn.write(from),
+    closeWrite: () => conn.closeWrite(),
+    close: () => conn.close(),
+  };
+  return { conn: copy as Deno.Conn, bytes };
+}
+
+async function framesIn(bytes: number[]): Promise<number[]> {
+  let at = 0;
+  const read = (into: Uint8Array) => {
+    const piece = bytes.slice(at, at += into.length);
+    into.set(piece);
+    return Promise.resolve(piece.length || null);
+  };
+  const frames = new FrameReader({ read }, 1000);
+  const types: number[] = [];
+  for (let frame = await frames.next(); frame; frame = await frames.next()) types.push(frame.type);
+  return types;
+}
+
+Deno.test("tcp: a sender stays within the receiver's credits, though its own are more", async () => {
+  await using receiver = await openReceiver("tcp://127.0.0.1:0?credits=2");
+  const sender = await openSender(`tcp://127.0.0.1:${portOf(receiver.url)}?credits=6`);
+  const streamId = newStreamId();
+  for (let sequence = 0; sequence < 6; sequence++) {
+    await sender.send(message(new Uint8Array(1), { streamId, sequence }));
+  }
+  for (let sequence = 0; sequence < 6; sequence++) {
+    const delivery = (await receiver.receive())!;
+    assert.equal(delivery.message.sequence, sequence);
+    await delivery.accept();
+  }
+  await sender.close();
+  // A receiver hangs up on a sender that takes more than it was given.
+  const { connections, resent } = sender.counters;
+  assert.deepEqual([connections, resent, receiver.counters.duplicates], [1, 0, 0]);
+});
+
+Deno.test("tcp: a receiver counts what comes again, and does not deliver it", async () => {
+  await using receiver = await openReceiver("tcp://127.0.0.1:0?credits=3");
+  const conn = await Deno.connect({ ...loopback, port: portOf(receiver.url) });
+  using link = await handshake(conn, "connector", scripted("sender"));
+  for (const number of [1, 2, 1, 2, 2, 3]) await link.write(framed(number));
+  for (let sequence = 0; sequence < 3; sequence++) {
+    assert.equal((await receiver.receive())!.message.sequence, sequence);
+  }
+  const { received, duplicates, connections } = receiver.counters;
+  assert.deepEqual([received, duplicates, connections], [3, 3, 1]);
+});
+
+Deno.test("tcp: a receiver hangs up on a sender that sends more than its credits, or past a number", async () => {
+  for (const numbers of [[1, 2, 3, 4], [1, 3], [1, 2, 4]]) {
+    await using receiver = await openReceiver("tcp://127.0.0.1:0?credits=3");
+    const conn = await Deno.connect({ ...loopback, port: portOf(receiver.url) });
+    using link = await handshake(conn, "connector", scripted("sender"));
+    for (const number of numbers) await link.write(framed(number));
+    // Where it does not hang up, it reads on to the goodbye.
+    await link.end();
+    assert.equal(receiver.counters.received, numbers.length - 1);
+  }
+});
+
+Deno.test("tcp: a receiver admits 16 ends that have not introduced themselves, and no more", async () => {
+  await using receiver = await openReceiver("tcp://127.0.0.1:0");
+  const port = portOf(receiver.url);
+  const open = await Promise.all(
+    Array.from({ length: 17 }, () => Deno.connect({ ...loopback, port })),
+  );
+  const hungUp = await open[16]!.read(new Uint8Array(1)).catch(() => null);
+  assert.equal(hungUp, null);
+  // Those before it are still listened to.
+  using _ = await handshake(open[15]!, "connector", scripted("sender"));
+  open.splice(15, 1);
+  for (const conn of open) conn.close();
+});
+
+Deno.test("tcp: a far end that says nothing is hung up on at the fourth heartbeat", async () => {
+  const listener = Deno.listen(loopback);
+  const { port } = listener.addr as Deno.NetAddr;
+  const sender = await openSender(`tcp://127.0.0.1:${port}?heartbeat=20`, { patience: 100 });
+  const { conn, bytes } = recorded(await listener.accept());
+  using link = await handshake(conn, "listener", scripted("receiver"));
+  await link.welcome();
+  assert.equal(await link.read().catch(() => undefined), undefined);
+  assert.deepEqual(await framesIn(bytes), [FRAME.hello, FRAME.beat, FRAME.beat]);
+  listener.close();
+  await sender.close();
+});
+
+/** What libzmq says first: a greeting and READY. */
+function zmqGreeting(socket: string): Uint8Array<ArrayBuffer> {
+  const text = (value: string) => [...new TextEncoder().encode(value)];
+  const greeting = new Uint8Array(64);
+  greeting.set([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, ...text("NULL")]);
+  const ready = [5, ...text("READY"), 11, ...text("Socket-Type"), 0, 0, 0, 4, ...text(socket)];
+  return new Uint8Array([...greeting, 4, ready.length, ...ready]);
+}
+
+Deno.test("zmq: a far end that says nothing is asked three times, then hung up on", async () => {
+  const listener = Deno.listen(loopback);
+  const { port } = listener.addr as Deno.NetAddr;
+  const sender = await openSender(`zmq+push://127.0.0.1:${port}?heartbeat=20`);
+  const { conn, bytes } = recorded(await listener.accept());
+  await conn.write(zmqGreeting("PULL"));
+  const into = new Uint8Array(1000);
+  while (await conn.read(into).catch(() => null) !== null);
+  conn.close();
+  listener.close();
+  await sender.close();
+  const asked = new TextDecoder("latin1").decode(new Uint8Array(bytes)).split("PING").length - 1;
+  assert.equal(asked, 3);
+});
+
+Deno.test("zmq: a listener has 64 peers at a time, and no more", async () => {
+  await using receiver = await openReceiver("zmq+pull://127.0.0.1:0");
+  const port = portOf(receiver.url);
+  const open: Deno.Conn[] = [];
+  const greeted = async () => {
+    open.push(await Deno.connect({ ...loopback, port }));
+    return await new BufferedReader(open.at(-1)!).view(1).then(() => true, () => false);
+  };
+  for (let n = 0; n < 64; n++) assert.ok(await greeted());
+  assert.equal(await greeted(), false);
+  for (const conn of open) conn.close();
+});
+
+for (const url of ["tcp://127.0.0.1:9", "zmq+push://127.0.0.1:9"]) {
+  Deno.test(`${new URL(url).protocol} tries to connect after 10 ms, then twice as long, at most 1,000`, async () => {
+    using time = new FakeTime();
+    const at: number[] = [];
+    const { connect } = Deno;
+    Deno.connect = (() => {
+      at.push(performance.now());
+      return Promise.reject(new Deno.errors.ConnectionRefused("nobody there"));
+    }) as unknown as typeof Deno.connect;
+    try {
+      const sender = await openSender(url);
+      await time.advance(6000);
+      await sender.close();
+    } finally {
+      Deno.connect = connect;
+    }
+    const pauses = at.slice(1).map((when, i) => when - at[i]!);
+    assert.deepEqual(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000, 1000]);
+  });
+}
+
+Deno.test("tcp: an end that does not introduce itself is hung up on after 5 s", async () => {
+  using time = new FakeTime();
+  let closed = false;
+  let end = () => {};
+  const silent = {
+    read: () => new Promise<null>((resolve) => end = () => resolve(null)),
+    close: () => (closed = true, end()),
+  } as unknown as Deno.Conn;
+  const outcome = assert.rejects(handshake(silent, "listener", scripted("receiver")));
+  await time.advance(4999);
+  assert.equal(closed, false);
+  await time.advance(1);
+  assert.ok(closed);
+  await outcome;
+  assert.equal(time.pending, 0);
+});

@@ -1,0 +1,134 @@
+/**
+ * Carries an outbox into a store (a folder or a broker's queue), one message after the other, so
+ * that their order holds when a full store refuses some. Inside this package.
+ *
+ * @module
+ */
+import type { ChannelSettings, Sender } from "./types.ts";
+import { TransportError } from "../errors.ts";
+import { systemClock } from "../flow/clock.ts";
+import { attempts, Backoff } from "../flow/retry.ts";
+import { type Entry, Outbox, OutboxSender } from "./outbox.ts";
+
+/** Where messages are kept between the ends. */
+export interface Store extends AsyncDisposable {
+  /**
+   * Keeps a message; false where the store is full. Errors end the connection to the store, and a
+   * {@linkcode TransportError} says that trying again is of no use.
+   */
+  store(entry: Entry): Promise<boolean>;
+}
+
+/** The pauses between two attempts, in milliseconds: by a full store, and by a failing one. */
+const BACKOFF = { full: { initial: 1, max: 50 }, failed: { initial: 20, max: 500 } };
+
+/** A sender that stores its messages; connects to the store again whenever that is lost. */
+export function storeSender(
+  url: URL,
+  settings: ChannelSettings,
+  connect: (signal: AbortSignal) => Promise<Store>,
+): Sender {
+  const outbox = new Outbox(1, settings);
+  const pump = new StorePump(outbox, settings, connect);
+  return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
+}
+
+/** Stores what is in an outbox until stopped. */
+class StorePump {
+  readonly #outbox: Outbox;
+  readonly #settings: ChannelSettings;
+  readonly #connect: (signal: AbortSignal) => Promise<Store>;
+  readonly #abort = new AbortController();
+  readonly #running: Promise<void>;
+  #store: Store | undefined;
+
+  /** Starts at once; connects again whenever the connection is lost. */
+  constructor(
+    outbox: Outbox,
+    settings: ChannelSettings,
+    connect: (signal: AbortSignal) => Promise<Store>,
+  ) {
+    this.#outbox = outbox;
+    this.#settings = settings;
+    this.#connect = connect;
+    this.#running = this.#run().catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#disconnect();
+    await this.#running;
+    await this.#disconnect();
+  }
+
+  async #run(): Promise<void> {
+    await this.#retry(() => this.#connected().then(() => true), Infinity);
+    for (;;) {
+      const entry = await this.#outbox.claim(this.#abort.signal);
+      await this.#retry(
+        async () => (await this.#connected()).store(entry),
+        this.#settings.patience,
+      );
+      this.#outbox.acknowledge(entry.number);
+    }
+  }
+
+  /** Tries until it works, or has thrown for as long as patience goes. */
+  async #retry(attempt: () => Promise<boolean>, patience: number): Promise<void> {
+    const { signal } = this.#abort;
+    const { clock = systemClock } = this.#settings;
+    const pauses = { full: new Backoff(BACKOFF.full), failed: new Backoff(BACKOFF.failed) };
+    let result: "done" | "full" | "failed" = "done";
+    const backoff = { next: () => result === "done" ? 0 : pauses[result].next() };
+    let failingSince: number | undefined;
+    for await (const _ of attempts({ backoff, signal, clock })) {
+      result = await this.#try(attempt);
+      if (result === "done") return;
+      failingSince = result === "full" ? undefined : failingSince ?? clock.now();
+      if (clock.now() - (failingSince ?? Infinity) >= patience) this.#giveUp();
+    }
+    signal.throwIfAborted();
+  }
+
+  async #try(attempt: () => Promise<boolean>): Promise<"done" | "full" | "failed"> {
+    try {
+      return await attempt() ? "done" : "full";
+    } catch (error) {
+      this.#outbox.trouble = error;
+      await this.#disconnect();
+      if (error instanceof TransportError) this.#fail(error);
+      return "failed";
+    }
+  }
+
+  #giveUp(): never {
+    const cause = this.#outbox.trouble;
+    this.#fail(
+      new TransportError(
+        "broker",
+        `Cannot send: a message could not be stored for ${this.#settings.patience} ms: ${cause}`,
+        { cause },
+      ),
+    );
+  }
+
+  #fail(error: TransportError): never {
+    this.#outbox.fail(error);
+    throw error;
+  }
+
+  async #connected(): Promise<Store> {
+    if (this.#store) return this.#store;
+    this.#store = await this.#connect(this.#abort.signal);
+    this.#outbox.connect();
+    return this.#store;
+  }
+
+  async #disconnect(): Promise<void> {
+    const store = this.#store;
+    if (!store) return;
+    this.#store = undefined;
+    this.#outbox.disconnect();
+    await store[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * What a channel is: the two ends, what they count and what they can be told. The channels
+ * implement it, `@vcs/transport/channel` opens them.
+ *
+ * @module
+ */
+import type { Clock } from "../flow/clock.ts";
+import type { Message } from "../message.ts";
+
+/** What a sender has done so far. */
+export interface SenderCounters {
+  /** Messages taken from the caller. */
+  readonly sent: number;
+  /** Messages that the channel's acknowledgement came for. */
+  readonly acknowledged: number;
+  /** Messages taken and not acknowledged, now; all of them are held in memory. */
+  readonly inFlight: number;
+  /** The most messages that were ever in flight. */
+  readonly mostInFlight: number;
+  /** Messages put on their way again, after a lost connection or a refusal by a full broker. */
+  readonly resent: number;
+  /** Messages that a lossy channel left out because a receiver did not keep up. */
+  readonly dropped: number;
+  /** Connections made; of `zmq+pub:`, to peers that have subscribed to something. */
+  readonly connections: number;
+}
+
+/** What a receiver has done so far. */
+export interface ReceiverCounters {
+  /** Messages that came in whole, repeated ones not counted. */
+  readonly received: number;
+  /** Messages that the caller was done with. */
+  readonly accepted: number;
+  /** Messages that came again over the same connection or session and were left out. */
+  readonly duplicates: number;
+  /** Messages that were left out because they were damaged or too long. */
+  readonly corrupt: number;
+  /** Sequence numbers of a stream that were skipped between two messages seen here. */
+  readonly gaps: number;
+  /** Connections made. */
+  readonly connections: number;
+}
+
+/** The end that messages are put into. */
+export interface Sender extends AsyncDisposable {
+  /** The URL, with the port that was chosen where the sender listens on port 0. */
+  readonly url: string;
+  /** What was done so far. */
+  readonly counters: SenderCounters;
+  /**
+   * The sender as the end of a pipeline; closing or aborting it closes the sender. `pipeTo`'s own
+   * signal waits for the write in hand, which may wait for room: give the signal to the channel.
+   */
+  readonly writable: WritableStream<Message>;
+  /**
+   * Hands a message over, waiting while as many are in flight as the channel allows.
+   *
+   * @throws {TransportError} `limit` where the payload is longer than allowed, `unreachable`,
+   * `refused`, `broker` or `closed`.
+   */
+  send(message: Message, options?: { signal?: AbortSignal }): Promise<void>;
+  /**
+   * Waits until every message is acknowledged.
+   *
+   * @throws {TransportError} `unreachable` where no acknowledgement comes for as long as the
+   * channel's patience.
+   */
+  flush(): Promise<void>;
+  /** Flushes and lets go of the connection; a failure that was thrown before is not repeated. */
+  close(): Promise<void>;
+}
+
+/** A message and the way to say that it is done with. */
+export interface Delivery {
+  /** The message. */
+  readonly message: Message;
+  /** Accepts the message: from now on the channel does not deliver it again. */
+  accept(): Promise<void>;
+}
+
+/**
+ * The end that messages come out of. Iterating (or reading {@linkcode Receiver.readable})
+ * accepts each message when the next is asked for, and ends after one with the flag `end`;
+ * leaving a loop by `break` or an error, or cancelling the stream, does not accept the message at
+ * hand: it is the first that is received next.
+ */
+export interface Receiver extends AsyncDisposable, AsyncIterable<Message> {
+  /** The URL, with the port that was chosen where the receiver listens on port 0. */
+  readonly url: string;
+  /** What was done so far. */
+  readonly counters: ReceiverCounters;
+  /** The receiver as the start of a pipeline. */
+  readonly readable: ReadableStream<Message>;
+  /**
+   * The next message, to be accepted when it is done with; undefined where the receiver was
+   * closed. More come before the first is accepted, up to the channel's limit.
+   */
+  receive(options?: { signal?: AbortSignal }): Promise<Delivery | undefined>;
+  /** Lets go of the connection; what was not accepted will be delivered again. */
+  close(): Promise<void>;
+}
+
+/** What holds for every channel and does not belong into a URL. */
+export interface ChannelOptions {
+  /** Closes the channel at once when aborted; calls that wait throw its reason. */
+  readonly signal?: AbortSignal;
+  /** The longest payload to send or accept, in bytes; 64 MiB where not given. */
+  readonly maxPayload?: number;
+  /**
+   * Milliseconds that a far end or broker may be out of reach, or a broker or disk fail to take
+   * one message, before waiting calls give up; 30,000 where not given, Infinity for never.
+   */
+  readonly patience?: number;
+  /** Where time comes from. Default: the system's clock. */
+  readonly clock?: Clock;
+  /** A secret that both ends of a `tcp:` channel must know. */
+  readonly secret?: string;
+  /** TLS for a `tcp:` channel, in PEM: a listener needs `cert` and `key`. */
+  readonly tls?: {
+    /** The listener's certificate chain. */
+    readonly cert?: string;
+    /** The listener's private key. */
+    readonly key?: string;
+    /** Authorities that a connecting end trusts besides the system's. */
+    readonly caCerts?: readonly string[];
+  };
+}
+
+/** Options with nothing left open, as the channels get them. */
+export interface ChannelSettings extends ChannelOptions {
+  /** Never undefined here. */
+  readonly maxPayload: number;
+  /** Never undefined here. */
+  readonly patience: number;
+}

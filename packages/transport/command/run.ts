@@ -1,0 +1,73 @@
+/**
+ * Runs a command as a process: exit codes (0 done, 1 failed, 2 wrong usage, 130 interrupted and
+ * closed in order), errors as one line, and a quiet end when the reader of a pipe goes away.
+ *
+ * @module
+ */
+import type { Command } from "./command.ts";
+import { processInterrupts } from "./signals.ts";
+import { isClosedPipe, printable, say } from "./terminal.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** Lines of an error as one. */
+export function errorLine(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return printable(text.trim().replace(/\s*\n\s*/g, " "));
+}
+
+/** Exit code of an error, after telling the person what went wrong. */
+function report(command: string, error: unknown): number {
+  if (isClosedPipe(error)) return 0;
+  say(`${command}: ${errorLine(error)}`);
+  if (error instanceof UsageError) {
+    say(`See ${error.command ?? command} --help`);
+    return 2;
+  }
+  if (error instanceof Error && Deno.env.get("VCS_DEBUG")) say(error.stack ?? "");
+  return 1;
+}
+
+/** Whether an error is only that the signal was followed. */
+function isInterruption(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error instanceof Error && error.name === "AbortError";
+}
+
+/**
+ * The exit code of a command's work.
+ *
+ * @param command name to put before messages
+ * @param work what to do; returns an exit code, or nothing for 0
+ * @param signal aborted by an interrupt: what then ends in order has 130
+ */
+export async function exitCode(
+  command: string,
+  work: () => Promise<number | void>,
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    const code = await work() ?? 0;
+    return code === 0 && signal.aborted ? 130 : code;
+  } catch (error) {
+    return isInterruption(error, signal) ? 130 : report(command, error);
+  }
+}
+
+/**
+ * Runs a command's main function and ends the process with its exit code. The first Ctrl-C aborts
+ * the signal, so that the command can finish what it holds; a later one ends the process at once.
+ *
+ * @param command name to put before messages
+ * @param main what to do; returns an exit code, or nothing for 0
+ */
+export async function runMain(
+  command: string,
+  main: (args: string[], signal: AbortSignal) => Promise<number | void>,
+): Promise<never> {
+  const { signal } = processInterrupts();
+  Deno.exit(await exitCode(command, () => main(Deno.args, signal), signal));
+}
+
+/** Runs a command on the process's arguments and ends the process with its exit code. */
+export async function runCommand(command: Command): Promise<never> {
+  return await runMain(command.name, (args, signal) => command.invoke(args, { signal }));
+}

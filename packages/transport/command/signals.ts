@@ -1,0 +1,61 @@
+/**
+ * Ctrl-C and SIGTERM: the first ends the work in order, a later one ends it at once.
+ *
+ * @module
+ */
+import process from "node:process";
+import { type Clock, systemClock } from "../flow/clock.ts";
+
+/** Turns of the event loop, and milliseconds of each, in which a signal still is the first one. */
+const [TURNS, TURN] = [5, 100] as const;
+
+/**
+ * Interrupts of a process. One press of Ctrl-C can arrive twice, milliseconds apart: under
+ * `deno task` the terminal sends it to both processes, and the task passes its own on. The repeat
+ * must not cut the closing short, so nothing ends the process until the event loop has turned
+ * several times without being blocked.
+ */
+export class Interrupts {
+  readonly #abort = new AbortController();
+  readonly #clock: Clock;
+  readonly #end: () => void;
+  #isArmed = false;
+
+  /**
+   * Waits for signals.
+   *
+   * @param end ends the process at once
+   */
+  constructor(end: () => void, clock: Clock = systemClock) {
+    this.#end = end;
+    this.#clock = clock;
+  }
+
+  /** Aborted by the first signal, with an AbortError. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** To be called with each signal that comes. */
+  receive(): void {
+    if (this.#isArmed) this.#end();
+    if (this.signal.aborted) return;
+    this.#abort.abort(new DOMException("Interrupted", "AbortError"));
+    void this.#arm();
+  }
+
+  /** A loop that was blocked for long turns once, and then hands over the signals that waited. */
+  async #arm(): Promise<void> {
+    for (let turn = 0; turn < TURNS; turn++) await this.#clock.sleep(TURN);
+    this.#isArmed = true;
+  }
+}
+
+/** Interrupts of this process; a second one ends it with exit code 130. */
+export function processInterrupts(): Interrupts {
+  const interrupts = new Interrupts(() => Deno.exit(130));
+  const receive = () => interrupts.receive();
+  process.on("SIGINT", receive);
+  process.on("SIGTERM", receive);
+  return interrupts;
+}

@@ -1,0 +1,65 @@
+/**
+ * What a command writes: data on stdout, everything human on stderr, and nothing from outside that
+ * could move the cursor or hide text.
+ *
+ * @module
+ */
+
+/**
+ * Makes control characters visible, so that a name from a file or from the network cannot steer
+ * the terminal: C0, DEL, C1, line separators, and the marks that change the direction of text.
+ *
+ * @example
+ * ```ts
+ * import { printable } from "@vcs/transport/internal";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(printable("a\x1b[2Jb"), "a\\x1b[2Jb");
+ * ```
+ */
+export function printable(text: string): string {
+  return text.replace(CONTROLS, escaped);
+}
+
+// deno-lint-ignore no-control-regex -- these are what must not get through
+const CONTROLS = /[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+const SHORT: ReadonlyMap<string, string> = new Map([["\n", "\\n"], ["\r", "\\r"], ["\t", "\\t"]]);
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0);
+  const long = code > 0xff ? `\\u${code.toString(16).padStart(4, "0")}` : undefined;
+  return SHORT.get(character) ?? long ?? `\\x${code.toString(16).padStart(2, "0")}`;
+}
+
+/** Whether an error says that the reader of our output has gone. */
+export function isClosedPipe(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe ||
+    (error instanceof Error && "code" in error && error.code === "EPIPE");
+}
+
+interface Output {
+  writeSync(bytes: Uint8Array): number;
+  isTerminal(): boolean;
+}
+
+/** Writes a text to its end. */
+export function writeText(output: Pick<Output, "writeSync">, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += output.writeSync(bytes.subarray(at));
+}
+
+/** Escapes a text of several lines but for its own line breaks and tabs. */
+function printableLines(text: string): string {
+  return text.replace(CONTROLS, (c) => c === "\n" || c === "\t" ? c : escaped(c));
+}
+
+/** Writes a line for people to stderr; control characters are made visible. */
+export function say(line: string): void {
+  writeText(Deno.stderr, `${printableLines(line)}\n`);
+}
+
+/** Writes a line of data to stdout: exactly as it is into a pipe, made visible on a terminal. */
+export function print(line: string): void {
+  writeText(Deno.stdout, `${Deno.stdout.isTerminal() ? printableLines(line) : line}\n`);
+}

@@ -1,0 +1,58 @@
+/**
+ * Ending a wait by an AbortSignal. However a wait ends, it leaves no listener on its signal.
+ *
+ * A wait that is cut short throws the signal's reason. Where an abort is an ordinary end, the one
+ * way to say so is `.catch(ignoreAbort(signal))`, which then gives nothing.
+ *
+ * @module
+ */
+
+/** Calls `act` at an abort, or at once if that was before; disposing it removes the listener. */
+export function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
+  if (signal?.aborted) act();
+  else signal?.addEventListener("abort", act, { once: true });
+  return { [Symbol.dispose]: () => signal?.removeEventListener("abort", act) };
+}
+
+/**
+ * Waits for a promise, but not beyond an abort. Each call races against a promise of its own: one
+ * that outlived the race would retain everything that ever won it.
+ *
+ * @throws the signal's reason where it is aborted first.
+ */
+export async function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (!signal) return await promise;
+  const aborted = Promise.withResolvers<never>();
+  using _ = onAbort(signal, () => aborted.reject(signal.reason));
+  return await Promise.race([promise, aborted.promise]);
+}
+
+/** A handler for `catch`: what fails after an abort is no failure and gives nothing. */
+export function ignoreAbort(signal: AbortSignal | undefined): (error: unknown) => undefined {
+  return (error) => {
+    if (!signal?.aborted) throw error;
+  };
+}
+
+/**
+ * The items of a sequence up to an abort, which also ends the wait for an item, so that what came
+ * before is finished properly.
+ */
+export async function* untilAborted<T>(
+  items: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T> {
+  const iterator = items[Symbol.asyncIterator]();
+  try {
+    while (!signal?.aborted) {
+      const next = await abortable(iterator.next(), signal).catch(ignoreAbort(signal));
+      if (!next || next.done) return;
+      yield next.value;
+    }
+  } finally {
+    const left = iterator.return?.();
+    // A source that waits for input ends its wait in its own time, and may fail as it ends.
+    if (signal?.aborted) left?.catch(() => {});
+    else await left;
+  }
+}

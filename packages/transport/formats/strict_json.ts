@@ -1,0 +1,126 @@
+/**
+ * JSON as RFC 8259 has it, with objects as `Map` (a key named `__proto__` is only a key), duplicate
+ * keys refused, and a bound on nesting. `JSON.parse` keeps the last of two equal keys in silence,
+ * which lets two readers of one file see two things.
+ *
+ * @module
+ */
+import { TransportError } from "../errors.ts";
+
+/** Options of {@linkcode parseStrictJson}. */
+export interface StrictJsonOptions {
+  /** How deep objects and arrays may nest. */
+  readonly maxDepth: number;
+  /** What is being read, for messages. */
+  readonly what: string;
+}
+
+const TOKEN =
+  /[ \t\n\r]*(?:([{}[\]:,"])|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|(true|false|null))/y;
+
+class Parser {
+  #at = 0;
+  #depth = 0;
+
+  constructor(readonly text: string, readonly options: StrictJsonOptions) {}
+
+  fail(what: string): never {
+    throw new TransportError("format", `Cannot read ${this.options.what}: ${what} at ${this.#at}`);
+  }
+
+  /** The next token, as its text. */
+  next(): string {
+    TOKEN.lastIndex = this.#at;
+    const match = TOKEN.exec(this.text);
+    if (!match) return this.fail("found no JSON");
+    this.#at = TOKEN.lastIndex;
+    if (match[1] === '"') return this.#quoted();
+    return (match[1] ?? match[2] ?? match[3])!;
+  }
+
+  /** A string with its quotes: it ends at a quote that an even number of backslashes precedes. */
+  #quoted(): string {
+    const start = this.#at - 1;
+    for (;;) {
+      const quote = this.text.indexOf('"', this.#at);
+      if (quote < 0) return this.fail("a string without an end");
+      this.#at = quote + 1;
+      let slashes = 0;
+      while (this.text[quote - 1 - slashes] === "\\") slashes++;
+      if (slashes % 2 === 0) return this.text.slice(start, this.#at);
+    }
+  }
+
+  value(token: string): unknown {
+    if (token === "{" || token === "[") return this.#nested(token);
+    if ("}]:,".includes(token)) this.fail(`unexpected ${token}`);
+    return token.startsWith('"') ? this.#string(token) : JSON.parse(token);
+  }
+
+  #string(token: string): string {
+    let text: string;
+    try {
+      text = JSON.parse(token);
+    } catch {
+      return this.fail("a string with a bad escape or a control character");
+    }
+    return text.isWellFormed() ? text : this.fail("a lone surrogate");
+  }
+
+  #nested(token: "{" | "["): unknown {
+    if (++this.#depth > this.options.maxDepth) {
+      this.fail(`nested deeper than ${this.options.maxDepth}`);
+    }
+    const value = token === "{" ? this.#object() : this.#array();
+    this.#depth--;
+    return value;
+  }
+
+  #object(): Map<string, unknown> {
+    const object = new Map<string, unknown>();
+    let token = this.next();
+    if (token === "}") return object;
+    for (;;) {
+      if (!token.startsWith('"')) this.fail("a key that is no string");
+      const key = this.#string(token);
+      if (object.has(key)) this.fail(`key ${token} for the second time`);
+      if (this.next() !== ":") this.fail("a key without a value");
+      object.set(key, this.value(this.next()));
+      if (!this.#more("}")) return object;
+      token = this.next();
+    }
+  }
+
+  #array(): unknown[] {
+    const array: unknown[] = [];
+    let token = this.next();
+    if (token === "]") return array;
+    for (;;) {
+      array.push(this.value(token));
+      if (!this.#more("]")) return array;
+      token = this.next();
+    }
+  }
+
+  #more(close: string): boolean {
+    const token = this.next();
+    if (token !== close && token !== ",") this.fail(`expected a comma or ${close}`);
+    return token === ",";
+  }
+
+  end(): void {
+    if (/[^ \t\n\r]/.test(this.text.slice(this.#at))) this.fail("more behind the JSON");
+  }
+}
+
+/**
+ * Parses JSON text; objects become `Map`.
+ *
+ * @throws {TransportError} `format`: the text is not JSON, repeats a key or nests too deep
+ */
+export function parseStrictJson(text: string, options: StrictJsonOptions): unknown {
+  const parser = new Parser(text, options);
+  const value = parser.value(parser.next());
+  parser.end();
+  return value;
+}

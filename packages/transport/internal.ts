@@ -1,0 +1,73 @@
+/**
+ * What the sibling packages and the benchmarks use of this package beyond its public API. Nothing here
+ * is kept stable. How a command is defined: `command/options.ts`.
+ *
+ * @module
+ */
+export {
+  type Command,
+  command,
+  type CommandContext,
+  type CommandDefinition,
+  type Invocation,
+} from "./command/command.ts";
+export { readmeTable } from "./command/help.ts";
+export {
+  type AnyOperand,
+  type AnyOption,
+  flag,
+  type FlagOption,
+  group,
+  list,
+  type ListOption,
+  type Operand,
+  operand,
+  operands,
+  type OperandTable,
+  type OperandValue,
+  type OperandValues,
+  option,
+  type OptionAbout,
+  optionalOperand,
+  type OptionTable,
+  type OptionValue,
+  type OptionValues,
+  type ValueOption,
+} from "./command/options.ts";
+export { ProgressLine, type ProgressOutput } from "./command/progress.ts";
+export { errorLine, exitCode, runCommand, runMain } from "./command/run.ts";
+export { isClosedPipe, print, printable, say } from "./command/terminal.ts";
+export { UsageError } from "./command/usage_error.ts";
+export {
+  anyText,
+  choice,
+  type ChoiceSpellings,
+  type Completion,
+  file,
+  folder,
+  number,
+  type NumberRange,
+  readValue,
+  text,
+  type ValueKind,
+  whole,
+} from "./command/values.ts";
+export { type AssetList, readAsset } from "./site/assets.ts";
+export { SiteError, type SiteErrorCode } from "./site/error.ts";
+export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
+export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
+export { Site, type SiteOptions } from "./site/site.ts";
+export { isLoopback } from "./site/guard.ts";
+export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export { IdleTimeout } from "./flow/idle.ts";
+export { REPLAY_WINDOW, ReplayWindow } from "./flow/replay_window.ts";
+export { attempts, Backoff, type BackoffOptions, retry, type RetryOptions } from "./flow/retry.ts";
+export { type Crc32, crc32, portableCrc32 } from "./formats/crc32.ts";
+export { transposeMatrix } from "./formats/transpose.ts";
+export { BufferedReader, type ByteReader } from "./io/buffered_reader.ts";
+export { concatBytes } from "./io/bytes.ts";
+export { type Defined, defined } from "./io/defined.ts";
+export { isFile } from "./io/files.ts";
+export { type ByteWriter, writeAll } from "./io/write_all.ts";
+export { freePort } from "./trial/brokers.ts";
+export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";

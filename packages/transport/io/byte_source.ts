@@ -1,0 +1,144 @@
+/**
+ * Random access to bytes that lie in a file or in memory, so that a reader can fetch the ranges it
+ * needs and leave the rest where it is.
+ *
+ * @example The last four bytes
+ * ```ts
+ * import { openByteSource } from "@vcs/transport";
+ * import assert from "node:assert/strict";
+ *
+ * using source = await openByteSource(new Uint8Array([1, 2, 3, 4, 5, 6]));
+ * assert.deepEqual(await source.read(source.size - 4, 4), new Uint8Array([3, 4, 5, 6]));
+ * ```
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { TransportError } from "../errors.ts";
+
+/** What {@linkcode openByteSource} opens: a path, a `file:` URL, or bytes in memory. */
+export type ByteSourceInput = string | URL | Uint8Array;
+
+/** Bytes that can be read from any position. */
+export interface ByteSource extends Disposable {
+  /** The path, or `bytes` for bytes in memory: for messages. */
+  readonly name: string;
+  /** Number of bytes. */
+  readonly size: number;
+  /** Bytes read so far: what laziness saves is the difference to `size`. */
+  readonly bytesRead: number;
+  /**
+   * Reads a range. Bytes in memory are given as a view, not as a copy.
+   *
+   * @param offset first byte
+   * @param length number of bytes
+   * @throws {TransportError} `truncated`: the range passes the end
+   */
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Closes the file; reads that have begun are finished first. */
+  close(): void;
+}
+
+function checkRange(source: ByteSource, offset: number, length: number): void {
+  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
+  if (whole && offset >= 0 && length >= 0 && offset + length <= source.size) return;
+  throw new TransportError(
+    "truncated",
+    `Cannot read ${length} bytes at ${offset} of ${source.name}: it has ${source.size} bytes`,
+  );
+}
+
+class MemorySource implements ByteSource {
+  readonly name = "bytes";
+  readonly size: number;
+  bytesRead = 0;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes.buffer instanceof ArrayBuffer
+      ? bytes as Uint8Array<ArrayBuffer>
+      : new Uint8Array(bytes);
+    this.size = bytes.byteLength;
+  }
+
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return Promise.resolve().then(() => this.#slice(offset, length));
+  }
+
+  #slice(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    checkRange(this, offset, length);
+    this.bytesRead += length;
+    return this.#bytes.subarray(offset, offset + length);
+  }
+
+  close(): void {}
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+class FileSource implements ByteSource {
+  bytesRead = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(
+    readonly name: string,
+    readonly size: number,
+    private readonly file: Deno.FsFile,
+  ) {}
+
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    // A file has one position, so reads take turns.
+    const result = this.#turn.then(() => this.#readNow(offset, length));
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  async #readNow(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    checkRange(this, offset, length);
+    const bytes = new Uint8Array(length);
+    if (length > 0) await this.file.seek(offset, Deno.SeekMode.Start);
+    for (let at = 0; at < length;) {
+      const count = await this.file.read(bytes.subarray(at));
+      if (count === null) {
+        throw new TransportError("truncated", `Cannot read ${this.name}: it became shorter`);
+      }
+      at += count;
+      this.bytesRead += count;
+    }
+    return bytes;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#turn.then(() => this.file.close());
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Opens a file or wraps bytes for random access.
+ *
+ * @throws {Deno.errors.NotFound} where there is no such file
+ * @throws {TypeError} where the URL is not a `file:` URL or the path is a directory
+ */
+export async function openByteSource(input: ByteSourceInput): Promise<ByteSource> {
+  if (input instanceof Uint8Array) return new MemorySource(input);
+  if (input instanceof URL && input.protocol !== "file:") {
+    throw new TypeError(
+      `Cannot open ${input}: only file: URLs can be read, found ${input.protocol}`,
+    );
+  }
+  const file = await Deno.open(input);
+  const name = input instanceof URL ? fileURLToPath(input) : input;
+  const { size, isDirectory } = await file.stat();
+  if (!isDirectory) return new FileSource(name, size, file);
+  file.close();
+  throw new TypeError(`Cannot open ${name}: it is a directory, a file is needed`);
+}

@@ -1,0 +1,10 @@
+/**
+ * Questions about files.
+ *
+ * @module
+ */
+
+/** Whether there is a file at a path; false too where it may not be known. */
+export async function isFile(path: string | URL): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isFile, () => false);
+}

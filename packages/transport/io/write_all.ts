@@ -1,0 +1,16 @@
+/**
+ * Writing whole arrays of bytes.
+ *
+ * @module
+ */
+
+/** What bytes are written to: a file, a connection, standard output. */
+export interface ByteWriter {
+  /** Writes some bytes, and says how many. */
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** Writes all of some bytes. */
+export async function writeAll(writer: ByteWriter, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await writer.write(bytes.subarray(at));
+}

@@ -1,0 +1,109 @@
+/**
+ * What a site answers: a table of methods and paths, and its files.
+ *
+ * @module
+ */
+import { type AssetList, assetResponse, Assets } from "./assets.ts";
+import { SiteError } from "./error.ts";
+import { Feed } from "./feed.ts";
+
+/** A request that has passed the guard. */
+export interface SiteRequest {
+  /** The request; its body is bounded, its signal is aborted when the client goes. */
+  readonly request: Request;
+  /** Its address. */
+  readonly url: URL;
+  /** Parts of the path that its pattern names, as they stand in the address. */
+  readonly groups: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Answers a request. A {@linkcode SiteError} that it throws is shown to the viewer; any other error
+ * becomes a plain 500.
+ */
+export type Handler = (asked: SiteRequest) => Response | Promise<Response>;
+
+/**
+ * Handlers and feeds by method and path, such as `"GET /picture/:id"`. Paths are patterns as
+ * `URLPattern` has them; GET answers HEAD, too; a feed is a GET.
+ */
+export type RouteTable = Readonly<Record<string, Handler | Feed>>;
+
+interface Route {
+  readonly method: string;
+  readonly pattern: URLPattern;
+  readonly answer: Handler | Feed;
+}
+
+/** A route with the named parts of its path. */
+interface Match {
+  readonly answer: Handler | Feed;
+  readonly groups: SiteRequest["groups"];
+}
+
+/** Compiled routes and files. */
+export class Routes {
+  readonly #routes: readonly Route[];
+  readonly #assets: Assets;
+
+  /** Takes a table and a list. */
+  constructor(table: RouteTable, assets: AssetList) {
+    this.#assets = new Assets(assets);
+    this.#routes = Object.entries(table).map(([name, answer]) => {
+      const [method = "", pathname = ""] = name.split(" ");
+      return { method, pattern: new URLPattern({ pathname }), answer };
+    });
+  }
+
+  /** All feeds. */
+  get feeds(): readonly Feed[] {
+    return this.#routes.map(({ answer }) => answer).filter((answer) => answer instanceof Feed);
+  }
+
+  /**
+   * Answers a request.
+   *
+   * @throws {SiteError} where nothing is served there
+   */
+  async respond(request: Request, url: URL): Promise<Response> {
+    if (this.#assets.has(url.pathname)) {
+      this.#allow(request.method, ["GET"]);
+      return assetResponse(await this.#assets.get(url.pathname), request.headers);
+    }
+    const { answer, groups } = this.#match(request.method, url);
+    if (answer instanceof Feed) throw new SiteError("upgrade-needed", "This path is a WebSocket");
+    return await answer({ request, url, groups });
+  }
+
+  /**
+   * The feed at an address.
+   *
+   * @throws {SiteError} where there is none
+   */
+  feed(method: string, url: URL): Feed {
+    const { answer } = this.#match(method, url);
+    if (answer instanceof Feed) return answer;
+    throw new SiteError("bad-request", "This path is no WebSocket");
+  }
+
+  #match(method: string, url: URL): Match {
+    // No path of ours needs an escape, so an escape can only mean to hide something.
+    const fitting = url.pathname.includes("%") ? [] : this.#routes.flatMap((route) => {
+      const found = route.pattern.exec({ pathname: url.pathname });
+      return found ? [{ ...route, groups: found.pathname.groups }] : [];
+    });
+    if (fitting.length === 0) throw new SiteError("not-found", "There is no such path");
+    const wanted = this.#allow(method, fitting.map((route) => route.method));
+    return fitting.find((route) => route.method === wanted)!;
+  }
+
+  /** The method to look for among those that a path has. */
+  #allow(method: string, known: readonly string[]): string {
+    const wanted = method === "HEAD" ? "GET" : method;
+    if (known.includes(wanted)) return wanted;
+    throw new SiteError(
+      "method-not-allowed",
+      `Cannot ${method} this path: expected ${known.join(", ")}`,
+    );
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The command of this package: numbered messages through channels, to try a channel out and to
+ * see what becomes of them when an end is killed.
+ *
+ * @module
+ */
+import { openReceiver, openSender } from "../channel.ts";
+import { systemClock } from "../flow/clock.ts";
+import { type Command, command, type Invocation } from "../command/command.ts";
+import { operand, operands, option } from "../command/options.ts";
+import { print, say } from "../command/terminal.ts";
+import { text, type ValueKind, whole } from "../command/values.ts";
+import { deliveryTable } from "../delivery.ts";
+import config from "../deno.json" with { type: "json" };
+import { message, newStreamId } from "../message.ts";
+
+const STREAM_ID: ValueKind<string> = {
+  placeholder: "ID",
+  allowed: "16 hexadecimal digits",
+  parse: (text) => /^[0-9a-f]{16}$/i.test(text) ? text.toLowerCase() : undefined,
+};
+
+/** Options of what is sent. */
+const MESSAGES = {
+  count: option(whole({ min: 0 }), { help: "messages to send", default: 100 }),
+  size: option(whole({ min: 0 }), { help: "bytes of payload", default: 2880 }),
+  pace: option(whole({ min: 0, placeholder: "MS" }), {
+    help: "milliseconds between two messages",
+    default: 5,
+  }),
+  stream: option(STREAM_ID, { help: "stream id", defaultText: "random" }),
+};
+
+const SEND = {
+  ...MESSAGES,
+  from: option(whole({ min: 0 }), { help: "sequence of the first message", default: 0 }),
+};
+
+const TRIAL = {
+  ...MESSAGES,
+  kills: option(whole({ min: 0 }), { help: "how often the receiver is killed", default: 3 }),
+};
+
+const NOTES = `URLs: file:folder tcp://host:port zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
+      redis://host:port/0 amqp://host:port nats://host:port`;
+
+const ONE_URL = { url: operand(text("URL"), "URL of the channel") };
+
+/** The command `transport`. */
+export const transport: Command = command({
+  name: "transport",
+  version: config.version,
+  about: "numbered messages through channels",
+  notes: NOTES,
+  commands: [
+    command({
+      name: "send",
+      about: "send numbered messages; prints the number acknowledged as it grows",
+      options: SEND,
+      operands: ONE_URL,
+      run: send,
+    }),
+    command({
+      name: "receive",
+      about: "print stream, sequence and length of each message, then accept it",
+      operands: ONE_URL,
+      run: receive,
+    }),
+    command({
+      name: "trial",
+      about: "send while the receiver is killed and started again; prints sent, received, " +
+        "duplicated, lost and in flight at most",
+      options: TRIAL,
+      operands: {
+        urls: operands(text("URL"), "channels. Default: all, with brokers of the trial's own"),
+      },
+      async run({ options, operands, signal }) {
+        const { runTrials } = await import("./trial.ts");
+        return await runTrials(operands.urls, options, signal);
+      },
+    }),
+    command({
+      name: "delivery",
+      about: "what each channel promises",
+      run: () => Promise.resolve(print(deliveryTable())),
+    }),
+  ],
+});
+
+async function send({ options, operands, signal }: Invocation<typeof SEND, typeof ONE_URL>) {
+  const { count, from, size, pace, stream: streamId = newStreamId() } = options;
+  await using sender = await openSender(operands.url, { signal });
+  for (let sequence = from; sequence < from + count; sequence++) {
+    const payload = new Uint8Array(size).fill(sequence);
+    await sender.send(message(payload, { streamId, sequence, key: true }));
+    print(`${from + sender.counters.acknowledged}`);
+    await systemClock.sleep(pace, signal);
+  }
+  await sender.flush();
+  print(`${from + sender.counters.acknowledged}`);
+}
+
+async function receive({ operands, signal }: Invocation<Record<never, never>, typeof ONE_URL>) {
+  await using receiver = await openReceiver(operands.url, { signal });
+  say(`Receiving from ${receiver.url}`);
+  for (;;) {
+    const delivery = await receiver.receive();
+    if (!delivery) return;
+    const { streamId, sequence, payload } = delivery.message;
+    print(`${streamId} ${sequence} ${payload.length}`);
+    await delivery.accept();
+  }
+}

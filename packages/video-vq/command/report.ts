@@ -1,0 +1,127 @@
+/**
+ * What the commands tell people and machines: a line that follows the stream, a log of JSON lines
+ * and the totals at the end.
+ *
+ * @module
+ */
+import { ProgressLine, say } from "@vcs/transport/internal";
+import type { Summary } from "../stream/statistics.ts";
+import { latencyLine } from "../stream/statistics.ts";
+import type { ReceiveStatistics } from "../receive.ts";
+import type { SendStatistics } from "../send.ts";
+import { rangesOf, rangesText } from "../stream/window_order.ts";
+
+const INTERVAL = 250;
+const LOG_INTERVAL = 1000;
+/** Entries that a list keeps in a line of the log, the last ones; totals have them all. */
+const LISTED = 20;
+
+/** Shows and logs statistics while a stream runs. */
+export class Monitor implements Disposable {
+  readonly #line = new ProgressLine();
+  readonly #log: Deno.FsFile | undefined;
+  readonly #read: () => { line: string; data: object };
+  readonly #timer: ReturnType<typeof setInterval>;
+  #loggedAt = 0;
+
+  /**
+   * Starts to watch.
+   *
+   * @param read gives the line and what to log
+   * @param path file for JSON lines; none where not given
+   */
+  constructor(read: () => { line: string; data: object }, path: string | undefined) {
+    this.#read = read;
+    this.#log = path === undefined
+      ? undefined
+      : Deno.openSync(path, { write: true, create: true, truncate: true });
+    this.#timer = setInterval(() => this.#tick(), INTERVAL);
+  }
+
+  #tick(): void {
+    const { line, data } = this.#read();
+    this.#line.update(line);
+    if (performance.now() - this.#loggedAt < LOG_INTERVAL) return;
+    this.#loggedAt = performance.now();
+    this.#write(data);
+  }
+
+  #write(data: object): void {
+    const time = new Date().toISOString();
+    const bytes = new TextEncoder().encode(JSON.stringify({ time, ...data }, shortened) + "\n");
+    for (let at = 0; this.#log && at < bytes.length;) at += this.#log.writeSync(bytes.subarray(at));
+  }
+
+  /** Ends watching; the last state is logged. */
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#write(this.#read().data);
+    this.#line[Symbol.dispose]();
+    this.#log?.close();
+  }
+}
+
+function shortened(_: string, value: unknown): unknown {
+  return Array.isArray(value) ? value.slice(-LISTED) : value;
+}
+
+function milliseconds({ p50, p90, p99 }: Summary): string {
+  return [p50, p90, p99].map((seconds) => (seconds * 1000).toFixed(0)).join("/");
+}
+
+/** A sender's state in one line. */
+export function sendLine(s: SendStatistics): string {
+  const dropped = s.droppedCount + (s.framesDropped > 0 ? ` (+${s.framesDropped} frames)` : "");
+  return `${s.sent} windows sent, ${dropped} dropped, queue ${s.queue.depth}, in flight ` +
+    `${s.inFlight.now}, encode ${milliseconds(s.encode)} ms, ${
+      (100 * s.utilisation).toFixed(0)
+    } % busy`;
+}
+
+/** A receiver's state in one line. */
+export function receiveLine(s: ReceiveStatistics): string {
+  return `${s.decoded} windows, ${s.missingCount} missing, ${s.duplicates} twice, queue ` +
+    `${s.queue.depth}, transfer ${milliseconds(s.transfer)} ms, decode ${
+      milliseconds(s.decode)
+    } ms`;
+}
+
+/** Bits a second of some bytes for some frames, for people. */
+export function bitrate(bytes: number, seconds: number): string {
+  return seconds > 0 ? `${(bytes * 8 / 1000 / seconds).toFixed(1)} kbit/s` : "-";
+}
+
+/** Tells what a sender has done, and how many pictures its source could not read. */
+export function saySent(s: SendStatistics, seconds: number, damaged: number): void {
+  say(
+    `sent ${s.sent} of ${s.encoded} windows, ${s.framesIn} frames, ${s.bytes} bytes (${
+      bitrate(s.bytes, seconds)
+    }); encode ${milliseconds(s.encode)} ms (50/90/99 %), ${s.blockedSeconds.toFixed(1)} s blocked`,
+  );
+  if (damaged > 0) say(`left out ${damaged} pictures of the camera that are damaged`);
+  if (s.framesDropped > 0) say(`left out ${s.framesDropped} frames that came while encoding`);
+  if (s.droppedCount > 0) {
+    const ranges = rangesText(rangesOf(s.dropped));
+    say(`left out ${s.droppedCount} windows that did not fit the send queue: ${ranges}`);
+  }
+}
+
+/** Tells what a receiver has done. */
+export function sayReceived(s: ReceiveStatistics): void {
+  say(
+    `received ${s.received} windows, ${s.decoded} decoded, ${s.framesOut} frames out; decode ${
+      milliseconds(s.decode)
+    } ms (50/90/99 %)`,
+  );
+  if (s.replayed > 0) say(`${s.replayed} of them from the journal`);
+  if (s.joinedAt > 0) say(`joined at window ${s.joinedAt}: what was before did not come here`);
+  if (s.duplicates > 0) say(`left out ${s.duplicates} windows that came twice`);
+  if (s.missingCount > 0) {
+    say(
+      `missing ${s.missingCount} windows: ${
+        rangesText(s.missing)
+      } (${s.damaged} damaged, ${s.undecodable} without those before them, ${s.dropped} left out by the receive queue)`,
+    );
+  }
+  if (s.latency.fill > 0) say(`delay: ${latencyLine(s.latency)}`);
+}

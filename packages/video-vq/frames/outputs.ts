@@ -1,0 +1,73 @@
+/**
+ * Where received frames go: a video file, or raw frames on stdout.
+ *
+ * @module
+ */
+import type { ReceivedFrame } from "../receive.ts";
+
+/** Takes frames in order. */
+export interface FrameOutput {
+  /** Takes a frame; resolves when there is room for the next. */
+  write(frame: ReceivedFrame): Promise<void>;
+  /** Ends the output: a video file is complete then. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens an output; a file is made when the first frame comes.
+ *
+ * @param path `.mp4` or `.webm`, `.rgb` for raw frames in a file, or `-` for raw frames on stdout
+ * @param timesPath a text file for the frames' times in milliseconds (timestamp format v2, which
+ * mkvmerge reads): a video file itself has a constant rate
+ */
+export function openOutput(path: string, timesPath?: string): FrameOutput {
+  const frames = path === "-" || path.endsWith(".rgb") ? rawOutput(path) : videoOutput(path);
+  return timesPath === undefined ? frames : timedOutput(frames, timesPath);
+}
+
+function videoOutput(path: string): FrameOutput {
+  let writer: { add(frame: ReceivedFrame): Promise<void>; close(): Promise<void> } | undefined;
+  return {
+    async write(frame) {
+      writer ??= await openWriter(path, frame);
+      await writer.add(frame);
+    },
+    close: async () => await writer?.close(),
+  };
+}
+
+async function openWriter(path: string, { width, height, frameRate }: ReceivedFrame) {
+  const { VideoWriter } = await import("@vcs/media/video_writer");
+  return await VideoWriter.open(path, { width, height, fps: frameRate[0] / frameRate[1] });
+}
+
+function rawOutput(path: string): FrameOutput {
+  let stream: WritableStreamDefaultWriter<Uint8Array> | undefined;
+  const open = async () => {
+    const file = path === "-"
+      ? Deno.stdout
+      : await Deno.open(path, { write: true, create: true, truncate: true });
+    return file.writable.getWriter();
+  };
+  return {
+    async write({ data }) {
+      stream ??= await open();
+      await stream.write(data);
+    },
+    close: async () => await stream?.close(),
+  };
+}
+
+function timedOutput(frames: FrameOutput, path: string): FrameOutput {
+  const lines = ["# timestamp format v2"];
+  return {
+    async write(frame) {
+      await frames.write(frame);
+      lines.push((frame.pts * 1000).toFixed(3));
+    },
+    async close() {
+      await frames.close();
+      await Deno.writeTextFile(path, lines.join("\n") + "\n");
+    },
+  };
+}

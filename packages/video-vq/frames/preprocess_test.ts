@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { crc32 } from "node:zlib";
+import { VideoVqError } from "../errors.ts";
+import { FrameFitter, type Picture } from "./preprocess.ts";
+
+/** A picture of noise that the Python script which made the checksums draws too. */
+function noise(width: number, height: number): Picture {
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+    let bits = Math.imul(i, 2654435761);
+    bits = Math.imul(bits ^ (bits >>> 15), 2246822519);
+    return (bits ^ (bits >>> 13)) & 255;
+  });
+  return { width, height, data };
+}
+
+/** CRC32 of OpenCV 5.0.0's cv2.resize(…, INTER_LINEAR): short side to 128 and centre crop. */
+const OPENCV = [
+  [320, 240, 0x8b47147a],
+  [1920, 1080, 0x48df558d],
+  [176, 144, 0x2863deae],
+  [640, 360, 0xe3dd3c65],
+  [100, 60, 0x457fc7c2],
+  [64, 64, 0x3e51838f],
+  [321, 181, 0x2c67e5c4],
+  [128, 128, 0x4d2d0777],
+  [128, 300, 0x851cbcaf],
+  [256, 256, 0xaf6eb732],
+  [1080, 1920, 0x734c88fa],
+  [1, 1, 0xee7b315a],
+  [7, 129, 0x524abde6],
+  [129, 7, 0xa1918761],
+  [2400, 1080, 0x92508f78],
+] as const;
+
+Deno.test("preprocess: a crop equals OpenCV's resize and the middle of it, bit for bit", () => {
+  for (const [width, height, cropped] of OPENCV) {
+    const crop = new FrameFitter({ width: 128, height: 128 }).fit(noise(width, height));
+    assert.equal(crc32(crop), cropped, `crop of ${width}x${height}`);
+  }
+});
+
+Deno.test("preprocess: stretch scales each side for itself", () => {
+  const fitter = new FrameFitter({ width: 72, height: 40, fit: "stretch" });
+  assert.equal(crc32(fitter.fit(noise(320, 240))), 0x7b04489b);
+});
+
+Deno.test("preprocess: pad keeps the whole picture between black bars", () => {
+  const white = { width: 200, height: 100, data: new Uint8Array(200 * 100 * 3).fill(255) };
+  const out = new FrameFitter({ width: 64, height: 64, fit: "pad" }).fit(white);
+  const rows = Array.from({ length: 64 }, (_, y) => out[(y * 64 + 32) * 3]);
+  assert.deepEqual(rows, [...Array(16).fill(0), ...Array(32).fill(255), ...Array(16).fill(0)]);
+});
+
+Deno.test("preprocess: a seed moves the crop, the same seed to the same place", () => {
+  const picture = noise(500, 128);
+  const cut = (cropSeed?: number) =>
+    crc32(new FrameFitter({ width: 128, height: 128, cropSeed }).fit(picture));
+  assert.equal(cut(7), cut(7));
+  assert.equal(new Set([cut(), ...Array.from({ length: 9 }, (_, i) => cut(i))]).size, 10);
+});
+
+Deno.test("preprocess: a clip may change its size", () => {
+  const fitter = new FrameFitter({ width: 128, height: 128 });
+  assert.equal(crc32(fitter.fit(noise(320, 240))), OPENCV[0][2]);
+  assert.equal(crc32(fitter.fit(noise(176, 144))), OPENCV[2][2]);
+});
+
+Deno.test("preprocess: refuses odd targets and frames without their pixels", () => {
+  assert.throws(() => new FrameFitter({ width: 100, height: 128 }), RangeError);
+  assert.throws(() => new FrameFitter({ width: 128, height: 4096 }), RangeError);
+  const fitter = new FrameFitter({ width: 128, height: 128 });
+  for (const bad of [{ width: 0, height: 0 }, { width: 4, height: 4 }]) {
+    assert.throws(() => fitter.fit({ ...bad, data: new Uint8Array(0) }), VideoVqError);
+  }
+});

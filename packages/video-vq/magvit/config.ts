@@ -1,0 +1,102 @@
+/**
+ * The shape of an Open-MAGVIT2 video tokenizer, read off the tensors of its checkpoint, so that
+ * no configuration file has to travel with the weights.
+ *
+ * @module
+ */
+import { VideoVqError } from "../errors.ts";
+
+/** Sizes of a network. */
+export interface NetworkConfig {
+  /** Colours of a frame. */
+  readonly colors: number;
+  /** Channels of the latent: bits of a token. */
+  readonly latentChannels: number;
+  /** Channels of each level of the encoder, from full size down: 128, 256, 256, 512. */
+  readonly channels: readonly number[];
+  /** Residual blocks of a level: 4. */
+  readonly blocks: number;
+}
+
+/** The authors' network. */
+export const FULL_NETWORK: NetworkConfig = {
+  colors: 3,
+  latentChannels: 18,
+  channels: [128, 256, 256, 512],
+  blocks: 4,
+};
+
+/** Shape of a tensor by its key, or undefined where it is not there. */
+export type ShapeOf = (key: string) => readonly number[] | undefined;
+
+/** The half of a network that a machine loads. */
+export type Half = "encoder" | "decoder";
+
+/**
+ * Reads the configuration off the shapes of one half's tensors.
+ *
+ * @throws {VideoVqError} `bad-model` where the tensors are not those of this network.
+ */
+export function inferConfig(shapeOf: ShapeOf, half: Half): NetworkConfig {
+  return half === "encoder" ? encoderConfig(shapeOf) : decoderConfig(shapeOf);
+}
+
+/** Key of the first tensor of a half: where it is missing, the half is not in the file. */
+export function firstKey(half: Half): string {
+  return `${half}.conv_in.conv_1.weight`;
+}
+
+function encoderConfig(shapeOf: ShapeOf): NetworkConfig {
+  const level = (i: number) => shapeOf(`encoder.down.${i}.block.0.conv1.conv_1.weight`)?.[0];
+  return checked({
+    colors: need(shapeOf, firstKey("encoder"))[1]!,
+    latentChannels: need(shapeOf, "encoder.conv_out.conv_1.weight")[0]!,
+    channels: collect(level),
+    blocks: count((i) => shapeOf(`encoder.down.0.block.${i}.norm1.weight`)),
+  });
+}
+
+/** The decoder's levels run the other way: level i starts from the channels of level i + 1. */
+function decoderConfig(shapeOf: ShapeOf): NetworkConfig {
+  const level = (i: number) => shapeOf(`decoder.up.${i}.block.0.conv1.conv_1.weight`)?.[0];
+  return checked({
+    colors: need(shapeOf, "decoder.conv_out.conv_1.weight")[0]!,
+    latentChannels: need(shapeOf, firstKey("decoder"))[1]!,
+    channels: collect(level),
+    blocks: count((i) => shapeOf(`decoder.up.0.block.${i}.norm1.weight`)),
+  });
+}
+
+function checked(config: NetworkConfig): NetworkConfig {
+  const { channels, latentChannels, blocks, colors } = config;
+  const good = channels.length >= 2 && channels.every((c) => c % 32 === 0) && blocks > 0 &&
+    latentChannels <= 30 && colors === 3;
+  if (good) return config;
+  throw new VideoVqError(
+    "bad-model",
+    `Cannot build the video tokenizer: found ${
+      JSON.stringify(config)
+    }, allowed are 3 colours, at most 30 latent channels, 2 levels or more and channels in multiples of 32`,
+  );
+}
+
+function need(shapeOf: ShapeOf, key: string): readonly number[] {
+  const shape = shapeOf(key);
+  if (shape) return shape;
+  throw new VideoVqError(
+    "bad-model",
+    `Cannot build the video tokenizer: the checkpoint has no ${key}; allowed are checkpoints of Open-MAGVIT2's video tokenizer (video_128_262144.ckpt)`,
+  );
+}
+
+function collect(sizeOf: (i: number) => number | undefined): number[] {
+  const sizes: number[] = [];
+  for (let size = sizeOf(0); size !== undefined; size = sizeOf(sizes.length)) sizes.push(size);
+  return sizes;
+}
+
+function count(has: (i: number) => unknown): number {
+  let i = 0;
+  while (has(i) !== undefined) i++;
+  return i;
+}

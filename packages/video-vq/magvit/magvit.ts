@@ -1,0 +1,143 @@
+/**
+ * Open-MAGVIT2's video tokenizer from its authors' checkpoint: a Lightning file of up to 6 GB of
+ * which only the tensors of the wanted half are read, or the same tensors as safetensors.
+ *
+ * The weights for inference are the moving averages of training (`model_ema.…`, whose names have
+ * lost their dots); a file without them is used as it is.
+ *
+ * @module
+ */
+import { type Checkpoint, openCheckpoint } from "@vcs/onnx/checkpoint";
+import type { GraphBuilder } from "@vcs/onnx/graph";
+import { NetworkWeights, type WeightReport } from "@vcs/onnx";
+import { tensorBytes } from "@vcs/transport/tensor";
+import { createHash } from "node:crypto";
+import { firstKey, type Half, inferConfig, type NetworkConfig } from "./config.ts";
+import { VideoVqError } from "../errors.ts";
+import { buildDecoder, buildEncoder, type ClipSize, type NetworkOptions } from "./network.ts";
+
+/** Which of a checkpoint's two sets of weights to use. */
+export type WeightSet = "ema" | "raw";
+
+/** Name of a tensor's moving average: the dots of its own name are lost. */
+export function averagedName(key: string): string {
+  return `model_ema.${key.replaceAll(".", "")}`;
+}
+
+/** A checkpoint of the video tokenizer, opened and understood. */
+export class MagvitCheckpoint implements Disposable {
+  /** Which set of weights is used. */
+  readonly weights: WeightSet;
+  readonly #file: Checkpoint;
+  readonly #prefix: string;
+
+  private constructor(file: Checkpoint, prefix: string, weights: WeightSet) {
+    this.#file = file;
+    this.#prefix = prefix;
+    this.weights = weights;
+  }
+
+  /**
+   * Opens a checkpoint; nothing but its directory is read.
+   *
+   * @param weights which set to use; the averages where there are any, if not given
+   * @throws {VideoVqError} `bad-model` where the file holds neither half of the network, or not
+   * the set of weights that was asked for.
+   */
+  static async open(path: string, weights?: WeightSet): Promise<MagvitCheckpoint> {
+    const file = await openCheckpoint(path);
+    try {
+      for (const set of weights ? [weights] : ["ema", "raw"] as const) {
+        for (const prefix of ["state_dict/", ""]) {
+          const found = new MagvitCheckpoint(file, prefix, set);
+          if (found.has("encoder") || found.has("decoder")) return found;
+        }
+      }
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    file.close();
+    throw new VideoVqError(
+      "bad-model",
+      `Cannot use ${path} as video tokenizer: it has no ${
+        weights === "ema" ? "averaged (model_ema) " : ""
+      }tensors ${firstKey("encoder")} or ${
+        firstKey("decoder")
+      }; allowed are checkpoints of Open-MAGVIT2's video tokenizer`,
+    );
+  }
+
+  /** Whether the file holds a half of the network. */
+  has(half: Half): boolean {
+    return this.#file.has(this.#fileName(firstKey(half)));
+  }
+
+  /**
+   * Sizes of the network.
+   *
+   * @throws {VideoVqError} `bad-model` where the file does not hold that half.
+   */
+  config(half: Half): NetworkConfig {
+    return inferConfig((key) => this.#weights(half).shape(key), half);
+  }
+
+  /** Bytes read from the file so far. */
+  get bytesRead(): number {
+    return this.#file.bytesRead;
+  }
+
+  /**
+   * Describes a half for clips of a size; weights are read when the graph is written.
+   *
+   * @param size of the frames for the encoder, of the latent for the decoder
+   * @throws {OnnxError} `weights-mismatch` where tensors are missing or of other shapes.
+   */
+  build(half: Half, size: ClipSize, options?: NetworkOptions): GraphBuilder {
+    const weights = this.#weights(half);
+    const make = half === "encoder" ? buildEncoder : buildDecoder;
+    const g = make(this.config(half), size, (key, shape) => weights.get(key, shape), options);
+    weights.check(`the ${half} of the video tokenizer`);
+    return g;
+  }
+
+  /** How the file and a half of the network fit: tensors matched, missing, mismatched, left over. */
+  report(half: Half): WeightReport {
+    const weights = this.#weights(half);
+    const make = half === "encoder" ? buildEncoder : buildDecoder;
+    const size = { frames: 5, height: 16, width: 16 };
+    make(this.config(half), size, (key, shape) => weights.get(key, shape));
+    return weights.report();
+  }
+
+  /**
+   * Names the weights of the decoder, by which both ends of a stream know that they fit: the
+   * first 16 hexadecimal digits of SHA-256 over the configuration and the decoder's tensors in
+   * the order of their keys.
+   */
+  async modelId(): Promise<string> {
+    const report = this.report("decoder");
+    const hash = createHash("sha256").update(JSON.stringify(this.config("decoder")));
+    for (const name of [...report.matched].sort()) {
+      hash.update(tensorBytes(await this.#file.read(name)));
+    }
+    return hash.digest("hex").slice(0, 16);
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+
+  #fileName(key: string): string {
+    return this.#prefix + (this.weights === "raw" ? key : averagedName(key));
+  }
+
+  #weights(half: Half): NetworkWeights {
+    const own = this.#fileName(`${half}.`).replace(/\.$/, "");
+    return new NetworkWeights(this.#file, {
+      fileName: (key) => this.#fileName(key),
+      ignore: (name) => !name.startsWith(own),
+    });
+  }
+}

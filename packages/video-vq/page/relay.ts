@@ -1,0 +1,48 @@
+/**
+ * Passes a sender's feed on, so that the page talks to nobody but the site that it came from.
+ *
+ * @module
+ */
+import { systemClock } from "@vcs/transport";
+import type { Feed } from "@vcs/transport/internal";
+
+/** How long to wait before a sender that is away is looked for again. */
+const AGAIN_MS = 1000;
+
+/** The WebSocket of a sender's page, such as `http://host:8415/?token=…`. */
+function feedOf(page: string): URL {
+  const url = new URL("/feed", page.replace(/^http/, "ws"));
+  url.search = new URL(page).search;
+  return url;
+}
+
+/** Follows a sender until its connection ends. */
+function follow(url: URL, feed: Feed, signal: AbortSignal): Promise<void> {
+  const socket = new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  socket.onmessage = ({ data }) => {
+    if (typeof data === "string") feed.send(data, "state");
+    else feed.send(new Uint8Array(data as ArrayBuffer));
+  };
+  const close = () => socket.close();
+  signal.addEventListener("abort", close, { once: true });
+  return new Promise((resolve) => {
+    socket.onclose = () => {
+      signal.removeEventListener("abort", close);
+      resolve();
+    };
+  });
+}
+
+/**
+ * Passes a sender's feed on until stopped; finds it again when it was away.
+ *
+ * @param page URL that the sender printed
+ */
+export async function relay(page: string, feed: Feed, signal: AbortSignal): Promise<void> {
+  const url = feedOf(page);
+  while (!signal.aborted) {
+    await follow(url, feed, signal);
+    await systemClock.sleep(AGAIN_MS, signal).catch(() => {});
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The sending half of the page: encodes a live source into a channel, and shows the page what went
+ * in.
+ *
+ * @module
+ */
+import { openSender } from "@vcs/transport/channel";
+import { say } from "@vcs/transport/internal";
+import { Feed, Site, type SiteOptions } from "@vcs/transport/internal";
+import { openEncoder } from "../models.ts";
+import { FrameFitter } from "../frames/preprocess.ts";
+import { VideoSender } from "../send.ts";
+import { frameRateOf } from "../frames/sources.ts";
+import { type TimedFrame, wallTime, WINDOW_FRAMES } from "../stream/windows.ts";
+import { encodeLiveFrame } from "./live_frame.ts";
+import { openLiveSource } from "./live_source.ts";
+
+/** What is sent, where, and how. */
+export interface SenderOptions {
+  /** Channel that takes the windows. */
+  readonly to: string;
+  /** Video file, folder of images or camera. Default: a drawn scene. */
+  readonly source?: string;
+  /** The model. Default: the best on this machine. */
+  readonly model?: string;
+  /** Its device. Default: auto. */
+  readonly device?: string;
+  /** Columns and rows that are coded. Default: 128. */
+  readonly size?: number;
+  /** Frames per second of the drawn scene and of files. Default: 24. */
+  readonly fps?: number;
+  /** How tokens are packed. Default: range. */
+  readonly payload?: "packed" | "range";
+  /** Where the feed for the page is served. */
+  readonly site: Pick<SiteOptions, "hostname" | "port" | "token">;
+}
+
+/** Sends until stopped. */
+export async function runSender(options: SenderOptions, stop: AbortSignal): Promise<void> {
+  const { to, model, device, size: side = 128, payload = "range" } = options;
+  const size = { width: side, height: side };
+  const source = await openLiveSource(options.source, options.fps, stop);
+  using encoder = await openEncoder(model, {
+    ...(device !== undefined && { device }),
+    size: { frames: WINDOW_FRAMES, ...size },
+  });
+  await using channel = await openSender(to, { patience: Infinity, signal: stop });
+  const stream = new VideoSender(encoder, channel, {
+    ...size,
+    payload,
+    policy: "drop-oldest",
+    captureRing: 51,
+    frameRate: frameRateOf(source.fps),
+    stop,
+    signal: stop,
+  });
+  const feed = new Feed();
+  await using site = await Site.open({ ...options.site, routes: { "GET /feed": feed } });
+  say(`The sender's feed is at ${site.url}`);
+  const about = { source: source.description, encoder: encoder.description, fps: source.fps };
+  const timer = setInterval(() => {
+    const { dropped: _, ...send } = stream.statistics;
+    feed.send(JSON.stringify({ ...about, send }), "state");
+  }, 250);
+  try {
+    await stream.run(shown(source.frames, feed, new FrameFitter(size), size));
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Passes frames on and shows each to the page as the encoder will see it. */
+async function* shown(
+  frames: AsyncIterable<TimedFrame>,
+  feed: Feed,
+  fitter: FrameFitter,
+  size: { width: number; height: number },
+): AsyncGenerator<TimedFrame> {
+  let index = 0;
+  for await (const frame of frames) {
+    const data = fitter.fit(frame);
+    feed.send(encodeLiveFrame({ index: index++, ...size, capturedAt: wallTime(), data }));
+    yield { ...frame, ...size, data };
+  }
+}

@@ -1,0 +1,447 @@
+/**
+ * The receiving half of a stream: windows come from a channel, are put in order, decoded, and
+ * given out with the times of their frames.
+ *
+ * `channel → receive queue → order and duplicates → decode → windows, or frames one by one`
+ *
+ * A message is accepted when its frames have been taken, so that what is on its way stays bounded
+ * by the channel's credits, and what a killed receiver had not delivered comes again.
+ *
+ * @module
+ */
+import type { Delivery, Receiver } from "@vcs/transport/channel";
+import { type Clock, systemClock } from "@vcs/transport";
+import { type Policy, Queue } from "@vcs/transport";
+import { type Message, NO_ID } from "@vcs/transport/message";
+import { Resequencer } from "@vcs/transport";
+import { defined } from "@vcs/transport/internal";
+import { VideoVqError } from "./errors.ts";
+import type { WindowJournal } from "./stream/journal.ts";
+import { KnownStreams, windowCount } from "./stream/known_streams.ts";
+import type { TokenWindow } from "./stream/payload.ts";
+import { TokenDecoder } from "./stream/range_coder.ts";
+import { SeamFilter } from "./stream/boundary_smoothing.ts";
+import { type Latency, latencyOf, Series, type Summary } from "./stream/statistics.ts";
+import {
+  framesOf,
+  type ReceivedFrame,
+  type ReceivedWindow,
+  validFrames,
+} from "./stream/received_window.ts";
+import type { WindowDecoder } from "./stream/tokenizer.ts";
+import { messageWindow } from "./stream/window_message.ts";
+import { WindowOrder, type WindowRange } from "./stream/window_order.ts";
+import { wallTime, WINDOW_FRAMES } from "./stream/windows.ts";
+
+export { framesOf, type ReceivedFrame, type ReceivedWindow } from "./stream/received_window.ts";
+
+/** How a stream is received. */
+export interface ReceiveOptions {
+  /** Windows that wait to be decoded; 3 where not given. */
+  readonly queue?: number;
+  /** What a full receive queue does; `block` where not given. */
+  readonly policy?: Policy;
+  /**
+   * Milliseconds to wait for a window that others have overtaken, as happens where several
+   * workers take from one queue; 0 where not given: windows come in order, or not at all.
+   */
+  readonly reorder?: number;
+  /** Decode windows that were made with other weights. */
+  readonly force?: boolean;
+  /** Keeps what came, and gives it back after a restart. */
+  readonly journal?: WindowJournal;
+  /** Called with what a person may want to know while it happens. */
+  readonly onEvent?: (event: string) => void;
+  /** Ends receiving with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Where time comes from; the machine's clock where not given. */
+  readonly clock?: Clock;
+}
+
+/** What a receiver has done so far. */
+export interface ReceiveStatistics {
+  /** Windows that came, duplicates too. */
+  readonly received: number;
+  /** Windows decoded. */
+  readonly decoded: number;
+  /** Windows read back from the journal; they are part of `decoded`. */
+  readonly replayed: number;
+  /** Windows that came twice. */
+  readonly duplicates: number;
+  /** Number of the first window of the stream that came here: 0 where it was there from the start. */
+  readonly joinedAt: number;
+  /** Windows that never came, or came too late. */
+  readonly missing: readonly WindowRange[];
+  /** How many those are. */
+  readonly missingCount: number;
+  /** Windows that came damaged; they are missing, too. */
+  readonly damaged: number;
+  /** Range coded windows that came without those before them; they are missing, too. */
+  readonly undecodable: number;
+  /** Windows that a full receive queue left out; they are missing, too. */
+  readonly dropped: number;
+  /** Frames given out. */
+  readonly framesOut: number;
+  /** Bytes of payload that came. */
+  readonly bytes: number;
+  /** Windows in the receive queue: now and at most. */
+  readonly queue: { readonly depth: number; readonly deepest: number };
+  /** Seconds to decode a window. */
+  readonly decode: Summary;
+  /** Seconds from the sender to here, by the clocks of both machines. */
+  readonly transfer: Summary;
+  /** Seconds that the sender took to encode a window. */
+  readonly encode: Summary;
+  /** Part of the time since the first window came that the decoder worked, 0 to 1. */
+  readonly utilisation: number;
+  /** The terms of the delay. */
+  readonly latency: Latency;
+}
+
+/** A message on its way through the receiver. */
+interface Arrival {
+  readonly streamId: string;
+  readonly sequence: number;
+  readonly message: Message;
+  readonly arrivedAt: number;
+  accept(): Promise<void>;
+}
+
+/** A decoded window that is not yet accepted. */
+interface Decoded {
+  readonly window: ReceivedWindow;
+  accept(): Promise<void>;
+}
+
+/** Milliseconds without a message after which nothing more comes of a stream that was complete. */
+const LINGER = 1000;
+
+/** Receives a stream. Create one for each output, and take `windows` or `frames` once. */
+export class VideoReceiver {
+  readonly #channels: readonly Receiver[];
+  readonly #decoder: WindowDecoder;
+  readonly #options: ReceiveOptions;
+  readonly #clock: Clock;
+  readonly #now: () => number;
+  readonly #queue: Queue<Arrival>;
+  readonly #order = new WindowOrder();
+  readonly #coder = new TokenDecoder();
+  readonly #seams = new SeamFilter();
+  readonly #series = {
+    decode: new Series(),
+    transfer: new Series(),
+    encode: new Series(),
+    latency: new Series(),
+  };
+  readonly #known = new KnownStreams();
+  readonly #counts = {
+    received: 0,
+    decoded: 0,
+    replayed: 0,
+    duplicates: 0,
+    damaged: 0,
+    undecodable: 0,
+    dropped: 0,
+    framesOut: 0,
+    bytes: 0,
+  };
+  #fill = 0;
+  #joinedAt = 0;
+  /** Settled when nothing more is taken from the channels. */
+  #taking: Promise<void> = Promise.resolve();
+  #startedAt: number | undefined;
+  #endedAt: number | undefined;
+
+  /**
+   * Prepares to receive.
+   *
+   * @param channels where windows come from: one, or several that share a stream
+   * @throws {RangeError} where an option is not in its range.
+   */
+  constructor(
+    channels: Receiver | readonly Receiver[],
+    decoder: WindowDecoder,
+    options: ReceiveOptions = {},
+  ) {
+    const { queue = 3, policy = "block", signal, clock = systemClock } = options;
+    this.#channels = "receive" in channels ? [channels] : channels;
+    this.#decoder = decoder;
+    this.#options = options;
+    this.#clock = clock;
+    this.#now = clock === systemClock ? wallTime : () => clock.now();
+    this.#queue = new Queue({
+      capacity: queue,
+      policy,
+      onDrop: (arrival) => this.#drop(arrival),
+      ...defined({ signal }),
+    });
+  }
+
+  /** What was done so far. */
+  get statistics(): ReceiveStatistics {
+    const { depth, deepest } = this.#queue.counters;
+    const { decode, transfer, encode, latency } = this.#series;
+    const until = this.#endedAt ?? this.#clock.now();
+    const elapsed = until - (this.#startedAt ?? until);
+    return {
+      ...this.#counts,
+      joinedAt: this.#joinedAt,
+      missing: this.#order.missing,
+      missingCount: this.#order.missingCount,
+      queue: { depth, deepest },
+      decode: decode.summary(),
+      transfer: transfer.summary(),
+      encode: encode.summary(),
+      utilisation: elapsed > 0 ? Math.min(1, decode.sum * 1000 / elapsed) : 0,
+      latency: latencyOf({
+        fill: this.#fill,
+        encode: encode.summary().p50,
+        transfer: transfer.summary().p50,
+        decode: decode.summary().p50,
+        measured: latency.summary().p50,
+      }),
+    };
+  }
+
+  /**
+   * The windows in order. A window counts as delivered, and its message is accepted, when the
+   * next one is asked for.
+   *
+   * @throws {VideoVqError} `model-mismatch` where the stream was made with other weights,
+   * `bad-journal` where the journal is damaged or another file.
+   * @throws what the channel or the decoder throws.
+   */
+  async *windows(): AsyncGenerator<ReceivedWindow> {
+    const abort = new AbortController();
+    const { signal } = this.#options;
+    const ends = { signal: signal ? AbortSignal.any([signal, abort.signal]) : abort.signal };
+    const decoded = new Queue<Decoded>({ capacity: 1, ...ends });
+    const stages = ReadableStream.from(this.#decoded(ends.signal)).pipeTo(decoded.writable, ends)
+      .catch((error) => abort.abort(error));
+    try {
+      for await (const { window, accept } of decoded.readable) {
+        yield window;
+        this.#counts.framesOut += window.validFrames;
+        await accept();
+      }
+    } finally {
+      this.#endedAt = this.#clock.now();
+      abort.abort(new DOMException("Reader left", "AbortError"));
+      await stages;
+      await this.#taking;
+    }
+  }
+
+  /** The frames in order, one by one; a window is accepted after its last frame was taken. */
+  async *frames(): AsyncGenerator<ReceivedFrame> {
+    for await (const frame of this.arrivals()) {
+      if (frame.index % WINDOW_FRAMES === 0) this.noteShown(frame);
+      yield frame;
+    }
+  }
+
+  /** As `frames`, for an output that itself notes when a frame is shown. */
+  async *arrivals(): AsyncGenerator<ReceivedFrame> {
+    for await (const window of this.windows()) {
+      yield* framesOf(window);
+    }
+  }
+
+  /** Notes that a frame goes out now, for the measured delay. */
+  noteShown(frame: ReceivedFrame): void {
+    if (frame.capturedAt > 0) {
+      this.#series.latency.add((this.#now() - frame.capturedAt) / 1000);
+    }
+  }
+
+  /** What the journal holds, then what the channels bring. */
+  async *#arrivals(signal: AbortSignal): AsyncGenerator<Arrival> {
+    yield* this.#replayed(signal);
+    this.#taking = this.#intake(signal).catch(() => {}); // the queue fails with the same reason
+    yield* this.#queue.readable;
+  }
+
+  async *#replayed(signal: AbortSignal): AsyncGenerator<Arrival> {
+    const accept = () => Promise.resolve();
+    for await (const message of this.#options.journal?.messages() ?? []) {
+      signal.throwIfAborted();
+      this.#counts.replayed++;
+      this.#known.add(message, true);
+      const { streamId, sequence } = message;
+      yield { streamId, sequence, message, arrivedAt: 0, accept };
+    }
+  }
+
+  /** Takes from all channels until the stream has ended. */
+  async #intake(signal: AbortSignal): Promise<void> {
+    const writer = this.#queue.writable.getWriter();
+    try {
+      await Promise.all(this.#channels.map((channel) => this.#takeFrom(channel, writer, signal)));
+      await writer.close();
+    } catch (error) {
+      await writer.abort(error);
+      throw error;
+    }
+  }
+
+  async #takeFrom(
+    channel: Receiver,
+    writer: WritableStreamDefaultWriter<Arrival>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!this.#complete() || this.#known.current?.endReplayed) {
+      const delivery = await this.#nextDelivery(channel, signal);
+      if (!delivery) return;
+      const { message } = delivery;
+      this.#counts.received++;
+      this.#counts.bytes += message.payload.length;
+      if (this.#isDuplicate(message)) {
+        this.#counts.duplicates++;
+        await delivery.accept();
+        continue;
+      }
+      this.#known.add(message);
+      if (this.#fits(message)) await this.#options.journal?.append(message);
+      const { streamId, sequence } = message;
+      const arrivedAt = this.#now();
+      const accept = () => delivery.accept();
+      await writer.write({ streamId, sequence, message, arrivedAt, accept });
+    }
+  }
+
+  /** The next delivery; after the end of the stream, only as long as windows may be overtaken. */
+  async #nextDelivery(channel: Receiver, signal: AbortSignal): Promise<Delivery | undefined> {
+    const patience = this.#options.reorder || (this.#known.current?.endReplayed ? LINGER : 0);
+    if (patience === 0) return await channel.receive({ signal });
+    for (;;) {
+      const late = new AbortController();
+      const come = new AbortController();
+      this.#clock.sleep(patience, come.signal).then(() => late.abort(), () => {});
+      try {
+        return await channel.receive({ signal: AbortSignal.any([signal, late.signal]) });
+      } catch (error) {
+        if (!late.signal.aborted || signal.aborted) throw error;
+        if (this.#known.current?.end) return undefined;
+      } finally {
+        come.abort();
+      }
+    }
+  }
+
+  /** Whether all windows up to the end have come; in order, the end itself tells. */
+  #complete(): boolean {
+    const end = this.#known.current?.end;
+    if (!end) return false;
+    const { streamId, next } = this.#order;
+    return !this.#options.reorder || (streamId === end.streamId && next >= end.sequence);
+  }
+
+  #isDuplicate(message: Message): boolean {
+    const { streamId, sequence } = message;
+    return this.#known.has(message) || this.#order.look(streamId, sequence) === "duplicate";
+  }
+
+  #drop(arrival: Arrival): void {
+    this.#counts.dropped++;
+    arrival.accept().catch(() => {}); // the channel fails its next receive with the same reason
+  }
+
+  /** Decodes what comes, in order. */
+  async *#decoded(signal: AbortSignal): AsyncGenerator<Decoded> {
+    const { reorder = 0 } = this.#options;
+    const came = this.#arrivals(signal);
+    const arrivals = reorder > 0
+      ? ReadableStream.from(came).pipeThrough(
+        new Resequencer({ timeout: reorder, clock: this.#clock, signal }),
+      )
+      : came;
+    for await (const arrival of arrivals) {
+      const window = await this.#decode(arrival, signal);
+      if (window) yield { window, accept: arrival.accept };
+      else await arrival.accept();
+    }
+    this.#settle();
+  }
+
+  /** What did not come of a stream that has ended is missing. */
+  #settle(): void {
+    const end = this.#known.get(this.#order.streamId)?.end;
+    if (end) this.#order.skipTo(windowCount(end));
+  }
+
+  /**
+   * A window, or nothing where it is the mere end of the stream, comes behind a later one, or
+   * cannot be decoded.
+   */
+  async #decode(arrival: Arrival, signal?: AbortSignal): Promise<ReceivedWindow | undefined> {
+    const { message, streamId, sequence } = arrival;
+    this.#welcome(message);
+    if (message.end && message.payload.length === 0) {
+      this.#order.skipTo(sequence);
+      return undefined;
+    }
+    if (this.#order.look(streamId, sequence) === "duplicate") return undefined;
+    const window = this.#read(message);
+    if (!window) return undefined;
+    const from = this.#clock.now();
+    this.#startedAt ??= from;
+    if (sequence !== this.#order.next) this.#seams.forget();
+    this.#order.take(sequence); // before it is decoded: what comes meanwhile comes too late
+    const clip = await this.#decoder.decode(window.tokens, { signal });
+    if (this.#decoder.hasSeams) this.#seams.join(clip);
+    this.#counts.decoded++;
+    if (arrival.arrivedAt > 0) this.#measure(window, arrival, (this.#clock.now() - from) / 1000);
+    const { tokens: _, ...fields } = window;
+    return { ...fields, streamId, sequence, ...validFrames(clip, window.validFrames) };
+  }
+
+  #measure(window: TokenWindow, arrival: Arrival, decodeSeconds: number): void {
+    const { decode, transfer, encode } = this.#series;
+    this.#fill = WINDOW_FRAMES * window.frameRate[1] / window.frameRate[0];
+    decode.add(decodeSeconds);
+    encode.add(window.encodeSeconds);
+    if (window.sentAt > 0) transfer.add((arrival.arrivedAt - window.sentAt) / 1000);
+  }
+
+  /** Whether a message was made with the decoder's weights, or may be decoded even so. */
+  #fits({ modelId }: Message): boolean {
+    return this.#options.force || modelId === NO_ID || modelId === this.#decoder.modelId;
+  }
+
+  /** Looks at the stream and the model of a message before anything is decoded. */
+  #welcome(message: Message): void {
+    const { streamId, sequence, modelId } = message;
+    const { onEvent } = this.#options;
+    if (!this.#fits(message)) {
+      throw new VideoVqError(
+        "model-mismatch",
+        `Cannot decode stream ${streamId}: it was made with model ${modelId}, the decoder has ${this.#decoder.modelId}; give both ends the same checkpoint, or force it`,
+      );
+    }
+    if (this.#order.look(streamId, sequence) !== "new-stream") return;
+    this.#settle();
+    const before = this.#order.streamId;
+    if (before !== undefined) {
+      onEvent?.(`stream ${before} was replaced by ${streamId}: the sender started anew`);
+    }
+    if (sequence > 0) onEvent?.(`joined stream ${streamId} at window ${sequence}`);
+    this.#coder.forget();
+    this.#seams.forget();
+    this.#order.begin(streamId, sequence);
+    this.#joinedAt = sequence;
+  }
+
+  /** The window of a message; undefined, counted and told, where it cannot be read. */
+  #read(message: Message): TokenWindow | undefined {
+    const follows = message.sequence === this.#order.next;
+    try {
+      if (!follows && !message.key) this.#coder.forget();
+      return messageWindow(message, this.#coder);
+    } catch (error) {
+      if (!(error instanceof VideoVqError)) throw error;
+      this.#counts[error.code === "missing-context" ? "undecodable" : "damaged"]++;
+      this.#options.onEvent?.(`window ${message.sequence}: ${error.message}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * The sending half of a stream: frames are collected into windows, encoded, queued, and sent.
+ *
+ * `frames → [capture ring] → windows of 17 → encode → send queue → channel`
+ *
+ * Collecting, encoding and sending overlap. What waits is bounded everywhere: one window being
+ * collected and one that is full, one being encoded, the send queue, and the channel's credits.
+ *
+ * @module
+ */
+import type { Sender } from "@vcs/transport/channel";
+import { type Clock, systemClock } from "@vcs/transport";
+import { type Policy, Queue, type QueueCounters } from "@vcs/transport";
+import { abortable, defined } from "@vcs/transport/internal";
+import { message, newStreamId, NO_ID } from "@vcs/transport/message";
+import type { FrameRate, TokenWindow } from "./stream/payload.ts";
+import { TokenEncoder } from "./stream/range_coder.ts";
+import { Series, type Summary } from "./stream/statistics.ts";
+import type { WindowEncoder } from "./stream/tokenizer.ts";
+import {
+  type FrameWindow,
+  type TimedFrame,
+  wallTime,
+  type WindowOptions,
+  windowsOf,
+} from "./stream/windows.ts";
+import { type PayloadForm, windowMessage } from "./stream/window_message.ts";
+
+/** How a stream is sent. */
+export interface SendOptions extends Omit<WindowOptions, "now"> {
+  /** Nominal rate of the source. */
+  readonly frameRate: FrameRate;
+  /** How tokens travel; `packed` where not given. */
+  readonly payload?: PayloadForm;
+  /**
+   * Windows from one key window to the next, with the payload `range`; 16 where not given. With a
+   * `streamId`, too, every window is a key: a stream that is sent again goes on where the first
+   * run ended, and cannot build on the windows of that.
+   */
+  readonly keyEvery?: number;
+  /** Windows that wait to be sent; 3 where not given. */
+  readonly queue?: number;
+  /** What a full send queue does; `block` where not given: the encoder waits. */
+  readonly policy?: Policy;
+  /**
+   * For a source that cannot wait: frames that are kept while the encoder is busy. The oldest
+   * are left out, and counted, where they do not fit. Without it, the source waits.
+   */
+  readonly captureRing?: number;
+  /** Names the stream; a random id where not given. One that is sent again keeps its id. */
+  readonly streamId?: string;
+  /** Called with every window that was encoded, before it is queued. */
+  readonly onWindow?: (window: FrameWindow) => void;
+  /** Ends the stream early: what was encoded is still sent. */
+  readonly stop?: AbortSignal;
+  /** Ends everything at once with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Where time comes from; the machine's clock where not given. */
+  readonly clock?: Clock;
+}
+
+/** What a sender has done so far. */
+export interface SendStatistics {
+  /** Frames that came from the source. */
+  readonly framesIn: number;
+  /** Frames that the capture ring left out. */
+  readonly framesDropped: number;
+  /** Windows encoded. */
+  readonly encoded: number;
+  /** Windows handed to the channel. */
+  readonly sent: number;
+  /** Numbers of the windows that the send queue left out, the first ten thousand. */
+  readonly dropped: readonly number[];
+  /** How many windows the send queue left out. */
+  readonly droppedCount: number;
+  /** Bytes of payload handed to the channel. */
+  readonly bytes: number;
+  /** Windows in the send queue: now and at most. */
+  readonly queue: { readonly depth: number; readonly deepest: number };
+  /** Messages that the channel has taken and that are not acknowledged: now and at most. */
+  readonly inFlight: { readonly now: number; readonly most: number };
+  /** Seconds to encode a window. */
+  readonly encode: Summary;
+  /** Seconds that the encoder waited for room in the send queue. */
+  readonly blockedSeconds: number;
+  /** Part of the time since the first window came that the encoder worked, 0 to 1. */
+  readonly utilisation: number;
+}
+
+/** Dropped windows that are listed one by one; further ones are only counted. */
+const LISTED = 10_000;
+
+/** A window between the encoder and the channel. */
+interface EncodedWindow extends Omit<TokenWindow, "sentAt"> {
+  readonly sequence: number;
+  readonly last: boolean;
+}
+
+/**
+ * Sends a stream of frames. Create one for each stream, and `run` it once.
+ *
+ * @example Two windows through a channel inside one process
+ * ```ts ignore
+ * const { sender, receiver } = memoryChannel();
+ * const stream = new VideoSender(encoder, sender, { width: 128, height: 128, frameRate: [24, 1] });
+ * await stream.run(frames);
+ * ```
+ */
+export class VideoSender {
+  readonly #encoder: WindowEncoder;
+  readonly #channel: Sender;
+  readonly #options: SendOptions;
+  readonly #keyEvery: number;
+  readonly #clock: Clock;
+  readonly #now: () => number;
+  readonly #encode = new Series();
+  readonly #dropped: number[] = [];
+  readonly #queue: Queue<EncodedWindow>;
+  readonly #capture: Queue<TimedFrame> | undefined;
+  #droppedCount = 0;
+  #framesIn = 0;
+  #sent = 0;
+  #bytes = 0;
+  #blocked = 0;
+  #startedAt: number | undefined;
+  #endedAt: number | undefined;
+
+  /** Names the stream in every message. */
+  readonly streamId: string;
+
+  /**
+   * Prepares a stream.
+   *
+   * @throws {RangeError} where an option is not in its range.
+   */
+  constructor(encoder: WindowEncoder, channel: Sender, options: SendOptions) {
+    const { queue = 3, policy = "block", captureRing, signal } = options;
+    if (options.tail === "exact" && encoder.fullWindows) {
+      throw new RangeError(
+        `Cannot send a stream: found the tail policy exact, allowed are pad and drop: ${encoder.description} takes full windows only`,
+      );
+    }
+    this.#keyEvery = keyEveryOf(options);
+    this.#encoder = encoder;
+    this.#channel = channel;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#now = this.#clock === systemClock ? wallTime : () => this.#clock.now();
+    this.streamId = options.streamId ?? newStreamId();
+    const ends = defined({ signal });
+    const onDrop = ({ sequence }: EncodedWindow) => {
+      if (this.#droppedCount++ < LISTED) this.#dropped.push(sequence);
+    };
+    this.#queue = new Queue({ capacity: queue, policy, onDrop, ...ends });
+    this.#capture = captureRing === undefined
+      ? undefined
+      : new Queue({ capacity: captureRing, policy: "drop-oldest", ...ends });
+  }
+
+  /**
+   * Sends the frames to their end, and the end of the stream after them.
+   *
+   * @returns what was done
+   * @throws what the source, the encoder or the channel throws.
+   */
+  async run(frames: AsyncIterable<TimedFrame>): Promise<SendStatistics> {
+    const { signal } = this.#options;
+    const abort = new AbortController();
+    const ends = { signal: signal ? AbortSignal.any([signal, abort.signal]) : abort.signal };
+    const collected = new Queue<FrameWindow>({ capacity: 1 });
+    const stages = [
+      this.#collect(frames, ends).pipeTo(collected.writable, ends),
+      ReadableStream.from(this.#encoded(collected.readable)).pipeTo(this.#queue.writable, ends),
+      this.#send(ends),
+    ];
+    await settledOrAborted(stages, abort);
+    await abortable(this.#channel.flush(), signal);
+    this.#endedAt = this.#clock.now();
+    return this.statistics;
+  }
+
+  /** What was done so far. */
+  get statistics(): SendStatistics {
+    const { depth, deepest } = this.#queue.counters;
+    const { inFlight, mostInFlight } = this.#channel.counters;
+    const until = this.#endedAt ?? this.#clock.now();
+    const elapsed = until - (this.#startedAt ?? until);
+    return {
+      framesIn: this.#framesIn,
+      framesDropped: this.#capture?.counters.dropped ?? 0,
+      encoded: this.#encode.summary().count,
+      sent: this.#sent,
+      dropped: this.#dropped,
+      droppedCount: this.#droppedCount,
+      bytes: this.#bytes,
+      queue: { depth, deepest },
+      inFlight: { now: inFlight, most: mostInFlight },
+      encode: this.#encode.summary(),
+      blockedSeconds: this.#blocked,
+      utilisation: elapsed > 0 ? Math.min(1, this.#encode.sum * 1000 / elapsed) : 0,
+    };
+  }
+
+  /** Frames of the capture ring: now and at most; zeros where the source waits instead. */
+  get captureRing(): QueueCounters {
+    return this.#capture?.counters ?? { written: 0, read: 0, dropped: 0, depth: 0, deepest: 0 };
+  }
+
+  #collect(
+    frames: AsyncIterable<TimedFrame>,
+    ends: { signal: AbortSignal },
+  ): ReadableStream<FrameWindow> {
+    const counted = this.#counted(frames);
+    const options = { ...this.#options, now: this.#now };
+    if (!this.#capture) return ReadableStream.from(windowsOf(counted, options));
+    const capturing = ReadableStream.from(counted).pipeTo(this.#capture.writable, ends);
+    capturing.catch(() => {}); // the ring's readable fails with the same reason
+    return ReadableStream.from(windowsOf(this.#capture.readable, { ...options, live: true }));
+  }
+
+  async *#counted(frames: AsyncIterable<TimedFrame>): AsyncGenerator<TimedFrame> {
+    const { stop } = this.#options;
+    for await (const frame of frames) {
+      if (stop?.aborted) return;
+      this.#framesIn++;
+      yield frame;
+    }
+  }
+
+  async *#encoded(windows: ReadableStream<FrameWindow>): AsyncGenerator<EncodedWindow> {
+    const { signal, frameRate, onWindow } = this.#options;
+    for await (const window of windows) {
+      const from = this.#clock.now();
+      this.#startedAt ??= from;
+      const tokens = await this.#encoder.encode(window, { signal });
+      const until = this.#clock.now();
+      const encodeSeconds = (until - from) / 1000;
+      this.#encode.add(encodeSeconds);
+      onWindow?.(window);
+      const { sequence, last, validFrames, width, height, times, capturedAt } = window;
+      yield {
+        tokens,
+        sequence,
+        last,
+        validFrames,
+        width,
+        height,
+        times,
+        capturedAt,
+        encodeSeconds,
+        frameRate,
+      };
+      this.#blocked += (this.#clock.now() - until) / 1000;
+    }
+  }
+
+  async #send(ends: { signal: AbortSignal }): Promise<void> {
+    const { payload = "packed" } = this.#options;
+    const coder = new TokenEncoder();
+    let next = 0;
+    let sinceKey = 0;
+    let connections = this.#channel.counters.connections;
+    let ended = false;
+    for await (const { last, sequence, ...window } of this.#queue.readable) {
+      const afterDrop = sequence !== next;
+      const joined = this.#channel.counters.connections !== connections;
+      connections = this.#channel.counters.connections;
+      const key = payload !== "range" || !coder.follows(window.tokens.shape) || afterDrop ||
+        joined || sinceKey >= this.#keyEvery;
+      sinceKey = key ? 1 : sinceKey + 1;
+      const fields = { sequence, key, afterDrop, end: last, ...this.#identity };
+      const timed = { ...window, sentAt: this.#now() };
+      const made = windowMessage(timed, fields, payload, coder);
+      await this.#channel.send(made, ends);
+      this.#bytes += made.payload.length;
+      this.#sent++;
+      next = sequence + 1;
+      ended = last;
+    }
+    if (!ended) await this.#sendEnd(next, ends);
+  }
+
+  /** Where the last window was not known as such, or was left out, the end travels alone. */
+  async #sendEnd(next: number, ends: { signal: AbortSignal }): Promise<void> {
+    const sequence = this.#encode.summary().count;
+    const afterDrop = sequence !== next;
+    const fields = { sequence, end: true, key: true, afterDrop, ...this.#identity };
+    await this.#channel.send(message(new Uint8Array(0), fields), ends);
+  }
+
+  get #identity(): { streamId: string; modelId: string } {
+    return { streamId: this.streamId, modelId: this.#encoder.modelId || NO_ID };
+  }
+}
+
+function keyEveryOf({ keyEvery, payload, streamId }: SendOptions): number {
+  const most = payload === "range" && streamId !== undefined ? 1 : Number.MAX_SAFE_INTEGER;
+  const windows = keyEvery ?? Math.min(16, most);
+  if (Number.isSafeInteger(windows) && windows >= 1 && windows <= most) return windows;
+  throw new RangeError(
+    `Cannot send a stream: found a key window every ${windows} windows, allowed is ${
+      most === 1 ? "1, as the stream has a given id and is range coded" : "1 or more"
+    }`,
+  );
+}
+
+/** Waits for all stages; where one fails, ends the others and throws what the first one threw. */
+async function settledOrAborted(
+  stages: readonly Promise<unknown>[],
+  abort: AbortController,
+): Promise<void> {
+  try {
+    await Promise.all(stages);
+  } catch (error) {
+    abort.abort(error);
+    await Promise.allSettled(stages);
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+/** A sender's ends: the last window, the last acknowledgement, what it refuses at once. */
+import { systemClock } from "@vcs/transport";
+import type { Sender } from "@vcs/transport/channel";
+import assert from "node:assert/strict";
+import { FakeCodec, numberedFrames, SIZE } from "./testing/fakes.ts";
+import { memoryChannel } from "@vcs/transport/channel";
+import { type SendOptions, VideoSender } from "./send.ts";
+import type { Clip } from "./stream/tokenizer.ts";
+import { messageWindow } from "./stream/window_message.ts";
+import { TokenDecoder } from "./stream/range_coder.ts";
+import { packedSize, type Tokens } from "./stream/tokens.ts";
+
+const RATE = { frameRate: [24, 1] as const, ...SIZE };
+
+/** A codec that takes windows of any length, as Open-MAGVIT2 does. */
+class AnyLength extends FakeCodec {
+  override encode({ frameCount }: Clip): Promise<Tokens> {
+    const frames = (frameCount + 3) >> 2;
+    const shape = { channels: 18, frames, height: 1, width: 1 };
+    return Promise.resolve({ shape, packed: new Uint8Array(packedSize(shape)) });
+  }
+}
+
+Deno.test("send: the last frames as they are, range coded, are a key window of their own", async () => {
+  const { sender, receiver } = memoryChannel();
+  const options: SendOptions = { ...RATE, payload: "range", tail: "exact" };
+  const run = new VideoSender(new AnyLength(systemClock), sender, options).run(numberedFrames(41));
+  const coder = new TokenDecoder();
+  const found: [number, number, boolean][] = [];
+  for await (const message of receiver) {
+    const { tokens, validFrames } = messageWindow(message, coder);
+    found.push([tokens.shape.frames, validFrames, message.key]);
+  }
+  await run;
+  assert.deepEqual(found, [[5, 17, true], [5, 17, false], [2, 5, true]]);
+});
+
+Deno.test("send: a signal ends the wait for the last acknowledgements", async () => {
+  const { sender } = memoryChannel();
+  const codec = new FakeCodec(systemClock);
+  const abort = new AbortController();
+  const options = { ...RATE, signal: abort.signal };
+  const run = new VideoSender(codec, sender, options).run(numberedFrames(17));
+  while (sender.counters.inFlight === 0) await systemClock.sleep(5);
+  await systemClock.sleep(20);
+  abort.abort();
+  await assert.rejects(run, { name: "AbortError" });
+  assert.equal(sender.counters.inFlight, 1);
+});
+
+Deno.test("send: what cannot be kept is refused before anything is sent", () => {
+  const { sender } = memoryChannel();
+  const codec = Object.assign(new FakeCodec(systemClock), { fullWindows: true });
+  const id = { streamId: "00000000000000ab", payload: "range" } as const;
+  const allowed = [{ tail: "pad" }, { keyEvery: 8 }, id, { ...id, keyEvery: 1 }] as const;
+  const refused = [{ tail: "exact" }, { keyEvery: 0 }, { ...id, keyEvery: 8 }] as const;
+  for (const options of allowed) new VideoSender(codec, sender, { ...RATE, ...options });
+  for (const options of refused) {
+    assert.throws(() => new VideoSender(codec, sender, { ...RATE, ...options }), RangeError);
+  }
+});
+
+/** Sends so many windows; gives which of them were keys. */
+async function keysOf(count: number, options: Partial<SendOptions>, joinAt?: number) {
+  const { sender, receiver } = memoryChannel(1);
+  const joining: Sender = Object.create(sender, {
+    send: { value: (...args: Parameters<Sender["send"]>) => sender.send(...args) },
+    flush: { value: () => sender.flush() },
+    // Somebody else is connected from some window on.
+    counters: {
+      get: () => ({
+        ...sender.counters,
+        connections: joinAt !== undefined && sender.counters.sent >= joinAt ? 2 : 1,
+      }),
+    },
+  });
+  const sending = new VideoSender(new FakeCodec(systemClock), joining, {
+    ...{ ...RATE, payload: "range" },
+    ...options,
+  });
+  const run = sending.run(numberedFrames(17 * count));
+  const keys: number[] = [];
+  for await (const { key, sequence } of receiver) if (key) keys.push(sequence);
+  await run;
+  return keys;
+}
+
+Deno.test("send: every so many windows one is a key, 16 unless asked otherwise", async () => {
+  assert.deepEqual(await keysOf(8, { keyEvery: 3 }), [0, 3, 6]);
+  assert.deepEqual(await keysOf(3, { keyEvery: 1 }), [0, 1, 2]);
+  assert.deepEqual(await keysOf(34, {}), [0, 16, 32]);
+});
+
+Deno.test("send: the window after a new connection is a key, and the count starts anew", async () => {
+  assert.deepEqual(await keysOf(9, { keyEvery: 4 }, 2), [0, 2, 6]);
+});
+
+Deno.test("send: ten thousand dropped windows are listed, further ones are only counted", async () => {
+  const { sender, receiver } = memoryChannel(1);
+  const codec = new FakeCodec(systemClock);
+  const options: SendOptions = { ...RATE, queue: 1, policy: "drop-newest", tail: "pad" };
+  const sending = new VideoSender(codec, sender, options);
+  const run = sending.run(numberedFrames(17 * 10_010));
+  while (codec.encodedAt.length < 10_010) await systemClock.sleep(1);
+  for await (const _ of receiver);
+  const { dropped, droppedCount, sent } = await run;
+  assert.equal(dropped.length, 10_000);
+  assert.equal(droppedCount, 10_010 - sent);
+  assert.ok(droppedCount > 10_000);
+});

@@ -1,0 +1,260 @@
+/**
+ * A window of tokens as the payload of a message: 48 bytes that say what it is, the tokens as
+ * packed bits or range coded, and, only where frames are not evenly spaced, their times.
+ *
+ * | offset | bytes | field, little-endian |
+ * |---|---|---|
+ * | 0 | 1 | version, 1 |
+ * | 1 | 1 | coding: 0 packed bits, 1 range coded |
+ * | 2 | 1 | valid frames |
+ * | 3 | 1 | times: 0 evenly spaced; a table follows: 1 of u32 microseconds, 2 of float64 seconds |
+ * | 4 | 4 × 2 | latent: channels, frames, rows, columns |
+ * | 12 | 2 × 2 | picture: columns, rows |
+ * | 16 | 2 × 4 | frames a second: numerator, denominator |
+ * | 24 | 8 | when the first frame came in, milliseconds since 1970 (float64) |
+ * | 32 | 4 | seconds that encoding took (float32) |
+ * | 36 | 4 | CRC-32 of the packed bits |
+ * | 40 | 8 | when the window was sent, milliseconds since 1970 (float64) |
+ *
+ * The table gives the end of each valid frame after the start of the first: in microseconds, or in
+ * seconds where a gap is longer than microseconds can tell in 32 bits, 71 minutes.
+ *
+ * @module
+ */
+import { crc32 } from "@vcs/transport/internal";
+import { VideoVqError } from "../errors.ts";
+import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
+import { packedSize, type Tokens, tokensFromPacked, type TokenShape } from "./tokens.ts";
+
+/** Bytes before the tokens. */
+export const PAYLOAD_HEADER_SIZE = 48;
+
+/** A number of frames a second as a fraction. */
+export type FrameRate = readonly [numerator: number, denominator: number];
+
+/** A window of tokens with all that the far end must know to show it. */
+export interface TokenWindow {
+  /** The tokens. */
+  readonly tokens: Tokens;
+  /** Frames to keep of those that decoding gives. */
+  readonly validFrames: number;
+  /** Columns of a frame. */
+  readonly width: number;
+  /** Rows of a frame. */
+  readonly height: number;
+  /** Nominal rate of the source. */
+  readonly frameRate: FrameRate;
+  /** Presentation times of the valid frames in seconds, then the end of the last one. */
+  readonly times: readonly number[];
+  /** When the first frame came in, in milliseconds since 1970; 0 where unknown. */
+  readonly capturedAt: number;
+  /** Seconds that encoding took. */
+  readonly encodeSeconds: number;
+  /** When the window was sent, in milliseconds since 1970; 0 where unknown. */
+  readonly sentAt: number;
+}
+
+/** What is in a payload, with the tokens not yet decoded. */
+export interface WindowHeader extends Omit<TokenWindow, "tokens"> {
+  /** Size of the latent. */
+  readonly shape: TokenShape;
+  /** How the tokens are coded. */
+  readonly coding: "packed" | "range";
+  /** CRC-32 of the packed bits. */
+  readonly checksum: number;
+  /** The coded tokens: a view. */
+  readonly coded: Uint8Array;
+}
+
+/** More positions than any window has: what is refused before anything is allocated. */
+const MOST_BITS = 2 ** 26;
+/** Seconds that an even spacing may differ from the times: what a table of them would, too. */
+const EVEN = 0.5e-6;
+/** Seconds that microseconds can tell in 32 bits. */
+const LONGEST = 4294;
+/** Bytes of a time in each kind of table: none, microseconds, seconds. */
+const TIME_BYTES = [0, 4, 8] as const;
+type TimeTable = 0 | 1 | 2;
+
+/**
+ * Writes a window.
+ *
+ * @param coder range codes the tokens; without it, or where it does not help, they go as packed
+ * bits
+ * @param key whether decoding can begin here
+ */
+export function encodeWindow(
+  window: TokenWindow,
+  coder?: TokenEncoder,
+  key = true,
+): Uint8Array<ArrayBuffer> {
+  const { tokens: { shape, packed }, validFrames, times } = window;
+  const coded = coder?.encode(window.tokens, key);
+  const table = tableFor(window);
+  const body = coded ?? packed;
+  const start = PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * validFrames;
+  const out = new Uint8Array(start + body.length);
+  const view = new DataView(out.buffer);
+  view.setUint8(0, 1);
+  view.setUint8(1, coded ? 1 : 0);
+  view.setUint8(2, validFrames);
+  view.setUint8(3, table);
+  [shape.channels, shape.frames, shape.height, shape.width, window.width, window.height]
+    .forEach((value, i) => view.setUint16(4 + 2 * i, value, true));
+  view.setUint32(16, window.frameRate[0], true);
+  view.setUint32(20, window.frameRate[1], true);
+  view.setFloat64(24, window.capturedAt, true);
+  view.setFloat32(32, window.encodeSeconds, true);
+  view.setUint32(36, crc32(packed), true);
+  view.setFloat64(40, window.sentAt, true);
+  if (table !== 0) writeTimes(view, times, table);
+  out.set(body, start);
+  return out;
+}
+
+/**
+ * Reads what a payload says of itself.
+ *
+ * @param pts time of the first frame in seconds, from the message
+ * @throws {VideoVqError} `bad-window`
+ */
+export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
+  if (payload.length < PAYLOAD_HEADER_SIZE) {
+    throw bad(`found ${payload.length} bytes, the header takes ${PAYLOAD_HEADER_SIZE}`);
+  }
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const [version, coding, validFrames, table] = payload as unknown as [
+    number,
+    number,
+    number,
+    TimeTable,
+  ];
+  if (version !== 1) throw bad(`found version ${version}, known is 1`);
+  if (coding > 1 || table > 2) throw bad(`unknown coding ${coding} or table of times ${table}`);
+  const shape = readShape(view);
+  const start = PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * validFrames;
+  if (validFrames < 1 || payload.length < start) {
+    throw bad(`${validFrames} valid frames do not go with ${payload.length} bytes`);
+  }
+  const frameRate: FrameRate = [view.getUint32(16, true), view.getUint32(20, true)];
+  if (frameRate[0] === 0 || frameRate[1] === 0) throw bad(`frame rate ${frameRate.join("/")}`);
+  return {
+    shape,
+    coding: coding === 1 ? "range" : "packed",
+    validFrames,
+    width: view.getUint16(12, true),
+    height: view.getUint16(14, true),
+    frameRate,
+    times: readTimes(view, pts, validFrames, frameRate, table),
+    capturedAt: view.getFloat64(24, true),
+    encodeSeconds: view.getFloat32(32, true),
+    checksum: view.getUint32(36, true),
+    sentAt: view.getFloat64(40, true),
+    coded: payload.subarray(start),
+  };
+}
+
+/**
+ * Reads a window.
+ *
+ * @param pts time of the first frame in seconds, from the message
+ * @param coder what the windows before taught; needed for range coded windows, and must see all
+ * windows of a stream that has any
+ * @param key whether the message is a key window
+ * @throws {VideoVqError} `bad-window` where the bytes are damaged, `missing-context` where the
+ * window builds on others that the coder has not seen.
+ */
+export function decodeWindow(
+  payload: Uint8Array,
+  pts = 0,
+  coder?: TokenDecoder,
+  key = true,
+): TokenWindow {
+  const { coding, coded, checksum, shape, ...rest } = readHeader(payload, pts);
+  const tokens = coding === "packed"
+    ? readPacked(coded, shape)
+    : readRange(coded, shape, coder, key);
+  if (crc32(tokens.packed) !== checksum) {
+    coder?.forget();
+    throw bad("the tokens are not those that the checksum promises");
+  }
+  if (coding === "packed" && coder && (key || coder.follows(shape))) coder.learn(tokens, key);
+  return { tokens, ...rest };
+}
+
+function readPacked(coded: Uint8Array, shape: TokenShape): Tokens {
+  try {
+    return tokensFromPacked(coded, shape);
+  } catch (error) {
+    throw bad("the packed bits do not go with the shape", error);
+  }
+}
+
+function readRange(
+  coded: Uint8Array,
+  shape: TokenShape,
+  coder: TokenDecoder | undefined,
+  key: boolean,
+): Tokens {
+  if (!coder || !(key || coder.follows(shape))) {
+    throw new VideoVqError(
+      "missing-context",
+      "Cannot decode a window: it builds on windows that did not arrive; decoding begins again at the next key window",
+    );
+  }
+  if (coded.length >= packedSize(shape)) throw bad("the range coded tokens are too long");
+  return coder.decode(coded, shape, key);
+}
+
+function readShape(view: DataView): TokenShape {
+  const [channels, frames, height, width] = [4, 6, 8, 10].map((at) => view.getUint16(at, true)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const bits = channels * frames * height * width;
+  if (bits < 1 || bits > MOST_BITS || channels > 30) {
+    throw bad(`a latent of ${channels}x${frames}x${height}x${width} is not possible`);
+  }
+  return { channels, frames, height, width };
+}
+
+function readTimes(
+  view: DataView,
+  pts: number,
+  count: number,
+  [numerator, denominator]: FrameRate,
+  table: TimeTable,
+): number[] {
+  const at = (i: number) => PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * (i - 1);
+  const after = [
+    (i: number) => i * denominator / numerator,
+    (i: number) => view.getUint32(at(i), true) / 1e6,
+    (i: number) => view.getFloat64(at(i), true),
+  ][table]!;
+  const times = Array.from({ length: count + 1 }, (_, i) => i === 0 ? pts : pts + after(i));
+  if (!times.every(Number.isFinite)) throw bad("found a time that is no number");
+  return times;
+}
+
+function writeTimes(view: DataView, times: readonly number[], table: 1 | 2): void {
+  const at = (i: number) => PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * (i - 1);
+  for (let i = 1; i < times.length; i++) {
+    const after = times[i]! - times[0]!;
+    if (table === 1) view.setUint32(at(i), Math.round(after * 1e6), true);
+    else view.setFloat64(at(i), after, true);
+  }
+}
+
+/** The shortest table that keeps the times to a microsecond. */
+function tableFor({ times, frameRate: [numerator, denominator] }: TokenWindow): TimeTable {
+  const after = times.map((time) => time - times[0]!);
+  const isEven = after.every((t, i) => Math.abs(t - i * denominator / numerator) < EVEN);
+  if (isEven) return 0;
+  return after.every((t) => t >= 0 && t < LONGEST) ? 1 : 2;
+}
+
+function bad(found: string, cause?: unknown): VideoVqError {
+  return new VideoVqError("bad-window", `Cannot read a window: ${found}`, { cause });
+}

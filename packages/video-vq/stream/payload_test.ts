@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { mutations, random } from "#testing/fuzz.ts";
+import { VideoVqError } from "../errors.ts";
+import {
+  decodeWindow,
+  encodeWindow,
+  PAYLOAD_HEADER_SIZE,
+  readHeader,
+  type TokenWindow,
+} from "./payload.ts";
+import { TokenDecoder, TokenEncoder } from "./range_coder.ts";
+import { tokensFromPacked } from "./tokens.ts";
+
+const SHAPE = { channels: 18, frames: 5, height: 16, width: 16 };
+
+function sample(seed = 1, changes: Partial<TokenWindow> = {}): TokenWindow {
+  const next = random(seed);
+  const packed = Uint8Array.from({ length: 2880 }, () => next() < 0.8 ? 0 : next() * 256);
+  return {
+    tokens: tokensFromPacked(packed, SHAPE),
+    validFrames: 17,
+    width: 128,
+    height: 128,
+    frameRate: [24000, 1001],
+    times: Array.from({ length: 18 }, (_, i) => 2 + i * 1001 / 24000),
+    capturedAt: 1_700_000_000_123.5,
+    encodeSeconds: 0.25,
+    sentAt: 1_700_000_000_999,
+    ...changes,
+  };
+}
+
+Deno.test("payload: everything comes back, packed in 2,928 bytes", () => {
+  const window = sample();
+  const bytes = encodeWindow(window);
+  assert.equal(bytes.length, PAYLOAD_HEADER_SIZE + 2880);
+  assert.deepEqual(decodeWindow(bytes, 2), window);
+});
+
+Deno.test("payload: range coded windows come back and are shorter", () => {
+  const encoder = new TokenEncoder();
+  const decoder = new TokenDecoder();
+  for (let i = 0; i < 5; i++) {
+    const window = sample(i);
+    const bytes = encodeWindow(window, encoder, i === 0);
+    assert(bytes.length < PAYLOAD_HEADER_SIZE + 2880);
+    assert.deepEqual(decodeWindow(bytes, 2, decoder, i === 0), window);
+  }
+});
+
+Deno.test("payload: never longer than packed bits and the header, whatever the tokens", () => {
+  const encoder = new TokenEncoder();
+  const decoder = new TokenDecoder();
+  for (let i = 0; i < 5; i++) {
+    const noise = crypto.getRandomValues(new Uint8Array(2880));
+    const window = sample(1, { tokens: tokensFromPacked(noise, SHAPE) });
+    const bytes = encodeWindow(window, encoder, i === 0);
+    assert(bytes.length <= PAYLOAD_HEADER_SIZE + 2880);
+    assert.deepEqual(decodeWindow(bytes, 2, decoder, i === 0), window);
+  }
+});
+
+Deno.test("payload: uneven times travel in a table, to a microsecond", () => {
+  const times = [5, 5.04, 5.2, 5.21, 7];
+  const window = sample(1, { validFrames: 4, times, frameRate: [25, 1] });
+  const bytes = encodeWindow(window);
+  assert.equal(bytes.length, PAYLOAD_HEADER_SIZE + 4 * 4 + 2880);
+  const back = decodeWindow(bytes, 5);
+  for (const [i, time] of times.entries()) assert(Math.abs(back.times[i]! - time) < 1e-6);
+});
+
+Deno.test("payload: times come through to a microsecond, however near to even, however long the gap", () => {
+  const stamps = (from: number) => Array.from({ length: 17 }, (_, i) => from + i / 24);
+  const cases = [
+    {
+      times: Array.from({ length: 18 }, (_, i) => Math.round(i * 1000 / 24) / 1000),
+      table: 4 * 17,
+    },
+    { times: Array.from({ length: 18 }, (_, i) => i / 24 + 2e-7 * (i % 2)), table: 0 },
+    { times: [0, ...stamps(4290)], table: 4 * 17 },
+    { times: [0, ...stamps(5000)], table: 8 * 17 },
+    { times: [0, ...stamps(86_400 * 365)], table: 8 * 17 },
+  ];
+  for (const { times, table } of cases) {
+    const bytes = encodeWindow(sample(1, { times, frameRate: [24, 1] }));
+    assert.equal(bytes.length, PAYLOAD_HEADER_SIZE + table + 2880);
+    const back = decodeWindow(bytes).times;
+    for (const [i, time] of times.entries()) assert(Math.abs(back[i]! - time) < 1e-6, `${time}`);
+  }
+});
+
+Deno.test("payload: a time that is no number is refused", () => {
+  const times = [0, ...Array.from({ length: 17 }, (_, i) => 5000 + i)];
+  const bytes = encodeWindow(sample(1, { times }));
+  new DataView(bytes.buffer).setFloat64(PAYLOAD_HEADER_SIZE, NaN, true);
+  assert.throws(() => decodeWindow(bytes), { code: "bad-window" });
+});
+
+Deno.test("payload: item 5, sizes that do not go together are a typed error", () => {
+  const bytes = encodeWindow(sample());
+  for (const [at, value] of [[0, 2], [1, 2], [2, 0], [3, 3], [4, 0], [4, 31], [6, 4], [16, 0]]) {
+    const bad = bytes.slice();
+    bad[at!] = value!;
+    if (at === 16) bad.fill(0, 16, 20);
+    assert.throws(() => decodeWindow(bad), { code: "bad-window" }, `byte ${at}`);
+  }
+});
+
+Deno.test("payload: a huge latent is refused before anything is allocated", () => {
+  const bytes = encodeWindow(sample());
+  bytes.fill(0xff, 4, 12);
+  bytes[4] = 30, bytes[5] = 0;
+  assert.throws(() => readHeader(bytes), { code: "bad-window" });
+});
+
+Deno.test("payload: a range coded window without those before it is told apart from damage", () => {
+  const encoder = new TokenEncoder();
+  encodeWindow(sample(), encoder, true);
+  const second = encodeWindow(sample(2), encoder, false);
+  assert.throws(() => decodeWindow(second, 0, new TokenDecoder(), false), {
+    code: "missing-context",
+  });
+});
+
+Deno.test("payload: other windows before it are noticed by the checksum", () => {
+  const encoder = new TokenEncoder();
+  encodeWindow(sample(1), encoder, true);
+  const second = encodeWindow(sample(2), encoder, false);
+  const decoder = new TokenDecoder();
+  decodeWindow(encodeWindow(sample(9), new TokenEncoder(), true), 0, decoder, true);
+  assert.throws(() => decodeWindow(second, 0, decoder, false), { code: "bad-window" });
+  assert(!decoder.follows(SHAPE), "the decoder waits for a key window");
+});
+
+Deno.test("payload: damaged bytes never give other tokens", () => {
+  const window = sample();
+  for (const coder of [undefined, new TokenEncoder()]) {
+    for (const bad of mutations(encodeWindow(window, coder), 500)) {
+      try {
+        const { tokens } = decodeWindow(bad, 2, new TokenDecoder());
+        if (tokens.packed.length === 2880) assert.deepEqual(tokens.packed, window.tokens.packed);
+      } catch (error) {
+        assert(error instanceof VideoVqError, String(error));
+      }
+    }
+  }
+});

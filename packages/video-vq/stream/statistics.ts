@@ -1,0 +1,102 @@
+/**
+ * What a pipeline counts and measures while it runs: windows, drops, queue depths, and how long
+ * each stage took, summed up as percentiles of the last thousand values.
+ *
+ * @module
+ */
+
+/** Percentiles of a series, in the series' own unit. */
+export interface Summary {
+  /** Values seen since the start. */
+  readonly count: number;
+  /** Mean of all values. */
+  readonly mean: number;
+  /** Median of the last values. */
+  readonly p50: number;
+  /** What 90 in 100 of the last values stay under. */
+  readonly p90: number;
+  /** What 99 in 100 of the last values stay under. */
+  readonly p99: number;
+  /** Largest value since the start. */
+  readonly max: number;
+}
+
+const KEPT = 1000;
+
+/**
+ * A series of measured values; memory stays the same however long it runs.
+ *
+ * @example
+ * ```ts
+ * import { Series } from "@vcs/video-vq";
+ * import assert from "node:assert/strict";
+ *
+ * const series = new Series();
+ * for (let i = 1; i <= 100; i++) series.add(i);
+ * assert.equal(series.summary().p50, 50);
+ * assert.equal(series.summary().max, 100);
+ * ```
+ */
+export class Series {
+  readonly #last = new Float64Array(KEPT);
+  #count = 0;
+  #sum = 0;
+  #max = 0;
+
+  /** Adds a value. */
+  add(value: number): void {
+    this.#last[this.#count++ % KEPT] = value;
+    this.#sum += value;
+    this.#max = this.#count === 1 ? value : Math.max(this.#max, value);
+  }
+
+  /** Sum of all values. */
+  get sum(): number {
+    return this.#sum;
+  }
+
+  /** Percentiles so far; zeros where there is nothing. */
+  summary(): Summary {
+    const sorted = this.#last.slice(0, Math.min(this.#count, KEPT)).sort();
+    const at = (part: number) => sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? 0;
+    return {
+      count: this.#count,
+      mean: this.#count === 0 ? 0 : this.#sum / this.#count,
+      p50: at(0.5),
+      p90: at(0.9),
+      p99: at(0.99),
+      max: this.#max,
+    };
+  }
+}
+
+/** The terms of the least possible delay from the first frame in to the first frame out. */
+export interface Latency {
+  /** Seconds until a window is full: frames a window over frames a second. */
+  readonly fill: number;
+  /** Seconds to encode a window. */
+  readonly encode: number;
+  /** Seconds from the sender to the receiver, one way, by the clocks of both machines. */
+  readonly transfer: number;
+  /** Seconds to decode a window. */
+  readonly decode: number;
+  /** Sum of the terms. */
+  readonly expected: number;
+  /** Seconds from a window's first frame coming in to it going out, as measured; 0 if unknown. */
+  readonly measured: number;
+}
+
+/** Puts the terms 17/fps + E + transfer + D beside what was measured. */
+export function latencyOf(
+  terms: Omit<Latency, "expected">,
+): Latency {
+  return { ...terms, expected: terms.fill + terms.encode + terms.transfer + terms.decode };
+}
+
+/** One line for people: `0.708 fill + 0.150 encode + 0.002 transfer + 0.050 decode = 0.910 s`. */
+export function latencyLine(latency: Latency): string {
+  const terms = (["fill", "encode", "transfer", "decode"] as const)
+    .map((name) => `${latency[name].toFixed(3)} ${name}`).join(" + ");
+  const measured = latency.measured > 0 ? `, measured ${latency.measured.toFixed(3)} s` : "";
+  return `${terms} = ${latency.expected.toFixed(3)} s${measured}`;
+}

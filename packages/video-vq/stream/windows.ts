@@ -1,0 +1,196 @@
+/**
+ * Frames to windows: 17 consecutive frames without overlap, each made to fit the network, with
+ * the time of every frame kept. What happens to the last frames of a clip that do not fill a
+ * window is a choice.
+ *
+ * @module
+ */
+import { VideoVqError } from "../errors.ts";
+import { type FitOptions, FrameFitter, type Picture } from "../frames/preprocess.ts";
+
+/** Frames of a full window. */
+export const WINDOW_FRAMES = 17;
+
+/** A frame with its time; `VideoFrame` of `@vcs/media` is one. */
+export interface TimedFrame extends Picture {
+  /** Presentation time in seconds. */
+  readonly pts: number;
+  /** How long it is shown, in seconds. */
+  readonly duration: number;
+}
+
+/** Consecutive frames of one size. */
+export interface FrameWindow {
+  /** Number of the window, from 0. */
+  readonly sequence: number;
+  /** Columns of a frame. */
+  readonly width: number;
+  /** Rows of a frame. */
+  readonly height: number;
+  /** Frames in `data`. */
+  readonly frameCount: number;
+  /** Frames at the start that the source had; the rest fill the window up. */
+  readonly validFrames: number;
+  /** RGB, [frameCount, height, width, 3]. */
+  readonly data: Uint8Array;
+  /** Presentation times of the valid frames in seconds, then the end of the last one. */
+  readonly times: readonly number[];
+  /** When the first frame came in, in milliseconds since 1970. */
+  readonly capturedAt: number;
+  /** Whether this is known to be the last window of its clip. */
+  readonly last: boolean;
+}
+
+/**
+ * What to do with the frames left at the end of a clip:
+ *
+ * - `pad` (default) repeats the last frame up to 17; the receiver cuts the repetition off;
+ * - `exact` does what the original does: the frames go in as they are, and of n frames
+ *   4·floor((n − 1) / 4) + 1 come out;
+ * - `drop` leaves them out.
+ */
+export type TailPolicy = "pad" | "exact" | "drop";
+
+/** How windows are made. */
+export interface WindowOptions extends FitOptions {
+  /** What to do with the last frames. */
+  readonly tail?: TailPolicy;
+  /** Gives the time in milliseconds since 1970; the machine's where not given. */
+  readonly now?: () => number;
+  /**
+   * Give a window as soon as its last frame is there. Otherwise it is held until the next frame
+   * comes, or none, so that the last window is known to be the last.
+   */
+  readonly live?: boolean;
+}
+
+/** The machine's time in milliseconds since 1970, with fractions. */
+export function wallTime(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** Frames that the network gives back for a number of frames going in. */
+export function reconstructedFrames(frames: number): number {
+  return 4 * Math.floor((frames - 1) / 4) + 1;
+}
+
+/**
+ * Collects frames into windows.
+ *
+ * @example Twenty frames are one window and a padded one
+ * ```ts
+ * import { Windower } from "@vcs/video-vq";
+ * import assert from "node:assert/strict";
+ *
+ * const windower = new Windower({ width: 8, height: 8 });
+ * const frame = (i: number) => ({
+ *   width: 8, height: 8, data: new Uint8Array(192).fill(i), pts: i / 10, duration: 0.1,
+ * });
+ * const windows = Array.from({ length: 20 }, (_, i) => windower.push(frame(i)))
+ *   .filter((window) => window !== undefined);
+ * const rest = windower.flush();
+ * assert.equal(windows.length, 1);
+ * assert.equal(rest?.validFrames, 3);
+ * assert.equal(rest?.data.at(-1), 19);
+ * ```
+ */
+export class Windower {
+  readonly #options: WindowOptions;
+  readonly #fitter: FrameFitter;
+  #frames: Uint8Array[] = [];
+  #times: number[] = [];
+  #end = 0;
+  #capturedAt = 0;
+  #sequence = 0;
+
+  /**
+   * Prepares for windows of a size.
+   *
+   * @throws {RangeError} where the size is not allowed.
+   */
+  constructor(options: WindowOptions) {
+    this.#options = options;
+    this.#fitter = new FrameFitter(options);
+  }
+
+  /** Frames that wait for their window to fill: 0 to 16. */
+  get pending(): number {
+    return this.#frames.length;
+  }
+
+  /**
+   * Takes a frame; gives a window with every 17th.
+   *
+   * @throws {VideoVqError} `bad-source` where the frame has no pixels, or comes before the one
+   * before it.
+   */
+  push(frame: TimedFrame): FrameWindow | undefined {
+    const last = this.#times.at(-1);
+    if (last !== undefined && frame.pts < last) {
+      throw new VideoVqError(
+        "bad-source",
+        `Cannot add a frame to a window: it is shown at ${frame.pts} s, the one before at ${last} s`,
+      );
+    }
+    if (this.#frames.length === 0) this.#capturedAt = (this.#options.now ?? wallTime)();
+    this.#frames.push(this.#fitter.fit(frame));
+    this.#times.push(frame.pts);
+    this.#end = frame.pts + frame.duration;
+    return this.#frames.length === WINDOW_FRAMES
+      ? this.#take(WINDOW_FRAMES, WINDOW_FRAMES)
+      : undefined;
+  }
+
+  /** Gives what is left at the end of the clip, by the tail policy. */
+  flush(): FrameWindow | undefined {
+    const left = this.#frames.length;
+    const { tail = "pad" } = this.#options;
+    if (left === 0 || tail === "drop") return undefined;
+    if (tail === "exact") return this.#take(left, reconstructedFrames(left));
+    return this.#take(WINDOW_FRAMES, left);
+  }
+
+  #take(frameCount: number, validFrames: number): FrameWindow {
+    const { width, height } = this.#options;
+    const size = width * height * 3;
+    const data = new Uint8Array(frameCount * size);
+    for (let i = 0; i < frameCount; i++) {
+      data.set(this.#frames[Math.min(i, this.#frames.length - 1)]!, i * size);
+    }
+    const times = [...this.#times, this.#end].slice(0, validFrames + 1);
+    const capturedAt = this.#capturedAt;
+    this.#frames = [];
+    this.#times = [];
+    return {
+      sequence: this.#sequence++,
+      width,
+      height,
+      frameCount,
+      validFrames,
+      data,
+      times,
+      capturedAt,
+      last: false,
+    };
+  }
+}
+
+/** The windows of a stream of frames. */
+export async function* windowsOf(
+  frames: AsyncIterable<TimedFrame>,
+  options: WindowOptions,
+): AsyncGenerator<FrameWindow> {
+  const windower = new Windower(options);
+  let held: FrameWindow | undefined;
+  for await (const frame of frames) {
+    if (held) yield held;
+    held = windower.push(frame);
+    if (!held || !options.live) continue;
+    yield held;
+    held = undefined;
+  }
+  const rest = windower.flush();
+  if (held && rest) yield held;
+  const last = rest ?? held;
+  if (last) yield { ...last, last: true };
+}

@@ -1,0 +1,179 @@
+/**
+ * vq-tiny, a small causal video tokenizer of our own, as ONNX graphs. Its contract is that of
+ * Open-MAGVIT2's: 17 frames in, 18 signs for each of 5×H/8×W/8 positions out, and back.
+ *
+ * Time goes in groups: frame 0 alone, then four frames each. A group is a batch entry of a 2-D
+ * network on blocks of 4×4 pixels, and 1×1 convolutions over a group and the two before it carry
+ * what moves. Seven values of a position are rounded to steps, whose Gray codes are the bits; their
+ * signs are found, and undone, inside the graphs. The description follows `models/train/vq_tiny.py`, whose names the weights have.
+ *
+ * @module
+ */
+import { float, GraphBuilder, type Value } from "@vcs/onnx/graph";
+import type { WeightOf } from "../magvit/video_ops.ts";
+
+/** Name by which the model is chosen. */
+export const TINY_MODEL = "vq-tiny";
+
+/** Frames of a window. */
+export const TINY_FRAMES = 17;
+
+/** Bits of a token in planes: seven values have the two highest, three a third, one a fourth. */
+const PLANES = [7, 7, 3, 1];
+const VALUES = 7;
+const BITS = 18;
+
+/** Frame 0 alone and four groups of four. */
+const GROUPS = 5;
+
+/** Widths of the two levels and the number of their blocks. */
+interface Sizes {
+  readonly fine: number;
+  readonly fineBlocks: number;
+  readonly coarse: number;
+  readonly coarseBlocks: number;
+}
+
+const ENCODER: Sizes = { fine: 64, fineBlocks: 1, coarse: 160, coarseBlocks: 3 };
+const DECODER: Sizes = { fine: 80, fineBlocks: 2, coarse: 192, coarseBlocks: 4 };
+
+/**
+ * Builds the encoder: `frames` F32 [1, 3, 17, H, W] of −1 to 1 in, `latent` F32
+ * [1, 18, 5, H/8, W/8] out, whose signs are the tokens.
+ *
+ * @param height rows of a frame, a multiple of 8
+ * @param width columns of a frame, a multiple of 8
+ * @throws {RangeError} for another size.
+ */
+export function buildTinyEncoder(height: number, width: number, weightOf: WeightOf): GraphBuilder {
+  checkSize(height, width);
+  const g = new GraphBuilder("vq_tiny_encoder");
+  const net = new Layers(g, weightOf);
+  const { fine, fineBlocks, coarse, coarseBlocks } = ENCODER;
+  const frames = g.input("frames", "F32", [1, 3, TINY_FRAMES, height, width]);
+
+  const first = g.slice(frames, 2, 0, 1);
+  const filled = g.transpose(g.concat([first, first, first, frames], 2), [0, 2, 1, 3, 4]);
+  let x = net.blocksToChannels(g.reshape(filled, [GROUPS, 12, height, width]), 4);
+  x = net.conv(x, "conv_in", fine, 3);
+  x = net.stage(x, "fine", fineBlocks);
+  x = net.conv(net.blocksToChannels(x, 2), "down", coarse, 1);
+  x = net.stage(x, "coarse", coarseBlocks);
+  x = valuesToBits(g, g.tanh(net.conv(x, "conv_out", VALUES, 1)));
+  g.output("latent", g.unsqueeze(g.transpose(x, [1, 0, 2, 3]), [0]));
+  return g;
+}
+
+/**
+ * Builds the decoder: `quant` F32 [1, 18, 5, H/8, W/8] of ±1 in, `frames` F32 [1, 3, 17, H, W]
+ * out, about −1 to 1 and not cut to it.
+ *
+ * @param height rows of a frame, a multiple of 8
+ * @param width columns of a frame, a multiple of 8
+ * @throws {RangeError} for another size.
+ */
+export function buildTinyDecoder(height: number, width: number, weightOf: WeightOf): GraphBuilder {
+  checkSize(height, width);
+  const g = new GraphBuilder("vq_tiny_decoder");
+  const net = new Layers(g, weightOf);
+  const { fine, fineBlocks, coarse, coarseBlocks } = DECODER;
+  const quant = g.input("quant", "F32", [1, BITS, GROUPS, height / 8, width / 8]);
+
+  let x = bitsToValues(g, g.transpose(g.squeeze(quant, [0]), [1, 0, 2, 3]));
+  x = net.conv(x, "conv_in", coarse, 3);
+  x = net.stage(x, "coarse", coarseBlocks);
+  x = net.channelsToBlocks(net.conv(x, "up", 4 * fine, 1), 2);
+  x = net.stage(x, "fine", fineBlocks);
+  x = net.channelsToBlocks(net.conv(x, "conv_out", 192, 3), 4);
+  const filled = g.transpose(g.reshape(x, [1, 20, 3, height, width]), [0, 2, 1, 3, 4]);
+  g.output("frames", g.slice(filled, 2, 3));
+  return g;
+}
+
+function checkSize(height: number, width: number): void {
+  if (height % 8 === 0 && width % 8 === 0 && height > 0 && width > 0) return;
+  throw new RangeError(
+    `Cannot build vq-tiny: found frames of ${width}x${height}, each side must be a multiple of 8`,
+  );
+}
+
+/** Values [5, 7, h, w] of −1 to 1 → [5, 18, h, w], whose signs are the Gray codes, plane by plane. */
+function valuesToBits(g: GraphBuilder, values: Value): Value {
+  const planes: Value[] = [];
+  for (const [i, count] of PLANES.entries()) {
+    const plane = g.slice(values, 1, 0, count);
+    planes.push(plane);
+    values = g.sub(g.abs(plane), 2 ** -(i + 1));
+  }
+  return g.concat(planes, 1);
+}
+
+/** Signs [5, 18, h, w] of ±1 → values [5, 7, h, w], each the middle of its step. */
+function bitsToValues(g: GraphBuilder, bits: Value): Value {
+  const planes = g.split(bits, 1, PLANES);
+  return planes.reduceRight<Value | undefined>((lower, signs, i) => {
+    const step = 2 ** -(i + 1);
+    return g.mul(signs, lower ? g.add(widened(g, lower, PLANES[i]!), step) : step);
+  }, undefined)!;
+}
+
+/** Zeros after the channels there are, up to a number of them. */
+function widened(g: GraphBuilder, x: Value, channels: number): Value {
+  const none: readonly [number, number] = [0, 0];
+  return g.pad(x, [none, [0, channels - Number(x.shape[1])], none, none]);
+}
+
+/** The layers that both halves are made of. */
+class Layers {
+  constructor(readonly g: GraphBuilder, readonly weightOf: WeightOf) {}
+
+  conv(x: Value, key: string, outputs: number, kernel: 1 | 3): Value {
+    const shape = [outputs, Number(x.shape[1]), kernel, kernel];
+    const weight = this.g.weight(`${key}.weight`, this.weightOf(`${key}.weight`, shape));
+    const bias = this.g.weight(`${key}.bias`, this.weightOf(`${key}.bias`, [outputs]));
+    return this.g.conv(x, weight, bias, { pads: (kernel - 1) / 2 });
+  }
+
+  /** Residual blocks, each followed by a look at the two groups before. */
+  stage(x: Value, key: string, blocks: number): Value {
+    for (let i = 0; i < blocks; i++) x = this.#block(x, `${key}.${i}`);
+    return x;
+  }
+
+  #block(x: Value, key: string): Value {
+    const channels = Number(x.shape[1]);
+    const inner = this.conv(this.#leakyRelu(x), `${key}.conv1`, channels, 3);
+    const y = this.g.add(x, this.conv(this.#leakyRelu(inner), `${key}.conv2`, channels, 3));
+    const past = this.g.concat([y, this.#earlier(y, 1), this.#earlier(y, 2)], 1);
+    return this.g.add(y, this.conv(past, `${key}.time.conv`, channels, 1));
+  }
+
+  #leakyRelu(x: Value): Value {
+    return this.g.op("LeakyRelu", [x], { alpha: float(0.1) }, x);
+  }
+
+  /** Groups moved back by some places, zeros before the first. */
+  #earlier(x: Value, places: number): Value {
+    const none: readonly [number, number] = [0, 0];
+    return this.g.pad(this.g.slice(x, 0, 0, GROUPS - places), [[places, 0], none, none, none]);
+  }
+
+  /** [N, C, H, W] → [N, C·b², H/b, W/b], blocks of pixels as channels, PyTorch's pixel_unshuffle. */
+  blocksToChannels(x: Value, b: number): Value {
+    const [n, c, h, w] = x.shape.map(Number) as [number, number, number, number];
+    const parts = this.g.reshape(x, [n, c, h / b, b, w / b, b]);
+    return this.g.reshape(this.g.transpose(parts, [0, 1, 3, 5, 2, 4]), [
+      n,
+      c * b * b,
+      h / b,
+      w / b,
+    ]);
+  }
+
+  /** The way back, PyTorch's pixel_shuffle. */
+  channelsToBlocks(x: Value, b: number): Value {
+    const [n, c, h, w] = x.shape.map(Number) as [number, number, number, number];
+    const shape = [n, c / (b * b), h * b, w * b];
+    return this.g.op("DepthToSpace", [x], { blocksize: b, mode: "CRD" }, { dtype: x.dtype, shape });
+  }
+}

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { NetworkWeights } from "@vcs/onnx";
+import { modelBytes } from "@vcs/onnx";
+import { Session } from "@vcs/onnx/session";
+import { readSafetensors } from "@vcs/transport/safetensors";
+import type { Tensor } from "@vcs/transport/tensor";
+import { random } from "#testing/fuzz.ts";
+import { openDecoder, openEncoder } from "../models.ts";
+import { pixelsToFloat } from "../frames/pixels.ts";
+import { buildTinyDecoder, buildTinyEncoder } from "./graph.ts";
+
+/** Tensors of a file beside this test. */
+async function tensorsOf(path: string): Promise<Record<string, Tensor>> {
+  const bytes = await Deno.readFile(new URL(path, import.meta.url));
+  return Object.fromEntries(readSafetensors(bytes).tensors);
+}
+
+function furthest(a: Tensor, b: Tensor): number {
+  assert.deepEqual(a.shape, b.shape);
+  const [found, wanted] = [a.data as Float32Array, b.data as Float32Array];
+  return found.reduce((worst, value, i) => Math.max(worst, Math.abs(value - wanted[i]!)), 0);
+}
+
+Deno.test("vq-tiny: both graphs give what the trained PyTorch network gives", async () => {
+  const golden = await tensorsOf("../testdata/vq_tiny.safetensors");
+  const run = async (half: "encoder" | "decoder", name: string, input: Tensor) => {
+    const weights = NetworkWeights.of(await tensorsOf(`./weights/vq_tiny_${half}.safetensors`));
+    const build = half === "encoder" ? buildTinyEncoder : buildTinyDecoder;
+    const g = build(16, 24, (key, shape) => weights.get(key, shape));
+    const report = weights.report();
+    assert.deepEqual([report.missing, report.mismatched, report.unexpected], [[], [], []]);
+    using session = await Session.open(await modelBytes(g), { device: "cpu" });
+    return Object.values(await session.run({ [name]: input }))[0]!;
+  };
+
+  const latent = await run(
+    "encoder",
+    "frames",
+    pixelsToFloat(golden.frames!.data as Uint8Array, 17, 16, 24),
+  );
+  assert(furthest(latent, golden.latent!) < 1e-4);
+  const signs = Float32Array.from(golden.latent!.data as Float32Array, (h) => h > 0 ? 1 : -1);
+  const quant = { dtype: "F32", shape: golden.latent!.shape, data: signs } as const;
+  assert(furthest(await run("decoder", "quant", quant), golden.decoded!) < 1e-4);
+});
+
+Deno.test("vq-tiny: a later frame changes no earlier token, a later token no earlier frame", async () => {
+  using encoder = await openEncoder("vq-tiny", { device: "cpu" });
+  using decoder = await openDecoder("vq-tiny", { device: "cpu" });
+  assert.equal(encoder.modelId, decoder.modelId);
+  const next = random(4);
+  const data = Uint8Array.from({ length: 17 * 32 * 32 * 3 }, () => next() * 256);
+  const window = { frameCount: 17, height: 32, width: 32 };
+  const tokens = await encoder.encode({ ...window, data });
+  const frames = await decoder.decode(tokens);
+  assert.deepEqual([frames.frameCount, frames.height, frames.width], [17, 32, 32]);
+
+  const other = data.slice();
+  other.fill(0, 13 * 32 * 32 * 3); // Frames 13 to 16 are the last group of four.
+  const otherFrames = await decoder.decode(await encoder.encode({ ...window, data: other }));
+  const kept = 13 * 32 * 32 * 3;
+  // Not assert.deepEqual(), which takes minutes and gigabytes to tell how long arrays differ.
+  const first = frames.data.findIndex((value, i) => value !== otherFrames.data[i]);
+  assert.ok(first >= kept, `byte ${first} differs, the first that may is ${kept}`);
+});
+
+Deno.test("vq-tiny: other numbers of frames and sizes are refused", async () => {
+  using encoder = await openEncoder("vq-tiny", { device: "cpu" });
+  const clip = (frameCount: number, height: number) => ({
+    frameCount,
+    height,
+    width: 32,
+    data: new Uint8Array(frameCount * height * 32 * 3),
+  });
+  await assert.rejects(encoder.encode(clip(16, 32)), RangeError);
+  await assert.rejects(encoder.encode(clip(17, 30)), RangeError);
+});

@@ -1,0 +1,143 @@
+/**
+ * Deliberate faults of clip-drift.
+ *
+ * @module
+ */
+import type { Fault } from "./fault.ts";
+
+/** The table. */
+export const faults: readonly Fault[] = [
+  {
+    file: "charts.ts",
+    find: "Math.min(CEILING, Math.max(0, this.#cusum + step))",
+    put: "Math.max(0, this.#cusum + step)",
+    means: "the CUSUM grows without end",
+    tests: ["charts_test.ts"],
+  },
+  {
+    file: "charts.ts",
+    find: "Math.min(CEILING, Math.max(0, this.#cusum + step))",
+    put: "Math.min(CEILING, this.#cusum + step)",
+    means: "the CUSUM falls below zero and misses the next shift",
+    tests: ["charts_test.ts"],
+  },
+  {
+    file: "viewers.ts",
+    find: "|| socket.bufferedAmount > SLOW_VIEWER",
+    put: "",
+    means: "a slow viewer gets every picture",
+    tests: ["viewers_test.ts"],
+  },
+  {
+    file: "viewers.ts",
+    find: "if (socket.bufferedAmount > STUCK_VIEWER) socket.close();\n  else",
+    put: "",
+    means: "a viewer that is stuck fills the memory",
+    tests: ["viewers_test.ts"],
+  },
+  {
+    file: "hub.ts",
+    find: "if (this.points.length > this.#hub.history) this.points.shift();",
+    put: "",
+    means: "the plot grows without end",
+    tests: ["hub_test.ts"],
+  },
+  {
+    file: "hub.ts",
+    find: "if (this.notes.length > KEPT_NOTES) this.notes.shift();",
+    put: "",
+    means: "notes pile up",
+    tests: ["hub_test.ts"],
+  },
+  {
+    file: "hub.ts",
+    find: "if (this.view.snapshots.length > KEPT_SNAPSHOTS) this.view.snapshots.shift();",
+    put: "",
+    means: "snapshots pile up",
+    tests: ["hub_test.ts"],
+  },
+  {
+    file: "hub.ts",
+    find: "if (this.#times.length > FPS_SPAN + 1) this.#times.shift();",
+    put: "",
+    means: "frames a second are those since the start",
+    tests: ["hub_test.ts"],
+  },
+  {
+    file: "deliver.ts",
+    find: "if (this.#waiting >= MAX_WAITING) {",
+    put: "if (false) {",
+    means: "a dead webhook fills the memory",
+    tests: ["deliver_test.ts"],
+  },
+  {
+    file: "deliver.ts",
+    find: ".finally(() => this.#waiting--);",
+    put: ";",
+    means: "deliveries end for good after 32",
+    tests: ["deliver_test.ts"],
+  },
+  {
+    file: "camera.ts",
+    find: "const most = Math.max(MAX_DELAY, base);",
+    put: "const most = Infinity;",
+    means: "pauses before a lost camera grow without end",
+    tests: ["reconnect_test.ts"],
+  },
+  {
+    file: "camera.ts",
+    find: "attempt = 0;\n        yield",
+    put: "yield",
+    means: "failures in a row are counted over the frames between",
+    tests: ["reconnect_test.ts"],
+  },
+  {
+    file: "camera.ts",
+    find: "watchdog.wind();\n    yield",
+    put: "yield",
+    means: "a camera is hung up on though frames come",
+    tests: ["reconnect_test.ts"],
+  },
+  {
+    file: "camera.ts",
+    find: "if (++hops > MAX_REDIRECTS) throw",
+    put: "if (false) throw",
+    means: "redirections are followed without end",
+    tests: ["camera_test.ts"],
+  },
+  {
+    file: "monitor.ts",
+    find: "this.#brokenInRow = 0;",
+    put: "",
+    means: "broken pictures are counted over the good ones between",
+    tests: ["monitor_test.ts"],
+  },
+  {
+    file: "monitor.ts",
+    find: "this.#counters.gaps++;",
+    put: "",
+    means: "gaps are not counted",
+    tests: ["monitor_test.ts"],
+  },
+  {
+    file: "encoder.ts",
+    find: 'const most = this.info.precision === "int8" ? MAX_BATCH_INT8 : MAX_BATCH;',
+    put: 'const most = this.info.precision === "int8" ? MAX_BATCH_INT8 : Infinity;',
+    means: "a batch of the model has any size",
+    tests: ["batches_test.ts"],
+  },
+  {
+    file: "drift.ts",
+    find: "if (this.#similarities.length > this.#window) this.#similarities.shift();",
+    put: "",
+    means: "similarities pile up",
+    tests: ["drift_test.ts"],
+  },
+  {
+    file: "mmd.ts",
+    find: "if (this.#ring.length > 2 * this.#window) this.#ring.shift();",
+    put: "",
+    means: "embeddings pile up",
+    tests: ["drift_test.ts"],
+  },
+];

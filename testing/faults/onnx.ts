@@ -1,0 +1,143 @@
+/**
+ * Deliberate faults of onnx.
+ *
+ * @module
+ */
+import type { Fault } from "./fault.ts";
+
+/** The table. */
+export const faults: readonly Fault[] = [
+  {
+    file: "probe.ts",
+    find: "const wrong = y.find((v) => v !== SIZE);",
+    put: "const wrong = y.find(() => false);",
+    means: "a device that computes nonsense is taken",
+    tests: ["probe_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "if (fruitless >= tries) throw error;",
+    put: "if (fruitless > tries) throw error;",
+    means: "a download tries once more than asked",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "fruitless = received() > most ? 0 : fruitless + 1;",
+    put: "fruitless = fruitless + 1;",
+    means: "a slow download that gets on is given up",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "most = Math.max(most, received());",
+    put: "most = received();",
+    means: "a server that cannot resume is tried for ever",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "waitSeconds * 2 ** fruitless",
+    put: "waitSeconds",
+    means: "pauses between tries do not grow",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "this.#abort.abort();\n    }, this.#seconds * 1000);",
+    put: "}, this.#seconds * 1000);",
+    means: "a silent server is waited for without end",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "download.ts",
+    find: "stall.watch();\n        const",
+    put: "const",
+    means: "a slow download is ended though bytes come",
+    tests: ["download_test.ts"],
+  },
+  {
+    file: "download.ts",
+    find: "this.#received + bytes.length > this.#total",
+    put: "false",
+    means: "a server may send more than it promised",
+    tests: ["download_test.ts"],
+  },
+  {
+    file: "store.ts",
+    find: "moves <= MAX_MOVES",
+    put: "moves <= 1000",
+    means: "redirections are followed without end",
+    tests: ["store_test.ts"],
+  },
+  {
+    file: "model_cache.ts",
+    find: "Date.now() - mtime.getTime() > DAY",
+    put: "false",
+    means: "what interrupted writers left is never removed",
+    tests: ["model_test.ts"],
+  },
+  {
+    file: "model_cache.ts",
+    find: "Date.now() - mtime.getTime() > DAY",
+    put: "true",
+    means: "what another process writes now is removed",
+    tests: ["model_test.ts"],
+  },
+  {
+    file: "pickle.ts",
+    find: "if (this.#steps > MAX_STEPS) throw",
+    put: "if (false) throw",
+    means: "a pickle may compute without end",
+    tests: ["pickle_test.ts"],
+  },
+  {
+    file: "pickle_input.ts",
+    find: "if (length > MAX_LONG) {",
+    put: "if (false) {",
+    means: "an integer of a pickle may have any length",
+    tests: ["pickle_test.ts"],
+  },
+  {
+    file: "checkpoint_names.ts",
+    find: "if (this.#above.size >= MAX_DEPTH) throw",
+    put: "if (false) throw",
+    means: "a checkpoint may be nested to any depth",
+    tests: ["checkpoint_test.ts"],
+  },
+  {
+    file: "checkpoint_names.ts",
+    find: "if (this.#characters > MAX_CHARACTERS) throw",
+    put: "if (false) throw",
+    means: "names of a checkpoint may fill the memory",
+    tests: ["checkpoint_test.ts"],
+  },
+  {
+    file: "torch_tensor.ts",
+    find: "if (bytes > Math.max(storage.byteLength, MAX_EXPANDED)) {",
+    put: "if (false) {",
+    means: "a stretched tensor may fill the memory",
+    tests: ["checkpoint_test.ts"],
+  },
+  {
+    file: "torch_zip.ts",
+    find: "if (tree.size > MAX_PICKLE) {",
+    put: "if (false) {",
+    means: "a checkpoint's tree may have any size",
+    tests: ["checkpoint_test.ts"],
+  },
+  {
+    file: "session.ts",
+    find: "this.#running--;\n      if (this.#closed) this.#release();",
+    put: "this.#running--;",
+    means: "a session closed during a run is never released",
+    tests: ["session_test.ts"],
+  },
+  {
+    file: "session.ts",
+    find: "if (this.#running > 0) return;",
+    put: "",
+    means: "a session is released while it runs",
+    tests: ["session_test.ts"],
+  },
+];
