@@ -1,8 +1,7 @@
 /**
- * From a model's name to the half that a stream needs. A model is chosen by reference: the path
- * of a checkpoint, the official name, an address, or `vq-tiny`, whose weights travel with this
- * package. Without one, the official checkpoint is used where some tool has already fetched it,
- * else `vq-tiny`.
+ * Opens the encoder or the decoder of a model. A model is chosen by reference: the path or URL of
+ * a checkpoint, the official name, or `vq-tiny`, whose weights are bundled. Default: the official
+ * checkpoint if some tool has already downloaded it, else `vq-tiny`.
  *
  * @module
  */
@@ -11,13 +10,13 @@ import type { MagvitOptions } from "./magvit/tokenizer.ts";
 import type { WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
 import { TINY_MODEL } from "./tiny/graph.ts";
 
-/** The authors' video tokenizer, by its official name. */
-export const OFFICIAL_MODEL = "open-magvit2-video";
+/** Official name of the authors' video tokenizer. */
+const OFFICIAL_MODEL = "open-magvit2-video";
 
 /** Tensors of the authors' checkpoint that running it takes: the moving averages of training. */
 async function officialTensors(): Promise<TensorShapes> {
   const { FULL_NETWORK } = await import("./magvit/config.ts");
-  const { averagedName } = await import("./magvit/magvit.ts");
+  const { averagedName } = await import("./magvit/checkpoint.ts");
   const { networkShapes } = await import("./magvit/network.ts");
   return new Map(
     [...networkShapes(FULL_NETWORK)].map(([key, shape]) => [averagedName(key), shape]),
@@ -39,19 +38,18 @@ export const VIDEO_MODELS: ModelCatalog = new ModelCatalog([{
 
 /** How a model is found and run. */
 export interface ModelOptions extends MagvitOptions {
-  /** Called as bytes of a download arrive. */
+  /** Called as bytes of a download arrive. Default: nothing. */
   readonly onProgress?: NonNullable<ResolveOptions["onProgress"]>;
-  /** Ends a download. */
+  /** Aborts a download. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * Opens the encoder of a model.
  *
- * @param reference path, official name, address or `vq-tiny`; what is on this machine where not
- * given
- * @throws {VideoVqError} `bad-model` where the file is something else.
- * @throws {OnnxError} where the model cannot be fetched, or the device is not there.
+ * @param reference path, URL, official name or `vq-tiny`. Default: what is on this machine.
+ * @throws {VideoVqError} `bad-model` if the file is not a checkpoint of this network.
+ * @throws {OnnxError} if the model cannot be downloaded, or the device is not available.
  */
 export async function openEncoder(
   reference?: string,
@@ -74,7 +72,7 @@ export async function openDecoder(
     : await (await import("./magvit/tokenizer.ts")).openMagvitDecoder(path, options);
 }
 
-/** Path of a checkpoint; undefined for the model that travels with the package. */
+/** Path of a checkpoint; undefined for the bundled model. */
 async function checkpointPath(
   reference: string | undefined,
   options: ModelOptions,

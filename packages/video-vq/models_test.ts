@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { OFFICIAL_MODEL, openDecoder, openEncoder, VIDEO_MODELS } from "./models.ts";
+import { openDecoder, openEncoder, VIDEO_MODELS } from "./models.ts";
 import { syntheticCheckpoint } from "./magvit/synthetic.ts";
 
 Deno.test("models: a path is a reference; the two halves have the same id", async () => {
@@ -11,7 +11,7 @@ Deno.test("models: a path is a reference; the two halves have the same id", asyn
     using decoder = await openDecoder(path, { device: "cpu", cache });
     assert.match(encoder.modelId, /^[0-9a-f]{16}$/);
     assert.equal(encoder.modelId, decoder.modelId);
-    assert.match(encoder.description, /encoder, channels 32-32-32-32, raw weights, f32 on cpu/);
+    assert.match(encoder.description, /encoder, channels 32-32-32-32, raw parameters, fp32 on cpu/);
   } finally {
     await Deno.remove(cache, { recursive: true });
   }
@@ -25,7 +25,7 @@ Deno.test("models: an unknown name is an error with a code and the names that th
 });
 
 Deno.test("models: the authors' checkpoint has 283 tensors, by the names of their averages", async () => {
-  assert.deepEqual(VIDEO_MODELS.models.map(({ name }) => name), [OFFICIAL_MODEL]);
+  assert.deepEqual(VIDEO_MODELS.models.map(({ name }) => name), ["open-magvit2-video"]);
   const shapes = await VIDEO_MODELS.find("video_128_262144.ckpt")!.tensors!();
   assert.equal(shapes.size, 283);
   const sum = [...shapes.values()].reduce((s, shape) => s + shape.reduce((a, b) => a * b, 1), 0);

@@ -116,7 +116,7 @@ Deno.test("doctor tells versions, devices and caches", () =>
     assert.match(out, /Deno +2\./);
     assert.match(
       out,
-      /ONNX Runtime +1\.\d+\.\d+ \(1\.19 or a later 1\.x is taken\), .*onnxruntime/,
+      /ONNX Runtime +1\.\d+\.\d+ \(1\.21 or a later 1\.x is taken\), .*onnxruntime/,
     );
     assert.match(out, / {2}cpu +works\n {2}auto +takes /);
     assert.match(out, new RegExp(`Models +${folder}/vcs/models \\(empty\\)`));

@@ -14,9 +14,9 @@ import { type ConvForm, type Steps, type VideoOps, videoOps, type WeightOf } fro
 
 /** What a graph is built for. */
 export interface NetworkOptions {
-  /** How convolutions over time are expressed; `planes` where not given. */
+  /** How convolutions over time are expressed. Default: planes. */
   readonly form?: ConvForm;
-  /** What convolutions compute in; norms stay in float32. `F32` where not given. */
+  /** What convolutions compute in; norms stay in float32. Default: F32. */
   readonly float?: "F32" | "F16";
 }
 
@@ -90,7 +90,7 @@ export function buildEncoder(
  *
  * @param size of the latent
  * @param weightOf gives the tensor of a key such as `decoder.conv_in.conv_1.weight`
- * @throws {RangeError} where the latent has one position only: the network's adaptive norm takes
+ * @throws {RangeError} if the latent has only one position: the network's adaptive norm takes
  * the unbiased variance over positions.
  */
 export function buildDecoder(
@@ -170,7 +170,7 @@ class Layers {
     return x;
   }
 
-  /** The skip passes through a 1×1×1 convolution where the number of channels changes. */
+  /** The skip passes through a 1×1×1 convolution if the number of channels changes. */
   #residual(x: Value, key: string, channels: number): Value {
     const { ops } = this;
     const first = this.swish(this.groupNorm(x, `${key}.norm1`));
@@ -182,7 +182,7 @@ class Layers {
     return this.g.add(skip, ops.conv(second, `${key}.conv2.conv_1`, channels));
   }
 
-  /** Of the two first frames that a step in time makes of one, the second is left out. */
+  /** Upsampling in time makes two frames of the first; the second of these is dropped. */
   upsample(x: Value, key: string, level: number): Value {
     const steps = stepsOf(level);
     const channels = Number(x.shape[1]) * steps[0] * steps[1] * steps[2];

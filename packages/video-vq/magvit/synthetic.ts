@@ -1,6 +1,6 @@
 /**
  * Checkpoints of random weights in the real network's layout: small ones for tests, full-size
- * ones for measuring speed where the authors' file is not at hand. What comes out of them is
+ * ones for measuring speed without the authors' file. Their output is
  * noise, but it is the same noise everywhere.
  *
  * @module
