@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { type PatchStreamConfig, REFERENCE } from "./config.ts";
-import { resolveDecodeConfig, resolvePatchConfig } from "./config/fields.ts";
+import {
+  DECODE_FIELDS,
+  PROCESS_FIELDS,
+  resolveDecodeConfig,
+  resolvePatchConfig,
+} from "./config/fields.ts";
 import { decodeOnly } from "./decode_only.ts";
 import { patchStream } from "./patch_stream.ts";
 
@@ -115,4 +120,18 @@ Deno.test("what only patches need is refused where only frames are decoded", asy
 Deno.test("REFERENCE is a part of a configuration", () => {
   const { energy, color, indexRule, rotate } = resolve({ ...REFERENCE });
   assert.deepEqual({ energy, color, indexRule, rotate }, REFERENCE);
+});
+
+Deno.test("the documentation of each field has its default", async () => {
+  const source = await Deno.readTextFile(new URL("./config.ts", import.meta.url));
+  const documented = new Map(
+    Array.from(
+      source.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s+(\w+)\?:/g),
+      ([, text, name]) => [name, /Default: ([^]*?)\.\s*$/.exec(text!)?.[1]?.replaceAll("`", "")],
+    ),
+  );
+  for (const [name, { fallback }] of Object.entries({ ...DECODE_FIELDS, ...PROCESS_FIELDS })) {
+    if (fallback !== undefined) assert.equal(documented.get(name), String(fallback), name);
+    else assert.ok(documented.get(name), name);
+  }
 });
