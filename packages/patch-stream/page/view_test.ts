@@ -61,7 +61,7 @@ browserTest("the page shows kept patches bright and the rest dimmed", async () =
   });
 });
 
-browserTest("the page tells counts and energy", async () => {
+browserTest("the page shows counts and energy", async () => {
   await withView(1280, async (page, { metadata }) => {
     const counts = await page.locator("figcaption b").allTextContents();
     const expected = [0, 1, 2, 3].map((place) =>
