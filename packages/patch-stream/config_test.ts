@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { type PatchStreamConfig, REFERENCE } from "./config.ts";
-import { resolveDecodeConfig, resolvePatchConfig } from "./config/fields.ts";
+import {
+  DECODE_FIELDS,
+  PROCESS_FIELDS,
+  resolveDecodeConfig,
+  resolvePatchConfig,
+} from "./config/fields.ts";
 import { decodeOnly } from "./decode_only.ts";
 import { patchStream } from "./patch_stream.ts";
 
@@ -46,7 +51,7 @@ Deno.test("words are taken in any case, with blanks, and by their other names", 
   assert.deepEqual(resolve({ keyFrames: { fraction: 0.25 } }).keyFrames, { fraction: 0.25 });
 });
 
-Deno.test("names of version 0.3 are refused with what replaced them", () => {
+Deno.test("names of version 0.3 are rejected with what replaced them", () => {
   assert.throws(() => resolve({ backend: "cpu" }), /decodeBackend and processBackend/);
   assert.throws(() => resolve({ deviceId: 0 }), /decodeDeviceId and processDeviceId/);
   assert.throws(() => resolve({ decodeMode: "auto" }), /decodeMode/);
@@ -90,7 +95,7 @@ const WRONG: [config: Record<string, unknown>, kind: typeof RangeError, message:
   [{ videoPath: undefined }, TypeError, /missing/],
 ];
 
-Deno.test("wrong values are refused before anything is opened", async (t) => {
+Deno.test("wrong values are rejected before anything is opened", async (t) => {
   for (const [config, kind, message] of WRONG) {
     await t.step(JSON.stringify(config), async () => {
       const whole = { videoPath: "no such file", ...config } as PatchStreamConfig;
@@ -104,7 +109,7 @@ Deno.test("wrong values are refused before anything is opened", async (t) => {
   }
 });
 
-Deno.test("what only patches need is refused where only frames are decoded", async () => {
+Deno.test("what only patches need is rejected where only frames are decoded", async () => {
   await assert.rejects(
     decodeOnly({ videoPath: "a.mp4", kKeep: 4 } as PatchStreamConfig),
     /no such field/,
@@ -115,4 +120,18 @@ Deno.test("what only patches need is refused where only frames are decoded", asy
 Deno.test("REFERENCE is a part of a configuration", () => {
   const { energy, color, indexRule, rotate } = resolve({ ...REFERENCE });
   assert.deepEqual({ energy, color, indexRule, rotate }, REFERENCE);
+});
+
+Deno.test("the documentation of each field has its default", async () => {
+  const source = await Deno.readTextFile(new URL("./config.ts", import.meta.url));
+  const documented = new Map(
+    Array.from(
+      source.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s+(\w+)\?:/g),
+      ([, text, name]) => [name, /Default: ([^]*?)\.\s*$/.exec(text!)?.[1]?.replaceAll("`", "")],
+    ),
+  );
+  for (const [name, { fallback }] of Object.entries({ ...DECODE_FIELDS, ...PROCESS_FIELDS })) {
+    if (fallback !== undefined) assert.equal(documented.get(name), String(fallback), name);
+    else assert.ok(documented.get(name), name);
+  }
 });

@@ -1,7 +1,7 @@
 /**
  * Samples a video uniformly and keeps the patches that carry the energy.
  *
- * As a command: `deno run -A jsr:@vcs/patch-stream [options] <video…>`. As a library:
+ * As a command: `deno run -A jsr:@vcs/patch-stream [options] VIDEO…`. As a library:
  *
  * @example
  * ```ts ignore
@@ -46,13 +46,9 @@ export {
   type PatchStreamResult,
   PatchStreamSession,
   type PatchTensor,
-  type SessionParts,
 } from "./session.ts";
 export { PatchStreamError, type PatchStreamErrorCode } from "./errors.ts";
-export { sampleByIndex, sampleByTime } from "./sampling/sampling.ts";
-export { type GridOptions, planGrid } from "./sampling/grid.ts";
 export { encodeResult, type SaveFormat } from "./output/save.ts";
-export { type ViewOptions, viewPage } from "./page/view.ts";
 
 if (import.meta.main) {
   const [{ runCommand }, { patchStreamCommand }] = await Promise.all([

@@ -116,7 +116,7 @@ function summary({ seconds }: Measured): { mean: number; deviation: number; vide
   return { mean, deviation, videosPerS: mean > 0 ? 1 / mean : 0 };
 }
 
-/** A table for people, on stdout because it is what was asked for. */
+/** A table on stdout: it is the result. */
 function report(results: readonly Measured[]): void {
   const lines = results.map((result) => {
     const { mean, deviation, videosPerS } = summary(result);

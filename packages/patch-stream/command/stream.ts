@@ -83,7 +83,7 @@ function checkConfig(config: Config): void {
   }
 }
 
-/** Writes what was asked for of one video, and reports it. */
+/** Writes the files of one video, and reports it. */
 async function finish(
   request: Request,
   index: number,
