@@ -74,7 +74,7 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
 };
 
 /**
- * Opens a sender. It is ready at once: messages wait for the far end or the broker.
+ * Opens a sender. It is ready at once: messages wait for the peer or the broker.
  *
  * @throws {RangeError} where the URL names no channel or has parameters that it does not know.
  */

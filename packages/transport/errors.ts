@@ -47,9 +47,9 @@ export type TransportErrorCode =
   | "checksum"
   /** There is no entry of that name. */
   | "missing"
-  /** The far end or the broker did not answer within the channel's patience. */
+  /** The peer or the broker did not answer within the channel's patience. */
   | "unreachable"
-  /** The far end turned us away: wrong secret, version or role, or it is busy with another. */
+  /** The peer turned us away: wrong secret, version or role, or it is busy with another. */
   | "refused"
   /** The channel was closed before the call was done. */
   | "closed"

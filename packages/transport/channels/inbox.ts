@@ -77,8 +77,8 @@ export class Inbox {
     this.#changed.notify();
   }
 
-  /** Takes back a message that its receiver is not done with: it is received before the others. */
-  giveBack(delivery: Delivery): void {
+  /** Puts back a message that its receiver did not finish: it is received before the others. */
+  requeue(delivery: Delivery): void {
     if (this.#left) return;
     this.#waiting.unshift(delivery);
     this.#changed.notify();

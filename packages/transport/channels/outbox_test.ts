@@ -10,16 +10,16 @@ const never = new AbortController().signal;
 function fill(outbox: Outbox, count: number): Promise<void>[] {
   return Array.from(
     { length: count },
-    () => outbox.enter(message(new Uint8Array(1)), new Uint8Array(8)),
+    () => outbox.enqueue(message(new Uint8Array(1)), new Uint8Array(8)),
   );
 }
 
-/** Takes on what an outbox gives, as a connection does to a far end that never answers. */
+/** Takes on what an outbox gives, as a connection does to a peer that never answers. */
 function carried(outbox: Outbox, most?: number): { entries: Entry[]; stop: () => void } {
   const abort = new AbortController();
   const entries: Entry[] = [];
   const taking = async () => {
-    for (;;) entries.push(await outbox.claim(abort.signal, most));
+    for (;;) entries.push(await outbox.lease(abort.signal, most));
   };
   void taking().catch(() => {});
   return { entries, stop: () => abort.abort() };
@@ -80,10 +80,10 @@ Deno.test("outbox: what is given back is carried again, first and counted", asyn
   const outbox = new Outbox(4, { patience: PATIENCE });
   await Promise.all(fill(outbox, 4));
   outbox.connect();
-  for (let n = 0; n < 3; n++) await outbox.claim(never);
-  outbox.unclaim(({ number }) => number === 2);
-  assert.equal((await outbox.claim(never)).number, 2);
-  assert.equal((await outbox.claim(never)).number, 4);
+  for (let n = 0; n < 3; n++) await outbox.lease(never);
+  outbox.release(({ number }) => number === 2);
+  assert.equal((await outbox.lease(never)).number, 2);
+  assert.equal((await outbox.lease(never)).number, 4);
   assert.equal(outbox.counters.resent, 1);
 });
 
@@ -117,7 +117,7 @@ Deno.test("outbox: flush gives up when nothing was acknowledged for its patience
   await time.advance(PATIENCE - 1);
   assert.equal(flush.what, undefined);
   await time.advance(1);
-  assert.deepEqual([flush.what, outbox.told], ["unreachable", true]);
+  assert.deepEqual([flush.what, outbox.reported], ["unreachable", true]);
   const again = outcomeOf(outbox.flush());
   outbox.acknowledgeThrough(3);
   await time.advance(0);
@@ -144,7 +144,7 @@ Deno.test("outbox: keeps at most as many spare buffers as its limit", async () =
 });
 
 Deno.test("outbox: a message is named by its stream, or by the run where it has none", () => {
-  const entry = { number: 7, bytes: new Uint8Array(0), claimed: false, tries: 0 };
+  const entry = { number: 7, bytes: new Uint8Array(0), leased: false, tries: 0 };
   const streamId = newStreamId();
   const named = message(new Uint8Array(0), { streamId, sequence: 3 });
   assert.equal(messageKey({ ...entry, message: named }, "run"), `${streamId}-3`);

@@ -64,7 +64,7 @@ class StorePump {
   async #run(): Promise<void> {
     await this.#retry(() => this.#connected().then(() => true), Infinity);
     for (;;) {
-      const entry = await this.#outbox.claim(this.#abort.signal);
+      const entry = await this.#outbox.lease(this.#abort.signal);
       await this.#retry(
         async () => (await this.#connected()).store(entry),
         this.#settings.patience,
@@ -94,7 +94,7 @@ class StorePump {
     try {
       return await attempt() ? "done" : "full";
     } catch (error) {
-      this.#outbox.trouble = error;
+      this.#outbox.lastError = error;
       await this.#disconnect();
       if (error instanceof TransportError) this.#fail(error);
       return "failed";
@@ -102,7 +102,7 @@ class StorePump {
   }
 
   #giveUp(): never {
-    const cause = this.#outbox.trouble;
+    const cause = this.#outbox.lastError;
     this.#fail(
       new TransportError(
         "broker",

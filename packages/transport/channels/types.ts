@@ -107,7 +107,7 @@ export interface ChannelOptions {
   /** The longest payload to send or accept, in bytes; 64 MiB where not given. */
   readonly maxPayload?: number;
   /**
-   * Milliseconds that a far end or broker may be out of reach, or a broker or disk fail to take
+   * Milliseconds that a peer or broker may be out of reach, or a broker or disk fail to take
    * one message, before waiting calls give up; 30,000 where not given, Infinity for never.
    */
   readonly patience?: number;

@@ -39,7 +39,7 @@ export class RefusedError extends TransportError {
   readonly reason: Refusal;
 
   constructor(reason: Refusal) {
-    super("refused", `Cannot connect: the far end refuses, because of ${EXPLAINED[reason]}`);
+    super("refused", `Cannot connect: the peer refuses, because of ${EXPLAINED[reason]}`);
     this.reason = reason;
   }
 }
@@ -66,7 +66,7 @@ const MAGIC = 0x54534356;
 const VERSION = 1;
 const HELLO_SIZE = 52;
 const HANDSHAKE_TIMEOUT = 5000;
-/** How long the far end may take to say goodbye. */
+/** How long the peer may take to say goodbye. */
 const FAREWELL = 500;
 
 /** A connection whose ends know each other. */
@@ -299,7 +299,7 @@ function helloBytes(hello: Hello, hasSecret: boolean, nonce: Uint8Array): Uint8A
 function parseHello(bytes: Uint8Array): PeerHello {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length !== HELLO_SIZE || view.getUint32(0, true) !== MAGIC) {
-    throw new TransportError("format", "Cannot connect: the far end does not speak this protocol");
+    throw new TransportError("format", "Cannot connect: the peer does not speak this protocol");
   }
   const id = (at: number) => view.getBigUint64(at, true).toString(16).padStart(16, "0");
   return {

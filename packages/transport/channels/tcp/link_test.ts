@@ -243,7 +243,7 @@ Deno.test("tcp: swapped bytes are found and the messages sent again", async () =
   assert.ok(sender.counters.resent > 0);
 });
 
-Deno.test("tcp: a far end that falls silent is given up, and its messages go to the next", async () => {
+Deno.test("tcp: a peer that falls silent is given up, and its messages go to the next", async () => {
   const port = freePort();
   const listener = Deno.listen({ hostname: "127.0.0.1", port });
   await using sender = await openSender(`tcp://127.0.0.1:${port}?heartbeat=50`);

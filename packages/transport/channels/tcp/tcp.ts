@@ -18,7 +18,7 @@ import { newStreamId, NO_ID } from "../../message.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
 import { hostAndPort, UrlSettings } from "../settings.ts";
 import { FRAME, type Frame, frameControl, frameMessage, HEADER_SIZE } from "./frames.ts";
-import { Keeper } from "./connection_manager.ts";
+import { ConnectionManager } from "./connection_manager.ts";
 import type { Hello, Link, Role } from "./link.ts";
 
 /** Damaged arrivals of one message before it is left out: the damage is not the wire's then. */
@@ -32,15 +32,15 @@ export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
   const { credits, ...place } = readUrl(url, "sender", settings);
   const outbox = new Outbox(credits, settings, true);
   const id = newStreamId();
-  const keeper: Keeper = new Keeper({
+  const manager: ConnectionManager = new ConnectionManager({
     ...place,
     settings,
     hello: () => ({ role: "sender", id, peerId: NO_ID, received: 0, credits }),
     use: (link) => carry(link, id, outbox),
     refused: (error) => outbox.fail(error),
   });
-  const carrier = { url: addressOf(url, keeper), outbox, headroom: HEADER_SIZE };
-  return new OutboxSender({ ...carrier, stop: () => keeper.stop() }, settings);
+  const carrier = { url: addressOf(url, manager), outbox, headroom: HEADER_SIZE };
+  return new OutboxSender({ ...carrier, stop: () => manager.stop() }, settings);
 }
 
 /** Opens the receiving end. */
@@ -48,15 +48,15 @@ export function openTcpReceiver(url: URL, settings: ChannelSettings): Receiver {
   const { credits, ...place } = readUrl(url, "receiver", settings);
   const inbox = new Inbox(settings.maxPayload);
   const session = new Session(newStreamId(), credits, inbox);
-  const keeper: Keeper = new Keeper({
+  const manager: ConnectionManager = new ConnectionManager({
     ...place,
     settings,
     hello: () => session.hello(),
     use: (link) => session.feed(link),
     refused: (error) => inbox.fail(error),
   });
-  const stop = () => keeper.stop([session.acceptFrame()]);
-  return new InboxReceiver({ url: addressOf(url, keeper), inbox, stop }, settings);
+  const stop = () => manager.stop([session.acceptFrame()]);
+  return new InboxReceiver({ url: addressOf(url, manager), inbox, stop }, settings);
 }
 
 function readUrl(url: URL, role: Role, { secret }: ChannelSettings) {
@@ -73,10 +73,10 @@ function readUrl(url: URL, role: Role, { secret }: ChannelSettings) {
   return place;
 }
 
-/** The URL for the far end, with the port that was chosen. */
-function addressOf(url: URL, keeper: Keeper): string {
+/** The URL for the peer, with the port that was chosen. */
+function addressOf(url: URL, manager: ConnectionManager): string {
   const address = new URL(url);
-  address.port = String(keeper.port);
+  address.port = String(manager.port);
   return address.href;
 }
 
@@ -84,13 +84,13 @@ function addressOf(url: URL, keeper: Keeper): string {
 async function carry(link: Link, id: string, outbox: Outbox): Promise<void> {
   const { peerId, received, credits } = link.peer;
   const there = peerId === id ? received : 0;
-  outbox.unclaim((entry) => entry.number > there);
+  outbox.release((entry) => entry.number > there);
   outbox.connect();
   const stop = new AbortController();
   const signal = AbortSignal.any([link.signal, stop.signal]);
   const writing = (async () => {
     for (;;) {
-      const entry = await outbox.claim(signal, credits);
+      const entry = await outbox.lease(signal, credits);
       await link.write(frameMessage(entry.bytes, entry.number));
     }
   })().catch(() => link[Symbol.dispose]());

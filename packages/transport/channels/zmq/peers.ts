@@ -60,7 +60,7 @@ export class Peers {
     this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
   }
 
-  /** The URL for the far end, with the port that was chosen. */
+  /** The URL for the peer, with the port that was chosen. */
   get url(): string {
     const url = new URL(this.#options.url);
     if (this.#listener) url.port = String((this.#listener.addr as Deno.NetAddr).port);

@@ -58,7 +58,7 @@ async function publish(
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    const { number, bytes } = await outbox.claim(signal);
+    const { number, bytes } = await outbox.lease(signal);
     if (subscribers.size === 0) outbox.countDrop();
     await Promise.all([...subscribers].map((subscriber) => subscriber.offer(bytes)));
     outbox.acknowledge(number);

@@ -43,7 +43,7 @@ async function push(peer: ZmtpConnection, rules: PeerRules, outbox: Outbox): Pro
   const writing = (async () => {
     for (;;) {
       await flight.room();
-      const { number, bytes } = await outbox.claim(peer.signal);
+      const { number, bytes } = await outbox.lease(peer.signal);
       await flight.write(number, bytes);
       if (!peer.knowsCommands) outbox.acknowledge(number);
     }
@@ -54,7 +54,7 @@ async function push(peer: ZmtpConnection, rules: PeerRules, outbox: Outbox): Pro
     peer[Symbol.dispose]();
     await writing;
     outbox.disconnect();
-    outbox.unclaim((entry) => flight.has(entry.number));
+    outbox.release((entry) => flight.has(entry.number));
   }
 }
 
