@@ -10,7 +10,7 @@ export const faults: readonly Fault[] = [
   {
     file: "outbox.ts",
     find: "if (++leased >= most) return undefined;",
-    put: "if (++carried > most) return undefined;",
+    put: "if (++leased > most) return undefined;",
     means: "a sender exceeds the receiver's credits by one",
     tests: ["outbox_test.ts"],
   },
