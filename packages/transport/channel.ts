@@ -106,7 +106,9 @@ async function open<End>(
       `Cannot open ${what}: found ${parsed.protocol}, known are ${Object.keys(channels).join(" ")}`,
     );
   }
-  const settings = { maxPayload: MAX_PAYLOAD, patience: 30_000, ...options };
+  const { maxPayload = MAX_PAYLOAD, ...others } = options;
+  const timeout = options.timeout ?? options.patience ?? 30_000; // deprecated name
+  const settings = { ...others, maxPayload, timeout };
   settings.signal?.throwIfAborted();
   const openEnd = await load();
   settings.signal?.throwIfAborted();

@@ -47,7 +47,7 @@ export type TransportErrorCode =
   | "checksum"
   /** There is no entry of that name. */
   | "missing"
-  /** The peer or the broker did not answer within the channel's patience. */
+  /** The peer or the broker did not answer within the channel's timeout. */
   | "unreachable"
   /** The peer turned us away: wrong secret, version or role, or it is busy with another. */
   | "refused"

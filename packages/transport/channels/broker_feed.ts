@@ -56,7 +56,7 @@ class BrokerFeed {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort;
-    const { patience, clock = systemClock } = this.#settings;
+    const { timeout, clock = systemClock } = this.#settings;
     const backoff = new Backoff(BACKOFF);
     let lostAt = clock.now();
     for await (const _ of attempts({ backoff, signal, clock })) {
@@ -73,15 +73,15 @@ class BrokerFeed {
         lostAt = clock.now();
         backoff.reset();
       }
-      if (clock.now() - lostAt > patience) throw unreachable(patience, cause);
+      if (clock.now() - lostAt > timeout) throw unreachable(timeout, cause);
     }
   }
 }
 
-function unreachable(patience: number, cause: unknown): TransportError {
+function unreachable(timeout: number, cause: unknown): TransportError {
   return new TransportError(
     "unreachable",
-    `Cannot receive: the broker was out of reach for ${patience} ms`,
+    `Cannot receive: the broker was unreachable for ${timeout} ms`,
     { cause },
   );
 }

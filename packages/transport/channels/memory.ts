@@ -41,7 +41,7 @@ export function memoryChannel(credits = 3): MemoryChannel {
   if (!Number.isSafeInteger(credits) || credits < 1) {
     throw new RangeError(`Cannot make a channel: found ${credits} credits, allowed is 1 or more`);
   }
-  const settings = { maxPayload: Infinity, patience: Infinity };
+  const settings = { maxPayload: Infinity, timeout: Infinity };
   const inbox = new Inbox(settings.maxPayload, false);
   inbox.countConnection();
   const sender = new MemorySender(inbox, credits);

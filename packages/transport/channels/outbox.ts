@@ -31,7 +31,7 @@ export class Outbox {
   readonly #changed: Condition;
   readonly #clock: Clock;
   readonly #limit: number;
-  readonly #patience: number;
+  readonly #timeout: number;
   readonly #reuse: boolean;
   readonly #spare: ArrayBuffer[] = [];
   #counts = { sent: 0, acknowledged: 0, mostInFlight: 0, resent: 0, dropped: 0, connections: 0 };
@@ -49,11 +49,11 @@ export class Outbox {
    */
   constructor(
     limit: number,
-    { patience, clock = systemClock }: Pick<ChannelSettings, "patience" | "clock">,
+    { timeout, clock = systemClock }: Pick<ChannelSettings, "timeout" | "clock">,
     reuse = false,
   ) {
     this.#limit = limit;
-    this.#patience = patience;
+    this.#timeout = timeout;
     this.#clock = clock;
     this.#changed = new Condition(clock);
     this.#reuse = reuse;
@@ -170,7 +170,7 @@ export class Outbox {
   async flush(): Promise<void> {
     while (this.#entries.size > 0 && !this.#failure) {
       const before = this.#counts.acknowledged + this.#counts.dropped;
-      const deadline = this.#clock.now() + this.#patience;
+      const deadline = this.#clock.now() + this.#timeout;
       while (before === this.#counts.acknowledged + this.#counts.dropped && !this.#failure) {
         if (this.#clock.now() >= deadline) {
           this.#reported = true;
@@ -212,10 +212,10 @@ export class Outbox {
     if (this.#connected > 0 || this.#entries.size === 0 || this.#disconnectedTimer !== undefined) {
       return;
     }
-    if (this.#closing || this.#patience >= 2 ** 31) return;
+    if (this.#closing || this.#timeout >= 2 ** 31) return;
     this.#disconnectedTimer = setTimeout(
       () => this.fail(this.#unreachable("was not connected")),
-      this.#patience,
+      this.#timeout,
     );
     Deno.unrefTimer(this.#disconnectedTimer);
   }
@@ -223,7 +223,7 @@ export class Outbox {
   #unreachable(what: string): TransportError {
     return new TransportError(
       "unreachable",
-      `Cannot send: the peer ${what} for ${this.#patience} ms, ` +
+      `Cannot send: the peer ${what} for ${this.#timeout} ms, ` +
         `${this.#entries.size} messages are unacknowledged`,
       { cause: this.lastError },
     );

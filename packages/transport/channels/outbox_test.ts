@@ -3,7 +3,7 @@ import { FakeTime } from "#testing/fake_time.ts";
 import { type Entry, messageKey, Outbox } from "./outbox.ts";
 import { message, newStreamId } from "../message.ts";
 
-const PATIENCE = 1000;
+const TIMEOUT = 1000;
 const never = new AbortController().signal;
 
 /** Puts so many messages in; those for which there is no room wait. */
@@ -37,7 +37,7 @@ function outcomeOf(promise: Promise<unknown>): { what: unknown } {
 
 Deno.test("outbox: with N credits exactly N messages are carried until one is acknowledged", async () => {
   for (const credits of [1, 2, 5]) {
-    const outbox = new Outbox(8, { patience: PATIENCE });
+    const outbox = new Outbox(8, { timeout: TIMEOUT });
     await Promise.all(fill(outbox, 8));
     outbox.connect();
     const { entries, stop } = carried(outbox, credits);
@@ -57,7 +57,7 @@ Deno.test("outbox: with N credits exactly N messages are carried until one is ac
 });
 
 Deno.test("outbox: takes in exactly as many as its limit, and counts them", async () => {
-  const outbox = new Outbox(3, { patience: PATIENCE });
+  const outbox = new Outbox(3, { timeout: TIMEOUT });
   outbox.connect();
   const sends = fill(outbox, 5).map(outcomeOf);
   await settled();
@@ -77,7 +77,7 @@ Deno.test("outbox: takes in exactly as many as its limit, and counts them", asyn
 });
 
 Deno.test("outbox: what is given back is carried again, first and counted", async () => {
-  const outbox = new Outbox(4, { patience: PATIENCE });
+  const outbox = new Outbox(4, { timeout: TIMEOUT });
   await Promise.all(fill(outbox, 4));
   outbox.connect();
   for (let n = 0; n < 3; n++) await outbox.lease(never);
@@ -87,16 +87,16 @@ Deno.test("outbox: what is given back is carried again, first and counted", asyn
   assert.equal(outbox.counters.resent, 1);
 });
 
-Deno.test("outbox: fails once nobody was there for its patience while something waits", async () => {
+Deno.test("outbox: fails once messages waited for the timeout without a connection", async () => {
   using time = new FakeTime();
-  const outbox = new Outbox(2, { patience: PATIENCE });
-  await time.advance(5 * PATIENCE);
+  const outbox = new Outbox(2, { timeout: TIMEOUT });
+  await time.advance(5 * TIMEOUT);
   await Promise.all(fill(outbox, 1));
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   outbox.connect();
-  await time.advance(5 * PATIENCE);
+  await time.advance(5 * TIMEOUT);
   outbox.disconnect();
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   assert.equal(outbox.counters.inFlight, 1);
   const [late] = fill(outbox, 1).map(outcomeOf);
   await time.advance(1);
@@ -106,15 +106,15 @@ Deno.test("outbox: fails once nobody was there for its patience while something 
   assert.equal(time.pending, 0);
 });
 
-Deno.test("outbox: flush gives up when nothing was acknowledged for its patience", async () => {
+Deno.test("outbox: flush gives up when nothing was acknowledged for the timeout", async () => {
   using time = new FakeTime();
-  const outbox = new Outbox(3, { patience: PATIENCE });
+  const outbox = new Outbox(3, { timeout: TIMEOUT });
   outbox.connect();
   await Promise.all(fill(outbox, 3));
   const flush = outcomeOf(outbox.flush());
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   outbox.acknowledge(1);
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   assert.equal(flush.what, undefined);
   await time.advance(1);
   assert.deepEqual([flush.what, outbox.reported], ["unreachable", true]);
@@ -125,7 +125,7 @@ Deno.test("outbox: flush gives up when nothing was acknowledged for its patience
 });
 
 Deno.test("outbox: closing takes nothing more in and frees those who wait", async () => {
-  const outbox = new Outbox(1, { patience: PATIENCE });
+  const outbox = new Outbox(1, { timeout: TIMEOUT });
   const sends = fill(outbox, 2).map(outcomeOf);
   outbox.close();
   await settled();
@@ -133,7 +133,7 @@ Deno.test("outbox: closing takes nothing more in and frees those who wait", asyn
 });
 
 Deno.test("outbox: keeps at most as many spare buffers as its limit", async () => {
-  const outbox = new Outbox(2, { patience: PATIENCE }, true);
+  const outbox = new Outbox(2, { timeout: TIMEOUT }, true);
   outbox.connect();
   for (let n = 1; n <= 4; n++) {
     await Promise.all(fill(outbox, 1));

@@ -113,7 +113,7 @@ Deno.test("tcp: a receiver admits 16 ends that have not introduced themselves, a
 Deno.test("tcp: a peer that says nothing is hung up on at the fourth heartbeat", async () => {
   const listener = Deno.listen(loopback);
   const { port } = listener.addr as Deno.NetAddr;
-  const sender = await openSender(`tcp://127.0.0.1:${port}?heartbeat=20`, { patience: 100 });
+  const sender = await openSender(`tcp://127.0.0.1:${port}?heartbeat=20`, { timeout: 100 });
   const { conn, bytes } = recorded(await listener.accept());
   using link = await handshake(conn, "listener", scripted("receiver"));
   await link.welcome();

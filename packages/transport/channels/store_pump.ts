@@ -67,14 +67,14 @@ class StorePump {
       const entry = await this.#outbox.lease(this.#abort.signal);
       await this.#retry(
         async () => (await this.#connected()).store(entry),
-        this.#settings.patience,
+        this.#settings.timeout,
       );
       this.#outbox.acknowledge(entry.number);
     }
   }
 
-  /** Tries until it works, or has thrown for as long as patience goes. */
-  async #retry(attempt: () => Promise<boolean>, patience: number): Promise<void> {
+  /** Retries until it works, or has thrown for the whole timeout. */
+  async #retry(attempt: () => Promise<boolean>, timeout: number): Promise<void> {
     const { signal } = this.#abort;
     const { clock = systemClock } = this.#settings;
     const pauses = { full: new Backoff(BACKOFF.full), failed: new Backoff(BACKOFF.failed) };
@@ -85,7 +85,7 @@ class StorePump {
       result = await this.#try(attempt);
       if (result === "done") return;
       failingSince = result === "full" ? undefined : failingSince ?? clock.now();
-      if (clock.now() - (failingSince ?? Infinity) >= patience) this.#giveUp();
+      if (clock.now() - (failingSince ?? Infinity) >= timeout) this.#giveUp();
     }
     signal.throwIfAborted();
   }
@@ -106,7 +106,7 @@ class StorePump {
     this.#fail(
       new TransportError(
         "broker",
-        `Cannot send: a message could not be stored for ${this.#settings.patience} ms: ${cause}`,
+        `Cannot send: a message could not be stored for ${this.#settings.timeout} ms: ${cause}`,
         { cause },
       ),
     );

@@ -62,8 +62,8 @@ export interface Sender extends AsyncDisposable {
   /**
    * Waits until every message is acknowledged.
    *
-   * @throws {TransportError} `unreachable` where no acknowledgement comes for as long as the
-   * channel's patience.
+   * @throws {TransportError} `unreachable` where no acknowledgement comes within the channel's
+   * timeout.
    */
   flush(): Promise<void>;
   /** Flushes and lets go of the connection; a failure that was thrown before is not repeated. */
@@ -107,10 +107,12 @@ export interface ChannelOptions {
   /** The longest payload to send or accept, in bytes; 64 MiB where not given. */
   readonly maxPayload?: number;
   /**
-   * Milliseconds that a peer or broker may be out of reach, or a broker or disk fail to take
-   * one message, before waiting calls give up; 30,000 where not given, Infinity for never.
+   * Milliseconds that a peer or broker may be unreachable, or a broker or disk fail to store one
+   * message, before waiting calls throw; Infinity for no limit. Default: 30,000.
    */
-  readonly patience?: number;
+  readonly timeout?: number;
+  /** @deprecated Former name of `timeout`, accepted for one minor version. */
+  readonly patience?: number; // deprecated
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
   /** A secret that both ends of a `tcp:` channel must know. */
@@ -131,5 +133,5 @@ export interface ChannelSettings extends ChannelOptions {
   /** Never undefined here. */
   readonly maxPayload: number;
   /** Never undefined here. */
-  readonly patience: number;
+  readonly timeout: number;
 }

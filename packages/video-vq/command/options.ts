@@ -207,10 +207,10 @@ export function flowOptions(flags: Flags): { queue?: number; policy?: Policy } {
 }
 
 /** How to open the channel. */
-export function channelOptions(flags: Flags): { secret?: string; patience?: number } {
+export function channelOptions(flags: Flags): { secret?: string; timeout?: number } {
   const seconds = flags.number("patience", 0, 86_400, false);
   return given({
     secret: flags.text("secret"),
-    patience: seconds === undefined ? undefined : seconds * 1000,
+    timeout: seconds === undefined ? undefined : seconds * 1000,
   });
 }
