@@ -93,7 +93,7 @@ Deno.test("channel: a stream that waits for room can be aborted", async () => {
   await receiver.close();
 });
 
-Deno.test("channel: what was accepted is let go of", async () => {
+Deno.test("channel: what was accepted is released", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const inbox = new Inbox(1000);

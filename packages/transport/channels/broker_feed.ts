@@ -1,5 +1,5 @@
 /**
- * Fills an inbox from a broker, connecting again whenever the connection is lost; inside this
+ * Fills an inbox from a broker, reconnecting whenever the connection is lost; inside this
  * package.
  *
  * @module
@@ -12,7 +12,7 @@ import { Inbox, InboxReceiver } from "./inbox.ts";
 
 /**
  * Connects, calls `connected` and fills the inbox until the connection is lost or the signal is
- * aborted. A {@linkcode TransportError} says that trying again is of no use.
+ * aborted. A {@linkcode TransportError} means that a retry is of no use.
  */
 export type FeedSession = (
   inbox: Inbox,
@@ -23,7 +23,7 @@ export type FeedSession = (
 /** The pauses between two attempts, in milliseconds. */
 const BACKOFF = { initial: 20, max: 500 };
 
-/** A receiver of what sessions with a broker bring. */
+/** A receiver of what sessions with a broker deliver. */
 export function brokerReceiver(
   url: URL,
   settings: ChannelSettings,

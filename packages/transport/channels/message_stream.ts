@@ -1,5 +1,5 @@
 /**
- * Messages as a loop and as a stream, for whoever writes a receiver.
+ * Messages as a loop and as a stream, for authors of receivers.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Deliveries {
 }
 
 /**
- * Messages, each accepted when the next is asked for; ends after one with the flag `end`. The one
+ * Messages, each accepted when the next is requested; ends after one with the flag `end`. The one
  * at which a loop is left is requeued.
  *
  * @throws what `from` throws.
@@ -43,7 +43,7 @@ export async function* messagesOf(
   }
 }
 
-/** {@linkcode messagesOf} as a stream that holds none back and can be cancelled while it waits. */
+/** {@linkcode messagesOf} as a stream that buffers none and can be cancelled while it waits. */
 export function messageStream(from: Deliveries): ReadableStream<Message> {
   const left = new AbortController();
   const messages = messagesOf(from, left.signal);

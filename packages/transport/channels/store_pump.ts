@@ -1,6 +1,6 @@
 /**
- * Carries an outbox into a store (a folder or a broker's queue), one message after the other, so
- * that their order holds when a full store refuses some. Inside this package.
+ * Moves an outbox into a store (a folder or a broker's queue), one message after the other, so that
+ * their order holds when a full store refuses some. Inside this package.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import { systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { type Entry, Outbox, OutboxSender } from "./outbox.ts";
 
-/** Where messages are kept between the ends. */
+/** Where messages are stored between the two ends. */
 export interface Store extends AsyncDisposable {
   /**
-   * Keeps a message; false where the store is full. Errors end the connection to the store, and a
-   * {@linkcode TransportError} says that trying again is of no use.
+   * Stores a message; false where the store is full. Errors close the connection to the store; a
+   * {@linkcode TransportError} means that a retry is of no use.
    */
   store(entry: Entry): Promise<boolean>;
 }
 
-/** The pauses between two attempts, in milliseconds: by a full store, and by a failing one. */
+/** The pauses between two attempts, in milliseconds: with a full store, and with a failing one. */
 const BACKOFF = { full: { initial: 1, max: 50 }, failed: { initial: 20, max: 500 } };
 
-/** A sender that stores its messages; connects to the store again whenever that is lost. */
+/** A sender that stores its messages; reconnects whenever the store is lost. */
 export function storeSender(
   url: URL,
   settings: ChannelSettings,

@@ -26,7 +26,7 @@ export interface Hello {
   readonly peerId: string;
   /** Messages that came from that other end. */
   readonly received: number;
-  /** Messages that may be on their way. */
+  /** Messages that may be in flight. */
   readonly credits: number;
 }
 
@@ -34,7 +34,7 @@ export interface Hello {
 const REFUSALS = ["version", "role", "secret", "busy"] as const;
 type Refusal = typeof REFUSALS[number];
 
-/** An end that was turned away, or turned the other one away. */
+/** This end was refused, or refused the other one. */
 export class RefusedError extends TransportError {
   readonly reason: Refusal;
 
