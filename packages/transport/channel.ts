@@ -109,7 +109,7 @@ async function open<End>(
     );
   }
   const { maxPayload = MAX_PAYLOAD, ...others } = options;
-  const timeout = options.timeout ?? options.patience ?? 30_000; // deprecated name
+  const timeout = options.timeout ?? options.patience ?? 30_000; // formerly: patience
   const settings = { ...others, maxPayload, timeout };
   settings.signal?.throwIfAborted();
   const openEnd = await load();

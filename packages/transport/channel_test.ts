@@ -180,7 +180,7 @@ Deno.test("channel: a broker that is not there is reported after the timeout", a
   for (const scheme of ["redis", "amqp", "nats"]) {
     const url = `${scheme}://127.0.0.1:${port}`;
     const receiver = await openReceiver(url, { timeout: 100 });
-    const sender = await openSender(url, { patience: 100 }); // deprecated name
+    const sender = await openSender(url, { patience: 100 }); // formerly: patience
     await assert.rejects(
       receiver.receive(),
       { code: "unreachable", message: /for 100 ms/ },

@@ -136,7 +136,7 @@ export function deliveryTable(): string {
     "the broker is killed",
     "the receiver is slow",
     "several receivers",
-    "on the way, limit 3",
+    "in flight, limit 3",
   ];
   const rows = Object.entries(DELIVERY).map(([name, { acknowledged, loses, ...promise }]) => [
     name,

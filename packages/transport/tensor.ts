@@ -162,8 +162,8 @@ export function elementCount(shape: readonly number[]): number {
 /**
  * Bytes that a tensor takes.
  *
- * @throws {RangeError} where the shape is not valid, the bytes pass 2^53 - 1, or packed elements do not
- * fill their last byte.
+ * @throws {RangeError} where the shape is not valid, the bytes exceed 2^53 - 1, or packed elements do
+ * not fill their last byte.
  */
 export function tensorByteLength(dtype: DType, shape: readonly number[]): number {
   const bytes = elementCount(shape) * dtypeSize(dtype);

@@ -112,7 +112,7 @@ export interface ChannelOptions {
    */
   readonly timeout?: number;
   /** @deprecated Former name of `timeout`, accepted for one minor version. */
-  readonly patience?: number; // deprecated
+  readonly patience?: number; // formerly: timeout
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
   /** A secret that both ends of a `tcp:` channel must know. */
