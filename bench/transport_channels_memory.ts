@@ -116,7 +116,7 @@ const result = {
 const ends = [];
 for (const [channel, url, receiverUrl] of urls) {
   const receiver = await openReceiver(receiverUrl ?? url);
-  const sender = await openSender(url, { patience: 1000 });
+  const sender = await openSender(url, { timeout: 1000 });
   if (channel === "zmq-pub") await sleep(500);
   result.latency[channel] = await latency(sender, receiver);
   await sender.close();

@@ -12,7 +12,10 @@ const TESTS: readonly (readonly [file: string, name: string])[] = [
   ["onnx/session_test.ts", "a run gives what the first gave"],
   ["video-vq/tiny/tokenizer_test.ts", "both graphs give what the trained PyTorch network gives"],
   ["video-vq/tiny/tokenizer_test.ts", "a later frame changes no earlier token"],
-  ["encodec-stream/network/encodec_tiny_test.ts", "codes and audio are those of the trained PyTorch"],
+  [
+    "encodec-stream/network/encodec_tiny_test.ts",
+    "codes and audio are those of the trained PyTorch",
+  ],
   ["encodec-stream/codec_test.ts", "encodec_48khz"],
   ["clip-drift/encoder_test.ts", "gives the reference's unit embeddings"],
 ];

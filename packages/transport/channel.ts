@@ -1,13 +1,13 @@
 /**
  * Channels between machines: a sender and a receiver of messages, each opened by URL, with the
- * same manners whatever lies between them. At most a few messages are on their way at a time,
- * and a message is accepted only when the receiver is done with it; what each channel may lose
- * when an end or the broker is killed is told by {@linkcode DELIVERY}.
+ * same guarantees whatever connects them. At most a few messages are in flight at a time, and a
+ * message is accepted only once the receiver has processed it; {@linkcode DELIVERY} says what each
+ * channel may lose when an end or the broker is killed.
  *
  * | URL | sender | receiver |
  * |---|---|---|
  * | `file:out/?format=safetensors` | one file a message | reads them in numeric order |
- * | `tcp://host:7000` | connects | listens (`?listen=true` or `false` turns it round) |
+ * | `tcp://host:7000` | connects | listens (`?listen=true` or `false` reverses it) |
  * | `zmq+push://host:7000`, `zmq+pull://*:7000` | ZeroMQ PUSH, connects | PULL, listens |
  * | `zmq+pub://*:7000`, `zmq+sub://host:7000` | ZeroMQ PUB, listens | SUB, connects |
  * | `redis://host:6379/0?stream=vcs` | Redis Streams | consumer group |
@@ -52,7 +52,7 @@ export { type MemoryChannel, memoryChannel } from "./channels/memory.ts";
 
 type Open<End> = (url: URL, settings: ChannelSettings) => End | Promise<End>;
 
-/** One file for each channel, loaded when it is asked for. */
+/** One file for each channel, loaded when it is needed. */
 const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "file:": async () => (await import("./channels/file.ts")).openFileSender,
   "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpSender,
@@ -74,9 +74,9 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
 };
 
 /**
- * Opens a sender. It is ready at once: messages wait for the far end or the broker.
+ * Opens a sender. It is ready at once: messages wait for the peer or the broker.
  *
- * @throws {RangeError} where the URL names no channel or has parameters that it does not know.
+ * @throws {RangeError} where the URL's scheme is not a channel's or a parameter is unknown or wrong.
  */
 export function openSender(url: string | URL, options: ChannelOptions = {}): Promise<Sender> {
   return open("a sender", SENDERS, url, options);
@@ -85,7 +85,7 @@ export function openSender(url: string | URL, options: ChannelOptions = {}): Pro
 /**
  * Opens a receiver.
  *
- * @throws {RangeError} where the URL names no channel or has parameters that it does not know.
+ * @throws {RangeError} where the URL's scheme is not a channel's or a parameter is unknown or wrong.
  */
 export function openReceiver(url: string | URL, options: ChannelOptions = {}): Promise<Receiver> {
   return open("a receiver", RECEIVERS, url, options);
@@ -98,15 +98,19 @@ async function open<End>(
   options: ChannelOptions,
 ): Promise<End> {
   const base = pathToFileURL(`${Deno.cwd()}/`);
-  if (!URL.canParse(url, base)) throw new RangeError(`Cannot open ${what}: "${url}" is no URL`);
+  if (!URL.canParse(url, base)) throw new RangeError(`Cannot open ${what}: "${url}" is not a URL`);
   const parsed = new URL(url, base);
   const load = Object.hasOwn(channels, parsed.protocol) ? channels[parsed.protocol] : undefined;
   if (!load) {
     throw new RangeError(
-      `Cannot open ${what}: found ${parsed.protocol}, known are ${Object.keys(channels).join(" ")}`,
+      `Cannot open ${what}: found ${parsed.protocol}, expected one of ${
+        Object.keys(channels).join(" ")
+      }`,
     );
   }
-  const settings = { maxPayload: MAX_PAYLOAD, patience: 30_000, ...options };
+  const { maxPayload = MAX_PAYLOAD, ...others } = options;
+  const timeout = options.timeout ?? options.patience ?? 30_000; // formerly: patience
+  const settings = { ...others, maxPayload, timeout };
   settings.signal?.throwIfAborted();
   const openEnd = await load();
   settings.signal?.throwIfAborted();

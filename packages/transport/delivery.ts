@@ -1,7 +1,7 @@
 /**
  * What each channel promises: what an acknowledgement means, what is lost when something is
- * killed, and how many messages are on their way at most. The conformance suite holds every
- * channel to its row, with real processes and brokers killed.
+ * killed, and how many messages are in flight at most. The conformance suite checks every channel
+ * against its row, killing real processes and brokers.
  *
  * @example
  * ```ts
@@ -16,7 +16,7 @@
  * @module
  */
 
-/** The channels. */
+/** Name of a channel. */
 export type ChannelName = "file" | "tcp" | "zmq-push" | "zmq-pub" | "redis" | "amqp" | "nats";
 
 /** What may go wrong. */
@@ -31,7 +31,7 @@ export interface DeliveryPromise {
   readonly acknowledged: string;
   /** Acknowledged or waiting messages that are lost, by what went wrong. */
   readonly loses: Readonly<Record<Fault, Loss>>;
-  /** Who gets a message where several receivers are open. */
+  /** Which receiver gets a message where several are open. */
   readonly receivers: "one at a time" | "share the work" | "a copy each";
   /**
    * Messages sent and not accepted, at most: of `limit` (or `credits`) and of `receivers` that
@@ -136,7 +136,7 @@ export function deliveryTable(): string {
     "the broker is killed",
     "the receiver is slow",
     "several receivers",
-    "on the way, limit 3",
+    "in flight, limit 3",
   ];
   const rows = Object.entries(DELIVERY).map(([name, { acknowledged, loses, ...promise }]) => [
     name,

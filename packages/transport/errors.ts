@@ -1,7 +1,8 @@
 /**
- * The one error class of `@vcs/transport`: what a caller may want to catch, told apart by `code`.
+ * The error class of `@vcs/transport`: failures that a caller may want to catch, distinguished by
+ * `code`.
  *
- * @example Telling a damaged file from an unsupported one
+ * @example Distinguish a damaged file from an unsupported one
  * ```ts
  * import { readSafetensors } from "@vcs/transport/safetensors";
  * import { TransportError } from "@vcs/transport/errors";
@@ -25,7 +26,7 @@ export class CodedError<Code extends string> extends Error {
    * Makes an error.
    *
    * @param code what went wrong, stable across versions
-   * @param message what was being done, what was found, what is allowed
+   * @param message what was being done, what was found, what is expected
    */
   constructor(code: Code, message: string, options?: ErrorOptions) {
     super(message, options);
@@ -35,25 +36,25 @@ export class CodedError<Code extends string> extends Error {
 
 /** What went wrong. */
 export type TransportErrorCode =
-  /** The bytes break the rules of their format. */
+  /** The bytes violate their format. */
   | "format"
   /** The bytes end too early. */
   | "truncated"
-  /** The bytes ask for more than is allowed: memory, nesting, counts. */
+  /** The bytes exceed a limit: memory, nesting, counts. */
   | "limit"
   /** The bytes are well formed, but use a feature that is not supported. */
   | "unsupported"
   /** A checksum does not match its bytes. */
   | "checksum"
-  /** There is no entry of that name. */
+  /** No entry has that name. */
   | "missing"
-  /** The far end or the broker did not answer within the channel's patience. */
+  /** The peer or the broker did not answer within the channel's timeout. */
   | "unreachable"
-  /** The far end turned us away: wrong secret, version or role, or it is busy with another. */
+  /** The peer refused the connection: wrong secret, version or role, or it is busy with another. */
   | "refused"
   /** The channel was closed before the call was done. */
   | "closed"
-  /** A broker, or the disk under a folder, reported something that trying again does not cure. */
+  /** A broker, or the disk under a folder, reported an error that a retry does not cure. */
   | "broker";
 
 /** A file, stream or message that cannot be read or written. */

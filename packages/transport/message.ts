@@ -1,5 +1,5 @@
 /**
- * What crosses a channel: a payload with the name of its stream, its place in it, its time and
+ * What crosses a channel: a payload with the id of its stream, its position in it, its time and
  * the model that made it, in a 48-byte envelope with a checksum.
  *
  * | offset | bytes | field, little-endian |
@@ -38,19 +38,19 @@ export type PayloadFormat = "bytes" | "safetensors";
 
 /** A payload and what a receiver must know about it. */
 export interface Message {
-  /** Names one run of one producer: 16 lowercase hexadecimal digits. */
+  /** Id of one run of one producer: 16 lowercase hexadecimal digits. */
   readonly streamId: string;
-  /** Place in the stream, from 0; a gap means that something was left out on the way. */
+  /** Position in the stream, from 0; a gap means that messages were dropped. */
   readonly sequence: number;
-  /** Presentation time of the payload's first moment, in seconds. */
+  /** Presentation time of the payload's start, in seconds. */
   readonly pts: number;
-  /** Names the weights that the payload needs: 16 lowercase hexadecimal digits, or all zero. */
+  /** Id of the weights that the payload needs: 16 lowercase hexadecimal digits, or all zero. */
   readonly modelId: string;
   /** Can be decoded without the messages before it. */
   readonly key: boolean;
   /** The stream ends with this message. */
   readonly end: boolean;
-  /** The producer left out messages just before this one. */
+  /** The producer dropped messages just before this one. */
   readonly afterDrop: boolean;
   /** How to read the payload. */
   readonly format: PayloadFormat;
@@ -61,7 +61,7 @@ export interface Message {
 /** Bytes that the envelope puts before the payload. */
 export const ENVELOPE_SIZE = 48;
 
-/** The largest payload that is accepted where nothing else is said: 64 MiB. */
+/** The longest payload that is accepted, in bytes, unless an option says otherwise: 64 MiB. */
 export const MAX_PAYLOAD: number = 64 * 1024 * 1024;
 
 /** The id that stands for "none". */
@@ -80,7 +80,7 @@ export function newStreamId(): string {
 }
 
 /**
- * Makes a message; what is not given is zero, false, or `"bytes"`.
+ * Makes a message. Default of every field: zero, false, or `"bytes"`.
  *
  * @throws {RangeError} where a field cannot be written into an envelope.
  */
@@ -115,10 +115,10 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Writes a message into bytes that are there, for senders that use them again.
+ * Writes a message into existing bytes, for senders that reuse them.
  *
  * @param bytes exactly as many as the envelope and the payload take
- * @throws {RangeError} where a field cannot be written or the bytes are not as many.
+ * @throws {RangeError} where a field cannot be written or the number of bytes differs.
  */
 export function encodeMessageInto(message: Message, bytes: Uint8Array): void {
   checkFields(message);
@@ -149,13 +149,13 @@ export function encodeMessageInto(message: Message, bytes: Uint8Array): void {
 export function decodeMessage(bytes: Uint8Array, maxPayload: number = MAX_PAYLOAD): Message {
   const length = payloadLength(bytes, maxPayload);
   if (bytes.length !== ENVELOPE_SIZE + length) {
-    throw invalid(`found ${bytes.length} bytes, the envelope tells of ${ENVELOPE_SIZE + length}`);
+    throw invalid(`found ${bytes.length} bytes, the envelope says ${ENVELOPE_SIZE + length}`);
   }
   const view = viewOf(bytes);
   if (view.getUint32(44, true) !== checksum(bytes)) {
     throw new TransportError(
       "checksum",
-      `Cannot read a message: its ${length} bytes are not those that its checksum promises`,
+      `Cannot read a message: its ${length} bytes do not match its checksum`,
     );
   }
   return readFields(view, bytes.subarray(ENVELOPE_SIZE));
@@ -163,7 +163,7 @@ export function decodeMessage(bytes: Uint8Array, maxPayload: number = MAX_PAYLOA
 
 /**
  * Length of the payload that follows an envelope, for reading messages from a stream: checked
- * against the cap before anything is allocated for it.
+ * against the limit before anything is allocated.
  *
  * @param envelope at least {@linkcode ENVELOPE_SIZE} bytes
  * @throws {TransportError} `format` or `limit`.
@@ -221,7 +221,7 @@ function checkFields({ streamId, modelId, sequence, pts, payload }: Message): vo
     throw wrong(`pts ${pts} is not a time that fits 2^53 microseconds`);
   }
   if (payload.length > 0xffff_ffff) {
-    throw wrong(`the payload has ${payload.length} bytes, at most 2^32 - 1 can be told`);
+    throw wrong(`the payload has ${payload.length} bytes, expected at most 2^32 - 1`);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Reads and writes npy files, NumPy's format for one array (NEP 1; versions 1.0, 2.0 and 3.0 of
  * `numpy/lib/_format_impl.py`). Object arrays hold pickles and are refused; the header is parsed,
- * never evaluated. Fortran order and big-endian numbers are turned into what tensors are.
+ * never evaluated. Fortran order and big-endian numbers are converted.
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ import {
 } from "./tensor.ts";
 import { packedStrides, packStrided, swapByteOrder } from "./formats/tensor_layout.ts";
 
-/** Turns the data of a file into a tensor: byte order first, then the order of axes. */
+/** Converts the data of a file to a tensor: byte order first, then the order of axes. */
 function toTensor(header: NpyHeader, shape: readonly number[], bytes: Uint8Array): Tensor {
   const { dtype, bigEndian, fortran } = header;
   // Not `slice`: of a Buffer that is a view.
@@ -47,7 +47,7 @@ function toTensor(header: NpyHeader, shape: readonly number[], bytes: Uint8Array
   return packStrided(dtype, shape, strides, own);
 }
 
-/** In Fortran order a row is no run of bytes, unless there is one axis. */
+/** In Fortran order a row is not contiguous, unless there is only one axis. */
 function refuseFortran({ fortran, shape }: NpyHeader): void {
   if (!fortran || shape.length < 2) return;
   throw new TransportError("unsupported", "Cannot read rows of an array in Fortran order");
@@ -63,8 +63,8 @@ function checkSize(header: NpyHeader, fileSize: number): void {
 }
 
 /**
- * Reads a whole file. The tensor is a view of the given bytes where those lie aligned, in C order
- * and little-endian.
+ * Reads a file in memory. The tensor is a view of the bytes where they are aligned, in C order and
+ * little-endian.
  *
  * @throws {TransportError} `format`, `truncated`, `limit`, or `unsupported` for object, structured,
  * string and time arrays
@@ -75,7 +75,7 @@ export function readNpy(bytes: Uint8Array): Tensor {
   return toTensor(header, header.shape, bytes.subarray(header.dataOffset));
 }
 
-/** An npy file whose rows are read when they are asked for. */
+/** An npy file whose rows are read on request. */
 export class NpyReader implements Disposable {
   readonly #source: ByteSource;
   readonly #header: NpyHeader;
@@ -120,9 +120,9 @@ export class NpyReader implements Disposable {
    * Reads a range along the first axis.
    *
    * @param start first row
-   * @param end behind the last row
+   * @param end one past the last row
    * @throws {RangeError} where the array is a scalar or the range leaves its first axis
-   * @throws {TransportError} `unsupported`: the array is in Fortran order, its rows are not runs
+   * @throws {TransportError} `unsupported`: the array is in Fortran order, its rows are not contiguous
    */
   async readRows(start: number, end: number): Promise<Tensor> {
     const { dtype, shape: [rows, ...rest], dataOffset } = this.#header;
@@ -162,7 +162,7 @@ export class NpyReader implements Disposable {
  * assert.deepEqual(shapes, [[4, 4], [4, 4], [2, 4]]);
  * ```
  *
- * @param rows rows of each tensor but the last, which may have fewer; a scalar comes as it is
+ * @param rows rows of each tensor but the last, which may have fewer; a scalar comes by itself
  * @throws {RangeError} where `rows` is not a whole number of one or more
  * @throws {TransportError} as {@linkcode readNpy}; `unsupported` for arrays in Fortran order
  */
@@ -171,7 +171,7 @@ export async function* streamNpy(
   rows: number,
 ): AsyncGenerator<Tensor> {
   if (!Number.isSafeInteger(rows) || rows < 1) {
-    throw new RangeError(`Cannot read ${rows} rows at a time: one or more are needed`);
+    throw new RangeError(`Cannot read ${rows} rows at a time: expected 1 or more`);
   }
   await using reader = BufferedReader.of(stream, "the npy file");
   const header = await readHeader(reader);
@@ -208,7 +208,7 @@ export function encodeNpy(t: Tensor): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Makes an npy file as a stream, from parts along the first axis: nothing but one part is held.
+ * Makes an npy file as a stream, from parts along the first axis: one part is held at a time.
  *
  * @example An array of a thousand rows, ten at a time
  * ```ts
@@ -224,9 +224,9 @@ export function encodeNpy(t: Tensor): Uint8Array<ArrayBuffer> {
  * assert.deepEqual(readNpy(bytes).shape, [1000, 4]);
  * ```
  *
- * @param info type and shape of the whole
+ * @param info type and shape of the array
  * @param parts tensors that follow one another along the first axis; the stream fails with a
- * `RangeError` where they are not what the whole says
+ * `RangeError` where they do not add up to `info`
  * @throws {TypeError} for dtypes that NumPy does not have
  */
 export function npyStream(
@@ -249,7 +249,7 @@ async function* npyChunks(
     const [count = 1, ...shape] = part.shape;
     if (part.dtype !== info.dtype || shape.join() !== rest.join() || written + count > rows) {
       throw new RangeError(
-        `Cannot write ${part.dtype} [${part.shape}] behind row ${written} of ${info.dtype} [${info.shape}]`,
+        `Cannot write ${part.dtype} [${part.shape}] after row ${written} of ${info.dtype} [${info.shape}]`,
       );
     }
     written += count;

@@ -38,7 +38,7 @@ function arrayName(member: string): string {
   return member.endsWith(SUFFIX) ? member.slice(0, -SUFFIX.length) : member;
 }
 
-/** An npz file whose arrays are read when they are asked for. */
+/** An npz file whose arrays are read on request. */
 export class NpzReader implements Disposable {
   readonly #source: ByteSource;
   readonly #zip: ZipReader;
@@ -62,7 +62,10 @@ export class NpzReader implements Disposable {
     try {
       const reader = new NpzReader(source, await ZipReader.open(source));
       if (reader.#members.size === reader.#zip.entries.size) return reader;
-      throw new TransportError("format", `Cannot read ${source.name}: two arrays have one name`);
+      throw new TransportError(
+        "format",
+        `Cannot read ${source.name}: two arrays have the same name`,
+      );
     } catch (error) {
       source.close();
       throw error;
@@ -86,10 +89,10 @@ export class NpzReader implements Disposable {
   }
 
   /**
-   * Type and shape of an array, from the begin of its member.
+   * Type and shape of an array, from the start of its member.
    *
    * @throws {TransportError} `missing`: no array of that name; as {@linkcode readNpy} where the
-   * member is no npy file or one that is not supported
+   * member is not an npy file or is not supported
    */
   async info(name: string): Promise<TensorInfo> {
     const entry = this.#member(name);
@@ -107,7 +110,7 @@ export class NpzReader implements Disposable {
   }
 
   /**
-   * Reads an array. A member whose size is not that of its array is refused before it is inflated.
+   * Reads an array. A member of another size than its array is refused before it is inflated.
    *
    * @throws {TransportError} as {@linkcode NpzReader.info}; `checksum`: the member is damaged
    */

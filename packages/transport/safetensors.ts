@@ -1,5 +1,5 @@
 /**
- * Reads and writes safetensors files: whole, tensor by tensor, or as streams.
+ * Reads and writes safetensors files: at once, tensor by tensor, or as streams.
  *
  * @example Write and read
  * ```ts
@@ -63,7 +63,7 @@ export interface SafetensorsContent {
 }
 
 /**
- * Reads a whole file. Tensors are views of the given bytes where those lie aligned, else copies.
+ * Reads a file in memory. Tensors are views of the bytes where they are aligned, else copies.
  *
  * @throws {TransportError} `format`, `truncated` or `limit`
  */
@@ -79,7 +79,7 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsContent {
   return { tensors, metadata: header.metadata };
 }
 
-/** A safetensors file whose tensors are read when they are asked for. */
+/** A safetensors file whose tensors are read on request. */
 export class SafetensorsReader implements Disposable {
   readonly #source: ByteSource;
   readonly #header: SafetensorsHeader;
@@ -123,7 +123,7 @@ export class SafetensorsReader implements Disposable {
   }
 
   /**
-   * What the file says about a tensor, and where its bytes lie.
+   * What the file says about a tensor, and where its bytes are.
    *
    * @throws {TransportError} `missing`: no tensor of that name
    */
@@ -200,7 +200,7 @@ export type NamedTensors<T extends TensorInfo = Tensor> =
 
 /**
  * By dtype from the last to the first, then by name: the reference writer's order. Wide elements
- * come first, so that each tensor lies aligned.
+ * come first, so that each tensor is aligned.
  */
 function writeOrder<T extends TensorInfo>(tensors: NamedTensors<T>): [string, T][] {
   const pairs: [string, T][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
@@ -222,7 +222,7 @@ function checkMetadata(metadata: Readonly<Record<string, string>>): void {
   for (const text of Object.entries(metadata).flat()) {
     if (text.isWellFormed()) continue;
     throw new RangeError(
-      `Cannot write metadata ${JSON.stringify(text)}: it must be well-formed Unicode`,
+      `Cannot write metadata ${JSON.stringify(text)}: expected well-formed Unicode`,
     );
   }
 }
@@ -279,13 +279,13 @@ export function encodeSafetensors(
 
 /** A tensor to be written: its type and shape, which the header needs, and how to get it. */
 export interface TensorToWrite extends TensorInfo {
-  /** Gives the tensor, when its turn has come. */
+  /** Loads the tensor, when its turn has come. */
   load(): Tensor | Promise<Tensor>;
 }
 
 /**
- * Makes a file as a stream: each tensor is loaded when its turn comes and then let go, so that a
- * large checkpoint can be rewritten without holding it.
+ * Makes a file as a stream: each tensor is loaded when its turn comes and then released, so that a
+ * large checkpoint can be rewritten without holding all of it.
  *
  * @example
  * ```ts

@@ -22,13 +22,13 @@ export interface TensorArrays {
   /** Booleans, one byte each, 0 or 1. */
   BOOL: Uint8Array;
   /**
-   * 4-bit floats (2 exponent bits, 1 of fraction), packed as they lie in the file: two elements to
-   * a byte, so that there is half an array element for one of the shape.
+   * 4-bit floats (2 exponent bits, 1 of fraction), packed as in the file: two elements to a byte,
+   * so that the array has half as many elements as the shape.
    */
   F4: Uint8Array;
-  /** 6-bit floats with 2 exponent bits, packed as they lie in the file: four elements in 3 bytes. */
+  /** 6-bit floats with 2 exponent bits, packed as in the file: four elements in 3 bytes. */
   F6_E2M3: Uint8Array;
-  /** 6-bit floats with 3 exponent bits, packed as they lie in the file: four elements in 3 bytes. */
+  /** 6-bit floats with 3 exponent bits, packed as in the file: four elements in 3 bytes. */
   F6_E3M2: Uint8Array;
   /** Unsigned 8-bit integers. */
   U8: Uint8Array;
@@ -162,8 +162,8 @@ export function elementCount(shape: readonly number[]): number {
 /**
  * Bytes that a tensor takes.
  *
- * @throws {RangeError} where the shape is none, the bytes pass 2^53 - 1, or packed elements do not
- * fill their last byte.
+ * @throws {RangeError} where the shape is not valid, the bytes exceed 2^53 - 1, or packed elements do
+ * not fill their last byte.
  */
 export function tensorByteLength(dtype: DType, shape: readonly number[]): number {
   const bytes = elementCount(shape) * dtypeSize(dtype);
@@ -171,7 +171,7 @@ export function tensorByteLength(dtype: DType, shape: readonly number[]): number
   throw new RangeError(
     bytes > Number.MAX_SAFE_INTEGER
       ? `Cannot use shape [${shape}] with ${dtype}: it has more than 2^53 - 1 bytes`
-      : `Cannot use shape [${shape}] with ${dtype}: its elements fill ${bytes} bytes, which is not whole`,
+      : `Cannot use shape [${shape}] with ${dtype}: its elements fill ${bytes} bytes, expected full bytes`,
   );
 }
 
@@ -180,7 +180,7 @@ function arrayLength(dtype: DType, shape: readonly number[]): number {
 }
 
 /**
- * Makes a tensor of existing data, or of zeros where none is given. The data is not copied.
+ * Makes a tensor of existing data, which is not copied. Default of the data: zeros.
  *
  * @throws {RangeError} where the array's length is not the shape's number of elements.
  * @throws {TypeError} where the array is not of the dtype's class.
@@ -213,7 +213,7 @@ export function tensorBytes(t: Tensor): Uint8Array {
 }
 
 /**
- * Reads bytes as a tensor: a view where the bytes lie aligned in their buffer, else one copy.
+ * Reads bytes as a tensor: a view where the bytes are aligned in their buffer, else a copy.
  *
  * @throws {RangeError} where the number of bytes is not the shape's.
  */
@@ -252,7 +252,7 @@ export function tensorReshape<D extends DType>(t: Tensor<D>, shape: readonly num
  * A range along the first axis: a view, not a copy.
  *
  * @param start first row
- * @param end behind the last row
+ * @param end one past the last row
  * @throws {RangeError} where the tensor is a scalar, the range leaves the axis, or packed elements
  * would be cut within a byte.
  */

@@ -180,7 +180,7 @@ Deno.test("channels: a store that lists files late and out of order loses nothin
 Deno.test("channels: tcp takes one consumer at a time; the second waits its turn or is refused", async () => {
   await using receiver = await openReceiver("tcp://127.0.0.1:0");
   await using sender = await openSender(receiver.url);
-  await using second = await openSender(receiver.url, { patience: 300 });
+  await using second = await openSender(receiver.url, { timeout: 300 });
   const taking = take(new VideoReceiver(receiver, codec));
   await new VideoSender(codec, sender, RATE).run(numberedFrames(5 * 17));
   assert.equal((await taking).length, 85);

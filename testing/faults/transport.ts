@@ -9,8 +9,8 @@ import type { Fault } from "./fault.ts";
 export const faults: readonly Fault[] = [
   {
     file: "outbox.ts",
-    find: "if (++carried >= most) return undefined;",
-    put: "if (++carried > most) return undefined;",
+    find: "if (++leased >= most) return undefined;",
+    put: "if (++leased > most) return undefined;",
     means: "a sender exceeds the receiver's credits by one",
     tests: ["outbox_test.ts"],
   },
@@ -37,7 +37,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "outbox.ts",
-    find: "clearTimeout(this.#lonely);\n    this.#lonely = undefined;\n    this.#changed.notify();",
+    find:
+      "clearTimeout(this.#disconnectedTimer);\n    this.#disconnectedTimer = undefined;\n    this.#changed.notify();",
     put: "this.#changed.notify();",
     means: "a connection does not end the wait for one",
     tests: ["outbox_test.ts"],
@@ -139,7 +140,7 @@ export const faults: readonly Fault[] = [
     file: "broker_feed.ts",
     find: "lostAt = performance.now();\n        pause",
     put: "pause",
-    means: "a receiver gives up at the first blip once it is older than its patience",
+    means: "a receiver gives up at the first blip once it is older than its timeout",
     tests: ["broker_feed_test.ts"],
   },
   {

@@ -6,7 +6,7 @@
 import type { AudioChunk, AudioDecoder } from "./audio_decoder.ts";
 import { openInput } from "./backend_node_av.ts";
 import { MediaError } from "../errors.ts";
-import { Breather } from "../decode/event_loop.ts";
+import { TimeSlice } from "../decode/event_loop.ts";
 import {
   AV,
   type AvCodecContext,
@@ -57,7 +57,7 @@ async function* decode(
   stream: AvStream,
   signal: AbortSignal,
 ): AsyncIterable<AudioChunk> {
-  const breather = new Breather();
+  const slice = new TimeSlice();
   const packet = new av.Packet();
   const frame = new av.Frame();
   packet.alloc();
@@ -66,7 +66,7 @@ async function* decode(
   try {
     decoder = await openDecoder(av, stream);
     for (let more = true; more;) {
-      await breather.breathe(signal);
+      await slice.yieldToEventLoop(signal);
       more = input.readFrameSync(packet) >= 0;
       if (more && packet.streamIndex !== stream.index) continue;
       decoder.sendPacketSync(more ? packet : null);

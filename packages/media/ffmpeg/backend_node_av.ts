@@ -15,7 +15,7 @@ import type {
 } from "./backend.ts";
 import { orientationOf } from "../formats/display_matrix.ts";
 import { MediaError } from "../errors.ts";
-import { Breather } from "../decode/event_loop.ts";
+import { TimeSlice } from "../decode/event_loop.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
 import { type MotionVectors, parseMotionVectors } from "../decode/motion_vectors.ts";
 import {
@@ -128,14 +128,14 @@ async function readPackets(
   signal: AbortSignal | undefined,
 ): Promise<PacketRecord[]> {
   const packets: PacketRecord[] = [];
-  const breather = new Breather();
+  const slice = new TimeSlice();
   const packet = new av.Packet();
   packet.alloc();
   try {
     while (input.readFrameSync(packet) >= 0) {
       if (packet.streamIndex === facts.stream) packets.push(recordOf(packet, facts.codec));
       packet.unref();
-      await breather.breathe(signal);
+      await slice.yieldToEventLoop(signal);
     }
   } finally {
     packet.free();
@@ -222,7 +222,7 @@ class NodeAvRun implements DecodeRun {
   readonly #packet: AvPacket;
   readonly #frame: AvFrame;
   readonly #download: AvFrame;
-  readonly #breather = new Breather();
+  readonly #slice = new TimeSlice();
   readonly #wanted: ReadonlySet<number> | undefined;
   #skipping = false;
   #errors = 0;
@@ -291,7 +291,7 @@ class NodeAvRun implements DecodeRun {
     if (this.#closed) return undefined;
     this.#frame.unref();
     for (let failures = 0;;) {
-      await this.#breather.breathe(this.#request.signal);
+      await this.#slice.yieldToEventLoop(this.#request.signal);
       if (this.#closed) return undefined;
       const status = this.#decoder.receiveFrameSync(this.#frame);
       if (status >= 0) return this.#picture();

@@ -89,7 +89,7 @@ async function openStore(place: Place): Promise<Store> {
     const channel = await connection.createConfirmChannel();
     await declare(channel, place);
     const run = newStreamId();
-    // Why the server closed the channel, told before the messages on their way fail.
+    // Why the server closed the channel, reported before the messages in flight fail.
     let refusal: Error | undefined;
     channel.on("error", (error: Error) => refusal = error);
     const store = (entry: Entry) =>

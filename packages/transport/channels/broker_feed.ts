@@ -1,5 +1,5 @@
 /**
- * Fills an inbox from a broker, connecting again whenever the connection is lost; inside this
+ * Fills an inbox from a broker, reconnecting whenever the connection is lost; inside this
  * package.
  *
  * @module
@@ -12,7 +12,7 @@ import { Inbox, InboxReceiver } from "./inbox.ts";
 
 /**
  * Connects, calls `connected` and fills the inbox until the connection is lost or the signal is
- * aborted. A {@linkcode TransportError} says that trying again is of no use.
+ * aborted. A {@linkcode TransportError} means that a retry is of no use.
  */
 export type FeedSession = (
   inbox: Inbox,
@@ -23,7 +23,7 @@ export type FeedSession = (
 /** The pauses between two attempts, in milliseconds. */
 const BACKOFF = { initial: 20, max: 500 };
 
-/** A receiver of what sessions with a broker bring. */
+/** A receiver of what sessions with a broker deliver. */
 export function brokerReceiver(
   url: URL,
   settings: ChannelSettings,
@@ -56,7 +56,7 @@ class BrokerFeed {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort;
-    const { patience, clock = systemClock } = this.#settings;
+    const { timeout, clock = systemClock } = this.#settings;
     const backoff = new Backoff(BACKOFF);
     let lostAt = clock.now();
     for await (const _ of attempts({ backoff, signal, clock })) {
@@ -73,15 +73,15 @@ class BrokerFeed {
         lostAt = clock.now();
         backoff.reset();
       }
-      if (clock.now() - lostAt > patience) throw unreachable(patience, cause);
+      if (clock.now() - lostAt > timeout) throw unreachable(timeout, cause);
     }
   }
 }
 
-function unreachable(patience: number, cause: unknown): TransportError {
+function unreachable(timeout: number, cause: unknown): TransportError {
   return new TransportError(
     "unreachable",
-    `Cannot receive: the broker was out of reach for ${patience} ms`,
+    `Cannot receive: the broker was unreachable for ${timeout} ms`,
     { cause },
   );
 }

@@ -6,14 +6,14 @@ import { systemClock } from "../flow/clock.ts";
 import { TransportError } from "../errors.ts";
 import { encodeMessage, message } from "../message.ts";
 
-const PATIENCE = 10_000;
+const TIMEOUT = 10_000;
 
 /** A receiver of sessions, which are told how often one was tried. */
 function receiverOf(session: (tries: number, ...rest: Parameters<FeedSession>) => Promise<void>) {
   const at: number[] = [];
   const receiver = brokerReceiver(
     new URL("nats://broker/stream"),
-    { maxPayload: 100, patience: PATIENCE },
+    { maxPayload: 100, timeout: TIMEOUT },
     (...rest) => (at.push(performance.now()), session(at.length, ...rest)),
   );
   return { receiver, at };
@@ -39,11 +39,11 @@ Deno.test("broker feed: tries again after 20 ms, then twice as long each time, a
   await receiver.close();
 });
 
-Deno.test("broker feed: gives up once the broker was out of reach for its patience", async () => {
+Deno.test("broker feed: gives up once the broker was unreachable for the timeout", async () => {
   using time = new FakeTime();
   const { receiver, at } = receiverOf(lost);
   const outcome = outcomeOf(receiver);
-  await time.advance(PATIENCE);
+  await time.advance(TIMEOUT);
   assert.equal(outcome.code, undefined);
   await time.advance(500);
   assert.equal(outcome.code, "unreachable");
@@ -53,18 +53,18 @@ Deno.test("broker feed: gives up once the broker was out of reach for its patien
   await receiver.close();
 });
 
-Deno.test("broker feed: patience starts anew when a connection is lost, and so do the pauses", async () => {
+Deno.test("broker feed: a lost connection restarts the timeout and the back-off", async () => {
   using time = new FakeTime();
-  // Each connection outlives the patience; two attempts fail after it.
+  // Each connection outlives the timeout; two attempts fail after it.
   const { receiver, at } = receiverOf(async (tries, _inbox, signal, connected) => {
     if (tries % 3 === 1) {
       connected();
-      await systemClock.sleep(2 * PATIENCE, signal);
+      await systemClock.sleep(2 * TIMEOUT, signal);
     }
     await lost();
   });
   const outcome = outcomeOf(receiver);
-  await time.advance(7 * PATIENCE);
+  await time.advance(7 * TIMEOUT);
   assert.equal(outcome.code, undefined);
   assert.equal(receiver.counters.connections, 4);
   assert.deepEqual(at.slice(0, 5), [0, 20_020, 20_060, 20_140, 40_160]);

@@ -1,9 +1,9 @@
 /**
  * The `file:` channel: one file a message in a folder, `window_000.safetensors` and so on.
  *
- * A file is written under another name, brought to the disk and then renamed, so that a reader
- * sees whole files only, and the message is acknowledged when its name is on the disk too. As it
- * is, the folder is an archive: everything stays. With `?limit=4` it is a spool: the sender waits
+ * A file is written under another name, synced to the disk and then renamed, so that a reader
+ * sees complete files only, and the message is acknowledged when its name is on the disk too. By
+ * itself the folder is an archive: everything stays. With `?limit=4` it is a spool: the sender waits
  * while four files are there, and the receiver deletes what was accepted.
  *
  * Readers poll, because file watching does not work on network mounts.
@@ -94,7 +94,7 @@ class Folder {
     return files.sort((a, b) => a.number - b.number);
   }
 
-  /** Writes a message's file so that it is there whole or not at all. */
+  /** Writes a message's file so that it is there complete or not at all. */
   async write(number: number, { bytes }: Entry): Promise<void> {
     // The copy that was made when it was sent: the caller may have changed the payload since.
     const message = decodeMessage(bytes, Infinity);

@@ -233,10 +233,10 @@ Deno.test("file: a writer that is killed leaves no half file behind", () =>
     }
   }));
 
-Deno.test("file: what cannot be written ends the sender, at once or with its patience", () =>
+Deno.test("file: a message that cannot be written fails the sender, at once or after the timeout", () =>
   inFolder(async (folder) => {
     const sendTwo = async (url: string, sent: Message) => {
-      await using sender = await openSender(url, { patience: 200 });
+      await using sender = await openSender(url, { timeout: 200 });
       if (url.endsWith("gone")) await Deno.remove(`${folder}/gone`);
       await sender.send(sent);
       await sender.send(sent);

@@ -1,6 +1,6 @@
 /**
  * What a receiver holds between the wire and its caller, inside this package: checked messages
- * with the way to accept them.
+ * and how to accept them.
  *
  * @module
  */
@@ -12,26 +12,26 @@ import { messagesOf, messageStream } from "./message_stream.ts";
 import { decodeMessage, type Message, NO_ID } from "../message.ts";
 import { TransportError } from "../errors.ts";
 
-/** Streams whose latest messages are known again when they come twice. */
+/** Streams of which repeated messages are recognised: those heard from last. */
 const REMEMBERED_STREAMS = 1024;
 
 type Accept = () => void | Promise<void>;
 
-/** Messages that came and are not accepted. */
+/** Messages that were received and not yet accepted. */
 export class Inbox {
   readonly #waiting: Delivery[] = [];
   readonly #changed = new Condition();
   readonly #maxPayload: number;
   readonly #tracks: boolean;
   readonly #streams = new Map<string, ReplayWindow>();
-  /** What accepts the copies of each message that came and is not accepted. */
+  /** How to accept every copy of each message that is held. */
   readonly #held = new Map<string, Accept[]>();
   #counts = { received: 0, accepted: 0, duplicates: 0, corrupt: 0, gaps: 0, connections: 0 };
   #failure: { reason: unknown } | undefined;
   #ended = false;
   #left = false;
 
-  /** @param tracks whether copies are left out and gaps counted: not where nothing comes twice */
+  /** @param tracks whether copies are dropped and gaps counted: needless where nothing comes twice */
   constructor(maxPayload: number, tracks = true) {
     this.#maxPayload = maxPayload;
     this.#tracks = tracks;
@@ -41,15 +41,15 @@ export class Inbox {
     return { ...this.#counts };
   }
 
-  /** Messages that came and are not accepted. */
+  /** The number of messages received and not yet accepted. */
   get held(): number {
     return this.#counts.received - this.#counts.accepted;
   }
 
   /**
-   * Takes a message's bytes in.
+   * Adds a message from its bytes.
    *
-   * @returns false where they are damaged or too long; counted and left out
+   * @returns false where they are damaged or too long: counted and dropped
    */
   offer(bytes: Uint8Array, accept: Accept): boolean {
     const message = this.#decode(bytes);
@@ -57,7 +57,7 @@ export class Inbox {
     return message !== undefined;
   }
 
-  /** Takes a message in that was checked already; leaves it out where it came before. */
+  /** Adds a message that was checked already; drops one that came before. */
   deliver(message: Message, accept: Accept): void {
     // After the end nobody would accept it: it stays where it was.
     if (this.#ended) return;
@@ -77,8 +77,8 @@ export class Inbox {
     this.#changed.notify();
   }
 
-  /** Takes back a message that its receiver is not done with: it is received before the others. */
-  giveBack(delivery: Delivery): void {
+  /** Puts back a message that its receiver did not finish: it is received before the others. */
+  requeue(delivery: Delivery): void {
     if (this.#left) return;
     this.#waiting.unshift(delivery);
     this.#changed.notify();
@@ -99,7 +99,7 @@ export class Inbox {
     return true;
   }
 
-  /** Takes note of a message, and of the gap before it; whether it is known to have come before. */
+  /** Records a message, and the gap before it; whether it is known to have come before. */
   #cameBefore({ streamId, sequence }: Message): boolean {
     const came = this.#streams.get(streamId);
     if (streamId !== NO_ID && came?.has(sequence)) return true;
@@ -143,19 +143,19 @@ export class Inbox {
     while (this.held >= limit) await this.#changed.changed(signal);
   }
 
-  /** Nothing more will come; what waits can be received still. */
+  /** Nothing more will come; what waits can still be received. */
   end(): void {
     this.#ended = true;
     this.#changed.notify();
   }
 
-  /** Waiting and later calls throw the reason, after what waits was received. */
+  /** Once what waits was received, waiting and later calls throw the reason. */
   fail(reason: unknown): void {
     this.#failure ??= { reason };
     this.#changed.notify();
   }
 
-  /** Drops what waits, and what would be given back. */
+  /** Drops what waits, and what would be requeued. */
   clear(): void {
     this.#left = true;
     this.#waiting.length = 0;
@@ -172,7 +172,7 @@ export class Inbox {
   }
 }
 
-/** Names a message; empty where its stream has no name. */
+/** The key of a message; empty where its stream has no id. */
 function keyOf({ streamId, sequence }: Message): string {
   return streamId === NO_ID ? "" : `${streamId}-${sequence}`;
 }
@@ -181,11 +181,11 @@ function keyOf({ streamId, sequence }: Message): string {
 export interface Feeder {
   readonly url: string;
   readonly inbox: Inbox;
-  /** Stops feeding and lets go of everything; must not throw. */
+  /** Stops feeding and releases every resource; must not throw. */
   stop(): Promise<void>;
 }
 
-/** The receiver over an inbox and what feeds it. */
+/** A receiver made of an inbox and its feeder. */
 export class InboxReceiver implements Receiver {
   readonly url: string;
   readonly readable: ReadableStream<Message>;

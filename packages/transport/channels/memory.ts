@@ -1,6 +1,6 @@
 /**
- * A channel inside one process, with the same manners as those between machines: at most a few
- * messages are on their way, and a message is on its way until the receiver accepts it.
+ * A channel inside one process, with the same guarantees as those between machines: at most a few
+ * messages are in flight, and a message is in flight until the receiver accepts it.
  *
  * @module
  */
@@ -19,10 +19,10 @@ export interface MemoryChannel {
 }
 
 /**
- * Makes a channel. Closing the sender does not wait for what is on its way, which can still be
+ * Makes a channel. Closing the sender does not wait for what is in flight, which can still be
  * received.
  *
- * @param credits the most messages on their way. Default: 3.
+ * @param credits the most messages in flight. Default: 3.
  * @throws {RangeError} where credits is not a whole number of one or more.
  *
  * @example
@@ -39,9 +39,9 @@ export interface MemoryChannel {
  */
 export function memoryChannel(credits = 3): MemoryChannel {
   if (!Number.isSafeInteger(credits) || credits < 1) {
-    throw new RangeError(`Cannot make a channel: found ${credits} credits, allowed is 1 or more`);
+    throw new RangeError(`Cannot make a channel: found ${credits} credits, expected 1 or more`);
   }
-  const settings = { maxPayload: Infinity, patience: Infinity };
+  const settings = { maxPayload: Infinity, timeout: Infinity };
   const inbox = new Inbox(settings.maxPayload, false);
   inbox.countConnection();
   const sender = new MemorySender(inbox, credits);

@@ -1,5 +1,5 @@
 /**
- * Messages as a loop and as a stream, for whoever writes a receiver.
+ * Messages as a loop and as a stream, for authors of receivers.
  *
  * @module
  */
@@ -14,13 +14,13 @@ export interface Deliveries {
    * @throws the signal's reason where it is aborted first.
    */
   receive(signal?: AbortSignal): Promise<Delivery | undefined>;
-  /** Takes back a delivery that its receiver is not done with: it is received before the others. */
-  giveBack(delivery: Delivery): void;
+  /** Puts back a delivery that its receiver did not finish: it is received before the others. */
+  requeue(delivery: Delivery): void;
 }
 
 /**
- * Messages, each accepted when the next is asked for; ends after one with the flag `end`. The one
- * that a loop is left at is given back.
+ * Messages, each accepted when the next is requested; ends after one with the flag `end`. The one
+ * at which a loop is left is requeued.
  *
  * @throws what `from` throws.
  */
@@ -36,14 +36,14 @@ export async function* messagesOf(
       yield delivery.message;
       isDone = true;
     } finally {
-      if (!isDone) from.giveBack(delivery);
+      if (!isDone) from.requeue(delivery);
     }
     await delivery.accept();
     if (delivery.message.end) return;
   }
 }
 
-/** {@linkcode messagesOf} as a stream that holds none back and can be cancelled while it waits. */
+/** {@linkcode messagesOf} as a stream that buffers none and can be cancelled while it waits. */
 export function messageStream(from: Deliveries): ReadableStream<Message> {
   const left = new AbortController();
   const messages = messagesOf(from, left.signal);

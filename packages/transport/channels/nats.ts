@@ -3,8 +3,8 @@
  * removed when it is acknowledged.
  *
  * A stream of `limit` messages refuses more (`discard: new`), so that the sender waits and tries
- * again; message ids let the server leave out what is published twice within two minutes. The
- * receiver tells the server that it works on what it holds, and gives back what it did not
+ * again; message ids let the server drop what is published twice within two minutes. The
+ * receiver reports to the server that it works on what it holds, and returns what it did not
  * accept when it is closed.
  *
  * @module
@@ -64,7 +64,7 @@ function readUrl(url: URL): Place {
   return place;
 }
 
-/** A connection that does not come back by itself, with the stream made where it is missing. */
+/** A connection that does not reconnect by itself; creates the stream where it is missing. */
 async function connect({ url, stream, limit }: Place) {
   const [{ connect }, js] = await Promise.all([
     import("@nats-io/transport-node"),

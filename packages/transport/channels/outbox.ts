@@ -1,7 +1,7 @@
 /**
  * What a sender holds between taking a message and its acknowledgement, inside this package. The
- * transports differ in how they carry an entry; the bound, the counting, the patience and the
- * ends of all waits are here.
+ * transports differ in how they carry an entry; the bound, the counters, the timeout and the end of
+ * every wait are here.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import { Condition } from "../flow/condition.ts";
 import { TransportError } from "../errors.ts";
 import { encodeMessageInto, ENVELOPE_SIZE, type Message, NO_ID } from "../message.ts";
 
-/** A message on its way. */
+/** A message in flight. */
 export interface Entry {
-  /** Place in this sender's run, from 1. */
+  /** Position in this sender's order, from 1. */
   readonly number: number;
   readonly message: Message;
-  /** The message's bytes, with the asked headroom before them in their buffer. */
+  /** The message's bytes, with the requested headroom before them in their buffer. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Whether some connection has it now. */
-  claimed: boolean;
-  /** How often it was put on its way. */
+  /** Whether a connection holds it now. */
+  leased: boolean;
+  /** How many times it was leased. */
   tries: number;
 }
 
@@ -31,29 +31,29 @@ export class Outbox {
   readonly #changed: Condition;
   readonly #clock: Clock;
   readonly #limit: number;
-  readonly #patience: number;
+  readonly #timeout: number;
   readonly #reuse: boolean;
   readonly #spare: ArrayBuffer[] = [];
   #counts = { sent: 0, acknowledged: 0, mostInFlight: 0, resent: 0, dropped: 0, connections: 0 };
-  /** What last went wrong on the way; told when patience ends. */
-  trouble: unknown;
+  /** The last failure of the transport: the cause that is reported when the timeout ends. */
+  lastError: unknown;
   #failure: { reason: unknown } | undefined;
-  #told = false;
+  #reported = false;
   #closing = false;
   #connected = 0;
-  #lonely: ReturnType<typeof setTimeout> | undefined;
+  #disconnectedTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * @param reuse whether nobody looks at an entry's bytes once it is acknowledged: then the next
-   * message may be written over them, which saves most of the time that sending takes
+   * @param reuse whether an acknowledged entry's bytes are not read again: the next message is then
+   * written over them, which saves most of the time that sending takes
    */
   constructor(
     limit: number,
-    { patience, clock = systemClock }: Pick<ChannelSettings, "patience" | "clock">,
+    { timeout, clock = systemClock }: Pick<ChannelSettings, "timeout" | "clock">,
     reuse = false,
   ) {
     this.#limit = limit;
-    this.#patience = patience;
+    this.#timeout = timeout;
     this.#clock = clock;
     this.#changed = new Condition(clock);
     this.#reuse = reuse;
@@ -67,8 +67,8 @@ export class Outbox {
     return this.#counts.sent;
   }
 
-  /** Takes a message in, waiting for room. */
-  async enter(
+  /** Adds a message, waiting for room. */
+  async enqueue(
     message: Message,
     bytes: Uint8Array<ArrayBuffer>,
     signal?: AbortSignal,
@@ -80,43 +80,43 @@ export class Outbox {
     this.#check();
     if (this.#closing) throw closed();
     const number = ++this.#counts.sent;
-    this.#entries.set(number, { number, message, bytes, claimed: false, tries: 0 });
+    this.#entries.set(number, { number, message, bytes, leased: false, tries: 0 });
     this.#counts.mostInFlight = Math.max(this.#counts.mostInFlight, this.#entries.size);
-    this.#watchLoneliness();
+    this.#watchDisconnected();
     this.#changed.notify();
   }
 
   /**
-   * The first entry that nobody carries, marked as carried; waits for one, and until fewer than
-   * `most` are carried.
+   * Leases the first entry that no connection holds; waits for one, and until fewer than `most` are
+   * leased.
    */
-  async claim(signal: AbortSignal, most = Infinity): Promise<Entry> {
+  async lease(signal: AbortSignal, most = Infinity): Promise<Entry> {
     for (;;) {
       signal.throwIfAborted();
-      const entry = this.#tryClaim(most);
+      const entry = this.#tryLease(most);
       if (entry) return entry;
       await this.#changed.changed(signal);
     }
   }
 
-  #tryClaim(most: number): Entry | undefined {
-    let carried = 0;
+  #tryLease(most: number): Entry | undefined {
+    let leased = 0;
     for (const entry of this.#entries.values()) {
-      if (entry.claimed) {
-        if (++carried >= most) return undefined;
+      if (entry.leased) {
+        if (++leased >= most) return undefined;
         continue;
       }
-      entry.claimed = true;
+      entry.leased = true;
       if (entry.tries++ > 0) this.#counts.resent++;
       return entry;
     }
     return undefined;
   }
 
-  /** Gives carried entries back, so that they are carried again. */
-  unclaim(which: (entry: Entry) => boolean): void {
+  /** Ends the lease of some entries, so that they are leased again. */
+  release(which: (entry: Entry) => boolean): void {
     for (const entry of this.#entries.values()) {
-      if (entry.claimed && which(entry)) entry.claimed = false;
+      if (entry.leased && which(entry)) entry.leased = false;
     }
     this.#changed.notify();
   }
@@ -131,7 +131,7 @@ export class Outbox {
     this.#changed.notify();
   }
 
-  /** A buffer of some size that is free for another message. */
+  /** A buffer of exactly `size` bytes that an earlier message no longer needs. */
   spareBuffer(size: number): ArrayBuffer | undefined {
     const spare = this.#spare.pop();
     return spare?.byteLength === size ? spare : undefined;
@@ -145,35 +145,35 @@ export class Outbox {
     }
   }
 
-  /** A copy of an entry was left out for one of several receivers. */
+  /** A copy of an entry was dropped for one of several receivers. */
   countDrop(): void {
     this.#counts.dropped++;
   }
 
-  /** A connection to a far end was made. */
+  /** A connection to a peer was made. */
   connect(): void {
     this.#connected++;
     this.#counts.connections++;
-    clearTimeout(this.#lonely);
-    this.#lonely = undefined;
+    clearTimeout(this.#disconnectedTimer);
+    this.#disconnectedTimer = undefined;
     this.#changed.notify();
   }
 
-  /** A connection to a far end was lost. */
+  /** A connection to a peer was lost. */
   disconnect(): void {
     this.#connected--;
-    this.#watchLoneliness();
+    this.#watchDisconnected();
     this.#changed.notify();
   }
 
-  /** Waits until nothing is in flight; gives up where nothing moves for the patience's length. */
+  /** Waits until nothing is in flight; gives up once nothing was acknowledged for the timeout. */
   async flush(): Promise<void> {
     while (this.#entries.size > 0 && !this.#failure) {
       const before = this.#counts.acknowledged + this.#counts.dropped;
-      const deadline = this.#clock.now() + this.#patience;
+      const deadline = this.#clock.now() + this.#timeout;
       while (before === this.#counts.acknowledged + this.#counts.dropped && !this.#failure) {
         if (this.#clock.now() >= deadline) {
-          this.#told = true;
+          this.#reported = true;
           throw this.#unreachable("did not acknowledge");
         }
         await this.#changed.changed(undefined, deadline - this.#clock.now());
@@ -182,10 +182,10 @@ export class Outbox {
     this.#check();
   }
 
-  /** Takes nothing more in. */
+  /** Accepts no more messages. */
   close(): void {
     this.#closing = true;
-    clearTimeout(this.#lonely);
+    clearTimeout(this.#disconnectedTimer);
     this.#changed.notify();
   }
 
@@ -196,55 +196,57 @@ export class Outbox {
     this.close();
   }
 
-  /** Whether the caller was told that messages stay behind: closing need not tell it again. */
-  get told(): boolean {
-    return this.#told;
+  /** Whether the caller knows that messages were not delivered: closing need not report it again. */
+  get reported(): boolean {
+    return this.#reported;
   }
 
   #check(): void {
     if (!this.#failure) return;
-    this.#told = true;
+    this.#reported = true;
     throw this.#failure.reason;
   }
 
-  /** Fails the sender where no far end is there for too long to take what waits. */
-  #watchLoneliness(): void {
-    if (this.#connected > 0 || this.#entries.size === 0 || this.#lonely !== undefined) return;
-    if (this.#closing || this.#patience >= 2 ** 31) return;
-    this.#lonely = setTimeout(
-      () => this.fail(this.#unreachable("was not there")),
-      this.#patience,
+  /** Fails the sender once messages have waited for the whole timeout without a connection. */
+  #watchDisconnected(): void {
+    if (this.#connected > 0 || this.#entries.size === 0 || this.#disconnectedTimer !== undefined) {
+      return;
+    }
+    if (this.#closing || this.#timeout >= 2 ** 31) return;
+    this.#disconnectedTimer = setTimeout(
+      () => this.fail(this.#unreachable("was not connected")),
+      this.#timeout,
     );
-    Deno.unrefTimer(this.#lonely);
+    Deno.unrefTimer(this.#disconnectedTimer);
   }
 
   #unreachable(what: string): TransportError {
     return new TransportError(
       "unreachable",
-      `Cannot send: the far end ${what} for ${this.#patience} ms, ` +
-        `${this.#entries.size} messages are not acknowledged`,
-      { cause: this.trouble },
+      `Cannot send: the peer ${what} for ${this.#timeout} ms, ` +
+        `${this.#entries.size} messages are unacknowledged`,
+      { cause: this.lastError },
     );
   }
 }
 
-/** Names a message for brokers that leave out what comes twice. */
+/** The key by which a broker drops a message that was sent twice. */
 export function messageKey({ number, message }: Entry, run: string): string {
   const { streamId, sequence } = message;
   return streamId === NO_ID ? `${run}-${number}` : `${streamId}-${sequence}`;
 }
 
-/** How an outbox is carried. */
+/** What sends the messages of an outbox. */
 export interface Carrier {
   readonly url: string;
   readonly outbox: Outbox;
-  /** Bytes that the carrier wants before each message. */
+  /** Bytes that the carrier needs before each message. */
   readonly headroom?: number;
-  /** Stops carrying and lets go of everything; called once, must not throw. */
+  /** Stops sending and releases every resource; called once, must not throw. */
   stop(): Promise<void>;
 }
 
-/** The sender over an outbox and what carries it. */
+/** A sender made of an outbox and its carrier. */
 export class OutboxSender implements Sender {
   readonly url: string;
   readonly writable: WritableStream<Message>;
@@ -287,7 +289,7 @@ export class OutboxSender implements Sender {
     const buffer = outbox.spareBuffer(headroom + length) ?? new ArrayBuffer(headroom + length);
     const bytes = new Uint8Array(buffer, headroom, length);
     encodeMessageInto(message, bytes);
-    await outbox.enter(message, bytes, options.signal);
+    await outbox.enqueue(message, bytes, options.signal);
   }
 
   flush(): Promise<void> {
@@ -304,7 +306,7 @@ export class OutboxSender implements Sender {
 
   async #close(): Promise<void> {
     try {
-      if (!this.#carrier.outbox.told) await this.flush();
+      if (!this.#carrier.outbox.reported) await this.flush();
     } finally {
       await this.#stop(closed());
     }

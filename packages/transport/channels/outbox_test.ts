@@ -3,23 +3,23 @@ import { FakeTime } from "#testing/fake_time.ts";
 import { type Entry, messageKey, Outbox } from "./outbox.ts";
 import { message, newStreamId } from "../message.ts";
 
-const PATIENCE = 1000;
+const TIMEOUT = 1000;
 const never = new AbortController().signal;
 
 /** Puts so many messages in; those for which there is no room wait. */
 function fill(outbox: Outbox, count: number): Promise<void>[] {
   return Array.from(
     { length: count },
-    () => outbox.enter(message(new Uint8Array(1)), new Uint8Array(8)),
+    () => outbox.enqueue(message(new Uint8Array(1)), new Uint8Array(8)),
   );
 }
 
-/** Takes on what an outbox gives, as a connection does to a far end that never answers. */
+/** Takes on what an outbox gives, as a connection does to a peer that never answers. */
 function carried(outbox: Outbox, most?: number): { entries: Entry[]; stop: () => void } {
   const abort = new AbortController();
   const entries: Entry[] = [];
   const taking = async () => {
-    for (;;) entries.push(await outbox.claim(abort.signal, most));
+    for (;;) entries.push(await outbox.lease(abort.signal, most));
   };
   void taking().catch(() => {});
   return { entries, stop: () => abort.abort() };
@@ -37,7 +37,7 @@ function outcomeOf(promise: Promise<unknown>): { what: unknown } {
 
 Deno.test("outbox: with N credits exactly N messages are carried until one is acknowledged", async () => {
   for (const credits of [1, 2, 5]) {
-    const outbox = new Outbox(8, { patience: PATIENCE });
+    const outbox = new Outbox(8, { timeout: TIMEOUT });
     await Promise.all(fill(outbox, 8));
     outbox.connect();
     const { entries, stop } = carried(outbox, credits);
@@ -57,7 +57,7 @@ Deno.test("outbox: with N credits exactly N messages are carried until one is ac
 });
 
 Deno.test("outbox: takes in exactly as many as its limit, and counts them", async () => {
-  const outbox = new Outbox(3, { patience: PATIENCE });
+  const outbox = new Outbox(3, { timeout: TIMEOUT });
   outbox.connect();
   const sends = fill(outbox, 5).map(outcomeOf);
   await settled();
@@ -77,26 +77,26 @@ Deno.test("outbox: takes in exactly as many as its limit, and counts them", asyn
 });
 
 Deno.test("outbox: what is given back is carried again, first and counted", async () => {
-  const outbox = new Outbox(4, { patience: PATIENCE });
+  const outbox = new Outbox(4, { timeout: TIMEOUT });
   await Promise.all(fill(outbox, 4));
   outbox.connect();
-  for (let n = 0; n < 3; n++) await outbox.claim(never);
-  outbox.unclaim(({ number }) => number === 2);
-  assert.equal((await outbox.claim(never)).number, 2);
-  assert.equal((await outbox.claim(never)).number, 4);
+  for (let n = 0; n < 3; n++) await outbox.lease(never);
+  outbox.release(({ number }) => number === 2);
+  assert.equal((await outbox.lease(never)).number, 2);
+  assert.equal((await outbox.lease(never)).number, 4);
   assert.equal(outbox.counters.resent, 1);
 });
 
-Deno.test("outbox: fails once nobody was there for its patience while something waits", async () => {
+Deno.test("outbox: fails once messages waited for the timeout without a connection", async () => {
   using time = new FakeTime();
-  const outbox = new Outbox(2, { patience: PATIENCE });
-  await time.advance(5 * PATIENCE);
+  const outbox = new Outbox(2, { timeout: TIMEOUT });
+  await time.advance(5 * TIMEOUT);
   await Promise.all(fill(outbox, 1));
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   outbox.connect();
-  await time.advance(5 * PATIENCE);
+  await time.advance(5 * TIMEOUT);
   outbox.disconnect();
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   assert.equal(outbox.counters.inFlight, 1);
   const [late] = fill(outbox, 1).map(outcomeOf);
   await time.advance(1);
@@ -106,18 +106,18 @@ Deno.test("outbox: fails once nobody was there for its patience while something 
   assert.equal(time.pending, 0);
 });
 
-Deno.test("outbox: flush gives up when nothing was acknowledged for its patience", async () => {
+Deno.test("outbox: flush gives up when nothing was acknowledged for the timeout", async () => {
   using time = new FakeTime();
-  const outbox = new Outbox(3, { patience: PATIENCE });
+  const outbox = new Outbox(3, { timeout: TIMEOUT });
   outbox.connect();
   await Promise.all(fill(outbox, 3));
   const flush = outcomeOf(outbox.flush());
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   outbox.acknowledge(1);
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   assert.equal(flush.what, undefined);
   await time.advance(1);
-  assert.deepEqual([flush.what, outbox.told], ["unreachable", true]);
+  assert.deepEqual([flush.what, outbox.reported], ["unreachable", true]);
   const again = outcomeOf(outbox.flush());
   outbox.acknowledgeThrough(3);
   await time.advance(0);
@@ -125,7 +125,7 @@ Deno.test("outbox: flush gives up when nothing was acknowledged for its patience
 });
 
 Deno.test("outbox: closing takes nothing more in and frees those who wait", async () => {
-  const outbox = new Outbox(1, { patience: PATIENCE });
+  const outbox = new Outbox(1, { timeout: TIMEOUT });
   const sends = fill(outbox, 2).map(outcomeOf);
   outbox.close();
   await settled();
@@ -133,7 +133,7 @@ Deno.test("outbox: closing takes nothing more in and frees those who wait", asyn
 });
 
 Deno.test("outbox: keeps at most as many spare buffers as its limit", async () => {
-  const outbox = new Outbox(2, { patience: PATIENCE }, true);
+  const outbox = new Outbox(2, { timeout: TIMEOUT }, true);
   outbox.connect();
   for (let n = 1; n <= 4; n++) {
     await Promise.all(fill(outbox, 1));
@@ -144,7 +144,7 @@ Deno.test("outbox: keeps at most as many spare buffers as its limit", async () =
 });
 
 Deno.test("outbox: a message is named by its stream, or by the run where it has none", () => {
-  const entry = { number: 7, bytes: new Uint8Array(0), claimed: false, tries: 0 };
+  const entry = { number: 7, bytes: new Uint8Array(0), leased: false, tries: 0 };
   const streamId = newStreamId();
   const named = message(new Uint8Array(0), { streamId, sequence: 3 });
   assert.equal(messageKey({ ...entry, message: named }, "run"), `${streamId}-3`);

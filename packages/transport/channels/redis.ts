@@ -95,12 +95,12 @@ async function openStore({ url, stream, group, limit }: Place): Promise<Store> {
 /** Trying again does not make a stream of a key that holds something else. */
 function refuseOtherTypes(error: unknown, stream: string): never {
   if (!String(error).includes("WRONGTYPE")) throw error;
-  throw new TransportError("broker", `Cannot use ${stream}: the key holds no stream`, {
+  throw new TransportError("broker", `Cannot use ${stream}: the key does not hold a stream`, {
     cause: error,
   });
 }
 
-/** Connections that do not come back by themselves: who uses them makes new ones. */
+/** Connections that do not reconnect by themselves: their user opens new ones. */
 async function connect(url: URL, count: number): Promise<Redis[]> {
   const { Redis } = await import("ioredis");
   const { hostname: host, port } = hostAndPort(url, 6379);
@@ -128,7 +128,7 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
   }
 }
 
-/** Closes a connection and waits until it is, but not for a client that does not say so. */
+/** Closes a connection and waits until it is closed, up to a limit. */
 async function hangUp(redis: Redis): Promise<void> {
   if (redis.status === "end" || redis.status === "wait") return;
   const gone = new AbortController();
@@ -174,7 +174,7 @@ class Consumer implements AsyncDisposable {
     }
   }
 
-  /** Gives back what was not accepted: it is idle at once, for others to claim. */
+  /** Returns what was not accepted: it counts as idle at once, for others to claim. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { stream, group } = this.#place;
     const ids = [...this.#held];
@@ -201,12 +201,12 @@ class Consumer implements AsyncDisposable {
     if (count <= 0) return;
     const from = ["GROUP", group, this.#name, "COUNT", count, "BLOCK", BLOCK, "STREAMS"];
     const reply = await this.#waiting.callBuffer("XREADGROUP", ...from, stream, ">");
-    // One stream was asked for: [[name, entries]], or nothing.
+    // One stream was requested: [[name, entries]], or nothing.
     const [[, entries] = []] = (reply ?? []) as [Buffer, RawEntry[]][];
     for (const entry of entries ?? []) await this.#deliver(entry);
   }
 
-  /** What dead receivers left behind, looked for as often as something may have gone idle. */
+  /** Claims what dead receivers left behind, as often as something may have become idle. */
   async #takeLeftBehind(): Promise<void> {
     const { stream, group, limit, claim } = this.#place;
     if (performance.now() - this.#lookedAt < claim / 2) return;
@@ -235,7 +235,7 @@ class Consumer implements AsyncDisposable {
     await this.#redis.multi().xack(stream, group, id).xdel(stream, id).exec().catch(() => {});
   }
 
-  /** What we hold is not idle. */
+  /** Keeps the entries that are held from counting as idle. */
   async #keep(): Promise<void> {
     if (this.#held.size === 0) return;
     const { stream, group } = this.#place;

@@ -1,4 +1,4 @@
-/** What the ends of `tcp:` and `zmq:` channels do with a far end that follows a script. */
+/** What the ends of `tcp:` and `zmq:` channels do with a peer that follows a script. */
 import assert from "node:assert/strict";
 import { FakeTime } from "#testing/fake_time.ts";
 import { BufferedReader } from "../io/buffered_reader.ts";
@@ -110,10 +110,10 @@ Deno.test("tcp: a receiver admits 16 ends that have not introduced themselves, a
   for (const conn of open) conn.close();
 });
 
-Deno.test("tcp: a far end that says nothing is hung up on at the fourth heartbeat", async () => {
+Deno.test("tcp: a peer that says nothing is hung up on at the fourth heartbeat", async () => {
   const listener = Deno.listen(loopback);
   const { port } = listener.addr as Deno.NetAddr;
-  const sender = await openSender(`tcp://127.0.0.1:${port}?heartbeat=20`, { patience: 100 });
+  const sender = await openSender(`tcp://127.0.0.1:${port}?heartbeat=20`, { timeout: 100 });
   const { conn, bytes } = recorded(await listener.accept());
   using link = await handshake(conn, "listener", scripted("receiver"));
   await link.welcome();
@@ -132,7 +132,7 @@ function zmqGreeting(socket: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array([...greeting, 4, ready.length, ...ready]);
 }
 
-Deno.test("zmq: a far end that says nothing is asked three times, then hung up on", async () => {
+Deno.test("zmq: a peer that says nothing is asked three times, then hung up on", async () => {
   const listener = Deno.listen(loopback);
   const { port } = listener.addr as Deno.NetAddr;
   const sender = await openSender(`zmq+push://127.0.0.1:${port}?heartbeat=20`);

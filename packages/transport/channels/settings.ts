@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Reads parameters; a name that no reader asked for is refused by {@linkcode UrlSettings.done}. */
+/** Reads parameters; a name that was never read is refused by {@linkcode UrlSettings.done}. */
 export class UrlSettings {
   readonly #url: URL;
   readonly #known = new Set<string>();
@@ -54,10 +54,10 @@ export class UrlSettings {
     }
   }
 
-  #wrong(name: string, allowed: string): RangeError {
+  #wrong(name: string, expected: string): RangeError {
     const value = this.#url.searchParams.get(name);
     return new RangeError(
-      `Cannot open ${this.#url.protocol}: parameter ${name} is "${value}", allowed is ${allowed}`,
+      `Cannot open ${this.#url.protocol}: parameter ${name} is "${value}", expected ${expected}`,
     );
   }
 }

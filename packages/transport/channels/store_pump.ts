@@ -1,6 +1,6 @@
 /**
- * Carries an outbox into a store (a folder or a broker's queue), one message after the other, so
- * that their order holds when a full store refuses some. Inside this package.
+ * Moves an outbox into a store (a folder or a broker's queue), one message after the other, so that
+ * their order holds when a full store refuses some. Inside this package.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import { systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { type Entry, Outbox, OutboxSender } from "./outbox.ts";
 
-/** Where messages are kept between the ends. */
+/** Where messages are stored between the two ends. */
 export interface Store extends AsyncDisposable {
   /**
-   * Keeps a message; false where the store is full. Errors end the connection to the store, and a
-   * {@linkcode TransportError} says that trying again is of no use.
+   * Stores a message; false where the store is full. Errors close the connection to the store; a
+   * {@linkcode TransportError} means that a retry is of no use.
    */
   store(entry: Entry): Promise<boolean>;
 }
 
-/** The pauses between two attempts, in milliseconds: by a full store, and by a failing one. */
+/** The pauses between two attempts, in milliseconds: with a full store, and with a failing one. */
 const BACKOFF = { full: { initial: 1, max: 50 }, failed: { initial: 20, max: 500 } };
 
-/** A sender that stores its messages; connects to the store again whenever that is lost. */
+/** A sender that stores its messages; reconnects whenever the store is lost. */
 export function storeSender(
   url: URL,
   settings: ChannelSettings,
@@ -64,17 +64,17 @@ class StorePump {
   async #run(): Promise<void> {
     await this.#retry(() => this.#connected().then(() => true), Infinity);
     for (;;) {
-      const entry = await this.#outbox.claim(this.#abort.signal);
+      const entry = await this.#outbox.lease(this.#abort.signal);
       await this.#retry(
         async () => (await this.#connected()).store(entry),
-        this.#settings.patience,
+        this.#settings.timeout,
       );
       this.#outbox.acknowledge(entry.number);
     }
   }
 
-  /** Tries until it works, or has thrown for as long as patience goes. */
-  async #retry(attempt: () => Promise<boolean>, patience: number): Promise<void> {
+  /** Retries until it works, or has thrown for the whole timeout. */
+  async #retry(attempt: () => Promise<boolean>, timeout: number): Promise<void> {
     const { signal } = this.#abort;
     const { clock = systemClock } = this.#settings;
     const pauses = { full: new Backoff(BACKOFF.full), failed: new Backoff(BACKOFF.failed) };
@@ -85,7 +85,7 @@ class StorePump {
       result = await this.#try(attempt);
       if (result === "done") return;
       failingSince = result === "full" ? undefined : failingSince ?? clock.now();
-      if (clock.now() - (failingSince ?? Infinity) >= patience) this.#giveUp();
+      if (clock.now() - (failingSince ?? Infinity) >= timeout) this.#giveUp();
     }
     signal.throwIfAborted();
   }
@@ -94,7 +94,7 @@ class StorePump {
     try {
       return await attempt() ? "done" : "full";
     } catch (error) {
-      this.#outbox.trouble = error;
+      this.#outbox.lastError = error;
       await this.#disconnect();
       if (error instanceof TransportError) this.#fail(error);
       return "failed";
@@ -102,11 +102,11 @@ class StorePump {
   }
 
   #giveUp(): never {
-    const cause = this.#outbox.trouble;
+    const cause = this.#outbox.lastError;
     this.#fail(
       new TransportError(
         "broker",
-        `Cannot send: a message could not be stored for ${this.#settings.patience} ms: ${cause}`,
+        `Cannot send: a message could not be stored for ${this.#settings.timeout} ms: ${cause}`,
         { cause },
       ),
     );

@@ -4,7 +4,7 @@ import { TransportError } from "../errors.ts";
 import { message } from "../message.ts";
 import { storeSender } from "./store_pump.ts";
 
-const PATIENCE = 2000;
+const TIMEOUT = 2000;
 
 /** A sender to a store that does what is said; notes when it was asked to keep something. */
 function senderTo(store: (tries: number) => Promise<boolean>) {
@@ -12,7 +12,7 @@ function senderTo(store: (tries: number) => Promise<boolean>) {
   let connections = 0;
   const sender = storeSender(
     new URL("nats://broker/stream"),
-    { maxPayload: 100, patience: PATIENCE },
+    { maxPayload: 100, timeout: TIMEOUT },
     () => {
       connections++;
       return Promise.resolve({
@@ -35,7 +35,7 @@ Deno.test("store: a full store is asked again after 1 ms, then twice as long, at
   using time = new FakeTime();
   const { sender, pauses, connected } = senderTo((tries) => Promise.resolve(tries > 10));
   await sender.send(one());
-  await time.advance(10 * PATIENCE);
+  await time.advance(10 * TIMEOUT);
   assert.deepEqual(pauses(), [1, 2, 4, 8, 16, 32, 50, 50, 50, 50]);
   assert.equal(sender.counters.acknowledged, 1);
   assert.equal(connected(), 1);
@@ -46,18 +46,18 @@ Deno.test("store: a full store is waited for however long it stays full", async 
   using time = new FakeTime();
   const { sender } = senderTo((tries) => Promise.resolve(tries > 100));
   await sender.send(one());
-  await time.advance(2 * PATIENCE);
+  await time.advance(2 * TIMEOUT);
   assert.equal(sender.counters.acknowledged, 0);
-  await time.advance(2 * PATIENCE);
+  await time.advance(2 * TIMEOUT);
   assert.equal(sender.counters.acknowledged, 1);
   await sender.close();
 });
 
-Deno.test("store: trouble ends the connection and is tried again after 20 ms, at most 500", async () => {
+Deno.test("store: an error closes the connection and is retried after 20 ms, at most 500", async () => {
   using time = new FakeTime();
   const { sender, pauses, connected } = senderTo(broken);
   await sender.send(one());
-  await time.advance(PATIENCE - 1);
+  await time.advance(TIMEOUT - 1);
   assert.deepEqual(pauses(), [20, 40, 80, 160, 320, 500, 500]);
   assert.equal(connected(), 8);
   await assert.rejects(
@@ -72,17 +72,17 @@ Deno.test("store: trouble ends the connection and is tried again after 20 ms, at
   await sender.close().catch(() => {});
 });
 
-Deno.test("store: patience with trouble starts anew once the store answers", async () => {
+Deno.test("store: the timeout of a failing store restarts once it answers", async () => {
   using time = new FakeTime();
   const { sender } = senderTo((tries) => tries % 5 === 0 ? Promise.resolve(false) : broken());
   await sender.send(one());
-  await time.advance(10 * PATIENCE);
+  await time.advance(10 * TIMEOUT);
   await assert.rejects(
     sender.send(one(), { signal: AbortSignal.abort(new Error("full")) }),
     /full/,
   );
   const closing = assert.rejects(sender.close());
-  await time.advance(PATIENCE);
+  await time.advance(TIMEOUT);
   await closing;
 });
 

@@ -1,5 +1,5 @@
 /**
- * What a channel is: the two ends, what they count and what they can be told. The channels
+ * What a channel is: its two ends, their counters and their options. The channels
  * implement it, `@vcs/transport/channel` opens them.
  *
  * @module
@@ -11,15 +11,15 @@ import type { Message } from "../message.ts";
 export interface SenderCounters {
   /** Messages taken from the caller. */
   readonly sent: number;
-  /** Messages that the channel's acknowledgement came for. */
+  /** Messages that the channel acknowledged. */
   readonly acknowledged: number;
-  /** Messages taken and not acknowledged, now; all of them are held in memory. */
+  /** Messages taken and not yet acknowledged; all of them are held in memory. */
   readonly inFlight: number;
   /** The most messages that were ever in flight. */
   readonly mostInFlight: number;
-  /** Messages put on their way again, after a lost connection or a refusal by a full broker. */
+  /** Messages sent again, after a lost connection or a refusal by a full broker. */
   readonly resent: number;
-  /** Messages that a lossy channel left out because a receiver did not keep up. */
+  /** Messages that a lossy channel dropped because a receiver did not keep up. */
   readonly dropped: number;
   /** Connections made; of `zmq+pub:`, to peers that have subscribed to something. */
   readonly connections: number;
@@ -27,13 +27,13 @@ export interface SenderCounters {
 
 /** What a receiver has done so far. */
 export interface ReceiverCounters {
-  /** Messages that came in whole, repeated ones not counted. */
+  /** Complete messages received, repeated ones not counted. */
   readonly received: number;
-  /** Messages that the caller was done with. */
+  /** Messages that the caller accepted. */
   readonly accepted: number;
-  /** Messages that came again over the same connection or session and were left out. */
+  /** Messages that came again over the same connection or session and were dropped. */
   readonly duplicates: number;
-  /** Messages that were left out because they were damaged or too long. */
+  /** Messages that were dropped because they were damaged or too long. */
   readonly corrupt: number;
   /** Sequence numbers of a stream that were skipped between two messages seen here. */
   readonly gaps: number;
@@ -41,36 +41,36 @@ export interface ReceiverCounters {
   readonly connections: number;
 }
 
-/** The end that messages are put into. */
+/** The end that messages are sent from. */
 export interface Sender extends AsyncDisposable {
   /** The URL, with the port that was chosen where the sender listens on port 0. */
   readonly url: string;
   /** What was done so far. */
   readonly counters: SenderCounters;
   /**
-   * The sender as the end of a pipeline; closing or aborting it closes the sender. `pipeTo`'s own
-   * signal waits for the write in hand, which may wait for room: give the signal to the channel.
+   * The sender as the sink of a pipeline; closing or aborting it closes the sender. `pipeTo`'s own
+   * signal waits for the pending write, which may wait for room: pass the signal to the channel.
    */
   readonly writable: WritableStream<Message>;
   /**
    * Hands a message over, waiting while as many are in flight as the channel allows.
    *
-   * @throws {TransportError} `limit` where the payload is longer than allowed, `unreachable`,
+   * @throws {TransportError} `limit` where the payload is too long, `unreachable`,
    * `refused`, `broker` or `closed`.
    */
   send(message: Message, options?: { signal?: AbortSignal }): Promise<void>;
   /**
    * Waits until every message is acknowledged.
    *
-   * @throws {TransportError} `unreachable` where no acknowledgement comes for as long as the
-   * channel's patience.
+   * @throws {TransportError} `unreachable` where no acknowledgement comes within the channel's
+   * timeout.
    */
   flush(): Promise<void>;
-  /** Flushes and lets go of the connection; a failure that was thrown before is not repeated. */
+  /** Flushes and closes the connection; a failure that was thrown before is not repeated. */
   close(): Promise<void>;
 }
 
-/** A message and the way to say that it is done with. */
+/** A message and how to accept it. */
 export interface Delivery {
   /** The message. */
   readonly message: Message;
@@ -79,8 +79,8 @@ export interface Delivery {
 }
 
 /**
- * The end that messages come out of. Iterating (or reading {@linkcode Receiver.readable})
- * accepts each message when the next is asked for, and ends after one with the flag `end`;
+ * The end that messages are received from. Iterating (or reading {@linkcode Receiver.readable})
+ * accepts each message when the next is requested, and ends after one with the flag `end`;
  * leaving a loop by `break` or an error, or cancelling the stream, does not accept the message at
  * hand: it is the first that is received next.
  */
@@ -89,28 +89,30 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Message> {
   readonly url: string;
   /** What was done so far. */
   readonly counters: ReceiverCounters;
-  /** The receiver as the start of a pipeline. */
+  /** The receiver as the source of a pipeline. */
   readonly readable: ReadableStream<Message>;
   /**
-   * The next message, to be accepted when it is done with; undefined where the receiver was
-   * closed. More come before the first is accepted, up to the channel's limit.
+   * The next message, to be accepted once it is processed; undefined where the receiver was
+   * closed. More can be received before the first is accepted, up to the channel's limit.
    */
   receive(options?: { signal?: AbortSignal }): Promise<Delivery | undefined>;
-  /** Lets go of the connection; what was not accepted will be delivered again. */
+  /** Closes the connection; what was not accepted will be delivered again. */
   close(): Promise<void>;
 }
 
-/** What holds for every channel and does not belong into a URL. */
+/** Options of every channel that do not belong in a URL. */
 export interface ChannelOptions {
   /** Closes the channel at once when aborted; calls that wait throw its reason. */
   readonly signal?: AbortSignal;
-  /** The longest payload to send or accept, in bytes; 64 MiB where not given. */
+  /** The longest payload to send or accept, in bytes. Default: 64 MiB. */
   readonly maxPayload?: number;
   /**
-   * Milliseconds that a far end or broker may be out of reach, or a broker or disk fail to take
-   * one message, before waiting calls give up; 30,000 where not given, Infinity for never.
+   * Milliseconds that a peer or broker may be unreachable, or a broker or disk fail to store one
+   * message, before waiting calls throw; Infinity for no limit. Default: 30,000.
    */
-  readonly patience?: number;
+  readonly timeout?: number;
+  /** @deprecated Former name of `timeout`, accepted for one minor version. */
+  readonly patience?: number; // formerly: timeout
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
   /** A secret that both ends of a `tcp:` channel must know. */
@@ -126,10 +128,10 @@ export interface ChannelOptions {
   };
 }
 
-/** Options with nothing left open, as the channels get them. */
+/** Options with their defaults filled in, as the channels get them. */
 export interface ChannelSettings extends ChannelOptions {
-  /** Never undefined here. */
+  /** The longest payload to send or accept, in bytes. */
   readonly maxPayload: number;
-  /** Never undefined here. */
-  readonly patience: number;
+  /** Milliseconds before waiting calls throw; Infinity for no limit. */
+  readonly timeout: number;
 }

@@ -6,7 +6,7 @@
  *   `values.ts`, also for a kind of one's own).
  * - An **option** is a kind with a sentence about it: {@linkcode option}, {@linkcode flag} or
  *   {@linkcode list}. Its long name comes from its key: `maxFps` is `--max-fps`.
- * - What is no option is an **operand**: {@linkcode operand}, {@linkcode optionalOperand},
+ * - A word that is not an option is an **operand**: {@linkcode operand}, {@linkcode optionalOperand},
  *   {@linkcode operands}.
  * - {@linkcode command} puts them together with what they do. Subcommands are commands, too; a
  *   command may have both, and then a first argument that is a subcommand's name is that
@@ -70,7 +70,7 @@ export interface OptionAbout {
   readonly aliases?: readonly string[];
   /** Old long names, accepted with a note for one minor version. */
   readonly formerly?: readonly string[];
-  /** Default in words, where the default is no value: "all processors". */
+  /** The default in words, where it is not a value: "all processors". */
   readonly defaultText?: string;
   /** Heading that it stands under in `--help`. Default: Options. */
   readonly group?: string;
@@ -80,7 +80,7 @@ export interface OptionAbout {
 
 /** An option that is on or off. */
 export interface FlagOption extends OptionAbout {
-  /** Tells the forms of options apart. */
+  /** Distinguishes the forms of options. */
   readonly form: "flag";
   /** Whether it is on; `--no-…` turns it off. */
   readonly default: boolean;
@@ -88,17 +88,17 @@ export interface FlagOption extends OptionAbout {
 
 /** An option with one value; the last one counts. */
 export interface ValueOption<T, D extends T | undefined = T | undefined> extends OptionAbout {
-  /** Tells the forms of options apart. */
+  /** Distinguishes the forms of options. */
   readonly form: "value";
   /** How its value is read. */
   readonly kind: ValueKind<T>;
-  /** Value where none is given. */
+  /** The default value. */
   readonly default: D;
 }
 
 /** An option that may repeat. */
 export interface ListOption<T> extends OptionAbout {
-  /** Tells the forms of options apart. */
+  /** Distinguishes the forms of options. */
   readonly form: "list";
   /** How each value is read. */
   readonly kind: ValueKind<T>;
@@ -140,7 +140,7 @@ export function group<Table extends OptionTable>(heading: string, table: Table):
   return Object.fromEntries(entries) as Table;
 }
 
-/** A word that is no option; `form` says how many of it there are. */
+/** A word that is not an option; `form` says how many of it there are. */
 export interface Operand<T, Form extends "one" | "optional" | "many"> {
   /** How many words: one, one at most, or `least` and more. */
   readonly form: Form;

@@ -136,7 +136,7 @@ class Gathered {
     return Array.isArray(before) ? before : [];
   }
 
-  /** Fills in what was not given, from the environment or by default. */
+  /** Fills in missing values, from the environment or the defaults. */
   complete(): void {
     for (const [key, entry] of Object.entries(this.tables.options)) {
       if (this.values.has(key)) continue;

@@ -1,5 +1,5 @@
 /**
- * A line that tells how far the work is.
+ * A line that shows how far the work is.
  *
  * @module
  */

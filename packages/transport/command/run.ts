@@ -15,7 +15,7 @@ export function errorLine(error: unknown): string {
   return printable(text.trim().replace(/\s*\n\s*/g, " "));
 }
 
-/** Exit code of an error, after telling the person what went wrong. */
+/** Exit code of an error, after printing what went wrong. */
 function report(command: string, error: unknown): number {
   if (isClosedPipe(error)) return 0;
   say(`${command}: ${errorLine(error)}`);

@@ -24,7 +24,7 @@ export function editDistance(a: string, b: string): number {
   return row[b.length]!;
 }
 
-/** Longest word that is compared: what is longer is no slip of the finger. */
+/** Longest word that is compared: a longer one is not a typing error. */
 const LONGEST = 64;
 
 /**

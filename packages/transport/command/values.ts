@@ -1,5 +1,5 @@
 /**
- * Kinds of values on a command line: how each is read, what is allowed, and what completes it.
+ * Kinds of values on a command line: how each is read, what is expected, and what completes it.
  * There is one phrase for every wrong value:
  * `Cannot read --threads: found "x", allowed are whole numbers from 1`.
  *

@@ -27,7 +27,7 @@ export async function abortable<T>(promise: Promise<T>, signal?: AbortSignal): P
   return await Promise.race([promise, aborted.promise]);
 }
 
-/** A handler for `catch`: what fails after an abort is no failure and gives nothing. */
+/** A handler for `catch`: a failure after an abort is ignored and gives undefined. */
 export function ignoreAbort(signal: AbortSignal | undefined): (error: unknown) => undefined {
   return (error) => {
     if (!signal?.aborted) throw error;

@@ -6,8 +6,8 @@
 import { Condition } from "./condition.ts";
 
 /**
- * What a full queue does with the next item: `block` makes the writer wait, `drop-oldest` leaves
- * out the item that waited longest, `drop-newest` leaves out the one that just came.
+ * What a full queue does with the next item: `block` makes the writer wait, `drop-oldest` drops
+ * the item that waited longest, `drop-newest` drops the one that just came.
  */
 export type Policy = "block" | "drop-oldest" | "drop-newest";
 
@@ -20,9 +20,9 @@ export interface QueueCounters {
   readonly written: number;
   /** Items that went out. */
   readonly read: number;
-  /** Items left out because the queue was full. */
+  /** Items dropped because the queue was full. */
   readonly dropped: number;
-  /** Items that wait now. */
+  /** Items that wait, now. */
   readonly depth: number;
   /** The most items that ever waited. */
   readonly deepest: number;
@@ -110,7 +110,7 @@ export class BoundedBuffer<T> {
     this.#changed.notify();
   }
 
-  /** Lets go of all items; every call from now on throws the reason. */
+  /** Drops all items; every call from now on throws the reason. */
   fail(reason: unknown): void {
     this.#failure ??= { reason };
     this.#items.length = 0;

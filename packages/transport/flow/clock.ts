@@ -1,5 +1,5 @@
 /**
- * Time as flow control sees it: a monotonic clock that tests can turn by hand.
+ * Time as flow control sees it: a monotonic clock that tests can advance.
  *
  * @example A minute passes in no time
  * ```ts
@@ -46,7 +46,7 @@ export const systemClock: Clock = {
 /** `setTimeout` takes 31 bits; longer waits would be over at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** A clock that moves only when told to. */
+/** A clock that moves only when it is advanced. */
 export class ManualClock implements Clock {
   #now = 0;
   readonly #sleepers = new Set<{ due: number; wake: () => void }>();

@@ -20,41 +20,41 @@ import { type Clock, systemClock } from "./clock.ts";
 import { stage } from "./stage.ts";
 
 /**
- * What happens in a slot without a frame: `repeat` gives the last one again, `blank` gives the
- * frame named in the options, `wait` gives nothing.
+ * What happens in a slot without a frame: `repeat` emits the last frame again, `blank` emits
+ * the frame of the options, `wait` emits nothing.
  */
 export type Underrun = "repeat" | "blank" | "wait";
 
 /** How a pacer behaves. */
 export interface PacerOptions<T> {
-  /** Frames per second to give out. */
+  /** Frames emitted per second. */
   readonly rate: number;
-  /** The most frames that wait; 51 (three windows) where not given. */
+  /** The most frames that wait. Default: 51, three windows. */
   readonly capacity?: number;
-  /** Frames that must wait before the first is given out; 1 where not given. */
+  /** Frames that must wait before the first is emitted. Default: 1. */
   readonly prefill?: number;
-  /** What a full ring does; `block` where not given. */
+  /** What a full ring does. Default: `block`. */
   readonly overflow?: Policy;
-  /** What happens in a slot without a frame; `repeat` where not given. */
+  /** What happens in a slot without a frame. Default: `repeat`. */
   readonly underrun?: Underrun;
   /** The frame for `blank`. */
   readonly blank?: T;
   /** Fails both ends when aborted. */
   readonly signal?: AbortSignal;
-  /** Where time comes from; the machine's clock where not given. */
+  /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
 }
 
 /** What a pacer has done so far. */
 export interface PacerCounters extends QueueCounters {
-  /** Slots without a frame since the first one was given out. */
+  /** Slots without a frame since the first one was emitted. */
   readonly underruns: number;
-  /** Slots that passed because the reader had not asked for a frame. */
+  /** Slots that passed because the reader had not requested a frame. */
   readonly late: number;
 }
 
 /**
- * A stage that gives out one frame in each slot of a schedule that starts with the first frame.
+ * A stage that emits one frame in each slot of a schedule that starts with the first frame.
  * Slot k is due k / rate seconds after it, whatever happened in between: a late reader or an
  * empty ring costs slots, never a burst.
  */
@@ -78,7 +78,7 @@ export class Pacer<T> implements ReadableWritablePair<T, T> {
    * Makes a pacer; its schedule starts with the first frame.
    *
    * @throws {RangeError} where the rate is not above zero, or capacity and prefill do not fit.
-   * @throws {TypeError} where `blank` is asked for and not given.
+   * @throws {TypeError} where `underrun` is `blank` and there is no `blank`.
    */
   constructor(options: PacerOptions<T>) {
     checkOptions(options);
@@ -145,6 +145,8 @@ function checkOptions<T>({ rate, capacity = 51, prefill = 1, ...rest }: PacerOpt
     );
   }
   if (rest.underrun === "blank" && !("blank" in rest)) {
-    throw new TypeError('Cannot make a pacer: underrun is "blank" and no blank frame is given');
+    throw new TypeError(
+      'Cannot make a pacer: underrun is "blank" and `blank` is missing, expected a frame',
+    );
   }
 }

@@ -1,9 +1,9 @@
 /**
- * A bounded queue between two stages of a pipeline. Web Streams hold the writer back by
+ * A bounded queue between two stages of a pipeline. Web Streams apply backpressure
  * themselves; a queue adds what they lack: items that wait are counted, and a full queue may drop
- * instead of block where the source cannot wait, as a camera cannot.
+ * instead of block where the source, such as a camera, cannot wait.
  *
- * @example The newest frame wins
+ * @example Keep the latest frame
  * ```ts
  * import { Queue } from "@vcs/transport";
  * import assert from "node:assert/strict";
@@ -25,23 +25,23 @@ export { POLICIES, type Policy, type QueueCounters } from "./buffer.ts";
 
 /** How a queue behaves. */
 export interface QueueOptions<T> {
-  /** The most items that wait; 3 where not given. */
+  /** The most items that wait. Default: 3. */
   readonly capacity?: number;
-  /** What a full queue does; `block` where not given. */
+  /** What a full queue does. Default: `block`. */
   readonly policy?: Policy;
-  /** Called with each item that is left out. */
+  /** Called with each item that is dropped. */
   readonly onDrop?: (item: T) => void;
   /**
-   * Fails both ends when aborted. `pipeTo`'s own signal waits for the write in hand, which a full
-   * queue keeps waiting: give the signal here.
+   * Fails both ends when aborted. `pipeTo`'s own signal waits for the pending write, which a full
+   * queue blocks: pass the signal here.
    */
   readonly signal?: AbortSignal;
 }
 
 /**
  * A bounded first-in, first-out stage for `pipeThrough`. With the policy `block`, a writer holds
- * at most one more item in its hand while the queue is full. An aborted writer, a cancelled
- * reader and an aborted signal fail both ends and let go of what waits.
+ * at most one more item while the queue is full. An aborted writer, a cancelled
+ * reader and an aborted signal fail both ends and drop what waits.
  */
 export class Queue<T> implements ReadableWritablePair<T, T> {
   /** Where items go in. */

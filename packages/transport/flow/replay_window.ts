@@ -1,5 +1,5 @@
 /**
- * Which sequence numbers of a stream came: the sliding bitmap that IPsec knows repeated packets by
+ * Which sequence numbers of a stream came: the sliding bitmap by which IPsec recognises repeated packets
  * (RFC 6479). Its size does not depend on the stream's length.
  *
  * @module
@@ -9,7 +9,7 @@
 export const REPLAY_WINDOW = 1024;
 
 const WORD = 32;
-/** One more, as the lowest word is cleared as a whole. */
+/** One more, as the lowest word is cleared at once. */
 const WORDS = REPLAY_WINDOW / WORD + 1;
 
 /** Knows which of the last 1,024 sequence numbers of one stream came. */

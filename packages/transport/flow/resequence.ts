@@ -1,7 +1,7 @@
 /**
  * Order restored behind channels that deliver twice or out of order, as every queue with several
- * workers does: items of a stream come out once each, by sequence, and a hole is waited for only
- * so long.
+ * workers does: items of a stream come out once each, by sequence, and a gap is waited for only
+ * up to a timeout.
  *
  * @example A duplicate and a swap
  * ```ts
@@ -22,50 +22,50 @@ import { Condition } from "./condition.ts";
 import { stage } from "./stage.ts";
 import { StreamOrder } from "./stream_order.ts";
 
-/** What an item must tell to be put in order. */
+/** What an item must have to be put in order. */
 export interface Sequenced {
   /** The stream that the item belongs to. */
   readonly streamId: string;
-  /** Place in the stream, from 0. */
+  /** Position in the stream, from 0. */
   readonly sequence: number;
 }
 
 /** How a resequencer behaves. */
 export interface ResequencerOptions {
-  /** Items of one stream that wait for one before them; 8 where not given. */
+  /** The most items of one stream that wait for one before them. Default: 8. */
   readonly window?: number;
-  /** Milliseconds to wait for a missing item; 1000 where not given. */
+  /** Milliseconds to wait for a missing item. Default: 1000. */
   readonly timeout?: number;
   /**
-   * Streams that run side by side; 4 where not given. One more retires the stream that was quiet
-   * longest: what it holds comes out, what still comes for it is late.
+   * The most streams at a time. One more retires the stream that was quiet longest: what it holds
+   * comes out, what still comes for it is late. Default: 4.
    */
   readonly streams?: number;
   /** Fails both ends when aborted. */
   readonly signal?: AbortSignal;
-  /** Where time comes from; the machine's clock where not given. */
+  /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
 }
 
 /** What a resequencer has done so far. */
 export interface ResequencerCounters {
-  /** Items given out. */
+  /** Items emitted. */
   readonly delivered: number;
   /** Items that had been seen before. */
   readonly duplicates: number;
-  /** Items that were given up, those before the first of a stream not counted. */
+  /** Items that never came in time, those before the first of a stream not counted. */
   readonly missing: number;
-  /** Items that came after they had been given up; they are left out. */
+  /** Items that came after they were counted as missing; they are dropped. */
   readonly late: number;
   /** Items that wait for one before them, now. */
   readonly held: number;
 }
 
-/** Retired streams whose latecomers are still known as such. */
+/** Retired streams whose late items are still recognised. */
 const REMEMBERED = 64;
 
 /**
- * A stage that gives each stream's items out once, in order. A stream is expected to start at
+ * A stage that emits each stream's items once, in order. A stream is expected to start at
  * sequence 0; one joined later starts, after the timeout, with the first item seen.
  */
 export class Resequencer<T extends Sequenced> implements ReadableWritablePair<T, T> {

@@ -1,6 +1,6 @@
 /**
  * The two ends that every stage of this package shares: a writable that feeds it and a readable
- * that holds nothing back, failing together.
+ * that buffers nothing, failing together.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { onAbort } from "./abort.ts";
 
 /** What a stage does; all may throw, which fails both ends. */
 export interface StageParts<I, O> {
-  /** Takes an item in, waiting while there is no room. */
+  /** Accepts an item, waiting while there is no room. */
   write(item: I): Promise<void>;
   /** No more items will come. */
   end(): void;
-  /** Gives the next item out, waiting for it; undefined at the end. */
+  /** The next item, waiting for it; undefined at the end. */
   read(): Promise<{ item: O } | undefined>;
-  /** One end failed or was let go: all that wait must throw the reason. */
+  /** One end failed or was cancelled: every waiting call must throw the reason. */
   fail(reason: unknown): void;
 }
 

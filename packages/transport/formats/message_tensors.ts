@@ -28,9 +28,9 @@ export function tensorMessage(
 }
 
 /**
- * The tensors of a message, as views of its payload where they lie aligned.
+ * The tensors of a message, as views of its payload where they are aligned.
  *
- * @throws {TransportError} `format` where the payload is no safetensors file.
+ * @throws {TransportError} `format` where the payload is not a safetensors file.
  */
 export function messageTensors({ format, payload }: Message): ReadonlyMap<string, Tensor> {
   if (format === "safetensors") return readSafetensors(payload).tensors;

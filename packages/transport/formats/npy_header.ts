@@ -62,7 +62,7 @@ function headerSpan(bytes: Uint8Array): [start: number, end: number] {
   if (major < 1 || major > 3 || bytes[7] !== 0) {
     throw new TransportError(
       "unsupported",
-      `Cannot read the npy header: version ${major}.${bytes[7]}, 1.0 to 3.0 are known`,
+      `Cannot read the npy header: version ${major}.${bytes[7]}, expected 1.0 to 3.0`,
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -70,12 +70,12 @@ function headerSpan(bytes: Uint8Array): [start: number, end: number] {
   if (length <= MAX_HEADER) return [start, start + length];
   throw new TransportError(
     "limit",
-    `Cannot read the npy header: it claims ${length} bytes, at most ${MAX_HEADER} are allowed`,
+    `Cannot read the npy header: it claims ${length} bytes, expected at most ${MAX_HEADER}`,
   );
 }
 
 /**
- * Bytes from the begin of the file to its data.
+ * Bytes from the start of the file to its data.
  *
  * @param prefix the first {@linkcode NPY_MAX_PREFIX} bytes, or the whole file where it is shorter
  * @throws {TransportError} `format`, `truncated`, `unsupported` or `limit`
@@ -86,7 +86,7 @@ export function npyHeaderLength(prefix: Uint8Array): number {
 
 const TOKEN = /\s*(?:([{}()[\]:,])|'([^'\\]*)'|"([^"\\]*)"|(\d+)L?\b|(True|False)\b)/y;
 
-/** Cuts the dictionary into tokens; strings keep a quote in front to tell them from words. */
+/** Splits the dictionary into tokens; strings keep a quote in front to distinguish them from words. */
 function tokenize(text: string): string[] {
   const tokens: string[] = [];
   const end = text.trimEnd().length;
@@ -168,7 +168,7 @@ class HeaderParser {
     throw invalid("fortran_order is neither True nor False");
   }
 
-  /** A tuple of numbers; (5) without a comma is a number in Python, and no shape. */
+  /** A tuple of numbers; (5) without a comma is a number in Python, not a shape. */
   #shape(): number[] {
     this.#expect("(");
     const shape: number[] = [];
@@ -195,7 +195,7 @@ function parseDescr(descr: string): { dtype: DType; bigEndian: boolean } {
     : `its dtype is ${JSON.stringify(descr)}`;
   throw new TransportError(
     "unsupported",
-    `Cannot read the npy file: ${what}; numbers and booleans of up to 8 bytes are allowed`,
+    `Cannot read the npy file: ${what}; expected numbers or booleans of up to 8 bytes`,
   );
 }
 

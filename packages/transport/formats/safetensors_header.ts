@@ -1,9 +1,9 @@
 /**
  * The header of a safetensors file: eight bytes of length, then JSON that says where each tensor
- * lies. Every rule of the format is checked here, before anything is allocated for a tensor.
+ * is. Every rule of the format is checked here, before anything is allocated for a tensor.
  *
  * The format is described in the README of huggingface/safetensors; where its Rust reader is more
- * lenient than that text (duplicate names), the text counts.
+ * lenient than that text (duplicate names), the text is followed.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface SafetensorsHeader {
   readonly dataOffset: number;
 }
 
-/** Largest header in bytes, as the reference reader has it. */
+/** Largest header in bytes, that of the reference reader. */
 export const MAX_SAFETENSORS_HEADER = 100_000_000;
 
 /** Bytes before the header. */
@@ -49,7 +49,7 @@ export function safetensorsHeaderLength(prefix: Uint8Array, fileSize: number): n
   if (prefix.length < SAFETENSORS_PREFIX) {
     throw new TransportError(
       "truncated",
-      `Cannot read the safetensors header: found ${prefix.length} bytes, it begins with ${SAFETENSORS_PREFIX}`,
+      `Cannot read the safetensors header: found ${prefix.length} bytes, expected at least ${SAFETENSORS_PREFIX}`,
     );
   }
   const view = new DataView(prefix.buffer, prefix.byteOffset, prefix.byteLength);
@@ -57,7 +57,7 @@ export function safetensorsHeaderLength(prefix: Uint8Array, fileSize: number): n
   if (length > MAX_SAFETENSORS_HEADER) {
     throw new TransportError(
       "limit",
-      `Cannot read the safetensors header: it claims ${length} bytes, at most ${MAX_SAFETENSORS_HEADER} are allowed`,
+      `Cannot read the safetensors header: it claims ${length} bytes, expected at most ${MAX_SAFETENSORS_HEADER}`,
     );
   }
   if (length > fileSize - SAFETENSORS_PREFIX) {
@@ -128,7 +128,7 @@ function parseMetadata(value: unknown): Map<string, string> {
   throw invalid("__metadata__ is not an object of strings");
 }
 
-/** Tensors must follow one another without gaps from the data's begin to the file's end. */
+/** Tensors must follow one another without gaps from the start of the data to the end of the file. */
 function checkCovered(tensors: Map<string, SafetensorsEntry>, start: number, end: number): void {
   const sorted = [...tensors].sort(([, a], [, b]) =>
     a.offset - b.offset || a.byteLength - b.byteLength

@@ -1,7 +1,7 @@
 /**
  * JSON as RFC 8259 has it, with objects as `Map` (a key named `__proto__` is only a key), duplicate
- * keys refused, and a bound on nesting. `JSON.parse` keeps the last of two equal keys in silence,
- * which lets two readers of one file see two things.
+ * keys refused, and a bound on nesting. `JSON.parse` silently keeps the last of two equal keys,
+ * which lets two readers see different contents in one file.
  *
  * @module
  */
@@ -81,7 +81,7 @@ class Parser {
     let token = this.next();
     if (token === "}") return object;
     for (;;) {
-      if (!token.startsWith('"')) this.fail("a key that is no string");
+      if (!token.startsWith('"')) this.fail("a key that is not a string");
       const key = this.#string(token);
       if (object.has(key)) this.fail(`key ${token} for the second time`);
       if (this.next() !== ":") this.fail("a key without a value");

@@ -1,7 +1,7 @@
 /**
  * Conversions between the floating-point dtypes. Narrowing rounds to nearest, ties to even, once:
- * from double straight to the narrow type. Infinities stay, what is too large becomes infinite, NaN
- * stays NaN.
+ * from double straight to the narrow type. Infinities stay, larger numbers than fit become infinite,
+ * NaN stays NaN.
  *
  * @example bfloat16 keeps eight bits of a number
  * ```ts
@@ -82,8 +82,8 @@ const FROM_NUMBERS: {
 };
 
 /**
- * Converts a tensor to another floating-point dtype. A tensor that has it already is given back as
- * it is.
+ * Converts a tensor to another floating-point dtype. A tensor that has it already is
+ * returned itself.
  */
 export function convertTensor<D extends FloatDType>(t: Tensor<FloatDType>, dtype: D): Tensor<D> {
   if (t.dtype === dtype) return t as Tensor<D>;

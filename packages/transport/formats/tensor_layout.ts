@@ -1,6 +1,6 @@
 /**
- * Puts the bytes of arrays that lie otherwise in memory or in a file into the one layout that
- * tensors have: C order, little-endian.
+ * Converts arrays of other layouts, in memory or in a file, to that of tensors: C order,
+ * little-endian.
  *
  * @example The transpose of a matrix
  * ```ts

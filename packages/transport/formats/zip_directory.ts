@@ -104,7 +104,7 @@ async function readTail(source: ByteSource): Promise<Tail> {
     const at = findEnd(view);
     if (at !== undefined) return { view, start, at };
   }
-  throw broken(source, "found no end record; it is cut or is no zip archive");
+  throw broken(source, "found no end record; it is truncated or not a zip archive");
 }
 
 /** Finds the central directory by the records at the end. */
@@ -210,7 +210,7 @@ function checkEntry(source: ByteSource, entry: ZipEntry, method: number, flags: 
       : `has compression method ${method}`;
     throw new TransportError(
       "unsupported",
-      `Cannot read zip archive ${source.name}: ${about} ${what}; stored and deflated are allowed`,
+      `Cannot read zip archive ${source.name}: ${about} ${what}; expected stored or deflated`,
     );
   }
   if (entry.stored && entry.size !== entry.compressedSize) {
@@ -246,7 +246,7 @@ export async function readDirectory(
   if (place.size > MAX_DIRECTORY) {
     throw new TransportError(
       "limit",
-      `Cannot read zip archive ${source.name}: its directory has ${place.size} bytes, at most ${MAX_DIRECTORY} are allowed`,
+      `Cannot read zip archive ${source.name}: its directory has ${place.size} bytes, expected at most ${MAX_DIRECTORY}`,
     );
   }
   const bytes = await source.read(place.offset, place.size);

@@ -1,6 +1,6 @@
 /**
  * Reads zip archives by random access: the directory at the end first, then only the entries that
- * are asked for. Both checkpoints of PyTorch and npz files are such archives. Written after PKWARE's
+ * are requested. Both checkpoints of PyTorch and npz files are such archives. Written after PKWARE's
  * APPNOTE 6.3.10, sections 4.3 (structure), 4.4 (fields) and 4.5.3 (zip64).
  *
  * Where two readers could disagree about an archive it is refused: entries of one name, entries that
@@ -150,9 +150,9 @@ export class ZipReader {
   }
 
   /**
-   * Reads a whole entry, decompressed and checked.
+   * Reads an entry, decompressed and checked.
    *
-   * @throws {TransportError} `checksum`: the bytes are not those of the CRC-32
+   * @throws {TransportError} `checksum`: the bytes do not match the CRC-32
    */
   async read(entry: ZipEntry): Promise<Uint8Array<ArrayBuffer>> {
     return entry.stored ? await this.#readStored(entry) : await this.#readDeflated(entry);

@@ -1,5 +1,5 @@
 /**
- * Writes zip archives as streams, one whole entry after another (PKWARE's APPNOTE 6.3.10). Streams
+ * Writes zip archives as streams, one entry after another (PKWARE's APPNOTE 6.3.10). Streams
  * always have their sizes in zip64 fields, so that there is one form for every size; names are UTF-8.
  *
  * @module
@@ -197,7 +197,7 @@ async function* chunks(
   yield* archive.directory();
 }
 
-/** Archives up to this size and number of entries have fields of zip64 nowhere. */
+/** Archives up to this size and number of entries have no zip64 fields. */
 const PLAIN = { bytes: FULL - (1 << 24), entries: 0xffff - 1 };
 
 /** Makes a zip archive in memory, its entries stored as they are. */
@@ -211,8 +211,8 @@ export function storedZip(entries: readonly ZipInput[]): Uint8Array<ArrayBuffer>
 /**
  * Makes a zip archive as a stream; one entry is held at a time.
  *
- * @param entries what to write; names are not compared, so that the caller keeps them apart
- * @param compress whether entries are deflated; default: stored as they are
+ * @param entries what to write; names are not compared: the caller makes them unique
+ * @param compress whether entries are deflated. Default: false
  */
 export function zipStream(
   entries: Iterable<ZipInput> | AsyncIterable<ZipInput>,

@@ -1,6 +1,6 @@
 /**
- * Reads bytes one after the other and by exact counts, however they arrive in chunks: from a
- * connection or from a stream.
+ * Reads exact numbers of bytes, one after the other, from a connection or a stream, whatever chunks
+ * they arrive in.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { TransportError } from "../errors.ts";
 export interface ByteReader {
   /** Reads some bytes; null at the end. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Gives up the rest. */
+  /** Cancels the rest. */
   cancel?(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ const LONG = CHUNK / 2;
 const MAX_EXPECTED = 1024 * 1024;
 /** Bodies start at a multiple of this in their buffers where they can. */
 const ALIGNMENT = 16;
-/** Most that is allocated before the bytes are there, where a length may lie. */
+/** The most bytes allocated before they came, for a length that is not trusted. */
 const MAX_UNSEEN = 1 << 26;
 
 /** A sequential reader with a buffer. */
@@ -47,7 +47,7 @@ export class BufferedReader implements AsyncDisposable {
     return new BufferedReader(new StreamReader(stream), what);
   }
 
-  /** How many bytes were read and not taken. */
+  /** The number of bytes read and not yet taken. */
   get size(): number {
     return this.#to - this.#from;
   }
@@ -64,7 +64,7 @@ export class BufferedReader implements AsyncDisposable {
   }
 
   /**
-   * A few bytes, as a view that holds until the next read.
+   * A few bytes, as a view that is valid until the next read.
    *
    * @throws {TransportError} `truncated` where the bytes end before.
    */
@@ -74,7 +74,7 @@ export class BufferedReader implements AsyncDisposable {
   }
 
   /**
-   * So many bytes as an array of their own; the caller has checked the length.
+   * `length` bytes as an array of their own; the caller has checked the length.
    *
    * @param header bytes of the frame that came before: where frames are alike, the next is read
    * into the body's own buffer from its first byte on
@@ -93,8 +93,8 @@ export class BufferedReader implements AsyncDisposable {
   }
 
   /**
-   * So many bytes as an array of their own, fewer only at the end. The length may lie: memory is
-   * allocated as bytes come.
+   * `length` bytes as an array of their own, fewer only at the end. The length is not trusted:
+   * memory is allocated as bytes come.
    */
   async upTo(length: number): Promise<Uint8Array<ArrayBuffer>> {
     let bytes = new Uint8Array(Math.min(length, MAX_UNSEEN));
@@ -108,7 +108,7 @@ export class BufferedReader implements AsyncDisposable {
   }
 
   /**
-   * So many bytes as an array of their own. The length may lie, as in {@linkcode upTo}.
+   * `length` bytes as an array of their own. The length is not trusted, as in {@linkcode upTo}.
    *
    * @throws {TransportError} `truncated` where the bytes end before.
    */
@@ -119,7 +119,7 @@ export class BufferedReader implements AsyncDisposable {
   }
 
   /**
-   * What has come, in whole units: one or more, nothing only at the end. As a view that holds until
+   * What has come, in complete units: one or more, none only at the end. A view, valid until
    * the next read.
    */
   async units(size: number, most = Infinity): Promise<Uint8Array<ArrayBuffer>> {
@@ -142,7 +142,7 @@ export class BufferedReader implements AsyncDisposable {
   }
 
   /**
-   * Skips so many bytes.
+   * Skips `length` bytes.
    *
    * @throws {TransportError} `truncated` where the bytes end before.
    */
@@ -160,10 +160,10 @@ export class BufferedReader implements AsyncDisposable {
    */
   async end(): Promise<void> {
     if (await this.atEnd()) return;
-    throw new TransportError("format", `Cannot read ${this.#what}: more bytes behind its end`);
+    throw new TransportError("format", `Cannot read ${this.#what}: more bytes after its end`);
   }
 
-  /** Gives up the rest. */
+  /** Cancels the rest. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#source.cancel?.();
   }

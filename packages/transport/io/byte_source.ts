@@ -1,6 +1,6 @@
 /**
- * Random access to bytes that lie in a file or in memory, so that a reader can fetch the ranges it
- * needs and leave the rest where it is.
+ * Random access to the bytes of a file or in memory, so that a reader fetches only the ranges that it
+ * needs.
  *
  * @example The last four bytes
  * ```ts
@@ -25,14 +25,14 @@ export interface ByteSource extends Disposable {
   readonly name: string;
   /** Number of bytes. */
   readonly size: number;
-  /** Bytes read so far: what laziness saves is the difference to `size`. */
+  /** Bytes read so far. */
   readonly bytesRead: number;
   /**
-   * Reads a range. Bytes in memory are given as a view, not as a copy.
+   * Reads a range. Of bytes in memory the result is a view, not a copy.
    *
    * @param offset first byte
    * @param length number of bytes
-   * @throws {TransportError} `truncated`: the range passes the end
+   * @throws {TransportError} `truncated`: the range goes beyond the end
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Closes the file; reads that have begun are finished first. */
@@ -125,7 +125,7 @@ class FileSource implements ByteSource {
 /**
  * Opens a file or wraps bytes for random access.
  *
- * @throws {Deno.errors.NotFound} where there is no such file
+ * @throws {Deno.errors.NotFound} where the file does not exist
  * @throws {TypeError} where the URL is not a `file:` URL or the path is a directory
  */
 export async function openByteSource(input: ByteSourceInput): Promise<ByteSource> {
@@ -140,5 +140,5 @@ export async function openByteSource(input: ByteSourceInput): Promise<ByteSource
   const { size, isDirectory } = await file.stat();
   if (!isDirectory) return new FileSource(name, size, file);
   file.close();
-  throw new TypeError(`Cannot open ${name}: it is a directory, a file is needed`);
+  throw new TypeError(`Cannot open ${name}: it is a directory, expected a file`);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Whether there is a file at a path; false too where it may not be known. */
+/** Whether there is a file at a path; false also where that may not be read. */
 export async function isFile(path: string | URL): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isFile, () => false);
 }

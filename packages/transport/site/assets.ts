@@ -1,5 +1,5 @@
 /**
- * Files of pages: an explicit list, read from beside the code wherever the code itself came from.
+ * Files of pages: an explicit list, read from where the code itself comes from.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export async function readAsset(url: URL): Promise<Uint8Array<ArrayBuffer>> {
   return await response.bytes();
 }
 
-/** Files of a site, each read when it is first asked for. */
+/** Files of a site, each read when it is first requested. */
 export class Assets {
   readonly #list: AssetList;
   readonly #read = new Map<string, Promise<Asset>>();

@@ -1,5 +1,5 @@
 /**
- * What a page is answered with when a request is wrong: a code, a message, and never a stack trace.
+ * The response to a wrong request: a code, a message, and never a stack trace.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export class SiteError extends Error {
    * Makes an error.
    *
    * @param code what is wrong
-   * @param message what was asked, what was found, what is allowed
+   * @param message what was being done, what was found, what is expected
    */
   constructor(readonly code: SiteErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,5 +1,5 @@
 /**
- * Who may ask a local page: the checks of Host, Origin and token that stand before every route.
+ * Who may use a local page: the checks of Host, Origin and token before every route.
  *
  * @module
  */
@@ -18,13 +18,13 @@ export interface GuardOptions {
   readonly token?: string;
 }
 
-/** A request as far as the guard reads it. */
+/** What the guard reads of a request. */
 export interface GuardedRequest {
   /** HTTP method. */
   readonly method: string;
   /** Headers; one that came twice has both values, joined by a comma. */
   readonly headers: Headers;
-  /** Address of the page as it was asked for. */
+  /** URL of the page as it was requested. */
   readonly url: URL;
   /** Address of this machine to which the connection was made. */
   readonly localAddress: string;
@@ -45,7 +45,7 @@ export function authority(hostname: string, port: number): string {
   return port === 80 ? host : `${host}:${port}`;
 }
 
-/** Whether two texts are the same, in a time that does not say where they differ. */
+/** Whether two texts are the same, in a time that does not depend on where they differ. */
 function isSame(a: string, b: string): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
@@ -55,7 +55,7 @@ function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(16)).toHex();
 }
 
-/** Names by which a site is reached that listens on an address. */
+/** Names by which a site is reached, from the address that it listens on. */
 function ownNames(hostname: string): string[] {
   if (isLoopback(hostname)) return [hostname, ...LOOPBACK_NAMES];
   return EVERY_ADDRESS.has(hostname) ? [Deno.hostname(), ...LOOPBACK_NAMES] : [hostname];
@@ -63,7 +63,7 @@ function ownNames(hostname: string): string[] {
 
 /** The checks that a request passes before it is served. */
 export class Guard {
-  /** What a viewer must know; undefined where everybody on this machine may look. */
+  /** What a viewer must know; undefined where everybody on this machine may view. */
   readonly token: string | undefined;
   readonly #hosts: ReadonlySet<string>;
   readonly #listensEverywhere: boolean;
@@ -96,7 +96,7 @@ export class Guard {
     this.#checkToken(request);
   }
 
-  /** Header that lets the page's own requests in, where the address held the token. */
+  /** Header that admits the page's own requests, where its URL had the token. */
   cookie(url: URL): Record<string, string> {
     if (this.token === undefined || !url.searchParams.has("token")) return {};
     const value = `${this.cookieName}=${encodeURIComponent(this.token)}`;
@@ -121,13 +121,18 @@ export class Guard {
     const origin = headers.get("origin");
     const host = /^https?:\/\/(.+)$/.exec(origin ?? "")?.[1] ?? "";
     if (origin !== null && !this.#isOwn(host, localAddress)) {
-      throw new SiteError("foreign-origin", `Pages of ${JSON.stringify(origin)} may not ask here`);
+      throw new SiteError(
+        "foreign-origin",
+        `Pages of ${JSON.stringify(origin)} may not send requests here`,
+      );
     }
     const site = headers.get("sec-fetch-site") ?? "none";
     if (site === "none" || site === "same-origin") return;
     const isLink = headers.get("sec-fetch-mode") === "navigate" &&
       headers.get("sec-fetch-dest") === "document" && (method === "GET" || method === "HEAD");
-    if (!isLink) throw new SiteError("foreign-origin", "Pages of other sites may not ask here");
+    if (!isLink) {
+      throw new SiteError("foreign-origin", "Pages of other sites may not send requests here");
+    }
   }
 
   #checkToken({ headers, url }: GuardedRequest): void {
@@ -137,7 +142,7 @@ export class Guard {
     if (isSame(given ?? "", this.token)) return;
     throw new SiteError(
       "token-needed",
-      "Open the address that the command printed: it holds the token",
+      "Open the URL that the command printed: it has the token",
     );
   }
 

@@ -11,9 +11,9 @@ import { Feed } from "./feed.ts";
 export interface SiteRequest {
   /** The request; its body is bounded, its signal is aborted when the client goes. */
   readonly request: Request;
-  /** Its address. */
+  /** Its URL. */
   readonly url: URL;
-  /** Parts of the path that its pattern names, as they stand in the address. */
+  /** Parts of the path that its pattern names, as they are in the URL. */
   readonly groups: Readonly<Record<string, string | undefined>>;
 }
 
@@ -21,10 +21,10 @@ export interface SiteRequest {
  * Answers a request. A {@linkcode SiteError} that it throws is shown to the viewer; any other error
  * becomes a plain 500.
  */
-export type Handler = (asked: SiteRequest) => Response | Promise<Response>;
+export type Handler = (request: SiteRequest) => Response | Promise<Response>;
 
 /**
- * Handlers and feeds by method and path, such as `"GET /picture/:id"`. Paths are patterns as
+ * Handlers and feeds by method and path, such as `"GET /image/:id"`. Paths are patterns as
  * `URLPattern` has them; GET answers HEAD, too; a feed is a GET.
  */
 export type RouteTable = Readonly<Record<string, Handler | Feed>>;
@@ -76,14 +76,14 @@ export class Routes {
   }
 
   /**
-   * The feed at an address.
+   * The feed at a URL.
    *
-   * @throws {SiteError} where there is none
+   * @throws {SiteError} where it is not a feed
    */
   feed(method: string, url: URL): Feed {
     const { answer } = this.#match(method, url);
     if (answer instanceof Feed) return answer;
-    throw new SiteError("bad-request", "This path is no WebSocket");
+    throw new SiteError("bad-request", "This path is not a WebSocket");
   }
 
   #match(method: string, url: URL): Match {

@@ -36,7 +36,7 @@ export interface SiteOptions {
   readonly headTimeout?: number;
   /** Milliseconds for a whole request, its body included. Default: 120,000. */
   readonly requestTimeout?: number;
-  /** Called with errors that are nobody's request's fault. Default: they are dropped. */
+  /** Called with errors that no request caused. Default: they are dropped. */
   readonly onError?: (error: unknown) => void;
   /** Closes the site. */
   readonly signal?: AbortSignal;
@@ -142,7 +142,7 @@ export class Site implements AsyncDisposable {
     const url = new URL(`http://${authority(this.#hostname, this.port)}${target}`);
     const request = { method, headers, url, localAddress: socket.localAddress ?? "" };
     this.#guard.check(request);
-    // Dots, backslashes and what else URLs mend: nobody honest asks for it.
+    // Dots, backslashes and whatever else URLs normalise: no browser requests it.
     if (target.split("?")[0] !== url.pathname) {
       throw new SiteError("not-found", "There is no such path");
     }
@@ -163,7 +163,7 @@ export class Site implements AsyncDisposable {
     const { method, headers, url } = this.#admit(message);
     const cookie = this.#guard.cookie(url);
     if (cookie["set-cookie"] !== undefined && headers.get("accept")?.includes("text/html")) {
-      // So that the token stays neither in the address bar nor in the history.
+      // So that the token stays out of the address bar and the history.
       url.searchParams.delete("token");
       const location = url.pathname + url.search;
       return new Response(null, { status: 303, headers: { ...cookie, location } });

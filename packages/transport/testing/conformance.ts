@@ -114,7 +114,7 @@ async function openBoth(
 }
 
 /** No end gives up before its case does. */
-const PATIENT: ChannelOptions = { patience: CASE_LIMIT };
+const PATIENT: ChannelOptions = { timeout: CASE_LIMIT };
 
 function numbered(streamId: string, count: number, size = 100): Message[] {
   return Array.from(

@@ -22,7 +22,7 @@ export type BrokerName = "redis" | "rabbitmq" | "nats";
 
 /** What it takes to run a broker. */
 interface Recipe {
-  /** Where the program is looked for; the first that is there is taken. */
+  /** Where the program may be; the first that exists is used. */
   readonly programs: readonly string[];
   args(port: number, folder: string): string[];
   env?(port: number, folder: string): Promise<Record<string, string>>;
@@ -82,7 +82,7 @@ export async function startBroker(name: BrokerName): Promise<Broker> {
   const recipe = RECIPES[name];
   const program = findProgram(recipe.programs);
   if (!program) {
-    throw new Error(`Cannot start ${name}: there is no program ${recipe.programs.at(-1)}`);
+    throw new Error(`Cannot start ${name}: the program ${recipe.programs.at(-1)} is not installed`);
   }
   const folder = await Deno.makeTempDir({ prefix: `vcs-${name}-` });
   const port = freePort();
@@ -98,8 +98,8 @@ export async function startBroker(name: BrokerName): Promise<Broker> {
 }
 
 /**
- * A port on the loopback interface that nobody listens on now. It lies below those that systems
- * give to whoever asks for any, and to connections: none of those can take it meanwhile.
+ * A port on the loopback interface that is free now. It lies below the range of ephemeral
+ * ports, so that no other connection takes it meanwhile.
  */
 export function freePort(): number {
   for (;;) {

@@ -1,6 +1,6 @@
 /**
- * The command of this package: numbered messages through channels, to try a channel out and to
- * see what becomes of them when an end is killed.
+ * The command of this package: numbered messages through channels, to try out a channel and to
+ * see what happens to them when an end is killed.
  *
  * @module
  */

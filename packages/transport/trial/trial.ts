@@ -110,7 +110,7 @@ export async function runTrial(
   return { channel, sent: count, received: seen.size, duplicated, lost, inFlight, kept };
 }
 
-/** Waits until all is there or nothing more comes. */
+/** Waits until everything came or nothing more comes. */
 async function settle(
   seen: ReadonlyMap<number, number>,
   count: number,
@@ -201,7 +201,7 @@ async function* allPlaces(stack: AsyncDisposableStack): AsyncGenerator<Place> {
     ["nats", ({ port }) => `nats://127.0.0.1:${port}?limit=${LIMIT}&wait=1000`],
   ];
   for (const [name, url] of urls) {
-    if (!hasBroker(name)) say(`Leaving out ${name}: there is no such program`);
+    if (!hasBroker(name)) say(`Skipping ${name}: its program is not installed`);
     else yield placeOfUrl(url(stack.use(await startBroker(name))));
   }
 }

@@ -100,8 +100,8 @@ export function requireTail({ tail }: EncodeOptions, encoder: WindowEncoder): vo
 /** How to open the channel. */
 export function channelOptions(
   { secret, timeout }: OptionValues<typeof CHANNEL>,
-): { secret?: string; patience: number } {
-  return { ...defined({ secret }), patience: timeout * 1000 };
+): { secret?: string; timeout: number } {
+  return { ...defined({ secret }), timeout: timeout * 1000 };
 }
 
 /**

@@ -44,7 +44,7 @@ export async function runSender(options: SenderOptions, stop: AbortSignal): Prom
     device,
     size: { frames: WINDOW_FRAMES, ...size },
   });
-  await using channel = await openSender(to, { patience: Infinity, signal: stop });
+  await using channel = await openSender(to, { timeout: Infinity, signal: stop });
   const stream = new VideoSender(encoder, channel, {
     ...size,
     payload,

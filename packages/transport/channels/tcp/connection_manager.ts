@@ -1,6 +1,6 @@
 /**
- * Keeps one link of the `tcp:` channel up: connects again whenever it is lost, or listens and
- * lets in one far end at a time.
+ * Keeps one link of the `tcp:` channel open: reconnects whenever it is lost, or listens and accepts
+ * one peer at a time.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import { systemClock } from "../../flow/clock.ts";
 import { attempts, Backoff } from "../../flow/retry.ts";
 import { handshake, type Hello, type Link, RefusedError } from "./link.ts";
 
-/** What a keeper keeps up, and for whom. */
-export interface KeeperOptions {
+/** Which link is kept open, and for whom. */
+export interface ConnectionManagerOptions {
   readonly hostname: string;
   readonly port: number;
   readonly listen: boolean;
   readonly heartbeat: number;
   readonly settings: ChannelSettings;
-  /** What this end says of itself, now. */
+  /** How this end introduces itself, now. */
   hello(): Hello;
-  /** Works on a link until it is over; errors end the link. */
+  /** Works on a link until it closes; an error closes it. */
   use(link: Link): Promise<void>;
-  /** The far end will never let us in. */
+  /** The peer refuses this end for good. */
   refused(error: RefusedError): void;
 }
 
@@ -30,9 +30,9 @@ const BACKOFF = { initial: 10, max: 1000 };
 /** Handshakes that a listener has open at a time. */
 const MAX_HANDSHAKES = 16;
 
-/** One link, kept up until stopped. */
-export class Keeper {
-  readonly #options: KeeperOptions;
+/** One link, kept open until stopped. */
+export class ConnectionManager {
+  readonly #options: ConnectionManagerOptions;
   readonly #abort = new AbortController();
   readonly #listener: Deno.Listener | undefined;
   #current: { link: Link; done: Promise<void> } | undefined;
@@ -40,7 +40,7 @@ export class Keeper {
   #running: Promise<void>;
 
   /** Starts at once; a listener has its port when this returns. */
-  constructor(options: KeeperOptions) {
+  constructor(options: ConnectionManagerOptions) {
     this.#options = options;
     this.#listener = options.listen ? listen(options) : undefined;
     this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
@@ -51,7 +51,7 @@ export class Keeper {
     return (this.#listener?.addr as Deno.NetAddr | undefined)?.port ?? this.#options.port;
   }
 
-  /** Says goodbye with some last frames and stops. */
+  /** Sends some last frames, says goodbye and stops. */
   async stop(last: Uint8Array[] = []): Promise<void> {
     this.#abort.abort();
     this.#listener?.close();
@@ -109,13 +109,13 @@ export class Keeper {
       const link = await handshake(conn, "listener", this.#linkOptions());
       if (!await this.#takeTurn(link)) await link.refuse("busy");
     } catch {
-      // Whoever it was, it could not introduce itself.
+      // Whoever connected failed the handshake.
     } finally {
       this.#handshakes--;
     }
   }
 
-  /** One far end at a time; the same one may come again before we saw it leave. */
+  /** One peer at a time; the same one may reconnect before its loss is noticed. */
   async #takeTurn(link: Link): Promise<boolean> {
     const current = this.#current;
     if (current?.link.peer.id === link.peer.id) {
@@ -123,7 +123,7 @@ export class Keeper {
       await current.done;
     }
     if (this.#stopped || this.#current !== undefined) return false;
-    // The turn is taken before anything is waited for: another may come meanwhile.
+    // The turn is taken before the first await: another peer may come meanwhile.
     void this.#work(link, () => link.welcome());
     return true;
   }
@@ -139,7 +139,7 @@ export class Keeper {
       await begin();
       await this.#options.use(link);
     } catch {
-      // The link is lost or the far end broke the rules; what it held is sent again.
+      // The link is lost or the peer broke the protocol; what was in flight is sent again.
     } finally {
       link[Symbol.dispose]();
       this.#current = undefined;
@@ -158,11 +158,11 @@ export class Keeper {
   }
 }
 
-function listen({ hostname, port, settings }: KeeperOptions): Deno.Listener {
+function listen({ hostname, port, settings }: ConnectionManagerOptions): Deno.Listener {
   const { tls } = settings;
   if (!tls) return Deno.listen({ hostname, port });
   if (tls.cert === undefined || tls.key === undefined) {
-    throw new TypeError("Cannot listen with TLS: tls.cert and tls.key must be given");
+    throw new TypeError("Cannot listen with TLS: tls.cert or tls.key is missing, expected both");
   }
   return Deno.listenTls({ hostname, port, cert: tls.cert, key: tls.key });
 }

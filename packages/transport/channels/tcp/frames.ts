@@ -41,7 +41,7 @@ export const HEADER_SIZE = 20;
 const MAX_CONTROL = 256;
 const NOTHING = new Uint8Array(0);
 
-/** A frame as read; the body of a message that was too long is left out. */
+/** A frame as read; the body of a message that was too long is undefined. */
 export interface Frame {
   readonly type: number;
   readonly number: number;
@@ -87,7 +87,7 @@ export class FrameReader {
     this.#maxMessage = ENVELOPE_SIZE + maxPayload;
   }
 
-  /** Whether the next frame is read as a whole, so that it comes without waiting for the wire. */
+  /** Whether the next frame has been received in full, so that reading it does not wait. */
   get ready(): boolean {
     const { size } = this.#bytes;
     return size >= HEADER_SIZE && size >= HEADER_SIZE + this.#bytes.peek(4);

@@ -26,7 +26,7 @@ export interface Hello {
   readonly peerId: string;
   /** Messages that came from that other end. */
   readonly received: number;
-  /** Messages that may be on their way. */
+  /** Messages that may be in flight. */
   readonly credits: number;
 }
 
@@ -34,12 +34,12 @@ export interface Hello {
 const REFUSALS = ["version", "role", "secret", "busy"] as const;
 type Refusal = typeof REFUSALS[number];
 
-/** An end that was turned away, or turned the other one away. */
+/** This end was refused, or refused the other one. */
 export class RefusedError extends TransportError {
   readonly reason: Refusal;
 
   constructor(reason: Refusal) {
-    super("refused", `Cannot connect: the far end refuses, because of ${EXPLAINED[reason]}`);
+    super("refused", `Cannot connect: the peer refuses, because of ${EXPLAINED[reason]}`);
     this.reason = reason;
   }
 }
@@ -66,7 +66,7 @@ const MAGIC = 0x54534356;
 const VERSION = 1;
 const HELLO_SIZE = 52;
 const HANDSHAKE_TIMEOUT = 5000;
-/** How long the far end may take to say goodbye. */
+/** How long the peer may take to say goodbye. */
 const FAREWELL = 500;
 
 /** A connection whose ends know each other. */
@@ -299,7 +299,7 @@ function helloBytes(hello: Hello, hasSecret: boolean, nonce: Uint8Array): Uint8A
 function parseHello(bytes: Uint8Array): PeerHello {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length !== HELLO_SIZE || view.getUint32(0, true) !== MAGIC) {
-    throw new TransportError("format", "Cannot connect: the far end does not speak this protocol");
+    throw new TransportError("format", "Cannot connect: the peer does not speak this protocol");
   }
   const id = (at: number) => view.getBigUint64(at, true).toString(16).padStart(16, "0");
   return {

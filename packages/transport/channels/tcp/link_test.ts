@@ -102,7 +102,7 @@ Deno.test("tcp: damaged frames end with a typed error", async () => {
 /** Sends one message from end to end. */
 async function sendOne(url: string, receiver: ChannelOptions, sender: ChannelOptions) {
   await using rx = await openReceiver(url, receiver);
-  await using tx = await openSender(rx.url, { patience: 600_000, ...sender });
+  await using tx = await openSender(rx.url, { timeout: 600_000, ...sender });
   await tx.send(message(new Uint8Array([1]), { end: true }));
   const reading = Array.fromAsync(rx);
   // Where the ends do not fit the loop ends with the receiver.
@@ -125,7 +125,7 @@ Deno.test("tcp: both ends must know the secret", async () => {
 
 Deno.test("tcp: a sender does not take another sender", async () => {
   const port = freePort();
-  const listening = await openSender(`tcp://127.0.0.1:${port}?listen=true`, { patience: 300 });
+  const listening = await openSender(`tcp://127.0.0.1:${port}?listen=true`, { timeout: 300 });
   const other = await openSender(`tcp://127.0.0.1:${port}`);
   await assert.rejects(other.send(message(new Uint8Array(1))).then(() => other.flush()), refused);
   await other.close();
@@ -143,7 +143,7 @@ Deno.test("tcp: acceptances are told, many or few, in whatever order they are ma
   for (const credits of [1, 3, 16]) {
     await using receiver = await openReceiver(`tcp://127.0.0.1:0?credits=${credits}`);
     const url = `${receiver.url.split("?")[0]}?credits=${credits}`;
-    await using sender = await openSender(url, { patience: 600_000 });
+    await using sender = await openSender(url, { timeout: 600_000 });
     for (const count of [credits, 1, Math.ceil(credits / 2)]) {
       const deliveries = [];
       for (let i = 0; i < count; i++) await sender.send(message(new Uint8Array([i])));
@@ -243,7 +243,7 @@ Deno.test("tcp: swapped bytes are found and the messages sent again", async () =
   assert.ok(sender.counters.resent > 0);
 });
 
-Deno.test("tcp: a far end that falls silent is given up, and its messages go to the next", async () => {
+Deno.test("tcp: a peer that falls silent is given up, and its messages go to the next", async () => {
   const port = freePort();
   const listener = Deno.listen({ hostname: "127.0.0.1", port });
   await using sender = await openSender(`tcp://127.0.0.1:${port}?heartbeat=50`);
@@ -273,8 +273,8 @@ Deno.test("tcp: a stalled link is hung up on after three heartbeats", async () =
   assert.equal((await Array.fromAsync(receiver))[0]?.payload[0], 2);
 });
 
-Deno.test("tcp: nobody there ends patience, not the program", async () => {
-  const sender = await openSender(`tcp://127.0.0.1:${freePort()}`, { patience: 100 });
+Deno.test("tcp: the timeout of a sender without a peer does not end the program", async () => {
+  const sender = await openSender(`tcp://127.0.0.1:${freePort()}`, { timeout: 100 });
   await sender.send(message(new Uint8Array(1)));
   const isUnreachable = (e: unknown) => e instanceof TransportError && e.code === "unreachable";
   await assert.rejects(sender.flush(), isUnreachable);
@@ -310,7 +310,7 @@ Deno.test({
     const url = "tcp://localhost:0";
     const got = await sendOne(url, { tls: { cert, key } }, { tls: { caCerts: [cert] } });
     assert.equal(got.length, 1);
-    await assert.rejects(sendOne(url, { tls: { cert, key } }, { patience: 200 }), TransportError);
+    await assert.rejects(sendOne(url, { tls: { cert, key } }, { timeout: 200 }), TransportError);
     await assert.rejects(openReceiver(url, { tls: { cert } }), TypeError);
     await Deno.remove(folder, { recursive: true });
   },

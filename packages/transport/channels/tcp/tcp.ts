@@ -1,10 +1,10 @@
 /**
- * The `tcp:` channel: messages by credits, acknowledged when accepted, sent again over a new
- * connection. One sender and one receiver at a time.
+ * The `tcp:` channel: flow control by credits, messages acknowledged when accepted and sent again
+ * over a new connection. One sender and one receiver at a time.
  *
- * The sender numbers its messages; the receiver tells the number up to which it accepted all,
- * which is the acknowledgement and the credit in one. After a lost connection the receiver's
- * hello tells what had come, so that nothing comes twice unless the receiver itself was
+ * The sender numbers its messages; the receiver reports the number up to which it accepted all,
+ * which is acknowledgement and credit in one. After a lost connection the receiver's hello says
+ * what had come, so that nothing comes twice unless the receiver itself was
  * restarted.
  *
  * @module
@@ -18,13 +18,13 @@ import { newStreamId, NO_ID } from "../../message.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
 import { hostAndPort, UrlSettings } from "../settings.ts";
 import { FRAME, type Frame, frameControl, frameMessage, HEADER_SIZE } from "./frames.ts";
-import { Keeper } from "./connection_manager.ts";
+import { ConnectionManager } from "./connection_manager.ts";
 import type { Hello, Link, Role } from "./link.ts";
 
-/** Damaged arrivals of one message before it is left out: the damage is not the wire's then. */
+/** Damaged copies of one message before it is dropped: it was damaged at its source then. */
 const MAX_DAMAGED = 3;
 
-/** Microtasks in which a loop that waited for a message takes it and accepts it. */
+/** Microtasks within which a loop that waited for a message takes and accepts it. */
 const TICKS = 8;
 
 /** Opens the sending end. */
@@ -32,15 +32,15 @@ export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
   const { credits, ...place } = readUrl(url, "sender", settings);
   const outbox = new Outbox(credits, settings, true);
   const id = newStreamId();
-  const keeper: Keeper = new Keeper({
+  const manager: ConnectionManager = new ConnectionManager({
     ...place,
     settings,
     hello: () => ({ role: "sender", id, peerId: NO_ID, received: 0, credits }),
     use: (link) => carry(link, id, outbox),
     refused: (error) => outbox.fail(error),
   });
-  const carrier = { url: addressOf(url, keeper), outbox, headroom: HEADER_SIZE };
-  return new OutboxSender({ ...carrier, stop: () => keeper.stop() }, settings);
+  const carrier = { url: addressOf(url, manager), outbox, headroom: HEADER_SIZE };
+  return new OutboxSender({ ...carrier, stop: () => manager.stop() }, settings);
 }
 
 /** Opens the receiving end. */
@@ -48,15 +48,15 @@ export function openTcpReceiver(url: URL, settings: ChannelSettings): Receiver {
   const { credits, ...place } = readUrl(url, "receiver", settings);
   const inbox = new Inbox(settings.maxPayload);
   const session = new Session(newStreamId(), credits, inbox);
-  const keeper: Keeper = new Keeper({
+  const manager: ConnectionManager = new ConnectionManager({
     ...place,
     settings,
     hello: () => session.hello(),
     use: (link) => session.feed(link),
     refused: (error) => inbox.fail(error),
   });
-  const stop = () => keeper.stop([session.acceptFrame()]);
-  return new InboxReceiver({ url: addressOf(url, keeper), inbox, stop }, settings);
+  const stop = () => manager.stop([session.acceptFrame()]);
+  return new InboxReceiver({ url: addressOf(url, manager), inbox, stop }, settings);
 }
 
 function readUrl(url: URL, role: Role, { secret }: ChannelSettings) {
@@ -73,24 +73,24 @@ function readUrl(url: URL, role: Role, { secret }: ChannelSettings) {
   return place;
 }
 
-/** The URL for the far end, with the port that was chosen. */
-function addressOf(url: URL, keeper: Keeper): string {
+/** The URL for the peer, with the port that was chosen. */
+function addressOf(url: URL, manager: ConnectionManager): string {
   const address = new URL(url);
-  address.port = String(keeper.port);
+  address.port = String(manager.port);
   return address.href;
 }
 
-/** Carries an outbox over one link. */
+/** Sends an outbox over one link. */
 async function carry(link: Link, id: string, outbox: Outbox): Promise<void> {
   const { peerId, received, credits } = link.peer;
   const there = peerId === id ? received : 0;
-  outbox.unclaim((entry) => entry.number > there);
+  outbox.release((entry) => entry.number > there);
   outbox.connect();
   const stop = new AbortController();
   const signal = AbortSignal.any([link.signal, stop.signal]);
   const writing = (async () => {
     for (;;) {
-      const entry = await outbox.claim(signal, credits);
+      const entry = await outbox.lease(signal, credits);
       await link.write(frameMessage(entry.bytes, entry.number));
     }
   })().catch(() => link[Symbol.dispose]());
@@ -106,121 +106,127 @@ async function carry(link: Link, id: string, outbox: Outbox): Promise<void> {
   }
 }
 
-/** The sender that is there now. */
-interface Far {
+/** The link to the connected sender. */
+interface SenderLink {
   readonly link: Link;
-  /** Up to which number it was told of acceptances. */
-  told: number;
-  /** Whether it is being told: one write at a time, however slowly it reads. */
-  telling: boolean;
-  /** Whether its next bytes are waited for. */
+  /** The number up to which acceptances were reported to it. */
+  reported: number;
+  /** Whether a report is being written: one at a time, however slowly the sender reads. */
+  reporting: boolean;
+  /** Whether its next bytes are awaited. */
   reading: boolean;
 }
 
-/** What a receiver knows of the sender that it saw last. */
+/** The receiving end: its last sender, and what was reported to that. */
 class Session {
   readonly #id: string;
   readonly #credits: number;
   readonly #inbox: Inbox;
-  /** Acceptances that are told without waiting for more: half of the credits. */
-  readonly #many: number;
-  #run = new Run(NO_ID);
-  #far: Far | undefined;
-  /** Set where fewer acceptances are told soon. */
+  /** Acceptances that are reported at once: half of the credits. */
+  readonly #batch: number;
+  #sender = new SenderSession(NO_ID);
+  #current: SenderLink | undefined;
+  /** Set while a report of fewer acceptances is scheduled. */
   #later: ReturnType<typeof setImmediate> | undefined;
   #damaged = { number: 0, times: 0 };
 
   constructor(id: string, credits: number, inbox: Inbox) {
     this.#id = id;
     this.#credits = credits;
-    this.#many = Math.max(1, Math.floor(credits / 2));
+    this.#batch = Math.max(1, Math.floor(credits / 2));
     this.#inbox = inbox;
   }
 
   hello(): Hello {
-    const { peerId, received } = this.#run;
+    const { peerId, received } = this.#sender;
     return { role: "receiver", id: this.#id, peerId, received, credits: this.#credits };
   }
 
-  /** Tells the sender what was accepted. */
+  /** The frame that reports what was accepted. */
   acceptFrame(): Uint8Array {
-    return frameControl(FRAME.accept, this.#run.accepted);
+    return frameControl(FRAME.accept, this.#sender.accepted);
   }
 
-  /** Reads messages from one link until it is over. */
+  /** Reads messages from one link until it closes. */
   async feed(link: Link): Promise<void> {
     this.#inbox.countConnection();
-    if (link.peer.id !== this.#run.peerId) {
-      // Senders that come and go must not fill our memory: first what the last one sent.
+    if (link.peer.id !== this.#sender.peerId) {
+      // Senders that come and go must not fill the memory: what the last one sent comes first.
       await this.#inbox.room(1, link.signal);
-      this.#run = new Run(link.peer.id);
+      this.#sender = new SenderSession(link.peer.id);
     }
-    const far = this.#far = { link, told: -1, telling: false, reading: false };
-    this.#tell();
+    const current = this.#current = { link, reported: -1, reporting: false, reading: false };
+    this.#report();
     try {
       for (;;) {
-        if (!link.ready) await this.#prepareToWait(far);
+        if (!link.ready) await this.#prepareToWait(current);
         const frame = await link.read();
-        far.reading = false;
+        current.reading = false;
         if (frame === undefined) return;
         this.#take(frame);
       }
     } finally {
-      this.#far = undefined;
+      this.#current = undefined;
     }
   }
 
   /**
-   * Whoever waited for what came takes and accepts it before more is read: the sender hears of it
-   * a read earlier.
+   * Lets the caller take and accept what came before more is read: the sender learns of it one
+   * read earlier.
    */
-  async #prepareToWait(far: Far): Promise<void> {
-    if (this.#run.received - far.told >= this.#many) {
+  async #prepareToWait(current: SenderLink): Promise<void> {
+    if (this.#sender.received - current.reported >= this.#batch) {
       for (let tick = 0; tick < TICKS; tick++) await undefined;
     }
-    if (this.#run.accepted - far.told >= this.#many) this.#tell();
-    far.reading = true;
+    if (this.#sender.accepted - current.reported >= this.#batch) this.#report();
+    current.reading = true;
   }
 
-  /** Tells of many acceptances before the next read, of fewer when nothing else is to be done. */
-  #accept(run: Run, number: number): void {
-    run.accept(number);
-    const far = this.#far;
-    if (far === undefined) return;
-    if (this.#run.accepted - far.told < this.#many) {
-      this.#later ??= setImmediate(() => this.#tell());
-    } else if (far.reading) this.#tell();
+  /** Reports many acceptances before the next read, fewer once the event loop is idle. */
+  #accept(sender: SenderSession, number: number): void {
+    sender.accept(number);
+    const current = this.#current;
+    if (current === undefined) return;
+    if (this.#sender.accepted - current.reported < this.#batch) {
+      this.#later ??= setImmediate(() => this.#report());
+    } else if (current.reading) this.#report();
   }
 
-  #tell(): void {
+  #report(): void {
     this.#later = undefined;
-    const far = this.#far;
-    if (far === undefined || far.telling || far.told === this.#run.accepted) return;
-    far.told = this.#run.accepted;
-    far.telling = true;
-    far.link.write(this.acceptFrame()).then(() => {
-      far.telling = false;
-      if (this.#run.accepted - far.told >= this.#many) this.#tell();
-      else if (this.#run.accepted !== far.told) this.#later ??= setImmediate(() => this.#tell());
-    }, () => far.link[Symbol.dispose]());
+    const current = this.#current;
+    if (current === undefined || current.reporting || current.reported === this.#sender.accepted) {
+      return;
+    }
+    current.reported = this.#sender.accepted;
+    current.reporting = true;
+    current.link.write(this.acceptFrame()).then(() => {
+      current.reporting = false;
+      if (this.#sender.accepted - current.reported >= this.#batch) this.#report();
+      else if (this.#sender.accepted !== current.reported) {
+        this.#later ??= setImmediate(() => this.#report());
+      }
+    }, () => current.link[Symbol.dispose]());
   }
 
   #take(frame: Frame): void {
-    const run = this.#run;
-    if (frame.type === FRAME.message) run.startAt(frame.number);
-    if (frame.type !== FRAME.message || frame.number > run.received + 1) throw brokenRules(frame);
-    if (frame.number <= run.received) return this.#inbox.countDuplicate();
-    if (run.received - run.accepted >= this.#credits) throw brokenRules(frame);
+    const sender = this.#sender;
+    if (frame.type === FRAME.message) sender.startAt(frame.number);
+    if (frame.type !== FRAME.message || frame.number > sender.received + 1) {
+      throw brokenRules(frame);
+    }
+    if (frame.number <= sender.received) return this.#inbox.countDuplicate();
+    if (sender.received - sender.accepted >= this.#credits) throw brokenRules(frame);
     const { number } = frame;
-    const accept = () => this.#accept(run, number);
+    const accept = () => this.#accept(sender, number);
     if (frame.body === undefined) this.#inbox.countCorrupt();
-    else if (this.#inbox.offer(frame.body, accept)) return void (run.received = number);
+    else if (this.#inbox.offer(frame.body, accept)) return void (sender.received = number);
     else if (!this.#isHopeless(number)) throw brokenRules(frame);
-    run.received = number;
+    sender.received = number;
     accept();
   }
 
-  /** Whether a damaged message is damaged at its source, as it came so often. */
+  /** Whether a message came damaged so often that it is damaged at its source. */
   #isHopeless(number: number): boolean {
     const times = this.#damaged.number === number ? this.#damaged.times + 1 : 1;
     this.#damaged = { number, times };
@@ -228,8 +234,8 @@ class Session {
   }
 }
 
-/** What came from one sender, and what of it was accepted. */
-class Run {
+/** The messages of one sender: how many came, and how many of them were accepted. */
+class SenderSession {
   readonly peerId: string;
   #acks = new CumulativeAck();
   #started = false;
@@ -239,7 +245,7 @@ class Run {
     this.peerId = peerId;
   }
 
-  /** A sender that was there before this receiver goes on with what is not accepted. */
+  /** A sender older than this receiver continues with what is not accepted. */
   startAt(number: number): void {
     if (this.#started) return;
     this.#started = true;

@@ -1,6 +1,6 @@
 /**
- * The connections of a ZeroMQ socket: it connects to one peer and does so again when that is
- * lost, or it listens and takes everyone who fits.
+ * The connections of a ZeroMQ socket: it connects to one peer and reconnects when that is
+ * lost, or it listens and accepts every peer of a fitting type.
  *
  * @module
  */
@@ -30,9 +30,9 @@ export interface PeersOptions {
 
 /** What holds for every peer of a socket. */
 export interface PeerRules {
-  /** Messages that may be on their way to or from the peer. */
+  /** Messages that may be in flight to or from the peer. */
   readonly credits: number;
-  /** Milliseconds of silence after which the peer is asked; three times that end it. */
+  /** Milliseconds of silence after which the peer is pinged; three times that closes the connection. */
   readonly heartbeat: number;
 }
 
@@ -60,7 +60,7 @@ export class Peers {
     this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
   }
 
-  /** The URL for the far end, with the port that was chosen. */
+  /** The URL for the peer, with the port that was chosen. */
   get url(): string {
     const url = new URL(this.#options.url);
     if (this.#listener) url.port = String((this.#listener.addr as Deno.NetAddr).port);
@@ -111,7 +111,7 @@ export class Peers {
       known = true;
       await use(peer, this.rules);
     } catch {
-      // The peer is gone or broke the rules.
+      // The peer is gone or broke the protocol.
     }
     return known;
   }
@@ -170,7 +170,7 @@ export function pong(peer: ZmtpConnection, context: Uint8Array): Promise<void> {
   return peer.writeCommand("PONG", context);
 }
 
-/** The context of a PING, and the count of messages where a sender of ours asked. */
+/** The context of a PING, and the count of messages where a sender of ours sent it. */
 export function pingContext(item: ZmtpItem & { kind: "command" }): {
   context: Uint8Array;
   count: number | undefined;

@@ -20,7 +20,7 @@ const LINGER = 1000;
 
 /** Opens a PUB socket; it listens where the URL does not say `listen=false`. */
 export function openPub(url: URL, settings: ChannelSettings): Sender {
-  const outbox = new Outbox(1, { ...settings, patience: Infinity });
+  const outbox = new Outbox(1, { ...settings, timeout: Infinity });
   const subscribers = new Set<Subscriber>();
   const peers = new Peers({
     type: "PUB",
@@ -58,7 +58,7 @@ async function publish(
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    const { number, bytes } = await outbox.claim(signal);
+    const { number, bytes } = await outbox.lease(signal);
     if (subscribers.size === 0) outbox.countDrop();
     await Promise.all([...subscribers].map((subscriber) => subscriber.offer(bytes)));
     outbox.acknowledge(number);

@@ -18,8 +18,8 @@ import { Outbox, OutboxSender } from "../outbox.ts";
 import { keepAlive, type PeerRules, Peers, ping, pingContext, pong, within } from "./peers.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
-/** Questions of a peer that wait for an answer. */
-const MAX_ASKED = 1024;
+/** PINGs of a peer that wait for an answer. */
+const MAX_PINGS = 1024;
 /** Milliseconds in which a receiver that closes answers for what it accepted and says goodbye. */
 const FAREWELL = 500;
 
@@ -43,7 +43,7 @@ async function push(peer: ZmtpConnection, rules: PeerRules, outbox: Outbox): Pro
   const writing = (async () => {
     for (;;) {
       await flight.room();
-      const { number, bytes } = await outbox.claim(peer.signal);
+      const { number, bytes } = await outbox.lease(peer.signal);
       await flight.write(number, bytes);
       if (!peer.knowsCommands) outbox.acknowledge(number);
     }
@@ -54,7 +54,7 @@ async function push(peer: ZmtpConnection, rules: PeerRules, outbox: Outbox): Pro
     peer[Symbol.dispose]();
     await writing;
     outbox.disconnect();
-    outbox.unclaim((entry) => flight.has(entry.number));
+    outbox.release((entry) => flight.has(entry.number));
   }
 }
 
@@ -169,9 +169,9 @@ export class Answers {
   readonly #peer: ZmtpConnection;
   readonly #changed = new Condition();
   readonly #acks = new CumulativeAck();
-  readonly #asked: { count: number; context: Uint8Array }[] = [];
+  readonly #pings: { count: number; context: Uint8Array }[] = [];
   #received = 0;
-  #told = 0;
+  #answered = 0;
   #isEnding = false;
 
   constructor(peer: ZmtpConnection) {
@@ -183,7 +183,7 @@ export class Answers {
     const number = ++this.#received;
     return () => {
       this.#acks.accept(number);
-      this.#tell();
+      this.#answerAccepted();
     };
   }
 
@@ -200,7 +200,7 @@ export class Answers {
   }
 
   /**
-   * Answers a sender of ours for all that was accepted, whose questions are on their way, and waits
+   * Answers a sender of ours for all that was accepted, whose PINGs are in flight, and waits
    * until it has hung up: if we did, it might not read the last answers. Throws when it has.
    */
   async end(): Promise<void> {
@@ -208,28 +208,28 @@ export class Answers {
     if (credits === undefined) return;
     this.#isEnding = true;
     this.#changed.notify();
-    while (this.#told < this.#acks.through) await this.#changed.changed(signal);
+    while (this.#answered < this.#acks.through) await this.#changed.changed(signal);
     await this.#peer.end();
     while (!signal.aborted) await this.#changed.changed(signal);
   }
 
   ask(count: number, context: Uint8Array): void {
-    // Without a cap a peer that only asks would fill our memory.
-    if (count > this.#received || this.#asked.length >= MAX_ASKED) {
+    // Without a limit a peer that only pings would fill the memory.
+    if (count > this.#received || this.#pings.length >= MAX_PINGS) {
       throw new TransportError(
         "format",
         `Cannot answer for ${count} of ${this.#received} messages`,
       );
     }
-    this.#asked.push({ count, context });
-    this.#tell();
+    this.#pings.push({ count, context });
+    this.#answerAccepted();
   }
 
-  #tell(): void {
-    while (this.#asked.length > 0 && this.#asked[0]!.count <= this.#acks.through) {
-      const { count, context } = this.#asked.shift()!;
+  #answerAccepted(): void {
+    while (this.#pings.length > 0 && this.#pings[0]!.count <= this.#acks.through) {
+      const { count, context } = this.#pings.shift()!;
       pong(this.#peer, context).catch(() => {});
-      this.#told = count;
+      this.#answered = count;
     }
     this.#changed.notify();
   }

@@ -3,7 +3,7 @@
  * 3.1 with the mechanism NULL (RFC 23/ZMTP and RFC 37/ZMTP), one part a message.
  *
  * It is written here because the npm binding of libzmq hangs and crashes in Deno, and because
- * high-water marks alone do not bound what is on its way: kernel buffers hide megabytes. So a
+ * high-water marks alone do not bound what is in flight: kernel buffers hide megabytes. So a
  * sender puts a PING behind each message. A peer answers it (PONG, with the PING's context) when
  * it has read the message before it, which libzmq does only while its own queue has room.
  *
@@ -31,7 +31,7 @@ const MAX_COMMAND = 4096;
 const MAX_PARTS = 16;
 const HANDSHAKE_TIMEOUT = 5000;
 
-/** By this property of READY ends of ours know each other: the messages that may be on their way. */
+/** The property of READY by which ends of ours recognise each other: messages that may be in flight. */
 const CREDITS = "X-VCS-Credits";
 
 /** A message, or a command with its name. */
@@ -100,7 +100,7 @@ export class ZmtpConnection implements Disposable {
 /** What a handshake needs. */
 export interface ZmtpOptions {
   readonly type: SocketType;
-  /** Messages that may be on their way to or from the peer. */
+  /** Messages that may be in flight to or from the peer. */
   readonly credits: number;
   /** The longest message to read, in bytes. */
   readonly maxMessage: number;

@@ -1,5 +1,5 @@
 /**
- * A command as a process of its own, for tests of its manners.
+ * A command as a process of its own, for tests of its behaviour.
  *
  * @module
  */
