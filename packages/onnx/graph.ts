@@ -72,13 +72,13 @@ export type { Window } from "./graph/shapes.ts";
 /** A value, or a number that becomes a constant of the other operand's element type. */
 export type Operand = Value | number;
 
-/** How the axes of a picture or signal are brought to another size. */
+/** How the axes of an image or signal are resized. */
 export interface ResizeOptions {
   /** Interpolation. */
   mode: "nearest" | "linear" | "cubic";
   /**
-   * Where output samples lie between input samples; `half_pixel` where none is given, and
-   * `asymmetric` for `nearest`, as PyTorch has it.
+   * Where output samples lie between input samples. Default: `half_pixel`, and `asymmetric` for
+   * `nearest`, as in PyTorch.
    */
   coordinates?: "half_pixel" | "align_corners" | "asymmetric" | "pytorch_half_pixel";
   /** Widens the filter when shrinking. */

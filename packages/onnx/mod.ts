@@ -4,7 +4,7 @@
  * @module
  */
 export {
-  type Port,
+  type ModelValue,
   type RunOptions,
   Session,
   type SessionOptions,
@@ -102,7 +102,7 @@ export {
 } from "./graph/network_weights.ts";
 export { emaWeights, stateDict, tensorsUnder } from "./torch/checkpoint_weights.ts";
 export { cachedModel, fileIdentity } from "./cache/model_cache.ts";
-export type { Patience } from "./cache/download.ts";
+export type { RequestOptions } from "./cache/requests.ts";
 export type { Environment } from "./cache/paths.ts";
 
 if (import.meta.main) {
