@@ -13,7 +13,7 @@ export const COUNT = 200;
 /** Everything that the jobs hold; a benchmark may leave it to the end of the process. */
 export const cleanup: AsyncDisposableStack = new AsyncDisposableStack();
 
-/** Starts the far end and waits until it is ready. */
+/** Starts the peer and waits until it is ready. */
 async function peer(kind: string, where: string | number): Promise<void> {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", import.meta.resolve("./transport_peer.ts"), kind, `${where}`],

@@ -1,5 +1,5 @@
 /**
- * The far end of the channel benchmarks, a process of its own: `transport_peer.ts KIND WHERE`.
+ * The peer of the channel benchmarks, a process of its own: `transport_peer.ts KIND WHERE`.
  * It prints a line when it is ready and then takes what comes.
  */
 import { openReceiver } from "@vcs/transport/channel";

@@ -42,7 +42,7 @@ export interface AudioOptions {
   channels?: number;
   /** The source is bare samples of this kind. */
   raw?: RawPcm;
-  /** Which stream of the container; the best audio stream where not given. */
+  /** Which stream of the container. Default: the best audio stream. */
   stream?: number;
   /** Which FFmpeg, where one is needed. Default "auto". */
   backend?: "auto" | "node-av" | "ffmpeg";

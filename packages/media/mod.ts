@@ -1,5 +1,5 @@
 /**
- * Exact video reading and writing, audio, still images, the pictures of cameras.
+ * Exact video reading and writing, audio, still images, the frames of MJPEG cameras.
  *
  * @module
  */

@@ -167,7 +167,7 @@ export async function openWav(stream: ReadableStream<Uint8Array>): Promise<WavSt
     const length = known ? Math.floor(size / frame) : undefined;
     return { ...header, length, chunks: samplesOf(reader, header, known ? size : undefined) };
   } catch (error) {
-    // Not waited for: a branch of a tee is let go of only with the other one.
+    // Not waited for: a branch of a tee is released only with the other one.
     void reader[Symbol.asyncDispose]();
     throw error;
   }

@@ -68,7 +68,7 @@ export const faults: readonly Fault[] = [
     file: "stream_video.ts",
     find: "config.onProgress?.(number, distinctFrames(plan));",
     put: "config.onProgress?.(number, number);",
-    means: "progress tells a wrong total",
+    means: "progress reports a wrong total",
     tests: ["patch_stream_test.ts"],
   },
   {

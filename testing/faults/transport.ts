@@ -139,7 +139,7 @@ export const faults: readonly Fault[] = [
     file: "broker_feed.ts",
     find: "lostAt = performance.now();\n        pause",
     put: "pause",
-    means: "a receiver gives up at the first blip once it is older than its patience",
+    means: "a receiver gives up at the first blip once it is older than its timeout",
     tests: ["broker_feed_test.ts"],
   },
   {

@@ -5,22 +5,19 @@
  */
 import { setImmediate } from "node:timers";
 
-/** Gives way to the event loop once a share of time is used up. */
-export class Breather {
-  readonly #milliseconds: number;
-  #since = performance.now();
-
-  /** @param milliseconds longest time without giving way */
-  constructor(milliseconds = 10) {
-    this.#milliseconds = milliseconds;
-  }
-
-  /** Gives way if it is time; throws the signal's reason once it is aborted. */
-  async breathe(signal?: AbortSignal): Promise<void> {
+/**
+ * Makes a function that yields to the event loop once its share of time is used up, and throws its
+ * signal's reason once that is aborted.
+ *
+ * @param milliseconds longest time without yielding
+ */
+export function eventLoopYielder(milliseconds = 10): (signal?: AbortSignal) => Promise<void> {
+  let since = performance.now();
+  return async (signal) => {
     signal?.throwIfAborted();
-    if (performance.now() - this.#since < this.#milliseconds) return;
+    if (performance.now() - since < milliseconds) return;
     await new Promise<void>((resolve) => setImmediate(resolve));
-    this.#since = performance.now();
+    since = performance.now();
     signal?.throwIfAborted();
-  }
+  };
 }
