@@ -39,18 +39,7 @@ import {
   windowAttributes,
 } from "./graph/shapes.ts";
 
-export {
-  addDims,
-  canonicalDim,
-  type Dim,
-  divideDim,
-  formatShape,
-  maxDim,
-  multiplyDims,
-  sameCount,
-  sameDim,
-  scaleDim,
-} from "./graph/dims.ts";
+export { addDims, type Dim, divideDim, multiplyDims, scaleDim } from "./graph/dims.ts";
 export {
   type Attribute,
   type Attributes,
@@ -61,7 +50,6 @@ export {
   type GraphNode,
   type GraphOptions,
   type GraphWeight,
-  isFloat,
   type LazyTensor,
   type Value,
   type ValueType,

@@ -45,6 +45,10 @@ import { firstLocal, ownPath } from "./cache/places.ts";
 import type { RequestOptions } from "./cache/requests.ts";
 import { OnnxError } from "./errors.ts";
 
+export type { DownloadProgress } from "./cache/download.ts";
+export type { Environment } from "./cache/paths.ts";
+export type { RequestOptions } from "./cache/requests.ts";
+
 /** A place where a model's file is published. */
 export type ModelFile = UrlFile | HubFile;
 

@@ -88,8 +88,3 @@ export class JpegWalker {
     return undefined;
   }
 }
-
-/** Whether the bytes are one JPEG from start of image to end of image. */
-export function isWholeJpeg(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xff && bytes[1] === SOI && new JpegWalker().walk(bytes) === "end";
-}
