@@ -15,7 +15,7 @@ const ROUNDS = 30;
 const round = (x: number, digits: number) => Number(x.toPrecision(digits));
 const forms = await exactForms();
 
-/** Least milliseconds of each model on one picture; the models take turns. */
+/** Least milliseconds of each model on one image; the models take turns. */
 async function leastTimes(sessions: ReadonlyMap<string, Session>): Promise<Record<string, number>> {
   const pixels = tensor("U8", [1, 224, 224, 3]);
   const least: Record<string, number> = {};

@@ -1,6 +1,6 @@
 /**
  * What clip-drift holds in memory over 100,000 frames, what five viewers of its page cost, and the
- * same frame through open_clip in PyTorch (left out where `$PYTHON`, or python3, has no open_clip).
+ * same frame through open_clip in PyTorch (skipped where `$PYTHON`, or python3, has no open_clip).
  * Prints JSON.
  *
  * @module
@@ -101,7 +101,7 @@ async function leastTime(action: () => Promise<unknown>, count = 20): Promise<Ti
   return least;
 }
 
-/** A picture as the model takes it. */
+/** An image as the model takes it. */
 async function pixelsOf(): Promise<Tensor> {
   return tensor("U8", [1, 224, 224, 3], resizeCrop(await decodeImage(jpeg), 224));
 }
@@ -118,7 +118,7 @@ async function frameTimes(session: Session, batches: readonly number[]): Promise
   const times: Least = {
     model: await leastTime(() => session.run({ pixels })),
     frame: await leastTime(() => embed(session)),
-    // The next picture is decoded while the model runs.
+    // The next image is decoded while the model runs.
     frame_overlapped: await leastTime(async () => {
       const current = await next;
       next = pixelsOf();

@@ -15,7 +15,7 @@ async function memory(): Promise<{ own: number; mapped: number }> {
   return { own: 1024 * kilobytes("RssAnon"), mapped: 1024 * kilobytes("RssFile") };
 }
 
-/** In a process of its own: opens the decoder and, before it decodes, tells what it grew by. */
+/** In a process of its own: opens the decoder and, before it decodes, reports how much it grew. */
 async function grow(): Promise<void> {
   const [path, graphs] = Deno.args as [string, string];
   await listDevices();

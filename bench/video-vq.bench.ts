@@ -20,16 +20,16 @@ globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive:
 const checkpoint = `${folder}/small.safetensors`;
 await Deno.writeFile(checkpoint, syntheticCheckpoint(SMALL_NETWORK));
 
-const picture = (width: number, height: number) => {
+const frame = (width: number, height: number) => {
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * i) >> 5);
   return { width, height, data };
 };
-const [hd, vga] = [picture(1920, 1080), picture(640, 480)];
+const [hd, vga] = [frame(1920, 1080), frame(640, 480)];
 const clip = {
   frameCount: 17,
   height: SIDE,
   width: SIDE,
-  data: picture(SIDE, SIDE * 17).data,
+  data: frame(SIDE, SIDE * 17).data,
 };
 const floats = pixelsToFloat(clip.data, 17, SIDE, SIDE);
 const latent = tensor("F32", [1, 18, 5, 16, 16]);

@@ -69,7 +69,7 @@ export async function exportsOf(name: string): Promise<Record<string, string>> {
   return exports;
 }
 
-/** Specifiers that a file imports or re-exports from, comments left out. */
+/** Specifiers that a file imports or re-exports from, comments skipped. */
 export function importsOf(text: string): string[] {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
   const pattern = /(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)"([^"]+)"/g;

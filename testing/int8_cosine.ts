@@ -47,7 +47,7 @@ async function photo(name: string): Promise<Tensor> {
 /**
  * Writes the tower of open_clip's initialisation into a folder and opens it.
  *
- * @param threads one per core by default
+ * @param threads threads of a run. Default: one per core.
  * @param scale what the outlier channels of the norms are multiplied by
  */
 export async function openTower(
@@ -66,9 +66,9 @@ export async function openTower(
   return await Session.open(path, threads === undefined ? settings : { ...settings, threads });
 }
 
-/** Embeddings of pictures by a tower whose files are removed again. */
+/** Embeddings of images by a tower whose files are removed again. */
 async function embed(
-  pictures: readonly Tensor[],
+  images: readonly Tensor[],
   options: Omit<ClipGraphOptions, "activation">,
   scale: number,
 ): Promise<Float32Array[]> {
@@ -76,7 +76,7 @@ async function embed(
   try {
     using session = await openTower(folder, options, undefined, scale);
     const embeddings: Float32Array[] = [];
-    for (const pixels of pictures) {
+    for (const pixels of images) {
       const { embedding } = await session.run({ pixels });
       embeddings.push(embedding!.data as Float32Array);
     }
@@ -96,10 +96,10 @@ export interface Cosines {
 export async function int8Cosines(): Promise<
   (weightForm: WeightForm, scale: number) => Promise<Cosines>
 > {
-  const pictures = await Promise.all(PHOTOS.map(photo));
-  const full = await embed(pictures, { precision: "fp32" }, 1);
+  const images = await Promise.all(PHOTOS.map(photo));
+  const full = await embed(images, { precision: "fp32" }, 1);
   return async (weightForm, scale) => {
-    const near = await embed(pictures, { precision: "int8", weightForm }, scale);
+    const near = await embed(images, { precision: "int8", weightForm }, scale);
     const cosines = near.map((embedding, i) => cosine(embedding, full[i]!));
     const mean = cosines.reduce((sum, x) => sum + x) / cosines.length;
     return { mean, least: Math.min(...cosines) };

@@ -1,6 +1,6 @@
 /**
- * A rule of `deno lint`: addresses of modules become paths by `fileURLToPath`, and paths become
- * addresses by `pathToFileURL`. In an address, blanks and letters like é are escaped, and on
+ * A rule of `deno lint`: URLs of modules become paths by `fileURLToPath`, and paths become
+ * URLs by `pathToFileURL`. In a URL, blanks and letters like é are escaped, and on
  * Windows its path starts with `/C:`; a `?`, `#` or `%` in a path means something else there.
  *
  * @module
@@ -9,14 +9,14 @@
 type Node = Deno.lint.Node;
 
 const TO_PATH =
-  "The path of a module's address is no file path: use fileURLToPath(), import.meta.filename or import.meta.dirname";
-const TO_ADDRESS = "A path is no part of an address as it is: use pathToFileURL()";
+  "The path of a module's URL is not a file path: use fileURLToPath(), import.meta.filename or import.meta.dirname";
+const TO_URL = "A path is not part of a URL as it is: use pathToFileURL()";
 
 function nameOf({ computed, property }: Deno.lint.MemberExpression): string | undefined {
   return !computed && property.type === "Identifier" ? property.name : undefined;
 }
 
-/** The text of a module's address: `import.meta.url`, `import.meta.resolve("…")`, `….href`. */
+/** The text of a module's URL: `import.meta.url`, `import.meta.resolve("…")`, `….href`. */
 function isAddress(node: Node, known: ReadonlySet<string>): boolean {
   if (node.type === "CallExpression") {
     const { callee } = node;
@@ -28,7 +28,7 @@ function isAddress(node: Node, known: ReadonlySet<string>): boolean {
   return nameOf(node) === "href" && isUrl(node.object, known);
 }
 
-/** A URL that was made of a module's address, or a constant of that name. */
+/** A URL that was made of a module's URL, or a constant of that name. */
 function isUrl(node: Node, known: ReadonlySet<string>): boolean {
   if (node.type === "Identifier") return known.has(node.name);
   return node.type === "NewExpression" &&
@@ -53,7 +53,7 @@ function create(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
     TemplateLiteral(node) {
       const { quasis: [first], expressions } = node;
       if (expressions.length === 0 || !/^file:\/*$/i.test(first?.cooked ?? "")) return;
-      context.report({ node, message: TO_ADDRESS });
+      context.report({ node, message: TO_URL });
     },
   };
 }

@@ -6,7 +6,7 @@
  */
 import { fileURLToPath } from "node:url";
 
-/** The oldest version; the newest is that of the import map, with which all tests run. */
+/** The oldest version; the latest is that of the import map, with which all tests run. */
 export const OLDEST = "1.21.0";
 
 /** Names of the libraries in the packages, by operating system. */

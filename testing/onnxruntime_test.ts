@@ -7,7 +7,7 @@ import { needs } from "./shared.ts";
 /** Missing where there is no build for this system, or no network and nothing in the cache. */
 const library = await oldestLibrary().catch(() => undefined);
 
-/** Tests of numbers; with the newest version they run where they are. */
+/** Tests of numbers; with the latest version they run where they are. */
 const TESTS: readonly (readonly [file: string, name: string])[] = [
   ["onnx/session_test.ts", "a run gives what the first gave"],
   ["video-vq/tiny/tokenizer_test.ts", "both graphs give what the trained PyTorch network gives"],

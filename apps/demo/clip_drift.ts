@@ -1,6 +1,6 @@
 /**
  * The demo's step for `@vcs/clip-drift`: a made-up camera whose scene changes once, watched by the
- * command, which tells a webhook.
+ * command, which notifies a webhook.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { interrupt, outputOf, startCommand } from "./commands.ts";
 
 /** A watched frame. */
 export interface DriftFrame {
-  /** Its picture, relative to the demo's folder. */
-  readonly picture: string;
+  /** Its image, relative to the demo's folder. */
+  readonly image: string;
   /** Number of the frame. */
   readonly index: number;
   /** When it came, in seconds after the first one. */
@@ -44,11 +44,11 @@ export interface ClipDriftRun {
   readonly model: string;
   /** Frames in a second that the camera showed. */
   readonly cameraFps: number;
-  /** Width and height of its pictures. */
+  /** Width and height of its frames. */
   readonly size: readonly [width: number, height: number];
   /** Seconds from the first frame to the last. */
   readonly seconds: number;
-  /** Frames that were left out. */
+  /** Frames that were skipped. */
   readonly dropped: number;
   /** The alert. */
   readonly alert: DriftAlert;
@@ -106,7 +106,7 @@ async function countFrames(runs: string): Promise<number> {
   return name === undefined ? 0 : (await readRun(join(runs, name))).drift.length;
 }
 
-/** An address that waits for one alert. */
+/** A URL that waits for one alert. */
 async function awaitAlert() {
   const arrival = Promise.withResolvers<{ readonly alert: ToldAlert; readonly at: number }>();
   const take = async ({ request }: SiteRequest) => {
@@ -137,13 +137,13 @@ async function watch(stream: string, runs: string) {
   await using _server = server;
   const args = ["--stream", stream, "--model", MODEL, "--no-display", "--webhook", server.url];
   const command = startCommand("clip-drift", [...args, "--runs", runs], {
-    env: { ENCODERS_SNAPSHOT_INTERVAL: "0.001" }, // Keeps the picture of every frame.
+    env: { ENCODERS_SNAPSHOT_INTERVAL: "0.001" }, // Keeps the image of every frame.
   });
   const output = outputOf("clip-drift", command);
   try {
-    const told = await beforeTheEnd(arrival, output);
+    const reported = await beforeTheEnd(arrival, output);
     await new Promise((resolve) => setTimeout(resolve, AFTER_MS));
-    return told;
+    return reported;
   } finally {
     interrupt(command);
     await output;
@@ -160,7 +160,7 @@ async function readFrames(runs: string): Promise<{ run: Run; frames: DriftFrame[
   const run = await readRun(join(runs, name));
   const start = run.drift[0]?.timestamp ?? 0;
   const frames = run.drift.map(({ index, timestamp, drift }) => ({
-    picture: `clip-drift/${name}/snapshots/frame_${String(index).padStart(6, "0")}.jpg`,
+    image: `clip-drift/${name}/snapshots/frame_${String(index).padStart(6, "0")}.jpg`,
     index,
     time: timestamp - start,
     drift,

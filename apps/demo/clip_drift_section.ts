@@ -9,13 +9,13 @@ import { plot } from "./plot.ts";
 
 /** A slider over the plot that shows each frame; the script fills it. */
 function peek({ frames, seconds }: ClipDriftRun): string {
-  const data = frames.map(({ picture, index, time, drift }) => ({
-    picture,
+  const data = frames.map(({ image, index, time, drift }) => ({
+    image,
     time,
     text: `${time.toFixed(2)} s, frame ${index}, drift ${drift.toFixed(4)}`,
   }));
   const json = JSON.stringify({ seconds, frames: data }).replaceAll("<", "\\u003c");
-  const first = escapeHtml(frames[0]!.picture);
+  const first = escapeHtml(frames[0]!.image);
   return `<figure class="peek" hidden><img src="${first}" alt="The frame that the slider is at" width="480" height="360"><figcaption></figcaption></figure>
 <input type="range" min="0" max="${frames.length - 1}" value="0" aria-label="Frame to look at">
 <script type="application/json" id="watched">${json}</script>`;
@@ -43,10 +43,10 @@ function driftPlot(run: ClipDriftRun): string {
   });
 }
 
-function pictures({ frames, alert }: ClipDriftRun): string {
-  const one = ({ picture, index, drift, time }: DriftFrame, text: string, alt: string) =>
+function images({ frames, alert }: ClipDriftRun): string {
+  const one = ({ image, index, drift, time }: DriftFrame, text: string, alt: string) =>
     `<figure${text === "Alert" ? ' class="alerted"' : ""}><img src="${
-      escapeHtml(picture)
+      escapeHtml(image)
     }" width="480" height="360" alt="${alt}"><figcaption><b>${text}</b> ${
       time.toFixed(2)
     } s, frame ${index}, drift ${drift.toFixed(4)}</figcaption></figure>`;
@@ -73,13 +73,13 @@ export function clipDriftSection(run: ClipDriftRun): string {
   return section({
     name: "clip-drift",
     title: "One cut, one alert",
-    text: "A simulated camera is watched by way of each picture's embedding: what moves stays " +
+    text: "A simulated camera is watched by way of each frame's embedding: what moves stays " +
       "quiet, and when the scene changes one alert goes to a webhook.",
     facts: factsOf(run),
     command:
       `clip-drift --stream http://camera/stream.mjpg --model ${run.model} --webhook http://…`,
     links: [link(run.csv, "Every frame's drift, as CSV")],
-    body: pictures(run) +
+    body: images(run) +
       panel("Drift over time", driftPlot(run), [
         ["own", "each frame against the one before"],
         ["threshold", `alert above ${limit}`],

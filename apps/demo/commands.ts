@@ -7,7 +7,7 @@ import { say } from "@vcs/transport/internal";
 
 /** What a command is given beside its arguments. */
 export interface CommandSetting {
-  /** Bytes for its standard input; nothing where not given. */
+  /** Bytes for its standard input. Default: none. */
   readonly stdin?: "piped";
   /** Variables of its environment. */
   readonly env?: Readonly<Record<string, string>>;

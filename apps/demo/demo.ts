@@ -50,14 +50,14 @@ async function step<T>(
   place: number,
   name: string,
   run: () => Promise<T>,
-  tell: (outcome: T) => string,
+  describe: (outcome: T) => string,
 ): Promise<T> {
   const start = performance.now();
   say(`${place}/${STEPS} ${name}`);
   try {
     const outcome = await run();
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    say(`${place}/${STEPS} ${name}: ${tell(outcome)} (${seconds} s)\n`);
+    say(`${place}/${STEPS} ${name}: ${describe(outcome)} (${seconds} s)\n`);
     return outcome;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : cause;

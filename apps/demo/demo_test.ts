@@ -59,7 +59,7 @@ function serveFolder(folder: string): Deno.HttpServer<Deno.NetAddr> {
   });
 }
 
-const PICTURES = `Array.from(document.images, ({ src, naturalWidth, complete }) =>
+const IMAGES = `Array.from(document.images, ({ src, naturalWidth, complete }) =>
   ({ src, shown: complete && naturalWidth > 0 }))`;
 const MEDIA = `Promise.all(Array.from(document.querySelectorAll("video, audio"), async (media) => {
   for (let n = 0; media.readyState < 3 && n < 12_000; n++) await new Promise((r) => setTimeout(r, 50));
@@ -84,7 +84,7 @@ async function checkPlace(page: Page, folder: string): Promise<void> {
 }
 
 async function checkMedia(page: Page): Promise<void> {
-  for (const { src, shown } of await page.evaluate<{ src: string; shown: boolean }[]>(PICTURES)) {
+  for (const { src, shown } of await page.evaluate<{ src: string; shown: boolean }[]>(IMAGES)) {
     assert.ok(shown, `${src} is not shown`);
   }
   const media = await page.evaluate<{ src: string; ready: number; seconds: number }[]>(MEDIA);
@@ -155,7 +155,7 @@ async function checkStage(page: Page): Promise<void> {
   await page.locator("input[name=sample]:checked").press("ArrowRight");
   assert.notEqual(await page.getAttribute("#stage img", "src"), before);
   await page.locator("input[name=mode]:checked").press("ArrowRight");
-  assert.equal(await page.getAttribute("#stage .picture", "data-mode"), "energy");
+  assert.equal(await page.getAttribute("#stage .image", "data-mode"), "energy");
   assert.ok(await page.locator("#stage .heat rect").first().isVisible());
   await page.locator("input[name=mode]:checked").press("ArrowLeft");
 }
@@ -168,12 +168,12 @@ async function checkDrift(page: Page, { alert, frames }: DemoRun["clipDrift"]): 
     await page.innerText(".peek figcaption"),
     new RegExp(`frame ${frames[alert.place]!.index}\\b`),
   );
-  assert.equal(await page.getAttribute(".peek img", "src"), frames[alert.place]!.picture);
+  assert.equal(await page.getAttribute(".peek img", "src"), frames[alert.place]!.image);
   await slider.press("ArrowLeft");
-  assert.equal(await page.getAttribute(".peek img", "src"), frames[alert.place - 1]!.picture);
+  assert.equal(await page.getAttribute(".peek img", "src"), frames[alert.place - 1]!.image);
 }
 
-/** The page as a picture has many colours: an empty one has few. */
+/** A screenshot of the page has many colours: an empty one has few. */
 async function checkScreenshot(page: Page): Promise<void> {
   const { data } = await decodeImage(await page.screenshot({ fullPage: true }));
   const colours = new Set<number>();

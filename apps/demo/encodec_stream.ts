@@ -23,7 +23,7 @@ export interface Sound {
   /** WAV file, relative to the demo's folder. */
   readonly file: string;
   /** Spectrogram as PNG, relative to the demo's folder. */
-  readonly picture: string;
+  readonly image: string;
   /** Largest magnitude of each of {@linkcode PEAKS} equal parts, 0 to 1. */
   readonly peaks: readonly number[];
 }
@@ -110,7 +110,7 @@ async function keepSound(folder: string, name: string, samples: Float32Array): P
   await Deno.writeFile(join(folder, `${name}.wav`), encodeWav([samples], { sampleRate }));
   await Deno.writeFile(join(folder, `${name}.png`), await encodePng(spectrogram(samples)));
   const file = `encodec-stream/${name}`;
-  return { file: `${file}.wav`, picture: `${file}.png`, peaks: peaksOf(samples) };
+  return { file: `${file}.wav`, image: `${file}.png`, peaks: peaksOf(samples) };
 }
 
 /** Encodes samples into a file; gives the milliseconds that it took. */

@@ -49,7 +49,7 @@ interface Played {
   readonly peaks: readonly number[];
   /** Peak that is drawn as high as there is room. */
   readonly loudest: number;
-  /** The stretch of the waveform that the file is of; all of it where not given. */
+  /** The stretch of the waveform that the file is of. Default: all of it. */
   readonly stretch?: Stretch;
 }
 
@@ -106,10 +106,10 @@ function sizes({ pcmBytes, coded }: EncodecStreamRun): string {
 
 function spectrograms({ original, coded }: EncodecStreamRun): string {
   const one = (sound: Sound, text: string, label: string) =>
-    `<figure><img src="${escapeHtml(sound.picture)}" width="800" height="160" alt="Spectrogram of ${
+    `<figure><img src="${escapeHtml(sound.image)}" width="800" height="160" alt="Spectrogram of ${
       escapeHtml(label)
     }"><figcaption>${text}</figcaption></figure>`;
-  return `<div class="pictures">${
+  return `<div class="images">${
     [
       one(original, "Original", "the sentence as it was spoken"),
       ...coded.map((sound) => {

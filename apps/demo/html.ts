@@ -83,7 +83,7 @@ export interface Bar {
   readonly value: number;
   /** The figure, as HTML. */
   readonly figure: string;
-  /** Which colour; the first where not given. */
+  /** Which colour. Default: the first. */
   readonly kind?: "plain" | "own";
 }
 
@@ -112,7 +112,7 @@ export interface Section {
   readonly command: string;
   /** Links to what was written. */
   readonly links: readonly string[];
-  /** Pictures, players and plots, as HTML. */
+  /** Images, players and plots, as HTML. */
   readonly body: string;
 }
 

@@ -12,8 +12,8 @@ import { CLIP } from "./media.ts";
 
 /** A sampled frame and what was kept of it. */
 export interface SampledFrame {
-  /** Its picture, relative to the demo's folder. */
-  readonly picture: string;
+  /** Its image, relative to the demo's folder. */
+  readonly image: string;
   /** Number of the frame in the film. */
   readonly frame: number;
   /** When it is shown, in seconds. */
@@ -46,8 +46,8 @@ export interface PatchStreamRun {
   readonly frames: readonly SampledFrame[];
 }
 
-/** What the command tells, as far as the page needs it. */
-interface Told {
+/** What the command reports, as far as the page needs it. */
+interface Report {
   readonly durationSec: number;
   readonly sampledFrameIds: readonly number[];
   readonly pts: readonly number[];
@@ -67,26 +67,26 @@ export async function runPatchStream(folder: string): Promise<PatchStreamRun> {
     ...["--sequence-length", "16", "--k-keep", "640", "--key-frames", "first"],
     ...["--json", "--view", "--out-dir", target, CLIP],
   ]);
-  const told = JSON.parse(json) as Told;
-  const bytes = await Deno.readFile(told.patches);
+  const report = JSON.parse(json) as Report;
+  const bytes = await Deno.readFile(report.patches);
   const { tensors } = readSafetensors(bytes);
   const numbers = (name: string) => Array.from(tensors.get(name)!.data, Number);
   const [fields, scores, energy] = [numbers("fields"), numbers("scores"), numbers("score_map")];
-  const { gridW: columns, gridH: rows, patchSize } = told.grid;
-  const kept = keptCells(fields, told.pts.length, columns * rows);
-  const pictures = await takePictures(target, told.sampledFrameIds);
+  const { gridW: columns, gridH: rows, patchSize } = report.grid;
+  const kept = keptCells(fields, report.pts.length, columns * rows);
+  const images = await writeImages(target, report.sampledFrameIds);
   return {
-    duration: told.durationSec,
+    duration: report.durationSec,
     grid: { columns, rows, patchSize },
     kept: scores.length,
     patches: energy.length,
     energyShare: total(scores) / total(energy),
     bytes: bytes.length,
-    milliseconds: told.timings.total,
-    tensor: { shape: told.shape, dtype: told.dtype },
-    frames: told.pts.map((pts, place) => ({
-      picture: `patch-stream/${pictures[place]}`,
-      frame: told.sampledFrameIds[place]!,
+    milliseconds: report.timings.total,
+    tensor: { shape: report.shape, dtype: report.dtype },
+    frames: report.pts.map((pts, place) => ({
+      image: `patch-stream/${images[place]}`,
+      frame: report.sampledFrameIds[place]!,
       pts,
       kept: kept[place]!,
       energy: energy.slice(place * columns * rows, (place + 1) * columns * rows),
@@ -101,8 +101,8 @@ function keptCells(fields: readonly number[], frames: number, cells: number): nu
   return kept.map((places) => places.sort((a, b) => a - b));
 }
 
-/** Writes the frames as pictures; gives their names. */
-async function takePictures(folder: string, frames: readonly number[]): Promise<string[]> {
+/** Writes the frames as images; returns their names. */
+async function writeImages(folder: string, frames: readonly number[]): Promise<string[]> {
   await using video = await VideoReader.open(CLIP);
   const names: string[] = [];
   for await (const frame of video.framesAt(frames)) {

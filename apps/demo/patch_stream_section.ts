@@ -43,16 +43,16 @@ function keptText(frame: SampledFrame, { columns, rows }: Grid): string {
 }
 
 function strip({ frames, grid }: PatchStreamRun, chosen: number): string {
-  const pictures = frames.map((frame, place) =>
+  const images = frames.map((frame, place) =>
     `<label class="thumb"><input type="radio" name="sample" value="${place}"${
       place === chosen ? " checked" : ""
-    } aria-label="Sample ${place + 1} at ${keptText(frame, grid)}"><span class="picture">` +
-    `<img src="${escapeHtml(frame.picture)}" alt="" width="640" height="360">${
+    } aria-label="Sample ${place + 1} at ${keptText(frame, grid)}"><span class="image">` +
+    `<img src="${escapeHtml(frame.image)}" alt="" width="640" height="360">${
       overlay(frame, grid)
     }</span></label>`
   );
   return `<div class="strip" role="radiogroup" aria-label="Sampled frames">${
-    pictures.join("")
+    images.join("")
   }</div>`;
 }
 
@@ -65,9 +65,9 @@ function stage({ frames, grid }: PatchStreamRun, chosen: number): string {
       n === 0 ? " checked" : ""
     }><span>${text}</span></label>`
   );
-  return `<div class="stage" id="stage"><div class="picture" data-mode="kept">
+  return `<div class="stage" id="stage"><div class="image" data-mode="kept">
 <img src="${
-    escapeHtml(frame.picture)
+    escapeHtml(frame.image)
   }" alt="A frame of the film: dusk over hills, a balloon, a train and birds. The patches that were kept lie over the things that move." width="640" height="360">${
     overlay(frame, grid)
   }</div>
@@ -114,7 +114,7 @@ function scriptData(run: PatchStreamRun): string {
   const { frames, grid } = run;
   const { left, right } = energyAxis(run);
   const data = frames.map((frame) => ({
-    picture: frame.picture,
+    image: frame.image,
     pts: frame.pts,
     text: keptText(frame, grid),
     energy: frame.energy.map(Math.round),

@@ -15,7 +15,7 @@ Deno.test("a scale puts the least value at the lower left and the most at the up
   );
 });
 
-Deno.test("a plot tells what it shows, and its texts stay within it", () => {
+Deno.test("a plot says what it shows, and its texts stay within it", () => {
   const html = plot({
     id: "some",
     label: 'Rises from 0 to "1" & <2>',

@@ -1,6 +1,6 @@
 /**
  * A small film, drawn pixel by pixel: dusk over hills, a balloon drifts, a train crosses the
- * valley, birds pass. Most of the picture is still, a little of it moves: what patch selection is
+ * valley, birds pass. Most of the frame is still, a little of it moves: what patch selection is
  * about.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Pictures of sound: time to the right, frequency upwards, loudness as light.
+ * Images of sound: time to the right, frequency upwards, loudness as light.
  *
  * @module
  */
@@ -30,14 +30,14 @@ const WINDOW = Float64Array.from(
 /** Fourier transform in place, of as many values as a power of two. */
 function transform(real: Float64Array, imaginary: Float64Array): void {
   const count = real.length;
-  let mirrored = 0;
+  let reversed = 0;
   for (let n = 1; n < count; n++) {
     let bit = count >> 1;
-    for (; mirrored & bit; bit >>= 1) mirrored ^= bit;
-    mirrored ^= bit;
-    if (n < mirrored) {
-      [real[n], real[mirrored]] = [real[mirrored]!, real[n]!];
-      [imaginary[n], imaginary[mirrored]] = [imaginary[mirrored]!, imaginary[n]!];
+    for (; reversed & bit; bit >>= 1) reversed ^= bit;
+    reversed ^= bit;
+    if (n < reversed) {
+      [real[n], real[reversed]] = [real[reversed]!, real[n]!];
+      [imaginary[n], imaginary[reversed]] = [imaginary[reversed]!, imaginary[n]!];
     }
   }
   for (let half = 1; half < count; half *= 2) {

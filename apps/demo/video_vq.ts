@@ -14,7 +14,7 @@ import { freePort } from "@vcs/transport/internal";
 import { interrupt, outputOf, startCommand } from "./commands.ts";
 import { CLIP } from "./media.ts";
 
-/** Seconds of each part of the way from a window's first frame to its picture. */
+/** Seconds of each part of the way from a window's first frame to its reconstruction. */
 export interface Delay {
   /** Until the window is full. */
   readonly fill: number;
@@ -64,14 +64,14 @@ export interface VideoVqRun {
   readonly delay: Delay;
 }
 
-/** What the sending command tells, as far as the page needs it. */
+/** What the sending command reports, as far as the page needs it. */
 interface Sent {
   readonly framesIn: number;
   readonly sent: number;
   readonly bytes: number;
 }
 
-/** What the receiving command tells, as far as the page needs it. */
+/** What the receiving command reports, as far as the page needs it. */
 interface Received {
   readonly framesOut: number;
   readonly latency: Delay;
@@ -125,11 +125,11 @@ async function transmit(film: Film, path: string): Promise<[sent: Sent, received
   // Where the command ends before the film does, its exit code says why.
   playInto(sender.stdin, film).catch(() => {});
   try {
-    const told = await Promise.all([
+    const reports = await Promise.all([
       outputOf("video-vq encode", sender),
       outputOf("video-vq decode", receiver),
     ]);
-    return told.map((json) => JSON.parse(json)) as [Sent, Received];
+    return reports.map((json) => JSON.parse(json)) as [Sent, Received];
   } finally {
     interrupt(sender);
     interrupt(receiver);

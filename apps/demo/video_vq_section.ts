@@ -118,7 +118,7 @@ export function videoVqSection(run: VideoVqRun): string {
     title: "A film as tokens, from one process to another",
     text:
       `One process turns the film into tokens while it plays, ${run.windowFrames} frames at a ` +
-      "time, and sends them over TCP; another one rebuilds the pictures from nothing else.",
+      "time, and sends them over TCP; another one rebuilds the frames from nothing else.",
     facts: factsOf(run),
     command: `video-vq decode --model ${run.model} tcp://127.0.0.1:9000 rebuilt.mp4\n` +
       `video-vq encode --model ${run.model} --payload range clip.mp4 tcp://127.0.0.1:9000`,

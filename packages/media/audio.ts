@@ -22,7 +22,8 @@ import { MediaError } from "./errors.ts";
 import { type MediaSource, openSource, readSource } from "./decode/media_source.ts";
 import { decodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 import { Resampler } from "./audio/resampler.ts";
-import { isWav, openWav, type WavStream } from "./wav.ts";
+import { isWav } from "./audio/wav_header.ts";
+import { openWav, type WavStream } from "./wav.ts";
 
 /** Samples without a header around them. */
 export interface RawPcm {
@@ -42,7 +43,7 @@ export interface AudioOptions {
   channels?: number;
   /** The source is bare samples of this kind. */
   raw?: RawPcm;
-  /** Which stream of the container; the best audio stream where not given. */
+  /** Which stream of the container. Default: the best audio stream. */
   stream?: number;
   /** Which FFmpeg, where one is needed. Default "auto". */
   backend?: "auto" | "node-av" | "ffmpeg";

@@ -123,7 +123,7 @@ Deno.test("decodeAudio() spreads one channel and averages many", async () => {
 Deno.test("openAudio() says what is wrong with a source", async () => {
   await assert.rejects(openAudio("no/such/file.wav"), Deno.errors.NotFound);
   await assert.rejects(openAudio(new Uint8Array(4), { sampleRate: 0 }), RangeError);
-  const noise = new TextEncoder().encode("no sound in here, and no picture either");
+  const noise = new TextEncoder().encode("no sound in here, and no image either");
   for (const backend of ["node-av", "ffmpeg"] as const) {
     const error = await openAudio(noise, { backend }).catch((error: unknown) => error);
     assert(error instanceof MediaError);
@@ -167,7 +167,7 @@ Deno.test("openAudio() ends at an abort, whatever it waits for", async () => {
   for (const loop of loops) await assert.rejects(loop, /enough/);
 });
 
-Deno.test("openAudio() is closed while it waits: loops end, the source is let go", async () => {
+Deno.test("openAudio() is closed while it waits: loops end, the source is released", async () => {
   for (const options of [{}, { raw }]) {
     let cancelled = false;
     const source = stalled(second.slice(0, 2000)).pipeThrough(

@@ -17,7 +17,7 @@
  */
 import { MediaError } from "./errors.ts";
 
-/** A picture in memory. */
+/** An image in memory. */
 export interface Image {
   /** Width in pixels. */
   readonly width: number;
@@ -27,7 +27,7 @@ export interface Image {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** A decoded picture. */
+/** A decoded image. */
 export interface DecodedImage extends Image {
   /** File format: "jpeg", "png", "webp", … */
   readonly format: string;
@@ -37,7 +37,7 @@ export interface DecodedImage extends Image {
 
 /** Options of {@linkcode decodeImage}. */
 export interface DecodeImageOptions {
-  /** Whether to turn the picture as EXIF says. Default false: pixels as stored, as Pillow does. */
+  /** Whether to turn the image as EXIF says. Default: false, pixels as stored, like Pillow. */
   orient?: boolean;
   /** Whether to take what can be read of a cut-off or damaged file. Default false: an error. */
   acceptDamaged?: boolean;

@@ -73,13 +73,13 @@ sharedTest("decodeImage() refuses every bad file with a code", async (t) => {
   }
 });
 
-sharedTest("decodeImage() takes what is left of a cut-off file when told to", async () => {
+sharedTest("decodeImage() takes what is left of a cut-off file on request", async () => {
   const bytes = await read("pil_truncated_jpeg.jpg");
   const { width, height } = await decodeImage(bytes, { acceptDamaged: true });
   assert.deepEqual([width, height], [100, 100]);
 });
 
-sharedTest("decodeImage() turns a picture only when told to", async () => {
+sharedTest("decodeImage() turns an image only on request", async () => {
   const bytes = await read("exif_Portrait_5.jpg");
   const stored = await decodeImage(bytes);
   assert.deepEqual([stored.width, stored.height, stored.orientation], [1800, 1200, 5]);

@@ -1,11 +1,11 @@
 /**
  * Reads MJPEG as cameras really send it: multipart with or without lengths, boundaries with dashes
  * in the wrong places, a first part without a delimiter, other parts in between, a start in the
- * middle of a picture, or JPEGs simply one after the other. Any cutting of the bytes into chunks
+ * middle of a frame, or JPEGs simply one after the other. Any cutting of the bytes into chunks
  * gives the same frames.
  *
  * A frame ends where the JPEG's own markers say so; `Content-Length` decides only where bytes
- * follow that end, or where the markers cannot be walked. A picture without an end is dropped and
+ * follow that end, or where the markers cannot be walked. A frame without an end is dropped and
  * counted: a decoder would fill it with grey, which looks like a change of the scene.
  *
  * @example Two frames of a stream
@@ -24,7 +24,7 @@
  */
 import { JpegWalker } from "./formats/jpeg_walker.ts";
 
-/** One picture of a stream. */
+/** One frame of a stream. */
 export interface MjpegFrame {
   /** The JPEG, byte for byte. */
   readonly data: Uint8Array;
@@ -34,13 +34,13 @@ export interface MjpegFrame {
 
 /** What a reader has met. */
 export interface MjpegStats {
-  /** Whole pictures. */
+  /** Whole frames. */
   frames: number;
-  /** Pictures without an end, dropped. */
+  /** Frames without an end, dropped. */
   truncated: number;
   /** Parts whose `Content-Length` was wrong. */
   lengthErrors: number;
-  /** Parts that are no picture. */
+  /** Parts that are not JPEG. */
   otherParts: number;
   /** Bytes between parts that belong to nothing. */
   strayBytes: number;
@@ -126,7 +126,7 @@ const text = new TextDecoder("latin1");
 const MAX_HEAD = 2048;
 const HEAD = /\n(--\S[ -~]*\r?\n(?:[ -~]+\r?\n)*\r?\n)$/;
 
-/** Where the head of a part begins that ends before the picture at `start`; `start` without one. */
+/** Where the head of a part begins that ends before the frame at `start`; `start` without one. */
 function findHead(bytes: Uint8Array, start: number): number {
   const before = text.decode(bytes.subarray(Math.max(0, start - MAX_HEAD), start));
   return start - (HEAD.exec(before)?.[1]?.length ?? 0);
@@ -314,7 +314,7 @@ export class MjpegReader {
     if (length !== undefined && bytes.length >= length && endsLikeJpeg(bytes, length)) {
       return this.#emit(part, length);
     }
-    // Going back to the first byte would find the thumbnail inside the picture.
+    // Going back to the first byte would find the thumbnail inside the frame.
     return this.#truncated(Math.min(part.walker.offset, bytes.length));
   }
 

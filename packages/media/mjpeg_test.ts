@@ -4,7 +4,7 @@ import { mutations, random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { encodeJpeg } from "./image.ts";
 import { type MjpegFrame, mjpegFrames, MjpegReader } from "./mjpeg.ts";
-import { isWholeJpeg } from "./formats/jpeg_walker.ts";
+import { JpegWalker } from "./formats/jpeg_walker.ts";
 
 const ascii = (text: string) => new TextEncoder().encode(text);
 
@@ -15,7 +15,7 @@ function join(...parts: (Uint8Array | string)[]): Uint8Array {
 }
 
 /** A JPEG in structure only, with a thumbnail in EXIF and stuffing, restarts and `--` in the scan. */
-function picture(seed: number, size = 200): Uint8Array {
+function jpeg(seed: number, size = 200): Uint8Array {
   const next = random(seed);
   const thumbnail = [0xff, 0xd8, 0xff, 0xda, 0, 2, 5, 0xff, 0xd9];
   const scan: number[] = [];
@@ -32,9 +32,9 @@ function picture(seed: number, size = 200): Uint8Array {
   ]);
 }
 
-const A = picture(1);
-const B = picture(2, 3000);
-const C = picture(3, 50);
+const A = jpeg(1);
+const B = jpeg(2, 3000);
+const C = jpeg(3, 50);
 const LENGTH = (n: number) => `Content-Length: ${n}`;
 
 /** What different servers write for the frames A, B and C. */
@@ -97,7 +97,7 @@ const STYLES: Record<string, Uint8Array> = {
     ]),
   ),
   "JPEGs one after the other": join(A, B, C),
-  "joined in the middle of a picture": join(
+  "joined in the middle of a frame": join(
     Uint8Array.of(9, 10, 45, 45, 0xff, 0xd9, 13, 10),
     ...[A, B, C].flatMap((x) => [
       "--frame\r\nContent-Type: image/jpeg\r\n\r\n",
@@ -105,7 +105,7 @@ const STYLES: Record<string, Uint8Array> = {
       "\r\n",
     ]),
   ),
-  "a picture cut off by the next part": join(
+  "a frame cut off by the next part": join(
     "--frame\r\nContent-Type: image/jpeg\r\n\r\n",
     B.subarray(0, 700),
     ...[A, B, C].flatMap((x) => [
@@ -147,7 +147,7 @@ Deno.test("MjpegReader gives the camera's clock", () => {
   assert.deepEqual(frames.map((frame) => frame.timestamp), [12.5, 12.5, 12.5]);
 });
 
-Deno.test("MjpegReader keeps the clock of a part after a picture that was cut off", () => {
+Deno.test("MjpegReader keeps the clock of a part after a frame that was cut off", () => {
   const parts = [A, B.subarray(0, 700), C].flatMap((x, i) => [
     `--f\r\nContent-Type: image/jpeg\r\nX-Timestamp: ${i}\r\n\r\n`,
     ...[x, "\r\n"],
@@ -168,7 +168,7 @@ Deno.test("MjpegReader gives a frame with its last byte, not with the next part"
   }
 });
 
-Deno.test("MjpegReader keeps bytes after the picture that the length covers", () => {
+Deno.test("MjpegReader keeps bytes after the frame that the length covers", () => {
   const body = join(A, Uint8Array.of(0, 0, 7));
   const stream = join(`--f\r\nContent-Type: image/jpeg\r\n${LENGTH(body.length)}\r\n\r\n`, body);
   assert.deepEqual(read(stream, () => 3)[0]!.data, body);
@@ -211,8 +211,8 @@ const encoded = await Promise.all(Array.from({ length: 3 }, (_, i) => {
   return encodeJpeg({ width: 24, height: 16, data });
 }));
 
-/** The pictures of a stream whose chunks have these sizes. */
-async function picturesOf(bytes: Uint8Array, size: () => number): Promise<Uint8Array[]> {
+/** The frames of a stream whose chunks have these sizes. */
+async function framesOf(bytes: Uint8Array, size: () => number): Promise<Uint8Array[]> {
   const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length;) {
     const length = size();
@@ -223,25 +223,25 @@ async function picturesOf(bytes: Uint8Array, size: () => number): Promise<Uint8A
   return frames.map((frame) => frame.data);
 }
 
-Deno.test("mjpegFrames() gives an encoder's pictures, with parts and without, however they are cut", async () => {
+Deno.test("mjpegFrames() gives an encoder's frames, with parts and without, however they are cut", async () => {
   const next = random(1);
   const head = "--frame\r\nContent-Type: image/jpeg\r\n\r\n";
-  for (const parts of [encoded, encoded.flatMap((picture) => [head, picture])]) {
+  for (const parts of [encoded, encoded.flatMap((jpeg) => [head, jpeg])]) {
     for (const most of [1, 7, 1000]) {
       const size = () => 1 + Math.floor(next() * most);
-      assert.deepEqual(await picturesOf(join(...parts), size), encoded);
+      assert.deepEqual(await framesOf(join(...parts), size), encoded);
     }
   }
 });
 
-Deno.test("mjpegFrames() of a stream joined in the middle of a picture begins with the next one", async () => {
+Deno.test("mjpegFrames() of a stream joined in the middle of a frame begins with the next one", async () => {
   const bytes = join(encoded[0]!.subarray(100), encoded[1]!, encoded[2]!);
-  assert.deepEqual(await picturesOf(bytes, () => 64), encoded.slice(1));
+  assert.deepEqual(await framesOf(bytes, () => 64), encoded.slice(1));
 });
 
-Deno.test("mjpegFrames() of damaged JPEGs gives what starts and ends as a picture", async () => {
+Deno.test("mjpegFrames() of damaged JPEGs gives what starts and ends as a frame", async () => {
   for (const bad of mutations(join(...encoded), 300)) {
-    for (const jpeg of await picturesOf(bad, () => 97)) {
+    for (const jpeg of await framesOf(bad, () => 97)) {
       assert.deepEqual([...jpeg.subarray(0, 2), ...jpeg.subarray(-2)], [0xff, 0xd8, 0xff, 0xd9]);
     }
   }
@@ -260,36 +260,36 @@ sharedTest("mjpegFrames() gives the frames of every capture", async (t) => {
       const file = await Deno.open(folder + name);
       const reader = new MjpegReader();
       const frames = await Array.fromAsync(mjpegFrames(file.readable, reader));
-      // The capture that was joined late has one whole picture before its first header.
+      // The capture that was joined late has one whole frame before its first header.
       const count = expected.frames ?? expected.complete_parts_with_header! + 1;
       assert.equal(frames.length, count);
       assert.equal(reader.stats.truncated, 0);
-      assert.ok(frames.every((frame) => isWholeJpeg(frame.data)));
+      assert.ok(frames.every((frame) => new JpegWalker().walk(frame.data) === "end"));
     });
   }
 });
 
-sharedTest("mjpegFrames() gives a camera's pictures byte for byte", async () => {
+sharedTest("mjpegFrames() gives a camera's frames byte for byte", async () => {
   const folder = sharedPath("data/mjpeg/");
   const names = ["axis_firstframe.jpg", "axis_secondframe.jpg"];
-  const pictures = await Promise.all(names.map((name) => Deno.readFile(folder + name)));
+  const jpegs = await Promise.all(names.map((name) => Deno.readFile(folder + name)));
   for (const name of ["axis_multipart_3parts.mjpg", "axis_multipart_midstream_join.mjpg"]) {
     const bytes = await Deno.readFile(folder + name);
     const frames = read(bytes, () => 1460).map((frame) => frame.data);
-    assert.deepEqual(frames[0], pictures[0]);
-    assert.ok(frames.some((frame) => Buffer.compare(frame, pictures[1]!) === 0));
+    assert.deepEqual(frames[0], jpegs[0]);
+    assert.ok(frames.some((frame) => Buffer.compare(frame, jpegs[1]!) === 0));
   }
 });
 
-sharedTest("mjpegFrames() gives a real webcam's 167 pictures, and 3 of a camera", async () => {
+sharedTest("mjpegFrames() gives a real webcam's 167 frames, and 3 of a camera", async () => {
   const webcam = "data/mjpeg/webcam_startup_exposure_160x120.mjpeg";
   const axis = "data/mjpeg/axis_multipart_3parts.mjpg";
   const count = async (path: string, size: number) =>
-    (await picturesOf(await Deno.readFile(sharedPath(path)), () => size)).length;
+    (await framesOf(await Deno.readFile(sharedPath(path)), () => size)).length;
   assert.deepEqual([await count(webcam, 4096), await count(axis, 1500)], [167, 3]);
 });
 
-Deno.test("MjpegReader drops a picture of more than 32 MiB as soon as it is that long", () => {
+Deno.test("MjpegReader drops a frame of more than 32 MiB as soon as it is that long", () => {
   const reader = new MjpegReader();
   const push = (bytes: Uint8Array) => [...reader.push(bytes)];
   const mebibyte = new Uint8Array(2 ** 20);
@@ -309,7 +309,7 @@ Deno.test("MjpegReader keeps at most a kilobyte of a line without an end", () =>
   text(1024);
   assert.equal(reader.stats.strayBytes, 0);
   text(5000);
-  // All but two bytes, which may begin a picture.
+  // All but two bytes, which may begin a frame.
   assert.equal(reader.stats.strayBytes, 6022);
 });
 

@@ -15,7 +15,7 @@ interface Kind {
   args: string;
   /** Number of frames that are shown. */
   frames?: number;
-  /** Whether the beginning is cut off, so that only ffmpeg tells what is shown. */
+  /** Whether the beginning is cut off, so that only ffmpeg knows what is shown. */
   cut?: boolean;
   /** Arguments of a second ffmpeg that takes the file of the first. */
   copy?: string;

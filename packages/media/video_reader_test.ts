@@ -404,7 +404,7 @@ function quarter({ data, width, height }: VideoFrame, right: number, down: numbe
 
 for (const backend of BACKENDS) {
   Deno.test({
-    name: `VideoReader() over ${backend} brings turned and mirrored pictures upright`,
+    name: `VideoReader() over ${backend} brings turned and mirrored frames upright`,
     ...available(backend),
     fn: () =>
       withClip(async (path) => {

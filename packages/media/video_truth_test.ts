@@ -100,7 +100,7 @@ async function assertList(clip: Clip, video: VideoReader, ids: number[]): Promis
   assert.deepEqual(got, ids);
 }
 
-/** Whether decoding all of a clip takes seconds: then ffmpeg's pipe is spared it by default. */
+/** Whether decoding all of a clip takes seconds: then it is skipped over ffmpeg's pipe unless asked for. */
 function isHeavy({ coded, frames }: Clip): boolean {
   const [width, height] = coded.split("x").map(Number);
   return width! * height! * frames > 4e7;

@@ -72,7 +72,7 @@ Deno.test("VideoWriter() is the end of a pipe", () =>
     await assert.rejects(writer.add(frames[0]!), { code: "closed" });
   }));
 
-Deno.test("VideoWriter() sets key frames at least as often as told", () =>
+Deno.test("VideoWriter() sets key frames at least as often as asked for", () =>
   withFile(".mp4", async (path) => {
     const options = { width: 32, height: 32, fps: 10, keyframeInterval: 5 };
     await using writer = await VideoWriter.open(path, options);

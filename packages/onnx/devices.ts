@@ -1,7 +1,7 @@
 /**
  * Devices that networks run on, by the same words in every option and flag: `auto`, `cpu`,
  * `cuda`, `cuda:1`, `webgpu`. `auto` takes the best one that works here and can say why the
- * others do not; a device asked for by name is that device or an error that tells how to get it.
+ * others do not; a device asked for by name is that device or an error that says how to get it.
  *
  * @example What would `auto` take?
  * ```ts
@@ -43,7 +43,7 @@ export interface ResolvedDevice {
 
 /** Settings of a search for devices. */
 export interface DeviceOptions {
-  /** Path of ONNX Runtime's shared library; the npm package's where none is given. */
+  /** Path of ONNX Runtime's shared library. Default: the npm package's. */
   library?: string;
 }
 
@@ -70,7 +70,7 @@ function deviceName(provider: Provider): string {
 }
 
 /** How to get a device that is missing. */
-const ADVICE: { readonly [kind in Provider["kind"]]: string } = {
+const HINTS: { readonly [kind in Provider["kind"]]: string } = {
   cpu: "",
   cuda:
     "ONNX Runtime's CUDA 12 libraries are fetched by `deno install --node-modules-dir=auto --allow-scripts=npm:onnxruntime-node@1.30.0 npm:onnxruntime-node@1.30.0`, or set VCS_ONNXRUNTIME to the path of a GPU build's libonnxruntime; CUDA 12 and cuDNN 9 must be on the loader's path",
@@ -146,6 +146,6 @@ export async function resolveDevice(
   const { device, reason } = tried[0]!;
   throw new OnnxError(
     "device-unavailable",
-    `Cannot use device ${device}: ${reason}; ${ADVICE[parseDevice(device).kind]}`,
+    `Cannot use device ${device}: ${reason}; ${HINTS[parseDevice(device).kind]}`,
   );
 }

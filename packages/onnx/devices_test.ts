@@ -31,20 +31,20 @@ Deno.test("auto takes the first that works and says why the others do not", asyn
 });
 
 for (
-  const [name, advice] of [["cuda:0", /deno install .*--allow-scripts=npm:onnxruntime-node/], [
+  const [name, hint] of [["cuda:0", /deno install .*--allow-scripts=npm:onnxruntime-node/], [
     "webgpu",
     /Vulkan/,
   ]] as const
 ) {
   Deno.test({
-    name: `${name} asked for by name and missing is an error that tells how to get it`,
+    name: `${name} asked for by name and missing is an error that says how to get it`,
     ignore: works(name),
     fn: async () => {
       await assert.rejects(resolveDevice(name), (error) => {
         assert.ok(error instanceof OnnxError);
         assert.equal(error.code, "device-unavailable");
         assert.match(error.message, new RegExp(`^Cannot use device ${name}: `));
-        assert.match(error.message, advice);
+        assert.match(error.message, hint);
         return true;
       });
     },

@@ -1,5 +1,5 @@
 /**
- * The error that callers of this package catch: one class, told apart by its `code`.
+ * The error that callers of this package catch: one class, distinguished by its `code`.
  *
  * @module
  */

@@ -39,18 +39,7 @@ import {
   windowAttributes,
 } from "./graph/shapes.ts";
 
-export {
-  addDims,
-  canonicalDim,
-  type Dim,
-  divideDim,
-  formatShape,
-  maxDim,
-  multiplyDims,
-  sameCount,
-  sameDim,
-  scaleDim,
-} from "./graph/dims.ts";
+export { addDims, type Dim, divideDim, multiplyDims, scaleDim } from "./graph/dims.ts";
 export {
   type Attribute,
   type Attributes,
@@ -61,7 +50,6 @@ export {
   type GraphNode,
   type GraphOptions,
   type GraphWeight,
-  isFloat,
   type LazyTensor,
   type Value,
   type ValueType,
@@ -72,13 +60,13 @@ export type { Window } from "./graph/shapes.ts";
 /** A value, or a number that becomes a constant of the other operand's element type. */
 export type Operand = Value | number;
 
-/** How the axes of a picture or signal are brought to another size. */
+/** How the axes of an image or signal are resized. */
 export interface ResizeOptions {
   /** Interpolation. */
   mode: "nearest" | "linear" | "cubic";
   /**
-   * Where output samples lie between input samples; `half_pixel` where none is given, and
-   * `asymmetric` for `nearest`, as PyTorch has it.
+   * Where output samples lie between input samples. Default: `half_pixel`, and `asymmetric` for
+   * `nearest`, as in PyTorch.
    */
   coordinates?: "half_pixel" | "align_corners" | "asymmetric" | "pytorch_half_pixel";
   /** Widens the filter when shrinking. */

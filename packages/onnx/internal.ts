@@ -12,5 +12,6 @@ export {
 } from "./cache/download.ts";
 export { graphDirectory } from "./cache/paths.ts";
 export { DownloadBar } from "./command/download_bar.ts";
+export { interleave, upsampleBias, upsampleKernel } from "./graph/layers.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
 export { modelCommands, runModelCommand } from "./command/model_commands.ts";

@@ -29,21 +29,21 @@ import { findLibrary } from "./runtime/library.ts";
 import { cPath, cString, loadRuntime, Out, pointerArray, type Runtime } from "./runtime/ort.ts";
 import {
   checkTensor,
-  type Port,
-  portsNamed,
-  readPorts,
+  type ModelValue,
   readTypeAndSizes,
+  readValues,
+  valuesNamed,
 } from "./runtime/model_io.ts";
 import { sessionOptions } from "./runtime/providers.ts";
 import { memoryOf, RunMemory, Terminator } from "./runtime/run_memory.ts";
 
-export type { Port } from "./runtime/model_io.ts";
+export type { ModelValue } from "./runtime/model_io.ts";
 
 /** Settings of a session. */
 export interface SessionOptions {
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`; `auto` where none is given. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: `auto`. */
   device?: string;
-  /** Threads of a run on the CPU; one per core where none is given. */
+  /** Threads of a run on the CPU. Default: one per core. */
   threads?: number;
   /**
    * Microseconds that a thread without work stays awake for more, on the CPU; 0 where none are
@@ -51,7 +51,7 @@ export interface SessionOptions {
    * other programs keep all cores busy, they make runs slower.
    */
   spin?: number;
-  /** Path of ONNX Runtime's shared library; the npm package's where none is given. */
+  /** Path of ONNX Runtime's shared library. Default: the npm package's. */
   library?: string;
 }
 
@@ -74,9 +74,9 @@ export type Tensors = { [name: string]: Tensor };
 /** A model made ready on a device. Release it with `using` or {@linkcode Session.close}. */
 export class Session implements Disposable {
   /** Inputs of the model. */
-  readonly inputs: readonly Port[];
+  readonly inputs: readonly ModelValue[];
   /** Outputs of the model. */
-  readonly outputs: readonly Port[];
+  readonly outputs: readonly ModelValue[];
   /** Device that the model runs on. */
   readonly device: string;
   readonly #runtime: Runtime;
@@ -91,14 +91,14 @@ export class Session implements Disposable {
     this.#session = session;
     this.device = device;
     try {
-      this.inputs = readPorts(runtime, session, "input");
-      this.outputs = readPorts(runtime, session, "output");
+      this.inputs = readValues(runtime, session, "input");
+      this.outputs = readValues(runtime, session, "output");
     } catch (error) {
       runtime.release("session", session);
       throw error;
     }
-    this.#inputNames = this.inputs.map((port) => cString(port.name));
-    this.#outputNames = new Map(this.outputs.map((port) => [port.name, cString(port.name)]));
+    this.#inputNames = this.inputs.map((value) => cString(value.name));
+    this.#outputNames = new Map(this.outputs.map((value) => [value.name, cString(value.name)]));
   }
 
   /**
@@ -143,7 +143,7 @@ export class Session implements Disposable {
   async run(feeds: Readonly<Tensors>, options: RunOptions = {}): Promise<Tensors> {
     options.signal?.throwIfAborted();
     if (this.#closed) throw new OnnxError("session-closed", "Cannot run: the session is closed");
-    const outputs = portsNamed(
+    const outputs = valuesNamed(
       this.outputs,
       options.want ?? this.outputs.map((o) => o.name),
       "output",
@@ -167,16 +167,16 @@ export class Session implements Disposable {
   }
 
   #checkFeeds(feeds: Readonly<Tensors>, given: Readonly<Tensors>): void {
-    portsNamed(this.inputs, Object.keys(feeds), "input");
-    for (const port of this.inputs) {
-      const t = feeds[port.name];
+    valuesNamed(this.inputs, Object.keys(feeds), "input");
+    for (const value of this.inputs) {
+      const t = feeds[value.name];
       if (t === undefined) {
-        throw new RangeError(`Cannot run: input ${port.name} is missing`);
+        throw new RangeError(`Cannot run: input ${value.name} is missing`);
       }
-      checkTensor("input", port, t);
+      checkTensor("input", value, t);
     }
-    for (const port of portsNamed(this.outputs, Object.keys(given), "output")) {
-      checkTensor("output", port, given[port.name]!);
+    for (const value of valuesNamed(this.outputs, Object.keys(given), "output")) {
+      checkTensor("output", value, given[value.name]!);
     }
   }
 
@@ -184,7 +184,7 @@ export class Session implements Disposable {
   async #call(
     memory: RunMemory,
     inputs: BigUint64Array,
-    outputs: readonly Port[],
+    outputs: readonly ModelValue[],
     results: BigUint64Array,
     signal: AbortSignal | undefined,
   ): Promise<void> {

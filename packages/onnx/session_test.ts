@@ -66,8 +66,8 @@ Deno.test("threads that stay awake compute the same", async () => {
   assert.deepEqual(results[0], results[1]);
 });
 
-Deno.test("a session tells the names, types and shapes of its model", async () => {
-  const g = new GraphBuilder("ports");
+Deno.test("a session reports the names, types and shapes of its model", async () => {
+  const g = new GraphBuilder("values");
   const a = g.input("a", "F32", ["N", 4]);
   const b = g.input("b", "I64", []);
   g.output("sum", g.add(a, g.cast(b, "F32")));

@@ -42,8 +42,12 @@ import { download, type DownloadProgress, sha256Of } from "./cache/download.ts";
 import { askHub } from "./cache/hub.ts";
 import { type Environment, isOffline } from "./cache/paths.ts";
 import { firstLocal, ownPath } from "./cache/places.ts";
-import type { Patience } from "./cache/requests.ts";
+import type { RequestOptions } from "./cache/requests.ts";
 import { OnnxError } from "./errors.ts";
+
+export type { DownloadProgress } from "./cache/download.ts";
+export type { Environment } from "./cache/paths.ts";
+export type { RequestOptions } from "./cache/requests.ts";
 
 /** A place where a model's file is published. */
 export type ModelFile = UrlFile | HubFile;
@@ -96,7 +100,7 @@ export interface CatalogOptions {
 }
 
 /** Settings of a search for a model's file. What an aborted download got is used by the next one. */
-export interface ResolveOptions extends Patience {
+export interface ResolveOptions extends RequestOptions {
   /** Called as bytes arrive, with the name of the file. */
   onProgress?: (file: string, progress: DownloadProgress) => void;
   /** Looks only on this machine. Default: what `HF_HUB_OFFLINE` or `VCS_OFFLINE` says. */
@@ -123,7 +127,7 @@ export interface Verification {
   readonly right: boolean;
 }
 
-/** A file named by its URL; its name in our folder tells URLs apart. */
+/** A file named by its URL; its name in our folder distinguishes URLs. */
 function urlFile(url: string): UrlFile {
   const name = basename(new URL(url).pathname) || "model";
   const digest = createHash("sha256").update(url).digest("hex").slice(0, 8);
@@ -144,7 +148,7 @@ function unnamedModel(reference: string): Model | undefined {
 }
 
 /** How a person gets the file onto this machine. */
-function advice([file]: readonly ModelFile[], env: Environment): string {
+function hint([file]: readonly ModelFile[], env: Environment): string {
   if (!file) return "give the path of the file in place of the name";
   const url = "repository" in file
     ? `https://huggingface.co/${file.repository}/resolve/main/${file.file}`
@@ -157,7 +161,7 @@ function advice([file]: readonly ModelFile[], env: Environment): string {
 function missing({ name, files }: Model, reason: string, env: Environment): OnnxError {
   return new OnnxError(
     "model-missing",
-    `Cannot find ${name} on this machine: ${reason}; ${advice(files, env)}`,
+    `Cannot find ${name} on this machine: ${reason}; ${hint(files, env)}`,
   );
 }
 
@@ -165,15 +169,15 @@ function missing({ name, files }: Model, reason: string, env: Environment): Onnx
 async function fetchFile(
   file: ModelFile,
   env: Environment,
-  { onProgress, ...patience }: ResolveOptions,
+  { onProgress, ...request }: ResolveOptions,
 ): Promise<string> {
   const path = ownPath(file, env);
   const source = "repository" in file
-    ? await askHub(file, env, patience)
+    ? await askHub(file, env, request)
     : { url: file.url, ...(file.sha256 ? { sha256: file.sha256 } : {}) };
   const { url, ...expected } = source;
   await download(url, path, {
-    ...patience,
+    ...request,
     ...expected,
     onProgress: (progress) => onProgress?.(file.file, progress),
   });
@@ -202,7 +206,7 @@ async function fetchModel(
   }
   throw new OnnxError(
     "download-failed",
-    `Cannot get ${model.name}: ${reasons.join("; ")}; ${advice(model.files, env)}`,
+    `Cannot get ${model.name}: ${reasons.join("; ")}; ${hint(model.files, env)}`,
   );
 }
 

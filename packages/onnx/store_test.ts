@@ -7,7 +7,7 @@ import { FaultyServer, good, head, type Script, status } from "./testdata/faulty
 
 const BYTES = new TextEncoder().encode("the weights of a network");
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
-const FAST = { tries: 2, waitSeconds: 0, stallSeconds: 60 };
+const FAST = { tries: 2, waitSeconds: 0, idleTimeoutSeconds: 60 };
 const HUB = "hf:vcs/tiny/model.safetensors";
 
 /** A model that PyTorch may have fetched before. */
@@ -230,7 +230,7 @@ Deno.test("a renamed repository's file is checked all the same", () =>
     }
   }));
 
-Deno.test("an address is a reference; two addresses with one file name are two files", () =>
+Deno.test("a URL is a reference; two URLs with one file name are two files", () =>
   withCaches({}, async (_, env) => {
     await using server = new FaultyServer(good(BYTES));
     const first = await resolve(`${server.url}/a/weights.pt?download=true`, { ...FAST, env });
@@ -249,7 +249,7 @@ Deno.test("a failed download says what to put where", () =>
     );
   }));
 
-Deno.test("what is neither a name nor a file is told with the names that there are", () =>
+Deno.test("what is neither a name nor a file is an error that lists the names that there are", () =>
   withCaches({}, async (_, env) => {
     await assert.rejects(
       resolve("speech_96khz", { env }),

@@ -25,7 +25,7 @@ export const faults: readonly Fault[] = [
     file: "viewers.ts",
     find: "|| socket.bufferedAmount > SLOW_VIEWER",
     put: "",
-    means: "a slow viewer gets every picture",
+    means: "a slow viewer gets every frame",
     tests: ["viewers_test.ts"],
   },
   {
@@ -109,7 +109,7 @@ export const faults: readonly Fault[] = [
     file: "monitor.ts",
     find: "this.#brokenInRow = 0;",
     put: "",
-    means: "broken pictures are counted over the good ones between",
+    means: "broken frames are counted over the good ones between",
     tests: ["monitor_test.ts"],
   },
   {

@@ -39,7 +39,7 @@ export const faults: readonly Fault[] = [
     file: "frame_cursor.ts",
     find: "&& this.#held.size < MAX_HELD",
     put: "",
-    means: "a cursor holds pictures without end while one is missing",
+    means: "a cursor holds frames without end while one is missing",
     tests: ["frame_cursor_test.ts"],
   },
   {
@@ -60,7 +60,7 @@ export const faults: readonly Fault[] = [
     file: "mjpeg.ts",
     find: "if (bytes.length > MAX_FRAME) return this.#truncated(bytes.length);",
     put: "",
-    means: "a picture without an end fills the memory",
+    means: "a frame without an end fills the memory",
     tests: ["mjpeg_test.ts"],
   },
   {
@@ -109,7 +109,7 @@ export const faults: readonly Fault[] = [
     file: "backend_ffmpeg.ts",
     find: "this.#suspects = Math.max(0, this.#suspects - 1);",
     put: "",
-    means: "after one complaint all pictures count as damaged",
+    means: "after one complaint all frames count as damaged",
     tests: ["announcements_test.ts"],
   },
   {

@@ -48,11 +48,11 @@ function heatLayer({ energy }) {
 function showSample() {
   const chosen = $("input[name=sample]:checked");
   const frame = samples.frames[Number(chosen.value)];
-  const picture = $("#stage .picture");
-  $("img", picture).src = frame.picture;
+  const image = $("#stage .image");
+  $("img", image).src = frame.image;
   const overlay = $(".overlay", chosen.parentElement).cloneNode(true);
   overlay.append(heatLayer(frame));
-  $(".overlay", picture).replaceWith(overlay);
+  $(".overlay", image).replaceWith(overlay);
   $("#stage output").textContent = frame.text;
   // The plot begins a little before the first sample and ends a little after the last second.
   const { left, right } = samples.axis;
@@ -61,7 +61,7 @@ function showSample() {
 
 for (const input of $$("input[name=sample]")) input.addEventListener("change", showSample);
 for (const input of $$("input[name=mode]")) {
-  input.addEventListener("change", () => $("#stage .picture").dataset.mode = input.value);
+  input.addEventListener("change", () => $("#stage .image").dataset.mode = input.value);
 }
 showSample();
 
@@ -179,9 +179,9 @@ const slider = $("input", area);
 const peek = $(".peek", area);
 
 function showFrame() {
-  const { picture, time, text } = watched.frames[Number(slider.value)];
+  const { image, time, text } = watched.frames[Number(slider.value)];
   const part = time / watched.seconds;
-  $("img", peek).src = picture;
+  $("img", peek).src = image;
   $("figcaption", peek).textContent = text;
   slider.setAttribute("aria-valuetext", text);
   peek.style.setProperty("--at", `${100 * part}%`);

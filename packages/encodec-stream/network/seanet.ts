@@ -8,15 +8,8 @@
 import type { Dim, GraphBuilder, LazyTensor, Value } from "@vcs/onnx/graph";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
-import {
-  derive,
-  foldWeightNorm,
-  interleave,
-  lstm,
-  toFloat,
-  upsampleBias,
-  upsampleKernel,
-} from "@vcs/onnx";
+import { derive, foldWeightNorm, lstm, toFloat } from "@vcs/onnx";
+import { interleave, upsampleBias, upsampleKernel } from "@vcs/onnx/internal";
 import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
 import { reflectionOfStart, reflectPad, tailOfStream, TIME } from "./padding.ts";
 import { joinTiles, lengthOf, retile, type Signal } from "./tiles.ts";

@@ -70,7 +70,7 @@ const WRITERS: Readonly<Record<PcmFormat, Writer>> = {
  * Samples of interleaved PCM, one array per channel, in -1 to 1. Whole numbers are divided by
  * 2^(bits-1), as torchaudio and libsndfile do.
  *
- * @param bytes whole frames; a part of one at the end is left out
+ * @param bytes whole frames; a part of one at the end is dropped
  */
 export function decodePcm(
   bytes: Uint8Array,

@@ -166,7 +166,7 @@ export class Resampler {
     return sum;
   }
 
-  /** Lets go of inputs that no later output needs. */
+  /** Drops inputs that no later output needs. */
   #forget(): void {
     const needed = Math.floor(this.#produced / this.#to) * this.#from - this.#lookBack;
     const drop = Math.min(Math.max(0, needed - this.#keptFrom), this.#kept[0]!.length);

@@ -1,26 +1,23 @@
 /**
- * Lets timers, signals and sockets run while a long job runs in synchronous steps.
+ * Lets timers, signals and sockets have their turn while a long job runs in synchronous steps.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 
-/** Yields to the event loop each time its milliseconds are used up. */
-export class TimeSlice {
-  readonly #milliseconds: number;
-  #since = performance.now();
-
-  /** @param milliseconds the longest time without yielding. Default: 10. */
-  constructor(milliseconds = 10) {
-    this.#milliseconds = milliseconds;
-  }
-
-  /** Yields if the time is used up; throws the signal's reason once it is aborted. */
-  async yieldToEventLoop(signal?: AbortSignal): Promise<void> {
+/**
+ * Makes a function that yields to the event loop once its share of time is used up, and throws its
+ * signal's reason once that is aborted.
+ *
+ * @param milliseconds longest time without yielding
+ */
+export function eventLoopYielder(milliseconds = 10): (signal?: AbortSignal) => Promise<void> {
+  let since = performance.now();
+  return async (signal) => {
     signal?.throwIfAborted();
-    if (performance.now() - this.#since < this.#milliseconds) return;
+    if (performance.now() - since < milliseconds) return;
     await new Promise<void>((resolve) => setImmediate(resolve));
-    this.#since = performance.now();
+    since = performance.now();
     signal?.throwIfAborted();
-  }
+  };
 }

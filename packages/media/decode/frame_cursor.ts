@@ -1,24 +1,24 @@
 /**
- * Walks a decoder along the index: tells which frame each picture is, and notices pictures that
+ * Walks a decoder along the index: matches each decoded frame to its index, and notices frames that
  * are missing or damaged.
  *
  * @module
  */
-import type { DecodeRun, Picture } from "../ffmpeg/backend.ts";
+import type { DecodedFrame, DecodeRun } from "../ffmpeg/backend.ts";
 import { lastAtMost, type VideoIndex } from "./video_index.ts";
 
-/** A picture that was matched to the index. */
+/** A decoded frame that was matched to the index. */
 export interface Located {
   /** Index of the frame. */
   readonly frame: number;
-  /** The picture; good until the cursor moves. */
-  readonly picture: Picture;
+  /** What the decoder gave; good until the cursor moves. */
+  readonly decoded: DecodedFrame;
   /** Whether the decoder had to guess parts of it, or of a frame that it builds on. */
   readonly damaged: boolean;
 }
 
 /**
- * Most pictures held because they came before their turn: a wrong timestamp has moved them, or a
+ * Most frames held because they came before their turn: a wrong timestamp has moved them, or a
  * frame before them is missing. Only after so many others is a frame given up.
  */
 const MAX_HELD = 16;
@@ -27,7 +27,7 @@ const MAX_HELD = 16;
 export class FrameCursor implements AsyncDisposable {
   readonly #run: DecodeRun;
   readonly #index: VideoIndex;
-  readonly #held = new Map<number, Picture>();
+  readonly #held = new Map<number, DecodedFrame>();
   #position: number;
   #damaged = false;
 
@@ -47,10 +47,10 @@ export class FrameCursor implements AsyncDisposable {
   }
 
   /**
-   * Which frame a picture is: of those with its time, the first that is still to come; undefined
+   * Which frame of the index a decoded one is: of those with its time, the first that is still to come; undefined
    * for one that the index does not list.
    */
-  #identify({ ticks: time }: Picture): number | undefined {
+  #identify({ ticks: time }: DecodedFrame): number | undefined {
     const { ticks, timed } = this.#index;
     if (!timed) return this.#position;
     if (time === undefined) return undefined;
@@ -64,20 +64,20 @@ export class FrameCursor implements AsyncDisposable {
   /** Reads on until the next frame is there or given up; the earliest one there, else Infinity. */
   async #earliest(): Promise<number> {
     while (!this.#held.has(this.#position) && this.#held.size < MAX_HELD) {
-      const picture = await this.#run.next();
-      if (picture === undefined) break;
-      const frame = this.#identify(picture);
+      const decoded = await this.#run.next();
+      if (decoded === undefined) break;
+      const frame = this.#identify(decoded);
       if (frame === undefined || frame < this.#position || this.#held.has(frame)) {
-        this.#pass(frame, picture);
+        this.#pass(frame, decoded);
       } else {
-        this.#held.set(frame, frame === this.#position ? picture : picture.keep());
+        this.#held.set(frame, frame === this.#position ? decoded : decoded.keep());
       }
     }
     return Math.min(...this.#held.keys());
   }
 
-  /** Takes note of a picture: those after it build on it, up to the next key frame. */
-  #pass(frame: number | undefined, { damaged }: Picture): void {
+  /** Takes note of a frame: those after it build on it, up to the next key frame. */
+  #pass(frame: number | undefined, { damaged }: DecodedFrame): void {
     if (frame !== undefined && this.#index.frames[frame]!.keyframe) this.#damaged = false;
     this.#damaged ||= damaged;
   }
@@ -87,23 +87,23 @@ export class FrameCursor implements AsyncDisposable {
     if (frame <= this.#position) return;
     if (!this.#run.sparse) this.#damaged = true;
     this.#position = frame;
-    for (const [held, picture] of this.#held) {
+    for (const [held, decoded] of this.#held) {
       if (held >= frame) continue;
       this.#held.delete(held);
-      this.#pass(held, picture);
+      this.#pass(held, decoded);
     }
   }
 
   #take(frame: number): Located {
-    const picture = this.#held.get(frame)!;
+    const decoded = this.#held.get(frame)!;
     this.#skipTo(frame);
     this.#held.delete(frame);
-    this.#pass(frame, picture);
+    this.#pass(frame, decoded);
     this.#position = frame + 1;
-    return { frame, picture, damaged: this.#damaged };
+    return { frame, decoded, damaged: this.#damaged };
   }
 
-  /** The next picture that the index lists; undefined at the end. */
+  /** The next frame that the index lists; undefined at the end. */
   async next(): Promise<Located | undefined> {
     const frame = await this.#earliest();
     if (frame !== Infinity) return this.#take(frame);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DecodeRun, Picture } from "../ffmpeg/backend.ts";
+import type { DecodedFrame, DecodeRun } from "../ffmpeg/backend.ts";
 import { FrameCursor } from "./frame_cursor.ts";
 import type { VideoIndex } from "./video_index.ts";
 
@@ -17,10 +17,10 @@ function indexOf(count: number, keyframes: readonly number[] = [0]): VideoIndex 
   };
 }
 
-/** A decoder that gives pictures by their times; counts what was asked of it and what was kept. */
+/** A decoder that gives frames by their times; counts what was asked of it and what was kept. */
 function decoderOf(times: readonly number[], damaged: readonly number[] = []) {
   const counts = { read: 0, kept: 0 };
-  const picture = (ticks: number): Picture => ({
+  const decoded = (ticks: number): DecodedFrame => ({
     ...{ ticks, keyframe: false, damaged: damaged.includes(ticks) },
     pixels: () => new Uint8Array(3),
     motion: () => assert.fail("nobody asked for motion"),
@@ -34,7 +34,7 @@ function decoderOf(times: readonly number[], damaged: readonly number[] = []) {
     next: () =>
       Promise.resolve(times[counts.read]).then((time) => {
         counts.read++;
-        return time === undefined ? undefined : picture(time);
+        return time === undefined ? undefined : decoded(time);
       }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

@@ -92,9 +92,9 @@ export class FrameSupply implements AsyncDisposable {
 
   /** The function that hands a frame's motion vectors to whoever asked for them. */
   visitor({ motion }: FramesOptions): ((located: Located) => void) | undefined {
-    return motion && (({ frame, picture }) => {
+    return motion && (({ frame, decoded }) => {
       const { pts, keyframe } = this.#index.frames[frame]!;
-      motion({ index: frame, pts, keyframe, vectors: picture.motion() });
+      motion({ index: frame, pts, keyframe, vectors: decoded.motion() });
     });
   }
 
@@ -112,7 +112,7 @@ export class FrameSupply implements AsyncDisposable {
     if (this.onError === "throw") throw this.failure(id, reason);
     if (located) {
       this.#replaced.set(id, { frame: id, by: id, reason });
-      return this.frame(id, located.picture.pixels());
+      return this.frame(id, located.decoded.pixels());
     }
     const by = this.onError === "nearest" ? await this.#nearest(id) : undefined;
     this.#replaced.set(id, { frame: id, by: by?.index, reason });
@@ -137,7 +137,7 @@ export class FrameSupply implements AsyncDisposable {
     try {
       for (let located; (located = await cursor.next());) {
         if (this.#substitute && located.frame > id && this.#substitute.index < id) break;
-        this.#substitute = this.frame(located.frame, located.picture.pixels());
+        this.#substitute = this.frame(located.frame, located.decoded.pixels());
         if (located.frame > id) break;
       }
     } finally {
@@ -151,7 +151,7 @@ export class FrameSupply implements AsyncDisposable {
   failure(id: number, reason: Reason): MediaError {
     const what = reason === "damaged"
       ? "the decoder found it, or a frame it builds on, damaged"
-      : "the decoder gave no picture for it";
+      : "the decoder gave no frame for it";
     return new MediaError(
       "decode-failed",
       `Cannot decode frame ${id} of ${this.#index.frames.length}: ${what}; ` +
@@ -205,7 +205,7 @@ export class Feed implements AsyncDisposable {
       located = await this.#cursor.find(id);
     }
     if (!located || located.damaged) return await this.#supply.salvage(id, located);
-    return this.#supply.frame(id, located.picture.pixels());
+    return this.#supply.frame(id, located.decoded.pixels());
   }
 
   async #startOver(id: number): Promise<void> {

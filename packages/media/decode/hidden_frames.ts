@@ -1,5 +1,5 @@
 /**
- * Packets that are decoded but never shown: VP8 and VP9 store "alternate reference" pictures as
+ * Packets that are decoded but never shown: VP8 and VP9 store "alternate reference" frames as
  * packets of their own in old WebM files.
  *
  * @module

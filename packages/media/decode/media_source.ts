@@ -11,11 +11,11 @@ import { MediaError } from "../errors.ts";
 /** What a reader can be opened with: a path, a URL, a file's bytes, or a stream of them. */
 export type MediaSource = string | URL | Uint8Array | ReadableStream<Uint8Array>;
 
-/** A path or URL, and what a cache can tell it by. */
+/** A path or URL, and what a cache recognises it by. */
 export interface LocalSource extends AsyncDisposable {
   /** Path or URL for FFmpeg. */
   readonly path: string;
-  /** Text that changes when the content does; undefined where nothing tells. */
+  /** Text that changes when the content does; undefined where nothing shows that. */
   readonly identity: string | undefined;
 }
 

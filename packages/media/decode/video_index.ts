@@ -26,7 +26,7 @@ export interface VideoIndex {
   readonly ticks: Float64Array;
   /** Position of each frame in decode order, among all packets. */
   readonly order: Uint32Array;
-  /** Whether frames can be told by their times; else only by counting from the start. */
+  /** Whether frames can be identified by their times; else only by counting from the start. */
   readonly timed: boolean;
 }
 
@@ -57,7 +57,7 @@ function lastDuration(shown: readonly Shown[], inspection: Inspection): number {
 
 /**
  * Makes the index from packets. Undefined where packets lack times (AVI with B-frames, raw
- * streams): then only decoding tells what is shown when.
+ * streams): then only decoding shows what is presented when.
  */
 export function indexPackets(inspection: Inspection): VideoIndex | undefined {
   const shown = presented(inspection.packets);
@@ -78,22 +78,22 @@ export function indexPackets(inspection: Inspection): VideoIndex | undefined {
   };
 }
 
-/** A picture met while decoding from the start. */
-export interface CountedPicture {
+/** A frame met while decoding from the start. */
+export interface CountedFrame {
   /** Presentation time in time-base units; undefined where there is none. */
   readonly ticks: number | undefined;
   /** Whether it is a key frame. */
   readonly keyframe: boolean;
 }
 
-/** Times of pictures in seconds; where there is none, or no later one, a frame after the last. */
-function pictureTimes(
-  pictures: readonly CountedPicture[],
+/** Times of frames in seconds; where there is none, or no later one, a frame after the last. */
+function frameTimes(
+  counted: readonly CountedFrame[],
   { timeBase: [num, den], startTime }: StreamFacts,
   step: number,
 ): number[] {
   const times: number[] = [];
-  for (const { ticks } of pictures) {
+  for (const { ticks } of counted) {
     const previous = times.at(-1);
     const time = ticks === undefined ? previous ?? 0 : ticks * num / den - startTime;
     times.push(previous !== undefined && time <= previous ? previous + step : time);
@@ -102,14 +102,14 @@ function pictureTimes(
 }
 
 /** Makes the index from a full decode, for streams whose packets have no times. */
-export function indexPictures(
-  pictures: readonly CountedPicture[],
+export function indexCountedFrames(
+  counted: readonly CountedFrame[],
   { facts, packets }: Inspection,
 ): VideoIndex {
   const step = 1 / (facts.frameRate || 25);
-  const times = pictureTimes(pictures, facts, step);
+  const times = frameTimes(counted, facts, step);
   const shown = packets.filter((packet) => packet.shown);
-  const frames = pictures.map(({ keyframe }, i): IndexedFrame => ({
+  const frames = counted.map(({ keyframe }, i): IndexedFrame => ({
     pts: times[i]!,
     duration: i + 1 < times.length ? times[i + 1]! - times[i]! : step,
     keyframe,
@@ -118,7 +118,7 @@ export function indexPictures(
   return {
     frames,
     ticks: new Float64Array(0),
-    order: Uint32Array.from(pictures, (_, i) => i),
+    order: Uint32Array.from(counted, (_, i) => i),
     timed: false,
   };
 }

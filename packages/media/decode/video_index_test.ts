@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PacketRecord, StreamFacts } from "../ffmpeg/backend.ts";
-import { indexPackets, indexPictures, keyframeBefore, planStretches } from "./video_index.ts";
+import { indexCountedFrames, indexPackets, keyframeBefore, planStretches } from "./video_index.ts";
 
 const FACTS: StreamFacts = {
   container: "mov,mp4",
@@ -31,7 +31,7 @@ function packets(ticks: (number | undefined)[], keys: number[], hidden: number[]
   }));
 }
 
-/** Two groups of pictures with B-frames: I P B B, twice. */
+/** Two groups of frames with B-frames: I P B B, twice. */
 const TWO_GROUPS = packets([0, 12, 4, 8, 16, 28, 20, 24], [0, 4]);
 
 Deno.test("indexPackets() puts frames in the order they are shown in", () => {
@@ -65,9 +65,9 @@ Deno.test("indexPackets() gives up where a packet has no time", () => {
   assert.equal(indexPackets({ facts: FACTS, packets: packets([0, undefined], [0]) }), undefined);
 });
 
-Deno.test("indexPictures() gives every picture a later time than the one before", () => {
-  const pictures = [undefined, 4, 4, undefined].map((ticks) => ({ ticks, keyframe: false }));
-  const index = indexPictures(pictures, { facts: FACTS, packets: [] });
+Deno.test("indexCountedFrames() gives every frame a later time than the one before", () => {
+  const counted = [undefined, 4, 4, undefined].map((ticks) => ({ ticks, keyframe: false }));
+  const index = indexCountedFrames(counted, { facts: FACTS, packets: [] });
   assert.deepEqual(index.frames.map(({ pts }) => Math.round(pts * 1000)), [0, 40, 80, 120]);
   assert.equal(index.timed, false);
 });
@@ -77,8 +77,8 @@ Deno.test("keyframeBefore() finds where decoding of a frame starts", () => {
   assert.deepEqual([0, 3, 4, 7].map((frame) => keyframeBefore(index, frame)), [-1, -1, 4, 4]);
 });
 
-Deno.test("keyframeBefore() does not start at a key frame that is decoded later", () => {
-  // An open group: frames 1 and 2 are shown before the key frame 3, and decoded after it.
+Deno.test("keyframeBefore() does not start at a key frame that is counted later", () => {
+  // An open group: frames 1 and 2 are shown before the key frame 3, and counted after it.
   const open = packets([0, 12, 4, 8], [0, 1]);
   const index = indexPackets({ facts: FACTS, packets: open })!;
   assert.deepEqual([1, 2, 3].map((frame) => keyframeBefore(index, frame)), [-1, -1, 3]);

@@ -9,9 +9,9 @@ import { filterChain } from "../ffmpeg/filter_chain.ts";
 import { LruCache } from "./index_cache.ts";
 import type { LocalSource } from "./media_source.ts";
 import {
-  type CountedPicture,
+  type CountedFrame,
+  indexCountedFrames,
   indexPackets,
-  indexPictures,
   type VideoIndex,
 } from "./video_index.ts";
 import type { ResolvedOptions } from "./video_options.ts";
@@ -28,16 +28,16 @@ export interface IndexedVideo {
 const cache = new LruCache<IndexedVideo>();
 
 /** Decodes everything once, for streams whose packets carry no times. */
-async function countPictures(
+async function countFrames(
   backend: Backend,
   request: DecodeRequest,
-): Promise<CountedPicture[]> {
+): Promise<CountedFrame[]> {
   await using run = await backend.decode({ ...request, filter: undefined, wanted: [] });
-  const pictures: CountedPicture[] = [];
-  for (let picture; (picture = await run.next());) {
-    pictures.push({ ticks: picture.ticks, keyframe: picture.keyframe });
+  const counted: CountedFrame[] = [];
+  for (let decoded; (decoded = await run.next());) {
+    counted.push({ ticks: decoded.ticks, keyframe: decoded.keyframe });
   }
-  return pictures;
+  return counted;
 }
 
 /** What every decoder of a reader has in common. */
@@ -75,7 +75,7 @@ function storedSize(facts: StreamFacts, options: ResolvedOptions) {
   return sideways ? { width: size.height, height: size.width } : size;
 }
 
-/** What the reader tells of the video. */
+/** What the reader reports of the video. */
 export function infoOf(
   facts: StreamFacts,
   { frames }: VideoIndex,
@@ -115,8 +115,8 @@ export async function inspectVideo(
   let index = indexPackets(inspection);
   if (index === undefined) {
     const request = requestFor(source.path, inspection.facts, options);
-    const pictures = await countPictures(backend, { ...request, device: "cpu", signal });
-    index = indexPictures(pictures, inspection);
+    const counted = await countFrames(backend, { ...request, device: "cpu", signal });
+    index = indexCountedFrames(counted, inspection);
   }
   if (index.frames.length === 0) {
     throw new MediaError("empty-video", `Cannot read video of ${source.path}: it has no frames`);

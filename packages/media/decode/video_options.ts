@@ -32,7 +32,7 @@ export interface VideoReaderOptions {
    * the decoder does not give at all. Whatever was not exact is listed in `replaced`.
    */
   onError?: "throw" | "nearest" | "skip";
-  /** Which stream of the container; the best video stream where not given. */
+  /** Which stream of the container. Default: the best video stream. */
   stream?: number;
   /** How many files' indices this process keeps; 0 neither keeps nor uses any. Default 16. */
   indexCacheSize?: number;

@@ -1,5 +1,5 @@
 /**
- * What a video reader tells and delivers.
+ * What a video reader reports and delivers.
  *
  * @module
  */
@@ -31,19 +31,19 @@ export interface VideoInfo {
   readonly container: string;
   /** Index of the stream in the container. */
   readonly stream: number;
-  /** Stored pixel format as FFmpeg names it; undefined where no frame could tell it. */
+  /** Stored pixel format as FFmpeg names it; undefined where no frame shows it. */
   readonly pixelFormat: string | undefined;
-  /** Width of the stored picture. */
+  /** Width of the stored frame. */
   readonly codedWidth: number;
-  /** Height of the stored picture. */
+  /** Height of the stored frame. */
   readonly codedHeight: number;
   /** Width of delivered frames: turned upright and resized as the options say. */
   readonly width: number;
   /** Height of delivered frames. */
   readonly height: number;
-  /** Clockwise turn that brings the stored picture upright, in degrees. */
+  /** Clockwise turn that brings the stored frame upright, in degrees. */
   readonly rotation: 0 | 90 | 180 | 270;
-  /** Whether the stored picture is mirrored: it is flipped upside down before that turn. */
+  /** Whether the stored frame is mirrored: it is flipped upside down before that turn. */
   readonly mirrored: boolean;
   /** Width to height of one stored pixel, as [numerator, denominator]. */
   readonly sampleAspectRatio: readonly [number, number];

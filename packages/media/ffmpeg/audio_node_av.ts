@@ -6,7 +6,7 @@
 import type { AudioChunk, AudioDecoder } from "./audio_decoder.ts";
 import { openInput } from "./backend_node_av.ts";
 import { MediaError } from "../errors.ts";
-import { TimeSlice } from "../decode/event_loop.ts";
+import { eventLoopYielder } from "../decode/event_loop.ts";
 import {
   AV,
   type AvCodecContext,
@@ -50,14 +50,14 @@ async function openDecoder(av: NodeAv, stream: AvStream): Promise<AvCodecContext
   throw new MediaError("decode-failed", `Cannot open the decoder for ${name}`);
 }
 
-/** Decodes packet after packet; a damaged one is left out, as ffmpeg does. */
+/** Decodes packet after packet; a damaged one is skipped, as ffmpeg does. */
 async function* decode(
   av: NodeAv,
   input: AvFormatContext,
   stream: AvStream,
   signal: AbortSignal,
 ): AsyncIterable<AudioChunk> {
-  const slice = new TimeSlice();
+  const yieldToEventLoop = eventLoopYielder();
   const packet = new av.Packet();
   const frame = new av.Frame();
   packet.alloc();
@@ -66,7 +66,7 @@ async function* decode(
   try {
     decoder = await openDecoder(av, stream);
     for (let more = true; more;) {
-      await slice.yieldToEventLoop(signal);
+      await yieldToEventLoop(signal);
       more = input.readFrameSync(packet) >= 0;
       if (more && packet.streamIndex !== stream.index) continue;
       decoder.sendPacketSync(more ? packet : null);

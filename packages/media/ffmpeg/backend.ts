@@ -32,11 +32,11 @@ export interface StreamFacts extends Orientation {
   readonly stream: number;
   /** Codec name as FFmpeg has it. */
   readonly codec: string;
-  /** Size of the stored picture in pixels. */
+  /** Size of the stored frame in pixels. */
   readonly width: number;
-  /** Size of the stored picture in pixels. */
+  /** Size of the stored frame in pixels. */
   readonly height: number;
-  /** FFmpeg's name of the stored pixel format; undefined where no frame could tell it. */
+  /** FFmpeg's name of the stored pixel format; undefined where no frame shows it. */
   readonly pixelFormat: string | undefined;
   /** Width to height of one pixel. */
   readonly sampleAspectRatio: Ratio;
@@ -90,28 +90,28 @@ export interface DecodeRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A decoded picture; good until the run's next picture is asked for. */
-export interface Picture {
+/** A decoded frame; good until the run's next frame is asked for. */
+export interface DecodedFrame {
   /** Presentation time in time-base units; undefined where there is none. */
   readonly ticks: number | undefined;
   /** Whether it is a key frame. */
   readonly keyframe: boolean;
-  /** Whether the decoder met errors in it or since the picture before. */
+  /** Whether the decoder met errors in it or since the frame before. */
   readonly damaged: boolean;
   /** The pixels, in memory of their own; not good for frames that are not wanted. */
   pixels(): Uint8Array<ArrayBuffer>;
   /** Motion vectors, where they were asked for. */
   motion(): MotionVectors;
-  /** The same picture, good for ever. */
-  keep(): Picture;
+  /** The same frame, good for ever. */
+  keep(): DecodedFrame;
 }
 
 /** A decoder on its way through the stream. */
 export interface DecodeRun extends AsyncDisposable {
-  /** Whether frames that nobody asked for are left out. */
+  /** Whether frames that nobody asked for are skipped. */
   readonly sparse: boolean;
-  /** The next picture in presentation order, undefined after the last. */
-  next(): Promise<Picture | undefined>;
+  /** The next frame in presentation order, undefined after the last. */
+  next(): Promise<DecodedFrame | undefined>;
 }
 
 /** One way to reach FFmpeg. */

@@ -1,21 +1,21 @@
 /**
  * The installed programs ffmpeg and ffprobe: the fallback. One process decodes one stretch; its
- * `showinfo` filter tells the time of every picture on standard error, its output carries the
+ * `showinfo` filter reports the time of every frame on standard error, its output carries the
  * pixels of those that are wanted.
  *
  * @module
  */
 import { BufferedReader, onAbort } from "@vcs/transport/internal";
-import type { Backend, DecodeRequest, DecodeRun, Picture, StreamFacts } from "./backend.ts";
+import type { Backend, DecodedFrame, DecodeRequest, DecodeRun, StreamFacts } from "./backend.ts";
 import { MediaError } from "../errors.ts";
 import { inspectByFfprobe } from "./ffprobe.ts";
-import { pictureBytes } from "../formats/pixel_formats.ts";
+import { imageBytes } from "../formats/pixel_formats.ts";
 import { Program } from "./programs.ts";
 
 /** Most single frames named in a filter; above it everything from the first to the last is sent. */
 const MAX_NAMED = 64;
 
-/** Which pictures' pixels leave the process. */
+/** Which frames' pixels leave the process. */
 interface Selection {
   /** FFmpeg expression over `pts`. */
   readonly expression: string;
@@ -67,7 +67,7 @@ function argumentsOf(request: DecodeRequest, { expression }: Selection): string[
   ];
 }
 
-/** What showinfo says of a picture. */
+/** What showinfo says of a frame. */
 export interface Announcement {
   /** Presentation time in time-base units; undefined where there is none. */
   readonly ticks: number | undefined;
@@ -77,16 +77,16 @@ export interface Announcement {
   readonly damaged: boolean;
 }
 
-const PICTURE = /\bn: *\d+ +pts: *(-?\d+|NOPTS)\b.* iskey:(\d)/;
+const SHOWN_FRAME = /\bn: *\d+ +pts: *(-?\d+|NOPTS)\b.* iskey:(\d)/;
 const TIME_BASE = /config in time_base: (\d+)\/(\d+)/;
 
 /**
- * Pictures after a decoder's complaint that may be the one it complained about: what frame threads
+ * Frames after a decoder's complaint that may be the one it complained about: what frame threads
  * and reordering can hold back.
  */
 const SUSPECTS = 32;
 
-/** Follows the messages of a decoding process: a queue of pictures that were announced. */
+/** Follows the messages of a decoding process: a queue of frames that were announced. */
 export class Announcements {
   readonly #timeBase: readonly [number, number];
   readonly #complaint: RegExp;
@@ -105,12 +105,10 @@ export class Announcements {
 
   /** Takes a line of standard error. */
   read(line: string): void {
-    const picture = PICTURE.exec(line);
-    if (picture) {
-      const ticks = picture[1] === "NOPTS"
-        ? undefined
-        : Math.round(Number(picture[1]) * this.#scale);
-      this.#queue.push({ ticks, keyframe: picture[2] === "1", damaged: this.#suspects > 0 });
+    const shown = SHOWN_FRAME.exec(line);
+    if (shown) {
+      const ticks = shown[1] === "NOPTS" ? undefined : Math.round(Number(shown[1]) * this.#scale);
+      this.#queue.push({ ticks, keyframe: shown[2] === "1", damaged: this.#suspects > 0 });
       this.#suspects = Math.max(0, this.#suspects - 1);
       this.#wake?.();
       return;
@@ -126,7 +124,7 @@ export class Announcements {
     this.#wake?.();
   }
 
-  /** The next picture; undefined at the end. */
+  /** The next frame; undefined at the end. */
   async next(): Promise<Announcement | undefined> {
     while (this.#queue.length === 0 && !this.#ended) {
       await new Promise<void>((resolve) => this.#wake = resolve);
@@ -146,7 +144,7 @@ class FfmpegRun implements DecodeRun {
   readonly #reader: BufferedReader;
   readonly #frameBytes: number;
   readonly #aborting: Disposable | undefined;
-  #pictures = 0;
+  #given = 0;
   #closed = false;
 
   constructor(request: DecodeRequest, frameBytes: number) {
@@ -162,37 +160,37 @@ class FfmpegRun implements DecodeRun {
     this.#aborting = onAbort(request.signal, () => void this[Symbol.asyncDispose]());
   }
 
-  async next(): Promise<Picture | undefined> {
+  async next(): Promise<DecodedFrame | undefined> {
     this.#request.signal?.throwIfAborted();
     if (this.#closed) return undefined;
     const announced = await this.#announcements.next();
     this.#request.signal?.throwIfAborted();
     if (announced === undefined) return await this.#finish();
-    this.#pictures++;
+    this.#given++;
     const wanted = this.#selection.includes(announced.ticks);
     const pixels = wanted ? await this.#read() : undefined;
     if (wanted && pixels === undefined) return await this.#finish();
-    const picture: Picture = {
+    const decoded: DecodedFrame = {
       ...announced,
       pixels: () => pixels ?? new Uint8Array(),
       motion: () => {
         throw new MediaError("unsupported", "Cannot read motion vectors: they need node-av");
       },
-      keep: () => picture,
+      keep: () => decoded,
     };
-    return picture;
+    return decoded;
   }
 
-  /** The pixels of one picture; undefined where the process ended before. */
+  /** The pixels of one frame; undefined where the process ended before. */
   async #read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const pixels = await this.#reader.upTo(this.#frameBytes);
     return pixels.length === this.#frameBytes ? pixels : undefined;
   }
 
-  /** The process has ended: tells why, if it never gave a picture. */
+  /** The process has ended: reports why, if it never gave a frame. */
   async #finish(): Promise<undefined> {
     this.#request.signal?.throwIfAborted();
-    if (this.#closed || this.#pictures > 0) return undefined;
+    if (this.#closed || this.#given > 0) return undefined;
     const success = await this.#program.finish();
     const { device } = this.#request;
     if (success) return undefined;
@@ -220,11 +218,11 @@ function decode(request: DecodeRequest): Promise<DecodeRun> {
   const { facts, motion } = request;
   if (motion) {
     const message =
-      "Cannot read motion vectors: the ffmpeg program does not tell them, use node-av";
+      "Cannot read motion vectors: the ffmpeg program does not report them, use node-av";
     return Promise.reject(new MediaError("unsupported", message));
   }
   const bytes = request.frameBytes ??
-    pictureBytes(facts.pixelFormat ?? "", facts.width, facts.height);
+    imageBytes(facts.pixelFormat ?? "", facts.width, facts.height);
   if (bytes === undefined && request.wanted?.length !== 0) {
     const message = `Cannot read native pixels: the size of ${facts.pixelFormat} is not known`;
     return Promise.reject(new MediaError("unsupported", message));

@@ -6,16 +6,16 @@
  */
 import type {
   Backend,
+  DecodedFrame,
   DecodeRequest,
   DecodeRun,
   Inspection,
   PacketRecord,
-  Picture,
   StreamFacts,
 } from "./backend.ts";
 import { orientationOf } from "../formats/display_matrix.ts";
 import { MediaError } from "../errors.ts";
-import { TimeSlice } from "../decode/event_loop.ts";
+import { eventLoopYielder } from "../decode/event_loop.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
 import { type MotionVectors, parseMotionVectors } from "../decode/motion_vectors.ts";
 import {
@@ -128,14 +128,14 @@ async function readPackets(
   signal: AbortSignal | undefined,
 ): Promise<PacketRecord[]> {
   const packets: PacketRecord[] = [];
-  const slice = new TimeSlice();
+  const yieldToEventLoop = eventLoopYielder();
   const packet = new av.Packet();
   packet.alloc();
   try {
     while (input.readFrameSync(packet) >= 0) {
       if (packet.streamIndex === facts.stream) packets.push(recordOf(packet, facts.codec));
       packet.unref();
-      await slice.yieldToEventLoop(signal);
+      await yieldToEventLoop(signal);
     }
   } finally {
     packet.free();
@@ -170,7 +170,7 @@ const THREAD_TYPES = {
 };
 
 /**
- * Asks for motion vectors. Not with frame threads: a picture can leave the decoder while another
+ * Asks for motion vectors. Not with frame threads: a frame can leave the decoder while another
  * thread still works on it, and its vectors are incomplete then.
  */
 function exportMotion(decoder: AvCodecContext): void {
@@ -222,7 +222,7 @@ class NodeAvRun implements DecodeRun {
   readonly #packet: AvPacket;
   readonly #frame: AvFrame;
   readonly #download: AvFrame;
-  readonly #slice = new TimeSlice();
+  readonly #yieldToEventLoop = eventLoopYielder();
   readonly #wanted: ReadonlySet<number> | undefined;
   #skipping = false;
   #errors = 0;
@@ -287,14 +287,14 @@ class NodeAvRun implements DecodeRun {
     return this.#wanted !== undefined;
   }
 
-  async next(): Promise<Picture | undefined> {
+  async next(): Promise<DecodedFrame | undefined> {
     if (this.#closed) return undefined;
     this.#frame.unref();
     for (let failures = 0;;) {
-      await this.#slice.yieldToEventLoop(this.#request.signal);
+      await this.#yieldToEventLoop(this.#request.signal);
       if (this.#closed) return undefined;
       const status = this.#decoder.receiveFrameSync(this.#frame);
-      if (status >= 0) return this.#picture();
+      if (status >= 0) return this.#current();
       if (status === AV.EOF) return undefined;
       if (status !== AV.EAGAIN && ++failures < MAX_FAILURES) this.#errors++;
       else if (this.#ended) return undefined;
@@ -306,7 +306,7 @@ class NodeAvRun implements DecodeRun {
     }
   }
 
-  #picture(): Picture {
+  #current(): DecodedFrame {
     const frame = this.#frame;
     const time = frame.bestEffortTimestamp;
     const facts = {
@@ -329,8 +329,8 @@ class NodeAvRun implements DecodeRun {
     );
   }
 
-  /** The current picture with what is wanted of it copied out. */
-  #kept(facts: Pick<Picture, "ticks" | "keyframe" | "damaged">): Picture {
+  /** The current frame with what is wanted of it copied out. */
+  #kept(facts: Pick<DecodedFrame, "ticks" | "keyframe" | "damaged">): DecodedFrame {
     const isWanted = this.#wanted?.has(facts.ticks ?? NaN) ?? true;
     const pixels = isWanted ? this.#pixels() : new Uint8Array();
     const motion = this.#motion();
@@ -343,7 +343,7 @@ class NodeAvRun implements DecodeRun {
     return this.#filter === undefined ? packed(frame) : packRows(this.#filter.run(frame));
   }
 
-  /** Brings a picture from the GPU into memory. */
+  /** Brings a frame from the GPU into memory. */
   #fetch(): AvFrame {
     this.#download.unref();
     const status = this.#frame.hwframeTransferDataSync(this.#download);

@@ -1,5 +1,5 @@
 /**
- * What the program ffprobe tells of a video: the stream and its packets.
+ * What the program ffprobe reports of a video: the stream and its packets.
  *
  * @module
  */

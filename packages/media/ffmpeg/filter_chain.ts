@@ -15,7 +15,7 @@ export interface PixelPlan {
   readonly width: number;
   /** Size before rotation. */
   readonly height: number;
-  /** Turn to apply; none where not given. */
+  /** Turn to apply. Default: none. */
   readonly orientation?: Orientation | undefined;
 }
 
@@ -30,7 +30,7 @@ const MATRICES: Readonly<Record<string, string>> = {
   bt2020c: "bt2020",
 };
 
-/** Filters that turn a picture clockwise. */
+/** Filters that turn a frame clockwise. */
 const TURNS: Readonly<Record<Rotation, string>> = {
   0: "",
   90: ",transpose=clock",

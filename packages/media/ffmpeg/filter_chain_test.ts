@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { StreamFacts } from "./backend.ts";
 import { filterChain } from "./filter_chain.ts";
-import { pictureBytes } from "../formats/pixel_formats.ts";
+import { imageBytes } from "../formats/pixel_formats.ts";
 
 const facts = (changes: Partial<StreamFacts>) =>
   ({
@@ -38,14 +38,14 @@ Deno.test("filterChain() ignores tags in reference mode", () => {
   assert.match(chain({ pixelFormat: "yuvj420p" }, "reference"), /in_range=pc/);
 });
 
-Deno.test("filterChain() names no matrix for RGB, and turns as told", () => {
+Deno.test("filterChain() names no matrix for RGB, and turns as the orientation says", () => {
   assert.equal(chain({ pixelFormat: "gbrp" }), "scale=8:6:flags=bilinear,format=rgb24");
   const orientation = { rotation: 90, mirrored: false } as const;
   const turned = filterChain(facts({}), { color: "tagged", width: 8, height: 6, orientation });
   assert.match(turned, /format=rgb24,transpose=clock$/);
 });
 
-Deno.test("pictureBytes() knows planes, depths and odd sizes", () => {
+Deno.test("imageBytes() knows planes, depths and odd sizes", () => {
   const sizes = [
     ["yuv420p", 5, 3, 15 + 2 * 3 * 2],
     ["yuvj420p", 4, 4, 24],
@@ -62,7 +62,7 @@ Deno.test("pictureBytes() knows planes, depths and odd sizes", () => {
     ["rgb24", 2, 2, 12],
   ] as const;
   for (const [format, width, height, bytes] of sizes) {
-    assert.equal(pictureBytes(format, width, height), bytes, format);
+    assert.equal(imageBytes(format, width, height), bytes, format);
   }
-  assert.equal(pictureBytes("bayer_bggr8", 4, 4), undefined);
+  assert.equal(imageBytes("bayer_bggr8", 4, 4), undefined);
 });

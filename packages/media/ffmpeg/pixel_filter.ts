@@ -1,12 +1,12 @@
 /**
- * Runs an FFmpeg filter chain over single pictures, in process.
+ * Runs an FFmpeg filter chain over single frames, in process.
  *
  * @module
  */
 import { MediaError } from "../errors.ts";
 import type { AvFilterContext, AvFilterGraph, AvFrame, NodeAv } from "./node_av.ts";
 
-/** Filters one picture at a time; built anew when the stored size or format changes. */
+/** Filters one frame at a time; built anew when the stored size or format changes. */
 export class PixelFilter implements Disposable {
   readonly #av: NodeAv;
   readonly #chain: string;
@@ -50,7 +50,7 @@ export class PixelFilter implements Disposable {
     [this.#graph, this.#entry, this.#exit, this.#key] = [graph, entry!, exit!, args];
   }
 
-  /** Filters a picture; the result is good until the next one. */
+  /** Filters a frame; the result is good until the next one. */
   run(frame: AvFrame): AvFrame {
     const args = `video_size=${frame.width}x${frame.height}:pix_fmt=${frame.format}` +
       `:time_base=1/1:colorspace=${frame.colorSpace}:range=${frame.colorRange}`;

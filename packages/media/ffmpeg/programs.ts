@@ -35,7 +35,7 @@ export class Program implements AsyncDisposable {
    * Starts a program.
    *
    * @param onMessage called for every line on standard error
-   * @param stdin "piped" to write to it; it is closed by default
+   * @param stdin "piped" to write to it. Default: closed.
    */
   constructor(
     name: string,

@@ -93,9 +93,9 @@ class NodeAvWriter implements VideoEncoder {
       timeBase: this.#encoder.timeBase,
     });
     try {
-      const picture = this.#filter.run(frame);
-      picture.pts = this.#frames++;
-      check(this.#av, this.#plan, await this.#encoder.sendFrame(picture));
+      const filtered = this.#filter.run(frame);
+      filtered.pts = this.#frames++;
+      check(this.#av, this.#plan, await this.#encoder.sendFrame(filtered));
     } finally {
       frame.free();
     }

@@ -1,17 +1,17 @@
 /**
- * How a stored picture is brought upright, from the display matrix of the container.
+ * How a stored image is brought upright, from the display matrix of the container.
  *
  * @module
  */
 
-/** A turn, clockwise, that brings the stored picture upright. */
+/** A turn, clockwise, that brings the stored image upright. */
 export type Rotation = 0 | 90 | 180 | 270;
 
-/** The eight ways in which a picture can lie. */
+/** The eight ways in which an image can lie. */
 export interface Orientation {
   /** Clockwise turn for display. */
   readonly rotation: Rotation;
-  /** Whether the stored picture is flipped upside down before that turn. */
+  /** Whether the stored image is flipped upside down before that turn. */
   readonly mirrored: boolean;
 }
 

@@ -1,8 +1,8 @@
 /**
  * Where a JPEG ends: walks the segments by their lengths, so that a thumbnail inside EXIF does not
- * end the picture, and the entropy-coded data by its markers (ITU-T T.81, annex B).
+ * end the image, and the entropy-coded data by its markers (ITU-T T.81, annex B).
  *
- * @example The end of a picture in a buffer that holds more
+ * @example The end of an image in a buffer that holds more
  * ```ts
  * import { JpegWalker } from "@vcs/media/internal";
  * import assert from "node:assert/strict";
@@ -17,7 +17,7 @@
  */
 
 /**
- * How far a walk came: `more` bytes are needed, the picture came to its `end`, another picture
+ * How far a walk came: `more` bytes are needed, the image came to its `end`, another image
  * `restarted` inside it, or it is `broken`.
  */
 export type WalkState = "more" | "end" | "restarted" | "broken";
@@ -41,7 +41,7 @@ export class JpegWalker {
   /**
    * Goes on with the walk; once it is over, gives its result again.
    *
-   * @param bytes all bytes so far, from the picture's first (FF D8) on
+   * @param bytes all bytes so far, from the image's first (FF D8) on
    */
   walk(bytes: Uint8Array): WalkState {
     while (this.#result === "more" && this.offset + 2 <= bytes.length) {
@@ -87,9 +87,4 @@ export class JpegWalker {
     this.#inScan = marker === SOS;
     return undefined;
   }
-}
-
-/** Whether the bytes are one JPEG from start of image to end of image. */
-export function isWholeJpeg(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xff && bytes[1] === SOI && new JpegWalker().walk(bytes) === "end";
 }

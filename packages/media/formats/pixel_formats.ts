@@ -1,10 +1,10 @@
 /**
- * How many bytes a tightly packed picture takes in FFmpeg's pixel formats.
+ * How many bytes a tightly packed image takes in FFmpeg's pixel formats.
  *
  * @module
  */
 
-/** Planes of one picture: width and height divided by these, and samples per pixel. */
+/** Planes of one image: width and height divided by these, and samples per pixel. */
 type Planes = readonly (readonly [number, number, number])[];
 
 const CHROMA: Readonly<Record<string, readonly [number, number]>> = {
@@ -52,11 +52,11 @@ function planesOf(format: string): { planes: Planes; depth: number } | undefined
 }
 
 /**
- * Bytes of one picture, rows without padding; undefined for a format that is not known.
+ * Bytes of one image, rows without padding; undefined for a format that is not known.
  *
  * @param format FFmpeg's name, as "yuv420p10le"
  */
-export function pictureBytes(format: string, width: number, height: number): number | undefined {
+export function imageBytes(format: string, width: number, height: number): number | undefined {
   const found = planesOf(format);
   if (found === undefined) return undefined;
   const bytes = found.depth > 8 ? 2 : 1;

@@ -1,6 +1,6 @@
 /**
  * Downloads of large files: to a temporary name beside the target, resumed where they broke off,
- * verified, then renamed, so that a file under its own name is whole and right. Servers that
+ * verified, then renamed, so that a file under its own name is complete and right. Servers that
  * stall, cut off, ignore ranges, lie about lengths or send other bytes end in a retry or a clear
  * error, never in a wrong file.
  *
@@ -23,9 +23,7 @@ import { dirname } from "node:path";
 import { isFile, writeAll } from "@vcs/transport/internal";
 import { OnnxError } from "../errors.ts";
 import { systemClock } from "@vcs/transport";
-import { Passing, type Patience, persistently, Stall } from "./requests.ts";
-
-export type { Patience };
+import { IdleRequest, type RequestOptions, retryTransient, TransientError } from "./requests.ts";
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -36,7 +34,7 @@ export interface DownloadProgress {
 }
 
 /** Settings of a download. `signal` ends it; what has arrived stays for the next one. */
-export interface DownloadOptions extends Patience {
+export interface DownloadOptions extends RequestOptions {
   /** SHA-256 of the file in hexadecimal, or its first digits. */
   sha256?: string;
   /** Bytes of the file. */
@@ -68,7 +66,7 @@ class Download {
     return `${this.#path}.part`;
   }
 
-  /** Downloads until the file is whole, verifies it and gives it its name. */
+  /** Downloads until the file is complete, verifies it and gives it its name. */
   async run(): Promise<void> {
     await Deno.mkdir(dirname(this.#path), { recursive: true });
     using file = await Deno.open(this.#part, { read: true, write: true, create: true });
@@ -85,7 +83,7 @@ class Download {
     await removeIfThere(`${this.#part}.tag`);
   }
 
-  /** Fetches and verifies; once more from the start where an earlier try's bytes did not fit. */
+  /** Fetches and verifies; once more from the start where an earlier attempt's bytes did not fit. */
   async #fetchRight(resumed: boolean): Promise<void> {
     await this.#fetchAll();
     const fault = await this.#findFault();
@@ -95,42 +93,42 @@ class Download {
     await this.#fetchRight(false);
   }
 
-  /** Tries again until the file is whole or nothing more comes. */
+  /** Tries again until the file is complete or nothing more comes. */
   async #fetchAll(): Promise<void> {
     try {
-      await persistently(() => this.#fetchRest(), this.#options, () => this.#received);
+      await retryTransient(() => this.#fetchRest(), this.#options, () => this.#received);
     } catch (error) {
-      if (!(error instanceof Passing)) throw error;
+      if (!(error instanceof TransientError)) throw error;
       throw this.#failure(error.message);
     }
   }
 
   /** Asks for what is missing, if anything is; what goes wrong behind the last byte is no fault. */
   async #fetchRest(): Promise<void> {
-    if (this.#isWhole()) return;
+    if (this.#isComplete()) return;
     try {
       await this.#request();
     } catch (error) {
-      if (!(error instanceof Passing && this.#isWhole())) throw error;
+      if (!(error instanceof TransientError && this.#isComplete())) throw error;
     }
   }
 
-  #isWhole(): boolean {
+  #isComplete(): boolean {
     return this.#total !== undefined && this.#received === this.#total;
   }
 
   /** One request: for the whole file, or for what is missing of it. */
   async #request(): Promise<void> {
-    using stall = new Stall(this.#options);
+    using request = new IdleRequest(this.#options);
     const { sha256 } = this.#options;
-    // Nothing would tell whether the rest is of the same file.
+    // Nothing would show that the rest is of the same file.
     if (!this.#validator && sha256 === undefined) await this.#restart();
     const headers = new Headers(this.#options.headers);
     if (this.#received > 0) {
       headers.set("range", `bytes=${this.#received}-`);
       if (this.#validator) headers.set("if-range", this.#validator);
     }
-    const response = await stall.fetch(this.#url, { headers });
+    const response = await request.fetch(this.#url, { headers });
     const body = response.body ?? new ReadableStream({ start: (c) => c.close() });
     try {
       await this.#accept(response);
@@ -138,17 +136,17 @@ class Download {
       await body.cancel().catch(() => {});
       throw error;
     }
-    await this.#append(body, stall);
+    await this.#append(body, request);
   }
 
   /** Reads the head of a response: where its bytes belong and how many there will be. */
   async #accept(response: Response): Promise<void> {
     const { status } = response;
     if (status === 416 && this.#received > 0) {
-      const whole = /^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
-      if (Number(whole?.[1]) === this.#received) this.#total = this.#received;
+      const complete = /^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "");
+      if (Number(complete?.[1]) === this.#received) this.#total = this.#received;
       else await this.#restart();
-      throw new Passing("the server has nothing behind what has arrived");
+      throw new TransientError("the server has nothing behind what has arrived");
     }
     if (!response.ok) throw this.#failure(`the server answered ${status} ${response.statusText}`);
     if (status !== 206) await this.#restart();
@@ -158,7 +156,9 @@ class Download {
       (validator !== "" && this.#validator !== "" && validator !== this.#validator);
     if (status === 206 && isOther) {
       await this.#restart();
-      throw new Passing("the server answered with another range or file than the one asked for");
+      throw new TransientError(
+        "the server answered with another range or file than the one asked for",
+      );
     }
     await this.#expect(status === 206 ? Number(range?.[2]) : contentLength(response));
     this.#validator = validator;
@@ -177,24 +177,26 @@ class Download {
   }
 
   /** Writes a body's bytes behind those that are there. */
-  async #append(body: ReadableStream<Uint8Array>, stall: Stall): Promise<void> {
+  async #append(body: ReadableStream<Uint8Array>, request: IdleRequest): Promise<void> {
     await this.#file.seek(this.#received, Deno.SeekMode.Start);
     const reader = body.getReader();
     try {
       while (true) {
-        stall.watch();
+        request.touch();
         const { done, value } = await reader.read();
         if (done) break;
         await this.#write(value);
       }
     } catch (error) {
       if (error instanceof OnnxError) throw error;
-      throw stall.fault(error, "the connection broke off: ");
+      throw request.fault(error, "the connection broke off: ");
     } finally {
       await reader.cancel().catch(() => {});
     }
-    if (this.#total !== undefined && !this.#isWhole()) {
-      throw new Passing(`the connection ended after ${this.#received} of ${this.#total} bytes`);
+    if (this.#total !== undefined && !this.#isComplete()) {
+      throw new TransientError(
+        `the connection ended after ${this.#received} of ${this.#total} bytes`,
+      );
     }
   }
 
@@ -266,11 +268,11 @@ export async function sha256Of(path: string, signal?: AbortSignal): Promise<stri
 }
 
 /**
- * Downloads a file to a path, resuming what an earlier try left at `<path>.part`. A file that is
+ * Downloads a file to a path, resuming what an earlier attempt left at `<path>.part`. A file that is
  * there already is left as it is.
  *
  * @throws {OnnxError} `download-failed` where the server refuses, or nothing comes after several
- * tries; `checksum-mismatch` where the bytes are not those of the checksum.
+ * attempts; `checksum-mismatch` where the bytes are not those of the checksum.
  */
 export async function download(
   url: string,

@@ -16,7 +16,7 @@ import {
 
 const BYTES = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 7 + (i >> 8)) & 255);
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
-const OPTIONS: DownloadOptions = { stallSeconds: 60, waitSeconds: 0, tries: 3 };
+const OPTIONS: DownloadOptions = { idleTimeoutSeconds: 60, waitSeconds: 0, tries: 3 };
 
 async function namesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
@@ -71,7 +71,7 @@ Deno.test("the first digits of a SHA-256 are enough", async () => {
   assertWhole(await attempt([good(BYTES)], { sha256: SHA256.slice(0, 8).toUpperCase() }));
 });
 
-Deno.test("a server that cuts off is asked for the rest until the file is whole", async () => {
+Deno.test("a server that cuts off is asked for the rest until the file is complete", async () => {
   const result = await attempt([cut(BYTES, 70_000), cut(BYTES, 60_000), good(BYTES)], {
     sha256: SHA256,
   });
@@ -98,7 +98,7 @@ Deno.test("a server that always stalls before a byte ends in an error", async ()
     await write(head(200, { "content-length": BYTES.length }));
     await clock.advance(50);
   };
-  const { error, names } = await attempt([silent], { stallSeconds: 0.05, clock });
+  const { error, names } = await attempt([silent], { idleTimeoutSeconds: 0.05, clock });
   assertError(error, "download-failed", /nothing came for 0\.05 s/);
   assert.ok(!names.includes("file.bin"));
 });
@@ -112,7 +112,7 @@ Deno.test("what an earlier try left is used", async () => {
   assert.equal(result.requests[0]!.headers.get("range"), "bytes=150000-");
 });
 
-Deno.test("an earlier try that was whole needs only its name", async () => {
+Deno.test("an earlier attempt that was complete needs only its name", async () => {
   const result = await attempt([good(BYTES)], { sha256: SHA256 }, async (path) => {
     await Deno.writeFile(`${path}.part`, BYTES);
     await Deno.writeTextFile(`${path}.part.tag`, '"v1"');
@@ -150,7 +150,7 @@ async function spliced(tags: readonly [string, string]) {
   return { ...result, isOther: Buffer.from(other).equals(result.bytes ?? new Uint8Array()) };
 }
 
-Deno.test("without a tag or checksum to tell files apart, nothing is put behind an earlier try", async () => {
+Deno.test("without a tag or checksum to distinguish files, nothing is appended to an earlier attempt", async () => {
   for (const tag of ["", 'W/"v1"']) {
     const result = await spliced([tag, tag]);
     assert.equal(result.error, undefined);
@@ -238,7 +238,7 @@ Deno.test("more bytes than the file has are refused where no length is promised"
   assert.equal(bytes, undefined);
 });
 
-Deno.test("a refusal is told at once, a busy server is asked again", async () => {
+Deno.test("a refusal is reported at once, a busy server is asked again", async () => {
   const refused = await attempt([status(404)]);
   assertError(refused.error, "download-failed", /the server answered 404/);
   assert.equal(refused.requests.length, 1);
@@ -253,7 +253,7 @@ Deno.test("a server that cannot resume and cuts now later, now sooner ends in an
   assertError(error, "download-failed", /Cannot download/);
 });
 
-Deno.test("nobody at the address ends in an error", async () => {
+Deno.test("nobody at the URL ends in an error", async () => {
   const folder = await Deno.makeTempDir();
   const options = { ...OPTIONS, tries: 2 };
   await assert.rejects(download("http://127.0.0.1:9/x", `${folder}/x`, options), (error) => {

@@ -7,9 +7,9 @@
 import type { HubFile } from "../store.ts";
 import { OnnxError } from "../errors.ts";
 import { type Environment, huggingFaceEndpoint, huggingFaceToken } from "./paths.ts";
-import { Passing, type Patience, persistently, Stall } from "./requests.ts";
+import { IdleRequest, type RequestOptions, retryTransient, TransientError } from "./requests.ts";
 
-/** Most redirections from one address of the hub to another. */
+/** Most redirections from one URL of the hub to another. */
 const MAX_MOVES = 8;
 
 /** What the hub knows of a large file. */
@@ -34,7 +34,7 @@ export interface HubAnswer extends HubFacts {
 export async function askHub(
   { repository, file }: HubFile,
   env: Environment,
-  patience: Patience,
+  options: RequestOptions,
 ): Promise<HubAnswer> {
   const url = `${huggingFaceEndpoint(env)}/${repository}/resolve/main/${file}`;
   const token = await huggingFaceToken(env);
@@ -43,10 +43,10 @@ export async function askHub(
     return {
       url,
       headers,
-      ...await persistently(() => hubFacts(url, headers, patience), patience),
+      ...await retryTransient(() => hubFacts(url, headers, options), options),
     };
   } catch (error) {
-    if (!(error instanceof Passing)) throw error;
+    if (!(error instanceof TransientError)) throw error;
     throw new OnnxError("download-failed", `Cannot download ${url}: ${error.message}`);
   }
 }
@@ -58,12 +58,12 @@ export async function askHub(
 async function hubFacts(
   url: string,
   headers: HubAnswer["headers"],
-  patience: Patience,
+  options: RequestOptions,
 ): Promise<HubFacts> {
   let at = url;
   for (let moves = 0; moves <= MAX_MOVES; moves++) {
-    using stall = new Stall(patience);
-    const answer = await stall.fetch(at, { method: "HEAD", headers, redirect: "manual" });
+    using request = new IdleRequest(options);
+    const answer = await request.fetch(at, { method: "HEAD", headers, redirect: "manual" });
     await answer.body?.cancel();
     if (answer.status >= 400) throw hubRefusal(url, answer.status, "authorization" in headers);
     const facts = linkedFile(answer.headers);
@@ -86,13 +86,13 @@ function linkedFile(headers: Headers): HubFacts {
 
 function hubRefusal(url: string, status: number, hasToken: boolean): OnnxError {
   const closed = status === 401 || status === 403;
-  const advice = !closed
+  const hint = !closed
     ? ""
     : hasToken
     ? "; the token does not open it: accept the model's terms on its page"
     : "; it may need a token: set HF_TOKEN";
   return new OnnxError(
     "download-failed",
-    `Cannot download ${url}: the hub answered ${status}${advice}`,
+    `Cannot download ${url}: the hub answered ${status}${hint}`,
   );
 }

@@ -40,7 +40,7 @@ const DAY = 24 * 60 * 60 * 1000;
 const PART = /-[0-9a-f]{16}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/;
 
 /**
- * What tells one file from another without reading it: path, size and time of the last change.
+ * What distinguishes files without reading them: path, size and time of the last change.
  *
  * @throws {Deno.errors.NotFound} where there is no such file.
  */
@@ -56,7 +56,7 @@ export async function fileIdentity(path: string): Promise<string> {
  *
  * @param graph the description; its weights are read only where the model is new
  * @param identity what the weights come from, as {@linkcode fileIdentity} of the checkpoint
- * @param directory folder of the cache; `graphs` in ours where none is given
+ * @param directory folder of the cache. Default: `graphs` in ours.
  */
 export async function cachedModel(
   graph: GraphCore,

@@ -67,7 +67,7 @@ export function huggingFaceHub(env: Environment = Deno.env): string {
     join(huggingFaceHome(env), "hub");
 }
 
-/** Address of the Hugging Face hub: `HF_ENDPOINT`, else the public one. */
+/** URL of the Hugging Face hub: `HF_ENDPOINT`, else the public one. */
 export function huggingFaceEndpoint(env: Environment = Deno.env): string {
   return (variable(env, "HF_ENDPOINT") ?? "https://huggingface.co").replace(/\/+$/, "");
 }

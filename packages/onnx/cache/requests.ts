@@ -1,46 +1,46 @@
 /**
- * What requests for models have in common: an end when nothing comes, and another try after a
- * fault that may pass.
+ * What requests for models have in common: an idle timeout, and another attempt after a transient
+ * fault.
  *
  * @module
  */
 import type { Clock } from "@vcs/transport";
 import { Backoff, IdleTimeout, retry } from "@vcs/transport/internal";
 
-/** How long to wait, and how often to try. */
-export interface Patience {
-  /** Ends it all. */
+/** How long a request may be idle, and how often it is tried. */
+export interface RequestOptions {
+  /** Aborts the request. */
   signal?: AbortSignal;
-  /** Seconds without a byte after which a connection is given up; 30 where not given. */
-  stallSeconds?: number;
-  /** Tries in a row that get no further than those before until it gives up; 5 where not given. */
+  /** Seconds without a byte after which a connection is given up. Default: 30. */
+  idleTimeoutSeconds?: number;
+  /** Attempts in a row without progress after which it gives up. Default: 5. */
   tries?: number;
-  /** Seconds to wait before a second try, doubled with each; 1 where not given. */
+  /** Seconds before the second attempt, doubled with each further one. Default: 1. */
   waitSeconds?: number;
   /** Where time comes from. Default: the system's clock. */
   clock?: Clock;
 }
 
-/** A fault that another try may overcome. */
-export class Passing extends Error {}
+/** A fault that another attempt may overcome. */
+export class TransientError extends Error {}
 
 /**
- * Tries until a step succeeds, fails for good, or fails several times in a row; then the last fault
- * is thrown.
+ * Attempts a step until it succeeds, fails for good, or fails several times in a row; then the last
+ * fault is thrown.
  *
- * @param received bytes that are there: a try after which there are more than ever before starts
- * the count anew
+ * @param received bytes that have arrived: an attempt after which there are more than ever before
+ * starts the count anew
  */
-export async function persistently<T>(
+export async function retryTransient<T>(
   step: () => Promise<T>,
-  { tries = 5, waitSeconds = 1, signal, clock }: Patience,
+  { tries = 5, waitSeconds = 1, signal, clock }: RequestOptions,
   received: () => number = () => 0,
 ): Promise<T> {
   const backoff = new Backoff({ initial: 1000 * waitSeconds });
   let most = received();
   let failedAttempts = 0;
   const onFailure = (error: unknown) => {
-    if (!(error instanceof Passing)) throw error;
+    if (!(error instanceof TransientError)) throw error;
     // Not more than just before: a server that cannot resume may cut now later, now sooner, for ever.
     if (received() > most) {
       failedAttempts = 0;
@@ -51,30 +51,30 @@ export async function persistently<T>(
   return await retry(step, { backoff, signal, clock, onFailure });
 }
 
-/** Aborts a request when no byte comes for a while, or when the caller says so. */
-export class Stall implements Disposable {
+/** A request that is aborted when it is idle for too long, or by the caller's signal. */
+export class IdleRequest implements Disposable {
   readonly #idle: IdleTimeout;
   readonly #signal: AbortSignal;
 
   /** Begins to wait for the first byte. */
-  constructor({ stallSeconds = 30, signal, clock }: Patience) {
-    const reason = () => new Passing(`nothing came for ${stallSeconds} s`);
-    this.#idle = new IdleTimeout(stallSeconds * 1000, reason, clock);
+  constructor({ idleTimeoutSeconds = 30, signal, clock }: RequestOptions) {
+    const reason = () => new TransientError(`nothing came for ${idleTimeoutSeconds} s`);
+    this.#idle = new IdleTimeout(idleTimeoutSeconds * 1000, reason, clock);
     this.#signal = AbortSignal.any([this.#idle.signal, ...(signal ? [signal] : [])]);
   }
 
-  /** Begins to wait for the next byte. */
-  watch(): void {
+  /** Counts the idle time anew from now on. */
+  touch(): void {
     this.#idle.touch();
   }
 
   /** The fault of a connection that this has ended, or that broke by itself. */
-  fault(error: unknown, what = ""): Passing {
+  fault(error: unknown, what = ""): TransientError {
     const { aborted, reason } = this.#idle.signal;
-    return aborted ? reason : new Passing(what + messageOf(error));
+    return aborted ? reason : new TransientError(what + messageOf(error));
   }
 
-  /** The head of a response; busy servers and broken connections are faults that may pass. */
+  /** The head of a response; busy servers and broken connections are transient faults. */
   async fetch(url: string, init: RequestInit): Promise<Response> {
     const response = await fetch(url, { ...init, signal: this.#signal }).catch((error) => {
       throw this.fault(error);
@@ -82,7 +82,7 @@ export class Stall implements Disposable {
     const { status, statusText } = response;
     if (status < 500 && status !== 408 && status !== 429) return response;
     await response.body?.cancel().catch(() => {});
-    throw new Passing(`the server answered ${status} ${statusText}`.trim());
+    throw new TransientError(`the server answered ${status} ${statusText}`.trim());
   }
 
   /** Stops waiting. */

@@ -1,6 +1,6 @@
 import { ManualClock } from "@vcs/transport";
 import assert from "node:assert/strict";
-import { Passing, persistently, Stall } from "./requests.ts";
+import { IdleRequest, retryTransient, TransientError } from "./requests.ts";
 
 /** A clock whose pauses pass at once, and are noted in seconds. */
 function noting(pauses: number[]) {
@@ -10,35 +10,36 @@ function noting(pauses: number[]) {
 
 Deno.test("requests: gives up after failures in a row, with pauses that double", async () => {
   const pauses: number[] = [];
-  const failing = () => Promise.reject(new Passing("down"));
+  const failing = () => Promise.reject(new TransientError("down"));
   const options = { tries: 4, waitSeconds: 1, clock: noting(pauses) };
-  await assert.rejects(persistently(failing, options), /down/);
+  await assert.rejects(retryTransient(failing, options), /down/);
   assert.deepEqual(pauses, [1, 2, 4]);
 });
 
 Deno.test("requests: an attempt that gets further starts the count and the pauses anew", async () => {
   const pauses: number[] = [];
   let received = 0;
-  const step = () => ++received < 5 ? Promise.reject(new Passing("cut")) : Promise.resolve("all");
+  const step = () =>
+    ++received < 5 ? Promise.reject(new TransientError("cut")) : Promise.resolve("all");
   const options = { tries: 1, waitSeconds: 1, clock: noting(pauses) };
-  assert.equal(await persistently(step, options, () => received), "all");
+  assert.equal(await retryTransient(step, options, () => received), "all");
   assert.deepEqual(pauses, [1, 1, 1, 1]);
 });
 
 Deno.test("requests: a failure for good is thrown at once", async () => {
   const pauses: number[] = [];
   const failing = () => Promise.reject(new TypeError("wrong"));
-  await assert.rejects(persistently(failing, { clock: noting(pauses) }), /wrong/);
+  await assert.rejects(retryTransient(failing, { clock: noting(pauses) }), /wrong/);
   assert.deepEqual(pauses, []);
 });
 
 Deno.test("requests: silence is a fault that says for how long", async () => {
   const clock = new ManualClock();
-  using stall = new Stall({ stallSeconds: 30, clock });
+  using request = new IdleRequest({ idleTimeoutSeconds: 30, clock });
   await clock.advance(29_000);
-  stall.watch();
+  request.touch();
   await clock.advance(29_000);
-  assert.equal(stall.fault(new Error("broken"), "cut: ").message, "cut: broken");
+  assert.equal(request.fault(new Error("broken"), "cut: ").message, "cut: broken");
   await clock.advance(1000);
-  assert.equal(stall.fault(new Error("broken")).message, "nothing came for 30 s");
+  assert.equal(request.fault(new Error("broken")).message, "nothing came for 30 s");
 });

@@ -62,16 +62,16 @@ Deno.test("pull prints the path and nothing else; verify and rm know the file", 
   withFolder(async (folder) => {
     const bytes = new TextEncoder().encode("weights");
     await using server = new FaultyServer(good(bytes));
-    const address = `${server.url}/w.pt`;
-    const pulled = await onnx(folder, "pull", address);
+    const reference = `${server.url}/w.pt`;
+    const pulled = await onnx(folder, "pull", reference);
     assert.deepEqual([pulled.code, pulled.err], [0, ""]);
     const path = pulled.out.trim();
     assert.deepEqual(await Deno.readFile(path), bytes);
-    const verified = await onnx(folder, "verify", address);
+    const verified = await onnx(folder, "verify", reference);
     assert.equal(verified.code, 0);
     assert.match(verified.out, /^unknown .*[0-9a-f]{64}/);
-    assert.equal((await onnx(folder, "rm", address)).out.trim(), path);
-    assert.match((await onnx(folder, "rm", address)).err, /Nothing to remove/);
+    assert.equal((await onnx(folder, "rm", reference)).out.trim(), path);
+    assert.match((await onnx(folder, "rm", reference)).err, /Nothing to remove/);
   }));
 
 Deno.test("a download that fails is exit code 1 with what to do", () =>
@@ -92,7 +92,7 @@ Deno.test("onnx says of a model's name which command knows it", () =>
     }
   }));
 
-Deno.test("cache tells what lies in our folder, and removes what is asked for", () =>
+Deno.test("cache lists what lies in our folder, and removes what is asked for", () =>
   withFolder(async (folder) => {
     for (const name of ["models", "graphs"]) {
       await Deno.mkdir(`${folder}/vcs/${name}`, { recursive: true });
@@ -109,7 +109,7 @@ Deno.test("cache tells what lies in our folder, and removes what is asked for", 
     assert.equal((await onnx(folder, "cache", "--clear", "all")).code, 0);
   }));
 
-Deno.test("doctor tells versions, devices and caches", () =>
+Deno.test("doctor reports versions, devices and caches", () =>
   withFolder(async (folder) => {
     const { code, out, err } = await onnx(folder, "doctor");
     assert.deepEqual([code, err], [0, ""]);
@@ -122,7 +122,7 @@ Deno.test("doctor tells versions, devices and caches", () =>
     assert.match(out, new RegExp(`Models +${folder}/vcs/models \\(empty\\)`));
   }));
 
-Deno.test("doctor tells what a checkpoint holds", () =>
+Deno.test("doctor reports what a checkpoint holds", () =>
   withFolder(async (folder) => {
     const tensors = { "a.weight": tensor("F32", [8, 4]), "\x1b[2Jhidden": tensor("I64", []) };
     const path = `${folder}/a.safetensors`;

@@ -22,7 +22,7 @@ import { NetworkWeights, type WeightReport } from "../graph/network_weights.ts";
 import { ALLOWED_VERSIONS, loadRuntime } from "../runtime/ort.ts";
 import type { ModelCatalog, TensorShapes } from "../store.ts";
 
-/** Names that are told of each kind, before "and N more". */
+/** Names that are listed of each kind, before "and N more". */
 const SHOWN = 8;
 
 function row(label: string, text: string): string {

@@ -51,7 +51,7 @@ Deno.test("list and verify know files of other tools; wrong bytes are exit code 
     assert.match(verified.out, /^WRONG {2}soft {2}[0-9a-f]{64} {2}/);
   }));
 
-Deno.test("a name that the command does not have is told with those that it has", () =>
+Deno.test("a name that the command does not have is an error that lists those that it has", () =>
   withFolder(async (folder) => {
     const { code, err } = await denoise(folder, "pull", "loud");
     assert.equal(code, 1);
@@ -61,7 +61,7 @@ Deno.test("a name that the command does not have is told with those that it has"
     assert.match(wrong.err, /See denoise pull --help\n$/);
   }));
 
-Deno.test("doctor tells what a file holds, lacks and has too much of the closest model", () =>
+Deno.test("doctor reports what a file holds, lacks and has too much of the closest model", () =>
   withFolder(async (folder) => {
     const tensors: Record<string, Tensor> = {
       "conv.weight": tensor("F32", [8, 4, 3]),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ownerHint } from "./owners.ts";
 
-Deno.test("a name is told who has models of such names", () => {
+Deno.test("the owner of a name is the command that has models of such names", () => {
   for (
     const [name, owner] of [
       ["encodec_48khz", "encodec-stream"],

@@ -65,7 +65,7 @@ export interface GraphNode {
   readonly type: string;
   /** Operator set; empty for ONNX's own. */
   readonly domain: string;
-  /** Names of the inputs; empty for one left out. */
+  /** Names of the inputs; empty for one omitted. */
   readonly inputs: readonly string[];
   /** Names of the outputs; empty for one that nobody takes. */
   readonly outputs: readonly string[];
@@ -93,7 +93,7 @@ export function isFloat(dtype: DType): boolean {
 
 /** Settings of a graph. */
 export interface GraphOptions {
-  /** Type that float weights are brought to, `F32` where none is given. */
+  /** Type that float weights are converted to. Default: `F32`. */
   float?: FloatType;
 }
 
@@ -234,7 +234,7 @@ export class GraphCore {
    * Adds a node of any operator with several outputs.
    *
    * @param type operator name; `domain:Name` for one outside ONNX's own operator set
-   * @param inputs values, `undefined` for an optional one left out
+   * @param inputs values, `undefined` for an optional one omitted
    * @param attributes attributes by name, floats marked by {@linkcode float}
    * @param outputs types of the outputs, `undefined` for one that nobody takes
    */

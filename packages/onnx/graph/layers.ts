@@ -52,11 +52,11 @@ export function reflectPad(
   multiple = 1,
 ): Value {
   mustEqual("reflectPad", "number of axes and 3", x.shape.length, 3);
-  const whole = scaleDim(divideDim(addDims(x.shape[2]!, multiple - 1), multiple), multiple);
-  const shape = x.shape.with(2, addDims(whole, left + right));
+  const rounded = scaleDim(divideDim(addDims(x.shape[2]!, multiple - 1), multiple), multiple);
+  const shape = x.shape.with(2, addDims(rounded, left + right));
   const length = x.shape[2]!;
   if (typeof length === "number") {
-    const behind = Number(whole) - length + right;
+    const behind = Number(rounded) - length + right;
     if (left === 0 && behind === 0) return x;
     if (length > Math.max(left, behind)) {
       return g.pad(x, [[0, 0], [0, 0], [left, behind]], "reflect");
@@ -194,7 +194,7 @@ export function upsample1d(
   return interleave(g, g.conv(x, w, b, { pads: 1 }), stride);
 }
 
-/** Weights of one LSTM layer under PyTorch's names, the number of the layer left out. */
+/** Weights of one LSTM layer under PyTorch's names, without the number of the layer. */
 export interface LstmWeights {
   /** `weight_ih` `[4·H, I]`. */
   weightIh: WeightSource;
@@ -229,7 +229,7 @@ function reorderGates(rows: Float32Array): Float32Array {
  * One LSTM layer over `[T, N, I]` with PyTorch's weights.
  *
  * @param name name of the weights in the model
- * @param state state to begin with; zeros where none is given
+ * @param state state to begin with. Default: zeros.
  * @returns outputs `[T, N, H]` and the state after the last step
  */
 export function lstm(

@@ -119,7 +119,7 @@ Deno.test("attributes of every kind and other operator sets are written", async 
   assert.equal(OPSET, 21);
 });
 
-Deno.test("an outline tells descriptions apart and reads no lazy weight", () => {
+Deno.test("an outline distinguishes descriptions and reads no lazy weight", () => {
   const a = adding(1);
   assert.deepEqual(graphOutline(a.graph), graphOutline(adding(2).graph));
   assert.equal(a.reads(), 0);

@@ -1,6 +1,6 @@
 /**
  * A checkpoint's tensors as the weights of one network: each is asked for by name and shape while
- * the graph is described, and what is missing, of another shape or left over is told in one
+ * the graph is described, and what is missing, of another shape or left over is reported in one
  * report at the end instead of one error at a time.
  *
  * @example

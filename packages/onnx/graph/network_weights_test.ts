@@ -35,7 +35,7 @@ Deno.test("weights are asked for by the network's names and read late", async ()
   weights.check("net");
 });
 
-Deno.test("a report names everything at once; what is known not to matter is left out", async () => {
+Deno.test("a report names everything at once; what is known not to matter is skipped", async () => {
   const weights = source();
   weights.get("a", [2]);
   const other = weights.get("b", [4]);

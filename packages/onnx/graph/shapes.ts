@@ -6,18 +6,18 @@
 import { addDims, type Dim, divideDim, formatShape, sameDim, scaleDim } from "./dims.ts";
 import type { Attributes, Value } from "./core.ts";
 
-/** How a kernel moves over the axes of a signal, picture or clip. */
+/** How a kernel moves over the axes of a signal, image or clip. */
 export interface Window {
-  /** Steps between outputs, for every axis or each; 1 where none is given. */
+  /** Steps between outputs, for every axis or each. Default: 1. */
   stride?: number | readonly number[];
-  /** Distance of the kernel's elements, for every axis or each; 1 where none is given. */
+  /** Distance of the kernel's elements, for every axis or each. Default: 1. */
   dilation?: number | readonly number[];
   /**
    * Zeros around the input (of a transposed convolution: samples cut off): one number for every
    * side, or first all sides before, then all behind.
    */
   pads?: number | readonly number[];
-  /** Number of independent groups of channels; 1 where none is given. */
+  /** Number of independent groups of channels. Default: 1. */
   groups?: number;
 }
 
@@ -154,7 +154,7 @@ function within(position: number, size: number): number {
 
 /** Size of an axis after a slice. */
 export function slicedDim(size: Dim, start: number, end: number | undefined, step: number): Dim {
-  if (step < 1) throw new RangeError(`Cannot add Slice: found step ${step}, allowed is 1 or more`);
+  if (step < 1) throw new RangeError(`Cannot add Slice: found step ${step}, expected 1 or more`);
   if (typeof size === "number") {
     const length = within(end ?? size, size) - within(start, size);
     return Math.max(0, Math.ceil(length / step));

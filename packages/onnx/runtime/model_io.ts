@@ -10,7 +10,7 @@ import { elementTypeOf } from "../graph/model.ts";
 import { Out, readCString, type Runtime } from "./ort.ts";
 
 /** An input or output of a model. */
-export interface Port {
+export interface ModelValue {
   /** Its name. */
   readonly name: string;
   /** Element type. */
@@ -46,7 +46,7 @@ function readNamedShape(
   runtime: Runtime,
   info: Deno.PointerObject,
   doing: string,
-): Omit<Port, "name"> {
+): Omit<ModelValue, "name"> {
   const { dtype, sizes } = readTypeAndSizes(runtime, info, doing);
   const names = new BigUint64Array(new ArrayBuffer(8 * sizes.length));
   runtime.call("getSymbolicDimensions", "run-failed", doing, info, names, BigInt(sizes.length));
@@ -58,7 +58,7 @@ function readNamedShape(
   return { dtype, shape };
 }
 
-/** Calls that tell about one side of a model. */
+/** Calls that describe one side of a model. */
 const SIDES = {
   input: {
     count: "sessionGetInputCount",
@@ -73,12 +73,12 @@ const SIDES = {
 } as const;
 
 /** One input or output of a model. */
-function readPort(
+function readValue(
   runtime: Runtime,
   session: Deno.PointerObject,
   side: keyof typeof SIDES,
   at: number,
-): Port {
+): ModelValue {
   const doing = `read ${side} ${at} of the model`;
   const [name, type, info] = [new Out(), new Out(), new Out()];
   const calls = SIDES[side];
@@ -106,11 +106,11 @@ function readPort(
 }
 
 /** All inputs, or all outputs, of a model. */
-export function readPorts(
+export function readValues(
   runtime: Runtime,
   session: Deno.PointerObject,
   side: keyof typeof SIDES,
-): Port[] {
+): ModelValue[] {
   const count = new Out();
   runtime.call(
     SIDES[side].count,
@@ -119,33 +119,41 @@ export function readPorts(
     session,
     count.cell,
   );
-  return Array.from({ length: count.size }, (_, at) => readPort(runtime, session, side, at));
+  return Array.from({ length: count.size }, (_, at) => readValue(runtime, session, side, at));
 }
 
-/** Whether a tensor fits a port. */
-export function checkTensor(what: string, port: Port, t: Tensor): void {
-  const fits = t.shape.length === port.shape.length &&
-    port.shape.every((size, axis) => typeof size === "string" || size === t.shape[axis]);
-  if (t.dtype !== port.dtype || !fits) {
+/**
+ * Checks a tensor's element type and shape.
+ *
+ * @throws {RangeError} where they are not those of the model's input or output.
+ */
+export function checkTensor(what: string, value: ModelValue, t: Tensor): void {
+  const fits = t.shape.length === value.shape.length &&
+    value.shape.every((size, axis) => typeof size === "string" || size === t.shape[axis]);
+  if (t.dtype !== value.dtype || !fits) {
     throw new RangeError(
-      `Cannot run: ${what} ${port.name} is ${t.dtype} [${
+      `Cannot run: ${what} ${value.name} is ${t.dtype} [${
         t.shape.join(", ")
-      }], the model takes ${port.dtype} [${port.shape.join(", ")}]`,
+      }], the model takes ${value.dtype} [${value.shape.join(", ")}]`,
     );
   }
 }
 
-/** The ports of these names, in this order. */
-export function portsNamed(ports: readonly Port[], names: readonly string[], what: string): Port[] {
+/** The inputs or outputs of these names, in this order. */
+export function valuesNamed(
+  values: readonly ModelValue[],
+  names: readonly string[],
+  what: string,
+): ModelValue[] {
   return names.map((name) => {
-    const port = ports.find((candidate) => candidate.name === name);
-    if (port === undefined) {
+    const value = values.find((candidate) => candidate.name === name);
+    if (value === undefined) {
       throw new RangeError(
         `Cannot run: found ${what} ${JSON.stringify(name)}, the model has ${
-          ports.map((x) => x.name).join(", ")
+          values.map((x) => x.name).join(", ")
         }`,
       );
     }
-    return port;
+    return value;
   });
 }

@@ -59,9 +59,9 @@ function appendWebGpu(runtime: Runtime, options: Deno.PointerObject): void {
 
 /** Threads of a session on the CPU. */
 export interface ThreadOptions {
-  /** Threads of one run; the runtime's choice (one per core) where not given. */
+  /** Threads of one run. Default: the runtime's choice, one per core. */
   readonly threads?: number;
-  /** Microseconds that a thread without work stays awake for more; none where not given. */
+  /** Microseconds that a thread without work stays awake for more. Default: 0. */
   readonly spin?: number;
 }
 

@@ -13,7 +13,7 @@ export function memoryOf(t: Tensor): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = t.data;
   if (!(buffer instanceof ArrayBuffer)) {
     throw new TypeError(
-      "Cannot use a tensor: its elements lie in a SharedArrayBuffer, allowed is an ArrayBuffer",
+      "Cannot use a tensor: its elements lie in a SharedArrayBuffer, expected an ArrayBuffer",
     );
   }
   return byteLength === 0 ? new Uint8Array(8) : new Uint8Array(buffer, byteOffset, byteLength);

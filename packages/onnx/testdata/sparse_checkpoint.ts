@@ -1,6 +1,6 @@
 /**
  * Writes a checkpoint of any size in PyTorch's zip layout, its tensors as holes in a sparse file:
- * 6 GB take a few hundred KB of disk. Checksums are left out (zero), as PyTorch can.
+ * 6 GB take a few hundred KB of disk. Checksums are omitted (zero), as PyTorch can.
  */
 import { writeAll } from "@vcs/transport/internal";
 import { join, op, rebuilt, storage } from "./checkpoint_cases.ts";

@@ -107,7 +107,10 @@ export function emaWeights(source: TensorSource): TensorSource | undefined {
     if (name.startsWith(EMA)) continue;
     const average = averagedName(name);
     if (used.has(average)) {
-      throw new OnnxError("weights-mismatch", `Cannot tell the averages apart: two are ${average}`);
+      throw new OnnxError(
+        "weights-mismatch",
+        `Cannot distinguish the averages: two are ${average}`,
+      );
     }
     const found = source.has(average);
     if (found) used.add(average);

@@ -131,7 +131,7 @@ Deno.test("a cycle is a cycle", () => {
   assert.equal(list[0], list);
 });
 
-Deno.test("the value's end is told, so that pickles can follow one another", () => {
+Deno.test("the value's end is reported, so that pickles can follow one another", () => {
   const bytes = join("K\x01.K\x02.");
   const first = readPickle(bytes, host);
   assert.deepEqual(readPickle(bytes, host, first.end), { value: 2, end: 6 });
