@@ -18,7 +18,7 @@
  *
  * @module
  */
-import { runMain } from "@vcs/transport/internal";
+import { runCommand } from "@vcs/transport/internal";
 export { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
 export { Monitor, type MonitorOptions } from "./monitor.ts";
 export {
@@ -104,6 +104,6 @@ export {
 export type { Activation } from "./clip/graph.ts";
 
 if (import.meta.main) {
-  const { main } = await import("./command/command.ts");
-  await runMain("clip-drift", main);
+  const { clipDrift } = await import("./command/command.ts");
+  await runCommand(clipDrift);
 }

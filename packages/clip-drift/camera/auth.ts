@@ -36,12 +36,12 @@ function unescaped(text: string): string {
 /**
  * Takes name and password out of a URL.
  *
- * @throws {TypeError} where it is no URL; the message holds no password
+ * @throws {TypeError} where it is not a URL; the message holds no password
  */
 export function splitCredentials(source: string | URL): SplitUrl {
   if (!URL.canParse(source)) {
     const shown = String(source).replace(/\/\/.*@/, "//");
-    throw new TypeError(`Cannot read ${shown}: it is no URL, wanted http://host:port/path`);
+    throw new TypeError(`Cannot read ${shown}: it is not a URL, expected http://host:port/path`);
   }
   const url = new URL(source);
   const { username, password } = url;
