@@ -25,7 +25,7 @@ export interface TowerConfig {
 export interface VisionConfig extends TowerConfig {
   /** Side of a patch in pixels. */
   readonly patchSize: number;
-  /** Side of the picture in pixels. */
+  /** Side of the image in pixels. */
   readonly imageSize: number;
 }
 
@@ -51,7 +51,7 @@ export interface ClipWeights {
   readonly format: "openai" | "huggingface";
   /** The visual tower. */
   readonly vision: TowerWeights<VisionConfig>;
-  /** The text tower, where the file has one. */
+  /** The text tower, if the file has one. */
   readonly text?: TowerWeights<TextConfig>;
 }
 
@@ -142,7 +142,7 @@ function towerConfig(get: Get, has: (block: number) => boolean, projection: stri
   if (width % 64 !== 0 || width > 1024 || layers === 0) {
     throw new ClipDriftError(
       "bad-weights",
-      `Cannot use CLIP's weights: found a tower of width ${width} with ${layers} blocks, allowed are those of ViT-B-32, ViT-B-16, ViT-L-14 and ViT-L-14-336`,
+      `Cannot use CLIP's weights: found a tower of width ${width} with ${layers} blocks, expected those of ViT-B-32, ViT-B-16, ViT-L-14 and ViT-L-14-336`,
     );
   }
   return { width, layers, heads: width / 64, embedDim };
@@ -188,7 +188,7 @@ function huggingFaceWeights(source: TensorSource): ClipWeights {
  * Finds CLIP's weights in a checkpoint.
  *
  * @param source an open checkpoint; must stay open until the weights are read
- * @throws {ClipDriftError} `bad-weights` where it is not CLIP, or of an unknown format or size
+ * @throws {ClipDriftError} `bad-weights` if it is not CLIP, or of an unknown format or size
  */
 export function findClipWeights(source: TensorSource): ClipWeights {
   if (source.has("vision_model.embeddings.patch_embedding.weight")) {
@@ -203,6 +203,6 @@ export function findClipWeights(source: TensorSource): ClipWeights {
     : `${source.names.length} tensors, the first named ${source.names[0] ?? "nothing"}`;
   throw new ClipDriftError(
     "bad-weights",
-    `Cannot find CLIP's weights: found ${found}; allowed are OpenAI's, open_clip's and Hugging Face's files`,
+    `Cannot find CLIP's weights: found ${found}; expected OpenAI's, open_clip's and Hugging Face's files`,
   );
 }

@@ -30,11 +30,11 @@ async function watch({ options, signal }: Invocation<typeof WATCH, NoOperands>):
 
 async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>): Promise<void> {
   const { serveCamera } = await import("../camera/camera_server.ts");
-  const { scenePictures } = await import("../camera/scene.ts");
+  const { sceneFrames } = await import("../camera/scene.ts");
   const { host: hostname, port, fps, width, height, quality } = options;
-  const picture = scenePictures(options);
+  const frame = sceneFrames(options);
   const config = { width, height, quality };
-  await using server = serveCamera({ hostname, port, picture, fps, config });
+  await using server = serveCamera({ hostname, port, frame, fps, config });
   say(`The camera is at ${server.url}`);
   await untilAbort(signal);
 }

@@ -6,7 +6,7 @@ import { freePort } from "../../transport/trial/brokers.ts";
 import { serveCamera } from "../camera/camera_server.ts";
 import { clipDrift } from "./command.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "../runs/reader.ts";
-import { scenePictures } from "../camera/scene.ts";
+import { sceneFrames } from "../camera/scene.ts";
 
 const COMMAND = import.meta.resolve("../mod.ts");
 const SCENE = { width: 96, height: 72, fps: 10 };
@@ -84,8 +84,8 @@ for (
   });
 }
 
-Deno.test("--test says what the stream is, and fails where there is none", async () => {
-  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+Deno.test("--test says what the stream is, and fails if there is none", async () => {
+  await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
   const good = await run(["-s", camera.url, "--test", "--model", "gist"]);
   assert.equal(good.code, 0, good.stderr);
   assert.match(good.stderr, /96x72, \d+\.\d fps, multipart\/x-mixed-replace; boundary=frame/);
@@ -98,7 +98,7 @@ Deno.test("--test says what the stream is, and fails where there is none", async
 });
 
 Deno.test("a watch writes its run, and Ctrl-C ends it in order", async () => {
-  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+  await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
   await withFolder(async (runs) => {
     const args = ["-s", camera.url, "--no-display", "--model", "gist", "--runs", runs];
     const child = start(args, { ENCODERS_EMBEDDING_INTERVAL: "8", ENCODERS_ROLLING_WINDOW: "x" });
@@ -117,7 +117,7 @@ Deno.test("a watch writes its run, and Ctrl-C ends it in order", async () => {
 });
 
 Deno.test("a watch that is killed loses at most the open batch", async () => {
-  await using camera = serveCamera({ picture: scenePictures(SCENE), fps: 20 });
+  await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
   await withFolder(async (runs) => {
     const args = ["-s", camera.url, "--no-display", "--model", "gist", "--runs", runs];
     const child = start(args, { ENCODERS_EMBEDDING_INTERVAL: "8" });
@@ -134,9 +134,9 @@ Deno.test("a watch that is killed loses at most the open batch", async () => {
 
 Deno.test("--no-save writes nothing; a camera given up for good ends with 1", async () => {
   await withFolder(async (runs) => {
-    const picture = join(runs, "frame.jpg");
-    await Deno.writeFile(picture, await scenePictures(SCENE)(0));
-    const args = ["-s", picture, "--no-save", "--no-display", "--model", "gist", "--runs", runs];
+    const frame = join(runs, "frame.jpg");
+    await Deno.writeFile(frame, await sceneFrames(SCENE)(0));
+    const args = ["-s", frame, "--no-save", "--no-display", "--model", "gist", "--runs", runs];
     const { code, stdout } = await run(args);
     assert.equal(code, 0);
     assert.match(stdout, /^Total frames: 1\n/);
@@ -152,7 +152,7 @@ Deno.test("--no-save writes nothing; a camera given up for good ends with 1", as
 
 Deno.test("several sources are distinguished, and broken frames are counted", async () => {
   await withFolder(async (folder) => {
-    const jpeg = new Uint8Array(await scenePictures(SCENE)(0));
+    const jpeg = new Uint8Array(await sceneFrames(SCENE)(0));
     await Deno.writeFile(join(folder, "a.jpg"), jpeg);
     await Deno.writeFile(
       join(folder, "b.mjpg"),
@@ -165,7 +165,7 @@ Deno.test("several sources are distinguished, and broken frames are counted", as
     for (const name of ["a.jpg", "b.mjpg"]) {
       assert.ok(stderr.includes(`\n${name} Frame      0: [`), stderr);
     }
-    assert.match(stderr, /b.mjpg: Picture left out, 1 so far: a picture came without an end/);
+    assert.match(stderr, /b.mjpg: Frame skipped, 1 so far: it is truncated/);
     assert.match(stdout, /^b.mjpg\nTotal frames: 1\n(.*\n)*Broken frames: 1$/m);
   });
 });
@@ -174,10 +174,10 @@ sharedTest(
   "an activation that is only assumed is reported, and how to choose another",
   async () => {
     await withFolder(async (folder) => {
-      const picture = join(folder, "frame.jpg");
-      await Deno.writeFile(picture, await scenePictures(SCENE)(0));
+      const frame = join(folder, "frame.jpg");
+      await Deno.writeFile(frame, await sceneFrames(SCENE)(0));
       const weights = sharedPath("golden/clip/tiny_clip.open_clip.safetensors");
-      const args = ["-s", picture, "--no-save", "--no-display", "--weights", weights];
+      const args = ["-s", frame, "--no-save", "--no-display", "--weights", weights];
       const { code, stderr } = await run(args, { VCS_CACHE: folder });
       assert.equal(code, 0, stderr);
       assert.match(stderr, /^ViT-B-32 .*; quick_gelu is assumed.*--activation gelu\)$/m);
@@ -185,7 +185,7 @@ sharedTest(
   },
 );
 
-Deno.test("standard input is read, and labels without CLIP are left out with a line", async () => {
+Deno.test("standard input is read, and labels without CLIP are skipped with a line", async () => {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", COMMAND, "-s", "-", "--no-save", "--no-display"].concat([
       ...["--model", "gist", "--labels", "a cat, a dog", "--device", "cpu"],
@@ -193,8 +193,8 @@ Deno.test("standard input is read, and labels without CLIP are left out with a l
     ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
   }).spawn();
   const writer = child.stdin.getWriter();
-  const picture = scenePictures(SCENE);
-  for (let i = 0; i < 3; i++) await writer.write(await picture(i));
+  const frame = sceneFrames(SCENE);
+  for (let i = 0; i < 3; i++) await writer.write(await frame(i));
   await writer.close();
   const { code, stdout, stderr } = await finish(child);
   assert.equal(code, 0, stderr);
@@ -202,7 +202,7 @@ Deno.test("standard input is read, and labels without CLIP are left out with a l
   assert.match(stderr, /Going on without labels: .*gist has no text tower/);
 });
 
-/** Watches standard input that gives some pictures and then says no more. */
+/** Watches standard input that gives some frames and then says no more. */
 async function stalled(args: string[], bytes: readonly Uint8Array[]) {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", COMMAND, "-s", "-", "--model", "gist", ...args],
@@ -222,8 +222,8 @@ async function stalled(args: string[], bytes: readonly Uint8Array[]) {
 
 Deno.test("a pipe that stalls is left at the first signal, with the run closed", async () => {
   await withFolder(async (runs) => {
-    const pictures = await Promise.all([0, 1, 2].map(scenePictures(SCENE)));
-    const { child, finished } = await stalled(["--no-display", "--runs", runs], pictures);
+    const frames = await Promise.all([0, 1, 2].map(sceneFrames(SCENE)));
+    const { child, finished } = await stalled(["--no-display", "--runs", runs], frames);
     const path = await untilLines(runs, "drift.csv", 4);
     child.kill("SIGTERM");
     const { code, stdout, stderr } = await finished();
@@ -280,9 +280,9 @@ Deno.test("--test of a camera that does not answer ends at the first signal", as
   await interrupted((url) => ["--test", "--model", "gist", "-s", url]);
 });
 
-Deno.test("a pipe that is joined in the middle of a picture is still MJPEG", async () => {
+Deno.test("a pipe that is joined in the middle of a frame is still MJPEG", async () => {
   const parts = await Promise.all([0, 1, 2].map(async (i) => {
-    const jpeg = new Uint8Array(await scenePictures(SCENE)(i));
+    const jpeg = new Uint8Array(await sceneFrames(SCENE)(i));
     return new Blob(["--f\r\nContent-Type: image/jpeg\r\n\r\n", jpeg, "\r\n"]).bytes();
   }));
   const bytes = [parts[0]!.subarray(700), ...parts.slice(1)];

@@ -59,7 +59,7 @@ export async function openLabelList(
 /**
  * Settings of the measures; an image that is the reference is read and embedded.
  *
- * @throws {UsageError} where the image cannot be read
+ * @throws {UsageError} if the image cannot be read
  */
 export async function driftOptions(
   { reference, rollingWindow: window }: WatchSettings,

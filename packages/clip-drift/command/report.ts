@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import type { RunTotals } from "../runs/writer.ts";
 
 /** The meter that stands for the frame on machines without a screen. */
@@ -28,4 +29,9 @@ export function summary(totals: RunTotals, path: string | undefined): string {
     ...(broken === 0 ? [] : [`Broken frames: ${broken}`]),
     ...(path === undefined ? [] : [`Output: ${path}`]),
   ].join("\n");
+}
+
+/** A short name of a source for a tile: its host, or the name of its file. */
+export function shortName(spec: string): string {
+  return /^https?:\/\//i.test(spec) ? new URL(spec).host : basename(spec) || spec;
 }

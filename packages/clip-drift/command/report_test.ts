@@ -11,7 +11,7 @@ Deno.test("meterLine() fills 40 columns at a drift of 0.2", () => {
   assert.equal(meterLine(1, 0.9), `Frame      1: [${"=".repeat(39)}>] 0.9000`);
 });
 
-Deno.test("summary() names broken frames and the run folder only where there are any", () => {
+Deno.test("summary() names broken frames and the run folder only if there are any", () => {
   const similarity = { count: 3, mean: 0.9, std: 0.05, min: 0.8, max: 1 };
   const totals = { frames: 4, seconds: 2, similarity, counters: {} };
   assert.equal(

@@ -73,8 +73,8 @@ async function testOne(
 /**
  * Tests streams one after the other.
  *
- * @returns 0 where all work, else 1
- * @throws the signal's reason, where it is aborted
+ * @returns 0 if all work, else 1
+ * @throws the signal's reason, if it is aborted
  */
 export async function testStreams(
   settings: TestSettings,

@@ -7,7 +7,7 @@ import { abortable, ignoreAbort } from "@vcs/transport/internal";
 
 const QUIT_KEYS = new Set(["q", "Q", "\x1b"]);
 
-/** Calls back when q, Q or Esc is pressed; nothing where there is no terminal. */
+/** Calls back when q, Q or Esc is pressed; nothing if there is no terminal. */
 export function readKeys(onQuit: () => void): Disposable {
   if (!Deno.stdin.isTerminal()) return { [Symbol.dispose]() {} };
   // Ctrl-C stays a signal.
