@@ -25,25 +25,25 @@ const { memory: { frame }, int8: bytes } = JSON.parse(
   await Deno.readTextFile(new URL("results/clip-drift.json", import.meta.url)),
 ) as { memory: { frame: { threads_1: Comparison; threads_2: Comparison } }; int8: Int8 };
 
-/** What a row tells, the name of our figure and of theirs, and pictures in a run. */
+/** What a row tells, the name of our figure and of theirs, and images in a run. */
 const ROWS = [
   ["one thread, the model alone", "threads_1", "model", "encode", 1],
   ["one thread, JPEG to embedding", "threads_1", "frame", "frame", 1],
   ["two threads, the model alone", "threads_2", "model", "encode", 1],
   ["two threads, JPEG to embedding", "threads_2", "frame", "frame", 1],
   ["the same, next JPEG decoded meanwhile", "threads_2", "frame_overlapped", "frame", 1],
-  ["two threads, the model, 2 pictures", "threads_2", "batch_2", "batch_2", 2],
-  ["two threads, the model, 4 pictures", "threads_2", "batch_4", "batch_4", 4],
-  ["two threads, the model, 8 pictures", "threads_2", "batch_8", "batch_8", 8],
+  ["two threads, the model, 2 images", "threads_2", "batch_2", "batch_2", 2],
+  ["two threads, the model, 4 images", "threads_2", "batch_4", "batch_4", 4],
+  ["two threads, the model, 8 images", "threads_2", "batch_8", "batch_8", 8],
 ] as const;
 
 const row = (cells: (string | number)[]) => `| ${cells.join(" | ")} |`;
 const round = (value: number) => Number(value.toPrecision(3));
 
-const HEAD = ["ms a picture", "open_clip", "fp32", "faster", "int8", "faster", "int8 to fp32"];
-const lines = ROWS.map(([words, threads, ours, theirs, pictures]) => {
+const HEAD = ["ms per image", "open_clip", "fp32", "faster", "int8", "faster", "int8 to fp32"];
+const lines = ROWS.map(([words, threads, ours, theirs, images]) => {
   const { fp32, int8, open_clip } = frame[threads];
-  const times = [open_clip[theirs]!, fp32[ours]!, int8[ours]!].map((t) => t.wall_ms / pictures);
+  const times = [open_clip[theirs]!, fp32[ours]!, int8[ours]!].map((t) => t.wall_ms / images);
   const [a, b, c] = times as [number, number, number];
   return row([words, ...[a, b, a / b, c, a / c, b / c].map(round)]);
 });

@@ -7,7 +7,7 @@
 import { extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
-import { concatBytes, defined, ignoreAbort, onAbort } from "@vcs/transport/internal";
+import { concatBytes, defined, onAbort, untilAborted } from "@vcs/transport/internal";
 import { splitCredentials } from "./camera/auth.ts";
 import { byNumber } from "./runs/numeric_order.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera/camera.ts";
@@ -70,18 +70,6 @@ export function fileFrame(bytes: Uint8Array, timestamp: number): SourceFrame {
   const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
   const jpeg = async () => isJpeg ? bytes : await encodeJpeg(await decodeImage(bytes));
   return { timestamp, bytes, image, jpeg };
-}
-
-/** Ends an iteration when the signal is aborted; what fails because of that is not a failure. */
-async function* until<T>(items: AsyncIterable<T>, signal?: AbortSignal): AsyncGenerator<T> {
-  try {
-    for await (const item of items) {
-      if (signal?.aborted) return;
-      yield item;
-    }
-  } catch (error) {
-    ignoreAbort(signal)(error);
-  }
 }
 
 /** The chunks of a stream until the signal is aborted, even while no chunk comes. */
@@ -254,8 +242,8 @@ function withPolicy(
   policy: "latest" | "all",
   onDrop: () => void,
 ): (signal?: AbortSignal) => AsyncIterable<SourceFrame> {
-  if (policy === "all") return (signal) => until(open(signal), signal);
-  return (signal) => until(latest(open, { onDrop, ...defined({ signal }) }), signal);
+  if (policy === "all") return (signal) => untilAborted(open(signal), signal);
+  return (signal) => untilAborted(latest(open, { onDrop, ...defined({ signal }) }), signal);
 }
 
 /**

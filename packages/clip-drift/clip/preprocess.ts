@@ -6,7 +6,7 @@
  *
  * @example A 640×480 frame as CLIP sees it
  * ```ts
- * import { cropBox, resizeCrop } from "@vcs/clip-drift";
+ * import { cropBox, resizeCrop } from "./preprocess.ts";
  * import assert from "node:assert/strict";
  *
  * const frame = { width: 640, height: 480, data: new Uint8Array(640 * 480 * 3).fill(7) };
