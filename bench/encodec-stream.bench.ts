@@ -36,11 +36,11 @@ function audioOf(model: ModelName): Float32Array[] {
 }
 
 for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
-  const checkpoint = syntheticCheckpoint(model);
+  const weights = syntheticCheckpoint(model);
   const bytes = await bytesOf(model, SECONDS);
   const audio = audioOf(model);
   for (const threads of [2, 1]) {
-    const settings = { checkpoint, device: "cpu", threads };
+    const settings = { weights, device: "cpu", threads };
     const decoder = await Decoder.open(model, settings);
     const encoder = await Encoder.open(model, CODEBOOKS, settings);
     const batches = threads === 1 ? [8] : [8, 1, 0];
@@ -85,7 +85,7 @@ for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
   const path = `${hour}.${model}`;
   await writeFile(path, model, 3600, CODEBOOKS);
   const decoder = await Decoder.open(model, {
-    checkpoint: syntheticCheckpoint(model),
+    weights: syntheticCheckpoint(model),
     device: "cpu",
   });
   const from = 3000 * decoder.spec.sampleRate + 100;

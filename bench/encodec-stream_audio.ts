@@ -1,10 +1,9 @@
 /**
  * Material for the benchmarks of encodec-stream: files of any length, made as they are read.
  */
-import { EcdcReader } from "@vcs/encodec-stream/ecdc";
-import { formatHeader } from "@vcs/encodec-stream/ecdc";
+import { EcdcReader, formatHeader } from "@vcs/encodec-stream/ecdc";
+import { segmentCount, segmentPlace } from "@vcs/encodec-stream/internal";
 import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
-import { segmentCount, segmentPlace } from "@vcs/encodec-stream/ecdc";
 
 /** The bytes of a file whose codes are a counter, without ever holding them all. */
 export async function* fileBytes(

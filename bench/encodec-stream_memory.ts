@@ -16,7 +16,7 @@ import { untilAborted } from "@vcs/transport/internal";
 import { openStream } from "./encodec-stream_audio.ts";
 
 const minutes = Number(Deno.env.get("MINUTES") ?? 10);
-const options = (model: ModelName) => ({ checkpoint: syntheticCheckpoint(model), device: "cpu" });
+const options = (model: ModelName) => ({ weights: syntheticCheckpoint(model), device: "cpu" });
 const megabytes = () => Math.round(Deno.memoryUsage().rss / 2 ** 20);
 
 /** The same second of audio, over and over. */

@@ -4,7 +4,7 @@
  * `bench/onnx_memory.ts` measures memory, and names the devices that are not here.
  */
 import { modelSpec } from "../packages/encodec-stream/models.ts";
-import { synthesisNetwork } from "../packages/encodec-stream/network/networks.ts";
+import { decoderConvNetwork } from "../packages/encodec-stream/network/networks.ts";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import { listDevices } from "@vcs/onnx/devices";
 import { GraphBuilder } from "@vcs/onnx/graph";
@@ -56,11 +56,11 @@ Deno.bench(
 );
 Deno.bench("open checkpoint, describe graph", { group: "EnCodec 48 kHz decoder" }, async () => {
   using source = await openCheckpoint(checkpoint);
-  synthesisNetwork(modelSpec("encodec_48khz"), source);
+  decoderConvNetwork(modelSpec("encodec_48khz"), source);
 });
 const synthesis = await (async () => {
   using source = await openCheckpoint(checkpoint);
-  return await cachedModel(synthesisNetwork(modelSpec("encodec_48khz"), source).graph, [], cache);
+  return await cachedModel(decoderConvNetwork(modelSpec("encodec_48khz"), source).graph, [], cache);
 })();
 Deno.bench("open and close a session", { group: "EnCodec 48 kHz decoder" }, async () => {
   using _session = await Session.open(synthesis, { device: "cpu" });

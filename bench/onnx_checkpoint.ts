@@ -6,8 +6,8 @@
  */
 import { modelSpec } from "../packages/encodec-stream/models.ts";
 import {
-  predictionNetwork,
-  synthesisNetwork,
+  decoderConvNetwork,
+  decoderRecurrentNetwork,
 } from "../packages/encodec-stream/network/networks.ts";
 import { syntheticCheckpoint } from "../packages/encodec-stream/network/synthetic.ts";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
@@ -53,20 +53,20 @@ export interface Decoder extends Disposable {
 export async function openDecoder(checkpoint: string, cache: string): Promise<Decoder> {
   using source = await openCheckpoint(checkpoint);
   const identity = [await fileIdentity(checkpoint)];
-  const [prediction, synthesis] = await Promise.all(
-    [predictionNetwork(SPEC, source), synthesisNetwork(SPEC, source)].map(async ({ graph }) =>
-      await Session.open(await cachedModel(graph, identity, cache), { device: "cpu" })
-    ),
+  const [recurrent, conv] = await Promise.all(
+    [decoderRecurrentNetwork(SPEC, source), decoderConvNetwork(SPEC, source)].map(async (
+      { graph },
+    ) => await Session.open(await cachedModel(graph, identity, cache), { device: "cpu" })),
   ) as [Session, Session];
-  const rows = tensor("I32", [1, FRAMES, 4]);
+  const flatCodes = tensor("I32", [1, FRAMES, 4]);
   return {
     async run() {
-      const { features } = await prediction.run({ rows });
-      await synthesis.run({ features: features! });
+      const { features } = await recurrent.run({ flat_codes: flatCodes });
+      await conv.run({ features: features! });
     },
     [Symbol.dispose]() {
-      prediction.close();
-      synthesis.close();
+      recurrent.close();
+      conv.close();
     },
   };
 }

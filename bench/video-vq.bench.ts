@@ -5,14 +5,14 @@
  * full-size network beside PyTorch.
  */
 import { tensor } from "@vcs/transport/tensor";
-import { openMagvitDecoder, openMagvitEncoder } from "@vcs/video-vq";
+import { openDecoder, openEncoder } from "@vcs/video-vq";
 import { decodeWindow, encodeWindow, type TokenWindow } from "@vcs/video-vq";
 import { pixelsToBytes, pixelsToFloat } from "@vcs/video-vq/internal";
 import { FrameFitter } from "@vcs/video-vq/internal";
 import { Quality } from "@vcs/video-vq";
 import { TokenDecoder, TokenEncoder } from "@vcs/video-vq";
-import { SMALL_NETWORK, syntheticCheckpoint } from "@vcs/video-vq/internal";
-import { type Tokens, tokensFromLatent, tokensToQuant } from "@vcs/video-vq";
+import { SMALL_NETWORK, syntheticCheckpoint, tokensFromLatent } from "@vcs/video-vq/internal";
+import { type Tokens, tokensToQuant } from "@vcs/video-vq";
 
 const SIDE = 128;
 const folder = await Deno.makeTempDir();
@@ -100,8 +100,8 @@ compare("range coder, a window", [
 ]);
 
 const options = { device: "cpu", threads: 2, cache: folder };
-const ours = await openMagvitEncoder(checkpoint, options);
-const back = await openMagvitDecoder(checkpoint, options);
+const ours = await openEncoder(checkpoint, options);
+const back = await openDecoder(checkpoint, options);
 const tokens = await ours.encode(clip);
 await back.decode(tokens);
 Deno.bench("encode", { group: "reduced network, 17x128x128", baseline: true, n: 6 }, async () => {

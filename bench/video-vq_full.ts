@@ -9,8 +9,12 @@
 import { Session } from "@vcs/onnx/session";
 import { writeModel } from "@vcs/onnx";
 import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
-import { MagvitCheckpoint } from "@vcs/video-vq";
-import { FULL_NETWORK, SMALL_NETWORK, syntheticCheckpoint } from "@vcs/video-vq/internal";
+import {
+  FULL_NETWORK,
+  MagvitCheckpoint,
+  SMALL_NETWORK,
+  syntheticCheckpoint,
+} from "@vcs/video-vq/internal";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";

@@ -65,6 +65,15 @@ for (const name of PACKAGES) {
     }
   });
 
+  Deno.test(`${name}: ARCHITECTURE.md has a line for each folder`, async () => {
+    const text = await readText("ARCHITECTURE.md");
+    const [, tree = ""] = new RegExp(`^### ${name}\n[^]*?\`\`\`\n([^]*?)\`\`\``, "m").exec(text) ??
+      [];
+    const written = [...tree.matchAll(/^  ([\w-]+)\/ /gm)].map((match) => match[1]!);
+    const folders = [...(await filesByFolder(name)).keys()].map((folder) => folder.split("/")[0]!);
+    assert.deepEqual(written, [...new Set(folders)].filter((folder) => folder !== ".").sort());
+  });
+
   Deno.test(`${name}: the module documentation of each import path names it`, async () => {
     for (const file of Object.values(await exportsOf(name))) {
       const text = await readText(join("packages", name, file));

@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 
 /** The oldest version; the newest is that of the import map, with which all tests run. */
-export const OLDEST = "1.19.0";
+export const OLDEST = "1.21.0";
 
 /** Names of the libraries in the packages, by operating system. */
 const NAMES: { readonly [os: string]: RegExp } = {
@@ -18,8 +18,8 @@ const NAMES: { readonly [os: string]: RegExp } = {
 
 /** Folder of the package; the import makes Deno fetch it. */
 async function packageFolder(): Promise<URL> {
-  await import("npm:onnxruntime-node@1.19.0/package.json", { with: { type: "json" } });
-  return new URL(".", import.meta.resolve("npm:onnxruntime-node@1.19.0/package.json"));
+  await import("npm:onnxruntime-node@1.21.0/package.json", { with: { type: "json" } });
+  return new URL(".", import.meta.resolve("npm:onnxruntime-node@1.21.0/package.json"));
 }
 
 /** Path of the oldest library; throws where there is none for this system, or no network. */

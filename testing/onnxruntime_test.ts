@@ -13,6 +13,7 @@ const TESTS: readonly (readonly [file: string, name: string])[] = [
   ["video-vq/vq_tiny_test.ts", "both graphs give what the trained PyTorch network gives"],
   ["video-vq/vq_tiny_test.ts", "a later frame changes no earlier token"],
   ["encodec-stream/encodec_tiny_test.ts", "codes and audio are those of the trained PyTorch"],
+  ["encodec-stream/codec_test.ts", "encodec_48khz"],
   ["clip-drift/encoder_test.ts", "gives the reference's unit embeddings"],
 ];
 

@@ -38,11 +38,15 @@ async function proseFiles(): Promise<string[]> {
   );
 }
 
+/** Old spellings of options that are still accepted. */
+const ACCEPTED = /\b(?:formerly|aliases): /;
+
 /** Every line that has a word of the list, as `path:line: "found", write instead`. */
 export async function findWords(): Promise<string[]> {
   const faults: string[] = [];
   for (const path of await proseFiles()) {
     for (const [at, line] of (await readText(path)).split("\n").entries()) {
+      if (ACCEPTED.test(line)) continue;
       for (const [pattern, instead] of WORDS) {
         const [found] = pattern.exec(line) ?? [];
         if (found !== undefined) faults.push(`${path}:${at + 1}: "${found}", write: ${instead}`);

@@ -29,9 +29,8 @@ import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import type { DownloadProgress } from "@vcs/onnx/internal";
 import { cachedModel, fileIdentity } from "@vcs/onnx";
-import { findModel } from "@vcs/onnx";
 import { modelBytes } from "@vcs/onnx";
-import { findLocal, resolveModel } from "@vcs/onnx/store";
+import type { ModelCatalog } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
 import { defined, isFile } from "@vcs/transport/internal";
 import {
@@ -41,6 +40,7 @@ import {
   visionGraph,
   type WeightForm,
 } from "./clip/graph.ts";
+import { CLIP_MODELS, type ClipModel } from "./clip/models.ts";
 import { findClipWeights } from "./clip/weights.ts";
 import { ClipDriftError } from "./errors.ts";
 import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./measures/gist.ts";
@@ -49,12 +49,14 @@ import { resizeCrop, type RgbImage } from "./clip/preprocess.ts";
 /** Which model, and how it runs. */
 export interface EncoderOptions {
   /**
-   * `gist`, `ViT-B-32`, `ViT-B-16`, `ViT-L-14` or `ViT-L-14-336`. Default: ViT-B-32 if its weights
-   * are on this machine, else `gist`.
+   * `gist`, or the first half of a name in the catalogue, as `ViT-L-14-336`. Default: ViT-B-32 if its
+   * weights are on this machine, else `gist`.
    */
   readonly model?: string;
-  /** Tag of the weights, or the path of a file. Default: `openai`. */
+  /** Tag of the weights, or a path, a URL or `hf:owner/name/file`. Default: openai. */
   readonly pretrained?: string;
+  /** Models that can be had by name. Default: those of this package. */
+  readonly catalog?: ModelCatalog<ClipModel>;
   /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: `auto`. */
   readonly device?: string;
   /** Arithmetic of the matrix products. Default: `fp32`. */
@@ -117,13 +119,6 @@ export interface Encoder extends Disposable {
 /** The most images in one run of the model. */
 const MAX_BATCH = 16;
 
-/** Weights that were trained with x * sigmoid(1.702 x): open_clip's `pretrained.py`. */
-function trainedActivation(model: string, tag: string): Activation {
-  const isQuick = tag === "openai" || tag.startsWith("metaclip") || tag.startsWith("dfn2b") ||
-    (model === "ViT-B-32" && tag.startsWith("laion400m"));
-  return isQuick ? "quick_gelu" : "gelu";
-}
-
 /** What the configuration beside a file of unknown origin says of its activation. */
 async function fileActivation(path: string): Promise<Activation | undefined> {
   for (const name of ["config.json", "open_clip_config.json"]) {
@@ -134,17 +129,20 @@ async function fileActivation(path: string): Promise<Activation | undefined> {
   }
 }
 
+/** A file of weights, and the entry of the catalogue that it was had by. */
+interface FoundWeights {
+  readonly path: string;
+  readonly entry: ClipModel | undefined;
+}
+
 /** The activation that is asked for, else that of the training, else that of OpenAI's weights. */
 async function chooseActivation(
-  { activation, model, pretrained = "openai" }: EncoderOptions,
-  path: string,
+  { activation, model }: EncoderOptions,
+  { path, entry }: FoundWeights,
 ): Promise<{ activation: Activation; isActivationAssumed?: boolean }> {
   if (activation !== undefined) return { activation };
   if (/-quickgelu$/i.test(model ?? "")) return { activation: "quick_gelu" };
-  if (path !== pretrained) {
-    return { activation: trainedActivation(modelName(model ?? "ViT-B-32"), pretrained) };
-  }
-  const found = await fileActivation(path);
+  const found = entry?.activation ?? await fileActivation(path);
   return found === undefined
     ? { activation: "quick_gelu", isActivationAssumed: true }
     : { activation: found };
@@ -274,25 +272,22 @@ export function modelName(name: string): string {
     .replace(/^vit-/i, "ViT-");
 }
 
-/** Path of the weights, which are fetched if they are not on this machine. */
-async function weightsPath(model: string, tag: string, options: EncoderOptions): Promise<string> {
-  if (await isFile(tag)) return tag;
-  const { onProgress, signal } = options;
+/** Finds weights, which are fetched if they are not on this machine. */
+async function findWeights(
+  model: string,
+  tag: string,
+  { catalog = CLIP_MODELS, onProgress, signal }: EncoderOptions,
+): Promise<FoundWeights> {
+  const isReference = /^(https?:\/\/|hf:)/.test(tag) || await isFile(tag);
+  const reference = isReference ? tag : `${model}/${tag}`;
   try {
-    return await resolveModel(`${model}/${tag}`, {
-      ...defined({ onProgress, signal }),
-    });
+    const path = await catalog.resolve(reference, defined({ onProgress, signal }));
+    return { path, entry: isReference ? undefined : catalog.find(reference) };
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     const hint = "or use --model gist, which needs no weights";
     throw new ClipDriftError("no-weights", `${error.message}; ${hint}`, { cause: error });
   }
-}
-
-/** ImageNet-like statistics that two of open_clip's models were trained with. */
-function normalisation(model: string, tag: string): Pick<ClipGraphOptions, "mean" | "std"> {
-  const half = [0.5, 0.5, 0.5];
-  return `${model}/${tag}` === "ViT-L-14/laion2b_s32b_b82k" ? { mean: half, std: half } : {};
 }
 
 /**
@@ -309,16 +304,14 @@ async function byteSettings(
 async function openClip(options: EncoderOptions): Promise<Encoder> {
   const { precision = "fp32", pretrained = "openai" } = options;
   const model = modelName(options.model ?? "ViT-B-32");
-  const path = await weightsPath(model, pretrained, options);
-  const chosen = await chooseActivation(options, path);
+  const weights = await findWeights(model, pretrained, options);
+  const { path, entry } = weights;
+  const chosen = await chooseActivation(options, weights);
   using checkpoint = await openCheckpoint(path);
   const { vision } = findClipWeights(checkpoint);
   const { activation } = chosen;
-  const settings = {
-    ...{ activation, precision },
-    ...await byteSettings(options),
-    ...normalisation(model, pretrained),
-  };
+  const training = defined({ mean: entry?.mean, std: entry?.std });
+  const settings = { activation, precision, ...await byteSettings(options), ...training };
   const graph = visionGraph(vision, settings);
   const identity = [await fileIdentity(path), JSON.stringify(settings)];
   const file = await cachedModel(graph, identity, options.cache);
@@ -331,8 +324,7 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
 
 /** Whether CLIP's default weights are on this machine. */
 export async function hasDefaultWeights(): Promise<boolean> {
-  const model = findModel("ViT-B-32/openai");
-  return model !== undefined && await findLocal(model) !== undefined;
+  return await CLIP_MODELS.findLocal("ViT-B-32/openai") !== undefined;
 }
 
 /**

@@ -50,6 +50,8 @@ export {
   serveCamera,
 } from "./camera/camera_server.ts";
 export { Labels, type LabelScore, openLabels } from "./clip/labels.ts";
+export { CLIP_MODELS, clipCatalog, type ClipModel } from "./clip/models.ts";
+export type { TowerConfig, VisionConfig } from "./clip/weights.ts";
 export type { RgbImage } from "./clip/preprocess.ts";
 export {
   type DriftRecord,

@@ -1,5 +1,5 @@
 /**
- * Codes to audio, piece by piece, exactly as if the whole file were decoded at once.
+ * Codes to audio, block by block, exactly as if the whole file were decoded at once.
  *
  * At 48 kHz each segment is decoded once and joined to its neighbours; at 24 kHz the layers carry
  * their state from chunk to chunk. Either way memory does not grow with the file.
@@ -29,12 +29,12 @@ import {
 } from "./network/model_session.ts";
 import { sampleContext } from "./network/layers.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
-import { predictionNetwork, synthesisNetwork } from "./network/networks.ts";
+import { decoderConvNetwork, decoderRecurrentNetwork } from "./network/networks.ts";
 import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
 import { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
 import { framesFor, segmentPlace } from "./container/segments.ts";
 
-/** Where codes come from: a reader, or what stands in for one. */
+/** Where codes come from: a reader, or a substitute for one. */
 export interface CodeSource {
   /** The file's header. */
   readonly header: EcdcHeader;
@@ -44,9 +44,9 @@ export interface CodeSource {
   blocks(range?: BlockRange): AsyncIterable<CodeBlock>;
 }
 
-/** A run of decoded audio at the file's PCM rate. */
+/** Consecutive decoded samples at the file's PCM rate. */
 export interface PcmBlock {
-  /** Number of the first sample. */
+  /** Index of the first sample. */
   readonly start: number;
   /** Samples of each channel. */
   readonly channels: Planar;
@@ -54,94 +54,97 @@ export interface PcmBlock {
 
 /** What to decode, and how. */
 export interface DecodeOptions {
-  /** First sample, at the file's PCM rate. Default 0. */
+  /** First sample, at the file's PCM rate. Default: 0. */
   readonly from?: number;
   /** Sample before which to stop. Default: the end. */
   readonly to?: number;
   /**
-   * Most segments per call of the recurrent half: the first is taken alone, then as many as were
-   * read meanwhile; 0 takes as many as are sensible from the first call on. At 24 kHz most seconds
-   * per call: calls grow to it from a tenth of a second, each as long as everything before it; 0 is
-   * half a minute. Default 16 segments, 1 second.
+   * Most segments per call of the recurrent half: the first call takes one, each later one as many as
+   * were read meanwhile; 0 takes 32 from the first call on. At 24 kHz most seconds per call: calls
+   * grow to it from a tenth of a second, each as long as everything before it; 0 is half a minute.
+   * Default: 16 segments; at 24 kHz 1 second.
    */
   readonly batch?: number;
-  /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default false. */
+  /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default: false. */
   readonly lowLatency?: boolean;
   /**
-   * At 24 kHz, seconds to run the recurrent layers before `from`, in place of from the start of the
-   * file on: quick and no longer exact. Default: from the start.
+   * At 24 kHz, the seconds before `from` that the recurrent layers run over, in place of everything
+   * from the start of the file: quick, and no longer exact. Default: from the start.
    */
   readonly preroll?: number;
 }
 
-/** Segments of a batch; more of them share the weights of the recurrent layers no better. */
+/** Segments of a batch; larger ones use the weights of the recurrent layers no better. */
 const DEFAULT_BATCH = 16;
 
-/** Largest batch that `batch: 0` stands for; beyond it only memory grows. */
-const WHOLE = 32;
+/** The batch that `batch: 0` stands for; beyond it only memory grows. */
+const LARGEST_BATCH = 32;
 
-/** Features of a run of frames, on their way between the two halves. */
+/** Features of a block, on their way between the two halves. */
 interface Features {
   readonly block: CodeBlock;
   readonly tensor: Tensor;
 }
 
-/** A model ready to decode. Release it with `using`. */
+/** A model that decodes. Release it with `using`. */
 export class Decoder implements Disposable {
   /** Numbers of the model. */
   readonly spec: ModelSpec;
-  readonly #prediction: ModelSession;
-  readonly #synthesis: ModelSession;
+  readonly #recurrent: ModelSession;
+  readonly #conv: ModelSession;
   readonly #threads: number;
 
   private constructor(
     spec: ModelSpec,
-    prediction: ModelSession,
-    synthesis: ModelSession,
+    recurrent: ModelSession,
+    conv: ModelSession,
     threads: number,
   ) {
     this.spec = spec;
-    this.#prediction = prediction;
-    this.#synthesis = synthesis;
+    this.#recurrent = recurrent;
+    this.#conv = conv;
     this.#threads = threads;
   }
 
   /**
-   * Makes a model ready.
+   * Opens a model.
    *
-   * @throws {OnnxError} where its checkpoint or the device cannot be used.
+   * @param model name of the model, or its numbers
+   * @throws {OnnxError} if its checkpoint or the device cannot be used.
    */
-  static async open(model: ModelName, options: CodecOptions = {}): Promise<Decoder> {
-    const spec = modelSpec(model);
-    const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...defined({ device }) });
-    using weights = await openWeights(model, "codec", options);
-    const prediction = await ModelSession.open(
-      predictionNetwork(spec, weights.source),
+  static async open(model: ModelName | ModelSpec, options: CodecOptions = {}): Promise<Decoder> {
+    const spec = typeof model === "string" ? modelSpec(model) : model;
+    const { device, cache, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
+    using weights = await openWeights(spec, "codec", options);
+    const recurrent = await ModelSession.open(
+      decoderRecurrentNetwork(spec, weights.source),
       weights,
       settings(threads),
     );
-    // Whole segments keep one processor each busy; a stream has to share them within a call.
-    const synthesis = await ModelSession.open(
-      synthesisNetwork(spec, weights.source),
+    // Segments run on one processor each; a stream has to share the processors within a call.
+    const conv = await ModelSession.open(
+      decoderConvNetwork(spec, weights.source),
       weights,
       settings(spec.segmentation ? 1 : threads),
       spec.segmentation &&
-        synthesisNetwork(spec, weights.source, framesFor(spec, spec.segmentation.length)),
+        decoderConvNetwork(spec, weights.source, framesFor(spec, spec.segmentation.length)),
     );
-    return new Decoder(spec, prediction, synthesis, threads);
+    return new Decoder(spec, recurrent, conv, threads);
   }
 
   /**
    * Decodes audio in order, without gaps.
    *
-   * @throws {EcdcError} what the source throws, after everything before the damage was given.
-   * @throws {RangeError} where the batch or the preroll is below 0.
+   * @throws {EcdcError} what the source throws, after everything before the damage was yielded.
+   * @throws {RangeError} if the batch or the preroll is below 0.
    */
   async *decode(source: CodeSource, options: DecodeOptions = {}): AsyncGenerator<PcmBlock> {
     const { from = 0, to = Infinity, batch, preroll = 0 } = options;
     if (batch !== undefined) checkWhole("a batch of", batch, 0);
-    if (!(preroll >= 0)) throw new RangeError(`Cannot use a preroll of ${preroll} s: at least 0`);
+    if (!(preroll >= 0)) {
+      throw new RangeError(`Cannot use a preroll of ${preroll} s: expected at least 0`);
+    }
     const end = Math.min(to, source.header.samples);
     if (from >= end) return;
     const blocks = this.spec.segmentation
@@ -155,15 +158,15 @@ export class Decoder implements Disposable {
     }
   }
 
-  /** Codes as rows of the joined codebooks. */
-  #rows(blocks: readonly CodeBlock[], codebooks: number): Tensor {
+  /** Codes as entries of all codebooks joined. */
+  #flatCodes(blocks: readonly CodeBlock[], codebooks: number): Tensor {
     const frames = blocks[0]!.frames;
-    const rows = new Int32Array(blocks.length * frames * codebooks);
+    const flat = new Int32Array(blocks.length * frames * codebooks);
     const { codebookSize } = this.spec;
     blocks.forEach(({ codes }, n) =>
-      codes.forEach((code, i) => rows[n * codes.length + i] = code + codebookSize * (i % codebooks))
+      codes.forEach((code, i) => flat[n * codes.length + i] = code + codebookSize * (i % codebooks))
     );
-    return tensor("I32", [blocks.length, frames, codebooks], rows);
+    return tensor("I32", [blocks.length, frames, codebooks], flat);
   }
 
   async *#segments(source: CodeSource, from: number, to: number, batch: number) {
@@ -172,21 +175,23 @@ export class Decoder implements Disposable {
     const inside = from % stride;
     const first = Math.floor(from / stride) - (inside < length - stride && from >= stride ? 1 : 0);
     const blocks = source.blocks({ from: first, to: Math.ceil(to / stride) });
-    const most = batch || WHOLE;
+    const most = batch || LARGEST_BATCH;
     const groups = batches(blocks, { most, least: batch === 0 ? most : 1 }, (b) => b.frames);
-    // The next group's recurrent half runs beside this group's sample half.
-    const features = oneAhead(mapOrdered(groups, 1, (b) => this.#predict(b, header.codebooks)));
-    const segments = mapOrdered(flatten(features), this.#threads, (f) => this.#synthesize(f));
+    // The next group's recurrent half runs beside this group's convolutional half.
+    const features = oneAhead(
+      mapOrdered(groups, 1, (b) => this.#runRecurrent(b, header.codebooks)),
+    );
+    const segments = mapOrdered(flatten(features), this.#threads, (f) => this.#runConv(f));
     const decoded = segmentPlace(header, 0).frames * this.spec.hop;
     yield* joined(segments, new OverlapAdd({ length: decoded, stride }), stride);
   }
 
-  async #predict(blocks: CodeBlock[], codebooks: number): Promise<Features[]> {
+  async #runRecurrent(blocks: CodeBlock[], codebooks: number): Promise<Features[]> {
     // The runtime multiplies single rows by another kernel, with other rounding. A segment on its
     // own runs beside a copy, so that every batch size gives the same bits.
     const batch = blocks.length === 1 ? [blocks[0]!, blocks[0]!] : blocks;
-    const rows = this.#rows(batch, codebooks);
-    const features = await this.#prediction.run({ rows }, "features");
+    const flat = this.#flatCodes(batch, codebooks);
+    const features = await this.#recurrent.run({ flat_codes: flat }, "features");
     const shape = features.shape.with(0, 1);
     const size = features.data.length / batch.length;
     const data = features.data as Float32Array;
@@ -196,23 +201,23 @@ export class Decoder implements Disposable {
     }));
   }
 
-  async #synthesize({ block, tensor }: Features): Promise<PcmBlock> {
-    const audio = await this.#synthesis.run({ features: tensor }, "audio");
+  async #runConv({ block, tensor }: Features): Promise<PcmBlock> {
+    const audio = await this.#conv.run({ features: tensor }, "audio");
     return { start: block.start, channels: planar(audio, block.samples, block.scale) };
   }
 
   async *#stream(source: CodeSource, from: number, to: number, options: DecodeOptions) {
     const { hop, firstFrames, byteFrames } = this.spec;
     const wanted = Math.floor(from / hop) - sampleContext(this.spec);
-    // It begins at a whole byte, so that a pipe is read forwards only.
+    // It begins at a whole byte, so that a pipe is only read forwards.
     const begin = wanted < firstFrames ? 0 : wanted - wanted % byteFrames;
     const end = Math.max(Math.ceil(to / hop), Math.min(firstFrames, source.units));
-    const state = this.#synthesis.newState();
-    // The next chunk's recurrent half runs beside this chunk's sample half.
+    const state = this.#conv.newState();
+    // The next chunk's recurrent half runs beside this chunk's convolutional half.
     const ahead = oneAhead(this.#features(source, begin, end, options));
     for await (const { block, tensor } of ahead) {
       const first = block.index === 0;
-      const audio = await this.#synthesis.step({ features: tensor }, "audio", state, first);
+      const audio = await this.#conv.step({ features: tensor }, "audio", state, first);
       yield { start: block.start, channels: planar(audio, block.samples) };
     }
   }
@@ -224,18 +229,18 @@ export class Decoder implements Disposable {
     end: number,
     { batch = 1, lowLatency = false, preroll }: DecodeOptions,
   ): AsyncGenerator<Features> {
-    const state = this.#prediction.newState();
+    const state = this.#recurrent.newState();
     const { firstFrames, secondFrames, byteFrames } = this.spec;
     const warmUp = preroll === undefined
       ? begin
       : Math.ceil(preroll * secondFrames / byteFrames) * byteFrames;
     const start = begin - warmUp < firstFrames ? 0 : begin - warmUp;
-    const most = lowLatency ? firstFrames : (batch || WHOLE) * secondFrames;
-    // Doubling keeps ahead of a source of twice real time. What has come by some moment would do
-    // better, but sizes tell in the last bits, and these must not depend on the moment.
+    const most = lowLatency ? firstFrames : (batch || LARGEST_BATCH) * secondFrames;
+    // Doubling keeps ahead of a source of twice real time. Taking what has arrived would do better,
+    // but sizes change the last bits, and these must not depend on the moment.
     const chunk = (frame: number) =>
       frame < begin
-        ? Math.min(WHOLE * secondFrames, begin - frame)
+        ? Math.min(LARGEST_BATCH * secondFrames, begin - frame)
         : Math.min(most, Math.max(firstFrames, frame - begin));
     for await (const block of source.blocks({ from: start, to: end, chunk })) {
       const tensor = await this.#advance(block, source.header.codebooks, state);
@@ -244,14 +249,14 @@ export class Decoder implements Disposable {
   }
 
   async #advance(block: CodeBlock, codebooks: number, state: StreamState): Promise<Tensor> {
-    const rows = this.#rows([block], codebooks);
-    return await this.#prediction.step({ rows }, "features", state, block.index === 0);
+    const feeds = { flat_codes: this.#flatCodes([block], codebooks) };
+    return await this.#recurrent.step(feeds, "features", state, block.index === 0);
   }
 
   /** Releases the sessions. */
   [Symbol.dispose](): void {
-    this.#prediction[Symbol.dispose]();
-    this.#synthesis[Symbol.dispose]();
+    this.#recurrent[Symbol.dispose]();
+    this.#conv[Symbol.dispose]();
   }
 }
 
@@ -259,7 +264,7 @@ async function* flatten<T>(lists: AsyncIterable<T[]>): AsyncGenerator<T> {
   for await (const list of lists) yield* list;
 }
 
-/** A graph's audio [1, C, S] as an array per channel, cut and made as loud as it was. */
+/** A graph's audio [1, C, S] as an array per channel, cut to length and multiplied by its scale. */
 function planar(audio: Tensor, samples: number, scale = 1): Planar {
   const [, channels = 0, length = 0] = audio.shape.map(Number);
   const data = audio.data as Float32Array;
@@ -271,7 +276,7 @@ function planar(audio: Tensor, samples: number, scale = 1): Planar {
   });
 }
 
-/** Segments joined; what is left of the last one is given before a failure is passed on. */
+/** Segments joined; the rest of the last one is yielded before a failure is passed on. */
 async function* joined(
   segments: AsyncIterable<PcmBlock>,
   join: OverlapAdd,

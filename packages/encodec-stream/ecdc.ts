@@ -5,31 +5,14 @@
  */
 export { type BlockRange, type CodeBlock, EcdcReader } from "./container/reader.ts";
 export { type EcdcSink, EcdcWriter, type EcdcWriterFields } from "./container/writer.ts";
+export { fileSink, stdoutSink } from "./container/sinks.ts";
 export {
   type EcdcFields,
   type EcdcHeader,
-  type EcdcPrefix,
   type EcdcVersion,
   formatHeader,
-  MAX_JSON_BYTES,
-  MAX_SAMPLE_RATE,
   parseHeader,
-  parseJsonHeader,
-  parsePrefix,
-  PREFIX_BYTES,
-  versionFor,
 } from "./container/header.ts";
-export { describeHeader, type HeaderSummary, summarizeHeader } from "./container/info.ts";
-export {
-  bodyBytes,
-  chunkFrames,
-  type Extent,
-  frameBits,
-  framesFor,
-  mayBeShortByOne,
-  SCALE_BYTES,
-  scaleFault,
-  segmentCount,
-  type SegmentPlace,
-  segmentPlace,
-} from "./container/segments.ts";
+export { describeHeader, type HeaderSummary, summarizeHeader } from "./container/header_summary.ts";
+export type { ByteRun, SeekableSource, SourceLike } from "./container/seekable_source.ts";
+export type { Json, PythonNumber } from "./container/python_json.ts";

@@ -1,5 +1,5 @@
 /**
- * Audio to codes as it arrives: at 48 kHz a segment is coded when its 48,000 samples are there, at
+ * Audio to codes as it arrives: at 48 kHz a segment is encoded when its 48,000 samples are there, at
  * 24 kHz the layers carry their state from chunk to chunk. Nothing waits for the end of the input.
  *
  * @example Encode a WAV file at 12 kbit/s
@@ -27,7 +27,7 @@ import { availableModel } from "./network/available_model.ts";
 import type { CodeBlock } from "./container/reader.ts";
 import { type CodecOptions, ModelSession, openWeights } from "./network/model_session.ts";
 import { type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
-import { analysisNetwork, codingNetwork } from "./network/networks.ts";
+import { encoderConvNetwork, encoderRecurrentNetwork } from "./network/networks.ts";
 import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
 import type { Planar } from "./audio/overlap_add.ts";
 import { framesFor } from "./container/segments.ts";
@@ -35,24 +35,24 @@ import { framesFor } from "./container/segments.ts";
 /** How to encode. */
 export interface EncodeOptions {
   /**
-   * Segments per call of the recurrent half; at 24 kHz most seconds per call. 1 gives each segment
-   * as soon as it is coded, larger is faster. Default 16 segments, 8 seconds.
+   * Segments per call of the recurrent half; at 24 kHz most seconds per call. 1 yields each segment
+   * as soon as it is encoded, larger is faster. Default: 16 segments; at 24 kHz 8 seconds.
    */
   readonly batch?: number;
-  /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default false. */
+  /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default: false. */
   readonly lowLatency?: boolean;
 }
 
-/** A run of audio at some place. */
-interface Piece {
+/** A segment or chunk of audio. */
+interface AudioChunk {
   readonly index: number;
   readonly start: number;
   readonly channels: Planar;
 }
 
-/** Features of a segment, on their way between the two halves. */
+/** Features of a chunk, on their way between the two halves. */
 interface Features {
-  readonly piece: Piece;
+  readonly chunk: AudioChunk;
   readonly scale: number | undefined;
   readonly tensor: Tensor;
 }
@@ -60,7 +60,7 @@ interface Features {
 /** Samples that are queued at a time. */
 const MOST_SAMPLES = 16384;
 
-/** Samples that arrive in any pieces, given in the pieces that are wanted. */
+/** Samples that arrive in chunks of any size and are taken in others. */
 class SampleQueue {
   #held: Planar;
 
@@ -75,7 +75,7 @@ class SampleQueue {
   push(channels: readonly Float32Array[]): void {
     if (channels.length !== this.#held.length) {
       throw new RangeError(
-        `Cannot encode: the model takes ${this.#held.length} channels, found ${channels.length}`,
+        `Cannot encode: found ${channels.length} channels, expected ${this.#held.length}`,
       );
     }
     this.#held = this.#held.map((held, c) => {
@@ -86,7 +86,7 @@ class SampleQueue {
     });
   }
 
-  /** The first samples; those before `keepFrom` are let go. */
+  /** The first samples; those before `keepFrom` are dropped. */
   take(length: number, keepFrom: number): Planar {
     const taken = this.#held.map((held) => held.slice(0, length));
     this.#held = this.#held.map((held) => held.slice(keepFrom));
@@ -94,7 +94,7 @@ class SampleQueue {
   }
 }
 
-/** Chunks of at most a third of a second, so that a whole song may come as one. */
+/** Chunks of at most two thirds of a second, so that a whole song may come as one. */
 async function* small(audio: AsyncIterable<readonly Float32Array[]>) {
   for await (const channels of audio) {
     const length = channels[0]?.length ?? 0;
@@ -104,17 +104,17 @@ async function* small(audio: AsyncIterable<readonly Float32Array[]>) {
   }
 }
 
-/** Cuts audio into overlapping segments; the last ones are as long as what is left. */
+/** Cuts audio into overlapping segments; the last ones are as long as the rest. */
 async function* segmentsOf(
   audio: AsyncIterable<readonly Float32Array[]>,
   channels: number,
   { length, stride }: Segmentation,
-): AsyncGenerator<Piece> {
+): AsyncGenerator<AudioChunk> {
   const queue = new SampleQueue(channels);
   let index = 0;
-  const next = (): Piece => {
-    const piece = queue.take(Math.min(length, queue.length), stride);
-    return { index, start: index++ * stride, channels: piece };
+  const next = (): AudioChunk => {
+    const samples = queue.take(Math.min(length, queue.length), stride);
+    return { index, start: index++ * stride, channels: samples };
   };
   for await (const samples of small(audio)) {
     queue.push(samples);
@@ -123,23 +123,23 @@ async function* segmentsOf(
   while (queue.length > 0) yield next();
 }
 
-/** Cuts audio into chunks of whole frames, a short one first; only the last may end in a part. */
+/** Cuts audio into chunks of whole frames, a short one first; only the last may end inside a frame. */
 async function* chunksOf(
   audio: AsyncIterable<readonly Float32Array[]>,
   { channels, hop, firstFrames, secondFrames }: ModelSpec,
   largest: number,
-): AsyncGenerator<Piece> {
+): AsyncGenerator<AudioChunk> {
   const queue = new SampleQueue(channels);
   let start = 0;
   let frames = firstFrames;
-  const next = (length: number): Piece => {
-    const piece = queue.take(length, length);
+  const next = (length: number): AudioChunk => {
+    const samples = queue.take(length, length);
     start += length;
-    return { index: (start - length) / hop, start: start - length, channels: piece };
+    return { index: (start - length) / hop, start: start - length, channels: samples };
   };
   for await (const samples of small(audio)) {
     queue.push(samples);
-    // One sample more stays behind, so that the end of the audio is seen when its last chunk goes.
+    // One more sample stays behind, so that the last chunk is known to be the last.
     while (queue.length > frames * hop) {
       yield next(frames * hop);
       frames = Math.min(largest, Math.max(secondFrames, frames * 2));
@@ -167,74 +167,76 @@ function audioTensor(channels: Planar, scale = 1): Tensor {
   return tensor("F32", [1, channels.length, length], data);
 }
 
-/** A model ready to encode. Release it with `using`. */
+/** A model that encodes. Release it with `using`. */
 export class Encoder implements Disposable {
   /** Numbers of the model. */
   readonly spec: ModelSpec;
   /** Codebooks in use. */
   readonly codebooks: number;
-  readonly #analysis: ModelSession;
-  readonly #coding: ModelSession;
+  readonly #conv: ModelSession;
+  readonly #recurrent: ModelSession;
   readonly #threads: number;
 
   private constructor(
     spec: ModelSpec,
     codebooks: number,
-    analysis: ModelSession,
-    coding: ModelSession,
+    conv: ModelSession,
+    recurrent: ModelSession,
     threads: number,
   ) {
     this.spec = spec;
     this.codebooks = codebooks;
-    this.#analysis = analysis;
-    this.#coding = coding;
+    this.#conv = conv;
+    this.#recurrent = recurrent;
     this.#threads = threads;
   }
 
   /**
-   * Makes a model ready.
+   * Opens a model.
    *
-   * @param model name of the model; where not given, `encodec_24khz` if its weights are on this
-   * machine, else `encodec_tiny_24khz`, whose weights travel with this package: see `spec`
-   * @param codebooks codebooks to use; `codebooksFor` gives those of a bandwidth. Default 8, which
-   * is 6 kbit/s at 24 kHz
-   * @throws {RangeError} where the model has not as many codebooks.
-   * @throws {OnnxError} where its checkpoint or the device cannot be used.
+   * @param model name of the model, or its numbers; `spec` says which it is. Default:
+   * `encodec_24khz` if its weights are on this machine, else `encodec_tiny_24khz`, whose weights are
+   * bundled with this package.
+   * @param codebooks codebooks to use; `codebooksFor` returns those of a bandwidth. Default: 8, which
+   * is 6 kbit/s at 24 kHz.
+   * @throws {RangeError} if the model has fewer codebooks.
+   * @throws {OnnxError} if its checkpoint or the device cannot be used.
    */
   static async open(
-    model?: ModelName,
+    model?: ModelName | ModelSpec,
     codebooks = 8,
     options: CodecOptions = {},
   ): Promise<Encoder> {
-    const spec = modelSpec(model ?? await availableModel("encodec_24khz"));
+    const chosen = model ?? await availableModel("encodec_24khz");
+    const spec = typeof chosen === "string" ? modelSpec(chosen) : chosen;
     if (!Number.isInteger(codebooks) || codebooks < 1 || codebooks > spec.codebooks) {
       throw new RangeError(
         `Cannot encode with ${codebooks} codebooks: ${spec.name} has 1 to ${spec.codebooks}`,
       );
     }
-    const { device, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...defined({ device }) });
-    using weights = await openWeights(spec.name, "codec", options);
-    const analysis = await ModelSession.open(
-      analysisNetwork(spec, weights.source),
+    const { device, cache, threads = navigator.hardwareConcurrency } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
+    using weights = await openWeights(spec, "codec", options);
+    const conv = await ModelSession.open(
+      encoderConvNetwork(spec, weights.source),
       weights,
       settings(spec.segmentation ? 1 : threads),
-      spec.segmentation && analysisNetwork(spec, weights.source, spec.segmentation.length),
+      spec.segmentation && encoderConvNetwork(spec, weights.source, spec.segmentation.length),
     );
-    const coding = await ModelSession.open(
-      codingNetwork(spec, weights.source, codebooks),
+    const recurrent = await ModelSession.open(
+      encoderRecurrentNetwork(spec, weights.source, codebooks),
       weights,
       settings(threads),
     );
-    return new Encoder(spec, codebooks, analysis, coding, threads);
+    return new Encoder(spec, codebooks, conv, recurrent, threads);
   }
 
   /**
-   * Encodes audio at the rate that it is to be taken for as the model's own.
+   * Encodes audio, taking it to have the model's own rate.
    *
    * @param audio chunks of any size, an array per channel
-   * @throws {RangeError} where the batch is below 1, or, later on, where a chunk has not the model's
-   * number of channels.
+   * @throws {RangeError} if the batch is below 1, or, while encoding, if a chunk has another number of
+   * channels than the model.
    */
   encode(
     audio: AsyncIterable<readonly Float32Array[]>,
@@ -248,58 +250,58 @@ export class Encoder implements Disposable {
     return this.#stream(chunksOf(audio, this.spec, largest));
   }
 
-  async *#segments(pieces: AsyncIterable<Piece>, batch: number): AsyncGenerator<CodeBlock> {
-    const features = mapOrdered(pieces, this.#threads, (piece) => this.#analyze(piece));
+  async *#segments(chunks: AsyncIterable<AudioChunk>, batch: number): AsyncGenerator<CodeBlock> {
+    const features = mapOrdered(chunks, this.#threads, (chunk) => this.#runConv(chunk));
     const groups = batches(features, { most: batch, least: batch }, (f) => f.tensor.shape[2]!);
-    for await (const blocks of mapOrdered(groups, 1, (b) => this.#code(b))) yield* blocks;
+    for await (const blocks of mapOrdered(groups, 1, (b) => this.#runRecurrent(b))) yield* blocks;
   }
 
-  async #analyze(piece: Piece): Promise<Features> {
-    const scale = loudness(piece.channels);
-    const audio = audioTensor(piece.channels, scale);
-    return { piece, scale, tensor: await this.#analysis.run({ audio }, "features") };
+  async #runConv(chunk: AudioChunk): Promise<Features> {
+    const scale = loudness(chunk.channels);
+    const audio = audioTensor(chunk.channels, scale);
+    return { chunk, scale, tensor: await this.#conv.run({ audio }, "features") };
   }
 
-  async #code(segments: Features[]): Promise<CodeBlock[]> {
+  async #runRecurrent(segments: Features[]): Promise<CodeBlock[]> {
     // A segment on its own runs beside a copy: see the decoder.
     const batch = segments.length === 1 ? [segments[0]!, segments[0]!] : segments;
     const one = batch[0]!.tensor;
     const data = new Float32Array(batch.length * one.data.length);
     batch.forEach((f, n) => data.set(f.tensor.data as Float32Array, n * one.data.length));
     const features = tensor("F32", one.shape.with(0, batch.length), data);
-    const codes = await this.#coding.run({ features }, "codes");
+    const codes = await this.#recurrent.run({ features }, "codes");
     const size = codes.data.length / batch.length;
-    return segments.map(({ piece, scale }, n) =>
-      this.#block(piece, scale, (codes.data as BigInt64Array).subarray(n * size, (n + 1) * size))
+    return segments.map(({ chunk, scale }, n) =>
+      this.#block(chunk, scale, (codes.data as BigInt64Array).subarray(n * size, (n + 1) * size))
     );
   }
 
-  async *#stream(pieces: AsyncIterable<Piece>): AsyncGenerator<CodeBlock> {
-    const state = this.#coding.newState();
-    // The next chunk's sample half runs beside this chunk's recurrent half.
-    const ahead = oneAhead(this.#analyzed(pieces));
-    for await (const { piece, tensor } of ahead) {
-      const first = piece.start === 0;
-      const codes = await this.#coding.step({ features: tensor }, "codes", state, first);
-      yield this.#block(piece, undefined, codes.data as BigInt64Array);
+  async *#stream(chunks: AsyncIterable<AudioChunk>): AsyncGenerator<CodeBlock> {
+    const state = this.#recurrent.newState();
+    // The next chunk's convolutional half runs beside this chunk's recurrent half.
+    const ahead = oneAhead(this.#features(chunks));
+    for await (const { chunk, tensor } of ahead) {
+      const first = chunk.start === 0;
+      const codes = await this.#recurrent.step({ features: tensor }, "codes", state, first);
+      yield this.#block(chunk, undefined, codes.data as BigInt64Array);
     }
   }
 
-  async *#analyzed(pieces: AsyncIterable<Piece>): AsyncGenerator<Features> {
-    const state = this.#analysis.newState();
-    for await (const piece of pieces) {
-      const audio = audioTensor(piece.channels);
-      const first = piece.start === 0;
-      const tensor = await this.#analysis.step({ audio }, "features", state, first);
-      yield { piece, scale: undefined, tensor };
+  async *#features(chunks: AsyncIterable<AudioChunk>): AsyncGenerator<Features> {
+    const state = this.#conv.newState();
+    for await (const chunk of chunks) {
+      const audio = audioTensor(chunk.channels);
+      const first = chunk.start === 0;
+      const tensor = await this.#conv.step({ audio }, "features", state, first);
+      yield { chunk, scale: undefined, tensor };
     }
   }
 
-  #block(piece: Piece, scale: number | undefined, codes: BigInt64Array): CodeBlock {
-    const samples = piece.channels[0]!.length;
+  #block(chunk: AudioChunk, scale: number | undefined, codes: BigInt64Array): CodeBlock {
+    const samples = chunk.channels[0]!.length;
     return {
-      index: piece.index,
-      start: piece.start,
+      index: chunk.index,
+      start: chunk.start,
       samples,
       frames: framesFor(this.spec, samples),
       scale,
@@ -309,7 +311,7 @@ export class Encoder implements Disposable {
 
   /** Releases the sessions. */
   [Symbol.dispose](): void {
-    this.#analysis[Symbol.dispose]();
-    this.#coding[Symbol.dispose]();
+    this.#conv[Symbol.dispose]();
+    this.#recurrent[Symbol.dispose]();
   }
 }

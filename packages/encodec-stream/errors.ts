@@ -1,5 +1,5 @@
 /**
- * What callers of this package catch.
+ * The errors of this package.
  *
  * @module
  */
@@ -26,8 +26,8 @@ export type EcdcErrorCode =
   | "unreachable";
 
 /**
- * An `.ecdc` file, a source or a checkpoint that cannot be used as it is. Everything decodable
- * before the damage has been delivered when a stream throws it.
+ * An `.ecdc` file, a source or a checkpoint that cannot be used. When a stream throws it, everything
+ * decodable before the damage has been yielded.
  */
 export class EcdcError extends CodedError<EcdcErrorCode> {
   /** Name of the class. */

@@ -4,6 +4,12 @@
  *
  * @module
  */
-export type { PcmFormat } from "./audio/pcm.ts";
+export { OverlapAdd } from "./audio/overlap_add.ts";
 export { packCodes, unpackCodes } from "./container/bits.ts";
+export {
+  type Extent,
+  segmentCount,
+  type SegmentPlace,
+  segmentPlace,
+} from "./container/segments.ts";
 export { type CheckpointKind, syntheticAudio, syntheticCheckpoint } from "./network/synthetic.ts";

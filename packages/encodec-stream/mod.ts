@@ -3,12 +3,12 @@
  * Meta's EnCodec and of Encodec-Stream, without Python.
  *
  * - {@linkcode EcdcReader} and {@linkcode EcdcWriter}: the container, from files, URLs and pipes
- * - {@linkcode Decoder} and {@linkcode Encoder}: the two published models and a small one that comes along,
- *   streaming and exact
- * - {@linkcode playback}: decoded audio from and to any second at any rate
+ * - {@linkcode Decoder} and {@linkcode Encoder}: the two published models and a small one that is
+ *   bundled, streaming and exact
+ * - {@linkcode playback}: decoded audio between any two seconds at any rate
  *
  * Limits: entropy-coded files (`lm` is true) are read as well as that can be done and never written;
- * files of encodec-rs are refused by name.
+ * files of encodec-rs are refused.
  *
  * @example Write a file, read its header
  * ```ts
@@ -25,13 +25,8 @@
  */
 export { type CodeSource, type DecodeOptions, Decoder, type PcmBlock } from "./decoder.ts";
 export { type EncodeOptions, Encoder } from "./encoder.ts";
-export {
-  outputSamples,
-  playback,
-  type PlaybackOptions,
-  playedRange,
-  type SampleRange,
-} from "./playback.ts";
+export type { CodecOptions } from "./network/model_session.ts";
+export { playback, type PlaybackOptions, playedRange, type SampleRange } from "./playback.ts";
 export {
   codebooksFor,
   completeSpec,
@@ -44,46 +39,39 @@ export {
   type Segmentation,
   TINY_MODEL,
 } from "./models.ts";
+export { availableModel } from "./network/available_model.ts";
+export { CODEC_MODELS, codecCatalog } from "./network/catalog.ts";
+export { type BitratePlan, planBitrate } from "./audio/bitrate.ts";
+export type { Planar } from "./audio/overlap_add.ts";
 export {
   type BlockRange,
-  bodyBytes,
-  chunkFrames,
+  type ByteRun,
   type CodeBlock,
   describeHeader,
   type EcdcFields,
   type EcdcHeader,
-  type EcdcPrefix,
   EcdcReader,
   type EcdcSink,
   type EcdcVersion,
   EcdcWriter,
   type EcdcWriterFields,
-  type Extent,
+  fileSink,
   formatHeader,
-  frameBits,
-  framesFor,
   type HeaderSummary,
-  MAX_JSON_BYTES,
-  MAX_SAMPLE_RATE,
-  mayBeShortByOne,
+  type Json,
   parseHeader,
-  parseJsonHeader,
-  parsePrefix,
-  PREFIX_BYTES,
-  SCALE_BYTES,
-  scaleFault,
-  segmentCount,
-  type SegmentPlace,
-  segmentPlace,
+  type PythonNumber,
+  type SeekableSource,
+  type SourceLike,
+  stdoutSink,
   summarizeHeader,
-  versionFor,
 } from "./ecdc.ts";
 export { EcdcError, type EcdcErrorCode } from "./errors.ts";
-export { type BitratePlan, planBitrate } from "./audio/bitrate.ts";
-export { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
-export { availableModel } from "./network/available_model.ts";
-export { fileSink, stdoutSink } from "./container/sinks.ts";
-export { type ByteRun, SeekableSource, type SourceLike } from "./container/seekable_source.ts";
-export { type Json, PythonNumber } from "./container/python_json.ts";
 
-if (import.meta.main) await (await import("./command/command.ts")).main();
+if (import.meta.main) {
+  const [{ runCommand }, { encodecStream }] = await Promise.all([
+    import("@vcs/transport/internal"),
+    import("./command/command.ts"),
+  ]);
+  await runCommand(encodecStream);
+}

@@ -1,28 +1,29 @@
 /**
- * The two published EnCodec models, and a small one that travels with this package, as numbers:
- * rates, segments, codebooks, bandwidths.
+ * The two published EnCodec models, and a small one that is bundled with this package: their numbers
+ * (rates, segments, codebooks, bandwidths) and where their weights are published.
  *
  * Source: "High Fidelity Neural Audio Compression" (arXiv 2210.13438) and the authors' code.
  *
  * @module
  */
+import type { Model } from "@vcs/onnx/store";
 import { EcdcError } from "./errors.ts";
 
 /** Name of a model, as `.ecdc` headers spell it. */
 export type ModelName = "encodec_24khz" | "encodec_48khz" | typeof TINY_MODEL;
 
-/** The small model whose weights travel with this package. */
+/** The small model whose weights are bundled with this package. */
 export const TINY_MODEL = "encodec_tiny_24khz";
 
-/** How a model cuts audio that it does not take in one piece, in samples. */
+/** How a model cuts audio into segments, in samples. */
 export interface Segmentation {
   /** Samples of a full segment. */
   readonly length: number;
-  /** Samples between the starts of neighbours; the difference to `length` overlaps. */
+  /** Samples between the starts of neighbours, which overlap by the difference to `length`. */
   readonly stride: number;
 }
 
-/** The transformer that says how likely codes are, for entropy-coded files. */
+/** The transformer that predicts the probabilities of codes, for entropy-coded files. */
 export interface LanguageModelSpec {
   /** Width of its vectors. */
   readonly size: number;
@@ -34,6 +35,8 @@ export interface LanguageModelSpec {
   readonly feedForward: number;
   /** Seconds that attention looks back. */
   readonly pastSeconds: number;
+  /** Where its weights are published. */
+  readonly checkpoint: Model;
 }
 
 /** The numbers that distinguish one model from another. */
@@ -42,9 +45,9 @@ export interface ModelEntry {
   readonly name: ModelName;
   /** Native sample rate in Hz. */
   readonly sampleRate: number;
-  /** Channels that it takes and gives. */
+  /** Channels of its input and output. */
   readonly channels: number;
-  /** Segments with overlap, or undefined where the whole file is one causal stream. */
+  /** Segments with overlap, or undefined if a file is one causal stream. */
   readonly segmentation: Segmentation | undefined;
   /** Strides of the decoder's stages; the encoder has them in reverse. */
   readonly strides: readonly number[];
@@ -60,19 +63,21 @@ export interface ModelEntry {
   readonly codebookSize: number;
   /** Bandwidths in kbit/s that the model was trained for. */
   readonly bandwidths: readonly number[];
-  /** Its language model, or undefined where it has none. */
+  /** Its language model, or undefined if it has none. */
   readonly languageModel: LanguageModelSpec | undefined;
+  /** Where its weights are published, or undefined where they are bundled with this package. */
+  readonly checkpoint: Model | undefined;
 }
 
-/** What distinguishes the models, and what follows from it. */
+/** The numbers that distinguish one model from another, and those that follow from them. */
 export interface ModelSpec extends ModelEntry {
   /** Samples between two code frames: the product of the strides. */
   readonly hop: number;
   /** Bits of a code. */
   readonly codeBits: number;
-  /** Bits per second that one codebook costs. */
+  /** Bits per second of one codebook. */
   readonly bitsPerCodebook: number;
-  /** Frames that are whole bytes with any number of codebooks. */
+  /** The fewest frames whose codes are whole bytes with any number of codebooks. */
   readonly byteFrames: number;
   /** Frames of about a second, a multiple of `byteFrames`. */
   readonly secondFrames: number;
@@ -80,21 +85,31 @@ export interface ModelSpec extends ModelEntry {
   readonly firstFrames: number;
 }
 
-/** Completes a model's numbers by those that follow from them. */
+/** Adds the numbers that follow from a model's own. */
 export function completeSpec(entry: ModelEntry): ModelSpec {
   const hop = entry.strides.reduce((product, stride) => product * stride, 1);
   const codeBits = Math.ceil(Math.log2(entry.codebookSize));
-  // The lowest bit that is set is the largest power of two in it.
+  // The lowest set bit is the largest power of two that divides it.
   const byteFrames = 8 / Math.min(8, codeBits & -codeBits);
-  const whole = (frames: number) => Math.ceil(frames / byteFrames) * byteFrames;
+  const aligned = (frames: number) => Math.ceil(frames / byteFrames) * byteFrames;
   return {
     ...entry,
     hop,
     codeBits,
     bitsPerCodebook: entry.sampleRate / hop * codeBits,
     byteFrames,
-    secondFrames: whole(entry.sampleRate / hop),
-    firstFrames: whole(entry.kernel),
+    secondFrames: aligned(entry.sampleRate / hop),
+    firstFrames: aligned(entry.kernel),
+  };
+}
+
+/** A checkpoint at the authors' URL; its name ends in the first digits of its SHA-256. */
+function published(name: string, sha256: string, about: string, bytes: number): Model {
+  const file = `${name}-${sha256}.th`;
+  const url = `https://dl.fbaipublicfiles.com/encodec/v0/${file}`;
+  return {
+    ...{ name, about, bytes, aliases: [file] },
+    files: [{ file, url, sha256, cache: "torch" }],
   };
 }
 
@@ -105,8 +120,10 @@ const PUBLISHED = {
   filters: 32,
   latent: 128,
   codebookSize: 1024,
-  languageModel: { size: 200, layers: 5, heads: 8, feedForward: 800, pastSeconds: 3.5 },
 } as const;
+
+/** What their language models have in common. */
+const LANGUAGE_MODEL = { size: 200, layers: 5, heads: 8, feedForward: 800, pastSeconds: 3.5 };
 
 const ENTRIES: readonly ModelEntry[] = [
   {
@@ -117,6 +134,21 @@ const ENTRIES: readonly ModelEntry[] = [
     segmentation: undefined,
     codebooks: 32,
     bandwidths: [1.5, 3, 6, 12, 24],
+    languageModel: {
+      ...LANGUAGE_MODEL,
+      checkpoint: published(
+        "encodec_lm_24khz",
+        "1608e3c0",
+        "Language model for EnCodec 24 kHz files",
+        62.3e6,
+      ),
+    },
+    checkpoint: published(
+      "encodec_24khz",
+      "d7cc33bc",
+      "EnCodec, mono, causal, 1.5 to 24 kbit/s",
+      93.2e6,
+    ),
   },
   {
     ...PUBLISHED,
@@ -126,6 +158,16 @@ const ENTRIES: readonly ModelEntry[] = [
     segmentation: { length: 48000, stride: 47520 },
     codebooks: 16,
     bandwidths: [3, 6, 12, 24],
+    languageModel: {
+      ...LANGUAGE_MODEL,
+      checkpoint: published(
+        "encodec_lm_48khz",
+        "7add9fc3",
+        "Language model for EnCodec 48 kHz files",
+        36.0e6,
+      ),
+    },
+    checkpoint: published("encodec_48khz", "7e698e3e", "EnCodec, stereo, 3 to 24 kbit/s", 76.3e6),
   },
   {
     ...PUBLISHED,
@@ -138,6 +180,7 @@ const ENTRIES: readonly ModelEntry[] = [
     codebooks: 8,
     bandwidths: [1.5, 3, 6],
     languageModel: undefined,
+    checkpoint: undefined,
   },
 ];
 
@@ -148,7 +191,7 @@ const MODELS: ReadonlyMap<string, ModelSpec> = new Map(
 /**
  * The numbers of a model.
  *
- * @throws {EcdcError} `unsupported` where the name is of no model that is known here.
+ * @throws {EcdcError} `unsupported` if there is no model of that name.
  */
 export function modelSpec(name: string): ModelSpec {
   const spec = MODELS.get(name);
@@ -162,7 +205,7 @@ export function modelSpec(name: string): ModelSpec {
 /** Names of the models. */
 export const MODEL_NAMES: readonly ModelName[] = [...MODELS.values()].map((spec) => spec.name);
 
-/** Number of codebooks that a bandwidth in kbit/s pays for. */
+/** Number of codebooks that fit a bandwidth in kbit/s. */
 export function codebooksFor(spec: ModelSpec, bandwidth: number): number {
   return Math.floor((bandwidth * 1000) / spec.bitsPerCodebook);
 }

@@ -6,11 +6,11 @@ import { packCodes, unpackCodes } from "./container/bits.ts";
 import { sampleContext } from "./network/layers.ts";
 import { completeSpec, modelSpec, TINY_MODEL } from "./models.ts";
 import {
-  analysisNetwork,
-  codingNetwork,
+  decoderConvNetwork,
+  decoderRecurrentNetwork,
+  encoderConvNetwork,
+  encoderRecurrentNetwork,
   type Network,
-  predictionNetwork,
-  synthesisNetwork,
 } from "./network/networks.ts";
 import { chunkFrames, segmentPlace } from "./container/segments.ts";
 import { hashed, syntheticCheckpoint } from "./network/synthetic.ts";
@@ -29,6 +29,7 @@ const other = completeSpec({
   codebookSize: 500,
   bandwidths: [1.8],
   languageModel: undefined,
+  checkpoint: undefined,
 });
 
 Deno.test("modelSpec() has what follows from the published numbers", () => {
@@ -61,7 +62,7 @@ Deno.test("codes of a codec with other numbers are packed and placed by them", (
   assert.deepEqual(unpackCodes(bytes, 3, 4 * 27, other.codeBits), codes.subarray(12, 15));
   assert.throws(() => packCodes(Uint16Array.of(512), other.codeBits), {
     name: "RangeError",
-    message: "Cannot pack codes: found 512, must be at most 511",
+    message: "Cannot pack codes: found 512, expected at most 511",
   });
   const place = segmentPlace({ spec: other, samples: 399, codebooks: 3 }, 0);
   assert.deepEqual([place.frames, place.bytes], [10, 34]);
@@ -83,15 +84,15 @@ Deno.test("a codec with other numbers has graphs from its checkpoint", async () 
   assert.deepEqual(last.map((name) => source.info(name).shape), [[6, 32, 5], [1, 4, 5]]);
   const samples = Float32Array.from({ length: 400 }, (_, i) => hashed(1, i));
   const audio = tensor("F32", [1, 1, 400], samples);
-  const features = await run(analysisNetwork(other, source), { audio }, "features");
+  const features = await run(encoderConvNetwork(other, source), { audio }, "features");
   assert.deepEqual(features.shape, [1, 32, 10]);
-  const codes = await run(codingNetwork(other, source, 3), { features }, "codes");
+  const codes = await run(encoderRecurrentNetwork(other, source, 3), { features }, "codes");
   assert.deepEqual(codes.shape, [1, 10, 3]);
   const found = Array.from(codes.data as BigInt64Array, Number);
   assert.ok(found.every((code) => code >= 0 && code < 500) && new Set(found).size > 5);
-  const rows = tensor("I32", [1, 10, 3], Int32Array.from(found, (code, i) => code + 500 * (i % 3)));
-  const back = await run(predictionNetwork(other, source), { rows }, "features");
-  const decoded = await run(synthesisNetwork(other, source), { features: back }, "audio");
+  const flat = tensor("I32", [1, 10, 3], Int32Array.from(found, (code, i) => code + 500 * (i % 3)));
+  const back = await run(decoderRecurrentNetwork(other, source), { flat_codes: flat }, "features");
+  const decoded = await run(decoderConvNetwork(other, source), { features: back }, "audio");
   assert.deepEqual(decoded.shape, [1, 1, 400]);
   assert.ok(decoded.data.every((value) => Number.isFinite(value)));
 });

@@ -1,6 +1,6 @@
 /**
- * Decoded audio at one rate and number of channels whatever the file's, from and to given seconds:
- * what a pipe to a player wants.
+ * Decoded audio at one rate and number of channels, whatever the file has, between two seconds: the
+ * input of a player.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import type { Planar } from "./audio/overlap_add.ts";
 
 /** What to play. */
 export interface PlaybackOptions extends Omit<DecodeOptions, "from" | "to"> {
-  /** Seconds at which to start. Default 0. */
+  /** Seconds at which to start. Default: 0. */
   readonly from?: number;
   /** Seconds at which to stop. Default: the end. */
   readonly to?: number;
-  /** Rate of the output in Hz. Default 48,000. */
+  /** Rate of the output in Hz. Default: 48,000. */
   readonly rate?: number;
-  /** Channels of the output: 1 or 2. Default 2. */
+  /** Channels of the output: 1 or 2. Default: 2. */
   readonly channels?: 1 | 2;
 }
 
-/** A rate conversion as whole blocks: so many samples in are exactly so many out. */
+/** A rate conversion as a ratio of whole numbers: `from` samples in are exactly `to` samples out. */
 interface Ratio {
   readonly from: number;
   readonly to: number;
@@ -44,35 +44,35 @@ function withChannels(planar: Planar, channels: 1 | 2): Planar {
   return [left!.map((v, i) => (v + right![i]!) / 2)];
 }
 
-/** Samples of the output, of a source of some length at some rate. */
-export function outputSamples(samples: number, rate: number, wanted: number): number {
+/** Samples of the output of a source of some length and rate. */
+function outputLength(samples: number, rate: number, wanted: number): number {
   const { from, to } = ratioOf(rate, wanted);
   return Math.ceil(samples * to / from);
 }
 
-/** A run of samples: from a first one to before a last one. */
+/** A range of samples. */
 export interface SampleRange {
   /** First sample. */
   readonly start: number;
-  /** Sample before which it ends; not before `start`. */
+  /** Sample before which it ends; at least `start`. */
   readonly end: number;
 }
 
-/** The very samples of the output that {@linkcode playback} gives of a source with some header. */
+/** The samples of the output that {@linkcode playback} yields of a source with some header. */
 export function playedRange(
   { samples, rate: from }: Pick<EcdcHeader, "samples" | "rate">,
   { from: begin = 0, to = Infinity, rate = 48000 }: PlaybackOptions = {},
 ): SampleRange {
   const start = Math.max(0, Math.round(begin * rate));
-  const end = Math.min(outputSamples(samples, from, rate), Math.round(to * rate));
+  const end = Math.min(outputLength(samples, from, rate), Math.round(to * rate));
   return { start, end: Math.max(start, end) };
 }
 
 /**
- * Decodes, resamples and mixes. Any part has exactly the samples that it has in the whole.
+ * Decodes, resamples and mixes. A part has exactly the samples that it has in the whole.
  *
- * @returns blocks of an array per channel, `start` counted at the output's rate
- * @throws {EcdcError} what the source throws, after everything before the damage was given.
+ * @returns blocks of an array per channel, with `start` at the output's rate
+ * @throws {EcdcError} what the source throws, after everything before the damage was yielded.
  */
 export async function* playback(
   decoder: Decoder,
@@ -92,8 +92,8 @@ export async function* playback(
 }
 
 /**
- * Starts at a place where a whole number of input samples is a whole number of output samples, far
- * enough before the part wanted for the filter to know its past.
+ * Starts at a whole number of input samples that is a whole number of output samples, far enough
+ * before the part asked for that the filter has its past.
  */
 async function* resampled(
   decoder: Decoder,

@@ -4,7 +4,7 @@ import { Decoder } from "./decoder.ts";
 import { EcdcReader } from "./container/reader.ts";
 import { formatHeader, parseHeader } from "./container/header.ts";
 import { TINY_MODEL } from "./models.ts";
-import { outputSamples, playback, type PlaybackOptions, playedRange } from "./playback.ts";
+import { playback, type PlaybackOptions, playedRange } from "./playback.ts";
 import { syntheticCheckpoint } from "./network/synthetic.ts";
 
 const model = "encodec_48khz";
@@ -56,7 +56,7 @@ function serve(bytes: Uint8Array) {
 
 Deno.test("playback", async (t) => {
   using decoder = await Decoder.open(model, {
-    checkpoint: syntheticCheckpoint(model),
+    weights: syntheticCheckpoint(model),
     device: "cpu",
   });
 
@@ -80,10 +80,10 @@ Deno.test("playback", async (t) => {
     const bytes = await makeFile(1, 48000);
     const [mono, ...none] = await play(decoder, bytes, { rate: 16000, channels: 1 });
     assert.deepEqual([mono!.length, none.length], [16000, 0]);
-    assert.equal(outputSamples(48000, 48000, 44100), 44100);
+    assert.equal(playedRange({ samples: 48000, rate: 48000 }, { rate: 44100 }).end, 44100);
   });
 
-  await t.step("seeking an address takes one request for the bytes of the segments", async () => {
+  await t.step("seeking in a URL takes one request for the bytes of the segments", async () => {
     const bytes = await makeFile(600, 48000);
     await using server = serve(bytes);
     const range = { from: 500.3, to: 501.1 };
@@ -93,7 +93,7 @@ Deno.test("playback", async (t) => {
   });
 });
 
-Deno.test("seeking a 24 kHz address with preroll takes one request, for both runs", async () => {
+Deno.test("seeking in a 24 kHz URL with preroll takes one request, for both runs", async () => {
   using decoder = await Decoder.open(TINY_MODEL, { device: "cpu", threads: 1 });
   const samples = 600 * 24000;
   const codes = Uint8Array.from({ length: samples / 320 * 20 / 8 }, (_, i) => i * 37);

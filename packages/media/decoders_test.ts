@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Backend } from "./ffmpeg/backend.ts";
 import { chooseBackend } from "./ffmpeg/backends.ts";
+import { loadNodeAv } from "./ffmpeg/node_av.ts";
 import { VideoReader } from "./video_reader.ts";
 import { VideoWriter } from "./video_writer.ts";
 
@@ -78,3 +79,21 @@ Deno.test("loops end their decoders, those that are left too, and closing ends n
       assert.deepEqual([counts.open, counts.endedTwice], [0, 0]);
       assert.equal((await reading.next()).done, true);
     })));
+
+Deno.test("a decoder that only fails is asked 32 times, then once for each packet and the end", () =>
+  withVideo(5, async (path) => {
+    const { CodecContext } = await loadNodeAv();
+    const { receiveFrameSync } = CodecContext.prototype;
+    await using video = await VideoReader.open(path, { backend: "node-av" });
+    let asked = 0;
+    CodecContext.prototype.receiveFrameSync = () => {
+      assert.ok(++asked < 1000, "the decoder is asked without end");
+      return -1;
+    };
+    try {
+      await assert.rejects(Array.fromAsync(video.frames()), { code: "decode-failed" });
+    } finally {
+      CodecContext.prototype.receiveFrameSync = receiveFrameSync;
+    }
+    assert.equal(asked, 31 + 5 + 1 + 1);
+  }));

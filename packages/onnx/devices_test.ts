@@ -73,18 +73,18 @@ Deno.test("a device is tried by computing on it, also where its driver is missin
 });
 
 Deno.test("a library that is too old is refused with its version and what is needed", () => {
-  for (const version of ["1.19.0", "1.19.2-dev", "1.22", "1.30.0+cu12", "1.131.2"]) {
+  for (const version of ["1.21.0", "1.21.2-dev", "1.22", "1.30.0+cu12", "1.131.2"]) {
     checkVersion(version, "lib.so");
   }
-  for (const version of ["1.18.1", "1.2.0", "1.190x", "0.19.0", "2.0.0", "v1.30.0"]) {
+  for (const version of ["1.20.1", "1.2.0", "1.210x", "0.19.0", "2.0.0", "v1.30.0"]) {
     assert.throws(() => checkVersion(version, "/opt/lib.so"), (error) => {
       assert.ok(error instanceof OnnxError);
       assert.equal(error.code, "library-version");
       const found =
         `Cannot use ONNX Runtime from /opt/lib.so: found version ${version}, needed is `;
-      assert.ok(error.message.startsWith(`${found}1.19 or a later 1.x; `), error.message);
+      assert.ok(error.message.startsWith(`${found}1.21 or a later 1.x; `), error.message);
       return true;
     });
   }
-  assert.throws(() => checkVersion("", "lib.so"), /found no version, needed is 1\.19 or a later/);
+  assert.throws(() => checkVersion("", "lib.so"), /found no version, needed is 1\.21 or a later/);
 });

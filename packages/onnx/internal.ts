@@ -10,5 +10,7 @@ export {
   type DownloadProgress,
   sha256Of,
 } from "./cache/download.ts";
-export { modelTensors, type TensorShapes } from "./cache/model_tensors.ts";
+export { graphDirectory } from "./cache/paths.ts";
+export { DownloadBar } from "./command/download_bar.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
+export { modelCommands, runModelCommand } from "./command/model_commands.ts";

@@ -27,14 +27,16 @@ export {
   type TensorSource,
 } from "./checkpoint.ts";
 export {
-  findLocal,
+  type CatalogOptions,
+  type HubFile,
   type LocalModel,
-  removeModel,
-  resolveModel,
+  type Model,
+  ModelCatalog,
+  type ModelFile,
   type ResolveOptions,
-  type StoreOptions,
+  type TensorShapes,
+  type UrlFile,
   type Verification,
-  verifyModel,
 } from "./store.ts";
 export {
   addDims,
@@ -99,14 +101,6 @@ export {
   type WeightReport,
 } from "./graph/network_weights.ts";
 export { emaWeights, stateDict, tensorsUnder } from "./torch/checkpoint_weights.ts";
-export {
-  findModel,
-  type HubFile,
-  type Model,
-  type ModelFile,
-  MODELS,
-  type UrlFile,
-} from "./cache/models.ts";
 export { cachedModel, fileIdentity } from "./cache/model_cache.ts";
 export type { Patience } from "./cache/download.ts";
 export type { Environment } from "./cache/paths.ts";

@@ -1,59 +1,105 @@
 /**
  * From a model's name to a file on this machine: our own downloads, files that PyTorch, Hugging
- * Face's tools or OpenAI's CLIP have fetched before, or a download from the authors' own address.
+ * Face's tools or OpenAI's CLIP have fetched before, or a download from the authors' own URL.
+ *
+ * This package knows no model. Who has some describes them as {@linkcode Model} and puts them into
+ * a {@linkcode ModelCatalog}; a path, a URL and `hf:owner/name/file` work with any catalogue.
  *
  * Environment: `VCS_CACHE` moves our folder; `TORCH_HOME`, `HF_HOME`, `HF_HUB_CACHE` say where the
  * other tools keep theirs; `HF_TOKEN` and `HF_ENDPOINT` are used for the hub; `HF_HUB_OFFLINE` or
  * `VCS_OFFLINE` forbids fetching.
  *
- * @example A path is a model reference, too
+ * @example A catalogue of one model, which PyTorch has fetched before
  * ```ts
- * import { resolveModel } from "@vcs/onnx/store";
+ * import { ModelCatalog } from "@vcs/onnx/store";
  * import assert from "node:assert/strict";
  *
- * const path = await Deno.makeTempFile({ suffix: ".th" });
- * assert.equal(await resolveModel(path), path);
- * await Deno.remove(path);
+ * const folder = await Deno.makeTempDir();
+ * const file = "denoiser-1f2e3d4c.th";
+ * await Deno.mkdir(`${folder}/hub/checkpoints`, { recursive: true });
+ * await Deno.writeTextFile(`${folder}/hub/checkpoints/${file}`, "weights");
+ *
+ * const models = new ModelCatalog([{
+ *   name: "denoiser",
+ *   aliases: [file],
+ *   about: "takes noise out of speech",
+ *   bytes: 7,
+ *   files: [{ file, url: `https://example.com/${file}`, sha256: "1f2e3d4c", cache: "torch" }],
+ * }], { env: new Map([["TORCH_HOME", folder], ["VCS_CACHE", folder]]) });
+ * const path = await models.resolve("denoiser");
+ * assert.ok(path.endsWith(file));
+ * assert.equal((await models.verify("denoiser")).right, false);
+ * assert.equal(await models.resolve(path), path);
+ * await Deno.remove(folder, { recursive: true });
  * ```
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { isFile } from "@vcs/transport/internal";
-import {
-  clipModels,
-  type Environment,
-  huggingFaceEndpoint,
-  huggingFaceHub,
-  huggingFaceToken,
-  isOffline,
-  modelDirectory,
-  torchCheckpoints,
-} from "./cache/paths.ts";
 import { download, type DownloadProgress, sha256Of } from "./cache/download.ts";
+import { askHub } from "./cache/hub.ts";
+import { type Environment, isOffline } from "./cache/paths.ts";
+import { firstLocal, ownPath } from "./cache/places.ts";
+import type { Patience } from "./cache/requests.ts";
 import { OnnxError } from "./errors.ts";
-import { Passing, type Patience, persistently, Stall } from "./cache/requests.ts";
-import {
-  findModel,
-  type HubFile,
-  type Model,
-  type ModelFile,
-  MODELS,
-  type UrlFile,
-} from "./cache/models.ts";
 
-/** Settings of a look into the caches. */
-export interface StoreOptions {
-  /** Environment variables to go by; those of the process where not given. */
-  env?: Environment;
+/** A place where a model's file is published. */
+export type ModelFile = UrlFile | HubFile;
+
+/** A file at a URL. */
+export interface UrlFile {
+  /** Name of the file. */
+  readonly file: string;
+  /** URL. */
+  readonly url: string;
+  /** SHA-256 in hexadecimal, or the first digits of it that the authors put into the name. */
+  readonly sha256?: string;
+  /** Other tool whose cache may hold the file under the same name. */
+  readonly cache?: "torch" | "clip";
+}
+
+/** A file in a repository of the Hugging Face hub; its size and SHA-256 are asked of the hub. */
+export interface HubFile {
+  /** Name of the file. */
+  readonly file: string;
+  /** Repository, as `owner/name`. */
+  readonly repository: string;
+}
+
+/** Shapes of tensors by name. */
+export type TensorShapes = ReadonlyMap<string, readonly number[]>;
+
+/** A model that can be had by its name. */
+export interface Model {
+  /** Its name in commands and options. */
+  readonly name: string;
+  /** Other spellings. */
+  readonly aliases: readonly string[];
+  /** What it is, in a line. */
+  readonly about: string;
+  /** Bytes of the file, about. */
+  readonly bytes: number;
+  /** Where it is published; the first that can be had is taken. */
+  readonly files: readonly ModelFile[];
+  /** The tensors of its file that running it takes, by which a file is recognised. */
+  readonly tensors?: () => Promise<TensorShapes>;
+}
+
+/** Settings of a catalogue. */
+export interface CatalogOptions {
+  /** Environment variables to go by. Default: those of the process. */
+  readonly env?: Environment;
+  /** What else to say of a name that the catalogue does not have. Default: nothing. */
+  readonly hint?: (name: string) => string;
 }
 
 /** Settings of a search for a model's file. What an aborted download got is used by the next one. */
-export interface ResolveOptions extends StoreOptions, Patience {
+export interface ResolveOptions extends Patience {
   /** Called as bytes arrive, with the name of the file. */
   onProgress?: (file: string, progress: DownloadProgress) => void;
-  /** Looks only on this machine; what `HF_HUB_OFFLINE` says where not given. */
+  /** Looks only on this machine. Default: what `HF_HUB_OFFLINE` or `VCS_OFFLINE` says. */
   offline?: boolean;
 }
 
@@ -63,253 +109,6 @@ export interface LocalModel {
   readonly path: string;
   /** Whose folder it lies in. */
   readonly owner: "vcs" | "torch" | "clip" | "huggingface";
-}
-
-async function firstFile(candidates: readonly LocalModel[]): Promise<LocalModel | undefined> {
-  for (const candidate of candidates) {
-    if (await isFile(candidate.path)) return candidate;
-  }
-}
-
-/** Path of a model's file in our own folder. */
-function ownPath(file: ModelFile, env: Environment): string {
-  const folder = "repository" in file ? file.repository.replaceAll("/", "--") : "";
-  return join(modelDirectory(env), folder, file.file);
-}
-
-/** Places of a hub's file in Hugging Face's cache: the main branch first, then other revisions. */
-async function hubCandidates(
-  { repository, file }: HubFile,
-  env: Environment,
-): Promise<LocalModel[]> {
-  const folder = join(huggingFaceHub(env), `models--${repository.replaceAll("/", "--")}`);
-  const main = await Deno.readTextFile(join(folder, "refs", "main")).catch(() => "");
-  const revisions = main ? [main.trim()] : [];
-  try {
-    for await (const entry of Deno.readDir(join(folder, "snapshots"))) revisions.push(entry.name);
-  } catch { /* No such cache. */ }
-  return [...new Set(revisions)].map((revision) => ({
-    path: join(folder, "snapshots", revision, file),
-    owner: "huggingface",
-  }));
-}
-
-/** Places where another tool keeps a file. */
-async function otherCandidates(file: ModelFile, env: Environment): Promise<LocalModel[]> {
-  if ("repository" in file) return await hubCandidates(file, env);
-  if (file.cache === "torch") {
-    return [{ path: join(torchCheckpoints(env), file.file), owner: "torch" }];
-  }
-  if (file.cache === "clip") return [{ path: join(clipModels(), file.file), owner: "clip" }];
-  return [];
-}
-
-/** Finds a model's file on this machine: in our folder, then in those of other tools. */
-export async function findLocal(
-  model: Model,
-  { env = Deno.env }: StoreOptions = {},
-): Promise<LocalModel | undefined> {
-  for (const file of model.files) {
-    const own: LocalModel = { path: ownPath(file, env), owner: "vcs" };
-    const found = await firstFile([own, ...await otherCandidates(file, env)]);
-    if (found) return found;
-  }
-}
-
-/** Most redirections from one address of the hub to another. */
-const MAX_MOVES = 8;
-
-/** What the hub knows of a large file. */
-interface HubFacts {
-  readonly size?: number;
-  readonly sha256?: string;
-}
-
-/** Where a file of the hub is, how to ask for it, and what it must be. */
-interface HubAnswer extends HubFacts {
-  readonly url: string;
-  readonly headers: { readonly [name: string]: string };
-}
-
-/** Asks the hub for the place, size and SHA-256 of a file. */
-async function askHub(
-  { repository, file }: HubFile,
-  { env = Deno.env, ...patience }: ResolveOptions,
-): Promise<HubAnswer> {
-  const url = `${huggingFaceEndpoint(env)}/${repository}/resolve/main/${file}`;
-  const token = await huggingFaceToken(env);
-  const headers: HubAnswer["headers"] = token ? { authorization: `Bearer ${token}` } : {};
-  try {
-    return {
-      url,
-      headers,
-      ...await persistently(() => hubFacts(url, headers, patience), patience),
-    };
-  } catch (error) {
-    if (!(error instanceof Passing)) throw error;
-    throw new OnnxError("download-failed", `Cannot download ${url}: ${error.message}`);
-  }
-}
-
-/**
- * What the hub's answer says of a file. The redirection to a large file names it in its own headers;
- * that of a renamed repository does not, and is followed.
- */
-async function hubFacts(
-  url: string,
-  headers: HubAnswer["headers"],
-  patience: Patience,
-): Promise<HubFacts> {
-  let at = url;
-  for (let moves = 0; moves <= MAX_MOVES; moves++) {
-    using stall = new Stall(patience);
-    const answer = await stall.fetch(at, { method: "HEAD", headers, redirect: "manual" });
-    await answer.body?.cancel();
-    if (answer.status >= 400) throw hubRefusal(url, answer.status, "authorization" in headers);
-    const facts = linkedFile(answer.headers);
-    const next = new URL(answer.headers.get("location") ?? at, at);
-    const isMoved = next.href !== at && next.origin === new URL(at).origin;
-    if (!isMoved || facts.size !== undefined || facts.sha256 !== undefined) return facts;
-    at = next.href;
-  }
-  return {};
-}
-
-function linkedFile(headers: Headers): HubFacts {
-  const size = Number(headers.get("x-linked-size") ?? NaN);
-  const tag = headers.get("x-linked-etag")?.replaceAll('"', "") ?? "";
-  return {
-    ...(Number.isSafeInteger(size) ? { size } : {}),
-    ...(/^[0-9a-f]{64}$/.test(tag) ? { sha256: tag } : {}),
-  };
-}
-
-function hubRefusal(url: string, status: number, hasToken: boolean): OnnxError {
-  const closed = status === 401 || status === 403;
-  const advice = !closed
-    ? ""
-    : hasToken
-    ? "; the token does not open it: accept the model's terms on its page"
-    : "; it may need a token: set HF_TOKEN";
-  return new OnnxError(
-    "download-failed",
-    `Cannot download ${url}: the hub answered ${status}${advice}`,
-  );
-}
-
-/** Downloads one of a model's files into our folder. */
-async function fetchFile(file: ModelFile, options: ResolveOptions): Promise<string> {
-  const { env = Deno.env, onProgress, ...rest } = options;
-  const path = ownPath(file, env);
-  const source = "repository" in file
-    ? await askHub(file, options)
-    : { url: file.url, ...(file.sha256 ? { sha256: file.sha256 } : {}) };
-  const { url, ...expected } = source;
-  await download(url, path, {
-    ...rest,
-    ...expected,
-    onProgress: (progress) => onProgress?.(file.file, progress),
-  });
-  if (source.sha256) await Deno.writeTextFile(`${path}.sha256`, source.sha256);
-  return path;
-}
-
-/** How a person gets the file onto this machine. */
-function advice(files: readonly ModelFile[], env: Environment): string {
-  const file = files[0]!;
-  const url = "repository" in file
-    ? `https://huggingface.co/${file.repository}/resolve/main/${file.file}`
-    : file.url;
-  return `fetch ${url} with another machine and put it at ${
-    ownPath(file, env)
-  }, or give the path of the file in place of the name`;
-}
-
-function missing(
-  name: string,
-  files: readonly ModelFile[],
-  reason: string,
-  env: Environment,
-): OnnxError {
-  return new OnnxError(
-    "model-missing",
-    `Cannot find ${name} on this machine: ${reason}; ${advice(files, env)}`,
-  );
-}
-
-/** Tries the places of a model one after the other. */
-async function fetchModel(
-  name: string,
-  files: readonly ModelFile[],
-  options: ResolveOptions,
-): Promise<string> {
-  const { env = Deno.env, offline = isOffline(env) } = options;
-  if (offline) {
-    throw missing(name, files, "fetching is forbidden (HF_HUB_OFFLINE or VCS_OFFLINE)", env);
-  }
-  const reasons: string[] = [];
-  for (const file of files) {
-    try {
-      return await fetchFile(file, options);
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      if (error instanceof OnnxError && error.code === "checksum-mismatch") throw error;
-      reasons.push(error instanceof Error ? error.message : String(error));
-    }
-  }
-  throw new OnnxError(
-    "download-failed",
-    `Cannot get ${name}: ${reasons.join("; ")}; ${advice(files, env)}`,
-  );
-}
-
-/** A file named by its address; its name in our folder tells addresses apart. */
-function urlFile(url: string): UrlFile {
-  const name = basename(new URL(url).pathname) || "model";
-  const digest = createHash("sha256").update(url).digest("hex").slice(0, 8);
-  return { file: `${digest}-${name}`, url };
-}
-
-/** A reference like `hf:owner/name/folder/file.safetensors`. */
-function hubFile(reference: string): HubFile | undefined {
-  const [, repository, file] = /^hf:([\w.-]+\/[\w.-]+)\/([\w./-]+)$/.exec(reference) ?? [];
-  if (!repository || !file || file.split("/").includes("..")) return undefined;
-  return { repository, file };
-}
-
-/** The model that a reference names, or undefined where it can only be a path. */
-function modelOf(reference: string): Model | undefined {
-  const known = findModel(reference);
-  if (known) return known;
-  const file = /^https?:\/\//.test(reference) ? urlFile(reference) : hubFile(reference);
-  return file && { name: reference, aliases: [], about: reference, bytes: 0, files: [file] };
-}
-
-/**
- * Gives the path of a model's file, fetching it where it is not on this machine.
- *
- * @param reference an official name (`encodec_48khz`, `ViT-B-32/openai`), a path, an address, or
- * `hf:owner/name/file` for a file on the Hugging Face hub
- * @throws {OnnxError} `model-unknown` where the reference is neither a name nor a file,
- * `model-missing` where it would have to be fetched and that is forbidden, `download-failed`
- * where it cannot be fetched, `checksum-mismatch` where other bytes came.
- */
-export async function resolveModel(
-  reference: string,
-  options: ResolveOptions = {},
-): Promise<string> {
-  const model = modelOf(reference);
-  if (model) {
-    return (await findLocal(model, options))?.path ??
-      await fetchModel(model.name, model.files, options);
-  }
-  if (await isFile(reference)) return reference;
-  throw new OnnxError(
-    "model-unknown",
-    `Cannot find model ${reference}: no such file, and the official models are ${
-      MODELS.map((m) => m.name).join(", ")
-    }`,
-  );
 }
 
 /** What a check of a model's file found. */
@@ -324,6 +123,89 @@ export interface Verification {
   readonly right: boolean;
 }
 
+/** A file named by its URL; its name in our folder tells URLs apart. */
+function urlFile(url: string): UrlFile {
+  const name = basename(new URL(url).pathname) || "model";
+  const digest = createHash("sha256").update(url).digest("hex").slice(0, 8);
+  return { file: `${digest}-${name}`, url };
+}
+
+/** A reference like `hf:owner/name/folder/file.safetensors`. */
+function hubFile(reference: string): HubFile | undefined {
+  const [, repository, file] = /^hf:([\w.-]+\/[\w.-]+)\/([\w./-]+)$/.exec(reference) ?? [];
+  if (!repository || !file || file.split("/").includes("..")) return undefined;
+  return { repository, file };
+}
+
+/** What a URL or a file of the hub is as a model. */
+function unnamedModel(reference: string): Model | undefined {
+  const file = /^https?:\/\//.test(reference) ? urlFile(reference) : hubFile(reference);
+  return file && { name: reference, aliases: [], about: reference, bytes: 0, files: [file] };
+}
+
+/** How a person gets the file onto this machine. */
+function advice([file]: readonly ModelFile[], env: Environment): string {
+  if (!file) return "give the path of the file in place of the name";
+  const url = "repository" in file
+    ? `https://huggingface.co/${file.repository}/resolve/main/${file.file}`
+    : file.url;
+  return `fetch ${url} with another machine and put it at ${
+    ownPath(file, env)
+  }, or give the path of the file in place of the name`;
+}
+
+function missing({ name, files }: Model, reason: string, env: Environment): OnnxError {
+  return new OnnxError(
+    "model-missing",
+    `Cannot find ${name} on this machine: ${reason}; ${advice(files, env)}`,
+  );
+}
+
+/** Downloads one of a model's files into our folder. */
+async function fetchFile(
+  file: ModelFile,
+  env: Environment,
+  { onProgress, ...patience }: ResolveOptions,
+): Promise<string> {
+  const path = ownPath(file, env);
+  const source = "repository" in file
+    ? await askHub(file, env, patience)
+    : { url: file.url, ...(file.sha256 ? { sha256: file.sha256 } : {}) };
+  const { url, ...expected } = source;
+  await download(url, path, {
+    ...patience,
+    ...expected,
+    onProgress: (progress) => onProgress?.(file.file, progress),
+  });
+  if (source.sha256) await Deno.writeTextFile(`${path}.sha256`, source.sha256);
+  return path;
+}
+
+/** Tries the places of a model one after the other. */
+async function fetchModel(
+  model: Model,
+  env: Environment,
+  { offline = isOffline(env), ...options }: ResolveOptions,
+): Promise<string> {
+  if (offline) {
+    throw missing(model, "fetching is forbidden (HF_HUB_OFFLINE or VCS_OFFLINE)", env);
+  }
+  const reasons: string[] = [];
+  for (const file of model.files) {
+    try {
+      return await fetchFile(file, env, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof OnnxError && error.code === "checksum-mismatch") throw error;
+      reasons.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new OnnxError(
+    "download-failed",
+    `Cannot get ${model.name}: ${reasons.join("; ")}; ${advice(model.files, env)}`,
+  );
+}
+
 /** SHA-256 that a file must have: published, named by Hugging Face's cache, or noted when it was fetched. */
 async function wantedSha256(model: Model, local: LocalModel): Promise<string | undefined> {
   if (local.owner === "huggingface") {
@@ -335,50 +217,125 @@ async function wantedSha256(model: Model, local: LocalModel): Promise<string | u
   return await Deno.readTextFile(`${local.path}.sha256`).catch(() => undefined);
 }
 
-/**
- * Reads a model's file and compares its SHA-256 with the published one.
- *
- * @throws {OnnxError} `model-unknown` where the name is not an official one, `model-missing`
- * where the model is not on this machine.
- */
-export async function verifyModel(
-  name: string,
-  { env = Deno.env, signal }: StoreOptions & { signal?: AbortSignal } = {},
-): Promise<Verification> {
-  const model = mustFind(name);
-  const local = await findLocal(model, { env });
-  if (!local) throw missing(model.name, model.files, "no cache holds it", env);
-  const [wanted, found] = [await wantedSha256(model, local), await sha256Of(local.path, signal)];
-  return { local, found, wanted, right: wanted === undefined || found.startsWith(wanted) };
+/** Every spelling of a model's name, in one case. */
+function spellings({ name, aliases }: Model): string[] {
+  return [name, ...aliases].map((spelling) => spelling.toLowerCase());
 }
 
-/**
- * Removes a model's file from our own folder; files of other tools are left alone.
- *
- * @returns paths that were removed
- * @throws {OnnxError} `model-unknown` where the name is not an official one.
- */
-export async function removeModel(
-  name: string,
-  { env = Deno.env }: StoreOptions = {},
-): Promise<string[]> {
-  const removed: string[] = [];
-  for (const file of mustFind(name).files) {
-    for (const suffix of ["", ".sha256", ".part", ".part.tag"]) {
-      const path = ownPath(file, env) + suffix;
-      await Deno.remove(path).then(() => removed.push(path), () => {});
+/** Models by name, and the way from a name to a file. */
+export class ModelCatalog<M extends Model = Model> {
+  /** The models. */
+  readonly models: readonly M[];
+  readonly #env: Environment | undefined;
+  readonly #hint: (name: string) => string;
+
+  /**
+   * Makes a catalogue.
+   *
+   * @throws {TypeError} where two models share a name.
+   */
+  constructor(models: readonly M[], { env, hint = () => "" }: CatalogOptions = {}) {
+    const names = models.flatMap(spellings);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) {
+      throw new TypeError(`Cannot make a catalogue: found two models named ${twice}`);
     }
+    this.models = models;
+    this.#env = env;
+    this.#hint = hint;
   }
-  return removed;
-}
 
-function mustFind(reference: string): Model {
-  const model = modelOf(reference);
-  if (model) return model;
-  throw new OnnxError(
-    "model-unknown",
-    `Cannot find model ${reference}: the official models are ${
-      MODELS.map((m) => m.name).join(", ")
-    }`,
-  );
+  get #environment(): Environment {
+    return this.#env ?? Deno.env;
+  }
+
+  /** The model of a name or another spelling of it, whatever the case. */
+  find(name: string): M | undefined {
+    return this.models.find((model) => spellings(model).includes(name.toLowerCase()));
+  }
+
+  /**
+   * Finds a model's file on this machine: in our folder, then in those of other tools.
+   *
+   * @param reference a name, a URL, or `hf:owner/name/file`
+   * @returns undefined where it is not here, or is none of these.
+   */
+  async findLocal(reference: string): Promise<LocalModel | undefined> {
+    const model = this.#modelOf(reference);
+    return model && await firstLocal(model.files, this.#environment);
+  }
+
+  /**
+   * Gives the path of a model's file, fetching it where it is not on this machine.
+   *
+   * @param reference a name, a path, a URL, or `hf:owner/name/file` for a file on the Hugging Face hub
+   * @throws {OnnxError} `model-unknown` where the reference is neither a name nor a file,
+   * `model-missing` where it would have to be fetched and that is forbidden, `download-failed`
+   * where it cannot be fetched, `checksum-mismatch` where other bytes came.
+   */
+  async resolve(reference: string, options: ResolveOptions = {}): Promise<string> {
+    const model = this.#modelOf(reference);
+    if (model) {
+      const local = await firstLocal(model.files, this.#environment);
+      return local?.path ?? await fetchModel(model, this.#environment, options);
+    }
+    if (await isFile(reference)) return reference;
+    throw this.#unknown(reference, "neither a file nor a model of that name", "a path, ");
+  }
+
+  /**
+   * Reads a model's file and compares its SHA-256 with the published one.
+   *
+   * @throws {OnnxError} `model-unknown` where there is no such model, `model-missing` where it is not
+   * on this machine.
+   */
+  async verify(
+    reference: string,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Verification> {
+    const model = this.#known(reference);
+    const local = await firstLocal(model.files, this.#environment);
+    if (!local) throw missing(model, "no cache holds it", this.#environment);
+    const [wanted, found] = [await wantedSha256(model, local), await sha256Of(local.path, signal)];
+    return { local, found, wanted, right: wanted === undefined || found.startsWith(wanted) };
+  }
+
+  /**
+   * Removes a model's file from our own folder; files of other tools are left alone.
+   *
+   * @returns paths that were removed
+   * @throws {OnnxError} `model-unknown` where there is no such model.
+   */
+  async remove(reference: string): Promise<string[]> {
+    const removed: string[] = [];
+    for (const file of this.#known(reference).files) {
+      for (const suffix of ["", ".sha256", ".part", ".part.tag"]) {
+        const path = ownPath(file, this.#environment) + suffix;
+        await Deno.remove(path).then(() => removed.push(path), () => {});
+      }
+    }
+    return removed;
+  }
+
+  /** The model that a reference names, or undefined where it can only be a path. */
+  #modelOf(reference: string): Model | undefined {
+    return this.find(reference) ?? unnamedModel(reference);
+  }
+
+  #known(reference: string): Model {
+    const model = this.#modelOf(reference);
+    if (model) return model;
+    throw this.#unknown(reference, "no model of that name");
+  }
+
+  #unknown(reference: string, found: string, more = ""): OnnxError {
+    const allowed = ["a URL", "hf:owner/name/file", ...this.models.map(({ name }) => name)];
+    const hint = this.#hint(reference);
+    return new OnnxError(
+      "model-unknown",
+      `Cannot find model ${reference}: found ${found}, expected ${more}${allowed.join(", ")}${
+        hint && `; ${hint}`
+      }`,
+    );
+  }
 }

@@ -2,14 +2,40 @@ import assert from "node:assert/strict";
 import { ManualClock } from "@vcs/transport";
 import { createHash } from "node:crypto";
 import { OnnxError, type OnnxErrorCode } from "./errors.ts";
-import { MODELS } from "./cache/models.ts";
-import { removeModel, resolveModel, verifyModel } from "./store.ts";
+import { type Model, ModelCatalog, type ResolveOptions } from "./store.ts";
 import { FaultyServer, good, head, type Script, status } from "./testdata/faulty_server.ts";
 
 const BYTES = new TextEncoder().encode("the weights of a network");
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
 const FAST = { tries: 2, waitSeconds: 0, stallSeconds: 60 };
 const HUB = "hf:vcs/tiny/model.safetensors";
+
+/** A model that PyTorch may have fetched before. */
+function speech(name: string, sha256: string): Model {
+  const file = `${name}-${sha256}.th`;
+  const url = `https://models.example/v0/${file}`;
+  return {
+    ...{ name, aliases: [file], about: "speech", bytes: 24 },
+    files: [{ file, url, sha256, cache: "torch" }],
+  };
+}
+
+/** Models of nobody. */
+const MODELS: readonly Model[] = [
+  speech("speech_24khz", "d7cc33bc"),
+  speech("speech_48khz", "7e698e3e"),
+  {
+    ...{ name: "film", aliases: ["film.ckpt"], about: "films", bytes: 24 },
+    files: [{ file: "film.ckpt", repository: "example/film-tokens" }],
+  },
+];
+
+/** The catalogue of these models in a test's caches. */
+const models = (env: Variables) => new ModelCatalog(MODELS, { env });
+
+/** Finds or fetches a model in a test's caches. */
+const resolve = (name: string, { env, ...options }: ResolveOptions & { env: Variables }) =>
+  models(env).resolve(name, options);
 
 /** Environment variables of a test. */
 type Variables = Map<string, string>;
@@ -46,12 +72,9 @@ function isOnnxError(code: OnnxErrorCode, ...patterns: RegExp[]) {
   };
 }
 
-/** Takes a request and says nothing until the client has gone, a minute later. */
+/** Takes a request and hangs up without a word when a minute has passed. */
 function silent(clock: ManualClock): Script {
-  return async ({ left }) => {
-    await clock.advance(60_000);
-    await left;
-  };
+  return () => clock.advance(60_000);
 }
 
 /** A hub: answers HEAD with what it knows of the file, GET with its bytes. */
@@ -65,47 +88,47 @@ function hub(bytes: Uint8Array, sha256 = SHA256): Script {
 
 Deno.test("files of torch.hub are found by TORCH_HOME", () =>
   withCaches({}, async (folder, env) => {
-    const path = `${folder}/torch/hub/checkpoints/encodec_48khz-7e698e3e.th`;
+    const path = `${folder}/torch/hub/checkpoints/speech_48khz-7e698e3e.th`;
     await put(path);
-    assert.equal(await resolveModel("encodec_48khz", { env }), path);
-    assert.equal(await resolveModel("ENCODEC_48khz", { env }), path);
-    assert.equal(await resolveModel("encodec_48khz-7e698e3e.th", { env }), path);
+    assert.equal(await resolve("speech_48khz", { env }), path);
+    assert.equal(await resolve("SPEECH_48khz", { env }), path);
+    assert.equal(await resolve("speech_48khz-7e698e3e.th", { env }), path);
   }));
 
 Deno.test("files of Hugging Face's cache are found, the main branch first", () =>
   withCaches({}, async (folder, env) => {
-    const name = "models--TencentARC--Open-MAGVIT2-Tokenizer-262144-Video";
-    const file = "video_128_262144.ckpt";
+    const name = "models--example--film-tokens";
+    const file = "film.ckpt";
     const snapshots = `${folder}/hf/hub/${name}/snapshots`;
     await put(`${snapshots}/aaaa/${file}`);
-    assert.equal(await resolveModel("open-magvit2-video", { env }), `${snapshots}/aaaa/${file}`);
+    assert.equal(await resolve("film", { env }), `${snapshots}/aaaa/${file}`);
     await put(`${snapshots}/bbbb/${file}`);
     await put(`${folder}/hf/hub/${name}/refs/main`, new TextEncoder().encode("bbbb\n"));
-    assert.equal(await resolveModel("open-magvit2-video", { env }), `${snapshots}/bbbb/${file}`);
+    assert.equal(await resolve("film", { env }), `${snapshots}/bbbb/${file}`);
     env.set("HF_HUB_CACHE", `${folder}/elsewhere`);
     await assert.rejects(
-      resolveModel("open-magvit2-video", { offline: true, env }),
+      resolve("film", { offline: true, env }),
       isOnnxError("model-missing"),
     );
   }));
 
 Deno.test("our own folder goes before those of others", () =>
   withCaches({}, async (folder, env) => {
-    await put(`${folder}/torch/hub/checkpoints/encodec_24khz-d7cc33bc.th`);
-    const own = `${folder}/vcs/models/encodec_24khz-d7cc33bc.th`;
+    await put(`${folder}/torch/hub/checkpoints/speech_24khz-d7cc33bc.th`);
+    const own = `${folder}/vcs/models/speech_24khz-d7cc33bc.th`;
     await put(own);
-    assert.equal(await resolveModel("encodec_24khz", { env }), own);
+    assert.equal(await resolve("speech_24khz", { env }), own);
   }));
 
 for (const variable of ["HF_HUB_OFFLINE", "VCS_OFFLINE"]) {
   Deno.test(`${variable} ends in a message that says what to put where`, () =>
     withCaches({ [variable]: "1" }, async (folder, env) => {
       await assert.rejects(
-        resolveModel("encodec_48khz", { env }),
+        resolve("speech_48khz", { env }),
         isOnnxError(
           "model-missing",
-          /fetch https:\/\/dl\.fbaipublicfiles\.com\/encodec\/v0\/encodec_48khz-7e698e3e\.th/,
-          new RegExp(`put it at ${folder}/vcs/models/encodec_48khz-7e698e3e\\.th`),
+          /fetch https:\/\/models\.example\/v0\/speech_48khz-7e698e3e\.th/,
+          new RegExp(`put it at ${folder}/vcs/models/speech_48khz-7e698e3e\\.th`),
           /or give the path/,
         ),
       );
@@ -116,7 +139,7 @@ Deno.test("a hub's file is fetched with the token and checked against what the h
   withCaches({ HF_TOKEN: "secret" }, async (folder, env) => {
     await using server = new FaultyServer(hub(BYTES));
     env.set("HF_ENDPOINT", server.url);
-    const path = await resolveModel(HUB, { ...FAST, env });
+    const path = await resolve(HUB, { ...FAST, env });
     assert.equal(path, `${folder}/vcs/models/vcs--tiny/model.safetensors`);
     assert.deepEqual(await Deno.readFile(path), BYTES);
     assert.deepEqual(server.requests.map((r) => `${r.method} ${r.path}`), [
@@ -126,9 +149,9 @@ Deno.test("a hub's file is fetched with the token and checked against what the h
     for (const { headers } of server.requests) {
       assert.equal(headers.get("authorization"), "Bearer secret");
     }
-    assert.equal(await resolveModel(HUB, { ...FAST, env }), path);
+    assert.equal(await resolve(HUB, { ...FAST, env }), path);
     assert.equal(server.requests.length, 2);
-    assert.equal((await verifyModel(HUB, { env })).right, true);
+    assert.equal((await models(env).verify(HUB)).right, true);
   }));
 
 Deno.test("the token file of Hugging Face's tools is used", () =>
@@ -136,7 +159,7 @@ Deno.test("the token file of Hugging Face's tools is used", () =>
     await using server = new FaultyServer(hub(BYTES));
     env.set("HF_ENDPOINT", server.url);
     await put(`${folder}/hf/token`, new TextEncoder().encode("from-file\n"));
-    await resolveModel(HUB, { ...FAST, env });
+    await resolve(HUB, { ...FAST, env });
     assert.equal(server.requests[0]!.headers.get("authorization"), "Bearer from-file");
   }));
 
@@ -145,7 +168,7 @@ Deno.test("a closed repository asks for a token", () =>
     await using server = new FaultyServer(status(401));
     env.set("HF_ENDPOINT", server.url);
     await assert.rejects(
-      resolveModel(HUB, { ...FAST, env }),
+      resolve(HUB, { ...FAST, env }),
       isOnnxError(
         "download-failed",
         /answered 401; it may need a token: set HF_TOKEN/,
@@ -153,7 +176,7 @@ Deno.test("a closed repository asks for a token", () =>
       ),
     );
     env.set("HF_TOKEN", "x");
-    await assert.rejects(resolveModel(HUB, { ...FAST, env }), /accept the model's terms/);
+    await assert.rejects(resolve(HUB, { ...FAST, env }), /accept the model's terms/);
   }));
 
 Deno.test("bytes that the hub does not know are refused", () =>
@@ -162,7 +185,7 @@ Deno.test("bytes that the hub does not know are refused", () =>
     other[0]! ^= 1;
     await using server = new FaultyServer(hub(other));
     env.set("HF_ENDPOINT", server.url);
-    await assert.rejects(resolveModel(HUB, { ...FAST, env }), isOnnxError("checksum-mismatch"));
+    await assert.rejects(resolve(HUB, { ...FAST, env }), isOnnxError("checksum-mismatch"));
   }));
 
 Deno.test("a hub that is busy or silent for a while is asked again", () =>
@@ -170,9 +193,9 @@ Deno.test("a hub that is busy or silent for a while is asked again", () =>
     const clock = new ManualClock();
     await using server = new FaultyServer(status(503), silent(clock), hub(BYTES));
     env.set("HF_ENDPOINT", server.url);
-    const path = await resolveModel(HUB, { ...FAST, tries: 9, clock, env });
+    const path = await resolve(HUB, { ...FAST, tries: 9, clock, env });
     assert.deepEqual(await Deno.readFile(path), BYTES);
-    assert.equal((await verifyModel(HUB, { env })).wanted, SHA256);
+    assert.equal((await models(env).verify(HUB)).wanted, SHA256);
   }));
 
 Deno.test("a hub that never answers ends in an error", () =>
@@ -181,7 +204,7 @@ Deno.test("a hub that never answers ends in an error", () =>
     await using server = new FaultyServer(silent(clock));
     env.set("HF_ENDPOINT", server.url);
     await assert.rejects(
-      resolveModel(HUB, { ...FAST, clock, env }),
+      resolve(HUB, { ...FAST, clock, env }),
       isOnnxError("download-failed", /nothing came for 60 s/, /put it at/),
     );
   }));
@@ -197,11 +220,11 @@ Deno.test("a renamed repository's file is checked all the same", () =>
     other[0]! ^= 1;
     await using server = new FaultyServer(moved(other));
     env.set("HF_ENDPOINT", server.url);
-    await assert.rejects(resolveModel(HUB, { ...FAST, env }), isOnnxError("checksum-mismatch"));
+    await assert.rejects(resolve(HUB, { ...FAST, env }), isOnnxError("checksum-mismatch"));
     await using right = new FaultyServer(moved(BYTES));
     env.set("HF_ENDPOINT", right.url);
-    await resolveModel(HUB, { ...FAST, env });
-    assert.equal((await verifyModel(HUB, { env })).wanted, SHA256);
+    await resolve(HUB, { ...FAST, env });
+    assert.equal((await models(env).verify(HUB)).wanted, SHA256);
     for (const { headers } of right.requests) {
       assert.equal(headers.get("authorization"), "Bearer secret");
     }
@@ -210,18 +233,18 @@ Deno.test("a renamed repository's file is checked all the same", () =>
 Deno.test("an address is a reference; two addresses with one file name are two files", () =>
   withCaches({}, async (_, env) => {
     await using server = new FaultyServer(good(BYTES));
-    const first = await resolveModel(`${server.url}/a/weights.pt?download=true`, { ...FAST, env });
-    const second = await resolveModel(`${server.url}/b/weights.pt`, { ...FAST, env });
+    const first = await resolve(`${server.url}/a/weights.pt?download=true`, { ...FAST, env });
+    const second = await resolve(`${server.url}/b/weights.pt`, { ...FAST, env });
     assert.notEqual(first, second);
     assert.match(first, /-weights\.pt$/);
-    assert.equal(await resolveModel(`${server.url}/b/weights.pt`, { offline: true, env }), second);
+    assert.equal(await resolve(`${server.url}/b/weights.pt`, { offline: true, env }), second);
   }));
 
 Deno.test("a failed download says what to put where", () =>
   withCaches({}, async (_, env) => {
     await using server = new FaultyServer(status(404));
     await assert.rejects(
-      resolveModel(`${server.url}/weights.pt`, { ...FAST, env }),
+      resolve(`${server.url}/weights.pt`, { ...FAST, env }),
       isOnnxError("download-failed", /the server answered 404/, /put it at .*-weights\.pt/),
     );
   }));
@@ -229,42 +252,61 @@ Deno.test("a failed download says what to put where", () =>
 Deno.test("what is neither a name nor a file is told with the names that there are", () =>
   withCaches({}, async (_, env) => {
     await assert.rejects(
-      resolveModel("encodec_96khz", { env }),
-      isOnnxError("model-unknown", /no such file, and the official models are encodec_24khz/),
+      resolve("speech_96khz", { env }),
+      isOnnxError(
+        "model-unknown",
+        /found neither a file nor .* expected a path, a URL, .*speech_24khz, speech_48khz, film$/,
+      ),
     );
-    await assert.rejects(resolveModel("hf:a/b/../../etc", { env }), isOnnxError("model-unknown"));
-    await assert.rejects(verifyModel("nothing", { env }), isOnnxError("model-unknown"));
-    await assert.rejects(removeModel("nothing", { env }), isOnnxError("model-unknown"));
+    await assert.rejects(resolve("hf:a/b/../../etc", { env }), isOnnxError("model-unknown"));
+    await assert.rejects(models(env).verify("nothing"), isOnnxError("model-unknown"));
+    await assert.rejects(models(env).remove("nothing"), isOnnxError("model-unknown"));
   }));
 
 Deno.test("verify compares with the published SHA-256, rm removes only our own files", () =>
   withCaches({}, async (folder, env) => {
-    await assert.rejects(verifyModel("encodec_48khz", { env }), isOnnxError("model-missing"));
-    const torch = `${folder}/torch/hub/checkpoints/encodec_48khz-7e698e3e.th`;
+    await assert.rejects(models(env).verify("speech_48khz"), isOnnxError("model-missing"));
+    const torch = `${folder}/torch/hub/checkpoints/speech_48khz-7e698e3e.th`;
     await put(torch);
-    assert.deepEqual(await verifyModel("encodec_48khz", { env }), {
+    assert.deepEqual(await models(env).verify("speech_48khz"), {
       local: { path: torch, owner: "torch" },
       found: SHA256,
       wanted: "7e698e3e",
       right: false,
     });
-    const own = `${folder}/vcs/models/encodec_48khz-7e698e3e.th`;
+    const own = `${folder}/vcs/models/speech_48khz-7e698e3e.th`;
     await put(own);
     await put(`${own}.part`);
-    assert.deepEqual(await removeModel("encodec_48khz", { env }), [own, `${own}.part`]);
-    assert.deepEqual(await removeModel("encodec_48khz", { env }), []);
-    assert.equal(await resolveModel("encodec_48khz", { env }), torch);
+    assert.deepEqual(await models(env).remove("speech_48khz"), [own, `${own}.part`]);
+    assert.deepEqual(await models(env).remove("speech_48khz"), []);
+    assert.equal(await resolve("speech_48khz", { env }), torch);
   }));
 
-Deno.test("every official model has a name of its own and a place to come from", () => {
-  const names = MODELS.flatMap((m) => [m.name, ...m.aliases].map((n) => n.toLowerCase()));
-  assert.equal(new Set(names).size, names.length);
-  for (const model of MODELS) {
-    assert.ok(model.bytes > 1e6 && model.files.length > 0);
-    for (const file of model.files) {
-      if ("url" in file) assert.ok(file.url.startsWith("https://") && file.url.endsWith(file.file));
-    }
-  }
+Deno.test("a path, a URL and hf:… work without any models; of a name the hint says more", () =>
+  withCaches({}, async (folder, env) => {
+    const none = new ModelCatalog([], { env, hint: (name) => `ask elsewhere for ${name}` });
+    await put(`${folder}/film.ckpt`);
+    assert.equal(await none.resolve(`${folder}/film.ckpt`), `${folder}/film.ckpt`);
+    const hubs = `${folder}/hf/hub/models--example--film-tokens/snapshots/aaaa/film.ckpt`;
+    await put(hubs);
+    const reference = "hf:example/film-tokens/film.ckpt";
+    assert.deepEqual(await none.findLocal(reference), { path: hubs, owner: "huggingface" });
+    assert.equal(await none.findLocal("film"), undefined);
+    await assert.rejects(
+      none.resolve("film"),
+      isOnnxError("model-unknown", /hf:owner\/name\/file; ask elsewhere for film$/),
+    );
+  }));
+
+Deno.test("a catalogue finds a model by any spelling and refuses two of one name", () => {
+  const catalog = new ModelCatalog(MODELS);
+  assert.equal(catalog.find("FILM.ckpt"), MODELS[2]);
+  assert.equal(catalog.find("films"), undefined);
+  const twin = { ...MODELS[2]!, name: "Speech_24khz" };
+  assert.throws(() => new ModelCatalog([...MODELS, twin]), {
+    name: "TypeError",
+    message: "Cannot make a catalogue: found two models named speech_24khz",
+  });
 });
 
 Deno.test("a hub that redirects without end is followed eight times", () =>
@@ -275,7 +317,7 @@ Deno.test("a hub that redirects without end is followed eight times", () =>
     const asked = Array<Script>(9).fill(move);
     await using server = new FaultyServer(...asked, hub(BYTES));
     env.set("HF_ENDPOINT", server.url);
-    await resolveModel(HUB, { ...FAST, env });
+    await resolve(HUB, { ...FAST, env });
     const methods = server.requests.map(({ method }) => method);
     assert.deepEqual(methods, [...Array(9).fill("HEAD"), "GET"]);
   }));

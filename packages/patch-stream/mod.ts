@@ -55,9 +55,9 @@ export { encodeResult, type SaveFormat } from "./output/save.ts";
 export { type ViewOptions, viewPage } from "./page/view.ts";
 
 if (import.meta.main) {
-  const [{ runMain }, { main }] = await Promise.all([
+  const [{ runCommand }, { patchStreamCommand }] = await Promise.all([
     import("@vcs/transport/internal"),
     import("./command/command.ts"),
   ]);
-  await runMain("patch-stream", main);
+  await runCommand(patchStreamCommand);
 }

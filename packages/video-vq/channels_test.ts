@@ -1,4 +1,4 @@
-/** Streams through real channels, with what goes wrong there. */
+/** Streams through real channels, and the faults that occur there. */
 import {
   memoryChannel,
   openReceiver,
@@ -64,7 +64,7 @@ async function withFolder(run: (folder: string) => Promise<void>): Promise<void>
 }
 
 for (const payload of PAYLOAD_FORMS) {
-  Deno.test(`channels: item 3, ${payload} over tcp gives every frame with its time`, async () => {
+  Deno.test(`channels: ${payload} over tcp gives every frame with its time`, async () => {
     await using receiver = await openReceiver("tcp://127.0.0.1:0");
     await using sender = await openSender(receiver.url);
     const { frames, received } = await stream([sender, receiver], 100, { payload });
@@ -73,7 +73,7 @@ for (const payload of PAYLOAD_FORMS) {
   });
 }
 
-Deno.test("channels: item 9, files are named by number, three digits and more, in numeric order", async () => {
+Deno.test("channels: files are named by number, three digits and more, in numeric order", async () => {
   await withFolder(async (folder) => {
     const count = 1003 * 17;
     {
@@ -92,7 +92,7 @@ Deno.test("channels: item 9, files are named by number, three digits and more, i
   });
 });
 
-Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, pt and raw", async () => {
+Deno.test("channels: quant and indices as safetensors, npy, pt and raw", async () => {
   await withFolder(async (folder) => {
     const write = async (format: string, payload: SendOptions["payload"]) => {
       const url = `${pathToFileURL(folder)}/${format}-${payload}/?format=${format}`;
@@ -126,7 +126,7 @@ Deno.test("channels: items 4, 9 and 16, quant and indices as safetensors, npy, p
   });
 });
 
-Deno.test("channels: item 8, a folder as spool: removed when decoded, resumed after a restart", async () => {
+Deno.test("channels: a folder as spool: removed when decoded, resumed after a restart", async () => {
   await withFolder(async (folder) => {
     const url = `${pathToFileURL(folder)}/spool/?limit=4`;
     await using sender = await openSender(url);
@@ -137,7 +137,7 @@ Deno.test("channels: item 8, a folder as spool: removed when decoded, resumed af
       const taking = new VideoReceiver(receiver, codec);
       let taken = 0;
       for await (const { index } of taking.frames()) {
-        if (taken++ === windows * 17) break; // the window at hand comes again
+        if (taken++ === windows * 17) break; // the current window is sent again
         frames.push(index);
       }
     }
@@ -147,7 +147,7 @@ Deno.test("channels: item 8, a folder as spool: removed when decoded, resumed af
   });
 });
 
-Deno.test("channels: item 13, a store that lists files late and out of order loses nothing", async () => {
+Deno.test("channels: a store that lists files late and out of order loses nothing", async () => {
   await withFolder(async (folder) => {
     const source = `${folder}/written`;
     const mounted = `${folder}/mounted`;
@@ -177,7 +177,7 @@ Deno.test("channels: item 13, a store that lists files late and out of order los
   });
 });
 
-Deno.test("channels: item 11, tcp takes one consumer at a time; the second waits its turn or is refused", async () => {
+Deno.test("channels: tcp takes one consumer at a time; the second waits its turn or is refused", async () => {
   await using receiver = await openReceiver("tcp://127.0.0.1:0");
   await using sender = await openSender(receiver.url);
   await using second = await openSender(receiver.url, { patience: 300 });
@@ -188,7 +188,7 @@ Deno.test("channels: item 11, tcp takes one consumer at a time; the second waits
 });
 
 Deno.test({
-  name: "channels: item 10, three workers on one Redis queue, each window once, in order",
+  name: "channels: three workers on one Redis queue, each window once, in order",
   ...needs(hasBroker("redis")),
   fn: async () => {
     await using redis = await startBroker("redis");
@@ -212,14 +212,14 @@ Deno.test({
   },
 });
 
-Deno.test("channels: item 12, zmq push and pull lose nothing", async () => {
+Deno.test("channels: zmq push and pull lose nothing", async () => {
   await using receiver = await openReceiver("zmq+pull://127.0.0.1:0");
   await using sender = await openSender(receiver.url.replace("pull", "push"));
   const { frames } = await stream([sender, receiver], 20 * 17);
   assert.deepEqual(frames, upTo(20 * 17));
 });
 
-Deno.test("channels: item 12, zmq pub and sub may lose windows, and the list says which", async () => {
+Deno.test("channels: zmq pub and sub may lose windows, and the statistics say which", async () => {
   await using sender = await openSender("zmq+pub://127.0.0.1:0");
   await using receiver = await openReceiver(sender.url.replace("pub", "sub"));
   while (sender.counters.connections === 0) await new Promise((r) => setTimeout(r, 10));
@@ -237,7 +237,7 @@ Deno.test("channels: item 12, zmq pub and sub may lose windows, and the list say
 });
 
 for (const payload of ["packed", "range"] as const) {
-  Deno.test(`channels: item 36, a receiver killed 20 times with ${payload}: each frame once`, async () => {
+  Deno.test(`channels: a receiver killed 20 times with ${payload}: each frame once`, async () => {
     await withFolder(async (folder) => {
       const url = `tcp://127.0.0.1:${freePort()}`;
       await using sender = await openSender(url);
@@ -264,7 +264,7 @@ for (const payload of ["packed", "range"] as const) {
   });
 }
 
-Deno.test("channels: item 36, without a journal a new receiver of range coded windows waits for a key", async () => {
+Deno.test("channels: without a journal a new receiver of range coded windows waits for a key", async () => {
   await using first = await openReceiver("tcp://127.0.0.1:0");
   await using sender = await openSender(first.url);
   const sending = new VideoSender(codec, sender, { ...RATE, payload: "range", keyEvery: 8 });
@@ -281,7 +281,7 @@ Deno.test("channels: item 36, without a journal a new receiver of range coded wi
   assert.equal(frames.length / 17, 40 - joinedAt - missingCount);
 });
 
-Deno.test("channels: item 37, a sender that starts anew is a new stream", async () => {
+Deno.test("channels: a restarted sender is a new stream", async () => {
   const { sender, receiver } = memoryChannel();
   const events: string[] = [];
   const receiving = new VideoReceiver(receiver, codec, { onEvent: (event) => events.push(event) });
@@ -304,7 +304,7 @@ Deno.test("channels: item 37, a sender that starts anew is a new stream", async 
   assert.equal(receiving.statistics.undecodable, 0);
 });
 
-Deno.test("channels: item 37, a stream sent again under its id continues where it was", async () => {
+Deno.test("channels: a stream sent again under its id continues where it ended", async () => {
   const { sender, receiver } = memoryChannel();
   const receiving = new VideoReceiver(receiver, codec);
   const taking = take(receiving);
@@ -330,7 +330,7 @@ Deno.test("channels: item 37, a stream sent again under its id continues where i
   assert.deepEqual([damaged, undecodable], [0, 0]);
 });
 
-Deno.test("channels: item 38, a damaged window is counted and skipped, the stream goes on", async () => {
+Deno.test("channels: a damaged window is counted and skipped, the stream continues", async () => {
   for (const payload of ["packed", "range"] as const) {
     const { sender, receiver } = memoryChannel();
     const damaging: Sender = {

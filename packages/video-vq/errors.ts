@@ -1,5 +1,5 @@
 /**
- * What callers of this package may want to catch.
+ * Errors of this package.
  *
  * @module
  */
@@ -7,23 +7,23 @@ import { CodedError } from "@vcs/transport/errors";
 
 /** Stable names of what can go wrong with tokens, streams and models. */
 export type VideoVqErrorCode =
-  /** The bytes of a window are not what their header says, or damaged. */
+  /** The bytes of a window are damaged, or contradict their header. */
   | "bad-window"
-  /** A range coded window came without the windows that it builds on. */
+  /** A range coded window arrived without the windows that it builds on. */
   | "missing-context"
   /** The stream was made with other weights than the decoder has. */
   | "model-mismatch"
-  /** The checkpoint is not a video tokenizer that this package knows. */
+  /** The checkpoint is not that of a known video tokenizer. */
   | "bad-model"
-  /** The source gave no frames, or frames that cannot be used. */
+  /** The source has no frames, or frames that cannot be used. */
   | "bad-source"
-  /** The file is no journal, or a damaged one. */
+  /** The file is not a journal, or damaged. */
   | "bad-journal";
 
 /**
  * An error of this package with a stable `code`.
  *
- * @example Telling a damaged window from other trouble
+ * @example Distinguishing a damaged window from other errors
  * ```ts
  * import { VideoVqError } from "@vcs/video-vq/errors";
  * import { decodeWindow } from "@vcs/video-vq";

@@ -5,5 +5,9 @@
  * @module
  */
 export { pixelsToBytes, pixelsToFloat } from "./frames/pixels.ts";
-export { FrameFitter } from "./frames/preprocess.ts";
-export { FULL_NETWORK, SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";
+export { FrameFitter } from "./frames/frame_fitter.ts";
+export { MagvitCheckpoint } from "./magvit/checkpoint.ts";
+export { FULL_NETWORK, type Half, type NetworkConfig } from "./magvit/config.ts";
+export type { NetworkOptions } from "./magvit/network.ts";
+export { SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";
+export { tokensFromLatent } from "./stream/tokens.ts";

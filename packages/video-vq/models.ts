@@ -1,35 +1,55 @@
 /**
- * From a model's name to the half that a stream needs. A model is chosen by reference: the path
- * of a checkpoint, the official name, an address, or `vq-tiny`, whose weights travel with this
- * package. Without one, the official checkpoint is used where some tool has already fetched it,
- * else `vq-tiny`.
+ * Opens the encoder or the decoder of a model. A model is chosen by reference: the path or URL of
+ * a checkpoint, the official name, or `vq-tiny`, whose weights are bundled. Default: the official
+ * checkpoint if some tool has already downloaded it, else `vq-tiny`.
  *
  * @module
  */
-import { findModel } from "@vcs/onnx";
-import { findLocal, resolveModel, type ResolveOptions } from "@vcs/onnx/store";
+import { ModelCatalog, type ResolveOptions, type TensorShapes } from "@vcs/onnx/store";
 import type { MagvitOptions } from "./magvit/tokenizer.ts";
 import type { WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
 import { TINY_MODEL } from "./tiny/graph.ts";
 
-/** The authors' video tokenizer, by its official name. */
-export const OFFICIAL_MODEL = "open-magvit2-video";
+/** Official name of the authors' video tokenizer. */
+const OFFICIAL_MODEL = "open-magvit2-video";
+
+/** Tensors of the authors' checkpoint that running it takes: the moving averages of training. */
+async function officialTensors(): Promise<TensorShapes> {
+  const { FULL_NETWORK } = await import("./magvit/config.ts");
+  const { averagedName } = await import("./magvit/checkpoint.ts");
+  const { networkShapes } = await import("./magvit/network.ts");
+  return new Map(
+    [...networkShapes(FULL_NETWORK)].map(([key, shape]) => [averagedName(key), shape]),
+  );
+}
+
+/** The models that can be had by name, beside `vq-tiny`, which is bundled with this package. */
+export const VIDEO_MODELS: ModelCatalog = new ModelCatalog([{
+  name: OFFICIAL_MODEL,
+  aliases: ["video_128_262144", "video_128_262144.ckpt"],
+  about: "Open-MAGVIT2 video tokenizer, 17 frames of 128x128 to 1,280 codes of 18 bits",
+  bytes: 3.1e9,
+  files: [{
+    file: "video_128_262144.ckpt",
+    repository: "TencentARC/Open-MAGVIT2-Tokenizer-262144-Video",
+  }],
+  tensors: officialTensors,
+}]);
 
 /** How a model is found and run. */
 export interface ModelOptions extends MagvitOptions {
-  /** Called as bytes of a download arrive. */
+  /** Called as bytes of a download arrive. Default: nothing. */
   readonly onProgress?: NonNullable<ResolveOptions["onProgress"]>;
-  /** Ends a download. */
+  /** Aborts a download. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * Opens the encoder of a model.
  *
- * @param reference path, official name, address or `vq-tiny`; what is on this machine where not
- * given
- * @throws {VideoVqError} `bad-model` where the file is something else.
- * @throws {OnnxError} where the model cannot be fetched, or the device is not there.
+ * @param reference path, URL, official name or `vq-tiny`. Default: what is on this machine.
+ * @throws {VideoVqError} `bad-model` if the file is not a checkpoint of this network.
+ * @throws {OnnxError} if the model cannot be downloaded, or the device is not available.
  */
 export async function openEncoder(
   reference?: string,
@@ -52,12 +72,12 @@ export async function openDecoder(
     : await (await import("./magvit/tokenizer.ts")).openMagvitDecoder(path, options);
 }
 
-/** Path of a checkpoint; undefined for the model that travels with the package. */
+/** Path of a checkpoint; undefined for the bundled model. */
 async function checkpointPath(
   reference: string | undefined,
   options: ModelOptions,
 ): Promise<string | undefined> {
   if (reference === TINY_MODEL) return undefined;
-  if (reference !== undefined) return await resolveModel(reference, options);
-  return (await findLocal(findModel(OFFICIAL_MODEL)!))?.path;
+  if (reference !== undefined) return await VIDEO_MODELS.resolve(reference, options);
+  return (await VIDEO_MODELS.findLocal(OFFICIAL_MODEL))?.path;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openDecoder, openEncoder } from "./models.ts";
+import { openDecoder, openEncoder, VIDEO_MODELS } from "./models.ts";
 import { syntheticCheckpoint } from "./magvit/synthetic.ts";
 
 Deno.test("models: a path is a reference; the two halves have the same id", async () => {
@@ -11,12 +11,24 @@ Deno.test("models: a path is a reference; the two halves have the same id", asyn
     using decoder = await openDecoder(path, { device: "cpu", cache });
     assert.match(encoder.modelId, /^[0-9a-f]{16}$/);
     assert.equal(encoder.modelId, decoder.modelId);
-    assert.match(encoder.description, /encoder, channels 32-32-32-32, raw weights, f32 on cpu/);
+    assert.match(encoder.description, /encoder, channels 32-32-32-32, raw parameters, fp32 on cpu/);
   } finally {
     await Deno.remove(cache, { recursive: true });
   }
 });
 
-Deno.test("models: an unknown name is an error with a code", async () => {
-  await assert.rejects(openEncoder("no-such-model"), { code: "model-unknown" });
+Deno.test("models: an unknown name is an error with a code and the names that there are", async () => {
+  await assert.rejects(openEncoder("no-such-model"), {
+    code: "model-unknown",
+    message: /hf:owner\/name\/file, open-magvit2-video$/,
+  });
+});
+
+Deno.test("models: the authors' checkpoint has 283 tensors, by the names of their averages", async () => {
+  assert.deepEqual(VIDEO_MODELS.models.map(({ name }) => name), ["open-magvit2-video"]);
+  const shapes = await VIDEO_MODELS.find("video_128_262144.ckpt")!.tensors!();
+  assert.equal(shapes.size, 283);
+  const sum = [...shapes.values()].reduce((s, shape) => s + shape.reduce((a, b) => a * b, 1), 0);
+  assert.equal(sum, 144_865_298 + 225_682_051);
+  assert.deepEqual(shapes.get("model_ema.decoderconv_outconv_1weight"), [3, 128, 3, 3, 3]);
 });

@@ -56,7 +56,7 @@ async function take(
 
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-Deno.test("pipeline: item 6, as fast as the slowest stage, stages overlap", async () => {
+Deno.test("pipeline: as fast as the slowest stage, stages overlap", async () => {
   const b = bench({ encode: 0.15, decode: 0.05 });
   const work = async () => {
     const [, frames] = await Promise.all([b.sender.run(numberedFrames(50 * 17)), take(b)]);
@@ -67,14 +67,14 @@ Deno.test("pipeline: item 6, as fast as the slowest stage, stages overlap", asyn
   assert(rate > 110 && rate < 114, `${rate} frames a second`);
 });
 
-Deno.test("pipeline: item 7, bound by the encoder, the decoder idles D/E of the time", async () => {
+Deno.test("pipeline: bound by the encoder, the decoder idles D/E of the time", async () => {
   const b = bench({ encode: 0.15, decode: 0.05 });
   await drive(b.clock, Promise.all([b.sender.run(numberedFrames(50 * 17)), take(b)]));
   assert(b.sender.statistics.utilisation > 0.97);
   assert(Math.abs(b.receiver.statistics.utilisation - 1 / 3) < 0.03);
 });
 
-Deno.test("pipeline: item 20, the first window is encoded 16 to 17 frames after the first one", async () => {
+Deno.test("pipeline: the first window is encoded 16 to 17 frames after the first one", async () => {
   const b = bench({});
   const live = numberedFrames(40, { clock: b.clock });
   await drive(b.clock, Promise.all([b.sender.run(live), take(b)]));
@@ -83,7 +83,7 @@ Deno.test("pipeline: item 20, the first window is encoded 16 to 17 frames after 
 });
 
 for (const queue of [2, 3, 4]) {
-  Deno.test(`pipeline: items 21, 25 and 26, never more than ${queue} windows wait while the peer stalls`, async () => {
+  Deno.test(`pipeline: never more than ${queue} windows wait while the peer stalls`, async () => {
     const b = bench({}, { queue }, { queue });
     const sending = b.sender.run(numberedFrames(200 * 17));
     await b.clock.advance(60_000);
@@ -99,7 +99,7 @@ for (const queue of [2, 3, 4]) {
   });
 }
 
-Deno.test("pipeline: item 25, a credit comes back when a window's frames are taken, not before", async () => {
+Deno.test("pipeline: a credit is returned when a window's frames are taken, not before", async () => {
   const b = bench({});
   const sending = b.sender.run(numberedFrames(5 * 17));
   const frames = b.receiver.frames();
@@ -114,7 +114,7 @@ Deno.test("pipeline: item 25, a credit comes back when a window's frames are tak
   await sending;
 });
 
-Deno.test("pipeline: item 22, block loses nothing while the peer stalls ten seconds", async () => {
+Deno.test("pipeline: block loses nothing while the peer stalls ten seconds", async () => {
   const b = bench({ encode: 0.05, decode: 0.02 });
   const stall = (taken: number) => taken === 20 * 17 ? 10_000 : 0;
   const work = Promise.all([b.sender.run(numberedFrames(200 * 17)), take(b, stall)]);
@@ -126,7 +126,7 @@ Deno.test("pipeline: item 22, block loses nothing while the peer stalls ten seco
 });
 
 for (const policy of ["drop-oldest", "drop-newest"] as const) {
-  Deno.test(`pipeline: item 23, ${policy} leaves out windows, both ends tell which, delay stays`, async () => {
+  Deno.test(`pipeline: ${policy} drops windows, both ends report which, delay stays`, async () => {
     const b = bench({ decode: 17 / 12 }, { policy, queue: 2 });
     const live = numberedFrames(40 * 17, { clock: b.clock });
     const [sent, frames] = await drive(b.clock, Promise.all([b.sender.run(live), take(b)]));
@@ -142,7 +142,7 @@ for (const policy of ["drop-oldest", "drop-newest"] as const) {
   });
 }
 
-Deno.test("pipeline: item 24, a source that cannot wait loses frames, and they are counted", async () => {
+Deno.test("pipeline: a source that cannot wait loses frames, and they are counted", async () => {
   const b = bench({ encode: 1.5 }, { captureRing: 34 });
   const live = numberedFrames(40 * 17, { clock: b.clock });
   const numbers: number[] = [];
@@ -162,7 +162,7 @@ function paced(b: Bench, options: PlayOptions = {}): Promise<Playback> {
   return playVideo(b.receiver, { clock: b.clock, ...options });
 }
 
-Deno.test("pipeline: items 27, 28 and 29, bursts of 17 in, never above 51, a steady rate out", async () => {
+Deno.test("pipeline: bursts of 17 in, never above 51, a steady rate out", async () => {
   const b = bench({ encode: 0.15, decode: 0.05 });
   const sending = b.sender.run(numberedFrames(15 * 24, { clock: b.clock }));
   const playback = await drive(b.clock, paced(b), 2);
@@ -187,7 +187,7 @@ Deno.test("pipeline: items 27, 28 and 29, bursts of 17 in, never above 51, a ste
   assert(Math.max(...gaps.map((gap) => Math.abs(gap - 1000 / 24))) < 5);
 });
 
-Deno.test("pipeline: item 30, underruns repeat the last frame, are counted, and end without a burst", async () => {
+Deno.test("pipeline: underruns repeat the last frame, are counted, and end without a burst", async () => {
   const b = bench({ encode: 0.15, decode: 0.05 });
   const source = async function* (): AsyncGenerator<TimedFrame> {
     for await (const frame of numberedFrames(20 * 17, { clock: b.clock })) {
@@ -210,7 +210,7 @@ Deno.test("pipeline: item 30, underruns repeat the last frame, are counted, and 
   assert(Math.min(...gaps) > 30, "no burst after the stall");
 });
 
-Deno.test("pipeline: item 31, a slow output holds the whole chain back to the source", async () => {
+Deno.test("pipeline: a slow output holds the whole chain back to the source", async () => {
   const b = bench({});
   const sending = b.sender.run(numberedFrames(100 * 17));
   const playback = await drive(b.clock, paced(b, { ring: 34 }), 2);
@@ -223,7 +223,7 @@ Deno.test("pipeline: item 31, a slow output holds the whole chain back to the so
   await assert.rejects(sending);
 });
 
-Deno.test("pipeline: items 32, 33 and 34, the delay is 17/fps + E + D, for every frame", async () => {
+Deno.test("pipeline: the delay is 17/fps + E + D, for every frame", async () => {
   const b = bench({ encode: 0.15, decode: 0.05 });
   await b.clock.advance(1000); // zero stands for an unknown time
   const sending = b.sender.run(numberedFrames(20 * 17, { clock: b.clock }));
@@ -247,7 +247,7 @@ Deno.test("pipeline: items 32, 33 and 34, the delay is 17/fps + E + D, for every
   assert(Math.abs(latency.measured - jitter - latency.expected) < 0.05);
 });
 
-Deno.test("pipeline: item 35, a larger start buffer has more delay and fewer underruns", async () => {
+Deno.test("pipeline: a larger start buffer means more delay and fewer underruns", async () => {
   const run = async (jitter: number, sigma: number) => {
     const b = bench({});
     const next = random(3);
@@ -275,7 +275,7 @@ Deno.test("pipeline: item 35, a larger start buffer has more delay and fewer und
   assert.equal((await run(0.3, 100)).underruns, 0);
 });
 
-Deno.test("pipeline: item 42, both halves count everything that a person asks for", async () => {
+Deno.test("pipeline: both halves count everything that a person may ask for", async () => {
   const b = bench({ encode: 0.15, decode: 0.05 });
   await drive(b.clock, Promise.all([b.sender.run(numberedFrames(5 * 17)), take(b)]));
   const sent = b.sender.statistics;
@@ -288,7 +288,7 @@ Deno.test("pipeline: item 42, both halves count everything that a person asks fo
   assert(Math.abs(received.decode.p99 - 0.05) < 1e-9);
 });
 
-Deno.test("pipeline: item 41, the end of the source flushes the last frames, nothing is left open", async () => {
+Deno.test("pipeline: the end of the source flushes the last frames, nothing is left open", async () => {
   for (const count of [0, 1, 17, 20, 34]) {
     for (const captureRing of [undefined, 51]) {
       const b = bench({}, defined({ captureRing }));
@@ -299,7 +299,7 @@ Deno.test("pipeline: item 41, the end of the source flushes the last frames, not
   }
 });
 
-Deno.test("pipeline: item 41, a stop ends the stream after the frames that came", async () => {
+Deno.test("pipeline: a stop ends the stream after the frames so far", async () => {
   const stop = new AbortController();
   const b = bench({}, { stop: stop.signal });
   const work = Promise.all([b.sender.run(numberedFrames(1000, { clock: b.clock })), take(b)]);
@@ -310,7 +310,7 @@ Deno.test("pipeline: item 41, a stop ends the stream after the frames that came"
   assert(frames.length >= 48 && frames.length < 60, `${frames.length} frames`);
 });
 
-Deno.test("pipeline: item 39, other weights are refused before decoding, or forced", async () => {
+Deno.test("pipeline: other weights are refused before decoding, or forced", async () => {
   for (const force of [false, true]) {
     const channel = memoryChannel();
     const encoder = new FakeCodec(systemClock, {}, "00000000000000aa");
@@ -333,7 +333,7 @@ Deno.test("pipeline: an encoder that fails ends both halves with its error", asy
   await assert.rejects(drive(b.clock, b.sender.run(numberedFrames(100))), /out of memory/);
 });
 
-Deno.test("pipeline: a receiver that is left early lets go of everything", async () => {
+Deno.test("pipeline: a receiver that is left early releases everything", async () => {
   await using listening = await openReceiver("tcp://127.0.0.1:0");
   const abort = new AbortController();
   const sending = await openSender(listening.url, { signal: abort.signal });

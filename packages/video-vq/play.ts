@@ -1,7 +1,7 @@
 /**
- * Playing what is received: windows arrive in bursts of 17 frames, a screen wants one frame at a
- * time. A ring takes the bursts, and frames leave it on a schedule that starts with the first
- * frame and does not drift.
+ * Plays what is received: windows arrive in bursts of 17 frames, a screen shows one frame at a
+ * time. A ring buffer takes the bursts, and frames leave it on a schedule that starts with the
+ * first frame and does not drift.
  *
  * @module
  */
@@ -12,42 +12,42 @@ import type { ReceivedFrame, VideoReceiver } from "./receive.ts";
 
 /** How frames are played. */
 export interface PlayOptions {
-  /** Frames a second; the stream's own rate where not given. */
+  /** Frames per second. Default: the rate of the stream. */
   readonly rate?: number;
-  /** Frames that the ring holds, 34 to 51 (two to three windows); 51 where not given. */
+  /** Frames that the ring buffer holds, 34 to 51 (two to three windows). Default: 51. */
   readonly ring?: number;
   /**
-   * Seconds that the first frame is held back, so that windows that come late by less than this
-   * are not missed; 0.1 where not given. All frames are late by as much.
+   * Seconds that the first frame is held back, so that windows that arrive late by less than this
+   * cause no underrun. Every frame is delayed by it. Default: 0.1.
    */
   readonly jitter?: number;
-  /** What is shown where no frame is there in time; `repeat` where not given. */
+  /** What is shown when no frame is there in time. Default: repeat. */
   readonly underrun?: Underrun;
-  /** The frame for `blank`. */
+  /** The frame that `blank` shows. */
   readonly blank?: ReceivedFrame;
-  /** What a full ring does; `block` where not given: the decoder waits. */
+  /** What a full ring does. Default: block, so that the decoder waits. */
   readonly overflow?: Policy;
-  /** Ends playing with the signal's reason. */
+  /** Aborts playback with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Where time comes from; the machine's clock where not given. */
+  /** Where time comes from. Default: the machine's clock. */
   readonly clock?: Clock;
 }
 
 /** A stream of frames at a steady rate. */
 export interface Playback {
-  /** Frames a second. */
+  /** Frames per second. */
   readonly rate: number;
-  /** The frames, each at its time. */
+  /** The frames, each given when it is to be shown. */
   readonly frames: ReadableStream<ReceivedFrame>;
-  /** What the ring has done so far: its depth, frames left out, underruns. */
+  /** What the ring has done so far: its depth, dropped frames, underruns. */
   readonly counters: PacerCounters;
 }
 
 /**
- * Plays a stream. Resolves when its first frame is there, or its end.
+ * Plays a stream. Resolves when its first frame has arrived, or its end.
  *
- * @throws {RangeError} where the ring does not hold 34 to 51 frames, or the rate or the jitter is
- * not a number of its range.
+ * @throws {RangeError} if the ring does not hold 34 to 51 frames, or the rate or the jitter is out
+ * of range.
  */
 export async function playVideo(
   receiver: VideoReceiver,
@@ -55,10 +55,10 @@ export async function playVideo(
 ): Promise<Playback> {
   const { ring = 51, jitter = 0.1, clock = systemClock, ...rest } = options;
   if (!(Number.isSafeInteger(ring) && ring >= 34 && ring <= 51)) {
-    throw new RangeError(`Cannot play: found a ring of ${ring} frames, allowed are 34 to 51`);
+    throw new RangeError(`Cannot play: found a ring of ${ring} frames, expected 34 to 51`);
   }
   if (!(jitter >= 0 && jitter <= 60)) {
-    throw new RangeError(`Cannot play: found a jitter of ${jitter} s, allowed are 0 to 60`);
+    throw new RangeError(`Cannot play: found a jitter of ${jitter} s, expected 0 to 60`);
   }
   const frames = receiver.arrivals();
   const first = await frames.next();

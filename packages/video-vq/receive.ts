@@ -1,11 +1,11 @@
 /**
- * The receiving half of a stream: windows come from a channel, are put in order, decoded, and
- * given out with the times of their frames.
+ * The receiving half of a stream: takes windows from a channel, puts them in order, decodes them,
+ * and gives their frames with their times.
  *
  * `channel → receive queue → order and duplicates → decode → windows, or frames one by one`
  *
- * A message is accepted when its frames have been taken, so that what is on its way stays bounded
- * by the channel's credits, and what a killed receiver had not delivered comes again.
+ * A message is accepted when its frames have been taken. So the channel's credits bound what is in
+ * flight, and what a killed receiver had not delivered is sent again.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import { Resequencer } from "@vcs/transport";
 import { defined } from "@vcs/transport/internal";
 import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./stream/journal.ts";
-import { KnownStreams, windowCount } from "./stream/known_streams.ts";
+import { StreamDeduplicator, windowCount } from "./stream/deduplication.ts";
 import type { TokenWindow } from "./stream/payload.ts";
 import { TokenDecoder } from "./stream/range_coder.ts";
-import { SeamFilter } from "./stream/boundary_smoothing.ts";
+import { BoundarySmoother } from "./stream/boundary_smoothing.ts";
 import { type Latency, latencyOf, Series, type Summary } from "./stream/statistics.ts";
 import {
   framesOf,
@@ -37,52 +37,52 @@ export { framesOf, type ReceivedFrame, type ReceivedWindow } from "./stream/rece
 
 /** How a stream is received. */
 export interface ReceiveOptions {
-  /** Windows that wait to be decoded; 3 where not given. */
+  /** Windows that may wait to be decoded. Default: 3. */
   readonly queue?: number;
-  /** What a full receive queue does; `block` where not given. */
+  /** What a full receive queue does. Default: block. */
   readonly policy?: Policy;
   /**
-   * Milliseconds to wait for a window that others have overtaken, as happens where several
-   * workers take from one queue; 0 where not given: windows come in order, or not at all.
+   * Milliseconds to wait for a window that later ones have overtaken, as happens when several
+   * workers take from one queue. Default: 0, windows arrive in order or not at all.
    */
   readonly reorder?: number;
-  /** Decode windows that were made with other weights. */
+  /** Whether to decode windows that were made with other weights. Default: false. */
   readonly force?: boolean;
-  /** Keeps what came, and gives it back after a restart. */
+  /** Keeps what was received, and replays it after a restart. Default: none. */
   readonly journal?: WindowJournal;
-  /** Called with what a person may want to know while it happens. */
+  /** Called with a line about each event that a person may want to know of. Default: nothing. */
   readonly onEvent?: (event: string) => void;
-  /** Ends receiving with the signal's reason. */
+  /** Aborts receiving with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Where time comes from; the machine's clock where not given. */
+  /** Where time comes from. Default: the machine's clock. */
   readonly clock?: Clock;
 }
 
 /** What a receiver has done so far. */
 export interface ReceiveStatistics {
-  /** Windows that came, duplicates too. */
+  /** Windows received, including duplicates. */
   readonly received: number;
   /** Windows decoded. */
   readonly decoded: number;
   /** Windows read back from the journal; they are part of `decoded`. */
   readonly replayed: number;
-  /** Windows that came twice. */
+  /** Windows that arrived twice. */
   readonly duplicates: number;
-  /** Number of the first window of the stream that came here: 0 where it was there from the start. */
+  /** Number of the first window of the stream that was received: 0 unless it was joined late. */
   readonly joinedAt: number;
-  /** Windows that never came, or came too late. */
+  /** Windows that never arrived, or arrived too late. */
   readonly missing: readonly WindowRange[];
-  /** How many those are. */
+  /** Number of missing windows. */
   readonly missingCount: number;
-  /** Windows that came damaged; they are missing, too. */
+  /** Windows that arrived damaged; also counted as missing. */
   readonly damaged: number;
-  /** Range coded windows that came without those before them; they are missing, too. */
+  /** Range coded windows that arrived without those before them; also counted as missing. */
   readonly undecodable: number;
-  /** Windows that a full receive queue left out; they are missing, too. */
+  /** Windows that a full receive queue dropped; also counted as missing. */
   readonly dropped: number;
-  /** Frames given out. */
+  /** Frames delivered. */
   readonly framesOut: number;
-  /** Bytes of payload that came. */
+  /** Bytes of payload received. */
   readonly bytes: number;
   /** Windows in the receive queue: now and at most. */
   readonly queue: { readonly depth: number; readonly deepest: number };
@@ -92,7 +92,7 @@ export interface ReceiveStatistics {
   readonly transfer: Summary;
   /** Seconds that the sender took to encode a window. */
   readonly encode: Summary;
-  /** Part of the time since the first window came that the decoder worked, 0 to 1. */
+  /** Share of the time since the first window in which the decoder worked, 0 to 1. */
   readonly utilisation: number;
   /** The terms of the delay. */
   readonly latency: Latency;
@@ -113,10 +113,10 @@ interface Decoded {
   accept(): Promise<void>;
 }
 
-/** Milliseconds without a message after which nothing more comes of a stream that was complete. */
+/** Milliseconds without a message after which a complete stream is over. */
 const LINGER = 1000;
 
-/** Receives a stream. Create one for each output, and take `windows` or `frames` once. */
+/** Receives a stream. Create one for each output, and use either `windows` or `frames`, once. */
 export class VideoReceiver {
   readonly #channels: readonly Receiver[];
   readonly #decoder: WindowDecoder;
@@ -126,14 +126,14 @@ export class VideoReceiver {
   readonly #queue: Queue<Arrival>;
   readonly #order = new WindowOrder();
   readonly #coder = new TokenDecoder();
-  readonly #seams = new SeamFilter();
+  readonly #smoother = new BoundarySmoother();
   readonly #series = {
     decode: new Series(),
     transfer: new Series(),
     encode: new Series(),
     latency: new Series(),
   };
-  readonly #known = new KnownStreams();
+  readonly #known = new StreamDeduplicator();
   readonly #counts = {
     received: 0,
     decoded: 0,
@@ -147,7 +147,7 @@ export class VideoReceiver {
   };
   #fill = 0;
   #joinedAt = 0;
-  /** Settled when nothing more is taken from the channels. */
+  /** Settles when nothing more is taken from the channels. */
   #taking: Promise<void> = Promise.resolve();
   #startedAt: number | undefined;
   #endedAt: number | undefined;
@@ -155,8 +155,8 @@ export class VideoReceiver {
   /**
    * Prepares to receive.
    *
-   * @param channels where windows come from: one, or several that share a stream
-   * @throws {RangeError} where an option is not in its range.
+   * @param channels where windows arrive: one channel, or several that share a stream
+   * @throws {RangeError} if an option is out of range.
    */
   constructor(
     channels: Receiver | readonly Receiver[],
@@ -177,7 +177,7 @@ export class VideoReceiver {
     });
   }
 
-  /** What was done so far. */
+  /** What has been done so far. */
   get statistics(): ReceiveStatistics {
     const { depth, deepest } = this.#queue.counters;
     const { decode, transfer, encode, latency } = this.#series;
@@ -205,10 +205,10 @@ export class VideoReceiver {
 
   /**
    * The windows in order. A window counts as delivered, and its message is accepted, when the
-   * next one is asked for.
+   * next one is requested.
    *
-   * @throws {VideoVqError} `model-mismatch` where the stream was made with other weights,
-   * `bad-journal` where the journal is damaged or another file.
+   * @throws {VideoVqError} `model-mismatch` if the stream was made with other weights,
+   * `bad-journal` if the journal is damaged or not a journal.
    * @throws what the channel or the decoder throws.
    */
   async *windows(): AsyncGenerator<ReceivedWindow> {
@@ -232,7 +232,7 @@ export class VideoReceiver {
     }
   }
 
-  /** The frames in order, one by one; a window is accepted after its last frame was taken. */
+  /** The frames in order, one by one; a window is accepted once its last frame was taken. */
   async *frames(): AsyncGenerator<ReceivedFrame> {
     for await (const frame of this.arrivals()) {
       if (frame.index % WINDOW_FRAMES === 0) this.noteShown(frame);
@@ -240,21 +240,21 @@ export class VideoReceiver {
     }
   }
 
-  /** As `frames`, for an output that itself notes when a frame is shown. */
+  /** As `frames`, for an output that calls `noteShown` itself. */
   async *arrivals(): AsyncGenerator<ReceivedFrame> {
     for await (const window of this.windows()) {
       yield* framesOf(window);
     }
   }
 
-  /** Notes that a frame goes out now, for the measured delay. */
+  /** Notes that a frame is shown now, for the measured delay. */
   noteShown(frame: ReceivedFrame): void {
     if (frame.capturedAt > 0) {
       this.#series.latency.add((this.#now() - frame.capturedAt) / 1000);
     }
   }
 
-  /** What the journal holds, then what the channels bring. */
+  /** The messages of the journal, then those of the channels. */
   async *#arrivals(signal: AbortSignal): AsyncGenerator<Arrival> {
     yield* this.#replayed(signal);
     this.#taking = this.#intake(signal).catch(() => {}); // the queue fails with the same reason
@@ -309,14 +309,14 @@ export class VideoReceiver {
     }
   }
 
-  /** The next delivery; after the end of the stream, only as long as windows may be overtaken. */
+  /** The next delivery; after the end of the stream, waits only while one may be late. */
   async #nextDelivery(channel: Receiver, signal: AbortSignal): Promise<Delivery | undefined> {
-    const patience = this.#options.reorder || (this.#known.current?.endReplayed ? LINGER : 0);
-    if (patience === 0) return await channel.receive({ signal });
+    const timeout = this.#options.reorder || (this.#known.current?.endReplayed ? LINGER : 0);
+    if (timeout === 0) return await channel.receive({ signal });
     for (;;) {
       const late = new AbortController();
       const come = new AbortController();
-      this.#clock.sleep(patience, come.signal).then(() => late.abort(), () => {});
+      this.#clock.sleep(timeout, come.signal).then(() => late.abort(), () => {});
       try {
         return await channel.receive({ signal: AbortSignal.any([signal, late.signal]) });
       } catch (error) {
@@ -328,7 +328,7 @@ export class VideoReceiver {
     }
   }
 
-  /** Whether all windows up to the end have come; in order, the end itself tells. */
+  /** Whether all windows up to the end have arrived; in order, the end is the last to arrive. */
   #complete(): boolean {
     const end = this.#known.current?.end;
     if (!end) return false;
@@ -346,7 +346,7 @@ export class VideoReceiver {
     arrival.accept().catch(() => {}); // the channel fails its next receive with the same reason
   }
 
-  /** Decodes what comes, in order. */
+  /** Decodes what arrives, in order. */
   async *#decoded(signal: AbortSignal): AsyncGenerator<Decoded> {
     const { reorder = 0 } = this.#options;
     const came = this.#arrivals(signal);
@@ -363,19 +363,19 @@ export class VideoReceiver {
     this.#settle();
   }
 
-  /** What did not come of a stream that has ended is missing. */
+  /** What did not arrive of a stream that has ended is missing. */
   #settle(): void {
     const end = this.#known.get(this.#order.streamId)?.end;
     if (end) this.#order.skipTo(windowCount(end));
   }
 
   /**
-   * A window, or nothing where it is the mere end of the stream, comes behind a later one, or
-   * cannot be decoded.
+   * A window; undefined if the message only ends the stream, arrives after a later one, or cannot
+   * be decoded.
    */
   async #decode(arrival: Arrival, signal?: AbortSignal): Promise<ReceivedWindow | undefined> {
     const { message, streamId, sequence } = arrival;
-    this.#welcome(message);
+    this.#checkOrigin(message);
     if (message.end && message.payload.length === 0) {
       this.#order.skipTo(sequence);
       return undefined;
@@ -385,10 +385,10 @@ export class VideoReceiver {
     if (!window) return undefined;
     const from = this.#clock.now();
     this.#startedAt ??= from;
-    if (sequence !== this.#order.next) this.#seams.forget();
-    this.#order.take(sequence); // before it is decoded: what comes meanwhile comes too late
+    if (sequence !== this.#order.next) this.#smoother.reset();
+    this.#order.take(sequence); // before it is decoded: what arrives meanwhile is too late
     const clip = await this.#decoder.decode(window.tokens, { signal });
-    if (this.#decoder.hasSeams) this.#seams.join(clip);
+    if (this.#decoder.needsSmoothing) this.#smoother.smooth(clip);
     this.#counts.decoded++;
     if (arrival.arrivedAt > 0) this.#measure(window, arrival, (this.#clock.now() - from) / 1000);
     const { tokens: _, ...fields } = window;
@@ -408,30 +408,30 @@ export class VideoReceiver {
     return this.#options.force || modelId === NO_ID || modelId === this.#decoder.modelId;
   }
 
-  /** Looks at the stream and the model of a message before anything is decoded. */
-  #welcome(message: Message): void {
+  /** Checks the stream and the model of a message before anything is decoded. */
+  #checkOrigin(message: Message): void {
     const { streamId, sequence, modelId } = message;
     const { onEvent } = this.#options;
     if (!this.#fits(message)) {
       throw new VideoVqError(
         "model-mismatch",
-        `Cannot decode stream ${streamId}: it was made with model ${modelId}, the decoder has ${this.#decoder.modelId}; give both ends the same checkpoint, or force it`,
+        `Cannot decode stream ${streamId}: found model ${modelId}, expected ${this.#decoder.modelId}; give both ends the same weights, or use force`,
       );
     }
     if (this.#order.look(streamId, sequence) !== "new-stream") return;
     this.#settle();
     const before = this.#order.streamId;
     if (before !== undefined) {
-      onEvent?.(`stream ${before} was replaced by ${streamId}: the sender started anew`);
+      onEvent?.(`stream ${before} was replaced by ${streamId}: the sender was restarted`);
     }
     if (sequence > 0) onEvent?.(`joined stream ${streamId} at window ${sequence}`);
     this.#coder.forget();
-    this.#seams.forget();
+    this.#smoother.reset();
     this.#order.begin(streamId, sequence);
     this.#joinedAt = sequence;
   }
 
-  /** The window of a message; undefined, counted and told, where it cannot be read. */
+  /** The window of a message; undefined, counted and reported, if it cannot be read. */
   #read(message: Message): TokenWindow | undefined {
     const follows = message.sequence === this.#order.next;
     try {

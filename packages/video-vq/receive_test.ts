@@ -72,7 +72,7 @@ const feed = (names: string) => async (sender: Sender) => {
   for (const message of await windows(names)) await sender.send(message);
 };
 
-Deno.test("receive: a journal that holds a whole stream does not end the next one early", async () => {
+Deno.test("receive: a journal that holds a complete stream does not end the next one early", async () => {
   await withJournal("A0 A1!", async (path) => {
     using journal = await WindowJournal.open(path);
     const withPause = async (sender: Sender) => {
@@ -85,7 +85,7 @@ Deno.test("receive: a journal that holds a whole stream does not end the next on
   });
 });
 
-Deno.test("receive: a journal with a whole stream and the start of the next goes on with the next", async () => {
+Deno.test("receive: a journal with a complete stream and the start of the next continues with the next", async () => {
   await withJournal("A0 A1! B0", async (path) => {
     using journal = await WindowJournal.open(path);
     const { names, receiver } = await receive(feed("B0 B1 B2 B3!"), { journal });
@@ -95,7 +95,7 @@ Deno.test("receive: a journal with a whole stream and the start of the next goes
   });
 });
 
-Deno.test("receive: a journal that holds a whole stream, and nothing more comes", async () => {
+Deno.test("receive: a journal that holds a complete stream, and nothing more arrives", async () => {
   await withJournal("A0 A1!", async (path) => {
     for (const reorder of [{}, { reorder: 0 }, { reorder: 50 }]) {
       using journal = await WindowJournal.open(path);
@@ -156,7 +156,7 @@ Deno.test("receive: several channels at once write a journal that can be read", 
   });
 });
 
-Deno.test("receive: a window that comes while a later one is decoded is missing, and accepted", async () => {
+Deno.test("receive: a window that arrives while a later one is decoded is missing, and accepted", async () => {
   const [first, second] = [memoryChannel(), memoryChannel()];
   const slow = new FakeCodec(systemClock, { decode: 0.2 });
   const receivers = [first.receiver, second.receiver];
@@ -185,7 +185,7 @@ Deno.test("receive: a last window that is damaged is missing", async () => {
   assert.deepEqual([damaged, missing], [1, [{ streamId: A, from: 1, to: 1 }]]);
 });
 
-Deno.test("receive: a last window that a full receive queue left out is missing", async () => {
+Deno.test("receive: a last window that a full receive queue dropped is missing", async () => {
   const channel = memoryChannel(20);
   await feed("A0 A1 A2 A3 A4 A5 A6 A7 A8 A9!")(channel.sender);
   const slow = new FakeCodec(systemClock, { decode: 0.1 });

@@ -3,7 +3,7 @@
  *
  * `frames → [capture ring] → windows of 17 → encode → send queue → channel`
  *
- * Collecting, encoding and sending overlap. What waits is bounded everywhere: one window being
+ * Collecting, encoding and sending overlap. Every stage is bounded: one window being
  * collected and one that is full, one being encoded, the send queue, and the channel's credits.
  *
  * @module
@@ -30,64 +30,64 @@ import { type PayloadForm, windowMessage } from "./stream/window_message.ts";
 export interface SendOptions extends Omit<WindowOptions, "now"> {
   /** Nominal rate of the source. */
   readonly frameRate: FrameRate;
-  /** How tokens travel; `packed` where not given. */
+  /** How tokens are written into a message. Default: packed. */
   readonly payload?: PayloadForm;
   /**
-   * Windows from one key window to the next, with the payload `range`; 16 where not given. With a
-   * `streamId`, too, every window is a key: a stream that is sent again goes on where the first
-   * run ended, and cannot build on the windows of that.
+   * Windows from one key window to the next, with the payload `range`. With a `streamId`, every
+   * window is a key: a stream that is sent again continues where the first run ended, and cannot
+   * build on the windows of that run. Default: 16; 1 with a `streamId`.
    */
   readonly keyEvery?: number;
-  /** Windows that wait to be sent; 3 where not given. */
+  /** Windows that may wait to be sent. Default: 3. */
   readonly queue?: number;
-  /** What a full send queue does; `block` where not given: the encoder waits. */
+  /** What a full send queue does. Default: block, so that the encoder waits. */
   readonly policy?: Policy;
   /**
-   * For a source that cannot wait: frames that are kept while the encoder is busy. The oldest
-   * are left out, and counted, where they do not fit. Without it, the source waits.
+   * For a source that cannot wait: frames that are kept while the encoder is busy. The oldest are
+   * dropped, and counted, when they do not fit. Default: none, the source waits.
    */
   readonly captureRing?: number;
-  /** Names the stream; a random id where not given. One that is sent again keeps its id. */
+  /** Id of the stream; one that is sent again keeps its id. Default: a random id. */
   readonly streamId?: string;
-  /** Called with every window that was encoded, before it is queued. */
+  /** Called with every encoded window before it is queued. Default: nothing. */
   readonly onWindow?: (window: FrameWindow) => void;
-  /** Ends the stream early: what was encoded is still sent. */
+  /** Ends the stream early: what was encoded is still sent. Default: none. */
   readonly stop?: AbortSignal;
-  /** Ends everything at once with the signal's reason. */
+  /** Aborts everything at once with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Where time comes from; the machine's clock where not given. */
+  /** Where time comes from. Default: the machine's clock. */
   readonly clock?: Clock;
 }
 
 /** What a sender has done so far. */
 export interface SendStatistics {
-  /** Frames that came from the source. */
+  /** Frames that the source gave. */
   readonly framesIn: number;
-  /** Frames that the capture ring left out. */
+  /** Frames that the capture ring dropped. */
   readonly framesDropped: number;
   /** Windows encoded. */
   readonly encoded: number;
-  /** Windows handed to the channel. */
+  /** Windows passed to the channel. */
   readonly sent: number;
-  /** Numbers of the windows that the send queue left out, the first ten thousand. */
+  /** Numbers of the windows that the send queue dropped, the first ten thousand. */
   readonly dropped: readonly number[];
-  /** How many windows the send queue left out. */
+  /** Number of windows that the send queue dropped. */
   readonly droppedCount: number;
-  /** Bytes of payload handed to the channel. */
+  /** Bytes of payload passed to the channel. */
   readonly bytes: number;
   /** Windows in the send queue: now and at most. */
   readonly queue: { readonly depth: number; readonly deepest: number };
-  /** Messages that the channel has taken and that are not acknowledged: now and at most. */
+  /** Messages that the channel has taken and the peer has not acknowledged: now and at most. */
   readonly inFlight: { readonly now: number; readonly most: number };
   /** Seconds to encode a window. */
   readonly encode: Summary;
   /** Seconds that the encoder waited for room in the send queue. */
   readonly blockedSeconds: number;
-  /** Part of the time since the first window came that the encoder worked, 0 to 1. */
+  /** Share of the time since the first window in which the encoder worked, 0 to 1. */
   readonly utilisation: number;
 }
 
-/** Dropped windows that are listed one by one; further ones are only counted. */
+/** Dropped windows that are listed; further ones are only counted. */
 const LISTED = 10_000;
 
 /** A window between the encoder and the channel. */
@@ -125,19 +125,19 @@ export class VideoSender {
   #startedAt: number | undefined;
   #endedAt: number | undefined;
 
-  /** Names the stream in every message. */
+  /** Id of the stream, in every message. */
   readonly streamId: string;
 
   /**
    * Prepares a stream.
    *
-   * @throws {RangeError} where an option is not in its range.
+   * @throws {RangeError} if an option is out of range.
    */
   constructor(encoder: WindowEncoder, channel: Sender, options: SendOptions) {
     const { queue = 3, policy = "block", captureRing, signal } = options;
     if (options.tail === "exact" && encoder.fullWindows) {
       throw new RangeError(
-        `Cannot send a stream: found the tail policy exact, allowed are pad and drop: ${encoder.description} takes full windows only`,
+        `Cannot send a stream: found the tail policy exact, expected pad or drop: ${encoder.description} takes full windows only`,
       );
     }
     this.#keyEvery = keyEveryOf(options);
@@ -158,9 +158,9 @@ export class VideoSender {
   }
 
   /**
-   * Sends the frames to their end, and the end of the stream after them.
+   * Sends all frames, then the end of the stream.
    *
-   * @returns what was done
+   * @returns the totals
    * @throws what the source, the encoder or the channel throws.
    */
   async run(frames: AsyncIterable<TimedFrame>): Promise<SendStatistics> {
@@ -179,7 +179,7 @@ export class VideoSender {
     return this.statistics;
   }
 
-  /** What was done so far. */
+  /** What has been done so far. */
   get statistics(): SendStatistics {
     const { depth, deepest } = this.#queue.counters;
     const { inFlight, mostInFlight } = this.#channel.counters;
@@ -201,7 +201,7 @@ export class VideoSender {
     };
   }
 
-  /** Frames of the capture ring: now and at most; zeros where the source waits instead. */
+  /** Counters of the capture ring; zeros if there is none. */
   get captureRing(): QueueCounters {
     return this.#capture?.counters ?? { written: 0, read: 0, dropped: 0, depth: 0, deepest: 0 };
   }
@@ -280,7 +280,7 @@ export class VideoSender {
     if (!ended) await this.#sendEnd(next, ends);
   }
 
-  /** Where the last window was not known as such, or was left out, the end travels alone. */
+  /** Sends the end alone if the last window was not known to be the last, or was dropped. */
   async #sendEnd(next: number, ends: { signal: AbortSignal }): Promise<void> {
     const sequence = this.#encode.summary().count;
     const afterDrop = sequence !== next;
@@ -298,13 +298,13 @@ function keyEveryOf({ keyEvery, payload, streamId }: SendOptions): number {
   const windows = keyEvery ?? Math.min(16, most);
   if (Number.isSafeInteger(windows) && windows >= 1 && windows <= most) return windows;
   throw new RangeError(
-    `Cannot send a stream: found a key window every ${windows} windows, allowed is ${
-      most === 1 ? "1, as the stream has a given id and is range coded" : "1 or more"
+    `Cannot send a stream: found a key window every ${windows} windows, expected ${
+      most === 1 ? "1 in a range coded stream with a given id" : "1 or more"
     }`,
   );
 }
 
-/** Waits for all stages; where one fails, ends the others and throws what the first one threw. */
+/** Waits for all stages; if one fails, aborts the others and throws its error. */
 async function settledOrAborted(
   stages: readonly Promise<unknown>[],
   abort: AbortController,

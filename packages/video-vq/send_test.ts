@@ -91,7 +91,7 @@ Deno.test("send: every so many windows one is a key, 16 unless asked otherwise",
   assert.deepEqual(await keysOf(34, {}), [0, 16, 32]);
 });
 
-Deno.test("send: the window after a new connection is a key, and the count starts anew", async () => {
+Deno.test("send: the window after a new connection is a key, and the count restarts", async () => {
   assert.deepEqual(await keysOf(9, { keyEvery: 4 }, 2), [0, 2, 6]);
 });
 

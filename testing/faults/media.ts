@@ -110,14 +110,14 @@ export const faults: readonly Fault[] = [
     find: "this.#suspects = Math.max(0, this.#suspects - 1);",
     put: "",
     means: "after one complaint all pictures count as damaged",
-    tests: ["video_reader_test.ts"],
+    tests: ["announcements_test.ts"],
   },
   {
     file: "backend_node_av.ts",
     find: "&& ++failures < MAX_FAILURES",
     put: "",
     means: "a decoder that fails for ever is asked for ever",
-    tests: ["video_reader_test.ts"],
+    tests: ["decoders_test.ts"],
   },
   {
     file: "pcm.ts",

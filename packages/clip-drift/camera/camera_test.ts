@@ -106,15 +106,16 @@ function connections(events: readonly CameraEvent[]): number {
 Deno.test("cameraFrames() comes back after an end, half a frame, a reset and silence", async () => {
   const events: CameraEvent[] = [];
   const clock = new ManualClock();
+  const late = Promise.withResolvers<void>();
   await using server = scripted(async (_, c, n) => {
     await write(c, OK, n === 1 ? PART.slice(0, -5) : n === 3 ? [] : PART);
-    if (n === 3) await c.read(new Uint8Array(1));
+    if (n === 3) await late.promise;
   });
   const onEvent = (event: CameraEvent) => {
     events.push(event);
     if (event.type === "lost") void clock.advance(event.retryIn! * 1000);
     // The fourth connection says nothing at all until it is given up.
-    else if (connections(events) === 4) void clock.advance(60_000);
+    else if (connections(events) === 4) void clock.advance(60_000).then(late.resolve);
   };
   assert.equal(await take(server.url, 4, { ...FAST, clock, onEvent }), 4);
   const lost = events.filter((event) => event.type === "lost");
@@ -202,22 +203,20 @@ Deno.test("openCamera() says what is wrong and what to do", async () => {
 
 Deno.test("openCamera() gives up on a server that accepts and says nothing", async () => {
   const clock = new ManualClock();
-  await using server = scripted(async (_, c) => {
-    await clock.advance(300);
-    await c.read(new Uint8Array(1));
-  });
+  await using server = scripted(() => clock.advance(300));
   const error = await failure(server.url, { frameTimeout: 0.3, clock });
   assert.equal(error.code, "timeout");
   assert.match(error.message, /no answer for 0.3 s; check that the camera is on.*; try curl http/);
 });
 
 Deno.test("a camera that goes silent is reported with what came, and with what to do", async () => {
+  const late = Promise.withResolvers<void>();
   await using server = scripted(async (_, c) => {
     await write(c, OK, PART.slice(0, -3), PART);
-    await c.read(new Uint8Array(1));
+    await late.promise;
   });
   const clock = new ManualClock();
-  const onTruncated = () => void clock.advance(300);
+  const onTruncated = () => void clock.advance(300).then(late.resolve);
   const options = { ...FAST, frameTimeout: 0.3, clock, onTruncated, retries: 0 };
   await assert.rejects(take(server.url, 2, options), {
     code: "timeout",

@@ -1,6 +1,6 @@
 /**
- * CLIP's towers as ONNX graphs: one builder for ViT-B-32, ViT-B-16, ViT-L-14 and ViT-L-14-336,
- * and for their text towers (Radford et al. 2021, as published in openai/CLIP `model.py`).
+ * CLIP's towers as ONNX graphs: one builder for image towers of all sizes, and for their text towers
+ * (Radford et al. 2021, as published in openai/CLIP `model.py`).
  *
  * The visual graph takes bytes: the normalisation is folded into the patch embedding, which is a
  * matrix product over the pixels of a patch. Of the last block only the class token is computed,

@@ -6,10 +6,10 @@
 import { dirname, join } from "node:path";
 import { modelBytes, Session } from "@vcs/onnx";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
-import { resolveModel } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import { textGraph } from "./graph.ts";
+import { CLIP_MODELS } from "./models.ts";
 import { findClipWeights } from "./weights.ts";
 import { cosine } from "../drift.ts";
 import type { EncoderInfo } from "../encoder.ts";
@@ -62,7 +62,7 @@ async function readMerges(weights: string, signal?: AbortSignal): Promise<Uint8A
   }
   const options = defined({ signal });
   return await Deno.readFile(
-    await resolveModel("hf:openai/clip-vit-base-patch32/merges.txt", options),
+    await CLIP_MODELS.resolve("hf:openai/clip-vit-base-patch32/merges.txt", options),
   );
 }
 

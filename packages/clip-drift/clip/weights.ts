@@ -55,6 +55,37 @@ export interface ClipWeights {
   readonly text?: TowerWeights<TextConfig>;
 }
 
+/** Weight and bias of a layer. */
+function layerShapes(prefix: string, shape: number[]): [string, number[]][] {
+  return [[`${prefix}.weight`, shape], [`${prefix}.bias`, [shape[0]!]]];
+}
+
+/** Tensors of an image tower as OpenAI's and open_clip's files have them: shapes by name. */
+export function visionShapes(config: VisionConfig): Map<string, readonly number[]> {
+  const { imageSize, patchSize, width, layers, embedDim } = config;
+  const blocks = Array.from({ length: layers }, (_, n): [string, number[]][] => {
+    const prefix = `visual.transformer.resblocks.${n}`;
+    return [
+      ...layerShapes(`${prefix}.ln_1`, [width]),
+      [`${prefix}.attn.in_proj_weight`, [3 * width, width]],
+      [`${prefix}.attn.in_proj_bias`, [3 * width]],
+      ...layerShapes(`${prefix}.attn.out_proj`, [width, width]),
+      ...layerShapes(`${prefix}.ln_2`, [width]),
+      ...layerShapes(`${prefix}.mlp.c_fc`, [4 * width, width]),
+      ...layerShapes(`${prefix}.mlp.c_proj`, [width, 4 * width]),
+    ];
+  });
+  return new Map([
+    ["visual.class_embedding", [width]],
+    ["visual.positional_embedding", [(imageSize / patchSize) ** 2 + 1, width]],
+    ["visual.proj", [width, embedDim]],
+    ["visual.conv1.weight", [width, 3, patchSize, patchSize]],
+    ...layerShapes("visual.ln_pre", [width]),
+    ...blocks.flat(),
+    ...layerShapes("visual.ln_post", [width]),
+  ]);
+}
+
 /** Name in a Hugging Face file of each of open_clip's names that is not in a block. */
 const HF_NAMES: Readonly<Record<"vision" | "text", Readonly<Record<string, string>>>> = {
   vision: {
@@ -142,7 +173,7 @@ function towerConfig(get: Get, has: (block: number) => boolean, projection: stri
   if (width % 64 !== 0 || width > 1024 || layers === 0) {
     throw new ClipDriftError(
       "bad-weights",
-      `Cannot use CLIP's weights: found a tower of width ${width} with ${layers} blocks, expected those of ViT-B-32, ViT-B-16, ViT-L-14 and ViT-L-14-336`,
+      `Cannot use CLIP's weights: found a tower of width ${width} with ${layers} blocks, expected widths in multiples of 64 up to 1024 and 1 block or more`,
     );
   }
   return { width, layers, heads: width / 64, embedDim };

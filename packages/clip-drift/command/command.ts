@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { modelCommands } from "@vcs/onnx/internal";
 import {
   type Command,
   command,
@@ -13,6 +14,7 @@ import {
   UsageError,
 } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
+import { CLIP_MODELS } from "../clip/models.ts";
 import { CAMERA, VIEW, WATCH } from "./options.ts";
 import { untilAbort } from "./terminal.ts";
 
@@ -67,6 +69,6 @@ export const clipDrift: Command = command({
       operands: RUNS,
       run: view,
     }),
-    // Commands about models stand here: list, pull, verify, rm, doctor.
+    ...modelCommands(CLIP_MODELS),
   ],
 });

@@ -46,6 +46,19 @@ async function untilLines(runs: string, file: string, count: number): Promise<st
   }
 }
 
+Deno.test("list and pull are subcommands, and know CLIP's models", () =>
+  withFolder(async (folder) => {
+    const env = { VCS_CACHE: folder, HF_HOME: folder, VCS_OFFLINE: "1" };
+    const listed = await run(["list"], env);
+    assert.match(listed.stdout, /ViT-L-14-336\/openai +934\.0 MB +\S+ +CLIP ViT-L\/14@336px/);
+    const unknown = await run(["pull", "encodec_48khz"], env);
+    assert.equal(unknown.code, 1);
+    assert.match(
+      unknown.stderr,
+      /hf:owner\/name\/file, ViT-B-32\/openai, .*datacomp_xl_s13b_b90k\n$/,
+    );
+  }));
+
 Deno.test("--help goes to stdout", async () => {
   const { code, stdout, stderr } = await run(["--help"]);
   assert.equal(code, 0);

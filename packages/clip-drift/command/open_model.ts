@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { defined, ProgressLine, say, UsageError } from "@vcs/transport/internal";
+import { DownloadBar } from "@vcs/onnx/internal";
+import { defined, say, UsageError } from "@vcs/transport/internal";
 import { type Labels, openLabels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import { type Encoder, hasDefaultWeights, openEncoder } from "../encoder.ts";
@@ -16,19 +17,16 @@ export async function openModel(settings: WatchSettings, signal: AbortSignal): P
   if (model === undefined && pretrained === undefined && !await hasDefaultWeights()) {
     say("CLIP's weights are not on this machine: using gist (--model ViT-B-32 fetches them)");
   }
-  using line = new ProgressLine();
+  using bar = new DownloadBar();
   const encoder = await openEncoder({
     ...defined({ model, pretrained, activation }),
     ...{ device, precision, signal },
-    onProgress: (file, { received, total }) => {
-      const share = total ? ` of ${Math.round(total / 1e6)}` : "";
-      line.update(`Fetching ${file}: ${Math.round(received / 1e6)}${share} MB`);
-    },
+    onProgress: (file, progress) => bar.show(file, progress),
   });
   const assumed = encoder.info.isActivationAssumed
     ? "; quick_gelu is assumed, as no config.json beside the weights names it (LAION's need --activation gelu)"
     : "";
-  line[Symbol.dispose]();
+  bar[Symbol.dispose]();
   say(describeModel(encoder) + assumed);
   return encoder;
 }

@@ -22,6 +22,7 @@ import {
 } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { splitCredentials } from "../camera/auth.ts";
+import { CLIP_MODELS } from "../clip/models.ts";
 import type { DriftOptions } from "../drift.ts";
 import { openSource } from "../source.ts";
 
@@ -55,10 +56,13 @@ const DEVICE: ValueKind<string> = {
   },
 };
 
-const MODEL: ValueKind<string> = {
-  ...text("NAME"),
-  completion: ["ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-L-14-336", "gist"],
-};
+/** Names of the networks: the first halves of the models' names, which are `NETWORK/TAG`. */
+const NETWORKS = [
+  ...new Set(CLIP_MODELS.models.map(({ name }) => name.replace(/\/.*/, ""))),
+  "gist",
+];
+
+const MODEL: ValueKind<string> = { ...text("NAME"), completion: NETWORKS };
 
 /** Texts between commas. */
 export const LABELS: ValueKind<readonly string[]> = {
@@ -121,12 +125,12 @@ const PAGE = {
 
 const NETWORK = {
   model: option(MODEL, {
-    help: "network: ViT-B-32, ViT-B-16, ViT-L-14, ViT-L-14-336, or gist, which needs no weights",
+    help: `network: ${NETWORKS.join(", ")}; gist needs no weights`,
     env: "ENCODERS_MODEL",
     defaultText: "ViT-B-32 if its weights are on this machine, else gist",
   }),
   weights: option(text("REFERENCE"), {
-    help: "tag of published weights, or the path of a file",
+    help: "tag of published weights, path, URL or hf:owner/name/file",
     env: "ENCODERS_PRETRAINED",
     defaultText: "openai",
     formerly: ["pretrained"],

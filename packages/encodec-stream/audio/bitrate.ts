@@ -1,6 +1,6 @@
 /**
  * Any bitrate by resampling, as Encodec-Stream does: the model keeps one of its trained bandwidths
- * and is fed audio at another rate as if it were its own, so that a second of sound takes more or
+ * and is fed audio at another rate as if it were its own, so that a second of audio takes more or
  * fewer frames.
  *
  * @module
@@ -34,8 +34,8 @@ function roundHalfEven(x: number): number {
  * bandwidth that is not above, and the PCM rate that makes up the difference.
  *
  * @param bitrate kbit/s
- * @param model use this model in place of the one that the bitrate suggests
- * @throws {RangeError} where the bitrate is not positive, or its PCM rate is not in 1 to 4,000,000 Hz.
+ * @param model the model to use. Default: the one that suits the bitrate.
+ * @throws {RangeError} if the bitrate is not positive, or its PCM rate is not in 1 to 4,000,000 Hz.
  */
 export function planBitrate(bitrate: number, model?: ModelName): BitratePlan {
   const spec = modelSpec(model ?? (bitrate >= 3 ? "encodec_48khz" : "encodec_24khz"));
@@ -45,7 +45,7 @@ export function planBitrate(bitrate: number, model?: ModelName): BitratePlan {
   const sampleRate = roundHalfEven((spec.sampleRate * bitrate) / bandwidth);
   if (!(sampleRate >= 1 && sampleRate <= MAX_SAMPLE_RATE)) {
     throw new RangeError(
-      `Cannot encode at ${bitrate} kbit/s: its PCM rate would be ${sampleRate} Hz, allowed are 1 to ${MAX_SAMPLE_RATE}`,
+      `Cannot encode at ${bitrate} kbit/s: found a PCM rate of ${sampleRate} Hz, expected 1 to ${MAX_SAMPLE_RATE}`,
     );
   }
   return { bitrate, spec, bandwidth, codebooks: codebooksFor(spec, bandwidth), sampleRate };

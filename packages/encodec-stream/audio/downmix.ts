@@ -1,7 +1,7 @@
 /**
- * Bringing any number of channels to the one or two of a model, as FFmpeg does it for files that say
- * nothing else: the centre and the channels beside and behind the listener 3 dB lower, bass left
- * out, and all of it so low that nothing can be louder than before.
+ * Downmixing to the one or two channels of a model, as FFmpeg does it for files without downmix
+ * levels of their own: centre, side and back channels 3 dB lower, the LFE channel dropped, and
+ * everything scaled so that nothing clips.
  *
  * Source: ITU-R BS.775, and FFmpeg's order of channels for each number of them.
  *
@@ -16,24 +16,24 @@ type Share = readonly [left: number, right: number];
 const LEFT: Share = [1, 0];
 const RIGHT: Share = [0, 1];
 const CENTRE: Share = [HALF_POWER, HALF_POWER];
-const BASS: Share = [0, 0];
+const LFE: Share = [0, 0];
 const SIDE_LEFT: Share = [HALF_POWER, 0];
 const SIDE_RIGHT: Share = [0, HALF_POWER];
-const BEHIND: Share = [HALF_POWER * HALF_POWER, HALF_POWER * HALF_POWER];
+const BACK: Share = [HALF_POWER * HALF_POWER, HALF_POWER * HALF_POWER];
 
 /** Shares of the channels in left and right, by the number of channels. */
 const LAYOUTS: { readonly [channels: number]: readonly Share[] } = {
   1: [[1, 1]],
   2: [LEFT, RIGHT],
-  3: [LEFT, RIGHT, BASS],
-  4: [LEFT, RIGHT, CENTRE, BEHIND],
+  3: [LEFT, RIGHT, LFE],
+  4: [LEFT, RIGHT, CENTRE, BACK],
   5: [LEFT, RIGHT, CENTRE, SIDE_LEFT, SIDE_RIGHT],
-  6: [LEFT, RIGHT, CENTRE, BASS, SIDE_LEFT, SIDE_RIGHT],
-  7: [LEFT, RIGHT, CENTRE, BASS, BEHIND, SIDE_LEFT, SIDE_RIGHT],
-  8: [LEFT, RIGHT, CENTRE, BASS, SIDE_LEFT, SIDE_RIGHT, SIDE_LEFT, SIDE_RIGHT],
+  6: [LEFT, RIGHT, CENTRE, LFE, SIDE_LEFT, SIDE_RIGHT],
+  7: [LEFT, RIGHT, CENTRE, LFE, BACK, SIDE_LEFT, SIDE_RIGHT],
+  8: [LEFT, RIGHT, CENTRE, LFE, SIDE_LEFT, SIDE_RIGHT, SIDE_LEFT, SIDE_RIGHT],
 };
 
-/** Weights of the source's channels for one side, with a sum of one. */
+/** Gains of the source's channels for one side, with a sum of one. */
 function weightsOf(layout: readonly Share[], side: 0 | 1): number[] {
   const sum = layout.reduce((total, share) => total + share[side], 0);
   return layout.map((share) => share[side] / sum);
@@ -48,7 +48,7 @@ function weighed(chunk: Planar, weights: readonly number[]): Float32Array<ArrayB
   return mixed;
 }
 
-/** Weights of the source's channels for each of one or two that are wanted. */
+/** Gains of the source's channels for each output channel. */
 function weightsFor(from: number, to: number): number[][] {
   const layout = LAYOUTS[from];
   if (!layout) throw new RangeError(`Cannot mix audio: found ${from} channels, allowed are 1 to 8`);
@@ -57,10 +57,9 @@ function weightsFor(from: number, to: number): number[][] {
 }
 
 /**
- * Mixes chunks of 1 to 8 channels to one or two; one channel goes to both, and two become their
- * mean.
+ * Mixes chunks of 1 to 8 channels to one or two: mono goes to both sides, stereo becomes its mean.
  *
- * @throws {RangeError} where there are more channels.
+ * @throws {RangeError} if there are more channels.
  */
 export function mixDown(
   chunks: AsyncIterable<Planar>,

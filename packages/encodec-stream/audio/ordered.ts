@@ -1,18 +1,18 @@
 /**
- * Running several asynchronous steps of a pipeline at once while the order is kept.
+ * Running several asynchronous steps of a pipeline at once, in order.
  *
  * @module
  */
 
-/** Refuses what is not a whole number of at least so much. */
+/** Checks that a value is a whole number from a minimum on. */
 export function checkWhole(what: string, value: number, least: number): void {
   if (Number.isInteger(value) && value >= least) return;
   throw new RangeError(
-    `Cannot use ${what} ${value}: a whole number of at least ${least} is needed`,
+    `Cannot use ${what} ${value}: expected a whole number from ${least}`,
   );
 }
 
-/** What a source gave: an item, its end, or its failure. */
+/** A result of a source: an item, its end, or its failure. */
 type Taken<T> = { item: T } | { end: true } | { error: unknown };
 
 async function take<T>(iterator: AsyncIterator<T>): Promise<Taken<T>> {
@@ -25,11 +25,11 @@ async function take<T>(iterator: AsyncIterator<T>): Promise<Taken<T>> {
 }
 
 /**
- * Maps the items of a source, with several calls under way at once; results come in order. Where the
- * source fails, the results of the items before the failure are given first.
+ * Maps the items of a source, with several calls in flight at once; results come in order. If the
+ * source fails, the results of the items before the failure are yielded first.
  *
- * @param source what to map; read no further ahead than the calls under way
- * @param limit most calls under way
+ * @param source what to map; read no further ahead than the calls in flight
+ * @param limit most calls in flight
  * @param fn the step
  */
 export async function* mapOrdered<T, R>(
@@ -61,20 +61,20 @@ export async function* mapOrdered<T, R>(
   }
 }
 
-/** A promise whose failure is looked at later. */
+/** A promise whose failure is handled later. */
 function started<R>(result: Promise<R>): Promise<R> {
   result.catch(() => {});
   return result;
 }
 
-/** Whether a result comes before the next item does. */
+/** Whether a result is there before the next item. */
 async function resultFirst(result: Promise<unknown>, next?: Promise<unknown>): Promise<boolean> {
   if (!next) return true;
   const settled = result.then(() => true, () => true);
   return await Promise.race([settled, next.then(() => false)]);
 }
 
-/** Items of a source, read before they are needed. */
+/** Items of a source, read ahead. */
 class ReadAhead<T> {
   readonly #iterator: AsyncIterator<T>;
   readonly #most: number;
@@ -87,7 +87,7 @@ class ReadAhead<T> {
     this.#most = most;
   }
 
-  /** Reads an item, and then on by itself while there is room. */
+  /** Reads an item, and then goes on while there is room. */
   #read(): Promise<void> {
     return this.#reading ??= take(this.#iterator).then((taken) => {
       this.#reading = undefined;
@@ -101,7 +101,7 @@ class ReadAhead<T> {
     if (!this.#last && this.#items.length < this.#most) void this.#read();
   }
 
-  /** Waits for so many items, or for all that come, and gives the first ones of one kind. */
+  /** Waits for so many items, or for the end, and takes the first ones of one kind. */
   async takeAlike(least: number, kind: (item: T) => number): Promise<T[]> {
     while (this.#items.length < least && !this.#last) await this.#read();
     const other = this.#items.findIndex((item) => kind(item) !== kind(this.#items[0]!));
@@ -120,19 +120,19 @@ class ReadAhead<T> {
 export interface BatchSizes {
   /** Most items of a batch. */
   readonly most: number;
-  /** Items that a batch waits for, unless no more come. */
+  /** Items that a batch waits for, unless the source ends. */
   readonly least: number;
 }
 
 /**
- * Gathers items into batches: as many as have come while the batch before was worked on. With
- * `least` 1 the first batch is a single item, and a source that is slow is never waited for; a quick
- * one fills every batch after that. Only neighbours of a kind share a batch. Where the source fails,
- * what came before is given first.
+ * Gathers items into batches: as many as arrived while the batch before was processed. With `least` 1
+ * the first batch is a single item, and a slow source is never waited for; a quick one fills every
+ * later batch. Only neighbours of a kind share a batch. If the source fails, the items before the
+ * failure are yielded first.
  *
  * @param source read ahead by one batch
  * @param kind batches hold items of one kind
- * @throws {RangeError} where a size is below 1.
+ * @throws {RangeError} if a size is below 1.
  */
 export async function* batches<T>(
   source: AsyncIterable<T>,
@@ -153,7 +153,7 @@ export async function* batches<T>(
   }
 }
 
-/** Gives items in order while the next one is already being made. */
+/** Yields items in order while the next one is already being made. */
 export function oneAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   return mapOrdered(source, 2, (item) => Promise.resolve(item));
 }

@@ -50,7 +50,7 @@ Deno.test("mapOrdered() passes failures on after the results before them", async
   await assert.rejects(Array.fromAsync(broken), /step/);
 });
 
-Deno.test("mapOrdered() lets go of its source when it is left", async () => {
+Deno.test("mapOrdered() drops its source when it is left", async () => {
   let left = false;
   const source = async function* () {
     try {

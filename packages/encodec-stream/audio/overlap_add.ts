@@ -1,11 +1,11 @@
 /**
- * Joins decoded 48 kHz segments without ever decoding one twice: a sample lies in at most two
- * segments, so everything up to the next segment's start is final as soon as a segment is decoded.
- * All that is kept is the 480 samples behind that point.
+ * Joins decoded 48 kHz segments without decoding one twice: a sample lies in at most two segments, so
+ * everything up to the next segment's start is final as soon as a segment is decoded. Only the 480
+ * samples after that point are kept.
  *
  * @example The overlap of equal segments is the same signal
  * ```ts
- * import { OverlapAdd } from "@vcs/encodec-stream";
+ * import { OverlapAdd } from "@vcs/encodec-stream/internal";
  * import assert from "node:assert/strict";
  *
  * const join = new OverlapAdd({ length: 48000, stride: 47520 });
@@ -32,7 +32,7 @@ export class OverlapAdd {
    * Starts before any segment.
    *
    * @param segmentation the stride, and the decoded length of the audio's first segment: the authors
-   * weigh all segments by it
+   * weight all segments by it
    */
   constructor({ length, stride }: Segmentation) {
     this.#stride = stride;
@@ -40,10 +40,10 @@ export class OverlapAdd {
   }
 
   /**
-   * Takes the next segment and gives the samples that are now final: up to the start of the segment
-   * after it.
+   * Takes the next segment.
    *
    * @param segment decoded samples, cut to the segment's length
+   * @returns the samples that are now final: up to the start of the segment after it
    */
   push(segment: Planar): Planar {
     const length = segment[0]!.length;
@@ -53,7 +53,7 @@ export class OverlapAdd {
     return output;
   }
 
-  /** Fades the last segment's tail into the start of this one, weighing by distance from the edges. */
+  /** Fades the last segment's tail into the start of this one, weighting by distance from the edges. */
   #crossFade(samples: Float32Array<ArrayBuffer>, channel: number): Float32Array<ArrayBuffer> {
     const tail = this.#tail[channel];
     const overlap = Math.min(tail?.length ?? 0, samples.length);
@@ -64,7 +64,7 @@ export class OverlapAdd {
     return samples;
   }
 
-  /** Gives what is left after the last segment. */
+  /** Returns the rest of the last segment. */
   flush(): Planar {
     const tail = this.#tail;
     this.#tail = [];

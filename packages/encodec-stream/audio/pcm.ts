@@ -1,5 +1,5 @@
 /**
- * Planar samples as the interleaved bytes that pipes carry.
+ * Planar samples as interleaved bytes.
  *
  * @module
  */
@@ -10,10 +10,9 @@ import type { Planar } from "./overlap_add.ts";
 export type PcmFormat = "s16" | "f32";
 
 /**
- * Interleaves channels and gives their bytes. 16-bit samples are limited to the range and rounded
- * to nearest.
+ * Interleaves channels as bytes. 16-bit samples are clipped to their range and rounded to nearest.
  *
- * @throws {RangeError} where the channels differ in length
+ * @throws {RangeError} if the channels differ in length.
  */
 export function interleave(channels: Planar, format: PcmFormat): Uint8Array<ArrayBuffer> {
   return encodePcm(channels, format);

@@ -1,7 +1,6 @@
 /**
  * Codes as a little-endian bit stream: with ten bits a code, as all EnCodec models have, the first
- * one takes bits 0 to 9. Bytes leave as soon as they are full. Codes lie time-major: every codebook
- * of a frame, then the next frame.
+ * one takes bits 0 to 9. Codes lie time-major: every codebook of a frame, then the next frame.
  *
  * @example Pack four codes
  * ```ts
@@ -21,7 +20,7 @@ import { modelSpec } from "../models.ts";
 const PUBLISHED_BITS = modelSpec("encodec_24khz").codeBits;
 
 /**
- * Bytes that a number of codes fill, the last one padded with zero bits.
+ * Bytes of a number of codes, the last one padded with zero bits.
  *
  * @param codeBits bits of a code. Default: 10.
  */
@@ -29,7 +28,7 @@ export function packedBytes(codes: number, codeBits: number = PUBLISHED_BITS): n
   return Math.ceil(codes * codeBits / 8);
 }
 
-/** Packs codes piece by piece, keeping the bits that do not yet fill a byte. */
+/** Packs codes incrementally, keeping the bits that do not yet fill a byte. */
 export class BitPacker {
   readonly #codeBits: number;
   #held = 0;
@@ -45,9 +44,9 @@ export class BitPacker {
   }
 
   /**
-   * Adds codes and gives the bytes that became full.
+   * Adds codes and returns the bytes that became full.
    *
-   * @throws {RangeError} where a code does not fit into its bits.
+   * @throws {RangeError} if a code does not fit into its bits.
    */
   push(codes: Uint16Array): Uint8Array<ArrayBuffer> {
     const codeBits = this.#codeBits;
@@ -59,7 +58,7 @@ export class BitPacker {
     let at = 0;
     for (const code of codes) {
       if (code > most) {
-        throw new RangeError(`Cannot pack codes: found ${code}, must be at most ${most}`);
+        throw new RangeError(`Cannot pack codes: found ${code}, expected at most ${most}`);
       }
       held |= code << heldBits;
       for (heldBits += codeBits; heldBits >= 8; heldBits -= 8) {
@@ -72,7 +71,7 @@ export class BitPacker {
     return bytes;
   }
 
-  /** Gives the last byte, padded with zero bits, or nothing where none is begun. */
+  /** Returns the last byte, padded with zero bits; empty if none was begun. */
   flush(): Uint8Array<ArrayBuffer> {
     const rest = this.#heldBits > 0 ? Uint8Array.of(this.#held) : new Uint8Array(0);
     this.#held = this.#heldBits = 0;
@@ -84,7 +83,7 @@ export class BitPacker {
  * Packs codes that end on a byte boundary of their own, as each 48 kHz segment does.
  *
  * @param codeBits bits of a code, at most 16. Default: 10.
- * @throws {RangeError} where a code does not fit into its bits.
+ * @throws {RangeError} if a code does not fit into its bits.
  */
 export function packCodes(
   codes: Uint16Array,

@@ -21,6 +21,7 @@
  *
  * @module
  */
+import { defined } from "@vcs/transport/internal";
 import { EcdcError } from "../errors.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "../models.ts";
 import { formatJson, type Json, parseJson, PythonNumber } from "./python_json.ts";
@@ -37,7 +38,7 @@ export const MAX_SAMPLE_RATE = 4_000_000;
 /** Version bytes that are read. */
 export type EcdcVersion = 0 | 192 | 193;
 
-/** What a writer has to know. */
+/** What a header says, to be written. */
 export interface EcdcFields {
   /** Name of the model. */
   readonly model: ModelName;
@@ -45,7 +46,7 @@ export interface EcdcFields {
   readonly samples: number;
   /** Codebooks in use: any number from 1 to those of the model. */
   readonly codebooks: number;
-  /** True PCM rate in Hz where the model was fed audio at another rate than its own. */
+  /** True PCM rate in Hz, if the model was fed audio at another rate than its own. */
   readonly sampleRate?: number;
   /** The bitrate in kbit/s that was asked for. */
   readonly bitrate?: number;
@@ -53,9 +54,9 @@ export interface EcdcFields {
   readonly title?: string;
   /** URL of the origin. */
   readonly source?: string;
-  /** URL of a picture. */
+  /** URL of an image. */
   readonly thumbnail?: string;
-  /** Version byte; {@linkcode versionFor} chooses where it is not given. */
+  /** Version byte. Default: 0 if the PCM has the model's own rate, else 193. */
   readonly version?: EcdcVersion;
 }
 
@@ -67,7 +68,7 @@ export interface EcdcHeader extends EcdcFields {
   readonly lm: boolean;
   /** Numbers of the model. */
   readonly spec: ModelSpec;
-  /** PCM rate in Hz: `sr` where given, else what the version implies. */
+  /** PCM rate in Hz: `sr` if there is one, else what the version implies. */
   readonly rate: number;
   /** Seconds of audio. */
   readonly duration: number;
@@ -96,24 +97,24 @@ function isVersion(byte: number): byte is EcdcVersion {
 /**
  * Reads the fixed part.
  *
- * @param bytes at least the first nine bytes, or the whole of a shorter file
- * @throws {EcdcError} `truncated` for fewer than nine bytes, `bad-header` for another magic, an
- * unknown version or a JSON length of nothing or above 16 MiB.
+ * @param bytes at least the first nine bytes, or all of a shorter file
+ * @throws {EcdcError} `truncated` for fewer than nine bytes, `bad-header` for another magic number, an
+ * unknown version, or a JSON length of 0 or above 16 MiB.
  */
 export function parsePrefix(bytes: Uint8Array): EcdcPrefix {
   if (bytes.length < PREFIX_BYTES) {
     throw new EcdcError(
       "truncated",
-      `Cannot read the .ecdc header: found ${bytes.length} bytes, it takes at least ${PREFIX_BYTES}`,
+      `Cannot read the .ecdc header: found ${bytes.length} bytes, expected at least ${PREFIX_BYTES}`,
     );
   }
   const magic = String.fromCharCode(...bytes.subarray(0, 4));
-  if (magic !== "ECDC") throw bad(`found ${JSON.stringify(magic)} at the start, must be "ECDC"`);
+  if (magic !== "ECDC") throw bad(`found ${JSON.stringify(magic)} at the start, expected "ECDC"`);
   const version = bytes[4]!;
-  if (!isVersion(version)) throw bad(`found version ${version}, known are 0, 192 and 193`);
+  if (!isVersion(version)) throw bad(`found version ${version}, expected 0, 192 or 193`);
   const jsonBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(5);
   if (jsonBytes === 0 || jsonBytes > MAX_JSON_BYTES) {
-    throw bad(`found a JSON length of ${jsonBytes} bytes, allowed are 1 to ${MAX_JSON_BYTES}`);
+    throw bad(`found a JSON length of ${jsonBytes} bytes, expected 1 to ${MAX_JSON_BYTES}`);
   }
   return { version, jsonBytes };
 }
@@ -123,10 +124,13 @@ function parseEntries(json: Uint8Array): Map<string, Json> {
   try {
     value = parseJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(json));
   } catch (error) {
-    throw bad(`the JSON does not parse (${error instanceof Error ? error.message : error})`, error);
+    throw bad(
+      `the JSON cannot be parsed (${error instanceof Error ? error.message : error})`,
+      error,
+    );
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw bad("the JSON must be an object");
+    throw bad("the JSON is not an object");
   }
   return new Map(Object.entries(value));
 }
@@ -137,7 +141,7 @@ function describe(value: Json | undefined): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-/** Readers of one key each; all name the key when they refuse its value. */
+/** Readers of one key each; every error names its key. */
 class Fields {
   readonly #entries: ReadonlyMap<string, Json>;
 
@@ -149,31 +153,31 @@ class Fields {
   whole(key: string, low: number, high: number): number {
     const value = this.#entries.get(key);
     if (typeof value === "number" && value >= low && value <= high) return value;
-    throw bad(`key "${key}" is ${describe(value)}, must be a whole number from ${low} to ${high}`);
+    throw bad(`key "${key}" is ${describe(value)}, expected a whole number from ${low} to ${high}`);
   }
 
-  /** Text that must be there. */
+  /** A text that is required. */
   requiredText(key: string): string {
     const value = this.#entries.get(key);
     if (typeof value === "string") return value;
-    throw bad(`key "${key}" is ${describe(value)}, must be a string`);
+    throw bad(`key "${key}" is ${describe(value)}, expected a string`);
   }
 
-  /** True or false, and nothing else. */
+  /** True or false. */
   flag(key: string): boolean {
     const value = this.#entries.get(key);
     if (typeof value === "boolean") return value;
-    throw bad(`key "${key}" is ${describe(value)}, must be true or false`);
+    throw bad(`key "${key}" is ${describe(value)}, expected true or false`);
   }
 
-  /** An optional number; other kinds of values are as if absent. */
+  /** An optional number; values of another kind count as absent. */
   number(key: string): number | undefined {
     const value = this.#entries.get(key);
     if (value instanceof PythonNumber) return value.value;
     return typeof value === "number" ? value : undefined;
   }
 
-  /** Optional text; other kinds of values are as if absent. */
+  /** Optional text; values of another kind count as absent. */
   text(key: string): string | undefined {
     const value = this.#entries.get(key);
     return typeof value === "string" ? value : undefined;
@@ -188,22 +192,13 @@ function impliedRate(version: EcdcVersion, spec: ModelSpec): number {
   return version === 192 && spec.name === "encodec_24khz" ? 48000 : spec.sampleRate;
 }
 
-/** Drops the keys without a value, which an object with exact optional keys may not hold. */
-function present<T extends object>(
-  fields: { [K in keyof T]: T[K] | undefined },
-): { [K in keyof T]?: T[K] } {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as { [K in keyof T]?: T[K] };
-}
-
 /**
  * Reads the JSON part of a header.
  *
  * @param prefix what the first nine bytes said
  * @param json exactly the JSON's bytes
- * @throws {EcdcError} `bad-header` naming the key that is missing or out of range, `unsupported`
- * for a file of encodec-rs (key `acv`) or an unknown model.
+ * @throws {EcdcError} `bad-header` if a key is missing or out of range, `unsupported` for a file of
+ * encodec-rs (key `acv`) or an unknown model.
  */
 export function parseJsonHeader(prefix: EcdcPrefix, json: Uint8Array): EcdcHeader {
   const entries = parseEntries(json);
@@ -221,7 +216,7 @@ export function parseJsonHeader(prefix: EcdcPrefix, json: Uint8Array): EcdcHeade
   const sampleRate = entries.has("sr") ? fields.whole("sr", 1, MAX_SAMPLE_RATE) : undefined;
   const rate = sampleRate ?? impliedRate(prefix.version, spec);
   const { version, jsonBytes } = prefix;
-  const optional = present({
+  const optional = defined({
     sampleRate,
     bitrate: fields.number("br"),
     title: fields.text("n"),
@@ -237,7 +232,7 @@ export function parseJsonHeader(prefix: EcdcPrefix, json: Uint8Array): EcdcHeade
  *
  * @param bytes at least the whole header; what follows is ignored
  * @throws {EcdcError} as {@linkcode parsePrefix} and {@linkcode parseJsonHeader} do, and `truncated`
- * where the bytes end inside the header.
+ * if the bytes end inside the header.
  */
 export function parseHeader(bytes: Uint8Array): EcdcHeader {
   const prefix = parsePrefix(bytes);
@@ -245,7 +240,7 @@ export function parseHeader(bytes: Uint8Array): EcdcHeader {
   if (bytes.length < end) {
     throw new EcdcError(
       "truncated",
-      `Cannot read the .ecdc header: found ${bytes.length} bytes, it says it takes ${end}`,
+      `Cannot read the .ecdc header: found ${bytes.length} bytes, its length field says ${end}`,
     );
   }
   return parseJsonHeader(prefix, bytes.subarray(PREFIX_BYTES, end));
@@ -270,8 +265,8 @@ function entriesOf(fields: EcdcFields): Record<string, Json> {
 }
 
 /**
- * The version byte that serves most readers: 0 where the PCM has the model's own rate, so that
- * Meta's tool plays it, else 193, which it refuses in place of playing at the wrong speed.
+ * The version byte that serves most readers: 0 if the PCM has the model's own rate, so that Meta's
+ * tool plays it, else 193, which that refuses in place of playing at the wrong speed.
  */
 export function versionFor(fields: EcdcFields): EcdcVersion {
   const { sampleRate, model } = fields;
@@ -289,18 +284,19 @@ function checkFields({ model, samples, codebooks, sampleRate }: EcdcFields): voi
     if (value === undefined) continue;
     if (Number.isSafeInteger(value) && value >= low && value <= high) continue;
     throw new RangeError(
-      `Cannot write an .ecdc header: ${name} is ${value}, must be a whole number from ${low} to ${high}`,
+      `Cannot write an .ecdc header: ${name} is ${value}, expected a whole number from ${low} to ${high}`,
     );
   }
 }
 
 /**
- * Writes a header: with blanks as Meta's tool does in version 0, without as Encodec-Stream does in
+ * Formats a header: with blanks as Meta's tool does in version 0, without as Encodec-Stream does in
  * 192 and 193; keys in the order `m, al, nc, lm, br, sr, n, s, t`.
  *
- * @param fields what to write; empty texts are left out
- * @param room total bytes to fill, where a header is to be overwritten later: JSON may end in blanks
- * @throws {RangeError} where a field is out of range, or the header does not fit the room.
+ * @param fields what it says; empty texts are omitted
+ * @param room total bytes, for a header that is to be overwritten later: JSON may end in blanks.
+ * Default: as many as are needed.
+ * @throws {RangeError} if a field is out of range, or the header does not fit the room.
  */
 export function formatHeader(fields: EcdcFields, room?: number): Uint8Array<ArrayBuffer> {
   checkFields(fields);

@@ -1,7 +1,6 @@
 /**
- * JSON as Python reads and writes it: whole numbers and floats are different things, numbers of any
- * size survive, text leaves as ASCII. Headers of `.ecdc` files are compared byte for byte, so the
- * digits matter.
+ * JSON as Python reads and writes it: integers and floats are different, numbers of any size survive,
+ * text is written as ASCII. Headers of `.ecdc` files are compared byte for byte, so the digits matter.
  *
  * @module
  */
@@ -20,7 +19,7 @@ export class PythonNumber {
   }
 }
 
-/** A value of JSON, with floats and oversized whole numbers kept apart from safe whole numbers. */
+/** A value of JSON; floats and integers beyond 2^53 are a {@linkcode PythonNumber}. */
 export type Json = null | boolean | number | string | PythonNumber | Json[] | {
   [key: string]: Json;
 };
@@ -40,7 +39,7 @@ export function formatFloat(value: number): string {
   return `${digits}e${sign}${`${Math.abs(exponent)}`.padStart(2, "0")}`;
 }
 
-/** A whole number without a fraction, anything else as Python's float. */
+/** An integer without a fraction, anything else as Python's float. */
 export function formatNumber(value: number): string {
   return Number.isInteger(value) ? `${value}` : formatFloat(value);
 }
@@ -55,7 +54,7 @@ const keepLiterals: SourceReviver = (_key, value, { source }) => {
 /**
  * Parses JSON text.
  *
- * @throws {SyntaxError} where the text is not JSON.
+ * @throws {SyntaxError} if the text is not JSON.
  */
 export function parseJson(text: string): Json {
   return JSON.parse(text, keepLiterals as (key: string, value: Json) => Json) as Json;
@@ -73,7 +72,7 @@ export function quote(text: string): string {
  * Writes JSON as Python's `json.dumps` does.
  *
  * @param value what to write
- * @param blanks whether a blank follows each comma and colon, which is Python's default
+ * @param blanks whether a blank follows each comma and colon, as in Python. Default: true.
  */
 export function formatJson(value: Json, blanks = true): string {
   const [comma, colon] = blanks ? [", ", ": "] : [",", ":"];

@@ -1,11 +1,10 @@
 /**
- * Reads `.ecdc` files block by block: a segment at 48 kHz, a run of frames at 24 kHz. Nothing is
- * allocated from what a header claims, so a file may be hours long, still growing, or hostile.
+ * Reads `.ecdc` files block by block: a segment at 48 kHz, a number of frames at 24 kHz. Nothing is
+ * allocated from a header's claims, so a file may be hours long, still growing, or hostile.
  *
  * @example Read the codes of a file in memory
  * ```ts
- * import { EcdcReader } from "@vcs/encodec-stream/ecdc";
- * import { formatHeader } from "@vcs/encodec-stream/ecdc";
+ * import { EcdcReader, formatHeader } from "@vcs/encodec-stream/ecdc";
  * import { packCodes } from "@vcs/encodec-stream/internal";
  * import assert from "node:assert/strict";
  *
@@ -37,17 +36,17 @@ import {
   segmentPlace,
 } from "./segments.ts";
 
-/** A run of code frames that is decoded together. */
+/** Code frames that are decoded together. */
 export interface CodeBlock {
   /** Number of the segment at 48 kHz, of the first frame at 24 kHz. */
   readonly index: number;
   /** First sample. */
   readonly start: number;
-  /** Samples per channel that the frames stand for; the last frame may stand for fewer than 320. */
+  /** Samples per channel; those of the file's last frame may be fewer than 320. */
   readonly samples: number;
   /** Frames. */
   readonly frames: number;
-  /** Loudness that the segment's decoded audio is multiplied with; undefined at 24 kHz. */
+  /** Factor of the segment's decoded audio: its loudness; undefined at 24 kHz. */
   readonly scale: number | undefined;
   /** Codes, shape [frames, codebooks]. */
   readonly codes: Uint16Array;
@@ -55,13 +54,13 @@ export interface CodeBlock {
 
 /** Which blocks to read. */
 export interface BlockRange {
-  /** First unit: a segment at 48 kHz, a frame at 24 kHz. Default 0. */
+  /** First unit: a segment at 48 kHz, a frame at 24 kHz. Default: 0. */
   readonly from?: number;
   /** Unit before which to stop. Default: all. */
   readonly to?: number;
   /**
-   * Frames per block at 24 kHz, or what tells those of the block that begins at a frame; rounded up
-   * to a multiple of 4. Default 76, about a second.
+   * Frames per block at 24 kHz, or a function of a block's first frame; rounded up to a multiple of 4.
+   * Default: 76, about a second.
    */
   readonly chunk?: number | ((frame: number) => number);
 }
@@ -75,7 +74,7 @@ function truncated(done: string, header: EcdcHeader): EcdcError {
   );
 }
 
-/** An open `.ecdc` file. */
+/** An open `.ecdc` file. Close it with `await using`. */
 export class EcdcReader implements AsyncDisposable {
   /** The parsed header. */
   readonly header: EcdcHeader;
@@ -90,7 +89,7 @@ export class EcdcReader implements AsyncDisposable {
   /**
    * Opens a file, a URL, `-` for standard input, bytes or a stream, and reads its header.
    *
-   * @throws {EcdcError} where the source cannot be opened, or its header is not valid.
+   * @throws {EcdcError} if the source cannot be opened, or its header is not valid.
    */
   static async open(
     source: SourceLike,
@@ -104,7 +103,7 @@ export class EcdcReader implements AsyncDisposable {
       if (json.length < prefix.jsonBytes) {
         throw new EcdcError(
           "truncated",
-          `Cannot read the .ecdc header: its JSON should take ${prefix.jsonBytes} bytes, found ${json.length}`,
+          `Cannot read the .ecdc header: found ${json.length} bytes of JSON, its length field says ${prefix.jsonBytes}`,
         );
       }
       return new EcdcReader(parseJsonHeader(prefix, json), bytes);
@@ -120,7 +119,7 @@ export class EcdcReader implements AsyncDisposable {
     return spec.segmentation ? segmentCount(spec, samples) : framesFor(spec, samples);
   }
 
-  /** Bytes after the audio, where the size is known; negative where some are missing. */
+  /** Bytes after the audio, if the size is known; negative if some are missing. */
   get surplus(): number | undefined {
     const { size } = this.source;
     if (size === undefined || this.header.lm) return undefined;
@@ -128,13 +127,13 @@ export class EcdcReader implements AsyncDisposable {
   }
 
   /**
-   * Reads blocks in order, going straight to the first one's bytes. One loop at a time: a newer one
-   * ends those before it.
+   * Reads blocks in order, seeking to the first one's bytes. One loop at a time: a later call ends
+   * those before it.
    *
-   * @throws {EcdcError} `truncated` where the file ends too soon and `bad-segment` where a scale is
-   * unusable, both after every complete block before them; `unsupported` for entropy-coded files.
-   * @throws {RangeError} where a chunk would have less than one frame.
-   * @throws {TypeError} where other blocks were asked for since.
+   * @throws {EcdcError} `truncated` if the file ends too soon and `bad-segment` if a scale is unusable,
+   * both after every complete block before them; `unsupported` for entropy-coded files.
+   * @throws {RangeError} if a chunk would have less than one frame.
+   * @throws {TypeError} if it was called again since.
    */
   blocks(range: BlockRange = {}): AsyncGenerator<CodeBlock> {
     const { header } = this;
@@ -155,7 +154,7 @@ export class EcdcReader implements AsyncDisposable {
     if (from >= to) return;
     const { header, source } = this;
     const last = segmentPlace(header, to - 1);
-    // Asked for the last one alone, the bytes before it may be needed all the same.
+    // The last one alone may need the bytes before it all the same.
     const two = mayBeShortByOne(header) ? this.units - 2 : Infinity;
     const first = segmentPlace(header, Math.min(from, two));
     const end = two < Infinity ? undefined : header.bytes + last.offset + last.bytes;
@@ -169,7 +168,7 @@ export class EcdcReader implements AsyncDisposable {
 
   /**
    * The last two segments of a file whose next-to-last may have lost its final byte: only the end of
-   * the file tells, so both are read before either is taken apart.
+   * the file shows it, so both are read before either is unpacked.
    */
   async *#lastTwo(run: ByteRun, k: number, to: number): AsyncGenerator<CodeBlock> {
     const { header, units: count } = this;
@@ -178,14 +177,14 @@ export class EcdcReader implements AsyncDisposable {
     const lost = bytes.length === places[0].bytes + places[1].bytes - 1 ? 1 : 0;
     const cut = places[0].bytes - lost;
     const parts = [bytes.subarray(0, cut), bytes.subarray(cut)] as const;
-    const whole = [places[0].bytes - lost, places[1].bytes] as const;
+    const expected = [places[0].bytes - lost, places[1].bytes] as const;
     for (let i = k - (count - 2); i < to - (count - 2); i++) {
-      yield this.#segment(places[i]!, parts[i]!, whole[i]!);
+      yield this.#segment(places[i]!, parts[i]!, expected[i]!);
     }
   }
 
-  #segment(place: SegmentPlace, bytes: Uint8Array, wanted = place.bytes): CodeBlock {
-    if (bytes.length < wanted) throw truncated(`${place.index} complete segments`, this.header);
+  #segment(place: SegmentPlace, bytes: Uint8Array, expected = place.bytes): CodeBlock {
+    if (bytes.length < expected) throw truncated(`${place.index} complete segments`, this.header);
     const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
     const fault = scaleFault(scale);
     if (fault) throw new EcdcError("bad-segment", `Cannot decode segment ${place.index}: ${fault}`);
@@ -206,13 +205,13 @@ export class EcdcReader implements AsyncDisposable {
       const wanted = Math.min(chunkFrames(header.spec, chunk, at), to - at);
       const bytes = await run.read(Math.ceil(wanted * bits / 8));
       const complete = Math.min(wanted, Math.floor(bytes.length * 8 / bits));
-      if (complete > skip) yield this.#run(at + skip, complete - skip, bytes, skip * bits);
+      if (complete > skip) yield this.#block(at + skip, complete - skip, bytes, skip * bits);
       if (complete < wanted) throw truncated(`${at + complete} complete frames`, header);
       at += wanted;
     }
   }
 
-  #run(index: number, frames: number, bytes: Uint8Array, bitOffset: number): CodeBlock {
+  #block(index: number, frames: number, bytes: Uint8Array, bitOffset: number): CodeBlock {
     const { spec, codebooks } = this.header;
     const start = index * spec.hop;
     const samples = Math.min(frames * spec.hop, this.header.samples - start);

@@ -261,7 +261,7 @@ Deno.test("an older loop takes nothing of a newer one's, at the end of a file sh
   assert.deepEqual([first, ...rest], (await readAll(file)).blocks);
 });
 
-Deno.test("a stream in tiny pieces reads as the whole does", async () => {
+Deno.test("a stream in tiny chunks reads as the whole does", async () => {
   const file = await stereoFile(100000, 8, 0);
   const pieces = ReadableStream.from(file.values().map((byte) => Uint8Array.of(byte)));
   assert.deepEqual((await readAll(pieces)).blocks, (await readAll(file)).blocks);

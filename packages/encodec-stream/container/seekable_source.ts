@@ -1,7 +1,7 @@
 /**
- * Bytes from a file, a URL, a stream or memory, read forwards and, where the source allows it, from
- * any position: files seek, HTTP servers are asked for a range, and where they ignore it (or where
- * the source is a pipe) the bytes in between are read and dropped.
+ * Bytes from a file, a URL, a stream or memory, read forwards and, if the source allows it, from any
+ * position: files seek, HTTP servers are asked for a range; if a server ignores it, or the source is
+ * a pipe, the bytes in between are read and dropped.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type SourceLike = string | URL | Uint8Array | ReadableStream<Uint8Array>;
 /** Opens the bytes from a position up to an end, or up to the source's own end. */
 type Reopen = (from: number, to?: number) => Promise<Opened>;
 
-/** A stream and the position of its first byte, which is 0 where a server ignores ranges. */
+/** A stream and the position of its first byte, which is 0 if a server ignores ranges. */
 interface Opened {
   readonly stream: ReadableStream<Uint8Array>;
   readonly at: number;
@@ -22,35 +22,35 @@ interface Opened {
   readonly end?: number | undefined;
 }
 
-/** Going forward by less than this is done by reading, not by opening anew. */
+/** A seek forward by at most this many bytes reads on in place of opening the source again. */
 const NEAR = 64 * 1024;
 
-/** Bytes from a position on, until their source is asked for others. */
+/** Bytes from a position on, valid until the next seek of their source. */
 export interface ByteRun {
   /**
    * Reads a number of bytes; fewer only at the end.
    *
-   * @throws {TypeError} where the source was asked for other bytes since.
+   * @throws {TypeError} if the source was sought again since.
    * @throws the reason of the source's signal, once it is aborted.
    */
   read(length: number): Promise<Uint8Array>;
 }
 
 /**
- * Bytes that are asked for by position, one run at a time. Close it, or use it with `await using`.
+ * A source of bytes that seeks, read from one position at a time. Close it with `await using`.
  */
 export class SeekableSource implements AsyncDisposable {
-  /** Total bytes, where known. */
+  /** Total bytes, if known. */
   readonly size: number | undefined;
   readonly #reopen: Reopen | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** The next chunk, while somebody waits for it. */
+  /** The next chunk, while it is awaited. */
   #arriving: Promise<ReadableStreamReadResult<Uint8Array>> | undefined;
   #held: Uint8Array = new Uint8Array(0);
   #position = 0;
-  /** Position that the open stream does not go beyond, although the source may. */
+  /** Position at which the open stream ends, although the source may go on. */
   #end = Infinity;
-  /** Number of the run that was asked for last; older ones read no more. */
+  /** Number of the latest seek; runs of earlier ones read no more. */
   #turn = 0;
   #signal: AbortSignal | undefined;
   #aborting: Disposable | undefined;
@@ -65,8 +65,8 @@ export class SeekableSource implements AsyncDisposable {
    * Opens a source at its start.
    *
    * @param options `signal` ends every wait for bytes, and closes the source
-   * @throws {EcdcError} `unreachable` where a file or a URL cannot be opened, `unsupported` for
-   * another kind of URL than http, https and file.
+   * @throws {EcdcError} `unreachable` if a file or a URL cannot be opened, `unsupported` for other URLs
+   * than http, https and file.
    */
   static async open(
     source: SourceLike,
@@ -86,7 +86,10 @@ export class SeekableSource implements AsyncDisposable {
     const url = asUrl(source);
     if (url?.protocol.startsWith("http")) return await openUrl(url, SeekableSource.#make, signal);
     if (url && url.protocol !== "file:") {
-      throw new EcdcError("unsupported", `Cannot open ${url}: allowed are http, https and file`);
+      throw new EcdcError(
+        "unsupported",
+        `Cannot open ${url}: found ${url.protocol}, expected http:, https: or file:`,
+      );
     }
     return await openFile(url ?? `${source}`, SeekableSource.#make);
   }
@@ -100,11 +103,11 @@ export class SeekableSource implements AsyncDisposable {
     return this.#position;
   }
 
-  /** The next bytes, at most so many, after waiting for some; none at the end. */
+  /** Waits for the next bytes and takes at most so many; none at the end. */
   async #take(most: number, turn: number): Promise<Uint8Array> {
     this.#check(turn);
     while (this.#held.length === 0) {
-      // Where an older run waits for the same chunk, this one takes it.
+      // If an earlier run waits for the same chunk, this one takes it.
       const { value, done } = await (this.#arriving ??= this.#reader.read());
       this.#check(turn);
       this.#arriving = undefined;
@@ -120,7 +123,7 @@ export class SeekableSource implements AsyncDisposable {
   #check(turn: number): void {
     this.#signal?.throwIfAborted();
     if (turn === this.#turn) return;
-    throw new TypeError("Cannot read on: the source was asked for other bytes since");
+    throw new TypeError("Cannot read on: the source was sought again since");
   }
 
   async #read(length: number, turn: number): Promise<Uint8Array> {
@@ -135,12 +138,13 @@ export class SeekableSource implements AsyncDisposable {
   }
 
   /**
-   * Goes to a position and gives the bytes there. Runs that were given before end, even where
-   * somebody is waiting for their bytes. Past the end is allowed: reads give nothing there.
+   * Seeks to a position and returns the bytes there. Earlier runs end, even while they wait for bytes.
+   * A position past the end is valid: reads return nothing there.
    *
    * @param position bytes from the start
-   * @param end position up to which bytes are wanted, so that a server sends no more
-   * @throws {RangeError} where the position lies back and the source only runs forwards.
+   * @param end position up to which bytes are needed, so that a server sends no more. Default: the
+   * source's own end.
+   * @throws {RangeError} if the position lies behind and the source only runs forwards.
    */
   async seek(position: number, end?: number): Promise<ByteRun> {
     const turn = ++this.#turn;
@@ -151,7 +155,7 @@ export class SeekableSource implements AsyncDisposable {
     if (!open && this.#reopen) await this.#openAt(this.#reopen, turn, position, end);
     else if (forward < 0) {
       throw new RangeError(
-        `Cannot go back to byte ${position}: the source runs forwards only and is at ${this.#position}`,
+        `Cannot go back to byte ${position}: the source only runs forwards and is at ${this.#position}`,
       );
     }
     while (this.#position < position) {
@@ -184,7 +188,7 @@ export class SeekableSource implements AsyncDisposable {
 
 type Make = (first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) => SeekableSource;
 
-/** A URL, or nothing for a path. The disguises `hxxp` and `hxxps` are taken for what they mean. */
+/** A URL, or undefined for a path. The disguises `hxxp` and `hxxps` are read as http and https. */
 function asUrl(source: string | URL): URL | undefined {
   if (source instanceof URL) return source;
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(source)
@@ -230,7 +234,7 @@ async function request(url: URL, range: string | undefined, signal?: AbortSignal
   }
 }
 
-/** The position of a partial answer's first byte, from `Content-Range: bytes 5-9/20`. */
+/** The position of a partial response's first byte, from `Content-Range: bytes 5-9/20`. */
 function rangeStart(response: Response): number {
   const match = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
   return match ? Number(match[1]) : 0;
@@ -242,7 +246,7 @@ async function openUrl(url: URL, make: Make, signal?: AbortSignal): Promise<Seek
   const reopen: Reopen = async (from, to) => {
     const range = `bytes=${from}-${to === undefined ? "" : to - 1}`;
     const response = await request(url, range, signal);
-    // 416 is how a server says that the position is past the end.
+    // A server's way to say that the position is past the end.
     if (response.status === 416) {
       await response.body?.cancel();
       return { stream: EMPTY(), at: from };
@@ -262,5 +266,5 @@ async function openUrl(url: URL, make: Make, signal?: AbortSignal): Promise<Seek
 async function bodyOf(url: URL, response: Response): Promise<ReadableStream<Uint8Array>> {
   if (response.ok) return response.body ?? EMPTY();
   await response.body?.cancel();
-  throw unreachable(url, `the server answered ${response.status} ${response.statusText}`);
+  throw unreachable(url, `the server responded ${response.status} ${response.statusText}`);
 }

@@ -132,7 +132,7 @@ Deno.test("of two jumps at once, the later one counts", async () => {
   assert.deepEqual(await second.read(50), bytes.subarray(100_000, 100_050));
 });
 
-Deno.test("what cannot be opened is told apart from what is not supported", async () => {
+Deno.test("what cannot be opened is distinguished from what is not supported", async () => {
   await using server = serve(true);
   const code = (source: string) =>
     SeekableSource.open(source).then(() => "", (error) => error.code);

@@ -1,6 +1,6 @@
 /**
- * Where each piece of audio lies in an `.ecdc` file: plain arithmetic, because without the language
- * model every segment has a size that follows from the header alone.
+ * Where each segment lies in an `.ecdc` file: plain arithmetic, because without the language model the
+ * size of every segment follows from the header alone.
  *
  * At 48 kHz segment k starts at sample 47,520 k and holds up to 48,000 samples; at 24 kHz the file is
  * one stream of frames. A frame stands for 320 samples. All these numbers are the model's
@@ -15,13 +15,13 @@ import type { ModelSpec } from "../models.ts";
 /** Bytes of the big-endian float32 scale before each 48 kHz segment's codes. */
 export const SCALE_BYTES = 4;
 
-/** Loudest scale that is taken for real; speech and music within -1 and 1 stay below 1. */
+/** Largest scale that is accepted; speech and music within -1 and 1 stay below 1. */
 const MAX_SCALE = 1e4;
 
-/** What is wrong with a scale, or undefined where it can be used. */
+/** What is wrong with a scale, or undefined if it can be used. */
 export function scaleFault(scale: number): string | undefined {
   if (scale > 0 && scale <= MAX_SCALE) return undefined;
-  return `its scale is ${scale}, must be above 0 and at most ${MAX_SCALE}`;
+  return `found a scale of ${scale}, expected above 0 and at most ${MAX_SCALE}`;
 }
 
 /** The part of a header that sizes depend on. */
@@ -43,12 +43,12 @@ export interface SegmentPlace {
   readonly bytes: number;
 }
 
-/** Code frames that a number of samples take. */
+/** Code frames of a number of samples. */
 export function framesFor(spec: ModelSpec, samples: number): number {
   return Math.ceil(samples / spec.hop);
 }
 
-/** Segments that a number of samples are cut into; 24 kHz audio is one. */
+/** Segments of a number of samples; 24 kHz audio is one. */
 export function segmentCount(spec: ModelSpec, samples: number): number {
   return spec.segmentation ? Math.ceil(samples / spec.segmentation.stride) : Math.min(1, samples);
 }
@@ -60,7 +60,7 @@ function segmentBytes(spec: ModelSpec, frames: number, codebooks: number): numbe
 /**
  * The place of one segment.
  *
- * @throws {RangeError} where the audio has no segment of that number.
+ * @throws {RangeError} if the audio has no such segment.
  */
 export function segmentPlace({ spec, samples, codebooks }: Extent, index: number): SegmentPlace {
   const count = segmentCount(spec, samples);
@@ -102,8 +102,8 @@ export function frameBits({ spec, codebooks }: Extent): number {
 /**
  * Frames of the block that begins at a frame: whole bytes for any number of codebooks.
  *
- * @param wanted frames, or what says how many those of a block are. Default: about a second.
- * @throws {RangeError} where less than one is asked for.
+ * @param wanted frames, or a function of a block's first frame. Default: about a second.
+ * @throws {RangeError} if that is less than one.
  */
 export function chunkFrames(
   { byteFrames, secondFrames }: ModelSpec,
@@ -112,13 +112,13 @@ export function chunkFrames(
 ): number {
   const frames = typeof wanted === "number" ? wanted : wanted(frame);
   if (frames >= 1) return Math.ceil(frames / byteFrames) * byteFrames;
-  throw new RangeError(`Cannot read blocks of ${frames} frames: at least 1 is needed`);
+  throw new RangeError(`Cannot read blocks of ${frames} frames: expected at least 1`);
 }
 
 /**
- * Whether Encodec-Stream may have lost a byte: it flushes its bit packer only after the last
- * segment, which matters where the segment before it ends inside a byte. Of all bandwidths and
- * lengths that is only two codebooks and 149 frames.
+ * Whether Encodec-Stream may have lost a byte: it flushes its bit packer only after the last segment,
+ * which matters if the segment before it ends inside a byte. Of all bandwidths and lengths that is
+ * only two codebooks and 149 frames.
  */
 export function mayBeShortByOne(extent: Extent & Pick<EcdcHeader, "version">): boolean {
   const count = segmentCount(extent.spec, extent.samples);

@@ -9,7 +9,7 @@ import type { EcdcSink } from "./writer.ts";
 /**
  * A file to write; an existing one is overwritten. Close it with `await using`.
  *
- * @throws {Deno.errors.NotFound} where its folder does not exist.
+ * @throws {Deno.errors.NotFound} if its folder does not exist.
  */
 export async function fileSink(path: string): Promise<EcdcSink & AsyncDisposable> {
   const file = await Deno.open(path, { write: true, create: true, truncate: true });
@@ -36,4 +36,9 @@ export function stdoutSink(): EcdcSink & AsyncDisposable {
     write: (bytes) => writeAll(Deno.stdout, bytes),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+/** A file to write, or standard output for `-`. */
+export async function openSink(path: string): Promise<EcdcSink & AsyncDisposable> {
+  return path === "-" ? stdoutSink() : await fileSink(path);
 }

@@ -1,6 +1,6 @@
 /**
- * Writes `.ecdc` files block by block, also where the length is not known before the end: a file's
- * header is patched when it closes, a pipe gets its few kilobytes per second at the end.
+ * Writes `.ecdc` files block by block, also if the length is not known before the end: a file's header
+ * is patched when it closes, a pipe gets its few kilobytes per second at the end.
  *
  * @example Write a file into memory
  * ```ts
@@ -24,18 +24,18 @@ import { type EcdcFields, formatHeader } from "./header.ts";
 import { type ModelSpec, modelSpec } from "../models.ts";
 import { SCALE_BYTES, scaleFault } from "./segments.ts";
 
-/** Where the bytes go. */
+/** Where bytes are written to. */
 export interface EcdcSink {
-  /** Takes bytes after those before. */
+  /** Appends bytes. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Overwrites the first bytes; absent where that is impossible. */
+  /** Overwrites the first bytes; absent if that is impossible. */
   rewriteStart?(bytes: Uint8Array): Promise<void>;
 }
 
-/** What a header needs, with the number of samples where it is known ahead. */
+/** What a header says; the number of samples only if it is known ahead. */
 export type EcdcWriterFields = Omit<EcdcFields, "samples"> & { readonly samples?: number };
 
-/** A header's placeholder: a reader that meets it decodes all that has been written so far. */
+/** Placeholder of the length: a reader that finds it decodes all that has been written so far. */
 const UNKNOWN_LENGTH = Number.MAX_SAFE_INTEGER;
 
 /** Writes one file. */
@@ -45,14 +45,14 @@ export class EcdcWriter {
   readonly #spec: ModelSpec;
   readonly #packer: BitPacker;
   readonly #room: number;
-  #waiting: Uint8Array[] | undefined;
+  #held: Uint8Array[] | undefined;
   #started = false;
   #segments = 0;
 
   /**
    * Prepares a file; nothing is written yet.
    *
-   * @throws {RangeError} where a field is out of range.
+   * @throws {RangeError} if a field is out of range.
    */
   constructor(sink: EcdcSink, fields: EcdcWriterFields) {
     this.#sink = sink;
@@ -60,7 +60,7 @@ export class EcdcWriter {
     this.#spec = modelSpec(fields.model);
     this.#packer = new BitPacker(this.#spec.codeBits);
     this.#room = formatHeader({ ...fields, samples: fields.samples ?? UNKNOWN_LENGTH }).length;
-    if (fields.samples === undefined && !sink.rewriteStart) this.#waiting = [];
+    if (fields.samples === undefined && !sink.rewriteStart) this.#held = [];
   }
 
   /** Writes the header, or the placeholder that is patched at the end. */
@@ -68,20 +68,20 @@ export class EcdcWriter {
     if (this.#started) return;
     this.#started = true;
     const samples = this.#fields.samples ?? UNKNOWN_LENGTH;
-    if (!this.#waiting) await this.#sink.write(formatHeader({ ...this.#fields, samples }));
+    if (!this.#held) await this.#sink.write(formatHeader({ ...this.#fields, samples }));
   }
 
   async #put(bytes: Uint8Array): Promise<void> {
     await this.#start();
-    if (this.#waiting) this.#waiting.push(bytes);
+    if (this.#held) this.#held.push(bytes);
     else if (bytes.length > 0) await this.#sink.write(bytes);
   }
 
   /**
-   * Writes a block: a whole segment with its scale at 48 kHz, any run of frames at 24 kHz.
+   * Writes a block: a whole segment with its scale at 48 kHz, any number of frames at 24 kHz.
    *
-   * @throws {EcdcError} `bad-segment` where the scale is one that readers refuse: of audio with
-   * samples that are no numbers, or far beyond -1 and 1.
+   * @throws {EcdcError} `bad-segment` if the scale is one that readers refuse: that of audio with
+   * samples that are not numbers, or far beyond -1 and 1.
    */
   async write(block: Pick<CodeBlock, "codes"> & Partial<Pick<CodeBlock, "scale">>): Promise<void> {
     if (!this.#spec.segmentation) return await this.#put(this.#packer.push(block.codes));
@@ -101,20 +101,20 @@ export class EcdcWriter {
   /**
    * Ends the file.
    *
-   * @param samples samples per channel that the blocks stand for
-   * @throws {RangeError} where another number was promised at the start.
+   * @param samples samples per channel of all blocks
+   * @throws {RangeError} if the header at the start gave another number.
    */
   async close(samples: number): Promise<void> {
     const promised = this.#fields.samples;
     if (promised !== undefined && promised !== samples) {
       throw new RangeError(
-        `Cannot end the .ecdc file: ${samples} samples were written, ${promised} were promised`,
+        `Cannot end the .ecdc file: found ${samples} samples, its header promised ${promised}`,
       );
     }
     await this.#put(this.#packer.flush());
-    if (this.#waiting) {
+    if (this.#held) {
       await this.#sink.write(formatHeader({ ...this.#fields, samples }));
-      for (const bytes of this.#waiting) if (bytes.length > 0) await this.#sink.write(bytes);
+      for (const bytes of this.#held) if (bytes.length > 0) await this.#sink.write(bytes);
     } else if (promised === undefined) {
       await this.#sink.rewriteStart?.(formatHeader({ ...this.#fields, samples }, this.#room));
     }

@@ -87,7 +87,7 @@ Deno.test("a scale that readers refuse is not written", async () => {
     await assert.rejects(writer.write({ scale, codes }), {
       name: "EcdcError",
       code: "bad-segment",
-      message: /^Cannot write segment 1: its scale is/,
+      message: /^Cannot write segment 1: found a scale of/,
     });
     assert.equal(file.bytes().length, length);
   }

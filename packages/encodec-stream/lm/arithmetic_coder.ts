@@ -2,7 +2,7 @@
  * The arithmetic coder of entropy-coded `.ecdc` segments, bit for bit that of Meta's encodec: 24-bit
  * cumulative distributions, ranges that are refilled to at least 24 bits and never rescaled.
  *
- * Written in the equivalent form that needs no 61-bit numbers: the decoder keeps only the distance
+ * Written in the equivalent form without 61-bit numbers: the decoder keeps only the distance
  * of the code value from the range's low end, the encoder carries into bits already written.
  *
  * @module
@@ -16,7 +16,7 @@ const MIN_RANGE = 2;
 export type Cdf = Float64Array;
 
 /**
- * Turns probabilities into a cumulative distribution of 24 bits, with float32 steps in Meta's order.
+ * Quantises probabilities to a cumulative distribution of 24 bits, with float32 steps in Meta's order.
  * Every symbol gets at least two values; the sum may miss 2^24 by rounding, on either side.
  */
 export function quantizeCdf(probabilities: Float32Array): Cdf {
@@ -85,7 +85,7 @@ export class ArithmeticDecoder {
     this.#bytes = bytes;
   }
 
-  /** Adds bytes behind those that are not yet read. */
+  /** Appends bytes to those that are not yet read. */
   feed(bytes: Uint8Array): void {
     const read = this.#at >> 3;
     const joined = new Uint8Array(this.#bytes.length - read + bytes.length);
@@ -95,7 +95,7 @@ export class ArithmeticDecoder {
     this.#at &= 7;
   }
 
-  /** Bytes of which no bit was read yet: after the last symbol, what follows the segment. */
+  /** Bytes of which no bit was read yet: after the last symbol, those after the segment. */
   get rest(): Uint8Array {
     return this.#bytes.subarray(Math.ceil(this.#at / 8));
   }
@@ -106,10 +106,10 @@ export class ArithmeticDecoder {
   }
 
   /**
-   * Takes a symbol.
+   * Decodes a symbol.
    *
-   * @throws {EcdcError} `truncated` where the bytes end, `desynchronised` where the value belongs to
-   * no symbol of this distribution.
+   * @throws {EcdcError} `truncated` if the bytes end, `desynchronised` if the value belongs to no symbol
+   * of this distribution.
    */
   pull(cdf: Cdf): number {
     for (; this.#width < TOTAL; this.#width *= 2) this.#distance = this.#distance * 2 + this.#bit();

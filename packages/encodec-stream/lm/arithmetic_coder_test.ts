@@ -80,7 +80,7 @@ Deno.test("a range that straddles the middle for more than 31 bits is coded all 
   assert.deepEqual(decode(encode(symbols, middle), middle, symbols.length), symbols);
 });
 
-Deno.test("bits that end too soon and values of no symbol are told apart", () => {
+Deno.test("bits that end too soon and values of no symbol are distinguished", () => {
   const cdf = quantizeCdf(Float32Array.of(0.5, 0.25, 0.125, 0.125));
   const codeOf = (bytes: Uint8Array, count: number) => {
     const decoder = new ArithmeticDecoder(bytes);

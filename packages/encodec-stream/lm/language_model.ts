@@ -1,6 +1,6 @@
 /**
- * The language model behind entropy-coded files: it tells how likely each code of a frame is from
- * the frames before. A transformer of five layers, run one frame at a time.
+ * The language model of entropy-coded files: it predicts the probabilities of each code of a frame
+ * from the frames before. A transformer of five layers, run one frame at a time.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { derive } from "@vcs/onnx";
 import { tensor } from "@vcs/transport/tensor";
-import { transposeMatrix } from "@vcs/transport/internal";
+import { defined, transposeMatrix } from "@vcs/transport/internal";
 import { EcdcError } from "../errors.ts";
 import {
   type CodecOptions,
@@ -35,7 +35,7 @@ function pastFrames({ sampleRate, hop, languageModel }: Spec): number {
   return Math.floor(languageModel.pastSeconds * sampleRate / hop);
 }
 
-/** Adds the model's parts to a graph. */
+/** Adds the model's layers to a graph. */
 class Transformer {
   readonly #g: GraphBuilder;
   readonly #source: TensorSource;
@@ -62,7 +62,7 @@ class Transformer {
     const size = Number(x.shape.at(-1));
     const [from, to] = part ?? [0, rows];
     const matrix = checkpointWeight(this.#source, weight, [rows, size]);
-    const turned = derive(
+    const transposed = derive(
       [matrix],
       [size, to - from],
       ([w]) => transposeMatrix(w.subarray(from * size, to * size), to - from, size),
@@ -73,11 +73,11 @@ class Transformer {
       ([b]) => b.slice(from, to),
     );
     const name = part ? `${weight}.${from}` : weight;
-    const product = this.#g.matmul(x, this.#g.weight(name, turned));
+    const product = this.#g.matmul(x, this.#g.weight(name, transposed));
     return this.#g.add(product, this.#g.weight(part ? `${bias}.${from}` : bias, offsets));
   }
 
-  /** Attention of one frame over those remembered and itself. */
+  /** Attention of one frame over the past ones and itself. */
   #attention(x: Value, known: Value, prefix: string): Value {
     const g = this.#g;
     const { size, heads } = this.#spec.languageModel;
@@ -117,8 +117,8 @@ class Transformer {
     return this.norm(g.add(y, narrow), `${prefix}.norm2`);
   }
 
-  /** Sum of the embeddings of a frame's symbols, given as rows of all embeddings joined. */
-  embed(rows: Value, codebooks: number): Value {
+  /** Sum of the embeddings of a frame's symbols, which are entries of all embeddings joined. */
+  embed(flatSymbols: Value, codebooks: number): Value {
     const { size } = this.#spec.languageModel;
     const symbols = symbolsOf(this.#spec);
     const tables = Array.from(
@@ -130,11 +130,11 @@ class Transformer {
       (all as Float32Array[]).forEach((t, k) => table.set(t, k * t.length));
       return table;
     });
-    return this.#g.sum(this.#g.gather(this.#g.weight("embeddings", joined), rows), [0]);
+    return this.#g.sum(this.#g.gather(this.#g.weight("embeddings", joined), flatSymbols), [0]);
   }
 }
 
-/** The model as a graph for one frame, with what each layer remembers. */
+/** The model as a graph for one frame, with the past inputs of each layer as state. */
 function languageModelNetwork(
   spec: Spec,
   source: TensorSource,
@@ -143,9 +143,9 @@ function languageModelNetwork(
   const g = new GraphBuilder(`language_model_${codebooks}`);
   const net = new Transformer(g, source, spec);
   const { languageModel: { size, layers }, codebookSize } = spec;
-  const rows = g.input("rows", "I32", [codebooks]);
+  const flatSymbols = g.input("flat_symbols", "I32", [codebooks]);
   const position = g.input("position", "F32", [1, size]);
-  let x = g.add(net.norm(net.embed(rows, codebooks), "transformer.norm_in"), position);
+  let x = g.add(net.norm(net.embed(flatSymbols, codebooks), "transformer.norm_in"), position);
   const state = Array.from({ length: layers }, (_, l) => {
     const name = `past.${l}`;
     const known = g.concat([g.input(name, "F32", ["P", size]), x], 0);
@@ -167,7 +167,7 @@ function languageModelNetwork(
   return { graph: g, state };
 }
 
-/** The vector that tells a frame's place: cosines, then sines, of falling frequencies. */
+/** The encoding of a frame's position: cosines, then sines, of falling frequencies. */
 function positionVector(step: number, size: number): Float32Array {
   const half = size / 2;
   const phase = (i: number) => step / 10000 ** (i / (half - 1));
@@ -185,7 +185,7 @@ function specOf(model: ModelName): Spec {
   throw new EcdcError("unsupported", `Cannot use entropy coding: ${model} has no language model`);
 }
 
-/** A language model ready to run. Release it with `using`. */
+/** A language model in a session. Release it with `using`. */
 export class LanguageModel implements Disposable {
   readonly #session: ModelSession;
   readonly #spec: Spec;
@@ -198,22 +198,25 @@ export class LanguageModel implements Disposable {
   }
 
   /**
-   * Makes the language model of a codec ready.
+   * Opens the language model of a codec.
    *
    * @param codebooks codebooks that the file uses
-   * @throws {EcdcError} `unsupported` where the codec has no language model.
-   * @throws {OnnxError} where its checkpoint or the device cannot be used.
+   * @throws {EcdcError} `unsupported` if the codec has no language model.
+   * @throws {OnnxError} if its checkpoint or the device cannot be used.
    */
   static async open(
     model: ModelName,
     codebooks: number,
     options: CodecOptions = {},
   ): Promise<LanguageModel> {
-    const { device = "cpu", threads = 1 } = options;
+    const { device = "cpu", threads = 1, cache } = options;
     const spec = specOf(model);
-    using weights = await openWeights(model, "language-model", options);
+    using weights = await openWeights(spec, "language-model", options);
     const network = languageModelNetwork(spec, weights.source, codebooks);
-    const session = await ModelSession.open(network, weights, { device, threads });
+    const session = await ModelSession.open(network, weights, {
+      ...{ device, threads },
+      ...defined({ cache }),
+    });
     return new LanguageModel(session, spec, codebooks);
   }
 
@@ -228,7 +231,7 @@ export class LanguageModel implements Disposable {
   }
 }
 
-/** One segment's run of a language model. */
+/** A language model over the frames of one segment. */
 export class LanguageModelRun {
   readonly #session: ModelSession;
   readonly #spec: Spec;
@@ -236,7 +239,7 @@ export class LanguageModelRun {
   readonly #state: StreamState;
   #step = 0;
 
-  /** Starts with nothing remembered. */
+  /** Starts without past frames. */
   constructor(session: ModelSession, spec: Spec, codebooks: number) {
     this.#session = session;
     this.#spec = spec;
@@ -253,12 +256,12 @@ export class LanguageModelRun {
   async next(codes?: ArrayLike<number>): Promise<Float32Array[]> {
     const { languageModel: { size }, codebookSize } = this.#spec;
     const symbols = symbolsOf(this.#spec);
-    const rows = Int32Array.from(
+    const flat = Int32Array.from(
       { length: this.#codebooks },
       (_, k) => k * symbols + (codes ? codes[k]! + 1 : 0),
     );
     const feeds = {
-      rows: tensor("I32", [rows.length], rows),
+      flat_symbols: tensor("I32", [flat.length], flat),
       position: tensor("F32", [1, size], positionVector(this.#step++, size)),
     };
     const { data } = await this.#session.step(feeds, "probabilities", this.#state, false);

@@ -1,8 +1,8 @@
 /**
- * Reads entropy-coded `.ecdc` files (`lm` is true), as well as that can be done: the coder needs the
- * very probabilities that the encoder had, to the last bit of float32, and those differ between
- * processors, thread counts and versions of PyTorch. Where they differ, decoding fails after a few
- * frames; nothing can repair such a file. It is also why this package does not write them.
+ * Reads entropy-coded `.ecdc` files (`lm` is true), as well as that can be done: the coder needs
+ * exactly the probabilities that the encoder had, to the last bit of float32, and those differ
+ * between processors, thread counts and versions of PyTorch. If they differ, decoding fails after a
+ * few frames, and nothing can repair that. It is also why this package does not write such files.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { EcdcHeader } from "../container/header.ts";
 import type { LanguageModel, LanguageModelRun } from "./language_model.ts";
 import { chunkFrames, SCALE_BYTES, scaleFault, segmentPlace } from "../container/segments.ts";
 
-/** Most bytes that the coder can need for one code, rounded up. */
+/** Most bytes that the coder needs for one code, rounded up. */
 const CODE_BYTES = 4;
 
 /** An entropy-coded file as a source of codes. */
@@ -41,11 +41,11 @@ export class LmReader implements CodeSource {
   }
 
   /**
-   * Reads blocks in order. Nothing has a known size, so everything before the first one wanted is
-   * decoded as well.
+   * Reads blocks in order. Nothing has a known size, so everything before the first one is decoded as
+   * well.
    *
-   * @throws {EcdcError} `desynchronised` where the probabilities are not the encoder's, `truncated`
-   * where the file ends too soon, which may have the same cause.
+   * @throws {EcdcError} `desynchronised` if the probabilities are not the encoder's, `truncated` if the
+   * file ends too soon, which may have the same cause.
    */
   async *blocks({ from = 0, to = Infinity, chunk }: BlockRange = {}): AsyncGenerator<CodeBlock> {
     const { header, units } = this;
@@ -73,7 +73,7 @@ export class LmReader implements CodeSource {
     if (fault) throw new EcdcError("desynchronised", `${unsure(`segment ${index}`)}: ${fault}`);
     const run = new CodeRun(this.#model.start(), this.header.codebooks);
     const codes = await run.take(place.frames, (n) => body.read(n));
-    body.giveBack(run.end(index));
+    body.unread(run.end(index));
     return {
       index,
       start: place.start,
@@ -104,7 +104,7 @@ export class LmReader implements CodeSource {
   }
 }
 
-/** Bytes after the header, of which those that belong to the next segment are given back. */
+/** Bytes after the header; those that belong to the next segment can be put back. */
 class Body {
   readonly #run: ByteRun;
   #held: Uint8Array = new Uint8Array(0);
@@ -121,7 +121,8 @@ class Body {
     return joined.subarray(0, length);
   }
 
-  giveBack(bytes: Uint8Array): void {
+  /** Puts bytes back in front of those that follow. */
+  unread(bytes: Uint8Array): void {
     this.#held = concatBytes([bytes, this.#held]);
   }
 }
@@ -142,7 +143,7 @@ class CodeRun {
     this.#codebooks = codebooks;
   }
 
-  /** Decodes frames; `read` gives up to as many bytes as are asked for. */
+  /** Decodes frames; `read` returns at most as many bytes as it is asked for. */
   async take(frames: number, read: (length: number) => Promise<Uint8Array>): Promise<Uint16Array> {
     const codes = new Uint16Array(frames * this.#codebooks);
     for (let t = 0; t < frames; t++) {
@@ -155,7 +156,7 @@ class CodeRun {
     return codes;
   }
 
-  /** Ends the segment and gives the bytes behind it. */
+  /** Ends the segment and returns the bytes after it. */
   end(index: number): Uint8Array {
     if (this.#decoder.paddedWithZeros) return this.#decoder.rest;
     throw new EcdcError("desynchronised", unsure(`segment ${index}`));

@@ -3,15 +3,13 @@
  *
  * @module
  */
-import { findModel } from "@vcs/onnx";
-import { findLocal } from "@vcs/onnx/store";
+import { CODEC_MODELS } from "./catalog.ts";
 import { type ModelName, TINY_MODEL } from "../models.ts";
 
 /**
- * The model to use in place of one that is wanted: that itself where its weights are on this
- * machine, else the small one that travels with this package. Nothing is fetched.
+ * The model to use if nothing is to be fetched: the one asked for if its weights are on this
+ * machine, else the small one that is bundled with this package.
  */
 export async function availableModel(wanted: ModelName): Promise<ModelName> {
-  const official = findModel(wanted);
-  return official && await findLocal(official) ? wanted : TINY_MODEL;
+  return await CODEC_MODELS.findLocal(wanted) ? wanted : TINY_MODEL;
 }

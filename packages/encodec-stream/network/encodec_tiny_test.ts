@@ -62,7 +62,7 @@ async function withModel(
   use: (encoder: Encoder, decoder: Decoder) => Promise<void>,
 ) {
   using checkpoint: Checkpoint = await weights();
-  const options = { checkpoint, device: "cpu" };
+  const options = { weights: checkpoint, device: "cpu" };
   using encoder = await Encoder.open(TINY_MODEL, codebooks, options);
   using decoder = await Decoder.open(TINY_MODEL, options);
   await use(encoder, decoder);

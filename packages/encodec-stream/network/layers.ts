@@ -10,7 +10,7 @@
  */
 import type { ModelSpec } from "../models.ts";
 
-/** A convolution over time, with a norm of its own where the model has norms. */
+/** A convolution over time, with a norm of its own if the model has norms. */
 export interface ConvLayer {
   /** What it is. */
   readonly kind: "conv";
@@ -132,7 +132,7 @@ export function decoderLayers(spec: ModelSpec): Layer[] {
   ];
 }
 
-/** Where the recurrent layer stands in a table. */
+/** Index of the recurrent layer in a table. */
 export function recurrentAt(layers: readonly Layer[]): number {
   return layers.findIndex((layer) => layer.kind === "lstm");
 }

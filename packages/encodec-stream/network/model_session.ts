@@ -6,63 +6,68 @@
  */
 import { openCheckpoint, type TensorSource } from "@vcs/onnx/checkpoint";
 import { resolveDevice } from "@vcs/onnx/devices";
-import { modelBytes } from "@vcs/onnx";
-import { cachedModel, fileIdentity } from "@vcs/onnx";
+import { cachedModel, fileIdentity, modelBytes } from "@vcs/onnx";
 import { Session, type Tensors } from "@vcs/onnx/session";
-import { resolveModel, type ResolveOptions } from "@vcs/onnx/store";
+import type { ModelCatalog, ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { CODEC_MODELS } from "./catalog.ts";
 import { openTinyWeights } from "./encodec_tiny.ts";
-import { type ModelName, TINY_MODEL } from "../models.ts";
+import { type ModelSpec, TINY_MODEL } from "../models.ts";
 import type { Network } from "./networks.ts";
 import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 
 /** Where weights come from and what runs them. */
 export interface CodecOptions {
   /**
-   * A checkpoint: path, address, tensors, or `synthetic` for one made of arithmetic. A source of
-   * tensors must stay open as long as the codec, which may read from it late. Default: the
+   * A checkpoint: path, URL, official name, tensors, or `synthetic` for one made of arithmetic. A
+   * source of tensors must stay open as long as the codec, which may read from it late. Default: the
    * official one of the model, found in the caches of PyTorch or fetched from its authors; for
-   * `encodec_tiny_24khz` the one that travels with this package.
+   * `encodec_tiny_24khz` the one that is bundled with this package.
    */
-  readonly checkpoint?: string | TensorSource;
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default `auto`. */
+  readonly weights?: string | TensorSource;
+  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
   readonly device?: string;
   /** Processors to use. Default: all. */
   readonly threads?: number;
-  /** How a checkpoint is looked for and fetched. */
+  /** How a checkpoint is found and fetched. */
   readonly resolve?: ResolveOptions;
+  /** Where checkpoints are looked for by name. Default: the models of this package. */
+  readonly catalog?: ModelCatalog;
+  /** Folder for built graphs. Default: the user's cache. */
+  readonly cache?: string;
 }
 
 /** An open checkpoint. */
 export interface Weights extends Disposable {
   /** Its tensors. */
   readonly source: TensorSource;
-  /** What tells it from others, for the cache of graphs; undefined for tensors in memory. */
+  /** Identifies it in the cache of graphs; undefined for tensors in memory. */
   readonly identity: string | undefined;
 }
 
 /**
- * Opens a checkpoint, or the official one, or the one that travels with this package.
+ * Opens a checkpoint, or the published one, or the one that is bundled with this package.
  *
- * @param model name of the codec
+ * @param spec numbers of the codec
  * @param kind the codec itself or its language model
  */
 export async function openWeights(
-  model: ModelName,
+  spec: ModelSpec,
   kind: CheckpointKind,
   options: CodecOptions,
 ): Promise<Weights> {
-  const official = kind === "codec" ? model : model.replace("encodec_", "encodec_lm_");
-  const { checkpoint = official, resolve } = options;
-  if (checkpoint === TINY_MODEL) return await openTinyWeights();
-  if (checkpoint === "synthetic") {
-    const source = syntheticCheckpoint(model, kind);
-    return { source, identity: `synthetic ${official}`, [Symbol.dispose]: () => {} };
+  const published = kind === "codec" ? spec.checkpoint : spec.languageModel?.checkpoint;
+  const name = published?.name ?? spec.name;
+  const { weights = name, resolve, catalog = CODEC_MODELS } = options;
+  if (weights === TINY_MODEL) return await openTinyWeights();
+  if (weights === "synthetic") {
+    const source = syntheticCheckpoint(spec, kind);
+    return { source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };
   }
-  if (typeof checkpoint !== "string") {
-    return { source: checkpoint, identity: undefined, [Symbol.dispose]: () => {} };
+  if (typeof weights !== "string") {
+    return { source: weights, identity: undefined, [Symbol.dispose]: () => {} };
   }
-  const path = await resolveModel(checkpoint, resolve);
+  const path = await catalog.resolve(weights, resolve);
   const source = await openCheckpoint(path);
   return {
     source,
@@ -78,18 +83,23 @@ export type StreamState = Tensors;
 interface RunOptions {
   readonly device?: string;
   readonly threads?: number;
+  readonly cache?: string;
 }
 
-/** Gives a network's model, read from the cache or written there first, as something to open. */
-async function prepared(network: Network, weights: Weights, options: RunOptions) {
+/** A function that opens a network's model, which is built into the cache first if it is not there. */
+async function prepared(
+  network: Network,
+  weights: Weights,
+  { cache, ...options }: RunOptions,
+) {
   if (weights.identity === undefined) {
     return async () => await Session.open(await modelBytes(network.graph), options);
   }
-  const path = await cachedModel(network.graph, [weights.identity]);
+  const path = await cachedModel(network.graph, [weights.identity], cache);
   return async () => await Session.open(path, options);
 }
 
-/** Whether a graph's inputs have the very shapes of these tensors. */
+/** Whether a graph's inputs have exactly the shapes of these tensors. */
 function takes(session: Session, feeds: Tensors): boolean {
   return session.inputs.every(({ name, shape }) =>
     shape.every((size, axis) => size === feeds[name]?.shape[axis])
@@ -110,10 +120,10 @@ export class ModelSession implements Disposable {
   }
 
   /**
-   * Makes a network ready; its weights are read only where the cache does not have them.
+   * Opens a network; its weights are read only if its graph is not in the cache.
    *
-   * @param special the same network for inputs of one shape, made to be quick on a processor; where
-   * it can be used, the general one is opened only when other shapes come
+   * @param special the same network for inputs of one shape, optimised for a CPU; there the general
+   * one is opened only when other shapes arrive
    */
   static async open(
     network: Network,
@@ -136,7 +146,7 @@ export class ModelSession implements Disposable {
     return this.#general ??= this.#open();
   }
 
-  /** Zeros for every state tensor: a stream's start. */
+  /** Zeros for every state tensor: the start of a stream. */
   newState(): StreamState {
     return Object.fromEntries(
       this.#network.state.map(({ name, shape }) => [name, tensor("F32", shape)]),
@@ -151,14 +161,14 @@ export class ModelSession implements Disposable {
   }
 
   /**
-   * Runs the next piece of a stream.
+   * Runs the next chunk of a stream.
    *
-   * @param first whether the piece is the very start of the audio
-   * @param state from the call before; the state for the next call takes its place
+   * @param state of the call before; replaced by that of the next call
+   * @param first whether the chunk is the very start of the audio
    */
   async step(feeds: Tensors, output: string, state: StreamState, first: boolean): Promise<Tensor> {
     const session = await this.#generalSession();
-    const flag = session.inputs.some((port) => port.name === "first")
+    const flag = session.inputs.some(({ name }) => name === "first")
       ? { first: tensor("BOOL", [1], Uint8Array.of(Number(first))) }
       : {};
     const results = await session.run({ ...feeds, ...state, ...flag });

@@ -1,6 +1,6 @@
 /**
- * Mirror padding as the models do it, for signals of any length: where a signal is too short to be
- * mirrored it is first extended by zeros, which then may become part of the padding.
+ * Reflect padding as the models do it, for signals of any length: a signal that is too short for it is
+ * first extended by zeros, which then may become part of the padding.
  *
  * Only the few samples at the edges pass through these operators; the signal itself is copied once.
  *
@@ -37,31 +37,31 @@ function withZeros(g: GraphBuilder, x: Value, before: Value, after: Value): Valu
   });
 }
 
-/** How many samples are missing to a least length; never negative. */
+/** How many samples a signal lacks to a minimum length; never negative. */
 function missing(g: GraphBuilder, x: Value, least: Value): Value {
   return g.max(g.sub(least, lengthOf(g, x)), g.int64([0]));
 }
 
 /**
- * The samples that mirroring puts before a signal: its first ones after the very first, reversed.
+ * The reflect padding before a signal: its samples from the second on, reversed.
  *
  * @param count how many
  * @param least length to which a shorter signal is extended by zeros, more than `count`
  */
-export function mirrorOfStart(g: GraphBuilder, x: Value, count: number, least: Value): Value {
+export function reflectionOfStart(g: GraphBuilder, x: Value, count: number, least: Value): Value {
   const none = g.int64([0]);
   const start = cut(g, x, none, least, 1, "start");
   const extended = withZeros(g, start, none, missing(g, x, least));
   return cut(g, extended, g.int64([count]), none, -1, count);
 }
 
-/** The samples that mirroring puts behind a signal: extending zeros first, then the mirror. */
-function mirrorOfEnd(g: GraphBuilder, x: Value, count: Value, least: Value, size: Dim): Value {
+/** The reflect padding behind a signal: extending zeros first, then the reflection. */
+function reflectionOfEnd(g: GraphBuilder, x: Value, count: Value, least: Value, size: Dim): Value {
   const none = g.int64([0]);
   const zeros = missing(g, x, least);
   const extended = withZeros(g, cut(g, x, g.neg(least), g.int64([FAR]), 1, "end"), none, zeros);
-  const mirror = cut(g, extended, g.int64([-2]), g.int64([-FAR]), -1, "mirror");
-  return cut(g, withZeros(g, mirror, zeros, none), none, count, 1, size);
+  const reflection = cut(g, extended, g.int64([-2]), g.int64([-FAR]), -1, "reflection");
+  return cut(g, withZeros(g, reflection, zeros, none), none, count, 1, size);
 }
 
 /** Samples that a signal lacks to a multiple of the stride. */
@@ -70,13 +70,13 @@ function lackToStride(g: GraphBuilder, x: Value, stride: number): Value {
 }
 
 /**
- * The pieces of a whole signal, each with the samples of its neighbours on both sides and the
- * signal's own sides mirrored, with as much more at the end as the stride asks for.
+ * The tiles of a whole signal, each extended by samples of its neighbours on both sides and at the
+ * signal's ends by reflect padding, with as much more at the end as the stride needs.
  *
- * @param x one piece, or several whose lengths are multiples of the stride
- * @param reach taps of the kernel less the stride: what both sides get together
+ * @param x one tile, or several whose lengths are multiples of the stride
+ * @param reach taps of the kernel less the stride: the padding of both sides together
  */
-export function mirrored(
+export function reflectPad(
   g: GraphBuilder,
   x: readonly Value[],
   reach: number,
@@ -91,19 +91,19 @@ export function mirrored(
   const least = stride === 1
     ? g.int64([left + 1])
     : g.add(g.max(behind, g.int64([left])), g.int64([1]));
-  const head = mirrorOfStart(g, x[0]!, left, least);
-  const tail = mirrorOfEnd(g, last, behind, least, stride === 1 ? right : "tail");
-  return x.map((piece, i) =>
+  const head = reflectionOfStart(g, x[0]!, left, least);
+  const tail = reflectionOfEnd(g, last, behind, least, stride === 1 ? right : "tail");
+  return x.map((tile, i) =>
     g.concat([
       i === 0 ? head : g.slice(x[i - 1]!, TIME, -left),
-      piece,
-      piece === last ? tail : g.slice(x[i + 1]!, TIME, 0, right),
+      tile,
+      tile === last ? tail : g.slice(x[i + 1]!, TIME, 0, right),
     ], TIME)
   );
 }
 
 /**
- * What a strided causal layer needs behind a stream's last call; nothing in all others, whose
+ * The padding of a strided causal layer behind a stream's last call; nothing in all others, whose
  * lengths are multiples of the stride.
  *
  * @param past the samples before this call's, as many as the stride
@@ -120,5 +120,5 @@ export function tailOfStream(
   const near = cut(g, x, g.neg(least), g.int64([FAR]), 1, "near");
   const skipped = g.mul(g.cast(first, "I64"), g.int64([stride]));
   const known = cut(g, g.concat([past, near], TIME), skipped, g.int64([FAR]), 1, "known");
-  return mirrorOfEnd(g, known, lackToStride(g, x, stride), least, "tail");
+  return reflectionOfEnd(g, known, lackToStride(g, x, stride), least, "tail");
 }

@@ -1,21 +1,28 @@
 /**
- * EnCodec's layers as ONNX operators, in two manners: for whole segments, where a convolution pads
- * both sides by mirroring and a norm looks at the whole segment, and causally, where each layer
- * remembers the samples that its next call needs, so that any chunking gives the same audio.
+ * EnCodec's layers as ONNX operators, in two forms: for whole segments, where a convolution has
+ * reflect padding on both sides and a norm covers the whole segment, and causally, where each layer
+ * keeps the samples that its next call needs, so that any chunking gives the same audio.
  *
  * @module
  */
 import type { Dim, GraphBuilder, LazyTensor, Value } from "@vcs/onnx/graph";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
-import { foldWeightNorm, interleave, lstm, upsampleBias, upsampleKernel } from "@vcs/onnx";
-import { derive, toFloat } from "@vcs/onnx";
+import {
+  derive,
+  foldWeightNorm,
+  interleave,
+  lstm,
+  toFloat,
+  upsampleBias,
+  upsampleKernel,
+} from "@vcs/onnx";
 import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
-import { mirrored, mirrorOfStart, tailOfStream, TIME } from "./padding.ts";
-import { lengthOf, recut, type Signal, whole } from "./tiles.ts";
+import { reflectionOfStart, reflectPad, tailOfStream, TIME } from "./padding.ts";
+import { joinTiles, lengthOf, retile, type Signal } from "./tiles.ts";
 import { normalize } from "./segment_norm.ts";
 
-/** A tensor that a streaming graph takes and gives back: zeros at the start. */
+/** A state tensor of a streaming graph: zeros at the start. */
 export interface StateTensor {
   /** Name of the input; the output's has `next.` before it. */
   readonly name: string;
@@ -33,15 +40,15 @@ export function checkpointWeight(
   if (!found || found.shape.join() !== shape.join()) {
     throw new OnnxError(
       "weights-mismatch",
-      `Cannot use the checkpoint: tensor ${name} must have shape [${shape}], found ${
-        found ? `[${found.shape}]` : "none of that name"
-      }`,
+      `Cannot use the checkpoint: found ${
+        found ? `tensor ${name} of shape [${found.shape}]` : `no tensor ${name}`
+      }, expected shape [${shape}]`,
     );
   }
   return { dtype: "F32", shape, read: async () => toFloat(await source.read(name), "F32") };
 }
 
-/** All taps of a kernel as rows of a product: row tap · to + o. */
+/** All taps of a kernel as rows of a matrix: row tap · to + o. */
 function tapRows(kernel: Float32Array, to: number, from: number, taps: number): Float32Array {
   const rows = new Float32Array(kernel.length);
   kernel.forEach((v, i) => {
@@ -53,7 +60,7 @@ function tapRows(kernel: Float32Array, to: number, from: number, taps: number): 
   return rows;
 }
 
-/** Length of a convolution's output; an open one gets the name of its layer's channels. */
+/** Length of a convolution's output; an unknown one gets the name of its layer's channels. */
 function strided(length: Dim, stride: number, to: number): Dim {
   if (typeof length === "number") return Math.ceil(length / stride);
   return stride === 1 ? length : `T${to}`;
@@ -80,37 +87,40 @@ export class Seanet {
   /**
    * Adds layers one after the other.
    *
-   * @param unit where the signal may be cut: at multiples of so many samples
+   * @param unit the signal may be cut at multiples of so many samples. Default: 1.
    */
   apply(layers: readonly Layer[], x: Value, unit = 1): Value {
     const layer = (signal: Signal, layer: Layer) => this.#layer(layer, signal, unit);
-    return whole(this.g, layers.reduce(layer, [x]));
+    return joinTiles(this.g, layers.reduce(layer, [x]));
   }
 
   #layer(layer: Layer, x: Signal, unit: number): Signal {
     switch (layer.kind) {
       case "conv":
-        return this.#conv(layer, this.#cut(x, Math.max(layer.from, layer.to / layer.stride), unit));
+        return this.#conv(
+          layer,
+          this.#tile(x, Math.max(layer.from, layer.to / layer.stride), unit),
+        );
       case "upsample":
-        return this.#upsample(layer, this.#cut(x, layer.to * layer.stride, unit));
+        return this.#upsample(layer, this.#tile(x, layer.to * layer.stride, unit));
       case "residual":
-        return this.#residual(layer, this.#cut(x, layer.shortcut.from, unit));
+        return this.#residual(layer, this.#tile(x, layer.shortcut.from, unit));
       case "lstm":
-        return [this.#lstm(layer, whole(this.g, x))];
+        return [this.#lstm(layer, joinTiles(this.g, x))];
       case "elu":
         return this.#elu(x);
     }
   }
 
-  /** Pieces for a layer whose larger side has so many channels for each sample of its input. */
-  #cut(x: Signal, channels: number, unit: number): Signal {
-    return this.causal ? x : recut(this.g, x, channels, unit);
+  /** Tiles for a layer whose larger side has so many channels for each sample of its input. */
+  #tile(x: Signal, channels: number, unit: number): Signal {
+    return this.causal ? x : retile(this.g, x, channels, unit);
   }
 
   /** `max(x, e^min(x, 0) - 1)`: four fast kernels in place of the runtime's slow one. */
   #elu(x: Signal): Signal {
     const { g } = this;
-    return x.map((piece) => g.max(piece, g.sub(g.exp(g.min(piece, 0)), 1)));
+    return x.map((tile) => g.max(tile, g.sub(g.exp(g.min(tile, 0)), 1)));
   }
 
   /** A tensor of the checkpoint. */
@@ -130,9 +140,9 @@ export class Seanet {
     const y = to * kernel < from
       ? this.#narrowConv(layer, x)
       : this.#plainConv(layer, kernel === 1 ? x : this.#padded(x, prefix, kernel, stride));
-    const lengths = y.length === x.length ? x.map((piece) => piece.shape[TIME]!) : [lengthOf(x)];
-    const sized = y.map((piece, i) =>
-      this.g.assume(piece, [x[0]!.shape[0]!, to, strided(lengths[i]!, stride, to)])
+    const lengths = y.length === x.length ? x.map((tile) => tile.shape[TIME]!) : [lengthOf(x)];
+    const sized = y.map((tile, i) =>
+      this.g.assume(tile, [x[0]!.shape[0]!, to, strided(lengths[i]!, stride, to)])
     );
     return this.causal ? sized : this.#norm(sized, `${prefix}.conv.norm`);
   }
@@ -141,14 +151,14 @@ export class Seanet {
     const reach = kernel - stride;
     return this.causal
       ? [this.#withPast(x[0]!, prefix, reach, stride)]
-      : mirrored(this.g, x, reach, stride);
+      : reflectPad(this.g, x, reach, stride);
   }
 
   #plainConv({ prefix, from, to, kernel, stride }: ConvLayer, x: Signal): Signal {
     const name = `${prefix}.conv.conv`;
     const weight = this.g.weight(`${name}.weight`, this.#kernel(name, [to, from, kernel]));
     const bias = this.g.weight(`${name}.bias`, this.tensor(`${name}.bias`, [to]));
-    return x.map((piece) => this.g.conv(piece, weight, bias, { stride }));
+    return x.map((tile) => this.g.conv(tile, weight, bias, { stride }));
   }
 
   /**
@@ -164,11 +174,11 @@ export class Seanet {
       ([w]) => tapRows(w, to, from, kernel),
     );
     const weight = g.weight(`${name}.rows`, rows);
-    const taps = (signal: Signal) => whole(g, signal.map((piece) => g.conv(piece, weight)));
-    // Mirrored products are products of mirrored samples.
+    const taps = (signal: Signal) => joinTiles(g, signal.map((tile) => g.conv(tile, weight)));
+    // The reflection of the products is the products of the reflection.
     const all = this.causal
       ? taps(this.#padded(x, prefix, kernel, 1))
-      : mirrored(g, [taps(x)], kernel - 1, 1)[0]!;
+      : reflectPad(g, [taps(x)], kernel - 1, 1)[0]!;
     const shifted = Array.from({ length: kernel }, (_, tap) => {
       const part = g.slice(all, 1, tap * to, (tap + 1) * to);
       const later = kernel - 1 - tap;
@@ -195,22 +205,22 @@ export class Seanet {
     }
     const last = x.length - 1;
     // The norm looks at the s samples that are trimmed after it, too.
-    const y = x.map((piece, i) => {
-      const joined = i === 0 ? piece : g.concat([g.slice(x[i - 1]!, TIME, -1), piece], TIME);
+    const y = x.map((tile, i) => {
+      const joined = i === 0 ? tile : g.concat([g.slice(x[i - 1]!, TIME, -1), tile], TIME);
       const pads = [Number(i === 0), Number(i === last)];
       return interleave(g, g.conv(joined, weight, bias, { pads }), s);
     });
     const right = Math.floor(s / 2);
-    return this.#norm(y, `${prefix}.convtr.norm`).map((piece, i) => {
-      if (i > 0 && i < last) return piece;
-      return g.slice(piece, TIME, i === 0 ? s - right : 0, i === last ? -right : undefined);
+    return this.#norm(y, `${prefix}.convtr.norm`).map((tile, i) => {
+      if (i > 0 && i < last) return tile;
+      return g.slice(tile, TIME, i === 0 ? s - right : 0, i === last ? -right : undefined);
     });
   }
 
   #residual({ squeeze, expand, shortcut }: ResidualLayer, x: Signal): Signal {
     const inner = this.#elu(this.#conv(squeeze, this.#elu(x)));
     const expanded = this.#conv(expand, inner);
-    return this.#conv(shortcut, x).map((piece, i) => this.g.add(piece, expanded[i]!));
+    return this.#conv(shortcut, x).map((tile, i) => this.g.add(tile, expanded[i]!));
   }
 
   #lstm({ prefix, size }: LstmLayer, x: Value): Value {
@@ -263,15 +273,15 @@ export class Seanet {
   }
 
   /**
-   * Puts the samples before this call's in front: those of the last call, or at the very start the
-   * mirrored first ones. A strided layer's end is filled up to a multiple of the stride, which
-   * happens in a stream's last call only.
+   * Puts the samples before this call's in front: those of the last call, or at the very start
+   * reflect padding. The end of a strided layer is padded to a multiple of the stride, which happens in
+   * a stream's last call only.
    */
   #withPast(x: Value, prefix: string, reach: number, stride: number): Value {
     const { g } = this;
     const past = this.#past(prefix, [1, Number(x.shape[1]), reach]);
-    const mirror = mirrorOfStart(g, x, reach, g.int64([reach + 1]));
-    const head = g.where(this.#isFirst(), mirror, past);
+    const reflection = reflectionOfStart(g, x, reach, g.int64([reach + 1]));
+    const head = g.where(this.#isFirst(), reflection, past);
     const joined = g.concat([head, x], TIME);
     this.#keep(prefix, g.slice(joined, TIME, -reach));
     if (stride === 1) return joined;

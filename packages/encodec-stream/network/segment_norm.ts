@@ -10,7 +10,7 @@ import { tensor } from "@vcs/transport/tensor";
 import { TIME } from "./padding.ts";
 import { lengthOf, type Signal } from "./tiles.ts";
 
-/** What keeps the norm from dividing by zero. */
+/** Keeps the norm from dividing by zero. */
 const EPSILON = 1e-5;
 
 /** A norm's weights [C]. */
@@ -26,11 +26,11 @@ export interface NormWeights {
 /** Mean over channels and time, and variance. */
 type Statistics = readonly [mean: Value, variance: Value];
 
-/** Normalises each segment of a batch; only batches of one may be in pieces. */
+/** Normalises each segment of a batch; only batches of one may be in tiles. */
 export function normalize(g: GraphBuilder, x: Signal, weights: NormWeights): Signal {
   const [first] = x as [Value];
   if (first.shape[0] !== 1) return [g.assume(normalizeEach(g, first, weights), first.shape)];
-  const statistics = x.length === 1 ? ofWhole(g, first) : ofPieces(g, x);
+  const statistics = x.length === 1 ? ofOne(g, first) : ofTiles(g, x);
   return applyAll(g, x, statistics, weights);
 }
 
@@ -47,7 +47,7 @@ function normalizeEach(g: GraphBuilder, x: Value, { prefix, scale, shift }: Norm
   return g.add(g.mul(centred, g.div(column("weight", scale), deviation)), column("bias", shift));
 }
 
-function ofWhole(g: GraphBuilder, x: Value): Statistics {
+function ofOne(g: GraphBuilder, x: Value): Statistics {
   const average = mean(g, x);
   return [average, varianceOf(g, average, mean(g, g.mul(x, x)))];
 }
@@ -57,15 +57,15 @@ function varianceOf(g: GraphBuilder, mean: Value, meanSquare: Value): Value {
 }
 
 /**
- * Sums of all pieces, each taken while the piece is at hand: the squares as its product with
+ * Sums of all tiles, each taken while the tile is in the cache: the squares as its product with
  * itself, which writes nothing back.
  */
-function ofPieces(g: GraphBuilder, x: Signal): Statistics {
-  const sums = x.flatMap((piece) => {
-    const elements = Number(piece.shape[1]) * Number(piece.shape[TIME]);
-    const row = g.reshape(piece, [1, elements]);
+function ofTiles(g: GraphBuilder, x: Signal): Statistics {
+  const sums = x.flatMap((tile) => {
+    const elements = Number(tile.shape[1]) * Number(tile.shape[TIME]);
+    const row = g.reshape(tile, [1, elements]);
     const square = g.op("Gemm", [row, row], { transB: 1 }, { dtype: "F32", shape: [1, 1] });
-    return [g.sum(g.sum(piece, [TIME], false), [1]), square];
+    return [g.sum(g.sum(tile, [TIME], false), [1]), square];
   });
   const elements = Number(x[0]!.shape[1]) * lengthOf(x);
   const shares = tensor("F32", [sums.length, 2]);
@@ -91,7 +91,7 @@ function applyAll(
   );
   const weights = [g.weight(`${prefix}.weight`, scale), g.weight(`${prefix}.bias`, shift)];
   const settings = { epsilon: float(EPSILON) };
-  return x.map((piece) =>
-    g.op("BatchNormalization", [piece, ...weights, ...vectors], settings, piece)
+  return x.map((tile) =>
+    g.op("BatchNormalization", [tile, ...weights, ...vectors], settings, tile)
   );
 }

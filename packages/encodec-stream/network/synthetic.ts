@@ -1,7 +1,6 @@
 /**
- * Checkpoints made of arithmetic: the names, shapes and sizes of the published ones, with values
- * from a hash in place of training. They sound like noise and serve for tests and benchmarks, with
- * nothing to download; the reference numbers for them were computed with the authors' own code.
+ * Synthetic checkpoints: the names, shapes and sizes of the published ones, with values from a hash
+ * in place of training. They sound like noise and serve tests and benchmarks without a download; the reference numbers for them were computed with the authors' own code.
  *
  * @example A full-size model of hashed weights
  * ```ts
@@ -79,7 +78,7 @@ export function syntheticCheckpoint(
   const find = (name: string) => {
     const place = places.get(name);
     if (place) return place;
-    throw new RangeError(`Cannot find tensor ${name}: ${spec.name} has none of that name`);
+    throw new RangeError(`Cannot find tensor ${name}: ${spec.name} has no such tensor`);
   };
   return {
     names: [...places.keys()],

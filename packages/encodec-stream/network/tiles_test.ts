@@ -4,8 +4,8 @@ import { modelBytes } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
 import { modelSpec } from "../models.ts";
-import { analysisNetwork, type Network, synthesisNetwork } from "./networks.ts";
-import { lengthOf, recut, whole } from "./tiles.ts";
+import { decoderConvNetwork, encoderConvNetwork, type Network } from "./networks.ts";
+import { joinTiles, lengthOf, retile } from "./tiles.ts";
 import { syntheticAudio, syntheticCheckpoint } from "./synthetic.ts";
 
 const spec = modelSpec("encodec_48khz");
@@ -23,34 +23,34 @@ function close(found: Float32Array, wanted: Float32Array): void {
   assert.ok(most < 2e-5, `largest difference ${most}`);
 }
 
-Deno.test("a signal is cut at multiples of its unit, and joined again", async () => {
+Deno.test("a signal is tiled at multiples of its unit, and joined again", async () => {
   const g = new GraphBuilder("cuts");
   const x = g.input("x", "F32", [1, 2, 96_000]);
-  const fine = recut(g, [x], 32, 320);
+  const fine = retile(g, [x], 32, 320);
   assert.equal(lengthOf(fine), 96_000);
   assert.equal(fine.length, 32);
-  for (const piece of fine) assert.equal(Number(piece.shape[2]) % 320, 0);
-  const coarse = recut(g, fine, 4, 1);
+  for (const tile of fine) assert.equal(Number(tile.shape[2]) % 320, 0);
+  const coarse = retile(g, fine, 4, 1);
   assert.equal(coarse.length, 4);
-  g.output("y", whole(g, coarse));
+  g.output("y", joinTiles(g, coarse));
   const data = syntheticAudio("encodec_48khz", 96_000);
   assert.deepEqual(await run({ graph: g, state: [] }, "x", [1, 2, 96_000], data), data);
 });
 
-Deno.test("a signal of open length stays whole", () => {
+Deno.test("a signal of unknown length stays one tile", () => {
   const g = new GraphBuilder("open");
   const x = g.input("x", "F32", [1, 2, "T"]);
-  assert.deepEqual(recut(g, [x], 32, 1), [x]);
+  assert.deepEqual(retile(g, [x], 32, 1), [x]);
 });
 
 Deno.test("the graphs of full segments give what the general ones give", async () => {
   const audio = syntheticAudio("encodec_48khz", 48_000);
-  const analyze = (network: Network) => run(network, "audio", [1, 2, 48_000], audio);
-  const features = await analyze(analysisNetwork(spec, checkpoint));
-  close(await analyze(analysisNetwork(spec, checkpoint, 48_000)), features);
-  const synthesize = (network: Network) => run(network, "features", [1, 512, 150], features);
+  const encode = (network: Network) => run(network, "audio", [1, 2, 48_000], audio);
+  const features = await encode(encoderConvNetwork(spec, checkpoint));
+  close(await encode(encoderConvNetwork(spec, checkpoint, 48_000)), features);
+  const decode = (network: Network) => run(network, "features", [1, 512, 150], features);
   close(
-    await synthesize(synthesisNetwork(spec, checkpoint, 150)),
-    await synthesize(synthesisNetwork(spec, checkpoint)),
+    await decode(decoderConvNetwork(spec, checkpoint, 150)),
+    await decode(decoderConvNetwork(spec, checkpoint)),
   );
 });

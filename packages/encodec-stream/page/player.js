@@ -1,6 +1,6 @@
 /**
- * Plays what the server decodes: takes frames while less than ten seconds wait, schedules them one
- * behind the other, and draws what has been heard of.
+ * Plays what the server decodes: takes frames while less than ten seconds are buffered, schedules
+ * them one after the other, and draws the waveform.
  */
 
 const RATE = 48000;
@@ -24,12 +24,12 @@ function readColors() {
 readColors();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", readColors);
 
-/** The open file, or nothing. */
+/** The open file, or undefined. */
 let file;
-/** The peaks seen so far, one for each bar of the wave. */
+/** The peaks so far, one for each bar of the waveform. */
 let peaks = new Float32Array(BARS);
-/** The run that plays now, or nothing. */
-let run;
+/** What plays now, or undefined. */
+let playing;
 
 /** Takes exact numbers of bytes from a response. */
 class Bytes {
@@ -55,8 +55,8 @@ class Bytes {
   }
 }
 
-/** One playing from some second on, until the end or the next seek. */
-class Run {
+/** Playback from some second on, until the end or the next seek. */
+class Playback {
   #abort = new AbortController();
   #context = new AudioContext({ sampleRate: RATE });
   #from;
@@ -69,7 +69,7 @@ class Run {
   constructor(from) {
     this.#from = from;
     this.#fill().catch((error) => {
-      if (error.name !== "AbortError") tell(`Playing ended: ${error.message}`);
+      if (error.name !== "AbortError") showMessage(`Playing ended: ${error.message}`);
     }).finally(() => this.ended = true);
   }
 
@@ -77,14 +77,14 @@ class Run {
     return this.#context.state === "suspended";
   }
 
-  /** Second that is heard now. */
+  /** Second that is being played. */
   get position() {
     if (this.#startedAt === undefined) return this.#from;
     const heard = Math.max(0, this.#context.currentTime - this.#startedAt);
     return this.#from + Math.min(heard, this.#decoded);
   }
 
-  /** Seconds that wait to be heard. */
+  /** Seconds that are decoded and not yet played. */
   get buffered() {
     return Math.max(0, this.#from + this.#decoded - this.position);
   }
@@ -124,7 +124,7 @@ class Run {
     const source = this.#context.createBufferSource();
     source.buffer = buffer;
     source.connect(this.#context.destination);
-    // Where decoding was too slow, the rest moves on: nothing is skipped.
+    // If decoding was too slow, the rest is delayed: nothing is skipped.
     const due = this.#startedAt + this.#decoded;
     const late = Math.max(0, this.#context.currentTime - due);
     this.#startedAt += late;
@@ -152,8 +152,8 @@ function addPeaks(samples, start, length) {
 }
 
 function seek(second) {
-  run?.stop();
-  run = new Run(Math.min(Math.max(0, second), file.duration));
+  playing?.stop();
+  playing = new Playback(Math.min(Math.max(0, second), file.duration));
 }
 
 async function reason(response) {
@@ -165,7 +165,7 @@ async function reason(response) {
   }
 }
 
-function tell(text) {
+function showMessage(text) {
   $("message").textContent = text;
 }
 
@@ -177,11 +177,11 @@ function clock(seconds) {
 }
 
 async function open(init, query = "") {
-  tell("");
+  showMessage("");
   const response = await fetch(`/open${query}`, { method: "POST", ...init });
-  if (!response.ok) return tell(await reason(response));
-  run?.stop();
-  run = undefined;
+  if (!response.ok) return showMessage(await reason(response));
+  playing?.stop();
+  playing = undefined;
   file = await response.json();
   peaks = new Float32Array(BARS);
   $("player").hidden = false;
@@ -209,7 +209,7 @@ function draw() {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
-  const position = run?.position ?? 0;
+  const position = playing?.position ?? 0;
   const x = (second) => second / file.duration * width;
   // A segment's scale is its loudness; peaks of music are about three times that.
   const outline = file.outline.map((v) => 3 * v);
@@ -218,30 +218,30 @@ function draw() {
   const heard = Math.floor(position / file.duration * BARS);
   drawBars(context, width, height, peaks, colors.accent, heard);
   context.fillStyle = colors.line;
-  context.fillRect(x(position), height - 3, x(run?.buffered ?? 0), 3);
+  context.fillRect(x(position), height - 3, x(playing?.buffered ?? 0), 3);
   context.fillStyle = colors.ink;
   context.fillRect(x(position) - 1, 0, 2, height);
 }
 
 function stateOf() {
-  if (!run) return "ready";
-  if (run.paused) return "paused";
-  if (run.ended && run.buffered === 0) return "at the end";
-  return run.buffered > 0 ? "playing" : "waiting for audio";
+  if (!playing) return "ready";
+  if (playing.paused) return "paused";
+  if (playing.ended && playing.buffered === 0) return "at the end";
+  return playing.buffered > 0 ? "playing" : "waiting for audio";
 }
 
 function show() {
   if (file) {
     draw();
-    const { position = 0, buffered = 0, speed = 0 } = run ?? {};
+    const { position = 0, buffered = 0, speed = 0 } = playing ?? {};
     $("time").textContent = `${clock(position)} / ${clock(file.duration)}`;
     $("buffered").textContent = `${buffered.toFixed(1)} s`;
     $("meter").value = buffered;
     $("speed").textContent = speed > 0 ? `${speed.toFixed(1)}× real time` : "–";
     $("state").textContent = stateOf();
-    const playing = run && !run.paused && stateOf() !== "at the end";
-    $("play").textContent = playing ? "❚❚" : "▶";
-    $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+    const isPlaying = playing && !playing.paused && stateOf() !== "at the end";
+    $("play").textContent = isPlaying ? "❚❚" : "▶";
+    $("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
     canvas.setAttribute("aria-valuenow", position.toFixed(2));
   }
   requestAnimationFrame(show);
@@ -249,7 +249,7 @@ function show() {
 
 $("open").addEventListener("submit", (event) => {
   event.preventDefault();
-  const source = $("address").value;
+  const source = $("url").value;
   if (source) open({}, `?${new URLSearchParams({ source })}`);
 });
 $("file").addEventListener("change", () => {
@@ -263,8 +263,8 @@ addEventListener("drop", (event) => {
   if (dropped) open({ body: dropped });
 });
 $("play").addEventListener("click", () => {
-  if (!run || stateOf() === "at the end") seek(0);
-  else run.toggle();
+  if (!playing || stateOf() === "at the end") seek(0);
+  else playing.toggle();
 });
 canvas.addEventListener("click", (event) => {
   const { left, width } = canvas.getBoundingClientRect();
@@ -272,7 +272,7 @@ canvas.addEventListener("click", (event) => {
 });
 canvas.addEventListener("keydown", ({ key }) => {
   const step = { ArrowLeft: -5, ArrowRight: 5 }[key];
-  if (step) seek((run?.position ?? 0) + step);
+  if (step) seek((playing?.position ?? 0) + step);
 });
 
 const { file: first } = await (await fetch("/start")).json();

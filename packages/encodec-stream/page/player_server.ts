@@ -7,44 +7,44 @@
 import { Decoder } from "../decoder.ts";
 import { EcdcReader } from "../container/reader.ts";
 import { EcdcError } from "../errors.ts";
-import { type HeaderSummary, summarizeHeader } from "../container/info.ts";
+import { type HeaderSummary, summarizeHeader } from "../container/header_summary.ts";
 import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
-import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { type AssetList, Site, SiteError } from "@vcs/transport/internal";
+import type { CodecOptions } from "../network/model_session.ts";
+import { type AssetList, defined, Site, SiteError } from "@vcs/transport/internal";
 import type { ModelName } from "../models.ts";
 
-/** How the server works. */
+/** Settings of the server. */
 export interface PlayerOptions {
-  /** Address to listen on. Default: 127.0.0.1. */
+  /** Host name or address to listen on. Default: 127.0.0.1. */
   readonly hostname?: string;
   /** Port. Default: any free one. */
   readonly port?: number;
-  /** What a viewer must know. Default: a random token beyond loopback, none on it. */
+  /** Secret of the viewers. Default: a random token beyond loopback, none on it. */
   readonly token?: string;
   /** Weights, as decoders take them. Default: the official ones. */
-  readonly checkpoint?: string | TensorSource;
+  readonly weights?: CodecOptions["weights"];
   /** Device to decode on. Default: auto. */
   readonly device?: string;
   /** File or URL that the page opens at once. */
   readonly file?: string;
 }
 
-/** What the page is told of an opened file. */
+/** What the page gets about an opened file. */
 interface Opened extends HeaderSummary {
   readonly id: string;
   /** Loudness of each second of a 48 kHz file, known before anything is decoded. */
   readonly outline: readonly number[];
 }
 
-/** Bytes of the largest file that the page may send, and most of them that are held. */
+/** Bytes of the largest file that the page may send, and most files that are held. */
 const MAX_UPLOAD = 64 * 1024 * 1024;
 const MAX_FILES = 8;
 
 /** Segments of which the outline is read; four hours. */
 const MAX_OUTLINE = 14_400;
 
-/** Seconds of warm-up after a jump in a 24 kHz file: a listener waits for neither more nor less. */
+/** Seconds of preroll after a seek in a 24 kHz file: longer is more exact, and a longer wait. */
 const PREROLL = 2;
 
 /** Bytes before the samples of a frame: first sample, samples, milliseconds since the last frame. */
@@ -75,9 +75,7 @@ export class PlayerServer implements AsyncDisposable {
     const server = new PlayerServer(options);
     const { hostname, port, token } = options;
     server.#site = await Site.open({
-      ...(hostname !== undefined && { hostname }),
-      ...(port !== undefined && { port }),
-      ...(token !== undefined && { token }),
+      ...defined({ hostname, port, token }),
       assets: ASSETS,
       body: MAX_UPLOAD,
       routes: {
@@ -89,17 +87,17 @@ export class PlayerServer implements AsyncDisposable {
     return server;
   }
 
-  /** Address of the page, with the token where there is one. */
+  /** URL of the page, with the token if there is one. */
   get url(): string {
     return this.#site!.url;
   }
 
-  /** Takes a file's bytes, or the `source` that the page names: a URL or the file of the command. */
+  /** Opens a file's bytes, or the `source` that the page names: a URL or the file of the command. */
   async #open(request: Request, url: URL): Promise<Response> {
     const named = url.searchParams.get("source");
     const source = named === null ? await request.bytes() : this.#allowed(named);
     await using reader = await EcdcReader.open(source, { signal: this.#stop.signal });
-    // Its model is made ready while the person looks for the button.
+    // Its model is opened while the person looks for the button.
     void this.#decoder(reader.header.model);
     const id = crypto.randomUUID();
     this.#files.set(id, source);
@@ -109,19 +107,17 @@ export class PlayerServer implements AsyncDisposable {
     return Response.json(opened);
   }
 
-  /** Pages may name addresses, and no files of this machine but the one the command was given. */
+  /** Pages may name URLs, and no file of this machine but that of the command. */
   #allowed(source: string): string {
     if (source === this.#options.file || /^https?:\/\//i.test(source)) return source;
-    throw new RangeError(`Cannot open ${source}: an http or https address is needed`);
+    throw new RangeError(`Cannot open ${source}: expected an http or https URL`);
   }
 
   #decoder(model: ModelName): Promise<Decoder> {
-    const { checkpoint, device } = this.#options;
-    const open = () =>
-      Decoder.open(model, { ...(checkpoint && { checkpoint }), ...(device && { device }) });
     const known = this.#decoders.get(model);
     if (known) return known;
-    const opening = open();
+    const { weights, device } = this.#options;
+    const opening = Decoder.open(model, defined({ weights, device }));
     opening.catch(() => this.#decoders.delete(model));
     this.#decoders.set(model, opening);
     return opening;
@@ -130,9 +126,9 @@ export class PlayerServer implements AsyncDisposable {
   /** Decoded audio from a second on, as frames of a head and interleaved s16 samples. */
   async #audio(url: URL): Promise<Response> {
     const source = this.#files.get(url.searchParams.get("id") ?? "");
-    if (source === undefined) throw new SiteError("not-found", "There is no such file");
+    if (source === undefined) throw new SiteError("not-found", "No such file");
     const from = Number(url.searchParams.get("from") ?? 0);
-    if (!(from >= 0)) throw new RangeError(`Cannot play from ${from}: seconds are needed`);
+    if (!(from >= 0)) throw new RangeError(`Cannot play from ${from}: expected seconds from 0`);
     const reader = await EcdcReader.open(source, { signal: this.#stop.signal });
     try {
       const decoder = await this.#decoder(reader.header.model);
@@ -156,10 +152,10 @@ export class PlayerServer implements AsyncDisposable {
   }
 }
 
-/** Shows a viewer what is wrong with a file. */
-async function reported(answer: Promise<Response>): Promise<Response> {
+/** Reports to the viewer what is wrong with a file. */
+async function reported(response: Promise<Response>): Promise<Response> {
   try {
-    return await answer;
+    return await response;
   } catch (error) {
     if (error instanceof SiteError) throw error;
     const message = error instanceof Error ? error.message : `${error}`;
@@ -168,7 +164,7 @@ async function reported(answer: Promise<Response>): Promise<Response> {
   }
 }
 
-/** The scales that a 48 kHz file holds for each segment. A damaged file gives those before. */
+/** The scale of each segment of a 48 kHz file; of a damaged one those before the damage. */
 async function outlineOf(reader: EcdcReader): Promise<number[]> {
   const outline: number[] = [];
   if (!reader.header.spec.segmentation || reader.header.lm) return outline;

@@ -13,7 +13,7 @@ async function makeFile(path: string): Promise<void> {
   const samples = 12 * 48000;
   const audio = syntheticAudio(model, samples).map((v) => v * 0.3);
   using encoder = await Encoder.open(model, 2, {
-    checkpoint: syntheticCheckpoint(model),
+    weights: syntheticCheckpoint(model),
     device: "cpu",
   });
   await using sink = await fileSink(path);
@@ -30,13 +30,13 @@ async function makeFile(path: string): Promise<void> {
   await writer.close(samples);
 }
 
-browserTest("the page plays, buffers, seeks by click and tells its speed", async () => {
+browserTest("the page plays, buffers, seeks by click and shows its speed", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const file = `${folder}/song.ecdc`;
     await makeFile(file);
-    const checkpoint = syntheticCheckpoint("encodec_48khz");
-    await using server = await PlayerServer.open({ checkpoint, device: "cpu" });
+    const weights = syntheticCheckpoint("encodec_48khz");
+    await using server = await PlayerServer.open({ weights, device: "cpu" });
     await withPage(server.url, async (page) => {
       const text = (id: string) => page.locator(`#${id}`).innerText();
       await page.locator("#file").setInputFiles(file);
@@ -111,5 +111,5 @@ Deno.test("the server opens no file of this machine that was not named at its st
   assert.equal(await open("http://127.0.0.1:1/", { origin: "https://example.com" }), 403);
   const damaged = await fetch(`${server.url}open`, { method: "POST", body: "ECDX0000000" });
   assert.equal(damaged.status, 422);
-  assert.match((await damaged.json()).message, /must be "ECDC"/);
+  assert.match((await damaged.json()).message, /expected "ECDC"/);
 });

@@ -68,9 +68,12 @@ function argumentsOf(request: DecodeRequest, { expression }: Selection): string[
 }
 
 /** What showinfo says of a picture. */
-interface Announcement {
+export interface Announcement {
+  /** Presentation time in time-base units; undefined where there is none. */
   readonly ticks: number | undefined;
+  /** Whether it is a key frame. */
   readonly keyframe: boolean;
+  /** Whether the decoder complained shortly before it. */
   readonly damaged: boolean;
 }
 
@@ -84,7 +87,7 @@ const TIME_BASE = /config in time_base: (\d+)\/(\d+)/;
 const SUSPECTS = 32;
 
 /** Follows the messages of a decoding process: a queue of pictures that were announced. */
-class Announcements {
+export class Announcements {
   readonly #timeBase: readonly [number, number];
   readonly #complaint: RegExp;
   readonly #queue: Announcement[] = [];

@@ -18,10 +18,9 @@ import { openCheckpoint, type TensorSource } from "../checkpoint.ts";
 import { stateDict } from "../torch/checkpoint_weights.ts";
 import { listDevices, resolveDevice } from "../devices.ts";
 import { findLibrary } from "../runtime/library.ts";
-import { MODELS_WITH_TENSORS, modelTensors, type TensorShapes } from "../cache/model_tensors.ts";
 import { NetworkWeights, type WeightReport } from "../graph/network_weights.ts";
 import { ALLOWED_VERSIONS, loadRuntime } from "../runtime/ort.ts";
-import { resolveModel } from "../store.ts";
+import type { ModelCatalog, TensorShapes } from "../store.ts";
 
 /** Names that are told of each kind, before "and N more". */
 const SHOWN = 8;
@@ -54,6 +53,14 @@ async function cacheRow(label: string, folder: string): Promise<string> {
   return row(label, `${folder} (${amount})`);
 }
 
+/** Lines about our own cache: its folders, and how much is in them. */
+export async function describeCache(env: Environment = Deno.env): Promise<string[]> {
+  return [
+    await cacheRow("Models", modelDirectory(env)),
+    await cacheRow("Graphs", graphDirectory(env)),
+  ];
+}
+
 /**
  * Lines about this machine: versions, devices with the reasons of those that do not work, caches
  * and settings.
@@ -68,30 +75,40 @@ export async function describeMachine(env: Environment = Deno.env): Promise<stri
     row("ONNX Runtime", `${library.version} (${ALLOWED_VERSIONS} is taken), ${library.path}`),
     ...devices.map((d) => row(`  ${d.device}`, d.reason)),
     row("  auto", `takes ${device}`),
-    await cacheRow("Models", modelDirectory(env)),
-    await cacheRow("Graphs", graphDirectory(env)),
+    ...await describeCache(env),
     row("PyTorch", torchCheckpoints(env)),
     row("Hugging Face", `${huggingFaceHub(env)}, ${token ? "with a token" : "no token"}`),
     row("Fetching", isOffline(env) ? "forbidden (HF_HUB_OFFLINE or VCS_OFFLINE)" : "allowed"),
   ];
 }
 
-/** How a file fits a model. */
-function fit(source: TensorSource, shapes: TensorShapes): WeightReport {
-  const weights = new NetworkWeights(source);
-  for (const [name, shape] of shapes) weights.get(name, shape);
-  return weights.report();
+/** How a file fits the tensors of one model, or of several that have the same. */
+interface Fit {
+  readonly models: string[];
+  readonly report: WeightReport;
+  readonly total: number;
+  readonly share: number;
 }
 
-/** The model whose names a file has most of, a matching shape counting more than a name. */
-function closest(source: TensorSource): { model: string; report: WeightReport } | undefined {
-  const scored = MODELS_WITH_TENSORS.map((model) => {
-    const report = fit(source, modelTensors(model)!);
-    const score = 2 * report.matched.length + report.mismatched.length;
-    return { model, report, share: score / modelTensors(model)!.size };
-  }).sort((a, b) => b.share - a.share);
-  const [best] = scored;
-  return best && best.share > 0.2 ? best : undefined;
+/** A matching shape counts more than a name. */
+function fit(source: TensorSource, model: string, shapes: TensorShapes): Fit {
+  const weights = new NetworkWeights(source);
+  for (const [name, shape] of shapes) weights.get(name, shape);
+  const report = weights.report();
+  const score = 2 * report.matched.length + report.mismatched.length;
+  return { models: [model], report, total: shapes.size, share: score / shapes.size };
+}
+
+/** The models of which a file has most, or undefined where it has little of any. */
+async function closest(source: TensorSource, { models }: ModelCatalog): Promise<Fit | undefined> {
+  let best: Fit | undefined;
+  for (const { name, tensors } of models) {
+    if (!tensors) continue;
+    const found = fit(source, name, await tensors());
+    if (best && found.share === best.share && found.total === best.total) best.models.push(name);
+    else if (found.share > (best?.share ?? 0.2)) best = found;
+  }
+  return best;
 }
 
 function someNames(label: string, names: readonly string[]): string[] {
@@ -114,26 +131,31 @@ function contents(source: TensorSource): string {
   return `${source.names.length}, ${(bytes / 1e6).toFixed(1)} MB${types && `: ${types}`}`;
 }
 
-/** How a checkpoint's tensors fit the official model that they are closest to. */
-function fitLines(source: TensorSource): { lines: string[]; complete: boolean } {
-  const best = closest(source);
-  if (!best) return { lines: [row("Model", "none of the official ones")], complete: true };
+/** How a checkpoint's tensors fit the model that they are closest to. */
+async function fitLines(
+  source: TensorSource,
+  catalog: ModelCatalog,
+): Promise<{ lines: string[]; complete: boolean }> {
+  const names = catalog.models.filter(({ tensors }) => tensors).map(({ name }) => name);
+  if (names.length === 0) return { lines: [], complete: true };
+  const best = await closest(source, catalog);
+  if (!best) return { lines: [row("Model", `none of ${names.join(", ")}`)], complete: true };
   const { matched, missing, mismatched, unexpected } = best.report;
-  const total = modelTensors(best.model)!.size;
+  const fits = `${matched.length} of ${best.total} weights match`;
   return {
     lines: [
-      row("Model", `${best.model}: ${matched.length} of ${total} weights match`),
+      row("Model", `${best.models.join(", ")}: ${fits}`),
       ...someNames("Missing", missing),
       ...someNames("Other shape", mismatched),
       ...someNames("Unexpected", unexpected),
     ],
-    complete: matched.length === total,
+    complete: matched.length === best.total,
   };
 }
 
 /**
- * Lines about a checkpoint: its format, what it holds, and which official model's weights match,
- * are missing, have another shape or are left over.
+ * Lines about a checkpoint: its format, what it holds, and which weights of the closest model of a
+ * catalogue match, are missing, have another shape or are left over.
  *
  * @param reference path of a file, or name of a model that is on this machine; nothing is fetched
  * @returns the lines, and whether no weight of the model is missing
@@ -141,14 +163,15 @@ function fitLines(source: TensorSource): { lines: string[]; complete: boolean } 
  * `model-unknown` or `model-missing` where there is no such file.
  */
 export async function describeCheckpoint(
+  catalog: ModelCatalog,
   reference: string,
   signal?: AbortSignal,
 ): Promise<{ lines: string[]; complete: boolean }> {
-  const path = await resolveModel(reference, { offline: true });
+  const path = await catalog.resolve(reference, { offline: true });
   signal?.throwIfAborted();
   using checkpoint = await openCheckpoint(path);
   const source = stateDict(checkpoint);
-  const { lines, complete } = fitLines(source);
+  const { lines, complete } = await fitLines(source, catalog);
   const { size } = await Deno.stat(path);
   const values = [...checkpoint.metadata].filter(([name]) => !/[./]/.test(name))
     .slice(0, SHOWN).map(([name, value]) => `${name} = ${value}`);

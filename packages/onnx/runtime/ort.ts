@@ -11,11 +11,11 @@
 import { OnnxError, type OnnxErrorCode } from "../errors.ts";
 
 /**
- * Oldest minor version that is taken, and version of the API that we ask for. Before 1.19 the
- * runtime lets a value that no node takes share its memory with others: the first run of a session
- * is right, the ones after it are not (microsoft/onnxruntime#21019).
+ * Oldest minor version that is taken, and version of the API that we ask for. Up to 1.18 a value
+ * that no node takes shares its memory with others, and only the first run of a session is right
+ * (microsoft/onnxruntime#21019); up to 1.20 the last bits of a result depend on the batch.
  */
-export const API_VERSION = 19;
+export const API_VERSION = 21;
 
 /** The versions that are taken, in words. */
 export const ALLOWED_VERSIONS: string = `1.${API_VERSION} or a later 1.x`;

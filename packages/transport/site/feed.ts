@@ -16,7 +16,7 @@ export interface FeedOptions {
   readonly waiting?: number;
   /** Viewers at a time. Default: 32. */
   readonly viewers?: number;
-  /** Milliseconds without progress after which a viewer that is owed bytes is cut off. Default: 5,000. */
+  /** Milliseconds in which a viewer that is owed bytes must take some. Default: 3,000. */
   readonly stuckAfter?: number;
   /** Time. Default: the system's. */
   readonly clock?: Clock;
@@ -45,13 +45,16 @@ export class FeedViewer {
   #rest: Uint8Array = new Uint8Array(0);
   #isWriting = false;
   #isClosing = false;
-  #progressAt = 0;
+  #isWatched = false;
+  /** Pieces that the system has taken. */
+  #taken = 0;
+  readonly #gone = new AbortController();
   #dropped = 0;
   #input: Uint8Array = new Uint8Array(0);
 
   /** Made by {@linkcode Feed.accept}. */
   constructor(socket: Socket, options: FeedOptions) {
-    const { waiting = 512 * 1024, stuckAfter = 5000, clock = systemClock } = options;
+    const { waiting = 512 * 1024, stuckAfter = 3000, clock = systemClock } = options;
     this.#socket = socket;
     this.#options = { waiting, stuckAfter, clock };
     this.#receive = options.onMessage ?? (() => {});
@@ -59,6 +62,7 @@ export class FeedViewer {
     socket.on("error", () => socket.destroy());
     // A socket of the server stays half open otherwise.
     socket.on("end", () => socket.destroy());
+    socket.on("close", () => this.#gone.abort());
   }
 
   /** Messages that this viewer missed. */
@@ -92,17 +96,15 @@ export class FeedViewer {
 
   #enqueue(frame: Uint8Array, key: string | undefined): void {
     if (this.#isClosing) return;
-    const { clock, stuckAfter, waiting } = this.#options;
-    if (this.#isWriting && clock.now() - this.#progressAt > stuckAfter) {
-      this.#socket.destroy();
-      return;
-    }
+    const { waiting } = this.#options;
     const same = key === undefined ? -1 : this.#waiting.findIndex((other) => other.key === key);
     if (same >= 0) this.#drop(same);
     while (this.#waiting.length > 0 && this.#waitingBytes + frame.length > waiting) this.#drop(0);
     this.#waiting.push({ frame, key });
     this.#waitingBytes += frame.length;
-    if (!this.#isWriting) this.#writeNext();
+    if (this.#isWriting) return;
+    this.#writeNext();
+    if (!this.#isWatched) void this.#watch();
   }
 
   #drop(index: number): void {
@@ -113,7 +115,6 @@ export class FeedViewer {
 
   /** Writes the next piece; the one after it follows when the system has taken this one. */
   #writeNext(): void {
-    this.#progressAt = this.#options.clock.now();
     if (this.#rest.length === 0) {
       const next = this.#waiting.shift();
       this.#isWriting = next !== undefined;
@@ -127,8 +128,22 @@ export class FeedViewer {
     const piece = this.#rest.subarray(0, PIECE);
     this.#socket.write(piece, (error) => {
       this.#rest = this.#rest.subarray(piece.length);
+      this.#taken++;
       if (!error) this.#writeNext();
     });
+  }
+
+  /** Cuts the viewer off when it takes nothing of what it is owed, whether more comes or not. */
+  async #watch(): Promise<void> {
+    const { clock, stuckAfter } = this.#options;
+    const { signal } = this.#gone;
+    this.#isWatched = true;
+    while (this.#isWriting && !signal.aborted) {
+      const before = this.#taken;
+      await clock.sleep(stuckAfter, signal).catch(() => {});
+      if (this.#isWriting && this.#taken === before) this.#socket.destroy();
+    }
+    this.#isWatched = false;
   }
 
   #take(bytes: Uint8Array): void {

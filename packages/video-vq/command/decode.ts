@@ -3,18 +3,19 @@
  *
  * @module
  */
-import { print, say } from "@vcs/transport/internal";
-import { channelOptions, Flags, flowOptions, given, modelOptions } from "./options.ts";
-import { Monitor, receiveLine, sayReceived } from "./report.ts";
+import { defined, type Invocation, type OptionValues, print, say } from "@vcs/transport/internal";
 import type { FrameOutput } from "../frames/outputs.ts";
 import type { Playback, PlayOptions } from "../play.ts";
 import type { VideoReceiver } from "../receive.ts";
+import type { DECODE, DECODE_OPERANDS } from "./options.ts";
+import { Monitor, receiveLine, sayReceived } from "./report.ts";
+import { channelOptions, modelOptions } from "./settings.ts";
 
 /** Runs `decode`. */
-export async function decode(args: string[], stop: AbortSignal): Promise<number> {
-  const flags = new Flags("decode", args, ["model", "decode", "flow"], ["<channel>", "<output>"]);
-  const [url, path] = flags.words as [string, string];
-  const playOptions = readPlayOptions(flags);
+export async function decode(
+  { options, operands, signal: stop }: Invocation<typeof DECODE, typeof DECODE_OPERANDS>,
+): Promise<void> {
+  const { output: path } = operands;
   const [{ openDecoder }, { VideoReceiver }, { openReceiver }, { openOutput }] = await Promise.all([
     import("../models.ts"),
     import("../receive.ts"),
@@ -22,38 +23,32 @@ export async function decode(args: string[], stop: AbortSignal): Promise<number>
     import("../frames/outputs.ts"),
   ]);
 
-  using decoder = await openDecoder(flags.text("model"), modelOptions(flags, stop));
-  using journal = await openJournal(flags.text("journal"));
-  await using channel = await openReceiver(url, channelOptions(flags));
+  const { reference, ...model } = modelOptions(options, stop);
+  using decoder = await openDecoder(reference, model);
+  using journal = await openJournal(options.journal);
+  await using channel = await openReceiver(operands.channel, channelOptions(options));
   say(`${channel.url} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
 
+  const { queue, policy, reorder, force } = options;
   const receiver = new VideoReceiver(channel, decoder, {
-    ...flowOptions(flags),
-    ...given({ reorder: flags.number("reorder", 0, 600_000), journal }),
-    force: flags.has("force"),
+    ...{ queue, policy, reorder, force },
+    ...defined({ journal }),
     onEvent: say,
     signal: stop,
   });
-  const player = new Player(receiver, openOutput(path, flags.text("times")), playOptions);
+  const player = new Player(receiver, openOutput(path, options.times), playOptions(options));
   {
-    using _monitor = new Monitor(() => player.report(), flags.text("stats"));
+    using _monitor = new Monitor(() => player.report(), options.stats);
     await player.run(stop);
   }
   sayReceived(receiver.statistics);
-  if (flags.has("json") && path !== "-") {
-    print(JSON.stringify(player.report().data));
-  }
-  return 0;
+  if (options.json && path !== "-") print(JSON.stringify(player.report().data));
 }
 
-function readPlayOptions(flags: Flags): PlayOptions | undefined {
-  if (!flags.has("play")) return undefined;
-  return given({
-    rate: flags.number("rate", 0.1, 1000, false),
-    ring: flags.number("ring", 34, 51),
-    jitter: flags.number("jitter", 0, 60, false),
-    underrun: flags.word("underrun", ["repeat", "wait"]),
-  });
+function playOptions(
+  { play, rate, ring, jitter, underrun }: OptionValues<typeof DECODE>,
+): PlayOptions | undefined {
+  return play ? { ring, jitter, underrun, ...defined({ rate }) } : undefined;
 }
 
 async function openJournal(path: string | undefined) {
@@ -61,7 +56,7 @@ async function openJournal(path: string | undefined) {
   return await (await import("../stream/journal.ts")).WindowJournal.open(path);
 }
 
-/** Brings the frames of a receiver to an output, at their pace or as they come. */
+/** Writes the frames of a receiver to an output, at a steady rate or as they arrive. */
 class Player {
   #playback: Playback | undefined;
 
@@ -71,7 +66,7 @@ class Player {
     readonly options: PlayOptions | undefined,
   ) {}
 
-  /** Runs to the end of the stream, or until stopped; the output is complete in either case. */
+  /** Runs to the end of the stream, or until stopped; completes the output in either case. */
   async run(stop: AbortSignal): Promise<void> {
     try {
       for await (const frame of await this.#frames(stop)) await this.output.write(frame);

@@ -3,14 +3,20 @@
  *
  * @module
  */
-import { print, UsageError } from "@vcs/transport/internal";
+import {
+  type Invocation,
+  isFile,
+  type OptionValues,
+  print,
+  UsageError,
+} from "@vcs/transport/internal";
 import type { Message } from "@vcs/transport/message";
 import { pathToFileURL } from "node:url";
-import { isFile } from "@vcs/transport/internal";
-import { channelOptions, Flags } from "./options.ts";
 import { VideoVqError } from "../errors.ts";
 import { TokenDecoder } from "../stream/range_coder.ts";
 import { messageWindow } from "../stream/window_message.ts";
+import type { INSPECT, INSPECT_OPERANDS } from "./options.ts";
+import { channelOptions } from "./settings.ts";
 
 /** What a line says of a window. */
 interface WindowReport {
@@ -30,14 +36,15 @@ interface WindowReport {
   readonly problem?: string;
 }
 
-/** Runs `inspect`. */
-export async function inspect(args: string[], stop: AbortSignal): Promise<number> {
-  const flags = new Flags("inspect", args, ["model", "flow"], ["<folder or journal>"]);
+/** Runs `inspect`; exit code 1 for windows that cannot be read. */
+export async function inspect(
+  { options, operands, signal: stop }: Invocation<typeof INSPECT, typeof INSPECT_OPERANDS>,
+): Promise<number> {
   const inspector = new Inspector();
-  if (!flags.has("json")) print(HEAD);
-  for await (const message of messagesOf(flags.words[0]!, flags, stop)) {
+  if (!options.json) print(HEAD);
+  for await (const message of messagesOf(operands.stream, options, stop)) {
     const report = inspector.report(message);
-    if (report) print(flags.has("json") ? JSON.stringify(report) : lineOf(report));
+    if (report) print(options.json ? JSON.stringify(report) : lineOf(report));
   }
   return inspector.problems > 0 ? 1 : 0;
 }
@@ -45,7 +52,7 @@ export async function inspect(args: string[], stop: AbortSignal): Promise<number
 /** A path of a file is a journal, everything else a channel. */
 async function* messagesOf(
   reference: string,
-  flags: Flags,
+  options: OptionValues<typeof INSPECT>,
   stop: AbortSignal,
 ): AsyncGenerator<Message> {
   if (await isFile(reference)) {
@@ -55,7 +62,7 @@ async function* messagesOf(
   }
   const url = peekedUrl(reference);
   const { openReceiver } = await import("@vcs/transport/channel");
-  await using channel = await openReceiver(url, channelOptions(flags));
+  await using channel = await openReceiver(url, channelOptions(options));
   try {
     for (;;) {
       const delivery = await channel.receive({ signal: stop });
@@ -69,15 +76,15 @@ async function* messagesOf(
   }
 }
 
-/** Folders are read as they are, and a publisher gives every subscriber a copy. */
+/** Folders are only read, and a publisher sends every subscriber a copy. */
 const PEEKED = ["file:", "zmq+sub:"];
 
-/** Where to look without taking a window away from the receiver that it is meant for. */
+/** A URL that can be read without taking windows from their receiver. */
 function peekedUrl(reference: string): URL {
   const url = URL.parse(reference, pathToFileURL(`${Deno.cwd()}/`));
   if (!url || !PEEKED.includes(url.protocol)) {
     throw new UsageError(
-      `inspect ${reference}: it would take the windows away from their receiver; allowed are a journal, a file: folder and zmq+sub:`,
+      `Cannot inspect ${reference}: it would take the windows from their receiver, expected a journal, file:folder/ or zmq+sub://…`,
     );
   }
   url.searchParams.delete("limit"); // without it, a receiver deletes nothing
@@ -90,7 +97,7 @@ class Inspector {
   #before: Uint8Array | undefined;
   problems = 0;
 
-  /** What there is to say; nothing for a message that only ends the stream. */
+  /** Describes a window; undefined for a message that only ends the stream. */
   report(message: Message): WindowReport | undefined {
     if (message.end && message.payload.length === 0) return undefined;
     const { sequence, streamId: stream, modelId: model, pts, key, end, afterDrop } = message;

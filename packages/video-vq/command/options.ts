@@ -1,216 +1,313 @@
 /**
- * The command's flags, read once into plain values.
+ * The tables of the subcommands: their options and operands.
  *
  * @module
  */
-import { ProgressLine, UsageError } from "@vcs/transport/internal";
-import { POLICIES, type Policy } from "@vcs/transport";
-import { parseArgs } from "node:util";
-import type { ModelOptions } from "../models.ts";
-import type { SendOptions } from "../send.ts";
-import type { SourceOptions } from "../frames/sources.ts";
-import type { WindowEncoder } from "../stream/tokenizer.ts";
+import { POLICIES } from "@vcs/transport";
+import {
+  choice,
+  file,
+  flag,
+  group,
+  number,
+  operand,
+  option,
+  optionalOperand,
+  text,
+  type ValueKind,
+  whole,
+} from "@vcs/transport/internal";
+import { VIDEO_MODELS } from "../models.ts";
 import { PAYLOAD_FORMS } from "../stream/window_message.ts";
+import { TINY_MODEL } from "../tiny/graph.ts";
 
-/** Flags that take a value, and those that do not. */
-const VALUES = {
-  model: "model",
-  device: "model",
-  threads: "model",
-  precision: "model",
-  weights: "model",
-  size: "encode",
-  fit: "encode",
-  "crop-seed": "encode",
-  tail: "encode",
-  payload: "encode",
-  "key-every": "encode",
-  "raw-size": "encode",
-  fps: "encode",
-  "capture-ring": "encode",
-  "stream-id": "encode",
-  rate: "decode",
-  ring: "decode",
-  jitter: "decode",
-  underrun: "decode",
-  journal: "decode",
-  times: "decode",
-  reorder: "decode",
-  queue: "flow",
-  policy: "flow",
-  secret: "flow",
-  patience: "flow",
-  stats: "flow",
-} as const;
-
-const SWITCHES = { live: "encode", play: "decode", force: "decode", json: "model" } as const;
-
-type ValueFlag = keyof typeof VALUES;
-type SwitchFlag = keyof typeof SWITCHES;
-type Group = "model" | "encode" | "decode" | "flow";
-
-/** Flags and words of a command line. */
-export class Flags {
-  /** Words that are no flags. */
-  readonly words: readonly string[];
-  readonly #values: Readonly<Record<string, string | boolean | undefined>>;
-
-  /**
-   * Reads a command line.
-   *
-   * @param groups the flags that the command knows
-   * @param words names of the words that it takes; those in brackets may be left out
-   */
-  constructor(command: string, args: string[], groups: readonly Group[], words: readonly string[]) {
-    const options: Record<string, { type: "string" | "boolean" }> = {};
-    for (const [name, group] of Object.entries(VALUES)) {
-      if (groups.includes(group)) options[name] = { type: "string" };
-    }
-    for (const [name, group] of Object.entries(SWITCHES)) {
-      if (groups.includes(group)) options[name] = { type: "boolean" };
-    }
-    try {
-      const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-      this.#values = values as Readonly<Record<string, string | boolean | undefined>>;
-      this.words = positionals;
-    } catch (error) {
-      throw new UsageError(`${command}: ${error instanceof Error ? error.message : error}`);
-    }
-    const least = words.filter((word) => !word.startsWith("[")).length;
-    if (this.words.length < least || this.words.length > words.length) {
-      throw new UsageError(
-        `${command} takes ${words.join(" ")}, found ${this.words.length} words`,
-      );
-    }
-  }
-
-  /** Whether a switch is on. */
-  has(name: SwitchFlag): boolean {
-    return this.#values[name] === true;
-  }
-
-  /** The text of a flag. */
-  text(name: ValueFlag): string | undefined {
-    const value = this.#values[name];
-    return typeof value === "string" ? value : undefined;
-  }
-
-  /** One of several words. */
-  word<T extends string>(name: ValueFlag, allowed: readonly T[]): T | undefined {
-    const text = this.text(name);
-    const found = allowed.find((word) => word === text);
-    if (text === undefined || found !== undefined) return found;
-    throw new UsageError(`--${name} ${text}: allowed are ${allowed.join(", ")}`);
-  }
-
-  /** A number in a range. */
-  number(name: ValueFlag, least: number, most: number, whole = true): number | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    const value = text.trim() === "" ? NaN : Number(text);
-    if (value >= least && value <= most && (!whole || Number.isSafeInteger(value))) return value;
-    throw new UsageError(
-      `--${name} ${text}: allowed is ${
-        whole ? "a whole number" : "a number"
-      } from ${least} to ${most}`,
-    );
-  }
-
-  /** A size: `128` or `256x128`. */
-  size(name: ValueFlag): { width: number; height: number } | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    const [, width, height = width] = /^(\d{1,5})(?:x(\d{1,5}))?$/.exec(text) ?? [];
-    if (Number(width) > 0 && Number(height) > 0) {
-      return { width: Number(width), height: Number(height) };
-    }
-    throw new UsageError(`--${name} ${text}: allowed are a number, or width x height as 256x128`);
-  }
+/** Width and height of frames in pixels. */
+export interface FrameSize {
+  /** Columns. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
 }
 
-/** An object without the keys whose value is undefined. */
-export function given<T extends object>(
-  values: { [K in keyof T]: T[K] | undefined },
-): { [K in keyof T]?: T[K] } {
-  const present = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [K in keyof T]?: T[K] };
+/** Whether a name is that of a network, and not where weights are. */
+export function isNetwork(name: string): boolean {
+  return name === TINY_MODEL || VIDEO_MODELS.find(name) !== undefined;
 }
 
-/** How to open the model. */
-export function modelOptions(flags: Flags, signal: AbortSignal): ModelOptions {
-  const line = new ProgressLine();
+const NETWORKS = [...VIDEO_MODELS.models.map(({ name }) => name), TINY_MODEL];
+
+/** Until the next minor version, a path or URL may stand here, too: see `chosenModel` in settings.ts. */
+const NETWORK: ValueKind<string> = {
+  placeholder: NETWORKS.join("|"),
+  allowed: NETWORKS.join(", "),
+  completion: NETWORKS,
+  parse: (text) => isNetwork(text) || /[./:\\]/.test(text) ? text : undefined,
+};
+
+function sizeKind(allowed: string, isAllowed: (side: number) => boolean): ValueKind<FrameSize> {
   return {
-    onProgress(file, { received, total }) {
-      const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
-      line.update(`fetching ${file}: ${megabytes(received)} of ${megabytes(total ?? 0)} MB`);
+    placeholder: "N|WxH",
+    allowed,
+    parse(text) {
+      const [, width, height = width] = /^(\d{1,5})(?:x(\d{1,5}))?$/.exec(text) ?? [];
+      const size = { width: Number(width), height: Number(height) };
+      return isAllowed(size.width) && isAllowed(size.height) ? size : undefined;
     },
-    ...given({
-      device: flags.text("device"),
-      threads: flags.number("threads", 1, 1024),
-      precision: flags.word("precision", ["f32", "f16"]),
-      weights: flags.word("weights", ["ema", "raw"]),
+  };
+}
+
+const CODED_SIZE = sizeKind(
+  "multiples of 8 from 8 to 1024, as 128 or 256x128",
+  (side) => side % 8 === 0 && side >= 8 && side <= 1024,
+);
+
+const RAW_SIZE = sizeKind("sizes as 640x480", (side) => side > 0);
+
+const STREAM_ID: ValueKind<string> = {
+  placeholder: "ID",
+  allowed: "16 hexadecimal digits",
+  parse: (text) => /^[0-9a-f]{16}$/i.test(text) ? text.toLowerCase() : undefined,
+};
+
+/** Which network runs, with which weights. */
+const NETWORK_CHOICE = {
+  model: option(NETWORK, {
+    help: "network",
+    defaultText: "open-magvit2-video if its weights are on this machine, else vq-tiny",
+  }),
+  weights: option(file("REFERENCE"), {
+    help: "weights of open-magvit2-video: a path, a URL or hf:owner/name/file",
+    defaultText: "the authors' checkpoint",
+  }),
+  device: option(text("DEVICE"), {
+    help: "where it runs: auto, cpu, cuda, cuda:N or webgpu",
+    default: "auto",
+  }),
+};
+
+/** Which network runs, with which weights, and where. */
+export const MODEL = group("Model", {
+  ...NETWORK_CHOICE,
+  threads: option(whole({ min: 1, max: 1024 }), {
+    help: "threads on the CPU",
+    defaultText: "one per core",
+  }),
+  precision: option(choice(["fp32", "fp16"], { formerly: { f32: "fp32", f16: "fp16" } }), {
+    help: "what convolutions compute in",
+    default: "fp32",
+  }),
+  parameters: option(choice(["ema", "raw"]), {
+    help: "the checkpoint's moving averages, or its parameters as trained last",
+    defaultText: "ema if the checkpoint has it",
+  }),
+});
+
+/** How a source is read, and its frames are fitted and collected. */
+export const FRAMES = group("Frames", {
+  size: option(CODED_SIZE, {
+    help: "size of the frames that are coded",
+    default: { width: 128, height: 128 },
+    defaultText: "128",
+  }),
+  fit: option(choice(["crop", "pad", "stretch"]), {
+    help: "how frames are made to fit that size",
+    default: "crop",
+  }),
+  cropSeed: option(whole({ min: 0, max: 2 ** 31 - 1 }), {
+    help: "seed for the place of the crop",
+    defaultText: "the centre",
+  }),
+  tail: option(choice(["pad", "exact", "drop"]), {
+    help: "what becomes of the last frames if they do not fill a window",
+    default: "pad",
+  }),
+  rawSize: option(RAW_SIZE, { help: "size of raw frames" }),
+  live: flag({ help: "raw frames come in real time, from a program that does not wait" }),
+  fps: option(number({ min: 0.01, max: 1000 }), {
+    help: "frames per second of raw frames, images and cameras",
+    default: 24,
+  }),
+});
+
+const TOKENS = group("Tokens", {
+  payload: option(choice(PAYLOAD_FORMS), {
+    help: "how tokens are written into a message",
+    default: "packed",
+  }),
+  keyEvery: option(whole({ min: 1, max: 1_000_000 }), {
+    help: "windows from one key window to the next, with --payload range",
+    defaultText: "16; 1 with --stream-id",
+  }),
+});
+
+const QUEUE = {
+  queue: option(whole({ min: 2, max: 4 }), { help: "windows that may wait", default: 3 }),
+  policy: option(choice(POLICIES), { help: "what a full queue does", default: "block" }),
+};
+
+/** How a channel is opened. */
+export const CHANNEL = {
+  secret: option(text(), { help: "shared secret of both ends of a tcp: channel" }),
+  timeout: option(number({ min: 0, max: 86_400, placeholder: "SECONDS" }), {
+    help: "how long the peer may be unreachable before the stream fails",
+    default: 30,
+    formerly: ["patience"],
+  }),
+};
+
+const REPORT = {
+  stats: option(file(), { help: "write statistics to a file, a line of JSON every second" }),
+  json: flag({ help: "print the totals as JSON on stdout" }),
+};
+
+const SOURCE = operand(
+  file("SOURCE"),
+  "a video file, a folder of images, - for raw RGB on stdin, or the http: URL of a camera",
+);
+
+const CHANNEL_URL = operand(
+  text("CHANNEL"),
+  "URL such as tcp://host:7000, file:folder/, zmq+push://…, redis://…, amqp://… or nats://…",
+);
+
+const OUTPUT = operand(
+  file("OUTPUT"),
+  "clip.mp4 or clip.webm, clip.rgb for raw RGB, or - for raw RGB on stdout",
+);
+
+/** Operands of `encode`. */
+export const ENCODE_OPERANDS = { source: SOURCE, channel: CHANNEL_URL };
+
+/** Options of `encode`. */
+export const ENCODE = {
+  ...MODEL,
+  ...FRAMES,
+  ...TOKENS,
+  ...group("Stream", {
+    ...QUEUE,
+    captureRing: option(whole({ min: 17, max: 510 }), {
+      help: "frames of a live source that are kept while the encoder is busy",
+      default: 34,
     }),
-    signal,
-  };
-}
-
-/** How to read the source. */
-export function sourceOptions(flags: Flags, stop: AbortSignal): SourceOptions {
-  return {
-    ...given({ size: flags.size("raw-size"), fps: flags.number("fps", 0.01, 1000, false) }),
-    live: flags.has("live"),
-    stop,
-  };
-}
-
-/** Options of sending that flags set. */
-type EncodeFlags = Pick<
-  SendOptions,
-  "width" | "height" | "fit" | "cropSeed" | "tail" | "payload" | "keyEvery"
->;
-
-/** How frames become windows, and tokens messages. */
-export function encodeOptions(flags: Flags): EncodeFlags {
-  const { width, height } = flags.size("size") ?? { width: 128, height: 128 };
-  if (width % 8 || height % 8 || width > 1024 || height > 1024) {
-    throw new UsageError(
-      `--size ${flags.text("size")}: allowed are multiples of 8 from 8 to 1024`,
-    );
-  }
-  return {
-    width,
-    height,
-    ...given<Omit<EncodeFlags, "width" | "height">>({
-      fit: flags.word("fit", ["crop", "pad", "stretch"]),
-      cropSeed: flags.number("crop-seed", 0, 2 ** 31 - 1),
-      tail: flags.word("tail", ["pad", "exact", "drop"]),
-      payload: flags.word("payload", PAYLOAD_FORMS),
-      keyEvery: flags.number("key-every", 1, 1_000_000),
+    streamId: option(STREAM_ID, {
+      help: "id of a stream that is sent again",
+      defaultText: "a random one",
     }),
-  };
-}
+    ...CHANNEL,
+  }),
+  ...REPORT,
+};
 
-/** Refuses, before anything is sent, a tail that the model cannot encode. */
-export function requireTail({ tail }: EncodeFlags, encoder: WindowEncoder): void {
-  if (tail !== "exact" || !encoder.fullWindows) return;
-  throw new UsageError(
-    `--tail exact: allowed are pad and drop with ${encoder.description}, which takes full windows only`,
-  );
-}
+/** Operands of `decode`. */
+export const DECODE_OPERANDS = { channel: CHANNEL_URL, output: OUTPUT };
 
-/** The queue and what it does when it is full. */
-export function flowOptions(flags: Flags): { queue?: number; policy?: Policy } {
-  return given({
-    queue: flags.number("queue", 2, 4),
-    policy: flags.word("policy", POLICIES),
-  });
-}
+/** Options of `decode`. */
+export const DECODE = {
+  ...MODEL,
+  ...group("Playback", {
+    play: flag({ help: "write frames at a steady rate" }),
+    rate: option(number({ min: 0.1, max: 1000 }), {
+      help: "frames per second, with --play",
+      defaultText: "that of the stream",
+    }),
+    ring: option(whole({ min: 34, max: 51 }), {
+      help: "frames that may wait to be shown, with --play",
+      default: 51,
+    }),
+    jitter: option(number({ min: 0, max: 60, placeholder: "SECONDS" }), {
+      help: "how long the first frame is held back, with --play",
+      default: 0.1,
+    }),
+    underrun: option(choice(["repeat", "wait"]), {
+      help: "what is shown if no frame is ready, with --play",
+      default: "repeat",
+    }),
+  }),
+  ...group("Stream", {
+    ...QUEUE,
+    reorder: option(whole({ min: 0, max: 600_000, placeholder: "MS" }), {
+      help: "milliseconds to wait for a window that later ones have overtaken",
+      default: 0,
+    }),
+    journal: option(file(), { help: "keep received windows in a file, to survive being killed" }),
+    force: flag({ help: "decode windows that were made with other weights" }),
+    ...CHANNEL,
+  }),
+  times: option(file(), { help: "write the exact times of frames to a file" }),
+  ...REPORT,
+};
 
-/** How to open the channel. */
-export function channelOptions(flags: Flags): { secret?: string; patience?: number } {
-  const seconds = flags.number("patience", 0, 86_400, false);
-  return given({
-    secret: flags.text("secret"),
-    patience: seconds === undefined ? undefined : seconds * 1000,
-  });
-}
+/** Operands of `roundtrip`. */
+export const ROUNDTRIP_OPERANDS = {
+  source: SOURCE,
+  output: optionalOperand(OUTPUT.kind, OUTPUT.help),
+};
+
+/** Options of `roundtrip`. */
+export const ROUNDTRIP = {
+  ...MODEL,
+  ...FRAMES,
+  ...TOKENS,
+  ...group("Stream", QUEUE),
+  ...REPORT,
+};
+
+/** Operands of `inspect`. */
+export const INSPECT_OPERANDS = {
+  stream: operand(
+    file("STREAM"),
+    "a journal, file:folder/ or zmq+sub://…: other channels give each window to one receiver only",
+  ),
+};
+
+/** Options of `inspect`. */
+export const INSPECT = {
+  json: flag({ help: "print the windows as lines of JSON" }),
+  timeout: CHANNEL.timeout,
+};
+
+/** Operands of `page`. */
+export const PAGE_OPERANDS = {
+  source: optionalOperand(
+    file("SOURCE"),
+    "a video file, a folder of images or the http: URL of a camera. Default: a drawn scene",
+  ),
+};
+
+/** Options of `page`. */
+export const PAGE = {
+  ...group("Model", NETWORK_CHOICE),
+  ...group("Frames", {
+    size: FRAMES.size,
+    fps: option(number({ min: 0.01, max: 1000 }), {
+      help: "frames per second of the drawn scene and of files",
+      defaultText: "that of the file; 24 for the drawn scene",
+    }),
+    payload: option(choice(["packed", "range"]), {
+      help: "how tokens are written into a message",
+      default: "range",
+    }),
+  }),
+  port: option(whole({ min: 0, max: 65535 }), {
+    help: "port of the page",
+    defaultText: "8414; 8415 with --to",
+  }),
+  host: option(text("ADDRESS"), {
+    help: "address to listen on; beyond this machine a token is needed",
+    default: "127.0.0.1",
+  }),
+  token: option(text(), {
+    help: "what viewers must know",
+    defaultText: "random beyond this machine",
+  }),
+  listen: option(text("URL"), {
+    help: "channel on which windows come in",
+    default: "tcp://127.0.0.1:0",
+  }),
+  sender: option(text("URL"), {
+    help: "URL that a sender elsewhere printed; none is started then",
+  }),
+  to: option(text("CHANNEL"), {
+    help: "be that sender: encode the source into the channel, and show it to the page",
+  }),
+};

@@ -1,6 +1,5 @@
 /**
- * What the commands tell people and machines: a line that follows the stream, a log of JSON lines
- * and the totals at the end.
+ * What the commands report: a status line, a log of JSON lines and the totals at the end.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import { rangesOf, rangesText } from "../stream/window_order.ts";
 
 const INTERVAL = 250;
 const LOG_INTERVAL = 1000;
-/** Entries that a list keeps in a line of the log, the last ones; totals have them all. */
+/** Entries of a list in a line of the log, the last ones; totals have them all. */
 const LISTED = 20;
 
 /** Shows and logs statistics while a stream runs. */
@@ -25,10 +24,10 @@ export class Monitor implements Disposable {
   #loggedAt = 0;
 
   /**
-   * Starts to watch.
+   * Starts to report.
    *
-   * @param read gives the line and what to log
-   * @param path file for JSON lines; none where not given
+   * @param read gives the status line and what to log
+   * @param path file for JSON lines; undefined for none
    */
   constructor(read: () => { line: string; data: object }, path: string | undefined) {
     this.#read = read;
@@ -52,7 +51,7 @@ export class Monitor implements Disposable {
     for (let at = 0; this.#log && at < bytes.length;) at += this.#log.writeSync(bytes.subarray(at));
   }
 
-  /** Ends watching; the last state is logged. */
+  /** Ends reporting; the last state is logged. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#write(this.#read().data);
@@ -80,33 +79,33 @@ export function sendLine(s: SendStatistics): string {
 
 /** A receiver's state in one line. */
 export function receiveLine(s: ReceiveStatistics): string {
-  return `${s.decoded} windows, ${s.missingCount} missing, ${s.duplicates} twice, queue ` +
+  return `${s.decoded} windows, ${s.missingCount} missing, ${s.duplicates} duplicates, queue ` +
     `${s.queue.depth}, transfer ${milliseconds(s.transfer)} ms, decode ${
       milliseconds(s.decode)
     } ms`;
 }
 
-/** Bits a second of some bytes for some frames, for people. */
+/** Bitrate of some bytes in some seconds, for people. */
 export function bitrate(bytes: number, seconds: number): string {
   return seconds > 0 ? `${(bytes * 8 / 1000 / seconds).toFixed(1)} kbit/s` : "-";
 }
 
-/** Tells what a sender has done, and how many pictures its source could not read. */
+/** Says what a sender has done, and how many frames its source could not decode. */
 export function saySent(s: SendStatistics, seconds: number, damaged: number): void {
   say(
     `sent ${s.sent} of ${s.encoded} windows, ${s.framesIn} frames, ${s.bytes} bytes (${
       bitrate(s.bytes, seconds)
     }); encode ${milliseconds(s.encode)} ms (50/90/99 %), ${s.blockedSeconds.toFixed(1)} s blocked`,
   );
-  if (damaged > 0) say(`left out ${damaged} pictures of the camera that are damaged`);
-  if (s.framesDropped > 0) say(`left out ${s.framesDropped} frames that came while encoding`);
+  if (damaged > 0) say(`skipped ${damaged} damaged frames of the camera`);
+  if (s.framesDropped > 0) say(`dropped ${s.framesDropped} frames that arrived while encoding`);
   if (s.droppedCount > 0) {
     const ranges = rangesText(rangesOf(s.dropped));
-    say(`left out ${s.droppedCount} windows that did not fit the send queue: ${ranges}`);
+    say(`dropped ${s.droppedCount} windows that did not fit the send queue: ${ranges}`);
   }
 }
 
-/** Tells what a receiver has done. */
+/** Says what a receiver has done. */
 export function sayReceived(s: ReceiveStatistics): void {
   say(
     `received ${s.received} windows, ${s.decoded} decoded, ${s.framesOut} frames out; decode ${
@@ -114,13 +113,15 @@ export function sayReceived(s: ReceiveStatistics): void {
     } ms (50/90/99 %)`,
   );
   if (s.replayed > 0) say(`${s.replayed} of them from the journal`);
-  if (s.joinedAt > 0) say(`joined at window ${s.joinedAt}: what was before did not come here`);
-  if (s.duplicates > 0) say(`left out ${s.duplicates} windows that came twice`);
+  if (s.joinedAt > 0) {
+    say(`joined at window ${s.joinedAt}: the windows before it were not received`);
+  }
+  if (s.duplicates > 0) say(`skipped ${s.duplicates} duplicate windows`);
   if (s.missingCount > 0) {
     say(
       `missing ${s.missingCount} windows: ${
         rangesText(s.missing)
-      } (${s.damaged} damaged, ${s.undecodable} without those before them, ${s.dropped} left out by the receive queue)`,
+      } (${s.damaged} damaged, ${s.undecodable} without those before them, ${s.dropped} dropped by the receive queue)`,
     );
   }
   if (s.latency.fill > 0) say(`delay: ${latencyLine(s.latency)}`);

@@ -1,23 +1,16 @@
 /**
- * `video-vq roundtrip`: the whole pipeline in one process, with the same queues, and how good the
- * result is.
+ * `video-vq roundtrip`: the pipeline in one process, with the same queues, and the quality of the
+ * result.
  *
  * @module
  */
-import { print, say } from "@vcs/transport/internal";
-import {
-  encodeOptions,
-  Flags,
-  flowOptions,
-  modelOptions,
-  requireTail,
-  sourceOptions,
-} from "./options.ts";
+import { defined, type Invocation, print, say } from "@vcs/transport/internal";
+import type { ROUNDTRIP, ROUNDTRIP_OPERANDS } from "./options.ts";
+import { encodeOptions, modelOptions, requireTail, sourceOptions } from "./settings.ts";
 import { bitrate, Monitor, receiveLine, sayReceived, saySent, sendLine } from "./report.ts";
 import type { FrameOutput } from "../frames/outputs.ts";
 import { Quality } from "../frames/quality.ts";
 import type { MemoryChannel } from "@vcs/transport/channel";
-import type { FrameRate } from "../stream/payload.ts";
 import type { ReceivedWindow, VideoReceiver } from "../receive.ts";
 import type { SendOptions, VideoSender } from "../send.ts";
 import type { FrameSource } from "../frames/sources.ts";
@@ -25,38 +18,39 @@ import type { WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
 import { type FrameWindow, type TimedFrame, WINDOW_FRAMES } from "../stream/windows.ts";
 
 /** Runs `roundtrip`. */
-export async function roundtrip(args: string[], stop: AbortSignal): Promise<number> {
-  const groups = ["model", "encode", "flow"] as const;
-  const flags = new Flags("roundtrip", args, groups, ["<source>", "[output]"]);
-  const options = encodeOptions(flags);
+export async function roundtrip(
+  { options: values, operands, signal: stop }: Invocation<
+    typeof ROUNDTRIP,
+    typeof ROUNDTRIP_OPERANDS
+  >,
+): Promise<void> {
+  const options = encodeOptions(values);
   const [{ openSource }, { openEncoder, openDecoder }] = await Promise.all([
     import("../frames/sources.ts"),
     import("../models.ts"),
   ]);
   const size = { frames: WINDOW_FRAMES, height: options.height, width: options.width };
-  const model = { ...modelOptions(flags, stop), size };
-  using encoder = await openEncoder(flags.text("model"), model);
+  const { reference, ...model } = { ...modelOptions(values, stop), size };
+  using encoder = await openEncoder(reference, model);
   requireTail(options, encoder);
-  using decoder = await openDecoder(flags.text("model"), model);
-  await using source = await openSource(flags.words[0]!, sourceOptions(flags, stop));
+  using decoder = await openDecoder(reference, model);
+  await using source = await openSource(operands.source, sourceOptions(values, stop));
   say(`${source.description} → ${encoder.description}`);
 
-  const pipeline = await connect(flags, encoder, decoder, { ...options, stop }, source.frameRate);
-  const output = flags.words[1] === undefined
+  const { frameRate } = source;
+  const pipeline = await connect(encoder, decoder, { ...options, frameRate, stop });
+  const output = operands.output === undefined
     ? undefined
-    : (await import("../frames/outputs.ts")).openOutput(flags.words[1]);
+    : (await import("../frames/outputs.ts")).openOutput(operands.output);
   {
-    using _monitor = new Monitor(pipeline.report, flags.text("stats"));
+    using _monitor = new Monitor(pipeline.report, values.stats);
     await run(pipeline, source.frames, output);
   }
   const totals = sayTotals(pipeline, source);
-  if (flags.has("json")) {
-    print(JSON.stringify(totals));
-  }
-  return 0;
+  if (values.json) print(JSON.stringify(totals));
 }
 
-/** Both halves with a channel between them, and what compares their ends. */
+/** Both halves with a channel between them, and the comparison of source and result. */
 interface Pipeline {
   readonly sender: VideoSender;
   readonly receiver: VideoReceiver;
@@ -66,26 +60,23 @@ interface Pipeline {
 }
 
 async function connect(
-  flags: Flags,
   encoder: WindowEncoder,
   decoder: WindowDecoder,
-  options: Omit<SendOptions, "frameRate">,
-  frameRate: FrameRate,
+  options: SendOptions,
 ): Promise<Pipeline> {
   const [{ VideoSender }, { VideoReceiver }, { memoryChannel }] = await Promise.all([
     import("../send.ts"),
     import("../receive.ts"),
     import("@vcs/transport/channel"),
   ]);
+  const { queue, policy } = options;
   const channel = memoryChannel();
   const comparison = new Comparison();
   const sender = new VideoSender(encoder, channel.sender, {
     ...options,
-    ...flowOptions(flags),
-    frameRate,
-    onWindow: (window) => comparison.remember(window),
+    onWindow: (window) => comparison.keep(window),
   });
-  const receiver = new VideoReceiver(channel.receiver, decoder, flowOptions(flags));
+  const receiver = new VideoReceiver(channel.receiver, decoder, defined({ queue, policy }));
   const report = () => ({
     line: `${sendLine(sender.statistics)}; ${receiveLine(receiver.statistics)}`,
     data: { send: sender.statistics, receive: receiver.statistics },
@@ -105,19 +96,19 @@ async function run(
 
 function sayTotals(
   { sender, receiver, comparison, report }: Pipeline,
-  { frameRate: [numerator, denominator], damaged: damagedPictures }: FrameSource,
+  { frameRate: [numerator, denominator], damaged: damagedFrames }: FrameSource,
 ): object {
   const { psnr, ssim, frames } = comparison.quality;
   const seconds = frames * denominator / numerator;
   const { bytes, sent: windows } = sender.statistics;
-  saySent(sender.statistics, seconds, damagedPictures);
+  saySent(sender.statistics, seconds, damagedFrames);
   sayReceived(receiver.statistics);
   say(
     `${frames} frames: PSNR ${psnr.toFixed(2)} dB, SSIM ${ssim.toFixed(4)}, ${bytes} bytes, ${
       bitrate(bytes, seconds)
     }`,
   );
-  return { frames, psnr, ssim, bytes, windows, seconds, damagedPictures, ...report().data };
+  return { frames, psnr, ssim, bytes, windows, seconds, damagedFrames, ...report().data };
 }
 
 async function take(
@@ -136,12 +127,12 @@ async function take(
   }
 }
 
-/** Holds the windows that are on their way, and compares them when they come back. */
+/** Keeps the windows in flight, and compares them when they are received. */
 class Comparison {
   readonly quality = new Quality();
   readonly #sources = new Map<number, FrameWindow>();
 
-  remember(window: FrameWindow): void {
+  keep(window: FrameWindow): void {
     this.#sources.set(window.sequence, window);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Where received frames go: a video file, or raw frames on stdout.
+ * Where received frames are written: a video file, or raw frames in a file or on stdout.
  *
  * @module
  */
@@ -7,18 +7,18 @@ import type { ReceivedFrame } from "../receive.ts";
 
 /** Takes frames in order. */
 export interface FrameOutput {
-  /** Takes a frame; resolves when there is room for the next. */
+  /** Writes a frame; resolves when there is room for the next. */
   write(frame: ReceivedFrame): Promise<void>;
-  /** Ends the output: a video file is complete then. */
+  /** Ends the output, which completes a video file. */
   close(): Promise<void>;
 }
 
 /**
- * Opens an output; a file is made when the first frame comes.
+ * Opens an output; a file is created with the first frame.
  *
  * @param path `.mp4` or `.webm`, `.rgb` for raw frames in a file, or `-` for raw frames on stdout
  * @param timesPath a text file for the frames' times in milliseconds (timestamp format v2, which
- * mkvmerge reads): a video file itself has a constant rate
+ * mkvmerge reads), as the video file has a constant rate. Default: none.
  */
 export function openOutput(path: string, timesPath?: string): FrameOutput {
   const frames = path === "-" || path.endsWith(".rgb") ? rawOutput(path) : videoOutput(path);

@@ -34,7 +34,7 @@ export function pixelsToFloat(
 }
 
 /**
- * Turns a decoder's output into RGB bytes; values beyond ±1 are cut, NaN is black.
+ * Converts a decoder's output to RGB bytes; values beyond ±1 are clamped, NaN is black.
  *
  * @param y [1, 3, count, height, width]
  * @returns RGB bytes, [count, height, width, 3]

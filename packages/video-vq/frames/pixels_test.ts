@@ -10,7 +10,7 @@ Deno.test("pixels: every byte value comes back, planes in order", () => {
   assert.deepEqual(pixelsToBytes(x), rgb);
 });
 
-Deno.test("pixels: values beyond one are cut, halves go up, NaN is black", () => {
+Deno.test("pixels: values beyond one are clamped, halves round up, NaN is black", () => {
   const y = tensor("F32", [1, 3, 1, 1, 2], new Float32Array([-9, 9, NaN, 0, 1 / 255, -1]));
   assert.deepEqual([...pixelsToBytes(y)], [0, 0, 128, 255, 128, 0]);
 });

@@ -1,10 +1,10 @@
 /**
- * How near a reconstruction is to its source: PSNR over all three colours and SSIM over luma.
+ * How close a reconstruction is to its source: PSNR over all three channels and SSIM of luma.
  *
  * @module
  */
 
-/** Sums of what was compared, and the figures that follow from them. */
+/** PSNR and SSIM over all frames that were compared. */
 export class Quality {
   #frames = 0;
   #values = 0;
@@ -16,20 +16,20 @@ export class Quality {
    *
    * @param source RGB bytes, [height, width, 3]
    * @param copy RGB bytes of the same size
-   * @throws {RangeError} where the sizes differ, or a side is shorter than the 11 pixels that
-   * SSIM looks at.
+   * @throws {RangeError} if the sizes differ, or a side is shorter than the 11 pixels of SSIM's
+   * window.
    */
   add(source: Uint8Array, copy: Uint8Array, width: number, height: number): void {
-    const wanted = width * height * 3;
-    if (source.length !== wanted || copy.length !== wanted || Math.min(width, height) < 11) {
+    const expected = width * height * 3;
+    if (source.length !== expected || copy.length !== expected || Math.min(width, height) < 11) {
       throw new RangeError(
-        `Cannot compare frames of ${width}x${height}: found ${source.length} and ${copy.length} bytes, both take ${wanted}, and each side at least 11 pixels`,
+        `Cannot compare frames of ${width}x${height}: found ${source.length} and ${copy.length} bytes, expected ${expected} each, and sides of at least 11 pixels`,
       );
     }
     let squares = 0;
-    for (let i = 0; i < wanted; i++) squares += (source[i]! - copy[i]!) ** 2;
+    for (let i = 0; i < expected; i++) squares += (source[i]! - copy[i]!) ** 2;
     this.#squares += squares;
-    this.#values += wanted;
+    this.#values += expected;
     this.#frames++;
     this.#similarity += structuralSimilarity(luma(source), luma(copy), width, height);
   }
@@ -39,12 +39,12 @@ export class Quality {
     return this.#frames;
   }
 
-  /** Peak signal-to-noise ratio of all frames together in dB; infinite where nothing differs. */
+  /** Peak signal-to-noise ratio of all frames together in dB; infinite if nothing differs. */
   get psnr(): number {
     return 10 * Math.log10(255 ** 2 / (this.#squares / this.#values));
   }
 
-  /** Structural similarity, the mean over frames; 1 where nothing differs. */
+  /** Structural similarity, the mean over frames; 1 if nothing differs. */
   get ssim(): number {
     return this.#similarity / this.#frames;
   }
@@ -68,7 +68,7 @@ const KERNEL = (() => {
 
 /**
  * SSIM of two planes as Wang, Bovik, Sheikh and Simoncelli define it (IEEE TIP 13(4), 2004): an
- * 11×11 Gaussian window at each place where it lies inside the picture.
+ * 11×11 Gaussian window at every place where it lies inside the frame.
  */
 function structuralSimilarity(
   a: Float64Array,
@@ -97,7 +97,7 @@ function structuralSimilarity(
   return sum / ma.length;
 }
 
-/** A plane weighted by the Gaussian, only where all of it lies inside: 10 less on each side. */
+/** A plane filtered by the Gaussian where all of it lies inside: 10 less on each axis. */
 function blurred(plane: Float64Array, width: number, height: number): Float64Array {
   const across = new Float64Array((width - 10) * height);
   for (let y = 0; y < height; y++) {

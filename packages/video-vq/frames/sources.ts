@@ -1,5 +1,5 @@
 /**
- * Where frames come from: video files, folders of pictures, raw frames on stdin, MJPEG cameras.
+ * Where frames come from: video files, folders of images, raw frames on stdin, MJPEG cameras.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import { VideoVqError } from "../errors.ts";
 import type { FrameRate } from "../stream/payload.ts";
 import type { TimedFrame } from "../stream/windows.ts";
 
-/** A source that is open. */
+/** An open source. */
 export interface FrameSource extends AsyncDisposable {
   /** What it is, for people. */
   readonly description: string;
   /** Nominal rate. */
   readonly frameRate: FrameRate;
-  /** Whether frames come at their own time and do not wait. */
+  /** Whether frames arrive in real time and do not wait. */
   readonly live: boolean;
-  /** Pictures of a camera that could not be read so far; they are left out. */
+  /** Images of a camera that could not be decoded so far; they are skipped. */
   readonly damaged: number;
   /** The frames, once. */
   readonly frames: AsyncIterable<TimedFrame>;
@@ -26,26 +26,26 @@ export interface FrameSource extends AsyncDisposable {
 
 /** How a source is read. */
 export interface SourceOptions {
-  /** Size of raw frames. */
+  /** Size of raw frames, which need it. */
   readonly size?: { readonly width: number; readonly height: number };
-  /** Frames a second of raw frames, pictures and cameras; 24 where not given. */
+  /** Frames per second of raw frames, images and cameras. Default: 24. */
   readonly fps?: number;
   /**
-   * Raw frames come at their own time, as a camera's do, from a program that does not wait.
-   * Nothing here paces them; without this, they are read as fast as they are used.
+   * Raw frames arrive in real time, as a camera's do, from a program that does not wait. They are
+   * not paced here. Default: false, they are read as fast as they are used.
    */
   readonly live?: boolean;
-  /** Ends reading: the frames so far are all there are. */
+  /** Ends the source after the frames read so far. */
   readonly stop?: AbortSignal;
 }
 
 /**
  * Opens a source.
  *
- * @param reference path of a video or of a folder of pictures, `-` for raw RGB frames on stdin,
- * or the `http:` address of an MJPEG stream
- * @throws {VideoVqError} `bad-source` where it gives no frames.
- * @throws {RangeError} where raw frames come without their size.
+ * @param reference path of a video or of a folder of images, `-` for raw RGB frames on stdin, or
+ * the `http:` URL of an MJPEG stream
+ * @throws {VideoVqError} `bad-source` if it has no frames.
+ * @throws {RangeError} if the size of raw frames is missing.
  */
 export async function openSource(
   reference: string,
@@ -82,22 +82,22 @@ async function folderSource(path: string, options: SourceOptions): Promise<Frame
   if (names.length === 0) {
     throw new VideoVqError(
       "bad-source",
-      `Cannot read ${path}: the folder holds no pictures, allowed are .jpg, .png and .webp`,
+      `Cannot read ${path}: found no images in the folder, expected .jpg, .png or .webp`,
     );
   }
   const { fps = 24 } = options;
   names.sort(new Intl.Collator("en", { numeric: true }).compare);
-  const pictures = async function* (): AsyncGenerator<TimedFrame> {
+  const frames = async function* (): AsyncGenerator<TimedFrame> {
     for (const [i, name] of names.entries()) {
-      yield await pictureFrame(await Deno.readFile(`${path}/${name}`), i / fps, 1 / fps);
+      yield await imageFrame(await Deno.readFile(`${path}/${name}`), i / fps, 1 / fps);
     }
   };
   return {
-    description: `${path}, ${names.length} pictures`,
+    description: `${path}, ${names.length} images`,
     frameRate: frameRateOf(fps),
     live: false,
     damaged: 0,
-    frames: untilAborted(pictures(), options.stop),
+    frames: untilAborted(frames(), options.stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -105,7 +105,7 @@ async function folderSource(path: string, options: SourceOptions): Promise<Frame
 /**
  * Raw RGB frames one after the other, as `ffmpeg … -f rawvideo -pix_fmt rgb24 -` writes them.
  *
- * @throws {RangeError} where the size is missing or not possible.
+ * @throws {RangeError} if the size is missing or out of range.
  */
 export function rawSource(
   stream: AsyncIterable<Uint8Array>,
@@ -113,9 +113,9 @@ export function rawSource(
 ): FrameSource {
   if (!size || !(size.width > 0 && size.height > 0) || size.width * size.height > 2 ** 26) {
     throw new RangeError(
-      `Cannot read raw frames: found size ${
-        size ? `${size.width}x${size.height}` : "not given"
-      }, allowed is up to 8192x8192`,
+      `Cannot read raw frames: found ${
+        size ? `size ${size.width}x${size.height}` : "no size"
+      }, expected one up to 8192x8192`,
     );
   }
   return {
@@ -141,7 +141,7 @@ async function* rawFrames(
     if (data.length < bytes) {
       throw new VideoVqError(
         "bad-source",
-        `Cannot read raw frames: ${data.length} bytes are left after frame ${index}, a frame takes ${bytes}`,
+        `Cannot read raw frames: found ${data.length} bytes after frame ${index}, expected ${bytes}`,
       );
     }
     yield { ...size, data, pts: index / fps, duration: 1 / fps };
@@ -149,52 +149,52 @@ async function* rawFrames(
 }
 
 async function mjpegSource(
-  address: string,
+  url: string,
   { fps = 24, stop }: SourceOptions,
 ): Promise<FrameSource> {
   const abort = new AbortController();
   const signal = stop ? AbortSignal.any([stop, abort.signal]) : abort.signal;
-  const stream = await openCamera(address, signal);
+  const stream = await openCamera(url, signal);
   const reader = new MjpegReader();
   let undecodable = 0;
   const skip = (error: unknown) => {
     if (!(error instanceof MediaError)) throw error;
     undecodable++;
   };
-  const pictures = async function* () {
+  const frames = async function* () {
     const start = performance.now();
     for await (const { data } of mjpegFrames(stream, reader)) {
       const pts = (performance.now() - start) / 1000;
-      const frame = await pictureFrame(data, pts, 1 / fps).catch(skip);
+      const frame = await imageFrame(data, pts, 1 / fps).catch(skip);
       if (frame) yield frame;
     }
   };
   return {
-    description: `camera ${address}`,
+    description: `camera ${url}`,
     frameRate: frameRateOf(fps),
     live: true,
     get damaged() {
       return undecodable + reader.stats.truncated;
     },
-    frames: untilAborted(pictures(), stop),
+    frames: untilAborted(frames(), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(abort.abort()),
   };
 }
 
 async function openCamera(
-  address: string,
+  url: string,
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
-  const response = await fetch(address, { signal });
+  const response = await fetch(url, { signal });
   if (response.ok && response.body) return response.body;
   await response.body?.cancel();
   throw new VideoVqError(
     "bad-source",
-    `Cannot read camera ${address}: it answers ${response.status} ${response.statusText}`,
+    `Cannot read camera ${url}: found HTTP ${response.status} ${response.statusText}, expected 200`,
   );
 }
 
-async function pictureFrame(bytes: Uint8Array, pts: number, duration: number): Promise<TimedFrame> {
+async function imageFrame(bytes: Uint8Array, pts: number, duration: number): Promise<TimedFrame> {
   const { decodeImage } = await import("@vcs/media/image");
   const { width, height, data } = await decodeImage(bytes);
   return { width, height, data, pts, duration };
@@ -203,7 +203,9 @@ async function pictureFrame(bytes: Uint8Array, pts: number, duration: number): P
 /** The fraction that a rate stands for: 24000/1001 for 23.976. */
 export function frameRateOf(fps: number): FrameRate {
   if (!(fps > 0 && fps <= 1000)) {
-    throw new RangeError(`Cannot use ${fps} frames a second: allowed is above 0, up to 1000`);
+    throw new RangeError(
+      `Cannot use a frame rate: found ${fps} per second, expected above 0, up to 1000`,
+    );
   }
   for (const denominator of [1, 1001, 2, 3, 4, 5, 6, 8, 10, 100]) {
     const numerator = Math.round(fps * denominator);

@@ -12,20 +12,20 @@ Deno.test("sources: rates become the fractions that they stand for", () => {
   assert.throws(() => frameRateOf(0), RangeError);
 });
 
-Deno.test("sources: raw frames in any pieces; a piece of a frame at the end is an error", async () => {
+Deno.test("sources: raw frames in chunks of any size; part of a frame at the end is an error", async () => {
   const size = { width: 4, height: 2 };
   const bytes = Uint8Array.from({ length: 3 * 24 }, (_, i) => i);
-  const pieces = (length: number) =>
+  const chunks = (length: number) =>
     ReadableStream.from([bytes.subarray(0, 5), bytes.subarray(5, length)]);
-  await using whole = rawSource(pieces(72), { size, fps: 10 });
-  const frames = await Array.fromAsync(whole.frames);
+  await using complete = rawSource(chunks(72), { size, fps: 10 });
+  const frames = await Array.fromAsync(complete.frames);
   assert.deepEqual(frames.map(({ data, pts }) => [data[0], pts]), [[0, 0], [24, 0.1], [48, 0.2]]);
-  await using torn = rawSource(pieces(70), { size });
+  await using torn = rawSource(chunks(70), { size });
   await assert.rejects(Array.fromAsync(torn.frames), { code: "bad-source" });
-  assert.throws(() => rawSource(pieces(72), {}), RangeError);
+  assert.throws(() => rawSource(chunks(72), {}), RangeError);
 });
 
-Deno.test("sources: a folder without pictures, and a camera that is not there", async () => {
+Deno.test("sources: a folder without images, and a camera that is not there", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await assert.rejects(openSource(folder), { code: "bad-source" });
@@ -37,20 +37,20 @@ Deno.test("sources: a folder without pictures, and a camera that is not there", 
   await assert.rejects(openSource(`http://127.0.0.1:${server.addr.port}/`), { code: "bad-source" });
 });
 
-Deno.test("sources: a frame that was taken and let go is not kept, with a signal and without", async () => {
+Deno.test("sources: a frame that was taken and released is not retained, with a signal and without", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
   const size = { width: 64, height: 64 };
-  const pieces = async function* () {
+  const chunks = async function* () {
     for (let i = 0; i < 50; i++) yield await Promise.resolve(new Uint8Array(64 * 64 * 3));
   };
   for (const options of [{ size }, { size, stop: new AbortController().signal }]) {
-    await using source = rawSource(pieces(), options);
+    await using source = rawSource(chunks(), options);
     const taken: WeakRef<Uint8Array>[] = [];
     for await (const { data } of source.frames) {
       taken.push(new WeakRef(data));
       if (taken.length !== 40) continue;
-      await new Promise((resolve) => setTimeout(resolve)); // lets go of what this turn has seen
+      await new Promise((resolve) => setTimeout(resolve)); // releases what this turn has seen
       collect();
       const kept = taken.filter((frame) => frame.deref()).length;
       assert(kept <= 2, `${kept} of ${taken.length} frames are still held`);
@@ -73,7 +73,7 @@ Deno.test("sources: a stop ends a source that waits for its next frame", async (
   assert.deepEqual(frames, [0]);
 });
 
-Deno.test("sources: pictures of a camera that cannot be decoded, or have no end, are counted", async () => {
+Deno.test("sources: images of a camera that cannot be decoded, or have no end, are counted", async () => {
   const good = await encodeJpeg({ width: 8, height: 8, data: new Uint8Array(192) });
   const noPixels = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
   const body = new Blob([good, noPixels, good, good.subarray(0, 100)]);

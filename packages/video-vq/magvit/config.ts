@@ -1,6 +1,6 @@
 /**
  * The shape of an Open-MAGVIT2 video tokenizer, read off the tensors of its checkpoint, so that
- * no configuration file has to travel with the weights.
+ * the weights need no configuration file.
  *
  * @module
  */
@@ -18,7 +18,15 @@ export interface NetworkConfig {
   readonly blocks: number;
 }
 
-/** Shape of a tensor by its key, or undefined where it is not there. */
+/** The authors' network. */
+export const FULL_NETWORK: NetworkConfig = {
+  colors: 3,
+  latentChannels: 18,
+  channels: [128, 256, 256, 512],
+  blocks: 4,
+};
+
+/** Shape of a tensor by its key, or undefined if it is missing. */
 export type ShapeOf = (key: string) => readonly number[] | undefined;
 
 /** The half of a network that a machine loads. */
@@ -27,13 +35,13 @@ export type Half = "encoder" | "decoder";
 /**
  * Reads the configuration off the shapes of one half's tensors.
  *
- * @throws {VideoVqError} `bad-model` where the tensors are not those of this network.
+ * @throws {VideoVqError} `bad-model` if the tensors are not those of this network.
  */
 export function inferConfig(shapeOf: ShapeOf, half: Half): NetworkConfig {
   return half === "encoder" ? encoderConfig(shapeOf) : decoderConfig(shapeOf);
 }
 
-/** Key of the first tensor of a half: where it is missing, the half is not in the file. */
+/** Key of the first tensor of a half: if it is missing, the half is not in the file. */
 export function firstKey(half: Half): string {
   return `${half}.conv_in.conv_1.weight`;
 }
@@ -68,7 +76,7 @@ function checked(config: NetworkConfig): NetworkConfig {
     "bad-model",
     `Cannot build the video tokenizer: found ${
       JSON.stringify(config)
-    }, allowed are 3 colours, at most 30 latent channels, 2 levels or more and channels in multiples of 32`,
+    }, expected 3 colours, at most 30 latent channels, 2 levels or more and channels in multiples of 32`,
   );
 }
 
@@ -77,7 +85,7 @@ function need(shapeOf: ShapeOf, key: string): readonly number[] {
   if (shape) return shape;
   throw new VideoVqError(
     "bad-model",
-    `Cannot build the video tokenizer: the checkpoint has no ${key}; allowed are checkpoints of Open-MAGVIT2's video tokenizer (video_128_262144.ckpt)`,
+    `Cannot build the video tokenizer: found no ${key}, expected a checkpoint of Open-MAGVIT2's video tokenizer (video_128_262144.ckpt)`,
   );
 }
 

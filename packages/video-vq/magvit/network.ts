@@ -7,15 +7,16 @@
  * @module
  */
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
+import type { Tensor } from "@vcs/transport/tensor";
 import type { NetworkConfig } from "./config.ts";
 export type { ConvForm, WeightOf } from "./video_ops.ts";
 import { type ConvForm, type Steps, type VideoOps, videoOps, type WeightOf } from "./video_ops.ts";
 
 /** What a graph is built for. */
 export interface NetworkOptions {
-  /** How convolutions over time are expressed; `planes` where not given. */
+  /** How convolutions over time are expressed. Default: planes. */
   readonly form?: ConvForm;
-  /** What convolutions compute in; norms stay in float32. `F32` where not given. */
+  /** What convolutions compute in; norms stay in float32. Default: F32. */
   readonly float?: "F32" | "F16";
 }
 
@@ -89,7 +90,7 @@ export function buildEncoder(
  *
  * @param size of the latent
  * @param weightOf gives the tensor of a key such as `decoder.conv_in.conv_1.weight`
- * @throws {RangeError} where the latent has one position only: the network's adaptive norm takes
+ * @throws {RangeError} if the latent has only one position: the network's adaptive norm takes
  * the unbiased variance over positions.
  */
 export function buildDecoder(
@@ -125,6 +126,18 @@ export function buildDecoder(
   return g;
 }
 
+/** Shapes of all tensors of a network, by key, encoder first. */
+export function networkShapes(config: NetworkConfig): Map<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  const note = (key: string, shape: readonly number[]): Tensor => {
+    shapes.set(key, shape);
+    return { dtype: "F32", shape, data: new Float32Array(0) };
+  };
+  buildEncoder(config, { frames: 5, height: 16, width: 16 }, note);
+  buildDecoder(config, { frames: 2, height: 2, width: 2 }, note);
+  return shapes;
+}
+
 /** Mean and spread (of the unbiased variance) of each channel of the latent, [1, C]. */
 interface Style {
   readonly mean: Value;
@@ -157,7 +170,7 @@ class Layers {
     return x;
   }
 
-  /** The skip passes through a 1×1×1 convolution where the number of channels changes. */
+  /** The skip passes through a 1×1×1 convolution if the number of channels changes. */
   #residual(x: Value, key: string, channels: number): Value {
     const { ops } = this;
     const first = this.swish(this.groupNorm(x, `${key}.norm1`));
@@ -169,7 +182,7 @@ class Layers {
     return this.g.add(skip, ops.conv(second, `${key}.conv2.conv_1`, channels));
   }
 
-  /** Of the two first frames that a step in time makes of one, the second is left out. */
+  /** Upsampling in time makes two frames of the first; the second of these is dropped. */
   upsample(x: Value, key: string, level: number): Value {
     const steps = stepsOf(level);
     const channels = Number(x.shape[1]) * steps[0] * steps[1] * steps[2];

@@ -1,6 +1,6 @@
 /**
  * Checkpoints of random weights in the real network's layout: small ones for tests, full-size
- * ones for measuring speed where the authors' file is not at hand. What comes out of them is
+ * ones for measuring speed without the authors' file. Their output is
  * noise, but it is the same noise everywhere.
  *
  * @module
@@ -8,7 +8,7 @@
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { elementCount, type Tensor, tensor } from "@vcs/transport/tensor";
 import type { NetworkConfig } from "./config.ts";
-import { buildDecoder, buildEncoder } from "./network.ts";
+import { networkShapes } from "./network.ts";
 
 /** A network that runs in a moment: 1.5 million parameters in place of 370 million. */
 export const SMALL_NETWORK: NetworkConfig = {
@@ -17,26 +17,6 @@ export const SMALL_NETWORK: NetworkConfig = {
   channels: [32, 32, 32, 32],
   blocks: 1,
 };
-
-/** The authors' network. */
-export const FULL_NETWORK: NetworkConfig = {
-  colors: 3,
-  latentChannels: 18,
-  channels: [128, 256, 256, 512],
-  blocks: 4,
-};
-
-/** Shapes of all tensors of a network, by key, encoder first. */
-export function networkShapes(config: NetworkConfig): Map<string, readonly number[]> {
-  const shapes = new Map<string, readonly number[]>();
-  const note = (key: string, shape: readonly number[]): Tensor => {
-    shapes.set(key, shape);
-    return { dtype: "F32", shape, data: new Float32Array(0) };
-  };
-  buildEncoder(config, { frames: 5, height: 16, width: 16 }, note);
-  buildDecoder(config, { frames: 2, height: 2, width: 2 }, note);
-  return shapes;
-}
 
 /**
  * Makes a safetensors file of random weights: kernels uniform by their number of inputs, so that

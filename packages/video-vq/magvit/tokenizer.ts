@@ -1,6 +1,6 @@
 /**
- * Open-MAGVIT2's video tokenizer as the two halves that streams need, on ONNX Runtime. Each half
- * reads its own tensors only.
+ * Encoder and decoder of Open-MAGVIT2's video tokenizer on ONNX Runtime. Each reads only its own
+ * tensors.
  *
  * @module
  */
@@ -10,42 +10,51 @@ import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import type { Half } from "./config.ts";
-import { MagvitCheckpoint, type WeightSet } from "./magvit.ts";
+import { MagvitCheckpoint, type ParameterSet } from "./checkpoint.ts";
 import { type ClipSize, type ConvForm, latentSize } from "./network.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
-import type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
-import { rememberedText } from "./text_cache.ts";
-import { type Tokens, tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
+import type { TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
+import { SizedSessions } from "./sized_sessions.ts";
+import { cachedText } from "./text_cache.ts";
+import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
 
 /** How a half is run. */
 export interface MagvitOptions {
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`; `auto` where not given. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
   readonly device?: string;
-  /** Threads on the CPU; one a core where not given. */
+  /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
-  /** What convolutions compute in; norms stay in float32. `f32` where not given. */
-  readonly precision?: "f32" | "f16";
-  /** Which of the checkpoint's weights; its averages where it has them, if not given. */
-  readonly weights?: WeightSet;
-  /** How convolutions over time are expressed; what the device is best at where not given. */
+  /** What convolutions compute in; norms stay in float32. Default: fp32. */
+  readonly precision?: "fp32" | "fp16";
+  /** Which of the checkpoint's sets of parameters. Default: its moving averages if it has them. */
+  readonly parameters?: ParameterSet;
+  /** How convolutions over time are expressed. Default: what is fastest on the device. */
   readonly form?: ConvForm;
-  /** Size of clips to get ready for at once; without it, the first clip of each size waits. */
+  /** Size of clips to prepare for. Default: none, the first clip of each size takes longer. */
   readonly size?: ClipSize;
-  /** Folder for built graphs; the user's cache where not given. */
+  /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
 }
 
 /**
  * Opens the encoder of a checkpoint.
  *
- * @throws {VideoVqError} `bad-model` where the file is no checkpoint of this network.
- * @throws {OnnxError} where the device is not there, or tensors are missing.
+ * @throws {VideoVqError} `bad-model` if the file is not a checkpoint of this network.
+ * @throws {OnnxError} if the device is not available, or tensors are missing.
  */
 export async function openMagvitEncoder(
   path: string,
   options: MagvitOptions = {},
 ): Promise<WindowEncoder> {
-  return new MagvitEncoder(await MagvitHalf.open(path, "encoder", options));
+  const half = await MagvitHalf.open(path, "encoder", options);
+  return {
+    ...half.about,
+    async encode({ data, frameCount, height, width }, options = {}) {
+      const frames = pixelsToFloat(data, frameCount, height, width);
+      return tokensFromLatent(await half.run("frames", frames, options));
+    },
+    [Symbol.dispose]: () => half[Symbol.dispose](),
+  };
 }
 
 /** Opens the decoder of a checkpoint; throws as {@linkcode openMagvitEncoder} does. */
@@ -53,20 +62,28 @@ export async function openMagvitDecoder(
   path: string,
   options: MagvitOptions = {},
 ): Promise<WindowDecoder> {
-  return new MagvitDecoder(await MagvitHalf.open(path, "decoder", options));
+  const half = await MagvitHalf.open(path, "decoder", options);
+  return {
+    ...half.about,
+    async decode(tokens, options = {}) {
+      const y = await half.run("quant", tokensToQuant(tokens), options);
+      const [, , frameCount, height, width] = y.shape as [number, number, number, number, number];
+      return { frameCount, height, width, data: pixelsToBytes(y) };
+    },
+    [Symbol.dispose]: () => half[Symbol.dispose](),
+  };
 }
 
-/** On the CPU the runtime has faster kernels for pictures than for volumes. */
+/** On the CPU the runtime has faster kernels for 2-D convolutions than for 3-D ones. */
 const FORMS: Readonly<Record<string, ConvForm>> = {
   cpu: "planes",
   cuda: "padded",
   webgpu: "planes",
 };
 
-/** One half: a graph and a session for each size of clip that comes. */
+/** One half: a graph and a session for each size of clip. */
 class MagvitHalf implements Disposable {
-  readonly #sessions = new Map<string, Promise<Session>>();
-  #closed = false;
+  readonly #sessions = new SizedSessions((size) => this.#openSession(size));
 
   private constructor(
     readonly half: Half,
@@ -79,12 +96,12 @@ class MagvitHalf implements Disposable {
 
   static async open(path: string, half: Half, options: MagvitOptions): Promise<MagvitHalf> {
     const { device } = await resolveDevice(options.device);
-    const checkpoint = await MagvitCheckpoint.open(path, options.weights);
+    const checkpoint = await MagvitCheckpoint.open(path, options.parameters);
     try {
       checkpoint.config(half);
-      const what = `model id of ${checkpoint.weights} weights`;
+      const what = `model id of ${checkpoint.parameters} weights`;
       const identify = () => checkpoint.modelId();
-      const modelId = await rememberedText(path, what, identify, options.cache);
+      const modelId = await cachedText(path, what, identify, options.cache);
       const opened = new MagvitHalf(half, path, checkpoint, device, options, modelId);
       if (options.size) await opened.#prepare(options.size);
       return opened;
@@ -94,99 +111,44 @@ class MagvitHalf implements Disposable {
     }
   }
 
-  get description(): string {
+  /** Id of the weights, and the half for people. */
+  get about(): { modelId: string; description: string } {
     const { channels } = this.checkpoint.config(this.half);
-    const precision = this.options.precision ?? "f32";
-    return `Open-MAGVIT2 video ${this.half}, channels ${
+    const precision = this.options.precision ?? "fp32";
+    const description = `Open-MAGVIT2 video ${this.half}, channels ${
       channels.join("-")
-    }, ${this.checkpoint.weights} weights, ${precision} on ${this.device}`;
+    }, ${this.checkpoint.parameters} parameters, ${precision} on ${this.device}`;
+    return { modelId: this.modelId, description };
   }
 
   /** Runs one tensor through the graph for its size. */
-  async run(name: string, input: Tensor, { signal }: TokenizeOptions): Promise<Tensor> {
+  async run(name: string, input: Tensor, { signal }: TokenizeOptions): Promise<Tensor<"F32">> {
     const [, , frames, height, width] = input.shape as [number, number, number, number, number];
-    const session = await this.#session({ frames, height, width });
+    const session = await this.#sessions.get({ frames, height, width });
     const outputs = await session.run({ [name]: input }, defined({ signal }));
-    return Object.values(outputs)[0]!;
+    return Object.values(outputs)[0] as Tensor<"F32">;
   }
 
   async #prepare(size: ClipSize): Promise<void> {
     const isEncoder = this.half === "encoder";
-    await this.#session(isEncoder ? size : latentSize(this.checkpoint.config("decoder"), size));
-  }
-
-  #session(size: ClipSize): Promise<Session> {
-    if (this.#closed) throw new TypeError(`Cannot run the ${this.half}: it is closed`);
-    const key = `${size.frames}x${size.height}x${size.width}`;
-    let session = this.#sessions.get(key);
-    if (!session) {
-      session = this.#openSession(size);
-      this.#sessions.set(key, session);
-      session.catch(() => this.#sessions.delete(key));
-    }
-    return session;
+    await this.#sessions.get(
+      isEncoder ? size : latentSize(this.checkpoint.config("decoder"), size),
+    );
   }
 
   async #openSession(size: ClipSize): Promise<Session> {
     const { half, options, checkpoint } = this;
     const form = options.form ?? FORMS[this.device.replace(/:.*/, "")]!;
-    const float = options.precision === "f16" ? "F16" : "F32";
+    const float = options.precision === "fp16" ? "F16" : "F32";
     const graph = checkpoint.build(half, size, { form, float });
-    const identity = [await fileIdentity(this.path), checkpoint.weights];
+    const identity = [await fileIdentity(this.path), checkpoint.parameters];
     const model = await cachedModel(graph, identity, options.cache);
     const threads = defined({ threads: options.threads });
     return await Session.open(model, { device: this.device, ...threads });
   }
 
   [Symbol.dispose](): void {
-    this.#closed = true;
-    for (const session of this.#sessions.values()) {
-      session.then((opened) => opened.close(), () => {});
-    }
+    this.#sessions[Symbol.dispose]();
     this.checkpoint[Symbol.dispose]();
-  }
-}
-
-class MagvitEncoder implements WindowEncoder {
-  readonly modelId: string;
-  readonly description: string;
-  readonly #half: MagvitHalf;
-
-  constructor(half: MagvitHalf) {
-    this.#half = half;
-    this.modelId = half.modelId;
-    this.description = half.description;
-  }
-
-  async encode(clip: Clip, options: TokenizeOptions = {}): Promise<Tokens> {
-    const frames = pixelsToFloat(clip.data, clip.frameCount, clip.height, clip.width);
-    const latent = await this.#half.run("frames", frames, options);
-    return tokensFromLatent(latent as Tensor<"F32">);
-  }
-
-  [Symbol.dispose](): void {
-    this.#half[Symbol.dispose]();
-  }
-}
-
-class MagvitDecoder implements WindowDecoder {
-  readonly modelId: string;
-  readonly description: string;
-  readonly #half: MagvitHalf;
-
-  constructor(half: MagvitHalf) {
-    this.#half = half;
-    this.modelId = half.modelId;
-    this.description = half.description;
-  }
-
-  async decode(tokens: Tokens, options: TokenizeOptions = {}): Promise<Clip> {
-    const y = await this.#half.run("quant", tokensToQuant(tokens), options) as Tensor<"F32">;
-    const [, , frameCount, height, width] = y.shape as [number, number, number, number, number];
-    return { frameCount, height, width, data: pixelsToBytes(y) };
-  }
-
-  [Symbol.dispose](): void {
-    this.#half[Symbol.dispose]();
   }
 }

@@ -30,7 +30,7 @@ export type ConvForm = "volume" | "padded" | "planes";
 export interface ConvOptions {
   /** Places that the kernel covers in each direction: 3, or 1. */
   readonly kernel?: 1 | 3;
-  /** Steps between outputs; 1 where not given. */
+  /** Steps between outputs. Default: 1. */
   readonly steps?: Steps;
   /** Whether there is a `.bias`. */
   readonly bias?: boolean;
@@ -68,8 +68,8 @@ class KernelSource {
     return this.weightOf(`${key}.weight`, [channels, Number(x.shape[1]), kernel, kernel, kernel]);
   }
 
-  bias(key: string, channels: number, wanted: boolean): Value | undefined {
-    if (!wanted) return undefined;
+  bias(key: string, channels: number, isUsed: boolean): Value | undefined {
+    if (!isUsed) return undefined;
     return this.g.weight(`${key}.bias`, this.weightOf(`${key}.bias`, [channels]));
   }
 }

@@ -1,6 +1,5 @@
 /**
- * Frames at the pace of a camera, for ever: a file or folder again and again, a camera as it is,
- * or a picture that is drawn.
+ * Endless frames in real time: a file or folder in a loop, a camera, or a drawn scene.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import type { TimedFrame } from "../stream/windows.ts";
 export interface LiveSource {
   /** What it is, for people. */
   readonly description: string;
-  /** Frames a second. */
+  /** Frames per second. */
   readonly fps: number;
   /** The frames, each at its time. */
   readonly frames: AsyncIterable<TimedFrame>;
@@ -21,7 +20,7 @@ export interface LiveSource {
 /**
  * Opens a live source.
  *
- * @param reference path or address; undefined for the drawn picture
+ * @param reference path or URL; undefined for the drawn scene
  * @param stop ends it
  */
 export async function openLiveSource(
@@ -31,7 +30,7 @@ export async function openLiveSource(
 ): Promise<LiveSource> {
   if (reference === undefined) {
     return {
-      description: "a drawn picture",
+      description: "a drawn scene",
       fps: fps ?? 24,
       frames: paced(drawing, fps ?? 24, stop),
     };
@@ -52,7 +51,7 @@ export async function openLiveSource(
   return { description, fps: rate, frames: paced(again, rate, stop) };
 }
 
-/** Gives each frame at its time, counted from the first; times go on where a file starts again. */
+/** Gives each frame at its time, counted from the first; times continue when a file is repeated. */
 async function* paced(
   frames: () => AsyncIterable<Pick<TimedFrame, "width" | "height" | "data">>,
   fps: number,
@@ -74,7 +73,7 @@ async function* paced(
 
 const SIDE = 128;
 
-/** A ball over a sky that changes, for ever. */
+/** A ball over a changing sky, without end. */
 async function* drawing(): AsyncGenerator<Pick<TimedFrame, "width" | "height" | "data">> {
   for (let i = 0;; i++) {
     const data = new Uint8Array(SIDE * SIDE * 3);

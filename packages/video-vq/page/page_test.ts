@@ -12,7 +12,7 @@ const isAlive = (id: string) =>
 })()`;
 
 browserTest(
-  "page: two processes, the source and its tokens' picture side by side, with figures",
+  "page: two processes, source and reconstruction side by side, with figures",
   async () => {
     const folder = await Deno.makeTempDir();
     const model = `${folder}/small.safetensors`;
@@ -22,7 +22,7 @@ browserTest(
       await using server = await ReceiverServer.open({
         site: { port: 0 },
         listen: "tcp://127.0.0.1:0",
-        senderArgs: ["--model", model, "--device", "cpu", "--size", "32", "--fps", "12"],
+        senderArgs: ["--weights", model, "--device", "cpu", "--size", "32", "--fps", "12"],
         model,
         device: "cpu",
       });
@@ -41,7 +41,7 @@ browserTest(
         await waitUntil(page, `/dB/.test(document.getElementById("psnr").textContent)`);
         await waitUntil(page, `/\\d s$/.test(document.getElementById("delay").textContent)`);
         const about = await page.textContent("#about");
-        assert.match(about ?? "", /drawn picture → Open-MAGVIT2 video encoder/);
+        assert.match(about ?? "", /drawn scene → Open-MAGVIT2 video encoder/);
         const formula = await page.textContent("#formula");
         assert.match(formula ?? "", /1\.417 s to fill a window .* = \d/);
         const decoded = await page.textContent("#row-decode");

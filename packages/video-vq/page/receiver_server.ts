@@ -1,6 +1,6 @@
 /**
- * The receiving process of the page: decodes what comes from a channel, plays it at a steady rate
- * and serves the page. It starts the sending process where that is not to run elsewhere.
+ * The receiving process of the page: decodes what arrives on a channel, plays it at a steady rate
+ * and serves the page. It starts the sending process unless that runs elsewhere.
  *
  * @module
  */
@@ -17,16 +17,16 @@ import { relay } from "./relay.ts";
 export interface ReceiverServerOptions {
   /** Where the page is served. */
   readonly site: Pick<SiteOptions, "hostname" | "port" | "token">;
-  /** Where windows come in. */
+  /** Channel on which windows arrive. */
   readonly listen: string;
   /** Arguments for the sending process. */
   readonly senderArgs: readonly string[];
-  /** Page of a sender that runs elsewhere; none is started then. */
+  /** URL of a sender that runs elsewhere. Default: one is started. */
   readonly senderPage?: string;
   /** The model. */
   readonly model?: string;
   /** Its device. */
-  readonly device?: string;
+  readonly device: string;
 }
 
 const own = (name: string) => new URL(`./${name}`, import.meta.url);
@@ -68,18 +68,18 @@ export class ReceiverServer implements AsyncDisposable {
     const routes = { "GET /copy": copy, "GET /source": source };
     await using held = new AsyncDisposableStack();
     const site = held.use(await Site.open({ ...options.site, assets: ASSETS, routes }));
-    const decoder = held.use(await openDecoder(model, device === undefined ? {} : { device }));
+    const decoder = held.use(await openDecoder(model, { device }));
     const channel = await openReceiver(listen);
     held.move();
     return new ReceiverServer(options, { site, decoder, channel, copy, source });
   }
 
-  /** Address of the page, with the token where there is one. */
+  /** URL of the page, with the token if there is one. */
   get url(): string {
     return this.#parts.site.url;
   }
 
-  /** Where windows come in. */
+  /** Channel on which windows arrive. */
   get listening(): string {
     return this.#parts.channel.url;
   }
@@ -112,7 +112,7 @@ export class ReceiverServer implements AsyncDisposable {
     });
   }
 
-  /** Starts the sending process and gives its page; where it ends by itself, stderr says why. */
+  /** Starts the sending process and returns its URL; if it fails, stderr says why. */
   #startSender(signal: AbortSignal): string {
     const port = freePort();
     const command = new URL("../mod.ts", import.meta.url).href;

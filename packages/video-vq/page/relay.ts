@@ -1,13 +1,13 @@
 /**
- * Passes a sender's feed on, so that the page talks to nobody but the site that it came from.
+ * Relays a sender's feed, so that the page connects only to the site that serves it.
  *
  * @module
  */
 import { systemClock } from "@vcs/transport";
 import type { Feed } from "@vcs/transport/internal";
 
-/** How long to wait before a sender that is away is looked for again. */
-const AGAIN_MS = 1000;
+/** Milliseconds between two attempts to connect to a sender. */
+const RECONNECT_MS = 1000;
 
 /** The WebSocket of a sender's page, such as `http://host:8415/?token=…`. */
 function feedOf(page: string): URL {
@@ -35,7 +35,7 @@ function follow(url: URL, feed: Feed, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Passes a sender's feed on until stopped; finds it again when it was away.
+ * Relays a sender's feed until stopped; reconnects when the connection ends.
  *
  * @param page URL that the sender printed
  */
@@ -43,6 +43,6 @@ export async function relay(page: string, feed: Feed, signal: AbortSignal): Prom
   const url = feedOf(page);
   while (!signal.aborted) {
     await follow(url, feed, signal);
-    await systemClock.sleep(AGAIN_MS, signal).catch(() => {});
+    await systemClock.sleep(RECONNECT_MS, signal).catch(() => {});
   }
 }

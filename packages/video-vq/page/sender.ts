@@ -8,10 +8,11 @@ import { openSender } from "@vcs/transport/channel";
 import { say } from "@vcs/transport/internal";
 import { Feed, Site, type SiteOptions } from "@vcs/transport/internal";
 import { openEncoder } from "../models.ts";
-import { FrameFitter } from "../frames/preprocess.ts";
+import { FrameFitter } from "../frames/frame_fitter.ts";
 import { VideoSender } from "../send.ts";
 import { frameRateOf } from "../frames/sources.ts";
 import { type TimedFrame, wallTime, WINDOW_FRAMES } from "../stream/windows.ts";
+import type { FrameSize } from "../command/options.ts";
 import { encodeLiveFrame } from "./live_frame.ts";
 import { openLiveSource } from "./live_source.ts";
 
@@ -21,27 +22,26 @@ export interface SenderOptions {
   readonly to: string;
   /** Video file, folder of images or camera. Default: a drawn scene. */
   readonly source?: string;
-  /** The model. Default: the best on this machine. */
+  /** Name of the network, or where its weights are. Default: what is on this machine. */
   readonly model?: string;
-  /** Its device. Default: auto. */
-  readonly device?: string;
-  /** Columns and rows that are coded. Default: 128. */
-  readonly size?: number;
-  /** Frames per second of the drawn scene and of files. Default: 24. */
+  /** Its device. */
+  readonly device: string;
+  /** Size of the frames that are coded. */
+  readonly size: FrameSize;
+  /** Frames per second of the drawn scene and of files. Default: that of the file; 24. */
   readonly fps?: number;
-  /** How tokens are packed. Default: range. */
-  readonly payload?: "packed" | "range";
+  /** How tokens are written into a message. */
+  readonly payload: "packed" | "range";
   /** Where the feed for the page is served. */
   readonly site: Pick<SiteOptions, "hostname" | "port" | "token">;
 }
 
 /** Sends until stopped. */
 export async function runSender(options: SenderOptions, stop: AbortSignal): Promise<void> {
-  const { to, model, device, size: side = 128, payload = "range" } = options;
-  const size = { width: side, height: side };
+  const { to, model, device, size, payload } = options;
   const source = await openLiveSource(options.source, options.fps, stop);
   using encoder = await openEncoder(model, {
-    ...(device !== undefined && { device }),
+    device,
     size: { frames: WINDOW_FRAMES, ...size },
   });
   await using channel = await openSender(to, { patience: Infinity, signal: stop });
@@ -76,7 +76,7 @@ async function* shown(
   frames: AsyncIterable<TimedFrame>,
   feed: Feed,
   fitter: FrameFitter,
-  size: { width: number; height: number },
+  size: FrameSize,
 ): AsyncGenerator<TimedFrame> {
   let index = 0;
   for await (const frame of frames) {

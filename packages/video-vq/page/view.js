@@ -1,4 +1,4 @@
-// Follows the sender and the receiver, and draws what they tell.
+// Follows the sender and the receiver, and draws what they report.
 
 const HEADER = 16;
 /** Source frames that are kept until the same frame comes back from its tokens. */
@@ -118,7 +118,7 @@ function showStages() {
       `${Math.round(100 * send.utilisation)} % busy`,
       `${send.encoded} windows`,
     );
-    const dropped = `${send.droppedCount} windows and ${send.framesDropped} frames left out`;
+    const dropped = `${send.droppedCount} windows and ${send.framesDropped} frames dropped`;
     row("queue", [
       `${send.queue.depth} waiting, ${send.inFlight.now} on their way`,
       "",
@@ -175,15 +175,15 @@ function showFigures() {
   showStages();
 }
 
-/** Follows a feed, and finds it again when it was away. */
-function follow(address, onFrame, onState) {
-  const socket = new WebSocket(address);
+/** Follows a feed, and reconnects when the connection ends. */
+function follow(url, onFrame, onState) {
+  const socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
   socket.onmessage = ({ data }) => {
     if (typeof data === "string") onState(JSON.parse(data));
     else onFrame(readFrame(data));
   };
-  socket.onclose = () => setTimeout(() => follow(address, onFrame, onState), 1000);
+  socket.onclose = () => setTimeout(() => follow(url, onFrame, onState), 1000);
 }
 
 const here = location.origin.replace(/^http/, "ws");

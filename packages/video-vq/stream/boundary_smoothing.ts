@@ -1,18 +1,18 @@
 /**
- * Windows joined where nothing moves. A decoder that makes each window for itself renders a still
- * scene a little anew with every one, which shows as a faint breath. What a pixel was last is carried
- * over into the first frames of the next window and fades out, as far as the two are alike; what
- * moves is left alone.
+ * Smooths the boundary between two windows where nothing moves. A decoder that decodes each window
+ * independently renders a still scene slightly differently every time, which is visible as a faint
+ * flicker. The difference to the last frame of the window before is carried over into the first
+ * frames of the next and fades out; large differences, which are motion, are not changed.
  *
- * It does in time what deblocking filters do between the blocks of a picture (ITU-T H.264, 8.7).
+ * It does in time what deblocking filters do between the blocks of a frame (ITU-T H.264, 8.7).
  *
  * @module
  */
 import type { Clip } from "./tokenizer.ts";
 
-/** Frames in which the difference fades out. */
+/** Frames over which the difference fades out. */
 const FADE = 8;
-/** Differences up to this, of 255, are carried over whole; those of twice as much not at all. */
+/** Differences up to this, of 255, are carried over in full; those of twice as much not at all. */
 const ALIKE = 6;
 const WIDTH = 4 * ALIKE + 1;
 
@@ -27,18 +27,18 @@ const GAINS: readonly Int8Array[] = Array.from(
     }),
 );
 
-/** Joins each window to the one before. */
-export class SeamFilter {
-  /** The last frame of the window before; undefined where the next one stands alone. */
+/** Smooths the boundary between each window and the one before. */
+export class BoundarySmoother {
+  /** The last frame of the window before; undefined if the next one is not smoothed. */
   #last: Uint8Array | undefined;
 
-  /** The next window does not go on where the last one ended. */
-  forget(): void {
+  /** The next window does not continue the last one. */
+  reset(): void {
     this.#last = undefined;
   }
 
   /** Changes the first frames of a window in place. */
-  join({ data, frameCount, height, width }: Clip): void {
+  smooth({ data, frameCount, height, width }: Clip): void {
     const size = height * width * 3;
     const last = this.#last;
     if (last?.length === size) fade(data, last, Math.min(FADE, frameCount));

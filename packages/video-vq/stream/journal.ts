@@ -1,8 +1,7 @@
 /**
- * Messages kept in a file as they came, one after the other in their envelopes. A receiver that
- * keeps a journal can be killed at any moment: what it had is read back from there, what it had
- * not accepted comes again, and each window counts once. At 3 kB a window an hour of video takes
- * 15 MB.
+ * Received messages kept in a file, one after the other in their envelopes. A receiver with a
+ * journal can be killed at any moment: what it had received is replayed, what it had not accepted
+ * is sent again, and each window counts once. At 3 kB per window an hour of video takes 15 MB.
  *
  * @module
  */
@@ -34,25 +33,25 @@ export class WindowJournal implements Disposable {
     this.#file = file;
   }
 
-  /** Opens a journal; makes an empty one where there is none. */
+  /** Opens a journal; creates an empty one if there is none. */
   static async open(path: string): Promise<WindowJournal> {
     const options = { read: true, write: true, create: true };
     return new WindowJournal(path, await Deno.open(path, options));
   }
 
   /**
-   * Reads the messages that are there, and cuts off what a killed writer left unfinished behind
-   * them. Must be read to its end before anything is appended.
+   * Reads all messages, and truncates what a killed writer left unfinished after them. Must be read
+   * to its end before anything is appended.
    *
-   * @throws {VideoVqError} `bad-journal` where bytes are damaged, or the file is something else;
-   * nothing is cut off then.
+   * @throws {VideoVqError} `bad-journal` if bytes are damaged, or the file is not a journal; it is
+   * not truncated then.
    */
   async *messages(): AsyncGenerator<Message> {
-    yield* this.#whole();
+    yield* this.#complete();
     await this.#file.truncate(this.#end);
   }
 
-  async *#whole(): AsyncGenerator<Message> {
+  async *#complete(): AsyncGenerator<Message> {
     const { size } = await this.#file.stat();
     for (let next = await this.#read(size); next; next = await this.#read(size)) {
       this.#end += next.bytes;
@@ -67,13 +66,13 @@ export class WindowJournal implements Disposable {
    */
   static async *read(path: string): AsyncGenerator<Message> {
     using journal = new WindowJournal(path, await Deno.open(path, { read: true }));
-    yield* journal.#whole();
+    yield* journal.#complete();
   }
 
-  /** Adds a message behind those before; it is on the disk when the promise is fulfilled. */
+  /** Appends a message; it is on the disk when the promise is fulfilled. */
   append(message: Message): Promise<void> {
     const appended = this.#appended.then(() => this.#write(encodeMessage(message)));
-    this.#appended = appended.catch(() => {}); // told to the caller; the next one takes its place
+    this.#appended = appended.catch(() => {}); // the caller gets the error; the next message takes its place
     return appended;
   }
 
@@ -89,7 +88,7 @@ export class WindowJournal implements Disposable {
     this.#file.close();
   }
 
-  /** The message at the end of what was read; undefined where there is none that is whole. */
+  /** The message after those read so far; undefined if there is none, or only part of one. */
   async #read(size: number): Promise<{ message: Message; bytes: number } | undefined> {
     const left = size - this.#end;
     try {
@@ -106,18 +105,18 @@ export class WindowJournal implements Disposable {
     }
   }
 
-  /** What a killed writer leaves begins as a message does, and has no other message in it. */
+  /** What a killed writer leaves begins like a message, and contains no other. */
   #checkUnfinished(bytes: Uint8Array): void {
     const text = new TextDecoder("latin1").decode(bytes);
     if (!text.startsWith(MAGIC.slice(0, text.length)) || text.includes(MAGIC, 1)) {
-      throw this.#bad(`${bytes.length} bytes are not one message that was cut off`);
+      throw this.#bad(`${bytes.length} bytes are not one unfinished message`);
     }
   }
 
   #bad(found: string, cause?: Error): VideoVqError {
     return new VideoVqError(
       "bad-journal",
-      `Cannot read journal ${this.#path}: found no message at byte ${this.#end} (${found}); the file was left as it is, allowed are whole messages`,
+      `Cannot read journal ${this.#path}: found no message at byte ${this.#end} (${found}), expected complete messages; the file was not changed`,
       { cause },
     );
   }

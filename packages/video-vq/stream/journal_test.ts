@@ -29,7 +29,7 @@ Deno.test("journal: what was appended comes back, in order, over several lives",
   });
 });
 
-Deno.test("journal: a message that was cut off is left out, and the next one takes its place", async () => {
+Deno.test("journal: an unfinished message is truncated, and the next one takes its place", async () => {
   await withPath(async (path) => {
     const bytes = encodeMessage(window(1));
     for (let cut = 0; cut < bytes.length; cut += 7) {
@@ -49,7 +49,7 @@ Deno.test("journal: a message that was cut off is left out, and the next one tak
   });
 });
 
-Deno.test("journal: damage inside it is told with file and place, and nothing is cut away", async () => {
+Deno.test("journal: damage inside it is reported with file and place, and nothing is truncated", async () => {
   await withPath(async (path) => {
     const one = encodeMessage(window(0)).length;
     const bytes = new Uint8Array(10 * one);
@@ -96,7 +96,7 @@ Deno.test("journal: messages appended at once stand one behind the other", async
   });
 });
 
-Deno.test("journal: damaged bytes are never given out as a window", async () => {
+Deno.test("journal: damaged bytes never become a window", async () => {
   await withPath(async (path) => {
     const bytes = new Uint8Array(
       [window(0), window(1), window(2)].flatMap((m) => [...encodeMessage(m)]),

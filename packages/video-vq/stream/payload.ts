@@ -9,15 +9,15 @@
  * | 2 | 1 | valid frames |
  * | 3 | 1 | times: 0 evenly spaced; a table follows: 1 of u32 microseconds, 2 of float64 seconds |
  * | 4 | 4 × 2 | latent: channels, frames, rows, columns |
- * | 12 | 2 × 2 | picture: columns, rows |
- * | 16 | 2 × 4 | frames a second: numerator, denominator |
- * | 24 | 8 | when the first frame came in, milliseconds since 1970 (float64) |
+ * | 12 | 2 × 2 | frame: columns, rows |
+ * | 16 | 2 × 4 | frames per second: numerator, denominator |
+ * | 24 | 8 | when the first frame was captured, milliseconds since 1970 (float64) |
  * | 32 | 4 | seconds that encoding took (float32) |
  * | 36 | 4 | CRC-32 of the packed bits |
  * | 40 | 8 | when the window was sent, milliseconds since 1970 (float64) |
  *
  * The table gives the end of each valid frame after the start of the first: in microseconds, or in
- * seconds where a gap is longer than microseconds can tell in 32 bits, 71 minutes.
+ * seconds if a gap is longer than 32 bits of microseconds, 71 minutes.
  *
  * @module
  */
@@ -29,14 +29,14 @@ import { packedSize, type Tokens, tokensFromPacked, type TokenShape } from "./to
 /** Bytes before the tokens. */
 export const PAYLOAD_HEADER_SIZE = 48;
 
-/** A number of frames a second as a fraction. */
+/** Frames per second as a fraction. */
 export type FrameRate = readonly [numerator: number, denominator: number];
 
-/** A window of tokens with all that the far end must know to show it. */
+/** A window of tokens with all that the peer must know to show it. */
 export interface TokenWindow {
   /** The tokens. */
   readonly tokens: Tokens;
-  /** Frames to keep of those that decoding gives. */
+  /** Frames to keep of those that decoding produces. */
   readonly validFrames: number;
   /** Columns of a frame. */
   readonly width: number;
@@ -46,11 +46,11 @@ export interface TokenWindow {
   readonly frameRate: FrameRate;
   /** Presentation times of the valid frames in seconds, then the end of the last one. */
   readonly times: readonly number[];
-  /** When the first frame came in, in milliseconds since 1970; 0 where unknown. */
+  /** When the first frame was captured, in milliseconds since 1970; 0 if unknown. */
   readonly capturedAt: number;
   /** Seconds that encoding took. */
   readonly encodeSeconds: number;
-  /** When the window was sent, in milliseconds since 1970; 0 where unknown. */
+  /** When the window was sent, in milliseconds since 1970; 0 if unknown. */
   readonly sentAt: number;
 }
 
@@ -66,11 +66,11 @@ export interface WindowHeader extends Omit<TokenWindow, "tokens"> {
   readonly coded: Uint8Array;
 }
 
-/** More positions than any window has: what is refused before anything is allocated. */
+/** More bits than any window has: refused before anything is allocated. */
 const MOST_BITS = 2 ** 26;
 /** Seconds that an even spacing may differ from the times: what a table of them would, too. */
 const EVEN = 0.5e-6;
-/** Seconds that microseconds can tell in 32 bits. */
+/** Seconds that fit into 32 bits of microseconds. */
 const LONGEST = 4294;
 /** Bytes of a time in each kind of table: none, microseconds, seconds. */
 const TIME_BYTES = [0, 4, 8] as const;
@@ -79,8 +79,7 @@ type TimeTable = 0 | 1 | 2;
 /**
  * Writes a window.
  *
- * @param coder range codes the tokens; without it, or where it does not help, they go as packed
- * bits
+ * @param coder range codes the tokens; without it, or if it does not help, they are packed bits
  * @param key whether decoding can begin here
  */
 export function encodeWindow(
@@ -120,7 +119,7 @@ export function encodeWindow(
  */
 export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
   if (payload.length < PAYLOAD_HEADER_SIZE) {
-    throw bad(`found ${payload.length} bytes, the header takes ${PAYLOAD_HEADER_SIZE}`);
+    throw bad(`found ${payload.length} bytes, expected a header of ${PAYLOAD_HEADER_SIZE}`);
   }
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const [version, coding, validFrames, table] = payload as unknown as [
@@ -129,15 +128,21 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
     number,
     TimeTable,
   ];
-  if (version !== 1) throw bad(`found version ${version}, known is 1`);
-  if (coding > 1 || table > 2) throw bad(`unknown coding ${coding} or table of times ${table}`);
+  if (version !== 1) throw bad(`found version ${version}, expected 1`);
+  if (coding > 1 || table > 2) {
+    throw bad(`found coding ${coding} and table of times ${table}, expected 0 to 1 and 0 to 2`);
+  }
   const shape = readShape(view);
   const start = PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * validFrames;
   if (validFrames < 1 || payload.length < start) {
-    throw bad(`${validFrames} valid frames do not go with ${payload.length} bytes`);
+    throw bad(
+      `found ${validFrames} valid frames in ${payload.length} bytes, expected ${start} or more`,
+    );
   }
   const frameRate: FrameRate = [view.getUint32(16, true), view.getUint32(20, true)];
-  if (frameRate[0] === 0 || frameRate[1] === 0) throw bad(`frame rate ${frameRate.join("/")}`);
+  if (frameRate[0] === 0 || frameRate[1] === 0) {
+    throw bad(`found a frame rate of ${frameRate.join("/")}`);
+  }
   return {
     shape,
     coding: coding === 1 ? "range" : "packed",
@@ -158,11 +163,11 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
  * Reads a window.
  *
  * @param pts time of the first frame in seconds, from the message
- * @param coder what the windows before taught; needed for range coded windows, and must see all
- * windows of a stream that has any
+ * @param coder has learned from the windows before; range coded windows need it, and it must see
+ * all windows of their stream
  * @param key whether the message is a key window
- * @throws {VideoVqError} `bad-window` where the bytes are damaged, `missing-context` where the
- * window builds on others that the coder has not seen.
+ * @throws {VideoVqError} `bad-window` if the bytes are damaged, `missing-context` if the window
+ * builds on others that the coder has not seen.
  */
 export function decodeWindow(
   payload: Uint8Array,
@@ -176,7 +181,7 @@ export function decodeWindow(
     : readRange(coded, shape, coder, key);
   if (crc32(tokens.packed) !== checksum) {
     coder?.forget();
-    throw bad("the tokens are not those that the checksum promises");
+    throw bad("found tokens with another checksum");
   }
   if (coding === "packed" && coder && (key || coder.follows(shape))) coder.learn(tokens, key);
   return { tokens, ...rest };
@@ -186,7 +191,7 @@ function readPacked(coded: Uint8Array, shape: TokenShape): Tokens {
   try {
     return tokensFromPacked(coded, shape);
   } catch (error) {
-    throw bad("the packed bits do not go with the shape", error);
+    throw bad("found packed bits that do not fit the shape", error);
   }
 }
 
@@ -199,10 +204,12 @@ function readRange(
   if (!coder || !(key || coder.follows(shape))) {
     throw new VideoVqError(
       "missing-context",
-      "Cannot decode a window: it builds on windows that did not arrive; decoding begins again at the next key window",
+      "Cannot decode a window: the windows that it builds on did not arrive; decoding resumes at the next key window",
     );
   }
-  if (coded.length >= packedSize(shape)) throw bad("the range coded tokens are too long");
+  if (coded.length >= packedSize(shape)) {
+    throw bad("found more range coded bytes than packed bits take");
+  }
   return coder.decode(coded, shape, key);
 }
 
@@ -215,7 +222,7 @@ function readShape(view: DataView): TokenShape {
   ];
   const bits = channels * frames * height * width;
   if (bits < 1 || bits > MOST_BITS || channels > 30) {
-    throw bad(`a latent of ${channels}x${frames}x${height}x${width} is not possible`);
+    throw bad(`found an impossible latent of ${channels}x${frames}x${height}x${width}`);
   }
   return { channels, frames, height, width };
 }
@@ -234,7 +241,7 @@ function readTimes(
     (i: number) => view.getFloat64(at(i), true),
   ][table]!;
   const times = Array.from({ length: count + 1 }, (_, i) => i === 0 ? pts : pts + after(i));
-  if (!times.every(Number.isFinite)) throw bad("found a time that is no number");
+  if (!times.every(Number.isFinite)) throw bad("found a time that is not finite");
   return times;
 }
 

@@ -60,7 +60,7 @@ Deno.test("payload: never longer than packed bits and the header, whatever the t
   }
 });
 
-Deno.test("payload: uneven times travel in a table, to a microsecond", () => {
+Deno.test("payload: uneven times are kept in a table, to a microsecond", () => {
   const times = [5, 5.04, 5.2, 5.21, 7];
   const window = sample(1, { validFrames: 4, times, frameRate: [25, 1] });
   const bytes = encodeWindow(window);
@@ -89,14 +89,14 @@ Deno.test("payload: times come through to a microsecond, however near to even, h
   }
 });
 
-Deno.test("payload: a time that is no number is refused", () => {
+Deno.test("payload: a time that is not a number is refused", () => {
   const times = [0, ...Array.from({ length: 17 }, (_, i) => 5000 + i)];
   const bytes = encodeWindow(sample(1, { times }));
   new DataView(bytes.buffer).setFloat64(PAYLOAD_HEADER_SIZE, NaN, true);
   assert.throws(() => decodeWindow(bytes), { code: "bad-window" });
 });
 
-Deno.test("payload: item 5, sizes that do not go together are a typed error", () => {
+Deno.test("payload: sizes that contradict each other are a typed error", () => {
   const bytes = encodeWindow(sample());
   for (const [at, value] of [[0, 2], [1, 2], [2, 0], [3, 3], [4, 0], [4, 31], [6, 4], [16, 0]]) {
     const bad = bytes.slice();
@@ -113,7 +113,7 @@ Deno.test("payload: a huge latent is refused before anything is allocated", () =
   assert.throws(() => readHeader(bytes), { code: "bad-window" });
 });
 
-Deno.test("payload: a range coded window without those before it is told apart from damage", () => {
+Deno.test("payload: a range coded window without those before it is distinguished from damage", () => {
   const encoder = new TokenEncoder();
   encodeWindow(sample(), encoder, true);
   const second = encodeWindow(sample(2), encoder, false);

@@ -4,16 +4,15 @@
  * window's first latent frame, and four signs of the same channel that both sides know already:
  * the one to its left, the one above, the one at its place in the latent frame before (for the
  * first, the last one of the window before), and the one at its place in the window before.
- * Everything is whole-number arithmetic, so that every machine computes the same.
+ * All arithmetic is on integers, so that every machine computes the same.
  *
  * The coder learns from window to window: windows must be decoded in the order they were
- * encoded, beginning at a key window, which forgets everything. Where coding does not help
+ * encoded, beginning at a key window, which resets everything. If coding does not help
  * (`undefined`), the packed bits are sent instead, and both sides learn from those.
  *
  * @example Two windows that are alike
  * ```ts
- * import { TokenDecoder, TokenEncoder } from "@vcs/video-vq";
- * import { tokensFromPacked } from "@vcs/video-vq";
+ * import { TokenDecoder, TokenEncoder, tokensFromPacked } from "@vcs/video-vq";
  * import assert from "node:assert/strict";
  *
  * const shape = { channels: 18, frames: 5, height: 16, width: 16 };
@@ -64,7 +63,7 @@ class BitWriter implements BitCoder {
     return bit;
   }
 
-  /** The bytes, or undefined where they pass the capacity. The reader takes zeros past the end. */
+  /** The bytes, or undefined if they exceed the capacity. The reader takes zeros past the end. */
   finish(): Uint8Array | undefined {
     for (let keep = 1; keep <= 4; keep++) {
       const unit = 2 ** (32 - 8 * keep);
@@ -112,7 +111,7 @@ class BitReader implements BitCoder {
   }
 }
 
-/** For windows that came as packed bits: nothing is written, but the model learns. */
+/** For windows that were sent as packed bits: nothing is written, but the model learns. */
 const LISTENER: BitCoder = { code: (bit) => bit };
 
 function split(low: number, high: number, chance: number): number {
@@ -129,7 +128,7 @@ const STEPS = Int32Array.from(
   (_, seen) => Math.round(32768 / (seen + 1.6)),
 );
 
-/** What both sides know of the windows so far. */
+/** What both sides have learned from the windows so far. */
 class Model {
   #shape: TokenShape | undefined;
   #chances = new Uint16Array(0);
@@ -154,7 +153,7 @@ class Model {
     }
   }
 
-  /** Forgets everything, as before the first window. */
+  /** Resets, as before the first window. */
   forget(): void {
     this.#shape = undefined;
   }
@@ -206,7 +205,7 @@ class Model {
 export class TokenEncoder {
   readonly #model = new Model();
 
-  /** Whether a window of this shape that is no key can be coded now. */
+  /** Whether a window of this shape that is not a key can be coded now. */
   follows(shape: TokenShape): boolean {
     return this.#model.follows(shape);
   }
@@ -214,16 +213,16 @@ export class TokenEncoder {
   /**
    * Codes a window.
    *
-   * @param key whether to forget the windows before, so that decoding can begin here; must be
-   * true for the first window and where the shape changes
-   * @returns the coded bytes, shorter than the packed bits, or undefined where coding does not
-   * help: send the packed bits then, and let the decoder `learn` them
-   * @throws {RangeError} where the window cannot build on the ones before and is no key.
+   * @param key whether to reset first, so that decoding can begin here; must be
+   * true for the first window and when the shape changes
+   * @returns the coded bytes, shorter than the packed bits, or undefined if coding does not help:
+   * send the packed bits then, and let the decoder `learn` them
+   * @throws {RangeError} if the window is not a key and cannot build on the ones before.
    */
   encode(tokens: Tokens, key: boolean): Uint8Array | undefined {
     if (!key && !this.#model.follows(tokens.shape)) {
       throw new RangeError(
-        "Cannot code a window: it has no window of its shape before it, and key is false",
+        "Cannot code a window: found no window of its shape before it, expected one or a key window",
       );
     }
     const writer = new BitWriter(tokens.packed.length - 1);
@@ -236,33 +235,35 @@ export class TokenEncoder {
 export class TokenDecoder {
   readonly #model = new Model();
 
-  /** Whether a window of this shape that is no key can be decoded now. */
+  /** Whether a window of this shape that is not a key can be decoded now. */
   follows(shape: TokenShape): boolean {
     return this.#model.follows(shape);
   }
 
   /**
-   * Decodes a window. Damaged bytes give other tokens, not an error: a checksum over the tokens
-   * tells.
+   * Decodes a window. Damaged bytes decode to other tokens without an error; a checksum over the
+   * tokens detects them.
    *
-   * @throws {RangeError} where the window is no key and has no window of its shape before it.
+   * @throws {RangeError} if the window is not a key and no window of its shape came before it.
    */
   decode(coded: Uint8Array, shape: TokenShape, key: boolean): Tokens {
     if (!key && !this.follows(shape)) {
-      throw new RangeError("Cannot decode a window: the windows that it builds on are missing");
+      throw new RangeError(
+        "Cannot decode a window: found no window of its shape before it, expected one or a key window",
+      );
     }
     const packed = new Uint8Array(packedSize(shape));
     this.#model.run(new BitReader(coded), packed, shape, key);
     return { shape, packed };
   }
 
-  /** Learns from a window that came as packed bits, and returns it. */
+  /** Learns from a window that was sent as packed bits, and returns it. */
   learn(tokens: Tokens, key: boolean): Tokens {
     this.#model.run(LISTENER, tokens.packed, tokens.shape, key);
     return tokens;
   }
 
-  /** Forgets the windows before: what comes next must be a key window. */
+  /** Resets: the next window must be a key window. */
   forget(): void {
     this.#model.forget();
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
 import { TokenDecoder, TokenEncoder } from "./range_coder.ts";
-import { packedSize, sameTokens, type Tokens, type TokenShape } from "./tokens.ts";
+import { packedSize, type Tokens, type TokenShape } from "./tokens.ts";
 
 const FULL = { channels: 18, frames: 5, height: 16, width: 16 };
 
@@ -29,7 +29,7 @@ function roundTrip(windows: Iterable<Tokens>, count: number, keyEvery = Infinity
     const key = sizes.length === 0 || sizes.length % keyEvery === 0;
     const coded = encoder.encode(tokens, key);
     const back = coded ? decoder.decode(coded, tokens.shape, key) : decoder.learn(tokens, key);
-    assert(sameTokens(back, tokens), `window ${sizes.length}`);
+    assert.deepEqual(back, tokens, `window ${sizes.length}`);
     sizes.push(coded?.length ?? tokens.packed.length);
     if (sizes.length === count) break;
   }

@@ -1,5 +1,5 @@
 /**
- * Windows and frames as they come out of a receiver.
+ * Windows and frames that a receiver delivers.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { WINDOW_FRAMES } from "./windows.ts";
 
 /** A decoded window. */
 export interface ReceivedWindow extends Omit<TokenWindow, "tokens"> {
-  /** Names the stream. */
+  /** Id of the stream. */
   readonly streamId: string;
   /** Number of the window. */
   readonly sequence: number;
@@ -33,7 +33,7 @@ export interface ReceivedFrame {
   readonly data: Uint8Array;
   /** Nominal rate of the stream. */
   readonly frameRate: FrameRate;
-  /** When the frame came into the sender, in milliseconds since 1970, if it came at its time. */
+  /** When the sender received the frame, in milliseconds since 1970; 0 if unknown. */
   readonly capturedAt: number;
 }
 
@@ -53,7 +53,7 @@ export function framesOf(window: ReceivedWindow): ReceivedFrame[] {
   }));
 }
 
-/** The frames to keep: what fills a window up is cut off. */
+/** The valid frames of a window, without padding. */
 export function validFrames(
   clip: Clip,
   count: number,

@@ -1,6 +1,6 @@
 /**
- * What a pipeline counts and measures while it runs: windows, drops, queue depths, and how long
- * each stage took, summed up as percentiles of the last thousand values.
+ * What a pipeline measures while it runs: how long each stage takes, as percentiles of the last
+ * thousand values, and the terms of the latency.
  *
  * @module
  */
@@ -13,9 +13,9 @@ export interface Summary {
   readonly mean: number;
   /** Median of the last values. */
   readonly p50: number;
-  /** What 90 in 100 of the last values stay under. */
+  /** 90th percentile of the last values. */
   readonly p90: number;
-  /** What 99 in 100 of the last values stay under. */
+  /** 99th percentile of the last values. */
   readonly p99: number;
   /** Largest value since the start. */
   readonly max: number;
@@ -24,18 +24,7 @@ export interface Summary {
 const KEPT = 1000;
 
 /**
- * A series of measured values; memory stays the same however long it runs.
- *
- * @example
- * ```ts
- * import { Series } from "@vcs/video-vq";
- * import assert from "node:assert/strict";
- *
- * const series = new Series();
- * for (let i = 1; i <= 100; i++) series.add(i);
- * assert.equal(series.summary().p50, 50);
- * assert.equal(series.summary().max, 100);
- * ```
+ * A series of measured values in constant memory.
  */
 export class Series {
   readonly #last = new Float64Array(KEPT);
@@ -55,7 +44,7 @@ export class Series {
     return this.#sum;
   }
 
-  /** Percentiles so far; zeros where there is nothing. */
+  /** Percentiles so far; zeros if there are no values. */
   summary(): Summary {
     const sorted = this.#last.slice(0, Math.min(this.#count, KEPT)).sort();
     const at = (part: number) => sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? 0;
@@ -72,7 +61,7 @@ export class Series {
 
 /** The terms of the least possible delay from the first frame in to the first frame out. */
 export interface Latency {
-  /** Seconds until a window is full: frames a window over frames a second. */
+  /** Seconds until a window is full: frames per window over frames per second. */
   readonly fill: number;
   /** Seconds to encode a window. */
   readonly encode: number;
@@ -82,11 +71,11 @@ export interface Latency {
   readonly decode: number;
   /** Sum of the terms. */
   readonly expected: number;
-  /** Seconds from a window's first frame coming in to it going out, as measured; 0 if unknown. */
+  /** Seconds from the capture of a frame to its display, as measured; 0 if unknown. */
   readonly measured: number;
 }
 
-/** Puts the terms 17/fps + E + transfer + D beside what was measured. */
+/** Adds the sum of the terms, 17/fps + encode + transfer + decode. */
 export function latencyOf(
   terms: Omit<Latency, "expected">,
 ): Latency {

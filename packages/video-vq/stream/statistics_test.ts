@@ -15,7 +15,7 @@ Deno.test("statistics: percentiles of the last thousand, mean and maximum of all
   });
 });
 
-Deno.test("statistics: item 33, the latency report shows each term, their sum and what was measured", () => {
+Deno.test("statistics: the latency report shows each term, their sum and what was measured", () => {
   const latency = latencyOf({
     fill: 17 / 24,
     encode: 0.15,

@@ -1,6 +1,6 @@
 /**
- * What a stream needs of a model: windows to tokens on one side, tokens to windows on the other.
- * Whatever fulfils the two interfaces can be streamed.
+ * What a stream needs of a model: an encoder from windows to tokens on one side, a decoder from
+ * tokens to windows on the other. Any model that implements the two can be streamed.
  *
  * @module
  */
@@ -20,30 +20,30 @@ export interface Clip {
 
 /** Options of a single window. */
 export interface TokenizeOptions {
-  /** Ends the work early with the signal's reason. */
+  /** Aborts the work with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The half that makes tokens. */
+/** Makes tokens of windows. */
 export interface WindowEncoder extends Disposable {
-  /** Names the weights: 16 lowercase hexadecimal digits. */
+  /** Id of the weights: 16 lowercase hexadecimal digits. */
   readonly modelId: string;
   /** The model and its device, for people. */
   readonly description: string;
-  /** Whether it takes full windows only, so that the last frames of a clip must be filled up. */
+  /** Whether it takes full windows only, so that the end of a clip must be padded. Default: false. */
   readonly fullWindows?: boolean;
-  /** Makes the tokens of a window. */
+  /** Encodes a window. */
   encode(clip: Clip, options?: TokenizeOptions): Promise<Tokens>;
 }
 
-/** The half that makes frames. */
+/** Makes frames of tokens. */
 export interface WindowDecoder extends Disposable {
-  /** Names the weights: 16 lowercase hexadecimal digits. */
+  /** Id of the weights: 16 lowercase hexadecimal digits. */
   readonly modelId: string;
   /** The model and its device, for people. */
   readonly description: string;
-  /** Whether a still scene changes a little from window to window, so that a stream is smoothed. */
-  readonly hasSeams?: boolean;
-  /** Makes the frames of a window's tokens: its valid ones, and what fills it up. */
+  /** Whether still scenes differ a little between windows, so that a receiver smooths. Default: false. */
+  readonly needsSmoothing?: boolean;
+  /** Decodes the frames of a window, including those that pad it. */
   decode(tokens: Tokens, options?: TokenizeOptions): Promise<Clip>;
 }

@@ -1,7 +1,7 @@
 /**
  * The tokens of a window: one sign for each channel and position of the latent, kept as packed
- * bits. Open-MAGVIT2's quantiser has no code book: a latent value becomes +1 where it is above
- * zero and −1 elsewhere, so that the signs are all there is to send
+ * bits. Open-MAGVIT2's quantizer has no codebook: a latent value becomes +1 if it is above zero
+ * and −1 otherwise, so that only the signs are sent
  * (`lookup_free_quantize.py` of TencentARC/SEED-Voken).
  *
  * The bits lie in [channel, frame, row, column] order as one string, the least significant bit
@@ -10,7 +10,8 @@
  *
  * @example Signs, indices and packed bits are the same thing
  * ```ts
- * import { tokensFromLatent, tokensToIndices, tokensToQuant } from "@vcs/video-vq";
+ * import { tokensToIndices, tokensToQuant } from "@vcs/video-vq";
+ * import { tokensFromLatent } from "@vcs/video-vq/internal";
  * import { tensor } from "@vcs/transport/tensor";
  * import assert from "node:assert/strict";
  *
@@ -46,11 +47,11 @@ export interface Tokens {
 }
 
 /** Positions of a latent: tokens of a window. */
-export function positionCount(shape: TokenShape): number {
+function positionCount(shape: TokenShape): number {
   return elementCount([shape.frames, shape.height, shape.width]);
 }
 
-/** Bytes that a window takes as packed bits: 2,880 for 18×5×16×16. */
+/** Bytes of a window as packed bits: 2,880 for 18×5×16×16. */
 export function packedSize(shape: TokenShape): number {
   return Math.ceil(elementCount([shape.channels, positionCount(shape)]) / 8);
 }
@@ -58,35 +59,35 @@ export function packedSize(shape: TokenShape): number {
 /**
  * Makes tokens of packed bits. The bytes are not copied.
  *
- * @throws {RangeError} where the number of bytes is not the shape's, or a bit after the last
+ * @throws {RangeError} if the number of bytes does not match the shape, or a bit after the last
  * sign is set.
  */
 export function tokensFromPacked(packed: Uint8Array, shape: TokenShape): Tokens {
-  const wanted = packedSize(shape);
-  if (packed.length !== wanted) {
+  const expected = packedSize(shape);
+  if (packed.length !== expected) {
     throw new RangeError(
       `Cannot read packed tokens of ${
         describe(shape)
-      }: found ${packed.length} bytes, they take ${wanted}`,
+      }: found ${packed.length} bytes, expected ${expected}`,
     );
   }
-  const spare = wanted * 8 - shape.channels * positionCount(shape);
-  if (spare > 0 && packed[wanted - 1]! >> (8 - spare) !== 0) {
+  const spare = expected * 8 - shape.channels * positionCount(shape);
+  if (spare > 0 && packed[expected - 1]! >> (8 - spare) !== 0) {
     throw new RangeError(
       `Cannot read packed tokens of ${
         describe(shape)
-      }: the ${spare} spare bits at the end must be zero`,
+      }: found a bit set in the last ${spare}, expected zeros`,
     );
   }
   return { shape, packed };
 }
 
 /**
- * Quantises the output of an encoder: a value above zero is +1, everything else (zero and NaN
- * too) is −1.
+ * Quantizes the output of an encoder: a value above zero is +1, everything else (also zero and
+ * NaN) is −1.
  *
  * @param latent [1, channels, frames, height, width]
- * @throws {RangeError} where the tensor has another rank.
+ * @throws {RangeError} if the tensor has another rank.
  */
 export function tokensFromLatent(latent: Tensor<"F32"> | Tensor<"F16">): Tokens {
   const shape = latentShape(latent.shape);
@@ -97,24 +98,24 @@ export function tokensFromLatent(latent: Tensor<"F32"> | Tensor<"F16">): Tokens 
  * Reads `quant`, the float form of the tokens.
  *
  * @param quant [1, channels, frames, height, width], each value exactly +1 or −1
- * @throws {RangeError} where a value is something else.
+ * @throws {RangeError} if a value is something else.
  */
 export function tokensFromQuant(quant: Tensor<"F32"> | Tensor<"F16">): Tokens {
   const bad = quant.data.findIndex((value) => value !== 1 && value !== -1);
   if (bad >= 0) {
     throw new RangeError(
-      `Cannot read quant: each value must be +1 or -1, found ${quant.data[bad]} at ${bad}`,
+      `Cannot read quant: found ${quant.data[bad]} at ${bad}, expected +1 or -1`,
     );
   }
   return tokensFromLatent(quant);
 }
 
 /**
- * Reads indices: for each position a whole number whose bit c is the sign of channel c. This is
+ * Reads indices: for each position an integer whose bit c is the sign of channel c. This is
  * what `decode_code` of the original was meant to take.
  *
  * @param indices any shape with frames × height × width elements in that order
- * @throws {RangeError} where the number of elements is not the shape's, or an index has a bit
+ * @throws {RangeError} if the number of elements does not match the shape, or an index has a bit
  * beyond the last channel.
  */
 export function tokensFromIndices(
@@ -124,9 +125,7 @@ export function tokensFromIndices(
   const count = positionCount(shape);
   if (indices.data.length !== count) {
     throw new RangeError(
-      `Cannot read indices of ${
-        describe(shape)
-      }: found ${indices.data.length}, the latent has ${count} positions`,
+      `Cannot read indices of ${describe(shape)}: found ${indices.data.length}, expected ${count}`,
     );
   }
   const values = Array.from(indices.data, Number);
@@ -134,7 +133,7 @@ export function tokensFromIndices(
   const bad = values.find((value) => !(value >= 0 && value < limit));
   if (bad !== undefined) {
     throw new RangeError(
-      `Cannot read indices of ${describe(shape)}: found ${bad}, allowed is 0 to ${limit - 1}`,
+      `Cannot read indices of ${describe(shape)}: found ${bad}, expected 0 to ${limit - 1}`,
     );
   }
   const packed = packBits(values, shape.channels * count, (_, at) => {
@@ -154,7 +153,7 @@ export function tokensToQuant(tokens: Tokens): Tensor<"F32"> {
   return quant;
 }
 
-/** One whole number a position, [frames, height, width]; channel 0 is its lowest bit. */
+/** One integer per position, [frames, height, width]; channel 0 is its lowest bit. */
 export function tokensToIndices<D extends "I32" | "I64">(tokens: Tokens, dtype: D): Tensor<D> {
   const { channels, frames, height, width } = tokens.shape;
   const count = positionCount(tokens.shape);
@@ -170,12 +169,6 @@ export function tokensToIndices<D extends "I32" | "I64">(tokens: Tokens, dtype: 
   return { dtype, shape, data: wide } as Tensor<"I32" | "I64"> as Tensor<D>;
 }
 
-/** Whether two windows carry the same tokens. */
-export function sameTokens(a: Tokens, b: Tokens): boolean {
-  return describe(a.shape) === describe(b.shape) && a.packed.length === b.packed.length &&
-    a.packed.every((byte, i) => byte === b.packed[i]);
-}
-
 function describe(shape: TokenShape): string {
   return `${shape.channels}x${shape.frames}x${shape.height}x${shape.width}`;
 }
@@ -184,7 +177,7 @@ function latentShape(shape: readonly number[]): TokenShape {
   const [batch, channels, frames, height, width] = shape;
   if (shape.length !== 5 || batch !== 1 || channels! < 1 || channels! > 30) {
     throw new RangeError(
-      `Cannot read a latent: found shape [${shape}], allowed is [1, 1 to 30 channels, frames, height, width]`,
+      `Cannot read a latent: found shape [${shape}], expected [1, 1 to 30 channels, frames, height, width]`,
     );
   }
   return { channels: channels!, frames: frames!, height: height!, width: width! };

@@ -1,7 +1,6 @@
 /**
- * Windows of tokens as messages of a channel, in the forms that a person may want on the other
- * side: our own payload of packed or range coded bits, or tensors that any reader of safetensors,
- * npy or PyTorch files understands.
+ * Windows of tokens as messages of a channel, in several forms: our own payload of packed or range
+ * coded bits, or tensors that any reader of safetensors, npy or PyTorch files understands.
  *
  * | form | payload | bytes of a 17×128×128 window, without headers |
  * |---|---|---|
@@ -28,28 +27,28 @@ import {
   tokensToQuant,
 } from "./tokens.ts";
 
+/** How the tokens of a window are written into a message. */
+export type PayloadForm = "packed" | "range" | "indices" | "indices64" | "quant" | "quant16";
+
 /** Every form of payload. */
-export const PAYLOAD_FORMS = [
+export const PAYLOAD_FORMS: readonly PayloadForm[] = [
   "packed",
   "range",
   "indices",
   "indices64",
   "quant",
   "quant16",
-] as const;
+];
 
-/** How the tokens of a window travel. */
-export type PayloadForm = typeof PAYLOAD_FORMS[number];
-
-/** The fields of a message that a window does not know itself. */
+/** The fields of a message that are not in its window. */
 export type MessageFields = Pick<
   Message,
   "streamId" | "sequence" | "modelId" | "key" | "end" | "afterDrop"
 >;
 
-/** Channels of a token where nothing tells: Open-MAGVIT2's. */
+/** Channels of tensors without our metadata: Open-MAGVIT2's. */
 const CHANNELS = 18;
-/** What is taken for tensors that come without our fields. */
+/** Frame rate of tensors without our metadata. */
 const DEFAULT_RATE: FrameRate = [24, 1];
 
 /**
@@ -75,7 +74,7 @@ export function windowMessage(
 /**
  * Reads the window of a message, whichever form it has.
  *
- * @param coder what the windows before taught, for range coded ones
+ * @param coder has learned from the windows before, for range coded ones
  * @throws {VideoVqError} `bad-window` or `missing-context`, as `decodeWindow` does.
  */
 export function messageWindow(received: Message, coder?: TokenDecoder): TokenWindow {
@@ -103,7 +102,7 @@ function tensorsOf(
   return { quant: { dtype: "F16", shape: quant.shape, data: Float16Array.from(quant.data) } };
 }
 
-/** What packed windows say in their header, as text. */
+/** What packed windows have in their header, as text. */
 function metadataOf(window: TokenWindow): Record<string, string> {
   const { tokens: _, ...fields } = window;
   return { video_vq: JSON.stringify({ channels: window.tokens.shape.channels, ...fields }) };
@@ -131,11 +130,11 @@ function readTokens(
     "bad-window",
     `Cannot read a window: found ${
       names.join(", ") || "no tensors"
-    }, allowed is one of quant F32 or F16 [1, channels, frames, rows, columns] or indices I32 or I64 [frames, rows, columns]`,
+    }, expected one of quant F32 or F16 [1, channels, frames, rows, columns] or indices I32 or I64 [frames, rows, columns]`,
   );
 }
 
-/** Tensors without our fields are full windows of 8×8 pixels a position, 24 frames a second. */
+/** Tensors without our metadata are full windows of 8×8 pixels per position, 24 frames per second. */
 function withFields(
   tokens: Tokens,
   metadata: ReadonlyMap<string, string>,
@@ -168,7 +167,7 @@ function checkedFields(tokens: Tokens, fields: Partial<TokenWindow>): TokenWindo
   const single = { validFrames, width, height, capturedAt, encodeSeconds, sentAt };
   const numbers = [...Object.values(single), ...frameRate ?? [NaN], ...times ?? [NaN]];
   if (!numbers.every(Number.isFinite) || times!.length !== validFrames! + 1) {
-    throw new VideoVqError("bad-window", "Cannot read a window: its fields are not complete");
+    throw new VideoVqError("bad-window", "Cannot read a window: found incomplete metadata");
   }
   return { tokens, ...single, frameRate, times } as TokenWindow;
 }

@@ -47,7 +47,7 @@ Deno.test("window message: bare tensors of other programs are full windows", () 
   }
 });
 
-Deno.test("window message: tensors that are no tokens are told by name", () => {
+Deno.test("window message: tensors that are not tokens are refused by name", () => {
   const bad = [
     { a: tensor("F32", [3]) },
     { a: tensor("F32", [1, 18, 5, 2, 2]) },

@@ -1,12 +1,12 @@
 /**
- * Which windows of a stream were seen, which came twice and which never came.
+ * Which windows of a stream were seen, which arrived twice and which are missing.
  *
  * @module
  */
 
-/** Windows in a row, by number. */
+/** Consecutive windows, by number. */
 export interface WindowRange {
-  /** Names the stream. */
+  /** Id of the stream. */
   readonly streamId: string;
   /** First window. */
   readonly from: number;
@@ -14,58 +14,58 @@ export interface WindowRange {
   readonly to: number;
 }
 
-/** What a window is to the windows before it. */
+/** How a window relates to those before it. */
 export type WindowFate = "next" | "duplicate" | "new-stream";
 
-/** Ranges kept one by one; further ones are only counted. */
+/** Ranges that are listed; further ones are only counted. */
 const LISTED = 10_000;
 
-/** Follows the windows of one stream after the other, in the order in which they are decoded. */
+/** Tracks the windows of one stream after the other, in the order in which they are decoded. */
 export class WindowOrder {
   readonly #missing: WindowRange[] = [];
   #streamId: string | undefined;
   #next = 0;
   #missingCount = 0;
 
-  /** Windows that were left out, in order; the first ten thousand ranges. */
+  /** Missing windows, in order; the first ten thousand ranges. */
   get missing(): readonly WindowRange[] {
     return this.#missing;
   }
 
-  /** Number of windows that were left out. */
+  /** Number of missing windows. */
   get missingCount(): number {
     return this.#missingCount;
   }
 
-  /** The stream that windows come from now. */
+  /** Id of the current stream. */
   get streamId(): string | undefined {
     return this.#streamId;
   }
 
-  /** Number of the window that should come next. */
+  /** Number of the next window. */
   get next(): number {
     return this.#next;
   }
 
-  /** What a window would be; nothing changes. */
+  /** How a window relates to those before it; changes nothing. */
   look(streamId: string, sequence: number): WindowFate {
     if (streamId !== this.#streamId) return "new-stream";
     return sequence < this.#next ? "duplicate" : "next";
   }
 
-  /** Follows another stream from now on; what it had before it was joined is not missing. */
+  /** Switches to another stream; its windows before this one are not missing. */
   begin(streamId: string, sequence: number): void {
     this.#streamId = streamId;
     this.#next = sequence;
   }
 
-  /** Takes note of a window that is decoded now; what lies before it and did not come is missing. */
+  /** Notes a window that is decoded now; those skipped before it are missing. */
   take(sequence: number): void {
     this.skipTo(sequence);
     this.#next = sequence + 1;
   }
 
-  /** Gives up the windows before a number. */
+  /** Counts the windows before a number as missing. */
   skipTo(sequence: number): void {
     if (sequence <= this.#next) return;
     this.#missingCount += sequence - this.#next;

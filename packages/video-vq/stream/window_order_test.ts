@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { rangesOf, rangesText, WindowOrder } from "./window_order.ts";
 
-Deno.test("window order: gaps are listed, what comes twice is told", () => {
+Deno.test("window order: gaps are listed, duplicates are recognised", () => {
   const order = new WindowOrder();
   assert.equal(order.look("a", 0), "new-stream");
   order.begin("a", 2);

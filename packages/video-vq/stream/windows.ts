@@ -1,18 +1,18 @@
 /**
- * Frames to windows: 17 consecutive frames without overlap, each made to fit the network, with
- * the time of every frame kept. What happens to the last frames of a clip that do not fill a
- * window is a choice.
+ * Frames to windows: 17 consecutive frames without overlap, each fitted to the network's size, with
+ * the time of every frame. A tail policy says what becomes of the last frames of a clip that do not
+ * fill a window.
  *
  * @module
  */
 import { VideoVqError } from "../errors.ts";
-import { type FitOptions, FrameFitter, type Picture } from "../frames/preprocess.ts";
+import { type FitOptions, FrameFitter, type RgbImage } from "../frames/frame_fitter.ts";
 
 /** Frames of a full window. */
 export const WINDOW_FRAMES = 17;
 
 /** A frame with its time; `VideoFrame` of `@vcs/media` is one. */
-export interface TimedFrame extends Picture {
+export interface TimedFrame extends RgbImage {
   /** Presentation time in seconds. */
   readonly pts: number;
   /** How long it is shown, in seconds. */
@@ -29,37 +29,37 @@ export interface FrameWindow {
   readonly height: number;
   /** Frames in `data`. */
   readonly frameCount: number;
-  /** Frames at the start that the source had; the rest fill the window up. */
+  /** Frames at the start that are from the source; the rest pad the window. */
   readonly validFrames: number;
   /** RGB, [frameCount, height, width, 3]. */
   readonly data: Uint8Array;
   /** Presentation times of the valid frames in seconds, then the end of the last one. */
   readonly times: readonly number[];
-  /** When the first frame came in, in milliseconds since 1970. */
+  /** When the first frame was captured, in milliseconds since 1970. */
   readonly capturedAt: number;
   /** Whether this is known to be the last window of its clip. */
   readonly last: boolean;
 }
 
 /**
- * What to do with the frames left at the end of a clip:
+ * What to do with the frames that remain at the end of a clip:
  *
- * - `pad` (default) repeats the last frame up to 17; the receiver cuts the repetition off;
- * - `exact` does what the original does: the frames go in as they are, and of n frames
- *   4·floor((n − 1) / 4) + 1 come out;
- * - `drop` leaves them out.
+ * - `pad` repeats the last frame up to 17; the receiver drops the repetition;
+ * - `exact` does what the original does: the frames are encoded as they are, and of n frames
+ *   4·floor((n − 1) / 4) + 1 are decoded;
+ * - `drop` drops them.
  */
 export type TailPolicy = "pad" | "exact" | "drop";
 
 /** How windows are made. */
 export interface WindowOptions extends FitOptions {
-  /** What to do with the last frames. */
+  /** What to do with the last frames. Default: pad. */
   readonly tail?: TailPolicy;
-  /** Gives the time in milliseconds since 1970; the machine's where not given. */
+  /** Gives the time in milliseconds since 1970. Default: the machine's. */
   readonly now?: () => number;
   /**
-   * Give a window as soon as its last frame is there. Otherwise it is held until the next frame
-   * comes, or none, so that the last window is known to be the last.
+   * Whether to give a window as soon as its last frame is there. Default: false, it is held until
+   * the next frame arrives or the source ends, so that the last window is known to be the last.
    */
   readonly live?: boolean;
 }
@@ -69,30 +69,13 @@ export function wallTime(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Frames that the network gives back for a number of frames going in. */
+/** Frames that are decoded of a number of encoded frames. */
 export function reconstructedFrames(frames: number): number {
   return 4 * Math.floor((frames - 1) / 4) + 1;
 }
 
 /**
  * Collects frames into windows.
- *
- * @example Twenty frames are one window and a padded one
- * ```ts
- * import { Windower } from "@vcs/video-vq";
- * import assert from "node:assert/strict";
- *
- * const windower = new Windower({ width: 8, height: 8 });
- * const frame = (i: number) => ({
- *   width: 8, height: 8, data: new Uint8Array(192).fill(i), pts: i / 10, duration: 0.1,
- * });
- * const windows = Array.from({ length: 20 }, (_, i) => windower.push(frame(i)))
- *   .filter((window) => window !== undefined);
- * const rest = windower.flush();
- * assert.equal(windows.length, 1);
- * assert.equal(rest?.validFrames, 3);
- * assert.equal(rest?.data.at(-1), 19);
- * ```
  */
 export class Windower {
   readonly #options: WindowOptions;
@@ -106,7 +89,7 @@ export class Windower {
   /**
    * Prepares for windows of a size.
    *
-   * @throws {RangeError} where the size is not allowed.
+   * @throws {RangeError} if a side is not a multiple of 8 from 8 to 1,024.
    */
   constructor(options: WindowOptions) {
     this.#options = options;
@@ -119,17 +102,17 @@ export class Windower {
   }
 
   /**
-   * Takes a frame; gives a window with every 17th.
+   * Adds a frame; returns a window with every 17th.
    *
-   * @throws {VideoVqError} `bad-source` where the frame has no pixels, or comes before the one
-   * before it.
+   * @throws {VideoVqError} `bad-source` if the frame has no pixels, or its time is before that of
+   * the last frame.
    */
   push(frame: TimedFrame): FrameWindow | undefined {
     const last = this.#times.at(-1);
     if (last !== undefined && frame.pts < last) {
       throw new VideoVqError(
         "bad-source",
-        `Cannot add a frame to a window: it is shown at ${frame.pts} s, the one before at ${last} s`,
+        `Cannot add a frame to a window: found time ${frame.pts} s, expected ${last} s or later`,
       );
     }
     if (this.#frames.length === 0) this.#capturedAt = (this.#options.now ?? wallTime)();
@@ -141,7 +124,7 @@ export class Windower {
       : undefined;
   }
 
-  /** Gives what is left at the end of the clip, by the tail policy. */
+  /** Returns the last window of the clip, by the tail policy. */
   flush(): FrameWindow | undefined {
     const left = this.#frames.length;
     const { tail = "pad" } = this.#options;
@@ -175,7 +158,26 @@ export class Windower {
   }
 }
 
-/** The windows of a stream of frames. */
+/**
+ * The windows of a stream of frames.
+ *
+ * @example Twenty frames are a full window and a padded one
+ * ```ts
+ * import { windowsOf } from "@vcs/video-vq";
+ * import assert from "node:assert/strict";
+ *
+ * const size = { width: 8, height: 8 };
+ * const frames = async function* () {
+ *   for (let i = 0; i < 20; i++) {
+ *     yield { ...size, data: new Uint8Array(192).fill(i), pts: i / 10, duration: 0.1 };
+ *   }
+ * };
+ * const [first, second] = await Array.fromAsync(windowsOf(frames(), size));
+ * assert.equal(first?.validFrames, 17);
+ * assert.equal(second?.validFrames, 3);
+ * assert.equal(second?.data.at(-1), 19);
+ * ```
+ */
 export async function* windowsOf(
   frames: AsyncIterable<TimedFrame>,
   options: WindowOptions,

@@ -28,7 +28,7 @@ function ids(window: FrameWindow): number[] {
   return Array.from({ length: window.frameCount }, (_, i) => window.data[i * 192]!);
 }
 
-Deno.test("windows: item 18, a window is full at its 17th frame and never holds more", async () => {
+Deno.test("windows: a window is full at its 17th frame and never holds more", async () => {
   const windower = new Windower({ width: 8, height: 8 });
   const given: number[] = [];
   let i = 0;
@@ -40,7 +40,7 @@ Deno.test("windows: item 18, a window is full at its 17th frame and never holds 
   assert.deepEqual(given, [16, 33]);
 });
 
-Deno.test("windows: item 19, window k holds frames 17k to 17k + 16", async () => {
+Deno.test("windows: window k holds frames 17k to 17k + 16", async () => {
   const windows = await collect(17 * 4);
   assert.equal(windows.length, 4);
   for (const [k, window] of windows.entries()) {
@@ -50,7 +50,7 @@ Deno.test("windows: item 19, window k holds frames 17k to 17k + 16", async () =>
   }
 });
 
-Deno.test("windows: tail pad repeats the last frame and tells how many count", async () => {
+Deno.test("windows: tail pad repeats the last frame and says how many are valid", async () => {
   const [, last] = await collect(20);
   assert.deepEqual(ids(last!), [17, 18, ...Array(15).fill(19)]);
   assert.equal(last!.validFrames, 3);
@@ -67,7 +67,7 @@ Deno.test("windows: tail exact loses up to 3 frames, as the original does", asyn
   }
 });
 
-Deno.test("windows: tail drop leaves the rest out; a clip of whole windows has no tail", async () => {
+Deno.test("windows: tail drop drops the rest; a clip of full windows has no tail", async () => {
   assert.equal((await collect(33, "drop")).length, 1);
   for (const tail of ["pad", "exact", "drop"] as const) {
     assert.equal((await collect(34, tail)).length, 2);

@@ -1,5 +1,5 @@
 /**
- * What the pipeline's tests share: a codec that only takes time, and frames that carry numbers.
+ * Shared by the pipeline's tests: a codec that only takes time, and frames that carry numbers.
  *
  * @module
  */
@@ -60,7 +60,7 @@ export function numberOf(data: Uint8Array): number {
   return new DataView(data.buffer, data.byteOffset).getUint32(0, true);
 }
 
-/** Frames as fast as they are taken, or at their time where a clock is given. */
+/** Frames as fast as they are taken, or at their time if there is a clock. */
 export async function* numberedFrames(
   count: number,
   { fps = 24, clock, first = 0 }: { fps?: number; clock?: Clock; first?: number } = {},

@@ -17,14 +17,14 @@ async function tensorsOf(path: string): Promise<Record<string, Tensor>> {
 
 function furthest(a: Tensor, b: Tensor): number {
   assert.deepEqual(a.shape, b.shape);
-  const [found, wanted] = [a.data as Float32Array, b.data as Float32Array];
-  return found.reduce((worst, value, i) => Math.max(worst, Math.abs(value - wanted[i]!)), 0);
+  const [found, expected] = [a.data as Float32Array, b.data as Float32Array];
+  return found.reduce((worst, value, i) => Math.max(worst, Math.abs(value - expected[i]!)), 0);
 }
 
 Deno.test("vq-tiny: both graphs give what the trained PyTorch network gives", async () => {
   const golden = await tensorsOf("../testdata/vq_tiny.safetensors");
   const run = async (half: "encoder" | "decoder", name: string, input: Tensor) => {
-    const weights = NetworkWeights.of(await tensorsOf(`./weights/vq_tiny_${half}.safetensors`));
+    const weights = NetworkWeights.of(await tensorsOf(`../weights/vq_tiny_${half}.safetensors`));
     const build = half === "encoder" ? buildTinyEncoder : buildTinyDecoder;
     const g = build(16, 24, (key, shape) => weights.get(key, shape));
     const report = weights.report();
@@ -59,7 +59,7 @@ Deno.test("vq-tiny: a later frame changes no earlier token, a later token no ear
   other.fill(0, 13 * 32 * 32 * 3); // Frames 13 to 16 are the last group of four.
   const otherFrames = await decoder.decode(await encoder.encode({ ...window, data: other }));
   const kept = 13 * 32 * 32 * 3;
-  // Not assert.deepEqual(), which takes minutes and gigabytes to tell how long arrays differ.
+  // Not assert.deepEqual(), which takes minutes and gigabytes to report how long arrays differ.
   const first = frames.data.findIndex((value, i) => value !== otherFrames.data[i]);
   assert.ok(first >= kept, `byte ${first} differs, the first that may is ${kept}`);
 });

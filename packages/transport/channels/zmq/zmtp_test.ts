@@ -202,6 +202,20 @@ Deno.test("zmtp: a peer that is gone without a word is noticed", async () => {
   assert.equal(sender.counters.connections, 1);
 });
 
+Deno.test("zmtp: a subscriber counts when it has subscribed", async () => {
+  await using sender = await openSender("zmq+pub://127.0.0.1:0");
+  using conn = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: Number(new URL(sender.url).port),
+  });
+  await conn.write(goodBytes("XSUB").subarray(0, 64 + 28));
+  const bytes = new BufferedReader(conn);
+  await bytes.skip(64 + 2);
+  assert.equal(sender.counters.connections, 0);
+  await conn.write(new Uint8Array([4, 10, 9, ...text("SUBSCRIBE")]));
+  await until(() => sender.counters.connections === 1);
+});
+
 Deno.test("zmtp: a dead link is noticed while messages are pending", async () => {
   await using receiver = await openReceiver("zmq+pull://127.0.0.1:0?heartbeat=50");
   await using proxy = new FaultProxy(Number(new URL(receiver.url).port));

@@ -1,6 +1,6 @@
 /**
  * Open-MAGVIT2's video tokenizer from its authors' checkpoint: a Lightning file of up to 6 GB of
- * which only the tensors of the wanted half are read, or the same tensors as safetensors.
+ * which only the tensors of the requested half are read, or the same tensors as safetensors.
  *
  * The weights for inference are the moving averages of training (`model_ema.…`, whose names have
  * lost their dots); a file without them is used as it is.
@@ -16,33 +16,38 @@ import { firstKey, type Half, inferConfig, type NetworkConfig } from "./config.t
 import { VideoVqError } from "../errors.ts";
 import { buildDecoder, buildEncoder, type ClipSize, type NetworkOptions } from "./network.ts";
 
-/** Which of a checkpoint's two sets of weights to use. */
-export type WeightSet = "ema" | "raw";
+/** Which of a checkpoint's two sets of parameters is used: moving averages, or as trained last. */
+export type ParameterSet = "ema" | "raw";
 
-/** A checkpoint of the video tokenizer, opened and understood. */
+/** Name of a tensor's moving average: the dots of its own name are lost. */
+export function averagedName(key: string): string {
+  return `model_ema.${key.replaceAll(".", "")}`;
+}
+
+/** An open checkpoint of the video tokenizer. */
 export class MagvitCheckpoint implements Disposable {
-  /** Which set of weights is used. */
-  readonly weights: WeightSet;
+  /** Which set of parameters is used. */
+  readonly parameters: ParameterSet;
   readonly #file: Checkpoint;
   readonly #prefix: string;
 
-  private constructor(file: Checkpoint, prefix: string, weights: WeightSet) {
+  private constructor(file: Checkpoint, prefix: string, parameters: ParameterSet) {
     this.#file = file;
     this.#prefix = prefix;
-    this.weights = weights;
+    this.parameters = parameters;
   }
 
   /**
    * Opens a checkpoint; nothing but its directory is read.
    *
-   * @param weights which set to use; the averages where there are any, if not given
-   * @throws {VideoVqError} `bad-model` where the file holds neither half of the network, or not
-   * the set of weights that was asked for.
+   * @param parameters which set to use. Default: the averages if there are any.
+   * @throws {VideoVqError} `bad-model` if the file holds neither half of the network, or not the
+   * requested set of parameters.
    */
-  static async open(path: string, weights?: WeightSet): Promise<MagvitCheckpoint> {
+  static async open(path: string, parameters?: ParameterSet): Promise<MagvitCheckpoint> {
     const file = await openCheckpoint(path);
     try {
-      for (const set of weights ? [weights] : ["ema", "raw"] as const) {
+      for (const set of parameters ? [parameters] : ["ema", "raw"] as const) {
         for (const prefix of ["state_dict/", ""]) {
           const found = new MagvitCheckpoint(file, prefix, set);
           if (found.has("encoder") || found.has("decoder")) return found;
@@ -55,11 +60,11 @@ export class MagvitCheckpoint implements Disposable {
     file.close();
     throw new VideoVqError(
       "bad-model",
-      `Cannot use ${path} as video tokenizer: it has no ${
-        weights === "ema" ? "averaged (model_ema) " : ""
+      `Cannot use ${path} as video tokenizer: found no ${
+        parameters === "ema" ? "averaged (model_ema) " : ""
       }tensors ${firstKey("encoder")} or ${
         firstKey("decoder")
-      }; allowed are checkpoints of Open-MAGVIT2's video tokenizer`,
+      }, expected a checkpoint of Open-MAGVIT2's video tokenizer`,
     );
   }
 
@@ -71,7 +76,7 @@ export class MagvitCheckpoint implements Disposable {
   /**
    * Sizes of the network.
    *
-   * @throws {VideoVqError} `bad-model` where the file does not hold that half.
+   * @throws {VideoVqError} `bad-model` if the file does not hold that half.
    */
   config(half: Half): NetworkConfig {
     return inferConfig((key) => this.#weights(half).shape(key), half);
@@ -86,7 +91,7 @@ export class MagvitCheckpoint implements Disposable {
    * Describes a half for clips of a size; weights are read when the graph is written.
    *
    * @param size of the frames for the encoder, of the latent for the decoder
-   * @throws {OnnxError} `weights-mismatch` where tensors are missing or of other shapes.
+   * @throws {OnnxError} `weights-mismatch` if tensors are missing or of other shapes.
    */
   build(half: Half, size: ClipSize, options?: NetworkOptions): GraphBuilder {
     const weights = this.#weights(half);
@@ -106,8 +111,8 @@ export class MagvitCheckpoint implements Disposable {
   }
 
   /**
-   * Names the weights of the decoder, by which both ends of a stream know that they fit: the
-   * first 16 hexadecimal digits of SHA-256 over the configuration and the decoder's tensors in
+   * Id of the decoder's weights, by which both ends of a stream know that they match: the first
+   * 16 hexadecimal digits of SHA-256 over the configuration and the decoder's tensors in
    * the order of their keys.
    */
   async modelId(): Promise<string> {
@@ -125,8 +130,7 @@ export class MagvitCheckpoint implements Disposable {
   }
 
   #fileName(key: string): string {
-    if (this.weights === "raw") return this.#prefix + key;
-    return `${this.#prefix}model_ema.${key.replaceAll(".", "")}`;
+    return this.#prefix + (this.parameters === "raw" ? key : averagedName(key));
   }
 
   #weights(half: Half): NetworkWeights {

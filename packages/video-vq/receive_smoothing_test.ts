@@ -1,4 +1,4 @@
-/** What a receiver smooths between two windows, and where it must not. */
+/** What a receiver smooths between two windows, and when it must not. */
 import { systemClock } from "@vcs/transport";
 import assert from "node:assert/strict";
 import { memoryChannel } from "@vcs/transport/channel";
@@ -13,7 +13,7 @@ const grey = (sequence: number) => sequence % 2 === 0 ? 100 : 104;
 
 /** Decodes each window to one grey. */
 class GreyDecoder extends FakeCodec {
-  readonly hasSeams = true;
+  readonly needsSmoothing = true;
 
   override async decode(tokens: Tokens): Promise<Clip> {
     const { data } = await super.decode(tokens);
@@ -54,7 +54,7 @@ const isPlain = (greys: number[], sequence: number) =>
 Deno.test("a receiver fades from one window into the next", async () => {
   const [first, second] = await received([1, 0], [1, 1]);
   assert.ok(isPlain(first!, 0));
-  // The difference of 4 is carried over whole and fades out in eight frames.
+  // The difference of 4 is carried over in full and fades out in eight frames.
   assert.deepEqual(second!.slice(0, 9), [100, 101, 101, 102, 102, 103, 103, 104, 104]);
 });
 

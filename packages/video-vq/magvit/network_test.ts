@@ -5,9 +5,11 @@ import { createHash } from "node:crypto";
 import { Session } from "@vcs/onnx/session";
 import { modelBytes } from "@vcs/onnx";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
-import { MagvitCheckpoint } from "./magvit.ts";
+import { MagvitCheckpoint } from "./checkpoint.ts";
 import { openMagvitDecoder, openMagvitEncoder } from "./tokenizer.ts";
-import { FULL_NETWORK, networkShapes, SMALL_NETWORK, syntheticCheckpoint } from "./synthetic.ts";
+import { FULL_NETWORK } from "./config.ts";
+import { networkShapes } from "./network.ts";
+import { SMALL_NETWORK, syntheticCheckpoint } from "./synthetic.ts";
 import { pixelsToFloat } from "../frames/pixels.ts";
 import {
   tokensFromIndices,
@@ -118,7 +120,7 @@ sharedTest(
   },
 );
 
-sharedTest("network: item 17, a decoder reads the decoder's tensors only", async () => {
+sharedTest("network: a decoder reads the decoder's tensors only", async () => {
   await withGolden(async (path) => {
     using checkpoint = await MagvitCheckpoint.open(path);
     const before = checkpoint.bytesRead;
@@ -132,7 +134,7 @@ sharedTest("network: item 17, a decoder reads the decoder's tensors only", async
 
 sharedTest("network: float16 keeps most signs, as norms stay in float32", async () => {
   await withGolden(async (path, cache) => {
-    using encoder = await openMagvitEncoder(path, { device: "cpu", cache, precision: "f16" });
+    using encoder = await openMagvitEncoder(path, { device: "cpu", cache, precision: "fp16" });
     const { input_u8, quant } = golden("5x64x64");
     const data = input_u8!.data as Uint8Array;
     const tokens = await encoder.encode({ frameCount: 5, height: 64, width: 64, data });
@@ -161,7 +163,7 @@ Deno.test("network: the full size has the authors' 283 tensors and 370.5 million
   assert.deepEqual(shapes.get("decoder.adaptive.0.gamma.weight"), [256, 18]);
 });
 
-Deno.test("network: item 1, 17 frames become 18 signs at 5 places in time, and 17 frames again", async () => {
+Deno.test("network: 17 frames become 18 signs at 5 places in time, and 17 frames again", async () => {
   await withSynthetic(async (path, cache) => {
     using encoder = await openMagvitEncoder(path, { device: "cpu", cache });
     using decoder = await openMagvitDecoder(path, { device: "cpu", cache });
@@ -173,7 +175,7 @@ Deno.test("network: item 1, 17 frames become 18 signs at 5 places in time, and 1
   });
 });
 
-Deno.test("network: item 3, quant, indices and packed bits decode to the same bytes", async () => {
+Deno.test("network: quant, indices and packed bits decode to the same bytes", async () => {
   const { tokensToIndices, tokensToQuant } = await import("../stream/tokens.ts");
   await withSynthetic(async (path, cache) => {
     using decoder = await openMagvitDecoder(path, { device: "cpu", cache });
@@ -190,7 +192,7 @@ Deno.test("network: item 3, quant, indices and packed bits decode to the same by
   });
 });
 
-Deno.test("network: a built graph is kept, and built anew when the checkpoint changes", async () => {
+Deno.test("network: a built graph is cached, and rebuilt when the checkpoint changes", async () => {
   await withSynthetic(async (path, cache) => {
     const id = async () => {
       using decoder = await openMagvitDecoder(path, { device: "cpu", cache });

@@ -1,5 +1,5 @@
 /**
- * What a header says, as text in the form of Encodec-Stream's `-i` and as JSON.
+ * A header as text in the form of Encodec-Stream's `-i`, and as plain values for programs.
  *
  * @module
  */
@@ -13,12 +13,12 @@ function printedDuration({ samples, spec, rate }: EcdcHeader): number {
   return samples / kilohertz / 1000 * spec.sampleRate / rate;
 }
 
-/** A float that prints with its point even where it is whole. */
+/** A float that prints with its point even if it is whole. */
 function float(value: number): PythonNumber {
   return new PythonNumber(Number.isInteger(value) ? `${value}.0` : `${value}`);
 }
 
-/** Names of the keys that have one, in the order they are printed; the rest follow as they are. */
+/** Printed names of keys, in their order; other keys follow under their own names. */
 const NAMED: readonly (readonly [key: string, name: string])[] = [
   ["sr", "Sample Rate"],
   ["br", "Bitrate"],
@@ -27,8 +27,8 @@ const NAMED: readonly (readonly [key: string, name: string])[] = [
 ];
 
 /**
- * The header as lines of `Key: value`, values as Python's JSON, so that no text of a file reaches a
- * terminal unescaped. Durations are true: the original doubles those of 24 kHz files with `sr`.
+ * The header as lines of `Key: value`, with values as Python's JSON, so that no text of a file reaches
+ * a terminal unescaped. Durations are right: the original doubles those of 24 kHz files with `sr`.
  */
 export function describeHeader(header: EcdcHeader): string {
   const entries = new Map(header.entries);
@@ -45,7 +45,7 @@ export function describeHeader(header: EcdcHeader): string {
   return lines.map(([name, value]) => `${name}: ${formatJson(value)}\n`).join("");
 }
 
-/** A header in plain words, for programs. */
+/** A header as plain values, for programs. */
 export interface HeaderSummary {
   /** Version byte. */
   readonly version: number;
@@ -61,9 +61,9 @@ export interface HeaderSummary {
   readonly samples: number;
   /** Codebooks in use. */
   readonly codebooks: number;
-  /** Bits per second of sound that the codes take, in kbit/s. */
+  /** Size of the codes in kbit per second of audio. */
   readonly bitrate: number;
-  /** Segments, at 24 kHz 1. */
+  /** Segments; 1 at 24 kHz. */
   readonly segments: number;
   /** Whether the codes are entropy-coded. */
   readonly lm: boolean;
@@ -71,11 +71,11 @@ export interface HeaderSummary {
   readonly title: string | null;
   /** URL of the origin, or null. */
   readonly source: string | null;
-  /** URL of a picture, or null. */
+  /** URL of an image, or null. */
   readonly thumbnail: string | null;
 }
 
-/** The header for programs. */
+/** A header as plain values. */
 export function summarizeHeader(header: EcdcHeader): HeaderSummary {
   const { spec, codebooks, rate } = header;
   return {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import { VideoVqError } from "../errors.ts";
-import { FrameFitter, type Picture } from "./preprocess.ts";
+import { FrameFitter, type RgbImage } from "./frame_fitter.ts";
 
-/** A picture of noise that the Python script which made the checksums draws too. */
-function noise(width: number, height: number): Picture {
+/** An image of noise, the same as in the Python script that made the checksums. */
+function noise(width: number, height: number): RgbImage {
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
     let bits = Math.imul(i, 2654435761);
     bits = Math.imul(bits ^ (bits >>> 15), 2246822519);
@@ -32,40 +32,40 @@ const OPENCV = [
   [2400, 1080, 0x92508f78],
 ] as const;
 
-Deno.test("preprocess: a crop equals OpenCV's resize and the middle of it, bit for bit", () => {
+Deno.test("frame fitter: a crop equals the centre of OpenCV's resize, bit for bit", () => {
   for (const [width, height, cropped] of OPENCV) {
     const crop = new FrameFitter({ width: 128, height: 128 }).fit(noise(width, height));
     assert.equal(crc32(crop), cropped, `crop of ${width}x${height}`);
   }
 });
 
-Deno.test("preprocess: stretch scales each side for itself", () => {
+Deno.test("frame fitter: stretch scales each side independently", () => {
   const fitter = new FrameFitter({ width: 72, height: 40, fit: "stretch" });
   assert.equal(crc32(fitter.fit(noise(320, 240))), 0x7b04489b);
 });
 
-Deno.test("preprocess: pad keeps the whole picture between black bars", () => {
+Deno.test("frame fitter: pad keeps the image between black bars", () => {
   const white = { width: 200, height: 100, data: new Uint8Array(200 * 100 * 3).fill(255) };
   const out = new FrameFitter({ width: 64, height: 64, fit: "pad" }).fit(white);
   const rows = Array.from({ length: 64 }, (_, y) => out[(y * 64 + 32) * 3]);
   assert.deepEqual(rows, [...Array(16).fill(0), ...Array(32).fill(255), ...Array(16).fill(0)]);
 });
 
-Deno.test("preprocess: a seed moves the crop, the same seed to the same place", () => {
-  const picture = noise(500, 128);
+Deno.test("frame fitter: a seed moves the crop, the same seed to the same place", () => {
+  const image = noise(500, 128);
   const cut = (cropSeed?: number) =>
-    crc32(new FrameFitter({ width: 128, height: 128, cropSeed }).fit(picture));
+    crc32(new FrameFitter({ width: 128, height: 128, cropSeed }).fit(image));
   assert.equal(cut(7), cut(7));
   assert.equal(new Set([cut(), ...Array.from({ length: 9 }, (_, i) => cut(i))]).size, 10);
 });
 
-Deno.test("preprocess: a clip may change its size", () => {
+Deno.test("frame fitter: a clip may change its size", () => {
   const fitter = new FrameFitter({ width: 128, height: 128 });
   assert.equal(crc32(fitter.fit(noise(320, 240))), OPENCV[0][2]);
   assert.equal(crc32(fitter.fit(noise(176, 144))), OPENCV[2][2]);
 });
 
-Deno.test("preprocess: refuses odd targets and frames without their pixels", () => {
+Deno.test("frame fitter: refuses odd targets and frames without their pixels", () => {
   assert.throws(() => new FrameFitter({ width: 100, height: 128 }), RangeError);
   assert.throws(() => new FrameFitter({ width: 128, height: 4096 }), RangeError);
   const fitter = new FrameFitter({ width: 128, height: 128 });

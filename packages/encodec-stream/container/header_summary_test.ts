@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseHeader } from "./header.ts";
-import { describeHeader, summarizeHeader } from "./info.ts";
+import { describeHeader, summarizeHeader } from "./header_summary.ts";
 
 function header(version: number, json: string) {
   const text = new TextEncoder().encode(json);

@@ -1,16 +1,16 @@
 /**
- * Frames of any size to the network's square, bit for bit as the original's loader does it with
- * OpenCV: the short side is scaled to the target (`INTER_LINEAR`, see `media/resize/opencv.ts`),
- * the long side to `trunc(target · long / short)`, then the target is cut out. Only the pixels
- * that remain are computed.
+ * Fits frames of any size to the network's input, bit for bit as the original's loader does with
+ * OpenCV: scales the short side to the target (`INTER_LINEAR`, see `media/resize/opencv.ts`) and
+ * the long side to `trunc(target · long / short)`, then crops. Only the pixels that remain are
+ * computed.
  *
  * @module
  */
 import { OpencvBilinear, type Size, type Window } from "@vcs/media/internal";
 import { VideoVqError } from "../errors.ts";
 
-/** A picture: RGB bytes, rows from the top. */
-export interface Picture {
+/** An image: RGB bytes, rows from the top. */
+export interface RgbImage {
   /** Columns. */
   readonly width: number;
   /** Rows. */
@@ -26,20 +26,20 @@ export interface FitOptions {
   /** Rows of the target, a multiple of 8. */
   readonly height: number;
   /**
-   * `crop` (default) scales the short side and cuts the long one, `pad` scales the long side and
-   * fills up with black, `stretch` scales each side for itself.
+   * `crop` scales the short side and crops the long one, `pad` scales the long side and fills the
+   * rest with black, `stretch` scales each side independently. Default: crop.
    */
   readonly fit?: "crop" | "pad" | "stretch";
   /**
-   * Where `crop` cuts: in the middle (default), or at one place in the clip that a seed chooses,
-   * as the original does it.
+   * Seed that chooses where `crop` crops, the same place in all frames, as the original does.
+   * Default: the centre.
    */
   readonly cropSeed?: number | undefined;
 }
 
-/** What is taken from where. */
+/** What is cropped, and where it goes. */
 interface Plan {
-  /** Size of the whole resized picture. */
+  /** Size of the resized image before cropping. */
   readonly scaled: Size;
   /** The part of it that is kept. */
   readonly window: Window;
@@ -47,13 +47,13 @@ interface Plan {
   readonly to: { readonly x: number; readonly y: number };
 }
 
-/** Across and down, each in [0, 1); undefined for the middle. */
+/** Across and down, each in [0, 1); undefined for the centre. */
 type Place = readonly [number, number] | undefined;
 
 /**
- * Makes frames fit. Frames of one clip may change their size: the plan is made anew then.
+ * Fits frames. Frames of one clip may change their size.
  *
- * @example The middle of a wide picture
+ * @example The centre of a wide image
  * ```ts
  * import { FrameFitter } from "@vcs/video-vq/internal";
  * import assert from "node:assert/strict";
@@ -68,19 +68,19 @@ export class FrameFitter {
   readonly #place: Place;
   #source = { width: 0, height: 0 };
   #resizer!: OpencvBilinear;
-  /** First byte that the resized picture takes in the target. */
+  /** First byte of the resized image in the target. */
   #at = 0;
 
   /**
    * Prepares for a target.
    *
-   * @throws {RangeError} where a side of the target is not a multiple of 8 from 8 to 1,024.
+   * @throws {RangeError} if a side of the target is not a multiple of 8 from 8 to 1,024.
    */
   constructor(options: FitOptions) {
     for (const side of [options.width, options.height]) {
       if (!(Number.isInteger(side / 8) && side >= 8 && side <= 1024)) {
         throw new RangeError(
-          `Cannot fit frames to ${options.width}x${options.height}: found a side of ${side}, allowed are multiples of 8 from 8 to 1024`,
+          `Cannot fit frames to ${options.width}x${options.height}: found a side of ${side}, expected a multiple of 8 from 8 to 1024`,
         );
       }
     }
@@ -92,26 +92,26 @@ export class FrameFitter {
    * Fits one frame.
    *
    * @returns RGB bytes, [height, width, 3] of the target
-   * @throws {VideoVqError} `bad-source` where the picture has no pixels or not those of its size.
+   * @throws {VideoVqError} `bad-source` if the image has no pixels, or not as many as its size says.
    */
-  fit(picture: Picture): Uint8Array {
-    const { width, height, data } = picture;
+  fit(image: RgbImage): Uint8Array {
+    const { width, height, data } = image;
     if (!(width > 0 && height > 0) || data.length !== width * height * 3) {
       throw new VideoVqError(
         "bad-source",
-        `Cannot fit a frame of ${width}x${height}: found ${data.length} bytes, RGB takes ${
+        `Cannot fit a frame of ${width}x${height}: found ${data.length} bytes, expected ${
           width * height * 3
-        }`,
+        } of RGB`,
       );
     }
-    if (width !== this.#source.width || height !== this.#source.height) this.#prepare(picture);
+    if (width !== this.#source.width || height !== this.#source.height) this.#prepare(image);
     const stride = 3 * this.#options.width;
     const out = new Uint8Array(this.#options.height * stride);
     this.#resizer.resize(data, out, this.#at, stride);
     return out;
   }
 
-  #prepare({ width, height }: Picture): void {
+  #prepare({ width, height }: RgbImage): void {
     this.#source = { width, height };
     const { scaled, window, to } = makePlan(width, height, this.#options, this.#place);
     this.#resizer = new OpencvBilinear({ width, height }, scaled, window);
@@ -139,7 +139,7 @@ function offset(room: number, place: number | undefined): number {
   return place === undefined ? room >> 1 : Math.floor((room + 1) * place);
 }
 
-/** The size that covers (`crop`) or just fits into (`pad`) the target, sides cut to whole pixels. */
+/** The size that covers (`crop`) or just fits into (`pad`) the target, truncated to pixels. */
 function scaledSize(
   width: number,
   height: number,
@@ -152,12 +152,12 @@ function scaledSize(
     : { width: Math.max(1, Math.trunc((target.height * width) / height)), height: target.height };
 }
 
-/** Where in the room to move a crop lies: the middle, or a place chosen by a seed. */
+/** Where a crop lies: the centre, or a place chosen by a seed. */
 function cropPlace(seed: number | undefined): Place {
   return seed === undefined ? undefined : [fraction(seed), fraction(seed + 0x6d2b79f5)];
 }
 
-/** A number in [0, 1) from a whole number: the finishing steps of MurmurHash3. */
+/** A number in [0, 1) from an integer: the finalizer of MurmurHash3. */
 function fraction(seed: number): number {
   let bits = seed | 0;
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);

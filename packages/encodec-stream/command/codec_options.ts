@@ -1,0 +1,56 @@
+/**
+ * The options that say which weights run on what, for every subcommand that runs a model.
+ *
+ * @module
+ */
+import {
+  defined,
+  option,
+  type OptionValues,
+  say,
+  text,
+  type ValueKind,
+  whole,
+} from "@vcs/transport/internal";
+import type { CodecOptions } from "../network/model_session.ts";
+
+const DEVICES = ["auto", "cpu", "cuda", "webgpu"];
+
+const DEVICE: ValueKind<string> = {
+  placeholder: "DEVICE",
+  allowed: "auto, cpu, cuda, cuda:N and webgpu",
+  completion: DEVICES,
+  parse: (text) => DEVICES.includes(text) || /^cuda:\d{1,3}$/.test(text) ? text : undefined,
+};
+
+/** Weights and device. */
+export const RUN_OPTIONS = {
+  weights: option(text("REFERENCE"), {
+    help: "checkpoint: a path, a URL, or an official name",
+    defaultText: "the model's official one",
+    formerly: ["checkpoint"],
+  }),
+  device: option(DEVICE, {
+    help: "what runs the model: auto, cpu, cuda, cuda:N or webgpu",
+    defaultText: "auto",
+  }),
+};
+
+/** Weights, device and processors. */
+export const CODEC_OPTIONS = {
+  ...RUN_OPTIONS,
+  gpu: option(whole({ min: 0 }), { help: "the same as --device cuda:N", short: "g" }),
+  threads: option(whole({ min: 1 }), { help: "processors to use", defaultText: "all" }),
+};
+
+/** What a codec is opened with; `-g` counts if there is no `--device`. */
+export function codecOptions(
+  { weights, gpu, device, threads }: OptionValues<typeof CODEC_OPTIONS>,
+  signal: AbortSignal,
+): CodecOptions {
+  const cuda = gpu === undefined ? undefined : `cuda:${gpu}`;
+  return {
+    ...defined({ weights, threads, device: device ?? cuda }),
+    resolve: { signal, onProgress: (file) => say(`fetching ${file} …`) },
+  };
+}

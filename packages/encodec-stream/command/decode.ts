@@ -1,0 +1,140 @@
+/**
+ * `encodec-stream -d`: file or URL in, PCM out.
+ *
+ * @module
+ */
+import {
+  abortable,
+  choice,
+  type Command,
+  command,
+  defined,
+  file,
+  flag,
+  type Invocation,
+  number,
+  operand,
+  option,
+  ProgressLine,
+  say,
+  text,
+  whole,
+} from "@vcs/transport/internal";
+import { interleave, type PcmFormat } from "../audio/pcm.ts";
+import { EcdcReader } from "../container/reader.ts";
+import { openSink } from "../container/sinks.ts";
+import type { EcdcSink } from "../container/writer.ts";
+import { type CodeSource, Decoder, type PcmBlock } from "../decoder.ts";
+import { playback, playedRange, type SampleRange } from "../playback.ts";
+import { CODEC_OPTIONS, codecOptions } from "./codec_options.ts";
+
+/** Rate and channels of the output. */
+const OUTPUT = { sampleRate: 48000, channels: 2 } as const;
+
+const SECONDS = number({ min: 0, placeholder: "SEC" });
+
+const OPERANDS = { file: operand(file("FILE|URL"), "what to decode; - is standard input") };
+
+const OPTIONS = {
+  from: option(SECONDS, { help: "second to start at", dash: "ss", default: 0 }),
+  to: option(SECONDS, { help: "second to stop at; 0 is the end", dash: "to", default: 0 }),
+  output: option(file(), {
+    help: "where to write; - is standard output",
+    short: "o",
+    default: "-",
+  }),
+  format: option(choice(["s16", "f32", "wav"]), {
+    help: "samples, at 48 kHz in stereo",
+    default: "s16",
+  }),
+  batch: option(whole(), {
+    help: "most segments per call, at 24 kHz seconds; 0 is all at once",
+    short: "b",
+    defaultText: "16, at 24 kHz 1",
+  }),
+  lowLatency: flag({ help: "at 24 kHz, chunks of 0.1 s" }),
+  preroll: option(SECONDS, {
+    help: "at 24 kHz, seek quickly, not exactly, by running only these seconds before the start",
+    defaultText: "everything before the start",
+  }),
+  ...CODEC_OPTIONS,
+  lmWeights: option(text("REFERENCE"), {
+    help: "weights of the language model, for entropy-coded files",
+    defaultText: "the official ones",
+    formerly: ["lm-checkpoint"],
+  }),
+};
+
+/** The subcommand `-d`. */
+export const decode: Command = command({
+  name: "decode",
+  modes: ["-d", "--decode"],
+  about: "decode to PCM on standard output: s16le at 48 kHz in stereo",
+  operands: OPERANDS,
+  options: OPTIONS,
+  run,
+});
+
+async function run(
+  { options, operands, signal }: Invocation<typeof OPTIONS, typeof OPERANDS>,
+): Promise<void> {
+  const { format, from, batch, preroll, lowLatency, lmWeights } = options;
+  const times = { from, to: options.to || Infinity };
+  await using reader = await EcdcReader.open(operands.file, { signal });
+  using codes = await codesOf(reader, lmWeights, signal);
+  using decoder = await Decoder.open(reader.header.model, codecOptions(options, signal));
+  await using output = await openSink(options.output);
+  const range = playedRange(reader.header, times);
+  if (format === "wav") await output.write(await wavStart(range));
+  const blocks = playback(decoder, codes.source, {
+    ...{ ...times, lowLatency },
+    ...defined({ preroll, batch: batch && Math.max(0, batch) }),
+  });
+  await writeBlocks(blocks, output, format === "f32" ? "f32" : "s16", range, signal);
+  const { surplus = 0 } = reader;
+  if (surplus > 0) say(`note: ${surplus} bytes after the audio were ignored`);
+}
+
+/** The codes of a file, by way of the language model if they are entropy-coded. */
+async function codesOf(
+  reader: EcdcReader,
+  weights: string | undefined,
+  signal: AbortSignal,
+): Promise<{ source: CodeSource; [Symbol.dispose](): void }> {
+  const { header } = reader;
+  if (!header.lm) return { source: reader, [Symbol.dispose]() {} };
+  say(
+    "warning: this file is entropy-coded with a language model; it decodes only where this machine " +
+      "computes exactly the probabilities of the one that encoded it, and may end in noise and an error",
+  );
+  const { LanguageModel } = await import("../lm/language_model.ts");
+  const { LmReader } = await import("../lm/lm_reader.ts");
+  const settings = { resolve: { signal }, ...defined({ weights }) };
+  const model = await LanguageModel.open(header.model, header.codebooks, settings);
+  return { source: new LmReader(reader, model), [Symbol.dispose]: () => model[Symbol.dispose]() };
+}
+
+async function wavStart({ start, end }: SampleRange): Promise<Uint8Array> {
+  const { wavHeader } = await import("@vcs/media/wav");
+  return wavHeader({ sampleRate: OUTPUT.sampleRate, format: "s16" }, OUTPUT.channels, end - start);
+}
+
+async function writeBlocks(
+  blocks: AsyncIterable<PcmBlock>,
+  output: EcdcSink,
+  format: PcmFormat,
+  range: SampleRange,
+  signal: AbortSignal,
+): Promise<void> {
+  using progress = new ProgressLine();
+  const begin = performance.now();
+  for await (const { start, channels } of blocks) {
+    // The reader of a pipe may be paused, for as long as it likes.
+    await abortable(output.write(interleave(channels, format)), signal);
+    signal.throwIfAborted();
+    const [from, at, to] = [range.start, start + channels[0]!.length, range.end]
+      .map((sample) => sample / OUTPUT.sampleRate) as [number, number, number];
+    const speed = (at - from) / ((performance.now() - begin) / 1000);
+    progress.update(`${at.toFixed(1)} of ${to.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
+  }
+}

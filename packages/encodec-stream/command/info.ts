@@ -1,0 +1,23 @@
+/**
+ * `encodec-stream -i`: what a file says about itself. Only its header is read.
+ *
+ * @module
+ */
+import { type Command, command, file, flag, operand, print } from "@vcs/transport/internal";
+import { describeHeader, summarizeHeader } from "../container/header_summary.ts";
+import { EcdcReader } from "../container/reader.ts";
+
+/** The subcommand `-i`. */
+export const info: Command = command({
+  name: "info",
+  modes: ["-i", "--info"],
+  about: "print what a file says about itself",
+  operands: { file: operand(file("FILE|URL"), "what to read; - is standard input") },
+  options: { json: flag({ help: "print it as JSON" }) },
+  async run({ options, operands, signal }) {
+    await using reader = await EcdcReader.open(operands.file, { signal });
+    const { header, surplus = null } = reader;
+    if (options.json) print(JSON.stringify({ ...summarizeHeader(header), surplus }));
+    else print(describeHeader(header).trimEnd());
+  },
+});

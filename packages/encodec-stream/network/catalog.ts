@@ -1,0 +1,31 @@
+/**
+ * The published checkpoints of the models, by name: `models.ts` says where each is and what it must
+ * be, the layers say which tensors it has.
+ *
+ * @module
+ */
+import { type CatalogOptions, type Model, ModelCatalog } from "@vcs/onnx/store";
+import { languageModelWeights, modelWeights, type WeightShape } from "./layers.ts";
+import { MODEL_NAMES, type ModelSpec, modelSpec } from "../models.ts";
+
+function withTensors(
+  checkpoint: Model | undefined,
+  weights: () => readonly WeightShape[],
+): Model[] {
+  return checkpoint ? [{ ...checkpoint, tensors: () => Promise.resolve(new Map(weights())) }] : [];
+}
+
+/** The catalogue of some models: their own checkpoints, and those of their language models. */
+export function codecCatalog(
+  specs: readonly ModelSpec[],
+  options: CatalogOptions = {},
+): ModelCatalog {
+  const codecs = specs.flatMap((spec) => withTensors(spec.checkpoint, () => modelWeights(spec)));
+  const languageModels = specs.flatMap((spec) =>
+    withTensors(spec.languageModel?.checkpoint, () => languageModelWeights(spec))
+  );
+  return new ModelCatalog([...codecs, ...languageModels], options);
+}
+
+/** The published models and their language models. */
+export const CODEC_MODELS: ModelCatalog = codecCatalog(MODEL_NAMES.map(modelSpec));

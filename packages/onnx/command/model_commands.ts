@@ -1,0 +1,193 @@
+/**
+ * The subcommands of every command that has models: `list`, `pull`, `verify`, `rm` and `doctor`
+ * over the command's own catalogue.
+ *
+ * @example
+ * ```ts
+ * import { command, type Command } from "@vcs/transport/internal";
+ * import { ModelCatalog } from "@vcs/onnx/store";
+ * import { modelCommands } from "@vcs/onnx/internal";
+ * import assert from "node:assert/strict";
+ *
+ * const models = new ModelCatalog([]);
+ * const denoise: Command = command({
+ *   name: "denoise",
+ *   about: "takes noise out of speech",
+ *   commands: modelCommands(models),
+ * });
+ * assert.deepEqual(
+ *   denoise.commands.map(({ name }) => name),
+ *   ["list", "pull", "verify", "rm", "doctor"],
+ * );
+ * ```
+ *
+ * @module
+ */
+import {
+  type Command,
+  command,
+  file,
+  operands,
+  optionalOperand,
+  print,
+  printable,
+  say,
+  text,
+  type ValueKind,
+} from "@vcs/transport/internal";
+import type { Model, ModelCatalog } from "../store.ts";
+import { DownloadBar, megabytes } from "./download_bar.ts";
+
+/** Prints lines whose names and values may come from outside. */
+export function printLines(lines: readonly string[]): void {
+  for (const line of lines) print(printable(line));
+}
+
+/** Rows with columns of equal width. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd());
+}
+
+/** How a model is given on the command line; names are completed. */
+function modelKind({ models }: ModelCatalog): ValueKind<string> {
+  return { ...text("MODEL"), completion: models.map(({ name }) => name) };
+}
+
+function listCommand(catalog: ModelCatalog): Command {
+  const row = async ({ name, bytes, about }: Model) => {
+    const local = await catalog.findLocal(name);
+    return [name, megabytes(bytes), local?.path ?? "-", about];
+  };
+  return command({
+    name: "list",
+    about: "models, their sizes, and the files that are on this machine",
+    async run() {
+      const rows = await Promise.all(catalog.models.map(row));
+      printLines(table([["MODEL", "SIZE", "FILE", "WHAT IT IS"], ...rows]));
+    },
+  });
+}
+
+function pullCommand(catalog: ModelCatalog): Command {
+  return command({
+    name: "pull",
+    about: "fetch models; prints the paths of the files",
+    operands: { models: operands(modelKind(catalog), "name, URL, or hf:owner/name/file", 1) },
+    async run({ operands: { models }, signal }) {
+      for (const name of models) {
+        using bar = new DownloadBar();
+        const onProgress: DownloadBar["show"] = (file, progress) => bar.show(file, progress);
+        const path = await catalog.resolve(name, { signal, onProgress });
+        bar[Symbol.dispose]();
+        print(path);
+      }
+    },
+  });
+}
+
+/** Compares one model's file; whether it is right. */
+async function verifyOne(
+  catalog: ModelCatalog,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { local, found, wanted, right } = await catalog.verify(name, { signal });
+  const verdict = wanted === undefined ? "unknown" : right ? "right" : "WRONG";
+  printLines([[verdict, name, found, local.path].join("  ")]);
+  return right;
+}
+
+function verifyCommand(catalog: ModelCatalog): Command {
+  const names = catalog.models.map(({ name }) => name);
+  const help = names.length > 0
+    ? "what to compare. Default: all that are on this machine"
+    : "what to compare";
+  return command({
+    name: "verify",
+    about: "compare files with the published SHA-256; exit code 1 if one is wrong",
+    operands: { models: operands(modelKind(catalog), help, names.length > 0 ? 0 : 1) },
+    async run({ operands: { models }, signal }) {
+      const local = await Promise.all(names.map((name) => catalog.findLocal(name)));
+      const wanted = models.length > 0 ? models : names.filter((_, i) => local[i]);
+      if (wanted.length === 0) say(`None of ${names.join(", ")} is on this machine`);
+      let wrong = 0;
+      for (const name of wanted) if (!await verifyOne(catalog, name, signal)) wrong++;
+      return wrong > 0 ? 1 : 0;
+    },
+  });
+}
+
+function removeCommand(catalog: ModelCatalog): Command {
+  return command({
+    name: "rm",
+    about: "remove models from our own folder, never from those of other tools",
+    operands: { models: operands(modelKind(catalog), "what to remove", 1) },
+    async run({ operands: { models } }) {
+      for (const name of models) {
+        const removed = await catalog.remove(name);
+        if (removed.length === 0) say(`Nothing to remove for ${name}`);
+        printLines(removed);
+      }
+    },
+  });
+}
+
+function doctorCommand(catalog: ModelCatalog): Command {
+  const what = catalog.models.length > 0
+    ? "this machine; or what a file holds, and how it fits the models of this command"
+    : "this machine; or what a checkpoint holds";
+  return command({
+    name: "doctor",
+    about: what,
+    operands: {
+      checkpoint: optionalOperand(file("CHECKPOINT"), "path of a file, or a model's name"),
+    },
+    async run({ operands: { checkpoint }, signal }) {
+      const { describeCheckpoint, describeMachine } = await import("./doctor.ts");
+      if (checkpoint === undefined) {
+        printLines(await describeMachine());
+        return 0;
+      }
+      const { lines, complete } = await describeCheckpoint(catalog, checkpoint, signal);
+      printLines(lines);
+      return complete ? 0 : 1;
+    },
+  });
+}
+
+/** Subcommands by name. */
+const MAKERS = {
+  list: listCommand,
+  pull: pullCommand,
+  verify: verifyCommand,
+  rm: removeCommand,
+  doctor: doctorCommand,
+};
+
+/** The subcommands `list`, `pull`, `verify`, `rm` and `doctor` over a catalogue. */
+export function modelCommands(catalog: ModelCatalog): Command[] {
+  return Object.values(MAKERS).map((make) => make(catalog));
+}
+
+/**
+ * Runs a command line whose first word is one of these subcommands; for commands that have no table
+ * of options yet.
+ *
+ * @param name of the whole command
+ * @param load gives its catalogue, where it is needed
+ * @param args what comes after it
+ * @returns the exit code; undefined for any other command line
+ * @throws {UsageError} where the words are wrong.
+ */
+export async function runModelCommand(
+  name: string,
+  load: () => Promise<ModelCatalog>,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const [word = ""] = args;
+  if (!Object.hasOwn(MAKERS, word)) return undefined;
+  const commands = modelCommands(await load());
+  return await command({ name, about: "", commands }).invoke(args, { signal });
+}

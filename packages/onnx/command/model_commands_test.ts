@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { encodeSafetensors } from "@vcs/transport/safetensors";
+import { type Tensor, tensor } from "@vcs/transport/tensor";
+
+const DENOISE = fileURLToPath(new URL("../testdata/denoise.ts", import.meta.url));
+
+interface Result {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Runs a command with two models in a process of its own, its caches in a folder. */
+async function denoise(folder: string, ...args: string[]): Promise<Result> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", DENOISE, ...args],
+    env: {
+      VCS_CACHE: `${folder}/vcs`,
+      TORCH_HOME: `${folder}/torch`,
+      HF_HOME: `${folder}/hf`,
+      NO_COLOR: "1",
+      VCS_OFFLINE: "1",
+    },
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out: out!, err: err! };
+}
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("list and verify know files of other tools; wrong bytes are exit code 1", () =>
+  withFolder(async (folder) => {
+    assert.match((await denoise(folder, "verify")).err, /^None of soft, hard is on this machine/);
+    const path = `${folder}/torch/hub/checkpoints/soft-12345678.th`;
+    await Deno.mkdir(`${folder}/torch/hub/checkpoints`, { recursive: true });
+    await Deno.writeTextFile(path, "damaged");
+    const { out } = await denoise(folder, "list");
+    assert.match(out, /^MODEL +SIZE +FILE +WHAT IT IS\n/);
+    assert.match(out, new RegExp(`soft +1\\.5 MB +${path} +a little\n`));
+    assert.match(out, /hard +3\.10 GB +- +a lot\n/);
+    const verified = await denoise(folder, "verify");
+    assert.equal(verified.code, 1);
+    assert.match(verified.out, /^WRONG {2}soft {2}[0-9a-f]{64} {2}/);
+  }));
+
+Deno.test("a name that the command does not have is told with those that it has", () =>
+  withFolder(async (folder) => {
+    const { code, err } = await denoise(folder, "pull", "loud");
+    assert.equal(code, 1);
+    assert.match(err, /^denoise: Cannot find model loud: .* hf:owner\/name\/file, soft, hard\n$/);
+    const wrong = await denoise(folder, "pull");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.err, /See denoise pull --help\n$/);
+  }));
+
+Deno.test("doctor tells what a file holds, lacks and has too much of the closest model", () =>
+  withFolder(async (folder) => {
+    const tensors: Record<string, Tensor> = {
+      "conv.weight": tensor("F32", [8, 4, 3]),
+      "conv.bias": tensor("F32", [8]),
+      "out.weight": tensor("F32", [1, 8]),
+    };
+    const path = `${folder}/soft.safetensors`;
+    await Deno.writeFile(path, encodeSafetensors(tensors));
+    const whole = await denoise(folder, "doctor", path);
+    assert.equal(whole.code, 0, whole.err);
+    assert.match(whole.out, /Tensors +3, 0\.0 MB: 3 of F32\nModel +soft: 3 of 3 weights match\n/);
+    assert.match(whole.out, /Missing +none\n/);
+    delete tensors["out.weight"];
+    tensors["conv.bias"] = tensor("F32", [7]);
+    tensors["step"] = tensor("I64", []);
+    await Deno.writeFile(path, encodeSafetensors(tensors));
+    const damaged = await denoise(folder, "doctor", path);
+    assert.equal(damaged.code, 1);
+    assert.match(damaged.out, /soft: 1 of 3 weights match\nMissing +out\.weight \[1, 8\]\n/);
+    assert.match(damaged.out, /Other shape +conv\.bias \[7\] instead of \[8\]\n/);
+    assert.match(damaged.out, /Unexpected +step/);
+    await Deno.writeFile(path, encodeSafetensors({ step: tensor("I64", []) }));
+    assert.match((await denoise(folder, "doctor", path)).out, /Model +none of soft\n$/);
+  }));
+
+Deno.test("doctor fetches nothing", () =>
+  withFolder(async (folder) => {
+    const away = await denoise(folder, "doctor", "soft");
+    assert.equal(away.code, 1);
+    assert.match(away.err, /^denoise: Cannot find soft on this machine/);
+  }));
+
+Deno.test("other words are left to the command itself", () =>
+  withFolder(async (folder) => {
+    const { code, out } = await denoise(folder, "lists");
+    assert.deepEqual([code, out], [0, "denoised lists\n"]);
+  }));

@@ -1,0 +1,122 @@
+/**
+ * From the values of a command line to the options of the library.
+ *
+ * @module
+ */
+import { DownloadBar } from "@vcs/onnx/internal";
+import { defined, type OptionValues, say, UsageError } from "@vcs/transport/internal";
+import type { SourceOptions } from "../frames/sources.ts";
+import type { ModelOptions } from "../models.ts";
+import type { SendOptions } from "../send.ts";
+import { TINY_MODEL } from "../tiny/graph.ts";
+import type { WindowEncoder } from "../stream/tokenizer.ts";
+import {
+  type CHANNEL,
+  type ENCODE,
+  type FRAMES,
+  isNetwork,
+  type MODEL,
+  type ROUNDTRIP,
+} from "./options.ts";
+
+/** The network and weights that are meant, as the library takes them. */
+export interface ChosenModel {
+  /** Name of the network, or where its weights are. Default: what is on this machine. */
+  readonly reference?: string;
+  /** Which of the checkpoint's sets of parameters. Default: the averages if it has them. */
+  readonly parameters?: "ema" | "raw";
+}
+
+/** Options that say which network runs, with which weights. */
+type ModelChoice = Partial<Pick<OptionValues<typeof MODEL>, "model" | "weights" | "parameters">>;
+
+/**
+ * The network and weights that are meant. Says a note about old spellings, which are accepted for
+ * one minor version: `--model PATH`, and `--weights ema|raw`.
+ *
+ * @throws {UsageError} for weights of a network whose weights are bundled.
+ */
+export function chosenModel({ model, weights, parameters }: ModelChoice): ChosenModel {
+  if (weights === "ema" || weights === "raw") {
+    say(`note: --weights ${weights} is now --parameters ${weights}`);
+    return chosenModel({ ...defined({ model }), parameters: weights });
+  }
+  if (model !== undefined && !isNetwork(model)) {
+    say(`note: --model ${model} is now --weights ${model}`);
+  } else if (model === TINY_MODEL && weights !== undefined) {
+    throw new UsageError(
+      `Cannot read --weights: found "${weights}", expected none: those of ${TINY_MODEL} are bundled`,
+    );
+  }
+  return defined({ reference: weights ?? model, parameters });
+}
+
+/** How to open the model, and by which reference. */
+export function modelOptions(
+  values: OptionValues<typeof MODEL>,
+  signal: AbortSignal,
+): ModelOptions & Pick<ChosenModel, "reference"> {
+  const { device, threads, precision } = values;
+  const bar = new DownloadBar();
+  return {
+    ...chosenModel(values),
+    ...defined({ threads }),
+    onProgress: (file, progress) => bar.show(file, progress),
+    device,
+    precision,
+    signal,
+  };
+}
+
+/** How to read the source. */
+export function sourceOptions(
+  { rawSize: size, fps, live }: OptionValues<typeof FRAMES>,
+  stop: AbortSignal,
+): SourceOptions {
+  return { ...defined({ size }), fps, live, stop };
+}
+
+/** Options of sending that command lines set. */
+type EncodeOptions = Pick<
+  SendOptions,
+  "width" | "height" | "fit" | "cropSeed" | "tail" | "payload" | "keyEvery" | "queue" | "policy"
+>;
+
+/** How frames become windows, and tokens messages. */
+export function encodeOptions(
+  { size, fit, cropSeed, tail, payload, keyEvery, queue, policy }: OptionValues<typeof ROUNDTRIP>,
+): EncodeOptions {
+  return { ...size, fit, tail, payload, queue, policy, ...defined({ cropSeed, keyEvery }) };
+}
+
+/** Refuses, before anything is sent, a tail that the model cannot encode. */
+export function requireTail({ tail }: EncodeOptions, encoder: WindowEncoder): void {
+  if (tail !== "exact" || !encoder.fullWindows) return;
+  throw new UsageError(
+    `Cannot read --tail: found "exact", expected pad or drop: ${encoder.description} takes full windows only`,
+  );
+}
+
+/** How to open the channel. */
+export function channelOptions(
+  { secret, timeout }: OptionValues<typeof CHANNEL>,
+): { secret?: string; patience: number } {
+  return { ...defined({ secret }), patience: timeout * 1000 };
+}
+
+/**
+ * Requires that all windows are keys in a range coded stream that may be sent again.
+ *
+ * @throws {UsageError} if they are not.
+ */
+export function requireKeys(
+  { streamId, payload, keyEvery = 1 }: Pick<
+    OptionValues<typeof ENCODE>,
+    "streamId" | "payload" | "keyEvery"
+  >,
+): void {
+  if (streamId === undefined || payload !== "range" || keyEvery === 1) return;
+  throw new UsageError(
+    `Cannot read --key-every: found "${keyEvery}", expected 1 with --stream-id and --payload range`,
+  );
+}
