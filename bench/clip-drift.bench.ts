@@ -4,8 +4,8 @@
  */
 import { DriftTracker } from "@vcs/clip-drift/drift";
 import { gistGraph } from "@vcs/clip-drift/internal";
-import { resizeCrop } from "@vcs/clip-drift";
-import { scenePictures } from "@vcs/clip-drift/internal";
+import { resizeCrop } from "@vcs/clip-drift/internal";
+import { sceneFrames } from "@vcs/clip-drift/internal";
 import { decodeImage } from "@vcs/media/image";
 import { MjpegReader } from "@vcs/media/mjpeg";
 import { modelBytes } from "@vcs/onnx";
@@ -16,7 +16,7 @@ import { openRandomClip } from "./clip-drift_model.ts";
 const folder = await Deno.makeTempDir();
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
-const jpeg = await scenePictures({ quality: 80 })(0);
+const jpeg = await sceneFrames({ quality: 80 })(0);
 const image = await decodeImage(jpeg);
 const models = {
   "ViT-B-32 fp32": { session: await openRandomClip(folder, "fp32"), size: 224 },

@@ -7,12 +7,12 @@
  */
 import { join } from "node:path";
 import process from "node:process";
-import { serveDashboard } from "@vcs/clip-drift";
+import { serveDashboard } from "@vcs/clip-drift/internal";
 import { DriftTracker } from "@vcs/clip-drift/drift";
-import { Hub } from "@vcs/clip-drift";
-import { resizeCrop } from "@vcs/clip-drift";
-import { RunFolder } from "@vcs/clip-drift";
-import { scenePictures } from "@vcs/clip-drift/internal";
+import { Hub } from "@vcs/clip-drift/internal";
+import { resizeCrop } from "@vcs/clip-drift/internal";
+import { RunFolder } from "@vcs/clip-drift/internal";
+import { sceneFrames } from "@vcs/clip-drift/internal";
 import type { WatchedFrame } from "@vcs/clip-drift/watch";
 import { decodeImage } from "@vcs/media/image";
 import type { Session } from "@vcs/onnx/session";
@@ -21,7 +21,7 @@ import { openRandomClip } from "./clip-drift_model.ts";
 
 const FRAMES = 100_000;
 const folder = await Deno.makeTempDir();
-const jpeg = await scenePictures({ quality: 80 })(0);
+const jpeg = await sceneFrames({ quality: 80 })(0);
 const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
 const round = (x: number, digits = 3) => Number(x.toPrecision(digits));
 

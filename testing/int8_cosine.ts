@@ -8,7 +8,7 @@ import { decodeImage } from "@vcs/media/image";
 import { type ClipGraphOptions, visionGraph, type WeightForm } from "@vcs/clip-drift/internal";
 import { findClipWeights } from "@vcs/clip-drift/internal";
 import { cosine } from "@vcs/clip-drift/drift";
-import { resizeCrop } from "@vcs/clip-drift";
+import { resizeCrop } from "@vcs/clip-drift/internal";
 import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { writeModel } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";

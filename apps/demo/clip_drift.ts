@@ -90,7 +90,7 @@ function showScenes(runs: string) {
   const scenes = { cutAt: NaN };
   const camera = serveCamera({
     fps: CAMERA.fps,
-    async picture(index) {
+    async frame(index) {
       if (!scenes.cutAt && await countFrames(runs) < CAMERA.cut) return drawFrame("quay", index);
       const jpeg = await drawFrame("hall", index);
       scenes.cutAt ||= performance.now();

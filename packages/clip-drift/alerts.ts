@@ -23,7 +23,7 @@ export interface AlertRule {
   readonly name: string;
   /** The measure that is watched. */
   readonly metric: Metric;
-  /** Value above which it counts; in deviations above the usual where `relative` is set. */
+  /** Value above which it counts; in deviations above the usual value if `relative` is set. */
   readonly threshold: number;
   /** Whether the threshold is in robust deviations, learned from the first 30 values. */
   readonly relative: boolean;
@@ -32,7 +32,7 @@ export interface AlertRule {
   /** Seconds between alerts. */
   readonly cooldown: number;
   /**
-   * Share of the threshold below which the alert is over; of its distance from the usual where
+   * Share of the threshold below which the alert is over; of its distance from the usual value if
    * `relative` is set.
    */
   readonly clear: number;
@@ -67,7 +67,7 @@ function parseClauses(words: string, rule: string): Partial<AlertRule> {
       throw new SyntaxError(
         `Cannot read rule "${rule}": found "${name} ${
           parts[i + 1]
-        }", allowed are "for 2s", "cooldown 60s" and "clear 0.7"`,
+        }", expected "for 2s", "cooldown 60s" and "clear 0.7"`,
       );
     }
     settings[CLAUSES[name as keyof typeof CLAUSES]] = value;
@@ -77,10 +77,10 @@ function parseClauses(words: string, rule: string): Partial<AlertRule> {
 
 /**
  * Reads a rule such as `moved: reference > 0.3 for 2s cooldown 60s clear 0.5` or `drift > 8mad`.
- * Without a name it is named after its measure; it waits 10 s between alerts and is over below
- * 0.7 of the threshold where nothing else is said.
+ * Default: the measure's name, no hold time, a cool-down of 10 s, and an end below 0.7 of the
+ * threshold.
  *
- * @throws {SyntaxError} where the text is no rule
+ * @throws {SyntaxError} if the text is not a rule
  */
 export function parseRule(text: string): AlertRule {
   const match = RULE.exec(text.trim());
@@ -89,7 +89,7 @@ export function parseRule(text: string): AlertRule {
     throw new SyntaxError(
       `Cannot read rule "${text}": found ${
         match === null ? "no comparison" : `measure ${match[2]}`
-      }, allowed is "name: measure > threshold for 2s cooldown 60s" with one of ${
+      }, expected "name: measure > threshold for 2s cooldown 60s" with one of ${
         METRICS.join(", ")
       }`,
     );
@@ -106,7 +106,7 @@ export function parseRule(text: string): AlertRule {
   };
 }
 
-/** One rule and where it stands. */
+/** One rule and its state. */
 class RuleState {
   readonly #rule: AlertRule;
   #baseline: number[] = [];
@@ -167,10 +167,10 @@ export class AlertRules {
   }
 
   /**
-   * Takes a frame's measures and gives the alerts that they raise.
+   * Takes a frame's measures and returns the alerts that they raise.
    *
-   * @param row measures by name; those without enough data are undefined or left out
-   * @param time seconds, growing; hold times and cool-downs begin anew where they go back
+   * @param row measures by name; those without enough data are undefined or missing
+   * @param time seconds, growing; hold times and cool-downs begin anew when they go back
    */
   push(row: { readonly [M in Metric]?: number | undefined }, time: number): Alert[] {
     return this.#states

@@ -18,8 +18,11 @@
  */
 import { ControlCharts } from "./measures/charts.ts";
 import { WindowedMmd } from "./measures/mmd.ts";
+import { type SimilarityStats, similarityStats } from "./measures/similarity_stats.ts";
 
-/** One frame's measures; undefined where there is too little data to say. */
+export type { SimilarityStats } from "./measures/similarity_stats.ts";
+
+/** One frame's measures; undefined if there is too little data to say. */
 export interface DriftRow {
   /** Cosine with the frame before; 1 for the first frame. */
   readonly similarity: number;
@@ -52,37 +55,23 @@ export type Metric = typeof METRICS[number];
 
 /** Settings of the measures. */
 export interface DriftOptions {
-  /** Similarities that the statistics look back on; 300 by default. */
+  /** Similarities that the statistics look back on. Default: 300. */
   readonly window?: number;
-  /** An embedding to compare with; the mean of the first frames where none is given. */
+  /** An embedding to compare with. Default: the mean of the first frames. */
   readonly reference?: Float32Array;
-  /** Frames whose mean becomes the reference; 10 by default. */
+  /** Frames whose mean becomes the reference. Default: 10. */
   readonly referenceFrames?: number;
-  /** Number of the frame with which these begin; 0, the first, by default. */
+  /** Number of the frame with which these begin. Default: 0, the first,. */
   readonly referenceFrom?: number;
-  /** Seconds after which a frame counts half in the running mean; 10 by default. */
+  /** Seconds after which a frame counts half in the running mean. Default: 10. */
   readonly halfLife?: number;
-  /** Frames from which the charts learn the usual drift; 30 by default. */
+  /** Frames from which the charts learn the usual drift. Default: 30. */
   readonly baseline?: number;
-  /** Frames in each of the two windows of the MMD; 32 by default. */
+  /** Frames in each of the two windows of the MMD. Default: 32. */
   readonly mmdWindow?: number;
 }
 
-/** Statistics of the similarities looked back on. */
-export interface SimilarityStats {
-  /** How many there are. */
-  readonly count: number;
-  /** Mean; 1 where there are none. */
-  readonly mean: number;
-  /** Population standard deviation. */
-  readonly std: number;
-  /** Smallest; 1 where there are none. */
-  readonly min: number;
-  /** Largest; 1 where there are none. */
-  readonly max: number;
-}
-
-/** Cosine of the angle between two vectors; 0 where one of them is all zeros. */
+/** Cosine of the angle between two vectors; 0 if one of them is all zeros. */
 export function cosine(a: Float32Array, b: Float32Array): number {
   let dot = 0;
   let aa = 0;
@@ -93,17 +82,6 @@ export function cosine(a: Float32Array, b: Float32Array): number {
     bb += b[i]! * b[i]!;
   }
   return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
-}
-
-/** Statistics of numbers. */
-export function similarityStats(values: readonly number[]): SimilarityStats {
-  const count = values.length;
-  if (count === 0) return { count, mean: 1, std: 0, min: 1, max: 1 };
-  const mean = values.reduce((sum, x) => sum + x, 0) / count;
-  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / count;
-  const min = values.reduce((a, b) => Math.min(a, b));
-  const max = values.reduce((a, b) => Math.max(a, b));
-  return { count, mean, std: Math.sqrt(variance), min, max };
 }
 
 /** Mean of the first embeddings, once there are enough. */
@@ -163,12 +141,14 @@ function checkOptions(options: DriftOptions): void {
     const least = name === "mmdWindow" || name === "baseline" ? 2 : 1;
     if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
       throw new RangeError(
-        `Cannot track drift: ${name} is ${value}, allowed are whole numbers from ${least}`,
+        `Cannot track drift: found ${name} ${value}, expected a whole number from ${least}`,
       );
     }
   }
   if (options.halfLife !== undefined && !(options.halfLife > 0)) {
-    throw new RangeError(`Cannot track drift: halfLife is ${options.halfLife}, allowed is above 0`);
+    throw new RangeError(
+      `Cannot track drift: found halfLife ${options.halfLife}, expected a number above 0`,
+    );
   }
 }
 
@@ -191,7 +171,7 @@ export class DriftTracker {
   /**
    * Starts with no frames.
    *
-   * @throws {RangeError} where a setting makes no sense
+   * @throws {RangeError} if a setting makes no sense
    */
   constructor(options: DriftOptions = {}) {
     checkOptions(options);
@@ -207,8 +187,8 @@ export class DriftTracker {
    *
    * @param embedding must not be changed afterwards
    * @param time seconds, growing
-   * @param index number of the frame; the one after the last where none is given
-   * @throws {RangeError} where the embedding has another length than those before
+   * @param index of the frame. Default: the one after the last.
+   * @throws {RangeError} if the embedding has another length than those before
    */
   push(embedding: Float32Array, time: number, index: number = this.#next): DriftRow {
     this.#next = index + 1;

@@ -1,8 +1,8 @@
 /**
- * Pictures to embeddings of unit length: CLIP where its weights are on this machine, or GIST,
+ * Embeddings of images, of unit length: by CLIP if its weights are on this machine, or by GIST,
  * which needs none.
  *
- * @example Two pictures that have nothing in common
+ * @example Two images that have nothing in common
  * ```ts
  * import { cosine } from "@vcs/clip-drift/drift";
  * import { openEncoder } from "@vcs/clip-drift/encoder";
@@ -57,20 +57,20 @@ export interface EncoderOptions {
   readonly pretrained?: string;
   /** Models that can be had by name. Default: those of this package. */
   readonly catalog?: ModelCatalog<ClipModel>;
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: `auto`. */
   readonly device?: string;
-  /** Arithmetic of the matrix products; `fp32` by default. */
+  /** Arithmetic of the matrix products. Default: `fp32`. */
   readonly precision?: Precision;
   /**
    * Form of int8's weights, for tests and comparisons. Default: `s8` if this CPU computes products
    * with signed bytes exactly, else `u8`.
    */
   readonly weightForm?: WeightForm;
-  /** Activation; the one that the weights were trained with by default. */
+  /** Activation. Default: the one that the weights were trained with. */
   readonly activation?: Activation;
-  /** Threads on the CPU; one per core by default. */
+  /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
-  /** Folder for built graphs; the user's cache where not given. */
+  /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
   /** Called as weights are fetched. */
   readonly onProgress?: (file: string, progress: DownloadProgress) => void;
@@ -90,33 +90,33 @@ export interface EncoderInfo {
   readonly loaded: boolean;
   /** Numbers in an embedding. */
   readonly embeddingDim: number;
-  /** Side of the square that pictures are brought to. */
+  /** Side in pixels of the square that images are resized to. */
   readonly imageSize: number;
   /** Path of the weights' file. */
   readonly weights?: string;
   /** Activation, of CLIP. */
   readonly activation?: Activation;
-  /** Whether nothing but habit says which activation the weights were trained with. */
+  /** Whether the activation is a guess, as nothing names the one that the weights were trained with. */
   readonly isActivationAssumed?: boolean;
   /** Arithmetic, of CLIP. */
   readonly precision?: Precision;
 }
 
-/** Makes embeddings of pictures. Release it with `using`. */
+/** Makes embeddings of images. Release it with `using`. */
 export interface Encoder extends Disposable {
   /** What it is. */
   readonly info: EncoderInfo;
   /**
-   * The embedding of one picture. Pictures that come while the model is busy are encoded together.
+   * The embedding of one image. Images that arrive while the model is busy are encoded together.
    *
    * @throws {ClipDriftError} `out-of-memory`
    */
   encode(image: RgbImage): Promise<Float32Array>;
-  /** The embeddings of pictures, those that each has alone up to the rounding of floats. */
+  /** The embeddings of images: each as it is alone, up to the rounding of floats. */
   encodeBatch(images: readonly RgbImage[]): Promise<Float32Array[]>;
 }
 
-/** The most pictures in one run of the model. */
+/** The most images in one run of the model. */
 const MAX_BATCH = 16;
 
 /** What the configuration beside a file of unknown origin says of its activation. */
@@ -154,7 +154,7 @@ function unit(x: Float32Array): Float32Array {
   return length === 0 ? x : x.map((v) => v / length);
 }
 
-/** A picture that waits for its turn. */
+/** An image that waits for its turn. */
 interface Waiting {
   readonly image: RgbImage;
   readonly done: PromiseWithResolvers<Float32Array>;
@@ -178,7 +178,7 @@ class SessionEncoder implements Encoder {
     return done.promise;
   }
 
-  /** Runs the model as long as pictures wait. */
+  /** Runs the model as long as images wait. */
   async #drain(): Promise<void> {
     this.#isRunning = true;
     while (this.#waiting.length > 0) {
@@ -218,7 +218,7 @@ class SessionEncoder implements Encoder {
   }
 }
 
-/** Says what to do where memory is short, or the device is not there. */
+/** Adds what to do if memory is short or the device is missing. */
 function explain(error: unknown): unknown {
   if (error instanceof OnnxError && error.code === "device-unavailable") {
     const hint = "or use --device cpu (ENCODERS_DEVICE=cpu)";
@@ -235,11 +235,11 @@ function explain(error: unknown): unknown {
 
 /**
  * Microseconds that a thread stays awake between the model's steps. Waking it takes a tenth of the
- * run's time; longer than this gains nothing, and is lost where the machine is busy.
+ * run's time; longer than this gains nothing, and is lost if the machine is busy.
  */
 const SPIN = 50;
 
-/** Opens a session, its errors explained. */
+/** Opens a session; its errors say what to do. */
 async function openSession(
   model: string | Uint8Array,
   { device, threads }: EncoderOptions,
@@ -272,7 +272,7 @@ export function modelName(name: string): string {
     .replace(/^vit-/i, "ViT-");
 }
 
-/** Finds weights, which are fetched where they are not on this machine. */
+/** Finds weights, which are fetched if they are not on this machine. */
 async function findWeights(
   model: string,
   tag: string,
@@ -330,9 +330,9 @@ export async function hasDefaultWeights(): Promise<boolean> {
 /**
  * Opens a model.
  *
- * @throws {ClipDriftError} `no-weights` where they are not here and cannot be fetched,
- * `bad-weights` where the file is not CLIP's, `out-of-memory`
- * @throws {OnnxError} where the device or the runtime cannot be used
+ * @throws {ClipDriftError} `no-weights` if they are not on this machine and cannot be fetched,
+ * `bad-weights` if the file is not CLIP's, `out-of-memory`
+ * @throws {OnnxError} if the device or the runtime cannot be used
  */
 export async function openEncoder(options: EncoderOptions = {}): Promise<Encoder> {
   const { model, pretrained } = options;

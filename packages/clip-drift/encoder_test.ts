@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeImage } from "@vcs/media/image";
+import { Session } from "@vcs/onnx/session";
 import { encodeSafetensors, readSafetensors } from "@vcs/transport/safetensors";
 import { elementCount, type Tensor, tensor } from "@vcs/transport/tensor";
 import { random } from "#testing/fuzz.ts";
@@ -49,7 +50,7 @@ sharedTest(
           (m, x, i) => Math.max(m, Math.abs(x - golden[n * 512 + i]!)),
           0,
         );
-        assert.ok(most < 1e-4, `picture ${n} differs by ${most}`);
+        assert.ok(most < 1e-4, `image ${n} differs by ${most}`);
       });
       const alone = await encoder.encode(images[1]!);
       assert.ok(alone.every((x, i) => Math.abs(x - embeddings[1]![i]!) < 1e-5));
@@ -62,7 +63,7 @@ sharedTest(
   },
 );
 
-sharedTest("int8 gives a picture the same embedding in any company", async () => {
+sharedTest("int8 gives an image the same embedding in any company", async () => {
   await withTinyClip(async (encoder) => {
     const quay = drawScene("quay", 0, 320, 240);
     const white = { width: 32, height: 32, data: new Uint8Array(32 * 32 * 3).fill(255) };
@@ -89,7 +90,7 @@ sharedTest("the activation of a file is the one that its configuration names", a
   await Deno.remove(folder, { recursive: true });
 });
 
-/** A whole CLIP of random weights, whose text tower takes 518 tokens. */
+/** A complete CLIP of random weights, whose text tower takes 518 tokens. */
 function randomClip(): Record<string, Tensor> {
   const next = random(5);
   const w = 64;
@@ -139,7 +140,7 @@ Deno.test("openLabels() embeds texts with the tower and the merges beside the we
   await Deno.writeTextFile(`${folder}/merges.txt`, "#version\na b\n");
   await assert.rejects(openLabels(["a"], { ...info, embeddingDim: 32, imageSize: 224 }), {
     code: "no-weights",
-    message: /found 518 tokens .* wanted one of 515 tokens$/,
+    message: /found 518 tokens .* expected one of 515 tokens$/,
   });
   await Deno.remove(folder, { recursive: true });
 });
@@ -167,7 +168,7 @@ Deno.test("modelName() knows the spellings", () => {
   assert.equal(modelName("ViT-L/14@336px"), "ViT-L-14-336");
 });
 
-Deno.test("openEncoder() says what to do where weights are missing", async () => {
+Deno.test("openEncoder() says what to do if weights are missing", async () => {
   await assert.rejects(openEncoder({ model: "ViT-B-32", pretrained: "no_such_tag" }), {
     code: "no-weights",
     message: /--model gist/,
@@ -181,4 +182,27 @@ Deno.test("encodings that come together are the same as each alone", async () =>
   const alone = await encoder.encode(images[13]!);
   assert.ok(cosine(alone, together[13]!) > 1 - 1e-6);
   assert.ok(Math.abs(Math.hypot(...alone) - 1) < 1e-6);
+});
+
+/** Images in each run of the model while `count` are encoded at once. */
+async function runsOf(count: number): Promise<number[]> {
+  const { run } = Session.prototype;
+  const runs: number[] = [];
+  Session.prototype.run = function (feeds, options) {
+    runs.push(feeds["pixels"]!.shape[0]!);
+    return run.call(this, feeds, options);
+  };
+  try {
+    using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+    const image = { width: 8, height: 8, data: new Uint8Array(3 * 8 * 8) };
+    const found = await encoder.encodeBatch(Array(count).fill(image));
+    assert.equal(found.length, count);
+  } finally {
+    Session.prototype.run = run;
+  }
+  return runs;
+}
+
+Deno.test("images that come while the model runs share the next run, at most 16", async () => {
+  assert.deepEqual(await runsOf(40), [1, 16, 16, 7]);
 });

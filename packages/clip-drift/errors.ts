@@ -8,9 +8,9 @@ import { CodedError } from "@vcs/transport/errors";
 /**
  * What went wrong:
  * - `refused`, `unreachable`, `timeout`, `tls`, `unauthorized`, `not-found`, `http-status`,
- *   `not-mjpeg`, `closed`: the camera, or what is between it and us
- * - `bad-image`: bytes that are no whole picture
- * - `no-weights`, `bad-weights`: the model's file is missing, or is not one of the known formats
+ *   `not-mjpeg`, `closed`: the camera, or the network between
+ * - `bad-image`: bytes that are not a complete image
+ * - `no-weights`, `bad-weights`: the model's file is missing, or in none of the known formats
  * - `bad-run`: a run folder that cannot be read
  * - `out-of-memory`: the model does not fit
  */

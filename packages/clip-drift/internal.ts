@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { drawScene, type Scene, type SceneOptions, scenePictures } from "./camera/scene.ts";
+export { drawScene, type Scene, sceneFrames, type SceneOptions } from "./camera/scene.ts";
 export {
   type ClipGraphOptions,
   type Precision,
@@ -20,3 +20,22 @@ export {
   type VisionConfig,
 } from "./clip/weights.ts";
 export { gistGraph } from "./measures/gist.ts";
+export { resizeCrop } from "./clip/preprocess.ts";
+export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";
+export {
+  CameraFeed,
+  type CameraNote,
+  type CameraStatus,
+  type CameraView,
+  Hub,
+  type HubMessage,
+  type PlotPoint,
+  type Viewer,
+} from "./page/hub.ts";
+export {
+  type RunConfig,
+  RunFolder,
+  type RunFolderOptions,
+  type RunFrame,
+  type RunTotals,
+} from "./runs/writer.ts";

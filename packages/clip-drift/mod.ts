@@ -18,17 +18,8 @@
  *
  * @module
  */
-import { runMain } from "@vcs/transport/internal";
 export { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
-export { Monitor, type MonitorOptions } from "./monitor.ts";
-export {
-  type Encoder,
-  type EncoderInfo,
-  type EncoderOptions,
-  hasDefaultWeights,
-  modelName,
-  openEncoder,
-} from "./encoder.ts";
+export { type Encoder, type EncoderInfo, type EncoderOptions, openEncoder } from "./encoder.ts";
 export {
   cosine,
   type DriftOptions,
@@ -37,75 +28,45 @@ export {
   type Metric,
   METRICS,
   type SimilarityStats,
-  similarityStats,
 } from "./drift.ts";
 export { type Alert, type AlertRule, AlertRules, parseRule } from "./alerts.ts";
 export {
   fileFrame,
   openSource,
-  shortName,
   type Source,
   type SourceFrame,
   type SourceOptions,
 } from "./source.ts";
 export { ClipDriftError, type ClipDriftErrorCode } from "./errors.ts";
 export {
-  type CameraConnection,
   type CameraEvent,
   type CameraFrame,
   cameraFrames,
   type CameraOptions,
-  openCamera,
 } from "./camera/camera.ts";
 export {
   type CameraServer,
   type CameraServerOptions,
   serveCamera,
 } from "./camera/camera_server.ts";
-export { newest, type NewestOptions } from "./camera/latest.ts";
-export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";
-export {
-  CameraFeed,
-  type CameraNote,
-  type CameraStatus,
-  type CameraView,
-  Hub,
-  type HubMessage,
-  type PlotPoint,
-  type Viewer,
-} from "./page/hub.ts";
 export { Labels, type LabelScore, openLabels } from "./clip/labels.ts";
 export { CLIP_MODELS, clipCatalog, type ClipModel } from "./clip/models.ts";
 export type { TowerConfig, VisionConfig } from "./clip/weights.ts";
-export {
-  CLIP_MEAN,
-  CLIP_STD,
-  type CropBox,
-  cropBox,
-  pixelValues,
-  resizeCrop,
-  type RgbImage,
-} from "./clip/preprocess.ts";
-export {
-  type RunConfig,
-  RunFolder,
-  type RunFolderOptions,
-  type RunFrame,
-  type RunTotals,
-} from "./runs/writer.ts";
+export type { RgbImage } from "./clip/preprocess.ts";
 export {
   type DriftRecord,
   listRuns,
   loadRunEmbeddings,
   readRun,
-  readRunOverview,
   type Run,
   type RunEmbeddings,
-  type RunOverview,
 } from "./runs/reader.ts";
-export type { Activation } from "./clip/graph.ts";
+export type { Activation, Precision, WeightForm } from "./clip/graph.ts";
 
 if (import.meta.main) {
-  const { main } = await import("./command/command.ts");
-  await runMain("clip-drift", main);
+  const [{ runCommand }, { clipDrift }] = await Promise.all([
+    import("@vcs/transport/internal"),
+    import("./command/command.ts"),
+  ]);
+  await runCommand(clipDrift);
 }

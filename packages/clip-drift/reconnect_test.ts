@@ -6,7 +6,7 @@ const JPEG = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
 const PART = [...new TextEncoder().encode("--x\r\nContent-Type: image/jpeg\r\n\r\n"), ...JPEG, 10];
 const headers = { "content-type": "multipart/x-mixed-replace;boundary=x" };
 
-/** A camera that gives pictures so many seconds after each other, then silence. */
+/** A camera that sends frames at these intervals in seconds, then nothing. */
 function camera(signal: AbortSignal, pauses: readonly number[]): Response {
   const body = new ReadableStream<Uint8Array>({
     async start(controller) {

@@ -1,11 +1,11 @@
-/** What the watch says and does where memory, disk or GPU are missing: with the real cause. */
+/** What the watch says and does when memory, disk or GPU are missing: with the real cause. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { resolveDevice } from "@vcs/onnx/devices";
 import { hasPrograms, needs } from "#testing/shared.ts";
-import { scenePictures } from "./camera/scene.ts";
+import { sceneFrames } from "./camera/scene.ts";
 
 const COMMAND = import.meta.resolve("./mod.ts");
 const WIDTH = 768;
@@ -88,13 +88,13 @@ cat "$runs"/*/drift.csv
 exit $code`;
 
 Deno.test({
-  name: "a full disk is told, and the watch goes on to its end",
+  name: "a full disk is reported, and the watch goes on to its end",
   // Where the system does not let us mount, there is nothing that CI could install.
   ignore: !await canMount(),
   fn: () =>
     withFolder(async (folder) => {
-      const picture = scenePictures({ width: 96, height: 72 });
-      const frames = await Promise.all(Array.from({ length: 150 }, (_, i) => picture(i)));
+      const frame = sceneFrames({ width: 96, height: 72 });
+      const frames = await Promise.all(Array.from({ length: 150 }, (_, i) => frame(i)));
       const film = join(folder, "frames.mjpg");
       await Deno.writeFile(film, ReadableStream.from(frames));
       const disk = join(folder, "disk");
@@ -106,8 +106,8 @@ Deno.test({
       ]);
       assert.equal(code, 0, stderr);
       assert.match(stdout, /^Total frames: 150\n/);
-      const told = stderr.match(/^Cannot write snapshots of .*space.*; make room, .*$/gm);
-      assert.equal(told?.length, 1, stderr);
+      const reported = stderr.match(/^Cannot write snapshots of .*space.*; make room, .*$/gm);
+      assert.equal(reported?.length, 1, stderr);
       const rows = stdout.slice(stdout.indexOf("timestamp,")).trimEnd().split("\r\n").slice(1);
       assert.ok(rows.length > 0);
       for (const row of rows) assert.match(row, /^\d+\.\d{6},\d+,-?\d\.\d{6},-?\d\.\d{6}$/);
@@ -121,10 +121,10 @@ Deno.test({
   ignore: hasCuda,
   fn: () =>
     withFolder(async (folder) => {
-      const picture = join(folder, "frame.jpg");
-      await Deno.writeFile(picture, await scenePictures({ width: 96, height: 72 })(0));
+      const frame = join(folder, "frame.jpg");
+      await Deno.writeFile(frame, await sceneFrames({ width: 96, height: 72 })(0));
       const { code, stderr } = await run(Deno.execPath(), [
-        ...["run", "-A", "--no-check", COMMAND, "-s", picture, "--no-save", "--no-display"],
+        ...["run", "-A", "--no-check", COMMAND, "-s", frame, "--no-save", "--no-display"],
         ...["--model", "gist", "--device", "cuda"],
       ]);
       assert.equal(code, 1, stderr);

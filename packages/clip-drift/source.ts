@@ -1,47 +1,47 @@
 /**
- * Where pictures come from: a camera, a file of MJPEG, a folder of pictures, any video, or
- * standard input.
+ * Where frames come from: a camera, a file of MJPEG, a folder of images, any video, or standard
+ * input.
  *
  * @module
  */
-import { basename, extname, join } from "node:path";
+import { extname, join } from "node:path";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
-import { concatBytes, defined, ignoreAbort, onAbort } from "@vcs/transport/internal";
+import { concatBytes, defined, onAbort, untilAborted } from "@vcs/transport/internal";
 import { splitCredentials } from "./camera/auth.ts";
 import { byNumber } from "./runs/numeric_order.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera/camera.ts";
 import { ClipDriftError } from "./errors.ts";
-import { newest } from "./camera/latest.ts";
+import { latest } from "./camera/latest.ts";
 import type { RgbImage } from "./clip/preprocess.ts";
-import { wholeFrames } from "./camera/whole_frames.ts";
+import { completeFrames } from "./camera/complete_frames.ts";
 
-/** One picture of a source. */
+/** One frame of a source. */
 export interface SourceFrame {
-  /** When it came, or when it is shown, in seconds since 1970. */
+  /** When it arrived, or when it is shown, in seconds since 1970. */
   readonly timestamp: number;
   /** The file as it came; undefined for frames of a video. */
   readonly bytes?: Uint8Array;
   /**
-   * The picture.
+   * The decoded image.
    *
    * @throws {ClipDriftError} `bad-image`
    */
   image(): Promise<RgbImage>;
-  /** The picture as a JPEG: the camera's own bytes where it sent one. */
+  /** The frame as a JPEG: the camera's own bytes if it sent one. */
   jpeg(): Promise<Uint8Array>;
 }
 
 /** How to read a source. */
 export interface SourceOptions extends Omit<CameraOptions, "signal" | "onEvent"> {
   /**
-   * `latest` hands on only the newest frame, `all` every one; cameras are read by `latest` and
-   * files by `all` where nothing is said.
+   * `latest` yields only the latest frame, `all` every one. Default: `latest` for cameras, `all` for
+   * files.
    */
   readonly policy?: "latest" | "all";
-  /** Frames in a second of files that do not say when their frames were taken; 15 by default. */
+  /** Frames per second of files without timestamps. Default: 15. */
   readonly fps?: number;
-  /** Called with what happens on the way to a camera. */
+  /** Called with each change of the connection to a camera. */
   readonly onEvent?: (event: CameraEvent) => void;
   /** Called with each frame that was replaced before it was taken. */
   readonly onDrop?: () => void;
@@ -49,15 +49,15 @@ export interface SourceOptions extends Omit<CameraOptions, "signal" | "onEvent">
 
 /** A source, ready to be read. */
 export interface Source {
-  /** Its address for people, without credentials. */
+  /** Its URL or path for people, without credentials. */
   readonly name: string;
-  /** Whether frames come by themselves and cannot wait. */
+  /** Whether frames arrive by themselves and cannot wait. */
   readonly live: boolean;
   /** The frames until the end, or until the signal is aborted. */
   frames(signal?: AbortSignal): AsyncIterable<SourceFrame>;
 }
 
-/** A picture of which the file's bytes are there. */
+/** A frame of a file's bytes. */
 export function fileFrame(bytes: Uint8Array, timestamp: number): SourceFrame {
   const image = async () => {
     try {
@@ -70,18 +70,6 @@ export function fileFrame(bytes: Uint8Array, timestamp: number): SourceFrame {
   const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
   const jpeg = async () => isJpeg ? bytes : await encodeJpeg(await decodeImage(bytes));
   return { timestamp, bytes, image, jpeg };
-}
-
-/** Ends an iteration where the signal is aborted; what fails because of that is no failure. */
-async function* until<T>(items: AsyncIterable<T>, signal?: AbortSignal): AsyncGenerator<T> {
-  try {
-    for await (const item of items) {
-      if (signal?.aborted) return;
-      yield item;
-    }
-  } catch (error) {
-    ignoreAbort(signal)(error);
-  }
 }
 
 /** The chunks of a stream until the signal is aborted, even while no chunk comes. */
@@ -102,8 +90,8 @@ async function* chunksOf(
 const now = () => Date.now() / 1000;
 
 /**
- * Frames with the camera's clock where the first of them tells it, else one after the other: two
- * clocks in one file would make time jump.
+ * Frames with the camera's timestamps if the first has one, else evenly spaced: two clocks in one
+ * file would make time jump.
  */
 async function* timedFrames(
   frames: AsyncIterable<MjpegFrame>,
@@ -136,20 +124,20 @@ async function* videoFrames(
   }
 }
 
-const PICTURES = new Set([".jpg", ".jpeg", ".png", ".webp"]);
+const IMAGES = new Set([".jpg", ".jpeg", ".png", ".webp"]);
 const MJPEG_FILES = new Set([".mjpg", ".mjpeg", ".mjpe"]);
 
-/** Pictures of a folder in the order of their names, numbers in them counted as numbers. */
+/** Images of a folder in the order of their names, numbers in them counted as numbers. */
 async function* folderFrames(path: string, fps: number): AsyncGenerator<SourceFrame> {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(path)) {
-    if (PICTURES.has(extname(name).toLowerCase())) names.push(name);
+    if (IMAGES.has(extname(name).toLowerCase())) names.push(name);
   }
   names.sort(byNumber);
   if (names.length === 0) {
     throw new ClipDriftError(
       "bad-image",
-      `Cannot read frames of ${path}: found no ${[...PICTURES].join(", ")} files`,
+      `Cannot read ${path}: found no ${[...IMAGES].join(", ")} files`,
     );
   }
   const start = now();
@@ -158,7 +146,7 @@ async function* folderFrames(path: string, fps: number): AsyncGenerator<SourceFr
   }
 }
 
-/** Bytes in which a stream that was joined in the middle of a picture shows what it is. */
+/** Bytes in which a stream that was joined in the middle of a frame shows what it is. */
 const PROBE = 1 << 18;
 
 /** Whether bytes are the beginning or the middle of MJPEG, multipart or not. */
@@ -168,21 +156,21 @@ function looksLikeMjpeg(bytes: Uint8Array): boolean {
     /\ncontent-type:[ \t]*image\/jpe?g/i.test(words);
 }
 
-/** Pictures of MJPEG, of which there must be one at least. */
+/** Frames of MJPEG, of which there must be at least one. */
 async function* mjpegSource(
   bytes: AsyncIterable<Uint8Array>,
   name: string,
-  { fps = 15, onCut }: SourceOptions,
+  { fps = 15, onTruncated }: SourceOptions,
 ): AsyncGenerator<SourceFrame> {
   const reader = new MjpegReader();
-  yield* timedFrames(wholeFrames(bytes, reader, onCut), fps);
+  yield* timedFrames(completeFrames(bytes, reader, onTruncated), fps);
   const { frames, truncated } = reader.stats;
   if (frames > 0) return;
-  const found = truncated > 0 ? `${truncated} pictures without an end` : "no picture";
+  const found = truncated > 0 ? `${truncated} truncated frames` : "no frame";
   throw new ClipDriftError("not-mjpeg", `Cannot read ${name} as MJPEG: found ${found}`);
 }
 
-/** Frames of a pipe: looks at its first bytes to tell MJPEG from a video. */
+/** Frames of a pipe: its first bytes distinguish MJPEG from a video. */
 async function* pipeFrames(
   stream: ReadableStream<Uint8Array>,
   name: string,
@@ -199,14 +187,16 @@ async function* pipeFrames(
     size += value.length;
     isMjpeg = looksLikeMjpeg(concatBytes(head));
   }
-  if (head.length === 0) throw new ClipDriftError("not-mjpeg", `Cannot read ${name}: it is empty`);
-  const whole = async function* () {
+  if (head.length === 0) {
+    throw new ClipDriftError("not-mjpeg", `Cannot read ${name}: found no bytes`);
+  }
+  const all = async function* () {
     yield* head;
     yield* bytes;
   };
   yield* isMjpeg
-    ? mjpegSource(whole(), name, options)
-    : videoFrames(ReadableStream.from(whole()), signal);
+    ? mjpegSource(all(), name, options)
+    : videoFrames(ReadableStream.from(all()), signal);
 }
 
 /** Whether a file's first bytes look like MJPEG; leaves the file at its beginning. */
@@ -231,7 +221,7 @@ async function* pathFrames(
     return yield* mjpegSource(chunksOf(file.readable, signal), path, options);
   }
   file.close();
-  if (PICTURES.has(extension)) return yield fileFrame(await Deno.readFile(path), now());
+  if (IMAGES.has(extension)) return yield fileFrame(await Deno.readFile(path), now());
   yield* videoFrames(path, signal);
 }
 
@@ -246,21 +236,21 @@ async function* fromCamera(
   }
 }
 
-/** Keeps only the newest frame, or all of them. */
+/** Yields only the latest frame, or all of them. */
 function withPolicy(
   open: (signal?: AbortSignal) => AsyncIterable<SourceFrame>,
   policy: "latest" | "all",
   onDrop: () => void,
 ): (signal?: AbortSignal) => AsyncIterable<SourceFrame> {
-  if (policy === "all") return (signal) => until(open(signal), signal);
-  return (signal) => until(newest(open, { onDrop, ...defined({ signal }) }), signal);
+  if (policy === "all") return (signal) => untilAborted(open(signal), signal);
+  return (signal) => untilAborted(latest(open, { onDrop, ...defined({ signal }) }), signal);
 }
 
 /**
  * Opens a source: `http://…` or `https://…` for a camera, `-` for standard input, or the path of a
- * folder of pictures, of an MJPEG file, or of a video.
+ * folder of images, of an MJPEG file, or of a video.
  *
- * @throws {TypeError} where an address is no URL
+ * @throws {TypeError} if a URL is not valid
  */
 export function openSource(spec: string, options: SourceOptions = {}): Source {
   const { onDrop = () => {} } = options;
@@ -274,9 +264,4 @@ export function openSource(spec: string, options: SourceOptions = {}): Source {
       : pathFrames(spec, options, signal);
   const policy = options.policy ?? (live ? "latest" : "all");
   return { name, live, frames: withPolicy(open, policy, onDrop) };
-}
-
-/** A short name of a source for a tile: its host, or its file. */
-export function shortName(spec: string): string {
-  return /^https?:\/\//i.test(spec) ? new URL(spec).host : basename(spec) || spec;
 }

@@ -1,5 +1,5 @@
 /**
- * Watches one source: picture, embedding, measures, alerts, run folder, from top to bottom.
+ * Watches one source: frame, embedding, measures, alerts, run folder, from top to bottom.
  *
  * @example The measures of a camera
  * ```ts ignore
@@ -22,7 +22,7 @@ import { ClipDriftError } from "./errors.ts";
 import type { Labels, LabelScore } from "./clip/labels.ts";
 import type { Source, SourceFrame } from "./source.ts";
 
-/** What a watch does besides measuring. */
+/** Settings of a watch. */
 export interface WatchOptions {
   /** Settings of the measures. */
   readonly drift?: DriftOptions;
@@ -30,19 +30,19 @@ export interface WatchOptions {
   readonly rules?: readonly AlertRule[];
   /** Labels to choose from. */
   readonly labels?: Labels;
-  /** The most frames in a second; unlimited by default. */
+  /** Most frames per second. Default: Infinity. */
   readonly maxFps?: number;
-  /** Seconds of identical pictures after which the stream is called frozen; 10 by default. */
+  /** Seconds of identical frames after which the stream counts as frozen. Default: 10. */
   readonly frozenAfter?: number;
-  /** Called for a picture that cannot be decoded, with why. */
+  /** Called for a frame that cannot be decoded, with the reason. */
   readonly onBadFrame?: (index: number, error: ClipDriftError) => void;
   /** Ends the watch. */
   readonly signal?: AbortSignal;
 }
 
-/** One frame, watched. */
+/** One frame and what came of it. */
 export interface WatchedFrame {
-  /** Number of the frame. */
+  /** Index of the frame. */
   readonly index: number;
   /** When it came, in seconds since 1970. */
   readonly timestamp: number;
@@ -54,26 +54,26 @@ export interface WatchedFrame {
   readonly label?: LabelScore;
   /** The alerts that it raised. */
   readonly alerts: readonly Alert[];
-  /** Whether the picture's bytes are those of the frame before. */
+  /** Whether its bytes are those of the frame before. */
   readonly duplicate: boolean;
   /** Set on the frame with which the stream froze, and on the one with which it moved again. */
   readonly frozen?: boolean;
-  /** Similarities looked back on. */
+  /** Statistics of the latest similarities. */
   readonly recent: SimilarityStats;
-  /** All similarities so far. */
+  /** Statistics of all similarities so far. */
   readonly total: SimilarityStats;
   /** The frame itself. */
   readonly frame: SourceFrame;
 }
 
-/** Whether two pictures are the same, byte for byte. */
+/** Whether two frames are the same, byte for byte. */
 function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   if (a === undefined || b === undefined || a.length !== b.length) return false;
   for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
   return true;
 }
 
-/** Knows a picture that came before, and for how long it has been the same. */
+/** Recognises a repeated frame, and for how long it has been the same. */
 class Repeats {
   readonly #frozenAfter: number;
   #previous: { frame: SourceFrame; embedding: Float32Array } | undefined;
@@ -84,12 +84,12 @@ class Repeats {
     this.#frozenAfter = frozenAfter;
   }
 
-  /** The embedding of an identical picture. */
+  /** The embedding of an identical frame. */
   known(frame: SourceFrame): Float32Array | undefined {
     return isSame(this.#previous?.frame.bytes, frame.bytes) ? this.#previous!.embedding : undefined;
   }
 
-  /** Takes a frame; says where the stream froze or moved again. */
+  /** Takes a frame; returns whether the stream is frozen, if that has changed. */
   push(frame: SourceFrame, embedding: Float32Array, duplicate: boolean): boolean | undefined {
     this.#previous = { frame, embedding };
     if (!duplicate || frame.timestamp < this.#since) this.#since = frame.timestamp;
@@ -100,7 +100,7 @@ class Repeats {
   }
 }
 
-/** Leaves out frames that come sooner than the limit allows. */
+/** Drops frames that come sooner than the limit allows. */
 async function* limited(
   frames: AsyncIterable<SourceFrame>,
   maxFps: number,
@@ -117,8 +117,8 @@ async function* limited(
 }
 
 /**
- * Watches a source until its end or until the signal is aborted. A picture that cannot be decoded
- * has a number and no row.
+ * Watches a source until its end or until the signal is aborted. A frame that cannot be decoded
+ * has an index and no row.
  */
 export async function* watch(
   source: Source,

@@ -7,7 +7,7 @@ import type { Encoder } from "./encoder.ts";
 import { openEncoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
 import { fileFrame, openSource, type Source, type SourceFrame } from "./source.ts";
-import { drawScene, scenePictures } from "./camera/scene.ts";
+import { drawScene, sceneFrames } from "./camera/scene.ts";
 import { watch } from "./watch.ts";
 
 /** An encoder whose embedding is the colour of the first pixel. */
@@ -23,7 +23,7 @@ function fakeEncoder(): Encoder {
   };
 }
 
-/** A source of colours, one in a tenth of a second; undefined is a picture that is broken. */
+/** A source of colours, one in a tenth of a second; undefined is a frame that is broken. */
 function colours(list: readonly (readonly number[] | undefined)[]): Source {
   const frame = (colour: readonly number[] | undefined, i: number): SourceFrame => ({
     timestamp: i / 10,
@@ -39,7 +39,7 @@ function colours(list: readonly (readonly number[] | undefined)[]): Source {
 
 const [RED, BLUE] = [[200, 0, 0], [0, 0, 200]] as const;
 
-Deno.test("watch() measures, raises alerts, and marks repeated pictures", async () => {
+Deno.test("watch() measures, raises alerts, and marks repeated frames", async () => {
   const source = colours([RED, RED, BLUE, BLUE]);
   const rules = [parseRule("cut: drift > 0.5")];
   const frames = await Array.fromAsync(watch(source, fakeEncoder(), { rules }));
@@ -49,7 +49,7 @@ Deno.test("watch() measures, raises alerts, and marks repeated pictures", async 
   assert.equal(frames[3]!.total.count, 3);
 });
 
-Deno.test("watch() counts a broken picture and gives it no row", async () => {
+Deno.test("watch() counts a broken frame and gives it no row", async () => {
   const bad: number[] = [];
   const options = { onBadFrame: (index: number) => bad.push(index) };
   const source = colours([RED, undefined, RED]);
@@ -72,17 +72,17 @@ Deno.test("watch() says when a stream freezes and when it moves again", async ()
   assert.deepEqual(changes.map(({ index, frozen }) => [index, frozen]), [[10, true], [30, false]]);
 });
 
-Deno.test("watch() takes no more frames in a second than it is told", async () => {
+Deno.test("watch() takes no more frames per second than maxFps", async () => {
   const source = colours(Array.from({ length: 50 }, (_, i) => [i, 1, 1]));
   const frames = await Array.fromAsync(watch(source, fakeEncoder(), { maxFps: 2 }));
   assert.ok(frames.length >= 9 && frames.length <= 11, `${frames.length} frames in 5 s`);
 });
 
-/** MJPEG with the camera's clock of each picture; one of them is cut in the middle. */
+/** MJPEG with the camera's clock of each frame; one of them is cut in the middle. */
 async function recording(times: readonly number[], cut = -1): Promise<string> {
-  const picture = scenePictures({ width: 64, height: 48 });
+  const frame = sceneFrames({ width: 64, height: 48 });
   const parts = await Promise.all(times.map(async (time, i) => {
-    const jpeg = new Uint8Array(await picture(i));
+    const jpeg = new Uint8Array(await frame(i));
     const bytes = i === cut ? jpeg.subarray(0, jpeg.length >> 1) : jpeg;
     return ["--f\r\nContent-Type: image/jpeg\r\n", `X-Timestamp: ${time}\r\n\r\n`, bytes, "\r\n"];
   }));
@@ -91,7 +91,7 @@ async function recording(times: readonly number[], cut = -1): Promise<string> {
   return path;
 }
 
-Deno.test("watch() goes on after half a picture, and where the clock is set back", async () => {
+Deno.test("watch() goes on after half a frame, and when the clock is set back", async () => {
   const times = Array.from({ length: 30 }, (_, i) => 1000 + i / 10 - (i < 15 ? 0 : 500));
   const path = await recording(times, 10);
   const watched = async (maxFps: number) =>
@@ -119,12 +119,12 @@ Deno.test("watch() passes on an encoder's own failure", async () => {
 });
 
 Deno.test("a slow encoder sees frames that are new, and the rest are counted", async () => {
-  // Grey levels tell the number of a frame, modulo 64.
+  // Grey levels show the index of a frame, modulo 64.
   const jpegs = await Promise.all(Array.from({ length: 64 }, (_, i) => {
     const data = new Uint8Array(16 * 16 * 3).fill(4 * i);
     return encodeJpeg({ width: 16, height: 16, data });
   }));
-  await using server = serveCamera({ picture: (i) => jpegs[i % 64]!, fps: 60 });
+  await using server = serveCamera({ frame: (i) => jpegs[i % 64]!, fps: 60 });
   const stop = new AbortController();
   let dropped = 0;
   let seen = 0;
@@ -148,14 +148,14 @@ Deno.test("a slow encoder sees frames that are new, and the rest are counted", a
 
 Deno.test("openSource() reads a folder in the order of its numbers", async () => {
   const folder = await Deno.makeTempDir();
-  const picture = (level: number) => ({
+  const frame = (level: number) => ({
     width: 2,
     height: 1,
     data: new Uint8Array(6).fill(level),
   });
-  await Deno.writeFile(`${folder}/f10.png`, await encodePng(picture(100)));
-  await Deno.writeFile(`${folder}/f9.jpg`, await encodeJpeg(picture(90)));
-  await Deno.writeTextFile(`${folder}/notes.txt`, "no picture");
+  await Deno.writeFile(`${folder}/f10.png`, await encodePng(frame(100)));
+  await Deno.writeFile(`${folder}/f9.jpg`, await encodeJpeg(frame(90)));
+  await Deno.writeTextFile(`${folder}/notes.txt`, "no frame");
   const frames = await Array.fromAsync(openSource(folder).frames());
   const images = await Promise.all(frames.map((frame) => frame.image()));
   assert.deepEqual(images.map(({ data }) => data[0]), [90, 100]);
@@ -176,18 +176,18 @@ Deno.test("openSource() hides the password in its name", () => {
   assert.equal(openSource("http://a:b@cam/x").name, "http://cam/x");
 });
 
-Deno.test("fileFrame() says that bytes are no picture", async () => {
+Deno.test("fileFrame() says that bytes are not an image", async () => {
   await assert.rejects(fileFrame(Uint8Array.of(0xff, 0xd8, 1), 0).image(), { code: "bad-image" });
 });
 
-Deno.test("the two made-up places differ, and each stays itself while it moves", async () => {
+Deno.test("the two made-up scenes differ, and each stays itself while it moves", async () => {
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   const folderless: Source = {
     name: "scene",
     live: false,
     frames: async function* () {
-      const picture = scenePictures({ fps: 5, cut: 2, width: 160, height: 120 });
-      for (let i = 0; i < 20; i++) yield fileFrame(await picture(i), i / 5);
+      const frame = sceneFrames({ fps: 5, cut: 2, width: 160, height: 120 });
+      for (let i = 0; i < 20; i++) yield fileFrame(await frame(i), i / 5);
     },
   };
   const rules = [parseRule("scene: drift > 0.4")];

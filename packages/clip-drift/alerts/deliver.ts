@@ -1,5 +1,5 @@
 /**
- * Brings alerts to where somebody notices them: a webhook, or a command.
+ * Delivers alerts to webhooks and commands.
  *
  * @module
  */
@@ -7,24 +7,24 @@ import { splitCredentials } from "../camera/auth.ts";
 
 /** Where alerts go. */
 export interface DeliveryOptions {
-  /** Addresses that get a POST with the alert as JSON. */
+  /** URLs that get a POST with the alert as JSON. */
   readonly webhooks?: readonly string[];
   /** Commands for the shell; the alert is on standard input as JSON. */
   readonly commands?: readonly string[];
-  /** Seconds until an attempt is given up; 10 by default. */
+  /** Seconds after which an attempt is given up. Default: 10. */
   readonly timeout?: number;
-  /** Called with a line for people where a delivery fails. */
+  /** Called with a line for people if a delivery fails. */
   readonly onFailure?: (message: string) => void;
 }
 
-/** Deliveries that wait; more are refused, so that a dead webhook does not fill the memory. */
+/** Most deliveries that wait; more are refused, so that a dead webhook does not fill the memory. */
 const MAX_WAITING = 32;
 
 async function post(url: string, body: string, signal: AbortSignal): Promise<void> {
   const headers = { "content-type": "application/json" };
   const response = await fetch(url, { method: "POST", headers, body, signal });
   await response.body?.cancel();
-  if (!response.ok) throw new Error(`status ${response.status}, wanted 2xx`);
+  if (!response.ok) throw new Error(`status ${response.status}, expected 2xx`);
 }
 
 async function execute(command: string, input: string, signal: AbortSignal): Promise<void> {
@@ -40,7 +40,7 @@ async function execute(command: string, input: string, signal: AbortSignal): Pro
   // A command that does not read its input may end before it is written.
   await writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
   const { code } = await child.status;
-  if (code !== 0) throw new Error(`exit code ${code}, wanted 0`);
+  if (code !== 0) throw new Error(`exit code ${code}, expected 0`);
 }
 
 /** Delivers alerts one after the other, without making the watch wait. */
@@ -52,7 +52,7 @@ export class Delivery implements AsyncDisposable {
   /**
    * Makes a delivery to the given places.
    *
-   * @throws {TypeError} where a webhook is no URL
+   * @throws {TypeError} if a webhook is not a URL
    */
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -75,7 +75,7 @@ export class Delivery implements AsyncDisposable {
   #enqueue(what: string, action: (signal: AbortSignal) => Promise<void>): void {
     const { onFailure = () => {}, timeout = 10 } = this.#options;
     if (this.#waiting >= MAX_WAITING) {
-      return onFailure(`Cannot ${what}: ${MAX_WAITING} alerts wait already`);
+      return onFailure(`Cannot ${what}: ${MAX_WAITING} alerts are waiting already`);
     }
     this.#waiting++;
     this.#last = this.#last

@@ -31,7 +31,7 @@ Deno.test("at most 32 alerts wait for a webhook; the others are refused and repo
     hook.open();
   }
   assert.equal(failures.length, 8);
-  assert.match(failures[0]!, /^Cannot POST to http.*: 32 alerts wait already$/);
+  assert.match(failures[0]!, /^Cannot POST to http.*: 32 alerts are waiting already$/);
   assert.deepEqual(hook.bodies.map((body) => JSON.parse(body).n), [...Array(32).keys()]);
 });
 
@@ -48,6 +48,61 @@ Deno.test("those that were delivered, or failed, make room for others", async ()
     }
     assert.equal(hook.bodies.length, 60);
     assert.equal(failures.length, status === 200 ? 0 : 60);
-    assert.ok(failures.every((line) => line.endsWith("status 503, wanted 2xx")));
+    assert.ok(failures.every((line) => line.endsWith("status 503, expected 2xx")));
   }
+});
+
+Deno.test("Delivery posts to webhooks and runs commands, and reports what fails", async () => {
+  const bodies: unknown[] = [];
+  const failures: string[] = [];
+  const path = await Deno.makeTempFile();
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    async (r) => {
+      bodies.push(await r.json());
+      return new Response("", { status: r.url.endsWith("/bad") ? 500 : 200 });
+    },
+  );
+  const base = `http://127.0.0.1:${server.addr.port}`;
+  assert.throws(() => new Delivery({ webhooks: ["http://a:b@x:99999"] }), {
+    name: "TypeError",
+    message: /^Cannot read http:\/\/x:99999:/,
+  });
+  {
+    await using delivery = new Delivery({
+      webhooks: [`${base}/good`, `${base.replace("//", "//name:secret@")}/bad`],
+      commands: [`cat > "${path}"`, "exit 3"],
+      timeout: 60,
+      onFailure: (message) => failures.push(message),
+    });
+    delivery.send({ rule: "cut" });
+  }
+  assert.deepEqual(bodies, [{ rule: "cut" }, { rule: "cut" }]);
+  assert.equal(await Deno.readTextFile(path), '{"rule":"cut"}\n');
+  assert.deepEqual(failures, [
+    `Cannot POST to ${base}/bad: status 500, expected 2xx`,
+    "Cannot run exit 3: exit code 3, expected 0",
+  ]);
+  await Deno.remove(path);
+});
+
+Deno.test("Delivery gives up on a webhook that does not answer, and refuses a backlog", async () => {
+  const failures: string[] = [];
+  const hung = Promise.withResolvers<Response>();
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    () => hung.promise,
+  );
+  {
+    await using delivery = new Delivery({
+      webhooks: [`http://127.0.0.1:${server.addr.port}/`],
+      timeout: 0.01,
+      onFailure: (message) => failures.push(message),
+    });
+    for (let i = 0; i < 40; i++) delivery.send({ i });
+    assert.equal(failures.length, 8);
+    assert.match(failures[0]!, /32 alerts are waiting already$/);
+  }
+  assert.equal(failures.length, 40);
+  hung.resolve(new Response());
 });

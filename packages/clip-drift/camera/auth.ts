@@ -6,11 +6,11 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 
-/** Who asks. */
+/** Name and password. */
 export interface Credentials {
   /** Name of the user. */
   readonly user: string;
-  /** Their password. */
+  /** Password of the user. */
   readonly password: string;
 }
 
@@ -22,8 +22,8 @@ export interface SplitUrl {
   readonly credentials?: Credentials;
 }
 
-/** Reads what is escaped; a percent sign that escapes nothing stands for itself. */
-function unescaped(text: string): string {
+/** Decodes percent-encoding; a percent sign that encodes nothing stands for itself. */
+function percentDecoded(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) => {
     try {
       return decodeURIComponent(escaped);
@@ -36,21 +36,24 @@ function unescaped(text: string): string {
 /**
  * Takes name and password out of a URL.
  *
- * @throws {TypeError} where it is no URL; the message holds no password
+ * @throws {TypeError} if it is not a URL; the message holds no password
  */
 export function splitCredentials(source: string | URL): SplitUrl {
   if (!URL.canParse(source)) {
     const shown = String(source).replace(/\/\/.*@/, "//");
-    throw new TypeError(`Cannot read ${shown}: it is no URL, wanted http://host:port/path`);
+    throw new TypeError(`Cannot read ${shown}: it is not a URL, expected http://host:port/path`);
   }
   const url = new URL(source);
   const { username, password } = url;
   if (username === "" && password === "") return { url };
   url.username = url.password = "";
-  return { url, credentials: { user: unescaped(username), password: unescaped(password) } };
+  return {
+    url,
+    credentials: { user: percentDecoded(username), password: percentDecoded(password) },
+  };
 }
 
-/** Whether name and password for `from` may be sent to `to`, to which it redirects. */
+/** Whether name and password for `from` may be sent to `to`, the target of a redirect. */
 export function maySend(from: URL, to: URL): boolean {
   const isSafer = from.protocol === "http:" && to.protocol === "https:";
   return to.origin === from.origin || (isSafer && to.hostname === from.hostname);
@@ -90,7 +93,7 @@ const HASHES: Readonly<Record<string, string>> = {
 const algorithmOf = (challenge: Challenge) =>
   (challenge.params.get("algorithm") ?? "MD5").toLowerCase();
 
-/** Chooses Digest where its algorithm is known, else Basic. */
+/** Chooses Digest if its algorithm is known, else Basic. */
 function choose(header: string): Challenge | undefined {
   const challenges = parseChallenges(header);
   return challenges.find((c) => c.scheme === "digest" && algorithmOf(c) in HASHES) ??
@@ -128,7 +131,7 @@ export class Authenticator {
    *
    * @param method the request's method
    * @param path the URL's path and query
-   * @param nonce the client's nonce; random where none is given
+   * @param nonce the client's nonce. Default: random.
    */
   header(
     method: string,

@@ -17,11 +17,11 @@ Deno.test("splitCredentials() takes a percent sign that escapes nothing as it is
   assert.deepEqual(credentials, { user: "50%off", password: "100%@ä" });
 });
 
-Deno.test("splitCredentials() shows no password where the URL cannot be read", () => {
+Deno.test("splitCredentials() shows no password if the URL cannot be read", () => {
   for (const bad of ["http://a:secret@cam:99999/x", "http://a:s/ec@ret@cam:99999/x"]) {
     assert.throws(() => splitCredentials(bad), {
       name: "TypeError",
-      message: "Cannot read http://cam:99999/x: it is no URL, wanted http://host:port/path",
+      message: "Cannot read http://cam:99999/x: it is not a URL, expected http://host:port/path",
     });
   }
 });
@@ -76,7 +76,7 @@ Deno.test("Authenticator answers Digest without qop as RFC 2069", () => {
   assert.ok(!header.includes("cnonce"));
 });
 
-Deno.test("Authenticator prefers Digest, and takes Basic where the algorithm is unknown", () => {
+Deno.test("Authenticator prefers Digest, and takes Basic if the algorithm is unknown", () => {
   const auth = new Authenticator({ user: "u", password: "p" });
   auth.challenge('Basic realm="a", Digest realm="a", nonce="n", algorithm=MD5-sess, qop="auth"');
   assert.match(auth.header("GET", "/")!, /^Digest /);
@@ -85,7 +85,7 @@ Deno.test("Authenticator prefers Digest, and takes Basic where the algorithm is 
   assert.ok(!auth.challenge("Negotiate"));
 });
 
-Deno.test("Authenticator tries again where the nonce is stale, not where it is only new", () => {
+Deno.test("Authenticator tries again if the nonce is stale, not if it is only new", () => {
   const auth = new Authenticator({ user: "u", password: "p" });
   assert.ok(auth.challenge('Digest realm="a", nonce="1"'));
   assert.ok(auth.challenge('Digest realm="a", nonce="2", stale=TRUE'));

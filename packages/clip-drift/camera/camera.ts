@@ -1,7 +1,7 @@
 /**
- * Connects to cameras that send MJPEG over HTTP or HTTPS, and comes back when they go away.
+ * Connects to cameras that send MJPEG over HTTP or HTTPS, and reconnects when they go away.
  *
- * @example The newest frames of a camera, for ten seconds
+ * @example The latest frames of a camera, for ten seconds
  * ```ts ignore
  * import { cameraFrames } from "@vcs/clip-drift";
  *
@@ -19,9 +19,9 @@ import { Authenticator, maySend, splitCredentials } from "./auth.ts";
 import { type Clock, systemClock } from "@vcs/transport";
 import { connectError, statusError, timeoutError, typeError } from "./error_hints.ts";
 import { ClipDriftError } from "../errors.ts";
-import { wholeFrames } from "./whole_frames.ts";
+import { completeFrames } from "./complete_frames.ts";
 
-/** A picture from a camera. */
+/** A frame from a camera. */
 export interface CameraFrame {
   /** The JPEG as the camera sent it. */
   readonly data: Uint8Array;
@@ -29,12 +29,12 @@ export interface CameraFrame {
   readonly timestamp: number;
 }
 
-/** Something that happened on the way to a camera. */
+/** Something that happened to the connection with a camera. */
 export type CameraEvent =
   | {
     /** The camera answered. */
     readonly type: "connected";
-    /** The camera's address, without credentials. */
+    /** The camera's URL, without credentials. */
     readonly url: string;
     /** The answer's `Content-Type`. */
     readonly contentType: string;
@@ -42,13 +42,13 @@ export type CameraEvent =
   | {
     /** The connection was lost, or could not be made. */
     readonly type: "lost";
-    /** The camera's address, without credentials. */
+    /** The camera's URL, without credentials. */
     readonly url: string;
     /** Why. */
     readonly error: ClipDriftError;
     /** Failures in a row. */
     readonly attempt: number;
-    /** Seconds until the next attempt; undefined where there is none. */
+    /** Seconds until the next attempt; absent if there is none. */
     readonly retryIn?: number;
   };
 
@@ -56,16 +56,16 @@ export type CameraEvent =
 export interface CameraOptions {
   /** Ends the frames. */
   readonly signal?: AbortSignal;
-  /** Seconds to wait for the answer, and between frames; 10 by default. */
+  /** Seconds to wait for the answer, and between frames. Default: 10. */
   readonly frameTimeout?: number;
-  /** Seconds before the first new attempt; doubles up to 30, with jitter; 2 by default. */
+  /** Seconds before the first new attempt; doubled after each, up to 30, with jitter. Default: 2. */
   readonly reconnectDelay?: number;
-  /** Failures in a row after which to give up; endless by default. */
+  /** Failures in a row after which to give up. Default: Infinity. */
   readonly retries?: number;
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
-  /** Called for each picture that came without an end, and was left out. */
-  readonly onCut?: () => void;
+  /** Called for each truncated frame, which is skipped. */
+  readonly onTruncated?: () => void;
   /** Called on every connection and loss. */
   readonly onEvent?: (event: CameraEvent) => void;
 }
@@ -74,7 +74,7 @@ export interface CameraOptions {
 export interface CameraConnection {
   /** The answer's `Content-Type`. */
   readonly contentType: string;
-  /** What the reader has met so far. */
+  /** What the reader has found so far. */
   readonly stats: MjpegStats;
   /** The frames until the camera ends the answer. */
   frames(): AsyncGenerator<CameraFrame>;
@@ -111,12 +111,12 @@ async function request(source: URL, signal: AbortSignal): Promise<Response> {
       if (++hops > MAX_REDIRECTS) throw statusError(url, status, "too many redirects");
       url = splitCredentials(new URL(location, url)).url;
     } else if (status !== 401 || ++challenges > MAX_CHALLENGES || !auth?.challenge(challenge)) {
-      throw statusError(url, status, auth ? "given" : given ? "kept" : "none");
+      throw statusError(url, status, auth ? "given" : given ? "withheld" : "none");
     }
   }
 }
 
-/** Whether bytes of this type may be frames; some servers name no type at all. */
+/** Whether bytes of this type may be frames; some servers send no type at all. */
 function isFrames(contentType: string): boolean {
   return /^(multipart\/|video\/x-motion-jpeg|image\/|application\/octet-stream|$)/i
     .test(contentType);
@@ -126,26 +126,26 @@ async function* readBody(
   response: Response,
   reader: MjpegReader,
   idle: IdleTimeout,
-  onCut: (() => void) | undefined,
+  onTruncated: (() => void) | undefined,
 ): AsyncGenerator<CameraFrame> {
   const body = response.body ?? ReadableStream.from<Uint8Array>([]);
-  for await (const { data } of wholeFrames(body, reader, onCut)) {
+  for await (const { data } of completeFrames(body, reader, onTruncated)) {
     idle.touch();
     yield { data, timestamp: now() };
   }
 }
 
 /**
- * Connects once, without coming back.
+ * Connects once, without reconnecting.
  *
  * @param source the camera's URL; may hold name and password
  * @throws {ClipDriftError} with a message that says what to do next
  */
 export async function openCamera(
   source: string | URL,
-  options: Pick<CameraOptions, "signal" | "frameTimeout" | "onCut" | "clock"> = {},
+  options: Pick<CameraOptions, "signal" | "frameTimeout" | "onTruncated" | "clock"> = {},
 ): Promise<CameraConnection & Disposable> {
-  const { frameTimeout = 10, onCut, clock } = options;
+  const { frameTimeout = 10, onTruncated, clock } = options;
   const shown = splitCredentials(source).url.href;
   const reader = new MjpegReader();
   let hasAnswer = false;
@@ -166,7 +166,7 @@ export async function openCamera(
     return {
       contentType,
       stats: reader.stats,
-      frames: () => readBody(response, reader, idle, onCut),
+      frames: () => readBody(response, reader, idle, onTruncated),
       [Symbol.dispose]: close,
     };
   } catch (error) {
@@ -176,7 +176,7 @@ export async function openCamera(
   }
 }
 
-/** Frames of one connection; a single picture is asked for again and again. */
+/** Frames of one connection; a camera of single images is asked for them again and again. */
 async function* connectionFrames(
   url: URL,
   options: CameraOptions,
@@ -201,7 +201,7 @@ function backoffOf({ reconnectDelay = 2 }: CameraOptions): Backoff {
   return new Backoff({ initial: reconnectDelay * 1000, max: max * 1000, jitter: 1 / 4 });
 }
 
-/** Makes any failure while reading one of ours. */
+/** Any failure while reading as one of our errors. */
 function lossError(url: string, error: unknown): ClipDriftError {
   return error instanceof ClipDriftError ? error : connectError(url, error);
 }
@@ -210,7 +210,7 @@ function lossError(url: string, error: unknown): ClipDriftError {
  * The frames of a camera, over as many connections as it takes.
  *
  * @param source the camera's URL; may hold name and password
- * @throws {ClipDriftError} after the last attempt, where `retries` is limited
+ * @throws {ClipDriftError} after the last attempt, if `retries` is limited
  */
 export async function* cameraFrames(
   source: string | URL,
@@ -222,7 +222,10 @@ export async function* cameraFrames(
   const target = new URL(source);
   let attempt = 0;
   while (!signal?.aborted) {
-    let error = new ClipDriftError("closed", `Cannot go on reading ${url}: the camera closed it`);
+    let error = new ClipDriftError(
+      "closed",
+      `Cannot go on reading ${url}: the camera closed the connection`,
+    );
     try {
       const connected = (contentType: string) => onEvent({ type: "connected", url, contentType });
       for await (const frame of connectionFrames(target, options, connected)) {

@@ -1,16 +1,16 @@
 /**
- * A camera made of software: serves JPEGs as MJPEG over HTTP, with `/health` beside it, in the
+ * A simulated camera: serves JPEGs as MJPEG over HTTP, with `/health` beside it, in the
  * framing of the Raspberry Pi program whose streams this package was first made for. For trying
- * things out, for tests, and for showing any pictures to software that wants a camera.
+ * things out, for tests, and for feeding any frames to software that expects a camera.
  *
- * @example A camera with one picture
+ * @example A camera with one frame
  * ```ts
  * import { serveCamera } from "@vcs/clip-drift";
  * import { cameraFrames } from "@vcs/clip-drift";
  * import assert from "node:assert/strict";
  *
  * const jpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
- * await using server = serveCamera({ picture: () => jpeg, fps: 50 });
+ * await using server = serveCamera({ frame: () => jpeg, fps: 50 });
  * for await (const frame of cameraFrames(server.url)) {
  *   assert.deepEqual(frame.data, jpeg);
  *   break;
@@ -23,21 +23,21 @@ import { onAbort } from "@vcs/transport/internal";
 
 /** What to serve, and where. */
 export interface CameraServerOptions {
-  /** Gives the JPEG of a frame. */
-  readonly picture: (index: number) => Uint8Array | Promise<Uint8Array>;
-  /** Frames in a second; 15 by default. */
+  /** Returns the JPEG of a frame. */
+  readonly frame: (index: number) => Uint8Array | Promise<Uint8Array>;
+  /** Frames per second. Default: 15. */
   readonly fps?: number;
-  /** Address to listen on; 127.0.0.1 by default. */
+  /** Address to listen on. Default: 127.0.0.1. */
   readonly hostname?: string;
-  /** Port to listen on; any free one by default. */
+  /** Port to listen on. Default: any free one. */
   readonly port?: number;
-  /** Said by `/health`: width, height and JPEG quality of the pictures. */
+  /** Reported by `/health`: width, height and JPEG quality of the frames. */
   readonly config?: { readonly width: number; readonly height: number; readonly quality: number };
 }
 
 /** A camera that is being served. */
 export interface CameraServer extends AsyncDisposable {
-  /** Address of the stream. */
+  /** URL of the stream. */
   readonly url: string;
   /** The port. */
   readonly port: number;
@@ -46,12 +46,12 @@ export interface CameraServer extends AsyncDisposable {
   /**
    * Ends all streams and stops listening, as pulling the plug does.
    *
-   * @throws what `picture` threw; it ends the streams, too
+   * @throws what `frame` threw, which ends the streams, too
    */
   close(): Promise<void>;
 }
 
-/** The latest frame, and who waits for the next. */
+/** The latest frame, and a promise of the next. */
 class Clock {
   index = -1;
   jpeg: Uint8Array = new Uint8Array();
@@ -62,7 +62,7 @@ class Clock {
     return this.#waiting.promise;
   }
 
-  /** Shows a picture. */
+  /** Shows a frame. */
   show(jpeg: Uint8Array): void {
     this.jpeg = jpeg;
     this.index++;
@@ -72,15 +72,15 @@ class Clock {
   }
 }
 
-/** Shows pictures at their times, without catching up where one was late. */
+/** Shows frames at their times, without catching up if one was late. */
 async function tick(
   clock: Clock,
-  { picture, fps = 15 }: CameraServerOptions,
+  { frame, fps = 15 }: CameraServerOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const start = performance.now();
   for (let shown = 0; !signal.aborted;) {
-    clock.show(await picture(clock.index + 1));
+    clock.show(await frame(clock.index + 1));
     shown = Math.max(shown + 1, Math.ceil((performance.now() - start) * fps / 1000));
     const wait = start + shown * 1000 / fps - performance.now();
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, wait)));

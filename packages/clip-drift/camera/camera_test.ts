@@ -68,7 +68,7 @@ async function take(url: string, count: number, options: CameraOptions = FAST): 
 const OK = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=x\r\n\r\n";
 
 Deno.test("cameraFrames() reads a camera, with arrival times that grow", async () => {
-  await using server = serveCamera({ picture: () => JPEG, fps: 100 });
+  await using server = serveCamera({ frame: () => JPEG, fps: 100 });
   const times: number[] = [];
   const begin = Date.now() / 1000 - 1;
   for await (const frame of cameraFrames(server.url, FAST)) {
@@ -93,7 +93,7 @@ for (
   });
 }
 
-Deno.test("cameraFrames() asks again where the camera gives single pictures", async () => {
+Deno.test("cameraFrames() asks again if the camera sends single images", async () => {
   const head = `HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: ${JPEG.length}\r\n`;
   await using server = scripted((_, c) => write(c, `${head}\r\n`, [...JPEG]));
   assert.equal(await take(server.url, 2), 2);
@@ -182,9 +182,13 @@ async function failure(url: string, options?: CameraOptions): Promise<ClipDriftE
 Deno.test("openCamera() says what is wrong and what to do", async () => {
   const answers: [string, string, RegExp][] = [
     ["HTTP/1.0 404 Not Found\r\n\r\n", "not-found", /no such path; the stream is often at/],
-    ["HTTP/1.0 500 Oops\r\n\r\n", "http-status", /status 500, wanted 200$/],
+    ["HTTP/1.0 500 Oops\r\n\r\n", "http-status", /status 500, expected 200$/],
     ["HTTP/1.0 401 No\r\nWWW-Authenticate: Basic\r\n\r\n", "unauthorized", /name:password@host/],
-    ["HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<p>", "not-mjpeg", /page to look at/],
+    [
+      "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<p>",
+      "not-mjpeg",
+      /this is a page; the stream itself/,
+    ],
     ["HTTP/1.0 200 OK\r\nContent-Type: audio/wav\r\n\r\n", "not-mjpeg", /type is audio\/wav/],
     ["garbage\r\n\r\n", "closed", /Cannot go on reading/],
   ];
@@ -202,25 +206,25 @@ Deno.test("openCamera() gives up on a server that accepts and says nothing", asy
   await using server = scripted(() => clock.advance(300));
   const error = await failure(server.url, { frameTimeout: 0.3, clock });
   assert.equal(error.code, "timeout");
-  assert.match(error.message, /no answer for 0.3 s; see that the camera is on.*; try curl http/);
+  assert.match(error.message, /no answer for 0.3 s; check that the camera is on.*; try curl http/);
 });
 
-Deno.test("a camera that goes silent is told with what came, and with what to do", async () => {
+Deno.test("a camera that goes silent is reported with what came, and with what to do", async () => {
   const late = Promise.withResolvers<void>();
   await using server = scripted(async (_, c) => {
     await write(c, OK, PART.slice(0, -3), PART);
     await late.promise;
   });
   const clock = new ManualClock();
-  const onCut = () => void clock.advance(300).then(late.resolve);
-  const options = { ...FAST, frameTimeout: 0.3, clock, onCut, retries: 0 };
+  const onTruncated = () => void clock.advance(300).then(late.resolve);
+  const options = { ...FAST, frameTimeout: 0.3, clock, onTruncated, retries: 0 };
   await assert.rejects(take(server.url, 2, options), {
     code: "timeout",
-    message: /no frame for 0.3 s; 1 of its pictures came without an end; see that .*; try curl/,
+    message: /no frame for 0.3 s; 1 of its frames were truncated; check that .*; try curl/,
   });
 });
 
-Deno.test("cameraFrames() waits as long as it is told where that is more than 30 s", async () => {
+Deno.test("cameraFrames() waits as long as it is asked to, even if that is more than 30 s", async () => {
   await using server = scripted(() => Promise.resolve());
   const stop = new AbortController();
   const waits: number[] = [];
@@ -274,7 +278,7 @@ Deno.test("openCamera() says that a Digest password is wrong, however fresh the 
   }
 });
 
-Deno.test("openCamera() says where a redirect kept the password back", async () => {
+Deno.test("openCamera() says if a redirect withheld the password", async () => {
   let requests = 0;
   const challenge = "HTTP/1.0 401 No\r\nWWW-Authenticate: Basic\r\n\r\n";
   await using other = scripted((_, c, n) => (requests = n + 1, write(c, challenge)));
@@ -288,7 +292,7 @@ Deno.test("openCamera() says where a redirect kept the password back", async () 
   assert.equal(requests, 1);
 });
 
-Deno.test("cameraFrames() hides the password where single pictures are none", async () => {
+Deno.test("cameraFrames() hides the password if single images are not images", async () => {
   const head = "HTTP/1.0 200 OK\r\nContent-Type: image/png\r\n\r\n";
   await using server = scripted((_, c) => write(c, head, [0x89, 0x50, 0x4e, 0x47]));
   await assert.rejects(take(server.url.replace("//", "//a:secret@"), 1, { retries: 0 }), {
@@ -297,12 +301,12 @@ Deno.test("cameraFrames() hides the password where single pictures are none", as
   });
 });
 
-Deno.test("cameraFrames() says that a single picture came without an end", async () => {
+Deno.test("cameraFrames() says that a single image is truncated", async () => {
   const head = "HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n";
   await using server = scripted((_, c) => write(c, head, [0xff, 0xd8, 0xff, 0xda, 0, 2, 7]));
   await assert.rejects(take(server.url, 1, { retries: 0 }), {
     code: "not-mjpeg",
-    message: /as MJPEG: found no whole picture$/,
+    message: /as MJPEG: found no complete image$/,
   });
 });
 
@@ -328,7 +332,7 @@ Deno.test("openCamera() follows redirects, and keeps the password from other hos
 });
 
 Deno.test("serveCamera() says how it is at /health, and 404 elsewhere", async () => {
-  await using server = serveCamera({ picture: () => JPEG, fps: 50 });
+  await using server = serveCamera({ frame: () => JPEG, fps: 50 });
   const health = await (await fetch(new URL("/health", server.url))).json();
   assert.equal(health.status, "ok");
   assert.equal(health.config.fps, 50);
@@ -339,11 +343,11 @@ Deno.test("serveCamera() says how it is at /health, and 404 elsewhere", async ()
   assert.match(await page.text(), /stream.mjpg/);
 });
 
-Deno.test("serveCamera() ends its streams where a picture cannot be made, and says why", async () => {
-  const picture = (i: number) => i < 2 ? JPEG : Promise.reject(new Error("no picture"));
-  const server = serveCamera({ picture, fps: 20 });
+Deno.test("serveCamera() ends its streams if a frame cannot be made, and says why", async () => {
+  const frame = (i: number) => i < 2 ? JPEG : Promise.reject(new Error("no frame"));
+  const server = serveCamera({ frame, fps: 20 });
   await assert.rejects(take(server.url, 9, { ...FAST, retries: 0 }), ClipDriftError);
-  await assert.rejects(server.close(), { message: "no picture" });
+  await assert.rejects(server.close(), { message: "no frame" });
 });
 
 /** A certificate that nobody has signed. */

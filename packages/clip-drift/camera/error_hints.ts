@@ -7,29 +7,29 @@ import type { MjpegStats } from "@vcs/media/mjpeg";
 import { ClipDriftError, type ClipDriftErrorCode } from "../errors.ts";
 
 /** What a failed connection's text says, the error's code, what was found, and what to do. */
-type Advice = readonly [RegExp, ClipDriftErrorCode, string, string];
+type ErrorHint = readonly [RegExp, ClipDriftErrorCode, string, string];
 
 const NO_ANSWER =
-  "see that the camera is on, that both machines are on the same network, and that no firewall blocks the port";
+  "check that the camera is on, that both machines are on the same network, and that no firewall blocks the port";
 
-const CONNECTING: readonly Advice[] = [
+const CONNECTING: readonly ErrorHint[] = [
   [
     /refused/i,
     "refused",
     "connection refused",
-    "see that the camera's program runs and listens on this port, and that no firewall blocks it",
+    "check that the camera's program runs and listens on this port, and that no firewall blocks it",
   ],
   [
     /lookup address|dns|name or service|nodename|no such host/i,
     "unreachable",
-    "its name is not known",
-    "use the camera's IP address, and see that both machines are on the same network",
+    "its name cannot be resolved",
+    "use the camera's IP address, and check that both machines are on the same network",
   ],
   [
     /unreachable|no route|network is down/i,
     "unreachable",
-    "no way to it",
-    "see that both machines are on the same network",
+    "no route to it",
+    "check that both machines are on the same network",
   ],
   [
     /timed? ?out/i,
@@ -41,29 +41,29 @@ const CONNECTING: readonly Advice[] = [
     /certificate|tls|ssl|handshake/i,
     "tls",
     "its certificate is not trusted",
-    "name its authority's file in DENO_CERT, or use http://",
+    "put the file of its authority into DENO_CERT, or use http://",
   ],
 ];
 
 /** What a camera sent in place of frames. */
 function insteadOfFrames({ frames, truncated, strayBytes }: MjpegStats): string {
-  if (truncated > 0) return `; ${truncated} of its pictures came without an end`;
-  return frames === 0 && strayBytes > 0 ? "; what it sends is no MJPEG" : "";
+  if (truncated > 0) return `; ${truncated} of its frames were truncated`;
+  return frames === 0 && strayBytes > 0 ? "; what it sends is not MJPEG" : "";
 }
 
 /**
- * The error of a camera that was waited for too long.
+ * The error of a camera that did not answer, or sent no frame, in time.
  *
- * @param url the camera's address, without credentials
+ * @param url the camera's URL, without credentials
  * @param seconds how long
- * @param stats what it sent since it answered; undefined where it did not
+ * @param stats what it sent since it answered; undefined if it did not
  */
 export function timeoutError(url: string, seconds: number, stats?: MjpegStats): ClipDriftError {
   const found = stats === undefined
     ? `Cannot connect to ${url}: no answer for ${seconds} s; ${NO_ANSWER}`
     : `Cannot go on reading ${url}: no frame for ${seconds} s${
       insteadOfFrames(stats)
-    }; see that the camera takes pictures and the network keeps up`;
+    }; check that the camera takes images and the network keeps up`;
   return new ClipDriftError("timeout", `${found}; try curl ${new URL("/health", url)}`);
 }
 
@@ -73,7 +73,7 @@ function fullText(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${fullText(error.cause)}`;
 }
 
-/** The last words of a chain of causes. */
+/** The last part of a chain of causes. */
 function lastWords(error: unknown): string {
   return fullText(error).split(": ").at(-1)!;
 }
@@ -81,8 +81,8 @@ function lastWords(error: unknown): string {
 /**
  * The error of a connection that could not be made or broke.
  *
- * @param url the camera's address, without credentials
- * @param error what the runtime says; an error of ours is given back as it is
+ * @param url the camera's URL, without credentials
+ * @param error what the runtime says; an error of ours is returned as it is
  */
 export function connectError(url: string, error: unknown): ClipDriftError {
   if (error instanceof ClipDriftError) return error;
@@ -100,57 +100,57 @@ export function connectError(url: string, error: unknown): ClipDriftError {
   return new ClipDriftError(code, message, { cause: error });
 }
 
-/** What to do where a camera asks for name and password that it was given, was not, or that were kept. */
+/** What to do if a camera asks for name and password that were given, withheld, or not there. */
 const CREDENTIALS: Readonly<Record<string, string>> = {
   given: "name or password is wrong",
-  kept: "they were not sent, as a redirect led away from the host in the URL; use the new address",
+  withheld: "they were not sent, as a redirect led away from the host in the URL; use the new URL",
   none: "give them in the URL, as http://name:password@host/path",
 };
 
 /**
  * The error of an answer with the wrong status.
  *
- * @param url the camera's address
+ * @param url the camera's URL
  * @param status the HTTP status
- * @param note `none`, `given` or `kept` for credentials, or what else to say
+ * @param note `none`, `given` or `withheld` for credentials, or what else to say
  */
 export function statusError(url: URL, status: number, note: string): ClipDriftError {
   if (status === 401 || status === 403) {
     return new ClipDriftError(
       "unauthorized",
-      `Cannot open ${url.href}: the camera asks for name and password; ${CREDENTIALS[note]}`,
+      `Cannot open ${url.href}: the camera asks for a name and a password; ${CREDENTIALS[note]}`,
     );
   }
   if (status === 404) {
     return new ClipDriftError(
       "not-found",
-      `Cannot open ${url.href}: the camera has no such path; the stream is often at /stream.mjpg, /video or /?action=stream`,
+      `Cannot open ${url.href}: found no such path; the stream is often at /stream.mjpg, /video or /?action=stream`,
     );
   }
   const extra = Object.hasOwn(CREDENTIALS, note) ? "" : `, ${note}`;
   return new ClipDriftError(
     "http-status",
-    `Cannot open ${url.href}: the camera answered with status ${status}${extra}, wanted 200`,
+    `Cannot open ${url.href}: the camera answered with status ${status}${extra}, expected 200`,
   );
 }
 
 /**
- * The error of an answer that is no MJPEG.
+ * The error of an answer that is not MJPEG.
  *
- * @param url the camera's address
+ * @param url the camera's URL
  * @param contentType what it sends
  */
 export function typeError(url: string, contentType: string): ClipDriftError {
   const hint = /html/i.test(contentType)
-    ? "this is a page to look at; the stream itself is often at /stream.mjpg"
-    : "wanted multipart/x-mixed-replace with image/jpeg parts";
+    ? "this is a page; the stream itself is often at /stream.mjpg"
+    : "expected multipart/x-mixed-replace with image/jpeg parts";
   const found = /^image\/jpe?g/i.test(contentType)
-    ? "found no whole picture"
-    : `its type is ${contentType || "not named"}; ${hint}`;
+    ? "found no complete image"
+    : `its type is ${contentType || "not given"}; ${hint}`;
   return new ClipDriftError("not-mjpeg", `Cannot read ${url} as MJPEG: ${found}`);
 }
 
-/** What a camera's `/health` says about itself, for the person who wonders who is at fault. */
+/** What a camera's `/health` reports, to tell a fault of the camera from one of the network. */
 export async function askHealth(streamUrl: string | URL): Promise<string> {
   const url = new URL("/health", streamUrl);
   url.username = url.password = "";

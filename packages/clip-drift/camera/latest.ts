@@ -1,13 +1,13 @@
 /**
- * A mailbox with one slot: a slow reader always gets the newest item, and never a backlog.
+ * A queue of one item: a slow reader always gets the latest item, and never a backlog.
  *
  * @example A reader that is slower than the source
  * ```ts
- * import { newest } from "@vcs/clip-drift";
+ * import { latest } from "./latest.ts";
  * import assert from "node:assert/strict";
  *
  * const taken: number[] = [];
- * for await (const item of newest(() => ReadableStream.from([1, 2, 3, 4, 5, 6, 7, 8]))) {
+ * for await (const item of latest(() => ReadableStream.from([1, 2, 3, 4, 5, 6, 7, 8]))) {
  *   taken.push(item);
  *   await new Promise((resolve) => setTimeout(resolve, 20));
  * }
@@ -19,8 +19,8 @@
  */
 import { Queue } from "@vcs/transport";
 
-/** How a mailbox behaves. */
-export interface NewestOptions<T> {
+/** How such a queue behaves. */
+export interface LatestOptions<T> {
   /** Ends the reading. */
   readonly signal?: AbortSignal;
   /** Called with every item that was replaced before anybody took it. */
@@ -28,15 +28,15 @@ export interface NewestOptions<T> {
 }
 
 /**
- * Reads a source as fast as it gives, and hands on only the newest item each time the reader asks.
- * The last item is always handed on.
+ * Reads a source as fast as it delivers, and yields only the latest item each time the reader asks.
+ * The last item is always yielded.
  *
  * @param open opens the source; its signal is aborted when the reader stops
  * @throws what the source throws
  */
-export async function* newest<T>(
+export async function* latest<T>(
   open: (signal: AbortSignal) => AsyncIterable<T>,
-  options: NewestOptions<T> = {},
+  options: LatestOptions<T> = {},
 ): AsyncGenerator<T> {
   const stop = new AbortController();
   const signals = options.signal === undefined ? [] : [options.signal];

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { newest } from "./latest.ts";
+import { latest } from "./latest.ts";
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-Deno.test("newest() gives every item to a fast reader, in order", async () => {
-  const items = newest(async function* () {
+Deno.test("latest() gives every item to a fast reader, in order", async () => {
+  const items = latest(async function* () {
     for (let i = 1; i < 5; i++) {
       yield i;
       await sleep(2);
@@ -13,11 +13,11 @@ Deno.test("newest() gives every item to a fast reader, in order", async () => {
   assert.deepEqual(await Array.fromAsync(items), [1, 2, 3, 4]);
 });
 
-Deno.test("newest() keeps a slow reader within one item of the source, and counts the rest", async () => {
+Deno.test("latest() keeps a slow reader within one item of the source, and counts the rest", async () => {
   let made = 0;
   let dropped = 0;
   let taken = 0;
-  const items = newest(async function* () {
+  const items = latest(async function* () {
     while (made < 60) {
       yield ++made;
       await sleep(0);
@@ -32,7 +32,7 @@ Deno.test("newest() keeps a slow reader within one item of the source, and count
   assert.ok(taken < 40);
 });
 
-Deno.test("newest() tells the source when its reader leaves", async () => {
+Deno.test("latest() notifies the source when its reader leaves", async () => {
   let closed = false;
   const open = async function* (signal: AbortSignal) {
     try {
@@ -44,13 +44,13 @@ Deno.test("newest() tells the source when its reader leaves", async () => {
       closed = true;
     }
   };
-  for await (const _ of newest(open)) break;
+  for await (const _ of latest(open)) break;
   assert.ok(closed);
 });
 
-Deno.test("newest() gives the error of its source", async () => {
+Deno.test("latest() gives the error of its source", async () => {
   const got: number[] = [];
-  const failing = newest<number>(async function* () {
+  const failing = latest<number>(async function* () {
     yield 7;
     await sleep(5);
     throw new Error("gone");

@@ -1,5 +1,5 @@
 /**
- * Pictures of places that do not exist, for a camera made of software: a quay with a crossing
+ * Images of scenes that do not exist, for the simulated camera: a quay with a crossing
  * ship, and a hall with a walking figure. Both move a little and have a sensor's noise.
  *
  * @module
@@ -7,10 +7,10 @@
 import { encodeJpeg } from "@vcs/media/image";
 import type { RgbImage } from "../clip/preprocess.ts";
 
-/** A place to draw. */
+/** A scene to draw. */
 export type Scene = "quay" | "hall";
 
-/** Every place. */
+/** Every scene. */
 export const SCENES: readonly Scene[] = ["quay", "hall"];
 
 type Colour = readonly [number, number, number];
@@ -55,12 +55,12 @@ function noiseOf(seed: number): () => number {
 }
 
 /**
- * Draws a place.
+ * Draws a scene.
  *
  * @param scene which
  * @param time in seconds; things move
- * @param width pixels in a row
- * @param height rows
+ * @param width in pixels
+ * @param height in pixels
  */
 export function drawScene(scene: Scene, time: number, width: number, height: number): RgbImage {
   const paint = PAINTERS[scene];
@@ -78,22 +78,22 @@ export function drawScene(scene: Scene, time: number, width: number, height: num
   return { width, height, data };
 }
 
-/** How a made-up camera looks around. */
+/** What a simulated camera shows. */
 export interface SceneOptions {
-  /** Frames in a second; 15 by default. */
+  /** Frames per second. Default: 15. */
   readonly fps?: number;
-  /** Seconds after which it shows the other place, again and again; never by default. */
+  /** Seconds after which it shows the other scene, again and again. Default: never. */
   readonly cut?: number;
-  /** Pixels in a row; 640 by default. */
+  /** Width in pixels. Default: 640. */
   readonly width?: number;
-  /** Rows; 480 by default. */
+  /** Height in pixels. Default: 480. */
   readonly height?: number;
-  /** JPEG quality; 80 by default. */
+  /** JPEG quality. Default: 80. */
   readonly quality?: number;
 }
 
-/** Gives the JPEGs of a made-up camera, as `serveCamera` takes them. */
-export function scenePictures(options: SceneOptions = {}): (index: number) => Promise<Uint8Array> {
+/** Returns the JPEGs of a simulated camera by index, as `serveCamera` takes them. */
+export function sceneFrames(options: SceneOptions = {}): (index: number) => Promise<Uint8Array> {
   const { fps = 15, cut = Infinity, width = 640, height = 480, quality = 80 } = options;
   return async (index) => {
     const time = index / fps;

@@ -37,16 +37,16 @@ export type { WeightForm } from "./weight_layout.ts";
 export interface ClipGraphOptions {
   /** The activation that the weights were trained with. */
   readonly activation: Activation;
-  /** Arithmetic of the matrix products; `fp32` where none is given. */
+  /** Arithmetic of the matrix products. Default: `fp32`. */
   readonly precision?: Precision;
   /**
    * Form of int8's weights. Default: `u8`, whose products every processor computes exactly. `s8` is
-   * faster, and exact where `hasExactSignedProducts` of `@vcs/onnx` says so.
+   * faster, and exact if `hasExactSignedProducts` of `@vcs/onnx` says so.
    */
   readonly weightForm?: WeightForm;
-  /** Mean that was subtracted in training; OpenAI's where none is given. */
+  /** Mean that was subtracted in training. Default: OpenAI's. */
   readonly mean?: readonly number[];
-  /** Deviation that was divided by in training; OpenAI's where none is given. */
+  /** Deviation that was divided by in training. Default: OpenAI's. */
   readonly std?: readonly number[];
 }
 
@@ -62,7 +62,7 @@ class TowerBuilder {
   readonly #options: ClipGraphOptions;
   readonly #length: number;
 
-  /** @param length tokens of a picture or text */
+  /** @param length tokens of an image or text */
   constructor(name: string, weights: TowerWeights, length: number, options: ClipGraphOptions) {
     this.g = new GraphBuilder(name, { float: options.precision === "fp16" ? "F16" : "F32" });
     this.#weights = weights;
@@ -83,7 +83,7 @@ class TowerBuilder {
   }
 
   /** `[N * T, width]` as `[N, T, width]`. */
-  #pictures(rows: Value): Value {
+  #toTokens(rows: Value): Value {
     return this.g.reshape(rows, ["N", this.#length, rows.shape.at(-1)!]);
   }
 
@@ -177,13 +177,13 @@ class TowerBuilder {
     const { x, weight, bias } = this.#normed(input, `${block}.ln_1`, `${name}_`);
     const settings = { num_heads: heads, unidirectional: causal ? 1 : 0 };
     const joint = g.weight(`${name}.bias`, bias);
-    const tokens = this.#pictures(x);
+    const tokens = this.#toTokens(x);
     if (!this.#isInt8) {
       const inputs = [tokens, g.weight(`${name}.weight`, flipped(weight)), joint];
       return this.toRows(g.op("com.microsoft:Attention", inputs, settings, tokens));
     }
     const parts = g.split(this.#product(x, name, weight), 1, [width, width, width]);
-    const inputs = [...parts.map((part) => this.#pictures(part)), joint];
+    const inputs = [...parts.map((part) => this.#toTokens(part)), joint];
     return this.toRows(g.op("com.microsoft:MultiHeadAttention", inputs, settings, tokens));
   }
 
@@ -200,12 +200,12 @@ class TowerBuilder {
     return this.#secondHalf(x, this.#attention(name, x, causal), name);
   }
 
-  /** One block of which only each picture's first token is computed: `[N, width]`. */
+  /** One block of which only each image's first token is computed: `[N, width]`. */
   blockOfFirst(x: Value, i: number): Value {
     const name = `transformer.resblocks.${i}`;
     const { x: rows, ...joint } = this.#normed(x, `${name}.ln_1`, `${name}.attn.in_proj_`);
-    const mixed = this.#attentionOfFirst(name, this.#pictures(rows), joint);
-    return this.#secondHalf(this.#first(this.#pictures(x)), mixed, name);
+    const mixed = this.#attentionOfFirst(name, this.#toTokens(rows), joint);
+    return this.#secondHalf(this.#first(this.#toTokens(x)), mixed, name);
   }
 
   /** From the attention's last projection on. */
@@ -250,7 +250,7 @@ class TowerBuilder {
     return g.transpose(g.matmul(g.transpose(x, [1, 0, 2]), matrices), [1, 0, 2]);
   }
 
-  /** Brings the result to F32 and makes it the output. */
+  /** Projects the result, and makes it the output as F32. */
   finish(x: Value, projection: string): GraphBuilder {
     const embedding = this.g.matmul(x, this.weight(projection));
     this.g.output("embedding", this.g.cast(embedding, "F32"));
@@ -258,7 +258,7 @@ class TowerBuilder {
   }
 }
 
-/** Bytes of pictures as rows of patches: `[N, R, R, 3]` to `[N, G * G, P * P * 3]`. */
+/** Bytes of images as rows of patches: `[N, R, R, 3]` to `[N, G * G, P * P * 3]`. */
 function patchesOf(g: GraphBuilder, pixels: Value, { imageSize, patchSize }: VisionConfig): Value {
   const grid = imageSize / patchSize;
   const cut = g.reshape(pixels, ["N", grid, patchSize, grid, patchSize, 3]);

@@ -23,11 +23,11 @@ sharedTest("int8 of a full ViT-B/32 stays near fp32, with outlier channels, too"
   }
 });
 
-/** Size of an axis for one picture. */
+/** Size of an axis for one image. */
 const size = (d: Dim) => typeof d === "number" ? d : Number(/\d+/.exec(d)?.[0] ?? 1);
 const product = (shape: readonly Dim[]) => shape.reduce<number>((n, d) => n * size(d), 1);
 
-/** Multiply-adds of a node for one picture. */
+/** Multiply-adds of a node for one image. */
 function multiplyAdds(graph: GraphBuilder, { type, inputs, outputs }: GraphNode): number {
   const [first, out] = [inputs[0]!, outputs[0]!].map((name) => graph.values.get(name)!.shape);
   const inner = size(first!.at(-1)!);

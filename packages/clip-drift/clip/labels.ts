@@ -1,5 +1,5 @@
 /**
- * Zero-shot labels: which of a few texts describes a picture best, by CLIP's text tower.
+ * Zero-shot labels: which of a few texts describes an image best, by CLIP's text tower.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export class Labels {
     this.#embeddings = embeddings;
   }
 
-  /** The label that fits a picture's embedding best. */
+  /** The label that fits an image's embedding best. */
   best(embedding: Float32Array): LabelScore {
     const logits = this.#embeddings.map((label) => LOGIT_SCALE * cosine(label, embedding));
     const most = Math.max(...logits);
@@ -81,9 +81,9 @@ function tokenTensors(tokenizer: ClipTokenizer, texts: readonly string[], length
 /**
  * Embeds labels with the text tower that belongs to an encoder.
  *
- * @param texts the labels, as a person would describe the picture
- * @param signal ends the fetching of the tokenizer's `merges.txt`
- * @throws {ClipDriftError} `no-weights` where the model or its file has no text tower
+ * @param texts the labels, as a person would describe the image
+ * @param signal aborts the fetching of the tokenizer's `merges.txt`
+ * @throws {ClipDriftError} `no-weights` if the model or its file has no text tower
  */
 export async function openLabels(
   texts: readonly string[],
@@ -101,7 +101,7 @@ export async function openLabels(
     const found = text === undefined ? "no text tower" : `${text.config.vocabulary} tokens`;
     throw new ClipDriftError(
       "no-weights",
-      `Cannot use labels: found ${found} in ${weights}, wanted one of ${tokenizer.vocabulary} tokens`,
+      `Cannot use labels: found ${found} in ${weights}, expected one of ${tokenizer.vocabulary} tokens`,
     );
   }
   const graph = textGraph(text, { activation });

@@ -40,7 +40,7 @@ Deno.test("the catalogue has these models, each by the spellings of its authors"
   }
 });
 
-/** The walk of CONTRIBUTING.md: a made-up entry of another width, depth, patch and training. */
+/** The walk of CONTRIBUTING.md: an invented entry of another width, depth, patch and training. */
 const ADDED: ClipModel = {
   ...{ name: "ViT-X-8/nobody", aliases: ["x8"], about: "a CLIP of nobody", bytes: 1e6 },
   files: [{ file: "x8.safetensors", repository: "nobody/x8" }],
@@ -60,7 +60,7 @@ async function putWeights(folder: string, { tensors }: ClipModel): Promise<void>
   await Deno.writeFile(`${folder}/models/nobody--x8/x8.safetensors`, encodeSafetensors(weights));
 }
 
-/** Embeds a picture with the model as an entry describes it. */
+/** Embeds an image with the model as an entry describes it. */
 async function embed(
   folder: string,
   entry: ClipModel,

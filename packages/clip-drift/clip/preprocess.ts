@@ -6,7 +6,7 @@
  *
  * @example A 640×480 frame as CLIP sees it
  * ```ts
- * import { cropBox, resizeCrop } from "@vcs/clip-drift";
+ * import { cropBox, resizeCrop } from "./preprocess.ts";
  * import assert from "node:assert/strict";
  *
  * const frame = { width: 640, height: 480, data: new Uint8Array(640 * 480 * 3).fill(7) };
@@ -19,11 +19,11 @@
 
 import { PillowBicubic, roundHalfEven } from "@vcs/media/internal";
 
-/** A picture: rows of RGB bytes. */
+/** An image: rows of RGB bytes. */
 export interface RgbImage {
-  /** Pixels in a row. */
+  /** Width in pixels. */
   readonly width: number;
-  /** Rows. */
+  /** Height in pixels. */
   readonly height: number;
   /** Bytes of shape [height, width, 3]. */
   readonly data: Uint8Array;
@@ -42,7 +42,7 @@ export interface CropBox {
 }
 
 /**
- * The size that a picture is resized to and the crop's corner: the shorter side becomes `size`,
+ * The size that an image is resized to and the crop's corner: the shorter side becomes `size`,
  * the longer one is truncated, the crop's offset is rounded half to even.
  */
 export function cropBox(width: number, height: number, size: number): CropBox {
@@ -58,7 +58,7 @@ export function cropBox(width: number, height: number, size: number): CropBox {
 
 const resizers = new Map<string, PillowBicubic>();
 
-/** The resize for a size of pictures; a camera's frames all have the same few. */
+/** The resize for a size of images; a camera's frames all have the same few. */
 function resizerOf(width: number, height: number, size: number): PillowBicubic {
   const key = `${width},${height},${size}`;
   let resizer = resizers.get(key);
@@ -75,26 +75,26 @@ function checkImage(image: RgbImage, size: number): void {
   const { width, height, data } = image;
   if (!(Number.isInteger(size) && size > 0)) {
     throw new RangeError(
-      `Cannot resize a picture: size must be a whole number above 0, found ${size}`,
+      `Cannot resize an image: found size ${size}, expected a whole number above 0`,
     );
   }
   if (!(width > 0 && height > 0) || data.length !== width * height * 3) {
     throw new RangeError(
-      `Cannot resize a picture of ${width}x${height}: found ${data.length} bytes, [height, width, 3] takes ${
+      `Cannot resize an image of ${width}x${height}: found ${data.length} bytes, expected ${
         width * height * 3
-      }`,
+      } of shape [height, width, 3]`,
     );
   }
 }
 
 /**
- * Resizes a picture so that its shorter side is `size`, and cuts out the centre.
+ * Resizes an image so that its shorter side is `size`, and cuts out the centre.
  *
- * @param image the picture
+ * @param image the image
  * @param size side of the square: 224, or 336 for ViT-L-14-336
- * @param out where to write; a new array where none is given
+ * @param out where to write. Default: a new array.
  * @returns RGB bytes of shape [size, size, 3]
- * @throws {RangeError} where the data is not the picture's size, or `out` is too small
+ * @throws {RangeError} if the data is not the image's size, or `out` is too small
  */
 export function resizeCrop(
   image: RgbImage,
@@ -106,9 +106,9 @@ export function resizeCrop(
   return out;
 }
 
-/** Mean of each colour over OpenAI's training pictures, of values 0 to 1. */
+/** Mean of each colour over OpenAI's training images, of values 0 to 1. */
 export const CLIP_MEAN: readonly number[] = [0.48145466, 0.4578275, 0.40821073];
-/** Standard deviation of each colour over OpenAI's training pictures. */
+/** Standard deviation of each colour over OpenAI's training images. */
 export const CLIP_STD: readonly number[] = [0.26862954, 0.26130258, 0.27577711];
 
 /**

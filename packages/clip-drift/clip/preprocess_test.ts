@@ -59,23 +59,24 @@ Deno.test("cropBox() rounds the offset half to even and keeps a fitting side", (
   assert.deepEqual(cropBox(640, 480, 336), { width: 448, height: 336, left: 56, top: 0 });
 });
 
-Deno.test("resizeCrop() enlarges pictures of one pixel and of one row", () => {
+Deno.test("resizeCrop() enlarges images of one pixel and of one row", () => {
   const dot = resizeCrop({ width: 1, height: 1, data: Uint8Array.of(9, 8, 7) }, 224);
   assert.deepEqual([dot[0], dot[1], dot[dot.length - 1]], [9, 8, 7]);
   const row = resizeCrop({ width: 50, height: 1, data: new Uint8Array(150).fill(77) }, 32);
   assert.ok(row.every((x) => x === 77));
 });
 
-Deno.test("resizeCrop() leaves a picture of the right size as it is", () => {
+Deno.test("resizeCrop() leaves an image of the right size as it is", () => {
   const data = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * i) >> 3);
   assert.deepEqual(resizeCrop({ width: 32, height: 32, data }, 32), data);
 });
 
-Deno.test("resizeCrop() refuses data that is not the picture's size", () => {
+Deno.test("resizeCrop() refuses data that is not the image's size", () => {
   const data = new Uint8Array(10);
   assert.throws(() => resizeCrop({ width: 2, height: 2, data }, 224), {
     name: "RangeError",
-    message: "Cannot resize a picture of 2x2: found 10 bytes, [height, width, 3] takes 12",
+    message:
+      "Cannot resize an image of 2x2: found 10 bytes, expected 12 of shape [height, width, 3]",
   });
   assert.throws(() => resizeCrop({ width: 0, height: 0, data: new Uint8Array() }, 224), RangeError);
   assert.throws(

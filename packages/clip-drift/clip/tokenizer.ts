@@ -51,7 +51,7 @@ export class ClipTokenizer {
    * Reads the merges that come with CLIP: Hugging Face's `merges.txt`, or OpenAI's and open_clip's
    * `bpe_simple_vocab_16e6.txt.gz`.
    *
-   * @throws {SyntaxError} where a line is not two words, or the file is damaged
+   * @throws {SyntaxError} if a line is not two words, or the file is damaged
    */
   constructor(merges: Uint8Array) {
     const add = (token: string) => this.#ids.set(token, this.#ids.size);
@@ -62,7 +62,9 @@ export class ClipTokenizer {
       const [first, second, ...rest] = line.split(" ");
       if (!first || !second || rest.length > 0) {
         throw new SyntaxError(
-          `Cannot read CLIP's merges: found ${JSON.stringify(line.slice(0, 40))}, wanted two words`,
+          `Cannot read CLIP's merges: found ${
+            JSON.stringify(line.slice(0, 40))
+          }, expected two words`,
         );
       }
       this.#ranks.set(`${first} ${second}`, this.#ranks.size);
@@ -78,10 +80,10 @@ export class ClipTokenizer {
   }
 
   /**
-   * Tokens of a text, with start and end; a longer one than fits is cut before its end.
+   * Tokens of a text, with start and end; one that is too long is truncated before the end token.
    *
    * @param text what to say
-   * @param length the most tokens; 77 by default
+   * @param length the most tokens. Default: 77.
    */
   encode(text: string, length = 77): number[] {
     const clean = text.normalize("NFC").replace(/\s+/g, " ").trim().toLowerCase();

@@ -25,7 +25,7 @@ export interface TowerConfig {
 export interface VisionConfig extends TowerConfig {
   /** Side of a patch in pixels. */
   readonly patchSize: number;
-  /** Side of the picture in pixels. */
+  /** Side of the image in pixels. */
   readonly imageSize: number;
 }
 
@@ -51,7 +51,7 @@ export interface ClipWeights {
   readonly format: "openai" | "huggingface";
   /** The visual tower. */
   readonly vision: TowerWeights<VisionConfig>;
-  /** The text tower, where the file has one. */
+  /** The text tower, if the file has one. */
   readonly text?: TowerWeights<TextConfig>;
 }
 
@@ -173,7 +173,7 @@ function towerConfig(get: Get, has: (block: number) => boolean, projection: stri
   if (width % 64 !== 0 || width > 1024 || layers === 0) {
     throw new ClipDriftError(
       "bad-weights",
-      `Cannot use CLIP's weights: found a tower of width ${width} with ${layers} blocks, allowed are widths in multiples of 64 up to 1024 and 1 block or more`,
+      `Cannot use CLIP's weights: found a tower of width ${width} with ${layers} blocks, expected widths in multiples of 64 up to 1024 and 1 block or more`,
     );
   }
   return { width, layers, heads: width / 64, embedDim };
@@ -219,7 +219,7 @@ function huggingFaceWeights(source: TensorSource): ClipWeights {
  * Finds CLIP's weights in a checkpoint.
  *
  * @param source an open checkpoint; must stay open until the weights are read
- * @throws {ClipDriftError} `bad-weights` where it is not CLIP, or of an unknown format or size
+ * @throws {ClipDriftError} `bad-weights` if it is not CLIP, or of an unknown format or size
  */
 export function findClipWeights(source: TensorSource): ClipWeights {
   if (source.has("vision_model.embeddings.patch_embedding.weight")) {
@@ -234,6 +234,6 @@ export function findClipWeights(source: TensorSource): ClipWeights {
     : `${source.names.length} tensors, the first named ${source.names[0] ?? "nothing"}`;
   throw new ClipDriftError(
     "bad-weights",
-    `Cannot find CLIP's weights: found ${found}; allowed are OpenAI's, open_clip's and Hugging Face's files`,
+    `Cannot find CLIP's weights: found ${found}; expected OpenAI's, open_clip's and Hugging Face's files`,
   );
 }

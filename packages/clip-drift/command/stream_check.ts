@@ -8,20 +8,27 @@ import { askHealth } from "../camera/error_hints.ts";
 import { openCamera } from "../camera/camera.ts";
 import type { Encoder } from "../encoder.ts";
 import { ClipDriftError } from "../errors.ts";
-import type { Environment } from "./settings.ts";
+import type { WatchSettings } from "./options.ts";
 import { fileFrame, openSource, type SourceFrame } from "../source.ts";
 
 const LOOK_SECONDS = 2;
 
-/** What two seconds of a stream tell. */
+/** What two seconds of a stream show. */
 interface Look {
   readonly frame: SourceFrame;
   readonly rate: string;
 }
 
+/** What a test needs of the settings. */
+type TestSettings = Pick<WatchSettings, "stream" | "frameTimeout">;
+
 /** Reads a camera for two seconds. */
-async function lookAtCamera(url: string, env: Environment, signal: AbortSignal): Promise<Look> {
-  using camera = await openCamera(url, { ...env, signal });
+async function lookAtCamera(
+  url: string,
+  { frameTimeout }: TestSettings,
+  signal: AbortSignal,
+): Promise<Look> {
+  using camera = await openCamera(url, { frameTimeout, signal });
   const start = performance.now();
   let last: Uint8Array | undefined;
   let count = 0;
@@ -42,18 +49,18 @@ async function lookAtCamera(url: string, env: Environment, signal: AbortSignal):
 
 async function lookAtFile(spec: string, signal: AbortSignal): Promise<Look> {
   for await (const frame of openSource(spec).frames(signal)) return { frame, rate: "a file" };
-  throw new ClipDriftError("bad-image", `Cannot read ${spec}: it holds no frame`);
+  throw new ClipDriftError("bad-image", `Cannot read ${spec}: found no frame`);
 }
 
 async function testOne(
   spec: string,
   encoder: Encoder,
-  env: Environment,
+  settings: TestSettings,
   signal: AbortSignal,
 ): Promise<void> {
   const isCamera = /^https?:/i.test(spec);
   const { frame, rate } = isCamera
-    ? await lookAtCamera(spec, env, signal)
+    ? await lookAtCamera(spec, settings, signal)
     : await lookAtFile(spec, signal);
   const image = await frame.image();
   say(`  ${image.width}x${image.height}, ${rate}`);
@@ -66,21 +73,20 @@ async function testOne(
 /**
  * Tests streams one after the other.
  *
- * @returns 0 where all work, else 1
- * @throws the signal's reason, where it is aborted
+ * @returns 0 if all work, else 1
+ * @throws the signal's reason, if it is aborted
  */
-export async function testStream(
-  streams: readonly string[],
+export async function testStreams(
+  settings: TestSettings,
   encoder: Encoder,
-  env: Environment,
   signal: AbortSignal,
 ): Promise<number> {
   let code = 0;
-  for (const spec of streams) {
+  for (const spec of settings.stream) {
     const { name } = openSource(spec);
     try {
-      say(`${name}`);
-      await testOne(spec, encoder, env, signal);
+      say(name);
+      await testOne(spec, encoder, settings, signal);
       say("  works");
     } catch (error) {
       signal.throwIfAborted();

@@ -1,11 +1,13 @@
 /**
- * Keys from the terminal, and a window for the page.
+ * Keys from the terminal, a browser window for the page, and the wait for the end.
  *
  * @module
  */
+import { abortable, ignoreAbort } from "@vcs/transport/internal";
+
 const QUIT_KEYS = new Set(["q", "Q", "\x1b"]);
 
-/** Calls back when q, Q or Esc is pressed; nothing where there is no terminal. */
+/** Calls back when q, Q or Esc is pressed; nothing if there is no terminal. */
 export function readKeys(onQuit: () => void): Disposable {
   if (!Deno.stdin.isTerminal()) return { [Symbol.dispose]() {} };
   // Ctrl-C stays a signal.
@@ -21,14 +23,14 @@ export function readKeys(onQuit: () => void): Disposable {
   return { [Symbol.dispose]: () => Deno.stdin.setRaw(false) };
 }
 
-/** The program that opens addresses on this system. */
+/** The program that opens URLs on this system. */
 const OPENERS: Readonly<Partial<Record<typeof Deno.build.os, readonly string[]>>> = {
   darwin: ["open"],
   windows: ["cmd", "/c", "start", ""],
   linux: ["xdg-open"],
 };
 
-/** Opens an address in the browser of a person who sits at a screen. */
+/** Opens a URL in the browser of a person who sits at a screen. */
 export function openWindow(url: string): void {
   const hasScreen = Deno.build.os !== "linux" || Deno.env.has("DISPLAY") ||
     Deno.env.has("WAYLAND_DISPLAY");
@@ -38,6 +40,11 @@ export function openWindow(url: string): void {
     const settings = { stdin: "null", stdout: "null", stderr: "null" } as const;
     new Deno.Command(program, { args: [...args, url], ...settings }).spawn().unref();
   } catch {
-    // The address was printed, too.
+    // The URL was printed, too.
   }
+}
+
+/** Waits until the signal is aborted. */
+export async function untilAbort(signal: AbortSignal): Promise<void> {
+  await abortable(new Promise<never>(() => {}), signal).catch(ignoreAbort(signal));
 }

@@ -5,11 +5,11 @@
  * @module
  */
 
-/** Weight of the newest value in the EWMA. */
+/** Weight of the latest value in the EWMA. */
 const LAMBDA = 0.2;
 /** Deviations that the CUSUM forgives at each step. */
 const SLACK = 0.5;
-/** Deviations that one value may add to the CUSUM, so that a single outlier is no alarm. */
+/** Deviations that one value may add to the CUSUM, so that a single outlier is not an alarm. */
 const LARGEST_STEP = 4;
 /** The CUSUM grows no further, so that it falls again soon after the shift is over. */
 const CEILING = 50;
@@ -28,7 +28,7 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
-/** A perfectly still picture has no spread at all; a thousandth is below any camera's noise. */
+/** A perfectly still image has no spread at all; a thousandth is below any camera's noise. */
 const LEAST_SPREAD = 1e-3;
 
 /** Middle and spread of numbers that may hold outliers: median, and 1.4826 times the MAD. */
@@ -52,7 +52,7 @@ export class ControlCharts {
     this.#wanted = baseline;
   }
 
-  /** Takes a value; gives undefined while learning. */
+  /** Takes a value; returns undefined while learning. */
   push(value: number): ChartValues | undefined {
     if (this.#baseline !== undefined) {
       this.#learn(this.#baseline, value);

@@ -1,12 +1,11 @@
 /**
- * The course of a number over any length of time in a bounded number of points, none of its peaks
- * left out.
+ * A curve of any length in a bounded number of points that keeps its peaks.
  *
  * @module
  */
 
-/** Keeps the highest item of each of many stretches; they grow as items come. */
-export class Peaks<T> {
+/** Keeps the highest item of each stretch of equal length; stretches grow as items come. */
+export class PeakDecimation<T> {
   /** The highest items, in the order in which they came. */
   readonly items: T[] = [];
   readonly #height: (item: T) => number;

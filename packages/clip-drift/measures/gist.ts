@@ -2,9 +2,9 @@
  * GIST, a descriptor of a scene that needs no trained weights: how much of each of 8 orientations
  * at 4 scales is in each of 4×4 cells (Oliva and Torralba 2001, "Modeling the shape of the scene").
  *
- * The picture's luminance is brought to even local contrast, then filtered with Gabor functions
+ * The image's luminance is normalised to even local contrast, then filtered with Gabor functions
  * in an octave pyramid, as a graph of fixed filters. The mean over all 512 numbers is taken away,
- * so that the cosine of two descriptors is their correlation: without that, any two pictures
+ * so that the cosine of two descriptors is their correlation: without that, any two images
  * would be alike, since energies are never negative.
  *
  * @module
@@ -12,7 +12,7 @@
 import { GraphBuilder, type Value } from "@vcs/onnx";
 import { tensor } from "@vcs/transport/tensor";
 
-/** Side of the square picture that the graph takes. */
+/** Side of the square image that the graph takes. */
 export const GIST_SIZE = 128;
 /** Numbers in a descriptor. */
 export const GIST_LENGTH = 512;
@@ -25,7 +25,7 @@ const FREQUENCY = 0.25;
 /** Deviation of the Gabor functions' envelope in pixels: about an octave of bandwidth. */
 const ENVELOPE = 2.2;
 const GABOR_RADIUS = 6;
-/** The contrast's neighbourhood passes four waves in a picture. */
+/** The contrast's neighbourhood passes four waves in an image. */
 const BLUR = GIST_SIZE * Math.sqrt(Math.LN2) / (2 * Math.PI * 4);
 const BLUR_RADIUS = 12;
 /** Keeps the noise of even areas from being blown up. */
@@ -45,7 +45,7 @@ function gaborBank(): Float32Array {
   return bank;
 }
 
-/** One Gabor function; the real part answers nothing to an even area. */
+/** One Gabor function; the real part has no response to an even area. */
 function fillGabor(real: Float32Array, imaginary: Float32Array, angle: number): void {
   const side = 2 * GABOR_RADIUS + 1;
   const envelope = new Float64Array(real.length);
@@ -77,8 +77,8 @@ function gaussian(): Float32Array {
   return weights.map((w) => w / sum);
 }
 
-/** Pads rows and columns by mirroring. */
-function mirrored(g: GraphBuilder, x: Value, radius: number): Value {
+/** Reflect padding of rows and columns. */
+function reflectPadded(g: GraphBuilder, x: Value, radius: number): Value {
   return g.pad(x, [[0, 0], [0, 0], [radius, radius], [radius, radius]], "reflect");
 }
 
@@ -87,7 +87,7 @@ function blur(g: GraphBuilder, x: Value): Value {
   const taps = 2 * BLUR_RADIUS + 1;
   const down = g.constant("blur", tensor("F32", [1, 1, taps, 1], gaussian()));
   const across = g.constant("blur", tensor("F32", [1, 1, 1, taps], gaussian()));
-  return g.conv(g.conv(mirrored(g, x, BLUR_RADIUS), down), across);
+  return g.conv(g.conv(reflectPadded(g, x, BLUR_RADIUS), down), across);
 }
 
 /** Logarithm of the luminance, minus its local mean, over its local deviation. */
@@ -106,7 +106,7 @@ function evenContrast(g: GraphBuilder, pixels: Value): Value {
 
 /** Energy of each orientation in each cell: `[N, 8, 4, 4]`. */
 function cellEnergies(g: GraphBuilder, x: Value, bank: Value, side: number): Value {
-  const answers = g.conv(mirrored(g, x, GABOR_RADIUS), bank);
+  const answers = g.conv(reflectPadded(g, x, GABOR_RADIUS), bank);
   const pairs = g.reshape(g.mul(answers, answers), ["N", ORIENTATIONS, 2, side, side]);
   const magnitudes = g.sqrt(g.sum(pairs, [2], false));
   return g.averagePool(magnitudes, [side / CELLS, side / CELLS]);

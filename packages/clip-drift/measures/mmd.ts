@@ -12,7 +12,7 @@ function squaredDistance(a: Float32Array, b: Float32Array): number {
 }
 
 /**
- * MMD² of two equally large sets of vectors; near 0 where both come from one distribution, and
+ * MMD² of two equally large sets of vectors; near 0 if both come from one distribution, and
  * then sometimes below it.
  */
 export function mmdSquared(a: readonly Float32Array[], b: readonly Float32Array[]): number {
@@ -35,7 +35,7 @@ export function mmdSquared(a: readonly Float32Array[], b: readonly Float32Array[
     for (let j = 0; j < i; j++) {
       const k = Math.exp(-distances[i * size + j]! / (2 * bandwidth));
       if ((i < n) === (j < n)) within += k;
-      // The unbiased estimate leaves out no pairs between the sets.
+      // The unbiased estimate keeps all pairs between the sets.
       else between += k;
     }
   }
@@ -54,7 +54,7 @@ export class WindowedMmd {
     this.#window = window;
   }
 
-  /** Takes an embedding; gives undefined until both windows are full. */
+  /** Takes an embedding; returns undefined until both windows are full. */
   push(embedding: Float32Array): number | undefined {
     this.#ring.push(embedding);
     if (this.#ring.length > 2 * this.#window) this.#ring.shift();

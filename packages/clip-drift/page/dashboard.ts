@@ -1,5 +1,5 @@
 /**
- * The page: live pictures with their measures, plots, alerts, and past runs. Served on loopback; on
+ * The page: live frames with their measures, plots, alerts, and past runs. Served on loopback; on
  * any other address only with a token.
  *
  * Paths: `/` the page, `/live` its WebSocket, `/api/runs` the run browser's data, `/health` for
@@ -29,7 +29,7 @@ export interface DashboardOptions {
   readonly hostname?: string;
   /** Port. Default: any free one. */
   readonly port?: number;
-  /** What a viewer must know; empty is none. Default: a random token beyond loopback, none on it. */
+  /** What a viewer must know; an empty one is none. Default: a random token beyond loopback, none on it. */
   readonly token?: string;
   /** Folder of the runs that the page may show. Default: none. */
   readonly runs?: string;
@@ -37,13 +37,13 @@ export interface DashboardOptions {
   readonly plot?: boolean;
   /** Shown on the page: the model and its device. */
   readonly model?: string;
-  /** Called where a viewer asks to quit; the page has that key only where it needs no token. */
+  /** Called when a viewer asks to quit; the page has that key only if it needs no token. */
   readonly onQuit?: () => void;
 }
 
 /** A page that is being served. */
 export interface Dashboard extends AsyncDisposable {
-  /** Address to open, with the token where there is one. */
+  /** URL to open, with the token if there is one. */
   readonly url: string;
   /** The port. */
   readonly port: number;
@@ -66,7 +66,7 @@ function runFolder(root: string, name = ""): string {
   return join(root, name);
 }
 
-/** Says that something is not there instead of failing. */
+/** What is read, or a 404 if it is missing. */
 async function found<T>(what: string, reading: Promise<T>): Promise<T> {
   try {
     return await reading;
@@ -100,12 +100,12 @@ function health(hub: Hub): Response {
   return Response.json({ status: isWell ? "ok" : "degraded", viewers: hub.viewers, cameras });
 }
 
-function pictureOf(feed: CameraFeed | undefined): Response {
-  if (feed?.picture === undefined) throw none("picture");
-  return jpeg(feed.picture);
+function latestFrame(feed: CameraFeed | undefined): Response {
+  if (feed?.jpeg === undefined) throw none("picture");
+  return jpeg(feed.jpeg);
 }
 
-/** What a new viewer is told first. */
+/** What a new viewer gets first. */
 function greeting({ feeds, history }: Hub, options: DashboardOptions, canQuit: boolean): string {
   const cameras = feeds.map(({ view, points, notes }) => ({ view, points, notes }));
   const { plot = true, model = "", runs } = options;
@@ -113,17 +113,17 @@ function greeting({ feeds, history }: Hub, options: DashboardOptions, canQuit: b
   return JSON.stringify({ type: "hello", cameras, plot, model, hasRuns, canQuit, history });
 }
 
-/** A slow viewer gets the newest state of a camera, and every note. */
+/** A slow viewer gets the latest state of a camera, and every note. */
 function keyOf(message: HubMessage): string | undefined {
   return message.type === "note" ? undefined : `${message.type} ${message.view.id}`;
 }
 
-/** A picture as the page takes it: `[camera, JPEG…]`. */
-function sendPicture(viewer: FeedViewer, camera: number, picture: Uint8Array): void {
-  const message = new Uint8Array(picture.length + 1);
+/** Sends a frame as the page takes it: `[camera, JPEG…]`. */
+function sendJpeg(viewer: FeedViewer, camera: number, jpeg: Uint8Array): void {
+  const message = new Uint8Array(jpeg.length + 1);
   message[0] = camera;
-  message.set(picture, 1);
-  viewer.send(message, `picture ${camera}`);
+  message.set(jpeg, 1);
+  viewer.send(message, `jpeg ${camera}`);
 }
 
 /** Joins the viewers of the page to the hub. */
@@ -131,10 +131,10 @@ function liveFeed(hub: Hub, options: DashboardOptions, canQuit: boolean): Feed {
   return new Feed({
     onJoin(viewer) {
       viewer.send(greeting(hub, options, canQuit));
-      for (const { view, picture } of hub.feeds) if (picture) sendPicture(viewer, view.id, picture);
+      for (const { view, jpeg } of hub.feeds) if (jpeg) sendJpeg(viewer, view.id, jpeg);
       return hub.join({
         message: (message) => viewer.send(JSON.stringify(message), keyOf(message)),
-        picture: (camera, picture) => sendPicture(viewer, camera, picture),
+        jpeg: (camera, jpeg) => sendJpeg(viewer, camera, jpeg),
       });
     },
     onMessage: (text) => {
@@ -149,7 +149,7 @@ export async function serveDashboard(
   options: DashboardOptions = {},
 ): Promise<Dashboard> {
   const { hostname = "127.0.0.1", port = 0, token, runs } = options;
-  // Where no token is needed, all who can see the page sit at this machine.
+  // If no token is needed, all who can see the page sit at this machine.
   const canQuit = !token && isLoopback(hostname);
   return await Site.open({
     ...{ hostname, port, assets: ASSETS },
@@ -159,7 +159,8 @@ export async function serveDashboard(
       "GET /health": () => health(hub),
       "GET /metrics": () =>
         new Response(prometheus(hub), { headers: { "content-type": "text/plain" } }),
-      "GET /picture/:id.jpg": ({ groups }: SiteRequest) => pictureOf(hub.feeds[Number(groups.id)]),
+      "GET /picture/:id.jpg": ({ groups }: SiteRequest) =>
+        latestFrame(hub.feeds[Number(groups.id)]),
       ...(runs === undefined ? {} : runRoutes(runs)),
     },
   });

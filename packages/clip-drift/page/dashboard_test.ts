@@ -77,13 +77,13 @@ Deno.test("the page and its files are served with strict headers", async () => {
   });
 });
 
-Deno.test("a late joiner gets the history, the notes and the last picture", async () => {
+Deno.test("a late joiner gets the history, the notes and the last frame", async () => {
   await served({ model: "gist on cpu" }, async (page, hub) => {
     const feed = hub.feeds[0]!;
     for (let i = 0; i < 5; i++) feed.frame(watched(i));
     feed.note("alert", "cut");
     feed.show(JPEG);
-    const [hello, picture] = await messages(page.url, 2) as [
+    const [hello, frame] = await messages(page.url, 2) as [
       { cameras: { points: number[][]; notes: { text: string }[]; view: { index: number } }[] },
       number[],
     ];
@@ -91,7 +91,7 @@ Deno.test("a late joiner gets the history, the notes and the last picture", asyn
     assert.deepEqual(camera!.points.map(([time]) => time), [1e9 + 2, 1e9 + 3, 1e9 + 4]);
     assert.equal(camera!.notes[0]!.text, "cut");
     assert.equal(camera!.view.index, 4);
-    assert.deepEqual(picture, [0, ...JPEG]);
+    assert.deepEqual(frame, [0, ...JPEG]);
     assert.equal(await status(page.url, {}, "/picture/0.jpg"), 200);
   });
 });
@@ -107,7 +107,7 @@ Deno.test("viewers get what happens, and are gone when they leave", async () => 
   });
 });
 
-Deno.test("/health and /metrics tell the state of the cameras", async () => {
+Deno.test("/health and /metrics report the state of the cameras", async () => {
   await served({}, async (page, hub) => {
     const health = async () => await (await fetch(new URL("/health", page.url))).json();
     assert.equal((await health()).status, "degraded");
@@ -132,7 +132,7 @@ Deno.test("other host names are refused on loopback", async () => {
   });
 });
 
-Deno.test("other addresses than loopback need a token, and viewers must know it", async () => {
+Deno.test("beyond loopback a token is needed, and viewers must know it", async () => {
   await served({ hostname: "0.0.0.0" }, async (page) => {
     assert.match(page.url, /\?token=[0-9a-f]{32}$/);
     assert.equal(await status(`http://127.0.0.1:${page.port}`), 401);

@@ -1,21 +1,21 @@
 /**
  * What all viewers of the page share: the state of each camera, the history that late joiners
- * get, and the newest picture.
+ * get, and the latest frame.
  *
  * @module
  */
 import type { WatchedFrame } from "../watch.ts";
 
-/** Whether a camera's frames come. */
+/** Whether a camera delivers frames. */
 export type CameraStatus = "connecting" | "live" | "lost" | "ended" | "failed";
 
 /** One point of the plot: seconds since 1970, drift, reference drift, rolling drift. */
 export type PlotPoint = readonly [number, number, number | null, number | null];
 
-/** Something to tell: an alert, a lost connection. */
+/** Something to report: an alert, a lost connection. */
 export interface CameraNote {
   /**
-   * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `gap`, `left-out`, `unsaved`,
+   * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `gap`, `skipped`, `unsaved`,
    * `ended`, `failed`.
    */
   readonly type: string;
@@ -31,11 +31,11 @@ export interface CameraView {
   readonly id: number;
   /** Short name. */
   readonly name: string;
-  /** Whether frames come. */
+  /** Whether it delivers frames. */
   status: CameraStatus;
   /** Number of the latest frame. */
   index: number;
-  /** Frames watched in a second, over the last 30. */
+  /** Frames watched per second, over the last 30. */
   fps: number;
   /** Cosine with the frame before. */
   similarity: number;
@@ -43,9 +43,9 @@ export interface CameraView {
   drift: number;
   /** Seconds since the start. */
   elapsed: number;
-  /** Frames left out because newer ones came. */
+  /** Frames dropped because later ones came. */
   dropped: number;
-  /** Times that the camera came back. */
+  /** How often the camera came back. */
   reconnects: number;
   /** Alerts raised. */
   alertCount: number;
@@ -53,7 +53,7 @@ export interface CameraView {
   label?: string;
   /** Name of the run that is being written. */
   run?: string;
-  /** Pictures kept of the run. */
+  /** Names of the run's latest snapshots. */
   snapshots: string[];
 }
 
@@ -67,8 +67,8 @@ export type HubMessage =
 export interface Viewer {
   /** Called with each change. */
   message(message: HubMessage): void;
-  /** Called with each new picture. */
-  picture(camera: number, jpeg: Uint8Array): void;
+  /** Called with each new frame. */
+  jpeg(camera: number, jpeg: Uint8Array): void;
 }
 
 const KEPT_NOTES = 50;
@@ -83,8 +83,8 @@ export class CameraFeed {
   readonly points: PlotPoint[] = [];
   /** The last notes. */
   readonly notes: CameraNote[] = [];
-  /** The newest picture. */
-  picture: Uint8Array | undefined;
+  /** The latest frame as a JPEG. */
+  jpeg: Uint8Array | undefined;
   readonly #hub: Hub;
   readonly #times: number[] = [];
   readonly #start = performance.now();
@@ -98,7 +98,7 @@ export class CameraFeed {
     };
   }
 
-  /** Frames in a second, over the last 30. */
+  /** Frames per second, over the last 30. */
   #measure(): number {
     const now = performance.now();
     this.#times.push(now);
@@ -107,7 +107,7 @@ export class CameraFeed {
     return intervals === 0 ? 0 : 1000 * intervals / Math.max(now - this.#times[0]!, 1);
   }
 
-  /** Shows a frame; `status` is another than live where the camera has gone since. */
+  /** Shows the numbers of a frame; `status` is not `live` if the camera has gone since. */
   frame({ index, row, timestamp, label }: WatchedFrame, status: CameraStatus = "live"): void {
     const { view } = this;
     Object.assign(view, { status, index, fps: this.#measure() });
@@ -120,13 +120,13 @@ export class CameraFeed {
     this.#hub.send({ type: "frame", view, point });
   }
 
-  /** Shows a picture. */
+  /** Shows the image of a frame. */
   show(jpeg: Uint8Array): void {
-    this.picture = jpeg;
-    this.#hub.sendPicture(this.view.id, jpeg);
+    this.jpeg = jpeg;
+    this.#hub.sendJpeg(this.view.id, jpeg);
   }
 
-  /** Tells something. */
+  /** Reports something. */
   note(type: string, text: string, status?: CameraStatus): void {
     if (status !== undefined) this.view.status = status;
     const note = { type, time: Date.now() / 1000, text };
@@ -136,7 +136,7 @@ export class CameraFeed {
     this.#hub.send({ type: "view", view: this.view });
   }
 
-  /** Shows that a picture was kept. */
+  /** Shows that a snapshot was written. */
   snapshot(name: string): void {
     if (this.view.snapshots.at(-1) === name) return;
     this.view.snapshots.push(name);
@@ -170,7 +170,7 @@ export class Hub {
     return this.#viewers.size;
   }
 
-  /** Adds somebody who watches; gives a function that removes them. */
+  /** Adds somebody who watches; returns a function that removes them. */
   join(viewer: Viewer): () => void {
     this.#viewers.add(viewer);
     return () => this.#viewers.delete(viewer);
@@ -181,8 +181,8 @@ export class Hub {
     for (const viewer of this.#viewers) viewer.message(message);
   }
 
-  /** Sends a picture to all. */
-  sendPicture(camera: number, jpeg: Uint8Array): void {
-    for (const viewer of this.#viewers) viewer.picture(camera, jpeg);
+  /** Sends the image of a frame to all. */
+  sendJpeg(camera: number, jpeg: Uint8Array): void {
+    for (const viewer of this.#viewers) viewer.jpeg(camera, jpeg);
   }
 }

@@ -1,5 +1,5 @@
 "use strict";
-// The page of clip-drift: one WebSocket brings changes as JSON and pictures as [camera, JPEG…].
+// The page of clip-drift: one WebSocket brings changes as JSON and frames as [camera, JPEG…].
 
 const $ = (id) => document.getElementById(id);
 const tiles = new Map();
@@ -48,7 +48,7 @@ class Tile {
     this.root.dataset.camera = view.id;
     this.part = (name) => this.root.querySelector(`.${name}`);
     this.part("name").textContent = view.name;
-    this.part("picture").alt = `Live picture of ${view.name}`;
+    this.part("image").alt = `Live image of ${view.name}`;
     this.columns = [[], [], [], []];
     this.isDirty = false;
     this.snapshots = "";
@@ -76,7 +76,7 @@ class Tile {
     this.part("label").hidden = view.label === undefined;
     this.strip(view);
     this.status = view.status;
-    if (view.status === "failed") this.part("waiting").textContent = "There is no picture";
+    if (view.status === "failed") this.part("waiting").textContent = "There is no image";
     showLink();
   }
 
@@ -84,7 +84,7 @@ class Tile {
     const names = view.run === undefined ? [] : view.snapshots;
     if (names.join() === this.snapshots) return;
     this.snapshots = names.join();
-    this.part("strip").replaceChildren(...names.map((name) => picture(view.run, name)));
+    this.part("strip").replaceChildren(...names.map((name) => snapshotImage(view.run, name)));
   }
 
   point(point) {
@@ -111,7 +111,7 @@ class Tile {
   }
 
   show(jpeg) {
-    const image = this.part("picture");
+    const image = this.part("image");
     const url = URL.createObjectURL(new Blob([jpeg], { type: "image/jpeg" }));
     image.src = url;
     URL.revokeObjectURL(this.url);
@@ -119,7 +119,7 @@ class Tile {
     this.part("waiting").hidden = true;
   }
 
-  /** Lets go of what the page would keep. */
+  /** Releases what the page would keep. */
   close() {
     this.plot?.destroy();
     URL.revokeObjectURL(this.url);
@@ -133,7 +133,7 @@ class Tile {
   }
 }
 
-function picture(run, name) {
+function snapshotImage(run, name) {
   const image = new Image();
   image.src = `/api/runs/${run}/${name}`;
   image.alt = `Snapshot, frame ${Number(name.slice(6, -4))}`;
@@ -144,7 +144,7 @@ function picture(run, name) {
 
 let isLinked = false;
 
-/** The pill tells of the link to the command first, then of the cameras. */
+/** The pill shows the state of the link to the command first, then that of the cameras. */
 function showLink() {
   const isEmpty = isLinked && tiles.size === 0;
   $("link").hidden = $("tab-live").hidden = isEmpty;
@@ -242,7 +242,7 @@ async function showRun(name) {
   const plot = document.createElement("div");
   const strip = document.createElement("div");
   strip.className = "strip";
-  strip.append(...run.snapshots.map((snapshot) => picture(name, snapshot)));
+  strip.append(...run.snapshots.map((snapshot) => snapshotImage(name, snapshot)));
   const facts = table([...flat(run.summary), ...flat(run.config)]);
   runPlot?.destroy();
   runPlot = undefined;

@@ -6,17 +6,17 @@ import { serveCamera } from "../camera/camera_server.ts";
 import { type Dashboard, serveDashboard } from "./dashboard.ts";
 import { openEncoder } from "../encoder.ts";
 import { Hub } from "./hub.ts";
-import { Monitor } from "../monitor.ts";
+import { Monitor } from "../command/monitor.ts";
 import { RunFolder } from "../runs/writer.ts";
-import { scenePictures } from "../camera/scene.ts";
-import { cutPictures } from "../testdata/cut_pictures.ts";
+import { sceneFrames } from "../camera/scene.ts";
+import { cutFrames } from "../testdata/cut_frames.ts";
 
 const CONFIG = {
   ...{ streamUrl: "http://camera/", device: "cpu", model: "gist", pretrained: "none" },
   ...{ snapshotInterval: 30, embeddingInterval: 10, rollingWindow: 300 },
 };
 
-/** Watches made-up cameras and shows them on a page until the test is over. */
+/** Watches simulated cameras and shows them on a page until the test is over. */
 async function withWatch(
   cameras: number,
   test: (page: Dashboard, quit: AbortSignal) => Promise<void>,
@@ -28,8 +28,8 @@ async function withWatch(
     using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
     const seen = Array<number>(cameras).fill(0);
     const isCut = () => seen.every((frames) => frames > 8);
-    const picture = cutPictures(isCut, { width: 192, height: 144 });
-    await using camera = serveCamera({ picture, fps: 8 });
+    const frame = cutFrames(isCut, { width: 192, height: 144 });
+    await using camera = serveCamera({ frame, fps: 8 });
     const options = { runs: root, model: "gist on cpu", onQuit: () => quit.abort() };
     await using page = await serveDashboard(hub, options);
     const watching = Array.from({ length: cameras }, (_, i) =>
@@ -52,7 +52,7 @@ async function withWatch(
 /** Where the screenshots go that a person wants to look at. */
 const shots = Deno.env.get("CLIP_DRIFT_SHOTS");
 
-browserTest("the page lives: picture, numbers, plot, alert, snapshots, runs, and q", async () => {
+browserTest("the page lives: image, numbers, plot, alert, snapshots, runs, and q", async () => {
   await withWatch(1, async ({ url }, quit) => {
     await withPage(url, async (page) => {
       await page.waitForSelector(".notes .alert");
@@ -64,7 +64,8 @@ browserTest("the page lives: picture, numbers, plot, alert, snapshots, runs, and
       assert.match((await number("elapsed"))!, /^Elapsed: \d+\.\ds \| Frames: \d+$/);
       const before = await number("frame");
       while (await number("frame") === before) await page.waitForTimeout(20);
-      assert.equal(await page.evaluate('document.querySelector(".picture").naturalWidth'), 192);
+      // While the next frame is being decoded, there is no width.
+      await page.waitForFunction('document.querySelector(".image").naturalWidth === 192');
       assert.ok(await page.evaluate('document.querySelector(".plot canvas").width > 100'));
       assert.equal(await page.textContent("#link"), "live");
       if (shots) await page.screenshot({ path: `${shots}/live-1280.png` });
@@ -105,7 +106,7 @@ browserTest("several cameras are tiles, and fit a phone without scrolling sidewa
   });
 });
 
-browserTest("runs of before can be looked at without a camera", async () => {
+browserTest("past runs can be looked at without a camera", async () => {
   const root = await Deno.makeTempDir();
   {
     await using run = await RunFolder.create(CONFIG, { root });
@@ -134,7 +135,7 @@ browserTest("the page says when the command is gone", async () => {
   await page.waitForSelector("text=no link to the command");
 });
 
-/** Counts what the page holds: addresses of pictures, and plots that follow their size. */
+/** Counts what the page holds: URLs of images, and plots that follow their size. */
 const COUNTING = `
   globalThis.held = { urls: 0, plots: 0 };
   const { createObjectURL, revokeObjectURL } = URL;
@@ -145,14 +146,14 @@ const COUNTING = `
     disconnect() { held.plots--; super.disconnect(); }
   };`;
 
-browserTest("the page holds one picture and one plot however long it is open", async () => {
+browserTest("the page holds one image and one plot however long it is open", async () => {
   const root = await Deno.makeTempDir();
   const run = join(root, "20260107_143022");
   await Deno.mkdir(run);
   await Deno.writeTextFile(join(run, "drift.csv"), "a,b,c,d\r\n1,0,1,0\r\n2,1,0.9,0.1\r\n");
   const hub = new Hub(10);
   const feed = hub.add("camera");
-  const jpeg = await scenePictures({ width: 32, height: 24 })(0);
+  const jpeg = await sceneFrames({ width: 32, height: 24 })(0);
   {
     await using server = await serveDashboard(hub, { runs: root });
     await using browser = await openBrowser();

@@ -13,13 +13,13 @@ type Family = readonly [
 ];
 
 const FAMILIES: readonly Family[] = [
-  ["up", "gauge", "Whether frames come", (v) => Number(v.status === "live")],
+  ["up", "gauge", "Whether the camera delivers frames", (v) => Number(v.status === "live")],
   ["frames_total", "counter", "Frames watched", (v) => v.index + 1],
-  ["fps", "gauge", "Frames in a second", (v) => v.fps],
+  ["fps", "gauge", "Frames per second", (v) => v.fps],
   ["similarity", "gauge", "Cosine with the frame before", (v) => v.similarity],
   ["drift", "gauge", "1 - similarity", (v) => v.drift],
-  ["dropped_frames_total", "counter", "Frames left out for newer ones", (v) => v.dropped],
-  ["reconnects_total", "counter", "Times that the camera came back", (v) => v.reconnects],
+  ["dropped_frames_total", "counter", "Frames dropped for later ones", (v) => v.dropped],
+  ["reconnects_total", "counter", "How often the camera came back", (v) => v.reconnects],
   ["alerts_total", "counter", "Alerts raised", (v) => v.alertCount],
 ];
 

@@ -1,10 +1,12 @@
 /**
- * A file that only grows, line by line. What could not be written whole is taken back, so that the
- * next line begins where a line should.
+ * A file that only grows, line by line. What could be written only in part is removed again, so that
+ * the next line begins where a line should.
  *
  * @module
  */
 import { writeAll } from "@vcs/transport/internal";
+
+/** A file that only grows. */
 export class AppendFile implements AsyncDisposable {
   readonly #file: Deno.FsFile;
   #size = 0;
@@ -27,7 +29,7 @@ export class AppendFile implements AsyncDisposable {
   /**
    * Adds text, after what was added before.
    *
-   * @throws what the system says, for example that the disk is full
+   * @throws {Deno.errors} of the system, for example if the disk is full
    */
   append(text: string): Promise<void> {
     const done = this.#last.then(() => this.#write(text));
@@ -37,19 +39,19 @@ export class AppendFile implements AsyncDisposable {
 
   async #write(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(text);
-    if (this.#isDamaged) await this.#takeBack();
+    if (this.#isDamaged) await this.#rollBack();
     this.#isDamaged = true;
     try {
       await writeAll(this.#file, bytes);
     } catch (error) {
-      await this.#takeBack().catch(() => {});
+      await this.#rollBack().catch(() => {});
       throw error;
     }
     this.#isDamaged = false;
     this.#size += bytes.length;
   }
 
-  async #takeBack(): Promise<void> {
+  async #rollBack(): Promise<void> {
     await this.#file.truncate(this.#size);
     await this.#file.seek(this.#size, Deno.SeekMode.Start);
     this.#isDamaged = false;

@@ -1,5 +1,5 @@
 /**
- * What `config.json` tells beyond the original's settings, so that a run can be understood later.
+ * What `config.json` holds beyond the original's settings, so that a run can be understood later.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { sha256Of } from "@vcs/onnx/internal";
 import config from "../deno.json" with { type: "json" };
 import type { EncoderInfo } from "../encoder.ts";
 
-/** Checksums of files that were read before. */
+/** Checksums by path, each computed once. */
 const checksums = new Map<string, Promise<string>>();
 
 /** Model, weights and tool of a run. */

@@ -16,11 +16,11 @@ import { readNpz } from "@vcs/transport/npz";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { byNumber } from "./numeric_order.ts";
 import { ClipDriftError } from "../errors.ts";
-import { Peaks } from "../measures/decimation.ts";
+import { PeakDecimation } from "../measures/decimation.ts";
 
 /** Embeddings of a run, in the order of its frames. */
 export interface RunEmbeddings {
-  /** F32 of shape [frames, numbers]; [0, 0] where there are none. */
+  /** F32 of shape [frames, numbers]; [0, 0] if there are none. */
   readonly embeddings: Tensor<"F32">;
   /** When each frame came, in seconds since 1970. */
   readonly timestamps: Float64Array;
@@ -40,29 +40,29 @@ export interface DriftRecord {
   readonly drift: number;
 }
 
-/** What a run's folder tells, its embeddings left out. */
+/** What a run's folder holds, without its embeddings. */
 export interface Run {
   /** Name of the folder. */
   readonly name: string;
   /** `config.json`. */
   readonly config: unknown;
-  /** `summary.json`; undefined where the run was killed. */
+  /** `summary.json`; undefined if the run was killed. */
   readonly summary: unknown;
-  /** Lines of `drift.csv`; one cut off by a crash is left out. */
+  /** Lines of `drift.csv`; one cut off by a crash is skipped. */
   readonly drift: readonly DriftRecord[];
   /** Lines of `events.jsonl`; none in the original's runs. */
   readonly events: readonly unknown[];
-  /** Names of the pictures in `snapshots`. */
+  /** Names of the files in `snapshots`. */
   readonly snapshots: readonly string[];
 }
 
-/** What is enough of a run to show it. */
+/** A run with as many points as a plot needs. */
 export interface RunOverview extends Omit<Run, "events"> {
-  /** Lines of `drift.csv`, of which `drift` holds the highest of each stretch. */
+  /** Number of lines of `drift.csv`, of which `drift` holds the highest of each stretch. */
   readonly frames: number;
 }
 
-/** Reads a text file, or gives undefined where there is none. */
+/** Text of a file; undefined if there is none. */
 async function readText(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
@@ -72,7 +72,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Names in a folder that match, by the numbers in them; none where there is no folder. */
+/** Names in a folder that match, by the numbers in them; none if there is no folder. */
 async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
   try {
     const entries = await Array.fromAsync(Deno.readDir(folder));
@@ -92,8 +92,8 @@ function parseJson(text: string | undefined): unknown {
   }
 }
 
-/** Lines that are whole: a crash may have cut the last one. */
-function wholeLines(text: string): string[] {
+/** Complete lines: a crash may have cut the last one. */
+function completeLines(text: string): string[] {
   return text.slice(0, text.lastIndexOf("\n") + 1).split(/\r?\n/).slice(0, -1);
 }
 
@@ -107,7 +107,7 @@ const isRecord = (record: DriftRecord) => Object.values(record).every(Number.isF
 /** More characters than a line of `drift.csv` ever has. */
 const MAX_LINE = 1024;
 
-/** Reads `drift.csv` piece by piece, so that a run of days does not fill the memory. */
+/** Reads `drift.csv` in chunks, so that a run of days does not fill the memory. */
 async function* driftRecords(run: string): AsyncGenerator<DriftRecord[]> {
   const file = await Deno.open(join(run, "drift.csv")).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -120,16 +120,16 @@ async function* driftRecords(run: string): AsyncGenerator<DriftRecord[]> {
   }
 }
 
-/** Refuses a folder that is no run. */
+/** Refuses what is not a folder. */
 async function checkRun(path: string): Promise<void> {
   const isFolder = await Deno.stat(path).then((info) => info.isDirectory, () => false);
   if (!isFolder) {
-    throw new ClipDriftError("bad-run", `Cannot read run ${path}: there is no such folder`);
+    throw new ClipDriftError("bad-run", `Cannot read run ${path}: found no such folder`);
   }
 }
 
-/** All of a run but what grows with every frame or event. */
-async function readFacts(path: string): Promise<Omit<Run, "drift" | "events">> {
+/** A run without what grows with every frame or event. */
+async function readFixed(path: string): Promise<Omit<Run, "drift" | "events">> {
   await checkRun(path);
   return {
     name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!,
@@ -142,37 +142,37 @@ async function readFacts(path: string): Promise<Omit<Run, "drift" | "events">> {
 /**
  * Reads a run.
  *
- * @throws {ClipDriftError} `bad-run` where there is no such folder
+ * @throws {ClipDriftError} `bad-run` if there is no such folder
  */
 export async function readRun(path: string): Promise<Run> {
-  const facts = await readFacts(path);
+  const fixed = await readFixed(path);
   const events = await readText(join(path, "events.jsonl")) ?? "";
   return {
-    ...facts,
+    ...fixed,
     drift: (await Array.fromAsync(driftRecords(path))).flat(),
-    events: wholeLines(events).map(parseJson).filter((event) => event !== undefined),
+    events: completeLines(events).map(parseJson).filter((event) => event !== undefined),
   };
 }
 
 /**
- * Reads what is enough of a run to show it, in bounded memory however long it was.
+ * Reads a run for a plot, in bounded memory however long it was.
  *
- * @param points the most lines of `drift.csv` to give, at least 2: the one with the highest drift of
- * each stretch
- * @throws {ClipDriftError} `bad-run` where there is no such folder
+ * @param points most lines of `drift.csv` to return, at least 2: of each stretch the one with the
+ * highest drift
+ * @throws {ClipDriftError} `bad-run` if there is no such folder
  */
 export async function readRunOverview(path: string, points: number): Promise<RunOverview> {
-  const facts = await readFacts(path);
-  const peaks = new Peaks<DriftRecord>(points, ({ drift }) => drift);
+  const fixed = await readFixed(path);
+  const decimated = new PeakDecimation<DriftRecord>(points, ({ drift }) => drift);
   let frames = 0;
   for await (const records of driftRecords(path)) {
     frames += records.length;
-    for (const record of records) peaks.add(record);
+    for (const record of records) decimated.add(record);
   }
-  return { ...facts, frames, drift: peaks.items };
+  return { ...fixed, frames, drift: decimated.items };
 }
 
-/** Names of the runs in a folder, the newest first. */
+/** Names of the runs in a folder, the latest first. */
 export async function listRuns(root: string): Promise<string[]> {
   return (await namesIn(root, /^\d{8}_\d{6}(_\d+)?$/)).reverse();
 }
@@ -183,7 +183,7 @@ function member(batch: ReadonlyMap<string, Tensor>, name: string, path: string):
   if (found === undefined) {
     throw new ClipDriftError(
       "bad-run",
-      `Cannot read ${path}: found ${[...batch.keys()].join(", ") || "nothing"}, wanted ${name}`,
+      `Cannot read ${path}: found ${[...batch.keys()].join(", ") || "nothing"}, expected ${name}`,
     );
   }
   return found;
@@ -199,7 +199,7 @@ function joinRows(parts: readonly Tensor[]): Tensor<"F32"> {
     if (part.shape[1] !== width || !(part.data instanceof Float32Array)) {
       throw new ClipDriftError(
         "bad-run",
-        `Cannot join embeddings: found ${part.dtype} [${part.shape}], wanted F32 [frames, ${width}]`,
+        `Cannot join embeddings: found ${part.dtype} [${part.shape}], expected F32 [frames, ${width}]`,
       );
     }
     data.set(part.data, at);
@@ -216,7 +216,7 @@ function joinNumbers(parts: readonly Tensor[]): Float64Array {
 /**
  * Reads the embeddings of a run, ours or the original's, joined over its batches.
  *
- * @throws {ClipDriftError} `bad-run` where there is no such folder, or a batch lacks an array
+ * @throws {ClipDriftError} `bad-run` if there is no such folder, or a batch lacks an array
  */
 export async function loadRunEmbeddings(path: string): Promise<RunEmbeddings> {
   await checkRun(path);

@@ -1,5 +1,5 @@
 /**
- * Writes a run as it goes: `config.json`, `drift.csv`, `summary.json`, `embeddings/batch_0000.npz`
+ * Writes a run as it goes on: `config.json`, `drift.csv`, `summary.json`, `embeddings/batch_0000.npz`
  * and `snapshots/frame_000000.jpg` as Seymour-pi's encoders write them, and beside them
  * `metrics.csv` and `events.jsonl` with what they do not have.
  *
@@ -14,9 +14,9 @@ import { tensor } from "@vcs/transport/tensor";
 import { AppendFile } from "./append_file.ts";
 import { type DriftRow, METRICS, type SimilarityStats } from "../drift.ts";
 
-/** Settings that `config.json` tells. */
+/** Settings that `config.json` holds. */
 export interface RunConfig {
-  /** The stream's address, without credentials. */
+  /** The stream's URL, without credentials. */
   readonly streamUrl: string;
   /** Device that the model ran on. */
   readonly device: string;
@@ -28,29 +28,29 @@ export interface RunConfig {
   readonly snapshotInterval: number;
   /** Frames in a batch of embeddings. */
   readonly embeddingInterval: number;
-  /** Similarities that the statistics look back on. */
+  /** Similarities that the statistics cover. */
   readonly rollingWindow: number;
-  /** More to tell, as the weights' SHA-256 and the activation. */
+  /** More fields, as the weights' SHA-256 and the activation. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /** One frame as a run keeps it. */
 export interface RunFrame {
-  /** Number of the frame. */
+  /** Index of the frame. */
   readonly index: number;
-  /** When it came, in seconds since 1970. */
+  /** When it arrived, in seconds since 1970. */
   readonly timestamp: number;
   /** Its measures. */
   readonly row: DriftRow;
   /** Its embedding, of unit length. */
   readonly embedding: Float32Array;
-  /** Its JPEG; asked for where a snapshot is due. */
+  /** Its JPEG, for a snapshot. */
   readonly jpeg: () => Uint8Array | Promise<Uint8Array>;
   /** The label that fits best, and how well. */
   readonly label?: { readonly text: string; readonly score: number };
 }
 
-/** What is known at a run's end. */
+/** Totals of a run. */
 export interface RunTotals {
   /** Frames processed. */
   readonly frames: number;
@@ -62,11 +62,11 @@ export interface RunTotals {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-/** Where to write, and whom to tell. */
+/** Where to write, and where to report failures. */
 export interface RunFolderOptions {
-  /** Folder of all runs; `runs` by default. */
+  /** Folder of all runs. Default: `runs`. */
   readonly root?: string;
-  /** Called with a line for people where something cannot be written. */
+  /** Called with a line for people if something cannot be written. */
   readonly onFailure?: (message: string) => void;
 }
 
@@ -88,7 +88,7 @@ function localIso(date: Date): string {
   return `${day}T${time}.${two(date.getMilliseconds(), 3)}000`;
 }
 
-/** Makes a folder of a name that is not taken. */
+/** Makes a folder with a name that is not taken. */
 async function makeFolder(root: string, date: Date): Promise<string> {
   await Deno.mkdir(root, { recursive: true });
   for (let n = 1;; n++) {
@@ -102,8 +102,8 @@ async function makeFolder(root: string, date: Date): Promise<string> {
   }
 }
 
-/** Writes a whole file, so that nobody ever reads half of it. */
-async function writeWhole(path: string, data: Uint8Array | string): Promise<void> {
+/** Writes a file in one step, so that nobody ever reads half of it. */
+async function writeAtomically(path: string, data: Uint8Array | string): Promise<void> {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   try {
     await Deno.writeFile(`${path}.tmp`, bytes);
@@ -115,7 +115,7 @@ async function writeWhole(path: string, data: Uint8Array | string): Promise<void
   }
 }
 
-/** A text as a field of CSV, with quotes where it needs them. */
+/** A text as a field of CSV, quoted if need be. */
 function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
@@ -186,7 +186,7 @@ export class RunFolder implements AsyncDisposable {
   /**
    * Makes the folder, named after the local time, and writes its `config.json`.
    *
-   * @throws what the system says, where the folder cannot be made
+   * @throws {Deno.errors.NotFound | Deno.errors.PermissionDenied} and the like, if the folder cannot be made
    */
   static async create(config: RunConfig, options: RunFolderOptions = {}): Promise<RunFolder> {
     const { root = "runs", onFailure = () => {} } = options;
@@ -196,7 +196,7 @@ export class RunFolder implements AsyncDisposable {
     await Deno.mkdir(join(path, "embeddings"));
     await Deno.mkdir(join(path, "snapshots"));
     const described = describeConfig(config, name, date);
-    await writeWhole(join(path, "config.json"), `${JSON.stringify(described, null, 2)}\n`);
+    await writeAtomically(join(path, "config.json"), `${JSON.stringify(described, null, 2)}\n`);
     const files = {
       drift: await AppendFile.create(join(path, "drift.csv"), DRIFT_HEAD),
       metrics: await AppendFile.create(join(path, "metrics.csv"), METRICS_HEAD),
@@ -223,9 +223,9 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /**
-   * Keeps a frame.
+   * Writes a frame.
    *
-   * @returns the name of its snapshot, where one was due and written
+   * @returns the name of its snapshot, if one was due and written
    */
   async write(frame: RunFrame): Promise<string | undefined> {
     const { timestamp, index, row } = frame;
@@ -241,23 +241,23 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /**
-   * Keeps a frame's picture, as at the moment of an alert.
+   * Writes a snapshot of a frame, as at the moment of an alert.
    *
-   * @returns the name of the file, where it was written
+   * @returns the name of the file, if it was written
    */
   async snapshot({ index, timestamp, jpeg }: RunFrame): Promise<string | undefined> {
     this.#snapshotAt = timestamp;
     const name = `frame_${two(index, 6)}.jpg`;
     if (name === this.#lastSnapshot) return name;
     const path = join(this.path, "snapshots", name);
-    const done = await this.#try("snapshots", async () => writeWhole(path, await jpeg()));
+    const done = await this.#try("snapshots", async () => writeAtomically(path, await jpeg()));
     if (!done) return undefined;
     this.#snapshots++;
     this.#lastSnapshot = name;
     return name;
   }
 
-  /** Keeps an event: an alert, a connection lost or made. */
+  /** Writes an event: an alert, a connection lost or made. */
   async event(event: object): Promise<void> {
     const line = `${JSON.stringify(event)}\n`;
     await this.#try("events.jsonl", () => this.#files.events.append(line));
@@ -266,7 +266,7 @@ export class RunFolder implements AsyncDisposable {
   async #writeBatch(): Promise<void> {
     const bytes = await this.#batch.take();
     const path = join(this.path, "embeddings", `batch_${two(this.#batches, 4)}.npz`);
-    if (await this.#try("embeddings", () => writeWhole(path, bytes))) this.#batches++;
+    if (await this.#try("embeddings", () => writeAtomically(path, bytes))) this.#batches++;
   }
 
   /** Writes the open batch and `summary.json`. */
@@ -285,7 +285,7 @@ export class RunFolder implements AsyncDisposable {
       ...counters,
     };
     const text = `${JSON.stringify(summary, null, 2)}\n`;
-    await this.#try("summary.json", () => writeWhole(join(this.path, "summary.json"), text));
+    await this.#try("summary.json", () => writeAtomically(join(this.path, "summary.json"), text));
   }
 
   /** Closes the files. */

@@ -80,12 +80,12 @@ Deno.test("RunFolder writes what the original writes, in its formats", async () 
     const summary = run.summary as Record<string, unknown>;
     assert.deepEqual([summary.embedding_batches, summary.snapshots, summary.fps], [16, 3, 12.4]);
     assert.equal(summary.reconnects, 2);
-    const picture = await Deno.readFile(join(path, "snapshots", "frame_000030.jpg"));
-    assert.deepEqual(picture, Uint8Array.of(1, 2, 30));
+    const frame = await Deno.readFile(join(path, "snapshots", "frame_000030.jpg"));
+    assert.deepEqual(frame, Uint8Array.of(1, 2, 30));
   });
 });
 
-Deno.test("a run that was killed can be read up to its last whole batch", async () => {
+Deno.test("a run that was killed can be read up to its last complete batch", async () => {
   await temporary(async (root) => {
     const path = await writeRun(root, 10, false);
     await Deno.writeTextFile(join(path, "drift.csv"), "170000", { append: true });
@@ -99,7 +99,7 @@ Deno.test("a run that was killed can be read up to its last whole batch", async 
   });
 });
 
-Deno.test("RunFolder keeps a picture where the clock is set back", async () => {
+Deno.test("RunFolder takes a snapshot when the clock is set back", async () => {
   await temporary(async (root) => {
     await using run = await RunFolder.create(CONFIG, { root });
     for (const frame of frames(3)) {
@@ -110,7 +110,7 @@ Deno.test("RunFolder keeps a picture where the clock is set back", async () => {
   });
 });
 
-Deno.test("RunFolder keeps and counts one picture where an alert falls on an interval's end", async () => {
+Deno.test("RunFolder takes and counts one snapshot if an alert falls on an interval's end", async () => {
   await temporary(async (root) => {
     await using run = await RunFolder.create(CONFIG, { root });
     for (const frame of frames(31)) await run.write(frame);
@@ -123,7 +123,7 @@ Deno.test("RunFolder keeps and counts one picture where an alert falls on an int
   });
 });
 
-Deno.test("runs of the same second get a suffix, and are listed with the newest first", async () => {
+Deno.test("runs of the same second get a suffix, and are listed with the latest first", async () => {
   await temporary(async (root) => {
     const paths: string[] = [];
     for (let i = 0; i < 3; i++) paths.push(await writeRun(root, 1));
@@ -178,9 +178,12 @@ Deno.test("loadRunEmbeddings() reads int32 indices, and says what is missing", a
       timestamps: tensor("F64", [1], Float64Array.of(5)),
     };
     await Deno.writeFile(file, await encodeNpz(arrays));
-    await assert.rejects(loadRunEmbeddings(root), { code: "bad-run", message: /wanted frame_ind/ });
-    const whole = { ...arrays, frame_indices: tensor("I32", [1], Int32Array.of(6)) };
-    await Deno.writeFile(file, await encodeNpz(whole));
+    await assert.rejects(loadRunEmbeddings(root), {
+      code: "bad-run",
+      message: /expected frame_ind/,
+    });
+    const complete = { ...arrays, frame_indices: tensor("I32", [1], Int32Array.of(6)) };
+    await Deno.writeFile(file, await encodeNpz(complete));
     assert.deepEqual([...(await loadRunEmbeddings(root)).frameIndices], [6]);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Pictures of a made-up camera whose scene changes when a test says so, not at a time: by then a
+ * Frames of a simulated camera whose scene changes when a test says so, not at a time: by then a
  * watch that starts slowly might not have seen the scene before.
  *
  * @module
@@ -8,7 +8,7 @@ import { encodeJpeg } from "@vcs/media/image";
 import { drawScene } from "../camera/scene.ts";
 
 /** The quay until `isCut` says otherwise, then the hall. */
-export function cutPictures(
+export function cutFrames(
   isCut: () => boolean,
   size: { width: number; height: number },
 ): (index: number) => Promise<Uint8Array> {

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { freePort } from "../transport/trial/brokers.ts";
-import { parseRule } from "./alerts.ts";
-import { serveCamera } from "./camera/camera_server.ts";
-import { openEncoder } from "./encoder.ts";
-import { ClipDriftError } from "./errors.ts";
-import { type CameraFeed, Hub } from "./page/hub.ts";
+import { freePort } from "../../transport/trial/brokers.ts";
+import { parseRule } from "../alerts.ts";
+import { serveCamera } from "../camera/camera_server.ts";
+import { openEncoder } from "../encoder.ts";
+import { ClipDriftError } from "../errors.ts";
+import { type CameraFeed, Hub } from "../page/hub.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
-import { RunFolder } from "./runs/writer.ts";
-import { readRun } from "./runs/reader.ts";
-import { scenePictures } from "./camera/scene.ts";
-import { cutPictures } from "./testdata/cut_pictures.ts";
+import { RunFolder } from "../runs/writer.ts";
+import { readRun } from "../runs/reader.ts";
+import { sceneFrames } from "../camera/scene.ts";
+import { cutFrames } from "../testdata/cut_frames.ts";
 
 const SCENE = { fps: 12, width: 96, height: 72 };
 
@@ -21,9 +21,9 @@ const CONFIG = {
 Deno.test("a camera that is pulled and put back is one run with a gap", async () => {
   const root = await Deno.makeTempDir();
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
-  const picture = scenePictures(SCENE);
+  const frame = sceneFrames(SCENE);
   const port = freePort();
-  let camera = serveCamera({ picture, fps: 30, port });
+  let camera = serveCamera({ frame, fps: 30, port });
   const { url } = camera;
   const hub = new Hub(100);
   const feed = hub.add("camera");
@@ -46,7 +46,7 @@ Deno.test("a camera that is pulled and put back is one run with a gap", async ()
   await until(5);
   await camera.close();
   while (feed.view.status !== "lost") await new Promise((resolve) => setTimeout(resolve, 5));
-  camera = serveCamera({ picture, fps: 30, port });
+  camera = serveCamera({ frame, fps: 30, port });
   await until(frames + 5);
   stop.abort();
   const totals = await watching;
@@ -61,12 +61,12 @@ Deno.test("a camera that is pulled and put back is one run with a gap", async ()
   await Deno.remove(root, { recursive: true });
 });
 
-Deno.test("a cut raises one alert, told everywhere, with a picture", async () => {
+Deno.test("a cut raises one alert, reported everywhere, with a snapshot", async () => {
   const root = await Deno.makeTempDir();
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   let seen = 0;
-  const picture = cutPictures(() => seen >= 12, SCENE);
-  await using camera = serveCamera({ picture, fps: SCENE.fps });
+  const frame = cutFrames(() => seen >= 12, SCENE);
+  await using camera = serveCamera({ frame, fps: SCENE.fps });
   const feed = new Hub(100).add("camera");
   const stop = new AbortController();
   const alerts: { rule: string; frame: number }[] = [];
@@ -92,9 +92,9 @@ Deno.test("a cut raises one alert, told everywhere, with a picture", async () =>
   await Deno.remove(root, { recursive: true });
 });
 
-Deno.test("a monitor says what to do where the model is too slow for the camera", async () => {
-  const jpegs = await Promise.all([0, 1].map(scenePictures({ width: 32, height: 24 })));
-  await using camera = serveCamera({ picture: (i) => jpegs[i % 2]!, fps: 200 });
+Deno.test("a monitor says what to do if the model is too slow for the camera", async () => {
+  const jpegs = await Promise.all([0, 1].map(sceneFrames({ width: 32, height: 24 })));
+  await using camera = serveCamera({ frame: (i) => jpegs[i % 2]!, fps: 200 });
   using fast = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   const feed = new Hub(100).add("camera");
   const encode: typeof fast.encode = async (image) => {
@@ -109,13 +109,13 @@ Deno.test("a monitor says what to do where the model is too slow for the camera"
     say: (line) => lines.push(line),
     onFrame: ({ index }) => index >= 40 && stop.abort(),
   }).run(stop.signal);
-  const hints = lines.filter((line) => /% of the frames are left out.*--precision int8/.test(line));
+  const hints = lines.filter((line) => /% of the frames are dropped.*--precision int8/.test(line));
   assert.equal(hints.length, 1, lines.join("\n"));
 });
 
 Deno.test("a monitor without a folder writes nothing and ends with its source", async () => {
   const folder = await Deno.makeTempDir();
-  await Deno.writeFile(`${folder}/a.jpg`, await scenePictures(SCENE)(0));
+  await Deno.writeFile(`${folder}/a.jpg`, await sceneFrames(SCENE)(0));
   await Deno.writeFile(`${folder}/b.jpg`, Uint8Array.of(0xff, 0xd8, 0xff, 0xd9));
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   const monitor = new Monitor(folder, encoder);
@@ -125,8 +125,8 @@ Deno.test("a monitor without a folder writes nothing and ends with its source", 
   await Deno.remove(folder, { recursive: true });
 });
 
-/** What a monitor of made-up pictures tells, with a run folder and a page's side. */
-async function told(
+/** What a monitor of made-up frames reports, with a run folder and a page's side. */
+async function reported(
   spec: string,
   options: MonitorOptions,
   signal?: AbortSignal,
@@ -146,9 +146,9 @@ async function told(
   return { feed, lines, events: (run?.events ?? []) as { type: string }[], error };
 }
 
-Deno.test("a camera that is given up is told as failed, in the run and on the page", async () => {
-  const camera = serveCamera({ picture: scenePictures(SCENE), fps: 30 });
-  const { feed, events, error } = await told(camera.url, {
+Deno.test("a camera that is given up is reported as failed, in the run and on the page", async () => {
+  const camera = serveCamera({ frame: sceneFrames(SCENE), fps: 30 });
+  const { feed, events, error } = await reported(camera.url, {
     source: { reconnectDelay: 0.01, retries: 1 },
     onFrame: ({ index }) => void (index === 4 && camera.close()),
   });
@@ -158,29 +158,29 @@ Deno.test("a camera that is given up is told as failed, in the run and on the pa
   assert.deepEqual(events.map(({ type }) => type), ["connected", "lost", "lost", "failed"]);
 });
 
-Deno.test("a camera whose pictures do not decode is not live, and told of in few lines", async () => {
+Deno.test("a camera whose frames do not decode is not live, and reported in few lines", async () => {
   const broken = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
-  await using camera = serveCamera({ picture: () => broken, fps: 100 });
+  await using camera = serveCamera({ frame: () => broken, fps: 100 });
   const stop = new AbortController();
   let frames = 0;
   const source = { policy: "all" } as const;
   const lines: string[] = [];
   const say = (line: string) => {
     lines.push(line);
-    if (/left out, 100 so far/.test(line)) stop.abort();
+    if (/skipped, 100 so far/.test(line)) stop.abort();
   };
   const options = { source, say, onFrame: () => frames++ };
-  const { feed } = await told(camera.url, options, stop.signal);
+  const { feed } = await reported(camera.url, options, stop.signal);
   assert.equal(frames, 0);
   assert.ok(
-    feed.notes.some(({ type, text }) => type === "lost" && /10 pictures in a row/.test(text)),
+    feed.notes.some(({ type, text }) => type === "lost" && /10 frames in a row/.test(text)),
   );
   assert.equal(lines.length, 4, lines.join("\n"));
 });
 
-Deno.test("a camera that answers and sends no picture has not come back", async () => {
+Deno.test("a camera that answers and sends no frame has not come back", async () => {
   let answers = 0;
-  const jpeg = await scenePictures(SCENE)(0);
+  const jpeg = await sceneFrames(SCENE)(0);
   const head = "--f\r\nContent-Type: image/jpeg\r\n\r\n";
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
     const whole = answers++ === 0;
@@ -188,53 +188,51 @@ Deno.test("a camera that answers and sends no picture has not come back", async 
     const type = "multipart/x-mixed-replace; boundary=f";
     return new Response(body.stream(), { headers: { "content-type": type } });
   });
-  const { feed, events } = await told(`http://127.0.0.1:${server.addr.port}/`, {
+  const { feed, events } = await reported(`http://127.0.0.1:${server.addr.port}/`, {
     source: { reconnectDelay: 0.01, retries: 3 },
   });
   assert.equal(feed.view.reconnects, 0);
   assert.ok(!events.some(({ type }) => type === "gap"));
-  assert.ok(feed.notes.some(({ type }) => type === "left-out"));
+  assert.ok(feed.notes.some(({ type }) => type === "skipped"));
 });
 
-Deno.test("a monitor goes on where the run folder cannot be made", async () => {
+Deno.test("a monitor goes on if the run folder cannot be made", async () => {
   const folder = await Deno.makeTempDir();
-  const picture = `${folder}/a.jpg`;
-  await Deno.writeFile(picture, await scenePictures(SCENE)(0));
-  const openRun = () => RunFolder.create(CONFIG, { root: picture });
-  const { feed, lines, error } = await told(picture, { openRun });
+  const frame = `${folder}/a.jpg`;
+  await Deno.writeFile(frame, await sceneFrames(SCENE)(0));
+  const openRun = () => RunFolder.create(CONFIG, { root: frame });
+  const { feed, lines, error } = await reported(frame, { openRun });
   assert.equal(error, undefined);
   assert.equal(feed.view.index, 0);
   assert.ok(lines.some((line) => /Nothing is saved: /.test(line)), lines.join("\n"));
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("a source without a picture that decodes is a failure", async () => {
+Deno.test("a source without a frame that decodes is a failure", async () => {
   const folder = await Deno.makeTempDir();
-  const jpeg = await scenePictures(SCENE)(0);
+  const jpeg = await sceneFrames(SCENE)(0);
   const files: readonly [string, Uint8Array | string, string, RegExp][] = [
-    ["text.mjpg", "no camera at all\n", "not-mjpeg", /found no picture$/],
-    ["empty.jpg", "", "bad-image", /no picture that can be decoded$/],
-    ["cut.jpg", jpeg.subarray(0, 500), "not-mjpeg", /found 1 pictures without an end$/],
-    ["text.png", "no picture", "bad-image", /no picture that can be decoded$/],
+    ["text.mjpg", "no camera at all\n", "not-mjpeg", /found no frame$/],
+    ["empty.jpg", "", "bad-image", /no frame that can be decoded$/],
+    ["cut.jpg", jpeg.subarray(0, 500), "not-mjpeg", /found 1 truncated frames$/],
+    ["text.png", "no frame", "bad-image", /no frame that can be decoded$/],
   ];
   for (const [name, content, code, message] of files) {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     await Deno.writeFile(`${folder}/${name}`, bytes);
-    const { error } = await told(`${folder}/${name}`, {});
+    const { error } = await reported(`${folder}/${name}`, {});
     assert.ok(error instanceof ClipDriftError && error.code === code, `${name}: ${error}`);
     assert.match(error.message, message);
   }
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("pictures that are cut off are counted", async () => {
+Deno.test("frames that are cut off are counted", async () => {
   const path = await Deno.makeTempFile({ suffix: ".mjpg" });
-  const pictures = await Promise.all([0, 1, 2].map(scenePictures(SCENE)));
+  const jpegs = await Promise.all([0, 1, 2].map(sceneFrames(SCENE)));
   const head = "--f\r\nContent-Type: image/jpeg\r\n\r\n";
-  const parts = pictures.flatMap((
-    x,
-    i,
-  ) => [head, new Uint8Array(x.subarray(0, i === 1 ? 400 : x.length))]);
+  const cut = (jpeg: Uint8Array, i: number) => jpeg.slice(0, i === 1 ? 400 : jpeg.length);
+  const parts = jpegs.flatMap((jpeg, i) => [head, cut(jpeg, i)]);
   await Deno.writeFile(path, await new Blob(parts).bytes());
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   const { frames, counters } = await new Monitor(path, encoder).run();
@@ -242,17 +240,17 @@ Deno.test("pictures that are cut off are counted", async () => {
   await Deno.remove(path);
 });
 
-Deno.test("pictures that do not decode are counted in a row: a good one between starts anew", async () => {
+Deno.test("frames that do not decode are counted in a row: a good one between starts anew", async () => {
   const path = await Deno.makeTempFile({ suffix: ".mjpg" });
-  const good = await scenePictures(SCENE)(0);
+  const good = await sceneFrames(SCENE)(0);
   const broken = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
   const blindNotes = async (...inRow: number[]) => {
     const head = "--f\r\nContent-Type: image/jpeg\r\n\r\n";
-    const pictures = inRow.flatMap((count) => [...Array<Uint8Array>(count).fill(broken), good]);
-    const parts = pictures.flatMap((picture) => [head, new Uint8Array(picture)]);
+    const frames = inRow.flatMap((count) => [...Array<Uint8Array>(count).fill(broken), good]);
+    const parts = frames.flatMap((frame) => [head, new Uint8Array(frame)]);
     await Deno.writeFile(path, await new Blob(parts).bytes());
-    const { feed } = await told(path, {});
-    return feed.notes.filter(({ text }) => /10 pictures in a row/.test(text)).length;
+    const { feed } = await reported(path, {});
+    return feed.notes.filter(({ text }) => /10 frames in a row/.test(text)).length;
   };
   assert.equal(await blindNotes(9, 9, 9), 0);
   assert.equal(await blindNotes(10, 9), 1);

@@ -1,32 +1,32 @@
 /**
- * Pictures of MJPEG bytes, and word of those that came without an end.
+ * Frames of MJPEG bytes, and a report of those that are truncated.
  *
  * @module
  */
 import { type MjpegFrame, mjpegFrames, type MjpegReader } from "@vcs/media/mjpeg";
 
 /**
- * Reads the whole pictures of a byte stream.
+ * Reads the complete frames of a byte stream.
  *
  * @param bytes a response's body, a file, standard input
  * @param reader reads them
- * @param onCut called for each picture without an end, which is left out
+ * @param onTruncated called for each truncated frame, which is skipped
  */
-export async function* wholeFrames(
+export async function* completeFrames(
   bytes: AsyncIterable<Uint8Array>,
   reader: MjpegReader,
-  onCut: () => void = () => {},
+  onTruncated: () => void = () => {},
 ): AsyncGenerator<MjpegFrame> {
-  let told = 0;
-  const tell = () => {
-    for (; told < reader.stats.truncated; told++) onCut();
+  let reported = 0;
+  const report = () => {
+    for (; reported < reader.stats.truncated; reported++) onTruncated();
   };
   try {
     for await (const frame of mjpegFrames(bytes, reader)) {
-      tell();
+      report();
       yield frame;
     }
   } finally {
-    tell();
+    report();
   }
 }

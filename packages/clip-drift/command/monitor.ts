@@ -1,26 +1,25 @@
 /**
- * One camera from its frames to everything that comes of them: the run folder, the page, the
- * terminal, and the deliveries of alerts. This is the way of the data, once, from top to bottom.
+ * One camera from its frames to all their destinations: the run folder, the page, the terminal, and
+ * the deliveries of alerts. The way of the data can be read here from top to bottom.
  *
  * @module
  */
 import { defined } from "@vcs/transport/internal";
-import type { Alert } from "./alerts.ts";
-import type { CameraEvent } from "./camera/camera.ts";
-import { askHealth } from "./camera/error_hints.ts";
-import type { SimilarityStats } from "./drift.ts";
-import { similarityStats } from "./drift.ts";
-import type { Encoder } from "./encoder.ts";
-import { ClipDriftError } from "./errors.ts";
-import type { CameraFeed } from "./page/hub.ts";
-import type { RunFolder, RunFrame, RunTotals } from "./runs/writer.ts";
-import { openSource, type Source, type SourceOptions } from "./source.ts";
-import { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
+import type { Alert } from "../alerts.ts";
+import type { CameraEvent } from "../camera/camera.ts";
+import { askHealth } from "../camera/error_hints.ts";
+import { type SimilarityStats, similarityStats } from "../measures/similarity_stats.ts";
+import type { Encoder } from "../encoder.ts";
+import { ClipDriftError } from "../errors.ts";
+import type { CameraFeed } from "../page/hub.ts";
+import type { RunFolder, RunFrame, RunTotals } from "../runs/writer.ts";
+import { openSource, type Source, type SourceOptions } from "../source.ts";
+import { watch, type WatchedFrame, type WatchOptions } from "../watch.ts";
 
 /** Where a camera's frames go. */
 export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "signal"> {
   /** How to read the source. */
-  readonly source?: Omit<SourceOptions, "onEvent" | "onDrop" | "onCut">;
+  readonly source?: Omit<SourceOptions, "onEvent" | "onDrop" | "onTruncated">;
   /** Opens the run folder, once there is something to write. */
   readonly openRun?: (source: Source) => Promise<RunFolder>;
   /** The page's side. */
@@ -43,10 +42,10 @@ type Counter =
   | "alerts"
   | "gaps";
 
-/** Frames after which the speed is looked at, once. */
+/** Frames after which the speed is checked, once. */
 const SLOW_CHECK = 30;
 
-/** Broken pictures in a row after which a camera no longer counts as live. */
+/** Broken frames in a row after which a camera no longer counts as live. */
 const BLIND_AFTER = 10;
 
 const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
@@ -84,11 +83,11 @@ export class Monitor {
       ...options.source,
       onEvent: (event) => this.#connection(event),
       onDrop: () => this.#drop(),
-      onCut: () => this.#leaveOut("truncated_frames", "a picture came without an end"),
+      onTruncated: () => this.#skip("truncated_frames", "it is truncated"),
     });
   }
 
-  /** Path of the run folder, where one is written. */
+  /** Path of the run folder, if one is written. */
   get runPath(): string | undefined {
     return this.#run?.path;
   }
@@ -96,7 +95,7 @@ export class Monitor {
   /**
    * Watches until the end of the source or until the signal is aborted, and closes the run.
    *
-   * @returns what came of it
+   * @returns the run's totals
    */
   async run(signal?: AbortSignal): Promise<RunTotals> {
     const start = performance.now();
@@ -117,7 +116,7 @@ export class Monitor {
     return this.#totals((performance.now() - start) / 1000);
   }
 
-  /** Opens the run folder; where that fails, as on a full disk, the watch goes on without it. */
+  /** Opens the run folder; if that fails, as on a full disk, the watch goes on without it. */
   async #open(openRun: (source: Source) => Promise<RunFolder>): Promise<RunFolder | undefined> {
     try {
       return await openRun(this.#source);
@@ -139,12 +138,12 @@ export class Monitor {
     if (this.#lastFrame === undefined && !signal?.aborted) {
       throw new ClipDriftError(
         "bad-image",
-        `Cannot watch ${this.#source.name}: found no picture that can be decoded`,
+        `Cannot watch ${this.#source.name}: found no frame that can be decoded`,
       );
     }
   }
 
-  /** Keeps why the watch ends before its time. */
+  /** Records why the watch failed. */
   async #failed(error: unknown): Promise<void> {
     const message = messageOf(error);
     this.#options.feed?.note("failed", message, "failed");
@@ -173,7 +172,7 @@ export class Monitor {
     onFrame?.(watched);
   }
 
-  /** Writes the frame, and shows the snapshot where one was taken. */
+  /** Writes the frame, and shows its snapshot if there is one. */
   async #keep(watched: WatchedFrame): Promise<void> {
     const name = await this.#run?.write(runFrame(watched));
     if (name !== undefined) this.#options.feed?.snapshot(name);
@@ -197,15 +196,15 @@ export class Monitor {
     onAlert?.({ ...alert, source, frame: index });
   }
 
-  /** Says what to do where most frames are left out. */
+  /** Says what to do if most frames are dropped. */
   #checkSpeed(): void {
     const { dropped_frames: dropped } = this.#counters;
     if (dropped < 2 * SLOW_CHECK) return;
     const share = Math.round(100 * dropped / (dropped + SLOW_CHECK));
     const hint = "use a GPU (--device cuda), --precision int8, or --model gist; " +
-      "or let the camera send smaller pictures";
+      "or let the camera send smaller images";
     this.#say(
-      `${this.#source.name}: ${share} % of the frames are left out for newer ones; ${hint}`,
+      `${this.#source.name}: ${share} % of the frames are dropped for later ones; ${hint}`,
     );
   }
 
@@ -217,19 +216,19 @@ export class Monitor {
 
   #badFrame(index: number, message: string): void {
     this.#frames = index + 1;
-    this.#leaveOut("decode_errors", `frame ${index}: ${message}`);
+    this.#skip("decode_errors", `frame ${index}: ${message}`);
     if (++this.#brokenInRow !== BLIND_AFTER) return;
-    const text = `${BLIND_AFTER} pictures in a row could not be decoded`;
+    const text = `${BLIND_AFTER} frames in a row could not be decoded`;
     this.#options.feed?.note("lost", text, "lost");
   }
 
-  /** Counts a picture that is left out, and tells of the 1st, 10th, 100th … */
-  #leaveOut(counter: "truncated_frames" | "decode_errors", why: string): void {
+  /** Counts a frame that is skipped, and reports the 1st, 10th, 100th … */
+  #skip(counter: "truncated_frames" | "decode_errors", why: string): void {
     const count = ++this.#counters[counter];
     if (!/^10*$/.test(String(count))) return;
-    const text = `Picture left out, ${count} so far: ${why}`;
+    const text = `Frame skipped, ${count} so far: ${why}`;
     this.#say(`${this.#source.name}: ${text}`);
-    this.#options.feed?.note("left-out", text);
+    this.#options.feed?.note("skipped", text);
   }
 
   /**
@@ -253,7 +252,7 @@ export class Monitor {
 
   async #frozen(isFrozen: boolean): Promise<void> {
     const text = isFrozen
-      ? "The picture is frozen: the same bytes again and again"
+      ? "The stream is frozen: the same bytes again and again"
       : "It moves again";
     this.#say(`${this.#source.name}: ${text}`);
     this.#options.feed?.note(isFrozen ? "frozen" : "moving", text);
@@ -274,14 +273,14 @@ export class Monitor {
     const { error: { code, message }, attempt, retryIn } = event;
     this.#backAt = Infinity;
     void this.#run?.event({ type: "lost", time, code, message });
-    // Without another attempt, the watch ends with this error, and tells it then.
+    // Without another attempt, the watch ends with this error, and reports it then.
     if (retryIn === undefined) return;
     feed?.note("lost", message, "lost");
     this.#say(`${message}\n  attempt ${attempt + 1} in ${retryIn.toFixed(1)} s`);
-    if (code === "timeout") void this.#whoIsAtFault(event.url);
+    if (code === "timeout") void this.#reportHealth(event.url);
   }
 
-  async #whoIsAtFault(url: string): Promise<void> {
-    this.#say(`  the camera's side: ${await askHealth(url)}`);
+  async #reportHealth(url: string): Promise<void> {
+    this.#say(`  the camera: ${await askHealth(url)}`);
   }
 }

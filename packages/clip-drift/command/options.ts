@@ -1,0 +1,267 @@
+/**
+ * The options of the command and its subcommands, and how their values are read.
+ *
+ * `--stream`, `--test` and `--no-…` are those of Seymour-pi's encoders, as are the names and
+ * defaults of the variables `ENCODERS_…` and `PISOURCE_…`; they stay.
+ *
+ * @module
+ */
+import { parseDevice } from "@vcs/onnx/devices";
+import {
+  choice,
+  flag,
+  folder,
+  group,
+  list,
+  number,
+  option,
+  type OptionValues,
+  text,
+  type ValueKind,
+  whole,
+} from "@vcs/transport/internal";
+import { type AlertRule, parseRule } from "../alerts.ts";
+import { splitCredentials } from "../camera/auth.ts";
+import { CLIP_MODELS } from "../clip/models.ts";
+import type { DriftOptions } from "../drift.ts";
+import { openSource } from "../source.ts";
+
+/** What can be watched; a password in a URL is never shown. */
+const SOURCE: ValueKind<string> = {
+  ...text("SOURCE"),
+  completion: "file",
+  parse(text) {
+    if (text !== "") openSource(text);
+    return text || undefined;
+  },
+};
+
+/** A URL that is posted to; a password in it is never shown. */
+const WEBHOOK: ValueKind<string> = {
+  ...text("URL"),
+  parse(text) {
+    splitCredentials(text);
+    return text;
+  },
+};
+
+const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
+
+const DEVICE: ValueKind<string> = {
+  ...text("NAME"),
+  completion: ["auto", "cpu", "cuda", "webgpu"],
+  parse(text) {
+    if (text !== "auto") parseDevice(text);
+    return text;
+  },
+};
+
+/** Names of the networks: the first halves of the models' names, which are `NETWORK/TAG`. */
+const NETWORKS = [
+  ...new Set(CLIP_MODELS.models.map(({ name }) => name.replace(/\/.*/, ""))),
+  "gist",
+];
+
+const MODEL: ValueKind<string> = { ...text("NAME"), completion: NETWORKS };
+
+/** Texts between commas. */
+export const LABELS: ValueKind<readonly string[]> = {
+  placeholder: "LIST",
+  allowed: "texts with commas between them",
+  parse(text) {
+    const labels = text.split(",").map((label) => label.trim()).filter((label) => label !== "");
+    return labels.length > 0 ? labels : undefined;
+  },
+};
+
+/** What frames are compared with: the mean of some of them, or an image. */
+type Reference =
+  | Pick<DriftOptions, "referenceFrames" | "referenceFrom">
+  | { readonly image: string };
+
+/** `first:10`, `frame:25`, or the path of an image. */
+export const REFERENCE: ValueKind<Reference> = {
+  placeholder: "WHAT",
+  allowed: "first:10, frame:25 and paths of images",
+  completion: "file",
+  parse(text) {
+    const [, kind, digits] = /^(first|frame):(\d+)$/.exec(text) ?? [];
+    const count = Number(digits);
+    if (kind === "first") return count > 0 ? { referenceFrames: count } : undefined;
+    if (kind === "frame") return { referenceFrames: 1, referenceFrom: count };
+    return text === "" ? undefined : { image: text };
+  },
+};
+
+/** Where the page is served. */
+interface Listen {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** Host and port of `127.0.0.1:8080`, `:8080`, `8080` or `[::1]:8080`. */
+export const LISTEN: ValueKind<Listen> = {
+  placeholder: "ADDRESS",
+  allowed: "addresses with ports, such as 127.0.0.1:8080",
+  parse(text) {
+    const match = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(text);
+    if (match === null || Number(match[2]) > 65535) return undefined;
+    return { hostname: match[1]?.replace(/[[\]]/g, "") || "127.0.0.1", port: Number(match[2]) };
+  },
+};
+
+/** Options of a page. */
+const PAGE = {
+  listen: option(LISTEN, {
+    help: "where the page is served",
+    default: { hostname: "127.0.0.1", port: 0 },
+    defaultText: "127.0.0.1, any free port",
+  }),
+  token: option(text("SECRET"), {
+    help: "what viewers must know",
+    defaultText: "a random one beyond loopback, none on it",
+  }),
+};
+
+const NETWORK = {
+  model: option(MODEL, {
+    help: `network: ${NETWORKS.join(", ")}; gist needs no weights`,
+    env: "ENCODERS_MODEL",
+    defaultText: "ViT-B-32 if its weights are on this machine, else gist",
+  }),
+  weights: option(text("REFERENCE"), {
+    help: "tag of published weights, path, URL or hf:owner/name/file",
+    env: "ENCODERS_PRETRAINED",
+    defaultText: "openai",
+    formerly: ["pretrained"],
+  }),
+  device: option(DEVICE, {
+    help: "what the model runs on: auto, cpu, cuda, cuda:N or webgpu",
+    env: "ENCODERS_DEVICE",
+    default: "auto",
+  }),
+  precision: option(choice(["fp32", "fp16", "int8"]), {
+    help: "arithmetic of CLIP",
+    default: "fp32",
+  }),
+  activation: option(choice(["quick_gelu", "gelu"]), {
+    help: "activation of CLIP",
+    defaultText: "the one that the weights were trained with",
+  }),
+};
+
+const ALERTS = {
+  labels: option(LABELS, {
+    help: 'texts of which the best fit is reported: "empty dock, truck at dock"',
+  }),
+  reference: option(REFERENCE, {
+    help: "what frames are compared with: first:N, frame:N, or the path of an image",
+    defaultText: "first:10",
+  }),
+  alert: list(RULE, {
+    help: 'when to raise an alert: "moved: reference > 0.3 for 2s"; may repeat',
+    defaultText: "scene: drift > 0.2 (gist: 0.4)",
+  }),
+  webhook: list(WEBHOOK, { help: "where alerts are posted as JSON; may repeat" }),
+  exec: list(text("COMMAND"), { help: "what is run with an alert on stdin; may repeat" }),
+};
+
+const positive = (placeholder: string) => number({ above: 0, placeholder });
+const count = (placeholder: string) => whole({ min: 1, placeholder });
+
+const READING = {
+  policy: option(choice(["latest", "all"]), {
+    help: "which frames to take",
+    defaultText: "latest of cameras, all of files",
+  }),
+  maxFps: option(positive("N"), { help: "most frames per second", defaultText: "no limit" }),
+  retries: option(whole({ min: 0 }), {
+    help: "failed attempts to reach a camera before giving up",
+    defaultText: "no limit",
+  }),
+  reconnectDelay: option(positive("SECONDS"), {
+    help: "seconds before the first new attempt; doubled after each, up to 30",
+    env: "ENCODERS_RECONNECT_DELAY",
+    default: 2,
+  }),
+  frameTimeout: option(positive("SECONDS"), {
+    help: "seconds without a frame until a camera counts as lost",
+    env: "ENCODERS_FRAME_TIMEOUT",
+    default: 10,
+  }),
+};
+
+const OUTPUT = {
+  runs: option(folder(), { help: "where runs are kept", default: "runs" }),
+  snapshotInterval: option(positive("SECONDS"), {
+    help: "seconds between snapshots",
+    env: "ENCODERS_SNAPSHOT_INTERVAL",
+    default: 30,
+  }),
+  embeddingInterval: option(count("FRAMES"), {
+    help: "frames in a batch of embeddings",
+    env: "ENCODERS_EMBEDDING_INTERVAL",
+    default: 100,
+  }),
+  rollingWindow: option(count("FRAMES"), {
+    help: "frames that statistics and plot show",
+    env: "ENCODERS_ROLLING_WINDOW",
+    default: 300,
+  }),
+};
+
+/** The options that Seymour-pi's encoders have. */
+const BASIC = {
+  stream: list(SOURCE, { help: "camera URL, folder, MJPEG, video or -; may repeat", short: "s" }),
+  display: flag({ help: "no page: a text meter in the terminal", default: true }),
+  plot: flag({ help: "no plot on the page", default: true }),
+  save: flag({ help: "no run folder", default: true }),
+  test: flag({ help: "connect, read and embed one frame; exit code 0 or 1" }),
+};
+
+/** Options of the watch. */
+export const WATCH = {
+  ...group("Watch", BASIC),
+  ...group("Model", NETWORK),
+  ...group("Labels and alerts", ALERTS),
+  ...group("Reading", READING),
+  ...group("Run folder", OUTPUT),
+  ...group("Page", PAGE),
+};
+
+/** Values of {@linkcode WATCH}. */
+export type WatchSettings = OptionValues<typeof WATCH>;
+
+/** Options of past runs' page. */
+export const VIEW = PAGE;
+
+/** Values of {@linkcode VIEW}. */
+export type ViewSettings = OptionValues<typeof VIEW>;
+
+const pixels = whole({ min: 1, max: 8192 });
+
+/** Options of the simulated camera. */
+export const CAMERA = {
+  host: option(text("ADDRESS"), {
+    help: "address to listen on",
+    env: "PISOURCE_HOST",
+    default: "127.0.0.1",
+  }),
+  port: option(whole({ min: 0, max: 65535 }), {
+    help: "port; 0 is any free one",
+    env: "PISOURCE_PORT",
+    default: 8000,
+  }),
+  fps: option(positive("N"), { help: "frames per second", env: "PISOURCE_FPS", default: 15 }),
+  width: option(pixels, { help: "width in pixels", env: "PISOURCE_WIDTH", default: 640 }),
+  height: option(pixels, { help: "height in pixels", env: "PISOURCE_HEIGHT", default: 480 }),
+  quality: option(whole({ min: 1, max: 100 }), {
+    help: "JPEG quality",
+    env: "PISOURCE_QUALITY",
+    default: 80,
+  }),
+  cut: option(positive("SECONDS"), {
+    help: "show another scene after so many seconds, again and again",
+    defaultText: "never",
+  }),
+};

@@ -1,0 +1,134 @@
+/**
+ * What the command does with its options: opens the model, the page and the cameras, and closes
+ * them in the right order.
+ *
+ * @module
+ */
+import { defined, errorLine, print, say } from "@vcs/transport/internal";
+import { type AlertRule, parseRule } from "../alerts.ts";
+import { Delivery } from "../alerts/deliver.ts";
+import type { Labels } from "../clip/labels.ts";
+import type { DriftOptions } from "../drift.ts";
+import type { Encoder } from "../encoder.ts";
+import { Monitor, type MonitorOptions } from "./monitor.ts";
+import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
+import { Hub } from "../page/hub.ts";
+import { runDetails } from "../runs/details.ts";
+import { RunFolder } from "../runs/writer.ts";
+import type { Source } from "../source.ts";
+import type { WatchedFrame } from "../watch.ts";
+import { describeModel, driftOptions, openLabelList, openModel } from "./open_model.ts";
+import type { WatchSettings } from "./options.ts";
+import { meterLine, shortName, summary } from "./report.ts";
+import { testStreams } from "./stream_check.ts";
+import { openWindow, readKeys } from "./terminal.ts";
+
+/** Step drift above which the scene is called another one, if there is no rule. */
+const CUT_THRESHOLD = { gist: 0.4, clip: 0.2 };
+
+function rulesFor({ alert }: WatchSettings, encoder: Encoder): readonly AlertRule[] {
+  if (alert.length > 0) return alert;
+  const threshold = encoder.info.model === "gist" ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
+  return [parseRule(`scene: drift > ${threshold}`)];
+}
+
+/** Everything that the cameras share. */
+interface Shared {
+  readonly settings: WatchSettings;
+  readonly encoder: Encoder;
+  readonly hub: Hub;
+  readonly delivery: Delivery;
+  readonly labels: Labels | undefined;
+  readonly drift: DriftOptions;
+  readonly signal: AbortSignal;
+}
+
+async function createRun(source: Source, { settings, encoder }: Shared): Promise<RunFolder> {
+  const { snapshotInterval, embeddingInterval, rollingWindow, runs: root } = settings;
+  const { device, model, pretrained } = encoder.info;
+  const run = await RunFolder.create({
+    streamUrl: source.name,
+    ...{ device, model, pretrained, snapshotInterval, embeddingInterval, rollingWindow },
+    details: await runDetails(encoder.info),
+  }, { root, onFailure: say });
+  say(`Writing ${run.path}`);
+  return run;
+}
+
+function monitorOptions(spec: string, shared: Shared): MonitorOptions {
+  const { settings, encoder, hub, delivery, labels, drift } = shared;
+  const { display, save, stream, policy, maxFps, retries } = settings;
+  const { reconnectDelay, frameTimeout } = settings;
+  const onFrame = ({ index, row, label }: WatchedFrame) => {
+    if (display || index % 10 !== 0) return;
+    const name = stream.length > 1 ? `${shortName(spec)} ` : "";
+    say(name + meterLine(index, row.drift, label?.text));
+  };
+  return {
+    ...{ drift, say, onFrame },
+    rules: rulesFor(settings, encoder),
+    source: { reconnectDelay, frameTimeout, ...defined({ policy, retries }) },
+    onAlert: (alert) => delivery.send(alert),
+    ...defined({ labels, maxFps }),
+    ...(display && { feed: hub.add(shortName(spec)) }),
+    ...(save && { openRun: (source: Source) => createRun(source, shared) }),
+  };
+}
+
+/** Watches one camera to its end; reports what came of it. */
+async function watchOne(spec: string, monitor: Monitor, shared: Shared): Promise<boolean> {
+  try {
+    const totals = await monitor.run(shared.signal);
+    const title = shared.settings.stream.length > 1 ? `${shortName(spec)}\n` : "";
+    print(title + summary(totals, monitor.runPath));
+    return true;
+  } catch (error) {
+    say(`clip-drift: ${errorLine(error)}`);
+    return false;
+  }
+}
+
+async function watchAll(shared: Shared): Promise<number> {
+  const { stream } = shared.settings;
+  const watches = stream
+    .map((spec) => [spec, new Monitor(spec, shared.encoder, monitorOptions(spec, shared))] as const)
+    .map(([spec, monitor]) => watchOne(spec, monitor, shared));
+  return (await Promise.all(watches)).every(Boolean) ? 0 : 1;
+}
+
+/** Serves the page, if it is wanted, and says where. */
+async function showPage(shared: Shared, onQuit: () => void): Promise<Dashboard | undefined> {
+  const { settings: { display, save, listen, token, plot, runs }, hub, encoder } = shared;
+  if (!display) return undefined;
+  const page = await serveDashboard(hub, {
+    ...listen,
+    ...defined({ token }),
+    ...{ plot, model: describeModel(encoder), onQuit },
+    ...(save && { runs }),
+  });
+  say(`Watch at ${page.url} (q or Esc ends)`);
+  openWindow(page.url);
+  return page;
+}
+
+/**
+ * Watches all streams until they end, or somebody ends it.
+ *
+ * @returns the exit code
+ */
+export async function watchStreams(settings: WatchSettings, outer: AbortSignal): Promise<number> {
+  const { stream, webhook: webhooks, exec: commands } = settings;
+  using encoder = await openModel(settings, outer);
+  if (settings.test) return await testStreams(settings, encoder, outer);
+  const quit = new AbortController();
+  const stop = () => quit.abort();
+  const signal = AbortSignal.any([outer, quit.signal]);
+  const labels = await openLabelList(settings.labels, encoder, outer);
+  const drift = await driftOptions(settings, encoder);
+  await using delivery = new Delivery({ webhooks, commands, onFailure: say });
+  const hub = new Hub(settings.rollingWindow);
+  const shared: Shared = { settings, encoder, hub, delivery, labels, drift, signal };
+  await using _page = await showPage(shared, stop);
+  using _keys = stream.includes("-") ? undefined : readKeys(stop);
+  return await watchAll(shared);
+}
