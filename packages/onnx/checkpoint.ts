@@ -26,7 +26,8 @@
  *
  * @module
  */
-import { type ByteSource, type ByteSourceInput, openByteSource } from "@vcs/transport";
+import type { ByteSourceInput } from "@vcs/transport";
+import { type ByteSource, openByteSource } from "@vcs/transport/internal";
 import { TransportError } from "@vcs/transport/errors";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
 import { dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";

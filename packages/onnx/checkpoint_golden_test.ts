@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
-import { openByteSource } from "@vcs/transport";
+import { openByteSource, ZipReader } from "@vcs/transport/internal";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
-import { ZipReader } from "@vcs/transport";
 import { openCheckpoint } from "./checkpoint.ts";
 import { OnnxError } from "./errors.ts";
 import { readPickle } from "./torch/pickle.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
 import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
-import { zipStream } from "@vcs/transport";
+import { zipStream } from "@vcs/transport/internal";
 import { openCheckpoint } from "./checkpoint.ts";
 import { OnnxError } from "./errors.ts";
 import {

@@ -40,7 +40,6 @@ import { MAX_PAYLOAD } from "./message.ts";
 
 export type {
   ChannelOptions,
-  ChannelSettings,
   Delivery,
   Receiver,
   ReceiverCounters,

@@ -52,7 +52,7 @@ export {
   type ValueKind,
   whole,
 } from "./command/values.ts";
-export { type AssetList, readAsset } from "./site/assets.ts";
+export type { AssetList } from "./site/assets.ts";
 export { SiteError, type SiteErrorCode } from "./site/error.ts";
 export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
@@ -60,11 +60,14 @@ export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
 export { IdleTimeout } from "./flow/idle.ts";
-export { REPLAY_WINDOW, ReplayWindow } from "./flow/replay_window.ts";
+export { ReplayWindow } from "./flow/replay_window.ts";
 export { attempts, Backoff, type BackoffOptions, retry, type RetryOptions } from "./flow/retry.ts";
-export { type Crc32, crc32, portableCrc32 } from "./formats/crc32.ts";
+export { type Crc32, crc32 } from "./formats/crc32.ts";
 export { transposeMatrix } from "./formats/transpose.ts";
+export { type ZipEntry, ZipReader, type ZipReaderOptions } from "./formats/zip_reader.ts";
+export { type ZipInput, zipStream } from "./formats/zip_writer.ts";
 export { BufferedReader, type ByteReader } from "./io/buffered_reader.ts";
+export { type ByteSource, openByteSource } from "./io/byte_source.ts";
 export { concatBytes } from "./io/bytes.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile } from "./io/files.ts";

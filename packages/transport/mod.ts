@@ -5,7 +5,6 @@
  */
 export {
   type ChannelOptions,
-  type ChannelSettings,
   type Delivery,
   type MemoryChannel,
   memoryChannel,
@@ -19,37 +18,26 @@ export {
 export {
   decodeMessage,
   encodeMessage,
-  encodeMessageInto,
-  ENVELOPE_SIZE,
   MAX_PAYLOAD,
   type Message,
   message,
   newStreamId,
-  NO_ID,
   type PayloadFormat,
-  payloadLength,
 } from "./message.ts";
 export {
   type ChannelName,
   DELIVERY,
   type DeliveryPromise,
-  deliveryTable,
   type Fault,
   keeps,
   type Loss,
 } from "./delivery.ts";
 export {
   type DType,
-  DTYPES,
-  dtypeSize,
-  elementCount,
-  isDType,
   type Tensor,
   tensor,
   type TensorArrays,
-  tensorByteLength,
   tensorBytes,
-  tensorFromBytes,
   type TensorInfo,
   tensorReshape,
   tensorRows,
@@ -83,7 +71,7 @@ export {
   type Sequenced,
 } from "./flow/resequence.ts";
 export { type Clock, ManualClock, systemClock } from "./flow/clock.ts";
-export { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
+export type { ByteSourceInput } from "./io/byte_source.ts";
 export { encodePt } from "./formats/pt.ts";
 export {
   convertTensor,
@@ -91,10 +79,7 @@ export {
   fromBfloat16,
   toBfloat16,
 } from "./formats/tensor_convert.ts";
-export { type ZipEntry, ZipReader, type ZipReaderOptions } from "./formats/zip_reader.ts";
-export { storedZip, type ZipInput, zipStream } from "./formats/zip_writer.ts";
 export { messageTensors, tensorMessage } from "./formats/message_tensors.ts";
-export { type Deliveries, messagesOf, messageStream } from "./channels/message_stream.ts";
 
 if (import.meta.main) {
   const [{ runCommand }, { transport }] = await Promise.all([

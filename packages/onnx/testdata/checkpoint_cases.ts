@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
-import { zipStream } from "@vcs/transport";
+import { zipStream } from "@vcs/transport/internal";
 import type { Checkpoint } from "../checkpoint.ts";
 import { OnnxError, type OnnxErrorCode } from "../errors.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ByteSource } from "@vcs/transport";
+import type { ByteSource } from "@vcs/transport/internal";
 import { dtypeSize } from "@vcs/transport/tensor";
 import { OnnxError } from "../errors.ts";
 import { readPickle } from "./pickle.ts";

@@ -5,8 +5,7 @@
  *
  * @module
  */
-import type { ByteSource } from "@vcs/transport";
-import { type ZipEntry, ZipReader } from "@vcs/transport";
+import { type ByteSource, type ZipEntry, ZipReader } from "@vcs/transport/internal";
 import { OnnxError } from "../errors.ts";
 import { readPickle } from "./pickle.ts";
 import { type StorageId, type TorchArchive, torchHost } from "./archive.ts";

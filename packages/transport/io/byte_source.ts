@@ -4,7 +4,7 @@
  *
  * @example The last four bytes
  * ```ts
- * import { openByteSource } from "@vcs/transport";
+ * import { openByteSource } from "@vcs/transport/internal";
  * import assert from "node:assert/strict";
  *
  * using source = await openByteSource(new Uint8Array([1, 2, 3, 4, 5, 6]));
