@@ -124,6 +124,7 @@ Deno.test("pipes and files go through encode, decode and seek", async (t) => {
     assert.equal(whole.code, 0, whole.stderr);
     assert.equal(whole.stdout.length, pcm.length);
     const largest = await run(["-b", "-1", ...synthetic, "-d", file], env);
+    assert.equal(largest.code, 0, largest.stderr);
     assert.deepEqual(largest.stdout, whole.stdout);
     assert.deepEqual(whole.stdout, await played(bytes));
     const part = await run(["-ss", "0.5", "-to", "1.75", "-b", "1", ...synthetic, "-d", file], env);
