@@ -39,15 +39,15 @@ export interface DecodedImage extends Image {
 export interface DecodeImageOptions {
   /** Whether to turn the image as EXIF says. Default: false, pixels as stored, like Pillow. */
   orient?: boolean;
-  /** Whether to take what can be read of a cut-off or damaged file. Default false: an error. */
+  /** Whether to take what can be read of a cut-off or damaged file. Default: false, an error. */
   acceptDamaged?: boolean;
 }
 
 /** Options of {@linkcode encodeJpeg}. */
 export interface EncodeJpegOptions {
-  /** 1 to 100. Default 90. */
+  /** 1 to 100. Default: 90. */
   quality?: number;
-  /** Colour resolution. Default "4:2:0". */
+  /** Colour resolution. Default: "4:2:0". */
   chroma?: "4:2:0" | "4:4:4";
 }
 

@@ -15,7 +15,6 @@
  * @module
  */
 import { BufferedReader } from "@vcs/transport/internal";
-import type { MediaError } from "./errors.ts";
 import { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 import { readWavHeader, UNKNOWN_SIZE, type WavFormat } from "./audio/wav_header.ts";
 
