@@ -115,7 +115,7 @@ function reason(error: unknown): string {
  * Decodes an image file to RGB. Transparency is dropped, grey is spread over the three channels.
  *
  * @param bytes the file
- * @throws {MediaError} `invalid-media` where the bytes are no image, or a damaged one
+ * @throws {MediaError} `invalid-media` where the bytes are not an image, or are a damaged one
  */
 export async function decodeImage(
   bytes: Uint8Array,
