@@ -37,7 +37,7 @@ Deno.test("the committed speech is a sentence of a few seconds", async () => {
 Deno.test("a step that fails is named", async () => {
   const file = await Deno.makeTempFile();
   try {
-    // A file is no folder to write into.
+    // A file is not a folder to write into.
     await assert.rejects(runDemo(file), /Cannot go on: step 1 of 4, patch-stream, failed: /);
   } finally {
     await Deno.remove(file);

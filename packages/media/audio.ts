@@ -45,7 +45,7 @@ export interface AudioOptions {
   raw?: RawPcm;
   /** Which stream of the container. Default: the best audio stream. */
   stream?: number;
-  /** Which FFmpeg, where one is needed. Default "auto". */
+  /** Which FFmpeg, where one is needed. Default: "auto". */
   backend?: "auto" | "node-av" | "ffmpeg";
   /** Ends opening and reading with the signal's reason, whatever is waited for. */
   signal?: AbortSignal;

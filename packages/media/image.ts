@@ -39,15 +39,15 @@ export interface DecodedImage extends Image {
 export interface DecodeImageOptions {
   /** Whether to turn the image as EXIF says. Default: false, pixels as stored, like Pillow. */
   orient?: boolean;
-  /** Whether to take what can be read of a cut-off or damaged file. Default false: an error. */
+  /** Whether to take what can be read of a cut-off or damaged file. Default: false, an error. */
   acceptDamaged?: boolean;
 }
 
 /** Options of {@linkcode encodeJpeg}. */
 export interface EncodeJpegOptions {
-  /** 1 to 100. Default 90. */
+  /** 1 to 100. Default: 90. */
   quality?: number;
-  /** Colour resolution. Default "4:2:0". */
+  /** Colour resolution. Default: "4:2:0". */
   chroma?: "4:2:0" | "4:4:4";
 }
 
@@ -115,7 +115,7 @@ function reason(error: unknown): string {
  * Decodes an image file to RGB. Transparency is dropped, grey is spread over the three channels.
  *
  * @param bytes the file
- * @throws {MediaError} `invalid-media` where the bytes are no image, or a damaged one
+ * @throws {MediaError} `invalid-media` where the bytes are not an image, or are a damaged one
  */
 export async function decodeImage(
   bytes: Uint8Array,

@@ -128,7 +128,7 @@ for (const backend of BACKENDS) {
   });
 
   Deno.test({
-    name: `VideoReader() over ${backend} refuses what is no video, with a code`,
+    name: `VideoReader() over ${backend} refuses what is not a video, with a code`,
     ...available(backend),
     fn: async () => {
       const open = (source: string | Uint8Array) => VideoReader.open(source, { backend });

@@ -38,11 +38,11 @@ export interface VideoWriterOptions {
   fps: number;
   /** Container and codec. Default: by the name of the file, ".webm" or else MP4. */
   format?: "mp4" | "webm";
-  /** Constant rate factor: lower is better and larger. Default 20 for H.264, 32 for VP9. */
+  /** Constant rate factor: lower is better and larger. Default: 20 for H.264, 32 for VP9. */
   crf?: number;
-  /** Most frames between key frames. Default 250. */
+  /** Most frames between key frames. Default: 250. */
   keyframeInterval?: number;
-  /** Which FFmpeg to use. Default "auto". */
+  /** Which FFmpeg to use. Default: "auto". */
   backend?: "auto" | "node-av" | "ffmpeg";
 }
 

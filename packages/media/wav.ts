@@ -68,7 +68,7 @@ async function* samplesOf(
  * Opens a WAV file. Samples are read as they are taken; a length of zero or of all ones in the
  * header, as live writers leave it, means until the end. A file that is cut off ends early.
  *
- * @throws {MediaError} `invalid-media` where it is no WAV file; `unsupported` where its samples are
+ * @throws {MediaError} `invalid-media` where it is not a WAV file; `unsupported` where its samples are
  * compressed or of a size that is not read here (`@vcs/media/audio` reads them, by FFmpeg)
  */
 export async function openWav(stream: ReadableStream<Uint8Array>): Promise<WavStream> {

@@ -377,7 +377,7 @@ Deno.test("values without end do not get into messages", async () => {
   }
 });
 
-Deno.test("what is no checkpoint is refused with a hint", async () => {
+Deno.test("what is not a checkpoint is refused with a hint", async () => {
   const cases: [string, RegExp][] = [
     ["\x1f\x8b\x08\x00", /gzip/],
     ["version https://git-lfs.github.com/spec/v1\n", /Git LFS/],

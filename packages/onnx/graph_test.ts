@@ -256,7 +256,7 @@ const MISTAKES: { readonly [name: string]: [(g: GraphBuilder, x: Value) => unkno
     (g, x) => g.op("Elu", [x], { alpha: 0.5 }, x),
     /a bare number must be whole, a float is written float\(0\.5\)/,
   ],
-  "a name that is no file": [() => new GraphBuilder("a/b"), /Cannot name a graph/],
+  "a name that is not a file name": [() => new GraphBuilder("a/b"), /Cannot name a graph/],
   "axes of an assumption": [(g, x) => g.assume(x, [1]), /number of axes must be the same/],
 };
 

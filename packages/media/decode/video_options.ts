@@ -6,13 +6,13 @@
 
 /** Options of a video reader. */
 export interface VideoReaderOptions {
-  /** Which FFmpeg: in process, the installed programs, or whichever is there. Default "auto". */
+  /** Which FFmpeg: in process, the installed programs, or whichever is there. Default: "auto". */
   backend?: "auto" | "node-av" | "ffmpeg";
   /** Where to decode: "cpu" (default, and what "auto" means here) or "cuda", "cuda:1", … */
   device?: string;
   /** Decoder threads; 0 (default) is one per core. */
   threads?: number;
-  /** What threads share: whole frames, slices of one, or both. Default "auto": both. */
+  /** What threads share: whole frames, slices of one, or both. Default: "auto", both. */
   threadType?: "auto" | "frame" | "slice";
   /**
    * Colour conversion: "tagged" (default) follows the stream's matrix and range tags, with BT.709
@@ -24,7 +24,7 @@ export interface VideoReaderOptions {
   pixels?: "rgb" | "native";
   /** Size that frames are resized to inside the decoder, upright; bilinear. */
   size?: { readonly width: number; readonly height: number };
-  /** Whether frames are turned upright as the container says. Default true. */
+  /** Whether frames are turned upright as the container says. Default: true. */
   rotate?: boolean;
   /**
    * What to do about a frame that cannot be decoded or only with damage: throw (default); deliver
@@ -34,7 +34,7 @@ export interface VideoReaderOptions {
   onError?: "throw" | "nearest" | "skip";
   /** Which stream of the container. Default: the best video stream. */
   stream?: number;
-  /** How many files' indices this process keeps; 0 neither keeps nor uses any. Default 16. */
+  /** How many files' indices this process keeps; 0 neither keeps nor uses any. Default: 16. */
   indexCacheSize?: number;
   /** Ends opening. */
   signal?: AbortSignal;

@@ -98,14 +98,14 @@ export interface FramesOptions {
   motion?: (motion: FrameMotion) => void;
   /**
    * Decodes every frame from the first one asked for to the last, without seeking between them and
-   * without leaving any out. Default false: whichever way decodes fewer.
+   * without leaving any out. Default: false, whichever way decodes fewer.
    */
   linear?: boolean;
 }
 
 /** Options of reading a range of frames. */
 export interface FrameRangeOptions extends FramesOptions {
-  /** First frame. Default 0. */
+  /** First frame. Default: 0. */
   start?: number;
   /** The frame after the last. Default: the number of frames. */
   end?: number;

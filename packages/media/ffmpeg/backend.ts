@@ -102,7 +102,7 @@ export interface DecodedFrame {
   pixels(): Uint8Array<ArrayBuffer>;
   /** Motion vectors, where they were asked for. */
   motion(): MotionVectors;
-  /** The same frame, good for ever. */
+  /** The same frame in memory of its own. */
   keep(): DecodedFrame;
 }
 
@@ -118,7 +118,7 @@ export interface DecodeRun extends AsyncDisposable {
 export interface Backend {
   /** Name for the `backend` option. */
   readonly name: "node-av" | "ffmpeg";
-  /** What one seek costs, counted in frames decoded in vain. */
+  /** What one seek costs, counted in frames decoded and not used. */
   readonly seekCost: number;
   /** Reads the header and all packets of a video stream. */
   inspect(source: string, stream: number | undefined, signal?: AbortSignal): Promise<Inspection>;

@@ -103,7 +103,7 @@ class Download {
     }
   }
 
-  /** Asks for what is missing, if anything is; what goes wrong behind the last byte is no fault. */
+  /** Asks for what is missing, if anything is; what goes wrong after the last byte is not a fault. */
   async #fetchRest(): Promise<void> {
     if (this.#isComplete()) return;
     try {

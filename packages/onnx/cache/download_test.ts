@@ -190,7 +190,7 @@ Deno.test("a server that answers with another range is asked from the start", as
   assertWhole(await attempt([cut(BYTES, 70_000), wrong, good(BYTES)], { sha256: SHA256 }));
 });
 
-Deno.test("wrong bytes are no file", async () => {
+Deno.test("wrong bytes do not become a file", async () => {
   const wrong = BYTES.slice();
   wrong[12345]! ^= 1;
   const { error, bytes, names } = await attempt([good(wrong)], { sha256: SHA256 });

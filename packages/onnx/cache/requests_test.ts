@@ -26,6 +26,19 @@ Deno.test("requests: an attempt that gets further starts the count and the pause
   assert.deepEqual(pauses, [1, 1, 1, 1]);
 });
 
+Deno.test("requests: a server that cannot resume is given up, now cut sooner, now later", async () => {
+  let [attempts, received] = [0, 0];
+  const step = () => {
+    received = ++attempts % 2 === 1 ? 5 : 3;
+    return Promise.reject(attempts > 9 ? new Error("for ever") : new TransientError("cut"));
+  };
+  await assert.rejects(
+    retryTransient(step, { tries: 3, waitSeconds: 0, clock: noting([]) }, () => received),
+    /cut/,
+  );
+  assert.equal(attempts, 4);
+});
+
 Deno.test("requests: a failure for good is thrown at once", async () => {
   const pauses: number[] = [];
   const failing = () => Promise.reject(new TypeError("wrong"));

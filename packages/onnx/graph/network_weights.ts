@@ -139,7 +139,7 @@ export class NetworkWeights {
   }
 
   /**
-   * Ends the description: every weight was there in its shape. Names left over are no error.
+   * Ends the description: every weight was there in its shape. Names left over are not an error.
    *
    * @param network name of the network, for the message
    * @throws {OnnxError} `weights-mismatch` where weights are missing or have other shapes.

@@ -27,7 +27,7 @@ function isFloatTensor(t: Tensor): t is Tensor<FloatDType> {
 /**
  * A float tensor in another float type; the same tensor where it has the type already.
  *
- * @throws {TypeError} where its elements are no floats.
+ * @throws {TypeError} where its elements are not floats.
  */
 export function toFloat<D extends FloatType>(t: Tensor, dtype: D): Tensor<D> {
   if (isFloatTensor(t)) return convertTensor(t, dtype);
@@ -39,7 +39,7 @@ export function toFloat<D extends FloatType>(t: Tensor, dtype: D): Tensor<D> {
 /**
  * Elements of a float tensor as float32: the same array where it is that already.
  *
- * @throws {TypeError} where its elements are no floats.
+ * @throws {TypeError} where its elements are not floats.
  */
 export function toFloat32(t: Tensor): Float32Array {
   return toFloat(t, "F32").data;

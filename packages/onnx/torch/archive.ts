@@ -40,7 +40,7 @@ export interface StorageId {
  * `cuda:0`, `npu:0`) says where the storage was when it was saved, and is ignored.
  */
 export function parseStorageId(id: unknown): StorageId {
-  if (!(id instanceof PickleTuple)) throw pickleError("a persistent id that is no tuple");
+  if (!(id instanceof PickleTuple)) throw pickleError("a persistent id that is not a tuple");
   const [kind, type, key, , count, view] = id.items;
   if (kind !== "storage") throw pickleError(`a persistent id of kind ${brief(kind)}`);
   const dtype = type instanceof PickleGlobal ? storageDType(type.name) : undefined;

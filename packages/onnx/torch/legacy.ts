@@ -78,7 +78,7 @@ async function readHead(source: ByteSource, allowed: ReadonlySet<string>): Promi
 /** Finds where each storage's bytes begin, from the numbers of elements between them. */
 async function findStorages(source: ByteSource, head: Pickles): Promise<Map<string, number>> {
   const keys = head.values[4];
-  if (!Array.isArray(keys)) throw pickleError("the storage keys are no list");
+  if (!Array.isArray(keys)) throw pickleError("the storage keys are not a list");
   const offsets = new Map<string, number>();
   let at = head.end;
   for (const key of keys) {

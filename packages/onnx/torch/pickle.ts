@@ -104,7 +104,7 @@ class Machine {
   construct(callable: unknown, args: unknown): void {
     if (!(callable instanceof PickleGlobal)) throw pickleError("a call of what is not a global");
     if (!(args instanceof PickleTuple)) {
-      throw pickleError(`arguments of ${callable.name} are no tuple`);
+      throw pickleError(`arguments of ${callable.name} are not a tuple`);
     }
     for (const arg of args.items) this.charge(sizeOf(arg));
     this.push(this.host.construct(callable, args.items));
@@ -114,7 +114,7 @@ class Machine {
   newObject(callable: unknown, args: unknown): void {
     if (!(callable instanceof PickleGlobal)) throw pickleError("an object of what is not a class");
     if (!(args instanceof PickleTuple)) {
-      throw pickleError(`arguments of ${callable.name} are no tuple`);
+      throw pickleError(`arguments of ${callable.name} are not a tuple`);
     }
     this.push(new PickleObject(callable.name, args.items));
   }

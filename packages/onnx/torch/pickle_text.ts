@@ -44,6 +44,6 @@ export function unquote(line: string): string {
 export function parseFloatLine(line: string): number {
   const words: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };
   const value = words[line] ?? (line.trim() === "" ? NaN : Number(line));
-  if (Number.isNaN(value) && line !== "nan") throw pickleError("a float that is no number");
+  if (Number.isNaN(value) && line !== "nan") throw pickleError("a float that is not a number");
   return value;
 }

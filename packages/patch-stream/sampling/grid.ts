@@ -3,7 +3,7 @@
  *
  * @example A 1080p frame keeps its shape on a grid of 12 by 22 patches
  * ```ts
- * import { planGrid } from "@vcs/patch-stream";
+ * import { planGrid } from "@vcs/patch-stream/internal";
  * import assert from "node:assert/strict";
  *
  * assert.deepEqual(planGrid(1920, 1080), {
