@@ -13,3 +13,4 @@ export type {
   ProcessTimings,
   SampledFrame,
 } from "./process/process.ts";
+export { sampleByIndex } from "./sampling/sampling.ts";

@@ -36,12 +36,13 @@ Deno.test("the variables of Seymour-pi's encoders work without a note, below the
     ...{ ENCODERS_ROLLING_WINDOW: "9", ENCODERS_RECONNECT_DELAY: "3" },
     ...{ ENCODERS_FRAME_TIMEOUT: "4.5" },
   };
-  const { settings, notes } = await read(["--frame-timeout", "6"], env);
+  const { settings, notes } = await read([], env);
   const { device, model, weights, snapshotInterval, embeddingInterval } = settings;
   const { rollingWindow, reconnectDelay, frameTimeout } = settings;
   assert.deepEqual([device, model, weights], ["cuda", "ViT-L-14", "laion"]);
   assert.deepEqual([snapshotInterval, embeddingInterval, rollingWindow], [0.5, 7, 9]);
-  assert.deepEqual([reconnectDelay, frameTimeout], [3, 6]);
+  assert.deepEqual([reconnectDelay, frameTimeout], [3, 4.5]);
+  assert.equal((await read(["--frame-timeout", "6"], env)).settings.frameTimeout, 6);
   assert.deepEqual(notes, []);
 });
 

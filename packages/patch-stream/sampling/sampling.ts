@@ -3,7 +3,7 @@
  *
  * @example Sixteen of 115 frames
  * ```ts
- * import { sampleByIndex } from "@vcs/patch-stream";
+ * import { sampleByIndex } from "@vcs/patch-stream/internal";
  * import assert from "node:assert/strict";
  *
  * const ids = sampleByIndex(115, 16);

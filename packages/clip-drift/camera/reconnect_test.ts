@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeTime } from "#testing/fake_time.ts";
-import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera/camera.ts";
+import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera.ts";
 
 const JPEG = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
 const PART = [...new TextEncoder().encode("--x\r\nContent-Type: image/jpeg\r\n\r\n"), ...JPEG, 10];
@@ -76,6 +76,15 @@ Deno.test("pauses start anew once a frame has come", async () => {
   );
   assert.equal(frames.length, 1);
   assertPauses(retries.slice(0, 5), [2, 4, 8, 2, 4]);
+});
+
+Deno.test("failures in a row are counted anew once a frame has come", async () => {
+  const { frames } = await watched(
+    18.5,
+    (tries, signal) => [3, 5].includes(tries) ? camera(signal, [1]) : refused(),
+    { frameTimeout: 3, retries: 2 },
+  );
+  assert.equal(frames.length, 2);
 });
 
 Deno.test("a camera is hung up on when nothing comes for its time, counted from the last frame", async () => {
