@@ -22,23 +22,6 @@ export const faults: readonly Fault[] = [
     tests: ["charts_test.ts"],
   },
   {
-<<<<<<< HEAD
-    file: "viewers.ts",
-    find: "|| socket.bufferedAmount > SLOW_VIEWER",
-    put: "",
-    means: "a slow viewer gets every frame",
-    tests: ["viewers_test.ts"],
-  },
-  {
-    file: "viewers.ts",
-    find: "if (socket.bufferedAmount > STUCK_VIEWER) socket.close();\n  else",
-    put: "",
-    means: "a viewer that is stuck fills the memory",
-    tests: ["viewers_test.ts"],
-  },
-  {
-=======
->>>>>>> q1
     file: "hub.ts",
     find: "if (this.points.length > this.#hub.history) this.points.shift();",
     put: "",
