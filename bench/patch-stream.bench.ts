@@ -5,11 +5,10 @@
  */
 import { hasPrograms, hasShared, sharedPath } from "#testing/shared.ts";
 import { decodeOnly } from "@vcs/patch-stream/decode_only";
-import { planGrid } from "@vcs/patch-stream";
 import { patchStream } from "@vcs/patch-stream/patch_stream";
 import type { EnergyMode } from "@vcs/patch-stream";
 import type { ProcessPlan } from "@vcs/patch-stream/internal";
-import { openCpuStage } from "@vcs/patch-stream/internal";
+import { openCpuStage, planGrid } from "@vcs/patch-stream/internal";
 import { fileURLToPath } from "node:url";
 
 const clip = (name: string) => sharedPath(`data/video/${name}`);

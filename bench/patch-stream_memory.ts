@@ -4,10 +4,9 @@
  */
 import { sharedPath } from "#testing/shared.ts";
 import { decodeOnly } from "@vcs/patch-stream/decode_only";
-import { planGrid } from "@vcs/patch-stream";
 import { patchStream } from "@vcs/patch-stream/patch_stream";
 import type { EnergyMode } from "@vcs/patch-stream";
-import { openCpuStage } from "@vcs/patch-stream/internal";
+import { openCpuStage, planGrid } from "@vcs/patch-stream/internal";
 
 const videoPath = sharedPath("data/video/cps_demo_1080p_h264_bframes.mp4");
 

@@ -69,7 +69,7 @@ for (const name of PACKAGES) {
     const text = await readText("ARCHITECTURE.md");
     const [, tree = ""] = new RegExp(`^### ${name}\n[^]*?\`\`\`\n([^]*?)\`\`\``, "m").exec(text) ??
       [];
-    const written = [...tree.matchAll(/^  ([\w-]+)\/ /gm)].map((match) => match[1]!);
+    const written = [...tree.matchAll(/^ {2}([\w-]+)\/ /gm)].map((match) => match[1]!);
     const folders = [...(await filesByFolder(name)).keys()].map((folder) => folder.split("/")[0]!);
     assert.deepEqual(written, [...new Set(folders)].filter((folder) => folder !== ".").sort());
   });

@@ -10,9 +10,9 @@ const library = await oldestLibrary().catch(() => undefined);
 /** Tests of numbers; with the newest version they run where they are. */
 const TESTS: readonly (readonly [file: string, name: string])[] = [
   ["onnx/session_test.ts", "a run gives what the first gave"],
-  ["video-vq/vq_tiny_test.ts", "both graphs give what the trained PyTorch network gives"],
-  ["video-vq/vq_tiny_test.ts", "a later frame changes no earlier token"],
-  ["encodec-stream/encodec_tiny_test.ts", "codes and audio are those of the trained PyTorch"],
+  ["video-vq/tiny/tokenizer_test.ts", "both graphs give what the trained PyTorch network gives"],
+  ["video-vq/tiny/tokenizer_test.ts", "a later frame changes no earlier token"],
+  ["encodec-stream/network/encodec_tiny_test.ts", "codes and audio are those of the trained PyTorch"],
   ["encodec-stream/codec_test.ts", "encodec_48khz"],
   ["clip-drift/encoder_test.ts", "gives the reference's unit embeddings"],
 ];

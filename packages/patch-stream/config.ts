@@ -32,43 +32,43 @@ export type Normalization = "none" | "unit" | "clip" | {
 export interface DecodeConfig {
   /** The video: a path, a URL, bytes of a file or a stream of them. */
   videoPath: MediaSource;
-  /** Frames to sample, 1 to 100,000 (default 16). */
+  /** Frames to sample, 1 to 100,000. Default: 16. */
   sequenceLength?: number;
-  /** Where to decode; `auto` is the CPU (default `auto`). */
+  /** Where to decode; `auto` is the CPU. Default: `auto`. */
   decodeBackend?: BackendName;
-  /** Which GPU decodes (default 0). */
+  /** Which GPU decodes. Default: 0. */
   decodeDeviceId?: number;
   /**
    * How sampled frames are reached: by seeking to each, by decoding all from the start, or by
-   * whichever decodes fewer frames according to the index (default `auto`).
+   * whichever decodes fewer frames according to the index. Default: `auto`.
    */
   uniformStrategy?: "auto" | "seek" | "stream";
-  /** Videos that a GPU decodes at once, in {@linkcode patchStreamAll} (default 2). */
+  /** Videos that a GPU decodes at once, in {@linkcode patchStreamAll}. Default: 2. */
   nvdecSessionPoolSize?: number;
   /**
    * With `uniformStrategy: "auto"`: decode from the start where the video has no more than this
-   * many frames for each sample, else seek. Not set: the index decides.
+   * many frames for each sample, else seek. Default: the index decides.
    */
   uniformAutoRatio?: number;
-  /** Decoder threads; 0 is one per core (default 0). */
+  /** Decoder threads; 0 is one per core. Default: 0. */
   decodeThreads?: number;
-  /** What decoder threads share: frames, slices of one, or both (default `auto`: both). */
+  /** What decoder threads share: frames, slices of one, or both. Default: `auto`. */
   decodeThreadType?: "auto" | "frame" | "slice";
-  /** Files whose index this process remembers; 0 remembers none (default 8). */
+  /** Files whose index this process caches; 0 caches none. Default: 8. */
   readerCacheSize?: number;
-  /** Whether {@linkcode patchStreamAll} keeps a video open that comes again (default true). */
+  /** Whether {@linkcode patchStreamAll} keeps a video open that comes again. Default: true. */
   nvdecReuseOpenDecoder?: boolean;
-  /** How a place in the sequence becomes a frame number (default `exact`). */
+  /** How a position in the sequence becomes a frame number. Default: `exact`. */
   indexRule?: IndexRule;
-  /** Uniform in frame numbers or in time (default `index`). */
+  /** Uniform in frame numbers or in time. Default: `index`. */
   sampling?: "index" | "time";
-  /** Colours by the stream's tags, or BT.601 always as codec-patch-stream (default `tagged`). */
+  /** Colours by the stream's tags, or BT.601 always as codec-patch-stream. Default: `tagged`. */
   color?: "tagged" | "reference";
-  /** Whether frames are turned upright (default true). */
+  /** Whether frames are turned upright. Default: true. */
   rotate?: boolean;
-  /** What to do about a frame that cannot be decoded (default `throw`). */
+  /** What to do about a frame that cannot be decoded. Default: `throw`. */
   onError?: "throw" | "nearest" | "skip";
-  /** Whether to measure how long each stage takes (default false). */
+  /** Whether to measure how long each stage takes. Default: false. */
   profile?: boolean;
   /** Ends the work with the signal's reason. */
   signal?: AbortSignal;
@@ -78,50 +78,50 @@ export interface DecodeConfig {
 
 /** What to decode, and which patches to keep. */
 export interface PatchStreamConfig extends DecodeConfig {
-  /** Where to process: `gpu` is CUDA or else WebGPU, `auto` the CPU (default `auto`). */
+  /** Where to process: `gpu` is CUDA or else WebGPU, `auto` the CPU. Default: `auto`. */
   processBackend?: BackendName;
-  /** Which GPU processes (default 0). */
+  /** Which GPU processes. Default: 0. */
   processDeviceId?: number;
-  /** Side of the square with as many pixels as frames are resized to (default 224). */
+  /** Side of the square with as many pixels as frames are resized to. Default: 224. */
   inputSize?: number;
-  /** Fewest pixels of a resized frame (default `inputSize` squared, or `maxPixels` if less). */
+  /** Fewest pixels of a resized frame. Default: `inputSize` squared, or `maxPixels` if less. */
   minPixels?: number;
-  /** Most pixels, before rounding (default `inputSize` squared, or `minPixels` if more). */
+  /** Most pixels, before rounding. Default: `inputSize` squared, or `minPixels` if more. */
   maxPixels?: number;
-  /** Side of a patch in pixels (default 14). */
+  /** Side of a patch in pixels. Default: 14. */
   patchSize?: number;
-  /** Patches to keep, 0 or more (default 2048). */
+  /** Patches to keep, 0 or more. Default: 2048. */
   kKeep?: number;
-  /** What is kept or dropped as one; for blocks `kKeep` is a multiple of 4 (default `patch`). */
+  /** What is kept or dropped as one; for blocks `kKeep` is a multiple of 4. Default: `patch`. */
   selectionUnit?: SelectionUnit;
-  /** Whether a still clip keeps whole frames in place of noise (default false). */
+  /** Whether a still clip keeps whole frames in place of noise. Default: false. */
   staticFallback?: boolean;
-  /** Change below which a clip is still, 0 to 1, or above 1 on a scale of 255 (default 2). */
+  /** Change below which a clip is still, 0 to 1, or above 1 on a scale of 255. Default: 2. */
   staticAbsThresh?: number;
-  /** Spread of change, relative to its 95th percentile, that is still (default 0.15). */
+  /** Spread of change, relative to its 95th percentile, that is still. Default: 0.15. */
   staticRelThresh?: number;
-  /** Frames kept of a still clip; 0 turns the fallback off (default 4). */
+  /** Frames kept of a still clip; 0 turns the fallback off. Default: 4. */
   staticUniformFrames?: number;
-  /** Percentile that counts as full energy in `reference` mode, 1 to 100 (default 95). */
+  /** Percentile that counts as full energy in `reference` mode, 1 to 100. Default: 95. */
   energyPct?: number;
-  /** Element type of the patches (default `bfloat16`). */
+  /** Element type of the patches. Default: `bfloat16`. */
   outputDtype?: "bfloat16" | "float16" | "float32";
-  /** Decoded frames that may wait for the process stage (default 3). */
+  /** Decoded frames that may wait for the process stage. Default: 3. */
   prefetchDepth?: number;
-  /** How energy is measured (default `blocksad`). */
+  /** How energy is measured. Default: `blocksad`. */
   energy?: EnergyMode;
-  /** What key frames may claim of the budget (default `all`). */
+  /** What key frames may claim of the budget. Default: `all`. */
   keyFrames?: KeyFramePolicy;
-  /** Whether the resize averages all pixels that an output pixel covers (default false). */
+  /** Whether the resize averages all pixels that an output pixel covers. Default: false. */
   antialias?: boolean;
-  /** What patch values become (default `none`: 0 to 255). */
+  /** What patch values become, `none` is 0 to 255. Default: `none`. */
   normalize?: Normalization;
   /**
    * Shape of a patch: `none` is [3, p, p]; `chw` the same in one row, as a convolution's weights
-   * lie; `hwc` one row with the channels of a pixel together (default `none`).
+   * lie; `hwc` one row with the channels of a pixel together. Default: `none`.
    */
   flatten?: "none" | "chw" | "hwc";
-  /** Threads that process; 1 is the calling thread (default 0: as many as pay). */
+  /** Threads that process; 1 is the calling thread, 0 as many as pay. Default: 0. */
   processThreads?: number;
 }
 

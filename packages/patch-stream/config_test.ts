@@ -51,7 +51,7 @@ Deno.test("words are taken in any case, with blanks, and by their other names", 
   assert.deepEqual(resolve({ keyFrames: { fraction: 0.25 } }).keyFrames, { fraction: 0.25 });
 });
 
-Deno.test("names of version 0.3 are refused with what replaced them", () => {
+Deno.test("names of version 0.3 are rejected with what replaced them", () => {
   assert.throws(() => resolve({ backend: "cpu" }), /decodeBackend and processBackend/);
   assert.throws(() => resolve({ deviceId: 0 }), /decodeDeviceId and processDeviceId/);
   assert.throws(() => resolve({ decodeMode: "auto" }), /decodeMode/);
@@ -59,17 +59,21 @@ Deno.test("names of version 0.3 are refused with what replaced them", () => {
 });
 
 const WRONG: [config: Record<string, unknown>, kind: typeof RangeError, message: RegExp][] = [
-  [{ sequenceLength: 0 }, RangeError, /sequenceLength.* 1 to 100000, found 0/],
+  [
+    { sequenceLength: 0 },
+    RangeError,
+    /Cannot use sequenceLength: found 0, allowed are whole numbers from 1 to 100000$/,
+  ],
   [{ sequenceLength: 1.5 }, RangeError, /found 1.5/],
   [{ sequenceLength: NaN }, RangeError, /found NaN/],
   [{ sequenceLength: 100_001 }, RangeError, /sequenceLength/],
   [{ sequenceLength: "16" }, RangeError, /found "16"/],
-  [{ uniformStrategy: "fast" }, TypeError, /auto, seek, stream, found "fast"/],
+  [{ uniformStrategy: "fast" }, TypeError, /found "fast", allowed are auto, seek, stream$/],
   [{ decodeBackend: "cuda" }, TypeError, /auto, cpu, gpu/],
   [{ outputDtype: "int8" }, TypeError, /bfloat16, float16, float32/],
   [{ selectionUnit: "row" }, TypeError, /patch, block2x2/],
   [{ energy: "best" }, TypeError, /blocksad, reference, codec/],
-  [{ kKeep: -1 }, RangeError, /0 or more/],
+  [{ kKeep: -1 }, RangeError, /found -1, allowed are whole numbers from 0$/],
   [{ kKeep: 10.5 }, RangeError, /kKeep/],
   [{ kKeep: 10, selectionUnit: "block2x2" }, RangeError, /multiple of 4, as 8 or 12/],
   [{ minPixels: 10, maxPixels: 5 }, RangeError, /minPixels is 10/],
@@ -79,15 +83,19 @@ const WRONG: [config: Record<string, unknown>, kind: typeof RangeError, message:
   [{ energyPct: NaN }, RangeError, /energyPct/],
   [{ decodeDeviceId: -1 }, RangeError, /decodeDeviceId/],
   [{ processDeviceId: -1 }, RangeError, /processDeviceId/],
-  [{ keyFrames: { fraction: 2 } }, RangeError, /fraction must be 0 to 1/],
+  [
+    { keyFrames: { fraction: 2 } },
+    RangeError,
+    /keyFrames.fraction: found 2, allowed are numbers from 0 to 1$/,
+  ],
   [{ keyFrames: "some" }, TypeError, /all, first, score/],
   [{ normalize: { mean: [0, 0, 0], std: [1, 0, 1] } }, RangeError, /three numbers/],
-  [{ rotate: 1 }, TypeError, /true or false/],
+  [{ rotate: 1 }, TypeError, /true and false/],
   [{ videoPath: "" }, TypeError, /empty/],
   [{ videoPath: undefined }, TypeError, /missing/],
 ];
 
-Deno.test("wrong values are refused before anything is opened", async (t) => {
+Deno.test("wrong values are rejected before anything is opened", async (t) => {
   for (const [config, kind, message] of WRONG) {
     await t.step(JSON.stringify(config), async () => {
       const whole = { videoPath: "no such file", ...config } as PatchStreamConfig;
@@ -101,7 +109,7 @@ Deno.test("wrong values are refused before anything is opened", async (t) => {
   }
 });
 
-Deno.test("what only patches need is refused where only frames are decoded", async () => {
+Deno.test("what only patches need is rejected where only frames are decoded", async () => {
   await assert.rejects(
     decodeOnly({ videoPath: "a.mp4", kKeep: 4 } as PatchStreamConfig),
     /no such field/,
@@ -114,15 +122,16 @@ Deno.test("REFERENCE is a part of a configuration", () => {
   assert.deepEqual({ energy, color, indexRule, rotate }, REFERENCE);
 });
 
-Deno.test("the README's table has every field with its default", async () => {
-  const readme = await Deno.readTextFile(new URL("./README.md", import.meta.url));
-  const rows = new Map<string, string>();
-  for (const [, names, preset] of readme.matchAll(/^\| (`[^|]+`) +\| ([^|]+?) +\|/gm)) {
-    for (const [, name] of names!.matchAll(/`(\w+)`/g)) {
-      rows.set(name!, preset!.replaceAll("`", ""));
-    }
-  }
+Deno.test("the documentation of each field has its default", async () => {
+  const source = await Deno.readTextFile(new URL("./config.ts", import.meta.url));
+  const documented = new Map(
+    Array.from(
+      source.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s+(\w+)\?:/g),
+      ([, text, name]) => [name, /Default: ([^]*?)\.\s*$/.exec(text!)?.[1]?.replaceAll("`", "")],
+    ),
+  );
   for (const [name, { fallback }] of Object.entries({ ...DECODE_FIELDS, ...PROCESS_FIELDS })) {
-    assert.equal(rows.get(name), fallback === undefined ? "–" : String(fallback), name);
+    if (fallback !== undefined) assert.equal(documented.get(name), String(fallback), name);
+    else assert.ok(documented.get(name), name);
   }
 });

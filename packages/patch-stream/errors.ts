@@ -10,8 +10,8 @@ import { CodedError } from "@vcs/transport/errors";
 /**
  * What went wrong, for programs:
  *
- * - `backend-unavailable`: the backend asked for cannot be used here
- * - `closed`: the session was closed before
+ * - `backend-unavailable`: the requested backend cannot be used here
+ * - `closed`: the session is closed
  */
 export type PatchStreamErrorCode = "backend-unavailable" | "closed";
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { type GridOptions, planGrid } from "./sampling/grid.ts";
 export { type CpuStageOptions, openCpuStage } from "./process/cpu.ts";
 export type {
   ProcessedClip,

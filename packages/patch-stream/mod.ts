@@ -1,7 +1,7 @@
 /**
  * Samples a video uniformly and keeps the patches that carry the energy.
  *
- * As a command: `deno run -A jsr:@vcs/patch-stream [options] <video…>`. As a library:
+ * As a command: `deno run -A jsr:@vcs/patch-stream [options] VIDEO…`. As a library:
  *
  * @example
  * ```ts ignore
@@ -46,18 +46,14 @@ export {
   type PatchStreamResult,
   PatchStreamSession,
   type PatchTensor,
-  type SessionParts,
 } from "./session.ts";
 export { PatchStreamError, type PatchStreamErrorCode } from "./errors.ts";
-export { sampleByIndex, sampleByTime } from "./sampling/sampling.ts";
-export { type GridOptions, planGrid } from "./sampling/grid.ts";
 export { encodeResult, type SaveFormat } from "./output/save.ts";
-export { type ViewOptions, viewPage } from "./page/view.ts";
 
 if (import.meta.main) {
-  const [{ runMain }, { main }] = await Promise.all([
+  const [{ runCommand }, { patchStreamCommand }] = await Promise.all([
     import("@vcs/transport/internal"),
     import("./command/command.ts"),
   ]);
-  await runMain("patch-stream", main);
+  await runCommand(patchStreamCommand);
 }

@@ -27,7 +27,7 @@ export type { MediaSource };
 /** What became of one video: a session, or the error that it met. */
 export type VideoOutcome =
   | {
-    /** Place in the list, from 0. */
+    /** Position in the list, from 0. */
     readonly index: number;
     /** The video. */
     readonly videoPath: MediaSource;
@@ -37,7 +37,7 @@ export type VideoOutcome =
     readonly error?: undefined;
   }
   | {
-    /** Place in the list, from 0. */
+    /** Position in the list, from 0. */
     readonly index: number;
     /** The video. */
     readonly videoPath: MediaSource;
@@ -47,9 +47,9 @@ export type VideoOutcome =
     readonly error: unknown;
   };
 
-/** Options of {@linkcode patchStreamAll}: what each video is asked for, and how many at once. */
+/** Options of {@linkcode patchStreamAll}: the settings of each video, and how many at once. */
 export interface PatchStreamAllConfig extends Omit<PatchStreamConfig, "videoPath"> {
-  /** Videos at once (default 2); a GPU decodes no more than `nvdecSessionPoolSize`. */
+  /** Videos at once; a GPU decodes no more than `nvdecSessionPoolSize`. Default: 2. */
   concurrency?: number;
 }
 
@@ -67,19 +67,19 @@ export async function* patchStreamAll(
 ): AsyncGenerator<VideoOutcome> {
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     throw new RangeError(
-      `Cannot stream videos: concurrency must be a whole number of 1 or more, found ${concurrency}`,
+      `Cannot stream videos: found a concurrency of ${concurrency}, allowed are whole numbers from 1`,
     );
   }
   const list = [...videos];
   const configs = list.map((videoPath) => resolvePatchConfig({ ...config, videoPath }));
   await Promise.all(configs.map(checkProcessBackend));
-  await using readers = new ReaderShelf(configs);
+  await using readers = new ReaderPool(configs);
   const running = new Map<number, Promise<VideoOutcome>>();
   let next = 0;
   try {
     while (next < configs.length || running.size > 0) {
       config.signal?.throwIfAborted();
-      while (next < configs.length && running.size < atOnce(configs[next]!, concurrency)) {
+      while (next < configs.length && running.size < concurrencyFor(configs[next]!, concurrency)) {
         running.set(next, outcomeOf(next, configs[next++]!, readers));
       }
       const done = await Promise.race(running.values());
@@ -91,7 +91,7 @@ export async function* patchStreamAll(
   }
 }
 
-function atOnce(config: Resolved<PatchStreamConfig>, concurrency: number): number {
+function concurrencyFor(config: Resolved<PatchStreamConfig>, concurrency: number): number {
   const { decodeBackend, nvdecSessionPoolSize } = config;
   return decodeBackend === "gpu" ? Math.min(concurrency, nvdecSessionPoolSize) : concurrency;
 }
@@ -99,12 +99,12 @@ function atOnce(config: Resolved<PatchStreamConfig>, concurrency: number): numbe
 async function outcomeOf(
   index: number,
   config: Resolved<PatchStreamConfig>,
-  readers: ReaderShelf,
+  readers: ReaderPool,
 ): Promise<VideoOutcome> {
   const { videoPath } = config;
   try {
     const watch = new Stopwatch();
-    await using lease = await readers.take(config);
+    await using lease = await readers.acquire(config);
     return {
       index,
       videoPath,
@@ -115,49 +115,49 @@ async function outcomeOf(
   }
 }
 
-/** A reader for as long as a video is worked on. */
+/** A reader for as long as a video is processed. */
 interface Lease extends AsyncDisposable {
   readonly reader: VideoReader;
 }
 
-/** A reader that stays open until its video has come for the last time. */
-interface Shelved {
+/** An open reader, and how many videos of the list still need it. */
+interface SharedReader {
   readonly opening: Promise<VideoReader>;
-  /** How often the video is still to be finished. */
-  left: number;
+  /** How many are still to be finished. */
+  remaining: number;
 }
 
-/** Readers that stay open while their video is still to come again. */
-class ReaderShelf implements AsyncDisposable {
-  readonly #times = new Map<string, number>();
-  readonly #open = new Map<string, Shelved>();
+/** Readers that stay open while their video is still to come again in the list. */
+class ReaderPool implements AsyncDisposable {
+  readonly #uses = new Map<string, number>();
+  readonly #open = new Map<string, SharedReader>();
 
   /** Counts how often each video comes. */
   constructor(configs: readonly Resolved<PatchStreamConfig>[]) {
     for (const config of configs) {
       const key = keyOf(config);
-      if (key !== undefined) this.#times.set(key, (this.#times.get(key) ?? 0) + 1);
+      if (key !== undefined) this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
     }
   }
 
-  /** Opens a video, or takes it from the shelf. */
-  async take(config: Resolved<PatchStreamConfig>): Promise<Lease> {
+  /** Opens a video, or returns the reader that is open. */
+  async acquire(config: Resolved<PatchStreamConfig>): Promise<Lease> {
     const key = keyOf(config);
     if (key === undefined) {
       const reader = await SampledVideo.open(config);
       return { reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
     }
-    let shelved = this.#open.get(key);
-    if (shelved === undefined) {
-      shelved = { opening: SampledVideo.open(config), left: this.#times.get(key)! };
-      this.#open.set(key, shelved);
+    let shared = this.#open.get(key);
+    if (shared === undefined) {
+      shared = { opening: SampledVideo.open(config), remaining: this.#uses.get(key)! };
+      this.#open.set(key, shared);
     }
-    const reader = await shelved.opening;
-    return { reader, [Symbol.asyncDispose]: () => this.#giveBack(key, shelved, reader) };
+    const reader = await shared.opening;
+    return { reader, [Symbol.asyncDispose]: () => this.#release(key, shared, reader) };
   }
 
-  async #giveBack(key: string, shelved: Shelved, reader: VideoReader): Promise<void> {
-    if (--shelved.left > 0) return;
+  async #release(key: string, shared: SharedReader, reader: VideoReader): Promise<void> {
+    if (--shared.remaining > 0) return;
     this.#open.delete(key);
     await reader[Symbol.asyncDispose]();
   }
@@ -172,7 +172,7 @@ class ReaderShelf implements AsyncDisposable {
   }
 }
 
-/** What tells two openings of the same video apart; undefined where it is not to be kept. */
+/** What distinguishes openings of a video; undefined where its reader is not shared. */
 function keyOf(config: Resolved<PatchStreamConfig>): string | undefined {
   const { videoPath, nvdecReuseOpenDecoder } = config;
   if (!nvdecReuseOpenDecoder) return undefined;

@@ -101,7 +101,7 @@ Deno.test("codec energy finds what moves from motion vectors alone", async () =>
   assert.ok(Math.max(...session.scores.data) > 20);
 });
 
-Deno.test("profiles tell the stages", async () => {
+Deno.test("profiles report the stages", async () => {
   using session = await patchStream({ videoPath: clip, sequenceLength: 3, profile: true });
   const { timings } = session.collect();
   assert.ok(timings!.total >= timings!.decode && timings!.energy > 0 && timings!.resize > 0);
@@ -109,7 +109,7 @@ Deno.test("profiles tell the stages", async () => {
   assert.equal(plain.collect().timings, undefined);
 });
 
-Deno.test("work stops at an abort, and tells progress until then", async () => {
+Deno.test("work stops at an abort, and reports progress until then", async () => {
   const abort = new AbortController();
   const seen: number[] = [];
   const onProgress = (done: number, all: number) => {

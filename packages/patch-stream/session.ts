@@ -1,5 +1,5 @@
 /**
- * The patches of a video, all at once, in portions or one by one.
+ * The patches of a video, all at once, in batches or one by one.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export const FIELD_NAMES = [
 
 /** Where a patch comes from. */
 export interface PatchRecord {
-  /** Place of its frame in the sequence, from 0. */
+  /** Position of its frame in the sequence, from 0. */
   readonly seqPos: number;
   /** Number of its frame in the video. */
   readonly frameId: number;
@@ -49,7 +49,7 @@ export interface PatchBatch {
   readonly scores: Tensor<"F32">;
 }
 
-/** All kept patches of a video, and what there is to know of them. */
+/** All kept patches of a video, and what describes them. */
 export interface PatchStreamResult extends PatchBatch, SampledFrames {
   /** The same as fields and scores, as records. */
   readonly metadata: readonly PatchRecord[];
@@ -65,13 +65,13 @@ export interface PatchStreamResult extends PatchBatch, SampledFrames {
 
 /** What a session is made of. */
 export interface SessionParts extends Omit<PatchStreamResult, "metadata" | "frames"> {
-  /** Resized frame of each place in the sequence, [targetH, targetW, 3], 0 to 255. */
+  /** Resized frame of each position in the sequence, [targetH, targetW, 3], 0 to 255. */
   readonly pixels: readonly Float32Array[];
 }
 
 /**
  * The kept patches of a video with a cursor over them. All work is done when it is made; closing
- * it lets go of the memory.
+ * it releases the memory.
  */
 export class PatchStreamSession implements Disposable {
   #parts: SessionParts | undefined;
@@ -150,7 +150,7 @@ export class PatchStreamSession implements Disposable {
   next(count = 1): PatchBatch {
     if (!Number.isSafeInteger(count) || count < 0) {
       throw new RangeError(
-        `Cannot read patches: asked for ${count}, it must be a whole number of 0 or more`,
+        `Cannot read patches: found a count of ${count}, allowed are whole numbers from 0`,
       );
     }
     if (!this.#parts) return emptyBatch(this.#dtype, this.#shape);
@@ -184,7 +184,7 @@ export class PatchStreamSession implements Disposable {
     return { ...parts, metadata: this.metadata, frames: roundFrames(pixels, parts.grid) };
   }
 
-  /** Lets go of all memory; tensors taken before stay valid. */
+  /** Releases all memory; tensors taken before stay valid. */
   close(): void {
     this.#parts = undefined;
     this.#metadata = undefined;

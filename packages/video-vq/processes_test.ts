@@ -340,7 +340,11 @@ Deno.test("processes: wrong usage ends with 2, a missing file with 1", async () 
     [[], 2, /Usage: video-vq COMMAND/],
     [["encode", "--model", "vq-tiny", "--tail", "exact", "a", "b"], 2, /expected pad or drop/],
     [["roundtrip", "--model", "vq-tiny", "--tail", "exact", "a"], 2, /expected pad or drop/],
-    [["decode", "--weights", "none.ckpt", "tcp://127.0.0.1:0", "x.mp4"], 1, /no such file/],
+    [
+      ["decode", "--weights", "none.ckpt", "tcp://127.0.0.1:0", "x.mp4"],
+      1,
+      /found neither a file nor a model/,
+    ],
   ];
   await Promise.all(cases.map(async ([args, code, message]) => {
     const found = await start(args).result();

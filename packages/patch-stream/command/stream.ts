@@ -3,59 +3,54 @@
  *
  * @module
  */
-import { print, ProgressLine, say, UsageError } from "@vcs/transport/internal";
+import {
+  errorLine,
+  type Invocation,
+  print,
+  ProgressLine,
+  say,
+  UsageError,
+} from "@vcs/transport/internal";
 import { join } from "node:path";
-import { type CommandLine, readCommandLine } from "./flags.ts";
 import { type PatchStreamConfig, REFERENCE } from "../config.ts";
 import { resolvePatchConfig } from "../config/fields.ts";
-import type { SaveFormat } from "../output/save.ts";
-import type { PatchStreamResult } from "../session.ts";
 import { distinctStems } from "../output/video_name.ts";
+import type { PatchStreamResult } from "../session.ts";
+import { FIELDS, fieldsAmong, type STREAM, type StreamOptions, type VIDEOS } from "./options.ts";
 
-const FLAGS = {
-  "out-dir": { short: "o", shape: "folder" },
-  format: { shape: "safetensors|npz|none" },
-  view: {},
-  json: {},
-  concurrency: { shape: "n" },
-  reference: {},
-} as const;
-
-const FORMATS = ["safetensors", "npz", "none"] as const;
+type Config = Omit<PatchStreamConfig, "videoPath">;
 
 /** What the command line asks for. */
-interface Request {
+interface Request extends Pick<StreamOptions, "outDir" | "format" | "view" | "json"> {
   readonly videos: readonly string[];
   /** Name of each video's files, without extension; no two are the same. */
   readonly names: readonly string[];
-  readonly config: Omit<PatchStreamConfig, "videoPath">;
-  readonly folder: string;
-  readonly format: SaveFormat | "none";
-  readonly view: boolean;
-  readonly json: boolean;
-  readonly concurrency: number;
+  readonly config: Config;
 }
 
-/** Runs the command; see {@linkcode main}. */
-export async function stream(args: string[], signal: AbortSignal): Promise<number> {
-  const request = readRequest(readCommandLine(args, FLAGS));
+/** Runs `patch-stream`: the exit code is 1 where a video failed. */
+export async function stream(
+  { options, operands: { videos }, signal }: Invocation<typeof STREAM, typeof VIDEOS>,
+): Promise<number> {
+  const { concurrency } = options;
+  const config = configOf(options);
+  checkConfig(config);
+  const request = { ...options, config, videos, names: distinctStems(videos) };
   const { patchStreamAll } = await import("../patch_stream_all.ts");
-  await Deno.mkdir(request.folder, { recursive: true });
+  await Deno.mkdir(options.outDir, { recursive: true });
   using progress = new ProgressLine();
   let failed = 0;
-  const { videos, concurrency } = request;
-  const config = {
-    ...request.config,
+  const all = {
+    ...config,
     concurrency,
     signal,
-    profile: request.json || request.config.profile === true,
+    profile: options.json || options.profile,
     onProgress: (done: number, all: number) =>
       progress.update(
         concurrency === 1 ? `decoded ${done} of ${all} frames` : "working on several videos",
       ),
   };
-  for await (const { index, session, error } of patchStreamAll(videos, config)) {
-    const name = videos[index]!;
+  for await (const { index, session, error } of patchStreamAll(videos, all)) {
     if (session) {
       using _ = session;
       await finish(request, index, session.collect(), progress);
@@ -63,48 +58,39 @@ export async function stream(args: string[], signal: AbortSignal): Promise<numbe
       signal.throwIfAborted();
       progress[Symbol.dispose]();
       failed++;
-      say(`patch-stream: ${name}: ${error instanceof Error ? error.message : error}`);
+      say(`patch-stream: ${videos[index]}: ${errorLine(error)}`);
     }
   }
   return failed > 0 ? 1 : 0;
 }
 
-function readRequest({ values, config, operands }: CommandLine): Request {
-  if (operands.length === 0) throw new UsageError("no video given");
-  const format = FORMATS.find((word) => word === (values.format ?? "safetensors"));
-  if (!format) {
-    throw new UsageError(`--format must be ${FORMATS.join(", ")}, found ${values.format}`);
-  }
-  const concurrency = Number(values.concurrency ?? 1);
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-    throw new UsageError(`--concurrency must be a whole number of 1 or more`);
-  }
-  const whole = { ...(values.reference === true && REFERENCE), ...config };
-  try {
-    resolvePatchConfig({ ...whole, videoPath: operands[0]! });
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
-  }
+/** The fields among the options; what is given wins over `--reference`. */
+export function configOf(options: StreamOptions): Config {
+  const { reference, rotate, noRotate } = options;
   return {
-    videos: operands,
-    names: distinctStems(operands),
-    config: whole,
-    folder: String(values["out-dir"] ?? "."),
-    format,
-    view: values.view === true,
-    json: values.json === true,
-    concurrency,
+    ...(reference && REFERENCE),
+    ...fieldsAmong(options, FIELDS),
+    rotate: !noRotate && (rotate || !reference),
   };
 }
 
-/** Writes what was asked for of one video, and tells about it. */
+/** Says of fields that contradict each other that the command line is wrong. */
+function checkConfig(config: Config): void {
+  try {
+    resolvePatchConfig({ ...config, videoPath: "-" });
+  } catch (error) {
+    throw new UsageError(errorLine(error), { cause: error });
+  }
+}
+
+/** Writes the files of one video, and reports it. */
 async function finish(
   request: Request,
   index: number,
   result: PatchStreamResult,
   progress: ProgressLine,
 ): Promise<void> {
-  const base = join(request.folder, request.names[index]!);
+  const base = join(request.outDir, request.names[index]!);
   const files: { patches?: string; page?: string } = {};
   if (request.format !== "none") {
     files.patches = `${base}.${request.format}`;
@@ -119,11 +105,11 @@ async function finish(
     await Deno.writeTextFile(files.page, page);
   }
   progress[Symbol.dispose]();
-  tell(request, index, result, files);
+  report(request, index, result, files);
 }
 
 /** One line for people, or one of JSON for machines. */
-function tell(
+function report(
   request: Request,
   index: number,
   result: PatchStreamResult,
@@ -150,6 +136,6 @@ function tell(
     say(`  milliseconds: ${stages.join(", ")}`);
   }
   for (const { frame, by, reason } of result.replaced) {
-    say(`  frame ${frame} is ${reason}, ${by === undefined ? "left out" : `shown by ${by}`}`);
+    say(`  frame ${frame} is ${reason}, ${by === undefined ? "skipped" : `shown by ${by}`}`);
   }
 }

@@ -1,89 +1,90 @@
 /**
- * Kinds of configuration fields: each knows its default, checks a value from a program, and
- * reads one from a command line.
+ * Kinds of configuration fields. A field is an option of the command with a default and a check:
+ * what a program gives is right where its text on a command line would be.
  *
  * @module
  */
+import {
+  choice as oneOf,
+  defined,
+  flag as onOrOff,
+  type FlagOption,
+  number,
+  type NumberRange,
+  option,
+  type ValueKind,
+  type ValueOption,
+  whole as wholeNumber,
+} from "@vcs/transport/internal";
+
+/** The option that a field is on a command line; a value has no default there, so that it is absent. */
+export type FieldOption<T> = [T] extends [boolean] ? FlagOption : ValueOption<T, undefined>;
 
 /** A field of a configuration. */
 export interface Field<T> {
-  /** Value where none is given. */
+  /** Its default; undefined where it has none. */
   readonly fallback: T | undefined;
-  /** What it means, in a few words. */
-  readonly help: string;
-  /** What a value looks like, for `--help`; undefined for a switch. */
-  readonly shape: string | undefined;
+  /** The option that it is on a command line; the help of a flag that is on is about `--no-…`. */
+  readonly option: FieldOption<T>;
   /** Checks a value and brings it into its usual form. */
   check(value: unknown, name: string): T;
-  /** Reads a value from a command line; it is checked afterwards. */
-  parse(text: string): unknown;
 }
 
 /** Accepted spellings, and the word that each stands for. */
 export type Words<T extends string> = Readonly<Record<string, T>>;
 
-const found = (value: unknown) => typeof value === "string" ? `"${value}"` : String(value);
-
-/** A number, or the text where it is none, so that the error can show it. */
-function readNumber(text: string): number | string {
-  const number = Number(text);
-  return text.trim() === "" || Number.isNaN(number) ? text : number;
+/** The error message of a wrong value, in the phrase that the command line has for it. */
+function wrong(name: string, value: unknown, allowed: string): string {
+  const found = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return `Cannot use ${name}: found ${found}, allowed are ${allowed}`;
 }
 
-/** A whole number between two others. */
-export function whole(
+function described<T>(kind: ValueKind<T>, fallback: T | undefined, help: string) {
+  const defaultText = fallback === undefined ? undefined : String(fallback);
+  return option(kind, { help, ...defined({ defaultText }) });
+}
+
+function numeric(
+  kind: ValueKind<number>,
   fallback: number | undefined,
-  least: number,
-  most: number,
   help: string,
 ): Field<number> {
   return {
     fallback,
-    help,
-    shape: "n",
-    parse: readNumber,
+    option: described(kind, fallback, help),
     check(value, name) {
-      if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) {
-        return value as number;
-      }
-      const range = most === Number.MAX_SAFE_INTEGER
-        ? `of ${least} or more`
-        : `of ${least} to ${most}`;
-      throw new RangeError(
-        `Cannot use ${name}: it must be a whole number ${range}, found ${found(value)}`,
-      );
+      const number = typeof value === "number" ? kind.parse(String(value)) : undefined;
+      if (number !== undefined) return number;
+      throw new RangeError(wrong(name, value, kind.allowed));
     },
   };
+}
+
+/** A whole number in a range. */
+export function whole(
+  fallback: number | undefined,
+  range: NumberRange,
+  help: string,
+): Field<number> {
+  return numeric(wholeNumber(range), fallback, help);
 }
 
 /** A finite number. */
 export function finite(fallback: number, help: string): Field<number> {
-  return {
-    fallback,
-    help,
-    shape: "x",
-    parse: readNumber,
-    check(value, name) {
-      if (Number.isFinite(value)) return value as number;
-      throw new RangeError(`Cannot use ${name}: it must be a finite number, found ${found(value)}`);
-    },
-  };
+  return numeric(number(), fallback, help);
 }
 
 /** One of some words, in any case, with blanks around it. */
 export function choice<T extends string>(fallback: T, words: Words<T>, help: string): Field<T> {
-  const names = [...new Set(Object.values(words))];
+  const exact = oneOf([...new Set(Object.values(words))], { spellings: words });
+  const kind = { ...exact, parse: (text: string) => exact.parse(text.trim().toLowerCase()) };
   return {
     fallback,
-    help,
-    shape: names.join("|"),
-    parse: (text) => text,
+    option: described<T>(kind, fallback, help) as FieldOption<T>,
     check(value, name) {
-      const word = typeof value === "string" ? value.trim().toLowerCase() : "";
-      if (Object.hasOwn(words, word)) return words[word]!;
-      throw new TypeError(
-        `Cannot use ${name}: it must be ${names.join(", ")}, found ${found(value)}`,
-      );
+      const word = typeof value === "string" ? kind.parse(value) : undefined;
+      if (word !== undefined) return word;
+      throw new TypeError(wrong(name, value, kind.allowed));
     },
   };
 }
@@ -92,37 +93,41 @@ export function choice<T extends string>(fallback: T, words: Words<T>, help: str
 export function flag(fallback: boolean, help: string): Field<boolean> {
   return {
     fallback,
-    help,
-    shape: undefined,
-    parse: (text) => text === "true",
+    option: onOrOff({ help, default: fallback }),
     check(value, name) {
       if (typeof value === "boolean") return value;
-      throw new TypeError(`Cannot use ${name}: it must be true or false, found ${found(value)}`);
+      throw new TypeError(wrong(name, value, "true and false"));
     },
   };
 }
 
-/** One of some words, or a share of the whole as `{ fraction }`. */
+const FRACTION = number({ min: 0, max: 1 });
+
+/** One of some words, or a fraction of the whole as `{ fraction }`. */
 export function share<T extends string>(
   fallback: T,
-  names: readonly T[],
+  words: Words<T>,
   help: string,
 ): Field<T | { readonly fraction: number }> {
-  const words = Object.fromEntries(names.map((name) => [name, name])) as Words<T>;
   const word = choice(fallback, words, help);
+  const fraction = numeric(FRACTION, undefined, help);
+  const { kind } = word.option as ValueOption<T>;
+  const either: ValueKind<T | { readonly fraction: number }> = {
+    placeholder: `${kind.placeholder}|N`,
+    allowed: `${kind.allowed}, ${FRACTION.allowed}`,
+    ...defined({ completion: kind.completion }),
+    parse(text) {
+      const number = FRACTION.parse(text);
+      return number === undefined ? kind.parse(text) : { fraction: number };
+    },
+  };
   return {
     fallback,
-    help,
-    shape: `${names.join("|")}|0..1`,
-    parse: (text) => {
-      const number = readNumber(text);
-      return typeof number === "number" ? { fraction: number } : text;
-    },
+    option: described(either, fallback, help) as FieldOption<T | { readonly fraction: number }>,
     check(value, name) {
       if (typeof value !== "object" || value === null) return word.check(value, name);
-      const { fraction } = value as { fraction?: unknown };
-      if (typeof fraction === "number" && fraction >= 0 && fraction <= 1) return { fraction };
-      throw new RangeError(`Cannot use ${name}: fraction must be 0 to 1, found ${found(fraction)}`);
+      const given = value as { fraction?: unknown };
+      return { fraction: fraction.check(given.fraction, `${name}.fraction`) };
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The rules of configurations: one table with the default, the check and the meaning of each
- * field. The command's flags are made from it too.
+ * field. The command's options are these fields, too.
  *
  * @module
  */
@@ -15,111 +15,169 @@ export type Resolved<Config> =
 /** Fields that may stay undefined. */
 type OpenFields = "uniformAutoRatio" | "minPixels" | "maxPixels" | "signal" | "onProgress";
 
-/** Fields that are no settings, and so not in the tables. */
-const NO_SETTINGS = ["videoPath", "signal", "onProgress"] as const;
+/** Fields that are not settings, and so not in the tables. */
+const NOT_SETTINGS = ["videoPath", "signal", "onProgress"] as const;
 
 type Table<Config> = {
-  readonly [K in keyof Omit<Config, typeof NO_SETTINGS[number]>]-?: Field<
+  readonly [K in keyof Omit<Config, typeof NOT_SETTINGS[number]>]-?: Field<
     Exclude<Config[K], undefined>
   >;
 };
 
-const BACKENDS: Words<BackendName> = { auto: "auto", cpu: "cpu", gpu: "gpu" };
-const most = Number.MAX_SAFE_INTEGER;
+/** Words that have no other spellings. */
+function words<const T extends string>(...names: T[]): Words<T> {
+  return Object.fromEntries(names.map((name) => [name, name])) as Words<T>;
+}
 
-/** Fields of {@linkcode DecodeConfig}, apart from those that are no settings. */
+const BACKENDS: Words<BackendName> = words("auto", "cpu", "gpu");
+
+/** Fields of {@linkcode DecodeConfig}, apart from those that are not settings. */
 export const DECODE_FIELDS: Table<DecodeConfig> = {
-  sequenceLength: whole(16, 1, 100_000, "frames to sample"),
-  decodeBackend: choice("auto", BACKENDS, "where to decode"),
-  decodeDeviceId: whole(0, 0, 1023, "which GPU decodes"),
+  sequenceLength: whole(
+    16,
+    { min: 1, max: 100_000 },
+    "frames to sample; frames of shorter videos repeat",
+  ),
+  sampling: choice("index", words("index", "time"), "uniform in frame numbers or in time"),
+  indexRule: choice(
+    "exact",
+    words("exact", "reference"),
+    "how samples become frame numbers: exact always ends at the last frame, reference is " +
+      "codec-patch-stream's",
+  ),
+  decodeBackend: choice("auto", BACKENDS, "where to decode: auto is the CPU, gpu an NVIDIA GPU"),
+  decodeDeviceId: whole(0, { min: 0, max: 1023 }, "which GPU decodes"),
   uniformStrategy: choice(
     "auto",
-    { auto: "auto", seek: "seek", stream: "stream" },
-    "how to reach frames",
+    words("auto", "seek", "stream"),
+    "seek to each frame, stream from the start, or whichever decodes fewer frames",
   ),
-  nvdecSessionPoolSize: whole(2, 1, 64, "videos that a GPU decodes at once"),
-  uniformAutoRatio: whole(undefined, 0, most, "frames per sample up to which auto streams"),
-  decodeThreads: whole(0, 0, 1024, "decoder threads, 0 for one per core"),
+  uniformAutoRatio: whole(
+    undefined,
+    { min: 0 },
+    "what auto does: stream up to so many frames per sample, else seek; without it the index decides",
+  ),
+  decodeThreads: whole(0, { min: 0, max: 1024 }, "decoder threads; 0 is one per core"),
   decodeThreadType: choice(
     "auto",
-    { auto: "auto", frame: "frame", slice: "slice" },
-    "what decoder threads share",
+    words("auto", "frame", "slice"),
+    "what decoder threads share: frames, slices, or both",
   ),
-  readerCacheSize: whole(8, 0, 65536, "files whose index is remembered"),
-  nvdecReuseOpenDecoder: flag(true, "keep a video open that comes again"),
-  indexRule: choice("exact", { exact: "exact", reference: "reference" }, "how places become ids"),
-  sampling: choice("index", { index: "index", time: "time" }, "uniform in frames or in time"),
-  color: choice("tagged", { tagged: "tagged", reference: "reference" }, "colour conversion"),
-  rotate: flag(true, "turn frames upright"),
+  readerCacheSize: whole(
+    8,
+    { min: 0, max: 65536 },
+    "files whose index is cached, by path, size and time of change",
+  ),
+  nvdecSessionPoolSize: whole(2, { min: 1, max: 64 }, "videos that a GPU decodes at once"),
+  nvdecReuseOpenDecoder: flag(true, "open a video anew each time that it comes"),
+  color: choice(
+    "tagged",
+    words("tagged", "reference"),
+    "colours by the stream's tags, or BT.601 always",
+  ),
+  rotate: flag(true, "leave frames as they lie in the file, not turned upright"),
   onError: choice(
     "throw",
-    { throw: "throw", nearest: "nearest", skip: "skip" },
-    "a frame that cannot be decoded",
+    words("throw", "nearest", "skip"),
+    "a frame that cannot be decoded: an error, its nearest neighbour in its place, or skipped",
   ),
   profile: flag(false, "measure each stage"),
 };
 
 /** Fields that {@linkcode PatchStreamConfig} has on top. */
 export const PROCESS_FIELDS: Table<Omit<PatchStreamConfig, keyof DecodeConfig>> = {
-  processBackend: choice("auto", BACKENDS, "where to process"),
-  processDeviceId: whole(0, 0, 1023, "which GPU processes"),
-  inputSize: whole(224, 1, 32768, "side of the square with as many pixels"),
-  minPixels: whole(undefined, 1, most, "fewest pixels of a resized frame"),
-  maxPixels: whole(undefined, 1, most, "most pixels of a resized frame"),
-  patchSize: whole(14, 1, 4096, "side of a patch in pixels"),
-  kKeep: whole(2048, 0, most, "patches to keep"),
+  kKeep: whole(2048, { min: 0 }, "patches to keep, all if there are fewer"),
+  patchSize: whole(
+    14,
+    { min: 1, max: 4096 },
+    "side of a patch in pixels; the grid is a whole, even number of patches",
+  ),
+  inputSize: whole(
+    224,
+    { min: 1, max: 32768 },
+    "frames are resized to about this squared, whatever their shape",
+  ),
+  minPixels: whole(
+    undefined,
+    { min: 1 },
+    "fewest pixels of a resized frame, in place of the input size",
+  ),
+  maxPixels: whole(
+    undefined,
+    { min: 1 },
+    "most pixels of a resized frame, in place of the input size",
+  ),
+  antialias: flag(false, "average all pixels that an output pixel covers"),
   selectionUnit: choice(
     "patch",
     {
-      patch: "patch",
+      ...words("patch", "block2x2"),
       patches: "patch",
-      block2x2: "block2x2",
       block_2x2: "block2x2",
       block: "block2x2",
     },
-    "what is kept or dropped as one",
+    "what is kept or dropped as one; in blocks the number kept is a multiple of 4",
   ),
-  staticFallback: flag(false, "keep whole frames of a still clip"),
-  staticAbsThresh: finite(2, "change below which a clip is still"),
+  keyFrames: share(
+    "all",
+    words("all", "first", "score"),
+    "key frames' patches come first: of all, of the first, by score like others, or up to a " +
+      "fraction of what is kept",
+  ),
+  energy: choice(
+    "blocksad",
+    words("blocksad", "reference", "codec"),
+    "how energy is measured",
+  ),
+  energyPct: finite(95, "percentile that counts as full energy in reference mode, 1 to 100"),
+  staticFallback: flag(false, "a still clip keeps whole frames in place of noise"),
+  staticAbsThresh: finite(2, "change below which a clip is still; above 1 on a scale of 255"),
   staticRelThresh: finite(0.15, "relative spread of change that is still"),
-  staticUniformFrames: whole(4, 0, most, "frames kept of a still clip"),
-  energyPct: finite(95, "percentile that counts as full energy"),
+  staticUniformFrames: whole(4, { min: 0 }, "frames kept of a still clip"),
   outputDtype: choice(
     "bfloat16",
     {
-      bfloat16: "bfloat16",
+      ...words("bfloat16", "float16", "float32"),
       bf16: "bfloat16",
-      float16: "float16",
       fp16: "float16",
-      float32: "float32",
       fp32: "float32",
     },
-    "element type of the patches",
+    "element type of the patches; bf16, fp16 and fp32 for short",
   ),
-  prefetchDepth: whole(3, 1, 1024, "decoded frames that may wait"),
-  energy: choice(
-    "blocksad",
-    { blocksad: "blocksad", reference: "reference", codec: "codec" },
-    "how energy is measured",
-  ),
-  keyFrames: share("all", ["all", "first", "score"], "what key frames may claim"),
-  antialias: flag(false, "average what an output pixel covers"),
   normalize: normalization(),
-  flatten: choice("none", { none: "none", chw: "chw", hwc: "hwc" }, "shape of a patch"),
-  processThreads: whole(0, 0, 256, "threads that process, 0 for as many as pay"),
+  flatten: choice(
+    "none",
+    words("none", "chw", "hwc"),
+    "a patch as one row: chw in a convolution's order, hwc with the channels of a pixel together",
+  ),
+  processBackend: choice(
+    "auto",
+    BACKENDS,
+    "where to process: auto is the CPU, gpu CUDA, else WebGPU",
+  ),
+  processDeviceId: whole(0, { min: 0, max: 1023 }, "which GPU processes"),
+  processThreads: whole(
+    0,
+    { min: 0, max: 256 },
+    "threads that process; 1 is the calling thread, 0 as many as pay, up to one per core",
+  ),
+  prefetchDepth: whole(
+    3,
+    { min: 1, max: 1024 },
+    "decoded frames that may wait for the process stage",
+  ),
 };
 
 function normalization(): Field<Normalization> {
-  const words = choice<"none" | "unit" | "clip">(
+  const word = choice(
     "none",
-    { none: "none", unit: "unit", clip: "clip" },
-    "what patch values become",
+    words("none", "unit", "clip"),
+    "patch values: 0 to 255, unit 0 to 1, clip by CLIP's mean and deviation",
   );
   return {
-    ...words,
-    fallback: "none",
+    ...word,
     check(value, name) {
-      if (typeof value !== "object" || value === null) return words.check(value, name);
+      if (typeof value !== "object" || value === null) return word.check(value, name);
       const { mean, std } = value as { mean?: unknown; std?: unknown };
       const triple = (numbers: unknown) =>
         Array.isArray(numbers) && numbers.length === 3 && numbers.every(Number.isFinite);
@@ -127,9 +185,9 @@ function normalization(): Field<Normalization> {
         return value as Normalization;
       }
       throw new RangeError(
-        `Cannot use ${name}: mean and std must be three numbers each, no std 0, found ${
+        `Cannot use ${name}: found ${
           JSON.stringify(value)
-        }`,
+        }, allowed are a mean and an std of three numbers each, no std 0`,
       );
     },
   };
@@ -147,12 +205,12 @@ function resolveFields<Config>(
   tables: Readonly<Record<string, Field<unknown>>>,
 ): Record<string, unknown> {
   for (const name of Object.keys(config)) {
-    if (NO_SETTINGS.some((known) => known === name) || Object.hasOwn(tables, name)) continue;
+    if (NOT_SETTINGS.some((known) => known === name) || Object.hasOwn(tables, name)) continue;
     const instead = REMOVED[name];
     throw new TypeError(
       instead
         ? `Cannot use ${name}: version 0.4 replaced it by ${instead}`
-        : `Cannot use ${name}: there is no such field, see the README for those there are`,
+        : `Cannot use ${name}: found no such field, the README has a table of them`,
     );
   }
   const given = config as Readonly<Record<string, unknown>>;
@@ -202,7 +260,7 @@ function checkTogether(config: Resolved<PatchStreamConfig>): void {
   const { minPixels, maxPixels, patchSize, inputSize, kKeep } = config;
   if (minPixels !== undefined && maxPixels !== undefined && minPixels > maxPixels) {
     throw new RangeError(
-      `Cannot resize: minPixels is ${minPixels}, it must not pass maxPixels, ${maxPixels}`,
+      `Cannot resize: minPixels is ${minPixels}, expected at most maxPixels, ${maxPixels}`,
     );
   }
   const pixels = maxPixels ?? Math.max(inputSize ** 2, minPixels ?? 0);

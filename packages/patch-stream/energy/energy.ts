@@ -135,7 +135,7 @@ function roundLuma(luma: Float32Array): Uint8Array {
   return whole;
 }
 
-/** Mean absolute luma change of each patch, 0 to 1: raw, so that a still clip can be told. */
+/** Mean absolute luma change of each patch, 0 to 1: raw, so that a still clip can be recognized. */
 export function cellChange(
   plan: ProcessPlan,
   current: Float32Array,

@@ -1,7 +1,7 @@
 /**
  * Energy from what the encoder already found out: motion vectors and packet sizes.
  *
- * A vector tells how far a block moved to the frame it was predicted from. Camera motion is taken
+ * A vector says how far a block moved to the frame it was predicted from. Camera motion is taken
  * off (the median over the frame's blocks), the rest is divided by the distance to that frame,
  * and added up over all frames since the sample before, because vectors refer to neighbouring
  * frames and samples lie far apart. Blocks without a vector in a frame that has some are new
@@ -17,8 +17,8 @@ const HALF_MOTION = 0.01;
 /** Movement, on the same scale, that a block counts for which could not be predicted. */
 const NEW_CONTENT = 0.02;
 
-/** The picture that vectors are about, as it is stored. */
-export interface StoredPicture extends PlaneSize {
+/** The frame that vectors are about, as it is stored. */
+export interface StoredFrame extends PlaneSize {
   /** Clockwise turn in degrees that brings it upright. */
   readonly turn: number;
   /** Whether it is flipped upside down before that turn. */
@@ -28,19 +28,19 @@ export interface StoredPicture extends PlaneSize {
 /** A block's place: its centre and size in pixels. */
 type Block = readonly [x: number, y: number, width: number, height: number];
 
-/** Where a block of the stored picture lies once that is upright. */
-function turned([x, stored, width, height]: Block, picture: StoredPicture): Block {
-  const y = picture.mirrored ? picture.height - stored : stored;
-  if (picture.turn === 90) return [picture.height - y, x, height, width];
-  if (picture.turn === 180) return [picture.width - x, picture.height - y, width, height];
-  if (picture.turn === 270) return [y, picture.width - x, height, width];
+/** Where a block of the stored frame lies once that is upright. */
+function turned([x, stored, width, height]: Block, frame: StoredFrame): Block {
+  const y = frame.mirrored ? frame.height - stored : stored;
+  if (frame.turn === 90) return [frame.height - y, x, height, width];
+  if (frame.turn === 180) return [frame.width - x, frame.height - y, width, height];
+  if (frame.turn === 270) return [y, frame.width - x, height, width];
   return [x, y, width, height];
 }
 
 /** Collects the motion between samples, at the size of an energy map. */
 export class MotionEnergy {
   readonly #size: PlaneSize;
-  readonly #picture: StoredPicture;
+  readonly #frame: StoredFrame;
   readonly #index: readonly IndexedFrame[];
   readonly #usual: number;
   #moved: Float32Array;
@@ -51,12 +51,12 @@ export class MotionEnergy {
    * Starts before the first frame.
    *
    * @param size of the energy map, upright
-   * @param picture that the vectors are about
+   * @param frame that the vectors are about
    * @param index the video's frames, for the size of their packets
    */
-  constructor(size: PlaneSize, picture: StoredPicture, index: readonly IndexedFrame[]) {
+  constructor(size: PlaneSize, frame: StoredFrame, index: readonly IndexedFrame[]) {
     this.#size = size;
-    this.#picture = picture;
+    this.#frame = frame;
     this.#index = index;
     const predicted = index.filter((frame) => !frame.keyframe).map((frame) => frame.size);
     this.#usual = median(predicted);
@@ -86,7 +86,7 @@ export class MotionEnergy {
   #paint(vectors: MotionVectors): void {
     const { width, height } = this.#size;
     const motion = new Float32Array(width * height).fill(NEW_CONTENT);
-    const longer = Math.max(this.#picture.width, this.#picture.height);
+    const longer = Math.max(this.#frame.width, this.#frame.height);
     const [dx, dy] = perFrame(vectors);
     const [panX, panY] = [median(dx), median(dy)];
     const covered = new Uint8Array(motion.length);
@@ -103,11 +103,11 @@ export class MotionEnergy {
   /** Visits the pixels of the map under a block. */
   #cover(vectors: MotionVectors, i: number, visit: (at: number) => void): void {
     const { width, height } = this.#size;
-    const sideways = this.#picture.turn % 180 !== 0;
-    const across = width / (sideways ? this.#picture.height : this.#picture.width);
-    const down = height / (sideways ? this.#picture.width : this.#picture.height);
+    const sideways = this.#frame.turn % 180 !== 0;
+    const across = width / (sideways ? this.#frame.height : this.#frame.width);
+    const down = height / (sideways ? this.#frame.width : this.#frame.height);
     const stored = [vectors.x[i]!, vectors.y[i]!, vectors.width[i]!, vectors.height[i]!] as const;
-    const [x, y, blockWidth, blockHeight] = turned(stored, this.#picture);
+    const [x, y, blockWidth, blockHeight] = turned(stored, this.#frame);
     const left = (x - blockWidth / 2) * across;
     const top = (y - blockHeight / 2) * down;
     const right = Math.min(width, left + blockWidth * across);

@@ -1,5 +1,5 @@
 /**
- * Makes the page of a result: reads the sampled frames once more, at the size of a screen.
+ * Makes the page of a result; reads the sampled frames once more, at the size of a screen.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { PatchStreamResult } from "../session.ts";
 import { videoName } from "../output/video_name.ts";
 import { viewPage } from "./view.ts";
 
-/** Widest picture in pixels, and how many of that size a page may hold before they get smaller. */
+/** Widest image in pixels, and how many of that size a page may hold before they get smaller. */
 const WIDEST = 960;
 const MOST_WIDE = 32;
 
@@ -21,7 +21,7 @@ const MOST_WIDE = 32;
  *
  * @param result what was kept
  * @param videoPath the video that it is of
- * @param config what the video was asked for
+ * @param config the settings that it was made with
  */
 export async function renderView(
   result: PatchStreamResult,
@@ -35,11 +35,11 @@ export async function renderView(
     title: videoName(videoPath),
     settings: `${energy} energy, no more than ${kKeep} patches${units}, ` +
       `sampled uniformly by ${sampling}`,
-    pictures: await takePictures(result, videoPath, readerOptions(resolved)),
+    images: await readImages(result, videoPath, readerOptions(resolved)),
   });
 }
 
-async function takePictures(
+async function readImages(
   { sampledFrameIds, width, height }: PatchStreamResult,
   videoPath: string,
   options: ReturnType<typeof readerOptions>,
@@ -49,9 +49,9 @@ async function takePictures(
   const scale = Math.min(1, widest / width);
   const size = { width: Math.ceil(width * scale), height: Math.ceil(height * scale) };
   await using reader = await VideoReader.open(videoPath, { ...options, size });
-  const pictures = new Map<number, Uint8Array>();
+  const images = new Map<number, Uint8Array>();
   for await (const frame of reader.framesAt(distinct)) {
-    pictures.set(frame.index, await encodeJpeg(frame, { quality: 82 }));
+    images.set(frame.index, await encodeJpeg(frame, { quality: 82 }));
   }
-  return sampledFrameIds.map((id) => pictures.get(id)!);
+  return sampledFrameIds.map((id) => images.get(id)!);
 }

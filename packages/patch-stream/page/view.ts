@@ -13,8 +13,8 @@ export interface ViewOptions {
   readonly title: string;
   /** How energy was measured and patches chosen, as text for people. */
   readonly settings: string;
-  /** A JPEG picture of each place in the sequence. */
-  readonly pictures: readonly Uint8Array[];
+  /** A JPEG image of each position in the sequence. */
+  readonly images: readonly Uint8Array[];
 }
 
 /** What the script in the page reads. */
@@ -34,12 +34,12 @@ interface ViewFrame {
   readonly key: boolean;
   readonly kept: readonly number[];
   readonly scores: readonly number[];
-  readonly picture: string;
+  readonly url: string;
 }
 
 /** Makes the page. */
 export function viewPage(result: PatchStreamResult, options: ViewOptions): string {
-  const data = viewData(result, options.pictures);
+  const data = viewData(result, options.images);
   const title = escapeHtml(options.title);
   // A script ends at "</" whatever its type, so that character may not stand in the data.
   const json = JSON.stringify(data).replaceAll("<", "\\u003c");
@@ -62,7 +62,7 @@ export function viewPage(result: PatchStreamResult, options: ViewOptions): strin
 </header>
 <main>
   <section class="stage" aria-label="Selected frame">
-    <div class="picture"><canvas id="large" tabindex="0"></canvas><output id="probe"></output></div>
+    <div class="frame"><canvas id="large" tabindex="0"></canvas><output id="probe"></output></div>
     <div class="bar">
       <button id="play" type="button" aria-label="Play">▶</button>
       <p id="caption"></p>
@@ -99,7 +99,7 @@ function facts(result: PatchStreamResult): [name: string, value: string][] {
   ];
 }
 
-function viewData(result: PatchStreamResult, pictures: readonly Uint8Array[]): ViewData {
+function viewData(result: PatchStreamResult, images: readonly Uint8Array[]): ViewData {
   const { grid, fields, sampledFrameIds, pts, isKey, scoreMap } = result;
   const perFrame = grid.gridW * grid.gridH;
   const kept = keptCells(fields, sampledFrameIds.length, perFrame);
@@ -118,7 +118,7 @@ function viewData(result: PatchStreamResult, pictures: readonly Uint8Array[]): V
         scoreMap.data.subarray(t * perFrame, (t + 1) * perFrame),
         (score) => Math.round(score * 10) / 10,
       ),
-      picture: `data:image/jpeg;base64,${pictures[t]!.toBase64()}`,
+      url: `data:image/jpeg;base64,${images[t]!.toBase64()}`,
     })),
   };
 }

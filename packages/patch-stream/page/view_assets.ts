@@ -32,7 +32,7 @@ dt { color: var(--soft); font-size: 12px; }
 dd { margin: 0; font-variant-numeric: tabular-nums; }
 main { padding-bottom: 56px; }
 section { background: var(--panel); border: 1px solid var(--edge); border-radius: 14px; margin-bottom: 18px; overflow: hidden; }
-.picture { position: relative; background: #000; display: flex; justify-content: center; }
+.frame { position: relative; background: #000; display: flex; justify-content: center; }
 #large { display: block; width: min(100%, calc(68vh * var(--aspect))); outline: none; }
 #probe { position: absolute; left: 12px; bottom: 12px; padding: 3px 9px; border-radius: 7px; background: rgb(0 0 0 / .72); color: #fff; font-size: 13px; font-variant-numeric: tabular-nums; pointer-events: none; }
 #probe:empty { display: none; }
@@ -258,7 +258,7 @@ async function start() {
   drawAxis();
   await Promise.all(frames.map(async (frame) => {
     frame.image = new Image();
-    frame.image.src = frame.picture;
+    frame.image.src = frame.url;
     await frame.image.decode();
   }));
   size($("large"), Math.max(frames[0].image.naturalWidth, 960));

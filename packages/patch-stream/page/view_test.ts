@@ -29,7 +29,7 @@ async function withView(
   }
 }
 
-/** Mean brightness of each patch of the large picture, as it is seen. */
+/** Mean brightness of each patch of the large image, as it is seen. */
 async function brightness(page: Page, gridW: number, gridH: number): Promise<number[]> {
   const png = await page.locator("#large").screenshot();
   const { width, height, data } = await decodeImage(new Uint8Array(png));
@@ -61,7 +61,7 @@ browserTest("the page shows kept patches bright and the rest dimmed", async () =
   });
 });
 
-browserTest("the page tells counts and energy", async () => {
+browserTest("the page shows counts and energy", async () => {
   await withView(1280, async (page, { metadata }) => {
     const counts = await page.locator("figcaption b").allTextContents();
     const expected = [0, 1, 2, 3].map((place) =>
@@ -95,7 +95,7 @@ Deno.test("what a name holds cannot become markup", async () => {
   const page = viewPage(session.collect(), {
     title,
     settings: title,
-    pictures: [new Uint8Array(1)],
+    images: [new Uint8Array(1)],
   });
   assert.ok(!page.includes("<script>alert"));
 });

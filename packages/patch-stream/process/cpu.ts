@@ -10,9 +10,9 @@ import { type Job, WorkerPool } from "./worker_pool.ts";
 
 /** How the stage runs. */
 export interface CpuStageOptions {
-  /** Threads; 1 works in the calling thread (default: as many as pay, up to one per core). */
+  /** Threads; 1 works in the calling thread. Default: as many as pay, up to one per core. */
   threads?: number;
-  /** Frames that may wait for a thread before {@linkcode ProcessStage.add} does (default 3). */
+  /** Frames that may wait for a thread before {@linkcode ProcessStage.add} does. Default: 3. */
   prefetchDepth?: number;
 }
 
@@ -72,7 +72,7 @@ class CpuStage implements ProcessStage {
     await this.#runner.run({ kind: "measure", sample, ...defined({ energy: map }) });
   }
 
-  /** A failure is told by whoever awaits the promise next, not as an unhandled rejection. */
+  /** A failure is reported by whoever awaits the promise next, not as an unhandled rejection. */
   #watch(promise: Promise<void>): Promise<void> {
     promise.catch(() => {});
     return promise;

@@ -74,7 +74,7 @@ class GpuStage implements ProcessStage {
   async add(frame: SampledFrame): Promise<void> {
     await this.#working;
     this.#working = this.#process(frame);
-    // A failure is told by the next call, not as an unhandled rejection.
+    // A failure is reported by the next call, not as an unhandled rejection.
     this.#working.catch(() => {});
   }
 

@@ -66,7 +66,7 @@ class ProcessGraph {
     return g;
   }
 
-  /** Constants of one axis of a picture, placed at that axis among all. */
+  /** Constants of one axis of a frame, placed at that axis among all. */
   #along(name: string, values: Float32Array, axis: 0 | 1, rank: number): Value {
     const shape = Array(rank).fill(1).with(axis, values.length);
     return this.#g.constant(name, tensor("F32", shape, values));

@@ -24,7 +24,7 @@ export interface ProcessPlan {
   readonly width: number;
   /** Height of every frame in pixels. */
   readonly height: number;
-  /** For each of the T places of the sequence, the number of its distinct frame: 0, 0, 1 … */
+  /** For each of the T positions of the sequence, the number of its distinct frame: 0, 0, 1 … */
   readonly samples: readonly number[];
   /** Size after the resize, and its patches. */
   readonly grid: Grid;

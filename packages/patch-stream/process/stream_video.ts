@@ -70,7 +70,7 @@ interface DecodedFrame {
   readonly energy?: Float32Array;
 }
 
-/** Distinct frames on their way, and the frame number at each place of the sequence. */
+/** Distinct frames on their way, and the frame number at each position of the sequence. */
 interface FrameSource {
   readonly ids: readonly number[];
   readonly frames: AsyncIterable<DecodedFrame> | Iterable<DecodedFrame>;

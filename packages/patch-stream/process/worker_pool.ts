@@ -11,7 +11,7 @@ export type Job =
   | { readonly kind: "prepare"; readonly number: number; readonly rgb: Uint8Array }
   | { readonly kind: "measure"; readonly sample: number; readonly energy?: Float32Array };
 
-/** What a thread is told. */
+/** What a thread receives. */
 export type ToWorker = { readonly plan: ProcessPlan; readonly memory: ClipMemory } | Job;
 
 /** What a thread answers when a job is done: milliseconds it took, or what went wrong. */

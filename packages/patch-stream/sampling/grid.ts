@@ -34,13 +34,13 @@ export interface Grid {
 
 /** What decides the size of the grid. */
 export interface GridOptions {
-  /** Side of a patch in pixels (default 14). */
+  /** Side of a patch in pixels. Default: 14. */
   patchSize?: number;
-  /** Side of the square that has the wanted number of pixels (default 224). */
+  /** Side of the square that has the wanted number of pixels. Default: 224. */
   inputSize?: number;
-  /** Fewest pixels (default `inputSize` squared, or `maxPixels` if that is less). */
+  /** Fewest pixels. Default: `inputSize` squared, or `maxPixels` if that is less. */
   minPixels?: number;
-  /** Most pixels, before rounding (default `inputSize` squared, or `minPixels` if more). */
+  /** Most pixels, before rounding. Default: `inputSize` squared, or `minPixels` if more. */
   maxPixels?: number;
 }
 

@@ -20,7 +20,7 @@ import { sampleByIndex, sampleByTime } from "./sampling.ts";
 
 /** What is known of the sampled frames of a video. */
 export interface SampledFrames {
-  /** Number of the frame at each place of the sequence; frames of short videos repeat. */
+  /** Number of the frame at each position of the sequence; frames of short videos repeat. */
   readonly sampledFrameIds: readonly number[];
   /** When each sampled frame is shown, in seconds from the start of the container. */
   readonly pts: readonly number[];
@@ -46,7 +46,7 @@ export interface FrameDelivery {
   motion?: (motion: FrameMotion) => void;
 }
 
-/** What the reader is asked for. */
+/** Options of the reader. */
 export function readerOptions(config: Resolved<DecodeConfig>): VideoReaderOptions {
   const { decodeBackend, decodeDeviceId, decodeThreads, decodeThreadType } = config;
   return {
@@ -65,7 +65,7 @@ export function readerOptions(config: Resolved<DecodeConfig>): VideoReaderOption
 export class SampledVideo {
   readonly #reader: VideoReader;
   readonly #config: Resolved<DecodeConfig>;
-  /** Number of the frame at each place of the sequence. */
+  /** Number of the frame at each position of the sequence. */
   readonly ids: readonly number[];
 
   /** Plans the samples of an open reader. */
@@ -126,7 +126,7 @@ export class SampledVideo {
   }
 }
 
-/** What results tell of a video and its samples. */
+/** What results report of a video and its samples. */
 export function describeSamples(video: SampledVideo, ids: readonly number[]): SampledFrames {
   const { fps, duration, width, height, rotation } = video.info;
   return {

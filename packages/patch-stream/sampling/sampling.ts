@@ -15,7 +15,7 @@
  */
 
 /**
- * How a place in the sequence becomes a frame number: `exact` divides whole numbers, so that the
+ * How a position in the sequence becomes a frame number: `exact` divides whole numbers, so that the
  * last sample is always the last frame; `reference` multiplies a double step and truncates, as
  * codec-patch-stream does, which is one frame low wherever the product falls a hair short.
  */
@@ -27,7 +27,7 @@ export type IndexRule = "exact" | "reference";
  *
  * @param frameCount frames that the video presents, 1 or more
  * @param count samples wanted, 1 or more
- * @param rule how a place becomes a frame number
+ * @param rule how a position becomes a frame number
  * @throws {RangeError} where a number is not whole or less than 1
  */
 export function sampleByIndex(
@@ -78,7 +78,7 @@ function checkCounts(frameCount: number, count: number): void {
   }
   if (!Number.isSafeInteger(count) || count < 1) {
     throw new RangeError(
-      `Cannot sample frames: asked for ${count}, it must be a whole number of 1 or more`,
+      `Cannot sample frames: found a count of ${count}, allowed are whole numbers from 1`,
     );
   }
 }

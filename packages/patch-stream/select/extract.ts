@@ -29,7 +29,7 @@ export type PatchForm = Readonly<
 /**
  * Gathers patches.
  *
- * @param frames resized frame of each place in the sequence, [targetH, targetW, 3], 0 to 255
+ * @param frames resized frame of each position in the sequence, [targetH, targetW, 3], 0 to 255
  * @param indices linear patch indices over the sequence
  * @returns [K, 3, p, p], or [K, 3·p·p] where patches are flattened
  */

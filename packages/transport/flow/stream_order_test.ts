@@ -5,21 +5,19 @@ import { Resequencer } from "./resequence.ts";
 type Item = { streamId: string; sequence: number };
 const item = (sequence: number): Item => ({ streamId: "a", sequence });
 
-/** What becomes of an item behind so many gaps, whose first one it would have filled. */
-async function fateBehind(gaps: number): Promise<"late" | "duplicate"> {
-  // Each even number gives up the odd one before the last.
-  const evens = Array.from({ length: gaps + 2 }, (_, i) => item(2 * i));
-  const order = new Resequencer<Item>({ window: 1, clock: new ManualClock() });
-  const input = ReadableStream.from([...evens, item(1)]);
-  await Array.fromAsync(input.pipeThrough(order));
+/** What becomes of an item that comes again after so many others. */
+async function fateAfter(others: number): Promise<"late" | "duplicate"> {
+  const order = new Resequencer<Item>({ clock: new ManualClock() });
+  const items = Array.from({ length: others + 1 }, (_, i) => item(i));
+  await Array.fromAsync(ReadableStream.from([...items, item(0)]).pipeThrough(order));
   const { late, duplicates } = order.counters;
   assert.equal(late + duplicates, 1);
   return late === 1 ? "late" : "duplicate";
 }
 
-Deno.test("resequence: the last 64 gaps are remembered, those before count as seen", async () => {
-  assert.equal(await fateBehind(64), "late");
-  assert.equal(await fateBehind(65), "duplicate");
+Deno.test("resequence: the last 1,024 items are known when they come again, older ones are late", async () => {
+  assert.equal(await fateAfter(1023), "duplicate");
+  assert.equal(await fateAfter(1024), "late");
 });
 
 Deno.test("resequence: takes in one item more than its window while nobody reads", async () => {

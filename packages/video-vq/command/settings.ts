@@ -110,7 +110,10 @@ export function channelOptions(
  * @throws {UsageError} if they are not.
  */
 export function requireKeys(
-  { streamId, payload, keyEvery = 1 }: OptionValues<typeof ENCODE>,
+  { streamId, payload, keyEvery = 1 }: Pick<
+    OptionValues<typeof ENCODE>,
+    "streamId" | "payload" | "keyEvery"
+  >,
 ): void {
   if (streamId === undefined || payload !== "range" || keyEvery === 1) return;
   throw new UsageError(

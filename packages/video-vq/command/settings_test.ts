@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chosenModel } from "./settings.ts";
+import { chosenModel, requireKeys } from "./settings.ts";
 
 Deno.test("settings: a network by its name, or its weights by reference", () => {
   assert.deepEqual(chosenModel({}), {});
@@ -23,4 +23,13 @@ Deno.test("settings: vq-tiny takes no weights", () => {
     () => chosenModel({ model: "vq-tiny", weights: "a.ckpt" }),
     { name: "UsageError", message: /found "a.ckpt", expected none/ },
   );
+});
+
+Deno.test("settings: only a range coded stream with an id needs every window to be a key", () => {
+  const streamId = "00000000000000ab";
+  requireKeys({ payload: "range", keyEvery: 9 });
+  requireKeys({ streamId, payload: "packed", keyEvery: 9 });
+  requireKeys({ streamId, payload: "range", keyEvery: 1 });
+  requireKeys({ streamId, payload: "range" });
+  assert.throws(() => requireKeys({ streamId, payload: "range", keyEvery: 9 }), /expected 1 with/);
 });

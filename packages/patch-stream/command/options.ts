@@ -1,0 +1,116 @@
+/**
+ * The options of the command: its own, and every field of a configuration as one.
+ *
+ * @module
+ */
+import {
+  type AnyOption,
+  choice,
+  file,
+  flag,
+  folder,
+  group,
+  operand,
+  operands,
+  option,
+  type OptionValues,
+  type ValueKind,
+  whole,
+} from "@vcs/transport/internal";
+import { DECODE_FIELDS, PROCESS_FIELDS } from "../config/fields.ts";
+
+/** The options that the fields of a table are. */
+function optionsOf<T extends Readonly<Record<keyof T, { readonly option: AnyOption }>>>(
+  fields: T,
+): { readonly [K in keyof T]: T[K]["option"] } {
+  const entries = Object.entries<{ readonly option: AnyOption }>(fields);
+  return Object.fromEntries(entries.map(([name, { option }]) => [name, option])) as {
+    [K in keyof T]: T[K]["option"];
+  };
+}
+
+/** Every field as an option. */
+export const FIELDS = {
+  ...group("Sampling and decoding", optionsOf(DECODE_FIELDS)),
+  ...group("Patches", optionsOf(PROCESS_FIELDS)),
+};
+
+/** Options of `patch-stream`. */
+export const STREAM = {
+  ...FIELDS,
+  // A flag is never absent, and --rotate must win over --reference: each way is a flag of its own.
+  ...group("Sampling and decoding", {
+    rotate: flag({ help: "turn frames upright also with --reference" }),
+    noRotate: flag({ help: FIELDS.rotate.help }),
+  }),
+  outDir: option(folder(), {
+    help: "where files go",
+    short: "o",
+    default: ".",
+    defaultText: "the working folder",
+  }),
+  format: option(choice(["safetensors", "npz", "none"]), {
+    help: "what is written",
+    default: "safetensors",
+  }),
+  view: flag({ help: "write a page for each video: kept patches, energy" }),
+  json: flag({ help: "one line of JSON for each video on stdout" }),
+  concurrency: option(whole({ min: 1 }), { help: "videos at once", default: 1 }),
+  reference: flag({ help: "the numbers of codec-patch-stream, patch for patch" }),
+};
+
+/** Those of some values that are fields of a table. */
+export function fieldsAmong<V extends object, K extends string>(
+  values: V,
+  table: Readonly<Record<K, unknown>>,
+): Pick<V, K & keyof V> {
+  const fields = Object.entries(values).filter(([name]) => Object.hasOwn(table, name));
+  return Object.fromEntries(fields) as Pick<V, K & keyof V>;
+}
+
+/** Operands of `patch-stream`. */
+export const VIDEOS = { videos: operands(file("VIDEO"), "paths or URLs of videos", 1) };
+
+/** Several of some words, with commas between them. */
+function words<const W extends string>(names: readonly W[]): ValueKind<readonly W[]> {
+  const word = choice(names);
+  return {
+    placeholder: names.join(","),
+    allowed: `${word.allowed}, with commas between them`,
+    completion: names,
+    parse(text) {
+      const found = text.split(",").map((name) => word.parse(name.trim()));
+      return found.every((name) => name !== undefined) ? found : undefined;
+    },
+  };
+}
+
+const BACKENDS = ["cpu", "gpu"] as const;
+const APIS = ["decode_only", "patch_stream"] as const;
+
+const { decodeBackend: _decode, processBackend: _process, ...BENCH_FIELDS } = FIELDS;
+
+/** Options of `patch-stream bench`, which has its own for the backends. */
+export const BENCH = {
+  ...BENCH_FIELDS,
+  limit: option(whole({ min: 1 }), { help: "only the first videos of the folder" }),
+  apis: option(words(APIS), { help: "what to time", default: APIS, defaultText: "both" }),
+  decodeBackends: option(words(BACKENDS), {
+    help: "where to decode",
+    default: ["cpu"],
+  }),
+  processBackends: option(words(BACKENDS), {
+    help: "where to process",
+    default: ["cpu"],
+  }),
+  json: flag({ help: "the results as JSON on stdout" }),
+};
+
+/** Operands of `patch-stream bench`. */
+export const VIDEO_FOLDER = { folder: operand(folder(), "folder of videos") };
+
+/** Values of the options of `patch-stream`. */
+export type StreamOptions = OptionValues<typeof STREAM>;
+
+/** Values of the options of `patch-stream bench`. */
+export type BenchOptions = OptionValues<typeof BENCH>;
