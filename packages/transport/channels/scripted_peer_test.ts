@@ -97,6 +97,8 @@ Deno.test("tcp: a receiver hangs up on a sender that sends more than its credits
 });
 
 Deno.test("tcp: a receiver admits 16 ends that have not introduced themselves, and no more", async () => {
+  // Nobody is hung up on for being slow to introduce itself.
+  using _time = new FakeTime();
   await using receiver = await openReceiver("tcp://127.0.0.1:0");
   const port = portOf(receiver.url);
   const open = await Promise.all(
@@ -148,6 +150,8 @@ Deno.test("zmq: a peer that says nothing is asked three times, then hung up on",
 });
 
 Deno.test("zmq: a listener has 64 peers at a time, and no more", async () => {
+  // Nobody is hung up on for being slow to introduce itself.
+  using _time = new FakeTime();
   await using receiver = await openReceiver("zmq+pull://127.0.0.1:0");
   const port = portOf(receiver.url);
   const open: Deno.Conn[] = [];
