@@ -82,7 +82,10 @@ for (
     [["-s", "x", "--token", ""], /Cannot read --token: found ""/],
     [["-s", "http://u:secret@cam:99999/"], /Cannot read http:\/\/cam:99999\/: it is not a URL/],
     [["-s", "x", "--webhook", "//u:secret@a"], /Cannot read \/\/a: it is not a URL/],
-    [["-s", "x", "--device", "banana"], /Cannot use device "banana": .* auto, cpu, cuda/],
+    [
+      ["-s", "x", "--device", "banana"],
+      /Cannot read --device: found "banana", expected auto, cpu, cuda/,
+    ],
     [["view", "--listen", "1.2.3.4"], /Cannot read --listen: found "1.2.3.4"/],
     [["camera", "--quality", "0"], /from 1 to 100/],
     [["camera", "--width", "0"], /from 1 to 8192/],

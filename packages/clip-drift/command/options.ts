@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { parseDevice } from "@vcs/onnx/devices";
+import { deviceKind } from "@vcs/onnx/internal";
 import {
   choice,
   flag,
@@ -46,15 +46,6 @@ const WEBHOOK: ValueKind<string> = {
 };
 
 const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
-
-const DEVICE: ValueKind<string> = {
-  ...text("NAME"),
-  completion: ["auto", "cpu", "cuda", "webgpu"],
-  parse(text) {
-    if (text !== "auto") parseDevice(text);
-    return text;
-  },
-};
 
 /** Names of the networks: the first halves of the models' names, which are `NETWORK/TAG`. */
 const NETWORKS = [
@@ -135,7 +126,7 @@ const NETWORK = {
     defaultText: "openai",
     formerly: ["pretrained"],
   }),
-  device: option(DEVICE, {
+  device: option(deviceKind, {
     help: "what the model runs on: auto, cpu, cuda, cuda:N or webgpu",
     env: "ENCODERS_DEVICE",
     default: "auto",

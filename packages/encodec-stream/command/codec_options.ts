@@ -3,25 +3,9 @@
  *
  * @module
  */
-import {
-  defined,
-  option,
-  type OptionValues,
-  say,
-  text,
-  type ValueKind,
-  whole,
-} from "@vcs/transport/internal";
+import { deviceKind } from "@vcs/onnx/internal";
+import { defined, option, type OptionValues, say, text, whole } from "@vcs/transport/internal";
 import type { CodecOptions } from "../network/model_session.ts";
-
-const DEVICES = ["auto", "cpu", "cuda", "webgpu"];
-
-const DEVICE: ValueKind<string> = {
-  placeholder: "DEVICE",
-  allowed: "auto, cpu, cuda, cuda:N or webgpu",
-  completion: DEVICES,
-  parse: (text) => DEVICES.includes(text) || /^cuda:\d{1,3}$/.test(text) ? text : undefined,
-};
 
 /** Weights and device. */
 export const RUN_OPTIONS = {
@@ -30,7 +14,7 @@ export const RUN_OPTIONS = {
     defaultText: "the model's official one",
     formerly: ["checkpoint"],
   }),
-  device: option(DEVICE, {
+  device: option(deviceKind, {
     help: "what runs the model: auto, cpu, cuda, cuda:N or webgpu",
     defaultText: "auto",
   }),

@@ -169,25 +169,3 @@ const MAKERS = {
 export function modelCommands(catalog: ModelCatalog): Command[] {
   return Object.values(MAKERS).map((make) => make(catalog));
 }
-
-/**
- * Runs a command line whose first word is one of these subcommands; for commands that have no table
- * of options yet.
- *
- * @param name of the whole command
- * @param load gives its catalogue, where it is needed
- * @param args what comes after it
- * @returns the exit code; undefined for any other command line
- * @throws {UsageError} where the words are wrong.
- */
-export async function runModelCommand(
-  name: string,
-  load: () => Promise<ModelCatalog>,
-  args: readonly string[],
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  const [word = ""] = args;
-  if (!Object.hasOwn(MAKERS, word)) return undefined;
-  const commands = modelCommands(await load());
-  return await command({ name, about: "", commands }).invoke(args, { signal });
-}

@@ -1,6 +1,6 @@
-/** A command of two models, that has no table of options of its own. */
-import { print, runMain } from "@vcs/transport/internal";
-import { runModelCommand } from "../command/model_commands.ts";
+/** A command of two models. */
+import { command, operands, print, runCommand, text } from "@vcs/transport/internal";
+import { modelCommands } from "../command/model_commands.ts";
 import { type Model, ModelCatalog } from "../store.ts";
 
 function model(name: string, bytes: number, about: string): Model {
@@ -19,8 +19,10 @@ const models = new ModelCatalog([
   model("hard", 3.1e9, "a lot"),
 ]);
 
-await runMain("denoise", async (args, signal) => {
-  const code = await runModelCommand("denoise", () => Promise.resolve(models), args, signal);
-  if (code === undefined) print(`denoised ${args.join(" ")}`);
-  return code ?? 0;
-});
+await runCommand(command({
+  name: "denoise",
+  about: "denoise words",
+  operands: { words: operands(text("WORD"), "what is denoised") },
+  run: ({ operands: { words } }) => Promise.resolve(print(`denoised ${words.join(" ")}`)),
+  commands: modelCommands(models),
+}));

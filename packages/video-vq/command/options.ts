@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { deviceKind } from "@vcs/onnx/internal";
 import { POLICIES } from "@vcs/transport";
 import {
   choice,
@@ -79,7 +80,7 @@ const NETWORK_CHOICE = {
     help: "weights of open-magvit2-video: a path, a URL or hf:owner/name/file",
     defaultText: "the authors' checkpoint",
   }),
-  device: option(text("DEVICE"), {
+  device: option(deviceKind, {
     help: "where it runs: auto, cpu, cuda, cuda:N or webgpu",
     default: "auto",
   }),

@@ -1,0 +1,24 @@
+/**
+ * The kind of an option that says where a network runs.
+ *
+ * @module
+ */
+import type { ValueKind } from "@vcs/transport/internal";
+import { parseDevice } from "../devices.ts";
+
+/** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`; whether it works here is seen when it is opened. */
+export const deviceKind: ValueKind<string> = {
+  placeholder: "DEVICE",
+  allowed: "auto, cpu, cuda, cuda:N or webgpu",
+  completion: ["auto", "cpu", "cuda", "webgpu"],
+  parse: (text) => text === "auto" || isDevice(text) ? text : undefined,
+};
+
+function isDevice(name: string): boolean {
+  try {
+    parseDevice(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
