@@ -20,7 +20,7 @@ export const WORDS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\btravels? with\b/i, "is bundled with"],
   [/\bgiveBack\b/, "release, requeue"],
   [/\bBreather\b/, "yieldToEventLoop"],
-  [/\ballowed is\b/i, "expected"],
+  [/\ballowed (?:is|are)\b/i, "expected"],
   [/\brecut\b/i, "retile"],
   [/\bknown_streams|knownStreams\b/i, "stream deduplication"],
   [/\bremembered_?text\b/i, "text cache"],

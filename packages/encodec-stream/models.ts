@@ -198,7 +198,7 @@ export function modelSpec(name: string): ModelSpec {
   if (spec) return spec;
   throw new EcdcError(
     "unsupported",
-    `Cannot use model ${JSON.stringify(name)}: allowed are ${MODEL_NAMES.join(", ")}`,
+    `Cannot use model ${JSON.stringify(name)}: expected ${MODEL_NAMES.join(", ")}`,
   );
 }
 

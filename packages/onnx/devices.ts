@@ -60,7 +60,7 @@ export function parseDevice(name: string): Provider {
   const cuda = /^cuda(?::(\d{1,3}))?$/.exec(name);
   if (cuda) return { kind: "cuda", index: Number(cuda[1] ?? 0) };
   throw new RangeError(
-    `Cannot use device ${JSON.stringify(name)}: allowed are auto, cpu, cuda, cuda:N and webgpu`,
+    `Cannot use device ${JSON.stringify(name)}: expected auto, cpu, cuda, cuda:N or webgpu`,
   );
 }
 

@@ -115,11 +115,11 @@ export class Session implements Disposable {
     const { threads, spin = 0 } = options;
     if (!Number.isInteger(spin) || spin < 0 || spin > 1e6) {
       throw new RangeError(
-        `Cannot open a model: found a spin of ${spin}, allowed are 0 to 1000000`,
+        `Cannot open a model: found a spin of ${spin}, expected 0 to 1000000`,
       );
     }
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1 || threads > 1024)) {
-      throw new RangeError(`Cannot open a model: found ${threads} threads, allowed are 1 to 1024`);
+      throw new RangeError(`Cannot open a model: found ${threads} threads, expected 1 to 1024`);
     }
     const { device } = await resolveDevice(options.device, options);
     const runtime = loadRuntime(await findLibrary(options.library));

@@ -217,7 +217,7 @@ Deno.test("options out of range are refused before anything is loaded", async ()
   await assert.rejects(Session.open(model, { threads: 1.5 }), RangeError);
   await assert.rejects(Session.open(model, { spin: -1 }), RangeError);
   await assert.rejects(Session.open(model, { spin: 0.5 }), RangeError);
-  await assert.rejects(Session.open(model, { device: "tpu" }), /allowed are auto, cpu, cuda/);
+  await assert.rejects(Session.open(model, { device: "tpu" }), /expected auto, cpu, cuda/);
 });
 
 Deno.test("a library that is none gives library-missing with what to do", async () => {

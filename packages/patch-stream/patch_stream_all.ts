@@ -67,7 +67,7 @@ export async function* patchStreamAll(
 ): AsyncGenerator<VideoOutcome> {
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     throw new RangeError(
-      `Cannot stream videos: found a concurrency of ${concurrency}, allowed are whole numbers from 1`,
+      `Cannot stream videos: found a concurrency of ${concurrency}, expected whole numbers from 1`,
     );
   }
   const list = [...videos];

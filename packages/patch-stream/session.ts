@@ -150,7 +150,7 @@ export class PatchStreamSession implements Disposable {
   next(count = 1): PatchBatch {
     if (!Number.isSafeInteger(count) || count < 0) {
       throw new RangeError(
-        `Cannot read patches: found a count of ${count}, allowed are whole numbers from 0`,
+        `Cannot read patches: found a count of ${count}, expected whole numbers from 0`,
       );
     }
     if (!this.#parts) return emptyBatch(this.#dtype, this.#shape);

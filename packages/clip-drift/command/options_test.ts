@@ -63,8 +63,8 @@ Deno.test("a variable that cannot be read gets a note, and the default is used",
   });
   assert.deepEqual([settings.snapshotInterval, settings.embeddingInterval], [30, 100]);
   assert.deepEqual(notes, [
-    'Cannot read ENCODERS_SNAPSHOT_INTERVAL: found "0", allowed are numbers above 0; using 30',
-    'Cannot read ENCODERS_EMBEDDING_INTERVAL: found "7.5", allowed are whole numbers from 1; using 100',
+    'Cannot read ENCODERS_SNAPSHOT_INTERVAL: found "0", expected numbers above 0; using 30',
+    'Cannot read ENCODERS_EMBEDDING_INTERVAL: found "7.5", expected whole numbers from 1; using 100',
   ]);
 });
 

@@ -51,7 +51,7 @@ function weighed(chunk: Planar, weights: readonly number[]): Float32Array<ArrayB
 /** Gains of the source's channels for each output channel. */
 function weightsFor(from: number, to: number): number[][] {
   const layout = LAYOUTS[from];
-  if (!layout) throw new RangeError(`Cannot mix audio: found ${from} channels, allowed are 1 to 8`);
+  if (!layout) throw new RangeError(`Cannot mix audio: found ${from} channels, expected 1 to 8`);
   const [left, right] = [weightsOf(layout, 0), weightsOf(layout, 1)];
   return to === 2 ? [left, right] : [left.map((weight, c) => (weight + right[c]!) / 2)];
 }

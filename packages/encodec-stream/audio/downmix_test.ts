@@ -26,7 +26,7 @@ Deno.test("one and two channels become two and one", async () => {
 
 Deno.test("more channels than any layout has are refused before any is read", () => {
   const none = new ReadableStream<never>();
-  assert.throws(() => mixDown(none, 9, 2), /found 9 channels, allowed are 1 to 8/);
+  assert.throws(() => mixDown(none, 9, 2), /found 9 channels, expected 1 to 8/);
 });
 
 Deno.test({

@@ -18,7 +18,7 @@ const DEVICES = ["auto", "cpu", "cuda", "webgpu"];
 
 const DEVICE: ValueKind<string> = {
   placeholder: "DEVICE",
-  allowed: "auto, cpu, cuda, cuda:N and webgpu",
+  allowed: "auto, cpu, cuda, cuda:N or webgpu",
   completion: DEVICES,
   parse: (text) => DEVICES.includes(text) || /^cuda:\d{1,3}$/.test(text) ? text : undefined,
 };

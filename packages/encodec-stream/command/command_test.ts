@@ -61,7 +61,7 @@ Deno.test("titles and file names are what they are", async () => {
   assert.equal((await read("-n", " w5xidW5n", "-e", "o")).name, "Übung");
   await assert.rejects(
     read("-n", " %", "-e", "o"),
-    /found " %", allowed are .* base64 after a blank/,
+    /found " %", expected .* base64 after a blank/,
   );
 });
 
@@ -107,14 +107,14 @@ Deno.test("wrong use is refused with what was found and what is expected", async
     ["-i --batch 3 x", /^Cannot use --batch with -i: it belongs to -d, -e$/],
     ["-d x -ss", /^Cannot read --from: found no value/],
     ["-d --low-latency=3 x", /takes no value/],
-    ["-d --format mp3 x", /^Cannot read --format: found "mp3", allowed are s16, f32, wav$/],
-    ["-d --device cpu:0 x", /found "cpu:0", allowed are auto, cpu, cuda, cuda:N and webgpu$/],
-    ["-d -ss soon x", /^Cannot read --from: found "soon", allowed are numbers from 0$/],
-    ["-e -b 0 x", /found "0", allowed are numbers above 0, in kbit\/s$/],
+    ["-d --format mp3 x", /^Cannot read --format: found "mp3", expected s16, f32, wav$/],
+    ["-d --device cpu:0 x", /found "cpu:0", expected auto, cpu, cuda, cuda:N or webgpu$/],
+    ["-d -ss soon x", /^Cannot read --from: found "soon", expected numbers from 0$/],
+    ["-e -b 0 x", /found "0", expected numbers above 0, in kbit\/s$/],
     ["-e -b - x", /^Cannot read --bitrate: found "-"/],
     [
       "-e https://example.com/x.ecdc",
-      /^Cannot read FILE: found "https:.*allowed are paths of files$/,
+      /^Cannot read FILE: found "https:.*expected paths of files$/,
     ],
     ["play a b", /found 2 arguments, expected \[FILE\|URL\]$/],
     ["play --port 65536", /whole numbers from 0 to 65535$/],

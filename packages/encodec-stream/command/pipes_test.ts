@@ -285,7 +285,7 @@ sharedTest("-i prints headers, as text and as JSON, and needs no model", async (
 Deno.test("wrong use ends with 2, what cannot be read with 1", async () => {
   const cases: [string[], number, RegExp][] = [
     [[], 2, /^encodec-stream: neural audio/],
-    [["-d", "--format", "mp3", "x"], 2, /allowed are s16, f32, wav/],
+    [["-d", "--format", "mp3", "x"], 2, /expected s16, f32, wav/],
     [["-e", "-b", "1e9", "x"], 2, /Cannot encode at 1000000000 kbit/],
     [["-i", "/nonexistent.ecdc"], 1, /Cannot open/],
     [["-i", "-"], 1, /found 0 bytes/],
@@ -387,7 +387,7 @@ Deno.test("ten channels are refused before a model is opened or a file made", as
     env,
   );
   assert.equal(code, 1);
-  assert.match(stderr, /found 10 channels, allowed are 1 to 8/);
+  assert.match(stderr, /found 10 channels, expected 1 to 8/);
   await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
 });
 

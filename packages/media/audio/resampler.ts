@@ -59,7 +59,7 @@ function checkCost(from: number, to: number): void {
   const isBounded = Math.max(from / to, to / from) <= MAX_FACTOR && taps <= MAX_TAPS;
   if (isBounded || from === to) return;
   throw new RangeError(
-    `Cannot resample: from ${from} to ${to} Hz takes ${Math.ceil(taps)} filter taps, allowed are ` +
+    `Cannot resample: from ${from} to ${to} Hz takes ${Math.ceil(taps)} filter taps, expected ` +
       `${MAX_TAPS}, and rates that differ by a factor of up to ${MAX_FACTOR}`,
   );
 }

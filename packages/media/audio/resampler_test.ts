@@ -69,7 +69,7 @@ Deno.test("Resampler() refuses rates and channels that are not whole numbers abo
 Deno.test("Resampler() refuses rates whose filter would take for ever", () => {
   assert.throws(() => new Resampler(4_294_967_291, 24000, 1), /by a factor of up to 256/);
   assert.throws(() => new Resampler(1, 48000, 1), RangeError);
-  assert.throws(() => new Resampler(1_000_003, 24000, 1), /allowed are 4194304/);
+  assert.throws(() => new Resampler(1_000_003, 24000, 1), /expected 4194304/);
   new Resampler(192_000, 8001, 1);
   new Resampler(4_294_967_291, 4_294_967_291, 1);
 });

@@ -122,7 +122,7 @@ export class GraphCore {
       throw new RangeError(
         `Cannot name a graph: found ${
           JSON.stringify(name)
-        }, allowed are letters, digits, ".", "_" and "-"`,
+        }, expected letters, digits, ".", "_" and "-"`,
       );
     }
     this.name = name;

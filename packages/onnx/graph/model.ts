@@ -78,7 +78,7 @@ export function elementType(dtype: DType): number {
   const code = ELEMENT_TYPES[dtype];
   if (code === undefined) {
     throw new TypeError(
-      `Cannot use ${dtype} in a model: allowed are ${Object.keys(ELEMENT_TYPES).join(", ")}`,
+      `Cannot use ${dtype} in a model: expected ${Object.keys(ELEMENT_TYPES).join(", ")}`,
     );
   }
   return code;
@@ -224,7 +224,7 @@ export async function modelBytes(graph: GraphCore): Promise<Uint8Array<ArrayBuff
   const total = graph.weights.reduce((sum, w) => sum + byteLength(w), 0);
   if (total >= 2 ** 31) {
     throw new RangeError(
-      `Cannot write graph ${graph.name} as bytes: its weights take ${total} bytes, allowed are less than 2 GB; use writeModel`,
+      `Cannot write graph ${graph.name} as bytes: its weights take ${total} bytes, expected less than 2 GB; use writeModel`,
     );
   }
   const initializers = await Promise.all(graph.weights.map(async (weight) => {

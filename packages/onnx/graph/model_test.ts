@@ -96,7 +96,7 @@ Deno.test("models that cannot be are refused", async () => {
   const large = new GraphBuilder("large");
   const read = () => Promise.reject(new Error("must not be read"));
   large.output("y", large.weight("w", { dtype: "F32", shape: [2 ** 29], read }));
-  await assert.rejects(modelBytes(large), /allowed are less than 2 GB; use writeModel/);
+  await assert.rejects(modelBytes(large), /expected less than 2 GB; use writeModel/);
   const odd = new GraphBuilder("odd");
   odd.output("y", odd.constant("w", tensor("F6_E2M3" as "U8", [4])));
   await assert.rejects(modelBytes(odd), TypeError);

@@ -32,7 +32,7 @@ function isFloatTensor(t: Tensor): t is Tensor<FloatDType> {
 export function toFloat<D extends FloatType>(t: Tensor, dtype: D): Tensor<D> {
   if (isFloatTensor(t)) return convertTensor(t, dtype);
   throw new TypeError(
-    `Cannot read floats: found dtype ${t.dtype}, allowed are F16, BF16, F32 and F64`,
+    `Cannot read floats: found dtype ${t.dtype}, expected F16, BF16, F32 or F64`,
   );
 }
 

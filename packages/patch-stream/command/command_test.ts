@@ -46,15 +46,15 @@ const WRONG: [args: string[], message: RegExp][] = [
   [[], /found 0 arguments, expected VIDEO…/],
   [["--view"], /found 0 arguments, expected VIDEO…/],
   [["--k-kep", "8", clip], /Unknown option --k-kep: did you mean --k-keep\?/],
-  [["--k-keep", "ten", clip], /--k-keep: found "ten", allowed are whole numbers from 0\n/],
-  [["--format", "zip", clip], /found "zip", allowed are safetensors, npz, none/],
+  [["--k-keep", "ten", clip], /--k-keep: found "ten", expected whole numbers from 0\n/],
+  [["--format", "zip", clip], /found "zip", expected safetensors, npz, none/],
   [["--selection-unit", "block2x2", "--k-keep", "10", clip], /as 8 or 12/],
-  [["--concurrency", "0", clip], /--concurrency: found "0", allowed are whole numbers from 1/],
-  [["--key-frames", "1.5", clip], /allowed are all, first, score, numbers from 0 to 1/],
+  [["--concurrency", "0", clip], /--concurrency: found "0", expected whole numbers from 1/],
+  [["--key-frames", "1.5", clip], /expected all, first, score, numbers from 0 to 1/],
   [["bench"], /expected FOLDER/],
   [
     ["bench", "--apis", "all", "."],
-    /found "all", allowed are decode_only, patch_stream, with commas/,
+    /found "all", expected decode_only, patch_stream, with commas/,
   ],
 ];
 

@@ -36,7 +36,7 @@ export type Words<T extends string> = Readonly<Record<string, T>>;
 /** The error message of a wrong value, in the phrase that the command line has for it. */
 function wrong(name: string, value: unknown, allowed: string): string {
   const found = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return `Cannot use ${name}: found ${found}, allowed are ${allowed}`;
+  return `Cannot use ${name}: found ${found}, expected ${allowed}`;
 }
 
 function described<T>(kind: ValueKind<T>, fallback: T | undefined, help: string) {

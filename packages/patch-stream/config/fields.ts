@@ -187,7 +187,7 @@ function normalization(): Field<Normalization> {
       throw new RangeError(
         `Cannot use ${name}: found ${
           JSON.stringify(value)
-        }, allowed are a mean and an std of three numbers each, no std 0`,
+        }, expected a mean and an std of three numbers each, no std 0`,
       );
     },
   };

@@ -78,7 +78,7 @@ function checkCounts(frameCount: number, count: number): void {
   }
   if (!Number.isSafeInteger(count) || count < 1) {
     throw new RangeError(
-      `Cannot sample frames: found a count of ${count}, allowed are whole numbers from 1`,
+      `Cannot sample frames: found a count of ${count}, expected whole numbers from 1`,
     );
   }
 }

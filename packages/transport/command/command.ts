@@ -224,6 +224,6 @@ function writeCompletions(root: Command, args: readonly string[]): number {
     );
   }
   const found = args.map((word) => JSON.stringify(word)).join(" ") || "no shell";
-  const allowed = `allowed are ${SHELLS.join(", ")}`;
+  const allowed = `expected ${SHELLS.join(", ")}`;
   throw new UsageError(printable(`Cannot write completions: found ${found}, ${allowed}`));
 }

@@ -86,7 +86,7 @@ Deno.test("a command that only has subcommands refuses everything else", async (
 
 Deno.test("completions are written for three shells", async () => {
   const root = watch(false, () => {});
-  const wrong = 'Cannot write completions: found "tcsh", allowed are bash, zsh, fish';
+  const wrong = 'Cannot write completions: found "tcsh", expected bash, zsh, fish';
   assert.ok((await told(root, "completions", "tcsh")).startsWith(wrong));
   assert.match(await told(root, "completions"), /found no shell/);
   assert.match(await told(root, "completions", "bash", "zsh"), /found "bash" "zsh"/);

@@ -164,7 +164,7 @@ class Gathered {
 function readSwitch(text: string, name: string): boolean {
   if (/^(1|true|on|yes)$/i.test(text)) return true;
   if (/^(0|false|off|no)$/i.test(text)) return false;
-  throw new UsageError(printable(`Cannot read ${name}: found "${text}", allowed are 1 and 0`));
+  throw new UsageError(printable(`Cannot read ${name}: found "${text}", expected 1 or 0`));
 }
 
 /** A dashed word as it was typed, without its value. */

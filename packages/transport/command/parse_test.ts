@@ -91,9 +91,9 @@ Deno.test("a long name of one letter is not taken for a short one", () => {
 });
 
 Deno.test("wrong and missing values are refused in the one phrase", () => {
-  refuses(["--threads", "x"], 'Cannot read --threads: found "x", allowed are whole numbers from 1');
-  refuses(["--threads"], "Cannot read --threads: found no value, allowed are whole numbers from 1");
-  refuses(["-n"], "Cannot read -n: found no value, allowed are texts that are not empty");
+  refuses(["--threads", "x"], 'Cannot read --threads: found "x", expected whole numbers from 1');
+  refuses(["--threads"], "Cannot read --threads: found no value, expected whole numbers from 1");
+  refuses(["-n"], "Cannot read -n: found no value, expected texts that are not empty");
   refuses(["--json=yes"], 'Cannot read --json: found "yes", it takes no value');
 });
 
@@ -114,8 +114,8 @@ Deno.test("the environment stands in for what is not on the line; a wrong one is
   const wrong = read([], { X_THREADS: "many", X_JSON: "perhaps" });
   assert.deepEqual(wrong.options, DEFAULTS);
   assert.deepEqual(wrong.notes, [
-    'Cannot read X_THREADS: found "many", allowed are whole numbers from 1; using 4',
-    'Cannot read X_JSON: found "perhaps", allowed are 1 and 0; using false',
+    'Cannot read X_THREADS: found "many", expected whole numbers from 1; using 4',
+    'Cannot read X_JSON: found "perhaps", expected 1 or 0; using false',
   ]);
   assert.equal(read([], { X_THREADS: "" }).options.threads, 4);
   assert.equal(read([], { X_JSON: "0" }).options.json, false);

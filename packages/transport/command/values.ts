@@ -1,7 +1,7 @@
 /**
  * Kinds of values on a command line: how each is read, what is expected, and what completes it.
  * There is one phrase for every wrong value:
- * `Cannot read --threads: found "x", allowed are whole numbers from 1`.
+ * `Cannot read --threads: found "x", expected whole numbers from 1`.
  *
  * @example A kind of one's own
  * ```ts
@@ -16,7 +16,7 @@
  * assert.equal(readValue(streamId, "00000000000000AB", "--stream"), "00000000000000ab");
  * assert.throws(
  *   () => readValue(streamId, "7", "--stream"),
- *   { message: 'Cannot read --stream: found "7", allowed are 16 hexadecimal digits' },
+ *   { message: 'Cannot read --stream: found "7", expected 16 hexadecimal digits' },
  * );
  * ```
  *
@@ -175,6 +175,6 @@ function isMisuse(error: unknown): error is Error {
 /** The one phrase for wrong values. */
 export function wrongValue(kind: ValueKind<unknown>, name: string, found: string): UsageError {
   return new UsageError(
-    printable(`Cannot read ${name}: found ${found}, allowed are ${kind.allowed}`),
+    printable(`Cannot read ${name}: found ${found}, expected ${kind.allowed}`),
   );
 }

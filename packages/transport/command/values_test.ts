@@ -70,7 +70,7 @@ Deno.test("every wrong value is refused in one phrase", () => {
     [choice(["a", "b"]), "a, b"],
   ];
   for (const [kind, allowed] of phrases) {
-    const message = `Cannot read --x: found "?", allowed are ${allowed}`;
+    const message = `Cannot read --x: found "?", expected ${allowed}`;
     assert.throws(() => readValue(kind, "?", "--x"), { name: "UsageError", message });
   }
   assert.throws(() => readValue(whole(), "\x1b[2J\x9b", "--x"), /found "\\u001b\[2J\\x9b"/);
