@@ -7,31 +7,35 @@
  */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Fault } from "./faults/fault.ts";
+import { PACKAGES, ROOT } from "./house.ts";
 
 /** After this time tests count as hung, which is not the same as noticing. */
 const TIMEOUT = 5 * 60_000;
-
-const root = fileURLToPath(new URL("../", import.meta.url));
 
 /** Copies the files that git knows, or would add, into a folder, beside the shared one. */
 async function copyOfRepository(folder: string): Promise<string> {
   const copy = join(folder, "repository");
   const args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-  const { stdout } = await new Deno.Command("git", { args, cwd: root }).output();
+  const { stdout } = await new Deno.Command("git", { args, cwd: ROOT }).output();
   for (const name of new TextDecoder().decode(stdout).split("\0").filter(Boolean)) {
-    if (!existsSync(join(root, name))) continue;
+    if (!existsSync(join(ROOT, name))) continue;
     await Deno.mkdir(dirname(join(copy, name)), { recursive: true });
-    await Deno.copyFile(join(root, name), join(copy, name));
+    await Deno.copyFile(join(ROOT, name), join(copy, name));
   }
-  const shared = join(root, "../shared");
+  const shared = join(ROOT, "../shared");
   if (existsSync(shared)) await Deno.symlink(shared, join(folder, "shared"));
   return copy;
 }
 
+/** The faults of a package. */
+export async function faultsOf(packageName: string): Promise<readonly Fault[]> {
+  const table: { faults: readonly Fault[] } = await import(`./faults/${packageName}.ts`);
+  return table.faults;
+}
+
 /** Paths of all TypeScript files below a folder. */
-async function* sourcesBelow(folder: string): AsyncGenerator<string> {
+export async function* sourcesBelow(folder: string): AsyncGenerator<string, void, void> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = join(folder, name);
     if (isDirectory) yield* sourcesBelow(path);
@@ -52,19 +56,23 @@ function patternOf(text: string): RegExp {
 }
 
 /** A file with a fault in it. */
-interface Faulty {
+export interface Faulty {
+  /** Its path. */
   readonly path: string;
+  /** Its text without the fault. */
   readonly original: string;
+  /** Its text with the fault. */
   readonly changed: string;
 }
 
 /** Finds where a fault goes; undefined unless that is exactly one place. */
-async function place(fault: Fault, sources: readonly string[]): Promise<Faulty | undefined> {
-  const code = sources.filter((path) => !path.endsWith("_test.ts"));
-  const named = code.filter(isNamed(fault.file));
+export async function place(
+  fault: Fault,
+  sources: readonly string[],
+): Promise<Faulty | undefined> {
   const pattern = patternOf(fault.find);
   const found: Faulty[] = [];
-  for (const path of named.length > 0 ? named : code) {
+  for (const path of sources.filter(isNamed(fault.file))) {
     const original = await Deno.readTextFile(path);
     for (const { index, 0: text } of original.matchAll(pattern)) {
       const changed = original.slice(0, index) + fault.put + original.slice(index + text.length);
@@ -72,6 +80,12 @@ async function place(fault: Fault, sources: readonly string[]): Promise<Faulty |
     }
   }
   return found.length === 1 ? found[0] : undefined;
+}
+
+/** Finds the tests that must notice a fault; undefined unless each name is that of one file. */
+export function testsOf(fault: Fault, sources: readonly string[]): readonly string[] | undefined {
+  const found = fault.tests.map((name) => sources.filter(isNamed(name)));
+  return found.every(({ length }) => length === 1) ? found.flat() : undefined;
 }
 
 /** What tests said. */
@@ -120,8 +134,8 @@ class Trial {
   async run(fault: Fault): Promise<{ outcome: string; detail: string }> {
     const faulty = await place(fault, this.#sources);
     if (faulty === undefined) return { outcome: "text not found", detail: fault.find };
-    const tests = this.#sources.filter((path) => fault.tests.some((name) => isNamed(name)(path)));
-    if (tests.length !== fault.tests.length) {
+    const tests = testsOf(fault, this.#sources);
+    if (tests === undefined) {
       return { outcome: "test not found", detail: fault.tests.join(", ") };
     }
     const key = tests.join("\n");
@@ -140,10 +154,9 @@ class Trial {
 /** Tries the faults of one package, those of one file where it is given; counts the outcomes. */
 async function tryPackage(copy: string, name: string, counts: Map<string, number>): Promise<void> {
   const [packageName, file] = name.split("/") as [string, string | undefined];
-  const module: { faults: readonly Fault[] } = await import(`./faults/${packageName}.ts`);
   const sources = await Array.fromAsync(sourcesBelow(join(copy, "packages", packageName)));
   const trial = new Trial(copy, sources);
-  for (const fault of module.faults) {
+  for (const fault of await faultsOf(packageName)) {
     if (file !== undefined && fault.file !== file) continue;
     const { outcome, detail } = await trial.run(fault);
     counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
@@ -151,18 +164,12 @@ async function tryPackage(copy: string, name: string, counts: Map<string, number
   }
 }
 
-/** Names of the packages that have a table. */
-function allPackages(): string[] {
-  const names = [...Deno.readDirSync(join(root, "testing/faults"))].map(({ name }) => name);
-  return names.filter((name) => name !== "fault.ts").map((name) => name.slice(0, -3)).sort();
-}
-
 async function main(names: string[]): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "mutate-" });
   const counts = new Map<string, number>();
   try {
     const copy = await copyOfRepository(folder);
-    for (const name of names.length > 0 ? names : allPackages()) {
+    for (const name of names.length > 0 ? names : PACKAGES) {
       await tryPackage(copy, name, counts);
     }
   } finally {

@@ -6,12 +6,9 @@
 
 /** A fault that some test must notice. */
 export interface Fault {
-  /**
-   * Name of the source file without its folder. Where no file of the package has that name, or
-   * several have, the text finds it.
-   */
+  /** Name of the source file without its folder; where several have it, the text finds it. */
   readonly file: string;
-  /** Text that stands exactly once in the file; runs of white space match any white space. */
+  /** Text that stands exactly once in the files of that name; runs of white space match any white space. */
   readonly find: string;
   /** What takes its place. */
   readonly put: string;

@@ -44,14 +44,14 @@ export const faults: readonly Fault[] = [
     tests: ["worker_pool_test.ts"],
   },
   {
-    file: "process_cpu.ts",
+    file: "cpu.ts",
     find: "await this.#prepared[number - this.#depth + 1];",
     put: "",
     means: "frames pile up before the process stage",
     tests: ["worker_pool_test.ts"],
   },
   {
-    file: "process_cpu.ts",
+    file: "cpu.ts",
     find: "Math.min(threads, distinctFrames(plan))",
     put: "threads",
     means: "more threads are started than there are frames",
