@@ -112,12 +112,17 @@ export interface Encoder extends Disposable {
    * @throws {ClipDriftError} `out-of-memory`
    */
   encode(image: RgbImage): Promise<Float32Array>;
-  /** The embeddings of images: each as it is alone, up to the rounding of floats. */
+  /**
+   * The embeddings of images: each as it is alone, up to the rounding of floats. int8 runs them one
+   * by one, as its scales are those of all that is in one run.
+   */
   encodeBatch(images: readonly RgbImage[]): Promise<Float32Array[]>;
 }
 
 /** The most images in one run of the model. */
 const MAX_BATCH = 16;
+/** The scales of int8 are those of a run: an image must not meet others in it. */
+const MAX_BATCH_INT8 = 1;
 
 /** What the configuration beside a file of unknown origin says of its activation. */
 async function fileActivation(path: string): Promise<Activation | undefined> {
@@ -182,7 +187,8 @@ class SessionEncoder implements Encoder {
   async #drain(): Promise<void> {
     this.#isRunning = true;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, MAX_BATCH);
+      const most = this.info.precision === "int8" ? MAX_BATCH_INT8 : MAX_BATCH;
+      const batch = this.#waiting.splice(0, most);
       try {
         const embeddings = await this.#run(batch.map(({ image }) => image));
         batch.forEach(({ done }, i) => done.resolve(embeddings[i]!));

@@ -55,6 +55,14 @@ const EPSILON = 1e-5;
 /** What a byte of 0 in real numbers is, in activations and in weights without a sign. */
 const BYTE_ZERO = 128;
 
+/** Numbers as bytes: a step times the byte less the byte that stands for 0. */
+interface Bytes {
+  readonly bytes: Value;
+  /** Left out of pixels, whose step is in the weights. */
+  readonly step?: Value;
+  readonly zero: Value;
+}
+
 /** A graph of transformer blocks under construction. */
 class TowerBuilder {
   readonly g: GraphBuilder;
@@ -95,43 +103,45 @@ class TowerBuilder {
   /** Rows `x` times a weight `[out, in]`. */
   #product(x: Value, name: string, weight: WeightSource): Value {
     const { g } = this;
-    if (!this.#isInt8) return g.matmul(x, g.weight(`${name}.weight`, flipped(weight)));
-    const { bytes, step } = this.#toBytes(x);
-    return g.mul(this.#byteProduct(bytes, name, weight, BYTE_ZERO), g.unsqueeze(step, [1]));
+    return this.#isInt8
+      ? this.#byteProduct(this.#toBytes(x), name, weight)
+      : g.matmul(x, g.weight(`${name}.weight`, flipped(weight)));
   }
 
   #linear(x: Value, name: string, { weight, bias }: Layer): Value {
     return this.g.add(this.#product(x, name, weight), this.g.weight(`${name}.bias`, bias));
   }
 
-  /** Rows as bytes, each scaled by its own largest number: no row depends on another. */
-  #toBytes(x: Value): { bytes: Value; step: Value } {
-    const { g } = this;
-    const most = g.reduceMax(g.abs(x), [1], false);
-    const step = g.mul(g.max(most, 1e-30), 1 / 127);
-    const zeros = g.op("Expand", [g.scalar(BYTE_ZERO, "U8"), g.shapeOf(step)], {}, {
-      dtype: "U8",
-      shape: step.shape,
-    });
-    const type = { dtype: "U8", shape: x.shape } as const;
-    return { bytes: g.op("QuantizeLinear", [x, step, zeros], { axis: 0 }, type), step };
+  /** Activations as bytes, scaled anew in each run by the largest of all. */
+  #toBytes(x: Value): Bytes {
+    const [bytes, step, zero] = this.g.node("DynamicQuantizeLinear", [x], {}, [
+      { dtype: "U8", shape: x.shape },
+      { dtype: "F32", shape: [] },
+      { dtype: "U8", shape: [] },
+    ]);
+    return { bytes: bytes!, step: step!, zero: zero! };
   }
 
-  /** Product of bytes, which stand for numbers from their zero on, with weights in 8 bits. */
-  #byteProduct(bytes: Value, name: string, weight: WeightSource, zero: number): Value {
+  /** A weight in 8 bits, the steps of its columns, and the byte that stands for 0 if it is not 0. */
+  #byteWeight(name: string, weight: WeightSource): { matrix: Value; steps: Value; zero?: Value } {
     const { g } = this;
     const form = this.#options.weightForm ?? "u8";
     const { matrix, steps } = quantized(weight, form);
-    const operands = [
-      bytes,
-      g.constant(`${name}.weight`, matrix),
-      g.scalar(1),
-      g.weight(`${name}.steps`, steps),
-      g.scalar(zero, "U8"),
-      form === "u8" ? g.scalar(BYTE_ZERO, "U8") : undefined,
-    ];
+    return {
+      matrix: g.constant(`${name}.weight`, matrix),
+      steps: g.weight(`${name}.steps`, steps),
+      ...(form === "u8" ? { zero: g.scalar(BYTE_ZERO, "U8") } : {}),
+    };
+  }
+
+  /** Product of bytes with weights in 8 bits. */
+  #byteProduct({ bytes, step, zero }: Bytes, name: string, weight: WeightSource): Value {
+    const { g } = this;
+    const right = this.#byteWeight(name, weight);
     const shape: Dim[] = [...bytes.shape.slice(0, -1), weight.shape[0]!];
-    return g.op("com.microsoft:MatMulIntegerToFloat", operands, {}, { dtype: "F32", shape });
+    const operands = [bytes, right.matrix, zero, right.zero];
+    const sums = g.op("MatMulInteger", operands, {}, { dtype: "I32", shape });
+    return g.mul(g.cast(sums, "F32"), step ? g.mul(step, right.steps) : right.steps);
   }
 
   /**
@@ -141,7 +151,7 @@ class TowerBuilder {
   embedPatches(patches: Value, weight: WeightSource): Value {
     const { g } = this;
     return this.#isInt8
-      ? this.#byteProduct(patches, "patches", weight, 0)
+      ? this.#byteProduct({ bytes: patches, zero: g.scalar(0, "U8") }, "patches", weight)
       : g.matmul(g.cast(patches, "F32"), g.constant("patches", flipped(weight)));
   }
 
@@ -172,7 +182,7 @@ class TowerBuilder {
    */
   #attention(block: string, input: Value, causal: boolean): Value {
     const { g } = this;
-    const { width, heads } = this.#weights.config;
+    const { heads } = this.#weights.config;
     const name = `${block}.attn.in_proj`;
     const { x, weight, bias } = this.#normed(input, `${block}.ln_1`, `${name}_`);
     const settings = { num_heads: heads, unidirectional: causal ? 1 : 0 };
@@ -182,9 +192,10 @@ class TowerBuilder {
       const inputs = [tokens, g.weight(`${name}.weight`, flipped(weight)), joint];
       return this.toRows(g.op("com.microsoft:Attention", inputs, settings, tokens));
     }
-    const parts = g.split(this.#product(x, name, weight), 1, [width, width, width]);
-    const inputs = [...parts.map((part) => this.#toTokens(part)), joint];
-    return this.toRows(g.op("com.microsoft:MultiHeadAttention", inputs, settings, tokens));
+    const { bytes, step, zero } = this.#toBytes(tokens);
+    const right = this.#byteWeight(name, weight);
+    const inputs = [bytes, right.matrix, joint, step, right.steps, undefined, zero, right.zero];
+    return this.toRows(g.op("com.microsoft:QAttention", inputs, settings, tokens));
   }
 
   #activate(x: Value): Value {
