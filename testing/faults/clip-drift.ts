@@ -107,9 +107,16 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "encoder.ts",
-    find: "this.#waiting.splice(0, MAX_BATCH)",
+    find: "this.#waiting.splice(0, most)",
     put: "this.#waiting.splice(0)",
     means: "a batch of the model has any size",
+    tests: ["encoder_test.ts"],
+  },
+  {
+    file: "encoder.ts",
+    find: "const MAX_BATCH_INT8 = 1;",
+    put: "const MAX_BATCH_INT8 = 16;",
+    means: "an image of int8 meets others in a run, which change its scales",
     tests: ["encoder_test.ts"],
   },
   {
