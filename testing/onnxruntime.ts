@@ -16,10 +16,20 @@ const NAMES: { readonly [os: string]: RegExp } = {
   windows: /^onnxruntime\.dll$/,
 };
 
-/** Folder of the package; the import makes Deno fetch it. */
-async function packageFolder(): Promise<URL> {
-  await import("npm:onnxruntime-node@1.21.0/package.json", { with: { type: "json" } });
-  return new URL(".", import.meta.resolve("npm:onnxruntime-node@1.21.0/package.json"));
+/**
+ * Folder of the package, which a process without our lock fetches: what is in the lock would be
+ * fetched by every `deno task`, on machines that never run the tests, too.
+ */
+async function packageFolder(): Promise<string> {
+  const file = `npm:onnxruntime-node@${OLDEST}/package.json`;
+  const script = `await import("${file}", { with: { type: "json" } });
+    console.log(import.meta.resolve("${file}"));`;
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-lock", "--no-config", script],
+    cwd: await Deno.makeTempDir(),
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trim();
 }
 
 /** Path of the oldest library; throws where there is none for this system, or no network. */
