@@ -46,7 +46,8 @@ async function show(source: string | undefined, values: Values, signal: AbortSig
     senderArgs: senderArgs(model, source, values),
     ...defined({ model, senderPage }),
   });
-  say(`The page is at ${server.url}; windows come in at ${server.listening}`);
+  say(`The page is at ${server.url}`);
+  say(`Windows are expected at ${server.listening}`);
   await server.run(signal);
 }
 
