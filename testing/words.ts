@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { say } from "@vcs/transport/internal";
 import { filesBelow, readText } from "./house.ts";
 
 /** What is not written, and what is written instead. */
@@ -58,7 +59,6 @@ export async function findWords(): Promise<string[]> {
 
 if (import.meta.main) {
   const faults = await findWords();
-  // deno-lint-ignore no-console
-  for (const fault of faults) console.error(fault);
+  for (const fault of faults) say(fault);
   Deno.exit(faults.length > 0 ? 1 : 0);
 }

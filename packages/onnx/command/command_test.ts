@@ -1,42 +1,12 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { checkReadme } from "#testing/readme.ts";
 import { tensor } from "@vcs/transport/tensor";
 import { onnx as command } from "./command.ts";
+import { commandAt, withFolder } from "../testdata/command.ts";
 import { FaultyServer, good, status } from "../testdata/faulty_server.ts";
 
-const CLI = fileURLToPath(new URL("../mod.ts", import.meta.url));
-
-interface Result {
-  code: number;
-  out: string;
-  err: string;
-}
-
-/** Runs the command in a process of its own with caches in a folder. */
-async function onnx(folder: string, ...args: string[]): Promise<Result> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", CLI, ...args],
-    env: {
-      VCS_CACHE: `${folder}/vcs`,
-      TORCH_HOME: `${folder}/torch`,
-      HF_HOME: `${folder}/hf`,
-      NO_COLOR: "1",
-    },
-  }).output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, out: out!, err: err! };
-}
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+const onnx = commandAt("../mod.ts");
 
 Deno.test("--help fits a screen; wrong usage is exit code 2 with a hint", () =>
   withFolder(async (folder) => {

@@ -1,40 +1,10 @@
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { commandAt, withFolder } from "../testdata/command.ts";
 
-const DENOISE = fileURLToPath(new URL("../testdata/denoise.ts", import.meta.url));
-
-interface Result {
-  code: number;
-  out: string;
-  err: string;
-}
-
-/** Runs a command with two models in a process of its own, its caches in a folder. */
-async function denoise(folder: string, ...args: string[]): Promise<Result> {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", DENOISE, ...args],
-    env: {
-      VCS_CACHE: `${folder}/vcs`,
-      TORCH_HOME: `${folder}/torch`,
-      HF_HOME: `${folder}/hf`,
-      NO_COLOR: "1",
-      VCS_OFFLINE: "1",
-    },
-  }).output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, out: out!, err: err! };
-}
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+/** A command with two models. */
+const denoise = commandAt("./denoise.ts", { VCS_OFFLINE: "1" });
 
 Deno.test("list and verify know files of other tools; wrong bytes are exit code 1", () =>
   withFolder(async (folder) => {
