@@ -27,6 +27,17 @@ export async function abortable<T>(promise: Promise<T>, signal?: AbortSignal): P
   return await Promise.race([promise, aborted.promise]);
 }
 
+/** Waits until a promise has settled, however that is, and no longer than some milliseconds. */
+export async function settledWithin(
+  milliseconds: number,
+  promise: Promise<unknown>,
+): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, milliseconds);
+  await Promise.race([promise.catch(() => {}), late.promise]);
+  clearTimeout(timer);
+}
+
 /** A handler for `catch`: a failure after an abort is ignored and gives undefined. */
 export function ignoreAbort(signal: AbortSignal | undefined): (error: unknown) => undefined {
   return (error) => {

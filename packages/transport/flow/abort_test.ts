@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { abortable, ignoreAbort, onAbort, untilAborted } from "./abort.ts";
+import { abortable, ignoreAbort, onAbort, settledWithin, untilAborted } from "./abort.ts";
 import { ManualClock, systemClock } from "./clock.ts";
 import { Condition } from "./condition.ts";
 
@@ -123,4 +123,10 @@ Deno.test("abort: a sequence retains nothing of what it gave", async () => {
     if (samples.length === 0) held = given.filter((ref) => ref.deref()).length;
   }
   assert.ok(held <= 1, `${held} of ${given.length} are held`);
+});
+
+Deno.test("settledWithin() ends with the promise, however that settles, or with the time", async () => {
+  await settledWithin(600_000, Promise.resolve());
+  await settledWithin(600_000, Promise.reject(new Error("ignored")));
+  await settledWithin(1, new Promise(() => {}));
 });

@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { AssetList } from "./assets.ts";
 import { GUARD_HEADERS, SiteError, type SiteErrorCode } from "./error.ts";
 import { authority, Guard, type GuardedRequest } from "./guard.ts";
@@ -73,6 +74,7 @@ export class Site implements AsyncDisposable {
   readonly #routes: Routes;
   readonly #stop = new AbortController();
   readonly #answers = new Set<Promise<void>>();
+  #aborting: Disposable | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(server: Server, sockets: ReadonlySet<Socket>, options: SiteOptions) {
@@ -88,7 +90,7 @@ export class Site implements AsyncDisposable {
     server.on("error", (error) => options.onError?.(error));
     server.on("request", (message, out) => this.#track(this.#answer(message, out)));
     server.on("upgrade", (message, socket, head) => this.#upgrade(message, socket as Socket, head));
-    signal?.addEventListener("abort", () => void this[Symbol.asyncDispose](), { once: true });
+    this.#aborting = onAbort(signal, () => void this[Symbol.asyncDispose]());
   }
 
   /**
@@ -207,13 +209,14 @@ export class Site implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#aborting?.[Symbol.dispose]();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#stop.abort(new DOMException("The site is closed", "AbortError"));
     for (const feed of this.#routes.feeds) feed.close();
     this.#server.closeIdleConnections();
-    await within(GOODBYE_MS, closed);
+    await settledWithin(GOODBYE_MS, closed);
     for (const socket of this.#sockets) socket.destroy();
-    await within(RELEASE_MS, Promise.allSettled([closed, ...this.#answers]));
+    await settledWithin(RELEASE_MS, Promise.allSettled([closed, ...this.#answers]));
   }
 }
 
@@ -292,12 +295,4 @@ async function write(response: Response, out: ServerResponse, isHead: boolean): 
     return;
   }
   await pipeline(Readable.fromWeb(response.body), out);
-}
-
-/** Waits for a promise, and no longer than that. */
-async function within(milliseconds: number, wanted: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, milliseconds);
-  await Promise.race([wanted, late.promise]);
-  clearTimeout(timer);
 }

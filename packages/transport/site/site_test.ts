@@ -347,6 +347,14 @@ Deno.test("closing ends hanging clients, viewers and responses, whatever they do
   await assert.rejects(Deno.connect({ hostname: "127.0.0.1", port: site.port }));
 });
 
+Deno.test("a signal that comes while a site opens closes it", async () => {
+  const stop = new AbortController();
+  const opening = Site.open({ signal: stop.signal });
+  stop.abort();
+  await using site = await opening;
+  await assert.rejects(fetch(site.url));
+});
+
 Deno.test("a signal closes a site, and a taken port is said plainly", async () => {
   const stop = new AbortController();
   const site = await Site.open({ signal: stop.signal });

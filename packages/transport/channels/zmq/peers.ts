@@ -143,14 +143,6 @@ export function keepAlive(
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** Waits for something, but not longer than some milliseconds. */
-export async function within(milliseconds: number, what: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise((resolve) => timer = setTimeout(resolve, milliseconds));
-  await Promise.race([what.catch(() => {}), over]);
-  clearTimeout(timer);
-}
-
 /** The context by which our own PINGs are known, before the count of messages. */
 const CONTEXT = new TextEncoder().encode("VCS1");
 

@@ -5,11 +5,12 @@
  *
  * @module
  */
+import { settledWithin } from "../../flow/abort.ts";
 import { BoundedBuffer } from "../../flow/buffer.ts";
 import type { ChannelSettings, Receiver, Sender } from "../types.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { type PeerRules, Peers, within } from "./peers.ts";
+import { type PeerRules, Peers } from "./peers.ts";
 import { Answers, PeerFlight, pull } from "./push.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
@@ -46,7 +47,7 @@ export function openPub(url: URL, settings: ChannelSettings): Sender {
     abort.abort();
     await running;
     const drained = Promise.all([...subscribers].map((subscriber) => subscriber.drain()));
-    await within(LINGER, drained);
+    await settledWithin(LINGER, drained);
     await peers.stop();
   };
   return new OutboxSender({ url: peers.url, outbox, stop }, settings);

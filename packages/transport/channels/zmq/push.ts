@@ -9,13 +9,14 @@
  *
  * @module
  */
+import { settledWithin } from "../../flow/abort.ts";
 import type { ChannelSettings, Receiver, Sender } from "../types.ts";
 import { Condition } from "../../flow/condition.ts";
 import { TransportError } from "../../errors.ts";
 import { CumulativeAck } from "../../flow/cumulative_ack.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { keepAlive, type PeerRules, Peers, ping, pingContext, pong, within } from "./peers.ts";
+import { keepAlive, type PeerRules, Peers, ping, pingContext, pong } from "./peers.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
 /** PINGs of a peer that wait for an answer. */
@@ -135,7 +136,7 @@ export function openPull(url: URL, settings: ChannelSettings): Receiver {
     },
   });
   const stop = async () => {
-    await within(FAREWELL, Promise.allSettled([...current].map((answers) => answers.end())));
+    await settledWithin(FAREWELL, Promise.allSettled([...current].map((answers) => answers.end())));
     await peers.stop();
   };
   return new InboxReceiver({ url: peers.url, inbox, stop }, settings);
