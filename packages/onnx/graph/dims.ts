@@ -113,12 +113,6 @@ export function divideDim(dim: Dim, divisor: number): Dim {
   return format({ constant: quotient, terms: whole });
 }
 
-/** The larger of a size and a number. */
-export function maxDim(dim: Dim, least: number): Dim {
-  if (typeof dim === "number") return Math.max(dim, least);
-  return least <= 0 ? dim : `max(${dim},${least})`.replaceAll(" ", "");
-}
-
 function gcd(a: number, b: number): number {
   return b === 0 ? Math.abs(a) : gcd(b, a % b);
 }

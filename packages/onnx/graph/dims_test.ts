@@ -5,7 +5,6 @@ import {
   canonicalDim,
   type Dim,
   divideDim,
-  maxDim,
   multiplyDims,
   sameCount,
   sameDim,
@@ -43,12 +42,6 @@ Deno.test("products compare by their factors", () => {
   assert.ok(!sameCount(["N", 2], ["N", 3]));
   assert.equal(multiplyDims([]), 1);
   assert.equal(multiplyDims(["T", 0]), 0);
-});
-
-Deno.test("the larger of a size and a number", () => {
-  assert.equal(maxDim(3, 5), 5);
-  assert.equal(maxDim("T", 0), "T");
-  assert.equal(maxDim("T - 2", 1), "max(T-2,1)");
 });
 
 /** Value of a size where T is 41 and N is 6. */

@@ -297,9 +297,6 @@ const ACTIVATIONS: { readonly [name in Activation]: Function1 } = {
   softplus: (g, x) => g.op("Softplus", [x], {}, x),
 };
 
-/** Names of all activation functions. */
-export const ACTIVATION_NAMES: readonly Activation[] = Object.keys(ACTIVATIONS) as Activation[];
-
 /**
  * An activation function with PyTorch's default settings: `elu` has α = 1, `gelu` is the exact
  * one by the error function, `quick_gelu` is OpenAI's `x · sigmoid(1.702 x)`, `silu` is swish.

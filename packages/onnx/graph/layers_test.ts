@@ -5,7 +5,6 @@ import { GraphBuilder, type Value } from "../graph.ts";
 import {
   type Activation,
   activation,
-  ACTIVATION_NAMES,
   foldWeightNorm,
   groupNorm,
   lstm,
@@ -244,7 +243,7 @@ const ACTIVATION_VALUES: { [name in Activation]: [number, number] } = {
 };
 
 Deno.test("activations have PyTorch's values", async () => {
-  for (const name of ACTIVATION_NAMES) {
+  for (const name of Object.keys(ACTIVATION_VALUES) as Activation[]) {
     const x = tensor("F32", [2], new Float32Array([-1, 2]));
     const y = await apply(x, ["N"], (g, v) => activation(g, name, v));
     assertClose(y.data, ACTIVATION_VALUES[name], 2e-7);
