@@ -61,9 +61,9 @@ export class Inbox {
   deliver(message: Message, accept: Accept): void {
     // After the end nobody would accept it: it stays where it was.
     if (this.#ended) return;
-    if (this.#tracks && this.#isCopy(message, accept)) return;
-    const accepts = [accept];
     const key = this.#tracks ? keyOf(message) : "";
+    if (this.#tracks && this.#isCopy(key, message, accept)) return;
+    const accepts = [accept];
     if (key) this.#held.set(key, accepts);
     this.#counts.received++;
     let done: Promise<void> | undefined;
@@ -89,8 +89,8 @@ export class Inbox {
    * accepted is accepted too; one of a message that is held is accepted with it, as the channel
    * may wait for either.
    */
-  #isCopy(message: Message, accept: Accept): boolean {
-    const held = this.#held.get(keyOf(message));
+  #isCopy(key: string, message: Message, accept: Accept): boolean {
+    const held = this.#held.get(key);
     if (!held && !this.#cameBefore(message)) return false;
     this.#counts.duplicates++;
     if (held) held.push(accept);
