@@ -3,15 +3,8 @@
  *
  * @module
  */
-import { NODE_AV, SHARP } from "@vcs/media/internal";
-import { modelCommands, ONNX_RUNTIME } from "@vcs/onnx/internal";
-import {
-  CHANNEL_CLIENTS,
-  type Command,
-  command,
-  partNeed,
-  setupCommand,
-} from "@vcs/transport/internal";
+import { modelCommands } from "@vcs/onnx/internal";
+import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { VIDEO_MODELS } from "../models.ts";
 import {
@@ -74,6 +67,6 @@ export const videoVq: Command = command({
   about: "video as tokens, 2,880 bytes for 17 frames",
   commands: [
     ...[encode, decode, roundtrip, inspect, page, ...modelCommands(VIDEO_MODELS)],
-    setupCommand([ONNX_RUNTIME, NODE_AV, SHARP, ...CHANNEL_CLIENTS].map(partNeed)),
+    setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });
