@@ -7,8 +7,7 @@ import { clipDriftSection } from "./clip_drift_section.ts";
 import type { DemoRun } from "./demo.ts";
 import { encodecStreamSection } from "./encodec_stream_section.ts";
 import { escapeHtml, figure, milliseconds, number, percent } from "./html.ts";
-import css from "./page/page.css" with { type: "text" };
-import script from "./page/page.js" with { type: "text" };
+import { ASSETS } from "./page/assets.ts";
 import { patchStreamSection } from "./patch_stream_section.ts";
 import { videoVqSection } from "./video_vq_section.ts";
 
@@ -79,7 +78,7 @@ export function demoPage(run: DemoRun): string {
 <title>@vcs demo</title>
 <link rel="icon" href="data:,">
 <style>
-${css}</style>
+${ASSETS["/page.css"]}</style>
 </head>
 <body>
 ${header(run)}
@@ -91,7 +90,7 @@ ${clipDriftSection(run.clipDrift)}
 </main>
 <footer><p>All figures of this run are in <a href="run.json">run.json</a>. <code>deno task demo</code> makes this page anew.</p></footer>
 <script type="module">
-${script}</script>
+${ASSETS["/page.js"]}</script>
 </body>
 </html>
 `;
