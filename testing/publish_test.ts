@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
 import { PACKAGES } from "./house.ts";
 import {
+  codeOf,
   foreignSpecifiers,
   importTypes,
   isModule,
@@ -23,11 +24,11 @@ const NPM_LEFT: readonly string[] = [
   "npm:sharp@0.35.5",
 ];
 
-const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-/** Text of every module of a package, by its path. */
+/** Code of every module of a package, by its path. */
 function modulesOf(files: PublishedFiles): [path: string, source: string][] {
-  return [...files].filter(([path]) => isModule(path)).map(([path, bytes]) => [path, text(bytes)]);
+  return [...files].filter(([path]) => isModule(path)).map((
+    [path, bytes],
+  ) => [path, codeOf(bytes)]);
 }
 
 Deno.test("all packages are published, and hold what users need and nothing else", async (t) => {
@@ -52,7 +53,7 @@ function checkPackage(files: PublishedFiles): void {
   const total = files.values().reduce((sum, { length }) => sum + length, 0);
   assert.ok(total < LIMIT, `${total} bytes`);
   for (const path of ["/mod.ts", "/README.md", "/deno.json"]) assert.ok(files.has(path), path);
-  const { exports } = JSON.parse(text(files.get("/deno.json")!)) as {
+  const { exports } = JSON.parse(new TextDecoder().decode(files.get("/deno.json"))) as {
     exports: Record<string, string>;
   };
   for (const path of Object.values(exports)) assert.ok(files.has(path.slice(1)), path);

@@ -57,16 +57,20 @@ function untar(tar: Uint8Array<ArrayBuffer>): PublishedFiles {
   return files;
 }
 
+/** The code of a module without its comments. */
+export function codeOf(bytes: Uint8Array): string {
+  return decoder.decode(bytes).replaceAll(/\/\*[\s\S]*?\*\//g, "")
+    .replaceAll(/^\s*\/\/.*$/gm, "");
+}
+
 /** Import attributes of a module, as `text` of `with { type: "text" }`. */
 export function importTypes(source: string): string[] {
-  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
-  return [...code.matchAll(/\bwith:?\s*\{\s*type:\s*["'](\w+)["']/g)].map((match) => match[1]!);
+  return [...source.matchAll(/\bwith:?\s*\{\s*type:\s*["'](\w+)["']/g)].map((match) => match[1]!);
 }
 
 /** Specifiers of other registries and hosts that a module names, in any string of its code. */
 export function foreignSpecifiers(source: string): string[] {
-  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
-  return [...code.matchAll(/["'`]((?:npm|jsr):[@/\w][^"'`\s]*)["'`]/g)].map((match) => match[1]!);
+  return [...source.matchAll(/["'`]((?:npm|jsr):[@/\w][^"'`\s]*)["'`]/g)].map((match) => match[1]!);
 }
 
 /** Whether a file is a module whose imports the registry reads. */
@@ -80,7 +84,7 @@ function objection(path: string, bytes: Uint8Array<ArrayBuffer>): string | undef
   if (!/^[\w@$!%&()+,\-./=[\]^{}~]+$/.test(path)) return "the path has characters that are refused";
   if (bytes.length > LIMIT) return `the file has ${bytes.length} bytes`;
   if (!isModule(path)) return undefined;
-  const type = importTypes(decoder.decode(bytes)).find((type) => type !== "json");
+  const type = importTypes(codeOf(bytes)).find((type) => type !== "json");
   return type && `the import attribute type: "${type}" is refused`;
 }
 
