@@ -37,18 +37,25 @@
  */
 import { createHash } from "node:crypto";
 import { basename, parse } from "node:path";
-import { defined, isFile, printable, say } from "@vcs/transport/internal";
-import { download, type DownloadProgress, sha256Of } from "./cache/download.ts";
-import { megabytes } from "./command/download_bar.ts";
+import { TransportError } from "@vcs/transport/errors";
+import {
+  defined,
+  download,
+  type DownloadProgress,
+  type Environment,
+  isFile,
+  megabytes,
+  printable,
+  type RequestOptions,
+  say,
+  sha256Of,
+} from "@vcs/transport/internal";
 import { askHub } from "./cache/hub.ts";
-import { type Environment, huggingFaceEndpoint, isOffline } from "./cache/paths.ts";
+import { huggingFaceEndpoint, isOffline } from "./cache/paths.ts";
 import { firstLocal, ownPath } from "./cache/places.ts";
-import type { RequestOptions } from "./cache/requests.ts";
 import { OnnxError } from "./errors.ts";
 
-export type { DownloadProgress } from "./cache/download.ts";
-export type { Environment } from "./cache/paths.ts";
-export type { RequestOptions } from "./cache/requests.ts";
+export type { DownloadProgress, Environment, RequestOptions } from "@vcs/transport/internal";
 
 /** A place where a model's file is published. */
 export type ModelFile = UrlFile | HubFile;
@@ -196,7 +203,7 @@ async function fetchFile(
     ...request,
     ...expected,
     onProgress: (progress) => onProgress?.(file.file, progress),
-  });
+  }).catch(rethrow);
   if (source.sha256) await Deno.writeTextFile(`${path}.sha256`, source.sha256);
   return path;
 }
@@ -206,6 +213,13 @@ function announcement({ name, bytes }: Model, file: ModelFile, env: Environment)
   if (bytes === 0) return printable(`Fetching ${name}`);
   const { host } = new URL("repository" in file ? huggingFaceEndpoint(env) : file.url);
   return printable(`Fetching ${name} (${megabytes(bytes)}) from ${host}`);
+}
+
+/** What went wrong with a download, as an error of this package. */
+function rethrow(error: unknown): never {
+  if (!(error instanceof TransportError)) throw error;
+  const code = error.code === "checksum" ? "checksum-mismatch" : "download-failed";
+  throw new OnnxError(code, error.message, { cause: error });
 }
 
 /** Tries the places of a model one after the other. */

@@ -6,15 +6,9 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isFile } from "@vcs/transport/internal";
+import { type Environment, isFile } from "@vcs/transport/internal";
 import type { HubFile, LocalModel, ModelFile } from "../store.ts";
-import {
-  clipModels,
-  type Environment,
-  huggingFaceHub,
-  modelDirectory,
-  torchCheckpoints,
-} from "./paths.ts";
+import { clipModels, huggingFaceHub, modelDirectory, torchCheckpoints } from "./paths.ts";
 
 /** Path of a model's file in our own folder. */
 export function ownPath(file: ModelFile, env: Environment): string {
