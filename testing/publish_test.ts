@@ -35,7 +35,7 @@ Deno.test("all packages are published, and hold what users need and nothing else
   await using registry = new Registry();
   await publishAll(registry);
   const names = [...registry.published.keys()].map((key) => key.replace(/@[^@]+$/, ""));
-  assert.deepEqual(names.sort(), PACKAGES.map((name) => `@vcs/${name}`).sort());
+  assert.deepEqual(names.sort(), [...PACKAGES, "demo"].map((name) => `@vcs/${name}`).sort());
   for (const [name, files] of registry.published) {
     await t.step(name, () => checkPackage(files));
   }
@@ -47,16 +47,18 @@ Deno.test("all packages are published, and hold what users need and nothing else
 
 function checkPackage(files: PublishedFiles): void {
   for (const path of files.keys()) {
-    assert.match(path, /^\/([\w-]+\/)*[\w-]+\.(ts|json|md|safetensors)$|^\/LICENSE$/);
+    assert.match(path, /^\/([\w-]+\/)*[\w-]+\.(ts|json|md|safetensors|mp4|flac)$|^\/LICENSE$/);
     assert.doesNotMatch(path, /_test\.ts$|\/(testdata|testing)\//);
   }
   const total = files.values().reduce((sum, { length }) => sum + length, 0);
   assert.ok(total < LIMIT, `${total} bytes`);
-  for (const path of ["/mod.ts", "/README.md", "/deno.json"]) assert.ok(files.has(path), path);
+  for (const path of ["/README.md", "/deno.json"]) assert.ok(files.has(path), path);
   const { exports } = JSON.parse(new TextDecoder().decode(files.get("/deno.json"))) as {
-    exports: Record<string, string>;
+    exports: Record<string, string> | string;
   };
-  for (const path of Object.values(exports)) assert.ok(files.has(path.slice(1)), path);
+  for (const path of typeof exports === "string" ? [exports] : Object.values(exports)) {
+    assert.ok(files.has(path.slice(1)), path);
+  }
   for (const [path, source] of modulesOf(files)) {
     assert.ok(importTypes(source).every((type) => type === "json"), path);
     for (const specifier of foreignSpecifiers(source)) {

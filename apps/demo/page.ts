@@ -58,7 +58,7 @@ function header(run: DemoRun): string {
   return `<header>
 <p class="eyebrow">@vcs</p>
 <h1>A film, a voice and a camera, as streams of small numbers</h1>
-<p class="lede">Four packages went to work on this machine a moment ago, on media that the repository makes itself. What you see, hear and read below is the outcome of that very run.</p>
+<p class="lede">Four packages went to work on this machine a moment ago, on media that were made for it. What you see, hear and read below is the outcome of that very run.</p>
 <p class="meta"><span><time datetime="${startedAt}">${when}</time></span><span>${
     escapeHtml(where)
   }</span><span>Deno ${machine.deno}, no Python</span><span>${
@@ -88,7 +88,7 @@ ${videoVqSection(run.videoVq)}
 ${encodecStreamSection(run.encodecStream)}
 ${clipDriftSection(run.clipDrift)}
 </main>
-<footer><p>All figures of this run are in <a href="run.json">run.json</a>. <code>deno task demo</code> makes this page anew.</p></footer>
+<footer><p>All figures of this run are in <a href="run.json">run.json</a>. <code>deno run -A jsr:@vcs/demo</code> makes this page anew.</p></footer>
 <script type="module">
 ${ASSETS["/page.js"]}</script>
 </body>
