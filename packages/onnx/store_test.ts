@@ -339,6 +339,13 @@ Deno.test("a bundled file is read in place where its package is a folder", () =>
     assert.equal(await catalog.resolve("small"), path);
     const { local, right } = await catalog.verify("small");
     assert.deepEqual([local, right], [{ path, owner: "package" }, true]);
+    env.set("VCS_PARTS", `${folder}/beside`);
+    const beside = `${folder}/beside/models/small-${SHA256.slice(0, 8)}.safetensors`;
+    await put(beside);
+    assert.equal(
+      await bundled("https://jsr.example/small.safetensors", env).resolve("small"),
+      beside,
+    );
     assert.equal(
       (await bundled(pathToFileURL(path).href, env, "0".repeat(64)).verify("small")).right,
       false,

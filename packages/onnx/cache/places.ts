@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Environment, isFile } from "@vcs/transport/internal";
+import { broughtDirectory, type Environment, isFile } from "@vcs/transport/internal";
 import type { HubFile, LocalModel, ModelFile } from "../store.ts";
 import { clipModels, huggingFaceHub, modelDirectory, torchCheckpoints } from "./paths.ts";
 
@@ -40,12 +40,17 @@ async function otherPlaces(file: ModelFile, env: Environment): Promise<LocalMode
   return [];
 }
 
-/** Places of a file: in its package, in our folder, where others keep it. */
+/** Places of a file: in its package, brought by the program, in our folder, where others keep it. */
 async function placesOf(file: ModelFile, env: Environment): Promise<LocalModel[]> {
   if ("url" in file && file.url.startsWith("file:")) {
     return [{ path: fileURLToPath(file.url), owner: "package" }];
   }
-  return [{ path: ownPath(file, env), owner: "vcs" }, ...await otherPlaces(file, env)];
+  const brought = broughtDirectory(env);
+  return [
+    ...(brought ? [{ path: join(brought, "models", file.file), owner: "package" } as const] : []),
+    { path: ownPath(file, env), owner: "vcs" },
+    ...await otherPlaces(file, env),
+  ];
 }
 
 /** The first of these files that is on this machine: of each, our own copy before those of others. */
