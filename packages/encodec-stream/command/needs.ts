@@ -4,8 +4,13 @@
  * @module
  */
 import { NODE_AV } from "@vcs/media/internal";
-import { ONNX_RUNTIME } from "@vcs/onnx/internal";
+import { modelNeed, ONNX_RUNTIME } from "@vcs/onnx/internal";
 import { type Need, partNeed } from "@vcs/transport/internal";
+import { TINY_MODEL } from "../models.ts";
+import { CODEC_MODELS } from "../network/catalog.ts";
 
 /** All of it, in the order in which it is fetched. */
-export const NEEDS: readonly Need[] = [ONNX_RUNTIME, NODE_AV].map(partNeed);
+export const NEEDS: readonly Need[] = [
+  ...[ONNX_RUNTIME, NODE_AV].map(partNeed),
+  modelNeed(CODEC_MODELS, TINY_MODEL),
+];
