@@ -26,7 +26,10 @@
 import {
   type Command,
   command,
+  DownloadBar,
   file,
+  megabytes,
+  type Need,
   operands,
   optionalOperand,
   print,
@@ -36,7 +39,6 @@ import {
   type ValueKind,
 } from "@vcs/transport/internal";
 import type { Model, ModelCatalog } from "../store.ts";
-import { DownloadBar, megabytes } from "./download_bar.ts";
 
 /** Prints lines whose names and values may come from outside. */
 export function printLines(lines: readonly string[]): void {
@@ -154,6 +156,17 @@ function doctorCommand(catalog: ModelCatalog): Command {
       return complete ? 0 : 1;
     },
   });
+}
+
+/** A model of a catalogue as something that `setup` fetches. */
+export function modelNeed(catalog: ModelCatalog, name: string): Need {
+  const { bytes = 0, about = name } = catalog.find(name) ?? {};
+  return {
+    title: name,
+    about,
+    missingBytes: async () => await catalog.findLocal(name) === undefined ? bytes : 0,
+    fetch: async (signal) => await catalog.resolve(name, { signal }),
+  };
 }
 
 /** Subcommands by name. */
