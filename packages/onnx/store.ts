@@ -37,7 +37,7 @@
  */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import { isFile } from "@vcs/transport/internal";
+import { environment, isFile } from "@vcs/transport/internal";
 import { download, type DownloadProgress, sha256Of } from "./cache/download.ts";
 import { askHub } from "./cache/hub.ts";
 import { type Environment, isOffline } from "./cache/paths.ts";
@@ -250,7 +250,7 @@ export class ModelCatalog<M extends Model = Model> {
   }
 
   get #environment(): Environment {
-    return this.#env ?? Deno.env;
+    return this.#env ?? environment;
   }
 
   /** The model of a name or another spelling of it, whatever the case. */

@@ -11,6 +11,7 @@ export {
   type CommandDefinition,
   type Invocation,
 } from "./command/command.ts";
+export { type Environment, environment, homeFolder } from "./command/environment.ts";
 export { readmeTable } from "./command/help.ts";
 export {
   type AnyOperand,

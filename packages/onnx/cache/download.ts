@@ -226,7 +226,9 @@ class Download {
       return this.#failure(`${this.#received} bytes arrived, the file has ${size}`);
     }
     if (sha256 === undefined) return undefined;
-    const found = await sha256Of(this.#part, signal);
+    // Through this very file: on Windows its lock keeps others from reading, this process included.
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    const found = await hashRest(this.#file, signal);
     if (found.startsWith(sha256.toLowerCase())) return undefined;
     return new OnnxError(
       "checksum-mismatch",
@@ -257,8 +259,12 @@ async function removeIfThere(path: string): Promise<void> {
 
 /** SHA-256 of a file in hexadecimal. */
 export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
-  const hash: Hash = createHash("sha256");
   using file = await Deno.open(path);
+  return await hashRest(file, signal);
+}
+
+async function hashRest(file: Deno.FsFile, signal?: AbortSignal): Promise<string> {
+  const hash: Hash = createHash("sha256");
   const buffer = new Uint8Array(1 << 20);
   for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
     signal?.throwIfAborted();

@@ -4,14 +4,10 @@
  *
  * @module
  */
-import { homedir } from "node:os";
+import { type Environment, environment, homeFolder } from "@vcs/transport/internal";
 import { join } from "node:path";
 
-/** Environment variables by name; `Deno.env` is one. */
-export interface Environment {
-  /** Value of a variable, or undefined where it is not set. */
-  get(name: string): string | undefined;
-}
+export type { Environment } from "@vcs/transport/internal";
 
 /** First of these environment variables that is set and not empty. */
 function variable(env: Environment, ...names: string[]): string | undefined {
@@ -21,40 +17,40 @@ function variable(env: Environment, ...names: string[]): string | undefined {
 /** Folder of this user's caches, by the operating system's custom. */
 function userCache(env: Environment): string {
   if (Deno.build.os === "windows") {
-    return variable(env, "LOCALAPPDATA") ?? join(homedir(), "AppData", "Local");
+    return variable(env, "LOCALAPPDATA") ?? join(homeFolder(env), "AppData", "Local");
   }
-  if (Deno.build.os === "darwin") return join(homedir(), "Library", "Caches");
-  return variable(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
+  if (Deno.build.os === "darwin") return join(homeFolder(env), "Library", "Caches");
+  return variable(env, "XDG_CACHE_HOME") ?? join(homeFolder(env), ".cache");
 }
 
 /** Folder where other tools keep caches: `XDG_CACHE_HOME`, else `~/.cache` on every system. */
 function sharedCache(env: Environment): string {
-  return variable(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
+  return variable(env, "XDG_CACHE_HOME") ?? join(homeFolder(env), ".cache");
 }
 
 /** Our own cache: `VCS_CACHE`, else `vcs` in the user's cache folder. */
-export function cacheDirectory(env: Environment = Deno.env): string {
+export function cacheDirectory(env: Environment = environment): string {
   return variable(env, "VCS_CACHE") ?? join(userCache(env), "vcs");
 }
 
 /** Folder of downloaded models in our cache. */
-export function modelDirectory(env: Environment = Deno.env): string {
+export function modelDirectory(env: Environment = environment): string {
   return join(cacheDirectory(env), "models");
 }
 
 /** Folder of graphs and their weights that were built from checkpoints, in our cache. */
-export function graphDirectory(env: Environment = Deno.env): string {
+export function graphDirectory(env: Environment = environment): string {
   return join(cacheDirectory(env), "graphs");
 }
 
 /** Checkpoints that `torch.hub` downloaded: `$TORCH_HOME/hub/checkpoints`. */
-export function torchCheckpoints(env: Environment = Deno.env): string {
+export function torchCheckpoints(env: Environment = environment): string {
   return join(variable(env, "TORCH_HOME") ?? join(sharedCache(env), "torch"), "hub", "checkpoints");
 }
 
 /** Models that OpenAI's `clip` package downloaded. */
-export function clipModels(): string {
-  return join(homedir(), ".cache", "clip");
+export function clipModels(env: Environment = environment): string {
+  return join(homeFolder(env), ".cache", "clip");
 }
 
 function huggingFaceHome(env: Environment): string {
@@ -62,18 +58,20 @@ function huggingFaceHome(env: Environment): string {
 }
 
 /** Repositories that Hugging Face's tools downloaded: `HF_HUB_CACHE`, else `$HF_HOME/hub`. */
-export function huggingFaceHub(env: Environment = Deno.env): string {
+export function huggingFaceHub(env: Environment = environment): string {
   return variable(env, "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE") ??
     join(huggingFaceHome(env), "hub");
 }
 
 /** URL of the Hugging Face hub: `HF_ENDPOINT`, else the public one. */
-export function huggingFaceEndpoint(env: Environment = Deno.env): string {
+export function huggingFaceEndpoint(env: Environment = environment): string {
   return (variable(env, "HF_ENDPOINT") ?? "https://huggingface.co").replace(/\/+$/, "");
 }
 
 /** The user's token for the hub: `HF_TOKEN`, else the file that `hf auth login` writes. */
-export async function huggingFaceToken(env: Environment = Deno.env): Promise<string | undefined> {
+export async function huggingFaceToken(
+  env: Environment = environment,
+): Promise<string | undefined> {
   const token = variable(env, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN");
   if (token) return token.trim();
   const file = variable(env, "HF_TOKEN_PATH") ?? join(huggingFaceHome(env), "token");
@@ -82,7 +80,7 @@ export async function huggingFaceToken(env: Environment = Deno.env): Promise<str
 }
 
 /** Whether the user forbids fetching models: `HF_HUB_OFFLINE` or `VCS_OFFLINE` is set. */
-export function isOffline(env: Environment = Deno.env): boolean {
+export function isOffline(env: Environment = environment): boolean {
   return ["HF_HUB_OFFLINE", "VCS_OFFLINE"].some((name) =>
     /^(1|true|yes|on)$/i.test(variable(env, name) ?? "")
   );

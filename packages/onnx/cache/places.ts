@@ -41,7 +41,7 @@ async function otherPlaces(file: ModelFile, env: Environment): Promise<LocalMode
   if (file.cache === "torch") {
     return [{ path: join(torchCheckpoints(env), file.file), owner: "torch" }];
   }
-  if (file.cache === "clip") return [{ path: join(clipModels(), file.file), owner: "clip" }];
+  if (file.cache === "clip") return [{ path: join(clipModels(env), file.file), owner: "clip" }];
   return [];
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Command } from "./command.ts";
+import { environment } from "./environment.ts";
 import { processInterrupts } from "./signals.ts";
 import { isClosedPipe, printable, say } from "./terminal.ts";
 import { UsageError } from "./usage_error.ts";
@@ -23,7 +24,7 @@ function report(command: string, error: unknown): number {
     say(`See ${error.command ?? command} --help`);
     return 2;
   }
-  if (error instanceof Error && Deno.env.get("VCS_DEBUG")) say(error.stack ?? "");
+  if (error instanceof Error && environment.get("VCS_DEBUG")) say(error.stack ?? "");
   return 1;
 }
 
