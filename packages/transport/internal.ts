@@ -36,6 +36,7 @@ export {
   type ValueOption,
 } from "./command/options.ts";
 export { ProgressLine, type ProgressOutput } from "./command/progress.ts";
+export { DownloadBar, megabytes } from "./command/download_bar.ts";
 export { errorLine, exitCode, runCommand, runMain } from "./command/run.ts";
 export { isClosedPipe, print, printable, say } from "./command/terminal.ts";
 export { UsageError } from "./command/usage_error.ts";
@@ -60,6 +61,19 @@ export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export { cacheDirectory, isSet, sharedCache, variable } from "./fetch/cache_folder.ts";
+export {
+  download,
+  type DownloadOptions,
+  type DownloadProgress,
+  sha256Of,
+} from "./fetch/download.ts";
+export {
+  IdleRequest,
+  type RequestOptions,
+  retryTransient,
+  TransientError,
+} from "./fetch/requests.ts";
 export { IdleTimeout } from "./flow/idle.ts";
 export { ReplayWindow } from "./flow/replay_window.ts";
 export { attempts, Backoff, type BackoffOptions, retry, type RetryOptions } from "./flow/retry.ts";

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { environment } from "@vcs/transport/internal";
+import { type Environment, environment } from "@vcs/transport/internal";
 import { dtypeSize, elementCount } from "@vcs/transport/tensor";
 import {
-  type Environment,
   graphDirectory,
   huggingFaceHub,
   huggingFaceToken,
