@@ -87,5 +87,14 @@ export { concatBytes } from "./io/bytes.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile } from "./io/files.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";
+export {
+  findPart,
+  type InstallOptions,
+  installPart,
+  type PartState,
+  registryUrl,
+} from "./parts/install.ts";
+export { type LazyOptions, lazyPart } from "./parts/load.ts";
+export { type Part, type PartPackage, partsDirectory, partTitle } from "./parts/part.ts";
 export { freePort } from "./trial/brokers.ts";
 export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";
