@@ -7,7 +7,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { filesBelow, MAY_IMPORT, ROOT } from "./house.ts";
-import { partSize, partsOf } from "./part_sizes.ts";
+import { PARTS, partSize } from "./part_sizes.ts";
 
 /** The oldest Deno that runs everything; a test runs it. */
 export const MINIMUM_DENO = "2.9.6";
@@ -62,11 +62,10 @@ async function weightBytes(name: string): Promise<number> {
 
 /** What is fetched at first use, each with its size. */
 async function fetched(name: string): Promise<string[]> {
-  const parts = partsOf(name).map((part) =>
-    `${part.title} (${part.about}: ${megabytes(partSize(part))})`
-  );
+  const parts = PARTS[name]!.map((part) => `${part.name}, ${megabytes(partSize(part))} (${part.about})`);
   const weights = await weightBytes(name);
-  return weights > 0 ? [...parts, `the small model's weights (${megabytes(weights)})`] : parts;
+  return weights > 0 ? [...parts, `the small model's weights, ${megabytes(weights)}`] : parts;
+})`] : parts;
 }
 
 function lines(name: string): string[] {
@@ -94,7 +93,7 @@ before version 7.4: name files there.`;
 export async function installSection(name: string): Promise<string> {
   const comes = await fetched(name);
   const first = comes.length > 0
-    ? `Fetched at first use, once, on Linux x64: ${comes.join(", ")}.`
+    ? `Fetched at first use, once, on Linux x64: ${comes.join("; ")}.`
     : "Nothing else is fetched.";
   const code = megabytes(await codeBytes(name));
   return [
