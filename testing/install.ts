@@ -62,10 +62,11 @@ async function weightBytes(name: string): Promise<number> {
 
 /** What is fetched at first use, each with its size. */
 async function fetched(name: string): Promise<string[]> {
-  const parts = PARTS[name]!.map((part) => `${part.name}, ${megabytes(partSize(part))} (${part.about})`);
+  const parts = PARTS[name]!.map((part) =>
+    `${part.name}, ${megabytes(partSize(part))} (${part.about})`
+  );
   const weights = await weightBytes(name);
   return weights > 0 ? [...parts, `the small model's weights, ${megabytes(weights)}`] : parts;
-})`] : parts;
 }
 
 function lines(name: string): string[] {
