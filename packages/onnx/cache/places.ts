@@ -46,8 +46,10 @@ export async function firstLocal(
 ): Promise<LocalModel | undefined> {
   for (const file of files) {
     const own: LocalModel = { path: ownPath(file, env), owner: "vcs" };
-    for (const place of [own, ...await otherPlaces(file, env)]) {
-      if (await isFile(place.path)) return place;
+    if (await isFile(own.path)) return own;
+    for (const place of await otherPlaces(file, env)) {
+      // Folders of other tools need not be open to this process.
+      if (await isFile(place.path).catch(() => false)) return place;
     }
   }
 }

@@ -61,7 +61,13 @@ export function registryUrl(env: Environment = environment): string {
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    // What may not be looked at is not known to be missing.
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false;
+  }
 }
 
 /**
