@@ -61,7 +61,13 @@ export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
-export { cacheDirectory, isSet, sharedCache, variable } from "./fetch/cache_folder.ts";
+export {
+  broughtDirectory,
+  cacheDirectory,
+  isSet,
+  sharedCache,
+  variable,
+} from "./fetch/cache_folder.ts";
 export {
   download,
   type DownloadOptions,
@@ -94,6 +100,7 @@ export {
   type PartState,
   registryUrl,
 } from "./parts/install.ts";
+export { CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
 export { type Part, type PartPackage, partsDirectory, partTitle } from "./parts/part.ts";
 export { freePort } from "./trial/brokers.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import { join } from "node:path";
-import { type Environment, isFile } from "@vcs/transport/internal";
+import { fileURLToPath } from "node:url";
+import { broughtDirectory, type Environment, isFile } from "@vcs/transport/internal";
 import type { HubFile, LocalModel, ModelFile } from "../store.ts";
 import { clipModels, huggingFaceHub, modelDirectory, torchCheckpoints } from "./paths.ts";
 
@@ -39,17 +40,33 @@ async function otherPlaces(file: ModelFile, env: Environment): Promise<LocalMode
   return [];
 }
 
+/** Places of a file: in its package, brought by the program, in our folder, where others keep it. */
+async function placesOf(file: ModelFile, env: Environment): Promise<LocalModel[]> {
+  if ("url" in file && file.url.startsWith("file:")) {
+    return [{ path: fileURLToPath(file.url), owner: "package" }];
+  }
+  const brought = broughtDirectory(env);
+  return [
+    ...(brought ? [{ path: join(brought, "models", file.file), owner: "package" } as const] : []),
+    { path: ownPath(file, env), owner: "vcs" },
+    ...await otherPlaces(file, env),
+  ];
+}
+
+/** Whether a file is there; folders of other tools need not be open to this process. */
+async function isThere({ path, owner }: LocalModel): Promise<boolean> {
+  const isOurs = owner === "vcs" || owner === "package";
+  return isOurs ? await isFile(path) : await isFile(path).catch(() => false);
+}
+
 /** The first of these files that is on this machine: of each, our own copy before those of others. */
 export async function firstLocal(
   files: readonly ModelFile[],
   env: Environment,
 ): Promise<LocalModel | undefined> {
   for (const file of files) {
-    const own: LocalModel = { path: ownPath(file, env), owner: "vcs" };
-    if (await isFile(own.path)) return own;
-    for (const place of await otherPlaces(file, env)) {
-      // Folders of other tools need not be open to this process.
-      if (await isFile(place.path).catch(() => false)) return place;
+    for (const place of await placesOf(file, env)) {
+      if (await isThere(place)) return place;
     }
   }
 }

@@ -29,6 +29,7 @@ import {
   DownloadBar,
   file,
   megabytes,
+  type Need,
   operands,
   optionalOperand,
   print,
@@ -155,6 +156,17 @@ function doctorCommand(catalog: ModelCatalog): Command {
       return complete ? 0 : 1;
     },
   });
+}
+
+/** A model of a catalogue as something that `setup` fetches. */
+export function modelNeed(catalog: ModelCatalog, name: string): Need {
+  const { bytes = 0, about = name } = catalog.find(name) ?? {};
+  return {
+    title: name,
+    about,
+    missingBytes: async () => await catalog.findLocal(name) === undefined ? bytes : 0,
+    fetch: async (signal) => await catalog.resolve(name, { signal }),
+  };
 }
 
 /** Subcommands by name. */
