@@ -70,13 +70,26 @@ async function checkTree(folder: string, tag: string): Promise<void> {
   }
 }
 
-/** The `deno.json` of each package with the new version. */
+/** Folders of the workspace's members, of which patterns end in `/*`. */
+async function members(folder: string): Promise<string[]> {
+  const text = await Deno.readTextFile(join(folder, "deno.json"));
+  const { workspace } = JSON.parse(text) as { workspace: string[] };
+  const found = workspace.map(async (pattern) => {
+    if (!pattern.endsWith("/*")) return [pattern];
+    const parent = pattern.slice(0, -2);
+    const entries = await Array.fromAsync(Deno.readDir(join(folder, parent)));
+    return entries.map(({ name }) => `${parent}/${name}`);
+  });
+  return (await Promise.all(found)).flat().sort();
+}
+
+/** The `deno.json` of each member with the new version. */
 async function versionChanges({ folder, version }: ReleaseOptions): Promise<Change[]> {
   const changes: Change[] = [];
-  for (const { name } of await Array.fromAsync(Deno.readDir(join(folder, "packages")))) {
-    const path = join("packages", name, "deno.json");
+  for (const member of await members(folder)) {
+    const path = join(member, "deno.json");
     const text = await Deno.readTextFile(join(folder, path));
-    const { version: before } = JSON.parse(text) as { version: string };
+    const { name, version: before } = JSON.parse(text) as { name: string; version: string };
     if (!isLater(version, before)) {
       throw new RangeError(`Cannot release ${version}: ${name} has ${before}`);
     }
