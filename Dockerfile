@@ -15,6 +15,7 @@ RUN apt-get update \
 COPY --from=deno /usr/local/bin/deno-program /usr/local/bin/deno
 COPY deno.json deno.lock LICENSE /vcs/
 COPY packages /vcs/packages
+COPY apps/demo /vcs/apps/demo
 RUN for name in transport onnx patch-stream encodec-stream video-vq clip-drift; do \
     printf '#!/bin/sh\nexec deno run -A --quiet --frozen --cached-only /vcs/packages/%s/mod.ts "$@"\n' "$name" >"/usr/local/bin/$name" \
     && chmod 755 "/usr/local/bin/$name"; \

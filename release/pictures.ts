@@ -1,5 +1,5 @@
 /**
- * Takes the READMEs' pictures from the page of the last `deno task demo`: `deno task pictures`.
+ * Takes the READMEs' pictures from the page of the last `deno task demo`: `deno run -A release/pictures.ts`.
  *
  * @module
  */
