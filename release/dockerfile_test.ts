@@ -60,6 +60,6 @@ Deno.test("Dockerfile: commands are made of packages, and all that fetch somethi
 });
 
 Deno.test("Dockerfile: images have a tag, and nothing runs as root", () => {
-  for (const rest of restsOf("FROM")) assert.match(rest, /^[a-z]+:[\w.]+-slim( AS \w+)?$/);
+  for (const rest of restsOf("FROM")) assert.match(rest, /^[a-z]+:[\w.-]+-slim( AS \w+)?$/);
   assert.deepEqual(restsOf("USER"), ["vcs"]);
 });
