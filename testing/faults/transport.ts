@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "environment.ts",
+    find: 'return state === "granted" ? Deno.env.get(name) : undefined;',
+    put: "return Deno.env.get(name);",
+    means: "a variable that may not be read ends the command",
+    tests: ["environment_test.ts"],
+  },
+  {
+    file: "run.ts",
+    find: "  endAtStrayErrors(command, signal);\n",
+    put: "",
+    means: "an error in a callback ends the command with a stack",
+    tests: ["run_test.ts"],
+  },
+  {
     file: "outbox.ts",
     find: "if (++leased >= most) return undefined;",
     put: "if (++leased > most) return undefined;",
