@@ -5,7 +5,7 @@
  */
 import type { Backend, DecodeRequest, Inspection, StreamFacts } from "../ffmpeg/backend.ts";
 import { MediaError } from "../errors.ts";
-import { filterChain } from "../ffmpeg/filter_chain.ts";
+import { filterChain } from "./filter_chain.ts";
 import { LruCache } from "./index_cache.ts";
 import type { LocalSource } from "./media_source.ts";
 import {

@@ -25,8 +25,11 @@ export interface Pipeline {
 
 /** What we say of an input. */
 export interface SharpOptions {
+  /** Whether damage is an error. */
   readonly failOn?: "none" | "error";
+  /** Whether colour profiles are ignored. */
   readonly ignoreIcc?: boolean;
+  /** Size of pixels that are not a file. */
   readonly raw?: { readonly width: number; readonly height: number; readonly channels: 3 };
 }
 
@@ -40,3 +43,12 @@ export interface Sharp {
 export const loadSharp: () => Promise<Sharp> = lazyPart<Sharp>(SHARP, {
   prepare: (sharp) => sharp.cache(false),
 });
+
+/**
+ * Makes sure that images can be decoded and encoded.
+ *
+ * @throws {TransportError} `part-missing` where sharp is not here and cannot be fetched
+ */
+export async function prepareImages(): Promise<void> {
+  await loadSharp();
+}

@@ -1,12 +1,4 @@
-import {
-  cut,
-  type FaultyServer,
-  good,
-  head,
-  type Script,
-  stall,
-  status,
-} from "#testing/faulty_server.ts";
+import { cut, type FaultyServer, good, head, type Script, status } from "#testing/faulty_server.ts";
 import {
   greeterPart,
   integrityOf,
@@ -63,6 +55,10 @@ function greet(folder: string): string {
   return createRequire(join(folder, "part.cjs"))("greeter").greet();
 }
 
+async function namesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+}
+
 async function assertFails(
   install: Promise<unknown>,
   code: TransportErrorCode,
@@ -100,9 +96,9 @@ Deno.test("a part is fetched once, for this platform alone, and announced in one
   assert.deepEqual([here.paths.length, here.lines.length], [3, 1]);
   const { mode } = await Deno.stat(`${folder}/node_modules/greeter/bin/run.sh`);
   if (Deno.build.os !== "windows") assert.equal(mode! & 0o777, 0o755);
-  const names = (await Array.fromAsync(Deno.readDir(`${here.cache}/npm`))).map(({ name }) => name);
+  const names = await namesIn(`${here.cache}/npm`);
   assert.deepEqual(names.sort(), [folder, `${folder}.lock`].map((path) => path.split("/").at(-1)));
-  assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["node_modules"]);
+  assert.deepEqual(await namesIn(folder), ["node_modules"]);
 });
 
 Deno.test("another hash in the table is another folder", async () => {
@@ -177,9 +173,7 @@ Deno.test("a tarball that leads out is refused, even with the right hash", async
   await using here = new Site(serveParts(evil));
   await assertFails(installPart(evil.part, here.options), "part-missing", /leads out of it/);
   assert.equal((await findPart(evil.part, here.options)).isHere, false);
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(here.cache)) names.push(name);
-  assert.deepEqual(names, ["npm"]);
+  assert.deepEqual(await namesIn(here.cache), ["npm"]);
 });
 
 Deno.test("a registry that does not have it is an error at once", async () => {
@@ -288,7 +282,7 @@ for (const ranges of ["a range", "the whole file"]) {
     const folder = await installPart(made.part, here.options);
     assert.equal(here.server.requests[0]!.headers.get("range"), "bytes=0-199999");
     const taken = `${folder}/node_modules/library`;
-    assert.deepEqual([...Deno.readDirSync(taken)].map(({ name }) => name), ["lib.so"]);
+    assert.deepEqual(await namesIn(taken), ["lib.so"]);
     assert.deepEqual(await Deno.readFile(`${taken}/lib.so`), made.library);
   });
 }

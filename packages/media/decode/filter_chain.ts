@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { StreamFacts } from "./backend.ts";
+import type { StreamFacts } from "../ffmpeg/backend.ts";
 import type { Orientation, Rotation } from "../formats/display_matrix.ts";
 
 /** What the pixels are to become. */

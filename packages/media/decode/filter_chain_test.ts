@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { StreamFacts } from "./backend.ts";
+import type { StreamFacts } from "../ffmpeg/backend.ts";
 import { filterChain } from "./filter_chain.ts";
 import { imageBytes } from "../formats/pixel_formats.ts";
 
