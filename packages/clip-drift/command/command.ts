@@ -3,15 +3,13 @@
  *
  * @module
  */
-import { loadSharp, NODE_AV, SHARP } from "@vcs/media/internal";
-import { modelCommands, ONNX_RUNTIME } from "@vcs/onnx/internal";
+import { modelCommands } from "@vcs/onnx/internal";
 import {
   type Command,
   command,
   folder,
   type Invocation,
   optionalOperand,
-  partNeed,
   say,
   setupCommand,
   UsageError,
@@ -37,7 +35,7 @@ async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>
   const { serveCamera } = await import("../camera/camera_server.ts");
   const { sceneFrames } = await import("../camera/scene.ts");
   const { host: hostname, port, fps, width, height, quality } = options;
-  await loadSharp();
+  await (await import("@vcs/media/internal")).loadSharp();
   const frame = sceneFrames(options);
   const config = { width, height, quality };
   await using server = serveCamera({ hostname, port, frame, fps, config });
@@ -74,6 +72,6 @@ export const clipDrift: Command = command({
       run: view,
     }),
     ...modelCommands(CLIP_MODELS),
-    setupCommand([ONNX_RUNTIME, SHARP, NODE_AV].map(partNeed)),
+    setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

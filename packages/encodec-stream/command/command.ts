@@ -4,11 +4,9 @@
  *
  * @module
  */
-import { NODE_AV } from "@vcs/media/internal";
-import { modelCommands, modelNeed, ONNX_RUNTIME } from "@vcs/onnx/internal";
-import { type Command, command, partNeed, setupCommand } from "@vcs/transport/internal";
+import { modelCommands } from "@vcs/onnx/internal";
+import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
-import { TINY_MODEL } from "../models.ts";
 import { CODEC_MODELS } from "../network/catalog.ts";
 import { play } from "../page/play.ts";
 import { decode } from "./decode.ts";
@@ -23,9 +21,6 @@ export const encodecStream: Command = command({
   // Of several modes in a line the first one here counts: the more cautious, as in the original.
   commands: [
     ...[info, decode, encode, play, ...modelCommands(CODEC_MODELS)],
-    setupCommand([
-      ...[ONNX_RUNTIME, NODE_AV].map(partNeed),
-      modelNeed(CODEC_MODELS, TINY_MODEL),
-    ]),
+    setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

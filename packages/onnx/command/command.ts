@@ -51,6 +51,6 @@ export const onnx: Command = command({
       name !== "list"
     ),
     cacheCommand,
-    setupCommand([partNeed(ONNX_RUNTIME)]),
+    setupCommand(() => Promise.resolve([partNeed(ONNX_RUNTIME)])),
   ],
 });

@@ -10,7 +10,7 @@
  * const relay = command({
  *   name: "relay",
  *   about: "passes messages on",
- *   commands: [setupCommand(CHANNEL_CLIENTS.map(partNeed))],
+ *   commands: [setupCommand(() => Promise.resolve(CHANNEL_CLIENTS.map(partNeed)))],
  * });
  * assert.deepEqual(relay.commands.map(({ name }) => name), ["setup"]);
  * ```
@@ -65,12 +65,17 @@ async function bring({ title, about, ...need }: Need, signal: AbortSignal): Prom
   }
 }
 
-/** The subcommand `setup` of a command with these needs. */
-export function setupCommand(needs: readonly Need[]): Command {
+/**
+ * The subcommand `setup` of a command with these needs.
+ *
+ * @param load gives them; called when the subcommand runs
+ */
+export function setupCommand(load: () => Promise<readonly Need[]>): Command {
   return command({
     name: "setup",
     about: "fetch all that this command can need; afterwards it needs no network",
     async run({ signal }) {
+      const needs = await load();
       const bytes = await Promise.all(needs.map((need) => need.missingBytes().catch(() => 0)));
       const total = bytes.reduce((sum, bytes) => sum + bytes, 0);
       const count = bytes.filter((bytes) => bytes > 0).length;

@@ -85,7 +85,7 @@ export const transport: Command = command({
       about: "what each channel promises",
       run: () => Promise.resolve(print(deliveryTable())),
     }),
-    setupCommand(CHANNEL_CLIENTS.map(partNeed)),
+    setupCommand(() => Promise.resolve(CHANNEL_CLIENTS.map(partNeed))),
   ],
 });
 

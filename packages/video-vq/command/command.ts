@@ -3,16 +3,9 @@
  *
  * @module
  */
-import { NODE_AV, SHARP } from "@vcs/media/internal";
-import { modelCommands, modelNeed, ONNX_RUNTIME } from "@vcs/onnx/internal";
+import { modelCommands } from "@vcs/onnx/internal";
 import { ModelCatalog } from "@vcs/onnx/store";
-import {
-  CHANNEL_CLIENTS,
-  type Command,
-  command,
-  partNeed,
-  setupCommand,
-} from "@vcs/transport/internal";
+import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { VIDEO_MODELS } from "../models.ts";
 import { TINY_WEIGHTS } from "../tiny/weights.ts";
@@ -79,9 +72,6 @@ export const videoVq: Command = command({
   about: "video as tokens, 2,880 bytes for 17 frames",
   commands: [
     ...[encode, decode, roundtrip, inspect, page, ...modelCommands(MODELS)],
-    setupCommand([
-      ...[ONNX_RUNTIME, NODE_AV, SHARP, ...CHANNEL_CLIENTS].map(partNeed),
-      ...TINY_WEIGHTS.models.map(({ name }) => modelNeed(TINY_WEIGHTS, name)),
-    ]),
+    setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

@@ -1,0 +1,16 @@
+/**
+ * What the command can need and `setup` fetches.
+ *
+ * @module
+ */
+import { NODE_AV } from "@vcs/media/internal";
+import { modelNeed, ONNX_RUNTIME } from "@vcs/onnx/internal";
+import { type Need, partNeed } from "@vcs/transport/internal";
+import { TINY_MODEL } from "../models.ts";
+import { CODEC_MODELS } from "../network/catalog.ts";
+
+/** All of it, in the order in which it is fetched. */
+export const NEEDS: readonly Need[] = [
+  ...[ONNX_RUNTIME, NODE_AV].map(partNeed),
+  modelNeed(CODEC_MODELS, TINY_MODEL),
+];
