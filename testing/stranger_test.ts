@@ -6,12 +6,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { exportsOf, PACKAGES, ROOT } from "./house.ts";
+import { MINIMUM_DENO } from "./install.ts";
 import { publishAll, Registry } from "./registry.ts";
 import { findProgram, needs } from "./shared.ts";
 import { Stranger } from "./stranger.ts";
-
-/** The oldest Deno that runs everything here; READMEs say so. */
-const MINIMUM_DENO = "2.9.0";
 
 const RUN = ["run", "-A", "--quiet"];
 const CLIP = join(ROOT, "apps/demo/clip.mp4");

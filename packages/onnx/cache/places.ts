@@ -36,7 +36,7 @@ async function otherPlaces(file: ModelFile, env: Environment): Promise<LocalMode
   if (file.cache === "torch") {
     return [{ path: join(torchCheckpoints(env), file.file), owner: "torch" }];
   }
-  if (file.cache === "clip") return [{ path: join(clipModels(), file.file), owner: "clip" }];
+  if (file.cache === "clip") return [{ path: join(clipModels(env), file.file), owner: "clip" }];
   return [];
 }
 
@@ -59,8 +59,11 @@ export async function firstLocal(
   env: Environment,
 ): Promise<LocalModel | undefined> {
   for (const file of files) {
-    for (const place of await placesOf(file, env)) {
-      if (await isFile(place.path)) return place;
+    for (const { path, owner } of await placesOf(file, env)) {
+      // Folders of other tools need not be open to this process.
+      const isHere = isFile(path);
+      const isOurs = owner === "vcs" || owner === "package";
+      if (await (isOurs ? isHere : isHere.catch(() => false))) return { path, owner };
     }
   }
 }
