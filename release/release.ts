@@ -70,15 +70,24 @@ async function checkTree(folder: string, tag: string): Promise<void> {
   }
 }
 
+/** Folders of what is published: the packages, and the demo among the apps. */
+async function members(folder: string): Promise<string[]> {
+  const parents = ["packages", "apps"];
+  const names = await Promise.all(
+    parents.map((parent) => Array.fromAsync(Deno.readDir(join(folder, parent)))),
+  );
+  return names.flatMap((entries, at) => entries.map(({ name }) => join(parents[at]!, name)));
+}
+
 /** The `deno.json` of each package with the new version. */
 async function versionChanges({ folder, version }: ReleaseOptions): Promise<Change[]> {
   const changes: Change[] = [];
-  for (const { name } of await Array.fromAsync(Deno.readDir(join(folder, "packages")))) {
-    const path = join("packages", name, "deno.json");
+  for (const member of await members(folder)) {
+    const path = join(member, "deno.json");
     const text = await Deno.readTextFile(join(folder, path));
     const { version: before } = JSON.parse(text) as { version: string };
     if (!isLater(version, before)) {
-      throw new RangeError(`Cannot release ${version}: ${name} has ${before}`);
+      throw new RangeError(`Cannot release ${version}: ${member} has ${before}`);
     }
     changes.push({ path, text: text.replace(/("version": ")[^"]*/, `$1${version}`) });
   }

@@ -13,18 +13,18 @@ async function git(folder: string, ...args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout).trim();
 }
 
-/** A repository of two packages whose checks end as they are told to. */
+/** Packages of the repository. */
+const MEMBERS = ["packages/a", "packages/b", "apps/c"];
+
+/** A repository of three packages whose checks end as they are told to. */
 async function repository(check = "echo ok") {
   const folder = await Deno.makeTempDir();
   const write = (path: string, text: string) => Deno.writeTextFile(join(folder, path), text);
   await write("deno.json", JSON.stringify({ tasks: { ok: check } }));
   await write("CHANGELOG.md", CHANGELOG);
-  for (const name of ["a", "b"]) {
-    await Deno.mkdir(join(folder, "packages", name), { recursive: true });
-    await write(
-      `packages/${name}/deno.json`,
-      `{\n  "name": "@x/${name}",\n  "version": "0.1.9"\n}\n`,
-    );
+  for (const path of MEMBERS) {
+    await Deno.mkdir(join(folder, path), { recursive: true });
+    await write(`${path}/deno.json`, `{\n  "name": "@x/${path}",\n  "version": "0.1.9"\n}\n`);
   }
   await git(folder, "init", "--quiet");
   await git(folder, "config", "user.name", "A");
@@ -46,9 +46,9 @@ function gitTest(name: string, fn: () => Promise<void>): void {
 gitTest("versions and changelog are written, committed and tagged", async () => {
   await using made = await repository();
   await made.make("0.1.10");
-  for (const name of ["a", "b"]) {
-    const wanted = { name: `@x/${name}`, version: "0.1.10" };
-    assert.deepEqual(JSON.parse(await made.read(`packages/${name}/deno.json`)), wanted);
+  for (const path of MEMBERS) {
+    const wanted = { name: `@x/${path}`, version: "0.1.10" };
+    assert.deepEqual(JSON.parse(await made.read(`${path}/deno.json`)), wanted);
   }
   assert.match(
     await made.read("CHANGELOG.md"),
@@ -64,6 +64,7 @@ gitTest("a dry run names the files and changes nothing", async () => {
   await made.make("1.0.0", true);
   assert.deepEqual(made.said.sort(), [
     "would write CHANGELOG.md",
+    `would write ${join("apps", "c", "deno.json")}`,
     `would write ${join("packages", "a", "deno.json")}`,
     `would write ${join("packages", "b", "deno.json")}`,
   ]);
@@ -74,7 +75,7 @@ gitTest("a dry run names the files and changes nothing", async () => {
 gitTest("a version that does not come next is refused", async () => {
   await using made = await repository();
   for (const version of ["0.1.9", "0.1.8", "0.0.99"]) {
-    await assert.rejects(made.make(version), /Cannot release .*: [ab] has 0\.1\.9/);
+    await assert.rejects(made.make(version), /Cannot release .*: \w+.[abc] has 0\.1\.9/);
   }
   for (const version of ["1.0", "v1.0.0", "01.0.0", "1.0.0-rc.1"]) {
     await assert.rejects(made.make(version), /expected three numbers/);

@@ -108,9 +108,9 @@ Deno.test("the forms for issues can be read, and every field has a name", async 
 
 Deno.test("each package has the repository's licence, and says so", async () => {
   const licence = await read("LICENSE");
-  for (const name of PACKAGES) {
-    assert.equal(await read(`packages/${name}/LICENSE`), licence, name);
-    const config = JSON.parse(await read(`packages/${name}/deno.json`)) as { license: string };
-    assert.equal(config.license, "MIT", name);
+  for (const path of [...PACKAGES.map((name) => `packages/${name}`), "apps/demo"]) {
+    assert.equal(await read(`${path}/LICENSE`), licence, path);
+    const config = JSON.parse(await read(`${path}/deno.json`)) as { license: string };
+    assert.equal(config.license, "MIT", path);
   }
 });
