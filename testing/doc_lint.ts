@@ -3,18 +3,10 @@
  *
  * @module
  */
-const packages = new URL("../packages/", import.meta.url);
-const entries: string[] = [];
-for (const entry of Deno.readDirSync(packages)) {
-  const config = JSON.parse(
-    Deno.readTextFileSync(new URL(`${entry.name}/deno.json`, packages)),
-  ) as { exports: Record<string, string> };
-  for (const file of Object.values(config.exports)) {
-    entries.push(new URL(`${entry.name}/${file}`, packages).href);
-  }
-}
+import { entryPoints } from "./house.ts";
+
 const { code } = await new Deno.Command(Deno.execPath(), {
-  args: ["doc", "--lint", ...entries.sort()],
+  args: ["doc", "--lint", ...await entryPoints()],
   stdout: "null",
   stderr: "inherit",
 }).output();

@@ -26,7 +26,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 export const PACKAGES: readonly string[] = Object.keys(MAY_IMPORT);
 
 /** Folders that hold no code of ours. */
-const SKIPPED = new Set([".git", "node_modules", "demo", "shared"]);
+const SKIPPED = new Set([".git", "node_modules", "demo", "docs", "shared"]);
 
 /** Paths of all files below a folder, relative to the repository. */
 export async function filesBelow(folder: string): Promise<string[]> {
@@ -67,6 +67,14 @@ export async function exportsOf(name: string): Promise<Record<string, string>> {
     exports: Record<string, string>;
   };
   return exports;
+}
+
+/** Paths of all files that packages export. */
+export async function entryPoints(): Promise<string[]> {
+  const files = PACKAGES.map(async (name) => {
+    return Object.values(await exportsOf(name)).map((file) => join(ROOT, "packages", name, file));
+  });
+  return (await Promise.all(files)).flat().sort();
 }
 
 /** Specifiers that a file imports or re-exports from, comments skipped. */

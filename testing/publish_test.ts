@@ -32,12 +32,12 @@ Deno.test("all packages are published, and hold what users need and nothing else
 
 function checkPackage(files: PublishedFiles): void {
   for (const path of files.keys()) {
-    assert.match(path, /^\/([\w-]+\/)*[\w-]+\.(ts|json|md|safetensors|mp4|flac)$|^\/LICENSE$/);
+    assert.match(path, /^\/([\w-]+\/)*[\w-]+\.(ts|json|md|safetensors|mp4|flac|jpg)$|^\/LICENSE$/);
     assert.doesNotMatch(path, /_test\.ts$|\/(testdata|testing)\//);
   }
   const total = files.values().reduce((sum, { length }) => sum + length, 0);
   assert.ok(total < LIMIT, `${total} bytes`);
-  for (const path of ["/README.md", "/deno.json"]) assert.ok(files.has(path), path);
+  for (const path of ["/README.md", "/LICENSE", "/deno.json"]) assert.ok(files.has(path), path);
   const { exports } = JSON.parse(new TextDecoder().decode(files.get("/deno.json"))) as {
     exports: Record<string, string> | string;
   };

@@ -1,7 +1,7 @@
 /**
  * Where tests find real media and reference numbers: the folder `shared` beside the repository.
  * It is not part of the repository; without it the tests that need it are reported as ignored,
- * and in CI (`CI` set) they fail.
+ * and in CI (`CI` set and not empty) they fail.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export function sharedPath(name: string): string {
 /** Whether the shared folder is there. */
 export const hasShared: boolean = existsSync(folder);
 
-const inCI = Deno.env.get("CI") !== undefined;
+const inCI = Boolean(Deno.env.get("CI"));
 
 /** Options for a test that needs something: ignored where it is missing, except in CI. */
 export function needs(...present: boolean[]): { ignore: boolean } {

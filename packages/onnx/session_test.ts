@@ -284,3 +284,20 @@ Deno.test("a model is released once, after the last of its runs", async () => {
     Object.assign(runtime, { release });
   }
 });
+
+Deno.test("the library is kept from reporting to its maker; what the user has set stays", async () => {
+  const script = `
+    const { loadRuntime } = await import("${import.meta.resolve("./runtime/ort.ts")}");
+    loadRuntime("${import.meta.filename}");`;
+  const { ORT_DISABLE_TELEMETRY: _, ...others } = Deno.env.toObject();
+  for (const [set, wanted] of [[{}, "1"], [{ ORT_DISABLE_TELEMETRY: "0" }, "0"]] as const) {
+    // Not a library: that it is refused shows that the variable was set before.
+    const check = `try {${script}} catch { console.log(Deno.env.get("ORT_DISABLE_TELEMETRY")); }`;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--no-lock", check],
+      clearEnv: true,
+      env: { ...others, ...set },
+    }).output();
+    assert.equal(new TextDecoder().decode(stdout).trim(), wanted);
+  }
+});

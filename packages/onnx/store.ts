@@ -43,6 +43,7 @@ import {
   download,
   type DownloadProgress,
   type Environment,
+  environment,
   isFile,
   megabytes,
   printable,
@@ -289,7 +290,7 @@ export class ModelCatalog<M extends Model = Model> {
   }
 
   get #environment(): Environment {
-    return this.#env ?? Deno.env;
+    return this.#env ?? environment;
   }
 
   /** The model of a name or another spelling of it, whatever the case. */

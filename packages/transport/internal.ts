@@ -11,6 +11,7 @@ export {
   type CommandDefinition,
   type Invocation,
 } from "./command/command.ts";
+export { type Environment, environment, homeFolder } from "./command/environment.ts";
 export { readmeTable } from "./command/help.ts";
 export {
   type AnyOperand,
@@ -63,7 +64,6 @@ export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
 export {
   broughtDirectory,
   cacheDirectory,
-  type Environment,
   isSet,
   sharedCache,
   variable,

@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "terminal.ts",
+    find: "    keyboard.setRaw(true);",
+    put: "    throw new TypeError();",
+    means: "a terminal without cbreak ends the watch",
+    tests: ["terminal_test.ts"],
+  },
+  {
     file: "charts.ts",
     find: "Math.min(CEILING, Math.max(0, this.#cusum + step))",
     put: "Math.max(0, this.#cusum + step)",

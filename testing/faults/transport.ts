@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "environment.ts",
+    find: 'return state === "granted" ? Deno.env.get(name) : undefined;',
+    put: "return Deno.env.get(name);",
+    means: "a variable that may not be read ends the command",
+    tests: ["environment_test.ts"],
+  },
+  {
+    file: "run.ts",
+    find: "  endAtStrayErrors(command, signal);\n",
+    put: "",
+    means: "an error in a callback ends the command with a stack",
+    tests: ["run_test.ts"],
+  },
+  {
     file: "outbox.ts",
     find: "if (++leased >= most) return undefined;",
     put: "if (++leased > most) return undefined;",
@@ -217,5 +231,54 @@ export const faults: readonly Fault[] = [
     put: "",
     means: "slots that a late reader missed are not counted",
     tests: ["pacer_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "++failedAttempts >= tries",
+    put: "++failedAttempts > tries",
+    means: "a download is attempted once more than asked",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "if (received() > most) {",
+    put: "if (false) {",
+    means: "a slow download that gets on is given up",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "most = Math.max(most, received());",
+    put: "most = received();",
+    means: "a server that cannot resume is tried for ever",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "const backoff = new Backoff({ initial: 1000 * waitSeconds });",
+    put: "const backoff = { next: () => 1000 * waitSeconds, reset() {} };",
+    means: "pauses between attempts do not grow",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "requests.ts",
+    find: "new IdleTimeout(idleTimeoutSeconds * 1000,",
+    put: "new IdleTimeout(Infinity,",
+    means: "a silent server is waited for without end",
+    tests: ["requests_test.ts"],
+  },
+  {
+    file: "download.ts",
+    find: "request.touch();\n        const",
+    put: "const",
+    means: "a slow download is ended though bytes come",
+    tests: ["download_test.ts"],
+  },
+  {
+    file: "download.ts",
+    find: "this.#received + bytes.length > this.#total",
+    put: "false",
+    means: "a server may send more than it promised",
+    tests: ["download_test.ts"],
   },
 ];

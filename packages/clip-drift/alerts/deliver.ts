@@ -27,10 +27,20 @@ async function post(url: string, body: string, signal: AbortSignal): Promise<voi
   if (!response.ok) throw new Error(`status ${response.status}, expected 2xx`);
 }
 
+/** How the shell of a system is given a line; that of Windows takes quotes as they are. */
+export function shellLine(
+  line: string,
+  os: typeof Deno.build.os = Deno.build.os,
+): { readonly program: string; readonly args: string[]; readonly windowsRawArguments: boolean } {
+  return os === "windows"
+    ? { program: "cmd", args: ["/d", "/s", "/c", `"${line}"`], windowsRawArguments: true }
+    : { program: "sh", args: ["-c", line], windowsRawArguments: false };
+}
+
 async function execute(command: string, input: string, signal: AbortSignal): Promise<void> {
-  const [shell, flag] = Deno.build.os === "windows" ? ["cmd", "/c"] : ["sh", "-c"];
-  const child = new Deno.Command(shell!, {
-    args: [flag!, command],
+  const { program, ...line } = shellLine(command);
+  const child = new Deno.Command(program, {
+    ...line,
     stdin: "piped",
     stdout: "null",
     stderr: "inherit",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Delivery } from "./deliver.ts";
+import { Delivery, shellLine } from "./deliver.ts";
 
 /** A webhook that answers when it is let. */
 function webhook(status = 200) {
@@ -105,4 +105,11 @@ Deno.test("Delivery gives up on a webhook that does not answer, and refuses a ba
   }
   assert.equal(failures.length, 40);
   hung.resolve(new Response());
+});
+
+Deno.test("a command's quotes reach the shell of every system", () => {
+  const line = 'notify "the scene"';
+  assert.deepEqual(shellLine(line, "linux").args, ["-c", line]);
+  const { program, args, windowsRawArguments } = shellLine(line, "windows");
+  assert.deepEqual([program, args.at(-1), windowsRawArguments], ["cmd", `"${line}"`, true]);
 });

@@ -38,6 +38,7 @@ async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>
   await (await import("@vcs/media/internal")).prepareImages();
   const frame = sceneFrames(options);
   const config = { width, height, quality };
+  await frame(0); // What is missing to draw one is reported now, not to a viewer.
   await using server = serveCamera({ hostname, port, frame, fps, config });
   say(`The camera is at ${server.url}`);
   await untilAbort(signal);

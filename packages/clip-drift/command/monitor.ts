@@ -116,11 +116,15 @@ export class Monitor {
     return this.#totals((performance.now() - start) / 1000);
   }
 
-  /** Opens the run folder; if that fails, as on a full disk, the watch goes on without it. */
+  /**
+   * Opens the run folder; if that fails, as on a full disk, the watch goes on without it, but not
+   * where the process lacks the permission: then nothing ever would be saved.
+   */
   async #open(openRun: (source: Source) => Promise<RunFolder>): Promise<RunFolder | undefined> {
     try {
       return await openRun(this.#source);
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
       const text = `Nothing is saved: ${messageOf(error)}`;
       this.#say(`${this.#source.name}: ${text}`);
       this.#options.feed?.note("unsaved", text);

@@ -6,6 +6,7 @@
 import { defined, say } from "@vcs/transport/internal";
 import { serveDashboard } from "../page/dashboard.ts";
 import { Hub } from "../page/hub.ts";
+import { listRuns } from "../runs/reader.ts";
 import type { ViewSettings } from "./options.ts";
 import { openWindow, readKeys, untilAbort } from "./terminal.ts";
 
@@ -15,6 +16,7 @@ export async function viewRuns(
   { listen, token }: ViewSettings,
   outer: AbortSignal,
 ): Promise<void> {
+  await listRuns(runs); // What may not be read is reported before anybody looks.
   const quit = new AbortController();
   const onQuit = () => quit.abort();
   const options = { ...listen, ...defined({ token }), runs, onQuit };

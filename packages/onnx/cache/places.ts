@@ -36,7 +36,7 @@ async function otherPlaces(file: ModelFile, env: Environment): Promise<LocalMode
   if (file.cache === "torch") {
     return [{ path: join(torchCheckpoints(env), file.file), owner: "torch" }];
   }
-  if (file.cache === "clip") return [{ path: join(clipModels(), file.file), owner: "clip" }];
+  if (file.cache === "clip") return [{ path: join(clipModels(env), file.file), owner: "clip" }];
   return [];
 }
 
@@ -53,6 +53,12 @@ async function placesOf(file: ModelFile, env: Environment): Promise<LocalModel[]
   ];
 }
 
+/** Whether a file is there; folders of other tools need not be open to this process. */
+async function isThere({ path, owner }: LocalModel): Promise<boolean> {
+  const isOurs = owner === "vcs" || owner === "package";
+  return isOurs ? await isFile(path) : await isFile(path).catch(() => false);
+}
+
 /** The first of these files that is on this machine: of each, our own copy before those of others. */
 export async function firstLocal(
   files: readonly ModelFile[],
@@ -60,7 +66,7 @@ export async function firstLocal(
 ): Promise<LocalModel | undefined> {
   for (const file of files) {
     for (const place of await placesOf(file, env)) {
-      if (await isFile(place.path)) return place;
+      if (await isThere(place)) return place;
     }
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Environment, partsDirectory } from "@vcs/transport/internal";
+import { type Environment, environment, partsDirectory } from "@vcs/transport/internal";
 import { dtypeSize, elementCount } from "@vcs/transport/tensor";
 import {
   graphDirectory,
@@ -54,7 +54,7 @@ async function cacheRow(label: string, folder: string): Promise<string> {
 }
 
 /** Lines about our own cache: its folders, and how much is in them. */
-export async function describeCache(env: Environment = Deno.env): Promise<string[]> {
+export async function describeCache(env: Environment = environment): Promise<string[]> {
   return [
     await cacheRow("Models", modelDirectory(env)),
     await cacheRow("Graphs", graphDirectory(env)),
@@ -66,7 +66,7 @@ export async function describeCache(env: Environment = Deno.env): Promise<string
  * Lines about this machine: versions, devices with the reasons of those that do not work, caches
  * and settings.
  */
-export async function describeMachine(env: Environment = Deno.env): Promise<string[]> {
+export async function describeMachine(env: Environment = environment): Promise<string[]> {
   const library = loadRuntime(await findLibrary());
   const devices = await listDevices();
   const { device } = await resolveDevice("auto");

@@ -160,10 +160,10 @@ function doctorCommand(catalog: ModelCatalog): Command {
 
 /** A model of a catalogue as something that `setup` fetches. */
 export function modelNeed(catalog: ModelCatalog, name: string): Need {
-  const { bytes = 0, about = name } = catalog.find(name) ?? {};
+  const { bytes = 0 } = catalog.find(name) ?? {};
   return {
     title: name,
-    about,
+    about: "what runs where no larger model is on this machine",
     missingBytes: async () => await catalog.findLocal(name) === undefined ? bytes : 0,
     fetch: async (signal) => await catalog.resolve(name, { signal }),
   };

@@ -5,7 +5,7 @@
  * @module
  */
 import { TransportError } from "@vcs/transport/errors";
-import { findPart, installPart, type Part } from "@vcs/transport/internal";
+import { environment, findPart, installPart, type Part } from "@vcs/transport/internal";
 import { join } from "node:path";
 import { OnnxError } from "../errors.ts";
 import { ONNX_RUNTIME } from "./runtime_part.ts";
@@ -29,7 +29,7 @@ export async function libraryOf(part: Part): Promise<string> {
  * fetched.
  */
 export async function findLibrary(library?: string): Promise<string> {
-  const own = library ?? Deno.env.get(LIBRARY_VARIABLE);
+  const own = library ?? environment.get(LIBRARY_VARIABLE);
   if (own) return own;
   try {
     return await libraryOf(ONNX_RUNTIME);

@@ -180,8 +180,20 @@ export function loadRuntime(path: string): Runtime {
   return runtime;
 }
 
+/** Variable that keeps the library from reporting to its maker. */
+const NO_TELEMETRY = "ORT_DISABLE_TELEMETRY";
+
+/**
+ * Keeps the library from reporting what runs here to mobile.events.data.microsoft.com, which its
+ * builds of 1.30 do on Linux, too. A value that the user has set stays.
+ */
+function forbidTelemetry(): void {
+  if (Deno.env.get(NO_TELEMETRY) === undefined) Deno.env.set(NO_TELEMETRY, "1");
+}
+
 /** Opens the library and gives its entry point. */
 function openBase(path: string): Deno.PointerObject {
+  forbidTelemetry();
   try {
     const library = Deno.dlopen(path, { OrtGetApiBase: { parameters: [], result: "pointer" } });
     const base = library.symbols.OrtGetApiBase();

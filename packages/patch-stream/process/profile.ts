@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { say } from "@vcs/transport/internal";
+import { environment, say } from "@vcs/transport/internal";
 
 /** Milliseconds by stage. Stages overlap: decoding goes on while threads process. */
 export interface StageTimings {
@@ -83,8 +83,7 @@ export interface ProfiledClip {
 const ON = new Set(["1", "true", "TRUE", "on", "ON"]);
 
 function isOn(variable: string): boolean {
-  const state = Deno.permissions.querySync({ name: "env", variable }).state;
-  return state === "granted" && ON.has(Deno.env.get(variable) ?? "");
+  return ON.has(environment.get(variable) ?? "");
 }
 
 /**

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { environment } from "./environment.ts";
 import { completionScript, isShell, SHELLS } from "./completions.ts";
 import { helpText } from "./help.ts";
 import type { OperandTable, OperandValues, OptionTable, OptionValues } from "./options.ts";
@@ -120,7 +121,7 @@ export function command<
     ...(version !== undefined && { version }),
     ...(notes !== undefined && { notes }),
     async execute(path, args, context, elsewhere) {
-      const { signal, env = Deno.env.get, note = (line) => say(`note: ${line}`) } = context;
+      const { signal, env = environment.get, note = (line) => say(`note: ${line}`) } = context;
       const tables = { path, options, operands, ...(elsewhere && { elsewhere }) };
       const parsed = parse(args, tables, { env: (name) => env(name), note });
       return await run?.({ ...parsed, signal }) ?? 0;

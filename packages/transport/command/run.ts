@@ -6,6 +6,7 @@
  */
 import { TransportError } from "../errors.ts";
 import type { Command } from "./command.ts";
+import { environment } from "./environment.ts";
 import { processInterrupts } from "./signals.ts";
 import { isClosedPipe, printable, say } from "./terminal.ts";
 import { UsageError } from "./usage_error.ts";
@@ -32,13 +33,14 @@ function report(command: string, error: unknown): number {
     return 2;
   }
   if (isPartMissing(error)) say(`With a network, ${command} setup fetches all that it can need`);
-  if (error instanceof Error && Deno.env.get("VCS_DEBUG")) say(error.stack ?? "");
+  if (error instanceof Error && environment.get("VCS_DEBUG")) say(error.stack ?? "");
   return 1;
 }
 
-/** Whether an error is only that the signal was followed. */
-function isInterruption(error: unknown, signal: AbortSignal): boolean {
-  return signal.aborted && error instanceof Error && error.name === "AbortError";
+/** Exit code of an error, which may only be that the signal was followed. */
+function codeOf(command: string, error: unknown, signal: AbortSignal): number {
+  const isInterruption = signal.aborted && error instanceof Error && error.name === "AbortError";
+  return isInterruption ? 130 : report(command, error);
 }
 
 /**
@@ -57,8 +59,15 @@ export async function exitCode(
     const code = await work() ?? 0;
     return code === 0 && signal.aborted ? 130 : code;
   } catch (error) {
-    return isInterruption(error, signal) ? 130 : report(command, error);
+    return codeOf(command, error, signal);
   }
+}
+
+/** Ends the process in the same way where an error escapes the work, in a callback of the runtime. */
+function endAtStrayErrors(command: string, signal: AbortSignal): void {
+  const end = (error: unknown) => Deno.exit(codeOf(command, error, signal));
+  addEventListener("error", (event) => end(event.error));
+  addEventListener("unhandledrejection", (event) => end(event.reason));
 }
 
 /**
@@ -73,6 +82,7 @@ export async function runMain(
   main: (args: string[], signal: AbortSignal) => Promise<number | void>,
 ): Promise<never> {
   const { signal } = processInterrupts();
+  endAtStrayErrors(command, signal);
   Deno.exit(await exitCode(command, () => main(Deno.args, signal), signal));
 }
 

@@ -28,6 +28,16 @@ Deno.test("the exit code is the command's own; a failure is one line and code 1"
   assert.match(debugged.stderr, /^sample: x\nError: x\n +at /);
 });
 
+Deno.test("an error that escapes the work is one line and code 1, too", async () => {
+  for (const where of ["callback", "promise"]) {
+    assert.deepEqual(await run(["stray", where]), {
+      code: 1,
+      stdout: "",
+      stderr: "sample: lost\n",
+    });
+  }
+});
+
 Deno.test("wrong usage is code 2, one line and where help is", async () => {
   const late = await run(["misuse"]);
   const line = "sample: found nothing, expected something\nSee sample misuse --help\n";

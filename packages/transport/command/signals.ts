@@ -1,5 +1,5 @@
 /**
- * Ctrl-C and SIGTERM: the first ends the work in order, a later one ends it at once.
+ * Ctrl-C and SIGTERM (Windows: Ctrl-Break): the first ends the work in order, a later one ends it at once.
  *
  * @module
  */
@@ -51,11 +51,19 @@ export class Interrupts {
   }
 }
 
+/**
+ * Signals that ask a process to end. Windows has Ctrl-C and Ctrl-Break alone: ended from outside, a
+ * process has no say there. SIGHUP is not listened to, so that `nohup` works.
+ */
+export function interruptSignals(os: typeof Deno.build.os): readonly Deno.Signal[] {
+  return os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+}
+
 /** Interrupts of this process; a second one ends it with exit code 130. */
 export function processInterrupts(): Interrupts {
   const interrupts = new Interrupts(() => Deno.exit(130));
-  const receive = () => interrupts.receive();
-  process.on("SIGINT", receive);
-  process.on("SIGTERM", receive);
+  for (const signal of interruptSignals(Deno.build.os)) {
+    process.on(signal, () => interrupts.receive());
+  }
   return interrupts;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Interrupts } from "./signals.ts";
+import { Interrupts, interruptSignals } from "./signals.ts";
 
 /** Interrupts over an event loop that is turned by hand. */
 function interrupts() {
@@ -48,4 +48,14 @@ Deno.test("a later signal ends at once", async () => {
   assert.equal(ends(), 0);
   made.receive();
   assert.equal(ends(), 1);
+});
+
+Deno.test("a system is asked only for signals that it has", () => {
+  assert.deepEqual(interruptSignals("windows"), ["SIGINT", "SIGBREAK"]);
+  assert.deepEqual(interruptSignals("darwin"), ["SIGINT", "SIGTERM"]);
+  for (const signal of interruptSignals(Deno.build.os)) {
+    const ignore = () => {};
+    Deno.addSignalListener(signal, ignore);
+    Deno.removeSignalListener(signal, ignore);
+  }
 });

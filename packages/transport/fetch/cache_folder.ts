@@ -4,14 +4,8 @@
  *
  * @module
  */
-import { homedir } from "node:os";
 import { join } from "node:path";
-
-/** Environment variables by name; `Deno.env` is one. */
-export interface Environment {
-  /** Value of a variable, or undefined where it is not set. */
-  get(name: string): string | undefined;
-}
+import { type Environment, environment, homeFolder } from "../command/environment.ts";
 
 /** First of these environment variables that is set and not empty. */
 export function variable(env: Environment, ...names: string[]): string | undefined {
@@ -21,19 +15,19 @@ export function variable(env: Environment, ...names: string[]): string | undefin
 /** Folder of this user's caches, by the operating system's custom. */
 function userCache(env: Environment): string {
   if (Deno.build.os === "windows") {
-    return variable(env, "LOCALAPPDATA") ?? join(homedir(), "AppData", "Local");
+    return variable(env, "LOCALAPPDATA") ?? join(homeFolder(env), "AppData", "Local");
   }
-  if (Deno.build.os === "darwin") return join(homedir(), "Library", "Caches");
-  return variable(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
+  if (Deno.build.os === "darwin") return join(homeFolder(env), "Library", "Caches");
+  return variable(env, "XDG_CACHE_HOME") ?? join(homeFolder(env), ".cache");
 }
 
 /** Folder where other tools keep caches: `XDG_CACHE_HOME`, else `~/.cache` on every system. */
 export function sharedCache(env: Environment): string {
-  return variable(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
+  return variable(env, "XDG_CACHE_HOME") ?? join(homeFolder(env), ".cache");
 }
 
 /** Our own cache: `VCS_CACHE`, else `vcs` in the user's cache folder. */
-export function cacheDirectory(env: Environment = Deno.env): string {
+export function cacheDirectory(env: Environment = environment): string {
   return variable(env, "VCS_CACHE") ?? join(userCache(env), "vcs");
 }
 
@@ -41,7 +35,7 @@ export function cacheDirectory(env: Environment = Deno.env): string {
  * Folder that a program brings along, laid out as our cache and looked into first: `VCS_PARTS`, or
  * undefined where there is none.
  */
-export function broughtDirectory(env: Environment = Deno.env): string | undefined {
+export function broughtDirectory(env: Environment = environment): string | undefined {
   return variable(env, "VCS_PARTS");
 }
 

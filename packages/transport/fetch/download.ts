@@ -235,7 +235,9 @@ class Download {
     }
     const wanted = promisedHash(this.#options);
     if (wanted === undefined) return undefined;
-    const found = (await hashFile(this.#part, wanted.algorithm, signal)).digest(wanted.encoding);
+    // Through this very file: on Windows its lock keeps others from reading, this process included.
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    const found = (await hashRest(this.#file, wanted.algorithm, signal)).digest(wanted.encoding);
     if (found.startsWith(wanted.digest)) return undefined;
     const name = wanted.algorithm.replace("sha", "SHA-");
     return new TransportError(
@@ -281,12 +283,12 @@ function promisedHash({ sha256, integrity = "" }: DownloadOptions): PromisedHash
 
 /** SHA-256 of a file in hexadecimal. */
 export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
-  return (await hashFile(path, "sha256", signal)).digest("hex");
+  using file = await Deno.open(path);
+  return (await hashRest(file, "sha256", signal)).digest("hex");
 }
 
-async function hashFile(path: string, algorithm: string, signal?: AbortSignal): Promise<Hash> {
+async function hashRest(file: Deno.FsFile, algorithm: string, signal?: AbortSignal): Promise<Hash> {
   const hash: Hash = createHash(algorithm);
-  using file = await Deno.open(path);
   const buffer = new Uint8Array(1 << 20);
   for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
     signal?.throwIfAborted();

@@ -10,7 +10,8 @@ import { dirname, join } from "node:path";
 import { DownloadBar, megabytes } from "../command/download_bar.ts";
 import { say } from "../command/terminal.ts";
 import { TransportError } from "../errors.ts";
-import { type Environment, isSet, variable } from "../fetch/cache_folder.ts";
+import { type Environment, environment } from "../command/environment.ts";
+import { isSet, variable } from "../fetch/cache_folder.ts";
 import { download } from "../fetch/download.ts";
 import { withLock } from "../fetch/lock.ts";
 import type { RequestOptions } from "../fetch/requests.ts";
@@ -54,13 +55,19 @@ export interface PartState {
 const REQUEST = { idleTimeoutSeconds: 10, tries: 2, waitSeconds: 1 };
 
 /** The registry that packages come from: `NPM_CONFIG_REGISTRY`, else npm's. */
-export function registryUrl(env: Environment = Deno.env): string {
+export function registryUrl(env: Environment = environment): string {
   const own = variable(env, "NPM_CONFIG_REGISTRY", "npm_config_registry");
   return (own ?? "https://registry.npmjs.org").replace(/\/+$/, "");
 }
 
 async function isFolder(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    // What may not be looked at is not known to be missing.
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false;
+  }
 }
 
 /**
@@ -69,7 +76,7 @@ async function isFolder(path: string): Promise<boolean> {
  * @throws {TransportError} `unsupported` where it has nothing for this platform.
  */
 export async function findPart(part: Part, options: InstallOptions = {}): Promise<PartState> {
-  const { env = Deno.env, platform = currentPlatform() } = options;
+  const { env = environment, platform = currentPlatform() } = options;
   const packages = packagesFor(part, platform);
   if (packages === undefined) {
     const platforms = [...new Set(part.packages.flatMap((p) => p.platform ?? []))].join(", ");
@@ -107,7 +114,7 @@ export async function installPart(part: Part, options: InstallOptions = {}): Pro
   }
 }
 
-function refuseOffline(part: Part, { env = Deno.env }: InstallOptions): void {
+function refuseOffline(part: Part, { env = environment }: InstallOptions): void {
   if (!isSet(env, "VCS_OFFLINE")) return;
   throw new TransportError(
     "part-missing",
@@ -123,7 +130,7 @@ async function installAlone(
   { folder, packages, bytes }: PartState,
   options: InstallOptions,
 ): Promise<void> {
-  const { env = Deno.env, onLine = say, signal, clock } = options;
+  const { env = environment, onLine = say, signal, clock } = options;
   const title = `${partTitle(part)} (${megabytes(bytes)})`;
   await Deno.mkdir(dirname(folder), { recursive: true });
   const onWait = () => onLine(`Waiting for ${title}, which is being fetched already`);
@@ -143,7 +150,7 @@ async function fetchAll(
   work: string,
   options: InstallOptions,
 ): Promise<void> {
-  const { env = Deno.env, platform: _, onLine: __, ...request } = options;
+  const { env = environment, platform: _, onLine: __, ...request } = options;
   using bar = new DownloadBar();
   for (const { name, version, bytes, integrity, files } of packages) {
     const file = `${name.split("/").at(-1)}-${version}.tgz`;

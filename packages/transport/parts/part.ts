@@ -7,7 +7,8 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { broughtDirectory, cacheDirectory, type Environment } from "../fetch/cache_folder.ts";
+import { type Environment, environment } from "../command/environment.ts";
+import { broughtDirectory, cacheDirectory } from "../fetch/cache_folder.ts";
 
 /** A package of a part. */
 export interface PartPackage {
@@ -61,7 +62,7 @@ export function totalBytes(packages: readonly PartPackage[]): number {
 }
 
 /** Folder of parts in our cache. */
-export function partsDirectory(env: Environment = Deno.env): string {
+export function partsDirectory(env: Environment = environment): string {
   return join(cacheDirectory(env), "npm");
 }
 

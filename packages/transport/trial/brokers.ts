@@ -6,6 +6,8 @@
  * @module
  */
 import { existsSync } from "node:fs";
+import { delimiter } from "node:path";
+import { environment } from "../command/environment.ts";
 
 /** A broker that runs. */
 export interface Broker extends AsyncDisposable {
@@ -214,7 +216,7 @@ async function rabbitEnvironment(port: number, folder: string): Promise<Record<s
 }
 
 function findProgram(programs: readonly string[]): string | undefined {
-  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  const folders = (environment.get("PATH") ?? "").split(delimiter);
   return programs
     .flatMap((name) => name.includes("/") ? [name] : folders.map((folder) => `${folder}/${name}`))
     .find((path) => existsSync(path));

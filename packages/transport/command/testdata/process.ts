@@ -32,6 +32,18 @@ const sample: Command = command({
       run: ({ operands }) => Promise.reject(new Error(operands.message)),
     }),
     command({
+      ...{ name: "stray", about: "fail in a callback, or in a promise that nobody waits for" },
+      operands: { where: operand(text(), "callback or promise") },
+      run({ operands }) {
+        const fail = () => {
+          throw new Error("lost");
+        };
+        if (operands.where === "callback") setTimeout(fail);
+        else void Promise.resolve().then(fail);
+        return new Promise((resolve) => setTimeout(resolve, 600_000));
+      },
+    }),
+    command({
       ...{ name: "misuse", about: "find wrong usage late" },
       run: () => Promise.reject(new UsageError("found nothing, expected something")),
     }),

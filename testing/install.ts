@@ -1,0 +1,110 @@
+/**
+ * The section "Install" of each package's README, which is the same but for names, sizes and what a
+ * shell needs. `UPDATE_README=1 deno task test testing/install_test.ts` writes it.
+ *
+ * @module
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { filesBelow, MAY_IMPORT, ROOT } from "./house.ts";
+import { PARTS, partSize } from "./part_sizes.ts";
+
+/** The oldest Deno that runs everything, FFmpeg from npm being what 2.8 cannot load; a test runs it. */
+export const MINIMUM_DENO = "2.9.0";
+
+/** Packages that are commands, and lines of theirs for PowerShell. */
+export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  "transport": [
+    "transport receive tcp://127.0.0.1:7000",
+    "transport send tcp://127.0.0.1:7000 --count 100",
+  ],
+  "onnx": [
+    "onnx doctor",
+    '$env:VCS_ONNXRUNTIME = "C:\\onnxruntime\\lib\\onnxruntime.dll"   # a build of your own',
+  ],
+  "encodec-stream": [
+    "encodec-stream -d --format wav -o song.wav song.ecdc; Start-Process song.wav",
+    "encodec-stream -b 6 --input song.flac -e song.ecdc",
+  ],
+  "video-vq": [
+    "video-vq roundtrip clip.mp4 copy.mp4",
+    "video-vq page",
+  ],
+  "patch-stream": [
+    "patch-stream --view video.mp4; Start-Process video.html",
+  ],
+  "clip-drift": [
+    "clip-drift -s http://192.168.1.100:8000/stream.mjpg",
+    "clip-drift -s clip.mp4 --exec 'powershell -File notify.ps1'",
+  ],
+};
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** Bytes of the code that a package brings, with that of the packages it may import. */
+async function codeBytes(name: string): Promise<number> {
+  const paths = await Promise.all(
+    [name, ...MAY_IMPORT[name]!].map((other) => filesBelow(`packages/${other}`)),
+  );
+  const code = paths.flat().filter((path) =>
+    /\.(ts|json)$/.test(path) && !/_test\.ts$|\/(testing|testdata)\//.test(path)
+  );
+  const sizes = await Promise.all(code.map(async (path) => (await stat(join(ROOT, path))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Bytes of the weights that are bundled with a package. */
+async function weightBytes(name: string): Promise<number> {
+  const paths = (await filesBelow(`packages/${name}`)).filter((path) => path.includes("/weights/"));
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(join(ROOT, path))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** What is fetched at first use, each with its size. */
+async function fetched(name: string): Promise<string[]> {
+  const parts = PARTS[name]!.map((part) =>
+    `${part.name}, ${megabytes(partSize(part))} (${part.about})`
+  );
+  const weights = await weightBytes(name);
+  return weights > 0 ? [...parts, `the small model's weights, ${megabytes(weights)}`] : parts;
+}
+
+function lines(name: string): string[] {
+  const add = `deno add jsr:@vcs/${name}`;
+  if (!(name in COMMANDS)) return [`${add}   # as a library`];
+  const rows = [
+    [`deno x -A jsr:@vcs/${name} --help`, "run it once"],
+    [`deno install -g -A jsr:@vcs/${name}`, `or install it as \`${name}\``],
+    [add, "or use it as a library"],
+    [`${name} setup`, "fetch all that it can need: no network afterwards"],
+  ] as const;
+  const width = Math.max(...rows.map(([line]) => line.length));
+  return rows.map(([line, about]) => `${line.padEnd(width)}   # ${about}`);
+}
+
+function powershell(name: string): string[] {
+  const own = COMMANDS[name];
+  if (own === undefined) return [];
+  const text = `The same lines work in PowerShell. It has no \`<\`, and its pipes change bytes \
+before version 7.4: name files there.`;
+  return [text, "", "```powershell", ...own, "```", ""];
+}
+
+/** The section of a package. */
+export async function installSection(name: string): Promise<string> {
+  const comes = await fetched(name);
+  const first = comes.length > 0
+    ? `Fetched at first use, once, on Linux x64: ${comes.join("; ")}.`
+    : "Nothing else is fetched.";
+  const code = megabytes(await codeBytes(name));
+  return [
+    "```sh",
+    ...lines(name),
+    "```",
+    "",
+    `Deno ${MINIMUM_DENO} or later (\`npm install -g deno\`). ${code} of code at most. ${first}`,
+    "",
+    ...powershell(name),
+    "All tests run on Linux x64. Linux arm64, macOS and Windows are written for, and untried.",
+  ].join("\n");
+}

@@ -1,0 +1,28 @@
+/**
+ * Which parts a package fetches at first use, and how much that is.
+ *
+ * @module
+ */
+import { NODE_AV } from "../packages/media/ffmpeg/node_av_part.ts";
+import { SHARP } from "../packages/media/formats/sharp_part.ts";
+import { ONNX_RUNTIME } from "../packages/onnx/runtime/runtime_part.ts";
+import { AMQP_CLIENT, NATS_CLIENT, REDIS_CLIENT } from "../packages/transport/parts/clients.ts";
+import { packagesFor, type Part, totalBytes } from "../packages/transport/parts/part.ts";
+
+const CLIENTS = [REDIS_CLIENT, AMQP_CLIENT, NATS_CLIENT];
+
+/** Parts by the package whose code asks for them. */
+export const PARTS: Readonly<Record<string, readonly Part[]>> = {
+  "transport": CLIENTS,
+  "onnx": [ONNX_RUNTIME],
+  "media": [NODE_AV, SHARP],
+  "encodec-stream": [ONNX_RUNTIME, NODE_AV],
+  "video-vq": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS],
+  "patch-stream": [ONNX_RUNTIME, NODE_AV, SHARP],
+  "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP],
+};
+
+/** Bytes that a part fetches on a platform, as `linux-x64`. */
+export function partSize(part: Part, platform = "linux-x64"): number {
+  return totalBytes(packagesFor(part, platform) ?? []);
+}
