@@ -13,7 +13,6 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import { TransportError } from "../errors.ts";
 
 /** What {@linkcode openByteSource} opens: a path, a `file:` URL, or bytes in memory. */
@@ -136,7 +135,7 @@ export async function openByteSource(input: ByteSourceInput): Promise<ByteSource
     );
   }
   const file = await Deno.open(input);
-  const name = input instanceof URL ? fileURLToPath(input) : input;
+  const name = input instanceof URL ? decodeURIComponent(input.pathname) : input;
   const { size, isDirectory } = await file.stat();
   if (!isDirectory) return new FileSource(name, size, file);
   file.close();
