@@ -13,6 +13,5 @@ export {
 export { graphDirectory } from "./cache/paths.ts";
 export { deviceKind } from "./command/device_kind.ts";
 export { DownloadBar } from "./command/download_bar.ts";
-export { interleave, upsampleBias, upsampleKernel } from "./graph/layers.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
 export { modelCommands } from "./command/model_commands.ts";

@@ -25,7 +25,7 @@ import {
   type Tensor,
   tensorBytes,
 } from "@vcs/transport/tensor";
-import { writeAll } from "@vcs/transport/internal";
+import { writeAll } from "@vcs/transport/portable";
 import type { Dim } from "./dims.ts";
 import type { Attribute, GraphCore, GraphNode, GraphWeight, Value, WeightSource } from "./core.ts";
 import { Message } from "./protobuf.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { defined } from "@vcs/transport/internal";
+import { defined } from "@vcs/transport/portable";
 import { type ClipMemory, clipMemory, ClipWork, distinctFrames, part } from "./clip_work.ts";
 import type { ProcessedClip, ProcessPlan, ProcessStage, SampledFrame } from "./process.ts";
 import { type Job, WorkerPool } from "./worker_pool.ts";
