@@ -5,6 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { npmPackage } from "./npm_package.ts";
 
 /** The oldest version; the latest is that of the import map, with which all tests run. */
 export const OLDEST = "1.21.0";
@@ -16,27 +17,14 @@ const NAMES: { readonly [os: string]: RegExp } = {
   windows: /^onnxruntime\.dll$/,
 };
 
-/**
- * Folder of the package, which a process without our lock fetches: what is in the lock would be
- * fetched by every `deno task`, on machines that never run the tests, too.
- */
-async function packageFolder(): Promise<string> {
-  const file = `npm:onnxruntime-node@${OLDEST}/package.json`;
-  const script = `await import("${file}", { with: { type: "json" } });
-    console.log(import.meta.resolve("${file}"));`;
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-lock", "--no-config", script],
-    cwd: await Deno.makeTempDir(),
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout).trim();
-}
-
 /** Path of the oldest library; throws where there is none for this system, or no network. */
 export async function oldestLibrary(): Promise<string> {
   const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
   const os = Deno.build.os === "windows" ? "win32" : Deno.build.os;
-  const folder = new URL(`bin/napi-v3/${os}/${arch}/`, await packageFolder());
+  const folder = new URL(
+    `bin/napi-v3/${os}/${arch}/`,
+    await npmPackage(`onnxruntime-node@${OLDEST}`),
+  );
   for await (const { name } of Deno.readDir(folder)) {
     if (NAMES[Deno.build.os]?.test(name)) return fileURLToPath(new URL(name, folder));
   }
