@@ -9,6 +9,8 @@ import { ROOT } from "./house.ts";
 export interface BundleOptions {
   /** Whether the bundle is made small. Default: false. */
   readonly minify?: boolean;
+  /** Specifiers that stay imports, of what is never loaded in a browser. Default: none. */
+  readonly external?: readonly string[];
 }
 
 /**
@@ -20,11 +22,12 @@ export interface BundleOptions {
 export async function bundle(
   modules: readonly string[],
   folder: string,
-  { minify = false }: BundleOptions = {},
+  { minify = false, external = [] }: BundleOptions = {},
 ): Promise<void> {
   const flags = ["--quiet", "--platform", "browser", "--code-splitting", "--outdir", folder];
+  const externals = external.map((specifier) => `--external=${specifier}`);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", ...flags, ...(minify ? ["--minify"] : []), ...modules],
+    args: ["bundle", ...flags, ...(minify ? ["--minify"] : []), ...externals, ...modules],
     cwd: ROOT,
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));

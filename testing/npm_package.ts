@@ -10,25 +10,26 @@ import { fileURLToPath } from "node:url";
 import { findProgram } from "./shared.ts";
 
 /**
- * Folder of a package, as `onnxruntime-node@1.21.0`; its scripts do not run.
+ * URL of a file that a package exports, as `onnxruntime-node@1.21.0/package.json`; the package's
+ * scripts do not run.
  *
  * @throws {Error} where it can neither be found in the cache nor fetched
  */
-export async function npmPackage(name: string): Promise<URL> {
-  const file = `npm:${name}/package.json`;
-  const script = `await import("${file}", { with: { type: "json" } });
-    console.log(import.meta.resolve("${file}"));`;
+export async function npmFile(name: string): Promise<URL> {
+  const options = name.endsWith(".json") ? `{ with: { type: "json" } }` : "{}";
+  const script = `await import("npm:${name}", ${options});
+    console.log(import.meta.resolve("npm:${name}"));`;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--no-lock", "--no-config", script],
     cwd: await Deno.makeTempDir(),
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new URL(".", new TextDecoder().decode(stdout).trim());
+  return new URL(new TextDecoder().decode(stdout).trim());
 }
 
 /** Path of a program in a package, undefined where it cannot be had. */
 async function programOf(name: string, path: string): Promise<string | undefined> {
-  const folder = await npmPackage(name).catch(() => undefined);
+  const folder = await npmFile(`${name}/package.json`).catch(() => undefined);
   const file = folder && fileURLToPath(new URL(path, folder));
   return file !== undefined && existsSync(file) ? file : undefined;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { npmPackage } from "./npm_package.ts";
+import { npmFile } from "./npm_package.ts";
 
 /** The oldest version; the latest is that of the import map, with which all tests run. */
 export const OLDEST = "1.21.0";
@@ -23,7 +23,7 @@ export async function oldestLibrary(): Promise<string> {
   const os = Deno.build.os === "windows" ? "win32" : Deno.build.os;
   const folder = new URL(
     `bin/napi-v3/${os}/${arch}/`,
-    await npmPackage(`onnxruntime-node@${OLDEST}`),
+    await npmFile(`onnxruntime-node@${OLDEST}/package.json`),
   );
   for await (const { name } of Deno.readDir(folder)) {
     if (NAMES[Deno.build.os]?.test(name)) return fileURLToPath(new URL(name, folder));
