@@ -5,6 +5,27 @@
  */
 import { ROOT } from "./house.ts";
 
+async function runBundler(args: readonly string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--platform", "browser", ...args],
+    cwd: ROOT,
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+async function canBundle(): Promise<boolean> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/empty.js`, "");
+    return await runBundler([`${folder}/empty.js`]).then(() => true, () => false);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Whether the bundler is in the cache or can be fetched. */
+export const hasBundler: boolean = await canBundle();
+
 /** How modules are bundled. */
 export interface BundleOptions {
   /** Whether the bundle is made small. Default: false. */
@@ -24,11 +45,7 @@ export async function bundle(
   folder: string,
   { minify = false, external = [] }: BundleOptions = {},
 ): Promise<void> {
-  const flags = ["--quiet", "--platform", "browser", "--code-splitting", "--outdir", folder];
   const externals = external.map((specifier) => `--external=${specifier}`);
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", ...flags, ...(minify ? ["--minify"] : []), ...externals, ...modules],
-    cwd: ROOT,
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  const flags = ["--code-splitting", "--outdir", folder, ...(minify ? ["--minify"] : [])];
+  await runBundler([...flags, ...externals, ...modules]);
 }

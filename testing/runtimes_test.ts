@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { hasBrowser, withPage } from "./browser.ts";
-import { bundle } from "./bundle.ts";
+import { bundle, hasBundler } from "./bundle.ts";
 import { ROOT } from "./house.ts";
 import { findBun, findNode } from "./npm_package.ts";
 import type { Entry } from "./runtimes/check.ts";
@@ -65,7 +65,7 @@ function sameReports(found: Reports, wanted: Reports): void {
 function runtimeTest(name: string, isThere: boolean, run: () => Promise<Reports>): void {
   Deno.test({
     name: `what needs no FFI runs in ${name} as in Deno`,
-    ...needs(isThere),
+    ...needs(isThere, hasBundler),
     sanitizeOps: false,
     sanitizeResources: false,
     fn: async () => sameReports(await run(), await known),

@@ -20,8 +20,12 @@ const WEIGHTS = new URL(
 /** What codecs load where no `openModel` is given: never here. */
 const NATIVE = ["./native.ts", "@vcs/onnx/devices"];
 
-/** Files of npm packages that the pages load beside the bundles. */
-async function npmFiles(): Promise<URL[]> {
+/**
+ * Files of npm packages that the pages load beside the bundles.
+ *
+ * @throws {Error} where they can neither be found in the cache nor fetched
+ */
+export async function npmFiles(): Promise<URL[]> {
   const ort = await npmFile("onnxruntime-web@1.30.0/wasm");
   const mediabunny = await npmFile("mediabunny@1.61.0");
   return [

@@ -89,7 +89,8 @@ async function rgbOf(sample: Sample): Promise<Uint8Array> {
   const rgba = new Uint8Array(sample.allocationSize({ format: "RGBA" }));
   await sample.copyTo(rgba, { format: "RGBA" });
   const rgb = new Uint8Array(rgba.length / 4 * 3);
-  for (let from = 0, to = 0; from < rgba.length; from += 4) {
+  let to = 0;
+  for (let from = 0; from < rgba.length; from += 4) {
     rgb[to++] = rgba[from]!;
     rgb[to++] = rgba[from + 1]!;
     rgb[to++] = rgba[from + 2]!;

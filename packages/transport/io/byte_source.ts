@@ -125,13 +125,19 @@ class FileSource implements ByteSource {
  * Opens a file or wraps bytes for random access.
  *
  * @throws {Deno.errors.NotFound} where the file does not exist
- * @throws {TypeError} where the URL is not a `file:` URL or the path is a directory
+ * @throws {TypeError} where the URL is not a `file:` URL, the path is a directory, or the runtime is
+ * not Deno and a path was given
  */
 export async function openByteSource(input: ByteSourceInput): Promise<ByteSource> {
   if (input instanceof Uint8Array) return new MemorySource(input);
   if (input instanceof URL && input.protocol !== "file:") {
     throw new TypeError(
       `Cannot open ${input}: only file: URLs can be read, found ${input.protocol}`,
+    );
+  }
+  if (!("Deno" in globalThis)) {
+    throw new TypeError(
+      `Cannot open ${input}: files are opened by Deno alone, expected bytes here`,
     );
   }
   const file = await Deno.open(input);
