@@ -18,14 +18,16 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { defined } from "@vcs/transport/internal";
+import { defined } from "@vcs/transport/portable";
 import type { BlockRange, CodeBlock } from "./container/reader.ts";
 import type { EcdcHeader } from "./container/header.ts";
 import {
   type CodecOptions,
   ModelSession,
   openWeights,
+  processors,
   type StreamState,
+  type Weights,
 } from "./network/model_session.ts";
 import { sampleContext } from "./network/layers.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
@@ -114,9 +116,17 @@ export class Decoder implements Disposable {
    */
   static async open(model: ModelName | ModelSpec, options: CodecOptions = {}): Promise<Decoder> {
     const spec = typeof model === "string" ? modelSpec(model) : model;
-    const { device, cache, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
-    using weights = await openWeights(spec, "codec", options);
+    const weights = await openWeights(spec, "codec", options);
+    try {
+      return await Decoder.#load(spec, weights, options);
+    } finally {
+      weights[Symbol.dispose]();
+    }
+  }
+
+  static async #load(spec: ModelSpec, weights: Weights, options: CodecOptions): Promise<Decoder> {
+    const { device, cache, openModel, threads = processors() } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache, openModel }) });
     const recurrent = await ModelSession.open(
       decoderRecurrentNetwork(spec, weights.source),
       weights,

@@ -22,10 +22,15 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { defined } from "@vcs/transport/internal";
-import { availableModel } from "./network/available_model.ts";
+import { defined } from "@vcs/transport/portable";
 import type { CodeBlock } from "./container/reader.ts";
-import { type CodecOptions, ModelSession, openWeights } from "./network/model_session.ts";
+import {
+  type CodecOptions,
+  ModelSession,
+  openWeights,
+  processors,
+  type Weights,
+} from "./network/model_session.ts";
 import { type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
 import { encoderConvNetwork, encoderRecurrentNetwork } from "./network/networks.ts";
 import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
@@ -167,6 +172,12 @@ function audioTensor(channels: Planar, scale = 1): Tensor {
   return tensor("F32", [1, channels.length, length], data);
 }
 
+/** The model of 24 kHz: the published one, or the small one where that is not on this machine. */
+async function usualModel(): Promise<ModelName> {
+  const { availableModel } = await import("./network/available_model.ts");
+  return await availableModel("encodec_24khz");
+}
+
 /** A model that encodes. Release it with `using`. */
 export class Encoder implements Disposable {
   /** Numbers of the model. */
@@ -207,16 +218,29 @@ export class Encoder implements Disposable {
     codebooks = 8,
     options: CodecOptions = {},
   ): Promise<Encoder> {
-    const chosen = model ?? await availableModel("encodec_24khz");
+    const chosen = model ?? await usualModel();
     const spec = typeof chosen === "string" ? modelSpec(chosen) : chosen;
     if (!Number.isInteger(codebooks) || codebooks < 1 || codebooks > spec.codebooks) {
       throw new RangeError(
         `Cannot encode with ${codebooks} codebooks: ${spec.name} has 1 to ${spec.codebooks}`,
       );
     }
-    const { device, cache, threads = navigator.hardwareConcurrency } = options;
-    const settings = (threads: number) => ({ threads, ...defined({ device, cache }) });
-    using weights = await openWeights(spec, "codec", options);
+    const weights = await openWeights(spec, "codec", options);
+    try {
+      return await Encoder.#load(spec, codebooks, weights, options);
+    } finally {
+      weights[Symbol.dispose]();
+    }
+  }
+
+  static async #load(
+    spec: ModelSpec,
+    codebooks: number,
+    weights: Weights,
+    options: CodecOptions,
+  ): Promise<Encoder> {
+    const { device, cache, openModel, threads = processors() } = options;
+    const settings = (threads: number) => ({ threads, ...defined({ device, cache, openModel }) });
     const conv = await ModelSession.open(
       encoderConvNetwork(spec, weights.source),
       weights,

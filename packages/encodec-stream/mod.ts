@@ -25,7 +25,7 @@
  */
 export { type CodeSource, type DecodeOptions, Decoder, type PcmBlock } from "./decoder.ts";
 export { type EncodeOptions, Encoder } from "./encoder.ts";
-export type { CodecOptions } from "./network/model_session.ts";
+export type { CodecOptions, OpenedModel } from "./network/model_session.ts";
 export { playback, type PlaybackOptions, playedRange, type SampleRange } from "./playback.ts";
 export {
   codebooksFor,

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { BufferedReader } from "@vcs/transport/internal";
+import { BufferedReader } from "@vcs/transport/portable";
 import { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 import { readWavHeader, UNKNOWN_SIZE, type WavFormat } from "./audio/wav_header.ts";
 

@@ -26,12 +26,16 @@
  *
  * @module
  */
-import type { ByteSourceInput } from "@vcs/transport";
-import { type ByteSource, openByteSource } from "@vcs/transport/internal";
 import { TransportError } from "@vcs/transport/errors";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
 import { dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";
-import { packStrided, swapByteOrder } from "@vcs/transport/internal";
+import {
+  type ByteSource,
+  type ByteSourceInput,
+  openByteSource,
+  packStrided,
+  swapByteOrder,
+} from "@vcs/transport/portable";
 import { type CheckpointValue, type NamedLeaves, nameLeaves } from "./torch/checkpoint_names.ts";
 import { OnnxError } from "./errors.ts";
 import type { TorchArchive } from "./torch/archive.ts";

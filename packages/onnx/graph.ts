@@ -56,6 +56,17 @@ export {
   type WeightSource,
 } from "./graph/core.ts";
 export type { Window } from "./graph/shapes.ts";
+export {
+  foldWeightNorm,
+  interleave,
+  lstm,
+  type LstmState,
+  type LstmWeights,
+  upsampleBias,
+  upsampleKernel,
+} from "./graph/layers.ts";
+export { modelBytes } from "./graph/model.ts";
+export { derive, toFloat } from "./graph/weights.ts";
 
 /** A value, or a number that becomes a constant of the other operand's element type. */
 export type Operand = Value | number;

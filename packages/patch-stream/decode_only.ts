@@ -15,7 +15,8 @@ import type { Replacement } from "@vcs/media/video_reader";
 import { type Tensor, tensor, tensorRows } from "@vcs/transport/tensor";
 import type { DecodeConfig } from "./config.ts";
 import { resolveDecodeConfig } from "./config/fields.ts";
-import { reportProfile, type StageTimings, Stopwatch } from "./process/profile.ts";
+import { reportProfile } from "./process/profile.ts";
+import { type StageTimings, Stopwatch } from "./process/stopwatch.ts";
 import { describeSamples, type SampledFrames, SampledVideo } from "./sampling/sampled_video.ts";
 
 export type { Replacement, SampledFrames, StageTimings };

@@ -47,6 +47,12 @@ export {
   PatchStreamSession,
   type PatchTensor,
 } from "./session.ts";
+export {
+  type ClipFrames,
+  type FramePatches,
+  type FramesConfig,
+  patchesOfFrames,
+} from "./frames.ts";
 export { PatchStreamError, type PatchStreamErrorCode } from "./errors.ts";
 export { encodeResult, type SaveFormat } from "./output/save.ts";
 

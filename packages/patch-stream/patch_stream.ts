@@ -15,7 +15,7 @@
 import type { PatchStreamConfig } from "./config.ts";
 import { resolvePatchConfig } from "./config/fields.ts";
 import { checkProcessBackend } from "./process/backend.ts";
-import { Stopwatch } from "./process/profile.ts";
+import { Stopwatch } from "./process/stopwatch.ts";
 import { SampledVideo } from "./sampling/sampled_video.ts";
 import type { PatchStreamSession } from "./session.ts";
 import { streamVideo } from "./process/stream_video.ts";

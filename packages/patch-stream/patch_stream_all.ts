@@ -17,7 +17,7 @@ import type { MediaSource, VideoReader } from "@vcs/media/video_reader";
 import type { PatchStreamConfig } from "./config.ts";
 import { type Resolved, resolvePatchConfig } from "./config/fields.ts";
 import { checkProcessBackend } from "./process/backend.ts";
-import { Stopwatch } from "./process/profile.ts";
+import { Stopwatch } from "./process/stopwatch.ts";
 import { readerOptions, SampledVideo } from "./sampling/sampled_video.ts";
 import type { PatchStreamSession } from "./session.ts";
 import { streamVideo } from "./process/stream_video.ts";

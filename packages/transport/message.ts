@@ -75,7 +75,7 @@ const MICROSECONDS = 1_000_000;
 
 /** A random stream id, for one run of one producer. */
 export function newStreamId(): string {
-  const id = crypto.getRandomValues(new Uint8Array(8)).toHex();
+  const id = idAt(viewOf(crypto.getRandomValues(new Uint8Array(8))), 0);
   return id === NO_ID ? newStreamId() : id;
 }
 

@@ -19,6 +19,7 @@ import { concatBytes } from "./io/bytes.ts";
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
+import { streamOf } from "./io/stream_of.ts";
 import {
   encodeNpyHeader,
   NPY_MAX_PREFIX,
@@ -173,7 +174,15 @@ export async function* streamNpy(
   if (!Number.isSafeInteger(rows) || rows < 1) {
     throw new RangeError(`Cannot read ${rows} rows at a time: expected 1 or more`);
   }
-  await using reader = BufferedReader.of(stream, "the npy file");
+  const reader = BufferedReader.of(stream, "the npy file");
+  try {
+    yield* rowsFrom(reader, rows);
+  } finally {
+    await reader[Symbol.asyncDispose]();
+  }
+}
+
+async function* rowsFrom(reader: BufferedReader, rows: number): AsyncGenerator<Tensor> {
   const header = await readHeader(reader);
   const { dtype, shape: [count, ...rest] } = header;
   if (count === undefined) {
@@ -234,7 +243,7 @@ export function npyStream(
   parts: Iterable<Tensor> | AsyncIterable<Tensor>,
 ): ReadableStream<Uint8Array> {
   const header = encodeNpyHeader(info);
-  return ReadableStream.from(npyChunks(info, header, parts));
+  return streamOf(npyChunks(info, header, parts));
 }
 
 async function* npyChunks(

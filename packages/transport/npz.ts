@@ -38,6 +38,20 @@ function arrayName(member: string): string {
   return member.endsWith(SUFFIX) ? member.slice(0, -SUFFIX.length) : member;
 }
 
+/** Type and shape of a member; a member of another size than its array is refused. */
+async function npyInfo(reader: BufferedReader, entry: ZipEntry): Promise<TensorInfo> {
+  const prefix = await reader.take(Math.min(NPY_MAX_PREFIX, entry.size));
+  const rest = Math.min(npyHeaderLength(prefix), entry.size) - prefix.length;
+  const bytes = concatBytes([prefix, await reader.take(Math.max(rest, 0))]);
+  const { dtype, shape, dataOffset } = parseNpyHeader(bytes);
+  const wanted = dataOffset + tensorByteLength(dtype, shape);
+  if (wanted === entry.size) return { dtype, shape };
+  throw new TransportError(
+    wanted > entry.size ? "truncated" : "format",
+    `Cannot read ${entry.name}: the member has ${entry.size} bytes, ${dtype} [${shape}] takes ${wanted}`,
+  );
+}
+
 /** An npz file whose arrays are read on request. */
 export class NpzReader implements Disposable {
   readonly #source: ByteSource;
@@ -96,17 +110,12 @@ export class NpzReader implements Disposable {
    */
   async info(name: string): Promise<TensorInfo> {
     const entry = this.#member(name);
-    await using reader = BufferedReader.of(this.#zip.stream(entry), entry.name);
-    const prefix = await reader.take(Math.min(NPY_MAX_PREFIX, entry.size));
-    const rest = Math.min(npyHeaderLength(prefix), entry.size) - prefix.length;
-    const bytes = concatBytes([prefix, await reader.take(Math.max(rest, 0))]);
-    const { dtype, shape, dataOffset } = parseNpyHeader(bytes);
-    const wanted = dataOffset + tensorByteLength(dtype, shape);
-    if (wanted === entry.size) return { dtype, shape };
-    throw new TransportError(
-      wanted > entry.size ? "truncated" : "format",
-      `Cannot read ${entry.name}: the member has ${entry.size} bytes, ${dtype} [${shape}] takes ${wanted}`,
-    );
+    const reader = BufferedReader.of(this.#zip.stream(entry), entry.name);
+    try {
+      return await npyInfo(reader, entry);
+    } finally {
+      await reader[Symbol.asyncDispose]();
+    }
   }
 
   /**
@@ -136,9 +145,13 @@ export class NpzReader implements Disposable {
  * @throws {TransportError} as {@linkcode NpzReader.read}
  */
 export async function readNpz(input: ByteSourceInput): Promise<Map<string, Tensor>> {
-  using reader = await NpzReader.open(input);
+  const reader = await NpzReader.open(input);
   const tensors = new Map<string, Tensor>();
-  for (const name of reader.names) tensors.set(name, await reader.read(name));
+  try {
+    for (const name of reader.names) tensors.set(name, await reader.read(name));
+  } finally {
+    reader.close();
+  }
   return tensors;
 }
 
@@ -180,6 +193,7 @@ export async function encodeNpz(
   options: NpzOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const pairs = tensors instanceof Map ? tensors : Object.entries(tensors);
-  return await new Response(npzStream(pairs, options) as ReadableStream<Uint8Array<ArrayBuffer>>)
-    .bytes();
+  const parts: Uint8Array[] = [];
+  for await (const part of npzStream(pairs, options)) parts.push(part);
+  return concatBytes(parts);
 }

@@ -36,6 +36,7 @@
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
+import { streamOf } from "./io/stream_of.ts";
 import {
   parseSafetensorsHeader,
   SAFETENSORS_PREFIX,
@@ -180,7 +181,15 @@ export class SafetensorsReader implements Disposable {
 export async function* streamSafetensors(
   stream: ReadableStream<Uint8Array>,
 ): AsyncGenerator<[name: string, tensor: Tensor]> {
-  await using reader = BufferedReader.of(stream, "the safetensors file");
+  const reader = BufferedReader.of(stream, "the safetensors file");
+  try {
+    yield* tensorsFrom(reader);
+  } finally {
+    await reader[Symbol.asyncDispose]();
+  }
+}
+
+async function* tensorsFrom(reader: BufferedReader): AsyncGenerator<[string, Tensor]> {
   const prefix = await reader.take(SAFETENSORS_PREFIX);
   const length = safetensorsHeaderLength(prefix, Infinity);
   const { tensors } = parseSafetensorsHeader(await reader.take(length), Infinity);
@@ -312,7 +321,7 @@ export function safetensorsStream(
 ): ReadableStream<Uint8Array> {
   const sorted = writeOrder(tensors);
   const header = encodeHeader(sorted, metadata);
-  return ReadableStream.from(fileChunks(header, sorted));
+  return streamOf(fileChunks(header, sorted));
 }
 
 async function* fileChunks(

@@ -48,7 +48,10 @@ export interface TensorArrays {
   I16: Int16Array;
   /** Unsigned 16-bit integers. */
   U16: Uint16Array;
-  /** IEEE 754 half precision. */
+  /**
+   * IEEE 754 half precision. Runtimes without `Float16Array` (Node 20 and 22) have raw bits in a
+   * `Uint16Array` here, as BF16 does everywhere; `convertTensor` reads and makes both.
+   */
   F16: Float16Array;
   /** bfloat16, as raw bits: the upper half of a float32. */
   BF16: Uint16Array;
@@ -91,6 +94,9 @@ type TypedArrayConstructor<A> = {
   readonly BYTES_PER_ELEMENT: number;
 };
 
+/** The array of F16: of raw bits where the runtime has none of its own. */
+const HalfArray: TypedArrayConstructor<Float16Array> = globalThis.Float16Array ?? Uint16Array;
+
 const ARRAYS: { readonly [D in DType]: TypedArrayConstructor<TensorArrays[D]> } = {
   BOOL: Uint8Array,
   F4: Uint8Array,
@@ -105,7 +111,7 @@ const ARRAYS: { readonly [D in DType]: TypedArrayConstructor<TensorArrays[D]> } 
   F8_E5M2FNUZ: Uint8Array,
   I16: Int16Array,
   U16: Uint16Array,
-  F16: Float16Array,
+  F16: HalfArray,
   BF16: Uint16Array,
   I32: Int32Array,
   U32: Uint32Array,

@@ -21,7 +21,7 @@
  *
  * @module
  */
-import { defined } from "@vcs/transport/internal";
+import { defined } from "@vcs/transport/portable";
 import { EcdcError } from "../errors.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "../models.ts";
 import { formatJson, type Json, parseJson, PythonNumber } from "./python_json.ts";

@@ -28,6 +28,14 @@ Deno.test("numbers keep the kind that the text gave them", () => {
   assert.equal(formatJson(parseJson('{"x":1e3}')), '{"x": 1000.0}');
 });
 
+Deno.test("what looks like a number in a string or a key stays text", () => {
+  const text = '{"1": "2.50", "n3": "s\\"4", "sub": [{"n": "-1e5"}, true, -7]}';
+  assert.deepEqual(parseJson(text), JSON.parse(text));
+  for (const bad of ["01", "1.", '{"a" 1}', '"1', "[1 2]", "+1", "n1", "NaN"]) {
+    assert.throws(() => parseJson(bad), SyntaxError, bad);
+  }
+});
+
 Deno.test("text leaves as ASCII", () => {
   assert.equal(
     formatJson({ n: 'café 😀 \u007f "\\ \n\u001b' }, false),

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { concatBytes, onAbort } from "@vcs/transport/internal";
+import { concatBytes, onAbort, streamOf } from "@vcs/transport/portable";
 import { EcdcError } from "../errors.ts";
 
 /** What can be opened: a path, a URL, `-` for standard input, bytes, or a stream of bytes. */
@@ -198,7 +198,7 @@ function asUrl(source: string | URL): URL | undefined {
 
 function openBytes(bytes: Uint8Array, make: Make): SeekableSource {
   const from = (at: number) =>
-    ReadableStream.from(at < bytes.length ? [bytes.subarray(at)] : []) as ReadableStream<
+    streamOf(at < bytes.length ? [bytes.subarray(at)] : []) as ReadableStream<
       Uint8Array
     >;
   const reopen: Reopen = (at) => Promise.resolve({ stream: from(at), at });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { writeAll } from "@vcs/transport/internal";
+import { writeAll } from "@vcs/transport/portable";
 import type { EcdcSink } from "./writer.ts";
 
 /**

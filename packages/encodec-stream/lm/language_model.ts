@@ -5,10 +5,9 @@
  * @module
  */
 import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { GraphBuilder, type Value } from "@vcs/onnx/graph";
-import { derive } from "@vcs/onnx";
+import { derive, GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { tensor } from "@vcs/transport/tensor";
-import { defined, transposeMatrix } from "@vcs/transport/internal";
+import { defined, transposeMatrix } from "@vcs/transport/portable";
 import { EcdcError } from "../errors.ts";
 import {
   type CodecOptions,

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { concatBytes } from "@vcs/transport/internal";
+import { concatBytes } from "@vcs/transport/portable";
 import { ArithmeticDecoder, quantizeCdf } from "./arithmetic_coder.ts";
 import type { ByteRun } from "../container/seekable_source.ts";
 import type { CodeSource } from "../decoder.ts";

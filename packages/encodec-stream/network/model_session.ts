@@ -4,16 +4,27 @@
  *
  * @module
  */
-import { openCheckpoint, type TensorSource } from "@vcs/onnx/checkpoint";
-import { resolveDevice } from "@vcs/onnx/devices";
-import { cachedModel, fileIdentity, modelBytes } from "@vcs/onnx";
-import { Session, type Tensors } from "@vcs/onnx/session";
+import type { TensorSource } from "@vcs/onnx/checkpoint";
+import { modelBytes } from "@vcs/onnx/graph";
+import type { Tensors } from "@vcs/onnx/session";
 import type { ModelCatalog, ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { CODEC_MODELS } from "./catalog.ts";
 import type { ModelSpec } from "../models.ts";
 import type { Network } from "./networks.ts";
-import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
+import type { CheckpointKind } from "./synthetic.ts";
+
+/** A model that is ready to run: a `Session` of `@vcs/onnx`, or a substitute for one. */
+export interface OpenedModel {
+  /** Names and sizes of what it takes; open axes have names. */
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly shape: readonly (number | string)[];
+  }[];
+  /** Runs it. `want`: outputs to return. Default: all. */
+  run(feeds: Tensors, options?: { readonly want?: readonly string[] }): Promise<Tensors>;
+  /** Releases it. */
+  close(): void;
+}
 
 /** Where weights come from and what runs them. */
 export interface CodecOptions {
@@ -34,6 +45,12 @@ export interface CodecOptions {
   readonly catalog?: ModelCatalog;
   /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
+  /**
+   * Opens models, given as the bytes of their files, by another ONNX Runtime: in browsers, workers,
+   * Node and Bun there is onnxruntime-web. `weights` must be a source of tensors then; `device`,
+   * `threads` and `cache` are not used. Default: the library that `@vcs/onnx` finds, in Deno.
+   */
+  readonly openModel?: (model: Uint8Array<ArrayBuffer>) => Promise<OpenedModel>;
 }
 
 /** An open checkpoint. */
@@ -55,50 +72,47 @@ export async function openWeights(
   kind: CheckpointKind,
   options: CodecOptions,
 ): Promise<Weights> {
-  const published = kind === "codec" ? spec.checkpoint : spec.languageModel?.checkpoint;
-  const name = published?.name ?? spec.name;
-  const { weights = name, resolve, catalog = CODEC_MODELS } = options;
-  if (weights === "synthetic") {
-    const source = syntheticCheckpoint(spec, kind);
-    return { source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };
-  }
-  if (typeof weights !== "string") {
+  const { weights, openModel } = options;
+  if (typeof weights === "object") {
     return { source: weights, identity: undefined, [Symbol.dispose]: () => {} };
   }
-  const path = await catalog.resolve(weights, resolve);
-  const source = await openCheckpoint(path);
-  return {
-    source,
-    identity: await fileIdentity(path),
-    [Symbol.dispose]: () => source.close(),
-  };
+  if (openModel) {
+    throw new TypeError(
+      `Cannot open ${spec.name} by openModel: found weights ${weights}, expected a source of tensors`,
+    );
+  }
+  const { findWeights } = await import("./native.ts");
+  return await findWeights(spec, kind, options);
 }
 
 /** State tensors of a stream, by name. */
 export type StreamState = Tensors;
 
 /** What runs a network. */
-interface RunOptions {
-  readonly device?: string;
-  readonly threads?: number;
-  readonly cache?: string;
+export type RunOptions = Pick<CodecOptions, "device" | "threads" | "cache" | "openModel">;
+
+/** A function that opens a network's model. */
+async function prepared(network: Network, weights: Weights, options: RunOptions) {
+  const { openModel } = options;
+  if (openModel) return async () => await openModel(await modelBytes(network.graph));
+  const { prepareSession } = await import("./native.ts");
+  return await prepareSession(network, weights, options);
 }
 
-/** A function that opens a network's model, which is built into the cache first if it is not there. */
-async function prepared(
-  network: Network,
-  weights: Weights,
-  { cache, ...options }: RunOptions,
-) {
-  if (weights.identity === undefined) {
-    return async () => await Session.open(await modelBytes(network.graph), options);
-  }
-  const path = await cachedModel(network.graph, [weights.identity], cache);
-  return async () => await Session.open(path, options);
+/** Whether models run on the CPU by the library of `@vcs/onnx`. */
+async function runsOnCpu({ device, openModel }: RunOptions): Promise<boolean> {
+  if (openModel) return false;
+  const { resolveDevice } = await import("@vcs/onnx/devices");
+  return (await resolveDevice(device)).device === "cpu";
+}
+
+/** Processors of this machine; 1 where the runtime does not report them, as in Node 20. */
+export function processors(): number {
+  return globalThis.navigator?.hardwareConcurrency ?? 1;
 }
 
 /** Whether a graph's inputs have exactly the shapes of these tensors. */
-function takes(session: Session, feeds: Tensors): boolean {
+function takes(session: OpenedModel, feeds: Tensors): boolean {
   return session.inputs.every(({ name, shape }) =>
     shape.every((size, axis) => size === feeds[name]?.shape[axis])
   );
@@ -107,11 +121,11 @@ function takes(session: Session, feeds: Tensors): boolean {
 /** A network in a session. */
 export class ModelSession implements Disposable {
   readonly #network: Network;
-  readonly #open: () => Promise<Session>;
-  readonly #special: Session | undefined;
-  #general: Promise<Session> | undefined;
+  readonly #open: () => Promise<OpenedModel>;
+  readonly #special: OpenedModel | undefined;
+  #general: Promise<OpenedModel> | undefined;
 
-  private constructor(network: Network, open: () => Promise<Session>, special?: Session) {
+  private constructor(network: Network, open: () => Promise<OpenedModel>, special?: OpenedModel) {
     this.#network = network;
     this.#open = open;
     this.#special = special;
@@ -130,8 +144,7 @@ export class ModelSession implements Disposable {
     special?: Network,
   ): Promise<ModelSession> {
     const open = await prepared(network, weights, options);
-    const { device } = await resolveDevice(options.device);
-    if (special && device === "cpu") {
+    if (special && await runsOnCpu(options)) {
       const openSpecial = await prepared(special, weights, options);
       return new ModelSession(network, open, await openSpecial());
     }
@@ -140,7 +153,7 @@ export class ModelSession implements Disposable {
     return session;
   }
 
-  #generalSession(): Promise<Session> {
+  #generalSession(): Promise<OpenedModel> {
     return this.#general ??= this.#open();
   }
 

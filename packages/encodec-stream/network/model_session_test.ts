@@ -2,8 +2,9 @@ import { GraphBuilder } from "@vcs/onnx/graph";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
 import assert from "node:assert/strict";
-import { ModelSession, type Weights } from "./model_session.ts";
+import { ModelSession, openWeights, type Weights } from "./model_session.ts";
 import type { Network } from "./networks.ts";
+import { modelSpec, TINY_MODEL } from "../models.ts";
 
 /** Weights of networks that have none. */
 const none: Weights = {
@@ -53,4 +54,24 @@ Deno.test("ModelSession opens the general graph once, and only when it is needed
   } finally {
     Session.open = open;
   }
+});
+
+Deno.test("ModelSession runs the bytes of a graph by whatever opens models, the general graph alone", async () => {
+  let opened = 0;
+  const openModel = (model: Uint8Array<ArrayBuffer>) => {
+    opened++;
+    return Session.open(model, { device: "cpu" });
+  };
+  using session = await ModelSession.open(adding(1, "S"), none, { openModel }, adding(2, 4));
+  const y = await session.run({ x: tensor("F32", [1, 4]) }, "y");
+  assert.deepEqual([...y.data], [1, 1, 1, 1]);
+  assert.equal(opened, 1);
+});
+
+Deno.test("openWeights() refuses to look for files for another runtime", async () => {
+  const openModel = () => Promise.reject(new Error("unused"));
+  await assert.rejects(
+    openWeights(modelSpec(TINY_MODEL), "codec", { openModel }),
+    /found weights undefined, expected a source of tensors/,
+  );
 });

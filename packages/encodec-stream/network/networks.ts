@@ -17,8 +17,7 @@
  * @module
  */
 import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { GraphBuilder, type Value } from "@vcs/onnx/graph";
-import { derive } from "@vcs/onnx";
+import { derive, GraphBuilder, type Value } from "@vcs/onnx/graph";
 import {
   codebookPrefix,
   decoderLayers,

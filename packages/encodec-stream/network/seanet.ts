@@ -5,11 +5,21 @@
  *
  * @module
  */
-import type { Dim, GraphBuilder, LazyTensor, Value } from "@vcs/onnx/graph";
+import {
+  derive,
+  type Dim,
+  foldWeightNorm,
+  type GraphBuilder,
+  interleave,
+  type LazyTensor,
+  lstm,
+  toFloat,
+  upsampleBias,
+  upsampleKernel,
+  type Value,
+} from "@vcs/onnx/graph";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
-import { derive, foldWeightNorm, lstm, toFloat } from "@vcs/onnx";
-import { interleave, upsampleBias, upsampleKernel } from "@vcs/onnx/internal";
 import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
 import { reflectionOfStart, reflectPad, tailOfStream, TIME } from "./padding.ts";
 import { joinTiles, lengthOf, retile, type Signal } from "./tiles.ts";

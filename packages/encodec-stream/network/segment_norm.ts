@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { float, type GraphBuilder, type LazyTensor, type Value } from "@vcs/onnx/graph";
-import { derive } from "@vcs/onnx";
+import { derive, float, type GraphBuilder, type LazyTensor, type Value } from "@vcs/onnx/graph";
 import { tensor } from "@vcs/transport/tensor";
 import { TIME } from "./padding.ts";
 import { lengthOf, type Signal } from "./tiles.ts";

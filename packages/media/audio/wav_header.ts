@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BufferedReader } from "@vcs/transport/internal";
+import type { BufferedReader } from "@vcs/transport/portable";
 import { MediaError } from "../errors.ts";
 import { PCM_BYTES, type PcmFormat } from "./pcm.ts";
 

@@ -25,7 +25,7 @@ import {
   type Tensor,
   tensorBytes,
 } from "@vcs/transport/tensor";
-import { writeAll } from "@vcs/transport/internal";
+import { writeAll } from "@vcs/transport/portable";
 import type { Dim } from "./dims.ts";
 import type { Attribute, GraphCore, GraphNode, GraphWeight, Value, WeightSource } from "./core.ts";
 import { Message } from "./protobuf.ts";
@@ -250,8 +250,16 @@ export function graphOutline(graph: GraphCore): Uint8Array<ArrayBuffer> {
 
 /** Writes the large weights one after the other and gives the initializers of all. */
 async function writeWeights(graph: GraphCore, path: string, name: string): Promise<Message[]> {
+  const file = await Deno.open(path, { write: true, create: true, truncate: true });
+  try {
+    return await writeInto(file, graph, name);
+  } finally {
+    file.close();
+  }
+}
+
+async function writeInto(file: Deno.FsFile, graph: GraphCore, name: string): Promise<Message[]> {
   const initializers: Message[] = [];
-  using file = await Deno.open(path, { write: true, create: true, truncate: true });
   let offset = 0;
   for (const weight of graph.weights) {
     const bytes = await weightBytes(weight);

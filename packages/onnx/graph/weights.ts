@@ -16,8 +16,7 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { convertTensor, type FloatDType } from "@vcs/transport";
-import { transposeMatrix } from "@vcs/transport/internal";
+import { convertTensor, type FloatDType, transposeMatrix } from "@vcs/transport/portable";
 import { type FloatType, isFloat, type LazyTensor, type WeightSource } from "./core.ts";
 
 function isFloatTensor(t: Tensor): t is Tensor<FloatDType> {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ByteSource } from "@vcs/transport/internal";
+import type { ByteSource } from "@vcs/transport/portable";
 import { dtypeSize } from "@vcs/transport/tensor";
 import { OnnxError } from "../errors.ts";
 import { readPickle } from "./pickle.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { type DType, dtypeSize, tensorByteLength } from "@vcs/transport/tensor";
-import { stridedSpan } from "@vcs/transport/internal";
+import { stridedSpan } from "@vcs/transport/portable";
 import { OnnxError } from "../errors.ts";
 
 /** A run of bytes in a checkpoint that one or several tensors look at. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type ByteSource, type ZipEntry, ZipReader } from "@vcs/transport/internal";
+import { type ByteSource, type ZipEntry, ZipReader } from "@vcs/transport/portable";
 import { OnnxError } from "../errors.ts";
 import { readPickle } from "./pickle.ts";
 import { type StorageId, type TorchArchive, torchHost } from "./archive.ts";

@@ -15,7 +15,7 @@ import {
   type ValueKind,
   type ValueOption,
   whole as wholeNumber,
-} from "@vcs/transport/internal";
+} from "@vcs/transport/portable";
 
 /** The option that a field is on a command line; a value has no default there, so that it is absent. */
 export type FieldOption<T> = [T] extends [boolean] ? FlagOption : ValueOption<T, undefined>;

@@ -5,12 +5,18 @@
  * @module
  */
 import type { BackendName, DecodeConfig, Normalization, PatchStreamConfig } from "../config.ts";
+import type { FramesConfig } from "../frames.ts";
 import { choice, type Field, finite, flag, share, whole, type Words } from "./field_kinds.ts";
 
 /** A configuration with every field set that has a default. */
 export type Resolved<Config> =
   & Readonly<Required<Omit<Config, OpenFields>>>
   & Readonly<Pick<Config, OpenFields & keyof Config>>;
+
+/** The settings of all that comes after decoding. */
+export type ProcessSettings = Resolved<
+  Omit<PatchStreamConfig, Exclude<keyof DecodeConfig, "onProgress">>
+>;
 
 /** Fields that may stay undefined. */
 type OpenFields = "uniformAutoRatio" | "minPixels" | "maxPixels" | "signal" | "onProgress";
@@ -248,6 +254,23 @@ export function resolvePatchConfig(config: PatchStreamConfig): Resolved<PatchStr
   return resolved;
 }
 
+/**
+ * Checks the configuration of frames that are decoded already and fills in the defaults.
+ *
+ * @throws {RangeError} for a number out of range, or numbers that contradict each other
+ * @throws {TypeError} for an unknown word or field
+ */
+export function resolveFramesConfig(config: FramesConfig): ProcessSettings {
+  const resolved = resolveFields(config, PROCESS_FIELDS) as unknown as ProcessSettings;
+  if (resolved.energy === "codec") {
+    throw new TypeError(
+      "Cannot use energy: found codec, which needs a decoder's motion, expected blocksad or reference",
+    );
+  }
+  checkTogether(resolved);
+  return resolved;
+}
+
 function checkVideo(source: unknown): void {
   if (source === "") throw new TypeError("Cannot open video: videoPath is empty");
   if (source === undefined || source === null) {
@@ -256,7 +279,7 @@ function checkVideo(source: unknown): void {
 }
 
 /** Rules between fields. */
-function checkTogether(config: Resolved<PatchStreamConfig>): void {
+function checkTogether(config: ProcessSettings): void {
   const { minPixels, maxPixels, patchSize, inputSize, kKeep } = config;
   if (minPixels !== undefined && maxPixels !== undefined && minPixels > maxPixels) {
     throw new RangeError(

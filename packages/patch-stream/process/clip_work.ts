@@ -14,16 +14,16 @@ import {
 } from "../energy/energy.ts";
 import type { ProcessPlan } from "./process.ts";
 
-/** What the jobs of one clip read and write, shared between threads. */
+/** What the jobs of one clip read and write; shared where there are several threads. */
 export interface ClipMemory {
   /** Luma of the distinct frames at the analysis size; empty in `codec` mode without change. */
-  readonly luma: SharedArrayBuffer;
+  readonly luma: ArrayBufferLike;
   /** Resized distinct frames. */
-  readonly pixels: SharedArrayBuffer;
+  readonly pixels: ArrayBufferLike;
   /** Patch energy of every sample. */
-  readonly scores: SharedArrayBuffer;
+  readonly scores: ArrayBufferLike;
   /** Patch change of every sample; empty where it is not wanted. */
-  readonly change: SharedArrayBuffer;
+  readonly change: ArrayBufferLike;
 }
 
 /** Number of distinct frames of a plan. */
@@ -31,23 +31,28 @@ export function distinctFrames(plan: ProcessPlan): number {
   return (plan.samples.at(-1) ?? -1) + 1;
 }
 
-/** Allocates what the jobs of a plan share. */
-export function clipMemory(plan: ProcessPlan): ClipMemory {
+/**
+ * Allocates what the jobs of a plan read and write.
+ *
+ * @param shared for several threads; pages that are not isolated have no memory that is shared
+ */
+export function clipMemory(plan: ProcessPlan, shared: boolean): ClipMemory {
+  const Memory = shared ? SharedArrayBuffer : ArrayBuffer;
   const { width, height } = analysisSize(plan.width, plan.height, plan.energy);
   const frames = distinctFrames(plan);
   const { targetW, targetH, gridW, gridH } = plan.grid;
   const scores = 4 * plan.samples.length * gridW * gridH;
   const needsLuma = plan.energy !== "codec" || plan.change;
   return {
-    luma: new SharedArrayBuffer(needsLuma ? 4 * frames * width * height : 0),
-    pixels: new SharedArrayBuffer(12 * frames * targetW * targetH),
-    scores: new SharedArrayBuffer(scores),
-    change: new SharedArrayBuffer(plan.change ? scores : 0),
+    luma: new Memory(needsLuma ? 4 * frames * width * height : 0),
+    pixels: new Memory(12 * frames * targetW * targetH),
+    scores: new Memory(scores),
+    change: new Memory(plan.change ? scores : 0),
   };
 }
 
-/** The n-th of equal parts of shared memory. */
-export function part(memory: SharedArrayBuffer, length: number, n: number): Float32Array {
+/** The n-th of equal parts of memory. */
+export function part(memory: ArrayBufferLike, length: number, n: number): Float32Array {
   return new Float32Array(memory, 4 * n * length, length);
 }
 

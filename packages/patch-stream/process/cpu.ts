@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { defined } from "@vcs/transport/internal";
+import { defined } from "@vcs/transport/portable";
 import { type ClipMemory, clipMemory, ClipWork, distinctFrames, part } from "./clip_work.ts";
 import type { ProcessedClip, ProcessPlan, ProcessStage, SampledFrame } from "./process.ts";
 import { type Job, WorkerPool } from "./worker_pool.ts";
@@ -47,7 +47,7 @@ class CpuStage implements ProcessStage {
   constructor(plan: ProcessPlan, options: CpuStageOptions) {
     const { threads = usefulThreads(plan), prefetchDepth = 3 } = options;
     this.#plan = plan;
-    this.#memory = clipMemory(plan);
+    this.#memory = clipMemory(plan, threads > 1);
     this.#runner = threads > 1
       ? new WorkerPool(Math.min(threads, distinctFrames(plan)), plan, this.#memory)
       : new HereRunner(plan, this.#memory);
@@ -105,7 +105,8 @@ class HereRunner implements Runner {
   }
 
   run(job: Job): Promise<void> {
-    return Promise.try(() => this.#run(job)); // What a job throws comes as a rejection.
+    // What a job throws comes as a rejection.
+    return new Promise((resolve) => resolve(this.#run(job)));
   }
 
   #run(job: Job): void {

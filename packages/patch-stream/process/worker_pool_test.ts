@@ -27,7 +27,7 @@ const crashed = { message: /^Cannot process frames: a worker failed: / };
 Deno.test("a worker that crashes rejects the jobs that run, those that wait and later ones", async () => {
   // Without a grid a thread cannot prepare its tools: that is no job's error.
   const broken = { ...plan, grid: undefined } as unknown as ProcessPlan;
-  using pool = new WorkerPool(1, broken, clipMemory(plan));
+  using pool = new WorkerPool(1, broken, clipMemory(plan, true));
   const jobs = [pool.run(frame()), pool.run(frame())];
   // Each is looked at in its turn: a later one is no unhandled rejection meanwhile.
   for (const job of jobs) job.catch(() => {});
@@ -36,7 +36,7 @@ Deno.test("a worker that crashes rejects the jobs that run, those that wait and 
 });
 
 Deno.test("a job that fails fails those behind it with its own message", async () => {
-  using pool = new WorkerPool(1, plan, clipMemory(plan));
+  using pool = new WorkerPool(1, plan, clipMemory(plan, true));
   await settled(pool.run(frame()));
   const short = pool.run({ ...frame(), rgb: new Uint8Array(3) });
   const behind = pool.run(frame());
@@ -45,7 +45,7 @@ Deno.test("a job that fails fails those behind it with its own message", async (
 });
 
 Deno.test("closing the pool rejects what is not done", async () => {
-  const pool = new WorkerPool(1, plan, clipMemory(plan));
+  const pool = new WorkerPool(1, plan, clipMemory(plan, true));
   const job = pool.run(frame());
   pool[Symbol.dispose]();
   await settled(assert.rejects(job, { name: "AbortError" }));
@@ -77,7 +77,7 @@ async function counted(use: (counts: Record<"started" | "answered" | "ended", nu
 Deno.test("the pool counts the time of its work by kind, and ends all its threads", () =>
   counted(async (counts) => {
     const large = { ...plan, width: 640, height: 480, grid: planGrid(640, 480) };
-    const pool = new WorkerPool(2, large, clipMemory(large));
+    const pool = new WorkerPool(2, large, clipMemory(large, true));
     for (const number of [0, 1]) {
       const rgb = new Uint8Array(3 * 640 * 480);
       await settled(pool.run({ kind: "prepare", number, rgb }));

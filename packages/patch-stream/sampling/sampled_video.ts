@@ -15,7 +15,7 @@ import {
 import { defined } from "@vcs/transport/internal";
 import type { DecodeConfig } from "../config.ts";
 import type { Resolved } from "../config/fields.ts";
-import type { StageTimings } from "../process/profile.ts";
+import type { StageTimings } from "../process/stopwatch.ts";
 import { sampleByIndex, sampleByTime } from "./sampling.ts";
 
 /** What is known of the sampled frames of a video. */

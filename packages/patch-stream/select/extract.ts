@@ -5,7 +5,7 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { convertTensor } from "@vcs/transport";
+import { convertTensor } from "@vcs/transport/portable";
 import type { Normalization, PatchStreamConfig } from "../config.ts";
 import type { Grid } from "../sampling/grid.ts";
 

@@ -23,8 +23,12 @@ export function onAbort(signal: AbortSignal | undefined, act: () => void): Dispo
 export async function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (!signal) return await promise;
   const aborted = Promise.withResolvers<never>();
-  using _ = onAbort(signal, () => aborted.reject(signal.reason));
-  return await Promise.race([promise, aborted.promise]);
+  const listening = onAbort(signal, () => aborted.reject(signal.reason));
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    listening[Symbol.dispose]();
+  }
 }
 
 /** Waits until a promise has settled, however that is, and no longer than some milliseconds. */

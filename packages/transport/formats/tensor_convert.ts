@@ -17,6 +17,7 @@
  *
  * @module
  */
+import { fromHalf, toHalf } from "./half.ts";
 import { type Tensor, tensor, type TensorArrays } from "../tensor.ts";
 
 /** A dtype that {@linkcode convertTensor} reads and makes. */
@@ -75,11 +76,19 @@ const FROM_NUMBERS: {
     values: Float16Array | Float32Array | Float64Array,
   ) => TensorArrays[D];
 } = {
-  F16: (values) => new Float16Array(values),
+  // Raw bits where tensors of this runtime have these.
+  F16: (values) =>
+    globalThis.Float16Array ? new Float16Array(values) : toHalf(values) as unknown as Float16Array,
   BF16: toBfloat16,
   F32: (values) => new Float32Array(values),
   F64: (values) => new Float64Array(values),
 };
+
+/** A tensor's numbers, widened where it has raw bits. */
+function numbersOf({ dtype, data }: Tensor<FloatDType>) {
+  if (!(data instanceof Uint16Array)) return data;
+  return dtype === "BF16" ? fromBfloat16(data) : fromHalf(data);
+}
 
 /**
  * Converts a tensor to another floating-point dtype. A tensor that has it already is
@@ -87,6 +96,5 @@ const FROM_NUMBERS: {
  */
 export function convertTensor<D extends FloatDType>(t: Tensor<FloatDType>, dtype: D): Tensor<D> {
   if (t.dtype === dtype) return t as Tensor<D>;
-  const values = t.data instanceof Uint16Array ? fromBfloat16(t.data) : t.data;
-  return tensor(dtype, t.shape, FROM_NUMBERS[dtype](values));
+  return tensor(dtype, t.shape, FROM_NUMBERS[dtype](numbersOf(t)));
 }

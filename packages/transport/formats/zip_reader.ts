@@ -12,6 +12,7 @@
 import { crc32 } from "./crc32.ts";
 import type { ByteSource } from "../io/byte_source.ts";
 import { TransportError } from "../errors.ts";
+import { streamOf } from "../io/stream_of.ts";
 import {
   broken,
   type CentralRecord,
@@ -144,7 +145,7 @@ export class ZipReader {
    * checked at the end.
    */
   stream(entry: ZipEntry): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const raw = ReadableStream.from(this.#chunks(entry));
+    const raw = streamOf(this.#chunks(entry));
     const plain = entry.stored ? raw : raw.pipeThrough(this.#inflater(entry));
     return plain.pipeThrough(verifier(this.#source, entry, this.#checks(entry)));
   }
@@ -220,6 +221,6 @@ export class ZipReader {
         throw new TransportError("format", `${about}: damaged deflate data`, { cause });
       }
     }
-    return { readable: ReadableStream.from(typed()), writable };
+    return { readable: streamOf(typed()), writable };
   }
 }

@@ -6,6 +6,7 @@
  */
 import { crc32 } from "./crc32.ts";
 import { concatBytes } from "../io/bytes.ts";
+import { streamOf } from "../io/stream_of.ts";
 
 /** An entry to be written. */
 export interface ZipInput {
@@ -137,9 +138,11 @@ function zip64EndRecords(count: number, offset: number, size: number): Bytes {
 }
 
 async function deflate(parts: readonly Uint8Array[]): Promise<Uint8Array[]> {
-  const stream = ReadableStream.from(parts as Bytes[])
+  const stream = streamOf(parts as Bytes[])
     .pipeThrough<Uint8Array>(new CompressionStream("deflate-raw"));
-  return await Array.fromAsync(stream);
+  const deflated: Uint8Array[] = [];
+  for await (const part of stream) deflated.push(part);
+  return deflated;
 }
 
 function byteCount(parts: readonly Uint8Array[]): number {
@@ -218,5 +221,5 @@ export function zipStream(
   entries: Iterable<ZipInput> | AsyncIterable<ZipInput>,
   compress = false,
 ): ReadableStream<Uint8Array> {
-  return ReadableStream.from(chunks(entries, compress));
+  return streamOf(chunks(entries, compress));
 }

@@ -13,7 +13,6 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
 import { TransportError } from "../errors.ts";
 
 /** What {@linkcode openByteSource} opens: a path, a `file:` URL, or bytes in memory. */
@@ -126,7 +125,8 @@ class FileSource implements ByteSource {
  * Opens a file or wraps bytes for random access.
  *
  * @throws {Deno.errors.NotFound} where the file does not exist
- * @throws {TypeError} where the URL is not a `file:` URL or the path is a directory
+ * @throws {TypeError} where the URL is not a `file:` URL, the path is a directory, or the runtime is
+ * not Deno and a path was given
  */
 export async function openByteSource(input: ByteSourceInput): Promise<ByteSource> {
   if (input instanceof Uint8Array) return new MemorySource(input);
@@ -135,8 +135,13 @@ export async function openByteSource(input: ByteSourceInput): Promise<ByteSource
       `Cannot open ${input}: only file: URLs can be read, found ${input.protocol}`,
     );
   }
+  if (!("Deno" in globalThis)) {
+    throw new TypeError(
+      `Cannot open ${input}: files are opened by Deno alone, expected bytes here`,
+    );
+  }
   const file = await Deno.open(input);
-  const name = input instanceof URL ? fileURLToPath(input) : input;
+  const name = input instanceof URL ? decodeURIComponent(input.pathname) : input;
   const { size, isDirectory } = await file.stat();
   if (!isDirectory) return new FileSource(name, size, file);
   file.close();

@@ -1,0 +1,20 @@
+/**
+ * What sibling packages use of this package in code that runs everywhere: in Node, Bun, workers and
+ * browsers as in Deno. Nothing here imports a module of Node or reads `Deno` as it loads. No promise
+ * is made to anyone else.
+ *
+ * @module
+ */
+export { flag, type FlagOption, option, type ValueOption } from "./command/options.ts";
+export { choice, number, type NumberRange, type ValueKind, whole } from "./command/values.ts";
+export { abortable, onAbort } from "./flow/abort.ts";
+export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";
+export { convertTensor, type FloatDType } from "./formats/tensor_convert.ts";
+export { transposeMatrix } from "./formats/transpose.ts";
+export { type ZipEntry, ZipReader } from "./formats/zip_reader.ts";
+export { BufferedReader } from "./io/buffered_reader.ts";
+export { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
+export { concatBytes } from "./io/bytes.ts";
+export { type Defined, defined } from "./io/defined.ts";
+export { streamOf } from "./io/stream_of.ts";
+export { type ByteWriter, writeAll } from "./io/write_all.ts";
