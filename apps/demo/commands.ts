@@ -1,5 +1,5 @@
 /**
- * Starts the workspace's commands as a person would, in processes of their own.
+ * Starts the commands as a person would, in processes of their own.
  *
  * @module
  */
@@ -13,16 +13,22 @@ export interface CommandSetting {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts one of the workspace's commands, with its messages on this terminal. */
+/** The module of each command: in the workspace, or of the registry that the demo came from. */
+const MODULES = {
+  "patch-stream": import.meta.resolve("@vcs/patch-stream"),
+  "video-vq": import.meta.resolve("@vcs/video-vq"),
+  "clip-drift": import.meta.resolve("@vcs/clip-drift"),
+};
+
+/** Starts one of the commands, with its messages on this terminal. */
 export function startCommand(
-  name: string,
+  name: keyof typeof MODULES,
   args: readonly string[],
   { stdin, env = {} }: CommandSetting = {},
 ): Deno.ChildProcess {
-  const module = new URL(`../../packages/${name}/mod.ts`, import.meta.url).href;
   say(`  $ ${name} ${args.join(" ")}`);
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", "--frozen", module, ...args],
+    args: ["run", "--quiet", "-A", "--no-lock", MODULES[name], ...args],
     stdin: stdin ?? "null",
     stdout: "piped",
     stderr: "inherit",
@@ -37,8 +43,8 @@ export async function outputOf(name: string, command: Deno.ChildProcess): Promis
   return new TextDecoder().decode(stdout);
 }
 
-/** Runs one of the workspace's commands to its end and gives what it wrote to stdout. */
-export function runCommand(name: string, args: readonly string[]): Promise<string> {
+/** Runs one of the commands to its end and gives what it wrote to stdout. */
+export function runCommand(name: keyof typeof MODULES, args: readonly string[]): Promise<string> {
   return outputOf(name, startCommand(name, args));
 }
 

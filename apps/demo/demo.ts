@@ -5,7 +5,7 @@
  */
 import { say } from "@vcs/transport/internal";
 import { arch, cpus, platform } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type ClipDriftRun, runClipDrift } from "./clip_drift.ts";
 import { type EncodecStreamRun, runEncodecStream } from "./encodec_stream.ts";
 import { milliseconds, number, percent } from "./html.ts";
@@ -87,6 +87,33 @@ function describeMachine(): Machine {
   };
 }
 
+/** What a demo leaves in its folder. */
+const OUTPUT = [
+  "run.json",
+  "index.html",
+  "patch-stream",
+  "video-vq",
+  "encodec-stream",
+  "clip-drift",
+];
+
+/**
+ * Makes a folder, or removes from it what an earlier demo left.
+ *
+ * @throws {Error} where it holds anything else
+ */
+export async function emptyFolder(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  const other = names.find((name) => !OUTPUT.includes(name));
+  if (other !== undefined) {
+    throw new Error(
+      `Cannot make the demo in ${folder}: found ${other}, expected an empty folder or an earlier demo`,
+    );
+  }
+  for (const name of names) await Deno.remove(join(folder, name), { recursive: true });
+}
+
 /**
  * Runs the demo.
  *
@@ -116,7 +143,7 @@ export async function runDemo(folder: string): Promise<string> {
     clipDrift,
   };
   await Deno.writeTextFile(join(folder, "run.json"), JSON.stringify(run, undefined, 1) + "\n");
-  const page = join(folder, "index.html");
+  const page = resolve(folder, "index.html");
   await Deno.writeTextFile(page, demoPage(run));
   return page;
 }

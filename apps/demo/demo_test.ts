@@ -6,14 +6,14 @@ import assert from "node:assert/strict";
 import { join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
-import { type DemoRun, runDemo } from "./demo.ts";
-import { CLIP, SPEECH } from "./media.ts";
+import { type DemoRun, emptyFolder, runDemo } from "./demo.ts";
+import { clipPath, DEMO_MEDIA, speechPath } from "./media.ts";
 import { drawScene, SCENE } from "./scene.ts";
 
 Deno.test("the committed clip is the film that the scene draws", async () => {
-  const { size } = await Deno.stat(CLIP);
+  const { size } = await Deno.stat(await clipPath());
   assert.ok(size < 500_000, `${size} bytes`);
-  await using video = await VideoReader.open(CLIP);
+  await using video = await VideoReader.open(await clipPath());
   const { width, height, frameCount, fps } = video.info;
   assert.deepEqual({ width, height, fps, frames: frameCount }, SCENE);
   const frame = await video.frameAt(0);
@@ -25,13 +25,36 @@ Deno.test("the committed clip is the film that the scene draws", async () => {
 });
 
 Deno.test("the committed speech is a sentence of a few seconds", async () => {
-  const { size } = await Deno.stat(SPEECH);
+  const { size } = await Deno.stat(await speechPath());
   assert.ok(size < 200_000, `${size} bytes`);
-  const { sampleRate, channels } = await decodeAudio(SPEECH);
+  const { sampleRate, channels } = await decodeAudio(await speechPath());
   assert.deepEqual([sampleRate, channels.length], [24000, 1]);
   const seconds = channels[0]!.length / sampleRate;
   assert.ok(seconds > 3 && seconds < 6, `${seconds} s`);
   assert.ok(channels[0]!.some((sample) => Math.abs(sample) > 0.1), "it is silent");
+});
+
+Deno.test("the media are those that are fetched from a registry", async () => {
+  for (const { name } of DEMO_MEDIA.models) {
+    assert.equal((await DEMO_MEDIA.verify(name)).right, true, name);
+  }
+});
+
+Deno.test("a folder with other files is left alone", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(join(folder, "thesis.txt"), "years of work");
+    await assert.rejects(emptyFolder(folder), /found thesis\.txt, expected an empty folder/);
+    await Deno.writeTextFile(join(folder, "run.json"), "{}");
+    await assert.rejects(emptyFolder(folder), /found thesis\.txt/);
+    await Deno.remove(join(folder, "thesis.txt"));
+    await Deno.mkdir(join(folder, "video-vq"));
+    await emptyFolder(folder);
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+    await emptyFolder(join(folder, "new"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("a step that fails is named", async () => {

@@ -15,7 +15,7 @@ import { codebooksFor, modelSpec, TINY_MODEL } from "@vcs/encodec-stream/models"
 import { fileSink } from "@vcs/encodec-stream";
 import { say } from "@vcs/transport/internal";
 import { join } from "node:path";
-import { SPEECH } from "./media.ts";
+import { speechPath } from "./media.ts";
 import { spectrogram } from "./spectrogram.ts";
 
 /** Sound that the page plays. */
@@ -232,7 +232,7 @@ export async function runEncodecStream(folder: string): Promise<EncodecStreamRun
   const own = join(folder, "encodec-stream");
   await Deno.mkdir(own, { recursive: true });
   const { name, sampleRate } = spec();
-  const { channels } = await decodeAudio(SPEECH, { sampleRate, channels: 1 });
+  const { channels } = await decodeAudio(await speechPath(), { sampleRate, channels: 1 });
   const speech = channels[0]!;
   using decoder = await Decoder.open(name);
   const coded = [];

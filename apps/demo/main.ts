@@ -1,20 +1,24 @@
 /**
  * The demo: runs every package on media that we made, and writes one page about that run.
- * `deno task demo` starts it; all output goes into `demo/`.
+ * `deno run -A jsr:@vcs/demo`, or `deno task demo` in the repository; all output goes into `demo/`.
  *
  * @module
  */
-import { runMain, say } from "@vcs/transport/internal";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { runDemo } from "./demo.ts";
+import { command, file, optionalOperand, runCommand, say } from "@vcs/transport/internal";
+import config from "./deno.json" with { type: "json" };
+import { emptyFolder, runDemo } from "./demo.ts";
 
-const folder = fileURLToPath(new URL("../../demo/", import.meta.url));
-
-await runMain("demo", async () => {
-  await Deno.mkdir(folder, { recursive: true });
-  for await (const { name } of Deno.readDir(folder)) {
-    await Deno.remove(join(folder, name), { recursive: true }); // What an earlier demo left.
-  }
-  say(`The demo is done. Open this page in a browser:\n  ${await runDemo(folder)}`);
+const demo = command({
+  name: "demo",
+  version: config.version,
+  about: "run all four packages on a film, a voice and a camera, and make a page about it",
+  operands: {
+    folder: optionalOperand(file("FOLDER"), "where the page goes. Default: demo"),
+  },
+  async run({ operands: { folder = "demo" } }) {
+    await emptyFolder(folder);
+    say(`The demo is done. Open this page in a browser:\n  ${await runDemo(folder)}`);
+  },
 });
+
+if (import.meta.main) await runCommand(demo);

@@ -7,8 +7,7 @@ import { clipDriftSection } from "./clip_drift_section.ts";
 import type { DemoRun } from "./demo.ts";
 import { encodecStreamSection } from "./encodec_stream_section.ts";
 import { escapeHtml, figure, milliseconds, number, percent } from "./html.ts";
-import css from "./page/page.css" with { type: "text" };
-import script from "./page/page.js" with { type: "text" };
+import { ASSETS } from "./page/assets.ts";
 import { patchStreamSection } from "./patch_stream_section.ts";
 import { videoVqSection } from "./video_vq_section.ts";
 
@@ -59,7 +58,7 @@ function header(run: DemoRun): string {
   return `<header>
 <p class="eyebrow">@vcs</p>
 <h1>A film, a voice and a camera, as streams of small numbers</h1>
-<p class="lede">Four packages went to work on this machine a moment ago, on media that the repository makes itself. What you see, hear and read below is the outcome of that very run.</p>
+<p class="lede">Four packages went to work on this machine a moment ago, on media that were made for it. What you see, hear and read below is the outcome of that very run.</p>
 <p class="meta"><span><time datetime="${startedAt}">${when}</time></span><span>${
     escapeHtml(where)
   }</span><span>Deno ${machine.deno}, no Python</span><span>${
@@ -79,7 +78,7 @@ export function demoPage(run: DemoRun): string {
 <title>@vcs demo</title>
 <link rel="icon" href="data:,">
 <style>
-${css}</style>
+${ASSETS["/page.css"]}</style>
 </head>
 <body>
 ${header(run)}
@@ -89,9 +88,9 @@ ${videoVqSection(run.videoVq)}
 ${encodecStreamSection(run.encodecStream)}
 ${clipDriftSection(run.clipDrift)}
 </main>
-<footer><p>All figures of this run are in <a href="run.json">run.json</a>. <code>deno task demo</code> makes this page anew.</p></footer>
+<footer><p>All figures of this run are in <a href="run.json">run.json</a>. <code>deno run -A jsr:@vcs/demo</code> makes this page anew.</p></footer>
 <script type="module">
-${script}</script>
+${ASSETS["/page.js"]}</script>
 </body>
 </html>
 `;

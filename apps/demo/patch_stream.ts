@@ -8,7 +8,7 @@ import { VideoReader } from "@vcs/media/video_reader";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import { join } from "node:path";
 import { runCommand } from "./commands.ts";
-import { CLIP } from "./media.ts";
+import { clipPath } from "./media.ts";
 
 /** A sampled frame and what was kept of it. */
 export interface SampledFrame {
@@ -65,7 +65,7 @@ export async function runPatchStream(folder: string): Promise<PatchStreamRun> {
   const target = join(folder, "patch-stream");
   const json = await runCommand("patch-stream", [
     ...["--sequence-length", "16", "--k-keep", "640", "--key-frames", "first"],
-    ...["--json", "--view", "--out-dir", target, CLIP],
+    ...["--json", "--view", "--out-dir", target, await clipPath()],
   ]);
   const report = JSON.parse(json) as Report;
   const bytes = await Deno.readFile(report.patches);
@@ -103,7 +103,7 @@ function keptCells(fields: readonly number[], frames: number, cells: number): nu
 
 /** Writes the frames as images; returns their names. */
 async function writeImages(folder: string, frames: readonly number[]): Promise<string[]> {
-  await using video = await VideoReader.open(CLIP);
+  await using video = await VideoReader.open(await clipPath());
   const names: string[] = [];
   for await (const frame of video.framesAt(frames)) {
     const name = `frame_${String(frame.index).padStart(3, "0")}.jpg`;

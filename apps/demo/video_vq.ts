@@ -12,7 +12,7 @@ import { WINDOW_FRAMES } from "@vcs/video-vq";
 import { join } from "node:path";
 import { freePort } from "@vcs/transport/internal";
 import { interrupt, outputOf, startCommand } from "./commands.ts";
-import { CLIP } from "./media.ts";
+import { clipPath } from "./media.ts";
 
 /** Seconds of each part of the way from a window's first frame to its reconstruction. */
 export interface Delay {
@@ -90,7 +90,7 @@ const SIZE = 128;
 const MODEL = "vq-tiny";
 
 async function readFilm(): Promise<Film> {
-  await using video = await VideoReader.open(CLIP);
+  await using video = await VideoReader.open(await clipPath());
   const { width, height, fps } = video.info;
   const frames = await Array.fromAsync(video.frames());
   const fitter = new FrameFitter({ width: SIZE, height: SIZE });
@@ -186,7 +186,7 @@ export async function runVideoVq(folder: string): Promise<VideoVqRun> {
     windowFrames: WINDOW_FRAMES,
     bytes: sent.bytes,
     pixelBytes: sent.framesIn * SIZE * SIZE * 3,
-    fileBytes: (await Deno.stat(CLIP)).size,
+    fileBytes: (await Deno.stat(await clipPath())).size,
     bitrate: sent.bytes * 8 * film.fps / sent.framesIn,
     ...compare(film.small, rebuilt),
     delay: received.latency,

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Model } from "@vcs/onnx/store";
+import { type Model, packageFile } from "@vcs/onnx/store";
 import { EcdcError } from "./errors.ts";
 
 /** Name of a model, as `.ecdc` headers spell it. */
@@ -65,7 +65,7 @@ export interface ModelEntry {
   readonly bandwidths: readonly number[];
   /** Its language model, or undefined if it has none. */
   readonly languageModel: LanguageModelSpec | undefined;
-  /** Where its weights are published, or undefined where they are bundled with this package. */
+  /** Where its weights are, or undefined where they are given whenever it is opened. */
   readonly checkpoint: Model | undefined;
 }
 
@@ -112,6 +112,19 @@ function published(name: string, sha256: string, about: string, bytes: number): 
     files: [{ file, url, sha256, cache: "torch" }],
   };
 }
+
+/** The weights that are bundled with this package; `models/train/encodec_tiny.py` trains them. */
+const TINY_CHECKPOINT: Model = {
+  name: TINY_MODEL,
+  aliases: [],
+  about: "Small codec of our own, mono, causal, 1.5 to 6 kbit/s",
+  bytes: 3_043_684,
+  files: [packageFile(
+    new URL("./weights/encodec_tiny_24khz.safetensors", import.meta.url),
+    "a115492d93eb9e0f4a02fd379247322e587e51bde9c78f24b29a79afc30c7049",
+    3_043_684,
+  )],
+};
 
 /** What the published models have in common. */
 const PUBLISHED = {
@@ -180,7 +193,7 @@ const ENTRIES: readonly ModelEntry[] = [
     codebooks: 8,
     bandwidths: [1.5, 3, 6],
     languageModel: undefined,
-    checkpoint: undefined,
+    checkpoint: TINY_CHECKPOINT,
   },
 ];
 

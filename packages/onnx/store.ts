@@ -36,18 +36,26 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { basename } from "node:path";
-import { isFile } from "@vcs/transport/internal";
-import { download, type DownloadProgress, sha256Of } from "./cache/download.ts";
+import { basename, parse } from "node:path";
+import { TransportError } from "@vcs/transport/errors";
+import {
+  defined,
+  download,
+  type DownloadProgress,
+  type Environment,
+  isFile,
+  megabytes,
+  printable,
+  type RequestOptions,
+  say,
+  sha256Of,
+} from "@vcs/transport/internal";
 import { askHub } from "./cache/hub.ts";
-import { type Environment, isOffline } from "./cache/paths.ts";
+import { huggingFaceEndpoint, isOffline } from "./cache/paths.ts";
 import { firstLocal, ownPath } from "./cache/places.ts";
-import type { RequestOptions } from "./cache/requests.ts";
 import { OnnxError } from "./errors.ts";
 
-export type { DownloadProgress } from "./cache/download.ts";
-export type { Environment } from "./cache/paths.ts";
-export type { RequestOptions } from "./cache/requests.ts";
+export type { DownloadProgress, Environment, RequestOptions } from "@vcs/transport/internal";
 
 /** A place where a model's file is published. */
 export type ModelFile = UrlFile | HubFile;
@@ -56,12 +64,14 @@ export type ModelFile = UrlFile | HubFile;
 export interface UrlFile {
   /** Name of the file. */
   readonly file: string;
-  /** URL. */
+  /** URL; a `file:` URL is read where it is. */
   readonly url: string;
   /** SHA-256 in hexadecimal, or the first digits of it that the authors put into the name. */
   readonly sha256?: string;
   /** Other tool whose cache may hold the file under the same name. */
   readonly cache?: "torch" | "clip";
+  /** Bytes of the file. Default: any number. */
+  readonly size?: number;
 }
 
 /** A file in a repository of the Hugging Face hub; its size and SHA-256 are asked of the hub. */
@@ -112,7 +122,7 @@ export interface LocalModel {
   /** Path of the file. */
   readonly path: string;
   /** Whose folder it lies in. */
-  readonly owner: "vcs" | "torch" | "clip" | "huggingface";
+  readonly owner: "vcs" | "torch" | "clip" | "huggingface" | "package";
 }
 
 /** What a check of a model's file found. */
@@ -125,6 +135,19 @@ export interface Verification {
   readonly wanted: string | undefined;
   /** Whether the bytes are right; true where nothing is published. */
   readonly right: boolean;
+}
+
+/**
+ * A file that is bundled with a package. Where the package is a folder of this machine it is read
+ * in place; where the package came from a registry it is fetched once, like any other model.
+ *
+ * @param url where it lies, as `new URL("./weights.safetensors", import.meta.url)`
+ * @param sha256 SHA-256 in hexadecimal, whose first digits distinguish it in our folder
+ * @param size bytes
+ */
+export function packageFile(url: URL, sha256: string, size: number): UrlFile {
+  const { name, ext } = parse(url.pathname);
+  return { file: `${name}-${sha256.slice(0, 8)}${ext}`, url: url.href, sha256, size };
 }
 
 /** A file named by its URL; its name in our folder distinguishes URLs. */
@@ -174,15 +197,29 @@ async function fetchFile(
   const path = ownPath(file, env);
   const source = "repository" in file
     ? await askHub(file, env, request)
-    : { url: file.url, ...(file.sha256 ? { sha256: file.sha256 } : {}) };
+    : { url: file.url, ...defined({ sha256: file.sha256, size: file.size }) };
   const { url, ...expected } = source;
   await download(url, path, {
     ...request,
     ...expected,
     onProgress: (progress) => onProgress?.(file.file, progress),
-  });
+  }).catch(rethrow);
   if (source.sha256) await Deno.writeTextFile(`${path}.sha256`, source.sha256);
   return path;
+}
+
+/** What is fetched, how much and from where, in a line. */
+function announcement({ name, bytes }: Model, file: ModelFile, env: Environment): string {
+  if (bytes === 0) return printable(`Fetching ${name}`);
+  const { host } = new URL("repository" in file ? huggingFaceEndpoint(env) : file.url);
+  return printable(`Fetching ${name} (${megabytes(bytes)}) from ${host}`);
+}
+
+/** What went wrong with a download, as an error of this package. */
+function rethrow(error: unknown): never {
+  if (!(error instanceof TransportError)) throw error;
+  const code = error.code === "checksum" ? "checksum-mismatch" : "download-failed";
+  throw new OnnxError(code, error.message, { cause: error });
 }
 
 /** Tries the places of a model one after the other. */
@@ -196,6 +233,7 @@ async function fetchModel(
   }
   const reasons: string[] = [];
   for (const file of model.files) {
+    say(announcement(model, file, env));
     try {
       return await fetchFile(file, env, options);
     } catch (error) {
@@ -216,7 +254,8 @@ async function wantedSha256(model: Model, local: LocalModel): Promise<string | u
     const blob = basename(await Deno.realPath(local.path));
     return /^[0-9a-f]{64}$/.test(blob) ? blob : undefined;
   }
-  const file = model.files.find((f) => f.file === basename(local.path));
+  const isThere = (f: ModelFile) => f.file === basename(local.path) || local.owner === "package";
+  const file = model.files.find(isThere);
   if (file && "url" in file && file.sha256) return file.sha256;
   return await Deno.readTextFile(`${local.path}.sha256`).catch(() => undefined);
 }

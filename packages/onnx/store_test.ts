@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { ManualClock } from "@vcs/transport";
 import { createHash } from "node:crypto";
+import { pathToFileURL } from "node:url";
 import { OnnxError, type OnnxErrorCode } from "./errors.ts";
-import { type Model, ModelCatalog, type ResolveOptions } from "./store.ts";
-import { FaultyServer, good, head, type Script, status } from "./testdata/faulty_server.ts";
+import { type Model, ModelCatalog, packageFile, type ResolveOptions } from "./store.ts";
+import { FaultyServer, good, head, type Script, status } from "#testing/faulty_server.ts";
 
 const BYTES = new TextEncoder().encode("the weights of a network");
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
@@ -320,4 +321,43 @@ Deno.test("a hub that redirects without end is followed eight times", () =>
     await resolve(HUB, { ...FAST, env });
     const methods = server.requests.map(({ method }) => method);
     assert.deepEqual(methods, [...Array(9).fill("HEAD"), "GET"]);
+  }));
+
+/** A model whose file is bundled with a package at a URL. */
+function bundled(url: string, env: Variables, sha256 = SHA256): ModelCatalog {
+  const files = [packageFile(new URL(url), sha256, BYTES.length)];
+  const model = { name: "small", aliases: [], about: "ours", bytes: BYTES.length, files };
+  return new ModelCatalog([model], { env });
+}
+
+Deno.test("a bundled file is read in place where its package is a folder", () =>
+  withCaches({ VCS_OFFLINE: "1" }, async (folder, env) => {
+    const path = `${folder}/package/small.safetensors`;
+    const catalog = bundled(pathToFileURL(path).href, env);
+    await assert.rejects(catalog.resolve("small"), isOnnxError("model-missing"));
+    await put(path);
+    assert.equal(await catalog.resolve("small"), path);
+    const { local, right } = await catalog.verify("small");
+    assert.deepEqual([local, right], [{ path, owner: "package" }, true]);
+    assert.equal(
+      (await bundled(pathToFileURL(path).href, env, "0".repeat(64)).verify("small")).right,
+      false,
+    );
+    assert.deepEqual(await catalog.remove("small"), []);
+    assert.equal(await Deno.readTextFile(path), "the weights of a network");
+  }));
+
+Deno.test("a bundled file of a registry is fetched once, checked, and there without network", () =>
+  withCaches({}, async (folder, env) => {
+    await using server = new FaultyServer(good(BYTES));
+    const url = `${server.url}/small.safetensors`;
+    const path = await bundled(url, env).resolve("small", FAST);
+    assert.equal(path, `${folder}/vcs/models/small-${SHA256.slice(0, 8)}.safetensors`);
+    env.set("VCS_OFFLINE", "1");
+    assert.equal(await bundled(url, env).resolve("small"), path);
+    assert.equal(server.requests.length, 1);
+    assert.equal((await bundled(url, env).verify("small")).right, true);
+    env.delete("VCS_OFFLINE");
+    const other = bundled(url, env, "0".repeat(64));
+    await assert.rejects(other.resolve("small", FAST), isOnnxError("checksum-mismatch"));
   }));

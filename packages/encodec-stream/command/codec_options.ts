@@ -4,7 +4,7 @@
  * @module
  */
 import { deviceKind } from "@vcs/onnx/internal";
-import { defined, option, type OptionValues, say, text, whole } from "@vcs/transport/internal";
+import { defined, option, type OptionValues, text, whole } from "@vcs/transport/internal";
 import type { CodecOptions } from "../network/model_session.ts";
 
 /** Weights and device. */
@@ -35,6 +35,6 @@ export function codecOptions(
   const cuda = gpu === undefined ? undefined : `cuda:${gpu}`;
   return {
     ...defined({ weights, threads, device: device ?? cuda }),
-    resolve: { signal, onProgress: (file) => say(`fetching ${file} …`) },
+    resolve: { signal },
   };
 }

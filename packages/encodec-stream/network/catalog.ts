@@ -6,7 +6,16 @@
  */
 import { type CatalogOptions, type Model, ModelCatalog } from "@vcs/onnx/store";
 import { languageModelWeights, modelWeights, type WeightShape } from "./layers.ts";
-import { MODEL_NAMES, type ModelSpec, modelSpec } from "../models.ts";
+import { MODEL_NAMES, type ModelSpec, modelSpec, TINY_MODEL } from "../models.ts";
+
+/** What only training needs, and our own file is without. */
+const TRAINING = /\.(inited|cluster_size|embed_avg)$/;
+
+/** The tensors in the file of a codec. */
+function codecWeights(spec: ModelSpec): WeightShape[] {
+  const all = modelWeights(spec);
+  return spec.name === TINY_MODEL ? all.filter(([name]) => !TRAINING.test(name)) : all;
+}
 
 function withTensors(
   checkpoint: Model | undefined,
@@ -20,12 +29,12 @@ export function codecCatalog(
   specs: readonly ModelSpec[],
   options: CatalogOptions = {},
 ): ModelCatalog {
-  const codecs = specs.flatMap((spec) => withTensors(spec.checkpoint, () => modelWeights(spec)));
+  const codecs = specs.flatMap((spec) => withTensors(spec.checkpoint, () => codecWeights(spec)));
   const languageModels = specs.flatMap((spec) =>
     withTensors(spec.languageModel?.checkpoint, () => languageModelWeights(spec))
   );
   return new ModelCatalog([...codecs, ...languageModels], options);
 }
 
-/** The published models and their language models. */
+/** The published models and their language models, and the small one of this package. */
 export const CODEC_MODELS: ModelCatalog = codecCatalog(MODEL_NAMES.map(modelSpec));

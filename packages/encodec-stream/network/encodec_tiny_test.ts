@@ -9,7 +9,7 @@ import { type CodeBlock, EcdcReader } from "../container/reader.ts";
 import { EcdcWriter } from "../container/writer.ts";
 import { Encoder } from "../encoder.ts";
 import { formatHeader } from "../container/header.ts";
-import { modelWeights } from "./layers.ts";
+import { CODEC_MODELS } from "./catalog.ts";
 import { codebooksFor, modelSpec, TINY_MODEL } from "../models.ts";
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -108,12 +108,12 @@ Deno.test("encodec-tiny: every bandwidth encodes and decodes, the more the close
 
 Deno.test("encodec-tiny: the weights are those that the specification lists, and small", async () => {
   using checkpoint = await weights();
-  for (const [name, shape] of modelWeights(modelSpec(TINY_MODEL))) {
-    if (!/inited|cluster_size|embed_avg/.test(name)) {
-      assert.deepEqual(checkpoint.info(name).shape, shape, name);
-    }
-  }
+  const shapes = await CODEC_MODELS.find(TINY_MODEL)!.tensors!();
+  assert.deepEqual([...shapes.keys()].sort(), [...checkpoint.names].sort());
+  for (const [name, shape] of shapes) assert.deepEqual(checkpoint.info(name).shape, shape, name);
   assert.equal(checkpoint.metadata.get("name"), TINY_MODEL);
+  const { local, right } = await CODEC_MODELS.verify(TINY_MODEL);
+  assert.deepEqual([local.owner, right], ["package", true]);
   assert.ok((await Deno.stat(pathOf(`../weights/${TINY_MODEL}.safetensors`))).size <= 4_000_000);
 });
 

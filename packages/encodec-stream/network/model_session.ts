@@ -11,8 +11,7 @@ import { Session, type Tensors } from "@vcs/onnx/session";
 import type { ModelCatalog, ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { CODEC_MODELS } from "./catalog.ts";
-import { openTinyWeights } from "./encodec_tiny.ts";
-import { type ModelSpec, TINY_MODEL } from "../models.ts";
+import type { ModelSpec } from "../models.ts";
 import type { Network } from "./networks.ts";
 import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 
@@ -21,8 +20,8 @@ export interface CodecOptions {
   /**
    * A checkpoint: path, URL, official name, tensors, or `synthetic` for one made of arithmetic. A
    * source of tensors must stay open as long as the codec, which may read from it late. Default: the
-   * official one of the model, found in the caches of PyTorch or fetched from its authors; for
-   * `encodec_tiny_24khz` the one that is bundled with this package.
+   * one of the model: the official one, found in the caches of PyTorch or fetched from its authors, or
+   * for `encodec_tiny_24khz` the one that is bundled with this package.
    */
   readonly weights?: string | TensorSource;
   /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
@@ -46,7 +45,7 @@ export interface Weights extends Disposable {
 }
 
 /**
- * Opens a checkpoint, or the published one, or the one that is bundled with this package.
+ * Opens a checkpoint, or that of the model.
  *
  * @param spec numbers of the codec
  * @param kind the codec itself or its language model
@@ -59,7 +58,6 @@ export async function openWeights(
   const published = kind === "codec" ? spec.checkpoint : spec.languageModel?.checkpoint;
   const name = published?.name ?? spec.name;
   const { weights = name, resolve, catalog = CODEC_MODELS } = options;
-  if (weights === TINY_MODEL) return await openTinyWeights();
   if (weights === "synthetic") {
     const source = syntheticCheckpoint(spec, kind);
     return { source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };

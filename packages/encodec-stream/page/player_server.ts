@@ -11,8 +11,9 @@ import { type HeaderSummary, summarizeHeader } from "../container/header_summary
 import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
 import type { CodecOptions } from "../network/model_session.ts";
-import { type AssetList, defined, Site, SiteError } from "@vcs/transport/internal";
+import { defined, Site, SiteError } from "@vcs/transport/internal";
 import type { ModelName } from "../models.ts";
+import { ASSETS } from "./assets.ts";
 
 /** Settings of the server. */
 export interface PlayerOptions {
@@ -49,14 +50,6 @@ const PREROLL = 2;
 
 /** Bytes before the samples of a frame: first sample, samples, milliseconds since the last frame. */
 const FRAME_HEAD = 16;
-
-const own = (name: string) => new URL(`./${name}`, import.meta.url);
-
-const ASSETS: AssetList = {
-  "/": own("index.html"),
-  "/player.js": own("player.js"),
-  "/style.css": own("style.css"),
-};
 
 /** A running player. Stop it with `await using`. */
 export class PlayerServer implements AsyncDisposable {

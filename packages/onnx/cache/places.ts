@@ -5,15 +5,10 @@
  * @module
  */
 import { join } from "node:path";
-import { isFile } from "@vcs/transport/internal";
+import { fileURLToPath } from "node:url";
+import { type Environment, isFile } from "@vcs/transport/internal";
 import type { HubFile, LocalModel, ModelFile } from "../store.ts";
-import {
-  clipModels,
-  type Environment,
-  huggingFaceHub,
-  modelDirectory,
-  torchCheckpoints,
-} from "./paths.ts";
+import { clipModels, huggingFaceHub, modelDirectory, torchCheckpoints } from "./paths.ts";
 
 /** Path of a model's file in our own folder. */
 export function ownPath(file: ModelFile, env: Environment): string {
@@ -45,14 +40,21 @@ async function otherPlaces(file: ModelFile, env: Environment): Promise<LocalMode
   return [];
 }
 
+/** Places of a file: in its package, in our folder, where others keep it. */
+async function placesOf(file: ModelFile, env: Environment): Promise<LocalModel[]> {
+  if ("url" in file && file.url.startsWith("file:")) {
+    return [{ path: fileURLToPath(file.url), owner: "package" }];
+  }
+  return [{ path: ownPath(file, env), owner: "vcs" }, ...await otherPlaces(file, env)];
+}
+
 /** The first of these files that is on this machine: of each, our own copy before those of others. */
 export async function firstLocal(
   files: readonly ModelFile[],
   env: Environment,
 ): Promise<LocalModel | undefined> {
   for (const file of files) {
-    const own: LocalModel = { path: ownPath(file, env), owner: "vcs" };
-    for (const place of [own, ...await otherPlaces(file, env)]) {
+    for (const place of await placesOf(file, env)) {
       if (await isFile(place.path)) return place;
     }
   }

@@ -4,7 +4,7 @@ import { checkReadme } from "#testing/readme.ts";
 import { tensor } from "@vcs/transport/tensor";
 import { onnx as command } from "./command.ts";
 import { commandAt, withFolder } from "../testdata/command.ts";
-import { FaultyServer, good, status } from "../testdata/faulty_server.ts";
+import { FaultyServer, good, status } from "#testing/faulty_server.ts";
 
 const onnx = commandAt("../mod.ts");
 
@@ -28,13 +28,13 @@ Deno.test("the README has the command's table", async () => {
   await checkReadme(new URL("../README.md", import.meta.url), command);
 });
 
-Deno.test("pull prints the path and nothing else; verify and rm know the file", () =>
+Deno.test("pull prints the path, and on stderr what it fetches; verify and rm know the file", () =>
   withFolder(async (folder) => {
     const bytes = new TextEncoder().encode("weights");
     await using server = new FaultyServer(good(bytes));
     const reference = `${server.url}/w.pt`;
     const pulled = await onnx(folder, "pull", reference);
-    assert.deepEqual([pulled.code, pulled.err], [0, ""]);
+    assert.deepEqual([pulled.code, pulled.err], [0, `Fetching ${reference}\n`]);
     const path = pulled.out.trim();
     assert.deepEqual(await Deno.readFile(path), bytes);
     const verified = await onnx(folder, "verify", reference);
@@ -50,7 +50,7 @@ Deno.test("a download that fails is exit code 1 with what to do", () =>
     const failed = await onnx(folder, "pull", `${server.url}/w.pt`);
     assert.equal(failed.code, 1);
     assert.equal(failed.out, "");
-    assert.match(failed.err, /^onnx: Cannot get .* answered 403.*put it at .*w\.pt/s);
+    assert.match(failed.err, /^Fetching .*\nonnx: Cannot get .* answered 403.*put it at .*w\.pt/s);
   }));
 
 Deno.test("onnx says of a model's name which command knows it", () =>

@@ -1,12 +1,12 @@
 /**
- * Files of pages: an explicit list, read from where the code itself comes from.
+ * Files of pages: an explicit list of texts.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 
-/** Files by the path at which they are served: where each lies, or its text. */
-export type AssetList = Readonly<Record<string, URL | string>>;
+/** Texts of files by the path at which they are served. */
+export type AssetList = Readonly<Record<string, string>>;
 
 /** A file of a page. */
 export interface Asset {
@@ -31,53 +31,29 @@ export function typeOf(path: string): string {
   return TYPES[extension] ?? "application/octet-stream";
 }
 
-/**
- * Reads a file that lies beside the code: from disk, or from the registry that the code came from.
- *
- * @throws {Error} where it is not there
- */
-export async function readAsset(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-  if (url.protocol === "file:") return await Deno.readFile(url);
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`Cannot read ${url}: the server answered ${response.status}`);
-  return await response.bytes();
-}
-
-/** Files of a site, each read when it is first requested. */
+/** Files of a site, each made when it is first requested. */
 export class Assets {
   readonly #list: AssetList;
-  readonly #read = new Map<string, Promise<Asset>>();
+  readonly #made = new Map<string, Asset>();
 
   /** Takes the list; nothing else is served. */
   constructor(list: AssetList) {
     this.#list = list;
   }
 
-  /** Whether there is a file at a path. */
-  has(path: string): boolean {
-    return Object.hasOwn(this.#list, path);
+  /** The file at a path, or undefined where there is none. */
+  get(path: string): Asset | undefined {
+    if (!Object.hasOwn(this.#list, path)) return undefined;
+    const asset = this.#made.get(path) ?? assetOf(path, this.#list[path]!);
+    this.#made.set(path, asset);
+    return asset;
   }
+}
 
-  /** The file at a path that {@linkcode has} one. */
-  async get(path: string): Promise<Asset> {
-    const reading = this.#read.get(path) ?? this.#load(path);
-    this.#read.set(path, reading);
-    try {
-      return await reading;
-    } catch (error) {
-      this.#read.delete(path);
-      throw error;
-    }
-  }
-
-  async #load(path: string): Promise<Asset> {
-    const source = this.#list[path]!;
-    const bytes = source instanceof URL
-      ? await readAsset(source)
-      : new TextEncoder().encode(source);
-    const etag = `"${createHash("sha256").update(bytes).digest("base64url")}"`;
-    return { bytes, type: typeOf(path), etag };
-  }
+function assetOf(path: string, text: string): Asset {
+  const bytes = new TextEncoder().encode(text);
+  const etag = `"${createHash("sha256").update(bytes).digest("base64url")}"`;
+  return { bytes, type: typeOf(path), etag };
 }
 
 /** The response to a request for a file. */

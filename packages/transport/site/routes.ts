@@ -66,9 +66,10 @@ export class Routes {
    * @throws {SiteError} where nothing is served there
    */
   async respond(request: Request, url: URL): Promise<Response> {
-    if (this.#assets.has(url.pathname)) {
+    const asset = this.#assets.get(url.pathname);
+    if (asset !== undefined) {
       this.#allow(request.method, ["GET"]);
-      return assetResponse(await this.#assets.get(url.pathname), request.headers);
+      return assetResponse(asset, request.headers);
     }
     const { answer, groups } = this.#match(request.method, url);
     if (answer instanceof Feed) throw new SiteError("upgrade-needed", "This path is a WebSocket");

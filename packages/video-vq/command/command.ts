@@ -4,9 +4,11 @@
  * @module
  */
 import { modelCommands } from "@vcs/onnx/internal";
+import { ModelCatalog } from "@vcs/onnx/store";
 import { type Command, command } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { VIDEO_MODELS } from "../models.ts";
+import { TINY_WEIGHTS } from "../tiny/weights.ts";
 import {
   DECODE,
   DECODE_OPERANDS,
@@ -19,6 +21,9 @@ import {
   ROUNDTRIP,
   ROUNDTRIP_OPERANDS,
 } from "./options.ts";
+
+/** What the command can run. */
+const MODELS = new ModelCatalog([...VIDEO_MODELS.models, ...TINY_WEIGHTS.models]);
 
 const encode = command({
   name: "encode",
@@ -65,5 +70,5 @@ export const videoVq: Command = command({
   name: "video-vq",
   version: config.version,
   about: "video as tokens, 2,880 bytes for 17 frames",
-  commands: [encode, decode, roundtrip, inspect, page, ...modelCommands(VIDEO_MODELS)],
+  commands: [encode, decode, roundtrip, inspect, page, ...modelCommands(MODELS)],
 });

@@ -5,11 +5,12 @@
  * @module
  */
 import { openReceiver, type Receiver } from "@vcs/transport/channel";
-import { type AssetList, Feed, freePort, Site, type SiteOptions } from "@vcs/transport/internal";
+import { Feed, freePort, Site, type SiteOptions } from "@vcs/transport/internal";
 import { openDecoder } from "../models.ts";
 import { type Playback, playVideo } from "../play.ts";
 import { VideoReceiver } from "../receive.ts";
 import type { WindowDecoder } from "../stream/tokenizer.ts";
+import { ASSETS } from "./assets.ts";
 import { encodeLiveFrame } from "./live_frame.ts";
 import { relay } from "./relay.ts";
 
@@ -28,14 +29,6 @@ export interface ReceiverServerOptions {
   /** Its device. */
   readonly device: string;
 }
-
-const own = (name: string) => new URL(`./${name}`, import.meta.url);
-
-const ASSETS: AssetList = {
-  "/": own("index.html"),
-  "/view.js": own("view.js"),
-  "/style.css": own("style.css"),
-};
 
 /** What the server holds. */
 interface Parts {

@@ -4,23 +4,22 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { resolveDevice } from "@vcs/onnx/devices";
 import type { GraphBuilder } from "@vcs/onnx/graph";
 import { modelBytes } from "@vcs/onnx";
 import { NetworkWeights } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
-import { readSafetensors } from "@vcs/transport/safetensors";
-import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
+import type { ResolveOptions } from "@vcs/onnx/store";
+import type { Tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import type { Half } from "../magvit/config.ts";
 import type { ClipSize } from "../magvit/network.ts";
 import { SizedSessions } from "../magvit/sized_sessions.ts";
-import { VideoVqError } from "../errors.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
 import type { TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
 import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
 import { buildTinyDecoder, buildTinyEncoder, TINY_FRAMES, TINY_MODEL } from "./graph.ts";
+import { TINY_ID, type TinyTensors, tinyTensors } from "./weights.ts";
 
 /** How a half is run. */
 export interface TinyOptions {
@@ -28,13 +27,16 @@ export interface TinyOptions {
   readonly device?: string;
   /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
+  /** Called as bytes of the weights arrive. Default: nothing. */
+  readonly onProgress?: NonNullable<ResolveOptions["onProgress"]>;
+  /** Aborts a download. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Opens the encoder.
  *
- * @throws {OnnxError} if the device is not available.
- * @throws {VideoVqError} `bad-model` if the bundled weights cannot be read.
+ * @throws {OnnxError} if the device is not available, or the weights cannot be fetched.
  */
 export async function openTinyEncoder(options: TinyOptions = {}): Promise<WindowEncoder> {
   const half = await TinyHalf.open("encoder", options);
@@ -70,50 +72,27 @@ export async function openTinyDecoder(options: TinyOptions = {}): Promise<Window
   };
 }
 
-type Tensors = { readonly [name: string]: Tensor };
-
-async function readWeights(half: Half): Promise<Tensors> {
-  const url = new URL(`../weights/vq_tiny_${half}.safetensors`, import.meta.url);
-  const response = await fetch(url);
-  if (!response.ok) {
-    throw new VideoVqError(
-      "bad-model",
-      `Cannot read the weights of ${TINY_MODEL}: found HTTP ${response.status} at ${url}, expected 200`,
-    );
-  }
-  const { tensors } = readSafetensors(new Uint8Array(await response.arrayBuffer()));
-  return Object.fromEntries(tensors);
-}
-
-/** Id of the decoder's weights, by which both ends of a stream know that they match. */
-function modelIdOf(decoder: Tensors): string {
-  const hash = createHash("sha256").update(TINY_MODEL);
-  for (const name of Object.keys(decoder).sort()) hash.update(tensorBytes(decoder[name]!));
-  return hash.digest("hex").slice(0, 16);
-}
-
 /** One half: a session for each size of frame. */
 class TinyHalf implements Disposable {
   readonly #sessions = new SizedSessions((size) => this.#openSession(size));
 
   private constructor(
     readonly half: Half,
-    readonly tensors: Tensors,
-    readonly modelId: string,
+    readonly tensors: TinyTensors,
     readonly device: string,
     readonly options: TinyOptions,
   ) {}
 
   static async open(half: Half, options: TinyOptions): Promise<TinyHalf> {
     const { device } = await resolveDevice(options.device);
-    const tensors = await readWeights(half);
-    const modelId = modelIdOf(half === "decoder" ? tensors : await readWeights("decoder"));
-    return new TinyHalf(half, tensors, modelId, device, options);
+    const { onProgress, signal } = options;
+    const tensors = await tinyTensors(half, defined({ onProgress, signal }));
+    return new TinyHalf(half, tensors, device, options);
   }
 
   /** Id of the weights, and the half for people. */
   get about(): { modelId: string; description: string } {
-    return { modelId: this.modelId, description: `${TINY_MODEL} ${this.half} on ${this.device}` };
+    return { modelId: TINY_ID, description: `${TINY_MODEL} ${this.half} on ${this.device}` };
   }
 
   /** Runs one tensor through the graph for a size of frame. */

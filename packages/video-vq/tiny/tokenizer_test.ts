@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { pathToFileURL } from "node:url";
 import { NetworkWeights } from "@vcs/onnx";
 import { modelBytes } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { readSafetensors } from "@vcs/transport/safetensors";
-import type { Tensor } from "@vcs/transport/tensor";
+import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
 import { random } from "#testing/fuzz.ts";
 import { openDecoder, openEncoder } from "../models.ts";
 import { pixelsToFloat } from "../frames/pixels.ts";
-import { buildTinyDecoder, buildTinyEncoder } from "./graph.ts";
+import { buildTinyDecoder, buildTinyEncoder, TINY_MODEL } from "./graph.ts";
+import { TINY_ID, TINY_WEIGHTS } from "./weights.ts";
 
 /** Tensors of a file beside this test. */
 async function tensorsOf(path: string): Promise<Record<string, Tensor>> {
@@ -42,6 +45,23 @@ Deno.test("vq-tiny: both graphs give what the trained PyTorch network gives", as
   const signs = Float32Array.from(golden.latent!.data as Float32Array, (h) => h > 0 ? 1 : -1);
   const quant = { dtype: "F32", shape: golden.latent!.shape, data: signs } as const;
   assert(furthest(await run("decoder", "quant", quant), golden.decoded!) < 1e-4);
+});
+
+Deno.test("vq-tiny: the id is that of the decoder's weights", async () => {
+  const weights = await tensorsOf("../weights/vq_tiny_decoder.safetensors");
+  const hash = createHash("sha256").update(TINY_MODEL);
+  for (const name of Object.keys(weights).sort()) hash.update(tensorBytes(weights[name]!));
+  assert.equal(hash.digest("hex").slice(0, 16), TINY_ID);
+});
+
+Deno.test("vq-tiny: the weights are bundled, with their digests, sizes and tensors", async () => {
+  for (const { name, bytes, tensors } of TINY_WEIGHTS.models) {
+    const { local, right } = await TINY_WEIGHTS.verify(name);
+    assert.deepEqual([local.owner, right], ["package", true], name);
+    assert.equal((await Deno.stat(local.path)).size, bytes);
+    const found = await tensorsOf(pathToFileURL(local.path).href);
+    assert.deepEqual([...(await tensors!()).keys()].sort(), Object.keys(found).sort());
+  }
 });
 
 Deno.test("vq-tiny: a later frame changes no earlier token, a later token no earlier frame", async () => {

@@ -1,0 +1,443 @@
+// deno-fmt-ignore-file
+/**
+ * Files of the page. Written by `deno task assets` from
+ * index.html, view.js, style.css: change those.
+ *
+ * @module
+ */
+
+/** Files by the path at which they are served. */
+export const ASSETS: Readonly<Record<"/" | "/view.js" | "/style.css", string>> = {
+  "/": `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <link rel="icon" href="data:,">
+    <title>video-vq</title>
+    <link rel="stylesheet" href="/style.css">
+  </head>
+  <body>
+    <main>
+      <header>
+        <h1>Video as tokens</h1>
+        <p id="about">Waiting for the sender…</p>
+        <label><input id="aligned" type="checkbox" checked> same frame on both sides</label>
+      </header>
+      <div class="pair">
+        <figure>
+          <canvas id="source" width="128" height="128" aria-label="Source"></canvas>
+          <figcaption>Source <output id="source-rate"></output></figcaption>
+        </figure>
+        <figure>
+          <canvas id="copy" width="128" height="128" aria-label="Reconstruction"></canvas>
+          <figcaption>From tokens <output id="copy-rate"></output></figcaption>
+        </figure>
+      </div>
+      <dl>
+        <div>
+          <dt>Bitrate</dt>
+          <dd id="bitrate">–</dd>
+          <canvas class="spark" id="bitrate-spark"></canvas>
+        </div>
+        <div>
+          <dt>Delay, camera to screen</dt>
+          <dd id="delay">–</dd>
+          <canvas class="spark" id="delay-spark"></canvas>
+        </div>
+        <div>
+          <dt>PSNR of the frames shown</dt>
+          <dd id="psnr">–</dd>
+          <canvas class="spark" id="psnr-spark"></canvas>
+        </div>
+        <div>
+          <dt>Frames waiting to be shown</dt>
+          <dd id="ring">–</dd>
+          <canvas class="spark" id="ring-spark"></canvas>
+        </div>
+      </dl>
+      <table>
+        <thead>
+          <tr>
+            <th>stage</th>
+            <th>now</th>
+            <th>median</th>
+            <th>99 %</th>
+            <th>counted</th>
+          </tr>
+        </thead>
+        <tbody>
+          <tr id="row-encode">
+            <th>encode</th>
+            <td></td>
+            <td></td>
+            <td></td>
+            <td></td>
+          </tr>
+          <tr id="row-queue">
+            <th>send queue</th>
+            <td></td>
+            <td></td>
+            <td></td>
+            <td></td>
+          </tr>
+          <tr id="row-transfer">
+            <th>transfer</th>
+            <td></td>
+            <td></td>
+            <td></td>
+            <td></td>
+          </tr>
+          <tr id="row-receive">
+            <th>receive queue</th>
+            <td></td>
+            <td></td>
+            <td></td>
+            <td></td>
+          </tr>
+          <tr id="row-decode">
+            <th>decode</th>
+            <td></td>
+            <td></td>
+            <td></td>
+            <td></td>
+          </tr>
+        </tbody>
+      </table>
+      <p id="formula"></p>
+    </main>
+    <script type="module" src="/view.js"></script>
+  </body>
+</html>
+`,
+  "/view.js": `// Follows the sender and the receiver, and draws what they report.
+
+const HEADER = 16;
+/** Source frames that are kept until the same frame comes back from its tokens. */
+const KEPT = 400;
+const POINTS = 120;
+
+const element = (id) => document.getElementById(id);
+const sources = new Map();
+const series = { bitrate: [], delay: [], psnr: [], ring: [] };
+const shown = { source: 0, copy: 0, psnr: 0, compared: 0, since: performance.now() };
+let sender = {};
+let receiver = {};
+let lastBytes = { bytes: 0, sent: 0 };
+
+function readFrame(buffer) {
+  const view = new DataView(buffer);
+  return {
+    index: view.getUint32(0, true),
+    width: view.getUint16(4, true),
+    height: view.getUint16(6, true),
+    capturedAt: view.getFloat64(8, true),
+    rgb: new Uint8Array(buffer, HEADER),
+  };
+}
+
+function draw(canvas, { width, height, rgb }) {
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+  }
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    image.data[4 * i] = rgb[3 * i];
+    image.data[4 * i + 1] = rgb[3 * i + 1];
+    image.data[4 * i + 2] = rgb[3 * i + 2];
+    image.data[4 * i + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+function psnrOf(a, b) {
+  if (a.length !== b.length) return undefined;
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
+  return sum === 0 ? 99 : 10 * Math.log10(255 ** 2 * a.length / sum);
+}
+
+function onSource(frame) {
+  sources.set(frame.index, frame);
+  if (sources.size > KEPT) sources.delete(sources.keys().next().value);
+  if (element("aligned").checked) return;
+  draw(element("source"), frame);
+  shown.source++;
+}
+
+function onCopy(frame) {
+  draw(element("copy"), frame);
+  shown.copy++;
+  if (frame.capturedAt > 0) push("delay", (Date.now() - frame.capturedAt) / 1000);
+  const source = sources.get(frame.index);
+  if (!source) return;
+  const psnr = psnrOf(source.rgb, frame.rgb);
+  if (psnr !== undefined) {
+    shown.psnr += psnr;
+    shown.compared++;
+  }
+  if (element("aligned").checked) {
+    draw(element("source"), source);
+    shown.source++;
+  }
+}
+
+function push(name, value) {
+  const values = series[name];
+  values.push(value);
+  if (values.length > POINTS) values.shift();
+}
+
+function spark(name) {
+  const canvas = element(\`\${name}-spark\`);
+  const values = series[name];
+  const ratio = devicePixelRatio;
+  canvas.width = canvas.clientWidth * ratio;
+  canvas.height = canvas.clientHeight * ratio;
+  const context = canvas.getContext("2d");
+  const most = Math.max(...values, 1e-9);
+  context.strokeStyle = getComputedStyle(canvas).color;
+  context.lineWidth = 1.5 * ratio;
+  context.beginPath();
+  values.forEach((value, i) => {
+    const x = i / (POINTS - 1) * canvas.width;
+    const y = canvas.height - value / most * (canvas.height - 4) - 2;
+    if (i === 0) context.moveTo(x, y);
+    else context.lineTo(x, y);
+  });
+  context.stroke();
+}
+
+function row(id, cells) {
+  const found = element(\`row-\${id}\`).querySelectorAll("td");
+  cells.forEach((cell, i) => found[i].textContent = cell);
+}
+
+const milliseconds = (seconds) => seconds === undefined ? "–" : \`\${(seconds * 1000).toFixed(0)} ms\`;
+
+function rowOf(id, summary, now, counted) {
+  row(id, [now, milliseconds(summary?.p50), milliseconds(summary?.p99), counted]);
+}
+
+function showStages() {
+  const { send } = sender;
+  const { receive } = receiver;
+  if (send) {
+    rowOf(
+      "encode",
+      send.encode,
+      \`\${Math.round(100 * send.utilisation)} % busy\`,
+      \`\${send.encoded} windows\`,
+    );
+    const dropped = \`\${send.droppedCount} windows and \${send.framesDropped} frames dropped\`;
+    row("queue", [
+      \`\${send.queue.depth} waiting, \${send.inFlight.now} on their way\`,
+      "",
+      "",
+      dropped,
+    ]);
+  }
+  if (receive) {
+    rowOf("transfer", receive.transfer, "", \`\${receive.received} windows\`);
+    row("receive", [
+      \`\${receive.queue.depth} waiting\`,
+      "",
+      "",
+      \`\${receive.missingCount} missing, \${receive.duplicates} twice\`,
+    ]);
+    rowOf(
+      "decode",
+      receive.decode,
+      \`\${Math.round(100 * receive.utilisation)} % busy\`,
+      \`\${receive.decoded} windows\`,
+    );
+    const { fill, encode, transfer, decode, expected } = receive.latency;
+    element("formula").textContent =
+      \`The least delay there can be: \${fill.toFixed(3)} s to fill a window + \` +
+      \`\${encode.toFixed(3)} s encode + \${transfer.toFixed(3)} s transfer + \${
+        decode.toFixed(3)
+      } s decode = \${expected.toFixed(3)} s\`;
+  }
+}
+
+function showFigures() {
+  const seconds = (performance.now() - shown.since) / 1000;
+  const { send, fps } = sender;
+  if (send && send.sent > lastBytes.sent) {
+    const windows = send.sent - lastBytes.sent;
+    const bytes = (send.bytes - lastBytes.bytes) / windows;
+    push("bitrate", bytes * 8 * fps / 17 / 1000);
+    element("bitrate").textContent = \`\${series.bitrate.at(-1).toFixed(1)} kbit/s\`;
+    lastBytes = { bytes: send.bytes, sent: send.sent };
+  }
+  if (shown.compared > 0) {
+    push("psnr", shown.psnr / shown.compared);
+    element("psnr").textContent = \`\${series.psnr.at(-1).toFixed(1)} dB\`;
+  }
+  if (receiver.ring) {
+    push("ring", receiver.ring.depth);
+    element("ring").textContent = \`\${receiver.ring.depth} (\${receiver.ring.underruns} underruns)\`;
+  }
+  if (series.delay.length > 0) element("delay").textContent = \`\${series.delay.at(-1).toFixed(2)} s\`;
+  element("source-rate").textContent = \`\${(shown.source / seconds).toFixed(0)} frames/s\`;
+  element("copy-rate").textContent = \`\${(shown.copy / seconds).toFixed(0)} frames/s\`;
+  Object.assign(shown, { source: 0, copy: 0, psnr: 0, compared: 0, since: performance.now() });
+  for (const name of Object.keys(series)) spark(name);
+  showStages();
+}
+
+/** Follows a feed, and reconnects when the connection ends. */
+function follow(url, onFrame, onState) {
+  const socket = new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  socket.onmessage = ({ data }) => {
+    if (typeof data === "string") onState(JSON.parse(data));
+    else onFrame(readFrame(data));
+  };
+  socket.onclose = () => setTimeout(() => follow(url, onFrame, onState), 1000);
+}
+
+const here = location.origin.replace(/^http/, "ws");
+follow(\`\${here}/copy\`, onCopy, (state) => receiver = state);
+follow(\`\${here}/source\`, onSource, (state) => {
+  sender = state;
+  element("about").textContent = \`\${state.source} → \${state.encoder}\`;
+});
+setInterval(showFigures, 1000);
+`,
+  "/style.css": `:root {
+  color-scheme: light dark;
+  --ground: light-dark(#f6f5f1, #16181c);
+  --panel: light-dark(#ffffff, #1f2228);
+  --ink: light-dark(#1d1f24, #e9e7e1);
+  --quiet: light-dark(#6b6e76, #9a9da6);
+  --line: light-dark(#dcdad3, #343841);
+  --accent: light-dark(#b4451f, #ff9a66);
+}
+
+* {
+  box-sizing: border-box;
+}
+
+body {
+  margin: 0;
+  background: var(--ground);
+  color: var(--ink);
+  font: 15px/1.5 system-ui, sans-serif;
+}
+
+main {
+  width: min(960px, 94vw);
+  margin: 0 auto;
+  padding: 24px 0 48px;
+}
+
+header {
+  display: grid;
+  grid-template-columns: 1fr auto;
+  align-items: baseline;
+  gap: 0 16px;
+  margin-bottom: 16px;
+}
+
+h1 {
+  margin: 0;
+  font-size: 20px;
+}
+
+#about {
+  grid-column: 1;
+  margin: 0;
+  color: var(--quiet);
+  overflow-wrap: anywhere;
+}
+
+.pair {
+  display: grid;
+  grid-template-columns: 1fr 1fr;
+  gap: 16px;
+}
+
+figure {
+  margin: 0;
+  padding: 12px;
+  background: var(--panel);
+  border: 1px solid var(--line);
+  border-radius: 12px;
+}
+
+figure canvas {
+  display: block;
+  width: 100%;
+  aspect-ratio: 1;
+  border-radius: 6px;
+  background: #000;
+}
+
+figcaption {
+  display: flex;
+  justify-content: space-between;
+  margin-top: 8px;
+}
+
+figcaption output,
+dt,
+th,
+#formula {
+  color: var(--quiet);
+}
+
+dl {
+  display: grid;
+  grid-template-columns: repeat(4, 1fr);
+  gap: 16px;
+  margin: 16px 0;
+}
+
+dl div {
+  padding: 12px;
+  background: var(--panel);
+  border: 1px solid var(--line);
+  border-radius: 12px;
+}
+
+dt {
+  font-size: 13px;
+}
+
+dd {
+  margin: 0;
+  font-size: 18px;
+  font-variant-numeric: tabular-nums;
+}
+
+.spark {
+  display: block;
+  width: 100%;
+  height: 36px;
+  color: var(--accent);
+  margin-top: 8px;
+}
+
+table {
+  width: 100%;
+  border-collapse: collapse;
+  font-variant-numeric: tabular-nums;
+}
+
+th,
+td {
+  padding: 6px 8px;
+  border-bottom: 1px solid var(--line);
+  text-align: left;
+  font-weight: normal;
+}
+
+@media (max-width: 700px) {
+  dl {
+    grid-template-columns: repeat(2, 1fr);
+  }
+}
+`,
+};
