@@ -3,14 +3,17 @@
  *
  * @module
  */
-import { modelCommands } from "@vcs/onnx/internal";
+import { loadSharp, NODE_AV, SHARP } from "@vcs/media/internal";
+import { modelCommands, ONNX_RUNTIME } from "@vcs/onnx/internal";
 import {
   type Command,
   command,
   folder,
   type Invocation,
   optionalOperand,
+  partNeed,
   say,
+  setupCommand,
   UsageError,
 } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
@@ -34,6 +37,7 @@ async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>
   const { serveCamera } = await import("../camera/camera_server.ts");
   const { sceneFrames } = await import("../camera/scene.ts");
   const { host: hostname, port, fps, width, height, quality } = options;
+  await loadSharp();
   const frame = sceneFrames(options);
   const config = { width, height, quality };
   await using server = serveCamera({ hostname, port, frame, fps, config });
@@ -70,5 +74,6 @@ export const clipDrift: Command = command({
       run: view,
     }),
     ...modelCommands(CLIP_MODELS),
+    setupCommand([ONNX_RUNTIME, SHARP, NODE_AV].map(partNeed)),
   ],
 });

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Environment } from "@vcs/transport/internal";
+import { type Environment, partsDirectory } from "@vcs/transport/internal";
 import { dtypeSize, elementCount } from "@vcs/transport/tensor";
 import {
   graphDirectory,
@@ -58,6 +58,7 @@ export async function describeCache(env: Environment = Deno.env): Promise<string
   return [
     await cacheRow("Models", modelDirectory(env)),
     await cacheRow("Graphs", graphDirectory(env)),
+    await cacheRow("Parts", partsDirectory(env)),
   ];
 }
 

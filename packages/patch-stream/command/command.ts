@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { type Command, command } from "@vcs/transport/internal";
+import { NODE_AV, SHARP } from "@vcs/media/internal";
+import { ONNX_RUNTIME } from "@vcs/onnx/internal";
+import { type Command, command, partNeed, setupCommand } from "@vcs/transport/internal";
 import manifest from "../deno.json" with { type: "json" };
 import { BENCH, STREAM, VIDEO_FOLDER, VIDEOS } from "./options.ts";
 
@@ -22,6 +24,7 @@ export const patchStreamCommand: Command = command({
       operands: VIDEO_FOLDER,
       run: async (invocation) => await (await import("./bench.ts")).bench(invocation),
     }),
+    setupCommand([NODE_AV, ONNX_RUNTIME, SHARP].map(partNeed)),
   ],
   run: async (invocation) => await (await import("./stream.ts")).stream(invocation),
 });

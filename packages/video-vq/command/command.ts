@@ -3,9 +3,16 @@
  *
  * @module
  */
-import { modelCommands } from "@vcs/onnx/internal";
+import { NODE_AV, SHARP } from "@vcs/media/internal";
+import { modelCommands, ONNX_RUNTIME } from "@vcs/onnx/internal";
 import { ModelCatalog } from "@vcs/onnx/store";
-import { type Command, command } from "@vcs/transport/internal";
+import {
+  CHANNEL_CLIENTS,
+  type Command,
+  command,
+  partNeed,
+  setupCommand,
+} from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { VIDEO_MODELS } from "../models.ts";
 import { TINY_WEIGHTS } from "../tiny/weights.ts";
@@ -70,5 +77,8 @@ export const videoVq: Command = command({
   name: "video-vq",
   version: config.version,
   about: "video as tokens, 2,880 bytes for 17 frames",
-  commands: [encode, decode, roundtrip, inspect, page, ...modelCommands(MODELS)],
+  commands: [
+    ...[encode, decode, roundtrip, inspect, page, ...modelCommands(MODELS)],
+    setupCommand([ONNX_RUNTIME, NODE_AV, SHARP, ...CHANNEL_CLIENTS].map(partNeed)),
+  ],
 });
