@@ -10,7 +10,7 @@ echo "$0|$VCS_PARTS|$*"
 [ "$8" != wait ] || exec sleep 60
 `;
 
-/** Writes a self-extracting file; \`filler\` makes unpacking last. */
+/** Writes a self-extracting file; `filler` makes unpacking last. */
 async function make(path: string, version: string, filler = 0): Promise<string> {
   const text = (text: string) => new TextEncoder().encode(text);
   const noise = new Uint8Array(filler);

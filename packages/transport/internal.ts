@@ -61,6 +61,7 @@ export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
 export {
+  broughtDirectory,
   cacheDirectory,
   type Environment,
   isSet,

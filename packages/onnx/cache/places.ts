@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Environment, isFile } from "@vcs/transport/internal";
+import { broughtDirectory, type Environment, isFile } from "@vcs/transport/internal";
 import type { HubFile, LocalModel, ModelFile } from "../store.ts";
 import { clipModels, huggingFaceHub, modelDirectory, torchCheckpoints } from "./paths.ts";
 
@@ -40,12 +40,21 @@ async function otherPlaces(file: ModelFile, env: Environment): Promise<LocalMode
   return [];
 }
 
-/** Places of a file: in its package, in our folder, where others keep it. */
+/** Place of a file that a program brings along. */
+function broughtPlace(file: ModelFile, env: Environment): LocalModel[] {
+  const brought = broughtDirectory(env);
+  if (brought === undefined) return [];
+  return [{ path: ownPath(file, new Map([["VCS_CACHE", brought]])), owner: "package" }];
+}
+
+/** Places of a file: with the program, in its package, in our folder, where others keep it. */
 async function placesOf(file: ModelFile, env: Environment): Promise<LocalModel[]> {
+  const brought = broughtPlace(file, env);
   if ("url" in file && file.url.startsWith("file:")) {
-    return [{ path: fileURLToPath(file.url), owner: "package" }];
+    return [...brought, { path: fileURLToPath(file.url), owner: "package" }];
   }
-  return [{ path: ownPath(file, env), owner: "vcs" }, ...await otherPlaces(file, env)];
+  const own: LocalModel = { path: ownPath(file, env), owner: "vcs" };
+  return [...brought, own, ...await otherPlaces(file, env)];
 }
 
 /** The first of these files that is on this machine: of each, our own copy before those of others. */

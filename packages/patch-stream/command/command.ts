@@ -4,7 +4,8 @@
  * @module
  */
 import { NODE_AV, SHARP } from "@vcs/media/internal";
-import { ONNX_RUNTIME } from "@vcs/onnx/internal";
+import { doctorCommand, ONNX_RUNTIME } from "@vcs/onnx/internal";
+import { ModelCatalog } from "@vcs/onnx/store";
 import { type Command, command, partNeed, setupCommand } from "@vcs/transport/internal";
 import manifest from "../deno.json" with { type: "json" };
 import { BENCH, STREAM, VIDEO_FOLDER, VIDEOS } from "./options.ts";
@@ -24,6 +25,7 @@ export const patchStreamCommand: Command = command({
       operands: VIDEO_FOLDER,
       run: async (invocation) => await (await import("./bench.ts")).bench(invocation),
     }),
+    doctorCommand(new ModelCatalog([])),
     setupCommand([NODE_AV, ONNX_RUNTIME, SHARP].map(partNeed)),
   ],
   run: async (invocation) => await (await import("./stream.ts")).stream(invocation),

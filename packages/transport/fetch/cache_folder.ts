@@ -6,6 +6,7 @@
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Environment variables by name; `Deno.env` is one. */
 export interface Environment {
@@ -38,11 +39,12 @@ export function cacheDirectory(env: Environment = Deno.env): string {
 }
 
 /**
- * Folder that a program brings along, laid out as our cache and looked into first: `VCS_PARTS`, or
- * undefined where there is none.
+ * Folder that a program brings along, laid out as our cache and looked into first: `VCS_PARTS`, else
+ * `parts` beside the main module of a compiled program, else undefined.
  */
 export function broughtDirectory(env: Environment = Deno.env): string | undefined {
-  return variable(env, "VCS_PARTS");
+  const compiled = Deno.build.standalone ? new URL("./parts", Deno.mainModule) : undefined;
+  return variable(env, "VCS_PARTS") ?? (compiled && fileURLToPath(compiled));
 }
 
 /** Whether an environment variable says yes. */
