@@ -11,3 +11,4 @@ export { FULL_NETWORK, type Half, type NetworkConfig } from "./magvit/config.ts"
 export type { NetworkOptions } from "./magvit/network.ts";
 export { SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";
 export { tokensFromLatent } from "./stream/tokens.ts";
+export { TINY_WEIGHTS } from "./tiny/weights.ts";

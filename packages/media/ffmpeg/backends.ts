@@ -4,9 +4,10 @@
  * @module
  */
 import type { Backend } from "./backend.ts";
-import { errorLine, say } from "@vcs/transport/internal";
+import { broughtDirectory, errorLine, findPart, say } from "@vcs/transport/internal";
 import { MediaError } from "../errors.ts";
 import { loadNodeAv } from "./node_av.ts";
+import { NODE_AV } from "./node_av_part.ts";
 
 /** Whether a program can be started. */
 async function canRun(program: string): Promise<boolean> {
@@ -40,6 +41,7 @@ export async function chooseWay(wanted: "auto" | "node-av" | "ffmpeg"): Promise<
     if (await hasFfmpeg()) return "ffmpeg";
     throw noBackend(wanted, "the programs ffmpeg and ffprobe are not on PATH");
   }
+  if (wanted === "auto" && await isLeftToSystem()) return "ffmpeg";
   try {
     await loadNodeAv();
     return "node-av";
@@ -53,6 +55,13 @@ export async function chooseWay(wanted: "auto" | "node-av" | "ffmpeg"): Promise<
     isSaid = true;
     return "ffmpeg";
   }
+}
+
+/** Whether this is a program with parts of its own, none of them node-av, and the system has FFmpeg. */
+async function isLeftToSystem(): Promise<boolean> {
+  if (broughtDirectory() === undefined) return false;
+  const isHere = await findPart(NODE_AV).then((state) => state.isHere, () => false);
+  return !isHere && await hasFfmpeg();
 }
 
 function noBackend(wanted: string, reason: string, cause?: unknown): MediaError {

@@ -40,17 +40,21 @@ async function otherPlaces(file: ModelFile, env: Environment): Promise<LocalMode
   return [];
 }
 
-/** Places of a file: in its package, brought by the program, in our folder, where others keep it. */
-async function placesOf(file: ModelFile, env: Environment): Promise<LocalModel[]> {
-  if ("url" in file && file.url.startsWith("file:")) {
-    return [{ path: fileURLToPath(file.url), owner: "package" }];
-  }
+/** Place of a file that a program brings along. */
+function broughtPlace(file: ModelFile, env: Environment): LocalModel[] {
   const brought = broughtDirectory(env);
-  return [
-    ...(brought ? [{ path: join(brought, "models", file.file), owner: "package" } as const] : []),
-    { path: ownPath(file, env), owner: "vcs" },
-    ...await otherPlaces(file, env),
-  ];
+  if (brought === undefined) return [];
+  return [{ path: ownPath(file, new Map([["VCS_CACHE", brought]])), owner: "package" }];
+}
+
+/** Places of a file: with the program, in its package, in our folder, where others keep it. */
+async function placesOf(file: ModelFile, env: Environment): Promise<LocalModel[]> {
+  const brought = broughtPlace(file, env);
+  if ("url" in file && file.url.startsWith("file:")) {
+    return [...brought, { path: fileURLToPath(file.url), owner: "package" }];
+  }
+  const own: LocalModel = { path: ownPath(file, env), owner: "vcs" };
+  return [...brought, own, ...await otherPlaces(file, env)];
 }
 
 /** Whether a file is there; folders of other tools need not be open to this process. */

@@ -135,7 +135,8 @@ function removeCommand(catalog: ModelCatalog): Command {
   });
 }
 
-function doctorCommand(catalog: ModelCatalog): Command {
+/** The subcommand `doctor` over a catalogue, which may be empty. */
+export function doctorCommand(catalog: ModelCatalog): Command {
   const what = catalog.models.length > 0
     ? "this machine; or what a file holds, and how it fits the models of this command"
     : "this machine; or what a checkpoint holds";

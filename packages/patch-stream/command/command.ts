@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { doctorCommand } from "@vcs/onnx/internal";
+import { ModelCatalog } from "@vcs/onnx/store";
 import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import manifest from "../deno.json" with { type: "json" };
 import { BENCH, STREAM, VIDEO_FOLDER, VIDEOS } from "./options.ts";
@@ -22,6 +24,7 @@ export const patchStreamCommand: Command = command({
       operands: VIDEO_FOLDER,
       run: async (invocation) => await (await import("./bench.ts")).bench(invocation),
     }),
+    doctorCommand(new ModelCatalog([])),
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
   run: async (invocation) => await (await import("./stream.ts")).stream(invocation),

@@ -5,6 +5,7 @@
  * @module
  */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Environment, environment, homeFolder } from "../command/environment.ts";
 
 /** First of these environment variables that is set and not empty. */
@@ -32,11 +33,12 @@ export function cacheDirectory(env: Environment = environment): string {
 }
 
 /**
- * Folder that a program brings along, laid out as our cache and looked into first: `VCS_PARTS`, or
- * undefined where there is none.
+ * Folder that a program brings along, laid out as our cache and looked into first: `VCS_PARTS`, else
+ * `parts` beside the main module of a compiled program, else undefined.
  */
 export function broughtDirectory(env: Environment = environment): string | undefined {
-  return variable(env, "VCS_PARTS");
+  const compiled = Deno.build.standalone ? new URL("./parts", Deno.mainModule) : undefined;
+  return variable(env, "VCS_PARTS") ?? (compiled && fileURLToPath(compiled));
 }
 
 /** Whether an environment variable says yes. */
