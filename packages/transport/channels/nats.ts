@@ -11,23 +11,14 @@
  */
 import type { Consumer, JetStreamClient, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { brokerReceiver } from "./broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "./types.ts";
+import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
 import { onAbort } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
-import { type Store, storeSender } from "./store_pump.ts";
-import { hostAndPort, UrlSettings } from "./settings.ts";
-
-interface Place {
-  readonly url: URL;
-  readonly stream: string;
-  readonly limit: number;
-  /** Milliseconds after which a message that nobody works on is given to another receiver. */
-  readonly wait: number;
-}
+import type { Store } from "./store_pump.ts";
+import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** The server's answer to a message that does not fit into the stream. */
 const STREAM_FULL = 10077;
@@ -40,28 +31,19 @@ const REQUEST_TIMEOUT = 5000;
 const FETCH_MS = 1000;
 const NANOSECONDS = 1_000_000;
 
-/** Opens the publishing end. */
-export function openNatsSender(url: URL, settings: ChannelSettings): Sender {
-  const place = readUrl(url);
-  return storeSender(url, settings, () => openStore(place));
-}
+/** Both ends. */
+export const nats: BrokerChannel = brokerChannel({ place, openStore, consume });
 
-/** Opens the consuming end. */
-export function openNatsReceiver(url: URL, settings: ChannelSettings): Receiver {
-  const place = readUrl(url);
-  return brokerReceiver(url, settings, (...session) => consume(place, ...session));
-}
+type Place = ReturnType<typeof place>;
 
-function readUrl(url: URL): Place {
-  const read = new UrlSettings(url);
-  const place = {
+function place(url: URL, read: UrlSettings) {
+  return {
     url,
     stream: read.text("stream", "vcs"),
     limit: read.count("limit", 3),
+    /** Milliseconds after which a message that nobody works on is given to another receiver. */
     wait: read.count("wait", 5000),
   };
-  read.done();
-  return place;
 }
 
 /** A connection that does not reconnect by itself; creates the stream where it is missing. */
