@@ -1,46 +1,17 @@
 /**
- * The oldest ONNX Runtime that we claim to take, from `npm:onnxruntime-node`: without the package's
- * scripts, in Deno's cache. Run this file to fetch it before the tests.
+ * The oldest ONNX Runtime that we claim to take. Run this file to fetch it before the tests.
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
+import { libraryOf } from "../packages/onnx/runtime/library.ts";
+import { OLDEST_RUNTIME } from "./oldest_runtime_part.ts";
 
-/** The oldest version; the latest is that of the import map, with which all tests run. */
-export const OLDEST = "1.21.0";
-
-/** Names of the libraries in the packages, by operating system. */
-const NAMES: { readonly [os: string]: RegExp } = {
-  linux: /^libonnxruntime\.so\.1/,
-  darwin: /^libonnxruntime\..*dylib$/,
-  windows: /^onnxruntime\.dll$/,
-};
-
-/**
- * Folder of the package, which a process without our lock fetches: what is in the lock would be
- * fetched by every `deno task`, on machines that never run the tests, too.
- */
-async function packageFolder(): Promise<string> {
-  const file = `npm:onnxruntime-node@${OLDEST}/package.json`;
-  const script = `await import("${file}", { with: { type: "json" } });
-    console.log(import.meta.resolve("${file}"));`;
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-lock", "--no-config", script],
-    cwd: await Deno.makeTempDir(),
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout).trim();
-}
+/** The oldest version; the latest is that of the library's own table, with which all tests run. */
+export const OLDEST: string = OLDEST_RUNTIME.packages[0]!.version;
 
 /** Path of the oldest library; throws where there is none for this system, or no network. */
 export async function oldestLibrary(): Promise<string> {
-  const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
-  const os = Deno.build.os === "windows" ? "win32" : Deno.build.os;
-  const folder = new URL(`bin/napi-v3/${os}/${arch}/`, await packageFolder());
-  for await (const { name } of Deno.readDir(folder)) {
-    if (NAMES[Deno.build.os]?.test(name)) return fileURLToPath(new URL(name, folder));
-  }
-  throw new Error(`Cannot find ONNX Runtime ${OLDEST}: there is no library in ${folder}`);
+  return await libraryOf(OLDEST_RUNTIME);
 }
 
 if (import.meta.main) await oldestLibrary();

@@ -26,7 +26,7 @@ Deno.test("the oldest ONNX Runtime that is tested is the oldest that is taken", 
 });
 
 Deno.test({
-  name: `the numbers of our networks are right with npm:onnxruntime-node@${OLDEST}`,
+  name: `the numbers of our networks are right with onnxruntime-node ${OLDEST}`,
   ...needs(library !== undefined),
   fn: async () => {
     const files = new Set(TESTS.map(([file]) => `packages/${file}`));

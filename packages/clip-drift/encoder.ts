@@ -27,7 +27,7 @@ import { dirname, join } from "node:path";
 import { OnnxError, Session } from "@vcs/onnx";
 import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
-import type { DownloadProgress } from "@vcs/onnx/internal";
+import type { DownloadProgress } from "@vcs/transport/internal";
 import { cachedModel, fileIdentity } from "@vcs/onnx";
 import { modelBytes } from "@vcs/onnx";
 import type { ModelCatalog } from "@vcs/onnx/store";

@@ -1,6 +1,6 @@
 /**
- * Still images: JPEG, PNG and WebP to packed RGB and back, by libvips (npm:sharp, loaded at first
- * use, off the JavaScript thread). JPEG pixels are libjpeg-turbo's at full size, without
+ * Still images: JPEG, PNG and WebP to packed RGB and back, by libvips (sharp, fetched from npm at
+ * its first use; off the JavaScript thread). JPEG pixels are libjpeg-turbo's at full size, without
  * shrink-on-load, colour profiles ignored: the ones that Pillow and OpenCV give.
  *
  * @example There and back
@@ -16,6 +16,7 @@
  * @module
  */
 import { MediaError } from "./errors.ts";
+import { loadSharp, type Pipeline } from "./formats/sharp.ts";
 
 /** An image in memory. */
 export interface Image {
@@ -51,41 +52,6 @@ export interface EncodeJpegOptions {
   chroma?: "4:2:0" | "4:4:4";
 }
 
-/** The part of sharp that we use. */
-interface Pipeline {
-  metadata(): Promise<{ format: string; space: string; orientation?: number }>;
-  removeAlpha(): Pipeline;
-  autoOrient(): Pipeline;
-  toColourspace(space: string): Pipeline;
-  pipelineColourspace(space: string): Pipeline;
-  raw(): Pipeline;
-  png(options: { compressionLevel: number }): Pipeline;
-  jpeg(options: { quality: number; chromaSubsampling: string }): Pipeline;
-  toBuffer(): Promise<Uint8Array<ArrayBuffer>>;
-  toBuffer(options: { resolveWithObject: true }): Promise<{
-    data: Uint8Array<ArrayBuffer>;
-    info: { width: number; height: number; channels: number };
-  }>;
-}
-
-interface Sharp {
-  (input: Uint8Array, options: object): Pipeline;
-  cache(enabled: boolean): void;
-}
-
-const SPECIFIER = "npm:sharp@0.35.5";
-
-let loading: Promise<Sharp> | undefined;
-
-/** sharp without its cache: no two calls read the same bytes. */
-function loadSharp(): Promise<Sharp> {
-  loading ??= import(SPECIFIER).then(({ default: sharp }: { default: Sharp }) => {
-    sharp.cache(false);
-    return sharp;
-  });
-  return loading;
-}
-
 /** Bytes with an ArrayBuffer of their own, so that they can be transferred. */
 function own(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const whole = bytes.byteLength === bytes.buffer.byteLength;
@@ -116,6 +82,7 @@ function reason(error: unknown): string {
  *
  * @param bytes the file
  * @throws {MediaError} `invalid-media` where the bytes are not an image, or are a damaged one
+ * @throws {TransportError} `part-missing` where sharp is not here and cannot be fetched
  */
 export async function decodeImage(
   bytes: Uint8Array,
@@ -161,6 +128,7 @@ async function fromRgb({ width, height, data }: Image): Promise<Pipeline> {
  * Encodes RGB as PNG.
  *
  * @throws {RangeError} where the data does not fit the size
+ * @throws {TransportError} `part-missing` where sharp is not here and cannot be fetched
  */
 export async function encodePng(image: Image): Promise<Uint8Array<ArrayBuffer>> {
   return own(await (await fromRgb(image)).png({ compressionLevel: 6 }).toBuffer());
@@ -170,6 +138,7 @@ export async function encodePng(image: Image): Promise<Uint8Array<ArrayBuffer>> 
  * Encodes RGB as JPEG.
  *
  * @throws {RangeError} where the data does not fit the size or the quality is out of range
+ * @throws {TransportError} `part-missing` where sharp is not here and cannot be fetched
  */
 export async function encodeJpeg(
   image: Image,

@@ -73,7 +73,7 @@ function deviceName(provider: Provider): string {
 const HINTS: { readonly [kind in Provider["kind"]]: string } = {
   cpu: "",
   cuda:
-    "ONNX Runtime's CUDA 12 libraries are fetched by `deno install --node-modules-dir=auto --allow-scripts=npm:onnxruntime-node@1.30.0 npm:onnxruntime-node@1.30.0`, or set VCS_ONNXRUNTIME to the path of a GPU build's libonnxruntime; CUDA 12 and cuDNN 9 must be on the loader's path",
+    "set VCS_ONNXRUNTIME to the path of a GPU build's libonnxruntime, beside which its CUDA provider lies; the CUDA and cuDNN that it was built for must be on the loader's path",
   webgpu:
     "it needs a GPU with a Vulkan, Metal or Direct3D 12 driver; on Linux install the driver's Vulkan package and see that /dev/dri or /dev/nvidia0 can be opened",
 };

@@ -37,17 +37,21 @@
  */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import { isFile } from "@vcs/transport/internal";
-import { download, type DownloadProgress, sha256Of } from "./cache/download.ts";
+import { TransportError } from "@vcs/transport/errors";
+import {
+  download,
+  type DownloadProgress,
+  type Environment,
+  isFile,
+  type RequestOptions,
+  sha256Of,
+} from "@vcs/transport/internal";
 import { askHub } from "./cache/hub.ts";
-import { type Environment, isOffline } from "./cache/paths.ts";
+import { isOffline } from "./cache/paths.ts";
 import { firstLocal, ownPath } from "./cache/places.ts";
-import type { RequestOptions } from "./cache/requests.ts";
 import { OnnxError } from "./errors.ts";
 
-export type { DownloadProgress } from "./cache/download.ts";
-export type { Environment } from "./cache/paths.ts";
-export type { RequestOptions } from "./cache/requests.ts";
+export type { DownloadProgress, Environment, RequestOptions } from "@vcs/transport/internal";
 
 /** A place where a model's file is published. */
 export type ModelFile = UrlFile | HubFile;
@@ -180,9 +184,16 @@ async function fetchFile(
     ...request,
     ...expected,
     onProgress: (progress) => onProgress?.(file.file, progress),
-  });
+  }).catch(rethrow);
   if (source.sha256) await Deno.writeTextFile(`${path}.sha256`, source.sha256);
   return path;
+}
+
+/** What went wrong with a download, as an error of this package. */
+function rethrow(error: unknown): never {
+  if (!(error instanceof TransportError)) throw error;
+  const code = error.code === "checksum" ? "checksum-mismatch" : "download-failed";
+  throw new OnnxError(code, error.message, { cause: error });
 }
 
 /** Tries the places of a model one after the other. */

@@ -3,7 +3,7 @@ import { ManualClock } from "@vcs/transport";
 import { createHash } from "node:crypto";
 import { OnnxError, type OnnxErrorCode } from "./errors.ts";
 import { type Model, ModelCatalog, type ResolveOptions } from "./store.ts";
-import { FaultyServer, good, head, type Script, status } from "./testdata/faulty_server.ts";
+import { FaultyServer, good, head, type Script, status } from "#testing/faulty_server.ts";
 
 const BYTES = new TextEncoder().encode("the weights of a network");
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");

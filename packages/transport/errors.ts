@@ -54,6 +54,10 @@ export type TransportErrorCode =
   | "refused"
   /** The channel was closed before the call was done. */
   | "closed"
+  /** A file could not be fetched: the server refuses, or nothing comes. */
+  | "download-failed"
+  /** A part that is fetched at first use is not here, and cannot be had. */
+  | "part-missing"
   /** A broker, or the disk under a folder, reported an error that a retry does not cure. */
   | "broker";
 

@@ -35,6 +35,7 @@ export {
   type ValueOption,
 } from "./command/options.ts";
 export { ProgressLine, type ProgressOutput } from "./command/progress.ts";
+export { DownloadBar, megabytes } from "./command/download_bar.ts";
 export { errorLine, exitCode, runCommand, runMain } from "./command/run.ts";
 export { isClosedPipe, print, printable, say } from "./command/terminal.ts";
 export { UsageError } from "./command/usage_error.ts";
@@ -59,6 +60,25 @@ export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export {
+  cacheDirectory,
+  type Environment,
+  isSet,
+  sharedCache,
+  variable,
+} from "./fetch/cache_folder.ts";
+export {
+  download,
+  type DownloadOptions,
+  type DownloadProgress,
+  sha256Of,
+} from "./fetch/download.ts";
+export {
+  IdleRequest,
+  type RequestOptions,
+  retryTransient,
+  TransientError,
+} from "./fetch/requests.ts";
 export { IdleTimeout } from "./flow/idle.ts";
 export { ReplayWindow } from "./flow/replay_window.ts";
 export { attempts, Backoff, type BackoffOptions, retry, type RetryOptions } from "./flow/retry.ts";
@@ -72,5 +92,14 @@ export { concatBytes } from "./io/bytes.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile } from "./io/files.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";
+export {
+  findPart,
+  type InstallOptions,
+  installPart,
+  type PartState,
+  registryUrl,
+} from "./parts/install.ts";
+export { type LazyOptions, lazyPart } from "./parts/load.ts";
+export { type Part, type PartPackage, partsDirectory, partTitle } from "./parts/part.ts";
 export { freePort } from "./trial/brokers.ts";
 export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { DownloadBar } from "@vcs/onnx/internal";
-import { defined, say, UsageError } from "@vcs/transport/internal";
+import { defined, DownloadBar, say, UsageError } from "@vcs/transport/internal";
 import { type Labels, openLabels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import { type Encoder, hasDefaultWeights, openEncoder } from "../encoder.ts";

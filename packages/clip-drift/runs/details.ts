@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sha256Of } from "@vcs/onnx/internal";
+import { sha256Of } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import type { EncoderInfo } from "../encoder.ts";
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Backend } from "./backend.ts";
+import { errorLine, say } from "@vcs/transport/internal";
 import { MediaError } from "../errors.ts";
 import { loadNodeAv } from "./node_av.ts";
 
@@ -30,24 +31,34 @@ export function hasFfmpeg(): Promise<boolean> {
   return programs;
 }
 
+/** Whether node-av could not be loaded and the programs are used in its place. */
+let usesPrograms = false;
+
 /** Which way of reaching FFmpeg to use; rejects with `no-backend` where there is none. */
 export async function chooseWay(wanted: "auto" | "node-av" | "ffmpeg"): Promise<Backend["name"]> {
-  let cause: unknown;
-  if (wanted !== "ffmpeg") {
-    try {
-      await loadNodeAv();
-      return "node-av";
-    } catch (error) {
-      cause = error;
-    }
+  if (wanted === "ffmpeg" || (wanted === "auto" && usesPrograms)) {
+    if (await hasFfmpeg()) return "ffmpeg";
+    throw noBackend(wanted, "the programs ffmpeg and ffprobe are not on PATH");
   }
-  if (wanted !== "node-av" && await hasFfmpeg()) return "ffmpeg";
-  throw new MediaError(
-    "no-backend",
-    `Cannot use FFmpeg (backend ${wanted}): neither npm:node-av could be loaded nor were the ` +
-      "programs ffmpeg and ffprobe found on PATH; install one of them",
-    { cause },
-  );
+  try {
+    await loadNodeAv();
+    return "node-av";
+  } catch (error) {
+    const reason = errorLine(error);
+    if (wanted === "node-av") throw noBackend(wanted, reason, error);
+    if (!await hasFfmpeg()) {
+      throw noBackend(wanted, `${reason}; nor are the programs ffmpeg and ffprobe on PATH`, error);
+    }
+    usesPrograms = true;
+    say(`Using the programs ffmpeg and ffprobe: ${reason}`);
+    return "ffmpeg";
+  }
+}
+
+function noBackend(wanted: string, reason: string, cause?: unknown): MediaError {
+  return new MediaError("no-backend", `Cannot use FFmpeg (backend ${wanted}): ${reason}`, {
+    cause,
+  });
 }
 
 /** The backend for reading video. */

@@ -1,10 +1,11 @@
 /**
- * Loads npm:node-av, FFmpeg in process. The import is not analysable on purpose: the package is
- * large and its binary is GPLv3, so that only a program that decodes brings it in. The interfaces
- * name the part of it that we use.
+ * Loads node-av, FFmpeg in process. It is large and its binary is GPLv3, so that only a program that
+ * decodes fetches it. The interfaces name what we use of it.
  *
  * @module
  */
+import { lazyPart } from "@vcs/transport/internal";
+import { NODE_AV } from "./node_av_part.ts";
 
 /** A rational number. */
 export interface Rational {
@@ -221,15 +222,7 @@ export const AV = {
   FLAG_GLOBAL_HEADER: 1 << 22,
 } as const;
 
-const SPECIFIER = "npm:node-av@6.1.1";
-
-let loading: Promise<NodeAv> | undefined;
-
-/** node-av, quiet, loaded once per process; rejects where it is not installed. */
-export function loadNodeAv(): Promise<NodeAv> {
-  loading ??= import(SPECIFIER).then((module: NodeAv) => {
-    module.Log.setLevel(AV.LOG_QUIET);
-    return module;
-  });
-  return loading;
-}
+/** node-av, quiet, loaded once per process; rejects where it cannot be fetched. */
+export const loadNodeAv: () => Promise<NodeAv> = lazyPart<NodeAv>(NODE_AV, {
+  prepare: (module) => module.Log.setLevel(AV.LOG_QUIET),
+});

@@ -6,8 +6,14 @@
  */
 import type { HubFile } from "../store.ts";
 import { OnnxError } from "../errors.ts";
-import { type Environment, huggingFaceEndpoint, huggingFaceToken } from "./paths.ts";
-import { IdleRequest, type RequestOptions, retryTransient, TransientError } from "./requests.ts";
+import {
+  type Environment,
+  IdleRequest,
+  type RequestOptions,
+  retryTransient,
+  TransientError,
+} from "@vcs/transport/internal";
+import { huggingFaceEndpoint, huggingFaceToken } from "./paths.ts";
 
 /** Most redirections from one URL of the hub to another. */
 const MAX_MOVES = 8;

@@ -1,41 +1,18 @@
 /**
- * Where model files lie: our own cache, and the caches of PyTorch, Hugging Face and OpenAI's CLIP,
+ * Where model files lie: in our own cache, and in the caches of PyTorch, Hugging Face and OpenAI's CLIP,
  * by the rules and the environment variables of those tools.
  *
  * @module
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
-
-/** Environment variables by name; `Deno.env` is one. */
-export interface Environment {
-  /** Value of a variable, or undefined where it is not set. */
-  get(name: string): string | undefined;
-}
-
-/** First of these environment variables that is set and not empty. */
-function variable(env: Environment, ...names: string[]): string | undefined {
-  return names.map((name) => env.get(name)).find((value) => value);
-}
-
-/** Folder of this user's caches, by the operating system's custom. */
-function userCache(env: Environment): string {
-  if (Deno.build.os === "windows") {
-    return variable(env, "LOCALAPPDATA") ?? join(homedir(), "AppData", "Local");
-  }
-  if (Deno.build.os === "darwin") return join(homedir(), "Library", "Caches");
-  return variable(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
-}
-
-/** Folder where other tools keep caches: `XDG_CACHE_HOME`, else `~/.cache` on every system. */
-function sharedCache(env: Environment): string {
-  return variable(env, "XDG_CACHE_HOME") ?? join(homedir(), ".cache");
-}
-
-/** Our own cache: `VCS_CACHE`, else `vcs` in the user's cache folder. */
-export function cacheDirectory(env: Environment = Deno.env): string {
-  return variable(env, "VCS_CACHE") ?? join(userCache(env), "vcs");
-}
+import {
+  cacheDirectory,
+  type Environment,
+  isSet,
+  sharedCache,
+  variable,
+} from "@vcs/transport/internal";
 
 /** Folder of downloaded models in our cache. */
 export function modelDirectory(env: Environment = Deno.env): string {
@@ -83,7 +60,5 @@ export async function huggingFaceToken(env: Environment = Deno.env): Promise<str
 
 /** Whether the user forbids fetching models: `HF_HUB_OFFLINE` or `VCS_OFFLINE` is set. */
 export function isOffline(env: Environment = Deno.env): boolean {
-  return ["HF_HUB_OFFLINE", "VCS_OFFLINE"].some((name) =>
-    /^(1|true|yes|on)$/i.test(variable(env, name) ?? "")
-  );
+  return isSet(env, "HF_HUB_OFFLINE") || isSet(env, "VCS_OFFLINE");
 }

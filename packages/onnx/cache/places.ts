@@ -5,15 +5,9 @@
  * @module
  */
 import { join } from "node:path";
-import { isFile } from "@vcs/transport/internal";
+import { type Environment, isFile } from "@vcs/transport/internal";
 import type { HubFile, LocalModel, ModelFile } from "../store.ts";
-import {
-  clipModels,
-  type Environment,
-  huggingFaceHub,
-  modelDirectory,
-  torchCheckpoints,
-} from "./paths.ts";
+import { clipModels, huggingFaceHub, modelDirectory, torchCheckpoints } from "./paths.ts";
 
 /** Path of a model's file in our own folder. */
 export function ownPath(file: ModelFile, env: Environment): string {

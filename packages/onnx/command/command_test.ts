@@ -4,7 +4,7 @@ import { checkReadme } from "#testing/readme.ts";
 import { tensor } from "@vcs/transport/tensor";
 import { onnx as command } from "./command.ts";
 import { commandAt, withFolder } from "../testdata/command.ts";
-import { FaultyServer, good, status } from "../testdata/faulty_server.ts";
+import { FaultyServer, good, status } from "#testing/faulty_server.ts";
 
 const onnx = commandAt("../mod.ts");
 

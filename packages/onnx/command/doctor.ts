@@ -4,9 +4,9 @@
  *
  * @module
  */
+import type { Environment } from "@vcs/transport/internal";
 import { dtypeSize, elementCount } from "@vcs/transport/tensor";
 import {
-  type Environment,
   graphDirectory,
   huggingFaceHub,
   huggingFaceToken,

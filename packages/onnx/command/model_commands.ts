@@ -26,7 +26,9 @@
 import {
   type Command,
   command,
+  DownloadBar,
   file,
+  megabytes,
   operands,
   optionalOperand,
   print,
@@ -36,7 +38,6 @@ import {
   type ValueKind,
 } from "@vcs/transport/internal";
 import type { Model, ModelCatalog } from "../store.ts";
-import { DownloadBar, megabytes } from "./download_bar.ts";
 
 /** Prints lines whose names and values may come from outside. */
 export function printLines(lines: readonly string[]): void {

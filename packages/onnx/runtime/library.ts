@@ -1,49 +1,41 @@
 /**
- * Where ONNX Runtime's shared library lies: the user's own by path, else the one inside
- * `npm:onnxruntime-node`, which brings builds for Linux, macOS and Windows.
+ * Where ONNX Runtime's shared library lies: the user's own by path, else the one that is taken from
+ * the npm package onnxruntime-node, of whose builds only this platform's is fetched.
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
-import { isFile } from "@vcs/transport/internal";
+import { TransportError } from "@vcs/transport/errors";
+import { findPart, installPart, type Part } from "@vcs/transport/internal";
+import { join } from "node:path";
 import { OnnxError } from "../errors.ts";
+import { ONNX_RUNTIME } from "./runtime_part.ts";
 
 /** Environment variable that names the user's own library. */
 export const LIBRARY_VARIABLE = "VCS_ONNXRUNTIME";
 
-/** Names of the library in the npm package, by operating system. */
-const NAMES: { readonly [os: string]: { folder: string; file: string } } = {
-  linux: { folder: "linux", file: "libonnxruntime.so.1" },
-  darwin: { folder: "darwin", file: "libonnxruntime.1.dylib" },
-  windows: { folder: "win32", file: "onnxruntime.dll" },
-};
-
-/** Folder of the npm package; the import makes Deno install it. */
-async function packageFolder(): Promise<string> {
-  await import("npm:onnxruntime-node@1.30.0/package.json", { with: { type: "json" } });
-  const file = import.meta.resolve("npm:onnxruntime-node@1.30.0/package.json");
-  return fileURLToPath(new URL(".", file));
+/** Path of the library in a part of which it is the first file; fetched where it is missing. */
+export async function libraryOf(part: Part): Promise<string> {
+  const folder = await installPart(part);
+  const { packages: [found] } = await findPart(part);
+  const [file = ""] = Object.keys(found?.files ?? {});
+  return join(folder, "node_modules", found?.name ?? "", ...file.split("/"));
 }
 
 /**
- * Path of the library: the given one, else that of the variable `VCS_ONNXRUNTIME`, else the
- * library of the npm package.
+ * Path of the library: the given one, else that of the variable `VCS_ONNXRUNTIME`, else the one
+ * that is fetched at its first use.
  *
- * @throws {OnnxError} `library-missing` where the npm package has no build for this system.
+ * @throws {OnnxError} `library-missing` where there is no build for this system, or it cannot be
+ * fetched.
  */
 export async function findLibrary(library?: string): Promise<string> {
   const own = library ?? Deno.env.get(LIBRARY_VARIABLE);
   if (own) return own;
-  const names = NAMES[Deno.build.os];
-  const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
-  const folder = await packageFolder();
-  const path = `${folder}bin/napi-v6/${names?.folder}/${arch}/${names?.file}`;
-  const found = await isFile(path);
-  if (names === undefined || !found) {
-    throw new OnnxError(
-      "library-missing",
-      `Cannot find ONNX Runtime for ${Deno.build.target}: looked for ${path}; set ${LIBRARY_VARIABLE} to the path of a shared library of your own`,
-    );
+  try {
+    return await libraryOf(ONNX_RUNTIME);
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error;
+    const hint = `or set ${LIBRARY_VARIABLE} to the path of a shared library of your own`;
+    throw new OnnxError("library-missing", `${error.message}; ${hint}`, { cause: error });
   }
-  return path;
 }

@@ -212,7 +212,7 @@ function functionAt<const F extends Deno.ForeignFunction>(
 function badVersion(path: string, found: string): OnnxError {
   return new OnnxError(
     "library-version",
-    `Cannot use ONNX Runtime from ${path}: found ${found}, needed is ${ALLOWED_VERSIONS}; unset VCS_ONNXRUNTIME to use the one of npm:onnxruntime-node`,
+    `Cannot use ONNX Runtime from ${path}: found ${found}, needed is ${ALLOWED_VERSIONS}; unset VCS_ONNXRUNTIME to use the one that is fetched`,
   );
 }
 

@@ -8,7 +8,9 @@
  *
  * @module
  */
-import type { Channel, ChannelModel, ConsumeMessage, Options } from "amqplib";
+import { Buffer } from "node:buffer";
+import { AMQP_CLIENT } from "../parts/clients.ts";
+import { lazyPart } from "../parts/load.ts";
 import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
 import { onAbort } from "../flow/abort.ts";
@@ -17,6 +19,49 @@ import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import type { Store } from "./store_pump.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
+
+/** What we use of a message that was consumed. */
+interface AmqpMessage {
+  readonly content: Uint8Array;
+}
+
+/** What we use of a channel of amqplib. */
+interface AmqpChannel {
+  on(event: "error", listener: (error: Error) => void): this;
+  once(event: "close", listener: () => void): this;
+  assertQueue(name: string, options: object): Promise<unknown>;
+  prefetch(count: number): Promise<unknown>;
+  consume(queue: string, onMessage: (message: AmqpMessage | null) => void): Promise<unknown>;
+  ack(message: AmqpMessage): void;
+}
+
+/** What we use of a channel of amqplib whose messages are confirmed. */
+interface AmqpConfirmChannel extends AmqpChannel {
+  sendToQueue(
+    queue: string,
+    content: Buffer,
+    options: object,
+    done: (error: Error | null) => void,
+  ): boolean;
+}
+
+/** What we use of a connection of amqplib. */
+interface AmqpConnection {
+  on(event: "error", listener: (error: Error) => void): this;
+  once(event: "close", listener: (error: Error) => void): this;
+  off(event: "close", listener: (error: Error) => void): this;
+  close(): Promise<void>;
+  createChannel(): Promise<AmqpChannel>;
+  createConfirmChannel(): Promise<AmqpConfirmChannel>;
+}
+
+/** What we use of amqplib. */
+export interface AmqpModule {
+  /** Opens a connection. */
+  connect(options: object, socket: object): Promise<AmqpConnection>;
+}
+
+const loadClient = lazyPart<AmqpModule>(AMQP_CLIENT);
 
 /** Seconds between two heartbeats of the connection. */
 const HEARTBEAT = 10;
@@ -30,9 +75,9 @@ function place(url: URL, read: UrlSettings) {
   return { url, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
 }
 
-async function connect(url: URL): Promise<ChannelModel> {
-  const amqp = await import("amqplib");
-  const options: Options.Connect = {
+async function connect(url: URL): Promise<AmqpConnection> {
+  const amqp = await loadClient();
+  const options = {
     protocol: "amqp",
     ...hostAndPort(url, 5672),
     username: decodeURIComponent(url.username || "guest"),
@@ -48,7 +93,7 @@ async function connect(url: URL): Promise<ChannelModel> {
 }
 
 /** Makes the queue where it is missing. */
-async function declare(channel: Channel, { queue, limit }: Place): Promise<void> {
+async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<void> {
   channel.on("error", () => {});
   try {
     await channel.assertQueue(queue, {
@@ -129,7 +174,7 @@ async function consume(
   }
 }
 
-function deliver(channel: Channel, inbox: Inbox, message: ConsumeMessage): void {
+function deliver(channel: AmqpChannel, inbox: Inbox, message: AmqpMessage): void {
   const accept = () => {
     try {
       channel.ack(message);

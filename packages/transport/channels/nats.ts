@@ -9,8 +9,8 @@
  *
  * @module
  */
-import type { Consumer, JetStreamClient, JsMsg } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/transport-node";
+import { NATS_CLIENT } from "../parts/clients.ts";
+import { lazyPart } from "../parts/load.ts";
 import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
 import { onAbort } from "../flow/abort.ts";
@@ -19,6 +19,78 @@ import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import type { Store } from "./store_pump.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
+
+/** What we use of a connection of NATS. */
+interface NatsConnection {
+  readonly info?: { readonly max_payload: number } | undefined;
+  isClosed(): boolean;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What we use of a message of JetStream. */
+interface NatsMessage {
+  readonly data: Uint8Array;
+  working(): void;
+  nak(): void;
+  ackAck(): Promise<boolean>;
+}
+
+/** What we use of the messages of one request. */
+interface NatsBatch extends AsyncIterable<NatsMessage> {
+  stop(): void;
+}
+
+/** What we use of a consumer of JetStream. */
+interface NatsConsumer {
+  fetch(options: { max_messages: number; expires: number }): Promise<NatsBatch>;
+}
+
+/** What we use of JetStream's manager. */
+interface NatsManager {
+  readonly streams: {
+    add(config: { name: string } & StreamConfig): Promise<unknown>;
+    update(name: string, config: StreamConfig): Promise<unknown>;
+  };
+  readonly consumers: {
+    add(
+      stream: string,
+      config: { durable_name: string; ack_policy: "explicit"; ack_wait: number },
+    ): Promise<unknown>;
+  };
+}
+
+/** The stream as we make it, in the words of JetStream's protocol. */
+interface StreamConfig {
+  readonly subjects: string[];
+  readonly retention: "workqueue";
+  readonly discard: "new";
+  readonly storage: "file";
+  readonly max_msgs: number;
+  readonly duplicate_window: number;
+}
+
+/** What we use of a client of JetStream. */
+interface NatsClient {
+  readonly consumers: { get(stream: string, consumer: string): Promise<NatsConsumer> };
+  jetstreamManager(): Promise<NatsManager>;
+  publish(subject: string, bytes: Uint8Array, options: { msgID: string }): Promise<unknown>;
+}
+
+/** What we use of `@nats-io/transport-node`. */
+export interface NatsModule {
+  /** Opens a connection. */
+  connect(options: object): Promise<NatsConnection>;
+}
+
+/** What we use of `@nats-io/jetstream`. */
+export interface JetStreamModule {
+  /** A client over a connection. */
+  jetstream(connection: NatsConnection, options: { timeout: number }): NatsClient;
+}
+
+const loadClient = lazyPart<NatsModule>(NATS_CLIENT);
+const loadJetStream = lazyPart<JetStreamModule>(NATS_CLIENT, { module: "@nats-io/jetstream" });
 
 /** The server's answer to a message that does not fit into the stream. */
 const STREAM_FULL = 10077;
@@ -48,12 +120,10 @@ function place(url: URL, read: UrlSettings) {
 
 /** A connection that does not reconnect by itself; creates the stream where it is missing. */
 async function connect({ url, stream, limit }: Place) {
-  const [{ connect }, js] = await Promise.all([
-    import("@nats-io/transport-node"),
-    import("@nats-io/jetstream"),
-  ]);
+  const { connect } = await loadClient();
+  const { jetstream } = await loadJetStream();
   const { hostname, port } = hostAndPort(url, 4222);
-  const connection: NatsConnection = await connect({
+  const connection = await connect({
     servers: `${hostname}:${port}`,
     reconnect: false,
     timeout: REQUEST_TIMEOUT,
@@ -61,13 +131,13 @@ async function connect({ url, stream, limit }: Place) {
     ...(url.password && { pass: decodeURIComponent(url.password) }),
   });
   try {
-    const client: JetStreamClient = js.jetstream(connection, { timeout: REQUEST_TIMEOUT });
+    const client = jetstream(connection, { timeout: REQUEST_TIMEOUT });
     const manager = await client.jetstreamManager();
-    const config = {
+    const config: StreamConfig = {
       subjects: [stream],
-      retention: js.RetentionPolicy.Workqueue,
-      discard: js.DiscardPolicy.New,
-      storage: js.StorageType.File,
+      retention: "workqueue",
+      discard: "new",
+      storage: "file",
       max_msgs: limit,
       duplicate_window: REMEMBER_MS * NANOSECONDS,
     };
@@ -75,7 +145,7 @@ async function connect({ url, stream, limit }: Place) {
       if (error.code !== STREAM_EXISTS) throw error;
       await manager.streams.update(stream, config);
     });
-    return { connection, client, manager, js };
+    return { connection, client, manager };
   } catch (error) {
     await connection.close();
     throw error;
@@ -114,13 +184,13 @@ async function consume(
   signal: AbortSignal,
   connected: () => void,
 ): Promise<void> {
-  const { connection, client, manager, js } = await connect(place);
-  const held = new Set<JsMsg>();
+  const { connection, client, manager } = await connect(place);
+  const held = new Set<NatsMessage>();
   const pulse = setInterval(() => held.forEach((message) => message.working()), place.wait / 3);
   try {
     await manager.consumers.add(place.stream, {
       durable_name: place.stream,
-      ack_policy: js.AckPolicy.Explicit,
+      ack_policy: "explicit",
       ack_wait: place.wait * NANOSECONDS,
     });
     const consumer = await client.consumers.get(place.stream, place.stream);
@@ -138,10 +208,10 @@ async function consume(
 }
 
 async function fetch(
-  consumer: Consumer,
+  consumer: NatsConsumer,
   count: number,
   inbox: Inbox,
-  held: Set<JsMsg>,
+  held: Set<NatsMessage>,
   signal: AbortSignal,
 ): Promise<void> {
   const batch = await consumer.fetch({ max_messages: count, expires: FETCH_MS });

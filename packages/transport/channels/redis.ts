@@ -8,7 +8,9 @@
  *
  * @module
  */
-import type { Redis } from "ioredis";
+import { Buffer } from "node:buffer";
+import { REDIS_CLIENT } from "../parts/clients.ts";
+import { lazyPart } from "../parts/load.ts";
 import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
 import { ignoreAbort, onAbort } from "../flow/abort.ts";
@@ -18,6 +20,44 @@ import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import type { Store } from "./store_pump.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
+
+/** What we use of a connection of ioredis. */
+export interface Redis {
+  /** Where the connection is in its life. */
+  readonly status: string;
+  /** Opens it. */
+  connect(): Promise<void>;
+  /** Closes it. */
+  disconnect(): void;
+  /** Sends a command. */
+  call(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>;
+  /** Sends a command, and gives texts of the answer as bytes. */
+  callBuffer(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>;
+  /** Begins a transaction. */
+  multi(): RedisTransaction;
+  /** Listens. */
+  on(event: "error", listener: (error: Error) => void): this;
+  /** Listens once. */
+  once(event: "end", listener: () => void): this;
+}
+
+/** What we use of a transaction of ioredis. */
+export interface RedisTransaction {
+  /** Acknowledges an entry. */
+  xack(stream: string, group: string, id: string): RedisTransaction;
+  /** Deletes an entry. */
+  xdel(stream: string, id: string): RedisTransaction;
+  /** Runs what was collected. */
+  exec(): Promise<unknown>;
+}
+
+/** What we use of ioredis. */
+export interface RedisModule {
+  /** A connection that is not open yet. */
+  readonly Redis: new (options: object) => Redis;
+}
+
+const loadClient = lazyPart<RedisModule>(REDIS_CLIENT);
 
 /** Appends a message, or answers nothing where the stream is full. */
 const APPEND = `
@@ -88,7 +128,7 @@ function refuseOtherTypes(error: unknown, stream: string): never {
 
 /** Connections that do not reconnect by themselves: their user opens new ones. */
 async function connect(url: URL, count: number): Promise<Redis[]> {
-  const { Redis } = await import("ioredis");
+  const { Redis } = await loadClient();
   const { hostname: host, port } = hostAndPort(url, 6379);
   const clients = Array.from({ length: count }, () =>
     new Redis({

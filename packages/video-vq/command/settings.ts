@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { DownloadBar } from "@vcs/onnx/internal";
-import { defined, type OptionValues, say, UsageError } from "@vcs/transport/internal";
+import { defined, DownloadBar, type OptionValues, say, UsageError } from "@vcs/transport/internal";
 import type { SourceOptions } from "../frames/sources.ts";
 import type { ModelOptions } from "../models.ts";
 import type { SendOptions } from "../send.ts";

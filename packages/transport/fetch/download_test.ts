@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { ManualClock } from "@vcs/transport";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { download, type DownloadOptions, sha256Of } from "./download.ts";
-import { OnnxError, type OnnxErrorCode } from "../errors.ts";
+import { TransportError, type TransportErrorCode } from "../errors.ts";
+import { ManualClock } from "../flow/clock.ts";
 import {
   cut,
   FaultyServer,
@@ -12,7 +12,7 @@ import {
   type Script,
   stall,
   status,
-} from "../testdata/faulty_server.ts";
+} from "#testing/faulty_server.ts";
 
 const BYTES = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 7 + (i >> 8)) & 255);
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
@@ -52,8 +52,8 @@ function assertWhole(result: Awaited<ReturnType<typeof attempt>>): void {
   assert.deepEqual(result.names, ["file.bin"]);
 }
 
-function assertError(error: unknown, code: OnnxErrorCode, message: RegExp): void {
-  assert.ok(error instanceof OnnxError, String(error));
+function assertError(error: unknown, code: TransportErrorCode, message: RegExp): void {
+  assert.ok(error instanceof TransportError, String(error));
   assert.equal(error.code, code);
   assert.match(error.message, message);
 }
@@ -194,7 +194,7 @@ Deno.test("wrong bytes do not become a file", async () => {
   const wrong = BYTES.slice();
   wrong[12345]! ^= 1;
   const { error, bytes, names } = await attempt([good(wrong)], { sha256: SHA256 });
-  assertError(error, "checksum-mismatch", /found SHA-256 [0-9a-f]{64}, it must begin with/);
+  assertError(error, "checksum", /found SHA-256 [0-9a-f]{64}, it must begin with/);
   assert.equal(bytes, undefined);
   assert.ok(!names.includes("file.bin"));
 });
@@ -211,7 +211,7 @@ Deno.test("a length that lies low is caught by the SHA-256", async () => {
     await write(BYTES);
   };
   const { error, bytes } = await attempt([liar], { sha256: SHA256 });
-  assertError(error, "checksum-mismatch", /found SHA-256/);
+  assertError(error, "checksum", /found SHA-256/);
   assert.equal(bytes, undefined);
 });
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { ProgressLine } from "@vcs/transport/internal";
-import type { DownloadProgress } from "../cache/download.ts";
+import type { DownloadProgress } from "../fetch/download.ts";
+import { ProgressLine } from "./progress.ts";
 
 /** An amount of bytes for people. */
 export function megabytes(bytes: number): string {

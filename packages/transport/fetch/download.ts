@@ -6,7 +6,7 @@
  *
  * @example A file from a server of our own
  * ```ts
- * import { download } from "@vcs/onnx/internal";
+ * import { download } from "@vcs/transport/internal";
  * import assert from "node:assert/strict";
  *
  * await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("weights"));
@@ -20,9 +20,10 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { dirname } from "node:path";
-import { isFile, writeAll } from "@vcs/transport/internal";
-import { OnnxError } from "../errors.ts";
-import { systemClock } from "@vcs/transport";
+import { TransportError } from "../errors.ts";
+import { systemClock } from "../flow/clock.ts";
+import { isFile } from "../io/files.ts";
+import { writeAll } from "../io/write_all.ts";
 import { IdleRequest, type RequestOptions, retryTransient, TransientError } from "./requests.ts";
 
 /** How far a download is. */
@@ -37,8 +38,12 @@ export interface DownloadProgress {
 export interface DownloadOptions extends RequestOptions {
   /** SHA-256 of the file in hexadecimal, or its first digits. */
   sha256?: string;
+  /** Hash of the file as package registries write it: `sha512-` or `sha256-` and base64. */
+  integrity?: string;
   /** Bytes of the file. */
   size?: number;
+  /** Whether `size` and the hash are those of the first bytes of a longer file. Default: false. */
+  isPrefix?: boolean;
   /** Headers of the requests; `authorization` is not sent on to other hosts. */
   headers?: { readonly [name: string]: string };
   /** Called as bytes arrive. */
@@ -120,14 +125,14 @@ class Download {
   /** One request: for the whole file, or for what is missing of it. */
   async #request(): Promise<void> {
     using request = new IdleRequest(this.#options);
-    const { sha256 } = this.#options;
     // Nothing would show that the rest is of the same file.
-    if (!this.#validator && sha256 === undefined) await this.#restart();
+    if (!this.#validator && promisedHash(this.#options) === undefined) await this.#restart();
     const headers = new Headers(this.#options.headers);
-    if (this.#received > 0) {
-      headers.set("range", `bytes=${this.#received}-`);
-      if (this.#validator) headers.set("if-range", this.#validator);
+    const { isPrefix = false, size = 0 } = this.#options;
+    if (this.#received > 0 || isPrefix) {
+      headers.set("range", `bytes=${this.#received}-${isPrefix ? size - 1 : ""}`);
     }
+    if (this.#received > 0 && this.#validator) headers.set("if-range", this.#validator);
     const response = await request.fetch(this.#url, { headers });
     const body = response.body ?? new ReadableStream({ start: (c) => c.close() });
     try {
@@ -168,7 +173,8 @@ class Download {
   /** Takes note of the length that the server promises. */
   async #expect(length: number | undefined): Promise<void> {
     if (length === undefined || Number.isNaN(length)) return;
-    const { size } = this.#options;
+    const { size, isPrefix = false } = this.#options;
+    if (isPrefix && length > size!) return;
     if (size !== undefined && size !== length) {
       await this.#restart();
       throw this.#failure(`the server offers ${length} bytes, the file has ${size}`);
@@ -186,9 +192,10 @@ class Download {
         const { done, value } = await reader.read();
         if (done) break;
         await this.#write(value);
+        if (this.#options.isPrefix && this.#isComplete()) break;
       }
     } catch (error) {
-      if (error instanceof OnnxError) throw error;
+      if (error instanceof TransportError) throw error;
       throw request.fault(error, "the connection broke off: ");
     } finally {
       await reader.cancel().catch(() => {});
@@ -200,8 +207,9 @@ class Download {
     }
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    const { onProgress } = this.#options;
+  async #write(received: Uint8Array): Promise<void> {
+    const { onProgress, isPrefix, size } = this.#options;
+    const bytes = isPrefix ? received.subarray(0, size! - this.#received) : received;
     if (this.#total !== undefined && this.#received + bytes.length > this.#total) {
       await this.#restart();
       throw this.#failure(`the server sent more than ${this.#total} bytes`);
@@ -220,22 +228,24 @@ class Download {
   }
 
   /** Compares what has arrived with the size and SHA-256 that it must have. */
-  async #findFault(): Promise<OnnxError | undefined> {
-    const { sha256, size, signal } = this.#options;
+  async #findFault(): Promise<TransportError | undefined> {
+    const { size, signal } = this.#options;
     if (size !== undefined && this.#received !== size) {
       return this.#failure(`${this.#received} bytes arrived, the file has ${size}`);
     }
-    if (sha256 === undefined) return undefined;
-    const found = await sha256Of(this.#part, signal);
-    if (found.startsWith(sha256.toLowerCase())) return undefined;
-    return new OnnxError(
-      "checksum-mismatch",
-      `Cannot use what ${this.#url} sent: found SHA-256 ${found}, it must begin with ${sha256}`,
+    const wanted = promisedHash(this.#options);
+    if (wanted === undefined) return undefined;
+    const found = (await hashFile(this.#part, wanted.algorithm, signal)).digest(wanted.encoding);
+    if (found.startsWith(wanted.digest)) return undefined;
+    const name = wanted.algorithm.replace("sha", "SHA-");
+    return new TransportError(
+      "checksum",
+      `Cannot use what ${this.#url} sent: found ${name} ${found}, it must begin with ${wanted.digest}`,
     );
   }
 
-  #failure(what: string): OnnxError {
-    return new OnnxError("download-failed", `Cannot download ${this.#url}: ${what.trim()}`);
+  #failure(what: string): TransportError {
+    return new TransportError("download-failed", `Cannot download ${this.#url}: ${what.trim()}`);
   }
 }
 
@@ -255,24 +265,42 @@ async function removeIfThere(path: string): Promise<void> {
   await Deno.remove(path).catch(() => {});
 }
 
+/** The hash that a file must have, or how it must begin. */
+interface PromisedHash {
+  readonly algorithm: string;
+  readonly encoding: "hex" | "base64";
+  readonly digest: string;
+}
+
+function promisedHash({ sha256, integrity = "" }: DownloadOptions): PromisedHash | undefined {
+  const [, algorithm, digest] = /^(sha256|sha512)-(.+)$/.exec(integrity) ?? [];
+  if (algorithm && digest) return { algorithm, encoding: "base64", digest };
+  if (sha256 === undefined) return undefined;
+  return { algorithm: "sha256", encoding: "hex", digest: sha256.toLowerCase() };
+}
+
 /** SHA-256 of a file in hexadecimal. */
 export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
-  const hash: Hash = createHash("sha256");
+  return (await hashFile(path, "sha256", signal)).digest("hex");
+}
+
+async function hashFile(path: string, algorithm: string, signal?: AbortSignal): Promise<Hash> {
+  const hash: Hash = createHash(algorithm);
   using file = await Deno.open(path);
   const buffer = new Uint8Array(1 << 20);
   for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
     signal?.throwIfAborted();
     hash.update(buffer.subarray(0, n));
   }
-  return hash.digest("hex");
+  return hash;
 }
 
 /**
  * Downloads a file to a path, resuming what an earlier attempt left at `<path>.part`. A file that is
  * there already is left as it is.
  *
- * @throws {OnnxError} `download-failed` where the server refuses, or nothing comes after several
- * attempts; `checksum-mismatch` where the bytes are not those of the checksum.
+ * @throws {TransportError} `download-failed` where the server refuses, or nothing comes after several
+ * attempts; `checksum` where the bytes are not those of the checksum.
  */
 export async function download(
   url: string,

@@ -98,7 +98,9 @@ export function good(bytes: Uint8Array, tag = '"v1"'): Script {
       return await write(bytes);
     }
     if (from >= bytes.length) {
-      return await write(head(416, { "content-range": `bytes */${bytes.length}`, "content-length": 0 }));
+      return await write(
+        head(416, { "content-range": `bytes */${bytes.length}`, "content-length": 0 }),
+      );
     }
     const range = `bytes ${from}-${bytes.length - 1}/${bytes.length}`;
     const length = bytes.length - from;

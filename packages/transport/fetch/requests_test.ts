@@ -1,4 +1,4 @@
-import { ManualClock } from "@vcs/transport";
+import { ManualClock } from "../flow/clock.ts";
 import assert from "node:assert/strict";
 import { IdleRequest, retryTransient, TransientError } from "./requests.ts";
 

@@ -1,11 +1,12 @@
 /**
- * What requests for models have in common: an idle timeout, and another attempt after a transient
+ * What requests for files have in common: an idle timeout, and another attempt after a transient
  * fault.
  *
  * @module
  */
-import type { Clock } from "@vcs/transport";
-import { Backoff, IdleTimeout, retry } from "@vcs/transport/internal";
+import type { Clock } from "../flow/clock.ts";
+import { IdleTimeout } from "../flow/idle.ts";
+import { Backoff, retry } from "../flow/retry.ts";
 
 /** How long a request may be idle, and how often it is tried. */
 export interface RequestOptions {

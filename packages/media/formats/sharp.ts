@@ -1,0 +1,42 @@
+/**
+ * Loads sharp, which is libvips in process.
+ *
+ * @module
+ */
+import { lazyPart } from "@vcs/transport/internal";
+import { SHARP } from "./sharp_part.ts";
+
+/** What we use of a pipeline of sharp. */
+export interface Pipeline {
+  metadata(): Promise<{ format: string; space: string; orientation?: number | undefined }>;
+  removeAlpha(): Pipeline;
+  autoOrient(): Pipeline;
+  toColourspace(space: string): Pipeline;
+  pipelineColourspace(space: string): Pipeline;
+  raw(): Pipeline;
+  png(options: { compressionLevel: number }): Pipeline;
+  jpeg(options: { quality: number; chromaSubsampling: string }): Pipeline;
+  toBuffer(): Promise<Uint8Array<ArrayBuffer>>;
+  toBuffer(options: { resolveWithObject: true }): Promise<{
+    data: Uint8Array<ArrayBuffer>;
+    info: { width: number; height: number; channels: number };
+  }>;
+}
+
+/** What we say of an input. */
+export interface SharpOptions {
+  readonly failOn?: "none" | "error";
+  readonly ignoreIcc?: boolean;
+  readonly raw?: { readonly width: number; readonly height: number; readonly channels: 3 };
+}
+
+/** What we use of sharp. */
+export interface Sharp {
+  (input: Uint8Array, options: SharpOptions): Pipeline;
+  cache(enabled: boolean): void;
+}
+
+/** sharp without its cache: no two calls read the same bytes. */
+export const loadSharp: () => Promise<Sharp> = lazyPart<Sharp>(SHARP, {
+  prepare: (sharp) => sharp.cache(false),
+});

@@ -1,0 +1,41 @@
+/**
+ * Loads a part into this process.
+ *
+ * @module
+ */
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { installPart } from "./install.ts";
+import type { Part } from "./part.ts";
+
+/** Settings of {@linkcode lazyPart}. */
+export interface LazyOptions<T> {
+  /** Name of the module. Default: the part's first package. */
+  readonly module?: string;
+  /** Called with the module before anybody gets it. */
+  readonly prepare?: (module: T) => void;
+}
+
+/**
+ * A module of a part, which is fetched and loaded at the first call; after a failure the next call
+ * tries again. `T` is what the caller uses of the module.
+ *
+ * The function that is returned throws {@linkcode TransportError}: `unsupported` where the part has
+ * nothing for this platform, `part-missing` where it cannot be fetched or kept, `checksum` where
+ * other bytes came.
+ */
+export function lazyPart<T>(part: Part, options: LazyOptions<T> = {}): () => Promise<T> {
+  const { module = part.packages[0]!.name, prepare = () => {} } = options;
+  let loading: Promise<T> | undefined;
+  const load = async () => {
+    const folder = await installPart(part);
+    const loaded: T = createRequire(join(folder, "part.cjs"))(module);
+    prepare(loaded);
+    return loaded;
+  };
+  return () =>
+    loading ??= load().catch((error) => {
+      loading = undefined;
+      throw error;
+    });
+}

@@ -1,0 +1,279 @@
+/**
+ * The tables of parts, made from `deno.lock`: run this file after a version was changed. What the
+ * lock does not say is asked of the registry: the bytes of tarballs, and where in its tarball, and
+ * with which hash, the library of ONNX Runtime lies for each platform.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { registryUrl } from "../packages/transport/parts/install.ts";
+import type { Part, PartPackage } from "../packages/transport/parts/part.ts";
+import { tarFiles } from "../packages/transport/parts/tar.ts";
+import { readText, ROOT } from "./house.ts";
+
+/** Platforms that Deno and our parts run on. */
+const PLATFORMS = [
+  "linux-x64",
+  "linux-arm64",
+  "darwin-x64",
+  "darwin-arm64",
+  "win32-x64",
+  "win32-arm64",
+];
+
+/** A part to be made. */
+interface PartPlan {
+  readonly constant: string;
+  readonly part: Omit<Part, "packages">;
+  readonly roots: readonly string[];
+  /** Packages that the registry lists and that what we use never loads. */
+  readonly without?: RegExp;
+}
+
+/** The files of tables, and the parts in each. */
+export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
+  "packages/transport/parts/clients.ts": [
+    {
+      constant: "REDIS_CLIENT",
+      part: { name: "ioredis", about: "redis: channels" },
+      roots: ["ioredis"],
+    },
+    {
+      constant: "AMQP_CLIENT",
+      part: { name: "amqplib", about: "amqp: channels" },
+      roots: ["amqplib"],
+    },
+    {
+      constant: "NATS_CLIENT",
+      part: { name: "nats", about: "nats: channels" },
+      roots: ["@nats-io/transport-node", "@nats-io/jetstream"],
+    },
+  ],
+  "packages/media/formats/sharp_part.ts": [{
+    constant: "SHARP",
+    part: { name: "sharp", about: "still images" },
+    roots: ["sharp"],
+    // Deno has no build for musl.
+    without: /linuxmusl|wasm32/,
+  }],
+  "packages/media/ffmpeg/node_av_part.ts": [{
+    constant: "NODE_AV",
+    part: { name: "node-av", about: "video and encoded audio (FFmpeg in process, under GPLv3)" },
+    roots: ["node-av"],
+    // Its own installation, WebRTC, and builds for Windows programs made by MinGW.
+    without: /^(unzipper|werift)@|mingw/,
+  }],
+};
+
+interface LockEntry {
+  readonly integrity: string;
+  readonly dependencies?: readonly string[];
+  readonly optionalDependencies?: readonly string[];
+  readonly os?: readonly string[];
+  readonly cpu?: readonly string[];
+}
+
+/** The npm packages of `deno.lock` by name and version. */
+export type Lock = Readonly<Record<string, LockEntry>>;
+
+/** Reads the packages of `deno.lock`. */
+export async function readLock(): Promise<Lock> {
+  return JSON.parse(await readText("deno.lock")).npm;
+}
+
+/** The lock's key of a dependency, which has a version only where several are there. */
+function keyOf(lock: Lock, dependency: string): string {
+  if (lock[dependency]) return dependency;
+  const keys = Object.keys(lock).filter((key) => key.startsWith(`${dependency}@`));
+  if (keys.length !== 1) {
+    throw new Error(`Cannot resolve ${dependency}: found ${keys.length} versions`);
+  }
+  return keys[0]!;
+}
+
+/** Keys of all packages that some packages need, themselves first. */
+function closure(lock: Lock, roots: readonly string[], without: RegExp): string[] {
+  const keys = roots.map((root) => keyOf(lock, root));
+  for (const key of keys) {
+    const { dependencies = [], optionalDependencies = [] } = lock[key]!;
+    const needed = [...dependencies, ...optionalDependencies].map((name) => keyOf(lock, name));
+    keys.push(...needed.filter((name) => !keys.includes(name) && !without.test(name)));
+  }
+  return keys;
+}
+
+/** The platforms of ours that a package is for; empty where it is for none, undefined for all. */
+function platformsOf({ os, cpu }: LockEntry): string[] | undefined {
+  if (os === undefined && cpu === undefined) return undefined;
+  const [systems, processors] = [os ?? ["linux", "darwin", "win32"], cpu ?? ["x64", "arm64"]];
+  const all = systems.flatMap((system) => processors.map((cpu) => `${system}-${cpu}`));
+  return PLATFORMS.filter((platform) => all.includes(platform));
+}
+
+/** What the lock says of a part's packages. */
+export function lockedPackages(lock: Lock, plan: PartPlan): Omit<PartPackage, "bytes">[] {
+  const keys = closure(lock, plan.roots, plan.without ?? /^$/);
+  const packages = keys.flatMap((key): Omit<PartPackage, "bytes">[] => {
+    const [name, version] = [
+      key.slice(0, key.lastIndexOf("@")),
+      key.slice(key.lastIndexOf("@") + 1),
+    ];
+    const { integrity } = lock[key]!;
+    const platforms = platformsOf(lock[key]!);
+    if (platforms === undefined) return [{ name, version, integrity }];
+    return platforms.map((platform) => ({ name, version, platform, integrity }));
+  });
+  const names = packages.map(({ name, platform }) => `${name} ${platform}`);
+  // All lie side by side in one folder.
+  if (new Set(names).size < names.length) throw new Error(`Two versions of a package: ${names}`);
+  return packages;
+}
+
+/** Bytes of a package's tarball. */
+async function tarballBytes({ name, version }: Omit<PartPackage, "bytes">): Promise<number> {
+  const response = await fetch(tarballUrl(name, version), { method: "HEAD" });
+  const bytes = Number(response.headers.get("content-length"));
+  if (!response.ok || !(bytes > 0)) throw new Error(`No length of ${name}: ${response.status}`);
+  return bytes;
+}
+
+function tarballUrl(name: string, version: string): string {
+  return `${registryUrl()}/${name}/-/${name.split("/").at(-1)}-${version}.tgz`;
+}
+
+/** Versions of ONNX Runtime that are fetched: the one that is used, and the oldest, for tests. */
+export const ONNX_RUNTIMES = { latest: "1.30.0", oldest: "1.21.0" };
+
+/** Files of the library in its package; the first is the one that is opened. */
+const LIBRARIES: Readonly<Record<string, RegExp>> = {
+  "linux-x64": /linux\/x64\/libonnxruntime\.so\.1(\.\d+\.\d+)?$/,
+  "linux-arm64": /linux\/arm64\/libonnxruntime\.so\.1(\.\d+\.\d+)?$/,
+  "darwin-x64": /darwin\/x64\/libonnxruntime\.\d+\.\d+\.\d+\.dylib$/,
+  "darwin-arm64": /darwin\/arm64\/libonnxruntime\.\d+\.\d+\.\d+\.dylib$/,
+  "win32-x64": /win32\/x64\/\w+\.dll$/,
+  "win32-arm64": /win32\/arm64\/\w+\.dll$/,
+};
+
+/** Steps in which the beginning of a tarball is searched. */
+const STEP = 1 << 16;
+
+/** A gzip stream of the first bytes, whose end is missing. */
+function plainStream(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
+  const chunks = Array.from({ length: Math.ceil(bytes.length / STEP) }, (_, i) => {
+    return bytes.subarray(i * STEP, (i + 1) * STEP);
+  });
+  return ReadableStream.from(chunks).pipeThrough(new DecompressionStream("gzip"));
+}
+
+interface FoundFile {
+  readonly path: string;
+  readonly hash: string;
+}
+
+/** Hashes of those files that are whole in the beginning of a tarball. */
+async function filesIn(bytes: Uint8Array<ArrayBuffer>, pattern: RegExp): Promise<FoundFile[]> {
+  const found: FoundFile[] = [];
+  try {
+    for await (const { path, body } of tarFiles(plainStream(bytes), "tarball")) {
+      if (!pattern.test(path)) continue;
+      const hash = createHash("sha256");
+      for await (const chunk of body) hash.update(chunk);
+      found.push({ path, hash: `sha256-${hash.digest("base64")}` });
+    }
+  } catch {
+    // The beginning of an archive ends too early.
+  }
+  return found;
+}
+
+/** The beginning of a tarball that holds the library for a platform, or none where there is none. */
+async function libraryPackage(
+  tarball: Uint8Array<ArrayBuffer>,
+  version: string,
+  platform: string,
+): Promise<PartPackage[]> {
+  const pattern = LIBRARIES[platform]!;
+  const files = await filesIn(tarball, pattern);
+  if (files.length === 0) return [];
+  files.sort((a, b) =>
+    Number(b.path.includes("onnxruntime")) - Number(a.path.includes("onnxruntime"))
+  );
+  let [low, high] = [0, Math.ceil(tarball.length / STEP)];
+  while (high - low > 1) {
+    const middle = low + high >> 1;
+    const isWhole =
+      (await filesIn(tarball.subarray(0, middle * STEP), pattern)).length === files.length;
+    [low, high] = isWhole ? [low, middle] : [middle, high];
+  }
+  // One step more, as inflaters hold back different amounts.
+  const bytes = Math.min(tarball.length, (high + 1) * STEP);
+  const digest = createHash("sha512").update(tarball.subarray(0, bytes)).digest("base64");
+  const hashes = Object.fromEntries(files.map(({ path, hash }) => [path, hash]));
+  return [{
+    ...{ name: "onnxruntime-node", version, platform, bytes },
+    ...{ integrity: `sha512-${digest}`, files: hashes },
+  }];
+}
+
+/** The part of one version of ONNX Runtime. */
+async function runtimePart(version: string): Promise<Part> {
+  const about: { dist: { integrity: string } } =
+    await (await fetch(`${registryUrl()}/onnxruntime-node/${version}`)).json();
+  const response = await fetch(tarballUrl("onnxruntime-node", version));
+  const tarball = new Uint8Array(await response.arrayBuffer());
+  const digest = createHash("sha512").update(tarball).digest("base64");
+  if (`sha512-${digest}` !== about.dist.integrity) throw new Error(`Wrong bytes of ${version}`);
+  const packages: PartPackage[] = [];
+  for (const platform of PLATFORMS) {
+    packages.push(...await libraryPackage(tarball, version, platform));
+  }
+  return { name: "onnxruntime", about: "networks", packages };
+}
+
+/** A generated file. */
+function tableText(typeFrom: string, parts: ReadonlyMap<string, Part>): string {
+  const constants = [...parts].map(([constant, part]) =>
+    `/** The part ${part.name}, for ${part.about}. */\n` +
+    `export const ${constant}: Part = ${JSON.stringify(part, undefined, 2)};\n`
+  );
+  return `/**
+ * Generated by \`testing/parts.ts\`: packages, their bytes and hashes.
+ *
+ * @module
+ */
+import type { Part } from "${typeFrom}";
+
+${constants.join("\n")}`;
+}
+
+async function write(file: string, parts: ReadonlyMap<string, Part>): Promise<void> {
+  const typeFrom = file.includes("transport/") ? "./part.ts" : "@vcs/transport/internal";
+  await Deno.writeTextFile(join(ROOT, file), tableText(typeFrom, parts));
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", join(ROOT, file)] }).output();
+}
+
+async function lockedPart(lock: Lock, plan: PartPlan): Promise<[string, Part]> {
+  const packages = await Promise.all(
+    lockedPackages(lock, plan).map(async ({ integrity, ...row }) => ({
+      ...{ ...row, bytes: await tarballBytes({ ...row, integrity }), integrity },
+    })),
+  );
+  return [plan.constant, { ...plan.part, packages }];
+}
+
+if (import.meta.main) {
+  const lock = await readLock();
+  for (const [file, plans] of Object.entries(TABLES)) {
+    await write(file, new Map(await Promise.all(plans.map((plan) => lockedPart(lock, plan)))));
+  }
+  const { latest, oldest } = ONNX_RUNTIMES;
+  await write(
+    "packages/onnx/runtime/runtime_part.ts",
+    new Map([["ONNX_RUNTIME", await runtimePart(latest)]]),
+  );
+  await write(
+    "testing/oldest_runtime_part.ts",
+    new Map([["OLDEST_RUNTIME", await runtimePart(oldest)]]),
+  );
+}

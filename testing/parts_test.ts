@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { filesBelow, importsOf, isPublished, readText } from "./house.ts";
+import { lockedPackages, ONNX_RUNTIMES, readLock, TABLES } from "./parts.ts";
+import { ONNX_RUNTIME } from "../packages/onnx/runtime/runtime_part.ts";
+import type { Part } from "../packages/transport/parts/part.ts";
+import { OLDEST_RUNTIME } from "./oldest_runtime_part.ts";
+
+const lock = await readLock();
+
+for (const [file, plans] of Object.entries(TABLES)) {
+  for (const plan of plans) {
+    Deno.test(`${plan.constant}: the packages and hashes are those of deno.lock`, async () => {
+      const table: Record<string, Part> = await import(`../${file}`);
+      const { packages, ...part } = table[plan.constant]!;
+      assert.deepEqual(part, plan.part);
+      assert.deepEqual(packages.map(({ bytes: _, ...row }) => row), lockedPackages(lock, plan));
+    });
+  }
+}
+
+Deno.test("the table of ONNX Runtime is of the versions that it is made for", () => {
+  for (
+    const [part, version] of [
+      [ONNX_RUNTIME, ONNX_RUNTIMES.latest],
+      [OLDEST_RUNTIME, ONNX_RUNTIMES.oldest],
+    ] as const
+  ) {
+    assert.deepEqual(new Set(part.packages.map((row) => row.version)), new Set([version]));
+  }
+});
+
+Deno.test("nothing that is published names a package of npm", async () => {
+  for (const path of (await filesBelow("packages")).filter(isPublished)) {
+    if (path.includes("/page/")) continue;
+    const text = await readText(path);
+    for (const specifier of importsOf(text)) {
+      assert.match(specifier, /^(\.|node:|@vcs\/)/, `${path} imports ${specifier}`);
+    }
+    assert.doesNotMatch(text.replaceAll(/^ \*.*$/gm, ""), /"(npm|jsr):/, path);
+  }
+});
