@@ -47,7 +47,7 @@ import {
   sha256Of,
 } from "@vcs/transport/internal";
 import { askHub } from "./cache/hub.ts";
-import { isOffline } from "./cache/paths.ts";
+import { huggingFaceEndpoint, isOffline } from "./cache/paths.ts";
 import { firstLocal, ownPath } from "./cache/places.ts";
 import { OnnxError } from "./errors.ts";
 
@@ -176,6 +176,7 @@ async function fetchFile(
   { onProgress, ...request }: ResolveOptions,
 ): Promise<string> {
   const path = ownPath(file, env);
+  request.onLine?.(fetchingLine(file, env));
   const source = "repository" in file
     ? await askHub(file, env, request)
     : { url: file.url, ...(file.sha256 ? { sha256: file.sha256 } : {}) };
@@ -187,6 +188,13 @@ async function fetchFile(
   }).catch(rethrow);
   if (source.sha256) await Deno.writeTextFile(`${path}.sha256`, source.sha256);
   return path;
+}
+
+/** What is asked of whom. */
+function fetchingLine(file: ModelFile, env: Environment): string {
+  const isOnHub = "repository" in file;
+  const { host, pathname } = new URL(isOnHub ? huggingFaceEndpoint(env) : file.url);
+  return `Fetching ${isOnHub ? file.file : basename(pathname)} from ${host}`;
 }
 
 /** What went wrong with a download, as an error of this package. */
