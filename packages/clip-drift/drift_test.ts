@@ -31,9 +31,9 @@ Deno.test("DriftTracker looks back on a bounded number of similarities, and sums
   const tracker = new DriftTracker({ window: 5 });
   for (let i = 0; i < 20; i++) tracker.push(near(i < 12 ? 0 : 1), i);
   assert.equal(tracker.recent.count, 5);
-  assert.ok(tracker.recent.min > 0.9);
+  assert.ok(tracker.recent.min! > 0.9);
   assert.equal(tracker.total.count, 19);
-  assert.ok(tracker.total.min < 0.2);
+  assert.ok(tracker.total.min! < 0.2);
 });
 
 Deno.test("reference drift sees a slow change that step drift does not", () => {

@@ -5,6 +5,7 @@
  * @module
  */
 import { extname, join } from "node:path";
+import { MediaError } from "@vcs/media/errors";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
 import { concatBytes, defined, onAbort, untilAborted } from "@vcs/transport/internal";
@@ -63,8 +64,8 @@ export function fileFrame(bytes: Uint8Array, timestamp: number): SourceFrame {
     try {
       return await decodeImage(bytes);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new ClipDriftError("bad-image", message, { cause: error });
+      if (!(error instanceof MediaError)) throw error;
+      throw new ClipDriftError("bad-image", error.message, { cause: error });
     }
   };
   const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;

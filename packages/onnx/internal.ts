@@ -8,4 +8,5 @@ export { graphDirectory } from "./cache/paths.ts";
 export { deviceKind } from "./command/device_kind.ts";
 export { interleave, upsampleBias, upsampleKernel } from "./graph/layers.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
+export { ONNX_RUNTIME } from "./runtime/runtime_part.ts";
 export { modelCommands } from "./command/model_commands.ts";

@@ -99,6 +99,7 @@ export {
   type PartState,
   registryUrl,
 } from "./parts/install.ts";
+export { CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
 export { type Part, type PartPackage, partsDirectory, partTitle } from "./parts/part.ts";
 export { freePort } from "./trial/brokers.ts";

@@ -9,6 +9,7 @@ import { freePort } from "../transport/trial/brokers.ts";
 import { WindowJournal } from "./stream/journal.ts";
 import { syntheticCheckpoint } from "./magvit/synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";
+import { PARTS_HERE } from "#testing/parts_here.ts";
 
 const COMMAND = import.meta.resolve("./mod.ts");
 
@@ -51,7 +52,7 @@ async function command(...args: string[]): Promise<number> {
 function start(args: string[], stdin: "null" | "piped" = "null") {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", COMMAND, ...args],
-    env: { VCS_CACHE: cache },
+    env: { ...PARTS_HERE, VCS_CACHE: cache },
     stdin,
     stdout: "piped",
     stderr: "piped",

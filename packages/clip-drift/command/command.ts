@@ -11,6 +11,7 @@ import {
   type Invocation,
   optionalOperand,
   say,
+  setupCommand,
   UsageError,
 } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
@@ -38,6 +39,7 @@ async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>
   const { serveCamera } = await import("../camera/camera_server.ts");
   const { sceneFrames } = await import("../camera/scene.ts");
   const { host: hostname, port, fps, width, height, quality } = options;
+  await (await import("@vcs/media/internal")).loadSharp();
   const frame = sceneFrames(options);
   const config = { width, height, quality };
   await using server = serveCamera({ hostname, port, frame, fps, config });
@@ -74,5 +76,6 @@ export const clipDrift: Command = command({
       run: view,
     }),
     ...modelCommands(CLIP_MODELS),
+    setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

@@ -7,6 +7,7 @@ import { serveCamera } from "../camera/camera_server.ts";
 import { clipDrift } from "./command.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "../runs/reader.ts";
 import { sceneFrames } from "../camera/scene.ts";
+import { PARTS_HERE } from "#testing/parts_here.ts";
 
 const COMMAND = import.meta.resolve("../mod.ts");
 const SCENE = { width: 96, height: 72, fps: 10 };
@@ -48,7 +49,7 @@ async function untilLines(runs: string, file: string, count: number): Promise<st
 
 Deno.test("list and pull are subcommands, and know CLIP's models", () =>
   withFolder(async (folder) => {
-    const env = { VCS_CACHE: folder, HF_HOME: folder, VCS_OFFLINE: "1" };
+    const env = { ...PARTS_HERE, VCS_CACHE: folder, HF_HOME: folder, VCS_OFFLINE: "1" };
     const listed = await run(["list"], env);
     assert.match(listed.stdout, /ViT-L-14-336\/openai +934\.0 MB +\S+ +CLIP ViT-L\/14@336px/);
     const unknown = await run(["pull", "encodec_48khz"], env);
@@ -199,7 +200,7 @@ sharedTest(
       await Deno.writeFile(frame, await sceneFrames(SCENE)(0));
       const weights = sharedPath("golden/clip/tiny_clip.open_clip.safetensors");
       const args = ["-s", frame, "--no-save", "--no-display", "--weights", weights];
-      const { code, stderr } = await run(args, { VCS_CACHE: folder });
+      const { code, stderr } = await run(args, { ...PARTS_HERE, VCS_CACHE: folder });
       assert.equal(code, 0, stderr);
       assert.match(stderr, /^ViT-B-32 .*; quick_gelu is assumed.*--activation gelu\)$/m);
     });
@@ -274,7 +275,7 @@ async function interrupted(argsFor: (url: string, folder: string) => readonly st
   await withFolder(async (folder) => {
     const child = start([...argsFor(url, folder), "--no-save", "--no-display"], {
       ...{ HF_ENDPOINT: url, HF_HUB_OFFLINE: "", VCS_OFFLINE: "" },
-      ...{ HF_HOME: folder, VCS_CACHE: folder },
+      ...{ ...PARTS_HERE, HF_HOME: folder, VCS_CACHE: folder },
     });
     await asked.promise;
     child.kill("SIGINT");

@@ -19,7 +19,7 @@ export function meterLine(index: number, drift: number, label?: string): string 
 export function summary(totals: RunTotals, path: string | undefined): string {
   const { frames, seconds, similarity, counters } = totals;
   const broken = (counters.truncated_frames ?? 0) + (counters.decode_errors ?? 0);
-  const number = (x: number) => x.toFixed(4);
+  const number = (x: number | null) => x?.toFixed(4) ?? "none";
   return [
     `Total frames: ${frames}`,
     `Duration: ${seconds.toFixed(1)}s`,

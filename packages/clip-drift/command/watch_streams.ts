@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { loadSharp } from "@vcs/media/internal";
 import { defined, errorLine, print, say } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
@@ -122,6 +123,8 @@ async function showPage(shared: Shared, onQuit: () => void): Promise<Dashboard |
  */
 export async function watchStreams(settings: WatchSettings, outer: AbortSignal): Promise<number> {
   const { stream, webhook: webhooks, exec: commands } = settings;
+  // Without it every image would fail, one by one.
+  await loadSharp();
   using encoder = await openModel(settings, outer);
   if (settings.test) return await testStreams(settings, encoder, outer);
   const quit = new AbortController();

@@ -1,5 +1,5 @@
 /**
- * Statistics of similarities, as Seymour-pi's encoders compute them.
+ * Statistics of similarities, as Seymour-pi's encoders compute them, but null where there are none.
  *
  * @module
  */
@@ -8,20 +8,20 @@
 export interface SimilarityStats {
   /** How many there are. */
   readonly count: number;
-  /** Mean; 1 if there are none. */
-  readonly mean: number;
-  /** Population standard deviation. */
-  readonly std: number;
-  /** Smallest; 1 if there are none. */
-  readonly min: number;
-  /** Largest; 1 if there are none. */
-  readonly max: number;
+  /** Mean; null if there are none. */
+  readonly mean: number | null;
+  /** Population standard deviation; null if there are none. */
+  readonly std: number | null;
+  /** Smallest; null if there are none. */
+  readonly min: number | null;
+  /** Largest; null if there are none. */
+  readonly max: number | null;
 }
 
 /** Statistics of numbers, all of which are kept. */
 export function similarityStats(values: readonly number[]): SimilarityStats {
   const count = values.length;
-  if (count === 0) return { count, mean: 1, std: 0, min: 1, max: 1 };
+  if (count === 0) return { count, mean: null, std: null, min: null, max: null };
   const mean = values.reduce((sum, x) => sum + x, 0) / count;
   const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / count;
   const min = values.reduce((a, b) => Math.min(a, b));

@@ -5,7 +5,7 @@
  * @module
  */
 import { modelCommands } from "@vcs/onnx/internal";
-import { type Command, command } from "@vcs/transport/internal";
+import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { CODEC_MODELS } from "../network/catalog.ts";
 import { play } from "../page/play.ts";
@@ -19,5 +19,8 @@ export const encodecStream: Command = command({
   version: config.version,
   about: "neural audio as a stream: reads, decodes and encodes .ecdc",
   // Of several modes in a line the first one here counts: the more cautious, as in the original.
-  commands: [info, decode, encode, play, ...modelCommands(CODEC_MODELS)],
+  commands: [
+    ...[info, decode, encode, play, ...modelCommands(CODEC_MODELS)],
+    setupCommand(async () => (await import("./needs.ts")).NEEDS),
+  ],
 });

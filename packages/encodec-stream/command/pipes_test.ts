@@ -10,6 +10,7 @@ import { formatHeader } from "../container/header.ts";
 import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
 import { syntheticAudio, syntheticCheckpoint } from "../network/synthetic.ts";
+import { PARTS_HERE } from "#testing/parts_here.ts";
 
 const entry = fileURLToPath(new URL("../mod.ts", import.meta.url));
 
@@ -37,7 +38,7 @@ async function scratch() {
   const folder = await Deno.makeTempDir();
   return {
     folder,
-    env: { VCS_CACHE: `${folder}/cache` },
+    env: { ...PARTS_HERE, VCS_CACHE: `${folder}/cache` },
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
 }

@@ -11,6 +11,7 @@ import { Encoder } from "../encoder.ts";
 import { formatHeader } from "../container/header.ts";
 import { modelWeights } from "./layers.ts";
 import { codebooksFor, modelSpec, TINY_MODEL } from "../models.ts";
+import { PARTS_HERE } from "#testing/parts_here.ts";
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const weights = () => openCheckpoint(pathOf(`../weights/${TINY_MODEL}.safetensors`));
@@ -126,7 +127,7 @@ Deno.test("Encoder.open() takes what is on this machine", async () => {
 async function run(folder: string, args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", pathOf("../mod.ts"), ...args],
-    env: { NO_COLOR: "1", VCS_CACHE: folder, TORCH_HOME: folder, VCS_OFFLINE: "1" },
+    env: { ...PARTS_HERE, NO_COLOR: "1", VCS_CACHE: folder, TORCH_HOME: folder, VCS_OFFLINE: "1" },
   }).output();
   return { code, stdout, stderr: new TextDecoder().decode(stderr) };
 }

@@ -31,12 +31,12 @@ export function hasFfmpeg(): Promise<boolean> {
   return programs;
 }
 
-/** Whether node-av could not be loaded and the programs are used in its place. */
-let usesPrograms = false;
+/** Whether it was said that the programs are used in place of node-av. */
+let isSaid = false;
 
 /** Which way of reaching FFmpeg to use; rejects with `no-backend` where there is none. */
 export async function chooseWay(wanted: "auto" | "node-av" | "ffmpeg"): Promise<Backend["name"]> {
-  if (wanted === "ffmpeg" || (wanted === "auto" && usesPrograms)) {
+  if (wanted === "ffmpeg") {
     if (await hasFfmpeg()) return "ffmpeg";
     throw noBackend(wanted, "the programs ffmpeg and ffprobe are not on PATH");
   }
@@ -49,8 +49,8 @@ export async function chooseWay(wanted: "auto" | "node-av" | "ffmpeg"): Promise<
     if (!await hasFfmpeg()) {
       throw noBackend(wanted, `${reason}; nor are the programs ffmpeg and ffprobe on PATH`, error);
     }
-    usesPrograms = true;
-    say(`Using the programs ffmpeg and ffprobe: ${reason}`);
+    if (!isSaid) say(`Using the programs ffmpeg and ffprobe: ${reason}`);
+    isSaid = true;
     return "ffmpeg";
   }
 }

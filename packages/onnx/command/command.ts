@@ -4,21 +4,30 @@
  *
  * @module
  */
-import { choice, type Command, command, option } from "@vcs/transport/internal";
+import {
+  choice,
+  type Command,
+  command,
+  option,
+  partNeed,
+  partsDirectory,
+  setupCommand,
+} from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { graphDirectory, modelDirectory } from "../cache/paths.ts";
+import { ONNX_RUNTIME } from "../runtime/runtime_part.ts";
 import { ModelCatalog } from "../store.ts";
 import { modelCommands, printLines } from "./model_commands.ts";
 import { ownerHint } from "./owners.ts";
 
 /** Folders of the cache by what is in them. */
-const FOLDERS = { graphs: graphDirectory, models: modelDirectory };
+const FOLDERS = { graphs: graphDirectory, models: modelDirectory, parts: partsDirectory };
 
 const cacheCommand: Command = command({
   name: "cache",
-  about: "our folder of models and of the graphs built from checkpoints, and their sizes",
+  about: "our folders of models, of graphs built from checkpoints and of parts, and their sizes",
   options: {
-    clear: option(choice(["graphs", "models", "all"]), { help: "remove them" }),
+    clear: option(choice(["graphs", "models", "parts", "all"]), { help: "remove them" }),
   },
   async run({ options: { clear } }) {
     const { inspectCache } = await import("./doctor.ts");
@@ -43,5 +52,6 @@ export const onnx: Command = command({
       name !== "list"
     ),
     cacheCommand,
+    setupCommand(() => Promise.resolve([partNeed(ONNX_RUNTIME)])),
   ],
 });

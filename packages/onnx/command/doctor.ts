@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Environment } from "@vcs/transport/internal";
+import { type Environment, partsDirectory } from "@vcs/transport/internal";
 import { dtypeSize, elementCount } from "@vcs/transport/tensor";
 import {
   graphDirectory,
@@ -33,6 +33,7 @@ export interface FolderReport {
 export interface CacheReport {
   readonly models: FolderReport;
   readonly graphs: FolderReport;
+  readonly parts: FolderReport;
 }
 
 /** This machine: versions, devices with the reasons of those that do not work, caches, settings. */
@@ -101,6 +102,7 @@ export async function inspectCache(env: Environment = Deno.env): Promise<CacheRe
   return {
     models: await inspectFolder(modelDirectory(env)),
     graphs: await inspectFolder(graphDirectory(env)),
+    parts: await inspectFolder(partsDirectory(env)),
   };
 }
 

@@ -21,8 +21,8 @@ function folderRow(label: string, { path, files, bytes }: FolderReport): string 
 }
 
 /** Lines about our own cache. */
-export function cacheLines({ models, graphs }: CacheReport): string[] {
-  return [folderRow("Models", models), folderRow("Graphs", graphs)];
+export function cacheLines({ models, graphs, parts }: CacheReport): string[] {
+  return [folderRow("Models", models), folderRow("Graphs", graphs), folderRow("Parts", parts)];
 }
 
 /** Lines about this machine. */

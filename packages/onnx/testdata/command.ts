@@ -1,5 +1,6 @@
 /** Commands in processes of their own, their caches in a folder. */
 import { fileURLToPath } from "node:url";
+import { PARTS_HERE } from "#testing/parts_here.ts";
 
 /** What a command printed, and how it ended. */
 export interface Result {
@@ -15,6 +16,7 @@ export function commandAt(module: string, env: Record<string, string> = {}) {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", path, ...args],
       env: {
+        ...PARTS_HERE,
         VCS_CACHE: `${folder}/vcs`,
         TORCH_HOME: `${folder}/torch`,
         HF_HOME: `${folder}/hf`,

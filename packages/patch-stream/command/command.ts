@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Command, command } from "@vcs/transport/internal";
+import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import manifest from "../deno.json" with { type: "json" };
 import { BENCH, STREAM, VIDEO_FOLDER, VIDEOS } from "./options.ts";
 
@@ -22,6 +22,7 @@ export const patchStreamCommand: Command = command({
       operands: VIDEO_FOLDER,
       run: async (invocation) => await (await import("./bench.ts")).bench(invocation),
     }),
+    setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
   run: async (invocation) => await (await import("./stream.ts")).stream(invocation),
 });

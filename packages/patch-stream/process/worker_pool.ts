@@ -17,6 +17,9 @@ export type ToWorker = { readonly plan: ProcessPlan; readonly memory: ClipMemory
 /** What a thread answers when a job is done: milliseconds it took, or what went wrong. */
 export type FromWorker = { readonly ms: number } | { readonly error: string };
 
+/** Never called: it puts the threads' module into the module graph, so that it is fetched with it. */
+const _workerModule = () => import("./worker.ts");
+
 interface Waiting {
   readonly job: Job;
   readonly done: PromiseWithResolvers<void>;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { TransportError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { processInterrupts } from "./signals.ts";
 import { isClosedPipe, printable, say } from "./terminal.ts";
@@ -15,6 +16,13 @@ export function errorLine(error: unknown): string {
   return printable(text.trim().replace(/\s*\n\s*/g, " "));
 }
 
+/** Whether an error, or what lies behind it, is that a part could not be fetched. */
+function isPartMissing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error instanceof TransportError && error.code === "part-missing" ||
+    isPartMissing(error.cause);
+}
+
 /** Exit code of an error, after printing what went wrong. */
 function report(command: string, error: unknown): number {
   if (isClosedPipe(error)) return 0;
@@ -23,6 +31,7 @@ function report(command: string, error: unknown): number {
     say(`See ${error.command ?? command} --help`);
     return 2;
   }
+  if (isPartMissing(error)) say(`With a network, ${command} setup fetches all that it can need`);
   if (error instanceof Error && Deno.env.get("VCS_DEBUG")) say(error.stack ?? "");
   return 1;
 }

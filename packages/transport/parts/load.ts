@@ -17,8 +17,9 @@ export interface LazyOptions<T> {
 }
 
 /**
- * A module of a part, which is fetched and loaded at the first call; after a failure the next call
- * tries again. `T` is what the caller uses of the module.
+ * A module of a part, which is fetched and loaded at the first call; where that fails, all further
+ * calls fail alike, for a process that has work for every frame must not try for every frame. `T` is
+ * what the caller uses of the module.
  *
  * The function that is returned throws {@linkcode TransportError}: `unsupported` where the part has
  * nothing for this platform, `part-missing` where it cannot be fetched or kept, `checksum` where
@@ -33,9 +34,5 @@ export function lazyPart<T>(part: Part, options: LazyOptions<T> = {}): () => Pro
     prepare(loaded);
     return loaded;
   };
-  return () =>
-    loading ??= load().catch((error) => {
-      loading = undefined;
-      throw error;
-    });
+  return () => loading ??= load();
 }

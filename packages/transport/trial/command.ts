@@ -12,6 +12,7 @@ import { print, say } from "../command/terminal.ts";
 import { text, type ValueKind, whole } from "../command/values.ts";
 import { deliveryTable } from "../delivery.ts";
 import config from "../deno.json" with { type: "json" };
+import { CHANNEL_CLIENTS, partNeed, setupCommand } from "../parts/setup.ts";
 import { message, newStreamId } from "../message.ts";
 
 const STREAM_ID: ValueKind<string> = {
@@ -84,6 +85,7 @@ export const transport: Command = command({
       about: "what each channel promises",
       run: () => Promise.resolve(print(deliveryTable())),
     }),
+    setupCommand(() => Promise.resolve(CHANNEL_CLIENTS.map(partNeed))),
   ],
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { modelCommands } from "@vcs/onnx/internal";
-import { type Command, command } from "@vcs/transport/internal";
+import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { VIDEO_MODELS } from "../models.ts";
 import {
@@ -65,5 +65,8 @@ export const videoVq: Command = command({
   name: "video-vq",
   version: config.version,
   about: "video as tokens, 2,880 bytes for 17 frames",
-  commands: [encode, decode, roundtrip, inspect, page, ...modelCommands(VIDEO_MODELS)],
+  commands: [
+    ...[encode, decode, roundtrip, inspect, page, ...modelCommands(VIDEO_MODELS)],
+    setupCommand(async () => (await import("./needs.ts")).NEEDS),
+  ],
 });

@@ -1,0 +1,13 @@
+/**
+ * What the command can need and `setup` fetches.
+ *
+ * @module
+ */
+import { NODE_AV, SHARP } from "@vcs/media/internal";
+import { ONNX_RUNTIME } from "@vcs/onnx/internal";
+import { CHANNEL_CLIENTS, type Need, partNeed } from "@vcs/transport/internal";
+
+/** All of it, in the order in which it is fetched. */
+export const NEEDS: readonly Need[] = [ONNX_RUNTIME, NODE_AV, SHARP, ...CHANNEL_CLIENTS].map(
+  partNeed,
+);
