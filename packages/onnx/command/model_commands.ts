@@ -45,7 +45,7 @@ export function printLines(lines: readonly string[]): void {
   for (const line of lines) print(printable(line));
 }
 
-const JSON_FLAG = flag({ help: "the same as JSON, in one line" });
+const JSON_FLAG = flag({ help: "print JSON, in one line" });
 
 /** Prints what was found: as JSON alone, or as lines for people. */
 function printReport<T>(json: boolean, report: T, lines: (report: T) => readonly string[]): void {
