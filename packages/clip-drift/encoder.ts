@@ -27,7 +27,7 @@ import { dirname, join } from "node:path";
 import { OnnxError, Session } from "@vcs/onnx";
 import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
-import type { DownloadProgress } from "@vcs/transport/internal";
+import type { ResolveOptions } from "@vcs/onnx/store";
 import { cachedModel, fileIdentity } from "@vcs/onnx";
 import { modelBytes } from "@vcs/onnx";
 import type { ModelCatalog } from "@vcs/onnx/store";
@@ -47,7 +47,7 @@ import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./measures/gist.ts";
 import { resizeCrop, type RgbImage } from "./clip/preprocess.ts";
 
 /** Which model, and how it runs. */
-export interface EncoderOptions {
+export interface EncoderOptions extends Pick<ResolveOptions, "onLine" | "onProgress" | "signal"> {
   /**
    * `gist`, or the first half of a name in the catalogue, as `ViT-L-14-336`. Default: ViT-B-32 if its
    * weights are on this machine, else `gist`.
@@ -72,10 +72,6 @@ export interface EncoderOptions {
   readonly threads?: number;
   /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
-  /** Called as weights are fetched. */
-  readonly onProgress?: (file: string, progress: DownloadProgress) => void;
-  /** Ends the fetching of weights. */
-  readonly signal?: AbortSignal;
 }
 
 /** What an encoder is. */
@@ -282,12 +278,12 @@ export function modelName(name: string): string {
 async function findWeights(
   model: string,
   tag: string,
-  { catalog = CLIP_MODELS, onProgress, signal }: EncoderOptions,
+  { catalog = CLIP_MODELS, onLine, onProgress, signal }: EncoderOptions,
 ): Promise<FoundWeights> {
   const isReference = /^(https?:\/\/|hf:)/.test(tag) || await isFile(tag);
   const reference = isReference ? tag : `${model}/${tag}`;
   try {
-    const path = await catalog.resolve(reference, defined({ onProgress, signal }));
+    const path = await catalog.resolve(reference, defined({ onLine, onProgress, signal }));
     return { path, entry: isReference ? undefined : catalog.find(reference) };
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;

@@ -114,6 +114,8 @@ export interface CatalogOptions {
 export interface ResolveOptions extends RequestOptions {
   /** Called as bytes arrive, with the name of the file. */
   onProgress?: (file: string, progress: DownloadProgress) => void;
+  /** Called with lines for people: what is fetched from whom, and faults. Default: stderr. */
+  onLine?: (line: string) => void;
   /** Looks only on this machine. Default: what `HF_HUB_OFFLINE` or `VCS_OFFLINE` says. */
   offline?: boolean;
 }
@@ -209,11 +211,13 @@ async function fetchFile(
   return path;
 }
 
-/** What is fetched, how much and from where, in a line. */
+/** What is fetched, how much and from whom, in a line. */
 function announcement({ name, bytes }: Model, file: ModelFile, env: Environment): string {
-  if (bytes === 0) return printable(`Fetching ${name}`);
-  const { host } = new URL("repository" in file ? huggingFaceEndpoint(env) : file.url);
-  return printable(`Fetching ${name} (${megabytes(bytes)}) from ${host}`);
+  const isOnHub = "repository" in file;
+  const { host, pathname } = new URL(isOnHub ? huggingFaceEndpoint(env) : file.url);
+  const unnamed = isOnHub ? file.file : basename(pathname);
+  const what = bytes > 0 ? `${name} (${megabytes(bytes)})` : unnamed;
+  return printable(`Fetching ${what} from ${host}`);
 }
 
 /** What went wrong with a download, as an error of this package. */
@@ -232,9 +236,10 @@ async function fetchModel(
   if (offline) {
     throw missing(model, "fetching is forbidden (HF_HUB_OFFLINE or VCS_OFFLINE)", env);
   }
+  const { onLine = say } = options;
   const reasons: string[] = [];
   for (const file of model.files) {
-    say(announcement(model, file, env));
+    onLine(announcement(model, file, env));
     try {
       return await fetchFile(file, env, options);
     } catch (error) {

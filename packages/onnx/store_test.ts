@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ManualClock } from "@vcs/transport";
+import { type Clock, ManualClock } from "@vcs/transport";
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import { OnnxError, type OnnxErrorCode } from "./errors.ts";
@@ -208,6 +208,36 @@ Deno.test("a hub that never answers ends in an error", () =>
       resolve(HUB, { ...FAST, clock, env }),
       isOnnxError("download-failed", /nothing came for 60 s/, /put it at/),
     );
+  }));
+
+Deno.test("what is asked of whom is said at once, and each attempt: silence ends after 67 s", () =>
+  withCaches({}, async (_, env) => {
+    const time = new ManualClock();
+    const pauses: number[] = [];
+    const clock: Clock = {
+      now: () => time.now(),
+      sleep: (
+        milliseconds,
+        signal,
+      ) => (pauses.push(milliseconds), time.sleep(milliseconds, signal)),
+    };
+    await using server = new FaultyServer(({ left }) => left);
+    env.set("HF_ENDPOINT", server.url);
+    const said: string[] = [];
+    const resolved = resolve(HUB, { clock, env, onLine: (line) => said.push(line) });
+    let isOver = false;
+    const failed = assert.rejects(resolved, isOnnxError("download-failed", /nothing came for 15 s/))
+      .finally(() => isOver = true);
+    while (said.length === 0) await new Promise((done) => setTimeout(done, 0));
+    assert.equal(time.now(), 0);
+    while (!isOver) await time.advance(500);
+    await failed;
+    const { host } = new URL(server.url);
+    assert.deepEqual(said, [
+      `Fetching ${HUB.split("/").at(-1)} from ${host}`,
+      ...[2, 3, 4].map((n) => `nothing came for 15 s; attempt ${n} of 4 follows`),
+    ]);
+    assert.deepEqual(pauses.map((pause) => pause / 1000), [15, 1, 15, 2, 15, 4, 15]);
   }));
 
 Deno.test("a renamed repository's file is checked all the same", () =>

@@ -57,9 +57,9 @@ const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpSender,
   "zmq+push:": async () => (await import("./channels/zmq/push.ts")).openPush,
   "zmq+pub:": async () => (await import("./channels/zmq/pub.ts")).openPub,
-  "redis:": async () => (await import("./channels/redis.ts")).openRedisSender,
-  "amqp:": async () => (await import("./channels/amqp.ts")).openAmqpSender,
-  "nats:": async () => (await import("./channels/nats.ts")).openNatsSender,
+  "redis:": async () => (await import("./channels/redis.ts")).redis.openSender,
+  "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
+  "nats:": async () => (await import("./channels/nats.ts")).nats.openSender,
 };
 
 const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
@@ -67,9 +67,9 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpReceiver,
   "zmq+pull:": async () => (await import("./channels/zmq/push.ts")).openPull,
   "zmq+sub:": async () => (await import("./channels/zmq/pub.ts")).openSub,
-  "redis:": async () => (await import("./channels/redis.ts")).openRedisReceiver,
-  "amqp:": async () => (await import("./channels/amqp.ts")).openAmqpReceiver,
-  "nats:": async () => (await import("./channels/nats.ts")).openNatsReceiver,
+  "redis:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
+  "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
+  "nats:": async () => (await import("./channels/nats.ts")).nats.openReceiver,
 };
 
 /**

@@ -38,7 +38,7 @@ export {
 export { ProgressLine, type ProgressOutput } from "./command/progress.ts";
 export { DownloadBar, megabytes } from "./command/download_bar.ts";
 export { errorLine, exitCode, runCommand, runMain } from "./command/run.ts";
-export { isClosedPipe, print, printable, say } from "./command/terminal.ts";
+export { isClosedPipe, print, printable, refuseTerminal, say } from "./command/terminal.ts";
 export { UsageError } from "./command/usage_error.ts";
 export {
   anyText,

@@ -37,12 +37,8 @@ export const VIDEO_MODELS: ModelCatalog = new ModelCatalog([{
 }]);
 
 /** How a model is found and run. */
-export interface ModelOptions extends MagvitOptions {
-  /** Called as bytes of a download arrive. Default: nothing. */
-  readonly onProgress?: NonNullable<ResolveOptions["onProgress"]>;
-  /** Aborts a download. */
-  readonly signal?: AbortSignal;
-}
+export interface ModelOptions
+  extends MagvitOptions, Pick<ResolveOptions, "onLine" | "onProgress" | "signal"> {}
 
 /**
  * Opens the encoder of a model.

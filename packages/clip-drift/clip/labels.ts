@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { modelBytes, Session } from "@vcs/onnx";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import { tensor } from "@vcs/transport/tensor";
-import { defined } from "@vcs/transport/internal";
+import type { ResolveOptions } from "@vcs/onnx/store";
 import { textGraph } from "./graph.ts";
 import { CLIP_MODELS } from "./models.ts";
 import { findClipWeights } from "./weights.ts";
@@ -52,18 +52,19 @@ export class Labels {
   }
 }
 
+/** How the tokenizer's merges are fetched. */
+type Fetching = Pick<ResolveOptions, "signal" | "onLine">;
+
 /** Files with the merges that may lie beside the weights. */
 const MERGE_FILES = ["merges.txt", "bpe_simple_vocab_16e6.txt.gz"];
 
-async function readMerges(weights: string, signal?: AbortSignal): Promise<Uint8Array> {
+async function readMerges(weights: string, fetching: Fetching): Promise<Uint8Array> {
   for (const name of MERGE_FILES) {
     const bytes = await Deno.readFile(join(dirname(weights), name)).catch(() => undefined);
     if (bytes !== undefined) return bytes;
   }
-  const options = defined({ signal });
-  return await Deno.readFile(
-    await CLIP_MODELS.resolve("hf:openai/clip-vit-base-patch32/merges.txt", options),
-  );
+  const reference = "hf:openai/clip-vit-base-patch32/merges.txt";
+  return await Deno.readFile(await CLIP_MODELS.resolve(reference, fetching));
 }
 
 /** Tokens of texts as the graph takes them. */
@@ -82,19 +83,19 @@ function tokenTensors(tokenizer: ClipTokenizer, texts: readonly string[], length
  * Embeds labels with the text tower that belongs to an encoder.
  *
  * @param texts the labels, as a person would describe the image
- * @param signal aborts the fetching of the tokenizer's `merges.txt`
+ * @param fetching how the tokenizer's `merges.txt` is fetched where it is not beside the weights
  * @throws {ClipDriftError} `no-weights` if the model or its file has no text tower
  */
 export async function openLabels(
   texts: readonly string[],
   info: EncoderInfo,
-  signal?: AbortSignal,
+  fetching: Pick<ResolveOptions, "signal" | "onLine"> = {},
 ): Promise<Labels> {
   const { weights, activation = "quick_gelu" } = info;
   if (weights === undefined) {
     throw new ClipDriftError("no-weights", `Cannot use labels: ${info.model} has no text tower`);
   }
-  const tokenizer = new ClipTokenizer(await readMerges(weights, signal));
+  const tokenizer = new ClipTokenizer(await readMerges(weights, fetching));
   using checkpoint = await openCheckpoint(weights);
   const { text } = findClipWeights(checkpoint);
   if (text === undefined || text.config.vocabulary !== tokenizer.vocabulary) {

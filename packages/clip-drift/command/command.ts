@@ -27,6 +27,10 @@ async function watch({ options, signal }: Invocation<typeof WATCH, NoOperands>):
   if (options.stream.length === 0) {
     throw new UsageError("Cannot watch: found no stream, expected --stream SOURCE");
   }
+  for (const name of ["listen", "token"] as const) {
+    if (options.display || options[name] === undefined) continue;
+    throw new UsageError(`Cannot use --${name} with --no-display: there is no page`);
+  }
   const { watchStreams } = await import("./watch_streams.ts");
   return await watchStreams(options, signal);
 }

@@ -80,6 +80,8 @@ for (
     [["-s", "x", "--precision", "int4"], /found "int4", .* fp32, fp16, int8/],
     [["-s", "x", "--listen", "nowhere"], /Cannot read --listen: found "nowhere"/],
     [["-s", "x", "--reference", "last", "--model", "gist"], /no file last, expected first:10/],
+    [["-s", "x", "--no-display", "--listen", "1"], /Cannot use --listen with --no-display/],
+    [["-s", "x", "--no-display", "--token", "1"], /Cannot use --token with --no-display/],
     [["-s", "x", "--token", ""], /Cannot read --token: found ""/],
     [["-s", "http://u:secret@cam:99999/"], /Cannot read http:\/\/cam:99999\/: it is not a URL/],
     [["-s", "x", "--webhook", "//u:secret@a"], /Cannot read \/\/a: it is not a URL/],
@@ -109,8 +111,11 @@ Deno.test("--test says what the stream is, and fails if there is none", async ()
   assert.match(good.stderr, /an embedding of 512 in \d+ ms/);
   assert.match(good.stderr, /says "ok"/);
   await camera.close();
-  const bad = await run(["-s", camera.url, "--test", "--model", "gist"]);
+  const bad = await run(["-s", camera.url, "--test", "--json", "--model", "gist"]);
   assert.equal(bad.code, 1);
+  const { stream, works, error } = JSON.parse(bad.stdout);
+  assert.deepEqual([stream, works], [camera.url, false]);
+  assert.match(error, /connection refused/);
   assert.match(bad.stderr, /connection refused.*curl http:\/\/127/);
 });
 
@@ -308,6 +313,27 @@ Deno.test("a pipe that is joined in the middle of a frame is still MJPEG", async
   const { code, stdout, stderr } = await finished();
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^Total frames: 2\n/);
+});
+
+Deno.test("--json gives the totals of each stream as JSON alone", async () => {
+  await withFolder(async (runs) => {
+    const video = join(runs, "a.mjpg");
+    const frames = await Promise.all([0, 1, 2].map(sceneFrames(SCENE)));
+    await Deno.writeFile(video, await new Blob(frames.map((jpeg) => new Uint8Array(jpeg))).bytes());
+    const args = ["--no-display", "--json", "--model", "gist", "--runs", runs];
+    const { code, stdout, stderr } = await run([...args, "-s", video, "-s", join(runs, "no.mjpg")]);
+    assert.equal(code, 1, stderr);
+    const results = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    const good = results.find(({ error }) => error === undefined);
+    const { stream, frames: count, seconds, similarity, counters, run: path } = good;
+    assert.deepEqual([stream, count, similarity.count], [video, 3, 2]);
+    assert.ok(seconds > 0 && similarity.mean > 0.5);
+    assert.deepEqual([counters.alerts, counters.decode_errors], [0, 0]);
+    assert.equal((await readRun(path)).drift.length, 3);
+    const bad = results.find(({ error }) => error !== undefined);
+    assert.match(bad.error, /no\.mjpg/);
+    assert.equal(results.length, 2);
+  });
 });
 
 Deno.test("the simulated camera can be watched by its command", async () => {

@@ -20,12 +20,11 @@ export async function openModel(settings: WatchSettings, signal: AbortSignal): P
   const encoder = await openEncoder({
     ...defined({ model, pretrained, activation }),
     ...{ device, precision, signal },
-    onProgress: (file, progress) => bar.show(file, progress),
+    ...{ onLine: bar.onLine, onProgress: bar.onProgress },
   });
   const assumed = encoder.info.isActivationAssumed
     ? "; quick_gelu is assumed, as no config.json beside the weights names it (LAION's need --activation gelu)"
     : "";
-  bar[Symbol.dispose]();
   say(describeModel(encoder) + assumed);
   return encoder;
 }
@@ -45,7 +44,7 @@ export async function openLabelList(
 ): Promise<Labels | undefined> {
   if (texts === undefined) return undefined;
   try {
-    return await openLabels(texts, encoder.info, signal);
+    return await openLabels(texts, encoder.info, { signal, onLine: say });
   } catch (error) {
     signal.throwIfAborted();
     say(`Going on without labels: ${error instanceof Error ? error.message : error}`);

@@ -105,7 +105,6 @@ export const LISTEN: ValueKind<Listen> = {
 const PAGE = {
   listen: option(LISTEN, {
     help: "where the page is served",
-    default: { hostname: "127.0.0.1", port: 0 },
     defaultText: "127.0.0.1, any free port",
   }),
   token: option(text("SECRET"), {
@@ -208,6 +207,7 @@ const BASIC = {
   plot: flag({ help: "no plot on the page", default: true }),
   save: flag({ help: "no run folder", default: true }),
   test: flag({ help: "connect, read and embed one frame; exit code 0 or 1" }),
+  json: flag({ help: "the results as JSON on stdout, one line for each stream" }),
 };
 
 /** Options of the watch. */

@@ -5,6 +5,7 @@
  */
 import { basename } from "node:path";
 import type { RunTotals } from "../runs/writer.ts";
+import { openSource } from "../source.ts";
 
 /** The meter that stands for the frame on machines without a screen. */
 export function meterLine(index: number, drift: number, label?: string): string {
@@ -29,6 +30,11 @@ export function summary(totals: RunTotals, path: string | undefined): string {
     ...(broken === 0 ? [] : [`Broken frames: ${broken}`]),
     ...(path === undefined ? [] : [`Output: ${path}`]),
   ].join("\n");
+}
+
+/** The same for machines; a password in the source's URL is left out. */
+export function resultOf(spec: string, totals: RunTotals, path: string | undefined) {
+  return { stream: openSource(spec).name, ...totals, run: path ?? null };
 }
 
 /** A short name of a source for a tile: its host, or the name of its file. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { say } from "@vcs/transport/internal";
+import { errorLine, print, say } from "@vcs/transport/internal";
 import { askHealth } from "../camera/error_hints.ts";
 import { openCamera } from "../camera/camera.ts";
 import type { Encoder } from "../encoder.ts";
@@ -20,7 +20,7 @@ interface Look {
 }
 
 /** What a test needs of the settings. */
-type TestSettings = Pick<WatchSettings, "stream" | "frameTimeout">;
+type TestSettings = Pick<WatchSettings, "stream" | "frameTimeout" | "json">;
 
 /** Reads a camera for two seconds. */
 async function lookAtCamera(
@@ -88,9 +88,12 @@ export async function testStreams(
       say(name);
       await testOne(spec, encoder, settings, signal);
       say("  works");
-    } catch (error) {
+      if (settings.json) print(JSON.stringify({ stream: name, works: true }));
+    } catch (cause) {
       signal.throwIfAborted();
-      say(`  ${error instanceof Error ? error.message : error}`);
+      const error = errorLine(cause);
+      say(`  ${error}`);
+      if (settings.json) print(JSON.stringify({ stream: name, works: false, error }));
       code = 1;
     }
   }

@@ -16,11 +16,11 @@ import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
 import { Hub } from "../page/hub.ts";
 import { runDetails } from "../runs/details.ts";
 import { RunFolder } from "../runs/writer.ts";
-import type { Source } from "../source.ts";
+import { openSource, type Source } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
 import { describeModel, driftOptions, openLabelList, openModel } from "./open_model.ts";
 import type { WatchSettings } from "./options.ts";
-import { meterLine, shortName, summary } from "./report.ts";
+import { meterLine, resultOf, shortName, summary } from "./report.ts";
 import { testStreams } from "./stream_check.ts";
 import { openWindow, readKeys } from "./terminal.ts";
 
@@ -78,13 +78,17 @@ function monitorOptions(spec: string, shared: Shared): MonitorOptions {
 
 /** Watches one camera to its end; reports what came of it. */
 async function watchOne(spec: string, monitor: Monitor, shared: Shared): Promise<boolean> {
+  const { json, stream } = shared.settings;
   try {
     const totals = await monitor.run(shared.signal);
-    const title = shared.settings.stream.length > 1 ? `${shortName(spec)}\n` : "";
-    print(title + summary(totals, monitor.runPath));
+    const title = stream.length > 1 ? `${shortName(spec)}\n` : "";
+    if (json) print(JSON.stringify(resultOf(spec, totals, monitor.runPath)));
+    else print(title + summary(totals, monitor.runPath));
     return true;
-  } catch (error) {
-    say(`clip-drift: ${errorLine(error)}`);
+  } catch (cause) {
+    const error = errorLine(cause);
+    say(`clip-drift: ${error}`);
+    if (json) print(JSON.stringify({ stream: openSource(spec).name, error }));
     return false;
   }
 }

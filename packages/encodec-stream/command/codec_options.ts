@@ -4,7 +4,15 @@
  * @module
  */
 import { deviceKind } from "@vcs/onnx/internal";
-import { defined, option, type OptionValues, text, whole } from "@vcs/transport/internal";
+import type { ResolveOptions } from "@vcs/onnx/store";
+import {
+  defined,
+  DownloadBar,
+  option,
+  type OptionValues,
+  text,
+  whole,
+} from "@vcs/transport/internal";
 import type { CodecOptions } from "../network/model_session.ts";
 
 /** Weights and device. */
@@ -27,6 +35,12 @@ export const CODEC_OPTIONS = {
   threads: option(whole({ min: 1 }), { help: "processors to use", defaultText: "all" }),
 };
 
+/** How weights are fetched. */
+export function fetching(signal: AbortSignal): ResolveOptions {
+  const { onLine, onProgress } = new DownloadBar();
+  return { signal, onLine, onProgress };
+}
+
 /** What a codec is opened with; `-g` counts if there is no `--device`. */
 export function codecOptions(
   { weights, gpu, device, threads }: OptionValues<typeof CODEC_OPTIONS>,
@@ -35,6 +49,6 @@ export function codecOptions(
   const cuda = gpu === undefined ? undefined : `cuda:${gpu}`;
   return {
     ...defined({ weights, threads, device: device ?? cuda }),
-    resolve: { signal },
+    resolve: fetching(signal),
   };
 }

@@ -16,6 +16,7 @@ import {
   operand,
   option,
   ProgressLine,
+  refuseTerminal,
   say,
   text,
   whole,
@@ -26,7 +27,7 @@ import { openSink } from "../container/sinks.ts";
 import type { EcdcSink } from "../container/writer.ts";
 import { type CodeSource, Decoder, type PcmBlock } from "../decoder.ts";
 import { playback, playedRange, type SampleRange } from "../playback.ts";
-import { CODEC_OPTIONS, codecOptions } from "./codec_options.ts";
+import { CODEC_OPTIONS, codecOptions, fetching } from "./codec_options.ts";
 
 /** Rate and channels of the output. */
 const OUTPUT = { sampleRate: 48000, channels: 2 } as const;
@@ -78,12 +79,13 @@ export const decode: Command = command({
 async function run(
   { options, operands, signal }: Invocation<typeof OPTIONS, typeof OPERANDS>,
 ): Promise<void> {
-  const { format, from, batch, preroll, lowLatency, lmWeights } = options;
+  const { output: path, format, from, batch, preroll, lowLatency, lmWeights } = options;
+  refuseTerminal(path, "samples", "-o FILE");
   const times = { from, to: options.to || Infinity };
   await using reader = await EcdcReader.open(operands.file, { signal });
   using codes = await codesOf(reader, lmWeights, signal);
   using decoder = await Decoder.open(reader.header.model, codecOptions(options, signal));
-  await using output = await openSink(options.output);
+  await using output = await openSink(path);
   const range = playedRange(reader.header, times);
   if (format === "wav") await output.write(await wavStart(range));
   const blocks = playback(decoder, codes.source, {
@@ -109,7 +111,7 @@ async function codesOf(
   );
   const { LanguageModel } = await import("../lm/language_model.ts");
   const { LmReader } = await import("../lm/lm_reader.ts");
-  const settings = { resolve: { signal }, ...defined({ weights }) };
+  const settings = { resolve: fetching(signal), ...defined({ weights }) };
   const model = await LanguageModel.open(header.model, header.codebooks, settings);
   return { source: new LmReader(reader, model), [Symbol.dispose]: () => model[Symbol.dispose]() };
 }

@@ -18,6 +18,7 @@ import {
   option,
   type OptionValues,
   ProgressLine,
+  refuseTerminal,
   say,
   untilAborted,
   UsageError,
@@ -119,6 +120,7 @@ async function run(
   { options, operands, signal }: Invocation<typeof OPTIONS, typeof OPERANDS>,
 ): Promise<void> {
   const { input, lowLatency, batch = input === "-" ? 1 : undefined } = options;
+  refuseTerminal(operands.file, "an .ecdc file", "name it in the place of -");
   const plan = await planOf(options);
   const audio = await openInput(input, plan);
   const { spec, codebooks } = plan;

@@ -30,14 +30,15 @@ const cacheCommand: Command = command({
     clear: option(choice(["graphs", "models", "parts", "all"]), { help: "remove them" }),
   },
   async run({ options: { clear } }) {
-    const { describeCache } = await import("./doctor.ts");
+    const { inspectCache } = await import("./doctor.ts");
+    const { cacheLines } = await import("./doctor_lines.ts");
     for (const [name, folder] of Object.entries(FOLDERS)) {
       if (clear !== name && clear !== "all") continue;
       await Deno.remove(folder(), { recursive: true }).catch((error: unknown) => {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       });
     }
-    printLines(await describeCache());
+    printLines(cacheLines(await inspectCache()));
   },
 });
 

@@ -34,7 +34,8 @@ Deno.test("pull prints the path, and on stderr what it fetches; verify and rm kn
     await using server = new FaultyServer(good(bytes));
     const reference = `${server.url}/w.pt`;
     const pulled = await onnx(folder, "pull", reference);
-    assert.deepEqual([pulled.code, pulled.err], [0, `Fetching ${reference}\n`]);
+    const { host } = new URL(server.url);
+    assert.deepEqual([pulled.code, pulled.err], [0, `Fetching w.pt from ${host}\n`]);
     const path = pulled.out.trim();
     assert.deepEqual(await Deno.readFile(path), bytes);
     const verified = await onnx(folder, "verify", reference);
@@ -50,7 +51,10 @@ Deno.test("a download that fails is exit code 1 with what to do", () =>
     const failed = await onnx(folder, "pull", `${server.url}/w.pt`);
     assert.equal(failed.code, 1);
     assert.equal(failed.out, "");
-    assert.match(failed.err, /^Fetching .*\nonnx: Cannot get .* answered 403.*put it at .*w\.pt/s);
+    assert.match(
+      failed.err,
+      /^Fetching w\.pt from 127\.0\.0\.1:\d+\nonnx: Cannot get .* answered 403.*put it at .*w\.pt/s,
+    );
   }));
 
 Deno.test("onnx says of a model's name which command knows it", () =>
@@ -72,9 +76,10 @@ Deno.test("cache lists what lies in our folder, and removes what is asked for", 
       `${label.padEnd(14)}${folder}/vcs/${name} (${amount})\n`;
     const models = line("Models", "models", "1 files, 0.1 MB");
     const full = await onnx(folder, "cache");
-    assert.equal(full.out, models + line("Graphs", "graphs", "1 files, 0.1 MB"));
+    const parts = line("Parts", "npm", "empty");
+    assert.equal(full.out, models + line("Graphs", "graphs", "1 files, 0.1 MB") + parts);
     const cleared = await onnx(folder, "cache", "--clear", "graphs");
-    assert.equal(cleared.out, models + line("Graphs", "graphs", "empty"));
+    assert.equal(cleared.out, models + line("Graphs", "graphs", "empty") + parts);
     assert.match((await onnx(folder, "cache", "--clear", "all")).out, /models \(empty\)/);
     assert.equal((await onnx(folder, "cache", "--clear", "all")).code, 0);
   }));
@@ -90,6 +95,28 @@ Deno.test("doctor reports versions, devices and caches", () =>
     );
     assert.match(out, / {2}cpu +works\n {2}auto +takes /);
     assert.match(out, new RegExp(`Models +${folder}/vcs/models \\(empty\\)`));
+  }));
+
+Deno.test("doctor --json reports the same as JSON alone", () =>
+  withFolder(async (folder) => {
+    const { code, out, err } = await onnx(folder, "doctor", "--json");
+    assert.deepEqual([code, err], [0, ""]);
+    const { deno, runtime, devices, auto, cache, offline } = JSON.parse(out);
+    assert.equal(deno, Deno.version.deno);
+    assert.match(runtime.version, /^1\.\d+\.\d+$/);
+    const cpu = devices.find(({ device }: { device: string }) => device === "cpu");
+    assert.deepEqual(cpu, { device: "cpu", available: true, reason: "works" });
+    assert.ok(devices.some(({ device }: { device: string }) => device === auto));
+    const models = { path: `${folder}/vcs/models`, files: 0, bytes: 0 };
+    assert.deepEqual([cache.models, offline], [models, false]);
+    const path = `${folder}/a.safetensors`;
+    await Deno.writeFile(path, encodeSafetensors({ "a.weight": tensor("F32", [8, 4]) }));
+    const file = await onnx(folder, "doctor", path, "--json");
+    const tensors = { count: 1, bytes: 128, types: { F32: 1 } };
+    const { size: bytes } = await Deno.stat(path);
+    assert.deepEqual(JSON.parse(file.out), {
+      ...{ path, bytes, format: "safetensors", tensors, values: {}, fit: null, complete: true },
+    });
   }));
 
 Deno.test("doctor reports what a checkpoint holds", () =>

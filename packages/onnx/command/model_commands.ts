@@ -28,6 +28,7 @@ import {
   command,
   DownloadBar,
   file,
+  flag,
   megabytes,
   type Need,
   operands,
@@ -45,6 +46,14 @@ export function printLines(lines: readonly string[]): void {
   for (const line of lines) print(printable(line));
 }
 
+const JSON_FLAG = flag({ help: "print JSON, in one line" });
+
+/** Prints what was found: as JSON alone, or as lines for people. */
+function printReport<T>(json: boolean, report: T, lines: (report: T) => readonly string[]): void {
+  if (json) print(JSON.stringify(report));
+  else printLines(lines(report));
+}
+
 /** Rows with columns of equal width. */
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -57,16 +66,20 @@ function modelKind({ models }: ModelCatalog): ValueKind<string> {
 }
 
 function listCommand(catalog: ModelCatalog): Command {
-  const row = async ({ name, bytes, about }: Model) => {
-    const local = await catalog.findLocal(name);
-    return [name, megabytes(bytes), local?.path ?? "-", about];
+  const report = async ({ name, bytes, about }: Model) => {
+    const { path = null, owner = null } = await catalog.findLocal(name) ?? {};
+    return { name, bytes, about, path, owner };
   };
   return command({
     name: "list",
     about: "models, their sizes, and the files that are on this machine",
-    async run() {
-      const rows = await Promise.all(catalog.models.map(row));
-      printLines(table([["MODEL", "SIZE", "FILE", "WHAT IT IS"], ...rows]));
+    options: { json: JSON_FLAG },
+    async run({ options: { json } }) {
+      const models = await Promise.all(catalog.models.map(report));
+      const row = ({ name, bytes, about, path }: typeof models[number]) =>
+        [name, megabytes(bytes), path ?? "-", about] as const;
+      const heads = ["MODEL", "SIZE", "FILE", "WHAT IT IS"];
+      printReport(json, models, () => table([heads, ...models.map(row)]));
     },
   });
 }
@@ -79,9 +92,8 @@ function pullCommand(catalog: ModelCatalog): Command {
     async run({ operands: { models }, signal }) {
       for (const name of models) {
         using bar = new DownloadBar();
-        const onProgress: DownloadBar["show"] = (file, progress) => bar.show(file, progress);
-        const path = await catalog.resolve(name, { signal, onProgress });
-        bar[Symbol.dispose]();
+        const { onLine, onProgress } = bar;
+        const path = await catalog.resolve(name, { signal, onLine, onProgress });
         print(path);
       }
     },
@@ -146,15 +158,18 @@ export function doctorCommand(catalog: ModelCatalog): Command {
     operands: {
       checkpoint: optionalOperand(file("CHECKPOINT"), "path of a file, or a model's name"),
     },
-    async run({ operands: { checkpoint }, signal }) {
-      const { describeCheckpoint, describeMachine } = await import("./doctor.ts");
+    options: { json: JSON_FLAG },
+    async run({ operands: { checkpoint }, options: { json }, signal }) {
+      const { inspectCheckpoint, inspectMachine } = await import("./doctor.ts");
+      const { checkpointLines, machineLines } = await import("./doctor_lines.ts");
       if (checkpoint === undefined) {
-        printLines(await describeMachine());
+        const machine = await inspectMachine();
+        printReport(json, machine, machineLines);
         return 0;
       }
-      const { lines, complete } = await describeCheckpoint(catalog, checkpoint, signal);
-      printLines(lines);
-      return complete ? 0 : 1;
+      const report = await inspectCheckpoint(catalog, checkpoint, signal);
+      printReport(json, report, () => checkpointLines(report, catalog));
+      return report.complete ? 0 : 1;
     },
   });
 }

@@ -16,6 +16,9 @@ Deno.test("list and verify know files of other tools; wrong bytes are exit code 
     assert.match(out, /^MODEL +SIZE +FILE +WHAT IT IS\n/);
     assert.match(out, new RegExp(`soft +1\\.5 MB +${path} +a little\n`));
     assert.match(out, /hard +3\.10 GB +- +a lot\n/);
+    const soft = { name: "soft", bytes: 1.5e6, about: "a little", path, owner: "torch" };
+    const hard = { name: "hard", bytes: 3.1e9, about: "a lot", path: null, owner: null };
+    assert.deepEqual(JSON.parse((await denoise(folder, "list", "--json")).out), [soft, hard]);
     const verified = await denoise(folder, "verify");
     assert.equal(verified.code, 1);
     assert.match(verified.out, /^WRONG {2}soft {2}[0-9a-f]{64} {2}/);
@@ -53,6 +56,17 @@ Deno.test("doctor reports what a file holds, lacks and has too much of the close
     assert.match(damaged.out, /soft: 1 of 3 weights match\nMissing +out\.weight \[1, 8\]\n/);
     assert.match(damaged.out, /Other shape +conv\.bias \[7\] instead of \[8\]\n/);
     assert.match(damaged.out, /Unexpected +step/);
+    const json = await denoise(folder, "doctor", path, "--json");
+    assert.equal(json.code, 1);
+    const { fit, complete } = JSON.parse(json.out);
+    assert.deepEqual([fit, complete], [{
+      models: ["soft"],
+      weights: 3,
+      matched: ["conv.weight"],
+      missing: ["out.weight [1, 8]"],
+      mismatched: ["conv.bias [7] instead of [8]"],
+      unexpected: ["step"],
+    }, false]);
     await Deno.writeFile(path, encodeSafetensors({ step: tensor("I64", []) }));
     assert.match((await denoise(folder, "doctor", path)).out, /Model +none of soft\n$/);
   }));

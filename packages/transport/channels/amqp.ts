@@ -11,15 +11,14 @@
 import { Buffer } from "node:buffer";
 import { AMQP_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
-import { brokerReceiver } from "./broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "./types.ts";
+import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
 import { onAbort } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
-import { type Store, storeSender } from "./store_pump.ts";
-import { hostAndPort, UrlSettings } from "./settings.ts";
+import type { Store } from "./store_pump.ts";
+import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a message that was consumed. */
 interface AmqpMessage {
@@ -64,32 +63,16 @@ export interface AmqpModule {
 
 const loadClient = lazyPart<AmqpModule>(AMQP_CLIENT);
 
-interface Place {
-  readonly url: URL;
-  readonly queue: string;
-  readonly limit: number;
-}
-
 /** Seconds between two heartbeats of the connection. */
 const HEARTBEAT = 10;
 
-/** Opens the publishing end. */
-export function openAmqpSender(url: URL, settings: ChannelSettings): Sender {
-  const place = readUrl(url);
-  return storeSender(url, settings, () => openStore(place));
-}
+/** Both ends. */
+export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume });
 
-/** Opens the consuming end. */
-export function openAmqpReceiver(url: URL, settings: ChannelSettings): Receiver {
-  const place = readUrl(url);
-  return brokerReceiver(url, settings, (...session) => consume(place, ...session));
-}
+type Place = ReturnType<typeof place>;
 
-function readUrl(url: URL): Place {
-  const read = new UrlSettings(url);
-  const place = { url, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
-  read.done();
-  return place;
+function place(url: URL, read: UrlSettings) {
+  return { url, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
 }
 
 async function connect(url: URL): Promise<AmqpConnection> {

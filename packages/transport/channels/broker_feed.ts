@@ -1,14 +1,16 @@
 /**
- * Fills an inbox from a broker, reconnecting whenever the connection is lost; inside this
- * package.
+ * A channel through a broker: its sender stores messages there, its receiver fills an inbox from
+ * there, and both reconnect whenever the connection is lost; inside this package.
  *
  * @module
  */
-import type { ChannelSettings, Receiver } from "./types.ts";
+import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
 import { systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { Inbox, InboxReceiver } from "./inbox.ts";
+import { readSettings, type UrlSettings } from "./settings.ts";
+import { type Store, storeSender } from "./store_pump.ts";
 
 /**
  * Connects, calls `connected` and fills the inbox until the connection is lost or the signal is
@@ -19,6 +21,37 @@ export type FeedSession = (
   signal: AbortSignal,
   connected: () => void,
 ) => Promise<void>;
+
+/** What a channel does at its broker. */
+export interface Broker<Place> {
+  /** Where messages wait there, from the URL. */
+  place(url: URL, read: UrlSettings): Place;
+  /** Connects to store messages, creating the place where it is missing. */
+  openStore(place: Place): Promise<Store>;
+  /** One session of a receiver. */
+  consume(place: Place, ...session: Parameters<FeedSession>): Promise<void>;
+}
+
+/** Both ends of a channel. */
+export interface BrokerChannel {
+  openSender(url: URL, settings: ChannelSettings): Sender;
+  openReceiver(url: URL, settings: ChannelSettings): Receiver;
+}
+
+/** Makes both ends of a channel. */
+export function brokerChannel<Place>(broker: Broker<Place>): BrokerChannel {
+  const placeOf = (url: URL) => readSettings(url, (read) => broker.place(url, read));
+  return {
+    openSender(url, settings) {
+      const place = placeOf(url);
+      return storeSender(url, settings, () => broker.openStore(place));
+    },
+    openReceiver(url, settings) {
+      const place = placeOf(url);
+      return brokerReceiver(url, settings, (...session) => broker.consume(place, ...session));
+    },
+  };
+}
 
 /** The pauses between two attempts, in milliseconds. */
 const BACKOFF = { initial: 20, max: 500 };

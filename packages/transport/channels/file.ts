@@ -21,7 +21,7 @@ import { decodeMessage, type Message } from "../message.ts";
 import type { Entry } from "./outbox.ts";
 import { storeSender } from "./store_pump.ts";
 import { FILE_FORMATS, type FileFormat } from "./file_formats.ts";
-import { UrlSettings } from "./settings.ts";
+import { readSettings } from "./settings.ts";
 
 /** Messages that a receiver reads ahead of its caller. */
 const READ_AHEAD = 3;
@@ -132,13 +132,12 @@ class Folder {
 }
 
 function readUrl(url: URL): Folder {
-  const read = new UrlSettings(url);
   const words = Object.keys(FILE_FORMATS);
-  const format = FILE_FORMATS[read.choice("format", "safetensors", words)]!;
-  const prefix = read.text("prefix", "window");
-  const limit = read.count("limit", 0);
-  read.done();
-  return new Folder(pathOf(url), prefix, limit, format);
+  return readSettings(url, (read) => {
+    const format = FILE_FORMATS[read.choice("format", "safetensors", words)]!;
+    const [prefix, limit] = [read.text("prefix", "window"), read.count("limit", 0)];
+    return new Folder(pathOf(url), prefix, limit, format);
+  });
 }
 
 function pathOf(url: URL): string {

@@ -11,15 +11,14 @@
  */
 import { NATS_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
-import { brokerReceiver } from "./broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "./types.ts";
+import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
 import { onAbort } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
-import { type Store, storeSender } from "./store_pump.ts";
-import { hostAndPort, UrlSettings } from "./settings.ts";
+import type { Store } from "./store_pump.ts";
+import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a connection of NATS. */
 interface NatsConnection {
@@ -93,14 +92,6 @@ export interface JetStreamModule {
 const loadClient = lazyPart<NatsModule>(NATS_CLIENT);
 const loadJetStream = lazyPart<JetStreamModule>(NATS_CLIENT, { module: "@nats-io/jetstream" });
 
-interface Place {
-  readonly url: URL;
-  readonly stream: string;
-  readonly limit: number;
-  /** Milliseconds after which a message that nobody works on is given to another receiver. */
-  readonly wait: number;
-}
-
 /** The server's answer to a message that does not fit into the stream. */
 const STREAM_FULL = 10077;
 /** The server's answer where the stream exists with another configuration. */
@@ -112,28 +103,19 @@ const REQUEST_TIMEOUT = 5000;
 const FETCH_MS = 1000;
 const NANOSECONDS = 1_000_000;
 
-/** Opens the publishing end. */
-export function openNatsSender(url: URL, settings: ChannelSettings): Sender {
-  const place = readUrl(url);
-  return storeSender(url, settings, () => openStore(place));
-}
+/** Both ends. */
+export const nats: BrokerChannel = brokerChannel({ place, openStore, consume });
 
-/** Opens the consuming end. */
-export function openNatsReceiver(url: URL, settings: ChannelSettings): Receiver {
-  const place = readUrl(url);
-  return brokerReceiver(url, settings, (...session) => consume(place, ...session));
-}
+type Place = ReturnType<typeof place>;
 
-function readUrl(url: URL): Place {
-  const read = new UrlSettings(url);
-  const place = {
+function place(url: URL, read: UrlSettings) {
+  return {
     url,
     stream: read.text("stream", "vcs"),
     limit: read.count("limit", 3),
+    /** Milliseconds after which a message that nobody works on is given to another receiver. */
     wait: read.count("wait", 5000),
   };
-  read.done();
-  return place;
 }
 
 /** A connection that does not reconnect by itself; creates the stream where it is missing. */

@@ -11,16 +11,15 @@
 import { Buffer } from "node:buffer";
 import { REDIS_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
-import { brokerReceiver } from "./broker_feed.ts";
-import type { ChannelSettings, Receiver, Sender } from "./types.ts";
+import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
 import { ignoreAbort, onAbort } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
-import { type Store, storeSender } from "./store_pump.ts";
-import { hostAndPort, UrlSettings } from "./settings.ts";
+import type { Store } from "./store_pump.ts";
+import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a connection of ioredis. */
 export interface Redis {
@@ -78,42 +77,29 @@ const FAREWELL = 1000;
 /** Milliseconds that one read waits for messages. */
 const BLOCK = 500;
 
-interface Place {
-  readonly url: URL;
-  readonly stream: string;
-  readonly group: string;
-  readonly limit: number;
-  /** Milliseconds after which a message that nobody works on is given to another receiver. */
-  readonly claim: number;
-}
-
-/** Opens the appending end. */
-export function openRedisSender(url: URL, settings: ChannelSettings): Sender {
-  const place = readUrl(url);
-  return storeSender(url, settings, () => openStore(place));
-}
-
-/** Opens the consuming end. */
-export function openRedisReceiver(url: URL, settings: ChannelSettings): Receiver {
-  const place = readUrl(url);
-  const consumer = newStreamId();
-  return brokerReceiver(url, settings, async (inbox, signal, connected) => {
-    await using session = new Consumer(place, consumer, inbox, await connect(place.url, 2));
+/** Both ends. */
+export const redis: BrokerChannel = brokerChannel({
+  place,
+  openStore,
+  async consume(place, inbox, signal, connected) {
+    await using session = new Consumer(place, inbox, await connect(place.url, 2));
     await session.run(signal, connected);
-  });
-}
+  },
+});
 
-function readUrl(url: URL): Place {
-  const read = new UrlSettings(url);
-  const place = {
+type Place = ReturnType<typeof place>;
+
+function place(url: URL, read: UrlSettings) {
+  return {
     url,
     stream: read.text("stream", "vcs"),
     group: read.text("group", "vcs"),
     limit: read.count("limit", 3),
+    /** Milliseconds after which a message that nobody works on is given to another receiver. */
     claim: read.count("claim", 5000),
+    /** The receiver's name in the group, over all its connections. */
+    consumer: newStreamId(),
   };
-  read.done();
-  return place;
 }
 
 async function openStore({ url, stream, group, limit }: Place): Promise<Store> {
@@ -180,7 +166,6 @@ async function hangUp(redis: Redis): Promise<void> {
 /** One connected consumer of the group. */
 class Consumer implements AsyncDisposable {
   readonly #place: Place;
-  readonly #name: string;
   readonly #inbox: Inbox;
   /** One connection waits for messages, the other does the rest. */
   readonly #waiting: Redis;
@@ -188,9 +173,8 @@ class Consumer implements AsyncDisposable {
   readonly #held = new Set<string>();
   #lookedAt = -Infinity;
 
-  constructor(place: Place, name: string, inbox: Inbox, [waiting, redis]: Redis[]) {
+  constructor(place: Place, inbox: Inbox, [waiting, redis]: Redis[]) {
     this.#place = place;
-    this.#name = name;
     this.#inbox = inbox;
     this.#waiting = waiting!;
     this.#redis = redis!;
@@ -220,7 +204,15 @@ class Consumer implements AsyncDisposable {
     const ids = [...this.#held];
     if (ids.length > 0 && this.#redis.status === "ready") {
       const idle = ["IDLE", 1e9, "JUSTID"];
-      const claim = this.#redis.call("XCLAIM", stream, group, this.#name, 0, ...ids, ...idle);
+      const claim = this.#redis.call(
+        "XCLAIM",
+        stream,
+        group,
+        this.#place.consumer,
+        0,
+        ...ids,
+        ...idle,
+      );
       await claim.catch(() => {});
     }
     await Promise.all([hangUp(this.#waiting), hangUp(this.#redis)]);
@@ -239,7 +231,7 @@ class Consumer implements AsyncDisposable {
     const { stream, group, limit } = this.#place;
     const count = limit - this.#inbox.held;
     if (count <= 0) return;
-    const from = ["GROUP", group, this.#name, "COUNT", count, "BLOCK", BLOCK, "STREAMS"];
+    const from = ["GROUP", group, this.#place.consumer, "COUNT", count, "BLOCK", BLOCK, "STREAMS"];
     const reply = await this.#waiting.callBuffer("XREADGROUP", ...from, stream, ">");
     // One stream was requested: [[name, entries]], or nothing.
     const [[, entries] = []] = (reply ?? []) as [Buffer, RawEntry[]][];
@@ -252,7 +244,7 @@ class Consumer implements AsyncDisposable {
     if (performance.now() - this.#lookedAt < claim / 2) return;
     this.#lookedAt = performance.now();
     const count = ["COUNT", Math.max(1, limit - this.#inbox.held)];
-    const args = [stream, group, this.#name, claim, "0", ...count];
+    const args = [stream, group, this.#place.consumer, claim, "0", ...count];
     const reply = await this.#redis.callBuffer("XAUTOCLAIM", ...args);
     const [, entries] = reply as [Buffer, RawEntry[]];
     for (const entry of entries) await this.#deliver(entry);
@@ -279,7 +271,15 @@ class Consumer implements AsyncDisposable {
   async #keep(): Promise<void> {
     if (this.#held.size === 0) return;
     const { stream, group } = this.#place;
-    await this.#redis.call("XCLAIM", stream, group, this.#name, 0, ...this.#held, "JUSTID");
+    await this.#redis.call(
+      "XCLAIM",
+      stream,
+      group,
+      this.#place.consumer,
+      0,
+      ...this.#held,
+      "JUSTID",
+    );
   }
 }
 

@@ -4,7 +4,19 @@
  * @module
  */
 
-/** Reads parameters; a name that was never read is refused by {@linkcode UrlSettings.done}. */
+/**
+ * Reads the parameters of a URL.
+ *
+ * @throws {RangeError} where one is wrong, or was not read.
+ */
+export function readSettings<T>(url: URL, read: (settings: UrlSettings) => T): T {
+  const settings = new UrlSettings(url);
+  const values = read(settings);
+  settings.done();
+  return values;
+}
+
+/** The parameters of a URL. */
 export class UrlSettings {
   readonly #url: URL;
   readonly #known = new Set<string>();
@@ -38,11 +50,7 @@ export class UrlSettings {
     throw this.#wrong(name, `one of ${choices.join(", ")}`);
   }
 
-  /**
-   * All parameters were read.
-   *
-   * @throws {RangeError} where the URL has another.
-   */
+  /** All parameters were read: another is refused. */
   done(): void {
     for (const name of this.#url.searchParams.keys()) {
       if (this.#known.has(name)) continue;

@@ -1,10 +1,11 @@
 /**
- * A download as a line in the terminal.
+ * A download in the terminal: lines that say what is tried, and one that shows how far it is.
  *
  * @module
  */
 import type { DownloadProgress } from "../fetch/download.ts";
 import { ProgressLine } from "./progress.ts";
+import { say } from "./terminal.ts";
 
 /** An amount of bytes for people. */
 export function megabytes(bytes: number): string {
@@ -15,11 +16,24 @@ export function megabytes(bytes: number): string {
 export class DownloadBar implements Disposable {
   readonly #line = new ProgressLine();
   readonly #start = performance.now();
+  readonly #say: (line: string) => void;
   #first: number | undefined;
 
-  /** Shows how far a file is. */
-  show(file: string, { received, total }: DownloadProgress): void {
+  /** Shows nothing yet; lines are those of stderr where nobody else takes them. */
+  constructor(sayLine: (line: string) => void = say) {
+    this.#say = sayLine;
+  }
+
+  /** Says what is tried, in the place of the bar. */
+  readonly onLine = (line: string): void => {
+    this[Symbol.dispose]();
+    this.#say(line);
+  };
+
+  /** Shows how far a file is; the bar goes when all of it is here. */
+  readonly onProgress = (file: string, { received, total }: DownloadProgress): void => {
     this.#first ??= received;
+    if (received === total) return this[Symbol.dispose]();
     const seconds = (performance.now() - this.#start) / 1000;
     const speed = (received - this.#first) / Math.max(seconds, 0.1);
     if (total === undefined) return this.#line.update(`${file}  ${megabytes(received)}`);
@@ -28,7 +42,7 @@ export class DownloadBar implements Disposable {
     const left = speed > 0 ? `${Math.ceil((total - received) / speed)} s left` : "";
     const amount = `${megabytes(received)} of ${megabytes(total)}`;
     this.#line.update(`${file}  [${bar}] ${Math.floor(share * 100)} %  ${amount}  ${left}`);
-  }
+  };
 
   /** Clears the line. */
   [Symbol.dispose](): void {

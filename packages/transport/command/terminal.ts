@@ -5,6 +5,8 @@
  * @module
  */
 
+import { UsageError } from "./usage_error.ts";
+
 /**
  * Makes control characters visible, so that a name from a file or from the network cannot steer
  * the terminal: C0, DEL, C1, line separators, and the marks that change the direction of text.
@@ -36,6 +38,22 @@ function escaped(character: string): string {
 export function isClosedPipe(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe ||
     (error instanceof Error && "code" in error && error.code === "EPIPE");
+}
+
+/**
+ * Refuses to write data that are no text where they would only confuse a terminal: before any work.
+ *
+ * @param path where they are to be written: a file, or `-` for standard output
+ * @param what the data: `PCM`
+ * @param instead how to name a file: `-o FILE`
+ * @throws {UsageError} where that is a terminal.
+ */
+export function refuseTerminal(path: string, what: string, instead: string): void {
+  if (path !== "-" || !Deno.stdout.isTerminal()) return;
+  throw new UsageError(
+    `Cannot write ${what} to standard output: it is a terminal, expected a pipe or a file ` +
+      `(${instead}; add | cat if you insist)`,
+  );
 }
 
 interface Output {

@@ -12,14 +12,19 @@ import { Backoff, retry } from "../flow/retry.ts";
 export interface RequestOptions {
   /** Aborts the request. */
   signal?: AbortSignal;
-  /** Seconds without a byte after which a connection is given up. Default: 30. */
+  /** Seconds without a byte after which a connection is given up. Default: 15. */
   idleTimeoutSeconds?: number;
-  /** Attempts in a row without progress after which it gives up. Default: 5. */
+  /** Attempts in a row without progress after which it gives up. Default: 4. */
   tries?: number;
   /** Seconds before the second attempt, doubled with each further one. Default: 1. */
   waitSeconds?: number;
   /** Where time comes from. Default: the system's clock. */
   clock?: Clock;
+  /**
+   * Called with lines for people: what is asked of whom, before the connection is made, and each
+   * fault that another attempt may overcome. Default: nothing.
+   */
+  onLine?: (line: string) => void;
 }
 
 /** A fault that another attempt may overcome. */
@@ -34,7 +39,7 @@ export class TransientError extends Error {}
  */
 export async function retryTransient<T>(
   step: () => Promise<T>,
-  { tries = 5, waitSeconds = 1, signal, clock }: RequestOptions,
+  { tries = 4, waitSeconds = 1, signal, clock, onLine }: RequestOptions,
   received: () => number = () => 0,
 ): Promise<T> {
   const backoff = new Backoff({ initial: 1000 * waitSeconds });
@@ -48,6 +53,7 @@ export async function retryTransient<T>(
       backoff.reset();
     } else if (++failedAttempts >= tries) throw error;
     most = Math.max(most, received());
+    onLine?.(`${messageOf(error)}; attempt ${failedAttempts + 1} of ${tries} follows`);
   };
   return await retry(step, { backoff, signal, clock, onFailure });
 }
@@ -58,7 +64,7 @@ export class IdleRequest implements Disposable {
   readonly #signal: AbortSignal;
 
   /** Begins to wait for the first byte. */
-  constructor({ idleTimeoutSeconds = 30, signal, clock }: RequestOptions) {
+  constructor({ idleTimeoutSeconds = 15, signal, clock }: RequestOptions) {
     const reason = () => new TransientError(`nothing came for ${idleTimeoutSeconds} s`);
     this.#idle = new IdleTimeout(idleTimeoutSeconds * 1000, reason, clock);
     this.#signal = AbortSignal.any([this.#idle.signal, ...(signal ? [signal] : [])]);

@@ -36,7 +36,7 @@ export interface InstallOptions extends RequestOptions {
   /** Platform to fetch for, as `linux-x64`. Default: this one. */
   readonly platform?: string;
   /** Called with lines for people. Default: lines on stderr. */
-  readonly onLine?: (line: string) => void;
+  onLine?: (line: string) => void;
 }
 
 /** Where a part is, or would be, and what it takes to get it there. */
@@ -150,14 +150,15 @@ async function fetchAll(
   work: string,
   options: InstallOptions,
 ): Promise<void> {
-  const { env = environment, platform: _, onLine: __, ...request } = options;
-  using bar = new DownloadBar();
+  const { env = environment, platform: _, onLine = say, ...request } = options;
+  using bar = new DownloadBar(onLine);
   for (const { name, version, bytes, integrity, files } of packages) {
     const file = `${name.split("/").at(-1)}-${version}.tgz`;
     const path = join(work, "tarballs", name, file);
     await download(`${registryUrl(env)}/${name}/-/${file}`, path, {
       ...{ ...REQUEST, ...request, integrity, size: bytes, isPrefix: files !== undefined },
-      onProgress: (progress) => bar.show(file, progress),
+      onLine: bar.onLine,
+      onProgress: (progress) => bar.onProgress(file, progress),
     });
     await unpack(path, join(work, "node_modules", name), files);
   }

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { defined, type Invocation, type OptionValues, print, say } from "@vcs/transport/internal";
+import {
+  defined,
+  type Invocation,
+  type OptionValues,
+  print,
+  refuseTerminal,
+  say,
+} from "@vcs/transport/internal";
 import type { FrameOutput } from "../frames/outputs.ts";
 import type { Playback, PlayOptions } from "../play.ts";
 import type { VideoReceiver } from "../receive.ts";
@@ -16,6 +23,7 @@ export async function decode(
   { options, operands, signal: stop }: Invocation<typeof DECODE, typeof DECODE_OPERANDS>,
 ): Promise<void> {
   const { output: path } = operands;
+  refuseTerminal(path, "frames", "name one in the place of -, as clip.mp4");
   const [{ openDecoder }, { VideoReceiver }, { openReceiver }, { openOutput }] = await Promise.all([
     import("../models.ts"),
     import("../receive.ts"),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { defined, type Invocation, print, say } from "@vcs/transport/internal";
+import { defined, type Invocation, print, refuseTerminal, say } from "@vcs/transport/internal";
 import type { ROUNDTRIP, ROUNDTRIP_OPERANDS } from "./options.ts";
 import { encodeOptions, modelOptions, requireTail, sourceOptions } from "./settings.ts";
 import { bitrate, Monitor, receiveLine, sayReceived, saySent, sendLine } from "./report.ts";
@@ -24,6 +24,8 @@ export async function roundtrip(
     typeof ROUNDTRIP_OPERANDS
   >,
 ): Promise<void> {
+  const { output: path } = operands;
+  refuseTerminal(path ?? "", "frames", "name one in the place of -, as clip.mp4");
   const options = encodeOptions(values);
   const [{ openSource }, { openEncoder, openDecoder }] = await Promise.all([
     import("../frames/sources.ts"),
@@ -39,9 +41,9 @@ export async function roundtrip(
 
   const { frameRate } = source;
   const pipeline = await connect(encoder, decoder, { ...options, frameRate, stop });
-  const output = operands.output === undefined
+  const output = path === undefined
     ? undefined
-    : (await import("../frames/outputs.ts")).openOutput(operands.output);
+    : (await import("../frames/outputs.ts")).openOutput(path);
   {
     using _monitor = new Monitor(pipeline.report, values.stats);
     await run(pipeline, source.frames, output);

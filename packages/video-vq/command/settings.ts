@@ -56,14 +56,11 @@ export function modelOptions(
   signal: AbortSignal,
 ): ModelOptions & Pick<ChosenModel, "reference"> {
   const { device, threads, precision } = values;
-  const bar = new DownloadBar();
+  const { onLine, onProgress } = new DownloadBar();
   return {
     ...chosenModel(values),
     ...defined({ threads }),
-    onProgress: (file, progress) => bar.show(file, progress),
-    device,
-    precision,
-    signal,
+    ...{ device, precision, signal, onLine, onProgress },
   };
 }
 

@@ -1,21 +1,16 @@
 /**
- * Keeps one link of the `tcp:` channel open: reconnects whenever it is lost, or listens and accepts
- * one peer at a time.
+ * Keeps one link of the `tcp:` channel open, with one peer at a time.
  *
  * @module
  */
 import type { ChannelSettings } from "../types.ts";
-import { ignoreAbort } from "../../flow/abort.ts";
-import { systemClock } from "../../flow/clock.ts";
-import { attempts, Backoff } from "../../flow/retry.ts";
+import { Connections, type PeerRules } from "../connections.ts";
 import { handshake, type Hello, type Link, RefusedError } from "./link.ts";
 
 /** Which link is kept open, and for whom. */
 export interface ConnectionManagerOptions {
-  readonly hostname: string;
-  readonly port: number;
-  readonly listen: boolean;
-  readonly heartbeat: number;
+  readonly url: URL;
+  readonly rules: PeerRules;
   readonly settings: ChannelSettings;
   /** How this end introduces itself, now. */
   hello(): Hello;
@@ -25,104 +20,72 @@ export interface ConnectionManagerOptions {
   refused(error: RefusedError): void;
 }
 
-/** The pauses between two attempts, in milliseconds. */
-const BACKOFF = { initial: 10, max: 1000 };
 /** Handshakes that a listener has open at a time. */
 const MAX_HANDSHAKES = 16;
 
 /** One link, kept open until stopped. */
 export class ConnectionManager {
   readonly #options: ConnectionManagerOptions;
-  readonly #abort = new AbortController();
-  readonly #listener: Deno.Listener | undefined;
+  readonly #connections: Connections;
   #current: { link: Link; done: Promise<void> } | undefined;
-  #handshakes = 0;
-  #running: Promise<void>;
 
   /** Starts at once; a listener has its port when this returns. */
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
-    this.#listener = options.listen ? listen(options) : undefined;
-    this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
+    const { url, rules, settings: { tls, clock } } = options;
+    this.#connections = new Connections({
+      ...{ url, rules, clock, most: MAX_HANDSHAKES },
+      ...(tls && { tls }),
+      serve: (...conn) => rules.listen ? this.#admit(...conn) : this.#serve(...conn),
+    });
   }
 
-  /** The port that is listened on or connected to. */
-  get port(): number {
-    return (this.#listener?.addr as Deno.NetAddr | undefined)?.port ?? this.#options.port;
+  /** The URL for the peer, with the port that was chosen. */
+  get url(): string {
+    return this.#connections.url;
   }
 
   /** Sends some last frames, says goodbye and stops. */
   async stop(last: Uint8Array[] = []): Promise<void> {
-    this.#abort.abort();
-    this.#listener?.close();
+    this.#connections.end();
     const { link, done } = this.#current ?? {};
     await link?.end(last);
     await done;
-    await this.#running;
+    await this.#connections.stop();
   }
 
-  async #connectAgain(): Promise<void> {
-    const backoff = new Backoff(BACKOFF);
-    const { clock } = this.#options.settings;
-    for await (const _ of attempts({ backoff, signal: this.#abort.signal, clock })) {
-      try {
-        const link = await this.#connect();
-        backoff.reset();
-        await this.#work(link);
-      } catch (error) {
-        if (error instanceof RefusedError && error.reason !== "busy") {
-          return this.#options.refused(error);
-        }
-      }
-    }
-  }
-
-  async #connect(): Promise<Link> {
-    const { hostname, port, settings } = this.#options;
-    const { signal } = this.#abort;
-    const conn = await Deno.connect({ hostname, port, signal });
-    if (!settings.tls) return await handshake(conn, "connector", this.#linkOptions());
-    const caCerts = [...settings.tls.caCerts ?? []];
-    const safe = await Deno.startTls(conn, { hostname, caCerts });
-    return await handshake(safe, "connector", this.#linkOptions());
-  }
-
-  async #acceptAll(listener: Deno.Listener): Promise<void> {
-    while (!this.#stopped) {
-      let conn: Deno.Conn;
-      try {
-        conn = await listener.accept();
-      } catch {
-        // A failed TLS handshake, or the listener was closed.
-        const { signal } = this.#abort;
-        await systemClock.sleep(1, signal).catch(ignoreAbort(signal));
-        continue;
-      }
-      if (this.#handshakes >= MAX_HANDSHAKES) conn.close();
-      else void this.#admit(conn);
-    }
-  }
-
-  async #admit(conn: Deno.Conn): Promise<void> {
-    this.#handshakes++;
+  async #serve(conn: Deno.Conn, signal: AbortSignal): Promise<boolean> {
     try {
-      const link = await handshake(conn, "listener", this.#linkOptions());
-      if (!await this.#takeTurn(link)) await link.refuse("busy");
+      await this.#work(await handshake(conn, "connector", this.#linkOptions(signal)));
+      return true;
+    } catch (error) {
+      if (error instanceof RefusedError && error.reason !== "busy") {
+        this.#connections.end();
+        this.#options.refused(error);
+      }
+      return false;
+    }
+  }
+
+  async #admit(conn: Deno.Conn, signal: AbortSignal): Promise<boolean> {
+    try {
+      const link = await handshake(conn, "listener", this.#linkOptions(signal));
+      if (await this.#takeTurn(link, signal)) return true;
+      await link.refuse("busy");
     } catch {
       // Whoever connected failed the handshake.
-    } finally {
-      this.#handshakes--;
     }
+    return false;
   }
 
   /** One peer at a time; the same one may reconnect before its loss is noticed. */
-  async #takeTurn(link: Link): Promise<boolean> {
+  async #takeTurn(link: Link, signal: AbortSignal): Promise<boolean> {
     const current = this.#current;
     if (current?.link.peer.id === link.peer.id) {
       current.link[Symbol.dispose]();
       await current.done;
     }
-    if (this.#stopped || this.#current !== undefined) return false;
+    if (signal.aborted || this.#current !== undefined) return false;
     // The turn is taken before the first await: another peer may come meanwhile.
     void this.#work(link, () => link.welcome());
     return true;
@@ -146,23 +109,8 @@ export class ConnectionManager {
     }
   }
 
-  #linkOptions() {
-    const { settings, heartbeat } = this.#options;
-    const { secret, maxPayload } = settings;
-    const { signal } = this.#abort;
+  #linkOptions(signal: AbortSignal) {
+    const { settings: { secret, maxPayload }, rules: { heartbeat } } = this.#options;
     return { hello: this.#options.hello(), secret, maxPayload, heartbeat, signal };
   }
-
-  get #stopped(): boolean {
-    return this.#abort.signal.aborted;
-  }
-}
-
-function listen({ hostname, port, settings }: ConnectionManagerOptions): Deno.Listener {
-  const { tls } = settings;
-  if (!tls) return Deno.listen({ hostname, port });
-  if (tls.cert === undefined || tls.key === undefined) {
-    throw new TypeError("Cannot listen with TLS: tls.cert or tls.key is missing, expected both");
-  }
-  return Deno.listenTls({ hostname, port, cert: tls.cert, key: tls.key });
 }

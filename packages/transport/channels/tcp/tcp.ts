@@ -13,10 +13,10 @@ import { setImmediate } from "node:timers";
 import type { ChannelSettings, Receiver, Sender } from "../types.ts";
 import { TransportError } from "../../errors.ts";
 import { CumulativeAck } from "../../flow/cumulative_ack.ts";
+import { type PeerRules, readPeerRules } from "../connections.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { newStreamId, NO_ID } from "../../message.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { hostAndPort, UrlSettings } from "../settings.ts";
 import { FRAME, type Frame, frameControl, frameMessage, HEADER_SIZE } from "./frames.ts";
 import { ConnectionManager } from "./connection_manager.ts";
 import type { Hello, Link, Role } from "./link.ts";
@@ -29,55 +29,38 @@ const TICKS = 8;
 
 /** Opens the sending end. */
 export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
-  const { credits, ...place } = readUrl(url, "sender", settings);
+  const rules = readUrl(url, "sender", settings);
+  const { credits } = rules;
   const outbox = new Outbox(credits, settings, true);
   const id = newStreamId();
-  const manager: ConnectionManager = new ConnectionManager({
-    ...place,
-    settings,
+  const manager = new ConnectionManager({
+    ...{ url, rules, settings },
     hello: () => ({ role: "sender", id, peerId: NO_ID, received: 0, credits }),
     use: (link) => carry(link, id, outbox),
     refused: (error) => outbox.fail(error),
   });
-  const carrier = { url: addressOf(url, manager), outbox, headroom: HEADER_SIZE };
+  const carrier = { url: manager.url, outbox, headroom: HEADER_SIZE };
   return new OutboxSender({ ...carrier, stop: () => manager.stop() }, settings);
 }
 
 /** Opens the receiving end. */
 export function openTcpReceiver(url: URL, settings: ChannelSettings): Receiver {
-  const { credits, ...place } = readUrl(url, "receiver", settings);
+  const rules = readUrl(url, "receiver", settings);
   const inbox = new Inbox(settings.maxPayload);
-  const session = new Session(newStreamId(), credits, inbox);
-  const manager: ConnectionManager = new ConnectionManager({
-    ...place,
-    settings,
+  const session = new Session(newStreamId(), rules.credits, inbox);
+  const manager = new ConnectionManager({
+    ...{ url, rules, settings },
     hello: () => session.hello(),
     use: (link) => session.feed(link),
     refused: (error) => inbox.fail(error),
   });
   const stop = () => manager.stop([session.acceptFrame()]);
-  return new InboxReceiver({ url: addressOf(url, manager), inbox, stop }, settings);
+  return new InboxReceiver({ url: manager.url, inbox, stop }, settings);
 }
 
-function readUrl(url: URL, role: Role, { secret }: ChannelSettings) {
+function readUrl(url: URL, role: Role, { secret }: ChannelSettings): PeerRules {
   if (secret === "") throw new RangeError("Cannot open tcp: the secret is empty");
-  const read = new UrlSettings(url);
-  const place = {
-    ...hostAndPort(url),
-    credits: read.count("credits", 3),
-    listen: read.flag("listen", role === "receiver"),
-    heartbeat: read.count("heartbeat", 5000),
-  };
-  read.done();
-  if (place.listen && place.hostname === "*") place.hostname = "0.0.0.0";
-  return place;
-}
-
-/** The URL for the peer, with the port that was chosen. */
-function addressOf(url: URL, manager: ConnectionManager): string {
-  const address = new URL(url);
-  address.port = String(manager.port);
-  return address.href;
+  return readPeerRules(url, role === "receiver");
 }
 
 /** Sends an outbox over one link. */

@@ -1,19 +1,14 @@
 /**
- * The connections of a ZeroMQ socket: it connects to one peer and reconnects when that is
- * lost, or it listens and accepts every peer of a fitting type.
+ * The connections of a ZeroMQ socket: to one peer, or from every peer of a fitting type; and the
+ * signs of life on them.
  *
  * @module
  */
 import type { ChannelSettings } from "../types.ts";
-import { ignoreAbort } from "../../flow/abort.ts";
-import { systemClock } from "../../flow/clock.ts";
-import { attempts, Backoff } from "../../flow/retry.ts";
+import { Connections, type PeerRules } from "../connections.ts";
 import { ENVELOPE_SIZE } from "../../message.ts";
-import { hostAndPort, UrlSettings } from "../settings.ts";
 import { type SocketType, type ZmtpConnection, zmtpHandshake, type ZmtpItem } from "./zmtp.ts";
 
-/** The pauses between two attempts, in milliseconds. */
-const BACKOFF = { initial: 10, max: 1000 };
 /** Peers that a listener has at a time. */
 const MAX_PEERS = 64;
 
@@ -22,99 +17,29 @@ export interface PeersOptions {
   readonly type: SocketType;
   readonly url: URL;
   readonly settings: ChannelSettings;
-  /** Whether the socket listens where the URL says nothing. */
-  readonly listens: boolean;
-  /** Works on a connection until it is over; errors end the connection. */
-  use(peer: ZmtpConnection, rules: PeerRules): Promise<void>;
-}
-
-/** What holds for every peer of a socket. */
-export interface PeerRules {
-  /** Messages that may be in flight to or from the peer. */
-  readonly credits: number;
-  /** Milliseconds of silence after which the peer is pinged; three times that closes the connection. */
-  readonly heartbeat: number;
-}
-
-/** All peers of a socket. */
-export class Peers {
-  /** What holds for every peer. */
   readonly rules: PeerRules;
-  readonly #options: PeersOptions;
-  readonly #place: { hostname: string; port: number };
-  readonly #abort = new AbortController();
-  readonly #listener: Deno.Listener | undefined;
-  readonly #current = new Set<Promise<void>>();
-  readonly #running: Promise<void>;
+  /** Works on a connection until it is over; errors end the connection. */
+  use(peer: ZmtpConnection): Promise<void>;
+}
 
-  /** Starts at once. */
-  constructor(options: PeersOptions) {
-    this.#options = options;
-    const read = new UrlSettings(options.url);
-    this.rules = { credits: read.count("credits", 3), heartbeat: read.count("heartbeat", 5000) };
-    const listen = read.flag("listen", options.listens);
-    read.done();
-    const { hostname, port } = hostAndPort(options.url);
-    this.#place = { hostname: hostname === "*" ? "0.0.0.0" : hostname, port };
-    this.#listener = listen ? Deno.listen(this.#place) : undefined;
-    this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
-  }
-
-  /** The URL for the peer, with the port that was chosen. */
-  get url(): string {
-    const url = new URL(this.#options.url);
-    if (this.#listener) url.port = String((this.#listener.addr as Deno.NetAddr).port);
-    return url.href;
-  }
-
-  /** Hangs up on all. */
-  async stop(): Promise<void> {
-    this.#abort.abort();
-    this.#listener?.close();
-    await Promise.all(this.#current);
-    await this.#running;
-  }
-
-  async #connectAgain(): Promise<void> {
-    const { signal } = this.#abort;
-    const backoff = new Backoff(BACKOFF);
-    for await (const _ of attempts({ backoff, signal, clock: this.#options.settings.clock })) {
-      const connected = await Deno.connect({ ...this.#place, signal }).catch(() => undefined);
-      if (connected && await this.#serve(connected)) backoff.reset();
-    }
-  }
-
-  async #acceptAll(listener: Deno.Listener): Promise<void> {
-    const { signal } = this.#abort;
-    while (!signal.aborted) {
-      const conn = await listener.accept().catch(() => undefined);
-      if (!conn) await systemClock.sleep(1, signal).catch(ignoreAbort(signal));
-      else if (this.#current.size >= MAX_PEERS) conn.close();
-      else {
-        const serving: Promise<void> = this.#serve(conn).then(() => {
-          this.#current.delete(serving);
-        });
-        this.#current.add(serving);
+/** Opens the connections of a socket; starts at once. */
+export function openPeers({ type, url, settings, rules, use }: PeersOptions): Connections {
+  const { maxPayload, clock } = settings;
+  const options = { type, credits: rules.credits, maxMessage: maxPayload + ENVELOPE_SIZE };
+  return new Connections({
+    ...{ url, rules, clock, most: MAX_PEERS },
+    async serve(conn, signal) {
+      let known = false;
+      try {
+        using peer = await zmtpHandshake(conn, { ...options, signal });
+        known = true;
+        await use(peer);
+      } catch {
+        // The peer is gone or broke the protocol.
       }
-    }
-  }
-
-  /** Works on a connection until it is over; whether it came to anything. */
-  async #serve(conn: Deno.Conn): Promise<boolean> {
-    const { type, settings, use } = this.#options;
-    const maxMessage = settings.maxPayload + ENVELOPE_SIZE;
-    const { credits } = this.rules;
-    let known = false;
-    try {
-      const options = { type, credits, maxMessage, signal: this.#abort.signal };
-      using peer = await zmtpHandshake(conn, options);
-      known = true;
-      await use(peer, this.rules);
-    } catch {
-      // The peer is gone or broke the protocol.
-    }
-    return known;
-  }
+      return known;
+    },
+  });
 }
 
 /**

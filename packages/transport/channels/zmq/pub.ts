@@ -8,9 +8,10 @@
 import { settledWithin } from "../../flow/abort.ts";
 import { BoundedBuffer } from "../../flow/buffer.ts";
 import type { ChannelSettings, Receiver, Sender } from "../types.ts";
+import { type PeerRules, readPeerRules } from "../connections.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { type PeerRules, Peers } from "./peers.ts";
+import { openPeers } from "./peers.ts";
 import { Answers, PeerFlight, pull } from "./push.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
@@ -23,12 +24,10 @@ const LINGER = 1000;
 export function openPub(url: URL, settings: ChannelSettings): Sender {
   const outbox = new Outbox(1, { ...settings, timeout: Infinity });
   const subscribers = new Set<Subscriber>();
-  const peers = new Peers({
-    type: "PUB",
-    url,
-    settings,
-    listens: true,
-    async use(peer, rules) {
+  const rules = readPeerRules(url, true);
+  const peers = openPeers({
+    ...{ type: "PUB", url, settings, rules },
+    async use(peer) {
       const subscriber = new Subscriber(peer, rules, () => outbox.countDrop());
       subscribers.add(subscriber);
       // Before it subscribes to something, nothing would reach it.
@@ -143,12 +142,10 @@ class Subscriber {
 /** Opens a SUB socket for everything; it connects where the URL does not say `listen=true`. */
 export function openSub(url: URL, settings: ChannelSettings): Receiver {
   const inbox = new Inbox(settings.maxPayload);
-  const peers = new Peers({
-    type: "SUB",
-    url,
-    settings,
-    listens: false,
-    async use(peer, rules) {
+  const rules = readPeerRules(url, false);
+  const peers = openPeers({
+    ...{ type: "SUB", url, settings, rules },
+    async use(peer) {
       if (peer.knowsCommands) await peer.writeCommand("SUBSCRIBE", new Uint8Array(0));
       else await peer.writeMessage(new Uint8Array([1]));
       await pull(peer, rules, inbox, new Answers(peer));

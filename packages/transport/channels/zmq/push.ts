@@ -14,9 +14,10 @@ import type { ChannelSettings, Receiver, Sender } from "../types.ts";
 import { Condition } from "../../flow/condition.ts";
 import { TransportError } from "../../errors.ts";
 import { CumulativeAck } from "../../flow/cumulative_ack.ts";
+import { type PeerRules, readPeerRules } from "../connections.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
-import { keepAlive, type PeerRules, Peers, ping, pingContext, pong } from "./peers.ts";
+import { keepAlive, openPeers, ping, pingContext, pong } from "./peers.ts";
 import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 
 /** PINGs of a peer that wait for an answer. */
@@ -26,14 +27,10 @@ const FAREWELL = 500;
 
 /** Opens a PUSH socket; it connects where the URL does not say `listen=true`. */
 export function openPush(url: URL, settings: ChannelSettings): Sender {
-  const peers: Peers = new Peers({
-    type: "PUSH",
-    url,
-    settings,
-    listens: false,
-    use: (peer, rules) => push(peer, rules, outbox),
-  });
-  const outbox = new Outbox(peers.rules.credits, settings, true);
+  const rules = readPeerRules(url, false);
+  const outbox = new Outbox(rules.credits, settings, true);
+  const use = (peer: ZmtpConnection) => push(peer, rules, outbox);
+  const peers = openPeers({ type: "PUSH", url, settings, rules, use });
   return new OutboxSender({ url: peers.url, outbox, stop: () => peers.stop() }, settings);
 }
 
@@ -124,12 +121,10 @@ export class PeerFlight implements Disposable {
 export function openPull(url: URL, settings: ChannelSettings): Receiver {
   const inbox = new Inbox(settings.maxPayload);
   const current = new Set<Answers>();
-  const peers = new Peers({
-    type: "PULL",
-    url,
-    settings,
-    listens: true,
-    async use(peer, rules) {
+  const rules = readPeerRules(url, true);
+  const peers = openPeers({
+    ...{ type: "PULL", url, settings, rules },
+    async use(peer) {
       const answers = new Answers(peer);
       current.add(answers);
       await pull(peer, rules, inbox, answers).finally(() => current.delete(answers));

@@ -1,0 +1,133 @@
+/**
+ * The connections of one end of a channel between peers: made to one peer and made again whenever
+ * they are lost, or accepted from peers by a listener.
+ *
+ * @module
+ */
+import type { ChannelOptions } from "./types.ts";
+import { ignoreAbort } from "../flow/abort.ts";
+import { type Clock, systemClock } from "../flow/clock.ts";
+import { attempts, Backoff } from "../flow/retry.ts";
+import { hostAndPort, readSettings } from "./settings.ts";
+
+/** Where peers are met, and what holds for each of them. */
+export interface PeerRules {
+  readonly hostname: string;
+  readonly port: number;
+  /** Whether peers connect to this end. */
+  readonly listen: boolean;
+  /** Messages that may be in flight to or from a peer. */
+  readonly credits: number;
+  /** Milliseconds between two signs of life; three without one end a connection. */
+  readonly heartbeat: number;
+}
+
+/** Reads the URL of an end, which listens, or does not, where the URL says nothing. */
+export function readPeerRules(url: URL, listens: boolean): PeerRules {
+  const { hostname, port } = hostAndPort(url);
+  return readSettings(url, (read) => ({
+    hostname: hostname === "*" ? "0.0.0.0" : hostname,
+    port,
+    credits: read.count("credits", 3),
+    listen: read.flag("listen", listens),
+    heartbeat: read.count("heartbeat", 5000),
+  }));
+}
+
+/** What is done with connections. */
+export interface ConnectionsOptions {
+  readonly url: URL;
+  readonly rules: PeerRules;
+  readonly tls?: ChannelOptions["tls"];
+  readonly clock?: Clock | undefined;
+  /** Connections that a listener serves at a time; more are closed. */
+  readonly most: number;
+  /**
+   * Works on a connection until it is over, or others take care of it; never throws. Returns
+   * whether it came to something: the next attempt follows soon then.
+   *
+   * @param signal aborted when no more connections are wanted
+   */
+  serve(conn: Deno.Conn, signal: AbortSignal): Promise<boolean>;
+}
+
+/** The pauses between two attempts, in milliseconds. */
+const BACKOFF = { initial: 10, max: 1000 };
+
+/** Connections, until stopped. */
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #abort = new AbortController();
+  readonly #listener: Deno.Listener | undefined;
+  readonly #serving = new Set<Promise<void>>();
+  readonly #running: Promise<void>;
+
+  /** Starts at once; a listener has its port when this returns. */
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+    this.#listener = options.rules.listen ? listen(options) : undefined;
+    this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
+  }
+
+  /** The URL for the peer, with the port that was chosen. */
+  get url(): string {
+    const url = new URL(this.#options.url);
+    if (this.#listener) url.port = String((this.#listener.addr as Deno.NetAddr).port);
+    return url.href;
+  }
+
+  /** Makes and accepts no more; those who serve see it by the signal. */
+  end(): void {
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort();
+    this.#listener?.close();
+  }
+
+  /** Ends, and waits for those who serve. */
+  async stop(): Promise<void> {
+    this.end();
+    await Promise.all(this.#serving);
+    await this.#running;
+  }
+
+  async #connectAgain(): Promise<void> {
+    const { signal } = this.#abort;
+    const backoff = new Backoff(BACKOFF);
+    for await (const _ of attempts({ backoff, signal, clock: this.#options.clock })) {
+      const conn = await connect(this.#options, signal).catch(() => undefined);
+      if (conn && await this.#options.serve(conn, signal)) backoff.reset();
+    }
+  }
+
+  async #acceptAll(listener: Deno.Listener): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      // A failed TLS handshake is no connection, nor is a closed listener.
+      const conn = await listener.accept().catch(() => undefined);
+      if (!conn) await systemClock.sleep(1, signal).catch(ignoreAbort(signal));
+      else if (this.#serving.size >= this.#options.most) conn.close();
+      else {
+        const serving: Promise<void> = this.#options.serve(conn, signal).then(() => {
+          this.#serving.delete(serving);
+        });
+        this.#serving.add(serving);
+      }
+    }
+  }
+}
+
+async function connect(
+  { rules: { hostname, port }, tls }: ConnectionsOptions,
+  signal: AbortSignal,
+): Promise<Deno.Conn> {
+  const conn = await Deno.connect({ hostname, port, signal });
+  return tls ? await Deno.startTls(conn, { hostname, caCerts: [...tls.caCerts ?? []] }) : conn;
+}
+
+function listen({ rules: { hostname, port }, tls }: ConnectionsOptions): Deno.Listener {
+  if (!tls) return Deno.listen({ hostname, port });
+  if (tls.cert === undefined || tls.key === undefined) {
+    throw new TypeError("Cannot listen with TLS: tls.cert or tls.key is missing, expected both");
+  }
+  return Deno.listenTls({ hostname, port, cert: tls.cert, key: tls.key });
+}
