@@ -6,7 +6,6 @@
  */
 export { graphDirectory } from "./cache/paths.ts";
 export { deviceKind } from "./command/device_kind.ts";
-export { interleave, upsampleBias, upsampleKernel } from "./graph/layers.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
 export { ONNX_RUNTIME } from "./runtime/runtime_part.ts";
 export { doctorCommand, modelCommands, modelNeed } from "./command/model_commands.ts";
