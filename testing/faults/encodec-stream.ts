@@ -17,9 +17,16 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "model_session.ts",
-    find: 'if (special && device === "cpu") {',
+    find: "if (special && await runsOnCpu(options)) {",
     put: "if (false) {",
     means: "the graph for full segments is never opened: speed only",
+    tests: ["model_session_test.ts"],
+  },
+  {
+    file: "model_session.ts",
+    find: "if (openModel) return false;",
+    put: "",
+    means: "another ONNX Runtime gets the graph that is cut for this one's cache",
     tests: ["model_session_test.ts"],
   },
   {

@@ -58,18 +58,25 @@ export const faults: readonly Fault[] = [
     tests: ["worker_pool_test.ts"],
   },
   {
-    file: "stream_video.ts",
+    file: "stream_frames.ts",
     find: "Math.min(Math.max(config.energyPct, 1), 100)",
     put: "config.energyPct",
     means: "energyPct is not held within its range",
     tests: ["stream_video_test.ts"],
   },
   {
-    file: "stream_video.ts",
+    file: "stream_frames.ts",
     find: "config.onProgress?.(number, distinctFrames(plan));",
     put: "config.onProgress?.(number, number);",
     means: "progress reports a wrong total",
     tests: ["patch_stream_test.ts"],
+  },
+  {
+    file: "cpu.ts",
+    find: "clipMemory(plan, threads > 1)",
+    put: "clipMemory(plan, true)",
+    means: "one thread takes shared memory, which pages have not",
+    tests: ["frames_test.ts"],
   },
   {
     file: "patch_stream_all.ts",

@@ -344,4 +344,18 @@ export const faults: readonly Fault[] = [
     means: "two processes install at once",
     tests: ["install_test.ts"],
   },
+  {
+    file: "stream_of.ts",
+    find: "await iterator.return?.();",
+    put: "",
+    means: "a cancelled stream leaves its sequence open",
+    tests: ["stream_of_test.ts"],
+  },
+  {
+    file: "half.ts",
+    find: "if (size >= TOO_LARGE)",
+    put: "if (size > LARGEST)",
+    means: "numbers that round to the largest half become infinite",
+    tests: ["half_test.ts"],
+  },
 ];
