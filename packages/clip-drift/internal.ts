@@ -23,6 +23,7 @@ export { gistGraph } from "./measures/gist.ts";
 export { resizeCrop } from "./clip/preprocess.ts";
 export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";
 export {
+  type Audience,
   CameraFeed,
   type CameraNote,
   type CameraStatus,
@@ -30,7 +31,6 @@ export {
   Hub,
   type HubMessage,
   type PlotPoint,
-  type Viewer,
 } from "./page/hub.ts";
 export {
   type RunConfig,

@@ -10,7 +10,6 @@
 import { join } from "node:path";
 import {
   Feed,
-  type FeedViewer,
   isLoopback,
   type RouteTable,
   Site,
@@ -119,28 +118,32 @@ function keyOf(message: HubMessage): string | undefined {
 }
 
 /** Sends a frame as the page takes it: `[camera, JPEG…]`. */
-function sendJpeg(viewer: FeedViewer, camera: number, jpeg: Uint8Array): void {
+function sendJpeg(viewers: Pick<Feed, "send">, camera: number, jpeg: Uint8Array): void {
   const message = new Uint8Array(jpeg.length + 1);
   message[0] = camera;
   message.set(jpeg, 1);
-  viewer.send(message, `jpeg ${camera}`);
+  viewers.send(message, `jpeg ${camera}`);
 }
 
 /** Joins the viewers of the page to the hub. */
 function liveFeed(hub: Hub, options: DashboardOptions, canQuit: boolean): Feed {
-  return new Feed({
+  const feed = new Feed({
     onJoin(viewer) {
       viewer.send(greeting(hub, options, canQuit));
       for (const { view, jpeg } of hub.feeds) if (jpeg) sendJpeg(viewer, view.id, jpeg);
-      return hub.join({
-        message: (message) => viewer.send(JSON.stringify(message), keyOf(message)),
-        jpeg: (camera, jpeg) => sendJpeg(viewer, camera, jpeg),
-      });
     },
     onMessage: (text) => {
       if (canQuit && text === "quit") options.onQuit?.();
     },
   });
+  hub.showTo({
+    get viewers() {
+      return feed.viewers;
+    },
+    message: (message) => feed.send(JSON.stringify(message), keyOf(message)),
+    jpeg: (camera, jpeg) => sendJpeg(feed, camera, jpeg),
+  });
+  return feed;
 }
 
 /** Serves the page. */

@@ -63,8 +63,10 @@ export type HubMessage =
   | { readonly type: "note"; readonly camera: number; readonly note: CameraNote }
   | { readonly type: "view"; readonly view: CameraView };
 
-/** Somebody who watches. */
-export interface Viewer {
+/** A page that is served: what goes to its viewers is made once for all of them. */
+export interface Audience {
+  /** Number of those who watch. */
+  readonly viewers: number;
   /** Called with each change. */
   message(message: HubMessage): void;
   /** Called with each new frame. */
@@ -151,7 +153,7 @@ export class Hub {
   readonly feeds: CameraFeed[] = [];
   /** Points that the plot keeps. */
   readonly history: number;
-  readonly #viewers = new Set<Viewer>();
+  #audience: Audience | undefined;
 
   /** Makes a hub whose plots keep this many points. */
   constructor(history: number) {
@@ -167,22 +169,21 @@ export class Hub {
 
   /** Number of those who watch. */
   get viewers(): number {
-    return this.#viewers.size;
+    return this.#audience?.viewers ?? 0;
   }
 
-  /** Adds somebody who watches; returns a function that removes them. */
-  join(viewer: Viewer): () => void {
-    this.#viewers.add(viewer);
-    return () => this.#viewers.delete(viewer);
+  /** Says who watches, from now on. */
+  showTo(audience: Audience): void {
+    this.#audience = audience;
   }
 
   /** Sends a change to all. */
   send(message: HubMessage): void {
-    for (const viewer of this.#viewers) viewer.message(message);
+    if (this.viewers > 0) this.#audience?.message(message);
   }
 
   /** Sends the image of a frame to all. */
   sendJpeg(camera: number, jpeg: Uint8Array): void {
-    for (const viewer of this.#viewers) viewer.jpeg(camera, jpeg);
+    if (this.viewers > 0) this.#audience?.jpeg(camera, jpeg);
   }
 }

@@ -81,20 +81,19 @@ export class FeedViewer {
    * @param key a waiting message with the same key is replaced
    */
   send(data: string | Uint8Array, key?: string): void {
-    const isText = typeof data === "string";
-    const payload = isText ? new TextEncoder().encode(data) : data;
-    this.#enqueue(encodeFrame(isText ? OPCODE.text : OPCODE.binary, payload), key);
+    this.enqueue(messageFrame(data), key);
   }
 
   /** Says goodbye: what waits is dropped. */
   close(code: number = CLOSE.goingAway): void {
     if (this.#isClosing) return;
     for (const { frame } of this.#waiting.splice(0)) this.#waitingBytes -= frame.length;
-    this.#enqueue(closeFrame(code), undefined);
+    this.enqueue(closeFrame(code));
     this.#isClosing = true;
   }
 
-  #enqueue(frame: Uint8Array, key: string | undefined): void {
+  /** Sends a frame, or queues it; see {@linkcode FeedViewer.send}. */
+  enqueue(frame: Uint8Array, key?: string): void {
     if (this.#isClosing) return;
     const { waiting } = this.#options;
     const same = key === undefined ? -1 : this.#waiting.findIndex((other) => other.key === key);
@@ -165,9 +164,15 @@ export class FeedViewer {
 
   #obey(opcode: number, payload: Uint8Array): void {
     if (opcode === OPCODE.text) this.#receive(new TextDecoder().decode(payload));
-    if (opcode === OPCODE.ping) this.#enqueue(encodeFrame(OPCODE.pong, payload), "pong");
+    if (opcode === OPCODE.ping) this.enqueue(encodeFrame(OPCODE.pong, payload), "pong");
     if (opcode === OPCODE.close) this.close((payload[0] ?? 0x3) << 8 | (payload[1] ?? 0xe8));
   }
+}
+
+function messageFrame(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string"
+    ? encodeFrame(OPCODE.text, new TextEncoder().encode(data))
+    : encodeFrame(OPCODE.binary, data);
 }
 
 /** All viewers that follow one thing. */
@@ -193,7 +198,9 @@ export class Feed {
 
   /** Sends a message to every viewer; see {@linkcode FeedViewer.send}. */
   send(data: string | Uint8Array, key?: string): void {
-    for (const viewer of this.#viewers) viewer.send(data, key);
+    if (this.#viewers.size === 0) return;
+    const frame = messageFrame(data);
+    for (const viewer of this.#viewers) viewer.enqueue(frame, key);
   }
 
   /**
