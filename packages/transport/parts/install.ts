@@ -138,7 +138,6 @@ async function installAlone(
     if (await isFolder(folder)) return;
     onLine(`Fetching ${title} from ${registryUrl(env)} into ${partsDirectory(env)}, once`);
     const work = `${folder}.part`;
-    await removeIfThere(join(work, "node_modules"));
     await fetchAll(packages, work, options);
     await removeIfThere(join(work, "tarballs"));
     await Deno.rename(work, folder);
@@ -219,10 +218,11 @@ function explained(part: Part, state: PartState, error: unknown, options: Instal
     );
   }
   const reason = error instanceof Error ? error.message : String(error);
+  // Besides the disk only an unpacker fails here, with a TypeError.
+  const hint = error instanceof TypeError ? "" : "; set VCS_CACHE to a folder that can be written";
   return new TransportError(
     "part-missing",
-    `Cannot keep ${partTitle(part)} in ${partsDirectory(options.env)}: ${reason}; ` +
-      "set VCS_CACHE to a folder that can be written",
+    `Cannot keep ${partTitle(part)} in ${partsDirectory(options.env)}: ${reason}${hint}`,
     { cause: error },
   );
 }
