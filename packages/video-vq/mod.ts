@@ -7,6 +7,7 @@
 export { type SendOptions, type SendStatistics, VideoSender } from "./send.ts";
 export {
   framesOf,
+  type OnResize,
   type ReceivedFrame,
   type ReceivedWindow,
   type ReceiveOptions,
@@ -29,6 +30,7 @@ export {
   tokensToQuant,
 } from "./stream/tokens.ts";
 export type { PayloadForm } from "./stream/window_message.ts";
+export type { LatentLimits, WindowLimits } from "./stream/window_limits.ts";
 export {
   type FrameWindow,
   type TailPolicy,

@@ -11,10 +11,10 @@ import type { DECODE, DECODE_OPERANDS } from "./options.ts";
 import { Monitor, receiveLine, sayReceived } from "./report.ts";
 import { channelOptions, modelOptions } from "./settings.ts";
 
-/** Runs `decode`. */
+/** Runs `decode`; exit code 1 if windows came and every one was damaged. */
 export async function decode(
   { options, operands, signal: stop }: Invocation<typeof DECODE, typeof DECODE_OPERANDS>,
-): Promise<void> {
+): Promise<number> {
   const { output: path } = operands;
   const [{ openDecoder }, { VideoReceiver }, { openReceiver }, { openOutput }] = await Promise.all([
     import("../models.ts"),
@@ -29,9 +29,9 @@ export async function decode(
   await using channel = await openReceiver(operands.channel, channelOptions(options));
   say(`${channel.url} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
 
-  const { queue, policy, reorder, force } = options;
+  const { queue, policy, reorder, force, onResize, maxPositions } = options;
   const receiver = new VideoReceiver(channel, decoder, {
-    ...{ queue, policy, reorder, force },
+    ...{ queue, policy, reorder, force, onResize, maxPositions },
     ...defined({ journal }),
     onEvent: say,
     signal: stop,
@@ -43,6 +43,8 @@ export async function decode(
   }
   sayReceived(receiver.statistics);
   if (options.json && path !== "-") print(JSON.stringify(player.report().data));
+  const { decoded, damaged } = receiver.statistics;
+  return decoded === 0 && damaged > 0 ? 1 : 0;
 }
 
 function playOptions(

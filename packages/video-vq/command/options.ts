@@ -231,6 +231,14 @@ export const DECODE = {
       default: 0,
     }),
     journal: option(file(), { help: "keep received windows in a file, to survive being killed" }),
+    onResize: option(choice(["fit", "skip"]), {
+      help: "windows of another size than the first: fitted to it, or left out",
+      default: "fit",
+    }),
+    maxPositions: option(whole({ min: 1, max: 1_000_000 }), {
+      help: "most positions of a latent; larger windows are left out as damaged",
+      default: 81_920,
+    }),
     force: flag({ help: "decode windows that were made with other weights" }),
     ...CHANNEL,
   }),

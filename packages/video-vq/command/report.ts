@@ -12,7 +12,8 @@ import { rangesOf, rangesText } from "../stream/window_order.ts";
 
 const INTERVAL = 250;
 const LOG_INTERVAL = 1000;
-/** Entries of a list in a line of the log, the last ones; totals have them all. */
+/** Entries of a list in a line of the log, the last ones, or of a report, the first ones; totals
+ * have them all. */
 const LISTED = 20;
 
 /** Shows and logs statistics while a stream runs. */
@@ -100,9 +101,14 @@ export function saySent(s: SendStatistics, seconds: number, damaged: number): vo
   if (damaged > 0) say(`skipped ${damaged} damaged frames of the camera`);
   if (s.framesDropped > 0) say(`dropped ${s.framesDropped} frames that arrived while encoding`);
   if (s.droppedCount > 0) {
-    const ranges = rangesText(rangesOf(s.dropped));
+    const ranges = listed(rangesOf(s.dropped));
     say(`dropped ${s.droppedCount} windows that did not fit the send queue: ${ranges}`);
   }
+}
+
+function listed(ranges: readonly { from: number; to: number }[]): string {
+  const more = ranges.length - LISTED;
+  return rangesText(ranges.slice(0, LISTED)) + (more > 0 ? ` and ${more} more stretches` : "");
 }
 
 /** Says what a receiver has done. */
@@ -112,6 +118,8 @@ export function sayReceived(s: ReceiveStatistics): void {
       milliseconds(s.decode)
     } ms (50/90/99 %)`,
   );
+  if (s.streams > 1) say(`they were of ${s.streams} streams, one after the other`);
+  if (s.fitted > 0) say(`fitted ${s.fitted} windows of other sizes to that of the first`);
   if (s.replayed > 0) say(`${s.replayed} of them from the journal`);
   if (s.joinedAt > 0) {
     say(`joined at window ${s.joinedAt}: the windows before it were not received`);
@@ -120,7 +128,7 @@ export function sayReceived(s: ReceiveStatistics): void {
   if (s.missingCount > 0) {
     say(
       `missing ${s.missingCount} windows: ${
-        rangesText(s.missing)
+        listed(s.missing)
       } (${s.damaged} damaged, ${s.undecodable} without those before them, ${s.dropped} dropped by the receive queue)`,
     );
   }

@@ -21,9 +21,9 @@ export interface RgbImage {
 
 /** How a frame is made to fit the target. */
 export interface FitOptions {
-  /** Columns of the target, a multiple of 8. */
+  /** Columns of the target. */
   readonly width: number;
-  /** Rows of the target, a multiple of 8. */
+  /** Rows of the target. */
   readonly height: number;
   /**
    * `crop` scales the short side and crops the long one, `pad` scales the long side and fills the
@@ -71,19 +71,8 @@ export class FrameFitter {
   /** First byte of the resized image in the target. */
   #at = 0;
 
-  /**
-   * Prepares for a target.
-   *
-   * @throws {RangeError} if a side of the target is not a multiple of 8 from 8 to 1,024.
-   */
+  /** Prepares for a target. */
   constructor(options: FitOptions) {
-    for (const side of [options.width, options.height]) {
-      if (!(Number.isInteger(side / 8) && side >= 8 && side <= 1024)) {
-        throw new RangeError(
-          `Cannot fit frames to ${options.width}x${options.height}: found a side of ${side}, expected a multiple of 8 from 8 to 1024`,
-        );
-      }
-    }
     this.#options = options;
     this.#place = cropPlace(options.cropSeed);
   }

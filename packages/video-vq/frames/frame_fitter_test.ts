@@ -65,9 +65,7 @@ Deno.test("frame fitter: a clip may change its size", () => {
   assert.equal(crc32(fitter.fit(noise(176, 144))), OPENCV[2][2]);
 });
 
-Deno.test("frame fitter: refuses odd targets and frames without their pixels", () => {
-  assert.throws(() => new FrameFitter({ width: 100, height: 128 }), RangeError);
-  assert.throws(() => new FrameFitter({ width: 128, height: 4096 }), RangeError);
+Deno.test("frame fitter: refuses frames without their pixels", () => {
   const fitter = new FrameFitter({ width: 128, height: 128 });
   for (const bad of [{ width: 0, height: 0 }, { width: 4, height: 4 }]) {
     assert.throws(() => fitter.fit({ ...bad, data: new Uint8Array(0) }), VideoVqError);

@@ -89,7 +89,7 @@ export class ReceiverServer implements AsyncDisposable {
     const { channel, decoder, copy, source } = this.#parts;
     void relay(this.#options.senderPage ?? this.#startSender(signal), source, signal);
     while (!signal.aborted) {
-      const receiver = new VideoReceiver(channel, decoder, { signal });
+      const receiver = new VideoReceiver(channel, decoder, { onResize: "keep", signal });
       const timer = setInterval(() => copy.send(this.#state(receiver), "state"), 250);
       try {
         this.#playback = await playVideo(receiver, { signal });

@@ -25,6 +25,7 @@ import { crc32 } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
 import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
 import { packedSize, type Tokens, tokensFromPacked, type TokenShape } from "./tokens.ts";
+import { bad, checkFields, checkShape, type WindowLimits } from "./window_limits.ts";
 
 /** Bytes before the tokens. */
 export const PAYLOAD_HEADER_SIZE = 48;
@@ -66,8 +67,6 @@ export interface WindowHeader extends Omit<TokenWindow, "tokens"> {
   readonly coded: Uint8Array;
 }
 
-/** More bits than any window has: refused before anything is allocated. */
-const MOST_BITS = 2 ** 26;
 /** Seconds that an even spacing may differ from the times: what a table of them would, too. */
 const EVEN = 0.5e-6;
 /** Seconds that fit into 32 bits of microseconds. */
@@ -112,12 +111,16 @@ export function encodeWindow(
 }
 
 /**
- * Reads what a payload says of itself.
+ * Reads what a payload says of itself, and checks it, before anything is made of it.
  *
  * @param pts time of the first frame in seconds, from the message
  * @throws {VideoVqError} `bad-window`
  */
-export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
+export function readHeader(
+  payload: Uint8Array,
+  pts = 0,
+  limits: WindowLimits = {},
+): WindowHeader {
   if (payload.length < PAYLOAD_HEADER_SIZE) {
     throw bad(`found ${payload.length} bytes, expected a header of ${PAYLOAD_HEADER_SIZE}`);
   }
@@ -133,6 +136,7 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
     throw bad(`found coding ${coding} and table of times ${table}, expected 0 to 1 and 0 to 2`);
   }
   const shape = readShape(view);
+  checkShape(shape, limits);
   const start = PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * validFrames;
   if (validFrames < 1 || payload.length < start) {
     throw bad(
@@ -140,12 +144,7 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
     );
   }
   const frameRate: FrameRate = [view.getUint32(16, true), view.getUint32(20, true)];
-  if (frameRate[0] === 0 || frameRate[1] === 0) {
-    throw bad(`found a frame rate of ${frameRate.join("/")}`);
-  }
-  return {
-    shape,
-    coding: coding === 1 ? "range" : "packed",
+  const fields = {
     validFrames,
     width: view.getUint16(12, true),
     height: view.getUint16(14, true),
@@ -153,8 +152,14 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
     times: readTimes(view, pts, validFrames, frameRate, table),
     capturedAt: view.getFloat64(24, true),
     encodeSeconds: view.getFloat32(32, true),
-    checksum: view.getUint32(36, true),
     sentAt: view.getFloat64(40, true),
+  };
+  checkFields(fields, shape, limits);
+  return {
+    shape,
+    coding: coding === 1 ? "range" : "packed",
+    ...fields,
+    checksum: view.getUint32(36, true),
     coded: payload.subarray(start),
   };
 }
@@ -166,16 +171,18 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
  * @param coder has learned from the windows before; range coded windows need it, and it must see
  * all windows of their stream
  * @param key whether the message is a key window
- * @throws {VideoVqError} `bad-window` if the bytes are damaged, `missing-context` if the window
- * builds on others that the coder has not seen.
+ * @param limits what the window must keep to. Default: what any encoder of ours sends.
+ * @throws {VideoVqError} `bad-window` if the bytes are damaged or beyond a limit, `missing-context`
+ * if the window builds on others that the coder has not seen.
  */
 export function decodeWindow(
   payload: Uint8Array,
   pts = 0,
   coder?: TokenDecoder,
   key = true,
+  limits: WindowLimits = {},
 ): TokenWindow {
-  const { coding, coded, checksum, shape, ...rest } = readHeader(payload, pts);
+  const { coding, coded, checksum, shape, ...rest } = readHeader(payload, pts, limits);
   const tokens = coding === "packed"
     ? readPacked(coded, shape)
     : readRange(coded, shape, coder, key);
@@ -220,10 +227,6 @@ function readShape(view: DataView): TokenShape {
     number,
     number,
   ];
-  const bits = channels * frames * height * width;
-  if (bits < 1 || bits > MOST_BITS || channels > 30) {
-    throw bad(`found an impossible latent of ${channels}x${frames}x${height}x${width}`);
-  }
   return { channels, frames, height, width };
 }
 
@@ -240,9 +243,7 @@ function readTimes(
     (i: number) => view.getUint32(at(i), true) / 1e6,
     (i: number) => view.getFloat64(at(i), true),
   ][table]!;
-  const times = Array.from({ length: count + 1 }, (_, i) => i === 0 ? pts : pts + after(i));
-  if (!times.every(Number.isFinite)) throw bad("found a time that is not finite");
-  return times;
+  return Array.from({ length: count + 1 }, (_, i) => i === 0 ? pts : pts + after(i));
 }
 
 function writeTimes(view: DataView, times: readonly number[], table: 1 | 2): void {
@@ -260,8 +261,4 @@ function tableFor({ times, frameRate: [numerator, denominator] }: TokenWindow): 
   const isEven = after.every((t, i) => Math.abs(t - i * denominator / numerator) < EVEN);
   if (isEven) return 0;
   return after.every((t) => t >= 0 && t < LONGEST) ? 1 : 2;
-}
-
-function bad(found: string, cause?: unknown): VideoVqError {
-  return new VideoVqError("bad-window", `Cannot read a window: ${found}`, { cause });
 }

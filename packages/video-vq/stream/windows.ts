@@ -92,6 +92,13 @@ export class Windower {
    * @throws {RangeError} if a side is not a multiple of 8 from 8 to 1,024.
    */
   constructor(options: WindowOptions) {
+    for (const side of [options.width, options.height]) {
+      if (!(Number.isInteger(side / 8) && side >= 8 && side <= 1024)) {
+        throw new RangeError(
+          `Cannot make windows of ${options.width}x${options.height}: found a side of ${side}, expected a multiple of 8 from 8 to 1024`,
+        );
+      }
+    }
     this.#options = options;
     this.#fitter = new FrameFitter(options);
   }

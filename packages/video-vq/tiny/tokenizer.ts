@@ -20,7 +20,13 @@ import { VideoVqError } from "../errors.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
 import type { TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
 import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
-import { buildTinyDecoder, buildTinyEncoder, TINY_FRAMES, TINY_MODEL } from "./graph.ts";
+import {
+  buildTinyDecoder,
+  buildTinyEncoder,
+  TINY_FRAMES,
+  TINY_LATENT,
+  TINY_MODEL,
+} from "./graph.ts";
 
 /** How a half is run. */
 export interface TinyOptions {
@@ -59,6 +65,7 @@ export async function openTinyDecoder(options: TinyOptions = {}): Promise<Window
   const half = await TinyHalf.open("decoder", options);
   return {
     ...half.about,
+    latent: TINY_LATENT,
     needsSmoothing: true,
     async decode(tokens, options = {}) {
       const quant = tokensToQuant(tokens);
