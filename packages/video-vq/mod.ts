@@ -42,7 +42,13 @@ export {
 export type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
 export type { Latency, Summary } from "./stream/statistics.ts";
 export type { WindowRange } from "./stream/window_order.ts";
-export { type FrameSource, openSource, rawSource, type SourceOptions } from "./frames/sources.ts";
+export {
+  type FrameSource,
+  type OnError,
+  openSource,
+  rawSource,
+  type SourceOptions,
+} from "./frames/sources.ts";
 export type { FitOptions, RgbImage } from "./frames/frame_fitter.ts";
 export { type FrameOutput, openOutput } from "./frames/outputs.ts";
 export { Quality } from "./frames/quality.ts";

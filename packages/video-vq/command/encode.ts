@@ -4,6 +4,8 @@
  * @module
  */
 import { defined, type Invocation, onAbort, print, say } from "@vcs/transport/internal";
+import type { FrameSource } from "../frames/sources.ts";
+import type { VideoSender } from "../send.ts";
 import type { ENCODE, ENCODE_OPERANDS } from "./options.ts";
 import { Monitor, saySent, sendLine } from "./report.ts";
 import {
@@ -55,13 +57,19 @@ export async function encode(
     const data = { ...statistics, damagedFrames: source.damaged };
     return { line: sendLine(statistics), data };
   }, values.stats);
-  const statistics = await stream.run(source.frames);
-  const [numerator, denominator] = source.frameRate;
-  const damagedFrames = source.damaged;
-  saySent(statistics, statistics.framesIn * denominator / numerator, damagedFrames);
-  if (values.json) {
-    print(JSON.stringify({ streamId: stream.streamId, ...statistics, damagedFrames }));
+  try {
+    await stream.run(source.frames);
+  } finally {
+    sayTotals(stream, source, values.json);
   }
+}
+
+/** Says what was sent, also if the source or the encoder failed. */
+function sayTotals(stream: VideoSender, source: FrameSource, json: boolean): void {
+  const { statistics, streamId } = stream;
+  const { frameRate: [numerator, denominator], damaged: damagedFrames } = source;
+  saySent(statistics, statistics.framesIn * denominator / numerator, damagedFrames);
+  if (json) print(JSON.stringify({ streamId, ...statistics, damagedFrames }));
 }
 
 /** A signal that is aborted some time after another. */

@@ -122,6 +122,10 @@ export const FRAMES = group("Frames", {
     help: "what becomes of the last frames if they do not fill a window",
     default: "pad",
   }),
+  onError: option(choice(["throw", "nearest", "skip"]), {
+    help: "a frame that cannot be read: an error, its nearest neighbour in its place, or left out",
+    default: "nearest",
+  }),
   rawSize: option(RAW_SIZE, { help: "size of raw frames" }),
   live: flag({ help: "raw frames come in real time, from a program that does not wait" }),
   fps: option(number({ min: 0.01, max: 1000 }), {

@@ -94,11 +94,11 @@ export function bitrate(bytes: number, seconds: number): string {
 /** Says what a sender has done, and how many frames its source could not decode. */
 export function saySent(s: SendStatistics, seconds: number, damaged: number): void {
   say(
-    `sent ${s.sent} of ${s.encoded} windows, ${s.framesIn} frames, ${s.bytes} bytes (${
+    `sent ${s.sent} of ${s.windows} windows, ${s.framesIn} frames, ${s.bytes} bytes (${
       bitrate(s.bytes, seconds)
     }); encode ${milliseconds(s.encode)} ms (50/90/99 %), ${s.blockedSeconds.toFixed(1)} s blocked`,
   );
-  if (damaged > 0) say(`skipped ${damaged} damaged frames of the camera`);
+  if (damaged > 0) say(`${damaged} frames of the source were damaged`);
   if (s.framesDropped > 0) say(`dropped ${s.framesDropped} frames that arrived while encoding`);
   if (s.droppedCount > 0) {
     const ranges = listed(rangesOf(s.dropped));

@@ -17,6 +17,8 @@ export interface TimedFrame extends RgbImage {
   readonly pts: number;
   /** How long it is shown, in seconds. */
   readonly duration: number;
+  /** When it was captured, in milliseconds since 1970. Default: when it is collected. */
+  readonly capturedAt?: number;
 }
 
 /** Consecutive frames of one size. */
@@ -122,7 +124,9 @@ export class Windower {
         `Cannot add a frame to a window: found time ${frame.pts} s, expected ${last} s or later`,
       );
     }
-    if (this.#frames.length === 0) this.#capturedAt = (this.#options.now ?? wallTime)();
+    if (this.#frames.length === 0) {
+      this.#capturedAt = frame.capturedAt ?? (this.#options.now ?? wallTime)();
+    }
     this.#frames.push(this.#fitter.fit(frame));
     this.#times.push(frame.pts);
     this.#end = frame.pts + frame.duration;
@@ -166,7 +170,8 @@ export class Windower {
 }
 
 /**
- * The windows of a stream of frames.
+ * The windows of a stream of frames. If the stream fails, the windows of its frames so far are
+ * given before the failure is thrown.
  *
  * @example Twenty frames are a full window and a padded one
  * ```ts
@@ -191,15 +196,21 @@ export async function* windowsOf(
 ): AsyncGenerator<FrameWindow> {
   const windower = new Windower(options);
   let held: FrameWindow | undefined;
-  for await (const frame of frames) {
-    if (held) yield held;
-    held = windower.push(frame);
-    if (!held || !options.live) continue;
-    yield held;
-    held = undefined;
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for await (const frame of frames) {
+      if (held) yield held;
+      held = windower.push(frame);
+      if (!held || !options.live) continue;
+      yield held;
+      held = undefined;
+    }
+  } catch (error) {
+    failure = { error };
   }
   const rest = windower.flush();
   if (held && rest) yield held;
   const last = rest ?? held;
   if (last) yield { ...last, last: true };
+  if (failure) throw failure.error;
 }
