@@ -58,6 +58,10 @@ export interface ReceiveOptions {
    * made of it. Default: 81,920, those of 17 frames of 1024×1024.
    */
   readonly maxPositions?: number;
+  /** Seconds of the stream at which frames begin to be delivered. Default: its start. */
+  readonly from?: number;
+  /** Seconds of the stream at which frames are no longer delivered. Default: its end. */
+  readonly to?: number;
   /** What becomes of windows of another size than the first one. Default: fit. */
   readonly onResize?: OnResize;
   /** Keeps what was received, and replays it after a restart. Default: none. */
@@ -89,6 +93,8 @@ export interface ReceiveStatistics {
   readonly missing: readonly WindowRange[];
   /** Number of missing windows. */
   readonly missingCount: number;
+  /** Windows that lie before `from` or after `to`, which were not decoded. */
+  readonly outside: number;
   /** Streams of which something was received. */
   readonly streams: number;
   /** Windows of another size than the first one, whose frames were fitted to it. */
@@ -162,6 +168,7 @@ export class VideoReceiver {
     duplicates: 0,
     streams: 0,
     fitted: 0,
+    outside: 0,
     damaged: 0,
     undecodable: 0,
     dropped: 0,
@@ -246,7 +253,10 @@ export class VideoReceiver {
     try {
       for await (const { window, accept } of decoded.readable) {
         yield window;
-        this.#counts.framesOut += window.validFrames;
+        const { times } = window;
+        for (let i = 0; i < window.validFrames; i++) {
+          if (this.#isInside(times[i]!, times[i + 1]!)) this.#counts.framesOut++;
+        }
         await accept();
       }
     } finally {
@@ -268,7 +278,9 @@ export class VideoReceiver {
   /** As `frames`, for an output that calls `noteShown` itself. */
   async *arrivals(): AsyncGenerator<ReceivedFrame> {
     for await (const window of this.windows()) {
-      yield* framesOf(window);
+      for (const frame of framesOf(window)) {
+        if (this.#isInside(frame.pts, frame.pts + frame.duration)) yield frame;
+      }
     }
   }
 
@@ -408,6 +420,12 @@ export class VideoReceiver {
     if (this.#order.look(streamId, sequence) === "duplicate") return undefined;
     const window = this.#read(message);
     if (!window) return undefined;
+    if (!this.#isInside(window.times[0]!, window.times.at(-1)!)) {
+      this.#counts.outside++;
+      this.#order.take(sequence);
+      this.#smoother.reset();
+      return undefined;
+    }
     const from = this.#clock.now();
     this.#startedAt ??= from;
     if (sequence !== this.#order.next) this.#smoother.reset();
@@ -428,6 +446,12 @@ export class VideoReceiver {
     const sizes = [clip, fitted].map(({ width, height }) => `${width}x${height}`);
     this.#teller.tell("size", `the stream's size is now ${sizes[0]}: fitted to ${sizes[1]}`);
     return fitted;
+  }
+
+  /** Whether something is shown in the stretch that is wanted. */
+  #isInside(start: number, end: number): boolean {
+    const { from = -Infinity, to = Infinity } = this.#options;
+    return end > from && start < to;
   }
 
   #measure(window: TokenWindow, arrival: Arrival, decodeSeconds: number): void {

@@ -4,6 +4,8 @@
  * @module
  */
 import { defined, type Invocation, type OptionValues, print, say } from "@vcs/transport/internal";
+import type { Receiver } from "@vcs/transport/channel";
+import { pathToFileURL } from "node:url";
 import type { FrameOutput } from "../frames/outputs.ts";
 import type { Playback, PlayOptions } from "../play.ts";
 import type { VideoReceiver } from "../receive.ts";
@@ -26,13 +28,14 @@ export async function decode(
   const { reference, ...model } = modelOptions(options, stop);
   using decoder = await openDecoder(reference, model);
   using journal = await openJournal(options.journal);
-  await using channel = await openReceiver(operands.channel, channelOptions(options));
+  const torch = await torchFolder(operands.channel);
+  await using channel = torch ?? await openReceiver(operands.channel, channelOptions(options));
   say(`${channel.url} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
 
   const { queue, policy, reorder, force, onResize, maxPositions } = options;
   const receiver = new VideoReceiver(channel, decoder, {
     ...{ queue, policy, reorder, force, onResize, maxPositions },
-    ...defined({ journal }),
+    ...defined({ journal, from: options.from, to: options.to }),
     onEvent: say,
     signal: stop,
   });
@@ -51,6 +54,13 @@ function playOptions(
   { play, rate, ring, jitter, underrun }: OptionValues<typeof DECODE>,
 ): PlayOptions | undefined {
   return play ? { ring, jitter, underrun, ...defined({ rate }) } : undefined;
+}
+
+/** A folder of files that PyTorch wrote; channels only write those. */
+async function torchFolder(reference: string): Promise<Receiver | undefined> {
+  const url = URL.parse(reference, pathToFileURL(`${Deno.cwd()}/`));
+  const { isTorchFolder, openTorchFolder } = await import("../stream/torch_folder.ts");
+  return url && isTorchFolder(url) ? await openTorchFolder(url) : undefined;
 }
 
 async function openJournal(path: string | undefined) {

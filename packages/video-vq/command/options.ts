@@ -246,6 +246,14 @@ export const DECODE = {
     force: flag({ help: "decode windows that were made with other weights" }),
     ...CHANNEL,
   }),
+  from: option(number({ min: 0, placeholder: "SECONDS" }), {
+    help: "where in the stream the output begins",
+    defaultText: "at its start",
+  }),
+  to: option(number({ min: 0, placeholder: "SECONDS" }), {
+    help: "where in the stream the output ends",
+    defaultText: "at its end",
+  }),
   times: option(file(), { help: "write the exact times of frames to a file" }),
   ...REPORT,
 };

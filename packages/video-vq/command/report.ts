@@ -119,6 +119,7 @@ export function sayReceived(s: ReceiveStatistics): void {
     } ms (50/90/99 %)`,
   );
   if (s.streams > 1) say(`they were of ${s.streams} streams, one after the other`);
+  if (s.outside > 0) say(`left out ${s.outside} windows before --from or after --to`);
   if (s.fitted > 0) say(`fitted ${s.fitted} windows of other sizes to that of the first`);
   if (s.replayed > 0) say(`${s.replayed} of them from the journal`);
   if (s.joinedAt > 0) {

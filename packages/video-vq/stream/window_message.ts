@@ -1,6 +1,7 @@
 /**
  * Windows of tokens as messages of a channel, in several forms: our own payload of packed or range
- * coded bits, or tensors that any reader of safetensors, npy or PyTorch files understands.
+ * coded bits, or tensors that any reader of safetensors, npy or PyTorch files understands. Indices of other
+ * programs may have a first dimension of one.
  *
  * | form | payload | bytes of a 17×128×128 window, without headers |
  * |---|---|---|
@@ -19,6 +20,7 @@ import type { Tensor } from "@vcs/transport/tensor";
 import { VideoVqError } from "../errors.ts";
 import { decodeWindow, encodeWindow, type FrameRate, type TokenWindow } from "./payload.ts";
 import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
+import { WINDOW_FRAMES } from "./windows.ts";
 import { checkFields, checkShape, type WindowLimits } from "./window_limits.ts";
 import {
   latentShape,
@@ -92,7 +94,7 @@ export function messageWindow(
     const { tensors, metadata } = readSafetensors(received.payload);
     const fields = ownFields(metadata);
     const tokens = readTokens(tensors, fields?.channels ?? CHANNELS, limits);
-    const window = { tokens, ...fields?.window ?? plainFields(tokens, received.pts) };
+    const window = { tokens, ...fields?.window ?? plainFields(tokens, received) };
     checkFields(window, tokens.shape, limits);
     return window;
   } catch (error) {
@@ -131,8 +133,9 @@ function readTokens(
       checkShape(latentShape(shape), limits);
       return tokensFromQuant({ dtype, shape, data } as Tensor<"F32"> | Tensor<"F16">);
     }
-    if ((dtype === "I32" || dtype === "I64") && shape.length === 3) {
-      const [frames, height, width] = shape as [number, number, number];
+    const sides = shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
+    if ((dtype === "I32" || dtype === "I64") && sides.length === 3) {
+      const [frames, height, width] = sides as [number, number, number];
       const latent = { channels, frames, height, width };
       checkShape(latent, limits);
       return tokensFromIndices({ dtype, shape, data } as Tensor<"I32"> | Tensor<"I64">, latent);
@@ -143,18 +146,18 @@ function readTokens(
     "bad-window",
     `Cannot read a window: found ${
       names.join(", ") || "no tensors"
-    }, expected one of quant F32 or F16 [1, channels, frames, rows, columns] or indices I32 or I64 [frames, rows, columns]`,
+    }, expected one of quant F32 or F16 [1, channels, frames, rows, columns] or indices I32 or I64 [frames, rows, columns] or [1, frames, rows, columns]`,
   );
 }
 
 /** Tensors without our metadata are full windows of 8×8 pixels per position, 24 frames per second. */
-function plainFields({ shape }: Tokens, pts: number): Omit<TokenWindow, "tokens"> {
+function plainFields({ shape }: Tokens, message: Message): Omit<TokenWindow, "tokens"> {
   const { frames, height, width } = shape;
   const validFrames = 4 * (frames - 1) + 1;
-  const times = Array.from(
-    { length: validFrames + 1 },
-    (_, i) => pts + i * DEFAULT_RATE[1] / DEFAULT_RATE[0],
-  );
+  const duration = DEFAULT_RATE[1] / DEFAULT_RATE[0];
+  // Files of other programs have no time: their windows follow each other.
+  const pts = message.pts || message.sequence * WINDOW_FRAMES * duration;
+  const times = Array.from({ length: validFrames + 1 }, (_, i) => pts + i * duration);
   return {
     validFrames,
     width: width * 8,
