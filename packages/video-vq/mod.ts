@@ -49,7 +49,7 @@ export {
   rawSource,
   type SourceOptions,
 } from "./frames/sources.ts";
-export type { FitOptions, RgbImage } from "./frames/frame_fitter.ts";
+export type { FitOptions, Picture, RgbImage } from "./frames/frame_fitter.ts";
 export { type FrameOutput, openOutput } from "./frames/outputs.ts";
 export { Quality } from "./frames/quality.ts";
 export type { MagvitOptions } from "./magvit/tokenizer.ts";

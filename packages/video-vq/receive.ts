@@ -434,9 +434,12 @@ export class VideoReceiver {
     if (this.#decoder.needsSmoothing) this.#smoother.smooth(clip);
     this.#counts.decoded++;
     if (arrival.arrivedAt > 0) this.#measure(window, arrival, (this.#clock.now() - from) / 1000);
-    const { tokens, ...fields } = window;
+    const { tokens, picture, ...fields } = window;
     const fitted = this.#fitted(clip, tokens.shape);
-    return { ...fields, streamId, sequence, ...validFrames(fitted, window.validFrames) };
+    // The picture is not where it was in frames that were fitted here.
+    const shown = fitted === clip ? defined({ picture }) : {};
+    const frames = validFrames(fitted, window.validFrames);
+    return { ...fields, ...shown, streamId, sequence, ...frames };
   }
 
   #fitted(clip: Clip, latent: TokenShape): Clip {

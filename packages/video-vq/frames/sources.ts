@@ -4,6 +4,7 @@
  * @module
  */
 import { MediaError } from "@vcs/media/errors";
+import type { VideoReader } from "@vcs/media/video_reader";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
 import { BufferedReader, untilAborted } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
@@ -79,9 +80,16 @@ async function fileSource(path: string, options: SourceOptions): Promise<FrameSo
     get damaged() {
       return video.replaced.length;
     },
-    frames: untilAborted(video.frames(), options.stop),
+    frames: untilAborted(shapedFrames(video), options.stop),
     [Symbol.asyncDispose]: () => video[Symbol.asyncDispose](),
   };
+}
+
+/** The frames of a video with the shape of their pixels. */
+async function* shapedFrames(video: VideoReader): AsyncGenerator<TimedFrame> {
+  const { sampleAspectRatio: [across, down], rotation } = video.info;
+  const pixelAspect = rotation % 180 === 0 ? across / down : down / across;
+  for await (const frame of video.frames()) yield { ...frame, pixelAspect };
 }
 
 async function folderSource(path: string, options: SourceOptions): Promise<FrameSource> {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { VideoWriter } from "@vcs/media/video_writer";
+import { findProgram } from "#testing/shared.ts";
 import { frameRateOf, type OnError, openSource, rawSource } from "./sources.ts";
 
 Deno.test("sources: rates become the fractions that they stand for", () => {
@@ -152,4 +153,25 @@ Deno.test("sources: damage in a video does not end it, and is counted", async ()
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+const ffmpeg = findProgram("ffmpeg");
+
+Deno.test({
+  name: "sources: pixels of a video have the shape that its file says",
+  ignore: ffmpeg === undefined,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/wide.mp4`;
+      const input = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=0.3"];
+      const args = ["-v", "error", ...input, "-vf", "setsar=2/1", path];
+      assert((await new Deno.Command(ffmpeg!, { args }).output()).success);
+      await using source = await openSource(path);
+      const frames = await Array.fromAsync(source.frames);
+      assert.deepEqual(frames.map(({ pixelAspect }) => pixelAspect), [2, 2, 2]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });

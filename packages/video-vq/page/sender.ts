@@ -82,6 +82,6 @@ async function* shown(
   for await (const frame of frames) {
     const data = fitter.fit(frame);
     feed.send(encodeLiveFrame({ index: index++, ...size, capturedAt: wallTime(), data }));
-    yield { ...frame, ...size, data };
+    yield { ...frame, ...size, data, pixelAspect: 1 };
   }
 }

@@ -2,6 +2,7 @@
 import { systemClock } from "@vcs/transport";
 import { openSender } from "@vcs/transport/channel";
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { findPython } from "#testing/python.ts";
 import { VideoReceiver } from "../receive.ts";
 import { VideoSender } from "../send.ts";
@@ -29,6 +30,8 @@ async function tokensOf(folder: URL) {
   return { tokens: codec.tokens, frames: frames.length, damaged: receiver.statistics.damaged };
 }
 
+const ptUrl = (path: string) => new URL("?format=pt", pathToFileURL(path));
+
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 const FILES = new URL("../testdata/torch_windows/", import.meta.url);
@@ -53,7 +56,7 @@ Deno.test("torch folder: quant and indices in every form are the same tokens", a
 
 Deno.test("torch folder: a damaged file is a damaged window, a folder without windows an error", async () => {
   await withFolder(async (folder) => {
-    const url = new URL(`file://${folder}/`);
+    const url = pathToFileURL(`${folder}/`);
     await assert.rejects(openTorchFolder(new URL("?format=pt", url)), { code: "bad-source" });
     for (const name of ["window_000.pt", "window_001.pt", "window_002.pt"]) {
       await Deno.copyFile(new URL(name, FILES), `${folder}/${name}`);
@@ -73,7 +76,7 @@ Deno.test({
     await withFolder(async (folder) => {
       const codec = new FakeCodec(systemClock);
       {
-        await using sender = await openSender(`file://${folder}/encoded/?format=pt`);
+        await using sender = await openSender(ptUrl(`${folder}/encoded/`));
         const options = { ...SIZE, frameRate: [24, 1], payload: "quant" } as const;
         await new VideoSender(codec, sender, options).run(numberedFrames(40));
       }
@@ -86,7 +89,7 @@ for number, path in enumerate(sorted(glob.glob(sys.argv[1] + "/encoded/*.pt"))):
       const args = ["-c", code, folder];
       const { success } = await new Deno.Command(python!, { args }).output();
       assert(success, "PyTorch could not read or write the windows");
-      await using channel = await openTorchFolder(new URL(`file://${folder}/again/?format=pt`));
+      await using channel = await openTorchFolder(ptUrl(`${folder}/again/`));
       const frames = await Array.fromAsync(new VideoReceiver(channel, codec).frames());
       assert.deepEqual(frames.map(({ data }) => numberOf(data)).slice(0, 40), upTo(40));
       assert(Math.abs(frames[39]!.pts - 39 / 24) < 1e-9, "windows follow each other in time");

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { NARROWEST } from "../frames/frame_fitter.ts";
 import { VideoVqError } from "../errors.ts";
 import type { TokenWindow } from "./payload.ts";
 import type { TokenShape } from "./tokens.ts";
@@ -92,7 +93,23 @@ export function checkFields(
       }`,
     );
   }
+  checkPicture(window);
   checkTimes(window);
+}
+
+/** Bars leave a picture within its frame, and no picture is a line. */
+function checkPicture({ picture, width, height }: Omit<TokenWindow, "tokens">): void {
+  if (!picture) return;
+  const aspect = picture.width / picture.height;
+  const isSound = isCount(picture.width) && isCount(picture.height) && (
+    picture.fit === "pad"
+      ? picture.width <= width && picture.height <= height
+      : picture.fit === "stretch" && aspect >= 1 / NARROWEST && aspect <= NARROWEST
+  );
+  if (isSound) return;
+  throw bad(
+    `found a picture of ${picture.width}x${picture.height} in frames of ${width}x${height}`,
+  );
 }
 
 function checkTimes(window: Omit<TokenWindow, "tokens">): void {

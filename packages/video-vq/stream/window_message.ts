@@ -177,7 +177,7 @@ function ownFields(
   const text = metadata.get("video_vq");
   if (text === undefined) return undefined;
   const fields = Object(JSON.parse(text)) as Partial<Record<string, unknown>>;
-  const { channels = CHANNELS, frameRate, times, ...rest } = fields;
+  const { channels = CHANNELS, frameRate, times, picture, ...rest } = fields;
   const { validFrames, width, height, capturedAt, encodeSeconds, sentAt } = rest;
   const single = { validFrames, width, height, capturedAt, encodeSeconds, sentAt };
   const lists = [frameRate, times].map((list) => Array.isArray(list) ? list : [undefined]);
@@ -185,6 +185,7 @@ function ownFields(
   if (!numbers.every((value) => typeof value === "number") || lists[0]!.length !== 2) {
     throw new VideoVqError("bad-window", "Cannot read a window: found incomplete metadata");
   }
-  const window = { ...single, frameRate, times } as Omit<TokenWindow, "tokens">;
+  const shown = picture === undefined ? {} : { picture: Object(picture) };
+  const window = { ...single, frameRate, times, ...shown } as Omit<TokenWindow, "tokens">;
   return { channels: channels as number, window };
 }

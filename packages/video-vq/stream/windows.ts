@@ -5,8 +5,14 @@
  *
  * @module
  */
+import { defined } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
-import { type FitOptions, FrameFitter, type RgbImage } from "../frames/frame_fitter.ts";
+import {
+  type FitOptions,
+  FrameFitter,
+  type Picture,
+  type RgbImage,
+} from "../frames/frame_fitter.ts";
 
 /** Frames of a full window. */
 export const WINDOW_FRAMES = 17;
@@ -39,6 +45,8 @@ export interface FrameWindow {
   readonly times: readonly number[];
   /** When the first frame was captured, in milliseconds since 1970. */
   readonly capturedAt: number;
+  /** What a frame shows of its source. Default: all of it is the picture. */
+  readonly picture?: Picture;
   /** Whether this is known to be the last window of its clip. */
   readonly last: boolean;
 }
@@ -86,6 +94,7 @@ export class Windower {
   #times: number[] = [];
   #end = 0;
   #capturedAt = 0;
+  #picture: Picture | undefined;
   #sequence = 0;
 
   /**
@@ -128,6 +137,7 @@ export class Windower {
       this.#capturedAt = frame.capturedAt ?? (this.#options.now ?? wallTime)();
     }
     this.#frames.push(this.#fitter.fit(frame));
+    this.#picture = this.#fitter.picture;
     this.#times.push(frame.pts);
     this.#end = frame.pts + frame.duration;
     return this.#frames.length === WINDOW_FRAMES
@@ -164,6 +174,7 @@ export class Windower {
       data,
       times,
       capturedAt,
+      ...defined({ picture: this.#picture }),
       last: false,
     };
   }
