@@ -158,6 +158,7 @@ export class VideoReceiver {
     decode: new Series(),
     transfer: new Series(),
     encode: new Series(),
+    hold: new Series(),
     latency: new Series(),
   };
   readonly #known = new StreamDeduplicator();
@@ -212,7 +213,7 @@ export class VideoReceiver {
   /** What has been done so far. */
   get statistics(): ReceiveStatistics {
     const { depth, deepest } = this.#queue.counters;
-    const { decode, transfer, encode, latency } = this.#series;
+    const { decode, transfer, encode, hold, latency } = this.#series;
     const until = this.#endedAt ?? this.#clock.now();
     const elapsed = until - (this.#startedAt ?? until);
     return {
@@ -230,6 +231,7 @@ export class VideoReceiver {
         encode: encode.summary().p50,
         transfer: transfer.summary().p50,
         decode: decode.summary().p50,
+        hold: hold.summary().p50,
         measured: latency.summary().p50,
       }),
     };
@@ -286,9 +288,9 @@ export class VideoReceiver {
 
   /** Notes that a frame is shown now, for the measured delay. */
   noteShown(frame: ReceivedFrame): void {
-    if (frame.capturedAt > 0) {
-      this.#series.latency.add((this.#now() - frame.capturedAt) / 1000);
-    }
+    const now = this.#now();
+    if (frame.index % WINDOW_FRAMES === 0) this.#series.hold.add((now - frame.decodedAt) / 1000);
+    if (frame.capturedAt > 0) this.#series.latency.add((now - frame.capturedAt) / 1000);
   }
 
   /** The messages of the journal, then those of the channels. */
@@ -439,7 +441,7 @@ export class VideoReceiver {
     // The picture is not where it was in frames that were fitted here.
     const shown = fitted === clip ? defined({ picture }) : {};
     const frames = validFrames(fitted, window.validFrames);
-    return { ...fields, ...shown, streamId, sequence, ...frames };
+    return { ...fields, ...shown, streamId, sequence, ...frames, decodedAt: this.#now() };
   }
 
   #fitted(clip: Clip, latent: TokenShape): Clip {

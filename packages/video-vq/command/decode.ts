@@ -10,6 +10,7 @@ import type { FrameOutput } from "../frames/outputs.ts";
 import type { Playback, PlayOptions } from "../play.ts";
 import type { VideoReceiver } from "../receive.ts";
 import type { DECODE, DECODE_OPERANDS } from "./options.ts";
+import { WINDOW_FRAMES } from "../stream/windows.ts";
 import { Monitor, receiveLine, sayReceived } from "./report.ts";
 import { channelOptions, modelOptions } from "./settings.ts";
 
@@ -26,7 +27,9 @@ export async function decode(
   ]);
 
   const { reference, ...model } = modelOptions(options, stop);
-  using decoder = await openDecoder(reference, model);
+  // A slow first window delays all that are played after it: get ready for the usual size.
+  const size = { frames: WINDOW_FRAMES, height: 128, width: 128 };
+  using decoder = await openDecoder(reference, options.play ? { ...model, size } : model);
   using journal = await openJournal(options.journal);
   const torch = await torchFolder(operands.channel);
   await using channel = torch ?? await openReceiver(operands.channel, channelOptions(options));

@@ -4,7 +4,7 @@
  * @module
  */
 import { MediaError } from "@vcs/media/errors";
-import type { VideoReader } from "@vcs/media/video_reader";
+import type { VideoInfo, VideoReader } from "@vcs/media/video_reader";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
 import { BufferedReader, untilAborted } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
@@ -75,7 +75,7 @@ async function fileSource(path: string, options: SourceOptions): Promise<FrameSo
   const text = `${path}, ${info.width}x${info.height}, ${info.frameCount} frames`;
   return {
     description: text,
-    frameRate: frameRateOf(info.fps),
+    frameRate: frameRateOf(nominalRate(info)),
     live: false,
     get damaged() {
       return video.replaced.length;
@@ -83,6 +83,18 @@ async function fileSource(path: string, options: SourceOptions): Promise<FrameSo
     frames: untilAborted(shapedFrames(video), options.stop),
     [Symbol.asyncDispose]: () => video[Symbol.asyncDispose](),
   };
+}
+
+/** Rates that videos usually have. */
+const USUAL_RATES = [24, 25, 30, 48, 50, 60, 100, 120].flatMap((fps) => [fps, fps * 1000 / 1001]);
+
+/** The usual rate of a video whose timestamps are whole milliseconds, as WebM's are, or its own. */
+export function nominalRate(
+  { fps, frameCount, duration }: Pick<VideoInfo, "fps" | "frameCount" | "duration">,
+): number {
+  const off = (rate: number) => Math.abs(frameCount / rate - duration);
+  const nearest = USUAL_RATES.reduce((best, rate) => off(rate) < off(best) ? rate : best);
+  return off(nearest) < 2e-3 ? nearest : fps;
 }
 
 /** The frames of a video with the shape of their pixels. */

@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { VideoWriter } from "@vcs/media/video_writer";
 import { findProgram } from "#testing/shared.ts";
-import { frameRateOf, type OnError, openSource, rawSource } from "./sources.ts";
+import { frameRateOf, nominalRate, type OnError, openSource, rawSource } from "./sources.ts";
 
 Deno.test("sources: rates become the fractions that they stand for", () => {
   assert.deepEqual(frameRateOf(24), [24, 1]);
@@ -153,6 +153,15 @@ Deno.test("sources: damage in a video does not end it, and is counted", async ()
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("sources: a rate that timestamps of whole milliseconds blur is the usual one", () => {
+  const blurred = { frameCount: 120, duration: 3.999, fps: 120 / 3.999 };
+  assert.equal(nominalRate(blurred), 30);
+  assert.equal(nominalRate({ frameCount: 120, duration: 4, fps: 30 }), 30);
+  const film = 24000 / 1001;
+  assert.equal(nominalRate({ frameCount: 240, duration: 240 / film, fps: film }), film);
+  assert.equal(nominalRate({ frameCount: 120, duration: 9.6, fps: 12.5 }), 12.5);
 });
 
 const ffmpeg = findProgram("ffmpeg");

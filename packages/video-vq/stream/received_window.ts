@@ -15,6 +15,8 @@ export interface ReceivedWindow extends Omit<TokenWindow, "tokens"> {
   readonly streamId: string;
   /** Number of the window. */
   readonly sequence: number;
+  /** When it was decoded, in milliseconds since 1970. */
+  readonly decodedAt: number;
   /** RGB, [validFrames, height, width, 3]. */
   readonly data: Uint8Array;
 }
@@ -39,6 +41,8 @@ export interface ReceivedFrame {
   readonly picture?: Picture;
   /** When the sender received the frame, in milliseconds since 1970; 0 if unknown. */
   readonly capturedAt: number;
+  /** When its window was decoded, in milliseconds since 1970. */
+  readonly decodedAt: number;
 }
 
 /** The frames of a window, one by one. */
@@ -53,6 +57,7 @@ export function framesOf(window: ReceivedWindow): ReceivedFrame[] {
     height,
     frameRate: window.frameRate,
     ...defined({ picture }),
+    decodedAt: window.decodedAt,
     data: data.subarray(i * size, (i + 1) * size),
     capturedAt: capturedAt > 0 ? capturedAt + (times[i]! - times[0]!) * 1000 : 0,
   }));

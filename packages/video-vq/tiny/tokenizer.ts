@@ -11,7 +11,7 @@ import { modelBytes } from "@vcs/onnx";
 import { NetworkWeights } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { readSafetensors } from "@vcs/transport/safetensors";
-import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
+import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import type { Half } from "../magvit/config.ts";
 import type { ClipSize } from "../magvit/network.ts";
@@ -34,6 +34,11 @@ export interface TinyOptions {
   readonly device?: string;
   /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
+  /**
+   * Size of clips to get ready for: two blank windows are run, because the first ones of a session
+   * take longer. Default: none.
+   */
+  readonly size?: ClipSize;
 }
 
 /**
@@ -44,6 +49,11 @@ export interface TinyOptions {
  */
 export async function openTinyEncoder(options: TinyOptions = {}): Promise<WindowEncoder> {
   const half = await TinyHalf.open("encoder", options);
+  const { size } = options;
+  if (size) {
+    const { frames, height, width } = size;
+    await half.warmUp("frames", [1, 3, frames, height, width], size);
+  }
   return {
     ...half.about,
     fullWindows: true,
@@ -63,6 +73,12 @@ export async function openTinyEncoder(options: TinyOptions = {}): Promise<Window
 /** Opens the decoder; throws as {@linkcode openTinyEncoder} does. */
 export async function openTinyDecoder(options: TinyOptions = {}): Promise<WindowDecoder> {
   const half = await TinyHalf.open("decoder", options);
+  const { size } = options;
+  if (size) {
+    const { channels, frames: [frames], scale } = TINY_LATENT;
+    const sides = [size.height / scale, size.width / scale];
+    await half.warmUp("quant", [1, channels, frames, ...sides], size);
+  }
   return {
     ...half.about,
     latent: TINY_LATENT,
@@ -121,6 +137,12 @@ class TinyHalf implements Disposable {
   /** Id of the weights, and the half for people. */
   get about(): { modelId: string; description: string } {
     return { modelId: this.modelId, description: `${TINY_MODEL} ${this.half} on ${this.device}` };
+  }
+
+  /** Runs blank windows, so that no later one waits for what is done once. */
+  async warmUp(name: string, shape: readonly number[], size: ClipSize): Promise<void> {
+    const blank = tensor("F32", shape);
+    for (let i = 0; i < 2; i++) await this.run(name, blank, size.height, size.width, {});
   }
 
   /** Runs one tensor through the graph for a size of frame. */
