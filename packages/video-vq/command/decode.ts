@@ -11,6 +11,7 @@ import type { Playback, PlayOptions } from "../play.ts";
 import type { VideoReceiver } from "../receive.ts";
 import type { DECODE, DECODE_OPERANDS } from "./options.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
+import { observe } from "./observed.ts";
 import { Monitor, receiveLine, sayReceived } from "./report.ts";
 import { channelOptions, modelOptions } from "./settings.ts";
 
@@ -44,6 +45,7 @@ export async function decode(
   });
   const player = new Player(receiver, openOutput(path, options.times), playOptions(options));
   {
+    await using _site = await observe(options, () => player.report().data);
     using _monitor = new Monitor(() => player.report(), options.stats);
     await player.run(stop);
   }

@@ -7,6 +7,7 @@ import { defined, type Invocation, onAbort, print, say } from "@vcs/transport/in
 import type { FrameSource } from "../frames/sources.ts";
 import type { VideoSender } from "../send.ts";
 import type { ENCODE, ENCODE_OPERANDS } from "./options.ts";
+import { observe } from "./observed.ts";
 import { Monitor, saySent, sendLine } from "./report.ts";
 import {
   channelOptions,
@@ -52,10 +53,10 @@ export async function encode(
     stop,
     signal: end,
   });
+  const data = () => ({ ...stream.statistics, damagedFrames: source.damaged });
+  await using _site = await observe(values, data);
   using _monitor = new Monitor(() => {
-    const { statistics } = stream;
-    const data = { ...statistics, damagedFrames: source.damaged };
-    return { line: sendLine(statistics), data };
+    return { line: sendLine(stream.statistics), data: data() };
   }, values.stats);
   try {
     await stream.run(source.frames);

@@ -70,6 +70,23 @@ const STREAM_ID: ValueKind<string> = {
   parse: (text) => /^[0-9a-f]{16}$/i.test(text) ? text.toLowerCase() : undefined,
 };
 
+/** Where to listen. */
+interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** An address with its port, as `127.0.0.1:9000` or `[::1]:9000`. */
+export const ADDRESS: ValueKind<Address> = {
+  placeholder: "HOST:PORT",
+  allowed: "addresses as 127.0.0.1:9000 or [::1]:9000",
+  parse(text) {
+    const [, bare, bracketed, port] = /^(?:([^:]+)|\[([0-9a-f:.]+)\]):(\d{1,5})$/i.exec(text) ?? [];
+    const hostname = bare ?? bracketed;
+    return hostname && Number(port) <= 65_535 ? { hostname, port: Number(port) } : undefined;
+  },
+};
+
 /** Which network runs, with which weights. */
 const NETWORK_CHOICE = {
   model: option(NETWORK, {
@@ -165,6 +182,17 @@ const REPORT = {
   json: flag({ help: "print the totals as JSON on stdout" }),
 };
 
+/** How others may look at a running stream. */
+export const OBSERVED = {
+  listen: option(ADDRESS, {
+    help: "serve /metrics and /health there; beyond this machine a token is needed",
+  }),
+  token: option(text(), {
+    help: "what those who read them must know",
+    defaultText: "random beyond this machine",
+  }),
+};
+
 const SOURCE = operand(
   file("SOURCE"),
   "a video file, a folder of images, - for raw RGB on stdin, or the http: URL of a camera",
@@ -200,6 +228,7 @@ export const ENCODE = {
     }),
     ...CHANNEL,
   }),
+  ...OBSERVED,
   ...REPORT,
 };
 
@@ -255,6 +284,7 @@ export const DECODE = {
     defaultText: "at its end",
   }),
   times: option(file(), { help: "write the exact times of frames to a file" }),
+  ...OBSERVED,
   ...REPORT,
 };
 
@@ -321,9 +351,10 @@ export const PAGE = {
     help: "what viewers must know",
     defaultText: "random beyond this machine",
   }),
-  listen: option(text("URL"), {
+  channel: option(text("URL"), {
     help: "channel on which windows come in",
     default: "tcp://127.0.0.1:0",
+    formerly: ["listen"],
   }),
   sender: option(text("URL"), {
     help: "URL that a sender elsewhere printed; none is started then",

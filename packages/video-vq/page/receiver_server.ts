@@ -6,6 +6,7 @@
  */
 import { openReceiver, type Receiver } from "@vcs/transport/channel";
 import { type AssetList, Feed, freePort, Site, type SiteOptions } from "@vcs/transport/internal";
+import { observedRoutes } from "../command/observed.ts";
 import { openDecoder } from "../models.ts";
 import { type Playback, playVideo } from "../play.ts";
 import { VideoReceiver } from "../receive.ts";
@@ -54,6 +55,7 @@ export class ReceiverServer implements AsyncDisposable {
   readonly #parts: Parts;
   #sender: Deno.ChildProcess | undefined;
   #playback: Playback | undefined;
+  #receiver: VideoReceiver | undefined;
 
   private constructor(options: ReceiverServerOptions, parts: Parts) {
     this.#options = options;
@@ -63,15 +65,18 @@ export class ReceiverServer implements AsyncDisposable {
   /** Starts to serve, and opens the decoder and the channel. */
   static async open(options: ReceiverServerOptions): Promise<ReceiverServer> {
     const { model, device, listen } = options;
+    let server: ReceiverServer | undefined;
     const copy = new Feed();
     const source = new Feed();
-    const routes = { "GET /copy": copy, "GET /source": source };
+    const observed = observedRoutes(() => server?.statistics ?? {});
+    const routes = { "GET /copy": copy, "GET /source": source, ...observed };
     await using held = new AsyncDisposableStack();
     const site = held.use(await Site.open({ ...options.site, assets: ASSETS, routes }));
     const decoder = held.use(await openDecoder(model, { device }));
     const channel = await openReceiver(listen);
     held.move();
-    return new ReceiverServer(options, { site, decoder, channel, copy, source });
+    server = new ReceiverServer(options, { site, decoder, channel, copy, source });
+    return server;
   }
 
   /** URL of the page, with the token if there is one. */
@@ -90,6 +95,7 @@ export class ReceiverServer implements AsyncDisposable {
     void relay(this.#options.senderPage ?? this.#startSender(signal), source, signal);
     while (!signal.aborted) {
       const receiver = new VideoReceiver(channel, decoder, { onResize: "keep", signal });
+      this.#receiver = receiver;
       const timer = setInterval(() => copy.send(this.#state(receiver), "state"), 250);
       try {
         this.#playback = await playVideo(receiver, { signal });
@@ -100,6 +106,11 @@ export class ReceiverServer implements AsyncDisposable {
         clearInterval(timer);
       }
     }
+  }
+
+  /** What the receiver of now has done. */
+  get statistics(): object {
+    return this.#receiver?.statistics ?? {};
   }
 
   #state(receiver: VideoReceiver): string {
