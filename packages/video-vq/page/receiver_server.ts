@@ -47,6 +47,8 @@ interface Parts {
   readonly copy: Feed;
   /** Frames and states of the sender. */
   readonly source: Feed;
+  /** The receiver of the stream that runs. */
+  readonly current: { receiver?: VideoReceiver };
 }
 
 /** The page and what feeds it. */
@@ -55,7 +57,6 @@ export class ReceiverServer implements AsyncDisposable {
   readonly #parts: Parts;
   #sender: Deno.ChildProcess | undefined;
   #playback: Playback | undefined;
-  #receiver: VideoReceiver | undefined;
 
   private constructor(options: ReceiverServerOptions, parts: Parts) {
     this.#options = options;
@@ -65,18 +66,17 @@ export class ReceiverServer implements AsyncDisposable {
   /** Starts to serve, and opens the decoder and the channel. */
   static async open(options: ReceiverServerOptions): Promise<ReceiverServer> {
     const { model, device, listen } = options;
-    let server: ReceiverServer | undefined;
     const copy = new Feed();
     const source = new Feed();
-    const observed = observedRoutes(() => server?.statistics ?? {});
+    const current: { receiver?: VideoReceiver } = {};
+    const observed = observedRoutes(() => current.receiver?.statistics ?? {});
     const routes = { "GET /copy": copy, "GET /source": source, ...observed };
     await using held = new AsyncDisposableStack();
     const site = held.use(await Site.open({ ...options.site, assets: ASSETS, routes }));
     const decoder = held.use(await openDecoder(model, { device }));
     const channel = await openReceiver(listen);
     held.move();
-    server = new ReceiverServer(options, { site, decoder, channel, copy, source });
-    return server;
+    return new ReceiverServer(options, { site, decoder, channel, copy, source, current });
   }
 
   /** URL of the page, with the token if there is one. */
@@ -95,7 +95,7 @@ export class ReceiverServer implements AsyncDisposable {
     void relay(this.#options.senderPage ?? this.#startSender(signal), source, signal);
     while (!signal.aborted) {
       const receiver = new VideoReceiver(channel, decoder, { onResize: "keep", signal });
-      this.#receiver = receiver;
+      this.#parts.current.receiver = receiver;
       const timer = setInterval(() => copy.send(this.#state(receiver), "state"), 250);
       try {
         this.#playback = await playVideo(receiver, { signal });
@@ -106,11 +106,6 @@ export class ReceiverServer implements AsyncDisposable {
         clearInterval(timer);
       }
     }
-  }
-
-  /** What the receiver of now has done. */
-  get statistics(): object {
-    return this.#receiver?.statistics ?? {};
   }
 
   #state(receiver: VideoReceiver): string {
