@@ -1,11 +1,11 @@
 /**
  * The sending half of a stream: frames are collected into windows, encoded, queued, and sent.
  *
- * `frames → [capture ring] → windows of 17 → send queue → encode → channel`
+ * `frames → [capture ring] → windows of 17 → encode → send queue → channel`
  *
- * Collecting, encoding and sending overlap. Every stage is bounded: one window being collected, the
- * send queue, one window being encoded and one that is, and the channel's credits. The queue lies
- * before the encoder, so that a window that a policy drops is not encoded.
+ * Collecting, encoding and sending overlap. Every stage is bounded: one window being collected and
+ * one that is full, one being encoded, the send queue, and the channel's credits. With a policy that
+ * drops, the queue lies before the encoder, so that a window that is dropped is not encoded.
  *
  * @module
  */
@@ -39,9 +39,9 @@ export interface SendOptions extends Omit<WindowOptions, "now"> {
    * build on the windows of that run. Default: 16; 1 with a `streamId`.
    */
   readonly keyEvery?: number;
-  /** Windows that may wait to be encoded and sent. Default: 3. */
+  /** Windows that may wait to be sent. Default: 3. */
   readonly queue?: number;
-  /** What a full send queue does. Default: block, so that the source waits. */
+  /** What a full send queue does. Default: block, so that the encoder waits. */
   readonly policy?: Policy;
   /**
    * For a source that cannot wait: frames that are kept while the encoder is busy. The oldest are
@@ -118,7 +118,8 @@ export class VideoSender {
   readonly #now: () => number;
   readonly #encode = new Series();
   readonly #dropped: number[] = [];
-  readonly #queue: Queue<FrameWindow>;
+  readonly #collected: Queue<FrameWindow>;
+  readonly #ready: Queue<EncodedWindow>;
   readonly #capture: Queue<TimedFrame> | undefined;
   #droppedCount = 0;
   #framesIn = 0;
@@ -157,7 +158,9 @@ export class VideoSender {
     const onDrop = ({ sequence }: FrameWindow) => {
       if (this.#droppedCount++ < LISTED) this.#dropped.push(sequence);
     };
-    this.#queue = new Queue({ capacity: queue, policy, onDrop, ...ends });
+    const [before, behind] = policy === "block" ? [1, queue] : [queue, 1];
+    this.#collected = new Queue({ capacity: before, policy, onDrop, ...ends });
+    this.#ready = new Queue({ capacity: behind, ...ends });
     this.#capture = captureRing === undefined
       ? undefined
       : new Queue({ capacity: captureRing, policy: "drop-oldest", ...ends });
@@ -174,13 +177,15 @@ export class VideoSender {
     const { signal } = this.#options;
     const abort = new AbortController();
     const ends = { signal: signal ? AbortSignal.any([signal, abort.signal]) : abort.signal };
-    const encoded = new Queue<EncodedWindow>({ capacity: 1, ...ends });
     const stages = [
-      this.#collect(frames, ends).pipeTo(this.#queue.writable, ends).catch((error) => {
+      this.#collect(frames, ends).pipeTo(this.#collected.writable, ends).catch((error) => {
         if (!this.#failure) throw error; // an encoder that failed has left the queue
       }),
-      ReadableStream.from(this.#encoded(this.#queue.readable)).pipeTo(encoded.writable, ends),
-      this.#send(encoded.readable, ends),
+      ReadableStream.from(this.#encoded(this.#collected.readable)).pipeTo(
+        this.#ready.writable,
+        ends,
+      ),
+      this.#send(this.#ready.readable, ends),
     ];
     await settledOrAborted(stages, abort);
     await abortable(this.#channel.flush(), signal);
@@ -191,7 +196,8 @@ export class VideoSender {
 
   /** What has been done so far. */
   get statistics(): SendStatistics {
-    const { depth, deepest } = this.#queue.counters;
+    const { policy = "block" } = this.#options;
+    const { depth, deepest } = (policy === "block" ? this.#ready : this.#collected).counters;
     const { inFlight, mostInFlight } = this.#channel.counters;
     const until = this.#endedAt ?? this.#clock.now();
     const elapsed = until - (this.#startedAt ?? until);

@@ -261,8 +261,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "frame_fitter.ts",
-    find: "makePlan(width * pixelAspect, height,",
-    put: "makePlan(width, height,",
+    find: "width * pixelAspect, height, this.#options, this.#place",
+    put: "width, height, this.#options, this.#place",
     means: "a circle becomes an ellipse",
     tests: ["frame_fitter_test.ts"],
   },
