@@ -19,7 +19,7 @@ import { BufferedReader, concatBytes } from "@vcs/transport/internal";
 import type { AudioChunk, AudioDecoding } from "./ffmpeg/audio_decoder.ts";
 import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
-import { type MediaSource, openSource, readSource } from "./decode/media_source.ts";
+import { isPipe, type MediaSource, naming, openSource, readSource } from "./decode/media_source.ts";
 import { decodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 import { Resampler } from "./audio/resampler.ts";
 import { isWav } from "./audio/wav_header.ts";
@@ -147,7 +147,7 @@ async function openEncoded(source: MediaSource, options: Signalled): Promise<Aud
     const decode = way === "node-av"
       ? (await import("./ffmpeg/audio_node_av.ts")).decodeByNodeAv
       : (await import("./ffmpeg/audio_ffmpeg.ts")).decodeByFfmpeg;
-    const decoding = await decode(local.path, options.stream, options.signal);
+    const decoding = await naming(local, decode(local.path, options.stream, options.signal));
     return {
       ...decoding,
       close: async () => {
@@ -170,7 +170,8 @@ async function openDecoding(source: MediaSource, options: Signalled): Promise<Au
   const passing = new TransformStream<Uint8Array, Uint8Array>();
   const opened = await openPlain(bytes.pipeThrough(passing, { signal }), raw);
   if (!(opened instanceof ReadableStream)) return opened;
-  if (source instanceof ReadableStream) return await openEncoded(opened, options);
+  const once = source instanceof ReadableStream || await isPipe(source);
+  if (once) return await openEncoded(opened, options);
   opened.cancel().catch(() => {});
   return await openEncoded(source, options);
 }
@@ -240,7 +241,7 @@ async function* converted(
  * in a temporary file
  * @throws {RangeError} where a rate or number of channels is not a whole number above zero
  * @throws {Deno.errors.NotFound} where there is no such file
- * @throws {MediaError} `invalid-media`, `no-audio-stream`, `no-backend`, `unsupported`; reading also
+ * @throws {MediaError} `invalid-media`, `download-failed`, `no-audio-stream`, `no-backend`, `unsupported`; reading also
  * `decode-failed`
  */
 export async function openAudio(

@@ -14,6 +14,8 @@ function indexOf(count: number, keyframes: readonly number[] = [0]): VideoIndex 
     ticks: Float64Array.from(numbers),
     order: Uint32Array.from(numbers),
     timed: true,
+    entries: numbers.map((i) => keyframes.includes(i)),
+    sparse: true,
   };
 }
 
@@ -21,7 +23,7 @@ function indexOf(count: number, keyframes: readonly number[] = [0]): VideoIndex 
 function decoderOf(times: readonly number[], damaged: readonly number[] = []) {
   const counts = { read: 0, kept: 0 };
   const decoded = (ticks: number): DecodedFrame => ({
-    ...{ ticks, keyframe: false, damaged: damaged.includes(ticks) },
+    ...{ ticks, keyframe: false, width: 1, height: 1, damaged: damaged.includes(ticks) },
     pixels: () => new Uint8Array(3),
     motion: () => assert.fail("nobody asked for motion"),
     keep() {
