@@ -21,6 +21,7 @@ import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
 import { isPipe, type MediaSource, naming, openSource, readSource } from "./decode/media_source.ts";
 import { decodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
+import { canDownmix, downmix } from "./audio/downmix.ts";
 import { Resampler } from "./audio/resampler.ts";
 import { isWav } from "./audio/wav_header.ts";
 import { openWav, type WavStream } from "./wav.ts";
@@ -39,7 +40,10 @@ export interface RawPcm {
 export interface AudioOptions {
   /** Samples per second and channel that are wanted. Default: the source's own. */
   sampleRate?: number;
-  /** Channels that are wanted: the source's own, their mean (1), or copies of a single one. */
+  /**
+   * Channels that are wanted: the source's own, their mean (1), two of 3 to 8 as FFmpeg mixes them,
+   * or copies of a single one.
+   */
   channels?: number;
   /** The source is bare samples of this kind. */
   raw?: RawPcm;
@@ -180,10 +184,11 @@ async function openDecoding(source: MediaSource, options: Signalled): Promise<Au
 function mixer(from: number, to: number): (chunk: Float32Array<ArrayBuffer>[]) => typeof chunk {
   if (from === to) return (chunk) => chunk;
   if (from === 1) return ([mono]) => Array.from({ length: to }, () => mono!.slice());
+  if (to === 2 && canDownmix(from)) return downmix;
   if (to !== 1) {
     throw new MediaError(
       "unsupported",
-      `Cannot turn ${from} channels into ${to}: one channel or the source's own can be had`,
+      `Cannot turn ${from} channels into ${to}: one, two of 3 to 8, or the source's own can be had`,
     );
   }
   return (chunk) => [chunk[0]!.map((_, i) => chunk.reduce((sum, c) => sum + c[i]!, 0) / from)];

@@ -23,8 +23,10 @@ export function areJoined(packets: readonly PacketRecord[]): boolean {
 
 /**
  * The time, in ticks, before which only a decoder knows what is shown; undefined where the packets
- * show it. A cut can leave frames before the first key frame, and others after it that are shown
- * before it: they build on what was cut off. All is settled with the key frame after that.
+ * show it. A cut can leave frames before the first key frame, and others after it that come before
+ * it in time, or at the same where a container has no time below zero: they build on what was cut
+ * off. Some decoders show what an edit list takes off the start. All is settled with the key frame
+ * after that.
  */
 export function settledFrom(packets: readonly PacketRecord[]): number | undefined {
   const first = packets.findIndex(({ keyframe }) => keyframe);
@@ -32,11 +34,13 @@ export function settledFrom(packets: readonly PacketRecord[]): number | undefine
   const next = packets.findIndex(({ keyframe }, i) => keyframe && i > first);
   const start = packets[first]!.ticks ?? -Infinity;
   const group = packets.slice(0, next < 0 ? undefined : next);
-  const isOpen = group.some(({ ticks, shown }, i) => shown && (i < first || ticks! < start));
-  return isOpen ? packets[next]?.ticks ?? Infinity : undefined;
+  const isOpen = group.some(({ ticks, shown }, i) =>
+    shown && (i < first || (i > first && ticks! <= start))
+  );
+  return isOpen || !packets[0]!.shown ? packets[next]?.ticks ?? Infinity : undefined;
 }
 
-/** Packets whose frames a decoder did not show are marked as such, before a time. */
+/** Packets before a time are marked as shown where a decoder showed them, and only there. */
 export function withoutUnseen(
   packets: readonly PacketRecord[],
   seen: readonly (number | undefined)[],
@@ -45,9 +49,9 @@ export function withoutUnseen(
   const left = new Map<number | undefined, number>();
   for (const ticks of seen) left.set(ticks, (left.get(ticks) ?? 0) + 1);
   return packets.map((packet) => {
-    if (!packet.shown || packet.ticks! >= settled) return packet;
+    if (packet.ticks === undefined || packet.ticks >= settled) return packet;
     const count = left.get(packet.ticks) ?? 0;
     left.set(packet.ticks, count - 1);
-    return count > 0 ? packet : { ...packet, shown: false };
+    return { ...packet, shown: count > 0 };
   });
 }
