@@ -225,22 +225,61 @@ const TURNED = new Set(["mp4", "mov"]);
 
 const named = (names: object): AxisValue[] => Object.keys(names).map((name) => ({ name }));
 
+/** How often a value is drawn beside the others, where it is not 1: all are to come often enough. */
+const WEIGHTS: Readonly<Record<string, number>> = {
+  ...{
+    h264: 5,
+    hevc: 4,
+    mpeg2: 3,
+    mpeg4: 2,
+    vp8: 2,
+    vp9: 2,
+    av1: 2,
+    ffv1: 3,
+    wmv2: 2,
+    msmpeg4: 1,
+    theora: 2,
+    mjpeg: 2,
+    gif: 1.5,
+  },
+};
+
+/** The same for containers. */
+const CONTAINER_WEIGHTS: Readonly<Record<string, number>> = {
+  ...{ ts: 2, flv: 2, mpg: 3, h264: 5, hevc: 3, webm: 2, nut: 2, mjpeg: 5, ogv: 2, wmv: 5 },
+};
+
+/** The same for the other axes. */
+const OTHER_WEIGHTS: Readonly<Record<string, number>> = {
+  ...{
+    open: 3,
+    refresh: 3,
+    joined: 2,
+    plain: 2,
+    grey: 3,
+    grey10: 6,
+    log: 2,
+    full: 2,
+    "ten bits": 2,
+  },
+  ...{ ycgco: 2, "444": 2, even: 7 },
+};
+
+const damageWeight = (name: string): number => name === "none" ? 14 : name === "beheaded" ? 6 : 1;
+
 /** Every axis in the order of drawing. */
 export const AXES = {
-  codec: named(CODECS).map(({ name }): AxisValue => ({
-    name,
-    weight: /h264|hevc/.test(name) ? 4 : /mpeg2|mpeg4/.test(name) ? 2 : 1,
-  })),
+  codec: named(CODECS).map(({ name }): AxisValue => ({ name, weight: WEIGHTS[name] ?? 1 })),
   container: [...new Set(Object.values(CODECS).flatMap(({ containers }) => containers))].map(
     (name): AxisValue => ({
       name,
-      weight: /^(ts|flv|mpg|h264|hevc|webm|nut|mjpeg|ogv)$/.test(name) ? 2 : 1,
+      weight: CONTAINER_WEIGHTS[name] ?? 1,
       fits: ({ codec }) => CODECS[codec!]!.containers.includes(name),
     }),
   ),
   group: named(GROUPS).map(({ name }): AxisValue => ({
     name,
-    weight: name === "open" || name === "refresh" ? 3 : 1,
+    weight: OTHER_WEIGHTS[name] ?? 1,
     fits: ({ codec }) => CODECS[codec!]!.groups?.[name] !== undefined,
   })),
   rate: named(RATES).map(({ name }): AxisValue => ({
@@ -251,6 +290,7 @@ export const AXES = {
   })),
   cut: named(CUTS).map(({ name }): AxisValue => ({
     name,
+    weight: OTHER_WEIGHTS[name] ?? 1,
     fits: ({ container, rate }) =>
       name === "none" || (name === "joined" && STREAMED.has(container!)) ||
       (name !== "joined" && rate !== "1980" && rate !== "late" && !UNCUT.has(container!)),
@@ -261,18 +301,19 @@ export const AXES = {
   })),
   colour: named(COLOURS).map(({ name }): AxisValue => ({
     name,
-    weight: /grey/.test(name) ? 4 : 1,
-    fits: ({ codec }) => (CODECS[codec!]!.colours ?? PLAIN).includes(name),
+    weight: OTHER_WEIGHTS[name] ?? 1,
+    fits: ({ codec, group }) =>
+      (CODECS[codec!]!.colours ?? PLAIN).includes(name) && (name !== "grey" || group !== "refresh"),
   })),
   size: ["even", "odd"].map((name): AxisValue => ({
     name,
-    weight: name === "odd" ? 1 : 9,
+    weight: OTHER_WEIGHTS[name] ?? 1,
     fits: ({ codec, colour }) =>
       name === "even" || /ffv1|vp8|vp9|mpeg4/.test(codec!) || colour === "444",
   })),
   damage: named(DAMAGES).map(({ name }): AxisValue => ({
     name,
-    weight: name === "none" ? 12 : 1,
+    weight: damageWeight(name),
     fits: ({ container }) => name !== "beheaded" || STREAMED.has(container!),
   })),
 } satisfies Record<string, readonly AxisValue[]>;

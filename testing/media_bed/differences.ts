@@ -112,7 +112,7 @@ async function compare(
       break;
     }
   }
-  return found.filter(({ kind }, i) => found.findIndex((other) => other.kind === kind) === i);
+  return found;
 }
 
 /** Formats whose stored pixels ffmpeg hashes with more than the planes, or that have no size here. */
@@ -134,5 +134,5 @@ export async function differencesOf(
       if (readable && !isUnsized(error)) found.push({ kind: "refused", found: error.message });
     }
   }
-  return found;
+  return found.filter(({ kind }, i) => found.findIndex((other) => other.kind === kind) === i);
 }

@@ -1,13 +1,14 @@
 /**
  * The test bed: makes clips of every kind by the ffmpeg program, and compares what the reader gives
- * with what that program shows. `deno task media-bed -- 1000 REPORT` runs so many and writes
- * REPORT.json and REPORT.md.
+ * with what that program shows. `deno task media-bed 1000 REPORT` runs so many, goes on where it was
+ * ended, and writes REPORT.jsonl (a line a clip) and REPORT.md.
  *
  * @module
  */
+import { say } from "@vcs/transport/internal";
 import { type Draw, drawClip, makeClip } from "./clip.ts";
 import { type BackendName, type Difference, differencesOf } from "./differences.ts";
-import { writeReport } from "./report.ts";
+import { differs, writeReport } from "./report.ts";
 import { truthOf } from "./truth.ts";
 
 /** What came of one clip. */
@@ -38,20 +39,30 @@ export async function tryClip(folder: string, number: number): Promise<Outcome |
   return { number, draw, frames: truth.hashes.length, complaints, differences };
 }
 
-async function main([count = "100", report, start = "0"]: string[]): Promise<void> {
-  const outcomes: Outcome[] = [];
-  for (let number = Number(start); outcomes.length < Number(count); number++) {
+/** The outcomes of earlier runs of a report, which this one goes on with. */
+async function earlier(path: string): Promise<Outcome[]> {
+  const text = await Deno.readTextFile(path).catch(() => "");
+  return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
+async function main([count = "100", report = ".cache/media-bed"]: string[]): Promise<void> {
+  const log = `${report}.jsonl`;
+  const outcomes = await earlier(log);
+  for (
+    let number = (outcomes.at(-1)?.number ?? -1) + 1;
+    outcomes.length < Number(count);
+    number++
+  ) {
     const folder = await Deno.makeTempDir({ prefix: "media-bed-" });
     const outcome = await tryClip(folder, number);
     await Deno.remove(folder, { recursive: true });
     if (outcome === undefined) continue;
     outcomes.push(outcome);
-    const found = Object.values(outcome.differences).flat();
-    if (found.length > 0) console.log(JSON.stringify(outcome));
+    await Deno.writeTextFile(log, `${JSON.stringify(outcome)}\n`, { append: true });
+    if (differs(outcome)) say(JSON.stringify(outcome));
   }
-  if (report !== undefined) await writeReport(report, outcomes);
-  const wrong = outcomes.filter(({ differences }) => Object.values(differences).flat().length > 0);
-  console.log(`${outcomes.length} clips, ${wrong.length} with differences`);
+  await writeReport(report, outcomes);
+  say(`${outcomes.length} clips, ${outcomes.filter(differs).length} with differences`);
 }
 
 if (import.meta.main) await main(Deno.args);
