@@ -239,6 +239,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
     wmv2: 2,
     msmpeg4: 1,
     theora: 2,
+    huffyuv: 1.5,
     mjpeg: 2,
     gif: 1.5,
   },
