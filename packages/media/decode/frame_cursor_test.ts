@@ -77,3 +77,23 @@ Deno.test("FrameCursor counts frames as damaged from a damaged one to the next k
   }
   assert.deepEqual(damaged, [false, true, true, true, false, false, false]);
 });
+
+/** The frames that a cursor gives over frames that are known by their place. */
+async function placesOf(index: VideoIndex, times: readonly number[]): Promise<number[]> {
+  const { run } = decoderOf(times);
+  await using cursor = new FrameCursor(run, index, 0);
+  const places: number[] = [];
+  for (let next = await cursor.next(); next; next = await cursor.next()) places.push(next.frame);
+  return places;
+}
+
+Deno.test("FrameCursor gives frames that share a time in the order they come in", async () => {
+  const index = { ...indexOf(6), ticks: Float64Array.of(0, 1, 1, 1, 2, 2) };
+  assert.deepEqual(await placesOf(index, [0, 1, 1, 1, 2, 2]), [0, 1, 2, 3, 4, 5]);
+});
+
+Deno.test("FrameCursor gives counted frames by place, and notices that one is missing", async () => {
+  const index = { ...indexOf(6), ticks: Float64Array.of(0, 1, 2, 0, 1, 2), timed: false };
+  assert.deepEqual(await placesOf(index, [0, 1, 2, 0, 1, 2]), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(await placesOf(index, [0, 2, 0, 1, 2]), [0, 2, 3, 4, 5]);
+});
