@@ -18,12 +18,12 @@ function isTga(head: Uint8Array): boolean {
     [8, 15, 16, 24, 32].includes(depth);
 }
 
-/** First bytes of each kind. */
-const SIGNATURES: readonly (readonly [RegExp, "bmp" | "ppm" | "j2k" | "jp2"])[] = [
-  [/^BM/, "bmp"],
-  [/^P[1-7]\s/, "ppm"],
-  [/^\xff\x4f\xff\x51/, "j2k"],
-  [/^\0\0\0\x0cjP {2}/, "jp2"],
+/** First bytes of each kind, from an offset on. */
+const SIGNATURES: readonly (readonly [number, RegExp, "bmp" | "ppm" | "j2k" | "jp2"])[] = [
+  [0, /^BM/, "bmp"],
+  [0, /^P[1-7]\s/, "ppm"],
+  [0, /^\xff\x4f\xff\x51/, "j2k"],
+  [4, /^jP {2}/, "jp2"],
 ];
 
 /** The kind of an image that FFmpeg is to read, as its file would be called; undefined for others. */
@@ -31,6 +31,6 @@ export function kindForFfmpeg(
   bytes: Uint8Array,
 ): "bmp" | "ppm" | "j2k" | "jp2" | "tga" | undefined {
   const start = ascii(bytes.subarray(0, 12));
-  const found = SIGNATURES.find(([pattern]) => pattern.test(start))?.[1];
+  const found = SIGNATURES.find(([at, pattern]) => pattern.test(start.slice(at)))?.[2];
   return found ?? (isTga(bytes) ? "tga" : undefined);
 }
