@@ -220,6 +220,9 @@ export const DAMAGES: Readonly<
 const STREAMED = new Set(["ts", "mpg", "h264", "hevc", "mjpeg"]);
 /** Their muxers write no cut that ffmpeg itself could read back, or no times to cut by. */
 const UNCUT = new Set(["h264", "hevc", "mjpeg", "gif", "ogv"]);
+/** FFmpeg 5.1 shows the AV1 frame that an edit list takes off the start, and FFmpeg 8.1 does not. */
+const differsByVersion = (codec: string, container: string): boolean =>
+  codec === "av1" && container === "mp4";
 const FAST = new Set(["mkv", "webm", "flv", "mp4", "mov", "nut"]);
 const TURNED = new Set(["mp4", "mov"]);
 
@@ -292,9 +295,10 @@ export const AXES = {
   cut: named(CUTS).map(({ name }): AxisValue => ({
     name,
     weight: OTHER_WEIGHTS[name] ?? 1,
-    fits: ({ container, rate }) =>
+    fits: ({ codec, container, rate }) =>
       name === "none" || (name === "joined" && STREAMED.has(container!)) ||
-      (name !== "joined" && rate !== "1980" && rate !== "late" && !UNCUT.has(container!)),
+      (name !== "joined" && rate !== "1980" && rate !== "late" && !UNCUT.has(container!) &&
+        !differsByVersion(codec!, container!)),
   })),
   rotation: ["none", "90", "180", "270"].map((name): AxisValue => ({
     name,
