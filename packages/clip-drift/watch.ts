@@ -32,6 +32,8 @@ export interface WatchOptions {
   readonly labels?: Labels;
   /** Most frames per second. Default: Infinity. */
   readonly maxFps?: number;
+  /** Called for each frame that comes sooner than `maxFps` allows. */
+  readonly onLimited?: () => void;
   /** Seconds of identical frames after which the stream counts as frozen. Default: 10. */
   readonly frozenAfter?: number;
   /** Called for a frame that cannot be decoded, with the reason. */
@@ -104,13 +106,17 @@ class Repeats {
 async function* limited(
   frames: AsyncIterable<SourceFrame>,
   maxFps: number,
+  onLimited: () => void,
 ): AsyncGenerator<SourceFrame> {
   const step = 1 / maxFps;
   let next = -Infinity;
   for await (const frame of frames) {
     // A clock that was set back starts the limit anew.
     if (frame.timestamp < next - 2 * step) next = -Infinity;
-    if (frame.timestamp < next) continue;
+    if (frame.timestamp < next) {
+      onLimited();
+      continue;
+    }
     next = Math.max(next + step, frame.timestamp + step / 2);
     yield frame;
   }
@@ -125,13 +131,13 @@ export async function* watch(
   encoder: Encoder,
   options: WatchOptions = {},
 ): AsyncGenerator<WatchedFrame> {
-  const { labels, onBadFrame = () => {}, maxFps = Infinity } = options;
+  const { labels, onBadFrame = () => {}, onLimited = () => {}, maxFps = Infinity } = options;
   const tracker = new DriftTracker(options.drift);
   const rules = new AlertRules(options.rules ?? []);
   const repeats = new Repeats(options.frozenAfter ?? 10);
   let index = -1;
   const all = source.frames(options.signal);
-  for await (const frame of maxFps === Infinity ? all : limited(all, maxFps)) {
+  for await (const frame of maxFps === Infinity ? all : limited(all, maxFps, onLimited)) {
     index++;
     const { timestamp } = frame;
     const known = repeats.known(frame);

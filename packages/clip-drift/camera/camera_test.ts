@@ -190,7 +190,9 @@ Deno.test("openCamera() says what is wrong and what to do", async () => {
       /this is a page; the stream itself/,
     ],
     ["HTTP/1.0 200 OK\r\nContent-Type: audio/wav\r\n\r\n", "not-mjpeg", /type is audio\/wav/],
-    ["garbage\r\n\r\n", "closed", /Cannot go on reading/],
+    ["garbage\r\n\r\n", "not-mjpeg", /its type is not given/],
+    ["", "closed", /Cannot go on reading .* closed the connection without an answer$/],
+    ["HTTP/1.0 302 Found\r\nLocation: rtsp://x/\r\n\r\n", "http-status", /redirects to rtsp:/],
   ];
   await using server = scripted((_, c, n) => write(c, answers[n]![0]));
   for (const [, code, message] of answers) {

@@ -11,6 +11,7 @@
 import { join } from "node:path";
 import { encodeNpz } from "@vcs/transport/npz";
 import { tensor } from "@vcs/transport/tensor";
+import { defined } from "@vcs/transport/internal";
 import { AppendFile } from "./append_file.ts";
 import { type DriftRow, METRICS, type SimilarityStats } from "../drift.ts";
 
@@ -18,6 +19,8 @@ import { type DriftRow, METRICS, type SimilarityStats } from "../drift.ts";
 export interface RunConfig {
   /** The stream's URL, without credentials. */
   readonly streamUrl: string;
+  /** Name of the camera. Default: none. */
+  readonly camera?: string;
   /** Device that the model ran on. */
   readonly device: string;
   /** Name of the model. */
@@ -297,6 +300,7 @@ export class RunFolder implements AsyncDisposable {
 function describeConfig(config: RunConfig, name: string, date: Date): object {
   return {
     stream_url: config.streamUrl,
+    ...defined({ camera: config.camera }),
     run_name: name,
     start_time: localIso(date),
     settings: {
