@@ -38,7 +38,7 @@ const LF = 10;
 const latin1 = new TextDecoder("latin1");
 
 const STATUS_LINE = /^(?:HTTP|ICY)[/ ]/i;
-const FIELD = /^[ \t]*(?!--)([\w!#$%&'*+.^`|~-]+)[ \t]*:(.*)$/;
+const FIELD = /^[ \t]*(?!--)([\w!#$%&'*+.^`|~-]+)[ \t]*:([^\n]*)$/;
 const EMPTY_LINE = /\n[\r\0 \t]*\n/;
 
 function parseFields(lines: readonly string[]): Map<string, string> {

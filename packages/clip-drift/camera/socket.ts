@@ -41,10 +41,13 @@ export function fingerprintDigits(text: string): string | undefined {
   return /^[0-9A-F]{64}$/.test(digits) ? digits : undefined;
 }
 
-async function* readAll(connection: Deno.Conn): AsyncGenerator<Uint8Array> {
+async function* readAll(
+  connection: Deno.Conn,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   for (;;) {
     const chunk = new Uint8Array(CHUNK);
-    const count = await connection.read(chunk);
+    const count = await abortable(connection.read(chunk), signal);
     if (count === null) return;
     yield chunk.subarray(0, count);
   }
@@ -59,7 +62,7 @@ function denoSocket(connection: Deno.Conn, signal: AbortSignal): Socket {
   const aborting = onAbort(signal, close);
   return {
     write: (bytes) => writeAll(connection, bytes),
-    bytes: readAll(connection),
+    bytes: readAll(connection, signal),
     [Symbol.dispose]: () => (aborting[Symbol.dispose](), close()),
   };
 }
@@ -80,6 +83,15 @@ async function unchecked(url: URL, signal: AbortSignal): Promise<TLSSocket> {
   }
 }
 
+async function* readChunks(socket: TLSSocket, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const chunks = socket[Symbol.asyncIterator]();
+  for (;;) {
+    const { value, done } = await abortable(chunks.next(), signal);
+    if (done) return;
+    yield value;
+  }
+}
+
 function nodeSocket(socket: TLSSocket, signal: AbortSignal): Socket {
   const close = () => void socket.destroy();
   const aborting = onAbort(signal, close);
@@ -89,7 +101,7 @@ function nodeSocket(socket: TLSSocket, signal: AbortSignal): Socket {
     );
   return {
     write,
-    bytes: socket[Symbol.asyncIterator]() as AsyncGenerator<Uint8Array>,
+    bytes: readChunks(socket, signal),
     [Symbol.dispose]: () => (aborting[Symbol.dispose](), close()),
   };
 }
