@@ -18,6 +18,7 @@ import { defined } from "@vcs/transport/internal";
 import { type Alert, type AlertRule, AlertRules } from "./alerts.ts";
 import { type DriftOptions, type DriftRow, DriftTracker, type SimilarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
+import { deviation, LEAST_DEVIATION, smallGrey } from "./measures/grey.ts";
 import { ClipDriftError } from "./errors.ts";
 import type { Labels, LabelScore } from "./clip/labels.ts";
 import type { Source, SourceFrame } from "./source.ts";
@@ -56,6 +57,8 @@ export interface WatchedFrame {
   readonly label?: LabelScore;
   /** The alerts that it raised. */
   readonly alerts: readonly Alert[];
+  /** Whether there is anything in it; an image of one colour has no content. */
+  readonly hasContent: boolean;
   /** Whether its bytes are those of the frame before. */
   readonly duplicate: boolean;
   /** Set on the frame with which the stream froze, and on the one with which it moved again. */
@@ -75,10 +78,16 @@ function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return true;
 }
 
+/** What the model and the eye make of a frame. */
+interface Seen {
+  readonly embedding: Float32Array;
+  readonly hasContent: boolean;
+}
+
 /** Recognises a repeated frame, and for how long it has been the same. */
 class Repeats {
   readonly #frozenAfter: number;
-  #previous: { frame: SourceFrame; embedding: Float32Array } | undefined;
+  #previous: Seen & { readonly frame: SourceFrame } | undefined;
   #since = 0;
   #isFrozen = false;
 
@@ -86,14 +95,14 @@ class Repeats {
     this.#frozenAfter = frozenAfter;
   }
 
-  /** The embedding of an identical frame. */
-  known(frame: SourceFrame): Float32Array | undefined {
-    return isSame(this.#previous?.frame.bytes, frame.bytes) ? this.#previous!.embedding : undefined;
+  /** What was seen in an identical frame. */
+  known(frame: SourceFrame): Seen | undefined {
+    return isSame(this.#previous?.frame.bytes, frame.bytes) ? this.#previous : undefined;
   }
 
   /** Takes a frame; returns whether the stream is frozen, if that has changed. */
-  push(frame: SourceFrame, embedding: Float32Array, duplicate: boolean): boolean | undefined {
-    this.#previous = { frame, embedding };
+  push(frame: SourceFrame, seen: Seen, duplicate: boolean): boolean | undefined {
+    this.#previous = { ...seen, frame };
     if (!duplicate || frame.timestamp < this.#since) this.#since = frame.timestamp;
     const isFrozen = duplicate && frame.timestamp - this.#since >= this.#frozenAfter;
     const changed = isFrozen !== this.#isFrozen;
@@ -141,18 +150,19 @@ export async function* watch(
     index++;
     const { timestamp } = frame;
     const known = repeats.known(frame);
-    const embedding = known ?? await embed(frame, encoder).catch((error) => {
+    const seen = known ?? await look(frame, encoder).catch((error) => {
       if (!(error instanceof ClipDriftError && error.code === "bad-image")) throw error;
       onBadFrame(index, error);
     });
-    if (embedding === undefined) continue;
+    if (seen === undefined) continue;
+    const { embedding, hasContent } = seen;
     const duplicate = known !== undefined;
-    const frozen = repeats.push(frame, embedding, duplicate);
-    const row = tracker.push(embedding, timestamp, index);
+    const frozen = repeats.push(frame, seen, duplicate);
+    const row = tracker.push(embedding, timestamp, index, { hasContent, isDuplicate: duplicate });
     const alerts = rules.push(row, timestamp);
     const label = labels?.best(embedding);
     yield {
-      ...{ index, timestamp, embedding, row, alerts, duplicate, frame },
+      ...{ index, timestamp, embedding, row, alerts, hasContent, duplicate, frame },
       ...defined({ frozen, label }),
       recent: tracker.recent,
       total: tracker.total,
@@ -160,6 +170,8 @@ export async function* watch(
   }
 }
 
-async function embed(frame: SourceFrame, encoder: Encoder): Promise<Float32Array> {
-  return await encoder.encode(await frame.image());
+async function look(frame: SourceFrame, encoder: Encoder): Promise<Seen> {
+  const image = await frame.image();
+  const hasContent = deviation(smallGrey(image)) >= LEAST_DEVIATION;
+  return { embedding: await encoder.encode(image), hasContent };
 }

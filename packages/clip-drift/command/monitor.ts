@@ -70,6 +70,13 @@ function runFrame({ index, timestamp, row, embedding, label, frame }: WatchedFra
   return { index, timestamp, row, embedding, jpeg, ...defined({ label }) };
 }
 
+/** An alert for people. */
+function alertLine({ rule, metric, value, threshold, heldBack }: Alert, index: number): string {
+  const more = heldBack === 0 ? "" : `; ${heldBack} more within the cool-down`;
+  const values = `${metric} ${value.toFixed(4)} above ${threshold.toFixed(4)}`;
+  return `${rule}: ${values} at frame ${index}${more}`;
+}
+
 /** Watches one camera. */
 export class Monitor {
   readonly #options: MonitorOptions;
@@ -83,6 +90,7 @@ export class Monitor {
   #run: RunFolder | undefined;
   #frames = 0;
   #brokenInRow = 0;
+  #hasContent = true;
   #lastFrame: number | undefined;
   /** When the camera came back, until its first frame since; Infinity while it is away. */
   #backAt: number | undefined;
@@ -184,6 +192,7 @@ export class Monitor {
     await this.#closeGap(watched.timestamp);
     if (watched.duplicate) this.#counters.duplicates++;
     if (watched.frozen !== undefined) await this.#frozen(watched.frozen);
+    if (watched.hasContent !== this.#hasContent) await this.#content(watched.hasContent);
     await this.#keep(watched);
     for (const alert of watched.alerts) await this.#alert(alert, watched);
     feed?.frame(watched, this.#backAt === undefined ? "live" : "lost");
@@ -201,10 +210,7 @@ export class Monitor {
     const { index } = watched;
     this.#counters.alerts++;
     const { name: camera } = this;
-    const { rule, metric, value, threshold } = alert;
-    const line = `${rule}: ${metric} ${value.toFixed(4)} above ${
-      threshold.toFixed(4)
-    } at frame ${index}`;
+    const line = alertLine(alert, index);
     const { feed, onAlert } = this.#options;
     if (feed !== undefined) feed.view.alertCount++;
     feed?.note("alert", line);
@@ -265,6 +271,19 @@ export class Monitor {
     const seconds = timestamp - from;
     feed?.note("gap", `No frames for ${seconds.toFixed(1)} s`);
     await this.#run?.event({ type: "gap", from, to: timestamp, seconds });
+  }
+
+  async #content(hasContent: boolean): Promise<void> {
+    this.#hasContent = hasContent;
+    const text = hasContent
+      ? "There is content again"
+      : "No content: the picture is all of one colour, and is not measured";
+    const type = hasContent ? "content" : "no-content";
+    const { feed } = this.#options;
+    if (feed !== undefined) feed.view.hasContent = hasContent;
+    this.#say(`${this.name}: ${text}`);
+    feed?.note(type, text);
+    await this.#run?.event({ type, time: Date.now() / 1000 });
   }
 
   async #frozen(isFrozen: boolean): Promise<void> {

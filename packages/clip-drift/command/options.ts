@@ -171,7 +171,11 @@ const ALERTS = {
   }),
   alert: list(RULE, {
     help: 'when to raise an alert: "moved: reference > 0.3 for 2s"; may repeat',
-    defaultText: "scene: drift > 0.2 (gist: 0.4)",
+    defaultText: "scene: cut > 0.2 (gist: 0.4)",
+  }),
+  confirmFrames: option(whole({ min: 1, placeholder: "FRAMES" }), {
+    help: "frames after which a cut must still be different: shorter flashes are none",
+    default: 3,
   }),
   webhook: list(WEBHOOK, { help: "where alerts are posted as JSON; may repeat" }),
   exec: list(text("COMMAND"), { help: "what is run with an alert on stdin; may repeat" }),

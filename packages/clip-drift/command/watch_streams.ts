@@ -23,13 +23,13 @@ import { meterLine, summary } from "./report.ts";
 import { testStreams, trustOf } from "./stream_check.ts";
 import { openWindow, readKeys } from "./terminal.ts";
 
-/** Step drift above which the scene is called another one, if there is no rule. */
+/** Distance of a cut above which the scene is called another one, if there is no rule. */
 const CUT_THRESHOLD = { gist: 0.4, clip: 0.2 };
 
 function rulesFor({ alert }: WatchSettings, encoder: Encoder): readonly AlertRule[] {
   if (alert.length > 0) return alert;
   const threshold = encoder.info.model === "gist" ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
-  return [parseRule(`scene: drift > ${threshold}`)];
+  return [parseRule(`scene: cut > ${threshold}`)];
 }
 
 /** Everything that the cameras share. */

@@ -14,7 +14,13 @@ function watched(index: number): WatchedFrame {
   const tracker = new DriftTracker();
   return {
     ...{ index, timestamp: 1e9 + index, embedding, row: tracker.push(embedding, index) },
-    ...{ alerts: [], duplicate: false, recent: tracker.recent, total: tracker.total },
+    ...{
+      alerts: [],
+      hasContent: true,
+      duplicate: false,
+      recent: tracker.recent,
+      total: tracker.total,
+    },
     frame: fileFrame(JPEG, 0),
   };
 }

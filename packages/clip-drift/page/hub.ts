@@ -15,8 +15,8 @@ export type PlotPoint = readonly [number, number, number | null, number | null];
 /** Something to report: an alert, a lost connection. */
 export interface CameraNote {
   /**
-   * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `gap`, `skipped`, `unsaved`,
-   * `ended`, `failed`.
+   * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `no-content`, `content`, `gap`,
+   * `skipped`, `dropped`, `unsaved`, `ended`, `failed`.
    */
   readonly type: string;
   /** When, in seconds since 1970. */
@@ -43,6 +43,8 @@ export interface CameraView {
   drift: number;
   /** Seconds since the start. */
   elapsed: number;
+  /** Whether the latest frame has content; one of a single colour has none. */
+  hasContent: boolean;
   /** Frames dropped because later ones came. */
   dropped: number;
   /** How often the camera came back. */
@@ -94,7 +96,7 @@ export class CameraFeed {
     this.#hub = hub;
     this.view = {
       ...{ id, name, status: "connecting", index: -1, fps: 0, similarity: 1, drift: 0 },
-      ...{ elapsed: 0, dropped: 0, reconnects: 0, alertCount: 0, snapshots: [] },
+      ...{ elapsed: 0, hasContent: true, dropped: 0, reconnects: 0, alertCount: 0, snapshots: [] },
     };
   }
 

@@ -11,7 +11,13 @@ function watched(index: number): WatchedFrame {
   const embedding = Float32Array.of(1, index);
   return {
     ...{ index, timestamp: index, embedding, row: tracker.push(embedding, index) },
-    ...{ alerts: [], duplicate: false, recent: tracker.recent, total: tracker.total },
+    ...{
+      alerts: [],
+      duplicate: false,
+      hasContent: true,
+      recent: tracker.recent,
+      total: tracker.total,
+    },
     frame: fileFrame(Uint8Array.of(0xff, 0xd8, 0xff, 0xd9), 0),
   };
 }
