@@ -18,8 +18,10 @@
  */
 import { ControlCharts } from "./measures/charts.ts";
 import { WindowedMmd } from "./measures/mmd.ts";
+import { PICTURE_METRICS, type PictureRow } from "./measures/picture.ts";
 import { type SimilarityStats, similarityStats } from "./measures/similarity_stats.ts";
 
+export type { PictureRow } from "./measures/picture.ts";
 export type { SimilarityStats } from "./measures/similarity_stats.ts";
 
 /** One frame's measures; undefined if there is too little data to say. */
@@ -45,6 +47,12 @@ export interface DriftRow {
   readonly mmd: number | undefined;
 }
 
+/** What is measured of a frame: its embedding's drift, and its picture. */
+export interface FrameRow extends DriftRow, PictureRow {
+  /** Seconds for which the bytes have been the same again and again. */
+  readonly frozen: number;
+}
+
 /** Names of the measures, in the order of the files' columns. */
 export const METRICS = [
   "drift",
@@ -54,6 +62,8 @@ export const METRICS = [
   "ewma",
   "cusum",
   "mmd",
+  ...PICTURE_METRICS,
+  "frozen",
 ] as const;
 
 /** Name of a measure. */

@@ -16,10 +16,11 @@
  */
 import { defined } from "@vcs/transport/internal";
 import { type Alert, type AlertRule, AlertRules } from "./alerts.ts";
-import { type DriftOptions, type DriftRow, DriftTracker, type SimilarityStats } from "./drift.ts";
+import { type DriftOptions, DriftTracker, type FrameRow, type SimilarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
-import { deviation, LEAST_DEVIATION, smallGrey } from "./measures/grey.ts";
+import { deviation, type Grey, LEAST_DEVIATION, smallGrey } from "./measures/grey.ts";
 import { ClipDriftError } from "./errors.ts";
+import { PictureMeasures } from "./measures/picture.ts";
 import type { Labels, LabelScore } from "./clip/labels.ts";
 import type { Source, SourceFrame } from "./source.ts";
 
@@ -52,7 +53,7 @@ export interface WatchedFrame {
   /** Its embedding, of unit length. */
   readonly embedding: Float32Array;
   /** Its measures. */
-  readonly row: DriftRow;
+  readonly row: FrameRow;
   /** The label that fits best. */
   readonly label?: LabelScore;
   /** The alerts that it raised. */
@@ -82,6 +83,8 @@ function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
 interface Seen {
   readonly embedding: Float32Array;
   readonly hasContent: boolean;
+  readonly grey: Grey;
+  readonly width: number;
 }
 
 /** Recognises a repeated frame, and for how long it has been the same. */
@@ -98,6 +101,11 @@ class Repeats {
   /** What was seen in an identical frame. */
   known(frame: SourceFrame): Seen | undefined {
     return isSame(this.#previous?.frame.bytes, frame.bytes) ? this.#previous : undefined;
+  }
+
+  /** Seconds for which the stream has been the same up to a time. */
+  sameFor(time: number): number {
+    return Math.max(0, time - this.#since);
   }
 
   /** Takes a frame; returns whether the stream is frozen, if that has changed. */
@@ -143,6 +151,7 @@ export async function* watch(
   const { labels, onBadFrame = () => {}, onLimited = () => {}, maxFps = Infinity } = options;
   const tracker = new DriftTracker(options.drift);
   const rules = new AlertRules(options.rules ?? []);
+  const pictures = new PictureMeasures();
   const repeats = new Repeats(options.frozenAfter ?? 10);
   let index = -1;
   const all = source.frames(options.signal);
@@ -158,7 +167,11 @@ export async function* watch(
     const { embedding, hasContent } = seen;
     const duplicate = known !== undefined;
     const frozen = repeats.push(frame, seen, duplicate);
-    const row = tracker.push(embedding, timestamp, index, { hasContent, isDuplicate: duplicate });
+    const row = {
+      ...tracker.push(embedding, timestamp, index, { hasContent, isDuplicate: duplicate }),
+      ...pictures.push(seen.grey, seen.width, timestamp),
+      frozen: duplicate ? repeats.sameFor(timestamp) : 0,
+    };
     const alerts = rules.push(row, timestamp);
     const label = labels?.best(embedding);
     yield {
@@ -172,6 +185,7 @@ export async function* watch(
 
 async function look(frame: SourceFrame, encoder: Encoder): Promise<Seen> {
   const image = await frame.image();
-  const hasContent = deviation(smallGrey(image)) >= LEAST_DEVIATION;
-  return { embedding: await encoder.encode(image), hasContent };
+  const grey = smallGrey(image);
+  const hasContent = deviation(grey) >= LEAST_DEVIATION;
+  return { embedding: await encoder.encode(image), hasContent, grey, width: image.width };
 }

@@ -9,11 +9,20 @@ import type { WatchedFrame } from "../watch.ts";
 
 const JPEG = Uint8Array.of(0xff, 0xd8, 0xff, 0xd9);
 
+const PICTURE = {
+  ...{ dark: 0, covered: 0, blurred: 0, moved: 0, turned: 0, frozen: 0 },
+};
+
 function watched(index: number): WatchedFrame {
   const embedding = Float32Array.of(1, index);
   const tracker = new DriftTracker();
   return {
-    ...{ index, timestamp: 1e9 + index, embedding, row: tracker.push(embedding, index) },
+    ...{
+      index,
+      timestamp: 1e9 + index,
+      embedding,
+      row: { ...tracker.push(embedding, index), ...PICTURE },
+    },
     ...{
       alerts: [],
       hasContent: true,

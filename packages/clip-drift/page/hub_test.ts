@@ -6,11 +6,13 @@ import { fileFrame } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
 
 const tracker = new DriftTracker();
+const PICTURE = { dark: 0, covered: 0, blurred: 0, moved: 0, turned: 0, frozen: 0 };
 
 function watched(index: number): WatchedFrame {
   const embedding = Float32Array.of(1, index);
   return {
-    ...{ index, timestamp: index, embedding, row: tracker.push(embedding, index) },
+    ...{ index, timestamp: index, embedding },
+    row: { ...tracker.push(embedding, index), ...PICTURE },
     ...{
       alerts: [],
       duplicate: false,

@@ -13,7 +13,7 @@ import { encodeNpz } from "@vcs/transport/npz";
 import { tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import { AppendFile } from "./append_file.ts";
-import { type DriftRow, METRICS, type SimilarityStats } from "../drift.ts";
+import { type DriftRow, type FrameRow, METRICS, type SimilarityStats } from "../drift.ts";
 
 /** Settings that `config.json` holds. */
 export interface RunConfig {
@@ -44,7 +44,7 @@ export interface RunFrame {
   /** When it arrived, in seconds since 1970. */
   readonly timestamp: number;
   /** Its measures. */
-  readonly row: DriftRow;
+  readonly row: DriftRow & Partial<FrameRow>;
   /** Its embedding, of unit length. */
   readonly embedding: Float32Array;
   /** Its JPEG, for a snapshot. */
