@@ -115,21 +115,22 @@ const FAULTS: readonly (readonly [string, string | undefined, Change])[] = [
 
 const WIDTH = 256;
 
-/** A picture of a scene with a sensor's noise. */
-function picture(scene: Rgb, change: Change, tick: number): Rgb {
+/** A picture of a scene. */
+function render(scene: Rgb, change: Change, tick: number): Rgb {
   const height = Math.round(WIDTH * scene.height / scene.width);
   const data = new Uint8Array(3 * WIDTH * height);
   for (let i = 0; i < WIDTH * height; i++) {
-    const [x, y] = [
-      (i % WIDTH + 0.5) / WIDTH - 0.5,
-      (Math.floor(i / WIDTH) + 0.5 - height / 2) / WIDTH,
-    ];
-    const colour = change(x, y, scene, tick);
-    for (let c = 0; c < 3; c++) {
-      data[3 * i + c] = Math.max(0, Math.min(255, colour[c]! + 6 * (random() - 0.5)));
-    }
+    const x = (i % WIDTH + 0.5) / WIDTH - 0.5;
+    const y = (Math.floor(i / WIDTH) + 0.5 - height / 2) / WIDTH;
+    data.set(change(x, y, scene, tick).map((v) => Math.max(0, Math.min(255, v))), 3 * i);
   }
   return { width: WIDTH, height, data };
+}
+
+/** The picture as a sensor gives it. */
+function noisy({ width, height, data }: Rgb): Rgb {
+  const noise = (v: number) => Math.max(0, Math.min(255, v + 6 * (random() - 0.5)));
+  return { width, height, data: data.map(noise) };
 }
 
 /** The measures and the rules of one camera; the names of what raised an alert. */
@@ -139,7 +140,7 @@ class Camera {
   readonly #rules: AlertRules;
 
   constructor(width: number) {
-    const rules = [`moved > ${width / 100}`, "covered > 0.6", "blurred > 0.5", "dark > 0.5"];
+    const rules = [`moved > ${0.007 * width}`, "covered > 0.6", "blurred > 0.5", "dark > 0.5"];
     this.#rules = new AlertRules(rules.map((rule) => parseRule(`${rule} for 1s`)));
   }
 
@@ -176,10 +177,14 @@ const faults: Record<string, { measure?: string; made: number; found: number }> 
 const falsely: Record<string, number> = { moved: 0, covered: 0, blurred: 0, dark: 0 };
 for (const clip of CLIPS) {
   for (const scene of await framesOf(`${folder}/${clip}`, 2)) {
+    const before = render(scene, still, 0);
     for (const [name, measure, change] of FAULTS) {
       const camera = new Camera(WIDTH);
-      for (let tick = 0; tick < 10; tick++) camera.see(picture(scene, still, tick), tick / 2);
-      for (let tick = 10; tick < 16; tick++) camera.see(picture(scene, change, tick), tick / 2);
+      for (let tick = 0; tick < 10; tick++) camera.see(noisy(before), tick / 2);
+      const after = render(scene, change, 0);
+      for (let tick = 10; tick < 16; tick++) {
+        camera.see(noisy(change === rain ? render(scene, rain, tick) : after), tick / 2);
+      }
       const result = faults[name] ??= { ...(measure && { measure }), made: 0, found: 0 };
       result.made++;
       if (measure === undefined) {

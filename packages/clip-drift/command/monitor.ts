@@ -91,6 +91,7 @@ export class Monitor {
   #frames = 0;
   #brokenInRow = 0;
   #hasContent = true;
+  #isFrozen = false;
   #lastFrame: number | undefined;
   /** When the camera came back, until its first frame since; Infinity while it is away. */
   #backAt: number | undefined;
@@ -195,7 +196,7 @@ export class Monitor {
     if (watched.hasContent !== this.#hasContent) await this.#content(watched.hasContent);
     await this.#keep(watched);
     for (const alert of watched.alerts) await this.#alert(alert, watched);
-    feed?.frame(watched, this.#backAt === undefined ? "live" : "lost");
+    feed?.frame(watched, this.#backAt !== undefined ? "lost" : this.#isFrozen ? "frozen" : "live");
     if (feed !== undefined && !watched.duplicate) feed.show(await watched.frame.jpeg());
     onFrame?.(watched);
   }
@@ -245,10 +246,12 @@ export class Monitor {
   /** Counts a frame that is skipped, and reports the 1st, 10th, 100th … */
   #skip(counter: "truncated_frames" | "decode_errors", why: string): void {
     const count = ++this.#counters[counter];
+    const { feed } = this.#options;
+    if (feed !== undefined) feed.view.broken++;
     if (!isMilestone(count)) return;
     const text = `Frame skipped, ${count} so far: ${why}`;
     this.#say(`${this.name}: ${text}`);
-    this.#options.feed?.note("skipped", text);
+    feed?.note("skipped", text);
   }
 
   /**
@@ -287,6 +290,7 @@ export class Monitor {
   }
 
   async #frozen(isFrozen: boolean): Promise<void> {
+    this.#isFrozen = isFrozen;
     const text = isFrozen
       ? "The stream is frozen: the same bytes again and again"
       : "It moves again";
@@ -308,6 +312,7 @@ export class Monitor {
     }
     const { error: { code, message }, attempt, retryIn } = event;
     this.#backAt = Infinity;
+    if (feed !== undefined) feed.view.lost++;
     void this.#run?.event({ type: "lost", time, code, message });
     // Without another attempt, the watch ends with this error, and reports it then.
     if (retryIn === undefined) return;

@@ -28,7 +28,7 @@ const PIXELS = TILE * TILE;
 /** Pixels in each direction in which a tile is looked for. */
 const REACH = 3;
 /** Deviation of a tile from which it has enough texture to vote. */
-const TEXTURE = 0.03;
+const TEXTURE = 0.06;
 /** Tiles that must have enough. */
 const LEAST_TILES = 6;
 /** Share of the reference's tiles with texture that must still be in the picture. */
@@ -142,18 +142,22 @@ function findTile(a: Grey, b: Grey, left: number, top: number): Vote | undefined
   };
 }
 
-/** The similarity through two votes. */
-function through(a: Vote, b: Vote): Transform {
-  const [x, y] = [b.x - a.x, b.y - a.y];
-  const [u, v] = [x + b.dx - a.dx, y + b.dy - a.dy];
-  const squared = x * x + y * y;
-  const [c, s] = [(x * u + y * v) / squared, (x * v - y * u) / squared];
-  return {
-    zoom: Math.hypot(c, s),
-    angle: Math.atan2(s, c),
-    x: a.x + a.dx - (c * a.x - s * a.y),
-    y: a.y + a.dy - (s * a.x + c * a.y),
-  };
+/** The similarity that fits votes best, by least squares; there must be two or more. */
+function fit(votes: readonly Vote[]): Transform {
+  const mean = (value: (vote: Vote) => number) =>
+    votes.reduce((sum, vote) => sum + value(vote), 0) / votes.length;
+  const [cx, cy] = [mean(({ x }) => x), mean(({ y }) => y)];
+  const [ux, uy] = [mean(({ x, dx }) => x + dx), mean(({ y, dy }) => y + dy)];
+  let [along, across, squares] = [0, 0, 0];
+  for (const { x, y, dx, dy } of votes) {
+    const [px, py, qx, qy] = [x - cx, y - cy, x + dx - ux, y + dy - uy];
+    along += px * qx + py * qy;
+    across += px * qy - py * qx;
+    squares += px * px + py * py;
+  }
+  const [c, s] = [along / squares, across / squares];
+  const [x, y] = [ux - (c * cx - s * cy), uy - (s * cx + c * cy)];
+  return { zoom: Math.hypot(c, s), angle: Math.atan2(s, c), x, y };
 }
 
 function agrees(transform: Transform, { x, y, dx, dy }: Vote): boolean {
@@ -163,17 +167,18 @@ function agrees(transform: Transform, { x, y, dx, dy }: Vote): boolean {
 
 /** What most votes agree on, and how many do. */
 function majority(votes: readonly Vote[]): { transform: Transform; count: number } {
-  let best = { transform: STILL, count: 0 };
+  let best = { transform: STILL, count: votes.filter((vote) => agrees(STILL, vote)).length };
   for (const [i, a] of votes.entries()) {
     for (const b of votes.slice(i + 1)) {
       // Neighbours say little about zoom and rotation.
       if (Math.hypot(b.x - a.x, b.y - a.y) < 2 * TILE) continue;
-      const transform = through(a, b);
+      const transform = fit([a, b]);
       const count = votes.filter((vote) => agrees(transform, vote)).length;
       if (count > best.count) best = { transform, count };
     }
   }
-  return best;
+  const those = votes.filter((vote) => agrees(best.transform, vote));
+  return those.length < 2 ? best : { ...best, transform: fit(those) };
 }
 
 /** Upper left corners of the tiles. */

@@ -34,7 +34,7 @@ const TEXTURE = 0.06;
 const LOST = 0.35;
 const LEAST_TILES = 4;
 /** Keeps the noise of dark areas from being texture. */
-const FLOOR = 8;
+const FLOOR = 16;
 const BLUR_RADIUS = 6;
 /** Seconds between two looks, and seconds and looks that the reference takes. */
 const LOOK_EVERY = 0.5;
