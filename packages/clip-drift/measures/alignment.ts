@@ -254,7 +254,10 @@ const ATTITUDES: readonly Transform[] = [
     ...STILL,
     angle: degrees * Math.PI / 180,
   })),
-  ...[-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6].map((step) => ({ ...STILL, zoom: 1.05 ** step })),
+  ...[-7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7].map((step) => ({
+    ...STILL,
+    zoom: 1.04 ** step,
+  })),
 ];
 
 /** The clearest places of a reference in a picture, the best first. */
@@ -267,7 +270,7 @@ function search(reference: Grey, picture: Grey): Transform[] {
     return { peak, transform: { ...attitude, x: 2 * x, y: 2 * y } };
   });
   return found.filter(({ transform }) => isNear(transform))
-    .sort((a, b) => b.peak - a.peak).slice(0, 4).map(({ transform }) => transform);
+    .sort((a, b) => b.peak - a.peak).slice(0, 6).map(({ transform }) => transform);
 }
 
 /**

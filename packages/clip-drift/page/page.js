@@ -41,9 +41,8 @@ function makePlot(parent, columns, count) {
   return plot;
 }
 
-/** What a tile says of each state but live, in which there is nothing to say. */
+/** What a tile says of the states in which its image is not that of this moment. */
 const STATES = {
-  connecting: "Connecting",
   never: "Never connected",
   lost: "Lost: this is the last frame",
   frozen: "Frozen: the same frame again and again",
@@ -101,10 +100,9 @@ class Tile {
       : this.status;
     this.root.dataset.state = state;
     const isEmpty = state === "live" && !this.hasContent;
-    this.part("state").textContent = isEmpty ? "No content" : STATES[state] ?? "";
-    this.part("waiting").textContent = ["failed", "ended", "never"].includes(state)
-      ? "There is no image"
-      : "Waiting for the first frame";
+    const text = isEmpty ? "No content" : STATES[state] ?? "";
+    if (this.part("state").textContent !== text) this.part("state").textContent = text;
+    this.part("waiting").hidden = this.url !== "" || text !== "";
   }
 
   strip(view) {
