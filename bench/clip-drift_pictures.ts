@@ -11,6 +11,7 @@
 import { AlertRules, parseRule } from "@vcs/clip-drift/alerts";
 import { PictureMeasures, smallGrey } from "@vcs/clip-drift/internal";
 import { VideoReader } from "@vcs/media/video_reader";
+import { say } from "@vcs/transport/internal";
 
 interface Rgb {
   readonly width: number;
@@ -191,7 +192,7 @@ for (const clip of CLIPS) {
         for (const raised of camera.raised) falsely[raised]!++;
         result.found += Number(camera.raised.size > 0);
       } else result.found += Number(camera.raised.has(measure));
-      if (Deno.env.has("VERBOSE")) console.error(clip, name, [...camera.raised].join());
+      say(`${clip} ${name} ${[...camera.raised].join()}`);
     }
   }
 }
@@ -207,4 +208,3 @@ const pictures = { faults, falsely, played: { minutes: Number((seconds / 60).toF
 const path = new URL("results/clip-drift.json", import.meta.url);
 const record = JSON.parse(await Deno.readTextFile(path));
 await Deno.writeTextFile(path, `${JSON.stringify({ ...record, pictures }, null, 2)}\n`);
-console.log(JSON.stringify(pictures, null, 1));

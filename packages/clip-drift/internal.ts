@@ -20,7 +20,7 @@ export {
   type VisionConfig,
 } from "./clip/weights.ts";
 export { gistGraph } from "./measures/gist.ts";
-export { smallGrey } from "./measures/grey.ts";
+export { type Grey, smallGrey } from "./measures/grey.ts";
 export { PictureMeasures, type PictureRow } from "./measures/picture.ts";
 export { resizeCrop } from "./clip/preprocess.ts";
 export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";

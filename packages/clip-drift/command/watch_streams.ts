@@ -59,7 +59,7 @@ async function createRun(
   return run;
 }
 
-function monitorOptions({ name, spec }: StreamSetting, shared: Shared): MonitorOptions {
+function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions {
   const { settings, encoder, hub, delivery, labels, drift } = shared;
   const { display, save, stream, policy, maxFps, retries } = settings;
   const { reconnectDelay, frameTimeout, acceptUnended } = settings;

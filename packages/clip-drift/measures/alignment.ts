@@ -84,7 +84,8 @@ function momentsOf({ data, width }: Grey, at: number): { sum: number; squares: n
   let sum = 0;
   let squares = 0;
   for (let row = 0; row < TILE; row++) {
-    for (let i = at + row * width, end = i + TILE; i < end; i++) {
+    const start = at + row * width;
+    for (let i = start; i < start + TILE; i++) {
       const value = data[i]!;
       sum += value;
       squares += value * value;
@@ -101,9 +102,10 @@ function hasTexture(picture: Grey, at: number): boolean {
 /** Correlation of a tile of `a` at an index with one of `b`. */
 function correlation(a: Grey, b: Grey, at: number, to: number): number {
   let product = 0;
+  const skip = to - at;
   for (let row = 0; row < TILE; row++) {
-    const skip = to - at;
-    for (let i = at + row * a.width, end = i + TILE; i < end; i++) {
+    const start = at + row * a.width;
+    for (let i = start; i < start + TILE; i++) {
       product += a.data[i]! * b.data[i + skip]!;
     }
   }
