@@ -46,11 +46,13 @@ function sample({ width, height, data }: Rgb, x: number, y: number): [number, nu
   ];
   const [x0, y0] = [Math.floor(cx), Math.floor(cy)];
   const [fx, fy] = [cx - x0, cy - y0];
-  return [0, 1, 2].map((c) => {
-    const at = (dx: number, dy: number) => data[3 * ((y0 + dy) * width + x0 + dx) + c]!;
-    return (at(0, 0) * (1 - fx) + at(1, 0) * fx) * (1 - fy) +
-      (at(0, 1) * (1 - fx) + at(1, 1) * fx) * fy;
-  }) as [number, number, number];
+  const at = 3 * (y0 * width + x0);
+  const below = at + 3 * width;
+  const channel = (c: number) => {
+    const top = data[at + c]! * (1 - fx) + data[at + 3 + c]! * fx;
+    return top * (1 - fy) + (data[below + c]! * (1 - fx) + data[below + 3 + c]! * fx) * fy;
+  };
+  return [channel(0), channel(1), channel(2)];
 }
 
 /** What a camera sees of a frame that was moved: share of the width, degrees, zoom. */
