@@ -193,7 +193,7 @@ export const faults: readonly Fault[] = [
     file: "drift.ts",
     find: "previous === undefined || isDuplicate;",
     put: "previous === undefined;",
-    means: "the same bytes differ by rounding",
+    means: "frames of the same bytes differ where the model sees nothing",
     tests: ["drift_test.ts"],
   },
   {
