@@ -212,9 +212,9 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "alignment.ts",
-    find: "return count * 2 > textured ?",
-    put: "return count > 0 ?",
-    means: "somebody in front moves the camera",
+    find: "const TOLERANCE = 1;",
+    put: "const TOLERANCE = 100;",
+    means: "a car in the picture moves the camera",
     tests: ["picture_test.ts"],
   },
   {

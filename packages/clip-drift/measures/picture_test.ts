@@ -87,6 +87,13 @@ Deno.test("align() takes somebody in front of the camera for no move", () => {
   assert.equal(align(REFERENCE, localDetail(noisy(behind(0.9)))), undefined);
 });
 
+Deno.test("align() takes what most of the picture does for the camera's move", () => {
+  const moving = room({ ...STILL, x: 2.5 });
+  const data = ROOM.data.map((v, i) => i % SIDE.width < 0.65 * SIDE.width ? v : moving.data[i]!);
+  const found = align(REFERENCE, localDetail(noisy({ ...SIDE, data })));
+  assert.ok(found !== undefined && Math.hypot(found.x, found.y) < 0.5, JSON.stringify(found));
+});
+
 /** The row of a picture that comes after five seconds of the room, in pixels of a camera of 640. */
 function after(picture: Grey): PictureRow {
   const measures = new PictureMeasures();
