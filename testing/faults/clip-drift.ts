@@ -239,20 +239,6 @@ export const faults: readonly Fault[] = [
     tests: ["picture_test.ts"],
   },
   {
-    file: "image.ts",
-    find: "if (MISSING_PART.test(reason(error))) throw error;",
-    put: "",
-    means: "an image of which a part is missing is taken",
-    tests: ["image_test.ts"],
-  },
-  {
-    file: "mjpeg.ts",
-    find: "if (!this.#acceptUnended || ",
-    put: "if (",
-    means: "frames without an end are taken unasked",
-    tests: ["camera_test.ts", "mjpeg_test.ts"],
-  },
-  {
     file: "dashboard.ts",
     find: 'status === "down" ? 503 : 200',
     put: "200",
