@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Model, packageFile } from "@vcs/onnx/store";
+import type { Model } from "@vcs/onnx/store";
 import { EcdcError } from "./errors.ts";
 
 /** Name of a model, as `.ecdc` headers spell it. */
@@ -119,11 +119,13 @@ const TINY_CHECKPOINT: Model = {
   aliases: [],
   about: "Small codec of our own, mono, causal, 1.5 to 6 kbit/s",
   bytes: 3_043_684,
-  files: [packageFile(
-    new URL("./weights/encodec_tiny_24khz.safetensors", import.meta.url),
-    "a115492d93eb9e0f4a02fd379247322e587e51bde9c78f24b29a79afc30c7049",
-    3_043_684,
-  )],
+  // As `packageFile()` of the store makes it, which does not run everywhere.
+  files: [{
+    file: "encodec_tiny_24khz-a115492d.safetensors",
+    url: new URL("./weights/encodec_tiny_24khz.safetensors", import.meta.url).href,
+    sha256: "a115492d93eb9e0f4a02fd379247322e587e51bde9c78f24b29a79afc30c7049",
+    size: 3_043_684,
+  }],
 };
 
 /** What the published models have in common. */

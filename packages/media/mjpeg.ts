@@ -22,7 +22,7 @@
  *
  * @module
  */
-import { concatBytes } from "@vcs/transport/internal";
+import { concatBytes } from "@vcs/transport/portable";
 import { JpegWalker } from "./formats/jpeg_walker.ts";
 
 /** One frame of a stream. */

@@ -84,7 +84,10 @@ Deno.test("processes: list and doctor are subcommands, and know the authors' mod
   const path = `${cache}/small.safetensors`;
   await Deno.writeFile(path, syntheticCheckpoint());
   const examined = await start(["doctor", path]).result();
-  assert.match(examined.stdout, /Format +safetensors\n[^]*Model +none of open-magvit2-video\n$/);
+  assert.match(
+    examined.stdout,
+    /Format +safetensors\n[^]*Model +none of open-magvit2-video, vq-tiny-encoder, vq-tiny-decoder\n$/,
+  );
 });
 
 for (const [victim, payload] of [["receiver", "packed"], ["sender", "range"]] as const) {

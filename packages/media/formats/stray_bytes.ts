@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { concatBytes } from "@vcs/transport/internal";
+import { concatBytes } from "@vcs/transport/portable";
 
 const SOI = 0xd8;
 const SOS = 0xda;

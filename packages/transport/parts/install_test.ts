@@ -205,7 +205,7 @@ Deno.test("without a network it is said at once what is tried", async () => {
   await gone[Symbol.asyncDispose]();
   await using here = site({}, { NPM_CONFIG_REGISTRY: url });
   await assertFails(installPart(made.part, here.options), "part-missing", /Cannot download http:/);
-  assert.match(here.lines.join("\n"), /^Fetching greeter [^\n]*$/);
+  assert.match(here.lines.join("\n"), /^Fetching greeter [^\n]*\n[^\n]*attempt 2 of 2 follows$/);
 });
 
 Deno.test("VCS_OFFLINE forbids fetching, not using what is here", async () => {
