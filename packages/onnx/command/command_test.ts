@@ -68,21 +68,21 @@ Deno.test("onnx says of a model's name which command knows it", () =>
 
 Deno.test("cache lists what lies in our folder, and removes what is asked for", () =>
   withFolder(async (folder) => {
-    for (const name of ["models", "graphs", "npm"]) {
+    for (const name of ["models", "graphs", "parts"]) {
       await Deno.mkdir(`${folder}/vcs/${name}`, { recursive: true });
       await Deno.writeTextFile(`${folder}/vcs/${name}/file`, "0".repeat(100_000));
     }
     const line = (label: string, name: string, amount: string) =>
       `${label.padEnd(14)}${folder}/vcs/${name} (${amount})\n`;
     const models = line("Models", "models", "1 files, 0.1 MB");
-    const parts = line("Parts", "npm", "1 files, 0.1 MB");
+    const parts = line("Parts", "parts", "1 files, 0.1 MB");
     const full = await onnx(folder, "cache");
     assert.equal(full.out, models + line("Graphs", "graphs", "1 files, 0.1 MB") + parts);
     const cleared = await onnx(folder, "cache", "--clear", "graphs");
     assert.equal(cleared.out, models + line("Graphs", "graphs", "empty") + parts);
     assert.match(
       (await onnx(folder, "cache", "--clear", "all")).out,
-      /models \(empty\)[^]*npm \(empty\)/,
+      /models \(empty\)[^]*parts \(empty\)/,
     );
     assert.equal((await onnx(folder, "cache", "--clear", "all")).code, 0);
   }));

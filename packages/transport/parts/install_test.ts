@@ -89,14 +89,14 @@ Deno.test("a part is fetched once, for this platform alone, and announced in one
   assert.equal(here.lines.length, 1);
   assert.match(
     here.lines[0]!,
-    /^Fetching greeter 1\.0\.0 \(0\.1 MB\) from http:\S+ into \S+npm, once$/,
+    /^Fetching greeter 1\.0\.0 \(0\.1 MB\) from http:\S+ into \S+parts, once$/,
   );
   assert.equal(await installPart(made.part, here.options), folder);
   assert.equal((await findPart(made.part, here.options)).bytes, 0);
   assert.deepEqual([here.paths.length, here.lines.length], [3, 1]);
   const { mode } = await Deno.stat(`${folder}/node_modules/greeter/bin/run.sh`);
   if (Deno.build.os !== "windows") assert.equal(mode! & 0o777, 0o755);
-  const names = await namesIn(`${here.cache}/npm`);
+  const names = await namesIn(`${here.cache}/parts`);
   assert.deepEqual(names.sort(), [folder, `${folder}.lock`].map((path) => path.split("/").at(-1)));
   assert.deepEqual(await namesIn(folder), ["node_modules"]);
 });
@@ -173,7 +173,7 @@ Deno.test("a tarball that leads out is refused, even with the right hash", async
   await using here = new Site(serveParts(evil));
   await assertFails(installPart(evil.part, here.options), "part-missing", /leads out of it/);
   assert.equal((await findPart(evil.part, here.options)).isHere, false);
-  assert.deepEqual(await namesIn(here.cache), ["npm"]);
+  assert.deepEqual(await namesIn(here.cache), ["parts"]);
 });
 
 Deno.test("a registry that does not have it is an error at once", async () => {
@@ -204,7 +204,7 @@ Deno.test("without a network it is said at once what is tried", async () => {
   await gone[Symbol.asyncDispose]();
   await using here = site({}, { NPM_CONFIG_REGISTRY: url });
   await assertFails(installPart(made.part, here.options), "part-missing", /Cannot download http:/);
-  assert.match(here.lines.join("\n"), /^Fetching greeter [^\n]*$/);
+  assert.match(here.lines.join("\n"), /^Fetching greeter [^\n]*$/m);
 });
 
 Deno.test("VCS_OFFLINE forbids fetching, not using what is here", async () => {
