@@ -55,6 +55,7 @@ async function bytesOf(clip: string, encoder: WindowEncoder) {
 class Sleeper implements WindowEncoder, WindowDecoder {
   readonly modelId = "00000000000000aa";
   readonly description = "sleeps";
+  readonly latent = { channels: 18, frames: [5, 5], scale: 8 } as const;
   readonly #tokens: Tokens = {
     shape: { channels: 18, frames: 5, height: 16, width: 16 },
     packed: new Uint8Array(2880),

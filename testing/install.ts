@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { filesBelow, MAY_IMPORT, ROOT } from "./house.ts";
 import { PARTS, partSize } from "./part_sizes.ts";
@@ -90,6 +90,43 @@ before version 7.4: name files there.`;
   return [text, "", "```powershell", ...own, "```", ""];
 }
 
+/** What was measured of the programs that are one file. */
+interface ProgramRecord {
+  readonly name: string;
+  readonly bytes: number;
+  readonly embedded: number;
+  readonly coldSeconds: number;
+  readonly warmSeconds: number;
+  readonly denoSeconds: number;
+}
+
+/** How a command is had as one file: `bench/single_file.ts` records what that costs. */
+async function oneFile(name: string): Promise<string[]> {
+  const text = await readFile(join(ROOT, "bench/results/single_file.json"), "utf8");
+  const { programs }: { programs: ProgramRecord[] } = JSON.parse(text);
+  const own = programs.find((program) => program.name === name);
+  if (own === undefined) return [];
+  const milliseconds = (seconds: number) => `${Math.round(1000 * seconds)} ms`;
+  const about = `As one file with all that it needs, for machines without Deno and without a \
+network: ${megabytes(own.bytes)} on Linux x64, which needs \`sh\`, \`tail\`, \`tar\` and \`gzip\`, \
+unpacks itself at the first start (${own.coldSeconds.toFixed(1)} s) and then starts in \
+${milliseconds(own.warmSeconds)} (\`--version\`; run by Deno, ${milliseconds(own.denoSeconds)}). \
+Video is read by the system's \`ffmpeg\`, if there is one. \`deno task compile ${name}\` makes a \
+program by \`deno compile\`, for other systems, too: ${
+    megabytes(own.embedded)
+  } and Deno's runtime.`;
+  return [
+    about,
+    "",
+    "```sh",
+    `npx -y deno@2.9.6 task single-file ${name}   # in a clone; a release has the file`,
+    `mv dist/${name}-linux-x86_64 ${name}         # anywhere`,
+    `./${name} --help`,
+    "```",
+    "",
+  ];
+}
+
 /** The section of a package. */
 export async function installSection(name: string): Promise<string> {
   const comes = await fetched(name);
@@ -104,6 +141,7 @@ export async function installSection(name: string): Promise<string> {
     "",
     `Deno ${MINIMUM_DENO} or later (\`npm install -g deno\`). ${code} of code at most. ${first}`,
     "",
+    ...await oneFile(name),
     ...powershell(name),
     "All tests run on Linux x64. Linux arm64, macOS and Windows are written for, and untried.",
   ].join("\n");

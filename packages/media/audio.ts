@@ -19,8 +19,9 @@ import { BufferedReader, concatBytes } from "@vcs/transport/internal";
 import type { AudioChunk, AudioDecoding } from "./ffmpeg/audio_decoder.ts";
 import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
-import { type MediaSource, openSource, readSource } from "./decode/media_source.ts";
+import { isPipe, type MediaSource, naming, openSource, readSource } from "./decode/media_source.ts";
 import { decodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
+import { canDownmix, downmix } from "./audio/downmix.ts";
 import { Resampler } from "./audio/resampler.ts";
 import { isWav } from "./audio/wav_header.ts";
 import { openWav, type WavStream } from "./wav.ts";
@@ -39,7 +40,10 @@ export interface RawPcm {
 export interface AudioOptions {
   /** Samples per second and channel that are wanted. Default: the source's own. */
   sampleRate?: number;
-  /** Channels that are wanted: the source's own, their mean (1), or copies of a single one. */
+  /**
+   * Channels that are wanted: the source's own, their mean (1), two of 3 to 8 as FFmpeg mixes them,
+   * or copies of a single one.
+   */
   channels?: number;
   /** The source is bare samples of this kind. */
   raw?: RawPcm;
@@ -147,7 +151,7 @@ async function openEncoded(source: MediaSource, options: Signalled): Promise<Aud
     const decode = way === "node-av"
       ? (await import("./ffmpeg/audio_node_av.ts")).decodeByNodeAv
       : (await import("./ffmpeg/audio_ffmpeg.ts")).decodeByFfmpeg;
-    const decoding = await decode(local.path, options.stream, options.signal);
+    const decoding = await naming(local, decode(local.path, options.stream, options.signal));
     return {
       ...decoding,
       close: async () => {
@@ -170,7 +174,8 @@ async function openDecoding(source: MediaSource, options: Signalled): Promise<Au
   const passing = new TransformStream<Uint8Array, Uint8Array>();
   const opened = await openPlain(bytes.pipeThrough(passing, { signal }), raw);
   if (!(opened instanceof ReadableStream)) return opened;
-  if (source instanceof ReadableStream) return await openEncoded(opened, options);
+  const once = source instanceof ReadableStream || await isPipe(source);
+  if (once) return await openEncoded(opened, options);
   opened.cancel().catch(() => {});
   return await openEncoded(source, options);
 }
@@ -179,10 +184,11 @@ async function openDecoding(source: MediaSource, options: Signalled): Promise<Au
 function mixer(from: number, to: number): (chunk: Float32Array<ArrayBuffer>[]) => typeof chunk {
   if (from === to) return (chunk) => chunk;
   if (from === 1) return ([mono]) => Array.from({ length: to }, () => mono!.slice());
+  if (to === 2 && canDownmix(from)) return downmix;
   if (to !== 1) {
     throw new MediaError(
       "unsupported",
-      `Cannot turn ${from} channels into ${to}: one channel or the source's own can be had`,
+      `Cannot turn ${from} channels into ${to}: one, two of 3 to 8, or the source's own can be had`,
     );
   }
   return (chunk) => [chunk[0]!.map((_, i) => chunk.reduce((sum, c) => sum + c[i]!, 0) / from)];
@@ -240,7 +246,7 @@ async function* converted(
  * in a temporary file
  * @throws {RangeError} where a rate or number of channels is not a whole number above zero
  * @throws {Deno.errors.NotFound} where there is no such file
- * @throws {MediaError} `invalid-media`, `no-audio-stream`, `no-backend`, `unsupported`; reading also
+ * @throws {MediaError} `invalid-media`, `download-failed`, `no-audio-stream`, `no-backend`, `unsupported`; reading also
  * `decode-failed`
  */
 export async function openAudio(

@@ -9,6 +9,7 @@ import { CodedError } from "@vcs/transport/errors";
  * What went wrong, for programs:
  *
  * - `invalid-media`: the bytes are not a media file, or its header is cut off
+ * - `download-failed`: a URL whose server cannot be reached, refuses or breaks off
  * - `no-video-stream`, `no-audio-stream`: a media file without the stream asked for
  * - `empty-video`: a video stream without a single frame
  * - `decode-failed`: a frame that cannot be decoded, or only with damage
@@ -20,6 +21,7 @@ import { CodedError } from "@vcs/transport/errors";
  */
 export type MediaErrorCode =
   | "invalid-media"
+  | "download-failed"
   | "no-video-stream"
   | "no-audio-stream"
   | "empty-video"

@@ -1,6 +1,7 @@
 /**
  * Still images: JPEG, PNG and WebP to packed RGB and back, by libvips (sharp, fetched from npm at
- * its first use; off the JavaScript thread). JPEG pixels are libjpeg-turbo's at full size, without
+ * its first use; off the JavaScript thread); BMP, PPM, TGA and JPEG 2000 by FFmpeg. JPEG pixels are
+ * libjpeg-turbo's at full size, without
  * shrink-on-load, colour profiles ignored: the ones that Pillow and OpenCV give.
  *
  * @example There and back
@@ -16,6 +17,7 @@
  * @module
  */
 import { MediaError } from "./errors.ts";
+import { kindForFfmpeg } from "./formats/image_kinds.ts";
 import { loadSharp, type Pipeline } from "./formats/sharp.ts";
 
 /** An image in memory. */
@@ -77,11 +79,35 @@ function reason(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 }
 
+/** Decodes an image that FFmpeg reads and libvips does not. */
+async function decodeByFfmpeg(
+  bytes: Uint8Array,
+  kind: string,
+  onError: "throw" | "nearest",
+): Promise<DecodedImage> {
+  const { VideoReader } = await import("./video_reader.ts");
+  // By its name, because a TGA shows in nothing else what it is.
+  const path = await Deno.makeTempFile({ suffix: `.${kind}` });
+  try {
+    await Deno.writeFile(path, bytes);
+    await using video = await VideoReader.open(path, { indexCacheSize: 0, onError });
+    const { width, height, data } = await video.frameAt(0);
+    return { format: kind === "j2k" ? "jp2" : kind, orientation: 1, width, height, data };
+  } catch (error) {
+    if (!(error instanceof MediaError) || error.code === "no-backend") throw error;
+    const found = error.message.replaceAll(path, "the bytes");
+    throw new MediaError("invalid-media", `Cannot decode image: ${found}`, { cause: error });
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
 /**
  * Decodes an image file to RGB. Transparency is dropped, grey is spread over the three channels.
  *
  * @param bytes the file
- * @throws {MediaError} `invalid-media` where the bytes are not an image, or are a damaged one
+ * @throws {MediaError} `invalid-media` where the bytes are not an image, or are a damaged one;
+ * `no-backend` for BMP, PPM, TGA and JPEG 2000 without FFmpeg
  * @throws {TransportError} `part-missing` where sharp is not here and cannot be fetched
  */
 export async function decodeImage(
@@ -90,6 +116,10 @@ export async function decodeImage(
 ): Promise<DecodedImage> {
   if (bytes.length === 0) {
     throw new MediaError("invalid-media", "Cannot decode image: there are no bytes");
+  }
+  const kind = kindForFfmpeg(bytes);
+  if (kind !== undefined) {
+    return await decodeByFfmpeg(bytes, kind, options.acceptDamaged ? "nearest" : "throw");
   }
   const sharp = await loadSharp();
   const failOn = options.acceptDamaged ? "none" : "error";

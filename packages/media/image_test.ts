@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mutations } from "#testing/fuzz.ts";
-import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { ffmpeg } from "#testing/media_bed/clip.ts";
+import { hasPrograms, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { MediaError } from "@vcs/media/errors";
 import { decodeImage, encodeJpeg, encodePng } from "@vcs/media/image";
 
@@ -124,4 +125,33 @@ Deno.test("decodeImage() survives damaged files", async () => {
     assert(result instanceof MediaError || typeof result === "object" && result !== null);
     if (result instanceof Error) assert(result instanceof MediaError, String(result));
   }
+});
+
+Deno.test({
+  name: "decodeImage() reads BMP, PPM, TGA and JPEG 2000 by FFmpeg",
+  ...needs(hasPrograms("ffmpeg")),
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    const source = ["-f", "lavfi", "-i", "testsrc=s=37x21", "-frames:v", "1"];
+    await ffmpeg([...source, "-pix_fmt", "rgb24", `${folder}/a.png`]);
+    const kinds: [string, string[]][] = [
+      ["a.bmp", ["-pix_fmt", "bgr24"]],
+      ["a.ppm", ["-pix_fmt", "rgb24"]],
+      ["a.tga", ["-pix_fmt", "bgr24"]],
+      ["raw.tga", ["-pix_fmt", "bgr24", "-rle", "0"]],
+      ["a.jp2", ["-c:v", "jpeg2000", "-pred", "1", "-q:v", "1", "-pix_fmt", "rgb24"]],
+      ["a.j2k", ["-c:v", "jpeg2000", "-format", "0", "-pred", "1", "-pix_fmt", "rgb24"]],
+    ];
+    for (const [name, args] of kinds) {
+      await ffmpeg(["-i", `${folder}/a.png`, ...args, "-update", "1", `${folder}/${name}`]);
+      const bytes = await Deno.readFile(`${folder}/${name}`);
+      await ffmpeg(["-i", `${folder}/${name}`, "-pix_fmt", "rgb24", `${folder}/shown.png`]);
+      const expected = await decodeImage(await Deno.readFile(`${folder}/shown.png`));
+      const { width, height, data } = await decodeImage(bytes);
+      assert.deepEqual([width, height], [37, 21], name);
+      assert.deepEqual(data, expected.data, name);
+      await assert.rejects(decodeImage(bytes.subarray(0, 30)), { code: "invalid-media" }, name);
+    }
+    await Deno.remove(folder, { recursive: true });
+  },
 });

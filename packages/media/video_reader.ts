@@ -27,7 +27,7 @@ import { chooseBackend } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
 import { type Feed, FrameSupply } from "./decode/frame_supply.ts";
 import { batchesOf, ListOrder } from "./decode/list_order.ts";
-import { type LocalSource, type MediaSource, openSource } from "./decode/media_source.ts";
+import { type LocalSource, type MediaSource, naming, openSource } from "./decode/media_source.ts";
 import type { MotionVectors } from "./decode/motion_vectors.ts";
 import {
   type IndexedFrame,
@@ -107,14 +107,15 @@ export class VideoReader implements AsyncDisposable {
    * @throws {RangeError} for an option out of range
    * @throws {Deno.errors.NotFound} where there is no such file
    * @throws {Deno.errors.IsADirectory} where the path is a directory
-   * @throws {MediaError} `invalid-media`, `no-video-stream`, `empty-video`, `no-backend`
+   * @throws {MediaError} `invalid-media`, `download-failed`, `no-video-stream`, `empty-video`,
+   * `no-backend`
    */
   static async open(source: MediaSource, options: VideoReaderOptions = {}): Promise<VideoReader> {
     const resolved = resolveOptions(options);
     const backend = await chooseBackend(resolved.backend);
     const local = await openSource(source, options.signal);
     try {
-      const found = await inspectVideo(local, backend, resolved, options.signal);
+      const found = await naming(local, inspectVideo(local, backend, resolved, options.signal));
       return new VideoReader(local, backend, resolved, found);
     } catch (error) {
       await local[Symbol.asyncDispose]();
@@ -236,7 +237,7 @@ export class VideoReader implements AsyncDisposable {
     const linear = options.linear || options.motion !== undefined;
     const seekCost = linear ? Infinity : this.#backend.seekCost;
     for (const { from, frames } of planStretches(this.#index, ids, undefined, seekCost)) {
-      const sparse = this.#index.timed && !linear;
+      const sparse = this.#index.sparse && !linear;
       await using feed = await this.#supply.start(from ?? -1, frames, options, sparse);
       for (const id of frames) {
         const frame = await feed.take(id);

@@ -45,19 +45,28 @@ export interface WavOptions {
 /** Most samples per channel in one chunk. */
 const CHUNK_FRAMES = 16384;
 
+/** Whether samples of 24 bits lie in the lower three of their four bytes; else in the upper ones. */
+function areLow(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i += 4) if (bytes[i] !== 0) return true;
+  return false;
+}
+
 async function* samplesOf(
   reader: BufferedReader,
-  { channels, format }: WavFormat,
+  { channels, format, padded }: WavFormat,
   size: number | undefined,
 ): AsyncIterableIterator<Float32Array<ArrayBuffer>[]> {
   const frame = channels * PCM_BYTES[format];
   let left = size ?? Infinity;
+  let low = false;
   try {
     while (left >= frame) {
       const bytes = await reader.units(frame, Math.min(CHUNK_FRAMES * frame, left));
       if (bytes.length === 0) return;
       left -= bytes.length;
-      yield decodePcm(bytes, format, channels);
+      const samples = decodePcm(bytes, format, channels);
+      low ||= padded && areLow(bytes);
+      yield low ? samples.map((channel) => channel.map((value) => value * 256)) : samples;
     }
   } finally {
     await reader[Symbol.asyncDispose]();
@@ -66,7 +75,7 @@ async function* samplesOf(
 
 /**
  * Opens a WAV file. Samples are read as they are taken; a length of zero or of all ones in the
- * header, as live writers leave it, means until the end. A file that is cut off ends early.
+ * header, as live writers leave it, means until the end; zero is one where the file goes on after it. A file that is cut off ends early.
  *
  * @throws {MediaError} `invalid-media` where it is not a WAV file; `unsupported` where its samples are
  * compressed or of a size that is not read here (`@vcs/media/audio` reads them, by FFmpeg)
@@ -75,10 +84,10 @@ export async function openWav(stream: ReadableStream<Uint8Array>): Promise<WavSt
   const reader = BufferedReader.of(stream);
   try {
     const { header, size } = await readWavHeader(reader);
-    const known = size !== 0 && size !== UNKNOWN_SIZE;
-    const frame = header.channels * PCM_BYTES[header.format];
-    const length = known ? Math.floor(size / frame) : undefined;
-    return { ...header, length, chunks: samplesOf(reader, header, known ? size : undefined) };
+    const { channels, sampleRate, format } = header;
+    const frame = channels * PCM_BYTES[format];
+    const length = size === undefined ? undefined : Math.floor(size / frame);
+    return { channels, sampleRate, format, length, chunks: samplesOf(reader, header, size) };
   } catch (error) {
     // Not waited for: a branch of a tee is released only with the other one.
     void reader[Symbol.asyncDispose]();

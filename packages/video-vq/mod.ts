@@ -7,6 +7,7 @@
 export { type SendOptions, type SendStatistics, VideoSender } from "./send.ts";
 export {
   framesOf,
+  type OnResize,
   type ReceivedFrame,
   type ReceivedWindow,
   type ReceiveOptions,
@@ -29,6 +30,7 @@ export {
   tokensToQuant,
 } from "./stream/tokens.ts";
 export type { PayloadForm } from "./stream/window_message.ts";
+export type { LatentLimits, WindowLimits } from "./stream/window_limits.ts";
 export {
   type FrameWindow,
   type TailPolicy,
@@ -40,8 +42,14 @@ export {
 export type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
 export type { Latency, Summary } from "./stream/statistics.ts";
 export type { WindowRange } from "./stream/window_order.ts";
-export { type FrameSource, openSource, rawSource, type SourceOptions } from "./frames/sources.ts";
-export type { FitOptions, RgbImage } from "./frames/frame_fitter.ts";
+export {
+  type FrameSource,
+  type OnError,
+  openSource,
+  rawSource,
+  type SourceOptions,
+} from "./frames/sources.ts";
+export type { FitOptions, Picture, RgbImage } from "./frames/frame_fitter.ts";
 export { type FrameOutput, openOutput } from "./frames/outputs.ts";
 export { Quality } from "./frames/quality.ts";
 export type { MagvitOptions } from "./magvit/tokenizer.ts";

@@ -2,6 +2,7 @@
 import { VideoWriter } from "@vcs/media/video_writer";
 import { VideoReader } from "@vcs/media/video_reader";
 import { encodeJpeg } from "@vcs/media/image";
+import { openSender } from "@vcs/transport/channel";
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { hasShared, sharedPath } from "#testing/shared.ts";
@@ -10,6 +11,7 @@ import { WindowJournal } from "./stream/journal.ts";
 import { syntheticCheckpoint } from "./magvit/synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";
 import { PARTS_HERE } from "#testing/parts_here.ts";
+import { ODD_WINDOWS } from "./testing/hostile.ts";
 
 const COMMAND = import.meta.resolve("./mod.ts");
 
@@ -334,6 +336,29 @@ Deno.test("processes: inspect lists a folder's windows and a journal's, and leav
     assert.equal((await filesIn(`${folder}/windows`)).length, 0);
     await lists(journal);
   });
+});
+
+Deno.test("processes: a stream of which every window is damaged ends with 1", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const url = pathToFileURL(`${folder}/windows`).href;
+    {
+      await using sender = await openSender(url);
+      const messages = ODD_WINDOWS.map(({ message }, sequence) => ({ ...message, sequence }));
+      const last = messages.length - 1;
+      for (const [i, message] of messages.entries()) {
+        await sender.send({ ...message, end: i === last });
+      }
+      await sender.flush();
+    }
+    const args = ["--model", "vq-tiny", "--force", url, `${folder}/out.rgb`];
+    const { code, stderr } = await start(["decode", ...args]).result();
+    assert.equal(code, 1);
+    assert.match(stderr, /missing (\d+) windows: 0-\d+ \(\1 damaged/);
+    assert.equal(stderr.match(/Cannot read a window/g)?.length, 1, "one line for all of them");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("processes: wrong usage ends with 2, a missing file with 1", async () => {

@@ -20,7 +20,9 @@ import type { WindowJournal } from "./stream/journal.ts";
 import { StreamDeduplicator, windowCount } from "./stream/deduplication.ts";
 import type { TokenWindow } from "./stream/payload.ts";
 import { TokenDecoder } from "./stream/range_coder.ts";
+import type { TokenShape } from "./stream/tokens.ts";
 import { BoundarySmoother } from "./stream/boundary_smoothing.ts";
+import { FirstSize, type OnResize } from "./stream/first_size.ts";
 import { type Latency, latencyOf, Series, type Summary } from "./stream/statistics.ts";
 import {
   framesOf,
@@ -28,11 +30,14 @@ import {
   type ReceivedWindow,
   validFrames,
 } from "./stream/received_window.ts";
-import type { WindowDecoder } from "./stream/tokenizer.ts";
+import { Teller } from "./stream/teller.ts";
+import type { Clip, WindowDecoder } from "./stream/tokenizer.ts";
+import { MOST_POSITIONS } from "./stream/window_limits.ts";
 import { messageWindow } from "./stream/window_message.ts";
 import { WindowOrder, type WindowRange } from "./stream/window_order.ts";
 import { wallTime, WINDOW_FRAMES } from "./stream/windows.ts";
 
+export type { OnResize } from "./stream/first_size.ts";
 export { framesOf, type ReceivedFrame, type ReceivedWindow } from "./stream/received_window.ts";
 
 /** How a stream is received. */
@@ -48,9 +53,23 @@ export interface ReceiveOptions {
   readonly reorder?: number;
   /** Whether to decode windows that were made with other weights. Default: false. */
   readonly force?: boolean;
+  /**
+   * Most positions of a latent: a window that has more is refused as damaged before anything is
+   * made of it. Default: 81,920, those of 17 frames of 1024×1024.
+   */
+  readonly maxPositions?: number;
+  /** Seconds of the stream at which frames begin to be delivered. Default: its start. */
+  readonly from?: number;
+  /** Seconds of the stream at which frames are no longer delivered. Default: its end. */
+  readonly to?: number;
+  /** What becomes of windows of another size than the first one. Default: fit. */
+  readonly onResize?: OnResize;
   /** Keeps what was received, and replays it after a restart. Default: none. */
   readonly journal?: WindowJournal;
-  /** Called with a line about each event that a person may want to know of. Default: nothing. */
+  /**
+   * Called with a line about events that a person may want to know of: the first of each kind, then
+   * at most one in ten seconds with a count. Default: nothing.
+   */
   readonly onEvent?: (event: string) => void;
   /** Aborts receiving with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -74,7 +93,13 @@ export interface ReceiveStatistics {
   readonly missing: readonly WindowRange[];
   /** Number of missing windows. */
   readonly missingCount: number;
-  /** Windows that arrived damaged; also counted as missing. */
+  /** Windows that lie before `from` or after `to`, which were not decoded. */
+  readonly outside: number;
+  /** Streams of which something was received. */
+  readonly streams: number;
+  /** Windows of another size than the first one, whose frames were fitted to it. */
+  readonly fitted: number;
+  /** Windows that arrived damaged, or beyond a limit; also counted as missing. */
   readonly damaged: number;
   /** Range coded windows that arrived without those before them; also counted as missing. */
   readonly undecodable: number;
@@ -124,6 +149,8 @@ export class VideoReceiver {
   readonly #clock: Clock;
   readonly #now: () => number;
   readonly #queue: Queue<Arrival>;
+  readonly #teller: Teller;
+  readonly #size: FirstSize;
   readonly #order = new WindowOrder();
   readonly #coder = new TokenDecoder();
   readonly #smoother = new BoundarySmoother();
@@ -131,6 +158,7 @@ export class VideoReceiver {
     decode: new Series(),
     transfer: new Series(),
     encode: new Series(),
+    hold: new Series(),
     latency: new Series(),
   };
   readonly #known = new StreamDeduplicator();
@@ -139,6 +167,9 @@ export class VideoReceiver {
     decoded: 0,
     replayed: 0,
     duplicates: 0,
+    streams: 0,
+    fitted: 0,
+    outside: 0,
     damaged: 0,
     undecodable: 0,
     dropped: 0,
@@ -163,12 +194,14 @@ export class VideoReceiver {
     decoder: WindowDecoder,
     options: ReceiveOptions = {},
   ) {
-    const { queue = 3, policy = "block", signal, clock = systemClock } = options;
+    const { queue = 3, policy = "block", onResize = "fit", signal, clock = systemClock } = options;
     this.#channels = "receive" in channels ? [channels] : channels;
     this.#decoder = decoder;
     this.#options = options;
     this.#clock = clock;
     this.#now = clock === systemClock ? wallTime : () => clock.now();
+    this.#teller = new Teller(options.onEvent, clock);
+    this.#size = new FirstSize(onResize);
     this.#queue = new Queue({
       capacity: queue,
       policy,
@@ -180,7 +213,7 @@ export class VideoReceiver {
   /** What has been done so far. */
   get statistics(): ReceiveStatistics {
     const { depth, deepest } = this.#queue.counters;
-    const { decode, transfer, encode, latency } = this.#series;
+    const { decode, transfer, encode, hold, latency } = this.#series;
     const until = this.#endedAt ?? this.#clock.now();
     const elapsed = until - (this.#startedAt ?? until);
     return {
@@ -198,6 +231,7 @@ export class VideoReceiver {
         encode: encode.summary().p50,
         transfer: transfer.summary().p50,
         decode: decode.summary().p50,
+        hold: hold.summary().p50,
         measured: latency.summary().p50,
       }),
     };
@@ -221,7 +255,10 @@ export class VideoReceiver {
     try {
       for await (const { window, accept } of decoded.readable) {
         yield window;
-        this.#counts.framesOut += window.validFrames;
+        const { times } = window;
+        for (let i = 0; i < window.validFrames; i++) {
+          if (this.#isInside(times[i]!, times[i + 1]!)) this.#counts.framesOut++;
+        }
         await accept();
       }
     } finally {
@@ -243,15 +280,17 @@ export class VideoReceiver {
   /** As `frames`, for an output that calls `noteShown` itself. */
   async *arrivals(): AsyncGenerator<ReceivedFrame> {
     for await (const window of this.windows()) {
-      yield* framesOf(window);
+      for (const frame of framesOf(window)) {
+        if (this.#isInside(frame.pts, frame.pts + frame.duration)) yield frame;
+      }
     }
   }
 
   /** Notes that a frame is shown now, for the measured delay. */
   noteShown(frame: ReceivedFrame): void {
-    if (frame.capturedAt > 0) {
-      this.#series.latency.add((this.#now() - frame.capturedAt) / 1000);
-    }
+    const now = this.#now();
+    if (frame.index % WINDOW_FRAMES === 0) this.#series.hold.add((now - frame.decodedAt) / 1000);
+    if (frame.capturedAt > 0) this.#series.latency.add((now - frame.capturedAt) / 1000);
   }
 
   /** The messages of the journal, then those of the channels. */
@@ -383,6 +422,12 @@ export class VideoReceiver {
     if (this.#order.look(streamId, sequence) === "duplicate") return undefined;
     const window = this.#read(message);
     if (!window) return undefined;
+    if (!this.#isInside(window.times[0]!, window.times.at(-1)!)) {
+      this.#counts.outside++;
+      this.#order.take(sequence);
+      this.#smoother.reset();
+      return undefined;
+    }
     const from = this.#clock.now();
     this.#startedAt ??= from;
     if (sequence !== this.#order.next) this.#smoother.reset();
@@ -391,8 +436,27 @@ export class VideoReceiver {
     if (this.#decoder.needsSmoothing) this.#smoother.smooth(clip);
     this.#counts.decoded++;
     if (arrival.arrivedAt > 0) this.#measure(window, arrival, (this.#clock.now() - from) / 1000);
-    const { tokens: _, ...fields } = window;
-    return { ...fields, streamId, sequence, ...validFrames(clip, window.validFrames) };
+    const { tokens, picture, ...fields } = window;
+    const fitted = this.#fitted(clip, tokens.shape);
+    // The picture is not where it was in frames that were fitted here.
+    const shown = fitted === clip ? defined({ picture }) : {};
+    const frames = validFrames(fitted, window.validFrames);
+    return { ...fields, ...shown, streamId, sequence, ...frames, decodedAt: this.#now() };
+  }
+
+  #fitted(clip: Clip, latent: TokenShape): Clip {
+    const fitted = this.#size.fit(clip, latent);
+    if (fitted === clip) return clip;
+    this.#counts.fitted++;
+    const sizes = [clip, fitted].map(({ width, height }) => `${width}x${height}`);
+    this.#teller.tell("size", `the stream's size is now ${sizes[0]}: fitted to ${sizes[1]}`);
+    return fitted;
+  }
+
+  /** Whether something is shown in the stretch that is wanted. */
+  #isInside(start: number, end: number): boolean {
+    const { from = -Infinity, to = Infinity } = this.#options;
+    return end > from && start < to;
   }
 
   #measure(window: TokenWindow, arrival: Arrival, decodeSeconds: number): void {
@@ -411,7 +475,6 @@ export class VideoReceiver {
   /** Checks the stream and the model of a message before anything is decoded. */
   #checkOrigin(message: Message): void {
     const { streamId, sequence, modelId } = message;
-    const { onEvent } = this.#options;
     if (!this.#fits(message)) {
       throw new VideoVqError(
         "model-mismatch",
@@ -422,9 +485,13 @@ export class VideoReceiver {
     this.#settle();
     const before = this.#order.streamId;
     if (before !== undefined) {
-      onEvent?.(`stream ${before} was replaced by ${streamId}: the sender was restarted`);
+      const event = `stream ${before} was replaced by ${streamId}: the sender was restarted`;
+      this.#teller.tell("stream", event);
     }
-    if (sequence > 0) onEvent?.(`joined stream ${streamId} at window ${sequence}`);
+    if (sequence > 0) {
+      this.#teller.tell("joined", `joined stream ${streamId} at window ${sequence}`);
+    }
+    this.#counts.streams++;
     this.#coder.forget();
     this.#smoother.reset();
     this.#order.begin(streamId, sequence);
@@ -436,11 +503,13 @@ export class VideoReceiver {
     const follows = message.sequence === this.#order.next;
     try {
       if (!follows && !message.key) this.#coder.forget();
-      return messageWindow(message, this.#coder);
+      const { maxPositions: positions = MOST_POSITIONS } = this.#options;
+      const limits = { ...this.#decoder.latent, ...this.#size.limits, positions };
+      return messageWindow(message, this.#coder, limits);
     } catch (error) {
       if (!(error instanceof VideoVqError)) throw error;
       this.#counts[error.code === "missing-context" ? "undecodable" : "damaged"]++;
-      this.#options.onEvent?.(`window ${message.sequence}: ${error.message}`);
+      this.#teller.tell(error.code, `window ${message.sequence}: ${error.message}`);
       return undefined;
     }
   }

@@ -224,3 +224,16 @@ Deno.test("receive: a signal ends the reading back of a journal", async () => {
     assert(receiver.statistics.decoded < 20, `${receiver.statistics.decoded} were decoded`);
   });
 });
+
+Deno.test("receive: only the frames of a stretch are delivered, and only its windows decoded", async () => {
+  const channel = memoryChannel(5);
+  const decoder = new FakeCodec(systemClock);
+  const receiver = new VideoReceiver(channel.receiver, decoder, { from: 1, to: 1.5 });
+  const feeding = feed("A0 A1 A2 A3 A4!")(channel.sender);
+  const frames = await Array.fromAsync(receiver.frames());
+  await feeding;
+  assert.deepEqual(frames.map(({ index }) => index), Array.from({ length: 12 }, (_, i) => 24 + i));
+  assert.equal(decoder.decodedAt.length, 2);
+  const { outside, framesOut, missingCount } = receiver.statistics;
+  assert.deepEqual([outside, framesOut, missingCount], [3, 12, 0]);
+});

@@ -3,8 +3,9 @@
  *
  * `frames → [capture ring] → windows of 17 → encode → send queue → channel`
  *
- * Collecting, encoding and sending overlap. Every stage is bounded: one window being
- * collected and one that is full, one being encoded, the send queue, and the channel's credits.
+ * Collecting, encoding and sending overlap. Every stage is bounded: one window being collected and
+ * one that is full, one being encoded, the send queue, and the channel's credits. With a policy that
+ * drops, the queue lies before the encoder, so that a window that is dropped is not encoded.
  *
  * @module
  */
@@ -49,7 +50,7 @@ export interface SendOptions extends Omit<WindowOptions, "now"> {
   readonly captureRing?: number;
   /** Id of the stream; one that is sent again keeps its id. Default: a random id. */
   readonly streamId?: string;
-  /** Called with every encoded window before it is queued. Default: nothing. */
+  /** Called with every encoded window before it is sent. Default: nothing. */
   readonly onWindow?: (window: FrameWindow) => void;
   /** Ends the stream early: what was encoded is still sent. Default: none. */
   readonly stop?: AbortSignal;
@@ -65,6 +66,8 @@ export interface SendStatistics {
   readonly framesIn: number;
   /** Frames that the capture ring dropped. */
   readonly framesDropped: number;
+  /** Windows collected: those encoded, those dropped, and those that wait. */
+  readonly windows: number;
   /** Windows encoded. */
   readonly encoded: number;
   /** Windows passed to the channel. */
@@ -81,7 +84,7 @@ export interface SendStatistics {
   readonly inFlight: { readonly now: number; readonly most: number };
   /** Seconds to encode a window. */
   readonly encode: Summary;
-  /** Seconds that the encoder waited for room in the send queue. */
+  /** Seconds that the encoder waited for the channel. */
   readonly blockedSeconds: number;
   /** Share of the time since the first window in which the encoder worked, 0 to 1. */
   readonly utilisation: number;
@@ -115,10 +118,14 @@ export class VideoSender {
   readonly #now: () => number;
   readonly #encode = new Series();
   readonly #dropped: number[] = [];
-  readonly #queue: Queue<EncodedWindow>;
+  readonly #collected: Queue<FrameWindow>;
+  readonly #ready: Queue<EncodedWindow>;
   readonly #capture: Queue<TimedFrame> | undefined;
   #droppedCount = 0;
   #framesIn = 0;
+  #windows = 0;
+  /** Why the source or the encoder ended the stream early. */
+  #failure: { readonly error: unknown } | undefined;
   #sent = 0;
   #bytes = 0;
   #blocked = 0;
@@ -148,17 +155,20 @@ export class VideoSender {
     this.#now = this.#clock === systemClock ? wallTime : () => this.#clock.now();
     this.streamId = options.streamId ?? newStreamId();
     const ends = defined({ signal });
-    const onDrop = ({ sequence }: EncodedWindow) => {
+    const onDrop = ({ sequence }: FrameWindow) => {
       if (this.#droppedCount++ < LISTED) this.#dropped.push(sequence);
     };
-    this.#queue = new Queue({ capacity: queue, policy, onDrop, ...ends });
+    const [before, behind] = policy === "block" ? [1, queue] : [queue, 1];
+    this.#collected = new Queue({ capacity: before, policy, onDrop, ...ends });
+    this.#ready = new Queue({ capacity: behind, ...ends });
     this.#capture = captureRing === undefined
       ? undefined
       : new Queue({ capacity: captureRing, policy: "drop-oldest", ...ends });
   }
 
   /**
-   * Sends all frames, then the end of the stream.
+   * Sends all frames, then the end of the stream. If the source or the encoder fails, what was
+   * collected before is sent, and the end, so that no receiver is left waiting.
    *
    * @returns the totals
    * @throws what the source, the encoder or the channel throws.
@@ -167,27 +177,34 @@ export class VideoSender {
     const { signal } = this.#options;
     const abort = new AbortController();
     const ends = { signal: signal ? AbortSignal.any([signal, abort.signal]) : abort.signal };
-    const collected = new Queue<FrameWindow>({ capacity: 1 });
     const stages = [
-      this.#collect(frames, ends).pipeTo(collected.writable, ends),
-      ReadableStream.from(this.#encoded(collected.readable)).pipeTo(this.#queue.writable, ends),
-      this.#send(ends),
+      this.#collect(frames, ends).pipeTo(this.#collected.writable, ends).catch((error) => {
+        if (!this.#failure) throw error; // an encoder that failed has left the queue
+      }),
+      ReadableStream.from(this.#encoded(this.#collected.readable)).pipeTo(
+        this.#ready.writable,
+        ends,
+      ),
+      this.#send(this.#ready.readable, ends),
     ];
     await settledOrAborted(stages, abort);
     await abortable(this.#channel.flush(), signal);
     this.#endedAt = this.#clock.now();
+    if (this.#failure) throw this.#failure.error;
     return this.statistics;
   }
 
   /** What has been done so far. */
   get statistics(): SendStatistics {
-    const { depth, deepest } = this.#queue.counters;
+    const { policy = "block" } = this.#options;
+    const { depth, deepest } = (policy === "block" ? this.#ready : this.#collected).counters;
     const { inFlight, mostInFlight } = this.#channel.counters;
     const until = this.#endedAt ?? this.#clock.now();
     const elapsed = until - (this.#startedAt ?? until);
     return {
       framesIn: this.#framesIn,
       framesDropped: this.#capture?.counters.dropped ?? 0,
+      windows: this.#windows,
       encoded: this.#encode.summary().count,
       sent: this.#sent,
       dropped: this.#dropped,
@@ -211,57 +228,79 @@ export class VideoSender {
     ends: { signal: AbortSignal },
   ): ReadableStream<FrameWindow> {
     const counted = this.#counted(frames);
-    const options = { ...this.#options, now: this.#now };
-    if (!this.#capture) return ReadableStream.from(windowsOf(counted, options));
+    if (!this.#capture) return ReadableStream.from(this.#windowsOf(counted));
     const capturing = ReadableStream.from(counted).pipeTo(this.#capture.writable, ends);
     capturing.catch(() => {}); // the ring's readable fails with the same reason
-    return ReadableStream.from(windowsOf(this.#capture.readable, { ...options, live: true }));
+    return ReadableStream.from(this.#windowsOf(this.#capture.readable, { live: true }));
   }
 
+  /** The frames up to a stop or a failure, each with the time at which it came. */
   async *#counted(frames: AsyncIterable<TimedFrame>): AsyncGenerator<TimedFrame> {
     const { stop } = this.#options;
-    for await (const frame of frames) {
-      if (stop?.aborted) return;
-      this.#framesIn++;
-      yield frame;
+    try {
+      for await (const frame of frames) {
+        if (stop?.aborted) return;
+        this.#framesIn++;
+        yield { ...frame, capturedAt: frame.capturedAt ?? this.#now() };
+      }
+    } catch (error) {
+      this.#endEarly(error);
     }
   }
 
+  async *#windowsOf(
+    frames: AsyncIterable<TimedFrame>,
+    live: Pick<WindowOptions, "live"> = {},
+  ): AsyncGenerator<FrameWindow> {
+    try {
+      for await (const window of windowsOf(frames, { ...this.#options, ...live, now: this.#now })) {
+        this.#windows = window.sequence + 1;
+        yield window;
+      }
+    } catch (error) {
+      this.#endEarly(error);
+    }
+  }
+
+  /** Ends the stream in order before a failure is thrown; an abort ends it at once. */
+  #endEarly(error: unknown): void {
+    if (this.#options.signal?.aborted) throw error;
+    this.#failure ??= { error };
+  }
+
   async *#encoded(windows: ReadableStream<FrameWindow>): AsyncGenerator<EncodedWindow> {
-    const { signal, frameRate, onWindow } = this.#options;
     for await (const window of windows) {
-      const from = this.#clock.now();
-      this.#startedAt ??= from;
-      const tokens = await this.#encoder.encode(window, { signal });
+      const encoded = await this.#encodeOne(window).catch((error) => this.#endEarly(error));
+      if (!encoded) return;
       const until = this.#clock.now();
-      const encodeSeconds = (until - from) / 1000;
-      this.#encode.add(encodeSeconds);
-      onWindow?.(window);
-      const { sequence, last, validFrames, width, height, times, capturedAt } = window;
-      yield {
-        tokens,
-        sequence,
-        last,
-        validFrames,
-        width,
-        height,
-        times,
-        capturedAt,
-        encodeSeconds,
-        frameRate,
-      };
+      yield encoded;
       this.#blocked += (this.#clock.now() - until) / 1000;
     }
   }
 
-  async #send(ends: { signal: AbortSignal }): Promise<void> {
+  async #encodeOne(window: FrameWindow): Promise<EncodedWindow> {
+    const { signal, frameRate, onWindow } = this.#options;
+    const from = this.#clock.now();
+    this.#startedAt ??= from;
+    const tokens = await this.#encoder.encode(window, { signal });
+    const encodeSeconds = (this.#clock.now() - from) / 1000;
+    this.#encode.add(encodeSeconds);
+    onWindow?.(window);
+    const { data: _data, frameCount: _count, ...fields } = window;
+    return { ...fields, tokens, encodeSeconds, frameRate };
+  }
+
+  async #send(
+    windows: ReadableStream<EncodedWindow>,
+    ends: { signal: AbortSignal },
+  ): Promise<void> {
     const { payload = "packed" } = this.#options;
     const coder = new TokenEncoder();
     let next = 0;
     let sinceKey = 0;
     let connections = this.#channel.counters.connections;
     let ended = false;
-    for await (const { last, sequence, ...window } of this.#queue.readable) {
+    for await (const { last, sequence, ...window } of windows) {
       const afterDrop = sequence !== next;
       const joined = this.#channel.counters.connections !== connections;
       connections = this.#channel.counters.connections;
@@ -282,7 +321,7 @@ export class VideoSender {
 
   /** Sends the end alone if the last window was not known to be the last, or was dropped. */
   async #sendEnd(next: number, ends: { signal: AbortSignal }): Promise<void> {
-    const sequence = this.#encode.summary().count;
+    const sequence = this.#windows;
     const afterDrop = sequence !== next;
     const fields = { sequence, end: true, key: true, afterDrop, ...this.#identity };
     await this.#channel.send(message(new Uint8Array(0), fields), ends);

@@ -1,10 +1,11 @@
 /** A sender's ends: the last window, the last acknowledgement, what it refuses at once. */
-import { systemClock } from "@vcs/transport";
+import { ManualClock, systemClock } from "@vcs/transport";
 import type { Sender } from "@vcs/transport/channel";
 import assert from "node:assert/strict";
-import { FakeCodec, numberedFrames, SIZE } from "./testing/fakes.ts";
+import { drive, FakeCodec, numberedFrames, SIZE } from "./testing/fakes.ts";
 import { memoryChannel } from "@vcs/transport/channel";
 import { type SendOptions, VideoSender } from "./send.ts";
+import type { TokenWindow } from "./stream/payload.ts";
 import type { Clip } from "./stream/tokenizer.ts";
 import { messageWindow } from "./stream/window_message.ts";
 import { TokenDecoder } from "./stream/range_coder.ts";
@@ -101,10 +102,84 @@ Deno.test("send: ten thousand dropped windows are listed, further ones are only 
   const options: SendOptions = { ...RATE, queue: 1, policy: "drop-newest", tail: "pad" };
   const sending = new VideoSender(codec, sender, options);
   const run = sending.run(numberedFrames(17 * 10_010));
-  while (codec.encodedAt.length < 10_010) await systemClock.sleep(1);
+  while (sending.statistics.windows < 10_010) await systemClock.sleep(1);
   for await (const _ of receiver);
   const { dropped, droppedCount, sent } = await run;
   assert.equal(dropped.length, 10_000);
   assert.equal(droppedCount, 10_010 - sent);
   assert.ok(droppedCount > 10_000);
+});
+
+/** What a receiver of a stream gets: the valid frames of each window, and whether it saw the end. */
+async function arrivals(
+  run: (sender: Sender) => Promise<unknown>,
+  onWindow: (window: TokenWindow) => void = () => {},
+) {
+  const { sender, receiver } = memoryChannel(1);
+  const running = run(sender);
+  running.catch(() => {});
+  const frames: number[] = [];
+  let end = false;
+  for await (const message of receiver) {
+    if (message.payload.length > 0) {
+      const window = messageWindow(message);
+      frames.push(window.validFrames);
+      onWindow(window);
+    }
+    end = message.end;
+  }
+  return { running, frames, end };
+}
+
+Deno.test("send: if the source fails, what was collected is sent, and the end", async () => {
+  const failing = async function* () {
+    yield* numberedFrames(40);
+    throw new Error("the disk is gone");
+  };
+  const torn = async function* () {
+    yield* numberedFrames(40);
+    yield { ...SIZE, data: new Uint8Array(5), pts: 2, duration: 0.1 };
+  };
+  const cases = [[failing, /the disk is gone/], [torn, /found 5 bytes/]] as const;
+  for (const [source, message] of cases) {
+    for (const captureRing of [{}, { captureRing: 51 }]) {
+      const codec = new FakeCodec(systemClock);
+      const { running, frames, end } = await arrivals((sender) =>
+        new VideoSender(codec, sender, { ...RATE, ...captureRing }).run(source())
+      );
+      await assert.rejects(running, message);
+      assert.deepEqual([frames, end], [[17, 17, 6], true]);
+    }
+  }
+});
+
+Deno.test("send: if the encoder fails, what it made is sent, and the end", async () => {
+  class Breaking extends FakeCodec {
+    override async encode(clip: Clip): Promise<Tokens> {
+      if (this.encodedAt.length === 2) throw new Error("out of memory");
+      return await super.encode(clip);
+    }
+  }
+  const codec = new Breaking(systemClock);
+  const { running, frames, end } = await arrivals((sender) =>
+    new VideoSender(codec, sender, RATE).run(numberedFrames(500))
+  );
+  await assert.rejects(running, /out of memory/);
+  assert.deepEqual([frames, end], [[17, 17], true]);
+});
+
+Deno.test("send: frames are stamped as they come, before they wait in the ring", async () => {
+  const clock = new ManualClock();
+  const codec = new FakeCodec(clock, { encode: 2 });
+  const options: SendOptions = { ...RATE, clock, captureRing: 510 };
+  const captured: number[] = [];
+  const work = arrivals(
+    (sender) => new VideoSender(codec, sender, options).run(numberedFrames(12 * 17, { clock })),
+    ({ capturedAt }) => captured.push(capturedAt),
+  );
+  await drive(clock, work, 10);
+  assert.deepEqual(
+    captured.map((at) => Math.round(at * 24 / 1000)),
+    Array.from({ length: 12 }, (_, i) => 17 * i),
+  );
 });

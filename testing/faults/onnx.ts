@@ -93,15 +93,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "places.ts",
-    find: 'if ("url" in file && file.url.startsWith("file:")) {',
-    put: "if (false) {",
-    means: "weights that lie in the package are not found",
-    tests: ["store_test.ts"],
-  },
-  {
-    file: "places.ts",
-    find: "...(brought ? [",
-    put: "...(false ? [",
+    find: "return [...brought, own,",
+    put: "return [own,",
     means: "weights that a program brings are fetched again",
     tests: ["store_test.ts"],
   },

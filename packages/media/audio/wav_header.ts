@@ -17,6 +17,11 @@ function invalid(found: string): MediaError {
   return new MediaError("invalid-media", `Cannot read WAV: ${found}`);
 }
 
+/** What FFmpeg may be able to read. */
+function unsupported(found: string): MediaError {
+  return new MediaError("unsupported", `Cannot read WAV: ${found}`);
+}
+
 /** What a header says of the samples. */
 export interface WavFormat {
   /** Samples per second and channel. */
@@ -25,6 +30,8 @@ export interface WavFormat {
   readonly channels: number;
   /** How samples are stored. */
   readonly format: PcmFormat;
+  /** Whether each sample of 24 bits lies somewhere in 32. */
+  readonly padded: boolean;
 }
 
 /** Formats by tag and bits (RIFF: 1 is PCM, 3 is IEEE float). */
@@ -50,15 +57,16 @@ function parseFormat(bytes: Uint8Array): WavFormat {
   const [align, bits] = [view.getUint16(12, true), view.getUint16(14, true)];
   const format = FORMATS[`${tag}/${bits}`];
   if (format === undefined) {
-    throw new MediaError(
-      "unsupported",
-      `Cannot read WAV: samples of format ${tag} with ${bits} bits; PCM of 8 to 32 and float are read`,
+    throw unsupported(
+      `samples of format ${tag} with ${bits} bits; PCM of 8 to 32 and float are read`,
     );
   }
-  if (channels === 0 || sampleRate === 0 || align !== channels * PCM_BYTES[format]) {
-    throw invalid(`${channels} channels at ${sampleRate} Hz in blocks of ${align} bytes`);
+  if (channels === 0 || sampleRate === 0) throw invalid(`${channels} channels at ${sampleRate} Hz`);
+  const padded = format === "s24" && align === channels * PCM_BYTES.s32;
+  if (!padded && align !== channels * PCM_BYTES[format]) {
+    throw unsupported(`${channels} channels of ${bits} bits in blocks of ${align} bytes`);
   }
-  return { channels, sampleRate, format };
+  return { channels, sampleRate, format: padded ? "s32" : format, padded };
 }
 
 const ascii = (bytes: Uint8Array) => String.fromCharCode(...bytes);
@@ -69,28 +77,45 @@ export function isWav(head: Uint8Array): boolean {
     ascii(head.subarray(8, 12)) === "WAVE";
 }
 
+/** Whether a size is one that live writers leave. */
+const isOpen = (size: number): boolean => size === 0 || size === UNKNOWN_SIZE;
+
 /**
- * Walks the chunks up to the samples, and reports their format and their bytes: 0 or
- * {@linkcode UNKNOWN_SIZE} where a live writer left the length open.
+ * Bytes of the samples; undefined where a live writer left the length open. A size of zero is one
+ * where the whole file's size, which counts from its ninth byte, covers more.
+ */
+function dataSize(size: number, whole: number, long: number, position: number): number | undefined {
+  if (size === 0 && !isOpen(whole) && whole + 8 > position) return 0;
+  if (size === UNKNOWN_SIZE && long > 0) return long;
+  return isOpen(size) ? undefined : size;
+}
+
+const uint32 = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true);
+
+/**
+ * Walks the chunks up to the samples, and reports their format and their bytes: undefined where a
+ * live writer left the length open.
  *
  * @throws {MediaError} `invalid-media` or `unsupported`
  */
 export async function readWavHeader(
   reader: BufferedReader,
-): Promise<{ header: WavFormat; size: number }> {
-  if (!isWav(await reader.upTo(12))) throw invalid("it does not start with RIFF and WAVE");
+): Promise<{ header: WavFormat; size: number | undefined }> {
+  const start = await reader.upTo(12);
+  if (!isWav(start)) throw invalid("it does not start with RIFF and WAVE");
   let header: WavFormat | undefined;
   let long = 0;
   for (let read = 12; read < MAX_HEADER;) {
     const head = await reader.upTo(8);
     if (head.length < 8) break;
     const id = ascii(head.subarray(0, 4));
-    const size = new DataView(head.buffer, head.byteOffset).getUint32(4, true);
+    const size = uint32(head);
     if (id === "data") {
-      if (header === undefined) throw invalid("its samples come before their format");
-      return { header, size: size === UNKNOWN_SIZE && long > 0 ? long : size };
+      if (header === undefined) throw unsupported("its samples come before their format");
+      return { header, size: dataSize(size, uint32(start), long, read + 8) };
     }
-    if (size > MAX_HEADER) throw invalid(`a chunk "${id}" of ${size} bytes before the samples`);
+    if (size > MAX_HEADER) throw unsupported(`a chunk "${id}" of ${size} bytes before the samples`);
     const body = await reader.upTo(size + size % 2);
     if (id === "fmt ") header = parseFormat(body.subarray(0, size));
     if (id === "ds64" && body.length >= 16) long = longSize(body);

@@ -19,7 +19,10 @@ export interface PixelPlan {
   readonly orientation?: Orientation | undefined;
 }
 
-/** swscale's names of the matrices that FFmpeg's colour tags name. */
+/**
+ * swscale's names of the matrices that FFmpeg's colour tags name, or of the nearest one: swscale
+ * has none of the constant-luminance and ICtCp kinds, which come with the primaries of BT.2020.
+ */
 const MATRICES: Readonly<Record<string, string>> = {
   bt709: "bt709",
   bt470bg: "bt601",
@@ -28,6 +31,11 @@ const MATRICES: Readonly<Record<string, string>> = {
   smpte240m: "smpte240m",
   bt2020nc: "bt2020",
   bt2020c: "bt2020",
+  smpte2085: "bt2020",
+  "chroma-derived-nc": "bt2020",
+  "chroma-derived-c": "bt2020",
+  ictcp: "bt2020",
+  "ipt-c2": "bt2020",
 };
 
 /** Filters that turn a frame clockwise. */
@@ -43,24 +51,38 @@ function isRgb(format: string): boolean {
   return /^(gbr|rgb|bgr|argb|abgr|[0x]rgb|[0x]bgr|pal8)/.test(format);
 }
 
-/** The matrix that untagged video is taken to have: BT.709 for HD, BT.601 below. */
-function matrixOf(facts: StreamFacts): string {
+/**
+ * The matrix that RGB is made with, as swscale names it: that of the tag or the nearest one; where
+ * none is near or nothing is tagged, BT.709 for HD, BT.601 below. Undefined for stored RGB.
+ */
+export function matrixOf(facts: StreamFacts, color: "tagged" | "reference"): string | undefined {
+  if (isRgb(facts.pixelFormat ?? "")) return undefined;
+  if (color === "reference") return "bt601";
   return MATRICES[facts.colorMatrix] ?? (facts.height >= 720 ? "bt709" : "bt601");
 }
 
-/** Full range as tagged; the "j" formats are full range by name. */
-function rangeOf(facts: StreamFacts): string {
-  return facts.colorRange === "pc" || facts.pixelFormat?.startsWith("yuvj") ? "pc" : "tv";
+/** Whether the format's name says that values use their full range: the "j" formats, and grey. */
+const isFullRange = (format: string): boolean => /^(yuvj|gray|ya\d|mono)/.test(format);
+
+/** Full range as tagged, or by the name of the format. */
+function rangeOf({ pixelFormat = "", colorRange }: StreamFacts, color: PixelPlan["color"]): string {
+  const tagged = color === "tagged" && colorRange === "pc";
+  return tagged || isFullRange(pixelFormat) ? "pc" : "tv";
 }
+
+/**
+ * Takes the tags off, because swscale refuses frames with one that it does not know, although the
+ * conversion is named in full.
+ */
+const UNTAGGED = "setparams=colorspace=unknown:color_primaries=unknown:color_trc=unknown,";
 
 /** The filter chain that gives packed RGB of the wanted size, upright. */
 export function filterChain(facts: StreamFacts, plan: PixelPlan): string {
-  const format = facts.pixelFormat ?? "";
-  const reference = plan.color === "reference";
-  const range = reference ? (format.startsWith("yuvj") ? "pc" : "tv") : rangeOf(facts);
-  const matrix = reference ? "bt601" : matrixOf(facts);
-  const color = isRgb(format) ? "" : `:in_color_matrix=${matrix}:in_range=${range}`;
-  const scale = `scale=${plan.width}:${plan.height}:flags=bilinear${color}`;
+  const matrix = matrixOf(facts, plan.color);
+  const range = rangeOf(facts, plan.color);
+  const color = matrix === undefined ? "" : `:in_color_matrix=${matrix}:in_range=${range}`;
+  const untagged = matrix === undefined ? "" : UNTAGGED;
+  const scale = `${untagged}scale=${plan.width}:${plan.height}:flags=bilinear${color}`;
   const { mirrored = false, rotation = 0 } = plan.orientation ?? {};
   return `${scale},format=rgb24${mirrored ? ",vflip" : ""}${TURNS[rotation]}`;
 }

@@ -46,13 +46,21 @@ export class FrameCursor implements AsyncDisposable {
     return this.#position;
   }
 
+  /** Which frame a decoded one is by its place: the next one, unless its time is that of a later one. */
+  #byPlace(time: number | undefined): number | undefined {
+    const from = Math.max(this.#position, ...[...this.#held.keys()].map((held) => held + 1));
+    const next = this.#index.ticks.subarray(from, from + MAX_HELD);
+    const ahead = next.findIndex((ticks) => Object.is(ticks, time ?? NaN));
+    return ahead < 0 ? undefined : from + ahead;
+  }
+
   /**
    * Which frame of the index a decoded one is: of those with its time, the first that is still to come; undefined
    * for one that the index does not list.
    */
   #identify({ ticks: time }: DecodedFrame): number | undefined {
     const { ticks, timed } = this.#index;
-    if (!timed) return this.#position;
+    if (!timed) return this.#byPlace(time);
     if (time === undefined) return undefined;
     let found: number | undefined;
     for (let i = lastAtMost(ticks, time); i >= 0 && ticks[i] === time; i--) {

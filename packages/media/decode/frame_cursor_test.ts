@@ -14,6 +14,8 @@ function indexOf(count: number, keyframes: readonly number[] = [0]): VideoIndex 
     ticks: Float64Array.from(numbers),
     order: Uint32Array.from(numbers),
     timed: true,
+    entries: numbers.map((i) => keyframes.includes(i)),
+    sparse: true,
   };
 }
 
@@ -21,7 +23,7 @@ function indexOf(count: number, keyframes: readonly number[] = [0]): VideoIndex 
 function decoderOf(times: readonly number[], damaged: readonly number[] = []) {
   const counts = { read: 0, kept: 0 };
   const decoded = (ticks: number): DecodedFrame => ({
-    ...{ ticks, keyframe: false, damaged: damaged.includes(ticks) },
+    ...{ ticks, keyframe: false, width: 1, height: 1, damaged: damaged.includes(ticks) },
     pixels: () => new Uint8Array(3),
     motion: () => assert.fail("nobody asked for motion"),
     keep() {
@@ -74,4 +76,24 @@ Deno.test("FrameCursor counts frames as damaged from a damaged one to the next k
     damaged.push(found.damaged);
   }
   assert.deepEqual(damaged, [false, true, true, true, false, false, false]);
+});
+
+/** The frames that a cursor gives over frames that are known by their place. */
+async function placesOf(index: VideoIndex, times: readonly number[]): Promise<number[]> {
+  const { run } = decoderOf(times);
+  await using cursor = new FrameCursor(run, index, 0);
+  const places: number[] = [];
+  for (let next = await cursor.next(); next; next = await cursor.next()) places.push(next.frame);
+  return places;
+}
+
+Deno.test("FrameCursor gives frames that share a time in the order they come in", async () => {
+  const index = { ...indexOf(6), ticks: Float64Array.of(0, 1, 1, 1, 2, 2) };
+  assert.deepEqual(await placesOf(index, [0, 1, 1, 1, 2, 2]), [0, 1, 2, 3, 4, 5]);
+});
+
+Deno.test("FrameCursor gives counted frames by place, and notices that one is missing", async () => {
+  const index = { ...indexOf(6), ticks: Float64Array.of(0, 1, 2, 0, 1, 2), timed: false };
+  assert.deepEqual(await placesOf(index, [0, 1, 2, 0, 1, 2]), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(await placesOf(index, [0, 2, 0, 1, 2]), [0, 2, 3, 4, 5]);
 });

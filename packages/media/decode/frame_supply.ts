@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Backend, DecodeRequest } from "../ffmpeg/backend.ts";
+import type { Backend, DecodedFrame, DecodeRequest } from "../ffmpeg/backend.ts";
 import { MediaError } from "../errors.ts";
 import { FrameCursor, type Located } from "./frame_cursor.ts";
 import type { VideoIndex } from "./video_index.ts";
@@ -98,10 +98,11 @@ export class FrameSupply implements AsyncDisposable {
     });
   }
 
-  /** A frame record. */
-  frame(id: number, data: Uint8Array<ArrayBuffer>): VideoFrame {
+  /** A frame record; stored pixels have the size that they were stored with. */
+  frame(id: number, decoded: DecodedFrame): VideoFrame {
     const { pts, duration, keyframe } = this.#index.frames[id]!;
-    const { width, height } = this.#info;
+    const data = decoded.pixels();
+    const { width, height } = this.#request.filter === undefined ? decoded : this.#info;
     return { index: id, pts, duration, width, height, data, keyframe };
   }
 
@@ -112,11 +113,12 @@ export class FrameSupply implements AsyncDisposable {
     if (this.onError === "throw") throw this.failure(id, reason);
     if (located) {
       this.#replaced.set(id, { frame: id, by: id, reason });
-      return this.frame(id, located.decoded.pixels());
+      return this.frame(id, located.decoded);
     }
     const by = this.onError === "nearest" ? await this.#nearest(id) : undefined;
     this.#replaced.set(id, { frame: id, by: by?.index, reason });
-    return by && this.frame(id, by.data.slice());
+    const { pts, duration, keyframe } = this.#index.frames[id]!;
+    return by && { ...by, index: id, pts, duration, keyframe, data: by.data.slice() };
   }
 
   /** Whether every frame between the substitute and this one is known to be missing. */
@@ -137,7 +139,7 @@ export class FrameSupply implements AsyncDisposable {
     try {
       for (let located; (located = await cursor.next());) {
         if (this.#substitute && located.frame > id && this.#substitute.index < id) break;
-        this.#substitute = this.frame(located.frame, located.decoded.pixels());
+        this.#substitute = this.frame(located.frame, located.decoded);
         if (located.frame > id) break;
       }
     } finally {
@@ -205,7 +207,7 @@ export class Feed implements AsyncDisposable {
       located = await this.#cursor.find(id);
     }
     if (!located || located.damaged) return await this.#supply.salvage(id, located);
-    return this.#supply.frame(id, located.decoded.pixels());
+    return this.#supply.frame(id, located.decoded);
   }
 
   async #startOver(id: number): Promise<void> {

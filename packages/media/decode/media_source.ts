@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { defined } from "@vcs/transport/internal";
+import { defined, onAbort } from "@vcs/transport/internal";
 import { MediaError } from "../errors.ts";
 
 /** What a reader can be opened with: a path, a URL, a file's bytes, or a stream of them. */
@@ -13,33 +13,86 @@ export type MediaSource = string | URL | Uint8Array | ReadableStream<Uint8Array>
 
 /** A path or URL, and what a cache recognises it by. */
 export interface LocalSource extends AsyncDisposable {
-  /** Path or URL for FFmpeg. */
+  /** Path for FFmpeg. */
   readonly path: string;
+  /** What messages call it: the path or URL that was given, or of what kind the source is. */
+  readonly name: string;
   /** Text that changes when the content does; undefined where nothing shows that. */
   readonly identity: string | undefined;
 }
 
 const REMOTE = /^(https?|data|blob):/i;
 
+/** Bytes read from a pipe at a time. */
+const PIPE_BYTES = 65536;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
 const nothing = () => Promise.resolve();
+
+/** The error of a URL that cannot be read; the signal's reason stays as it is. */
+function downloadFailure(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
+  const found = cause instanceof Error ? cause.message : String(cause);
+  return new MediaError("download-failed", `Cannot read ${url}: ${found}`, { cause });
+}
+
+/** A response's bytes, with errors that name the URL. */
+async function* bodyOf(
+  url: string,
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw downloadFailure(url, error, signal);
+  }
+}
 
 /**
  * The bytes behind a URL.
  *
  * @throws {Deno.errors.NotFound} where the server has no such thing
- * @throws {MediaError} `invalid-media` where it answers with another error
+ * @throws {MediaError} `download-failed` where it cannot be reached or answers with another error
  */
 async function download(url: string, signal: AbortSignal | undefined) {
-  const response = await fetch(url, defined({ signal }));
-  if (response.ok && response.body) return response.body;
+  const response = await fetch(url, defined({ signal })).catch((error: unknown) => {
+    throw downloadFailure(url, error, signal);
+  });
+  if (response.ok && response.body) return ReadableStream.from(bodyOf(url, response.body, signal));
   await response.body?.cancel();
   const message = `Cannot open media: ${url} was answered with status ${response.status}`;
   if (response.status === 404) throw new Deno.errors.NotFound(message);
-  throw new MediaError("invalid-media", message);
+  throw new MediaError("download-failed", message);
 }
 
-/** Checks that a path names a file, with the path in the error. */
-async function localFile(path: string): Promise<LocalSource> {
+/** Has a wait for a named pipe end: a writer comes, and a byte. */
+async function wake(path: string): Promise<void> {
+  using pipe = await Deno.open(path, { read: true, write: true });
+  await pipe.write(new Uint8Array(1));
+}
+
+/** The bytes of a named pipe or a device. Opening it waits for a writer, reading for its bytes. */
+async function* pipeBytes(path: string, signal: AbortSignal | undefined): AsyncGenerator<Bytes> {
+  const wait = async <T>(work: Promise<T>): Promise<T> => {
+    using _ = onAbort(signal, () => void wake(path).catch(() => {}));
+    return await work;
+  };
+  signal?.throwIfAborted();
+  using file = await wait(Deno.open(path));
+  const buffer = new Uint8Array(PIPE_BYTES);
+  for (;;) {
+    signal?.throwIfAborted();
+    const count = await wait(file.read(buffer));
+    signal?.throwIfAborted();
+    if (count === null) return;
+    yield buffer.slice(0, count);
+  }
+}
+
+/** Checks that a path names something to read, with the path in the error. */
+async function statOf(path: string): Promise<Deno.FileInfo> {
   if (path === "") {
     throw new Deno.errors.NotFound("Cannot open media: the path is empty");
   }
@@ -50,15 +103,25 @@ async function localFile(path: string): Promise<LocalSource> {
   if (info.isDirectory) {
     throw new Deno.errors.IsADirectory(`Cannot open media: ${path} is a directory`);
   }
+  return info;
+}
+
+/** A file where it lies; what a pipe or a device gives is written to a temporary one. */
+async function localFile(path: string, signal: AbortSignal | undefined): Promise<LocalSource> {
+  const info = await statOf(path);
+  if (!info.isFile) {
+    return await temporaryFile(ReadableStream.from(pipeBytes(path, signal)), path, signal);
+  }
   // Whole, because FFmpeg takes "12:30.mp4" for a protocol and "-x.mp4" for an option.
   const whole = resolve(path);
   const identity = `${await Deno.realPath(path)}\n${info.size}\n${info.mtime?.getTime()}`;
-  return { path: whole, identity, [Symbol.asyncDispose]: nothing };
+  return { path: whole, name: whole, identity, [Symbol.asyncDispose]: nothing };
 }
 
 /** Writes bytes to a file of our own, which goes when the source is closed. */
 async function temporaryFile(
   content: Uint8Array | ReadableStream<Uint8Array>,
+  name: string,
   signal: AbortSignal | undefined,
 ): Promise<LocalSource> {
   const path = await Deno.makeTempFile({ prefix: "vcs-media-" });
@@ -69,7 +132,7 @@ async function temporaryFile(
     await remove();
     throw error;
   }
-  return { path, identity: undefined, [Symbol.asyncDispose]: remove };
+  return { path, name, identity: undefined, [Symbol.asyncDispose]: remove };
 }
 
 /** The text of a path or URL; undefined for content. */
@@ -87,21 +150,40 @@ function nameOf(source: MediaSource): string | undefined {
 const pathOf = (name: string) => /^file:\/\//i.test(name) ? fileURLToPath(name) : name;
 
 /**
- * Makes a source seekable. URLs, bytes and streams are written to a temporary file, so that memory
+ * Makes a source seekable. URLs, bytes, streams and pipes are written to a temporary file, so that memory
  * stays bounded however long they are: listing the frames exactly takes the whole file anyway.
  *
  * @throws {Deno.errors.NotFound} where a path or URL names nothing
  * @throws {Deno.errors.IsADirectory} where it names a directory
  * @throws {TypeError} where the source is of no known kind
- * @throws {MediaError} `invalid-media` where a server does not answer with content
+ * @throws {MediaError} `download-failed` where a server does not answer with content
  */
 export async function openSource(source: MediaSource, signal?: AbortSignal): Promise<LocalSource> {
   const name = nameOf(source);
   if (name === undefined) {
-    return await temporaryFile(source as Uint8Array | ReadableStream<Uint8Array>, signal);
+    const content = source as Uint8Array | ReadableStream<Uint8Array>;
+    const kind = content instanceof Uint8Array ? "the bytes" : "the stream";
+    return await temporaryFile(content, kind, signal);
   }
-  if (REMOTE.test(name)) return await temporaryFile(await download(name, signal), signal);
-  return await localFile(pathOf(name));
+  if (REMOTE.test(name)) return await temporaryFile(await download(name, signal), name, signal);
+  return await localFile(pathOf(name), signal);
+}
+
+/** Waits for work on a source; its errors name what the caller knows, not a temporary file. */
+export async function naming<T>({ path, name }: LocalSource, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (path === name || !(cause instanceof MediaError)) throw cause;
+    throw new MediaError(cause.code, cause.message.replaceAll(path, name), { cause });
+  }
+}
+
+/** Whether a source is a pipe or a device, which can be read only once. */
+export async function isPipe(source: MediaSource): Promise<boolean> {
+  const name = nameOf(source);
+  if (name === undefined || REMOTE.test(name)) return false;
+  return !(await statOf(pathOf(name))).isFile;
 }
 
 /** The bytes of a source, as they arrive. Throws as {@linkcode openSource}. */
@@ -110,9 +192,10 @@ export async function readSource(
   signal?: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
   if (source instanceof ReadableStream) return source;
-  if (source instanceof Uint8Array) return new Blob([source as Uint8Array<ArrayBuffer>]).stream();
+  if (source instanceof Uint8Array) return new Blob([source as Bytes]).stream();
   const name = nameOf(source)!;
   if (REMOTE.test(name)) return await download(name, signal);
-  const { path } = await localFile(pathOf(name));
-  return (await Deno.open(path)).readable;
+  const path = pathOf(name);
+  const { isFile } = await statOf(path);
+  return isFile ? (await Deno.open(path)).readable : ReadableStream.from(pipeBytes(path, signal));
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Inspection, PacketRecord, StreamFacts } from "../ffmpeg/backend.ts";
+import { startsAtKeyframes } from "./seekable_codecs.ts";
 
 /** A frame as the container lists it. */
 export interface IndexedFrame {
@@ -22,12 +23,16 @@ export interface IndexedFrame {
 export interface VideoIndex {
   /** The presented frames. */
   readonly frames: readonly IndexedFrame[];
-  /** Presentation time of each frame in time-base units; empty where frames are only counted. */
+  /** Presentation time of each frame in time-base units; NaN where the decoder gives none. */
   readonly ticks: Float64Array;
   /** Position of each frame in decode order, among all packets. */
   readonly order: Uint32Array;
   /** Whether frames can be identified by their times; else only by counting from the start. */
   readonly timed: boolean;
+  /** Frames that a seek can lead to: decoding starts there, and nothing else has their time. */
+  readonly entries: readonly boolean[];
+  /** Whether frames that nobody asked for can stay undecoded: no two have the same time. */
+  readonly sparse: boolean;
 }
 
 interface Shown extends PacketRecord {
@@ -62,7 +67,7 @@ function lastDuration(shown: readonly Shown[], inspection: Inspection): number {
 export function indexPackets(inspection: Inspection): VideoIndex | undefined {
   const shown = presented(inspection.packets);
   if (shown === undefined) return undefined;
-  const { timeBase: [num, den], startTime } = inspection.facts;
+  const { timeBase: [num, den], startTime, codec, pixelFormat } = inspection.facts;
   const end = shown.length === 0 ? 0 : shown.at(-1)!.ticks + lastDuration(shown, inspection);
   const frames = shown.map(({ ticks, keyframe, size }, i): IndexedFrame => ({
     pts: ticks * num / den - startTime,
@@ -70,11 +75,17 @@ export function indexPackets(inspection: Inspection): VideoIndex | undefined {
     keyframe,
     size,
   }));
+  const seekable = startsAtKeyframes(codec, pixelFormat);
+  const shared = shown.map(({ ticks }, i) =>
+    shown[i - 1]?.ticks === ticks || shown[i + 1]?.ticks === ticks
+  );
   return {
     frames,
     ticks: Float64Array.from(shown, (packet) => packet.ticks),
     order: Uint32Array.from(shown, (packet) => packet.position),
     timed: true,
+    entries: shown.map(({ keyframe }, i) => keyframe && seekable && !shared[i]),
+    sparse: seekable && !shared.includes(true),
   };
 }
 
@@ -86,28 +97,39 @@ export interface CountedFrame {
   readonly keyframe: boolean;
 }
 
-/** Times of frames in seconds; where there is none, or no later one, a frame after the last. */
+/** A step back in time that is longer, in seconds, starts another recording: FFmpeg's own bound. */
+const STEP_BACK = 0.1;
+
+/**
+ * Times of frames in seconds; where there is none, or no later one, a frame after the last. What
+ * was joined to the end of another recording follows it.
+ */
 function frameTimes(
   counted: readonly CountedFrame[],
   { timeBase: [num, den], startTime }: StreamFacts,
   step: number,
 ): number[] {
   const times: number[] = [];
+  let origin = startTime;
   for (const { ticks } of counted) {
     const previous = times.at(-1);
-    const time = ticks === undefined ? previous ?? 0 : ticks * num / den - startTime;
-    times.push(previous !== undefined && time <= previous ? previous + step : time);
+    const time = ticks === undefined ? previous ?? 0 : ticks * num / den - origin;
+    const isLater = previous === undefined || time > previous;
+    times.push(isLater ? time : previous + step);
+    if (!isLater && time < previous - STEP_BACK) origin -= previous + step - time;
   }
   return times;
 }
 
-/** Makes the index from a full decode, for streams whose packets have no times. */
+/** Makes the index from a full decode, for streams whose packets do not show it. */
 export function indexCountedFrames(
   counted: readonly CountedFrame[],
   { facts, packets }: Inspection,
 ): VideoIndex {
   const step = 1 / (facts.frameRate || 25);
-  const times = frameTimes(counted, facts, step);
+  // Without a single time in the file, those of the decoder are made up.
+  const bare = packets.length > 0 && packets.every(({ ticks }) => ticks === undefined);
+  const times = bare ? counted.map((_, i) => i * step) : frameTimes(counted, facts, step);
   const shown = packets.filter((packet) => packet.shown);
   const frames = counted.map(({ keyframe }, i): IndexedFrame => ({
     pts: times[i]!,
@@ -117,9 +139,11 @@ export function indexCountedFrames(
   }));
   return {
     frames,
-    ticks: new Float64Array(0),
+    ticks: Float64Array.from(counted, ({ ticks }) => ticks ?? NaN),
     order: Uint32Array.from(counted, (_, i) => i),
     timed: false,
+    entries: counted.map(() => false),
+    sparse: false,
   };
 }
 
@@ -136,9 +160,8 @@ export function lastAtMost(values: ArrayLike<number>, value: number): number {
 
 /** Index of the key frame that a frame is decoded from, or -1: from the beginning. */
 export function keyframeBefore(index: VideoIndex, frame: number): number {
-  if (!index.timed) return -1;
   for (let i = frame; i > 0; i--) {
-    if (index.frames[i]!.keyframe && index.order[i]! <= index.order[frame]!) return i;
+    if (index.entries[i] && index.order[i]! <= index.order[frame]!) return i;
   }
   return -1;
 }

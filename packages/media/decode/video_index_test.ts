@@ -72,6 +72,37 @@ Deno.test("indexCountedFrames() gives every frame a later time than the one befo
   assert.equal(index.timed, false);
 });
 
+Deno.test("indexCountedFrames() puts a recording that starts over after the one before", () => {
+  const counted = [100, 104, 108, 20, 26, 30].map((ticks) => ({ ticks, keyframe: false }));
+  const shown = packets([100, 104, 108, 20, 26, 30], [0, 3]);
+  const index = indexCountedFrames(counted, { facts: { ...FACTS, startTime: 1 }, packets: shown });
+  const times = index.frames.map(({ pts }) => Math.round(pts * 1000));
+  assert.deepEqual(times, [0, 40, 80, 120, 180, 220]);
+});
+
+Deno.test("indexCountedFrames() counts by the rate where the file has no time at all", () => {
+  const counted = [2, 7, 13].map((ticks) => ({ ticks, keyframe: false }));
+  const bare = packets([undefined, undefined, undefined], [0]);
+  const index = indexCountedFrames(counted, { facts: FACTS, packets: bare });
+  assert.deepEqual(index.frames.map(({ pts }) => pts), [0, 0.04, 0.08]);
+});
+
+Deno.test("indexPackets() seeks to no key frame whose time others have, and skips none then", () => {
+  const shared = indexPackets({ facts: FACTS, packets: packets([0, 4, 4, 8, 8, 12], [0, 2, 5]) })!;
+  assert.deepEqual(shared.entries, [true, false, false, false, false, true]);
+  assert.equal(shared.sparse, false);
+  const distinct = indexPackets({ facts: FACTS, packets: packets([0, 4, 8], [0, 2]) })!;
+  assert.deepEqual([distinct.entries, distinct.sparse], [[true, false, true], true]);
+});
+
+Deno.test("indexPackets() seeks only in codecs whose key frames stand for themselves", () => {
+  const entries = (changes: Partial<StreamFacts>) =>
+    indexPackets({ facts: { ...FACTS, ...changes }, packets: packets([0, 4], [0, 1]) })!.entries;
+  assert.deepEqual(entries({}), [true, true]);
+  assert.deepEqual(entries({ codec: "cinepak" }), [false, false]);
+  assert.deepEqual(entries({ codec: "rawvideo", pixelFormat: "pal8" }), [false, false]);
+});
+
 Deno.test("keyframeBefore() finds where decoding of a frame starts", () => {
   const index = indexPackets({ facts: FACTS, packets: TWO_GROUPS })!;
   assert.deepEqual([0, 3, 4, 7].map((frame) => keyframeBefore(index, frame)), [-1, -1, 4, 4]);

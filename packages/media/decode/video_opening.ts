@@ -5,9 +5,10 @@
  */
 import type { Backend, DecodeRequest, Inspection, StreamFacts } from "../ffmpeg/backend.ts";
 import { MediaError } from "../errors.ts";
-import { filterChain } from "./filter_chain.ts";
+import { filterChain, matrixOf } from "./filter_chain.ts";
 import { LruCache } from "./index_cache.ts";
 import type { LocalSource } from "./media_source.ts";
+import { areJoined, settledFrom, withoutUnseen } from "./packet_doubts.ts";
 import {
   type CountedFrame,
   indexCountedFrames,
@@ -27,17 +28,49 @@ export interface IndexedVideo {
 
 const cache = new LruCache<IndexedVideo>();
 
-/** Decodes everything once, for streams whose packets carry no times. */
+/** The frames that a decoder gives from the beginning up to a time. */
 async function countFrames(
   backend: Backend,
   request: DecodeRequest,
+  end = Infinity,
 ): Promise<CountedFrame[]> {
   await using run = await backend.decode({ ...request, filter: undefined, wanted: [] });
   const counted: CountedFrame[] = [];
   for (let decoded; (decoded = await run.next());) {
+    if ((decoded.ticks ?? -Infinity) >= end) break;
     counted.push({ ticks: decoded.ticks, keyframe: decoded.keyframe });
   }
   return counted;
+}
+
+/** The header's facts, with the size that the first frame shows where the header has none. */
+async function withSize(
+  backend: Backend,
+  facts: StreamFacts,
+  request: DecodeRequest,
+): Promise<StreamFacts> {
+  if (facts.width > 0 && facts.height > 0) return facts;
+  await using run = await backend.decode({ ...request, filter: undefined, wanted: [] });
+  const { width, height } = await run.next() ?? facts;
+  return { ...facts, width, height };
+}
+
+/** Makes the index from the packets, and from decoding as far as those do not show what is shown. */
+async function indexVideo(
+  backend: Backend,
+  inspection: Inspection,
+  request: DecodeRequest,
+): Promise<VideoIndex> {
+  const { facts, packets } = inspection;
+  const index = areJoined(packets) ? undefined : indexPackets(inspection);
+  if (index === undefined) {
+    return indexCountedFrames(await countFrames(backend, request), inspection);
+  }
+  const settled = settledFrom(packets);
+  if (settled === undefined) return index;
+  const seen = await countFrames(backend, request, settled);
+  const left = withoutUnseen(packets, seen.map(({ ticks }) => ticks), settled);
+  return indexPackets({ facts, packets: left })!;
 }
 
 /** What every decoder of a reader has in common. */
@@ -94,6 +127,7 @@ export function infoOf(
     width: turned ? height : width,
     height: turned ? width : height,
     frameCount: frames.length,
+    conversionMatrix: matrixOf(facts, options.color),
     fps: span > 0 ? (frames.length - 1) / span : frameRate,
     duration: span + last.duration,
     backend: backend.name,
@@ -111,15 +145,12 @@ export async function inspectVideo(
   const keep = source.identity !== undefined && options.indexCacheSize > 0;
   const cached = keep ? cache.get(key) : undefined;
   if (cached) return cached;
-  const inspection = await backend.inspect(source.path, options.stream, signal);
-  let index = indexPackets(inspection);
-  if (index === undefined) {
-    const request = requestFor(source.path, inspection.facts, options);
-    const counted = await countFrames(backend, { ...request, device: "cpu", signal });
-    index = indexCountedFrames(counted, inspection);
-  }
+  const { facts: stated, packets } = await backend.inspect(source.path, options.stream, signal);
+  const request = { ...requestFor(source.path, stated, options), device: "cpu", signal };
+  const inspection = { facts: await withSize(backend, stated, request), packets };
+  const index = await indexVideo(backend, inspection, request);
   if (index.frames.length === 0) {
-    throw new MediaError("empty-video", `Cannot read video of ${source.path}: it has no frames`);
+    throw new MediaError("empty-video", `Cannot read video of ${source.name}: it has no frames`);
   }
   if (keep) cache.set(key, { inspection, index }, options.indexCacheSize);
   return { inspection, index };

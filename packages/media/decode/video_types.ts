@@ -13,9 +13,9 @@ export interface VideoFrame {
   readonly pts: number;
   /** Time that the frame is shown for, in seconds. */
   readonly duration: number;
-  /** Width in pixels. */
+  /** Width in pixels: that of the video; with `pixels: "native"`, of this frame as it is stored. */
   readonly width: number;
-  /** Height in pixels. */
+  /** Height in pixels, likewise. */
   readonly height: number;
   /** RGB, shape [height, width, 3]; or the stored planes with `pixels: "native"`. */
   readonly data: Uint8Array<ArrayBuffer>;
@@ -59,6 +59,8 @@ export interface VideoInfo {
   readonly startTime: number;
   /** Colour matrix tag ("bt709", …), or "unknown". */
   readonly colorMatrix: string;
+  /** Matrix that RGB is made with: the tag's, or the nearest known; undefined for stored RGB. */
+  readonly conversionMatrix: string | undefined;
   /** Colour range tag ("tv" or "pc"), or "unknown". */
   readonly colorRange: string;
   /** Which FFmpeg reads it. */

@@ -3,7 +3,8 @@ import type { StreamFacts } from "./backend.ts";
 import { Announcements } from "./backend_ffmpeg.ts";
 
 const facts = { timeBase: [1, 25], codec: "h264" } as unknown as StreamFacts;
-const frame = (n: number) => `[showinfo @ 0x1] n: ${n} pts: ${n} pts_time:0 iskey:0 type:P`;
+const frame = (n: number) =>
+  `[showinfo @ 0x1] n: ${n} pts: ${n} pts_time:0 fmt:gray sar:1/1 s:4x4 i:P iskey:0 type:P`;
 
 /** Which of the frames that were announced count as damaged. */
 async function damagedOf(lines: readonly string[]): Promise<number[]> {

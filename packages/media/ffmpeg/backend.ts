@@ -96,6 +96,10 @@ export interface DecodedFrame {
   readonly ticks: number | undefined;
   /** Whether it is a key frame. */
   readonly keyframe: boolean;
+  /** Size of the stored frame in pixels, which can change on the way. */
+  readonly width: number;
+  /** Size of the stored frame in pixels. */
+  readonly height: number;
   /** Whether the decoder met errors in it or since the frame before. */
   readonly damaged: boolean;
   /** The pixels, in memory of their own; not good for frames that are not wanted. */

@@ -62,7 +62,7 @@ function argumentsOf(request: DecodeRequest, { expression }: Selection): string[
     ...["-hide_banner", "-nostats", "-nostdin", "-loglevel", "repeat+level+info", "-copyts"],
     ...inputOptions(request),
     ...["-noautorotate", "-i", source, "-map", `0:${facts.stream}`],
-    ...["-vf", chain.join(","), "-fps_mode", "passthrough"],
+    ...["-vf", chain.join(","), "-fps_mode", "passthrough", "-autoscale", "0"],
     ...["-f", request.wanted?.length === 0 ? "null" : "rawvideo", "pipe:1"],
   ];
 }
@@ -73,11 +73,17 @@ export interface Announcement {
   readonly ticks: number | undefined;
   /** Whether it is a key frame. */
   readonly keyframe: boolean;
+  /** Size of the stored frame in pixels. */
+  readonly width: number;
+  /** Size of the stored frame in pixels. */
+  readonly height: number;
+  /** FFmpeg's name of the stored pixel format. */
+  readonly pixelFormat: string;
   /** Whether the decoder complained shortly before it. */
   readonly damaged: boolean;
 }
 
-const SHOWN_FRAME = /\bn: *\d+ +pts: *(-?\d+|NOPTS)\b.* iskey:(\d)/;
+const SHOWN_FRAME = /\bn: *\d+ +pts: *(-?\d+|NOPTS)\b.* fmt:(\w+) .* s:(\d+)x(\d+) .* iskey:(\d)/;
 const TIME_BASE = /config in time_base: (\d+)\/(\d+)/;
 
 /**
@@ -107,8 +113,7 @@ export class Announcements {
   read(line: string): void {
     const shown = SHOWN_FRAME.exec(line);
     if (shown) {
-      const ticks = shown[1] === "NOPTS" ? undefined : Math.round(Number(shown[1]) * this.#scale);
-      this.#queue.push({ ticks, keyframe: shown[2] === "1", damaged: this.#suspects > 0 });
+      this.#queue.push(this.#announcement(shown));
       this.#suspects = Math.max(0, this.#suspects - 1);
       this.#wake?.();
       return;
@@ -116,6 +121,17 @@ export class Announcements {
     if (this.#complaint.test(line)) this.#suspects = SUSPECTS;
     const [, num, den] = TIME_BASE.exec(line) ?? [];
     if (num && den) this.#scale = Number(num) * this.#timeBase[1] / Number(den) / this.#timeBase[0];
+  }
+
+  #announcement([, time, pixelFormat, width, height, key]: string[]): Announcement {
+    return {
+      ticks: time === "NOPTS" ? undefined : Math.round(Number(time) * this.#scale),
+      width: Number(width),
+      height: Number(height),
+      pixelFormat: pixelFormat!,
+      keyframe: key === "1",
+      damaged: this.#suspects > 0,
+    };
   }
 
   /** No more lines will come. */
@@ -142,14 +158,13 @@ class FfmpegRun implements DecodeRun {
   readonly #program: Program;
   readonly #announcements: Announcements;
   readonly #reader: BufferedReader;
-  readonly #frameBytes: number;
   readonly #aborting: Disposable | undefined;
+  #format: string | undefined;
   #given = 0;
   #closed = false;
 
-  constructor(request: DecodeRequest, frameBytes: number) {
+  constructor(request: DecodeRequest) {
     this.#request = request;
-    this.#frameBytes = frameBytes;
     this.#selection = selectionOf(request.wanted);
     const announcements = new Announcements(request.facts);
     this.#announcements = announcements;
@@ -168,7 +183,7 @@ class FfmpegRun implements DecodeRun {
     if (announced === undefined) return await this.#finish();
     this.#given++;
     const wanted = this.#selection.includes(announced.ticks);
-    const pixels = wanted ? await this.#read() : undefined;
+    const pixels = wanted ? await this.#read(announced) : undefined;
     if (wanted && pixels === undefined) return await this.#finish();
     const decoded: DecodedFrame = {
       ...announced,
@@ -182,9 +197,11 @@ class FfmpegRun implements DecodeRun {
   }
 
   /** The pixels of one frame; undefined where the process ended before. */
-  async #read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const pixels = await this.#reader.upTo(this.#frameBytes);
-    return pixels.length === this.#frameBytes ? pixels : undefined;
+  async #read(frame: Announcement): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    this.#format ??= frame.pixelFormat;
+    const bytes = this.#request.frameBytes ?? storedBytes(frame, this.#format);
+    const pixels = await this.#reader.upTo(bytes);
+    return pixels.length === bytes ? pixels : undefined;
   }
 
   /** The process has ended: reports why, if it never gave a frame. */
@@ -198,7 +215,7 @@ class FfmpegRun implements DecodeRun {
     if (device !== "cpu" && /device|cuda/i.test(complaint)) {
       throw new MediaError("no-device", `Cannot decode on ${device}: ${complaint}`);
     }
-    if (/initializ|parsing|option|filter/i.test(complaint)) {
+    if (/initializ|parsing|option|no such filter/i.test(complaint)) {
       throw new MediaError("decode-failed", `Cannot decode: ffmpeg says ${complaint}`);
     }
     return undefined;
@@ -214,20 +231,25 @@ class FfmpegRun implements DecodeRun {
   }
 }
 
+/** Bytes of a frame as it is stored; the program turns all of them into the format of the first. */
+function storedBytes({ pixelFormat, width, height }: Announcement, first: string): number {
+  if (pixelFormat !== first) {
+    const message = `Cannot read native pixels: ${first} becomes ${pixelFormat}, use node-av`;
+    throw new MediaError("unsupported", message);
+  }
+  const bytes = imageBytes(pixelFormat, width, height);
+  if (bytes !== undefined) return bytes;
+  const message = `Cannot read native pixels: the size of ${pixelFormat} is not known`;
+  throw new MediaError("unsupported", message);
+}
+
 function decode(request: DecodeRequest): Promise<DecodeRun> {
-  const { facts, motion } = request;
-  if (motion) {
+  if (request.motion) {
     const message =
       "Cannot read motion vectors: the ffmpeg program does not report them, use node-av";
     return Promise.reject(new MediaError("unsupported", message));
   }
-  const bytes = request.frameBytes ??
-    imageBytes(facts.pixelFormat ?? "", facts.width, facts.height);
-  if (bytes === undefined && request.wanted?.length !== 0) {
-    const message = `Cannot read native pixels: the size of ${facts.pixelFormat} is not known`;
-    return Promise.reject(new MediaError("unsupported", message));
-  }
-  return Promise.resolve(new FfmpegRun(request, bytes ?? 0));
+  return Promise.resolve(new FfmpegRun(request));
 }
 
 /** FFmpeg as installed programs. */

@@ -42,6 +42,13 @@ const MATRIX_NAMES: Readonly<Record<number, string>> = {
   8: "ycgco",
   9: "bt2020nc",
   10: "bt2020c",
+  11: "smpte2085",
+  12: "chroma-derived-nc",
+  13: "chroma-derived-c",
+  14: "ictcp",
+  15: "ipt-c2",
+  16: "ycgco-re",
+  17: "ycgco-ro",
 };
 
 const RANGE_NAMES: Readonly<Record<number, string>> = { 1: "tv", 2: "pc" };
@@ -112,6 +119,11 @@ function recordOf(packet: AvPacket, codec: string): PacketRecord {
     keyframe: (packet.flags & AV.PACKET_KEY) !== 0,
     shown: !hidden && (packet.flags & AV.PACKET_DISCARD) === 0,
   };
+}
+
+/** The rate that the codec's own headers name, which counts where the file has no times; else 0. */
+function bareRate({ codecpar }: AvStream, packets: readonly PacketRecord[]): number {
+  return packets.some(({ ticks }) => ticks !== undefined) ? 0 : ratio(codecpar.frameRate);
 }
 
 /** Has the demuxer skip all streams but one. */
@@ -211,6 +223,9 @@ async function openDecoder(
 /** Errors in a row after which a decoder gets its next packet, so that none can hold us up. */
 const MAX_FAILURES = 32;
 
+/** Most packets that are passed between where the demuxer landed and the key frame. */
+const MAX_PASSED = 1000;
+
 /** One pass of demuxer and decoder through the stream. */
 class NodeAvRun implements DecodeRun {
   readonly #av: NodeAv;
@@ -250,13 +265,21 @@ class NodeAvRun implements DecodeRun {
     for (const object of [this.#packet, this.#frame, this.#download]) object.alloc();
   }
 
-  /** Goes to the key frame; false where the demuxer would not land on it or before. */
+  /** Goes to the key frame; false where the demuxer did not land on it or shortly before. */
   seek(ticks: number): boolean {
     const { stream } = this.#request.facts;
     if (this.#input.seekFrameSync(stream, BigInt(ticks), AV.SEEK_BACKWARD) < 0) return false;
-    if (!this.#read() || this.#packet.pts > BigInt(ticks)) return false;
-    this.#send(this.#packet);
-    return true;
+    for (let passed = 0; passed < MAX_PASSED && this.#read(); passed++) {
+      const { pts, flags } = this.#packet;
+      const isKey = (flags & AV.PACKET_KEY) !== 0;
+      if (isKey && pts > BigInt(ticks)) return false;
+      if (isKey && pts === BigInt(ticks)) {
+        this.#send(this.#packet);
+        return true;
+      }
+      this.#packet.unref();
+    }
+    return false;
   }
 
   /** Reads the next packet of the stream. */
@@ -312,6 +335,8 @@ class NodeAvRun implements DecodeRun {
     const facts = {
       ticks: time === AV.NOPTS ? undefined : Number(time),
       keyframe: frame.keyFrame !== 0,
+      width: frame.width,
+      height: frame.height,
       damaged: this.#errors > 0 || frame.decodeErrorFlags !== 0,
     };
     this.#errors = 0;
@@ -330,7 +355,7 @@ class NodeAvRun implements DecodeRun {
   }
 
   /** The current frame with what is wanted of it copied out. */
-  #kept(facts: Pick<DecodedFrame, "ticks" | "keyframe" | "damaged">): DecodedFrame {
+  #kept(facts: Omit<DecodedFrame, "pixels" | "motion" | "keep">): DecodedFrame {
     const isWanted = this.#wanted?.has(facts.ticks ?? NaN) ?? true;
     const pixels = isWanted ? this.#pixels() : new Uint8Array();
     const motion = this.#motion();
@@ -391,7 +416,9 @@ async function inspect(
     const stream = videoStream(input, source, wanted);
     const facts = factsOf(av, input, stream);
     selectStream(input, facts.stream);
-    return { facts, packets: await readPackets(av, input, facts, signal) };
+    const packets = await readPackets(av, input, facts, signal);
+    const frameRate = bareRate(stream, packets) || facts.frameRate;
+    return { facts: { ...facts, frameRate }, packets };
   } finally {
     input.closeInputSync();
   }

@@ -128,13 +128,14 @@ async function readPackets(
   const entries = "packet=pts,duration,size,flags";
   const select = ["-v", "error", "-select_streams", `${stream}`, "-show_entries", entries];
   const packets: PacketRecord[] = [];
-  await using program = new Program("ffprobe", [...select, "-of", "compact=p=0", source]);
+  const args = [...select, "-of", "compact=p=0", source];
+  await using program = new Program("ffprobe", args, undefined, "null", signal);
   for await (const line of linesOf(program.stdout)) {
-    signal?.throwIfAborted();
     const packet = parsePacket(line);
     if (packet) packets.push(packet);
   }
   await program.finish();
+  signal?.throwIfAborted();
   return packets;
 }
 
@@ -143,16 +144,18 @@ async function markHidden(
   source: string,
   facts: StreamFacts,
   packets: readonly PacketRecord[],
+  signal: AbortSignal | undefined,
 ): Promise<PacketRecord[]> {
   const map = ["-v", "error", "-nostdin", "-i", source, "-map", `0:${facts.stream}`];
   const copy = ["-c", "copy", "-copyinkf", "-f", "rawvideo", "pipe:1"];
-  await using program = new Program("ffmpeg", [...map, ...copy]);
+  await using program = new Program("ffmpeg", [...map, ...copy], undefined, "null", signal);
   const ends = packetEnds(program.stdout, packets.map(({ size }) => size));
   const marked: PacketRecord[] = [];
   for await (const [first, last] of ends) {
     const packet = packets[marked.length]!;
     marked.push({ ...packet, shown: packet.shown && !isHidden(facts.codec, first, last) });
   }
+  signal?.throwIfAborted();
   return [...marked, ...packets.slice(marked.length)];
 }
 
@@ -188,5 +191,5 @@ export async function inspectByFfprobe(
   const facts = factsOf(probe, chooseStream(probe, source, wanted));
   const packets = await readPackets(source, facts.stream, signal);
   if (!HIDING_CODECS.has(facts.codec)) return { facts, packets };
-  return { facts, packets: await markHidden(source, facts, packets) };
+  return { facts, packets: await markHidden(source, facts, packets, signal) };
 }

@@ -62,6 +62,7 @@ export interface AvCodecParameters {
   readonly sampleRate: number;
   readonly channels: number;
   readonly sampleAspectRatio: Rational;
+  readonly frameRate: Rational;
   readonly colorSpace: number;
   readonly colorRange: number;
   getCodedSideData(type: number): Uint8Array | null;

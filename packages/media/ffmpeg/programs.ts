@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { onAbort } from "@vcs/transport/internal";
 import { MediaError } from "../errors.ts";
 
 /** How many of the last message lines are kept for errors. */
@@ -26,6 +27,7 @@ type TextDecoding = TransformStream<Uint8Array, string>;
 export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #messages: string[] = [];
+  readonly #aborting: Disposable;
   #disposed = false;
 
   /** Resolves after the last message. */
@@ -36,13 +38,16 @@ export class Program implements AsyncDisposable {
    *
    * @param onMessage called for every line on standard error
    * @param stdin "piped" to write to it. Default: closed.
+   * @param signal ends the program
    */
   constructor(
     name: string,
     args: readonly string[],
     onMessage?: (line: string) => void,
     stdin: "null" | "piped" = "null",
+    signal?: AbortSignal,
   ) {
+    signal?.throwIfAborted();
     const command = new Deno.Command(name, {
       args: [...args],
       stdin,
@@ -51,6 +56,7 @@ export class Program implements AsyncDisposable {
     });
     this.#child = command.spawn();
     this.drained = this.#drain(onMessage);
+    this.#aborting = onAbort(signal, () => this.#kill());
   }
 
   async #drain(onMessage: ((line: string) => void) | undefined): Promise<void> {
@@ -83,15 +89,20 @@ export class Program implements AsyncDisposable {
     return success;
   }
 
-  /** Ends the program. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
+  #kill(): void {
     try {
       this.#child.kill("SIGKILL");
     } catch {
       // It has ended by itself.
     }
+  }
+
+  /** Ends the program. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#aborting[Symbol.dispose]();
+    this.#kill();
     if (!this.#child.stdout.locked) await this.#child.stdout.cancel().catch(() => {});
     await this.finish();
   }
@@ -104,11 +115,11 @@ export async function outputOf(
   signal?: AbortSignal,
 ): Promise<string> {
   const parts: string[] = [];
-  await using program = new Program(name, args);
+  await using program = new Program(name, args, undefined, "null", signal);
   for await (const text of program.stdout.pipeThrough(new TextDecoderStream() as TextDecoding)) {
-    signal?.throwIfAborted();
     parts.push(text);
   }
+  signal?.throwIfAborted();
   if (await program.finish()) return parts.join("");
   throw new MediaError("invalid-media", `Cannot read media: ${name} says ${program.complaint}`);
 }

@@ -189,14 +189,13 @@ class Download {
     try {
       while (true) {
         request.touch();
-        const { done, value } = await reader.read();
+        const { done, value } = await reader.read().catch((error) => {
+          throw request.fault(error, "the connection broke off: ");
+        });
         if (done) break;
         await this.#write(value);
         if (this.#options.isPrefix && this.#isComplete()) break;
       }
-    } catch (error) {
-      if (error instanceof TransportError) throw error;
-      throw request.fault(error, "the connection broke off: ");
     } finally {
       await reader.cancel().catch(() => {});
     }

@@ -7,6 +7,7 @@ import {
   noise,
   serveParts,
 } from "#testing/registry_parts.ts";
+import { needs } from "#testing/shared.ts";
 import { gzip, tarBytes } from "#testing/tarball.ts";
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -370,4 +371,26 @@ Deno.test("of two processes one fetches, the other says that it waits", async ()
   const [a, b] = [new TextDecoder().decode(one.stdout), await new Response(second.stdout).text()];
   assert.equal(a, b);
   assert.deepEqual(here.paths, [GREETER, WORDS, NATIVE]);
+});
+
+Deno.test({
+  name: "a full disk is an error of the cache, not of the network",
+  ...needs(Deno.build.os === "linux"),
+  fn: async () => {
+    await using here = site();
+    const script = join(import.meta.dirname!, "testdata", "install.ts");
+    // Writing beyond 40 blocks of 512 bytes fails as on a full disk.
+    const line = `trap "" XFSZ; ulimit -f 40; exec "$0" run -A --no-check "$1" "$2"`;
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", line, Deno.execPath(), script, JSON.stringify(made.part)],
+      env: { VCS_CACHE: here.cache, NPM_CONFIG_REGISTRY: here.server.url, VCS_PARTS: "" },
+    }).output();
+    assert.equal(code, 1);
+    assert.match(
+      new TextDecoder().decode(stderr),
+      /Cannot keep greeter .* in \S+npm: .*; set VCS_CACHE/,
+    );
+    assert.deepEqual(here.paths, [GREETER]);
+    await assertMends(here);
+  },
 });

@@ -11,17 +11,21 @@ import {
   refuseTerminal,
   say,
 } from "@vcs/transport/internal";
+import type { Receiver } from "@vcs/transport/channel";
+import { pathToFileURL } from "node:url";
 import type { FrameOutput } from "../frames/outputs.ts";
 import type { Playback, PlayOptions } from "../play.ts";
 import type { VideoReceiver } from "../receive.ts";
 import type { DECODE, DECODE_OPERANDS } from "./options.ts";
+import { WINDOW_FRAMES } from "../stream/windows.ts";
+import { observe } from "./observed.ts";
 import { Monitor, receiveLine, sayReceived } from "./report.ts";
 import { channelOptions, modelOptions } from "./settings.ts";
 
-/** Runs `decode`. */
+/** Runs `decode`; exit code 1 if windows came and every one was damaged. */
 export async function decode(
   { options, operands, signal: stop }: Invocation<typeof DECODE, typeof DECODE_OPERANDS>,
-): Promise<void> {
+): Promise<number> {
   const { output: path } = operands;
   refuseTerminal(path, "frames", "name one in the place of -, as clip.mp4");
   const [{ openDecoder }, { VideoReceiver }, { openReceiver }, { openOutput }] = await Promise.all([
@@ -32,31 +36,44 @@ export async function decode(
   ]);
 
   const { reference, ...model } = modelOptions(options, stop);
-  using decoder = await openDecoder(reference, model);
+  // A slow first window delays all that are played after it: get ready for the usual size.
+  const size = { frames: WINDOW_FRAMES, height: 128, width: 128 };
+  using decoder = await openDecoder(reference, options.play ? { ...model, size } : model);
   using journal = await openJournal(options.journal);
-  await using channel = await openReceiver(operands.channel, channelOptions(options));
+  const torch = await torchFolder(operands.channel);
+  await using channel = torch ?? await openReceiver(operands.channel, channelOptions(options));
   say(`${channel.url} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
 
-  const { queue, policy, reorder, force } = options;
+  const { queue, policy, reorder, force, onResize, maxPositions } = options;
   const receiver = new VideoReceiver(channel, decoder, {
-    ...{ queue, policy, reorder, force },
-    ...defined({ journal }),
+    ...{ queue, policy, reorder, force, onResize, maxPositions },
+    ...defined({ journal, from: options.from, to: options.to }),
     onEvent: say,
     signal: stop,
   });
   const player = new Player(receiver, openOutput(path, options.times), playOptions(options));
   {
+    await using _site = await observe(options, () => player.report().data);
     using _monitor = new Monitor(() => player.report(), options.stats);
     await player.run(stop);
   }
   sayReceived(receiver.statistics);
   if (options.json && path !== "-") print(JSON.stringify(player.report().data));
+  const { decoded, damaged } = receiver.statistics;
+  return decoded === 0 && damaged > 0 ? 1 : 0;
 }
 
 function playOptions(
   { play, rate, ring, jitter, underrun }: OptionValues<typeof DECODE>,
 ): PlayOptions | undefined {
   return play ? { ring, jitter, underrun, ...defined({ rate }) } : undefined;
+}
+
+/** A folder of files that PyTorch wrote; channels only write those. */
+async function torchFolder(reference: string): Promise<Receiver | undefined> {
+  const url = URL.parse(reference, pathToFileURL(`${Deno.cwd()}/`));
+  const { isTorchFolder, openTorchFolder } = await import("../stream/torch_folder.ts");
+  return url && isTorchFolder(url) ? await openTorchFolder(url) : undefined;
 }
 
 async function openJournal(path: string | undefined) {

@@ -4,7 +4,10 @@
  * @module
  */
 import { defined, type Invocation, onAbort, print, say } from "@vcs/transport/internal";
+import type { FrameSource } from "../frames/sources.ts";
+import type { VideoSender } from "../send.ts";
 import type { ENCODE, ENCODE_OPERANDS } from "./options.ts";
+import { observe } from "./observed.ts";
 import { Monitor, saySent, sendLine } from "./report.ts";
 import {
   channelOptions,
@@ -50,18 +53,24 @@ export async function encode(
     stop,
     signal: end,
   });
+  const data = () => ({ ...stream.statistics, damagedFrames: source.damaged });
+  await using _site = await observe(values, data);
   using _monitor = new Monitor(() => {
-    const { statistics } = stream;
-    const data = { ...statistics, damagedFrames: source.damaged };
-    return { line: sendLine(statistics), data };
+    return { line: sendLine(stream.statistics), data: data() };
   }, values.stats);
-  const statistics = await stream.run(source.frames);
-  const [numerator, denominator] = source.frameRate;
-  const damagedFrames = source.damaged;
-  saySent(statistics, statistics.framesIn * denominator / numerator, damagedFrames);
-  if (values.json) {
-    print(JSON.stringify({ streamId: stream.streamId, ...statistics, damagedFrames }));
+  try {
+    await stream.run(source.frames);
+  } finally {
+    sayTotals(stream, source, values.json);
   }
+}
+
+/** Says what was sent, also if the source or the encoder failed. */
+function sayTotals(stream: VideoSender, source: FrameSource, json: boolean): void {
+  const { statistics, streamId } = stream;
+  const { frameRate: [numerator, denominator], damaged: damagedFrames } = source;
+  saySent(statistics, statistics.framesIn * denominator / numerator, damagedFrames);
+  if (json) print(JSON.stringify({ streamId, ...statistics, damagedFrames }));
 }
 
 /** A signal that is aborted some time after another. */

@@ -70,6 +70,23 @@ const STREAM_ID: ValueKind<string> = {
   parse: (text) => /^[0-9a-f]{16}$/i.test(text) ? text.toLowerCase() : undefined,
 };
 
+/** Where to listen. */
+interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** An address with its port, as `127.0.0.1:9000` or `[::1]:9000`. */
+export const ADDRESS: ValueKind<Address> = {
+  placeholder: "HOST:PORT",
+  allowed: "addresses as 127.0.0.1:9000 or [::1]:9000",
+  parse(text) {
+    const [, bare, bracketed, port] = /^(?:([^:]+)|\[([0-9a-f:.]+)\]):(\d{1,5})$/i.exec(text) ?? [];
+    const hostname = bare ?? bracketed;
+    return hostname && Number(port) <= 65_535 ? { hostname, port: Number(port) } : undefined;
+  },
+};
+
 /** Which network runs, with which weights. */
 const NETWORK_CHOICE = {
   model: option(NETWORK, {
@@ -122,6 +139,10 @@ export const FRAMES = group("Frames", {
     help: "what becomes of the last frames if they do not fill a window",
     default: "pad",
   }),
+  onError: option(choice(["throw", "nearest", "skip"]), {
+    help: "a frame that cannot be read: an error, its nearest neighbour in its place, or left out",
+    default: "nearest",
+  }),
   rawSize: option(RAW_SIZE, { help: "size of raw frames" }),
   live: flag({ help: "raw frames come in real time, from a program that does not wait" }),
   fps: option(number({ min: 0.01, max: 1000 }), {
@@ -161,6 +182,17 @@ const REPORT = {
   json: flag({ help: "print the totals as JSON on stdout" }),
 };
 
+/** How others may look at a running stream. */
+export const OBSERVED = {
+  listen: option(ADDRESS, {
+    help: "serve /metrics and /health there; beyond this machine a token is needed",
+  }),
+  token: option(text(), {
+    help: "what those who read them must know",
+    defaultText: "random beyond this machine",
+  }),
+};
+
 const SOURCE = operand(
   file("SOURCE"),
   "a video file, a folder of images, - for raw RGB on stdin, or the http: URL of a camera",
@@ -196,6 +228,7 @@ export const ENCODE = {
     }),
     ...CHANNEL,
   }),
+  ...OBSERVED,
   ...REPORT,
 };
 
@@ -231,10 +264,27 @@ export const DECODE = {
       default: 0,
     }),
     journal: option(file(), { help: "keep received windows in a file, to survive being killed" }),
+    onResize: option(choice(["fit", "skip"]), {
+      help: "windows of another size than the first: fitted to it, or left out",
+      default: "fit",
+    }),
+    maxPositions: option(whole({ min: 1, max: 1_000_000 }), {
+      help: "most positions of a latent; larger windows are left out as damaged",
+      default: 81_920,
+    }),
     force: flag({ help: "decode windows that were made with other weights" }),
     ...CHANNEL,
   }),
+  from: option(number({ min: 0, placeholder: "SECONDS" }), {
+    help: "where in the stream the output begins",
+    defaultText: "at its start",
+  }),
+  to: option(number({ min: 0, placeholder: "SECONDS" }), {
+    help: "where in the stream the output ends",
+    defaultText: "at its end",
+  }),
   times: option(file(), { help: "write the exact times of frames to a file" }),
+  ...OBSERVED,
   ...REPORT,
 };
 
@@ -301,9 +351,10 @@ export const PAGE = {
     help: "what viewers must know",
     defaultText: "random beyond this machine",
   }),
-  listen: option(text("URL"), {
+  channel: option(text("URL"), {
     help: "channel on which windows come in",
     default: "tcp://127.0.0.1:0",
+    formerly: ["listen"],
   }),
   sender: option(text("URL"), {
     help: "URL that a sender elsewhere printed; none is started then",

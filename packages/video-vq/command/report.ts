@@ -12,7 +12,8 @@ import { rangesOf, rangesText } from "../stream/window_order.ts";
 
 const INTERVAL = 250;
 const LOG_INTERVAL = 1000;
-/** Entries of a list in a line of the log, the last ones; totals have them all. */
+/** Entries of a list in a line of the log, the last ones, or of a report, the first ones; totals
+ * have them all. */
 const LISTED = 20;
 
 /** Shows and logs statistics while a stream runs. */
@@ -93,16 +94,21 @@ export function bitrate(bytes: number, seconds: number): string {
 /** Says what a sender has done, and how many frames its source could not decode. */
 export function saySent(s: SendStatistics, seconds: number, damaged: number): void {
   say(
-    `sent ${s.sent} of ${s.encoded} windows, ${s.framesIn} frames, ${s.bytes} bytes (${
+    `sent ${s.sent} of ${s.windows} windows, ${s.framesIn} frames, ${s.bytes} bytes (${
       bitrate(s.bytes, seconds)
     }); encode ${milliseconds(s.encode)} ms (50/90/99 %), ${s.blockedSeconds.toFixed(1)} s blocked`,
   );
-  if (damaged > 0) say(`skipped ${damaged} damaged frames of the camera`);
+  if (damaged > 0) say(`${damaged} frames of the source were damaged`);
   if (s.framesDropped > 0) say(`dropped ${s.framesDropped} frames that arrived while encoding`);
   if (s.droppedCount > 0) {
-    const ranges = rangesText(rangesOf(s.dropped));
+    const ranges = listed(rangesOf(s.dropped));
     say(`dropped ${s.droppedCount} windows that did not fit the send queue: ${ranges}`);
   }
+}
+
+function listed(ranges: readonly { from: number; to: number }[]): string {
+  const more = ranges.length - LISTED;
+  return rangesText(ranges.slice(0, LISTED)) + (more > 0 ? ` and ${more} more stretches` : "");
 }
 
 /** Says what a receiver has done. */
@@ -112,6 +118,9 @@ export function sayReceived(s: ReceiveStatistics): void {
       milliseconds(s.decode)
     } ms (50/90/99 %)`,
   );
+  if (s.streams > 1) say(`they were of ${s.streams} streams, one after the other`);
+  if (s.outside > 0) say(`left out ${s.outside} windows before --from or after --to`);
+  if (s.fitted > 0) say(`fitted ${s.fitted} windows of other sizes to that of the first`);
   if (s.replayed > 0) say(`${s.replayed} of them from the journal`);
   if (s.joinedAt > 0) {
     say(`joined at window ${s.joinedAt}: the windows before it were not received`);
@@ -120,7 +129,7 @@ export function sayReceived(s: ReceiveStatistics): void {
   if (s.missingCount > 0) {
     say(
       `missing ${s.missingCount} windows: ${
-        rangesText(s.missing)
+        listed(s.missing)
       } (${s.damaged} damaged, ${s.undecodable} without those before them, ${s.dropped} dropped by the receive queue)`,
     );
   }

@@ -66,10 +66,10 @@ export function modelOptions(
 
 /** How to read the source. */
 export function sourceOptions(
-  { rawSize: size, fps, live }: OptionValues<typeof FRAMES>,
+  { rawSize: size, fps, live, onError }: OptionValues<typeof FRAMES>,
   stop: AbortSignal,
 ): SourceOptions {
-  return { ...defined({ size }), fps, live, stop };
+  return { ...defined({ size }), fps, live, onError, stop };
 }
 
 /** Options of sending that command lines set. */

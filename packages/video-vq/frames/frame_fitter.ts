@@ -9,6 +9,9 @@
 import { OpencvBilinear, type Size, type Window } from "@vcs/media/internal";
 import { VideoVqError } from "../errors.ts";
 
+/** Rows by which the shape of a stretched source is told: fine enough for any. */
+const STRETCHED = 720;
+
 /** An image: RGB bytes, rows from the top. */
 export interface RgbImage {
   /** Columns. */
@@ -17,13 +20,31 @@ export interface RgbImage {
   readonly height: number;
   /** RGB, [height, width, 3]. */
   readonly data: Uint8Array;
+  /** Width to height of a pixel. Default: 1, square. */
+  readonly pixelAspect?: number;
+}
+
+/** Long side to short side of the narrowest picture that is told. */
+export const NARROWEST = 64;
+
+/**
+ * What a coded frame shows: with `pad`, a picture of this size in its middle between black bars;
+ * with `stretch`, a picture of this width to height on all of it.
+ */
+export interface Picture {
+  /** How the source was fitted. */
+  readonly fit: "pad" | "stretch";
+  /** Columns. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
 }
 
 /** How a frame is made to fit the target. */
 export interface FitOptions {
-  /** Columns of the target, a multiple of 8. */
+  /** Columns of the target. */
   readonly width: number;
-  /** Rows of the target, a multiple of 8. */
+  /** Rows of the target. */
   readonly height: number;
   /**
    * `crop` scales the short side and crops the long one, `pad` scales the long side and fills the
@@ -66,26 +87,26 @@ type Place = readonly [number, number] | undefined;
 export class FrameFitter {
   readonly #options: FitOptions;
   readonly #place: Place;
-  #source = { width: 0, height: 0 };
+  #source = { width: 0, height: 0, pixelAspect: 1 };
+  #picture: Picture | undefined;
   #resizer!: OpencvBilinear;
   /** First byte of the resized image in the target. */
   #at = 0;
 
-  /**
-   * Prepares for a target.
-   *
-   * @throws {RangeError} if a side of the target is not a multiple of 8 from 8 to 1,024.
-   */
+  /** Prepares for a target. */
   constructor(options: FitOptions) {
-    for (const side of [options.width, options.height]) {
-      if (!(Number.isInteger(side / 8) && side >= 8 && side <= 1024)) {
-        throw new RangeError(
-          `Cannot fit frames to ${options.width}x${options.height}: found a side of ${side}, expected a multiple of 8 from 8 to 1024`,
-        );
-      }
-    }
     this.#options = options;
     this.#place = cropPlace(options.cropSeed);
+  }
+
+  /** How frames are made to fit. */
+  get fitting(): "crop" | "pad" | "stretch" {
+    return this.#options.fit ?? "crop";
+  }
+
+  /** What the last target shows; undefined if it has no bars and the shape of the source. */
+  get picture(): Picture | undefined {
+    return this.#picture;
   }
 
   /**
@@ -95,7 +116,7 @@ export class FrameFitter {
    * @throws {VideoVqError} `bad-source` if the image has no pixels, or not as many as its size says.
    */
   fit(image: RgbImage): Uint8Array {
-    const { width, height, data } = image;
+    const { width, height, data, pixelAspect = 1 } = image;
     if (!(width > 0 && height > 0) || data.length !== width * height * 3) {
       throw new VideoVqError(
         "bad-source",
@@ -104,16 +125,26 @@ export class FrameFitter {
         } of RGB`,
       );
     }
-    if (width !== this.#source.width || height !== this.#source.height) this.#prepare(image);
+    const { width: columns, height: rows, pixelAspect: aspect } = this.#source;
+    if (width !== columns || height !== rows || pixelAspect !== aspect) {
+      this.#prepare({ width, height, pixelAspect });
+    }
     const stride = 3 * this.#options.width;
     const out = new Uint8Array(this.#options.height * stride);
     this.#resizer.resize(data, out, this.#at, stride);
     return out;
   }
 
-  #prepare({ width, height }: RgbImage): void {
-    this.#source = { width, height };
-    const { scaled, window, to } = makePlan(width, height, this.#options, this.#place);
+  #prepare(source: Size & { readonly pixelAspect: number }): void {
+    this.#source = source;
+    const { width, height, pixelAspect } = source;
+    const { scaled, window, to } = makePlan(
+      width * pixelAspect,
+      height,
+      this.#options,
+      this.#place,
+    );
+    this.#picture = pictureOf(width * pixelAspect, height, this.#options, scaled);
     this.#resizer = new OpencvBilinear({ width, height }, scaled, window);
     this.#at = 3 * (to.y * this.#options.width + to.x);
   }
@@ -133,6 +164,21 @@ function makePlan(width: number, height: number, options: FitOptions, place: Pla
   corner.left = offset(scaled.width - target.width, place?.[0]);
   corner.top = offset(scaled.height - target.height, place?.[1]);
   return { scaled, window: { ...corner, ...target }, to };
+}
+
+/** What a target shows that has bars, or another shape than its source. */
+function pictureOf(
+  width: number,
+  height: number,
+  { fit, ...target }: FitOptions,
+  scaled: Size,
+): Picture | undefined {
+  const isWhole = scaled.width === target.width && scaled.height === target.height;
+  if (fit === "pad") return isWhole ? undefined : { fit, ...scaled };
+  const isAlike = Math.abs(width * target.height / (height * target.width) - 1) < 1e-3;
+  if (fit !== "stretch" || isAlike) return undefined;
+  const aspect = Math.min(NARROWEST, Math.max(1 / NARROWEST, width / height));
+  return { fit, width: Math.round(aspect * STRETCHED), height: STRETCHED };
 }
 
 function offset(room: number, place: number | undefined): number {

@@ -4,6 +4,9 @@
  * @module
  */
 import type { ReceivedFrame } from "../receive.ts";
+import type { FrameRate } from "../stream/payload.ts";
+import type { RgbImage } from "./frame_fitter.ts";
+import { ShapeRestorer } from "./shape_restorer.ts";
 
 /** Takes frames in order. */
 export interface FrameOutput {
@@ -14,7 +17,9 @@ export interface FrameOutput {
 }
 
 /**
- * Opens an output; a file is created with the first frame.
+ * Opens an output; a file is created with the first frame. Video files get the shape of the source:
+ * bars are cut, and stretched frames get their width to height back; raw frames are as they were
+ * coded.
  *
  * @param path `.mp4` or `.webm`, `.rgb` for raw frames in a file, or `-` for raw frames on stdout
  * @param timesPath a text file for the frames' times in milliseconds (timestamp format v2, which
@@ -26,17 +31,19 @@ export function openOutput(path: string, timesPath?: string): FrameOutput {
 }
 
 function videoOutput(path: string): FrameOutput {
-  let writer: { add(frame: ReceivedFrame): Promise<void>; close(): Promise<void> } | undefined;
+  let writer: { add(frame: RgbImage): Promise<void>; close(): Promise<void> } | undefined;
+  const shape = new ShapeRestorer();
   return {
     async write(frame) {
-      writer ??= await openWriter(path, frame);
-      await writer.add(frame);
+      const restored = shape.restore(frame);
+      writer ??= await openWriter(path, restored, frame.frameRate);
+      await writer.add(restored);
     },
     close: async () => await writer?.close(),
   };
 }
 
-async function openWriter(path: string, { width, height, frameRate }: ReceivedFrame) {
+async function openWriter(path: string, { width, height }: RgbImage, frameRate: FrameRate) {
   const { VideoWriter } = await import("@vcs/media/video_writer");
   return await VideoWriter.open(path, { width, height, fps: frameRate[0] / frameRate[1] });
 }

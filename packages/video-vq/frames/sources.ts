@@ -4,6 +4,7 @@
  * @module
  */
 import { MediaError } from "@vcs/media/errors";
+import type { VideoInfo, VideoReader } from "@vcs/media/video_reader";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
 import { BufferedReader, untilAborted } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
@@ -18,11 +19,14 @@ export interface FrameSource extends AsyncDisposable {
   readonly frameRate: FrameRate;
   /** Whether frames arrive in real time and do not wait. */
   readonly live: boolean;
-  /** Images of a camera that could not be decoded so far; they are skipped. */
+  /** Frames so far that could not be read as they should be; `onError` says what became of them. */
   readonly damaged: number;
   /** The frames, once. */
   readonly frames: AsyncIterable<TimedFrame>;
 }
+
+/** What becomes of a frame that cannot be read. */
+export type OnError = "throw" | "nearest" | "skip";
 
 /** How a source is read. */
 export interface SourceOptions {
@@ -35,6 +39,11 @@ export interface SourceOptions {
    * not paced here. Default: false, they are read as fast as they are used.
    */
   readonly live?: boolean;
+  /**
+   * What becomes of a frame that cannot be read: the source fails (`throw`), its nearest neighbour
+   * stands in its place (`nearest`), or it is left out (`skip`). Default: nearest.
+   */
+  readonly onError?: OnError;
   /** Ends the source after the frames read so far. */
   readonly stop?: AbortSignal;
 }
@@ -61,17 +70,38 @@ export async function openSource(
 
 async function fileSource(path: string, options: SourceOptions): Promise<FrameSource> {
   const { VideoReader } = await import("@vcs/media/video_reader");
-  const video = await VideoReader.open(path);
+  const video = await VideoReader.open(path, { onError: options.onError ?? "nearest" });
   const { info } = video;
   const text = `${path}, ${info.width}x${info.height}, ${info.frameCount} frames`;
   return {
     description: text,
-    frameRate: frameRateOf(info.fps),
+    frameRate: frameRateOf(nominalRate(info)),
     live: false,
-    damaged: 0,
-    frames: untilAborted(video.frames(), options.stop),
+    get damaged() {
+      return video.replaced.length;
+    },
+    frames: untilAborted(shapedFrames(video), options.stop),
     [Symbol.asyncDispose]: () => video[Symbol.asyncDispose](),
   };
+}
+
+/** Rates that videos usually have. */
+const USUAL_RATES = [24, 25, 30, 48, 50, 60, 100, 120].flatMap((fps) => [fps, fps * 1000 / 1001]);
+
+/** The usual rate of a video whose timestamps are whole milliseconds, as WebM's are, or its own. */
+export function nominalRate(
+  { fps, frameCount, duration }: Pick<VideoInfo, "fps" | "frameCount" | "duration">,
+): number {
+  const off = (rate: number) => Math.abs(frameCount / rate - duration);
+  const nearest = USUAL_RATES.reduce((best, rate) => off(rate) < off(best) ? rate : best);
+  return off(nearest) < 2e-3 ? nearest : fps;
+}
+
+/** The frames of a video with the shape of their pixels. */
+async function* shapedFrames(video: VideoReader): AsyncGenerator<TimedFrame> {
+  const { sampleAspectRatio: [across, down], rotation } = video.info;
+  const pixelAspect = rotation % 180 === 0 ? across / down : down / across;
+  for await (const frame of video.frames()) yield { ...frame, pixelAspect };
 }
 
 async function folderSource(path: string, options: SourceOptions): Promise<FrameSource> {
@@ -87,17 +117,20 @@ async function folderSource(path: string, options: SourceOptions): Promise<Frame
   }
   const { fps = 24 } = options;
   names.sort(new Intl.Collator("en", { numeric: true }).compare);
-  const frames = async function* (): AsyncGenerator<TimedFrame> {
+  const files = async function* () {
     for (const [i, name] of names.entries()) {
-      yield await imageFrame(await Deno.readFile(`${path}/${name}`), i / fps, 1 / fps);
+      yield { bytes: await Deno.readFile(`${path}/${name}`), pts: i / fps, name };
     }
   };
+  const images = new Images(options.onError, 1 / fps);
   return {
     description: `${path}, ${names.length} images`,
     frameRate: frameRateOf(fps),
     live: false,
-    damaged: 0,
-    frames: untilAborted(frames(), options.stop),
+    get damaged() {
+      return images.damaged;
+    },
+    frames: untilAborted(images.decoded(files()), options.stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -109,7 +142,7 @@ async function folderSource(path: string, options: SourceOptions): Promise<Frame
  */
 export function rawSource(
   stream: AsyncIterable<Uint8Array>,
-  { size, fps = 24, live = false, stop }: SourceOptions,
+  { size, fps = 24, live = false, onError = "nearest", stop }: SourceOptions,
 ): FrameSource {
   if (!size || !(size.width > 0 && size.height > 0) || size.width * size.height > 2 ** 26) {
     throw new RangeError(
@@ -118,20 +151,31 @@ export function rawSource(
       }, expected one up to 8192x8192`,
     );
   }
+  let damaged = 0;
+  const onTorn = (found: string) => {
+    if (onError === "throw") {
+      throw new VideoVqError("bad-source", `Cannot read raw frames: ${found}`);
+    }
+    damaged++;
+  };
   return {
     description: `raw frames, ${size.width}x${size.height}`,
     frameRate: frameRateOf(fps),
     live,
-    damaged: 0,
-    frames: untilAborted(rawFrames(stream, size, fps), stop),
+    get damaged() {
+      return damaged;
+    },
+    frames: untilAborted(rawFrames(stream, size, fps, onTorn), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 
+/** A frame that is torn off at the end is damaged: none can follow it. */
 async function* rawFrames(
   stream: AsyncIterable<Uint8Array>,
   size: { width: number; height: number },
   fps: number,
+  onTorn: (found: string) => void,
 ): AsyncGenerator<TimedFrame> {
   const bytes = size.width * size.height * 3;
   await using reader = BufferedReader.of(ReadableStream.from(stream));
@@ -139,10 +183,7 @@ async function* rawFrames(
     const data = await reader.upTo(bytes);
     if (data.length === 0) return;
     if (data.length < bytes) {
-      throw new VideoVqError(
-        "bad-source",
-        `Cannot read raw frames: found ${data.length} bytes after frame ${index}, expected ${bytes}`,
-      );
+      return onTorn(`found ${data.length} bytes after frame ${index}, expected ${bytes}`);
     }
     yield { ...size, data, pts: index / fps, duration: 1 / fps };
   }
@@ -150,23 +191,17 @@ async function* rawFrames(
 
 async function mjpegSource(
   url: string,
-  { fps = 24, stop }: SourceOptions,
+  { fps = 24, onError, stop }: SourceOptions,
 ): Promise<FrameSource> {
   const abort = new AbortController();
   const signal = stop ? AbortSignal.any([stop, abort.signal]) : abort.signal;
   const stream = await openCamera(url, signal);
   const reader = new MjpegReader();
-  let undecodable = 0;
-  const skip = (error: unknown) => {
-    if (!(error instanceof MediaError)) throw error;
-    undecodable++;
-  };
-  const frames = async function* () {
+  const images = new Images(onError, 1 / fps);
+  const taken = async function* () {
     const start = performance.now();
-    for await (const { data } of mjpegFrames(stream, reader)) {
-      const pts = (performance.now() - start) / 1000;
-      const frame = await imageFrame(data, pts, 1 / fps).catch(skip);
-      if (frame) yield frame;
+    for await (const { data: bytes } of mjpegFrames(stream, reader)) {
+      yield { bytes, pts: (performance.now() - start) / 1000, name: url };
     }
   };
   return {
@@ -174,9 +209,9 @@ async function mjpegSource(
     frameRate: frameRateOf(fps),
     live: true,
     get damaged() {
-      return undecodable + reader.stats.truncated;
+      return images.damaged + reader.stats.truncated;
     },
-    frames: untilAborted(frames(), stop),
+    frames: untilAborted(images.decoded(taken()), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(abort.abort()),
   };
 }
@@ -194,10 +229,58 @@ async function openCamera(
   );
 }
 
-async function imageFrame(bytes: Uint8Array, pts: number, duration: number): Promise<TimedFrame> {
-  const { decodeImage } = await import("@vcs/media/image");
-  const { width, height, data } = await decodeImage(bytes);
-  return { width, height, data, pts, duration };
+/** A file of an image, and when it is shown. */
+interface ImageFile {
+  readonly bytes: Uint8Array;
+  readonly pts: number;
+  /** Where it is from, for people. */
+  readonly name: string;
+}
+
+/** Images as frames; those that cannot be decoded are dealt with as `onError` says. */
+class Images {
+  readonly #onError: OnError;
+  readonly #duration: number;
+  damaged = 0;
+
+  constructor(onError: OnError = "nearest", duration: number) {
+    this.#onError = onError;
+    this.#duration = duration;
+  }
+
+  async *decoded(files: AsyncIterable<ImageFile>): AsyncGenerator<TimedFrame> {
+    /** Times of the images before the first one that can be decoded, which stands in for them. */
+    const waiting: number[] = [];
+    let last: TimedFrame | undefined;
+    for await (const { bytes, pts, name } of files) {
+      const frame = await this.#decode(bytes, pts, name);
+      if (!frame && this.#onError === "skip") continue;
+      if (!frame && !last) {
+        waiting.push(pts);
+        continue;
+      }
+      last = frame ?? { ...last!, pts };
+      for (const earlier of waiting.splice(0)) yield { ...last, pts: earlier };
+      yield last;
+    }
+  }
+
+  async #decode(bytes: Uint8Array, pts: number, name: string): Promise<TimedFrame | undefined> {
+    const { decodeImage } = await import("@vcs/media/image");
+    try {
+      const { width, height, data } = await decodeImage(bytes);
+      return { width, height, data, pts, duration: this.#duration };
+    } catch (error) {
+      if (!(error instanceof MediaError)) throw error;
+      if (this.#onError === "throw") {
+        throw new VideoVqError("bad-source", `Cannot read ${name}: ${error.message}`, {
+          cause: error,
+        });
+      }
+      this.damaged++;
+      return undefined;
+    }
+  }
 }
 
 /** The fraction that a rate stands for: 24000/1001 for 23.976. */

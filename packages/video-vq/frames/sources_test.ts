@@ -2,7 +2,9 @@ import { encodeJpeg } from "@vcs/media/image";
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { frameRateOf, openSource, rawSource } from "./sources.ts";
+import { VideoWriter } from "@vcs/media/video_writer";
+import { findProgram } from "#testing/shared.ts";
+import { frameRateOf, nominalRate, type OnError, openSource, rawSource } from "./sources.ts";
 
 Deno.test("sources: rates become the fractions that they stand for", () => {
   assert.deepEqual(frameRateOf(24), [24, 1]);
@@ -12,7 +14,7 @@ Deno.test("sources: rates become the fractions that they stand for", () => {
   assert.throws(() => frameRateOf(0), RangeError);
 });
 
-Deno.test("sources: raw frames in chunks of any size; part of a frame at the end is an error", async () => {
+Deno.test("sources: raw frames in chunks of any size; part of a frame at the end is damaged", async () => {
   const size = { width: 4, height: 2 };
   const bytes = Uint8Array.from({ length: 3 * 24 }, (_, i) => i);
   const chunks = (length: number) =>
@@ -20,8 +22,10 @@ Deno.test("sources: raw frames in chunks of any size; part of a frame at the end
   await using complete = rawSource(chunks(72), { size, fps: 10 });
   const frames = await Array.fromAsync(complete.frames);
   assert.deepEqual(frames.map(({ data, pts }) => [data[0], pts]), [[0, 0], [24, 0.1], [48, 0.2]]);
-  await using torn = rawSource(chunks(70), { size });
+  await using torn = rawSource(chunks(70), { size, onError: "throw" });
   await assert.rejects(Array.fromAsync(torn.frames), { code: "bad-source" });
+  await using left = rawSource(chunks(70), { size });
+  assert.deepEqual([(await Array.fromAsync(left.frames)).length, left.damaged], [2, 1]);
   assert.throws(() => rawSource(chunks(72), {}), RangeError);
 });
 
@@ -79,7 +83,104 @@ Deno.test("sources: images of a camera that cannot be decoded, or have no end, a
   const body = new Blob([good, noPixels, good, good.subarray(0, 100)]);
   const handler = () => new Response(body.stream(), { headers: { "content-type": "video/mjpeg" } });
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, handler);
-  await using source = await openSource(`http://127.0.0.1:${server.addr.port}/`);
-  const frames = await Array.fromAsync(source.frames);
-  assert.deepEqual([frames.length, source.damaged], [2, 2]);
+  for (const [onError, count] of [["skip", 2], ["nearest", 3]] as const) {
+    await using source = await openSource(`http://127.0.0.1:${server.addr.port}/`, { onError });
+    const frames = await Array.fromAsync(source.frames);
+    assert.deepEqual([frames.length, source.damaged], [count, 2]);
+  }
+});
+
+/** The first byte of each frame with its time; greys by ten, minus one for a damaged image. */
+async function folderOf(greys: readonly number[], onError: OnError) {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [i, grey] of greys.entries()) {
+      const data = new Uint8Array(192).fill(grey);
+      const bytes = await encodeJpeg({ width: 8, height: 8, data }, { quality: 100 });
+      await Deno.writeFile(`${folder}/${i}.jpg`, grey < 0 ? bytes.subarray(0, 100) : bytes);
+    }
+    await using source = await openSource(folder, { fps: 1, onError });
+    const frames = await Array.fromAsync(source.frames);
+    return { frames: frames.map(({ data, pts }) => [data[0], pts]), damaged: source.damaged };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("sources: a damaged picture is an error, its neighbour, or left out", async () => {
+  const greys = [-1, 10, -1, -1, 20];
+  assert.deepEqual(await folderOf(greys, "nearest"), {
+    frames: [[10, 0], [10, 1], [10, 2], [10, 3], [20, 4]],
+    damaged: 3,
+  });
+  assert.deepEqual(await folderOf(greys, "skip"), { frames: [[10, 1], [20, 4]], damaged: 3 });
+  await assert.rejects(folderOf(greys, "throw"), { code: "bad-source" });
+});
+
+/** A video of which a stretch of bytes in the middle was overwritten. */
+async function damagedVideo(path: string): Promise<void> {
+  {
+    await using writer = await VideoWriter.open(path, {
+      width: 64,
+      height: 48,
+      fps: 30,
+      keyframeInterval: 10,
+    });
+    for (let i = 0; i < 60; i++) {
+      const data = Uint8Array.from({ length: 64 * 48 * 3 }, (_, at) => at * 7 + i * 5);
+      await writer.add({ data });
+    }
+  }
+  const bytes = await Deno.readFile(path);
+  const start = new TextDecoder("latin1").decode(bytes).indexOf("mdat");
+  const end = new TextDecoder("latin1").decode(bytes).indexOf("moov");
+  const middle = Math.floor((start + Math.max(start, end < start ? bytes.length : end)) / 2);
+  for (let i = 0; i < 400; i++) bytes[middle + i]! ^= 1 + (i * 37) % 255;
+  await Deno.writeFile(path, bytes);
+}
+
+Deno.test("sources: damage in a video does not end it, and is counted", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/damaged.mp4`;
+    await damagedVideo(path);
+    await using source = await openSource(path);
+    const frames = await Array.fromAsync(source.frames);
+    assert.equal(frames.length, 60);
+    assert(source.damaged > 0 && source.damaged < 30, `${source.damaged} damaged`);
+    await using strict = await openSource(path, { onError: "throw" });
+    await assert.rejects(Array.fromAsync(strict.frames), { code: "decode-failed" });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("sources: a rate that timestamps of whole milliseconds blur is the usual one", () => {
+  const blurred = { frameCount: 120, duration: 3.999, fps: 120 / 3.999 };
+  assert.equal(nominalRate(blurred), 30);
+  assert.equal(nominalRate({ frameCount: 120, duration: 4, fps: 30 }), 30);
+  const film = 24000 / 1001;
+  assert.equal(nominalRate({ frameCount: 240, duration: 240 / film, fps: film }), film);
+  assert.equal(nominalRate({ frameCount: 120, duration: 9.6, fps: 12.5 }), 12.5);
+});
+
+const ffmpeg = findProgram("ffmpeg");
+
+Deno.test({
+  name: "sources: pixels of a video have the shape that its file says",
+  ignore: ffmpeg === undefined,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/wide.mp4`;
+      const input = ["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=0.3"];
+      const args = ["-v", "error", ...input, "-vf", "setsar=2/1", path];
+      assert((await new Deno.Command(ffmpeg!, { args }).output()).success);
+      await using source = await openSource(path);
+      const frames = await Array.fromAsync(source.frames);
+      assert.deepEqual(frames.map(({ pixelAspect }) => pixelAspect), [2, 2, 2]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });

@@ -8,6 +8,8 @@
  */
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import type { Tensor } from "@vcs/transport/tensor";
+import type { LatentLimits } from "../stream/window_limits.ts";
+import { WINDOW_FRAMES } from "../stream/windows.ts";
 import type { NetworkConfig } from "./config.ts";
 export type { ConvForm, WeightOf } from "./video_ops.ts";
 import { type ConvForm, type Steps, type VideoOps, videoOps, type WeightOf } from "./video_ops.ts";
@@ -50,6 +52,13 @@ export function latentSize(config: NetworkConfig, { frames, height, width }: Cli
     height: height / unit,
     width: width / unit,
   };
+}
+
+/** The latents of windows that the decoder of a network takes. */
+export function latentLimits(config: NetworkConfig): LatentLimits {
+  const scale = 2 ** (config.channels.length - 1);
+  const { frames } = latentSize(config, { frames: WINDOW_FRAMES, height: scale, width: scale });
+  return { channels: config.latentChannels, frames: [1, frames], scale };
 }
 
 /**

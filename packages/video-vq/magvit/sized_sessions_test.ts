@@ -22,3 +22,17 @@ Deno.test("sized sessions: one session per size, a failure is tried again, all a
   assert.equal(closed, 2);
   assert.throws(() => sessions.get(size), TypeError);
 });
+
+Deno.test("sized sessions: those of the two sizes that were used last are kept", async () => {
+  const closed: number[] = [];
+  const sessions = new SizedSessions(({ height }) =>
+    Promise.resolve({ close: () => void closed.push(height) } as unknown as Session)
+  );
+  const at = async (height: number) => void await sessions.get({ ...size, height });
+  for (const height of [8, 16, 8, 24, 8, 32]) await at(height);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(closed, [16, 24]);
+  sessions[Symbol.dispose]();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(closed, [16, 24, 8, 32]);
+});

@@ -11,7 +11,7 @@ import type { Tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import type { Half } from "./config.ts";
 import { MagvitCheckpoint, type ParameterSet } from "./checkpoint.ts";
-import { type ClipSize, type ConvForm, latentSize } from "./network.ts";
+import { type ClipSize, type ConvForm, latentLimits, latentSize } from "./network.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
 import type { TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
 import { SizedSessions } from "./sized_sessions.ts";
@@ -65,6 +65,7 @@ export async function openMagvitDecoder(
   const half = await MagvitHalf.open(path, "decoder", options);
   return {
     ...half.about,
+    latent: latentLimits(half.checkpoint.config("decoder")),
     async decode(tokens, options = {}) {
       const y = await half.run("quant", tokensToQuant(tokens), options);
       const [, , frameCount, height, width] = y.shape as [number, number, number, number, number];

@@ -128,7 +128,7 @@ let lastBytes = { bytes: 0, sent: 0 };
 function readFrame(buffer) {
   const view = new DataView(buffer);
   return {
-    index: view.getUint32(0, true),
+    number: view.getUint32(0, true),
     width: view.getUint16(4, true),
     height: view.getUint16(6, true),
     capturedAt: view.getFloat64(8, true),
@@ -159,18 +159,24 @@ function psnrOf(a, b) {
 }
 
 function onSource(frame) {
-  sources.set(frame.index, frame);
+  sources.delete(frame.number); // of a sender that was here before
+  sources.set(frame.number, frame);
   if (sources.size > KEPT) sources.delete(sources.keys().next().value);
   if (element("aligned").checked) return;
   draw(element("source"), frame);
   shown.source++;
 }
 
+/** The source of a copy; its time may have been rounded the other way. */
+function sourceOf(number) {
+  return sources.get(number) ?? sources.get(number - 1) ?? sources.get(number + 1);
+}
+
 function onCopy(frame) {
   draw(element("copy"), frame);
   shown.copy++;
   if (frame.capturedAt > 0) push("delay", (Date.now() - frame.capturedAt) / 1000);
-  const source = sources.get(frame.index);
+  const source = sourceOf(frame.number);
   if (!source) return;
   const psnr = psnrOf(source.rgb, frame.rgb);
   if (psnr !== undefined) {
@@ -252,12 +258,12 @@ function showStages() {
       \`\${Math.round(100 * receive.utilisation)} % busy\`,
       \`\${receive.decoded} windows\`,
     );
-    const { fill, encode, transfer, decode, expected } = receive.latency;
+    const { fill, encode, transfer, decode, hold, expected } = receive.latency;
     element("formula").textContent =
-      \`The least delay there can be: \${fill.toFixed(3)} s to fill a window + \` +
+      \`The terms of the delay: \${fill.toFixed(3)} s to fill a window + \` +
       \`\${encode.toFixed(3)} s encode + \${transfer.toFixed(3)} s transfer + \${
         decode.toFixed(3)
-      } s decode = \${expected.toFixed(3)} s\`;
+      } s decode + \${hold.toFixed(3)} s until it is shown = \${expected.toFixed(3)} s\`;
   }
 }
 
@@ -371,6 +377,7 @@ figure canvas {
   display: block;
   width: 100%;
   aspect-ratio: 1;
+  object-fit: contain;
   border-radius: 6px;
   background: #000;
 }

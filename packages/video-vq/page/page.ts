@@ -37,7 +37,7 @@ function senderArgs(model: string | undefined, source: string | undefined, value
 }
 
 async function show(source: string | undefined, values: Values, signal: AbortSignal) {
-  const { device, listen, sender: senderPage } = values;
+  const { device, channel: listen, sender: senderPage } = values;
   const model = chosenModel(values).reference;
   const { ReceiverServer } = await import("./receiver_server.ts");
   await using server = await ReceiverServer.open({

@@ -6,6 +6,7 @@
  */
 import { openReceiver, type Receiver } from "@vcs/transport/channel";
 import { Feed, freePort, Site, type SiteOptions } from "@vcs/transport/internal";
+import { observedRoutes } from "../command/observed.ts";
 import { openDecoder } from "../models.ts";
 import { type Playback, playVideo } from "../play.ts";
 import { VideoReceiver } from "../receive.ts";
@@ -39,6 +40,8 @@ interface Parts {
   readonly copy: Feed;
   /** Frames and states of the sender. */
   readonly source: Feed;
+  /** The receiver of the stream that runs. */
+  readonly current: { receiver?: VideoReceiver };
 }
 
 /** The page and what feeds it. */
@@ -58,13 +61,15 @@ export class ReceiverServer implements AsyncDisposable {
     const { model, device, listen } = options;
     const copy = new Feed();
     const source = new Feed();
-    const routes = { "GET /copy": copy, "GET /source": source };
+    const current: { receiver?: VideoReceiver } = {};
+    const observed = observedRoutes(() => current.receiver?.statistics ?? {});
+    const routes = { "GET /copy": copy, "GET /source": source, ...observed };
     await using held = new AsyncDisposableStack();
     const site = held.use(await Site.open({ ...options.site, assets: ASSETS, routes }));
     const decoder = held.use(await openDecoder(model, { device }));
     const channel = await openReceiver(listen);
     held.move();
-    return new ReceiverServer(options, { site, decoder, channel, copy, source });
+    return new ReceiverServer(options, { site, decoder, channel, copy, source, current });
   }
 
   /** URL of the page, with the token if there is one. */
@@ -82,7 +87,8 @@ export class ReceiverServer implements AsyncDisposable {
     const { channel, decoder, copy, source } = this.#parts;
     void relay(this.#options.senderPage ?? this.#startSender(signal), source, signal);
     while (!signal.aborted) {
-      const receiver = new VideoReceiver(channel, decoder, { signal });
+      const receiver = new VideoReceiver(channel, decoder, { onResize: "keep", signal });
+      this.#parts.current.receiver = receiver;
       const timer = setInterval(() => copy.send(this.#state(receiver), "state"), 250);
       try {
         this.#playback = await playVideo(receiver, { signal });

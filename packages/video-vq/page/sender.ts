@@ -78,10 +78,10 @@ async function* shown(
   fitter: FrameFitter,
   size: FrameSize,
 ): AsyncGenerator<TimedFrame> {
-  let index = 0;
   for await (const frame of frames) {
+    const capturedAt = wallTime();
     const data = fitter.fit(frame);
-    feed.send(encodeLiveFrame({ index: index++, ...size, capturedAt: wallTime(), data }));
-    yield { ...frame, ...size, data };
+    feed.send(encodeLiveFrame({ pts: frame.pts, ...size, capturedAt, data }));
+    yield { ...frame, ...size, data, capturedAt, pixelAspect: 1 };
   }
 }

@@ -5,11 +5,11 @@
  * | offset | bytes | field, little-endian |
  * |---|---|---|
  * | 0 | 1 | version, 1 |
- * | 1 | 1 | coding: 0 packed bits, 1 range coded |
+ * | 1 | 1 | coding: 0 packed bits, 1 range coded; plus 16 if frames have bars, 32 if they are stretched |
  * | 2 | 1 | valid frames |
  * | 3 | 1 | times: 0 evenly spaced; a table follows: 1 of u32 microseconds, 2 of float64 seconds |
  * | 4 | 4 × 2 | latent: channels, frames, rows, columns |
- * | 12 | 2 × 2 | frame: columns, rows |
+ * | 12 | 2 × 2 | frame: columns, rows; with bars, of the picture in its middle; if stretched, the source's shape |
  * | 16 | 2 × 4 | frames per second: numerator, denominator |
  * | 24 | 8 | when the first frame was captured, milliseconds since 1970 (float64) |
  * | 32 | 4 | seconds that encoding took (float32) |
@@ -23,8 +23,10 @@
  */
 import { crc32 } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
+import type { Picture } from "../frames/frame_fitter.ts";
 import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
 import { packedSize, type Tokens, tokensFromPacked, type TokenShape } from "./tokens.ts";
+import { bad, checkFields, checkShape, type WindowLimits } from "./window_limits.ts";
 
 /** Bytes before the tokens. */
 export const PAYLOAD_HEADER_SIZE = 48;
@@ -52,6 +54,8 @@ export interface TokenWindow {
   readonly encodeSeconds: number;
   /** When the window was sent, in milliseconds since 1970; 0 if unknown. */
   readonly sentAt: number;
+  /** What a frame shows of its source. Default: all of it is the picture. */
+  readonly picture?: Picture;
 }
 
 /** What is in a payload, with the tokens not yet decoded. */
@@ -66,8 +70,6 @@ export interface WindowHeader extends Omit<TokenWindow, "tokens"> {
   readonly coded: Uint8Array;
 }
 
-/** More bits than any window has: refused before anything is allocated. */
-const MOST_BITS = 2 ** 26;
 /** Seconds that an even spacing may differ from the times: what a table of them would, too. */
 const EVEN = 0.5e-6;
 /** Seconds that fit into 32 bits of microseconds. */
@@ -75,6 +77,10 @@ const LONGEST = 4294;
 /** Bytes of a time in each kind of table: none, microseconds, seconds. */
 const TIME_BYTES = [0, 4, 8] as const;
 type TimeTable = 0 | 1 | 2;
+/** Bits beside the coding that say how a source was fitted. */
+const FITS = { pad: 16, stretch: 32 } as const;
+/** Pixels of a frame's side for each position, where no decoder says otherwise. */
+const SCALE = 8;
 
 /**
  * Writes a window.
@@ -87,7 +93,7 @@ export function encodeWindow(
   coder?: TokenEncoder,
   key = true,
 ): Uint8Array<ArrayBuffer> {
-  const { tokens: { shape, packed }, validFrames, times } = window;
+  const { tokens: { shape, packed }, validFrames, times, picture } = window;
   const coded = coder?.encode(window.tokens, key);
   const table = tableFor(window);
   const body = coded ?? packed;
@@ -95,10 +101,11 @@ export function encodeWindow(
   const out = new Uint8Array(start + body.length);
   const view = new DataView(out.buffer);
   view.setUint8(0, 1);
-  view.setUint8(1, coded ? 1 : 0);
+  view.setUint8(1, (coded ? 1 : 0) + (picture ? FITS[picture.fit] : 0));
   view.setUint8(2, validFrames);
   view.setUint8(3, table);
-  [shape.channels, shape.frames, shape.height, shape.width, window.width, window.height]
+  const shown = picture ?? window;
+  [shape.channels, shape.frames, shape.height, shape.width, shown.width, shown.height]
     .forEach((value, i) => view.setUint16(4 + 2 * i, value, true));
   view.setUint32(16, window.frameRate[0], true);
   view.setUint32(20, window.frameRate[1], true);
@@ -112,51 +119,63 @@ export function encodeWindow(
 }
 
 /**
- * Reads what a payload says of itself.
+ * Reads what a payload says of itself, and checks it, before anything is made of it.
  *
  * @param pts time of the first frame in seconds, from the message
  * @throws {VideoVqError} `bad-window`
  */
-export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
+export function readHeader(
+  payload: Uint8Array,
+  pts = 0,
+  limits: WindowLimits = {},
+): WindowHeader {
   if (payload.length < PAYLOAD_HEADER_SIZE) {
     throw bad(`found ${payload.length} bytes, expected a header of ${PAYLOAD_HEADER_SIZE}`);
   }
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const [version, coding, validFrames, table] = payload as unknown as [
-    number,
-    number,
-    number,
-    TimeTable,
-  ];
+  const [version, kind] = payload as unknown as [number, number];
   if (version !== 1) throw bad(`found version ${version}, expected 1`);
-  if (coding > 1 || table > 2) {
-    throw bad(`found coding ${coding} and table of times ${table}, expected 0 to 1 and 0 to 2`);
+  const coding = kind & 15;
+  const fit = ([undefined, "pad", "stretch"] as const)[kind >> 4];
+  if (coding > 1 || kind >> 4 > 2) {
+    throw bad(`found coding ${kind}, expected 0, 1, 16, 17, 32 or 33`);
   }
   const shape = readShape(view);
+  checkShape(shape, limits);
+  const size = { width: view.getUint16(12, true), height: view.getUint16(14, true) };
+  const { scale = SCALE } = limits;
+  const { coded, ...timing } = readTiming(payload, view, pts);
+  const fields = {
+    ...(fit ? { width: shape.width * scale, height: shape.height * scale } : size),
+    ...(fit && { picture: { fit, ...size } }),
+    ...timing,
+    capturedAt: view.getFloat64(24, true),
+    encodeSeconds: view.getFloat32(32, true),
+    sentAt: view.getFloat64(40, true),
+  };
+  checkFields(fields, shape, limits);
+  const checksum = view.getUint32(36, true);
+  return { shape, coding: coding === 1 ? "range" : "packed", ...fields, checksum, coded };
+}
+
+/** The times of the frames, and what lies behind their table. */
+function readTiming(
+  payload: Uint8Array,
+  view: DataView,
+  pts: number,
+): Pick<WindowHeader, "validFrames" | "frameRate" | "times" | "coded"> {
+  const validFrames = view.getUint8(2);
+  const table = view.getUint8(3) as TimeTable;
+  if (table > 2) throw bad(`found table of times ${table}, expected 0 to 2`);
   const start = PAYLOAD_HEADER_SIZE + TIME_BYTES[table] * validFrames;
-  if (validFrames < 1 || payload.length < start) {
+  if (payload.length < start) {
     throw bad(
       `found ${validFrames} valid frames in ${payload.length} bytes, expected ${start} or more`,
     );
   }
   const frameRate: FrameRate = [view.getUint32(16, true), view.getUint32(20, true)];
-  if (frameRate[0] === 0 || frameRate[1] === 0) {
-    throw bad(`found a frame rate of ${frameRate.join("/")}`);
-  }
-  return {
-    shape,
-    coding: coding === 1 ? "range" : "packed",
-    validFrames,
-    width: view.getUint16(12, true),
-    height: view.getUint16(14, true),
-    frameRate,
-    times: readTimes(view, pts, validFrames, frameRate, table),
-    capturedAt: view.getFloat64(24, true),
-    encodeSeconds: view.getFloat32(32, true),
-    checksum: view.getUint32(36, true),
-    sentAt: view.getFloat64(40, true),
-    coded: payload.subarray(start),
-  };
+  const times = readTimes(view, pts, validFrames, frameRate, table);
+  return { validFrames, frameRate, times, coded: payload.subarray(start) };
 }
 
 /**
@@ -166,16 +185,18 @@ export function readHeader(payload: Uint8Array, pts = 0): WindowHeader {
  * @param coder has learned from the windows before; range coded windows need it, and it must see
  * all windows of their stream
  * @param key whether the message is a key window
- * @throws {VideoVqError} `bad-window` if the bytes are damaged, `missing-context` if the window
- * builds on others that the coder has not seen.
+ * @param limits what the window must keep to. Default: what any encoder of ours sends.
+ * @throws {VideoVqError} `bad-window` if the bytes are damaged or beyond a limit, `missing-context`
+ * if the window builds on others that the coder has not seen.
  */
 export function decodeWindow(
   payload: Uint8Array,
   pts = 0,
   coder?: TokenDecoder,
   key = true,
+  limits: WindowLimits = {},
 ): TokenWindow {
-  const { coding, coded, checksum, shape, ...rest } = readHeader(payload, pts);
+  const { coding, coded, checksum, shape, ...rest } = readHeader(payload, pts, limits);
   const tokens = coding === "packed"
     ? readPacked(coded, shape)
     : readRange(coded, shape, coder, key);
@@ -220,10 +241,6 @@ function readShape(view: DataView): TokenShape {
     number,
     number,
   ];
-  const bits = channels * frames * height * width;
-  if (bits < 1 || bits > MOST_BITS || channels > 30) {
-    throw bad(`found an impossible latent of ${channels}x${frames}x${height}x${width}`);
-  }
   return { channels, frames, height, width };
 }
 
@@ -240,9 +257,7 @@ function readTimes(
     (i: number) => view.getUint32(at(i), true) / 1e6,
     (i: number) => view.getFloat64(at(i), true),
   ][table]!;
-  const times = Array.from({ length: count + 1 }, (_, i) => i === 0 ? pts : pts + after(i));
-  if (!times.every(Number.isFinite)) throw bad("found a time that is not finite");
-  return times;
+  return Array.from({ length: count + 1 }, (_, i) => i === 0 ? pts : pts + after(i));
 }
 
 function writeTimes(view: DataView, times: readonly number[], table: 1 | 2): void {
@@ -260,8 +275,4 @@ function tableFor({ times, frameRate: [numerator, denominator] }: TokenWindow): 
   const isEven = after.every((t, i) => Math.abs(t - i * denominator / numerator) < EVEN);
   if (isEven) return 0;
   return after.every((t) => t >= 0 && t < LONGEST) ? 1 : 2;
-}
-
-function bad(found: string, cause?: unknown): VideoVqError {
-  return new VideoVqError("bad-window", `Cannot read a window: ${found}`, { cause });
 }

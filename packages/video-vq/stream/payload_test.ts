@@ -145,3 +145,18 @@ Deno.test("payload: damaged bytes never give other tokens", () => {
     }
   }
 });
+
+Deno.test("payload: what a frame shows of its source comes through, in 48 bytes", () => {
+  for (const fit of ["pad", "stretch"] as const) {
+    const window = sample(1, { picture: { fit, width: 128, height: 72 } });
+    const bytes = encodeWindow(window);
+    assert.equal(bytes.length, PAYLOAD_HEADER_SIZE + 2880);
+    assert.deepEqual(decodeWindow(bytes, 2), window);
+  }
+  const beyond = sample(1, { picture: { fit: "pad", width: 136, height: 72 } });
+  const line = sample(1, { picture: { fit: "stretch", width: 1280, height: 8 } });
+  const none = sample(1, { picture: { fit: "pad", width: 0, height: 8 } });
+  for (const window of [beyond, line, none]) {
+    assert.throws(() => decodeWindow(encodeWindow(window), 2), { code: "bad-window" });
+  }
+});

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { defined } from "@vcs/transport/internal";
+import type { Picture } from "../frames/frame_fitter.ts";
 import type { FrameRate, TokenWindow } from "./payload.ts";
 import type { Clip } from "./tokenizer.ts";
 import { WINDOW_FRAMES } from "./windows.ts";
@@ -13,6 +15,8 @@ export interface ReceivedWindow extends Omit<TokenWindow, "tokens"> {
   readonly streamId: string;
   /** Number of the window. */
   readonly sequence: number;
+  /** When it was decoded, in milliseconds since 1970. */
+  readonly decodedAt: number;
   /** RGB, [validFrames, height, width, 3]. */
   readonly data: Uint8Array;
 }
@@ -33,13 +37,17 @@ export interface ReceivedFrame {
   readonly data: Uint8Array;
   /** Nominal rate of the stream. */
   readonly frameRate: FrameRate;
+  /** What it shows of its source. Default: all of it is the picture. */
+  readonly picture?: Picture;
   /** When the sender received the frame, in milliseconds since 1970; 0 if unknown. */
   readonly capturedAt: number;
+  /** When its window was decoded, in milliseconds since 1970. */
+  readonly decodedAt: number;
 }
 
 /** The frames of a window, one by one. */
 export function framesOf(window: ReceivedWindow): ReceivedFrame[] {
-  const { width, height, times, data, sequence, capturedAt } = window;
+  const { width, height, times, data, sequence, capturedAt, picture } = window;
   const size = width * height * 3;
   return Array.from({ length: window.validFrames }, (_, i) => ({
     index: sequence * WINDOW_FRAMES + i,
@@ -48,6 +56,8 @@ export function framesOf(window: ReceivedWindow): ReceivedFrame[] {
     width,
     height,
     frameRate: window.frameRate,
+    ...defined({ picture }),
+    decodedAt: window.decodedAt,
     data: data.subarray(i * size, (i + 1) * size),
     capturedAt: capturedAt > 0 ? capturedAt + (times[i]! - times[0]!) * 1000 : 0,
   }));

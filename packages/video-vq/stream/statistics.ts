@@ -59,7 +59,7 @@ export class Series {
   }
 }
 
-/** The terms of the least possible delay from the first frame in to the first frame out. */
+/** The terms of the delay from the first frame in to the first frame out. */
 export interface Latency {
   /** Seconds until a window is full: frames per window over frames per second. */
   readonly fill: number;
@@ -69,22 +69,31 @@ export interface Latency {
   readonly transfer: number;
   /** Seconds to decode a window. */
   readonly decode: number;
+  /**
+   * Seconds that a decoded window waits until its first frame is shown: the jitter, and what windows
+   * are faster than the first one, to which the schedule of playback is tied.
+   */
+  readonly hold: number;
   /** Sum of the terms. */
   readonly expected: number;
   /** Seconds from the capture of a frame to its display, as measured; 0 if unknown. */
   readonly measured: number;
 }
 
-/** Adds the sum of the terms, 17/fps + encode + transfer + decode. */
+/** Adds the sum of the terms, 17/fps + encode + transfer + decode + hold. */
 export function latencyOf(
   terms: Omit<Latency, "expected">,
 ): Latency {
-  return { ...terms, expected: terms.fill + terms.encode + terms.transfer + terms.decode };
+  const { fill, encode, transfer, decode, hold } = terms;
+  return { ...terms, expected: fill + encode + transfer + decode + hold };
 }
 
-/** One line for people: `0.708 fill + 0.150 encode + 0.002 transfer + 0.050 decode = 0.910 s`. */
+/**
+ * One line for people:
+ * `0.708 fill + 0.150 encode + 0.002 transfer + 0.050 decode + 0.100 hold = 1.010 s`.
+ */
 export function latencyLine(latency: Latency): string {
-  const terms = (["fill", "encode", "transfer", "decode"] as const)
+  const terms = (["fill", "encode", "transfer", "decode", "hold"] as const)
     .map((name) => `${latency[name].toFixed(3)} ${name}`).join(" + ");
   const measured = latency.measured > 0 ? `, measured ${latency.measured.toFixed(3)} s` : "";
   return `${terms} = ${latency.expected.toFixed(3)} s${measured}`;

@@ -21,11 +21,12 @@ Deno.test("statistics: the latency report shows each term, their sum and what wa
     encode: 0.15,
     transfer: 0.002,
     decode: 0.05,
-    measured: 0.92,
+    hold: 0.1,
+    measured: 1.02,
   });
-  assert(Math.abs(latency.expected - 0.9103) < 1e-4);
+  assert(Math.abs(latency.expected - 1.0103) < 1e-4);
   assert.equal(
     latencyLine(latency),
-    "0.708 fill + 0.150 encode + 0.002 transfer + 0.050 decode = 0.910 s, measured 0.920 s",
+    "0.708 fill + 0.150 encode + 0.002 transfer + 0.050 decode + 0.100 hold = 1.010 s, measured 1.020 s",
   );
 });

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Tokens } from "./tokens.ts";
+import type { LatentLimits } from "./window_limits.ts";
 
 /** RGB frames of one size. */
 export interface Clip {
@@ -42,6 +43,8 @@ export interface WindowDecoder extends Disposable {
   readonly modelId: string;
   /** The model and its device, for people. */
   readonly description: string;
+  /** The latents that it takes: others are refused before they reach it. */
+  readonly latent: LatentLimits;
   /** Whether still scenes differ a little between windows, so that a receiver smooths. Default: false. */
   readonly needsSmoothing?: boolean;
   /** Decodes the frames of a window, including those that pad it. */

@@ -173,7 +173,12 @@ function describe(shape: TokenShape): string {
   return `${shape.channels}x${shape.frames}x${shape.height}x${shape.width}`;
 }
 
-function latentShape(shape: readonly number[]): TokenShape {
+/**
+ * Size of a latent as a tensor.
+ *
+ * @throws {RangeError} if it is not [1, 1 to 30 channels, frames, height, width].
+ */
+export function latentShape(shape: readonly number[]): TokenShape {
   const [batch, channels, frames, height, width] = shape;
   if (shape.length !== 5 || batch !== 1 || channels! < 1 || channels! > 30) {
     throw new RangeError(

@@ -1,6 +1,7 @@
 /**
  * Windows of tokens as messages of a channel, in several forms: our own payload of packed or range
- * coded bits, or tensors that any reader of safetensors, npy or PyTorch files understands.
+ * coded bits, or tensors that any reader of safetensors, npy or PyTorch files understands. Indices of other
+ * programs may have a first dimension of one.
  *
  * | form | payload | bytes of a 17×128×128 window, without headers |
  * |---|---|---|
@@ -19,7 +20,10 @@ import type { Tensor } from "@vcs/transport/tensor";
 import { VideoVqError } from "../errors.ts";
 import { decodeWindow, encodeWindow, type FrameRate, type TokenWindow } from "./payload.ts";
 import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
+import { WINDOW_FRAMES } from "./windows.ts";
+import { checkFields, checkShape, type WindowLimits } from "./window_limits.ts";
 import {
+  latentShape,
   type Tokens,
   tokensFromIndices,
   tokensFromQuant,
@@ -75,15 +79,24 @@ export function windowMessage(
  * Reads the window of a message, whichever form it has.
  *
  * @param coder has learned from the windows before, for range coded ones
+ * @param limits what the window must keep to. Default: what any encoder of ours sends.
  * @throws {VideoVqError} `bad-window` or `missing-context`, as `decodeWindow` does.
  */
-export function messageWindow(received: Message, coder?: TokenDecoder): TokenWindow {
+export function messageWindow(
+  received: Message,
+  coder?: TokenDecoder,
+  limits: WindowLimits = {},
+): TokenWindow {
   if (received.format === "bytes") {
-    return decodeWindow(received.payload, received.pts, coder, received.key);
+    return decodeWindow(received.payload, received.pts, coder, received.key, limits);
   }
   try {
     const { tensors, metadata } = readSafetensors(received.payload);
-    return withFields(readTokens(tensors, metadata), metadata, received.pts);
+    const fields = ownFields(metadata);
+    const tokens = readTokens(tensors, fields?.channels ?? CHANNELS, limits);
+    const window = { tokens, ...fields?.window ?? plainFields(tokens, received) };
+    checkFields(window, tokens.shape, limits);
+    return window;
   } catch (error) {
     if (error instanceof VideoVqError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -110,19 +123,22 @@ function metadataOf(window: TokenWindow): Record<string, string> {
 
 function readTokens(
   tensors: ReadonlyMap<string, Tensor>,
-  metadata: ReadonlyMap<string, string>,
+  channels: number,
+  limits: WindowLimits,
 ): Tokens {
   const [found] = tensors.values();
   if (found && tensors.size === 1) {
     const { dtype, shape, data } = found;
     if (dtype === "F32" || dtype === "F16") {
+      checkShape(latentShape(shape), limits);
       return tokensFromQuant({ dtype, shape, data } as Tensor<"F32"> | Tensor<"F16">);
     }
-    if ((dtype === "I32" || dtype === "I64") && shape.length === 3) {
-      const [frames, height, width] = shape as [number, number, number];
-      const { channels = CHANNELS } = JSON.parse(metadata.get("video_vq") ?? "{}");
-      const indices = { dtype, shape, data } as Tensor<"I32"> | Tensor<"I64">;
-      return tokensFromIndices(indices, { channels, frames, height, width });
+    const sides = shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
+    if ((dtype === "I32" || dtype === "I64") && sides.length === 3) {
+      const [frames, height, width] = sides as [number, number, number];
+      const latent = { channels, frames, height, width };
+      checkShape(latent, limits);
+      return tokensFromIndices({ dtype, shape, data } as Tensor<"I32"> | Tensor<"I64">, latent);
     }
   }
   const names = [...tensors].map(([name, { dtype, shape }]) => `${name} ${dtype} [${shape}]`);
@@ -130,26 +146,19 @@ function readTokens(
     "bad-window",
     `Cannot read a window: found ${
       names.join(", ") || "no tensors"
-    }, expected one of quant F32 or F16 [1, channels, frames, rows, columns] or indices I32 or I64 [frames, rows, columns]`,
+    }, expected one of quant F32 or F16 [1, channels, frames, rows, columns] or indices I32 or I64 [frames, rows, columns] or [1, frames, rows, columns]`,
   );
 }
 
 /** Tensors without our metadata are full windows of 8×8 pixels per position, 24 frames per second. */
-function withFields(
-  tokens: Tokens,
-  metadata: ReadonlyMap<string, string>,
-  pts: number,
-): TokenWindow {
-  const text = metadata.get("video_vq");
-  if (text !== undefined) return checkedFields(tokens, JSON.parse(text) as Partial<TokenWindow>);
-  const { frames, height, width } = tokens.shape;
+function plainFields({ shape }: Tokens, message: Message): Omit<TokenWindow, "tokens"> {
+  const { frames, height, width } = shape;
   const validFrames = 4 * (frames - 1) + 1;
-  const times = Array.from(
-    { length: validFrames + 1 },
-    (_, i) => pts + i * DEFAULT_RATE[1] / DEFAULT_RATE[0],
-  );
+  const duration = DEFAULT_RATE[1] / DEFAULT_RATE[0];
+  // Files of other programs have no time: their windows follow each other.
+  const pts = message.pts || message.sequence * WINDOW_FRAMES * duration;
+  const times = Array.from({ length: validFrames + 1 }, (_, i) => pts + i * duration);
   return {
-    tokens,
     validFrames,
     width: width * 8,
     height: height * 8,
@@ -161,13 +170,22 @@ function withFields(
   };
 }
 
-function checkedFields(tokens: Tokens, fields: Partial<TokenWindow>): TokenWindow {
-  const { validFrames, width, height, frameRate, times, capturedAt, encodeSeconds, sentAt } =
-    fields;
+/** The fields in our metadata, each of its type; undefined if there is none. */
+function ownFields(
+  metadata: ReadonlyMap<string, string>,
+): { channels: number; window: Omit<TokenWindow, "tokens"> } | undefined {
+  const text = metadata.get("video_vq");
+  if (text === undefined) return undefined;
+  const fields = Object(JSON.parse(text)) as Partial<Record<string, unknown>>;
+  const { channels = CHANNELS, frameRate, times, picture, ...rest } = fields;
+  const { validFrames, width, height, capturedAt, encodeSeconds, sentAt } = rest;
   const single = { validFrames, width, height, capturedAt, encodeSeconds, sentAt };
-  const numbers = [...Object.values(single), ...frameRate ?? [NaN], ...times ?? [NaN]];
-  if (!numbers.every(Number.isFinite) || times!.length !== validFrames! + 1) {
+  const lists = [frameRate, times].map((list) => Array.isArray(list) ? list : [undefined]);
+  const numbers: unknown[] = [channels, ...Object.values(single), ...lists.flat()];
+  if (!numbers.every((value) => typeof value === "number") || lists[0]!.length !== 2) {
     throw new VideoVqError("bad-window", "Cannot read a window: found incomplete metadata");
   }
-  return { tokens, ...single, frameRate, times } as TokenWindow;
+  const shown = picture === undefined ? {} : { picture: Object(picture) };
+  const window = { ...single, frameRate, times, ...shown } as Omit<TokenWindow, "tokens">;
+  return { channels: channels as number, window };
 }

@@ -5,8 +5,14 @@
  *
  * @module
  */
+import { defined } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
-import { type FitOptions, FrameFitter, type RgbImage } from "../frames/frame_fitter.ts";
+import {
+  type FitOptions,
+  FrameFitter,
+  type Picture,
+  type RgbImage,
+} from "../frames/frame_fitter.ts";
 
 /** Frames of a full window. */
 export const WINDOW_FRAMES = 17;
@@ -17,6 +23,8 @@ export interface TimedFrame extends RgbImage {
   readonly pts: number;
   /** How long it is shown, in seconds. */
   readonly duration: number;
+  /** When it was captured, in milliseconds since 1970. Default: when it is collected. */
+  readonly capturedAt?: number;
 }
 
 /** Consecutive frames of one size. */
@@ -37,6 +45,8 @@ export interface FrameWindow {
   readonly times: readonly number[];
   /** When the first frame was captured, in milliseconds since 1970. */
   readonly capturedAt: number;
+  /** What a frame shows of its source. Default: all of it is the picture. */
+  readonly picture?: Picture;
   /** Whether this is known to be the last window of its clip. */
   readonly last: boolean;
 }
@@ -84,6 +94,7 @@ export class Windower {
   #times: number[] = [];
   #end = 0;
   #capturedAt = 0;
+  #picture: Picture | undefined;
   #sequence = 0;
 
   /**
@@ -92,6 +103,13 @@ export class Windower {
    * @throws {RangeError} if a side is not a multiple of 8 from 8 to 1,024.
    */
   constructor(options: WindowOptions) {
+    for (const side of [options.width, options.height]) {
+      if (!(Number.isInteger(side / 8) && side >= 8 && side <= 1024)) {
+        throw new RangeError(
+          `Cannot make windows of ${options.width}x${options.height}: found a side of ${side}, expected a multiple of 8 from 8 to 1024`,
+        );
+      }
+    }
     this.#options = options;
     this.#fitter = new FrameFitter(options);
   }
@@ -115,8 +133,11 @@ export class Windower {
         `Cannot add a frame to a window: found time ${frame.pts} s, expected ${last} s or later`,
       );
     }
-    if (this.#frames.length === 0) this.#capturedAt = (this.#options.now ?? wallTime)();
+    if (this.#frames.length === 0) {
+      this.#capturedAt = frame.capturedAt ?? (this.#options.now ?? wallTime)();
+    }
     this.#frames.push(this.#fitter.fit(frame));
+    this.#picture = this.#fitter.picture;
     this.#times.push(frame.pts);
     this.#end = frame.pts + frame.duration;
     return this.#frames.length === WINDOW_FRAMES
@@ -153,13 +174,15 @@ export class Windower {
       data,
       times,
       capturedAt,
+      ...defined({ picture: this.#picture }),
       last: false,
     };
   }
 }
 
 /**
- * The windows of a stream of frames.
+ * The windows of a stream of frames. If the stream fails, the windows of its frames so far are
+ * given before the failure is thrown.
  *
  * @example Twenty frames are a full window and a padded one
  * ```ts
@@ -184,15 +207,21 @@ export async function* windowsOf(
 ): AsyncGenerator<FrameWindow> {
   const windower = new Windower(options);
   let held: FrameWindow | undefined;
-  for await (const frame of frames) {
-    if (held) yield held;
-    held = windower.push(frame);
-    if (!held || !options.live) continue;
-    yield held;
-    held = undefined;
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for await (const frame of frames) {
+      if (held) yield held;
+      held = windower.push(frame);
+      if (!held || !options.live) continue;
+      yield held;
+      held = undefined;
+    }
+  } catch (error) {
+    failure = { error };
   }
   const rest = windower.flush();
   if (held && rest) yield held;
   const last = rest ?? held;
   if (last) yield { ...last, last: true };
+  if (failure) throw failure.error;
 }

@@ -81,3 +81,8 @@ Deno.test("windows: frames out of order are refused", () => {
   windower.push(frame);
   assert.throws(() => windower.push({ ...frame, pts: 0.5 }), VideoVqError);
 });
+
+Deno.test("windows: sides that no network takes are refused", () => {
+  assert.throws(() => new Windower({ width: 100, height: 128 }), RangeError);
+  assert.throws(() => new Windower({ width: 128, height: 4096 }), RangeError);
+});

@@ -7,6 +7,7 @@ import type { Clock, ManualClock } from "@vcs/transport";
 import assert from "node:assert/strict";
 import type { Clip, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
 import type { Tokens } from "../stream/tokens.ts";
+import type { LatentLimits } from "../stream/window_limits.ts";
 import type { TimedFrame } from "../stream/windows.ts";
 
 export const SIZE = { width: 8, height: 8 };
@@ -16,6 +17,7 @@ const SHAPE = { channels: 18, frames: 5, height: 1, width: 1 };
 export class FakeCodec implements WindowEncoder, WindowDecoder {
   readonly modelId: string;
   readonly description = "a codec that sleeps";
+  readonly latent: LatentLimits = { channels: 18, frames: [1, 5], scale: 8 };
   readonly encodedAt: number[] = [];
   readonly decodedAt: number[] = [];
 

@@ -11,6 +11,7 @@
  */
 import { float, GraphBuilder, type Value } from "@vcs/onnx/graph";
 import type { WeightOf } from "../magvit/video_ops.ts";
+import type { LatentLimits } from "../stream/window_limits.ts";
 
 /** Name by which the model is chosen. */
 export const TINY_MODEL = "vq-tiny";
@@ -25,6 +26,9 @@ const BITS = 18;
 
 /** Frame 0 alone and four groups of four. */
 const GROUPS = 5;
+
+/** The latents that the decoder takes. */
+export const TINY_LATENT: LatentLimits = { channels: BITS, frames: [GROUPS, GROUPS], scale: 8 };
 
 /** Widths of the two levels and the number of their blocks. */
 interface Sizes {

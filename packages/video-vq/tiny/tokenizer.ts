@@ -10,7 +10,7 @@ import { modelBytes } from "@vcs/onnx";
 import { NetworkWeights } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import type { ResolveOptions } from "@vcs/onnx/store";
-import type { Tensor } from "@vcs/transport/tensor";
+import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
 import type { Half } from "../magvit/config.ts";
 import type { ClipSize } from "../magvit/network.ts";
@@ -18,7 +18,13 @@ import { SizedSessions } from "../magvit/sized_sessions.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
 import type { TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
 import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
-import { buildTinyDecoder, buildTinyEncoder, TINY_FRAMES, TINY_MODEL } from "./graph.ts";
+import {
+  buildTinyDecoder,
+  buildTinyEncoder,
+  TINY_FRAMES,
+  TINY_LATENT,
+  TINY_MODEL,
+} from "./graph.ts";
 import { TINY_ID, type TinyTensors, tinyTensors } from "./weights.ts";
 
 /** How a half is run. */
@@ -31,6 +37,11 @@ export interface TinyOptions {
   readonly onProgress?: NonNullable<ResolveOptions["onProgress"]>;
   /** Aborts a download. */
   readonly signal?: AbortSignal;
+  /**
+   * Size of clips to get ready for: two blank windows are run, because the first ones of a session
+   * take longer. Default: none.
+   */
+  readonly size?: ClipSize;
 }
 
 /**
@@ -40,6 +51,11 @@ export interface TinyOptions {
  */
 export async function openTinyEncoder(options: TinyOptions = {}): Promise<WindowEncoder> {
   const half = await TinyHalf.open("encoder", options);
+  const { size } = options;
+  if (size) {
+    const { frames, height, width } = size;
+    await half.warmUp("frames", [1, 3, frames, height, width], size);
+  }
   return {
     ...half.about,
     fullWindows: true,
@@ -59,8 +75,15 @@ export async function openTinyEncoder(options: TinyOptions = {}): Promise<Window
 /** Opens the decoder; throws as {@linkcode openTinyEncoder} does. */
 export async function openTinyDecoder(options: TinyOptions = {}): Promise<WindowDecoder> {
   const half = await TinyHalf.open("decoder", options);
+  const { size } = options;
+  if (size) {
+    const { channels, frames: [frames], scale } = TINY_LATENT;
+    const sides = [size.height / scale, size.width / scale];
+    await half.warmUp("quant", [1, channels, frames, ...sides], size);
+  }
   return {
     ...half.about,
+    latent: TINY_LATENT,
     needsSmoothing: true,
     async decode(tokens, options = {}) {
       const quant = tokensToQuant(tokens);
@@ -93,6 +116,12 @@ class TinyHalf implements Disposable {
   /** Id of the weights, and the half for people. */
   get about(): { modelId: string; description: string } {
     return { modelId: TINY_ID, description: `${TINY_MODEL} ${this.half} on ${this.device}` };
+  }
+
+  /** Runs blank windows, so that no later one waits for what is done once. */
+  async warmUp(name: string, shape: readonly number[], size: ClipSize): Promise<void> {
+    const blank = tensor("F32", shape);
+    for (let i = 0; i < 2; i++) await this.run(name, blank, size.height, size.width, {});
   }
 
   /** Runs one tensor through the graph for a size of frame. */

@@ -1,6 +1,6 @@
 /**
  * Whether a program works: the same small jobs for every form in which it is handed out, compared
- * with the command run from source. `deno run -A binaries/smoke.ts FILE…` tries files that were
+ * with the command run from source. `deno run -A release/programs/smoke.ts FILE…` tries files that were
  * built, each in an empty folder, and ends with 1 where one is not as from source.
  *
  * @module

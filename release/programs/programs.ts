@@ -53,7 +53,7 @@ export const PROGRAMS: readonly Program[] = [
 ];
 
 /** The root of the repository. */
-export const ROOT: string = join(import.meta.dirname!, "..");
+export const ROOT: string = join(import.meta.dirname!, "../..");
 
 /** The programs of these names. Default: all. */
 export function programsNamed(names: readonly string[]): readonly Program[] {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { compile, TARGETS } from "./compile.ts";
-import { filesBeside, PROGRAMS } from "./programs.ts";
+import { filesBeside, PROGRAMS, ROOT } from "./programs.ts";
 
 /** Libraries of other platforms, and FFmpeg in the process, which is under the GPL. */
 const FOREIGN = Deno.build.os === "linux"
@@ -53,7 +53,7 @@ Deno.test("deno compile embeds this platform's libraries and the weights, nothin
     await Deno.remove(folder, { recursive: true });
   }
   for (const { name } of PROGRAMS) {
-    const left = join(import.meta.dirname!, "../packages", name, "parts");
+    const left = join(ROOT, "packages", name, "parts");
     await assert.rejects(Deno.stat(left), Deno.errors.NotFound, "nothing is left in the tree");
   }
 });

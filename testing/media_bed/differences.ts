@@ -1,0 +1,138 @@
+/**
+ * Compares what a reader gives with what the ffmpeg program shows.
+ *
+ * @module
+ */
+import { random } from "#testing/fuzz.ts";
+import { MediaError } from "@vcs/media/errors";
+import { type VideoFrame, VideoReader } from "@vcs/media/video_reader";
+import { hashOf, type Truth } from "./truth.ts";
+
+/** The ways to reach FFmpeg. */
+export type BackendName = "node-av" | "ffmpeg";
+
+/** How a reader differs from ffmpeg. */
+export interface Difference {
+  /** What differs: silently wrong, or refused although ffmpeg reads it without complaint. */
+  readonly kind: "count" | "pts" | "linear" | "seek" | "random" | "rgb" | "refused";
+  /** What was found. */
+  readonly found: string;
+}
+
+/** Mean difference of RGB values, and the largest, that versions of swscale account for. */
+const MEAN_RGB = 3;
+
+/** Times may be rounded to a millisecond. */
+const TIME = 1.1e-3;
+
+type Pixels = "native" | "rgb";
+
+/** Reads frames up to the first that is refused. */
+async function collect(frames: AsyncIterable<VideoFrame>): Promise<[VideoFrame[], string?]> {
+  const read: VideoFrame[] = [];
+  try {
+    for await (const frame of frames) read.push(frame);
+    return [read];
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    return [read, error.message];
+  }
+}
+
+/** The way of reading that is under test, by name. */
+async function* ways(
+  video: VideoReader,
+  backend: BackendName,
+  pixels: Pixels,
+): AsyncGenerator<["linear" | "random" | "seek", VideoFrame[], string?]> {
+  const count = video.index.length;
+  yield ["linear", ...await collect(video.frames())];
+  if (backend === "ffmpeg" && pixels === "rgb") return;
+  const next = random(count);
+  const below = () => Math.floor(next() * count);
+  yield ["random", ...await collect(video.framesAt(Array.from({ length: 6 }, below)))];
+  const seeks = backend === "ffmpeg" ? 2 : 12;
+  for (let i = 0; i < seeks; i++) {
+    yield ["seek", ...await collect(video.framesAt([i === 0 ? count - 1 : below()]))];
+  }
+  for (let i = 0; i < seeks / 2; i++) yield ["seek", ...await collect(one(video, below()))];
+}
+
+/** One frame from the decoder that stays open. */
+async function* one(video: VideoReader, id: number): AsyncGenerator<VideoFrame> {
+  yield await video.frameAt(id);
+}
+
+/** Mean difference of two frames. */
+function meanDifference(a: Uint8Array, b: Uint8Array | undefined): number {
+  if (a.length !== b?.length) return Infinity;
+  return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
+}
+
+function compareTimes(video: VideoReader, truth: Truth): Difference[] {
+  const count = video.index.length;
+  if (count !== truth.hashes.length) {
+    return [{ kind: "count", found: `${count} frames, ffmpeg shows ${truth.hashes.length}` }];
+  }
+  const off = video.index.findIndex(({ pts }, i) => !(Math.abs(pts - truth.pts[i]!) <= TIME));
+  if (off < 0) return [];
+  return [{
+    kind: "pts",
+    found: `frame ${off} at ${video.index[off]!.pts}, not ${truth.pts[off]}`,
+  }];
+}
+
+/** Whether a frame is the one that ffmpeg shows in its place. */
+function isRight({ index, data }: VideoFrame, truth: Truth, pixels: Pixels): boolean {
+  if (pixels === "native") return hashOf(data) === truth.hashes[index];
+  return meanDifference(data, truth.rgb[index]) <= MEAN_RGB;
+}
+
+async function compare(
+  path: string,
+  truth: Truth,
+  backend: BackendName,
+  pixels: Pixels,
+): Promise<Difference[]> {
+  await using video = await VideoReader.open(path, { backend, pixels, indexCacheSize: 0 });
+  const sound = truth.complaints.length === 0;
+  const found: Difference[] = sound ? compareTimes(video, truth) : [];
+  if (!sound && video.index.length !== truth.hashes.length) return [];
+  const linear = new Map<number, string>();
+  for await (const [way, frames, refused] of ways(video, backend, pixels)) {
+    const unsized = pixels === "native" && refused?.startsWith("Cannot read native pixels");
+    if (refused !== undefined && sound && !unsized) found.push({ kind: "refused", found: refused });
+    for (const frame of frames) {
+      const hash = hashOf(frame.data);
+      if (way === "linear") linear.set(frame.index, hash);
+      const astray = linear.has(frame.index) && linear.get(frame.index) !== hash;
+      if (!astray && isRight(frame, truth, pixels)) continue;
+      const kind = way === "linear" && pixels === "rgb" ? "rgb" : way;
+      found.push({ kind, found: `${pixels}: frame ${frame.index} is another one` });
+      break;
+    }
+  }
+  return found;
+}
+
+/** Formats whose stored pixels ffmpeg hashes with more than the planes, or that have no size here. */
+const isUnsized = (error: unknown) => error instanceof MediaError && error.code === "unsupported";
+
+/** How a backend differs from ffmpeg on a file: none where all is as it should be. */
+export async function differencesOf(
+  path: string,
+  truth: Truth,
+  backend: BackendName,
+): Promise<Difference[]> {
+  const found: Difference[] = [];
+  for (const pixels of ["native", "rgb"] as const) {
+    try {
+      found.push(...await compare(path, truth, backend, pixels));
+    } catch (error) {
+      if (!(error instanceof MediaError)) throw error;
+      const readable = truth.hashes.length > 0 && truth.complaints.length === 0;
+      if (readable && !isUnsized(error)) found.push({ kind: "refused", found: error.message });
+    }
+  }
+  return found.filter(({ kind }, i) => found.findIndex((other) => other.kind === kind) === i);
+}

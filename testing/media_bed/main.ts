@@ -1,0 +1,68 @@
+/**
+ * The test bed: makes clips of every kind by the ffmpeg program, and compares what the reader gives
+ * with what that program shows. `deno task media-bed 1000 REPORT` runs so many, goes on where it was
+ * ended, and writes REPORT.jsonl (a line a clip) and REPORT.md.
+ *
+ * @module
+ */
+import { say } from "@vcs/transport/internal";
+import { type Draw, drawClip, makeClip } from "./clip.ts";
+import { type BackendName, type Difference, differencesOf } from "./differences.ts";
+import { differs, writeReport } from "./report.ts";
+import { truthOf } from "./truth.ts";
+
+/** What came of one clip. */
+export interface Outcome {
+  /** Number that the clip is drawn from. */
+  readonly number: number;
+  /** What it is. */
+  readonly draw: Draw;
+  /** Frames that ffmpeg shows. */
+  readonly frames: number;
+  /** Whether ffmpeg complains about it. */
+  readonly complaints: boolean;
+  /** What differs, by backend. */
+  readonly differences: Readonly<Record<BackendName, readonly Difference[]>>;
+}
+
+/** Makes a clip and compares both backends with ffmpeg; undefined where it cannot be made. */
+export async function tryClip(folder: string, number: number): Promise<Outcome | undefined> {
+  const draw = drawClip(number);
+  const path = await makeClip(folder, number, draw).catch(() => undefined);
+  if (path === undefined) return undefined;
+  const truth = await truthOf(path);
+  const differences = {
+    "node-av": await differencesOf(path, truth, "node-av"),
+    ffmpeg: await differencesOf(path, truth, "ffmpeg"),
+  };
+  const complaints = truth.complaints.length > 0;
+  return { number, draw, frames: truth.hashes.length, complaints, differences };
+}
+
+/** The outcomes of earlier runs of a report, which this one goes on with. */
+async function earlier(path: string): Promise<Outcome[]> {
+  const text = await Deno.readTextFile(path).catch(() => "");
+  return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
+async function main([count = "100", report = ".cache/media-bed"]: string[]): Promise<void> {
+  const log = `${report}.jsonl`;
+  const outcomes = await earlier(log);
+  for (
+    let number = (outcomes.at(-1)?.number ?? -1) + 1;
+    outcomes.length < Number(count);
+    number++
+  ) {
+    const folder = await Deno.makeTempDir({ prefix: "media-bed-" });
+    const outcome = await tryClip(folder, number);
+    await Deno.remove(folder, { recursive: true });
+    if (outcome === undefined) continue;
+    outcomes.push(outcome);
+    await Deno.writeTextFile(log, `${JSON.stringify(outcome)}\n`, { append: true });
+    if (differs(outcome)) say(JSON.stringify(outcome));
+  }
+  await writeReport(report, outcomes);
+  say(`${outcomes.length} clips, ${outcomes.filter(differs).length} with differences`);
+}
+
+if (import.meta.main) await main(Deno.args);

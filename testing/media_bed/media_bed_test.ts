@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { hasPrograms, needs } from "#testing/shared.ts";
+import { AXES } from "./axes.ts";
+import { drawClip, makeClip } from "./clip.ts";
+import { differencesOf } from "./differences.ts";
+import { tryClip } from "./main.ts";
+import { differs } from "./report.ts";
+import { truthOf } from "./truth.ts";
+
+Deno.test("a thousand clips have every value of every axis at least twenty times", () => {
+  const draws = Array.from({ length: 1000 }, (_, number) => drawClip(number));
+  for (const [axis, values] of Object.entries(AXES)) {
+    for (const { name } of values) {
+      const count = draws.filter((draw) => draw[axis as keyof typeof AXES] === name).length;
+      assert.ok(count >= 20, `${axis} ${name}: ${count}`);
+    }
+  }
+});
+
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  await use(folder);
+  await Deno.remove(folder, { recursive: true });
+}
+
+Deno.test({
+  name: "the first clips of the bed are read as ffmpeg shows them",
+  ...needs(hasPrograms("ffmpeg", "ffprobe")),
+  fn: () =>
+    withFolder(async (folder) => {
+      for (let number = 0; number < 5; number++) {
+        const outcome = await tryClip(folder, number);
+        assert.ok(outcome === undefined || !differs(outcome), JSON.stringify(outcome));
+      }
+    }),
+});
+
+Deno.test({
+  name: "the bed notices a missing frame, a wrong time and another frame",
+  ...needs(hasPrograms("ffmpeg", "ffprobe")),
+  fn: () =>
+    withFolder(async (folder) => {
+      const draw = { ...drawClip(0), ...{ codec: "ffv1", container: "mkv", group: "short" } };
+      const plain = { rate: "25", cut: "none", rotation: "none", colour: "plain", damage: "none" };
+      const path = await makeClip(folder, 0, { ...draw, ...plain, size: "even" });
+      const truth = await truthOf(path);
+      const kinds = async (wrong: Partial<typeof truth>) =>
+        (await differencesOf(path, { ...truth, ...wrong }, "node-av")).map(({ kind }) => kind);
+      assert.deepEqual(await kinds({}), []);
+      assert.ok((await kinds({ hashes: truth.hashes.slice(1) })).includes("count"));
+      assert.deepEqual(await kinds({ pts: truth.pts.with(3, 9) }), ["pts"]);
+      assert.ok(
+        (await kinds({ hashes: truth.hashes.with(3, truth.hashes[4]!) })).includes("linear"),
+      );
+      const swapped = truth.rgb.with(-1, truth.rgb[0]!);
+      assert.deepEqual(await kinds({ rgb: swapped }), ["rgb", "seek"]);
+    }),
+});

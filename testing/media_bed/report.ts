@@ -1,0 +1,43 @@
+/**
+ * The report of a run of the test bed.
+ *
+ * @module
+ */
+import type { Outcome } from "./main.ts";
+import { AXES, type AxisName } from "./axes.ts";
+
+/** Clips with a value, and those of them with a difference. */
+function tally(outcomes: readonly Outcome[], axis: AxisName, value: string): string {
+  const clips = outcomes.filter(({ draw }) => draw[axis] === value);
+  const wrong = (backend: "node-av" | "ffmpeg") =>
+    clips.filter(({ differences }) => differences[backend].length > 0).length;
+  return `| ${axis} | ${value} | ${clips.length} | ${wrong("node-av")} | ${wrong("ffmpeg")} |`;
+}
+
+/** Whether a clip was read otherwise than ffmpeg shows it. */
+export const differs = ({ differences }: Outcome): boolean =>
+  Object.values(differences).flat().length > 0;
+
+/** Writes PATH.md: the clips that differ, and how many there were with each value of an axis. */
+export async function writeReport(path: string, outcomes: readonly Outcome[]): Promise<void> {
+  const frames = outcomes.reduce((sum, { frames }) => sum + frames, 0);
+  const complained = outcomes.filter(({ complaints }) => complaints).length;
+  const wrong = outcomes.filter(differs);
+  const rows = Object.entries(AXES).flatMap(([axis, values]) =>
+    values.map(({ name }) => tally(outcomes, axis as AxisName, name))
+  );
+  const text = [
+    "# Test bed of the video reader",
+    "",
+    `${outcomes.length} clips with ${frames} frames; ffmpeg complains about ${complained} of them.`,
+    `${wrong.length} differ from what the ffmpeg program shows.`,
+    "",
+    ...wrong.map((outcome) => `    ${JSON.stringify(outcome)}`),
+    "",
+    "| axis | value | clips | differ over node-av | differ over ffmpeg |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+    "",
+  ];
+  await Deno.writeTextFile(`${path}.md`, text.join("\n"));
+}
