@@ -53,6 +53,8 @@ const CALLS = {
   createCpuMemoryInfo: [69, [i, i, b]],
   allocatorFree: [76, [p, p]],
   getAllocatorWithDefaultOptions: [78, [b]],
+  getAvailableProviders: [125, [b, b]],
+  releaseAvailableProviders: [126, [p, i]],
   addSessionConfigEntry: [130, [p, b, b]],
   appendCuda: [204, [p, p]],
   createCudaOptions: [205, [b]],
