@@ -71,6 +71,9 @@ export function askDriver(file: string | undefined = DRIVER_FILE): DriverReport 
   try {
     return ask(Deno.dlopen(file, SYMBOLS));
   } catch (error) {
-    return { fault: `no NVIDIA driver is there: ${loaderMessage(error)}`, gpus: 0 };
+    const message = loaderMessage(error);
+    const isMissing = /cannot open shared object file: No such/.test(message);
+    const found = isMissing ? `${file} is not where the loader looks` : message;
+    return { fault: `no NVIDIA driver: ${found}`, gpus: 0 };
   }
 }
