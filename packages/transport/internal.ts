@@ -110,6 +110,5 @@ export {
   partsDirectory,
   partTitle,
 } from "./parts/part.ts";
-export { pythonIndex } from "./parts/python_index.ts";
 export { freePort } from "./trial/brokers.ts";
 export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";

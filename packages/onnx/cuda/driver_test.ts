@@ -60,6 +60,6 @@ Deno.test("what is wrong with a driver comes with what helps", () => {
   assert.match(asleep!.help, /nvidia-smi/);
   if (Deno.build.os === "linux") {
     const missing = problem({ fault: "no NVIDIA driver: x", gpus: 0 });
-    assert.match(missing!.help, /cannot be fetched; start a container with --gpus all/);
+    assert.match(missing!.help, /which no registry has; a container needs --gpus all/);
   }
 });

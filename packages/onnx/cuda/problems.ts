@@ -53,8 +53,8 @@ function updateHint(platform: string): string {
 function faultHint({ cuda }: DriverReport): string {
   if (DRIVER_FILE === undefined) return vendorHint(currentPlatform());
   if (cuda !== undefined) return "nvidia-smi shows what the driver sees";
-  return "install NVIDIA's driver, 580 or later, which cannot be fetched; " +
-    "start a container with --gpus all";
+  return "install NVIDIA's driver, 580 or later, which no registry has; " +
+    "a container needs --gpus all";
 }
 
 /** What is wrong with a driver, for our build or one of the user's own. */

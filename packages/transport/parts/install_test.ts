@@ -388,7 +388,7 @@ Deno.test({
     assert.equal(code, 1);
     assert.match(
       new TextDecoder().decode(stderr),
-      /Cannot keep greeter .* in \S+npm: .*; set VCS_CACHE/,
+      /Cannot keep greeter .* in \S+parts: .*; set VCS_CACHE/,
     );
     assert.deepEqual(here.paths, [GREETER]);
     await assertMends(here);

@@ -42,7 +42,9 @@ export interface Part {
 const SYSTEMS: Readonly<Record<string, string>> = { windows: "win32" };
 
 /** This machine, as the registry names platforms. */
-export function currentPlatform({ os, arch }: Pick<typeof Deno.build, "os" | "arch"> = Deno.build) {
+export function currentPlatform(
+  { os, arch }: Pick<typeof Deno.build, "os" | "arch"> = Deno.build,
+): string {
   return `${SYSTEMS[os] ?? os}-${arch === "x86_64" ? "x64" : "arm64"}`;
 }
 

@@ -21,8 +21,9 @@ const FILE = `/files/${made.wheel}`;
 async function install(
   server: FaultyServer,
   { part }: Pick<MadeWheel, "part"> = made,
-  { cache = Deno.makeTempDirSync(), index = `${server.url}/simple/` } = {},
+  { cache = "", index = `${server.url}/simple/` } = {},
 ) {
+  cache ||= await Deno.makeTempDir();
   const lines: string[] = [];
   const env = new Map(Object.entries({ VCS_CACHE: cache, PIP_INDEX_URL: index }));
   const onLine = (line: string) => void lines.push(line);
