@@ -21,9 +21,16 @@ interface Int8 {
   cosines: { form: "s8" | "u8"; scale: number; mean: number; least: number }[];
   ms: Record<"threads_1" | "threads_2", { fp32: number; s8?: number; u8: number }>;
 }
-const { memory: { frame }, int8: bytes } = JSON.parse(
+interface Pictures {
+  faults: Record<string, { measure?: string; made: number; found: number }>;
+}
+const { memory: { frame }, int8: bytes, pictures } = JSON.parse(
   await Deno.readTextFile(new URL("results/clip-drift.json", import.meta.url)),
-) as { memory: { frame: { threads_1: Comparison; threads_2: Comparison } }; int8: Int8 };
+) as {
+  memory: { frame: { threads_1: Comparison; threads_2: Comparison } };
+  int8: Int8;
+  pictures: Pictures;
+};
 
 /** What a row reports, the name of our figure and of theirs, and images in a run. */
 const ROWS = [
@@ -65,7 +72,17 @@ const INT8_HEAD = [
   ...new Set(bytes.cosines.map(({ scale }) => `×${scale}`)),
   ...["ms, one thread", "to fp32", "ms, two threads", "to fp32"],
 ];
-const tables = { times: tableOf(HEAD, lines), int8: tableOf(INT8_HEAD, int8Rows(bytes)) };
+/** A row for each fault, and for what is none. */
+const pictureRows = Object.entries(pictures.faults).map(([name, { measure, made, found }]) =>
+  row([name, measure ?? "none", made, found])
+);
+const PICTURE_HEAD = ["made over natural pictures", "measure that must see it", "made", "seen"];
+
+const tables = {
+  pictures: tableOf(PICTURE_HEAD, pictureRows),
+  times: tableOf(HEAD, lines),
+  int8: tableOf(INT8_HEAD, int8Rows(bytes)),
+};
 let text = await Deno.readTextFile(readme);
 for (const [name, table] of Object.entries(tables)) {
   const part = new RegExp(`(?<=<!-- ${name} -->\\n).*(?=<!-- /${name} -->)`, "s");

@@ -47,11 +47,11 @@ for (const name of PACKAGES) {
   });
 }
 
-Deno.test("each package's README answers ten questions by a file", async () => {
+Deno.test("each package's README answers ten questions or more by a file", async () => {
   for (const name of PACKAGES) {
     const text = await readText(`packages/${name}/README.md`);
     const section = text.split("\n## ").find((part) => part.startsWith("Where things are\n"));
     const rows = (section ?? "").match(/^\| .+\? +\| \[.+\]\(.+\.ts\) +\|$/gm);
-    assert.equal(rows?.length, 10, name);
+    assert.ok((rows?.length ?? 0) >= 10, name);
   }
 });

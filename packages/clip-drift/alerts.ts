@@ -50,6 +50,8 @@ export interface Alert {
   readonly threshold: number;
   /** When, in seconds. */
   readonly time: number;
+  /** Alerts that the cool-down held back since the one before. */
+  readonly heldBack: number;
 }
 
 const BASELINE = 30;
@@ -114,6 +116,8 @@ class RuleState {
   #above: number | undefined;
   #active = false;
   #raisedAt = -Infinity;
+  #heldBack = 0;
+  #isHeldBack = false;
 
   constructor(rule: AlertRule) {
     this.#rule = rule;
@@ -126,18 +130,33 @@ class RuleState {
     const { threshold, clear } = this.#levels;
     if (value <= threshold) {
       this.#above = undefined;
-      if (value < clear) this.#active = false;
+      if (value < clear) this.#active = this.#isHeldBack = false;
       return undefined;
     }
     // A clock that was set back starts hold time and cool-down anew.
     this.#above = Math.min(this.#above ?? time, time);
     if (time < this.#raisedAt) this.#raisedAt = -Infinity;
-    const { name, metric, hold, cooldown } = this.#rule;
-    const isDue = time - this.#above >= hold && time - this.#raisedAt >= cooldown;
-    if (this.#active || !isDue) return undefined;
+    if (this.#active || time - this.#above < this.#rule.hold) return undefined;
+    return time - this.#raisedAt < this.#rule.cooldown
+      ? this.#holdBack()
+      : this.#raise(value, threshold, time);
+  }
+
+  /** Counts what the cool-down holds back, once until the measure has come down. */
+  #holdBack(): undefined {
+    if (!this.#isHeldBack) this.#heldBack++;
+    this.#isHeldBack = true;
+  }
+
+  #raise(value: number, threshold: number, time: number): Alert {
+    const { name: rule, metric } = this.#rule;
+    // One that lasts beyond the cool-down is this alert.
+    const heldBack = this.#heldBack - Number(this.#isHeldBack);
+    this.#heldBack = 0;
+    this.#isHeldBack = false;
     this.#active = true;
     this.#raisedAt = time;
-    return { rule: name, metric, value, threshold, time };
+    return { rule, metric, value, threshold, time, heldBack };
   }
 
   /** Sets threshold and end of an alert as a height above the usual value. */

@@ -83,3 +83,19 @@ Deno.test("an alert over a relative threshold ends by its distance from the usua
   // The usual is 1.01, the threshold 1.13: 0.7 of that would be below every value.
   assert.deepEqual(raised("drift > 8mad cooldown 0", [...calm, 2, 1.02, 2]), [30, 32]);
 });
+
+Deno.test("what a cool-down holds back is counted, and comes with the next alert", () => {
+  const rules = new AlertRules([parseRule("cut: drift > 0.3 cooldown 10s")]);
+  const values = [0.9, 0, 0.9, 0.9, 0, 0.9, 0, 0, 0, 0, 0.9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.9];
+  const raised = values.flatMap((drift, time) => rules.push({ drift }, time));
+  assert.deepEqual(raised.map(({ time, heldBack }) => [time, heldBack]), [[0, 0], [10, 2], [
+    21,
+    0,
+  ]]);
+});
+
+Deno.test("what outlasts a cool-down is the next alert, and not held back before it", () => {
+  const rules = new AlertRules([parseRule("cut: drift > 0.3 cooldown 3s")]);
+  const raised = [0.9, 0, 0.9, 0.9, 0.9].flatMap((drift, time) => rules.push({ drift }, time));
+  assert.deepEqual(raised.map(({ time, heldBack }) => [time, heldBack]), [[0, 0], [3, 0]]);
+});

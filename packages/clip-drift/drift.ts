@@ -18,8 +18,10 @@
  */
 import { ControlCharts } from "./measures/charts.ts";
 import { WindowedMmd } from "./measures/mmd.ts";
+import { PICTURE_METRICS, type PictureRow } from "./measures/picture.ts";
 import { type SimilarityStats, similarityStats } from "./measures/similarity_stats.ts";
 
+export type { PictureRow } from "./measures/picture.ts";
 export type { SimilarityStats } from "./measures/similarity_stats.ts";
 
 /** One frame's measures; undefined if there is too little data to say. */
@@ -28,6 +30,11 @@ export interface DriftRow {
   readonly similarity: number;
   /** 1 - similarity. */
   readonly drift: number;
+  /**
+   * Least distance of the last frames from those before them: a cut, a few frames after it; a flash
+   * that is over by then is none.
+   */
+  readonly cut: number | undefined;
   /** 1 - cosine with the reference. */
   readonly reference: number | undefined;
   /** 1 - cosine with the running mean of the frames before. */
@@ -40,14 +47,23 @@ export interface DriftRow {
   readonly mmd: number | undefined;
 }
 
+/** What is measured of a frame: its embedding's drift, and its picture. */
+export interface FrameRow extends DriftRow, PictureRow {
+  /** Seconds for which the bytes have been the same again and again. */
+  readonly frozen: number;
+}
+
 /** Names of the measures, in the order of the files' columns. */
 export const METRICS = [
   "drift",
+  "cut",
   "reference",
   "rolling",
   "ewma",
   "cusum",
   "mmd",
+  ...PICTURE_METRICS,
+  "frozen",
 ] as const;
 
 /** Name of a measure. */
@@ -67,9 +83,17 @@ export interface DriftOptions {
   readonly halfLife?: number;
   /** Frames from which the charts learn the usual drift. Default: 30. */
   readonly baseline?: number;
+  /** Frames after which a cut must still be different from what was before it. Default: 3. */
+  readonly confirmFrames?: number;
   /** Frames in each of the two windows of the MMD. Default: 32. */
   readonly mmdWindow?: number;
 }
+
+/** The measures of a frame without content. */
+const NO_CONTENT: DriftRow = {
+  ...{ similarity: 1, drift: 0, cut: undefined, reference: undefined, rolling: undefined },
+  ...{ ewma: undefined, cusum: undefined, mmd: undefined },
+};
 
 /** Cosine of the angle between two vectors; 0 if one of them is all zeros. */
 export function cosine(a: Float32Array, b: Float32Array): number {
@@ -82,6 +106,36 @@ export function cosine(a: Float32Array, b: Float32Array): number {
     bb += b[i]! * b[i]!;
   }
   return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
+}
+
+/** What is known of a frame beside its embedding. */
+export interface FrameLook {
+  /** Whether there is anything in it; an image of one colour has no content. Default: true. */
+  readonly hasContent?: boolean;
+  /** Whether its bytes are those of the frame before. Default: false. */
+  readonly isDuplicate?: boolean;
+}
+
+/** Tells cuts, after which frames stay different, from flashes, which pass. */
+class CutDetector {
+  readonly #confirm: number;
+  readonly #latest: Float32Array[] = [];
+
+  constructor(confirm: number) {
+    this.#confirm = confirm;
+  }
+
+  /** Least distance between the last frames, one more than confirm a cut, and those before. */
+  push(embedding: Float32Array): number | undefined {
+    const after = this.#confirm + 1;
+    this.#latest.push(embedding);
+    if (this.#latest.length > 2 * after) this.#latest.shift();
+    const before = this.#latest.slice(0, -after);
+    if (before.length === 0) return undefined;
+    const last = this.#latest.slice(-after);
+    const distances = before.flatMap((a) => last.map((b) => 1 - cosine(a, b)));
+    return Math.max(0, Math.min(...distances));
+  }
 }
 
 /** Mean of the first embeddings, once there are enough. */
@@ -136,7 +190,9 @@ class RunningMean {
 
 /** Refuses settings that make no sense. */
 function checkOptions(options: DriftOptions): void {
-  for (const name of ["window", "referenceFrames", "baseline", "mmdWindow"] as const) {
+  for (
+    const name of ["window", "referenceFrames", "baseline", "mmdWindow", "confirmFrames"] as const
+  ) {
     const value = options[name];
     const least = name === "mmdWindow" || name === "baseline" ? 2 : 1;
     if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
@@ -158,6 +214,7 @@ export class DriftTracker {
   readonly #reference: Reference;
   readonly #rolling: RunningMean;
   readonly #charts: ControlCharts;
+  readonly #cuts: CutDetector;
   readonly #mmd: WindowedMmd;
   readonly #similarities: number[] = [];
   #next = 0;
@@ -179,6 +236,7 @@ export class DriftTracker {
     this.#reference = new Reference(options);
     this.#rolling = new RunningMean(options.halfLife ?? 10);
     this.#charts = new ControlCharts(options.baseline ?? 30);
+    this.#cuts = new CutDetector(options.confirmFrames ?? 3);
     this.#mmd = new WindowedMmd(options.mmdWindow ?? 32);
   }
 
@@ -188,9 +246,16 @@ export class DriftTracker {
    * @param embedding must not be changed afterwards
    * @param time seconds, growing
    * @param index of the frame. Default: the one after the last.
+   * @param look what is known of the frame. A frame without content is like the one before and has
+   * no other measures; the next with content is compared with the last that had some.
    * @throws {RangeError} if the embedding has another length than those before
    */
-  push(embedding: Float32Array, time: number, index: number = this.#next): DriftRow {
+  push(
+    embedding: Float32Array,
+    time: number,
+    index: number = this.#next,
+    { hasContent = true, isDuplicate = false }: FrameLook = {},
+  ): DriftRow {
     this.#next = index + 1;
     const previous = this.#previous;
     if (previous !== undefined && previous.length !== embedding.length) {
@@ -198,7 +263,9 @@ export class DriftTracker {
         `Cannot compare embeddings: found ${embedding.length} numbers after ${previous.length}`,
       );
     }
-    const similarity = previous === undefined ? 1 : cosine(previous, embedding);
+    if (!hasContent) return NO_CONTENT;
+    const isSame = previous === undefined || isDuplicate;
+    const similarity = isSame ? 1 : cosine(previous, embedding);
     this.#previous = embedding;
     if (previous !== undefined) this.#remember(similarity);
     const drift = 1 - similarity;
@@ -206,6 +273,7 @@ export class DriftTracker {
     return {
       similarity,
       drift,
+      cut: this.#cuts.push(embedding),
       reference: this.#reference.distance(embedding, index),
       rolling: this.#rolling.distance(embedding, time),
       ewma: charts?.ewma,

@@ -127,3 +127,41 @@ Deno.test("DriftTracker refuses settings that make no sense, and embeddings of a
   tracker.push(new Float32Array(3), 0);
   assert.throws(() => tracker.push(new Float32Array(4), 0), RangeError);
 });
+
+/** The cuts of a stream of axes; `-` is a frame without content. */
+function cuts(axes: string, confirmFrames = 3): number[] {
+  const tracker = new DriftTracker({ confirmFrames });
+  return [...axes].flatMap((axis, i) => {
+    const row = tracker.push(near(Number(axis) || 0), i, i, { hasContent: axis !== "-" });
+    return (row.cut ?? 0) > 0.4 ? [i] : [];
+  });
+}
+
+Deno.test("a cut is one only if it is still different some frames later, and then at once", () => {
+  assert.deepEqual(cuts("000001111111"), [8]);
+  assert.deepEqual(cuts("01111111"), [4]);
+  for (const flash of ["000010000000", "000011000000", "000011100000"]) {
+    assert.deepEqual(cuts(flash), [], flash);
+  }
+  assert.deepEqual(cuts("0000111100000000"), [7, 11]);
+  assert.deepEqual(cuts("000001111", 1), [6]);
+  assert.deepEqual(cuts("0000012222"), [8, 9]);
+});
+
+Deno.test("a frame without content hides neither a cut nor what is the same behind it", () => {
+  assert.deepEqual(cuts("----000000"), []);
+  assert.deepEqual(cuts("00000---00000"), []);
+  assert.deepEqual(cuts("00000---11111"), [11]);
+});
+
+Deno.test("frames of the same bytes are alike, even if the model sees nothing in them", () => {
+  const tracker = new DriftTracker();
+  const embedding = new Float32Array(4);
+  tracker.push(embedding, 0);
+  assert.equal(tracker.push(embedding, 1, 1, { isDuplicate: true }).similarity, 1);
+  assert.equal(tracker.push(embedding, 2, 2).similarity, 0);
+});
+
+Deno.test("DriftTracker refuses to confirm cuts after no frames", () => {
+  assert.throws(() => new DriftTracker({ confirmFrames: 0 }), /found confirmFrames 0/);
+});

@@ -20,6 +20,8 @@ export {
   type VisionConfig,
 } from "./clip/weights.ts";
 export { gistGraph } from "./measures/gist.ts";
+export { type Grey, smallGrey } from "./measures/grey.ts";
+export { PictureMeasures, type PictureRow } from "./measures/picture.ts";
 export { resizeCrop } from "./clip/preprocess.ts";
 export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";
 export {

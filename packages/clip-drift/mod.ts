@@ -25,8 +25,11 @@ export {
   type DriftOptions,
   type DriftRow,
   DriftTracker,
+  type FrameLook,
+  type FrameRow,
   type Metric,
   METRICS,
+  type PictureRow,
   type SimilarityStats,
 } from "./drift.ts";
 export { type Alert, type AlertRule, AlertRules, parseRule } from "./alerts.ts";
@@ -44,6 +47,7 @@ export {
   cameraFrames,
   type CameraOptions,
 } from "./camera/camera.ts";
+export type { CertificateTrust } from "./camera/socket.ts";
 export {
   type CameraServer,
   type CameraServerOptions,

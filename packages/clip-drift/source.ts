@@ -8,14 +8,15 @@ import { extname, join } from "node:path";
 import { MediaError } from "@vcs/media/errors";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
-import { concatBytes, defined, onAbort, untilAborted } from "@vcs/transport/internal";
-import { splitCredentials } from "./camera/auth.ts";
+import { defined, onAbort, untilAborted } from "@vcs/transport/internal";
+import { shownUrl } from "./camera/auth.ts";
 import { byNumber } from "./runs/numeric_order.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera/camera.ts";
 import { ClipDriftError } from "./errors.ts";
 import { latest } from "./camera/latest.ts";
 import type { RgbImage } from "./clip/preprocess.ts";
 import { completeFrames } from "./camera/complete_frames.ts";
+import { after, looksLikeMjpeg, PROBE, probe } from "./camera/judge.ts";
 
 /** One frame of a source. */
 export interface SourceFrame {
@@ -40,7 +41,7 @@ export interface SourceOptions extends Omit<CameraOptions, "signal" | "onEvent">
    * files.
    */
   readonly policy?: "latest" | "all";
-  /** Frames per second of files without timestamps. Default: 15. */
+  /** Frames per second of files without timestamps; a pipe's are those of their arrival. Default: 15. */
   readonly fps?: number;
   /** Called with each change of the connection to a camera. */
   readonly onEvent?: (event: CameraEvent) => void;
@@ -91,18 +92,18 @@ async function* chunksOf(
 const now = () => Date.now() / 1000;
 
 /**
- * Frames with the camera's timestamps if the first has one, else evenly spaced: two clocks in one
- * file would make time jump.
+ * Frames with the camera's timestamps if the first has one, else evenly spaced, or at the time of
+ * their arrival if `fps` is undefined: two clocks in one file would make time jump.
  */
 async function* timedFrames(
   frames: AsyncIterable<MjpegFrame>,
-  fps: number,
+  fps: number | undefined,
 ): AsyncGenerator<SourceFrame> {
   let time: number | undefined;
   let isClock = false;
   for await (const { data, timestamp } of frames) {
     isClock ||= time === undefined && timestamp !== undefined;
-    const next = time === undefined ? now() : time + 1 / fps;
+    const next = time === undefined || fps === undefined ? now() : time + 1 / fps;
     time = isClock ? timestamp ?? next : next;
     yield fileFrame(data, time);
   }
@@ -147,23 +148,13 @@ async function* folderFrames(path: string, fps: number): AsyncGenerator<SourceFr
   }
 }
 
-/** Bytes in which a stream that was joined in the middle of a frame shows what it is. */
-const PROBE = 1 << 18;
-
-/** Whether bytes are the beginning or the middle of MJPEG, multipart or not. */
-function looksLikeMjpeg(bytes: Uint8Array): boolean {
-  const words = new TextDecoder("latin1").decode(bytes);
-  return (bytes[0] === 0xff && bytes[1] === 0xd8) || /^\s*(--\S|content-)/i.test(words) ||
-    /\ncontent-type:[ \t]*image\/jpe?g/i.test(words);
-}
-
 /** Frames of MJPEG, of which there must be at least one. */
 async function* mjpegSource(
   bytes: AsyncIterable<Uint8Array>,
   name: string,
-  { fps = 15, onTruncated }: SourceOptions,
+  { fps, onTruncated, acceptUnended = false }: SourceOptions,
 ): AsyncGenerator<SourceFrame> {
-  const reader = new MjpegReader();
+  const reader = new MjpegReader({ acceptUnended });
   yield* timedFrames(completeFrames(bytes, reader, onTruncated), fps);
   const { frames, truncated } = reader.stats;
   if (frames > 0) return;
@@ -179,25 +170,12 @@ async function* pipeFrames(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceFrame> {
   const bytes = chunksOf(stream, signal);
-  const head: Uint8Array[] = [];
-  let isMjpeg = false;
-  for (let size = 0; !isMjpeg && size < PROBE;) {
-    const { value } = await bytes.next();
-    if (value === undefined) break;
-    head.push(value);
-    size += value.length;
-    isMjpeg = looksLikeMjpeg(concatBytes(head));
-  }
+  const { head, isMjpeg } = await probe(bytes);
   if (head.length === 0) {
     throw new ClipDriftError("not-mjpeg", `Cannot read ${name}: found no bytes`);
   }
-  const all = async function* () {
-    yield* head;
-    yield* bytes;
-  };
-  yield* isMjpeg
-    ? mjpegSource(all(), name, options)
-    : videoFrames(ReadableStream.from(all()), signal);
+  const all = after(head, bytes);
+  yield* isMjpeg ? mjpegSource(all, name, options) : videoFrames(ReadableStream.from(all), signal);
 }
 
 /** Whether a file's first bytes look like MJPEG; leaves the file at its beginning. */
@@ -219,7 +197,7 @@ async function* pathFrames(
   const file = await Deno.open(path);
   if (!isFile) return yield* pipeFrames(file.readable, path, options, signal);
   if (await isMjpegFile(file) || MJPEG_FILES.has(extension)) {
-    return yield* mjpegSource(chunksOf(file.readable, signal), path, options);
+    return yield* mjpegSource(chunksOf(file.readable, signal), path, { fps: 15, ...options });
   }
   file.close();
   if (IMAGES.has(extension)) return yield fileFrame(await Deno.readFile(path), now());
@@ -247,16 +225,38 @@ function withPolicy(
   return (signal) => untilAborted(latest(open, { onDrop, ...defined({ signal }) }), signal);
 }
 
+/** What is in front of a path in a URL; of one letter, it is a drive. */
+const SCHEME = /^[a-z][a-z\d+.-]+:[/\\]+/i;
+
+/**
+ * Refuses what cannot be watched: other schemes than HTTP, and credentials without any.
+ *
+ * @throws {TypeError} whose message holds no password
+ */
+function checkSpec(spec: string): void {
+  const [scheme] = SCHEME.exec(spec) ?? [];
+  const rest = spec.slice(scheme?.length ?? 0);
+  const hasCredentials = /^[^/\\@]+:[^/\\@]*@/.test(rest);
+  if (scheme === undefined && !hasCredentials) return;
+  const shown = (scheme ?? "") + rest.replace(/^[^/\\]*@/, "").replace(/\?.*/, "");
+  throw new TypeError(
+    `Cannot watch ${shown}: found ${
+      scheme === undefined ? "credentials without http://" : `scheme ${scheme}`
+    }, expected http://, https://, a path, or -`,
+  );
+}
+
 /**
  * Opens a source: `http://…` or `https://…` for a camera, `-` for standard input, or the path of a
  * folder of images, of an MJPEG file, or of a video.
  *
- * @throws {TypeError} if a URL is not valid
+ * @throws {TypeError} if a URL is not valid, or has another scheme
  */
 export function openSource(spec: string, options: SourceOptions = {}): Source {
   const { onDrop = () => {} } = options;
-  const live = /^https?:\/\//i.test(spec);
-  const name = live ? splitCredentials(spec).url.href : spec === "-" ? "standard input" : spec;
+  const live = isCamera(spec);
+  if (!live) checkSpec(spec);
+  const name = live ? shownUrl(spec) : spec === "-" ? "standard input" : spec;
   const open = (signal?: AbortSignal) =>
     live
       ? fromCamera(spec, options, signal)
@@ -265,4 +265,9 @@ export function openSource(spec: string, options: SourceOptions = {}): Source {
       : pathFrames(spec, options, signal);
   const policy = options.policy ?? (live ? "latest" : "all");
   return { name, live, frames: withPolicy(open, policy, onDrop) };
+}
+
+/** Whether a source is a camera's URL. */
+export function isCamera(spec: string): boolean {
+  return /^https?:\/\//i.test(spec);
 }

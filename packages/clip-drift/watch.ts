@@ -16,9 +16,11 @@
  */
 import { defined } from "@vcs/transport/internal";
 import { type Alert, type AlertRule, AlertRules } from "./alerts.ts";
-import { type DriftOptions, type DriftRow, DriftTracker, type SimilarityStats } from "./drift.ts";
+import { type DriftOptions, DriftTracker, type FrameRow, type SimilarityStats } from "./drift.ts";
 import type { Encoder } from "./encoder.ts";
+import { deviation, type Grey, LEAST_DEVIATION, smallGrey } from "./measures/grey.ts";
 import { ClipDriftError } from "./errors.ts";
+import { PictureMeasures } from "./measures/picture.ts";
 import type { Labels, LabelScore } from "./clip/labels.ts";
 import type { Source, SourceFrame } from "./source.ts";
 
@@ -32,6 +34,8 @@ export interface WatchOptions {
   readonly labels?: Labels;
   /** Most frames per second. Default: Infinity. */
   readonly maxFps?: number;
+  /** Called for each frame that comes sooner than `maxFps` allows. */
+  readonly onLimited?: () => void;
   /** Seconds of identical frames after which the stream counts as frozen. Default: 10. */
   readonly frozenAfter?: number;
   /** Called for a frame that cannot be decoded, with the reason. */
@@ -49,11 +53,13 @@ export interface WatchedFrame {
   /** Its embedding, of unit length. */
   readonly embedding: Float32Array;
   /** Its measures. */
-  readonly row: DriftRow;
+  readonly row: FrameRow;
   /** The label that fits best. */
   readonly label?: LabelScore;
   /** The alerts that it raised. */
   readonly alerts: readonly Alert[];
+  /** Whether there is anything in it; an image of one colour has no content. */
+  readonly hasContent: boolean;
   /** Whether its bytes are those of the frame before. */
   readonly duplicate: boolean;
   /** Set on the frame with which the stream froze, and on the one with which it moved again. */
@@ -73,10 +79,18 @@ function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return true;
 }
 
+/** What the model and the eye make of a frame. */
+interface Seen {
+  readonly embedding: Float32Array;
+  readonly hasContent: boolean;
+  readonly grey: Grey;
+  readonly width: number;
+}
+
 /** Recognises a repeated frame, and for how long it has been the same. */
 class Repeats {
   readonly #frozenAfter: number;
-  #previous: { frame: SourceFrame; embedding: Float32Array } | undefined;
+  #previous: Seen & { readonly frame: SourceFrame } | undefined;
   #since = 0;
   #isFrozen = false;
 
@@ -84,14 +98,19 @@ class Repeats {
     this.#frozenAfter = frozenAfter;
   }
 
-  /** The embedding of an identical frame. */
-  known(frame: SourceFrame): Float32Array | undefined {
-    return isSame(this.#previous?.frame.bytes, frame.bytes) ? this.#previous!.embedding : undefined;
+  /** What was seen in an identical frame. */
+  known(frame: SourceFrame): Seen | undefined {
+    return isSame(this.#previous?.frame.bytes, frame.bytes) ? this.#previous : undefined;
+  }
+
+  /** Seconds for which the stream has been the same up to a time. */
+  sameFor(time: number): number {
+    return Math.max(0, time - this.#since);
   }
 
   /** Takes a frame; returns whether the stream is frozen, if that has changed. */
-  push(frame: SourceFrame, embedding: Float32Array, duplicate: boolean): boolean | undefined {
-    this.#previous = { frame, embedding };
+  push(frame: SourceFrame, seen: Seen, duplicate: boolean): boolean | undefined {
+    this.#previous = { ...seen, frame };
     if (!duplicate || frame.timestamp < this.#since) this.#since = frame.timestamp;
     const isFrozen = duplicate && frame.timestamp - this.#since >= this.#frozenAfter;
     const changed = isFrozen !== this.#isFrozen;
@@ -104,13 +123,17 @@ class Repeats {
 async function* limited(
   frames: AsyncIterable<SourceFrame>,
   maxFps: number,
+  onLimited: () => void,
 ): AsyncGenerator<SourceFrame> {
   const step = 1 / maxFps;
   let next = -Infinity;
   for await (const frame of frames) {
     // A clock that was set back starts the limit anew.
     if (frame.timestamp < next - 2 * step) next = -Infinity;
-    if (frame.timestamp < next) continue;
+    if (frame.timestamp < next) {
+      onLimited();
+      continue;
+    }
     next = Math.max(next + step, frame.timestamp + step / 2);
     yield frame;
   }
@@ -125,28 +148,34 @@ export async function* watch(
   encoder: Encoder,
   options: WatchOptions = {},
 ): AsyncGenerator<WatchedFrame> {
-  const { labels, onBadFrame = () => {}, maxFps = Infinity } = options;
+  const { labels, onBadFrame = () => {}, onLimited = () => {}, maxFps = Infinity } = options;
   const tracker = new DriftTracker(options.drift);
   const rules = new AlertRules(options.rules ?? []);
+  const pictures = new PictureMeasures();
   const repeats = new Repeats(options.frozenAfter ?? 10);
   let index = -1;
   const all = source.frames(options.signal);
-  for await (const frame of maxFps === Infinity ? all : limited(all, maxFps)) {
+  for await (const frame of maxFps === Infinity ? all : limited(all, maxFps, onLimited)) {
     index++;
     const { timestamp } = frame;
     const known = repeats.known(frame);
-    const embedding = known ?? await embed(frame, encoder).catch((error) => {
+    const seen = known ?? await look(frame, encoder).catch((error) => {
       if (!(error instanceof ClipDriftError && error.code === "bad-image")) throw error;
       onBadFrame(index, error);
     });
-    if (embedding === undefined) continue;
+    if (seen === undefined) continue;
+    const { embedding, hasContent } = seen;
     const duplicate = known !== undefined;
-    const frozen = repeats.push(frame, embedding, duplicate);
-    const row = tracker.push(embedding, timestamp, index);
+    const frozen = repeats.push(frame, seen, duplicate);
+    const row = {
+      ...tracker.push(embedding, timestamp, index, { hasContent, isDuplicate: duplicate }),
+      ...pictures.push(seen.grey, seen.width, timestamp),
+      frozen: duplicate ? repeats.sameFor(timestamp) : 0,
+    };
     const alerts = rules.push(row, timestamp);
     const label = labels?.best(embedding);
     yield {
-      ...{ index, timestamp, embedding, row, alerts, duplicate, frame },
+      ...{ index, timestamp, embedding, row, alerts, hasContent, duplicate, frame },
       ...defined({ frozen, label }),
       recent: tracker.recent,
       total: tracker.total,
@@ -154,6 +183,9 @@ export async function* watch(
   }
 }
 
-async function embed(frame: SourceFrame, encoder: Encoder): Promise<Float32Array> {
-  return await encoder.encode(await frame.image());
+async function look(frame: SourceFrame, encoder: Encoder): Promise<Seen> {
+  const image = await frame.image();
+  const grey = smallGrey(image);
+  const hasContent = deviation(grey) >= LEAST_DEVIATION;
+  return { embedding: await encoder.encode(image), hasContent, grey, width: image.width };
 }

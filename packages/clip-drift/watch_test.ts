@@ -31,7 +31,7 @@ function colours(list: readonly (readonly number[] | undefined)[]): Source {
     image: () =>
       colour === undefined
         ? Promise.reject(new ClipDriftError("bad-image", "broken"))
-        : Promise.resolve({ width: 1, height: 1, data: Uint8Array.from(colour) }),
+        : Promise.resolve({ width: 2, height: 1, data: Uint8Array.of(...colour, 255, 255, 255) }),
     jpeg: () => Promise.resolve(Uint8Array.from(colour ?? [])),
   });
   return { name: "colours", live: false, frames: () => ReadableStream.from(list.map(frame)) };
@@ -63,6 +63,20 @@ Deno.test("watch() compares with the frame of the number that was asked for", as
   const drift = { referenceFrames: 1, referenceFrom: 3 };
   const frames = await Array.fromAsync(watch(source, fakeEncoder(), { drift }));
   assert.deepEqual(frames.map(({ row }) => row.reference), [undefined, undefined, 0, 1]);
+});
+
+Deno.test("watch() takes a frame of one colour for one without content, and measures none of it", async () => {
+  const white = [255, 255, 255];
+  const source = colours([white, white, RED, white, RED]);
+  const rules = [parseRule("any: reference > 0"), parseRule("cut: drift > 0")];
+  const drift = { referenceFrames: 1 };
+  const frames = await Array.fromAsync(watch(source, fakeEncoder(), { drift, rules }));
+  const contents = frames.map(({ hasContent, row }) => [hasContent, row.similarity, row.reference]);
+  assert.deepEqual(contents, [
+    ...[[false, 1, undefined], [false, 1, undefined], [true, 1, 0]],
+    ...[[false, 1, undefined], [true, 1, 0]],
+  ]);
+  assert.ok(frames.every(({ alerts }) => alerts.length === 0));
 });
 
 Deno.test("watch() says when a stream freezes and when it moves again", async () => {

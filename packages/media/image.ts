@@ -18,7 +18,8 @@
  */
 import { MediaError } from "./errors.ts";
 import { kindForFfmpeg } from "./formats/image_kinds.ts";
-import { loadSharp, type Pipeline } from "./formats/sharp.ts";
+import { loadSharp, type Pipeline, type Sharp } from "./formats/sharp.ts";
+import { withoutStrayBytes } from "./formats/stray_bytes.ts";
 
 /** An image in memory. */
 export interface Image {
@@ -122,23 +123,62 @@ export async function decodeImage(
     return await decodeByFfmpeg(bytes, kind, options.acceptDamaged ? "nearest" : "throw");
   }
   const sharp = await loadSharp();
-  const failOn = options.acceptDamaged ? "none" : "error";
   try {
-    let pipeline = sharp(bytes, { failOn, ignoreIcc: true });
-    const { format, space, orientation = 1 } = await pipeline.metadata();
-    if (options.orient) pipeline = pipeline.autoOrient();
-    const inks = space === "cmyk";
-    pipeline = inks
-      ? pipeline.pipelineColourspace("cmyk").toColourspace("cmyk")
-      : pipeline.removeAlpha().toColourspace("srgb");
-    const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
-    const { width, height } = info;
-    return { format, orientation, width, height, data: inks ? cmykToRgb(data) : own(data) };
+    return await (options.acceptDamaged ? decode(sharp, bytes, "none", options) : decodeWhole(
+      sharp,
+      bytes,
+      options,
+    ));
   } catch (error) {
     throw new MediaError("invalid-media", `Cannot decode image: ${reason(error)}`, {
       cause: error,
     });
   }
+}
+
+/** What libjpeg warns of where part of the image is missing, and grey in its place. */
+const MISSING_PART = /premature end|bad Huffman code/i;
+
+/**
+ * Decodes an image of which nothing is missing. libjpeg reports a missing part as a warning, like
+ * stray bytes between segments, and libvips stops at the first warning; without stray bytes,
+ * what is missing is reported.
+ */
+async function decodeWhole(
+  sharp: Sharp,
+  bytes: Uint8Array,
+  options: DecodeImageOptions,
+): Promise<DecodedImage> {
+  const attempts = [
+    () => decode(sharp, bytes, "warning", options),
+    () => decode(sharp, withoutStrayBytes(bytes), "warning", options),
+  ];
+  for (const attempt of attempts) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (MISSING_PART.test(reason(error))) throw error;
+    }
+  }
+  return await decode(sharp, bytes, "error", options);
+}
+
+async function decode(
+  sharp: Sharp,
+  bytes: Uint8Array,
+  failOn: "none" | "error" | "warning",
+  { orient }: DecodeImageOptions,
+): Promise<DecodedImage> {
+  let pipeline = sharp(bytes, { failOn, ignoreIcc: true });
+  const { format, space, orientation = 1 } = await pipeline.metadata();
+  if (orient) pipeline = pipeline.autoOrient();
+  const inks = space === "cmyk";
+  pipeline = inks
+    ? pipeline.pipelineColourspace("cmyk").toColourspace("cmyk")
+    : pipeline.removeAlpha().toColourspace("srgb");
+  const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  return { format, orientation, width, height, data: inks ? cmykToRgb(data) : own(data) };
 }
 
 /** A pipeline that starts from RGB in memory. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { mutations } from "#testing/fuzz.ts";
 import { ffmpeg } from "#testing/media_bed/clip.ts";
@@ -154,4 +155,33 @@ Deno.test({
     }
     await Deno.remove(folder, { recursive: true });
   },
+});
+
+/** A JPEG of noise, and the same with stray bytes before its scan. */
+async function noise(): Promise<{ jpeg: Uint8Array; stray: Uint8Array }> {
+  const data = Uint8Array.from({ length: 160 * 120 * 3 }, (_, i) => (i * 7919 + (i >> 4)) % 256);
+  const jpeg = await encodeJpeg({ width: 160, height: 120, data });
+  const scan = Buffer.from(jpeg).indexOf(Buffer.of(0xff, 0xda));
+  const stray = Buffer.concat([jpeg.subarray(0, scan), Buffer.from("stray"), jpeg.subarray(scan)]);
+  return { jpeg, stray };
+}
+
+/** Half of a JPEG, ended as if nothing was missing. */
+const endedHalf = (jpeg: Uint8Array) =>
+  Buffer.concat([jpeg.subarray(0, jpeg.length >> 1), Buffer.of(0xff, 0xd9)]);
+
+Deno.test("decodeImage() refuses an image of which a part is missing, though it has an end", async () => {
+  const { jpeg, stray } = await noise();
+  for (const bytes of [endedHalf(jpeg), endedHalf(stray)]) {
+    await assert.rejects(
+      decodeImage(bytes),
+      /^MediaError: Cannot decode image: .*premature end of/,
+    );
+    assert.equal((await decodeImage(bytes, { acceptDamaged: true })).width, 160);
+  }
+});
+
+Deno.test("decodeImage() takes an image with stray bytes between its segments", async () => {
+  const { jpeg, stray } = await noise();
+  assert.deepEqual((await decodeImage(stray)).data, (await decodeImage(jpeg)).data);
 });

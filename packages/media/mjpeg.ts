@@ -22,6 +22,7 @@
  *
  * @module
  */
+import { concatBytes } from "@vcs/transport/internal";
 import { JpegWalker } from "./formats/jpeg_walker.ts";
 
 /** One frame of a stream. */
@@ -50,6 +51,7 @@ const MAX_FRAME = 32 * 2 ** 20;
 const MAX_HEADER_LINE = 1024;
 const MAX_HEADER_LINES = 64;
 const LF = 10;
+const EOI = Uint8Array.of(0xff, 0xd9);
 
 /** Bytes that have come and not been used, in one array that is reused. */
 class Buffer {
@@ -79,6 +81,15 @@ class Buffer {
     this.#start += count;
     if (this.#start === this.#end) this.#start = this.#end = 0;
   }
+}
+
+/** How to read. */
+export interface MjpegOptions {
+  /**
+   * Whether to take frames that have no end, up to where the next begins; they are given one.
+   * Default: false, they are dropped and counted.
+   */
+  readonly acceptUnended?: boolean;
 }
 
 /** A part between its headers and its end. */
@@ -149,12 +160,18 @@ export class MjpegReader {
     strayBytes: 0,
   };
   readonly #buffer = new Buffer();
+  readonly #acceptUnended: boolean;
   #headers: Map<string, string> | undefined;
   #headerLines = 0;
   #part: Part | undefined;
   #skip = 0;
   #longLine = false;
   #ended = false;
+
+  /** Starts before the first byte. */
+  constructor({ acceptUnended = false }: MjpegOptions = {}) {
+    this.#acceptUnended = acceptUnended;
+  }
 
   /** Takes bytes and gives the frames that they complete. */
   *push(chunk: Uint8Array): Generator<MjpegFrame> {
@@ -286,7 +303,7 @@ export class MjpegReader {
     if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return this.#resync(0);
     const state = part.walker.walk(bytes);
     if (state === "end") return this.#endOfJpeg(part, bytes);
-    if (state === "restarted") return this.#truncated(findHead(bytes, part.walker.offset));
+    if (state === "restarted") return this.#unended(part, findHead(bytes, part.walker.offset));
     if (state === "broken") return this.#byLength(part, bytes);
     if (bytes.length > MAX_FRAME) return this.#truncated(bytes.length);
     return this.#ended ? this.#byLength(part, bytes) : "more";
@@ -315,7 +332,14 @@ export class MjpegReader {
       return this.#emit(part, length);
     }
     // Going back to the first byte would find the thumbnail inside the frame.
-    return this.#truncated(Math.min(part.walker.offset, bytes.length));
+    return this.#unended(part, Math.min(part.walker.offset, bytes.length));
+  }
+
+  /** A frame without an end, which is where the next begins: gives it one, or drops it. */
+  #unended(part: Part, length: number): MjpegFrame | undefined {
+    if (!this.#acceptUnended || !part.walker.hasScan) return this.#truncated(length);
+    const frame = this.#emit(part, length);
+    return { ...frame, data: concatBytes([frame.data, EOI]) };
   }
 
   #emit(part: Part, length: number): MjpegFrame {

@@ -329,4 +329,18 @@ export const faults: readonly Fault[] = [
     means: "TGA is refused",
     tests: ["image_test.ts"],
   },
+  {
+    file: "image.ts",
+    find: "if (MISSING_PART.test(reason(error))) throw error;",
+    put: "",
+    means: "an image of which a part is missing is taken",
+    tests: ["image_test.ts"],
+  },
+  {
+    file: "mjpeg.ts",
+    find: "if (!this.#acceptUnended || ",
+    put: "if (",
+    means: "frames without an end are taken unasked",
+    tests: ["mjpeg_test.ts"],
+  },
 ];

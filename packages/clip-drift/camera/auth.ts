@@ -40,7 +40,7 @@ function percentDecoded(text: string): string {
  */
 export function splitCredentials(source: string | URL): SplitUrl {
   if (!URL.canParse(source)) {
-    const shown = String(source).replace(/\/\/.*@/, "//");
+    const shown = String(source).replace(/\/\/.*@/, "//").replace(/\?.*/, "");
     throw new TypeError(`Cannot read ${shown}: it is not a URL, expected http://host:port/path`);
   }
   const url = new URL(source);
@@ -51,6 +51,24 @@ export function splitCredentials(source: string | URL): SplitUrl {
     url,
     credentials: { user: percentDecoded(username), password: percentDecoded(password) },
   };
+}
+
+/** Names of parameters in which cameras take names and passwords. */
+const SECRET_PARAMETER =
+  /^(?:(?:login_?)?(?:user(?:name)?|usr|pass(?:w(?:or)?d)?|pwd|psw|loginuse|loginpas)|auth|token|secret|(?:api_?)?key|sig(?:nature)?)$/i;
+
+/**
+ * A URL as it may be shown and logged: without name and password, and with `***` for the values
+ * of parameters that cameras take them in.
+ *
+ * @throws {TypeError} if it is not a URL; the message holds no password
+ */
+export function shownUrl(source: string | URL): string {
+  const { url } = splitCredentials(source);
+  for (const name of [...url.searchParams.keys()]) {
+    if (SECRET_PARAMETER.test(name)) url.searchParams.set(name, "***");
+  }
+  return url.href;
 }
 
 /** Whether name and password for `from` may be sent to `to`, the target of a redirect. */

@@ -15,11 +15,14 @@
  */
 import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
 import { Backoff, defined, IdleTimeout, ignoreAbort } from "@vcs/transport/internal";
-import { Authenticator, maySend, splitCredentials } from "./auth.ts";
+import { Authenticator, maySend, shownUrl, splitCredentials } from "./auth.ts";
 import { type Clock, systemClock } from "@vcs/transport";
 import { connectError, statusError, timeoutError, typeError } from "./error_hints.ts";
 import { ClipDriftError } from "../errors.ts";
 import { completeFrames } from "./complete_frames.ts";
+import { type HttpAnswer, httpGet } from "./http.ts";
+import { judged } from "./judge.ts";
+import type { CertificateTrust } from "./socket.ts";
 
 /** A frame from a camera. */
 export interface CameraFrame {
@@ -53,7 +56,7 @@ export type CameraEvent =
   };
 
 /** How to connect, and for how long to go on. */
-export interface CameraOptions {
+export interface CameraOptions extends CertificateTrust {
   /** Ends the frames. */
   readonly signal?: AbortSignal;
   /** Seconds to wait for the answer, and between frames. Default: 10. */
@@ -62,6 +65,11 @@ export interface CameraOptions {
   readonly reconnectDelay?: number;
   /** Failures in a row after which to give up. Default: Infinity. */
   readonly retries?: number;
+  /**
+   * Whether to take frames that the camera never ends; those of which a part is missing are still
+   * not decoded. Default: false.
+   */
+  readonly acceptUnended?: boolean;
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
   /** Called for each truncated frame, which is skipped. */
@@ -86,49 +94,56 @@ const MAX_CHALLENGES = 2;
 const MAX_DELAY = 30;
 const POLL_SECONDS = 1;
 
-/** Seconds since 1970. */
-function now(): number {
-  return (performance.timeOrigin + performance.now()) / 1000;
-}
+/** Seconds since 1970, by the clock that follows corrections: a Pi may start days off. */
+const now = () => Date.now() / 1000;
 
 /** Sends the request, following redirects and answering challenges. */
-async function request(source: URL, signal: AbortSignal): Promise<Response> {
+async function request(
+  source: URL,
+  trust: CertificateTrust,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
   const { url: first, credentials } = splitCredentials(source);
   const given = credentials && new Authenticator(credentials);
   let url = first;
   let challenges = 0;
   for (let hops = 0;;) {
     const auth = maySend(first, url) ? given : undefined;
-    const authorization = auth?.header("GET", url.pathname + url.search);
-    const headers = defined({ authorization });
-    const response = await fetch(url, { headers, signal, redirect: "manual" });
-    if (response.ok) return response;
-    await response.body?.cancel();
-    const { status } = response;
-    const location = response.headers.get("location");
-    const challenge = response.headers.get("www-authenticate") ?? "";
-    if (status >= 300 && status < 400 && location !== null) {
+    const Authorization = auth?.header("GET", url.pathname + url.search);
+    const answer = await httpGet(url, defined({ Authorization }), trust, signal);
+    const { status, headers } = answer;
+    if (status < 300) return answer;
+    answer[Symbol.dispose]();
+    const location = headers.get("location");
+    const challenge = headers.get("www-authenticate") ?? "";
+    if (status < 400 && location !== undefined) {
       if (++hops > MAX_REDIRECTS) throw statusError(url, status, "too many redirects");
-      url = splitCredentials(new URL(location, url)).url;
+      url = redirected(url, location);
     } else if (status !== 401 || ++challenges > MAX_CHALLENGES || !auth?.challenge(challenge)) {
       throw statusError(url, status, auth ? "given" : given ? "withheld" : "none");
     }
   }
 }
 
-/** Whether bytes of this type may be frames; some servers send no type at all. */
-function isFrames(contentType: string): boolean {
-  return /^(multipart\/|video\/x-motion-jpeg|image\/|application\/octet-stream|$)/i
-    .test(contentType);
+/** Where a redirect leads. */
+function redirected(from: URL, location: string): URL {
+  const isUrl = URL.canParse(location, from);
+  const to = isUrl ? splitCredentials(new URL(location, from)).url : undefined;
+  if (to !== undefined && /^https?:$/.test(to.protocol)) return to;
+  throw new ClipDriftError(
+    "http-status",
+    `Cannot open ${shownUrl(from)}: it redirects to ${
+      to?.protocol ?? "what is not a URL"
+    }, expected http or https`,
+  );
 }
 
 async function* readBody(
-  response: Response,
+  body: AsyncIterable<Uint8Array>,
   reader: MjpegReader,
   idle: IdleTimeout,
   onTruncated: (() => void) | undefined,
 ): AsyncGenerator<CameraFrame> {
-  const body = response.body ?? ReadableStream.from<Uint8Array>([]);
   for await (const { data } of completeFrames(body, reader, onTruncated)) {
     idle.touch();
     yield { data, timestamp: now() };
@@ -143,11 +158,11 @@ async function* readBody(
  */
 export async function openCamera(
   source: string | URL,
-  options: Pick<CameraOptions, "signal" | "frameTimeout" | "onTruncated" | "clock"> = {},
+  options: Omit<CameraOptions, "onEvent" | "retries" | "reconnectDelay"> = {},
 ): Promise<CameraConnection & Disposable> {
-  const { frameTimeout = 10, onTruncated, clock } = options;
-  const shown = splitCredentials(source).url.href;
-  const reader = new MjpegReader();
+  const { frameTimeout = 10, onTruncated, clock, acceptUnended = false } = options;
+  const shown = shownUrl(source);
+  const reader = new MjpegReader({ acceptUnended });
   let hasAnswer = false;
   const timeout = () => timeoutError(shown, frameTimeout, hasAnswer ? reader.stats : undefined);
   const idle = new IdleTimeout(frameTimeout * 1000, timeout, clock);
@@ -156,17 +171,15 @@ export async function openCamera(
   const signal = AbortSignal.any([idle.signal, closed.signal, ...signals]);
   const close = () => (idle[Symbol.dispose](), closed.abort());
   try {
-    const response = await request(new URL(source), signal);
-    const contentType = response.headers.get("content-type") ?? "";
-    if (!isFrames(contentType)) {
-      await response.body?.cancel();
-      throw typeError(shown, contentType);
-    }
+    const { headers, body: bytes } = await request(new URL(source), options, signal);
+    const contentType = headers.get("content-type") ?? "";
     hasAnswer = true;
+    const body = await judged(bytes, contentType);
+    if (body === undefined) throw typeError(shown, contentType);
     return {
       contentType,
       stats: reader.stats,
-      frames: () => readBody(response, reader, idle, onTruncated),
+      frames: () => readBody(body, reader, idle, onTruncated),
       [Symbol.dispose]: close,
     };
   } catch (error) {
@@ -186,10 +199,11 @@ async function* connectionFrames(
     using camera = await openCamera(url, options);
     if (first) onConnect(camera.contentType);
     yield* camera.frames();
-    if (!/^image\//i.test(camera.contentType)) return;
-    if (camera.stats.frames === 0) {
-      throw typeError(splitCredentials(url).url.href, camera.contentType);
+    const { contentType, stats } = camera;
+    if (stats.frames === 0 && /^image\//i.test(contentType)) {
+      throw typeError(shownUrl(url), contentType);
     }
+    if (stats.frames !== 1 || /^(multipart|video)\//i.test(contentType)) return;
     const { signal, clock = systemClock } = options;
     await clock.sleep(POLL_SECONDS * 1000, signal).catch(ignoreAbort(signal));
   }
@@ -218,7 +232,7 @@ export async function* cameraFrames(
 ): AsyncGenerator<CameraFrame> {
   const { signal, onEvent = () => {}, retries = Infinity, clock = systemClock } = options;
   const backoff = backoffOf(options);
-  const url = splitCredentials(source).url.href;
+  const url = shownUrl(source);
   const target = new URL(source);
   let attempt = 0;
   while (!signal?.aborted) {

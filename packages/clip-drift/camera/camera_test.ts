@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { writeAll } from "@vcs/transport/internal";
-import { hasPrograms } from "#testing/shared.ts";
 import { ManualClock } from "@vcs/transport";
 import { freePort } from "../../transport/trial/brokers.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions, openCamera } from "./camera.ts";
@@ -190,7 +189,9 @@ Deno.test("openCamera() says what is wrong and what to do", async () => {
       /this is a page; the stream itself/,
     ],
     ["HTTP/1.0 200 OK\r\nContent-Type: audio/wav\r\n\r\n", "not-mjpeg", /type is audio\/wav/],
-    ["garbage\r\n\r\n", "closed", /Cannot go on reading/],
+    ["garbage\r\n\r\n", "not-mjpeg", /its type is not given/],
+    ["", "closed", /Cannot go on reading .* closed the connection without an answer$/],
+    ["HTTP/1.0 302 Found\r\nLocation: rtsp://x/\r\n\r\n", "http-status", /redirects to rtsp:/],
   ];
   await using server = scripted((_, c, n) => write(c, answers[n]![0]));
   for (const [, code, message] of answers) {
@@ -350,32 +351,30 @@ Deno.test("serveCamera() ends its streams if a frame cannot be made, and says wh
   await assert.rejects(server.close(), { message: "no frame" });
 });
 
-/** A certificate that nobody has signed. */
-async function selfSigned(folder: string): Promise<{ cert: string; key: string }> {
-  const args =
-    "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out cert";
-  const command = new Deno.Command("openssl", {
-    args: args.split(" "),
-    cwd: folder,
-    stderr: "null",
-  });
-  assert.ok((await command.output()).success);
-  const read = (name: string) => Deno.readTextFile(`${folder}/${name}`);
-  return { cert: await read("cert"), key: await read("key") };
-}
+Deno.test("cameraFrames() takes frames that are never ended only if that is asked for", async () => {
+  const open = [...PART.slice(0, -3), 13, 10];
+  await using server = scripted((_, c) => write(c, OK, open, open, open));
+  let truncated = 0;
+  const options = { ...FAST, retries: 0, onTruncated: () => truncated++ };
+  await assert.rejects(take(server.url, 9, options), { code: "closed" });
+  assert.equal(truncated, 3);
+  const accepted = cameraFrames(server.url, { ...options, acceptUnended: true });
+  const { value } = await accepted.next();
+  assert.deepEqual(value!.data, Uint8Array.of(...JPEG.slice(0, -2), 13, 10, 0xff, 0xd9));
+  await accepted.return(undefined);
+});
 
-Deno.test({
-  name: "openCamera() says what to do about a certificate that is not trusted",
-  ignore: !hasPrograms("openssl"),
-  fn: async () => {
-    const folder = await Deno.makeTempDir();
-    const settings = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
-    await using server = Deno.serve({ ...settings, ...await selfSigned(folder) }, () => {
-      return new Response("", { headers: { "content-type": "image/jpeg" } });
-    });
-    const error = await failure(`https://127.0.0.1:${server.addr.port}/`);
-    assert.equal(error.code, "tls");
-    assert.match(error.message, /DENO_CERT/);
-    await Deno.remove(folder, { recursive: true });
-  },
+Deno.test("no secret of a URL is in errors and events, wherever it stands", async () => {
+  const words: string[] = [];
+  await using server = scripted((_, c) => write(c, "HTTP/1.0 404 No\r\n\r\n"));
+  const url = `${server.url.replace("//", "//u:secret@")}?user=secret&loginpas=secret&fps=5`;
+  const onEvent = (event: CameraEvent) => {
+    if (event.type === "lost") words.push(event.url, event.error.message);
+  };
+  await assert.rejects(take(url, 1, { ...FAST, retries: 0, onEvent }));
+  assert.equal(words.length, 2);
+  for (const text of words) {
+    assert.doesNotMatch(text, /secret/);
+    assert.match(text, /user=\*\*\*&loginpas=\*\*\*&fps=5/);
+  }
 });

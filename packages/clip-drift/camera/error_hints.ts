@@ -5,6 +5,7 @@
  */
 import type { MjpegStats } from "@vcs/media/mjpeg";
 import { ClipDriftError, type ClipDriftErrorCode } from "../errors.ts";
+import { shownUrl } from "./auth.ts";
 
 /** What a failed connection's text says, the error's code, what was found, and what to do. */
 type ErrorHint = readonly [RegExp, ClipDriftErrorCode, string, string];
@@ -40,8 +41,8 @@ const CONNECTING: readonly ErrorHint[] = [
   [
     /certificate|tls|ssl|handshake/i,
     "tls",
-    "its certificate is not trusted",
-    "put the file of its authority into DENO_CERT, or use http://",
+    "no TLS connection",
+    "check the port, or use http://; TLS before 1.2 is not spoken",
   ],
 ];
 
@@ -118,19 +119,23 @@ export function statusError(url: URL, status: number, note: string): ClipDriftEr
   if (status === 401 || status === 403) {
     return new ClipDriftError(
       "unauthorized",
-      `Cannot open ${url.href}: the camera asks for a name and a password; ${CREDENTIALS[note]}`,
+      `Cannot open ${shownUrl(url)}: the camera asks for a name and a password; ${
+        CREDENTIALS[note]
+      }`,
     );
   }
   if (status === 404) {
     return new ClipDriftError(
       "not-found",
-      `Cannot open ${url.href}: found no such path; the stream is often at /stream.mjpg, /video or /?action=stream`,
+      `Cannot open ${
+        shownUrl(url)
+      }: found no such path; the stream is often at /stream.mjpg, /video or /?action=stream`,
     );
   }
   const extra = Object.hasOwn(CREDENTIALS, note) ? "" : `, ${note}`;
   return new ClipDriftError(
     "http-status",
-    `Cannot open ${url.href}: the camera answered with status ${status}${extra}, expected 200`,
+    `Cannot open ${shownUrl(url)}: the camera answered with status ${status}${extra}, expected 200`,
   );
 }
 

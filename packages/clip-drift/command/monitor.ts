@@ -14,10 +14,23 @@ import { ClipDriftError } from "../errors.ts";
 import type { CameraFeed } from "../page/hub.ts";
 import type { RunFolder, RunFrame, RunTotals } from "../runs/writer.ts";
 import { openSource, type Source, type SourceOptions } from "../source.ts";
+import { share } from "./report.ts";
 import { watch, type WatchedFrame, type WatchOptions } from "../watch.ts";
 
+/** An alert as it is delivered. */
+export interface SentAlert extends Alert {
+  /** Name of the camera. */
+  readonly camera: string;
+  /** Its URL or path, without credentials. */
+  readonly source: string;
+  /** Number of the frame. */
+  readonly frame: number;
+}
+
 /** Where a camera's frames go. */
-export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "signal"> {
+export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "onLimited" | "signal"> {
+  /** Name of the camera. Default: the source's. */
+  readonly name?: string;
   /** How to read the source. */
   readonly source?: Omit<SourceOptions, "onEvent" | "onDrop" | "onTruncated">;
   /** Opens the run folder, once there is something to write. */
@@ -29,24 +42,25 @@ export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "signa
   /** Called with lines for people. */
   readonly say?: (line: string) => void;
   /** Called with each alert. */
-  readonly onAlert?: (alert: Alert & { readonly source: string; readonly frame: number }) => void;
+  readonly onAlert?: (alert: SentAlert) => void;
 }
 
 /** Names of a run's counters. */
 type Counter =
   | "reconnects"
   | "dropped_frames"
+  | "limited_frames"
   | "truncated_frames"
   | "decode_errors"
   | "duplicates"
   | "alerts"
   | "gaps";
 
-/** Frames after which the speed is checked, once. */
-const SLOW_CHECK = 30;
-
 /** Broken frames in a row after which a camera no longer counts as live. */
 const BLIND_AFTER = 10;
+
+/** Whether a count is 1, 10, 100 …, at which it is reported. */
+const isMilestone = (count: number) => /^10*$/.test(String(count));
 
 const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
 
@@ -56,6 +70,13 @@ function runFrame({ index, timestamp, row, embedding, label, frame }: WatchedFra
   return { index, timestamp, row, embedding, jpeg, ...defined({ label }) };
 }
 
+/** An alert for people. */
+function alertLine({ rule, metric, value, threshold, heldBack }: Alert, index: number): string {
+  const more = heldBack === 0 ? "" : `; ${heldBack} more within the cool-down`;
+  const values = `${metric} ${value.toFixed(4)} above ${threshold.toFixed(4)}`;
+  return `${rule}: ${values} at frame ${index}${more}`;
+}
+
 /** Watches one camera. */
 export class Monitor {
   readonly #options: MonitorOptions;
@@ -63,12 +84,14 @@ export class Monitor {
   readonly #source: Source;
   readonly #counters: Record<Counter, number> = {
     ...{ reconnects: 0, dropped_frames: 0, truncated_frames: 0, decode_errors: 0 },
-    ...{ duplicates: 0, alerts: 0, gaps: 0 },
+    ...{ duplicates: 0, alerts: 0, gaps: 0, limited_frames: 0 },
   };
   readonly #say: (line: string) => void;
   #run: RunFolder | undefined;
   #frames = 0;
   #brokenInRow = 0;
+  #hasContent = true;
+  #isFrozen = false;
   #lastFrame: number | undefined;
   /** When the camera came back, until its first frame since; Infinity while it is away. */
   #backAt: number | undefined;
@@ -85,6 +108,11 @@ export class Monitor {
       onDrop: () => this.#drop(),
       onTruncated: () => this.#skip("truncated_frames", "it is truncated"),
     });
+  }
+
+  /** Name of the camera. */
+  get name(): string {
+    return this.#options.name ?? this.#source.name;
   }
 
   /** Path of the run folder, if one is written. */
@@ -126,7 +154,7 @@ export class Monitor {
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
       const text = `Nothing is saved: ${messageOf(error)}`;
-      this.#say(`${this.#source.name}: ${text}`);
+      this.#say(`${this.name}: ${text}`);
       this.#options.feed?.note("unsaved", text);
       return undefined;
     }
@@ -137,12 +165,13 @@ export class Monitor {
       ...this.#options,
       ...defined({ signal }),
       onBadFrame: (index, error) => this.#badFrame(index, error.message),
+      onLimited: () => this.#counters.limited_frames++,
     });
     for await (const frame of frames) await this.#frame(frame);
     if (this.#lastFrame === undefined && !signal?.aborted) {
       throw new ClipDriftError(
         "bad-image",
-        `Cannot watch ${this.#source.name}: found no frame that can be decoded`,
+        `Cannot watch ${this.name}: found no frame that can be decoded`,
       );
     }
   }
@@ -168,10 +197,10 @@ export class Monitor {
     await this.#closeGap(watched.timestamp);
     if (watched.duplicate) this.#counters.duplicates++;
     if (watched.frozen !== undefined) await this.#frozen(watched.frozen);
+    if (watched.hasContent !== this.#hasContent) await this.#content(watched.hasContent);
     await this.#keep(watched);
     for (const alert of watched.alerts) await this.#alert(alert, watched);
-    if (watched.index + 1 === SLOW_CHECK) this.#checkSpeed();
-    feed?.frame(watched, this.#backAt === undefined ? "live" : "lost");
+    feed?.frame(watched, this.#backAt !== undefined ? "lost" : this.#isFrozen ? "frozen" : "live");
     if (feed !== undefined && !watched.duplicate) feed.show(await watched.frame.jpeg());
     onFrame?.(watched);
   }
@@ -185,37 +214,29 @@ export class Monitor {
   async #alert(alert: Alert, watched: WatchedFrame): Promise<void> {
     const { index } = watched;
     this.#counters.alerts++;
-    const source = this.#source.name;
-    const { rule, metric, value, threshold } = alert;
-    const line = `${rule}: ${metric} ${value.toFixed(4)} above ${
-      threshold.toFixed(4)
-    } at frame ${index}`;
+    const { name: camera } = this;
+    const line = alertLine(alert, index);
     const { feed, onAlert } = this.#options;
     if (feed !== undefined) feed.view.alertCount++;
     feed?.note("alert", line);
-    this.#say(`ALERT ${source}: ${line}`);
+    this.#say(`ALERT ${camera}: ${line}`);
     await this.#run?.event({ type: "alert", ...alert, frame: index });
     const name = await this.#run?.snapshot(runFrame(watched));
     if (name !== undefined) feed?.snapshot(name);
-    onAlert?.({ ...alert, source, frame: index });
+    onAlert?.({ ...alert, camera, source: this.#source.name, frame: index });
   }
 
-  /** Says what to do if most frames are dropped. */
-  #checkSpeed(): void {
-    const { dropped_frames: dropped } = this.#counters;
-    if (dropped < 2 * SLOW_CHECK) return;
-    const share = Math.round(100 * dropped / (dropped + SLOW_CHECK));
-    const hint = "use a GPU (--device cuda), --precision int8, or --model gist; " +
-      "or let the camera send smaller images";
-    this.#say(
-      `${this.#source.name}: ${share} % of the frames are dropped for later ones; ${hint}`,
-    );
-  }
-
+  /** Counts a frame that gave way to a later one, and says what to do. */
   #drop(): void {
-    this.#counters.dropped_frames++;
+    const hint = "to watch more, use a GPU (--device cuda), --precision int8, or --model gist; " +
+      "or let the camera send smaller images";
+    const count = ++this.#counters.dropped_frames;
     const { feed } = this.#options;
-    if (feed !== undefined) feed.view.dropped = this.#counters.dropped_frames;
+    if (feed !== undefined) feed.view.dropped = count;
+    if (!isMilestone(count)) return;
+    const text = `Frame dropped for a later one, ${count} so far (${share(count, this.#frames)})`;
+    this.#say(`${this.name}: ${text}; ${hint}`);
+    feed?.note("dropped", text);
   }
 
   #badFrame(index: number, message: string): void {
@@ -229,10 +250,12 @@ export class Monitor {
   /** Counts a frame that is skipped, and reports the 1st, 10th, 100th … */
   #skip(counter: "truncated_frames" | "decode_errors", why: string): void {
     const count = ++this.#counters[counter];
-    if (!/^10*$/.test(String(count))) return;
+    const { feed } = this.#options;
+    if (feed !== undefined) feed.view.broken++;
+    if (!isMilestone(count)) return;
     const text = `Frame skipped, ${count} so far: ${why}`;
-    this.#say(`${this.#source.name}: ${text}`);
-    this.#options.feed?.note("skipped", text);
+    this.#say(`${this.name}: ${text}`);
+    feed?.note("skipped", text);
   }
 
   /**
@@ -242,7 +265,10 @@ export class Monitor {
   async #closeGap(timestamp: number): Promise<void> {
     const from = this.#lastFrame;
     this.#lastFrame = timestamp;
-    if (this.#backAt === undefined || timestamp < this.#backAt) return;
+    if (this.#backAt === undefined || this.#backAt === Infinity) return;
+    // A clock that was set back makes later frames look like those from before.
+    const wasSetBack = from !== undefined && timestamp < from;
+    if (timestamp < this.#backAt && !wasSetBack) return;
     this.#backAt = undefined;
     if (from === undefined) return;
     this.#counters.reconnects++;
@@ -254,11 +280,25 @@ export class Monitor {
     await this.#run?.event({ type: "gap", from, to: timestamp, seconds });
   }
 
+  async #content(hasContent: boolean): Promise<void> {
+    this.#hasContent = hasContent;
+    const text = hasContent
+      ? "There is content again"
+      : "No content: the picture is all of one colour, and is not measured";
+    const type = hasContent ? "content" : "no-content";
+    const { feed } = this.#options;
+    if (feed !== undefined) feed.view.hasContent = hasContent;
+    this.#say(`${this.name}: ${text}`);
+    feed?.note(type, text);
+    await this.#run?.event({ type, time: Date.now() / 1000 });
+  }
+
   async #frozen(isFrozen: boolean): Promise<void> {
+    this.#isFrozen = isFrozen;
     const text = isFrozen
       ? "The stream is frozen: the same bytes again and again"
       : "It moves again";
-    this.#say(`${this.#source.name}: ${text}`);
+    this.#say(`${this.name}: ${text}`);
     this.#options.feed?.note(isFrozen ? "frozen" : "moving", text);
     await this.#run?.event({ type: isFrozen ? "frozen" : "moving", time: Date.now() / 1000 });
   }
@@ -268,7 +308,7 @@ export class Monitor {
     const time = Date.now() / 1000;
     const { feed } = this.#options;
     if (event.type === "connected") {
-      this.#backAt = (performance.timeOrigin + performance.now()) / 1000;
+      this.#backAt = time;
       feed?.note("connected", `Connected to ${event.url}`);
       this.#say(`Connected to ${event.url}`);
       void this.#run?.event({ type: "connected", time });
@@ -276,6 +316,7 @@ export class Monitor {
     }
     const { error: { code, message }, attempt, retryIn } = event;
     this.#backAt = Infinity;
+    if (feed !== undefined) feed.view.lost++;
     void this.#run?.event({ type: "lost", time, code, message });
     // Without another attempt, the watch ends with this error, and reports it then.
     if (retryIn === undefined) return;

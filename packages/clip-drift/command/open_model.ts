@@ -58,10 +58,12 @@ export async function openLabelList(
  * @throws {UsageError} if the image cannot be read
  */
 export async function driftOptions(
-  { reference, rollingWindow: window }: WatchSettings,
+  { reference, confirmFrames, rollingWindow: window }: WatchSettings,
   encoder: Encoder,
 ): Promise<DriftOptions> {
-  if (reference === undefined || !("image" in reference)) return { window, ...reference };
+  if (reference === undefined || !("image" in reference)) {
+    return { window, confirmFrames, ...reference };
+  }
   const { image: path } = reference;
   const bytes = await Deno.readFile(path).catch(() => {
     throw new UsageError(
@@ -69,5 +71,5 @@ export async function driftOptions(
     );
   });
   const image = await fileFrame(bytes, 0).image();
-  return { window, reference: await encoder.encode(image) };
+  return { window, confirmFrames, reference: await encoder.encode(image) };
 }

@@ -24,16 +24,36 @@ import { type AlertRule, parseRule } from "../alerts.ts";
 import { splitCredentials } from "../camera/auth.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
 import type { DriftOptions } from "../drift.ts";
+import { fingerprintDigits } from "../camera/socket.ts";
 import { openSource } from "../source.ts";
+import { shortName } from "./report.ts";
 
-/** What can be watched; a password in a URL is never shown. */
-const SOURCE: ValueKind<string> = {
+/** What is watched, and what it is called. */
+export interface StreamSetting {
+  /** Name for tiles, metrics, alerts and files: the one given, or host or file name. */
+  readonly name: string;
+  /** A camera's URL, a path, or `-`. */
+  readonly spec: string;
+}
+
+/** What can be watched, perhaps with a name; a password in a URL is never shown. */
+export const STREAM: ValueKind<StreamSetting> = {
   ...text("SOURCE"),
+  allowed: "cameras' URLs, paths and -, each perhaps as name=…",
   completion: "file",
   parse(text) {
-    if (text !== "") openSource(text);
-    return text || undefined;
+    const [, name, spec = ""] = /^(?:([\w-]+)=)?([^]*)$/.exec(text) ?? [];
+    if (spec === "") return undefined;
+    openSource(spec);
+    return { name: name ?? shortName(spec), spec };
   },
+};
+
+/** The fingerprint of a certificate. */
+const FINGERPRINT: ValueKind<string> = {
+  ...text("SHA256"),
+  allowed: "SHA-256 fingerprints, 64 hexadecimal digits perhaps with colons",
+  parse: fingerprintDigits,
 };
 
 /** A URL that is posted to; a password in it is never shown. */
@@ -150,7 +170,11 @@ const ALERTS = {
   }),
   alert: list(RULE, {
     help: 'when to raise an alert: "moved: reference > 0.3 for 2s"; may repeat',
-    defaultText: "scene: drift > 0.2 (gist: 0.4)",
+    defaultText: "scene: cut > 0.2 (gist: 0.4)",
+  }),
+  confirmFrames: option(whole({ min: 1, placeholder: "FRAMES" }), {
+    help: "frames after which a cut must still be different: shorter flashes are none",
+    default: 3,
   }),
   webhook: list(WEBHOOK, { help: "where alerts are posted as JSON; may repeat" }),
   exec: list(text("COMMAND"), { help: "what is run with an alert on stdin; may repeat" }),
@@ -181,6 +205,16 @@ const READING = {
   }),
 };
 
+const CAMERAS = {
+  tlsFingerprint: list(FINGERPRINT, {
+    help: "certificate to trust, whoever signed it; may repeat",
+  }),
+  insecure: list(text("CAMERA"), {
+    help: "name of a camera whose certificate is not checked; may repeat",
+  }),
+  acceptUnended: flag({ help: "take frames that the camera never ends" }),
+};
+
 const OUTPUT = {
   runs: option(folder(), { help: "where runs are kept", default: "runs" }),
   snapshotInterval: option(positive("SECONDS"), {
@@ -202,7 +236,10 @@ const OUTPUT = {
 
 /** The options that Seymour-pi's encoders have. */
 const BASIC = {
-  stream: list(SOURCE, { help: "camera URL, folder, MJPEG, video or -; may repeat", short: "s" }),
+  stream: list(STREAM, {
+    help: "camera URL, folder, MJPEG, video or -, perhaps as name=…; may repeat",
+    short: "s",
+  }),
   display: flag({ help: "no page: a text meter in the terminal", default: true }),
   plot: flag({ help: "no plot on the page", default: true }),
   save: flag({ help: "no run folder", default: true }),
@@ -216,6 +253,7 @@ export const WATCH = {
   ...group("Model", NETWORK),
   ...group("Labels and alerts", ALERTS),
   ...group("Reading", READING),
+  ...group("Cameras", CAMERAS),
   ...group("Run folder", OUTPUT),
   ...group("Page", PAGE),
 };

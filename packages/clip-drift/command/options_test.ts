@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { command, readValue, UsageError } from "@vcs/transport/internal";
-import { CAMERA, LABELS, LISTEN, REFERENCE, WATCH, type WatchSettings } from "./options.ts";
+import { CAMERA, LABELS, LISTEN, REFERENCE, STREAM, WATCH, type WatchSettings } from "./options.ts";
 
 /** Settings of a command line, and the notes about it. */
 async function read(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
@@ -24,7 +24,13 @@ Deno.test("the flags of Seymour-pi's encoders work without a note", async () => 
   const { settings, notes } = await read(args);
   const { stream, display, plot, save, test } = settings;
   assert.deepEqual({ stream, display, plot, save, test }, {
-    ...{ stream: ["http://cam/"], display: false, plot: false, save: false, test: true },
+    ...{
+      stream: [{ name: "cam", spec: "http://cam/" }],
+      display: false,
+      plot: false,
+      save: false,
+      test: true,
+    },
   });
   assert.deepEqual(notes, []);
 });
@@ -102,4 +108,39 @@ Deno.test("--labels takes texts between commas", () => {
   const labels = (text: string) => readValue(LABELS, text, "--labels");
   assert.deepEqual(labels(" empty dock,, truck at dock "), ["empty dock", "truck at dock"]);
   assert.throws(() => labels(" , "), UsageError);
+});
+
+Deno.test("a stream may have a name, before its first equals sign", () => {
+  const stream = (text: string) => readValue(STREAM, text, "--stream");
+  for (
+    const [text, name, spec] of [
+      ["http://cam:8080/?action=stream", "cam:8080", "http://cam:8080/?action=stream"],
+      ["front-door_1=http://cam/?a=b", "front-door_1", "http://cam/?a=b"],
+      ["a=b=c.mjpg", "a", "b=c.mjpg"],
+      ["./a=b.mjpg", "a=b.mjpg", "./a=b.mjpg"],
+      ["pipe=-", "pipe", "-"],
+      ["C:/film.mp4", "film.mp4", "C:/film.mp4"],
+    ] as const
+  ) {
+    assert.deepEqual(stream(text), { name, spec });
+  }
+  assert.throws(() => stream("door="), UsageError);
+});
+
+Deno.test("other schemes and typos are refused, without a word of the password", () => {
+  for (
+    const [text, found] of [
+      ["rtsp://admin:secret@cam/h264?pwd=secret", "rtsp://cam/h264: found scheme rtsp://"],
+      ["door=htp://admin:secret@cam/", "htp://cam/: found scheme htp://"],
+      ["http:/admin:secret@cam/", "http:/cam/: found scheme http:/"],
+      ["file:///tmp/a.mjpg", "file:///tmp/a.mjpg: found scheme file:///"],
+      ["admin:secret@cam/video", "cam/video: found credentials without http://"],
+    ] as const
+  ) {
+    assert.throws(() => readValue(STREAM, text, "--stream"), (error: Error) => {
+      assert.ok(error.message.includes(`Cannot watch ${found}, expected`), error.message);
+      assert.doesNotMatch(error.message, /secret/);
+      return true;
+    });
+  }
 });

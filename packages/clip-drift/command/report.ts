@@ -5,7 +5,7 @@
  */
 import { basename } from "node:path";
 import type { RunTotals } from "../runs/writer.ts";
-import { openSource } from "../source.ts";
+import { isCamera } from "../source.ts";
 
 /** The meter that stands for the frame on machines without a screen. */
 export function meterLine(index: number, drift: number, label?: string): string {
@@ -18,6 +18,7 @@ export function meterLine(index: number, drift: number, label?: string): string 
 /** The summary of a run, one number per line; `path` is its folder, if there is one. */
 export function summary(totals: RunTotals, path: string | undefined): string {
   const { frames, seconds, similarity, counters } = totals;
+  const { dropped_frames: dropped = 0, limited_frames: limited = 0 } = counters;
   const broken = (counters.truncated_frames ?? 0) + (counters.decode_errors ?? 0);
   const number = (x: number | null) => x?.toFixed(4) ?? "none";
   return [
@@ -27,17 +28,24 @@ export function summary(totals: RunTotals, path: string | undefined): string {
     `Mean similarity: ${number(similarity.mean)} (std ${number(similarity.std)})`,
     `Min similarity: ${number(similarity.min)}`,
     `Max similarity: ${number(similarity.max)}`,
+    ...(dropped === 0 ? [] : [`Dropped for later frames: ${dropped} (${share(dropped, frames)})`]),
+    ...(limited === 0 ? [] : [`Dropped by --max-fps: ${limited} (${share(limited, frames)})`]),
     ...(broken === 0 ? [] : [`Broken frames: ${broken}`]),
     ...(path === undefined ? [] : [`Output: ${path}`]),
   ].join("\n");
 }
 
-/** The same for machines; a password in the source's URL is left out. */
-export function resultOf(spec: string, totals: RunTotals, path: string | undefined) {
-  return { stream: openSource(spec).name, ...totals, run: path ?? null };
+/** The same for machines; a stream's name has no password. */
+export function resultOf(stream: string, totals: RunTotals, path: string | undefined) {
+  return { stream, ...totals, run: path ?? null };
+}
+
+/** How many of all frames were left out, in percent. */
+export function share(left: number, watched: number): string {
+  return `${(100 * left / (left + watched)).toFixed(1)} %`;
 }
 
 /** A short name of a source for a tile: its host, or the name of its file. */
 export function shortName(spec: string): string {
-  return /^https?:\/\//i.test(spec) ? new URL(spec).host : basename(spec) || spec;
+  return isCamera(spec) ? new URL(spec).host : basename(spec) || spec;
 }

@@ -25,3 +25,12 @@ Deno.test("summary() names broken frames and the run folder only if there are an
     /^Average FPS: 0.0\n(.*\n)*Broken frames: 3\nOutput: runs\/x$/m,
   );
 });
+
+Deno.test("summary() says how many frames were left out, and why", () => {
+  const similarity = { count: 3, mean: 0.9, std: 0.05, min: 0.8, max: 1 };
+  const counters = { dropped_frames: 12, limited_frames: 4 };
+  assert.match(
+    summary({ frames: 36, seconds: 2, similarity, counters }, undefined),
+    /^Dropped for later frames: 12 \(25\.0 %\)\nDropped by --max-fps: 4 \(10\.0 %\)$/m,
+  );
+});

@@ -8,8 +8,9 @@ import { askHealth } from "../camera/error_hints.ts";
 import { openCamera } from "../camera/camera.ts";
 import type { Encoder } from "../encoder.ts";
 import { ClipDriftError } from "../errors.ts";
-import type { WatchSettings } from "./options.ts";
-import { fileFrame, openSource, type SourceFrame } from "../source.ts";
+import type { CertificateTrust } from "../camera/socket.ts";
+import type { StreamSetting, WatchSettings } from "./options.ts";
+import { fileFrame, isCamera, openSource, type SourceFrame } from "../source.ts";
 
 const LOOK_SECONDS = 2;
 
@@ -20,15 +21,28 @@ interface Look {
 }
 
 /** What a test needs of the settings. */
-type TestSettings = Pick<WatchSettings, "stream" | "frameTimeout" | "json">;
+type TestSettings = Pick<
+  WatchSettings,
+  "stream" | "frameTimeout" | "json" | "acceptUnended" | "insecure" | "tlsFingerprint"
+>;
+
+/** Which certificates a camera may have. */
+export function trustOf(
+  name: string,
+  { insecure, tlsFingerprint: tlsFingerprints }: TestSettings,
+): CertificateTrust {
+  return { insecure: insecure.includes(name), tlsFingerprints };
+}
 
 /** Reads a camera for two seconds. */
 async function lookAtCamera(
-  url: string,
-  { frameTimeout }: TestSettings,
+  { name, spec: url }: StreamSetting,
+  settings: TestSettings,
   signal: AbortSignal,
 ): Promise<Look> {
-  using camera = await openCamera(url, { frameTimeout, signal });
+  const { frameTimeout, acceptUnended } = settings;
+  const trust = trustOf(name, settings);
+  using camera = await openCamera(url, { frameTimeout, acceptUnended, signal, ...trust });
   const start = performance.now();
   let last: Uint8Array | undefined;
   let count = 0;
@@ -53,18 +67,18 @@ async function lookAtFile(spec: string, signal: AbortSignal): Promise<Look> {
 }
 
 async function testOne(
-  spec: string,
+  stream: StreamSetting,
   encoder: Encoder,
   settings: TestSettings,
   signal: AbortSignal,
 ): Promise<void> {
-  const isCamera = /^https?:/i.test(spec);
-  const { frame, rate } = isCamera
-    ? await lookAtCamera(spec, settings, signal)
+  const { spec } = stream;
+  const { frame, rate } = isCamera(spec)
+    ? await lookAtCamera(stream, settings, signal)
     : await lookAtFile(spec, signal);
   const image = await frame.image();
   say(`  ${image.width}x${image.height}, ${rate}`);
-  if (isCamera) say(`  ${await askHealth(spec)}`);
+  if (isCamera(spec)) say(`  ${await askHealth(spec)}`);
   const start = performance.now();
   const embedding = await encoder.encode(image);
   say(`  an embedding of ${embedding.length} in ${Math.round(performance.now() - start)} ms`);
@@ -82,18 +96,17 @@ export async function testStreams(
   signal: AbortSignal,
 ): Promise<number> {
   let code = 0;
-  for (const spec of settings.stream) {
-    const { name } = openSource(spec);
+  for (const stream of settings.stream) {
     try {
-      say(name);
-      await testOne(spec, encoder, settings, signal);
+      say(openSource(stream.spec).name);
+      await testOne(stream, encoder, settings, signal);
       say("  works");
-      if (settings.json) print(JSON.stringify({ stream: name, works: true }));
+      if (settings.json) print(JSON.stringify({ stream: stream.name, works: true }));
     } catch (cause) {
       signal.throwIfAborted();
       const error = errorLine(cause);
       say(`  ${error}`);
-      if (settings.json) print(JSON.stringify({ stream: name, works: false, error }));
+      if (settings.json) print(JSON.stringify({ stream: stream.name, works: false, error }));
       code = 1;
     }
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import { prepareImages } from "@vcs/media/internal";
-import { defined, errorLine, print, say } from "@vcs/transport/internal";
+import { defined, errorLine, print, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
 import type { Labels } from "../clip/labels.ts";
@@ -16,21 +16,21 @@ import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
 import { Hub } from "../page/hub.ts";
 import { runDetails } from "../runs/details.ts";
 import { RunFolder } from "../runs/writer.ts";
-import { openSource, type Source } from "../source.ts";
+import type { Source } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
 import { describeModel, driftOptions, openLabelList, openModel } from "./open_model.ts";
-import type { WatchSettings } from "./options.ts";
-import { meterLine, resultOf, shortName, summary } from "./report.ts";
-import { testStreams } from "./stream_check.ts";
+import type { StreamSetting, WatchSettings } from "./options.ts";
+import { meterLine, resultOf, summary } from "./report.ts";
+import { testStreams, trustOf } from "./stream_check.ts";
 import { openWindow, readKeys } from "./terminal.ts";
 
-/** Step drift above which the scene is called another one, if there is no rule. */
+/** Distance of a cut above which the scene is called another one, if there is no rule. */
 const CUT_THRESHOLD = { gist: 0.4, clip: 0.2 };
 
 function rulesFor({ alert }: WatchSettings, encoder: Encoder): readonly AlertRule[] {
   if (alert.length > 0) return alert;
   const threshold = encoder.info.model === "gist" ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
-  return [parseRule(`scene: drift > ${threshold}`)];
+  return [parseRule(`scene: cut > ${threshold}`)];
 }
 
 /** Everything that the cameras share. */
@@ -44,11 +44,15 @@ interface Shared {
   readonly signal: AbortSignal;
 }
 
-async function createRun(source: Source, { settings, encoder }: Shared): Promise<RunFolder> {
+async function createRun(
+  source: Source,
+  camera: string,
+  { settings, encoder }: Shared,
+): Promise<RunFolder> {
   const { snapshotInterval, embeddingInterval, rollingWindow, runs: root } = settings;
   const { device, model, pretrained } = encoder.info;
   const run = await RunFolder.create({
-    streamUrl: source.name,
+    ...{ streamUrl: source.name, camera },
     ...{ device, model, pretrained, snapshotInterval, embeddingInterval, rollingWindow },
     details: await runDetails(encoder.info),
   }, { root, onFailure: say });
@@ -56,39 +60,42 @@ async function createRun(source: Source, { settings, encoder }: Shared): Promise
   return run;
 }
 
-function monitorOptions(spec: string, shared: Shared): MonitorOptions {
+function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions {
   const { settings, encoder, hub, delivery, labels, drift } = shared;
   const { display, save, stream, policy, maxFps, retries } = settings;
-  const { reconnectDelay, frameTimeout } = settings;
+  const { reconnectDelay, frameTimeout, acceptUnended } = settings;
   const onFrame = ({ index, row, label }: WatchedFrame) => {
     if (display || index % 10 !== 0) return;
-    const name = stream.length > 1 ? `${shortName(spec)} ` : "";
-    say(name + meterLine(index, row.drift, label?.text));
+    const title = stream.length > 1 ? `${name} ` : "";
+    say(title + meterLine(index, row.drift, label?.text));
   };
   return {
-    ...{ drift, say, onFrame },
+    ...{ drift, say, onFrame, name },
     rules: rulesFor(settings, encoder),
-    source: { reconnectDelay, frameTimeout, ...defined({ policy, retries }) },
+    source: {
+      ...{ reconnectDelay, frameTimeout, acceptUnended, ...trustOf(name, settings) },
+      ...defined({ policy, retries }),
+    },
     onAlert: (alert) => delivery.send(alert),
     ...defined({ labels, maxFps }),
-    ...(display && { feed: hub.add(shortName(spec)) }),
-    ...(save && { openRun: (source: Source) => createRun(source, shared) }),
+    ...(display && { feed: hub.add(name) }),
+    ...(save && { openRun: (source: Source) => createRun(source, name, shared) }),
   };
 }
 
 /** Watches one camera to its end; reports what came of it. */
-async function watchOne(spec: string, monitor: Monitor, shared: Shared): Promise<boolean> {
+async function watchOne(name: string, monitor: Monitor, shared: Shared): Promise<boolean> {
   const { json, stream } = shared.settings;
   try {
     const totals = await monitor.run(shared.signal);
-    const title = stream.length > 1 ? `${shortName(spec)}\n` : "";
-    if (json) print(JSON.stringify(resultOf(spec, totals, monitor.runPath)));
+    const title = stream.length > 1 ? `${name}\n` : "";
+    if (json) print(JSON.stringify(resultOf(name, totals, monitor.runPath)));
     else print(title + summary(totals, monitor.runPath));
     return true;
   } catch (cause) {
     const error = errorLine(cause);
     say(`clip-drift: ${error}`);
-    if (json) print(JSON.stringify({ stream: openSource(spec).name, error }));
+    if (json) print(JSON.stringify({ stream: name, error }));
     return false;
   }
 }
@@ -96,8 +103,10 @@ async function watchOne(spec: string, monitor: Monitor, shared: Shared): Promise
 async function watchAll(shared: Shared): Promise<number> {
   const { stream } = shared.settings;
   const watches = stream
-    .map((spec) => [spec, new Monitor(spec, shared.encoder, monitorOptions(spec, shared))] as const)
-    .map(([spec, monitor]) => watchOne(spec, monitor, shared));
+    .map((one) =>
+      [one.name, new Monitor(one.spec, shared.encoder, monitorOptions(one, shared))] as const
+    )
+    .map(([name, monitor]) => watchOne(name, monitor, shared));
   return (await Promise.all(watches)).every(Boolean) ? 0 : 1;
 }
 
@@ -117,12 +126,28 @@ async function showPage(shared: Shared, onQuit: () => void): Promise<Dashboard |
 }
 
 /**
+ * Refuses names that are given twice, and cameras that are none.
+ *
+ * @throws {UsageError}
+ */
+function checkNames({ stream, insecure }: WatchSettings): void {
+  const names = stream.map(({ name }) => name);
+  const unknown = insecure.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `Cannot use --insecure: found no camera ${unknown}, expected ${names.join(", ")}`,
+    );
+  }
+}
+
+/**
  * Watches all streams until they end, or somebody ends it.
  *
  * @returns the exit code
  */
 export async function watchStreams(settings: WatchSettings, outer: AbortSignal): Promise<number> {
   const { stream, webhook: webhooks, exec: commands } = settings;
+  checkNames(settings);
   // Without it every image would fail, one by one.
   await prepareImages();
   using encoder = await openModel(settings, outer);
@@ -136,6 +161,6 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   const hub = new Hub(settings.rollingWindow);
   const shared: Shared = { settings, encoder, hub, delivery, labels, drift, signal };
   await using _page = await showPage(shared, stop);
-  using _keys = stream.includes("-") ? undefined : readKeys(stop);
+  using _keys = stream.some(({ spec }) => spec === "-") ? undefined : readKeys(stop);
   return await watchAll(shared);
 }

@@ -2,8 +2,8 @@
  * The page: live frames with their measures, plots, alerts, and past runs. Served on loopback; on
  * any other address only with a token.
  *
- * Paths: `/` the page, `/live` its WebSocket, `/api/runs` the run browser's data, `/health` for
- * people and watchdogs, `/metrics` for Prometheus.
+ * Paths: `/` the page, `/live` its WebSocket, `/api/runs` the run browser's data, `/health`
+ * and `/ready` for people and watchdogs, `/metrics` for Prometheus.
  *
  * @module
  */
@@ -93,10 +93,22 @@ function runRoutes(root: string): RouteTable {
   };
 }
 
-function health(hub: Hub): Response {
-  const cameras = hub.feeds.map(({ view }) => view);
-  const isWell = cameras.every(({ status }) => status === "live" || status === "ended");
-  return Response.json({ status: isWell ? "ok" : "degraded", viewers: hub.viewers, cameras });
+const isUp = ({ view: { status } }: CameraFeed) => status === "live" || status === "ended";
+
+/** The state of all cameras, or of one; 503 if none of those asked for is well. */
+function health(hub: Hub, name: string | null): Response {
+  const feeds = hub.feeds.filter(({ view }) => name === null || view.name === name);
+  if (name !== null && feeds.length === 0) throw none("camera");
+  const cameras = feeds.map(({ view }) => view);
+  const status = feeds.every(isUp) ? "ok" : feeds.some(isUp) ? "degraded" : "down";
+  const body = { status, viewers: hub.viewers, cameras };
+  return Response.json(body, { status: status === "down" ? 503 : 200 });
+}
+
+/** Whether any camera delivers frames. */
+function ready(hub: Hub): Response {
+  const isReady = hub.feeds.some(({ view }) => view.status === "live");
+  return new Response(isReady ? "ready\n" : "no camera is live\n", { status: isReady ? 200 : 503 });
 }
 
 function latestFrame(feed: CameraFeed | undefined): Response {
@@ -159,7 +171,8 @@ export async function serveDashboard(
     ...(token !== undefined && { token }),
     routes: {
       "GET /live": liveFeed(hub, options, canQuit),
-      "GET /health": () => health(hub),
+      "GET /health": ({ url }) => health(hub, url.searchParams.get("camera")),
+      "GET /ready": () => ready(hub),
       "GET /metrics": () =>
         new Response(prometheus(hub), { headers: { "content-type": "text/plain" } }),
       "GET /picture/:id.jpg": ({ groups }: SiteRequest) =>

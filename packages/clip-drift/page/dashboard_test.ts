@@ -9,12 +9,27 @@ import type { WatchedFrame } from "../watch.ts";
 
 const JPEG = Uint8Array.of(0xff, 0xd8, 0xff, 0xd9);
 
+const PICTURE = {
+  ...{ dark: 0, covered: 0, blurred: 0, moved: 0, turned: 0, frozen: 0 },
+};
+
 function watched(index: number): WatchedFrame {
   const embedding = Float32Array.of(1, index);
   const tracker = new DriftTracker();
   return {
-    ...{ index, timestamp: 1e9 + index, embedding, row: tracker.push(embedding, index) },
-    ...{ alerts: [], duplicate: false, recent: tracker.recent, total: tracker.total },
+    ...{
+      index,
+      timestamp: 1e9 + index,
+      embedding,
+      row: { ...tracker.push(embedding, index), ...PICTURE },
+    },
+    ...{
+      alerts: [],
+      hasContent: true,
+      duplicate: false,
+      recent: tracker.recent,
+      total: tracker.total,
+    },
     frame: fileFrame(JPEG, 0),
   };
 }
@@ -110,13 +125,38 @@ Deno.test("viewers get what happens, and are gone when they leave", async () => 
 Deno.test("/health and /metrics report the state of the cameras", async () => {
   await served({}, async (page, hub) => {
     const health = async () => await (await fetch(new URL("/health", page.url))).json();
-    assert.equal((await health()).status, "degraded");
+    assert.equal((await health()).status, "down");
     hub.feeds[0]!.frame(watched(9));
     assert.equal((await health()).status, "ok");
     assert.equal((await health()).cameras[0].index, 9);
     const metrics = await (await fetch(new URL("/metrics", page.url))).text();
+    assert.match(metrics, /^clip_drift_moved\{camera="front door",id="0"\} 0$/m);
+    assert.match(metrics, /^clip_drift_last_frame_age_seconds\{camera="front door",id="0"\} \d/m);
+    assert.doesNotMatch(metrics, /^clip_drift_mmd\{/m);
     assert.match(metrics, /^# TYPE clip_drift_frames_total counter$/m);
     assert.match(metrics, /^clip_drift_frames_total\{camera="front door",id="0"\} 10$/m);
+  });
+});
+
+Deno.test("/health is 503 for a camera that is not well, or if none is; /ready if none is live", async () => {
+  await served({}, async (page, hub) => {
+    const back = hub.add("back");
+    const all = async () =>
+      await Promise.all(
+        ["/health", "/health?camera=front%20door", "/health?camera=back", "/ready"].map((path) =>
+          status(page.url, {}, path)
+        ),
+      );
+    assert.deepEqual(await all(), [503, 503, 503, 503]);
+    hub.feeds[0]!.frame(watched(1));
+    assert.deepEqual(await all(), [200, 200, 503, 200]);
+    for (const state of ["frozen", "lost", "failed"] as const) {
+      back.frame(watched(1), state);
+      assert.deepEqual(await all(), [200, 200, 503, 200], state);
+    }
+    hub.feeds[0]!.frame(watched(2), "ended");
+    assert.deepEqual(await all(), [200, 200, 503, 503]);
+    assert.equal(await status(page.url, {}, "/health?camera=none"), 404);
   });
 });
 

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { type Metric, METRICS } from "../drift.ts";
 import type { WatchedFrame } from "../watch.ts";
 
 /** Whether a camera delivers frames. */
-export type CameraStatus = "connecting" | "live" | "lost" | "ended" | "failed";
+export type CameraStatus = "connecting" | "live" | "frozen" | "lost" | "ended" | "failed";
 
 /** One point of the plot: seconds since 1970, drift, reference drift, rolling drift. */
 export type PlotPoint = readonly [number, number, number | null, number | null];
@@ -15,8 +16,8 @@ export type PlotPoint = readonly [number, number, number | null, number | null];
 /** Something to report: an alert, a lost connection. */
 export interface CameraNote {
   /**
-   * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `gap`, `skipped`, `unsaved`,
-   * `ended`, `failed`.
+   * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `no-content`, `content`, `gap`,
+   * `skipped`, `dropped`, `unsaved`, `ended`, `failed`.
    */
   readonly type: string;
   /** When, in seconds since 1970. */
@@ -43,6 +44,16 @@ export interface CameraView {
   drift: number;
   /** Seconds since the start. */
   elapsed: number;
+  /** Whether the latest frame has content; one of a single colour has none. */
+  hasContent: boolean;
+  /** When the latest frame came, in seconds since 1970. */
+  lastFrame?: number;
+  /** Latest values of the measures that have one. */
+  measures: Readonly<Partial<Record<Metric, number>>>;
+  /** Frames that were cut off, or did not decode. */
+  broken: number;
+  /** How often the connection was lost. */
+  lost: number;
   /** Frames dropped because later ones came. */
   dropped: number;
   /** How often the camera came back. */
@@ -96,7 +107,17 @@ export class CameraFeed {
     this.#hub = hub;
     this.view = {
       ...{ id, name, status: "connecting", index: -1, fps: 0, similarity: 1, drift: 0 },
-      ...{ elapsed: 0, dropped: 0, reconnects: 0, alertCount: 0, snapshots: [] },
+      ...{
+        elapsed: 0,
+        hasContent: true,
+        dropped: 0,
+        broken: 0,
+        lost: 0,
+        measures: {},
+        reconnects: 0,
+        alertCount: 0,
+        snapshots: [],
+      },
     };
   }
 
@@ -113,7 +134,10 @@ export class CameraFeed {
   frame({ index, row, timestamp, label }: WatchedFrame, status: CameraStatus = "live"): void {
     const { view } = this;
     Object.assign(view, { status, index, fps: this.#measure() });
-    Object.assign(view, { similarity: row.similarity, drift: row.drift });
+    Object.assign(view, { similarity: row.similarity, drift: row.drift, lastFrame: timestamp });
+    view.measures = Object.fromEntries(
+      METRICS.flatMap((m) => row[m] === undefined ? [] : [[m, row[m]]]),
+    );
     view.elapsed = (performance.now() - this.#start) / 1000;
     if (label !== undefined) view.label = `${label.text} ${Math.round(label.score * 100)} %`;
     const point: PlotPoint = [timestamp, row.drift, row.reference ?? null, row.rolling ?? null];

@@ -6,12 +6,20 @@ import { fileFrame } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
 
 const tracker = new DriftTracker();
+const PICTURE = { dark: 0, covered: 0, blurred: 0, moved: 0, turned: 0, frozen: 0 };
 
 function watched(index: number): WatchedFrame {
   const embedding = Float32Array.of(1, index);
   return {
-    ...{ index, timestamp: index, embedding, row: tracker.push(embedding, index) },
-    ...{ alerts: [], duplicate: false, recent: tracker.recent, total: tracker.total },
+    ...{ index, timestamp: index, embedding },
+    row: { ...tracker.push(embedding, index), ...PICTURE },
+    ...{
+      alerts: [],
+      duplicate: false,
+      hasContent: true,
+      recent: tracker.recent,
+      total: tracker.total,
+    },
     frame: fileFrame(Uint8Array.of(0xff, 0xd8, 0xff, 0xd9), 0),
   };
 }

@@ -41,6 +41,16 @@ function makePlot(parent, columns, count) {
   return plot;
 }
 
+/** What a tile says of the states in which its image is not that of this moment. */
+const STATES = {
+  never: "Never connected",
+  lost: "Lost: this is the last frame",
+  frozen: "Frozen: the same frame again and again",
+  ended: "The stream has ended",
+  failed: "Given up",
+  unlinked: "The command has ended, or cannot be reached",
+};
+
 /** One camera on the page. */
 class Tile {
   constructor(view) {
@@ -76,8 +86,23 @@ class Tile {
     this.part("label").hidden = view.label === undefined;
     this.strip(view);
     this.status = view.status;
-    if (view.status === "failed") this.part("waiting").textContent = "There is no image";
+    this.hasContent = view.hasContent;
+    this.hasFrames ||= view.index >= 0;
     showLink();
+  }
+
+  /** Shows whether the image is that of this moment, and if not, why. */
+  state() {
+    const state = !isLinked
+      ? "unlinked"
+      : this.status === "lost" && !this.hasFrames
+      ? "never"
+      : this.status;
+    this.root.dataset.state = state;
+    const isEmpty = state === "live" && !this.hasContent;
+    const text = isEmpty ? "No content" : STATES[state] ?? "";
+    if (this.part("state").textContent !== text) this.part("state").textContent = text;
+    this.part("waiting").hidden = this.url !== "" || text !== "";
   }
 
   strip(view) {
@@ -149,7 +174,8 @@ function showLink() {
   const isEmpty = isLinked && tiles.size === 0;
   $("link").hidden = $("tab-live").hidden = isEmpty;
   const states = [...tiles.values()].map((tile) => tile.status);
-  const state = !isLinked ? "lost" : ["failed", "lost", "connecting", "live", "ended"]
+  for (const tile of tiles.values()) tile.state();
+  const state = !isLinked ? "lost" : ["failed", "lost", "frozen", "connecting", "live", "ended"]
     .find((name) => states.includes(name)) ?? "connecting";
   $("link").dataset.state = state;
   $("link").textContent = isLinked ? state : "no link to the command";
@@ -234,9 +260,44 @@ function flat(value, prefix = "") {
 }
 
 let runPlot;
+let wanted = "";
 
+/** What the command answers; an error says why there is nothing. */
+async function ask(path) {
+  const response = await fetch(path).catch(() => {
+    throw new Error("The command cannot be reached");
+  });
+  if (!response.ok) throw new Error(await response.text() || `status ${response.status}`);
+  return await response.json();
+}
+
+/** Shows a failure in place of what was asked for. */
+function showError(place, error) {
+  const text = document.createElement("p");
+  text.className = "error";
+  text.setAttribute("role", "alert");
+  text.textContent = error.message;
+  place.replaceChildren(text);
+}
+
+/** Shows a run, unless another was chosen before the answer came. */
 async function showRun(name) {
-  const run = await (await fetch(`/api/runs/${name}`)).json();
+  wanted = name;
+  for (const button of document.querySelectorAll("#run-list button")) {
+    button.setAttribute("aria-current", String(button.textContent === name));
+  }
+  try {
+    const run = await ask(`/api/runs/${name}`);
+    if (wanted === name) drawRun(name, run);
+  } catch (error) {
+    if (wanted !== name) return;
+    runPlot?.destroy();
+    runPlot = undefined;
+    showError($("run"), error);
+  }
+}
+
+function drawRun(name, run) {
   const heading = document.createElement("h2");
   heading.textContent = `${name} · ${run.frames} frames`;
   const plot = document.createElement("div");
@@ -254,11 +315,12 @@ async function showRun(name) {
 }
 
 async function listRuns() {
-  const names = await (await fetch("/api/runs")).json();
+  const names = await ask("/api/runs");
   $("run-list").replaceChildren(...names.map((name) => {
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.textContent = name;
+    button.setAttribute("aria-current", String(name === wanted));
     button.onclick = () => showRun(name);
     item.append(button);
     return item;
@@ -270,14 +332,28 @@ function showTab(name) {
     $(tab).hidden = tab !== name;
     $(`tab-${tab}`).setAttribute("aria-pressed", String(tab === name));
   }
-  if (name === "runs") void listRuns();
+  if (name === "runs") listRuns().catch((error) => showError($("run"), error));
 }
 
 $("tab-live").onclick = () => showTab("live");
 $("tab-runs").onclick = () => showTab("runs");
 if (location.hash === "#runs") showTab("runs");
-addEventListener("keydown", ({ key }) => {
-  if (settings.canQuit && ["q", "Q", "Escape"].includes(key)) socket.send("quit");
+$("quit").onclose = () => {
+  if ($("quit").returnValue === "yes") socket.send("quit");
+};
+
+/** Whether a key is a wish to end, and not a part of a shortcut or of a text. */
+function isQuitKey(event) {
+  const isShortcut = event.ctrlKey || event.altKey || event.metaKey || event.repeat;
+  const isText = event.target.closest("input, textarea, select, [contenteditable]") !== null;
+  return !isShortcut && !isText && ["q", "Q", "Escape"].includes(event.key);
+}
+
+addEventListener("keydown", (event) => {
+  if (!settings.canQuit || !isLinked || $("quit").open || !isQuitKey(event)) return;
+  event.preventDefault();
+  $("quit").returnValue = "no";
+  $("quit").showModal();
 });
 connect();
 requestAnimationFrame(drawAll);

@@ -5,6 +5,9 @@ import { parseRule } from "../alerts.ts";
 import { serveCamera } from "../camera/camera_server.ts";
 import { type Dashboard, serveDashboard } from "./dashboard.ts";
 import { openEncoder } from "../encoder.ts";
+import { DriftTracker } from "../drift.ts";
+import { fileFrame } from "../source.ts";
+import type { WatchedFrame } from "../watch.ts";
 import { Hub } from "./hub.ts";
 import { Monitor } from "../command/monitor.ts";
 import { RunFolder } from "../runs/writer.ts";
@@ -75,6 +78,7 @@ browserTest("the page lives: image, numbers, plot, alert, snapshots, runs, and q
       assert.match((await page.textContent("#run h2"))!, /^\d{8}_\d{6} · \d+ frames$/);
       if (shots) await page.screenshot({ path: `${shots}/runs-1280.png` });
       await page.keyboard.press("q");
+      await page.click("#quit-yes");
       await new Promise<void>((resolve) => {
         if (quit.aborted) resolve();
         else quit.addEventListener("abort", () => resolve());
@@ -97,7 +101,7 @@ browserTest("several cameras are tiles, and fit a phone without scrolling sidewa
         );
         assert.equal(overflow, 0);
         const small = await page.evaluate(
-          '[...document.querySelectorAll("button")].filter((b) => !b.hidden && b.offsetHeight < 32).length',
+          '[...document.querySelectorAll("button")].filter((b) => b.offsetParent !== null && b.offsetHeight < 32).length',
         );
         assert.equal(small, 0);
         if (shots) await page.screenshot({ path: `${shots}/tiles-${width}.png`, fullPage: true });
@@ -119,6 +123,119 @@ browserTest("past runs can be looked at without a camera", async () => {
     await page.waitForSelector("#run table");
     assert.ok(await page.isHidden("#tab-live"));
   });
+  await Deno.remove(root, { recursive: true });
+});
+
+browserTest(
+  "q and Esc ask first, and are no wish to end with Ctrl, Alt or Meta, or in a text",
+  async () => {
+    const hub = new Hub(10);
+    hub.add("camera");
+    let quits = 0;
+    await using server = await serveDashboard(hub, { onQuit: () => quits++ });
+    await withPage(server.url, async (page) => {
+      await page.waitForSelector("text=Q or Esc");
+      const isAsked = () => page.isVisible("#quit");
+      for (const key of ["Control+q", "Alt+q", "Meta+q", "Control+Escape"]) {
+        await page.keyboard.press(key);
+        assert.equal(await isAsked(), false, key);
+      }
+      await page.evaluate("document.body.append(document.createElement('input'))");
+      await page.focus("input");
+      await page.keyboard.press("q");
+      assert.equal(await isAsked(), false);
+      await page.evaluate("document.activeElement.blur()");
+      await page.keyboard.press("q");
+      assert.equal(await isAsked(), true);
+      if (shots) await page.screenshot({ path: `${shots}/quit.png` });
+      await page.keyboard.press("q");
+      await page.keyboard.press("Escape");
+      assert.equal(await isAsked(), false);
+      await page.keyboard.press("Escape");
+      await page.click("#quit-no");
+      assert.equal(quits, 0);
+      await page.keyboard.press("Q");
+      await page.click("#quit-yes");
+      while (quits === 0) await page.waitForTimeout(5);
+    });
+    assert.equal(quits, 1);
+  },
+);
+
+const PICTURE = { dark: 0, covered: 0, blurred: 0, moved: 0, turned: 0, frozen: 0 };
+
+/** A frame for the page only. */
+function shown(hasContent = true): WatchedFrame {
+  const tracker = new DriftTracker();
+  const embedding = Float32Array.of(1, 0);
+  return {
+    ...{ index: 0, timestamp: 1e9, embedding, alerts: [], duplicate: false, hasContent },
+    row: { ...tracker.push(embedding, 0), ...PICTURE },
+    ...{ recent: tracker.recent, total: tracker.total, frame: fileFrame(new Uint8Array(), 0) },
+  };
+}
+
+browserTest("tiles say whether they are live, and if not, why", async () => {
+  const hub = new Hub(10);
+  const jpeg = await sceneFrames({ width: 192, height: 144 })(0);
+  const names = ["live", "lost", "frozen", "never", "ended", "empty"];
+  const [live, lost, frozen, never, ended, empty] = names.map((name) => hub.add(name));
+  for (const feed of [live, lost, frozen, ended, empty]) {
+    feed!.frame(shown(feed !== empty));
+    feed!.show(jpeg);
+  }
+  empty!.view.hasContent = false;
+  lost!.note("lost", "connection refused", "lost");
+  never!.note("lost", "connection refused", "lost");
+  frozen!.frame(shown(), "frozen");
+  ended!.note("ended", "The stream has ended", "ended");
+  const server = await serveDashboard(hub);
+  await using browser = await openBrowser();
+  const page = await openPage(browser);
+  await page.goto(server.url);
+  await page.waitForSelector(".tile");
+  const states = () => page.locator(".state").allTextContents();
+  assert.deepEqual((await states()).map((text) => text.replace(/:.*/, "")), [
+    ...["", "Lost", "Frozen", "Never connected", "The stream has ended", "No content"],
+  ]);
+  if (shots) await page.screenshot({ path: `${shots}/states-1280.png`, fullPage: true });
+  if (shots) {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.screenshot({ path: `${shots}/states-390.png`, fullPage: true });
+  }
+  await server[Symbol.asyncDispose]();
+  await page.waitForSelector("text=no link to the command");
+  assert.ok((await states()).every((text) => /^The command has ended/.test(text)));
+});
+
+browserTest("the run browser shows the run that was chosen last, and what fails", async () => {
+  const root = await Deno.makeTempDir();
+  for (const name of ["20260107_143022", "20260108_143022"]) {
+    await Deno.mkdir(join(root, name));
+    await Deno.writeTextFile(join(root, name, "drift.csv"), "a,b,c,d\r\n1,0,1,0\r\n");
+  }
+  await using server = await serveDashboard(new Hub(1), { runs: root });
+  await using browser = await openBrowser();
+  const page = await openPage(browser);
+  const late = Promise.withResolvers<void>();
+  await page.route("**/api/runs/20260107_143022", async (route: { continue(): Promise<void> }) => {
+    await late.promise;
+    await route.continue();
+  });
+  await page.goto(`${server.url}#runs`);
+  await page.click("text=20260107_143022");
+  await page.click("text=20260108_143022");
+  await page.waitForSelector("#run h2");
+  const answered = page.waitForResponse("**/api/runs/20260107_143022");
+  late.resolve();
+  await (await answered).finished();
+  await page.waitForTimeout(50);
+  assert.match((await page.textContent("#run h2"))!, /^20260108_143022/);
+  assert.equal(await page.textContent('[aria-current="true"]'), "20260108_143022");
+  await Deno.remove(join(root, "20260107_143022"), { recursive: true });
+  await page.click("text=20260107_143022");
+  await page.waitForSelector("#run .error");
+  assert.match((await page.textContent("#run"))!, /no such run/);
   await Deno.remove(root, { recursive: true });
 });
 

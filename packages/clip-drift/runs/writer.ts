@@ -11,13 +11,16 @@
 import { join } from "node:path";
 import { encodeNpz } from "@vcs/transport/npz";
 import { tensor } from "@vcs/transport/tensor";
+import { defined } from "@vcs/transport/internal";
 import { AppendFile } from "./append_file.ts";
-import { type DriftRow, METRICS, type SimilarityStats } from "../drift.ts";
+import { type DriftRow, type FrameRow, METRICS, type SimilarityStats } from "../drift.ts";
 
 /** Settings that `config.json` holds. */
 export interface RunConfig {
   /** The stream's URL, without credentials. */
   readonly streamUrl: string;
+  /** Name of the camera. Default: none. */
+  readonly camera?: string;
   /** Device that the model ran on. */
   readonly device: string;
   /** Name of the model. */
@@ -41,7 +44,7 @@ export interface RunFrame {
   /** When it arrived, in seconds since 1970. */
   readonly timestamp: number;
   /** Its measures. */
-  readonly row: DriftRow;
+  readonly row: DriftRow & Partial<FrameRow>;
   /** Its embedding, of unit length. */
   readonly embedding: Float32Array;
   /** Its JPEG, for a snapshot. */
@@ -297,6 +300,7 @@ export class RunFolder implements AsyncDisposable {
 function describeConfig(config: RunConfig, name: string, date: Date): object {
   return {
     stream_url: config.streamUrl,
+    ...defined({ camera: config.camera }),
     run_name: name,
     start_time: localIso(date),
     settings: {

@@ -36,7 +36,13 @@ export class JpegWalker {
   /** Next byte to look at; after `end` the length, after `restarted` where the other begins. */
   offset = 2;
   #inScan = false;
+  #hasScan = false;
   #result: WalkState = "more";
+
+  /** Whether the walk has come to entropy-coded data. */
+  get hasScan(): boolean {
+    return this.#hasScan;
+  }
 
   /**
    * Goes on with the walk; once it is over, gives its result again.
@@ -85,6 +91,7 @@ export class JpegWalker {
     if (length < 2) return "broken";
     this.offset += 2 + length;
     this.#inScan = marker === SOS;
+    this.#hasScan ||= this.#inScan;
     return undefined;
   }
 }

@@ -26,7 +26,7 @@ export interface Pipeline {
 /** What we say of an input. */
 export interface SharpOptions {
   /** Whether damage is an error. */
-  readonly failOn?: "none" | "error";
+  readonly failOn?: "none" | "error" | "warning";
   /** Whether colour profiles are ignored. */
   readonly ignoreIcc?: boolean;
   /** Size of pixels that are not a file. */

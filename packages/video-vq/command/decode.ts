@@ -72,7 +72,7 @@ function playOptions(
 /** A folder of files that PyTorch wrote; channels only write those. */
 async function torchFolder(reference: string): Promise<Receiver | undefined> {
   const url = URL.parse(reference, pathToFileURL(`${Deno.cwd()}/`));
-  const { isTorchFolder, openTorchFolder } = await import("../stream/torch_folder.ts");
+  const { isTorchFolder, openTorchFolder } = await import("./torch_folder.ts");
   return url && isTorchFolder(url) ? await openTorchFolder(url) : undefined;
 }
 

@@ -8,7 +8,7 @@ import { VideoReceiver } from "../receive.ts";
 import { VideoSender } from "../send.ts";
 import { FakeCodec, numberedFrames, numberOf, SIZE } from "../testing/fakes.ts";
 import { openTorchFolder } from "./torch_folder.ts";
-import type { Tokens } from "./tokens.ts";
+import type { Tokens } from "../stream/tokens.ts";
 
 /** Keeps the tokens that it is given. */
 class Keeping extends FakeCodec {
