@@ -1,14 +1,17 @@
 /**
  * The tables of parts, made from `deno.lock`: run this file after a version was changed. What the
  * lock does not say is asked of the registry: the bytes of tarballs, and where in its tarball, and
- * with which hash, the library of ONNX Runtime lies for each platform.
+ * with which hash, the library of ONNX Runtime lies for each platform. Wheels are read whole, for the
+ * hashes of their files: 4 GB.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { defined, openByteSource, ZipReader } from "@vcs/transport/internal";
 import { registryUrl } from "../packages/transport/parts/install.ts";
 import type { Part, PartPackage } from "../packages/transport/parts/part.ts";
+import { pythonIndex } from "../packages/transport/parts/python_index.ts";
 import { tarFiles } from "../packages/transport/parts/tar.ts";
 import { readText, ROOT } from "./house.ts";
 
@@ -231,6 +234,143 @@ async function runtimePart(version: string): Promise<Part> {
   return { name: "onnxruntime", about: "networks", packages };
 }
 
+/** A wheel of the Python index to be made a part of. */
+interface WheelPlan {
+  readonly constant: string;
+  readonly part: Omit<Part, "packages">;
+  readonly version: string;
+  /** The files that are kept by platform, in the order in which they are loaded. */
+  readonly files: Readonly<Record<string, readonly string[]>>;
+}
+
+const [LIB, BIN] = ["nvidia/cu13/lib/lib", "nvidia/cu13/bin/x86_64/"];
+const CUDNN_LIBRARIES = [
+  ...["graph", "ops", "cnn", "adv", "heuristic", "engines_runtime_compiled"],
+  "engines_precompiled",
+];
+
+/** Files of the CUDA libraries of a wheel. */
+function cudaFiles(linux: readonly string[], windows: readonly string[]): WheelPlan["files"] {
+  const files = linux.map((name) => LIB + name);
+  const dlls = windows.map((name) => `${BIN}${name}.dll`);
+  return { "linux-x64": files, "linux-arm64": files, "win32-x64": dlls };
+}
+
+/**
+ * ONNX Runtime's CUDA build, and what it loads: the libraries of CUDA 13.0 with which it was built,
+ * which every driver for CUDA 13 runs, and a cuDNN 9.
+ */
+export const WHEELS: readonly WheelPlan[] = [
+  {
+    constant: "CUDA_BUILD",
+    part: { name: "onnxruntime-gpu", about: "networks on CUDA" },
+    version: ONNX_RUNTIMES.latest,
+    files: Object.fromEntries(PLATFORMS.map((platform) => {
+      const isWindows = platform.startsWith("win32");
+      const core = isWindows ? "onnxruntime.dll" : `libonnxruntime.so.${ONNX_RUNTIMES.latest}`;
+      const providers = ["shared", "cuda"].map((name) =>
+        isWindows ? `onnxruntime_providers_${name}.dll` : `libonnxruntime_providers_${name}.so`
+      );
+      return [platform, [core, ...providers].map((name) => `onnxruntime/capi/${name}`)];
+    })),
+  },
+  {
+    constant: "CUDA_RUNTIME",
+    part: { name: "nvidia-cuda-runtime", about: "CUDA" },
+    version: "13.0.96",
+    files: cudaFiles(["cudart.so.13"], ["cudart64_13"]),
+  },
+  {
+    constant: "CUDA_COMPILER",
+    part: { name: "nvidia-cuda-nvrtc", about: "CUDA" },
+    version: "13.0.88",
+    files: cudaFiles(
+      ["nvrtc-builtins.so.13.0", "nvrtc.so.13"],
+      ["nvrtc-builtins64_130", "nvrtc64_130_0"],
+    ),
+  },
+  {
+    constant: "CUBLAS",
+    part: { name: "nvidia-cublas", about: "CUDA" },
+    version: "13.1.0.3",
+    files: cudaFiles(["cublasLt.so.13", "cublas.so.13"], ["cublasLt64_13", "cublas64_13"]),
+  },
+  {
+    constant: "CURAND",
+    part: { name: "nvidia-curand", about: "CUDA" },
+    version: "10.4.0.35",
+    files: cudaFiles(["curand.so.10"], ["curand64_10"]),
+  },
+  {
+    constant: "CUFFT",
+    part: { name: "nvidia-cufft", about: "CUDA" },
+    version: "12.0.0.61",
+    files: cudaFiles(["cufft.so.12"], ["cufft64_12"]),
+  },
+  {
+    constant: "CUDNN",
+    part: { name: "nvidia-cudnn-cu13", about: "CUDA" },
+    version: "9.19.0.56",
+    files: Object.fromEntries(PLATFORMS.map((platform) => {
+      const names = [...CUDNN_LIBRARIES.map((name) => `cudnn_${name}`), "cudnn"];
+      const files = platform.startsWith("win32")
+        ? names.map((name) => `nvidia/cudnn/bin/${name}64_9.dll`)
+        : names.map((name) => `nvidia/cudnn/lib/lib${name}.so.9`);
+      return [platform, files];
+    })),
+  },
+];
+
+/** Platforms for which the Python index has the CUDA build, as ends of wheels' names. */
+const WHEEL_PLATFORMS = {
+  "linux-x64": /^[^-]+-[^-]+-(cp311-cp311|py3-none)-manylinux.*_x86_64\.whl$/,
+  "linux-arm64": /^[^-]+-[^-]+-(cp311-cp311|py3-none)-manylinux.*_aarch64\.whl$/,
+  "win32-x64": /^[^-]+-[^-]+-(cp311-cp311|py3-none)-win_amd64\.whl$/,
+};
+
+interface IndexFile {
+  readonly filename: string;
+  readonly url: string;
+  readonly hashes: { readonly sha256: string };
+}
+
+/** Hashes of some files of a wheel, whose own hash must be the index's. */
+async function wheelPackage(
+  { filename, url, hashes }: IndexFile,
+  wanted: readonly string[],
+): Promise<Pick<PartPackage, "wheel" | "bytes" | "integrity" | "files">> {
+  const wheel = new Uint8Array(await (await fetch(url)).arrayBuffer());
+  const digest = createHash("sha256").update(wheel).digest();
+  if (digest.toString("hex") !== hashes.sha256) throw new Error(`Wrong bytes of ${filename}`);
+  const zip = await ZipReader.open(await openByteSource(wheel));
+  const files: Record<string, string> = {};
+  for (const path of wanted) {
+    const entry = zip.entries.get(path);
+    if (entry === undefined) throw new Error(`No ${path} in ${filename}`);
+    const hash = createHash("sha256").update(await zip.read(entry)).digest("base64");
+    files[path] = `sha256-${hash}`;
+  }
+  const integrity = `sha256-${digest.toString("base64")}`;
+  return { wheel: filename, bytes: wheel.length, integrity, files };
+}
+
+/** The part of a wheel's plan. */
+async function wheelPart({ part, version, files }: WheelPlan): Promise<Part> {
+  const headers = { accept: "application/vnd.pypi.simple.v1+json" };
+  const answer = await fetch(`${pythonIndex().url}/${part.name}/`, { headers });
+  const index: { files: readonly IndexFile[] } = await answer.json();
+  const packages: PartPackage[] = [];
+  for (const [platform, pattern] of Object.entries(WHEEL_PLATFORMS)) {
+    const file = index.files.find(({ filename }) =>
+      filename.split("-")[1] === version && pattern.test(filename)
+    );
+    if (file === undefined) throw new Error(`No wheel of ${part.name} ${version}, ${platform}`);
+    const { wheel, ...row } = await wheelPackage(file, files[platform]!);
+    packages.push({ name: part.name, version, platform, ...defined({ wheel }), ...row });
+  }
+  return { ...part, packages };
+}
+
 /** A generated file. */
 function tableText(typeFrom: string, parts: ReadonlyMap<string, Part>): string {
   const constants = [...parts].map(([constant, part]) =>
@@ -272,6 +412,9 @@ if (import.meta.main) {
     "packages/onnx/runtime/runtime_part.ts",
     new Map([["ONNX_RUNTIME", await runtimePart(latest)]]),
   );
+  const wheels = new Map<string, Part>();
+  for (const plan of WHEELS) wheels.set(plan.constant, await wheelPart(plan));
+  await write("packages/onnx/cuda/cuda_parts.ts", wheels);
   await write(
     "testing/oldest_runtime_part.ts",
     new Map([["OLDEST_RUNTIME", await runtimePart(oldest)]]),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { filesBelow, importsOf, isPublished, readText } from "./house.ts";
-import { lockedPackages, ONNX_RUNTIMES, readLock, TABLES } from "./parts.ts";
+import { lockedPackages, ONNX_RUNTIMES, readLock, TABLES, WHEELS } from "./parts.ts";
+import * as CUDA_TABLE from "../packages/onnx/cuda/cuda_parts.ts";
 import { ONNX_RUNTIME } from "../packages/onnx/runtime/runtime_part.ts";
 import type { Part } from "../packages/transport/parts/part.ts";
 import { OLDEST_RUNTIME } from "./oldest_runtime_part.ts";
@@ -28,6 +29,24 @@ Deno.test("the table of ONNX Runtime is of the versions that it is made for", ()
     assert.deepEqual(new Set(part.packages.map((row) => row.version)), new Set([version]));
   }
 });
+
+for (const { constant, part, version, files } of WHEELS) {
+  Deno.test(`${constant}: the version, files and platforms are those that it is made for`, () => {
+    const { packages, ...about } = new Map<string, Part>(Object.entries(CUDA_TABLE)).get(constant)!;
+    assert.deepEqual(about, part);
+    const platforms = packages.map(({ platform }) => platform);
+    assert.deepEqual(platforms, ["linux-x64", "linux-arm64", "win32-x64"]);
+    for (
+      const { name, platform = "", wheel = "", integrity, files: kept = {}, ...row } of packages
+    ) {
+      assert.deepEqual([name, row.version], [part.name, version]);
+      // The order is that of loading.
+      assert.deepEqual(Object.keys(kept), files[platform]);
+      assert.ok(wheel.startsWith(`${name.replaceAll("-", "_")}-${version}-`), wheel);
+      for (const hash of [integrity, ...Object.values(kept)]) assert.match(hash, /^sha256-.{43}=$/);
+    }
+  });
+}
 
 Deno.test("nothing that is published names a package of npm", async () => {
   for (const path of (await filesBelow("packages")).filter(isPublished)) {

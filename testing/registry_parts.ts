@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Part, PartPackage } from "@vcs/transport/internal";
+import { type Part, type PartPackage, zipStream } from "@vcs/transport/internal";
 import { createHash, randomBytes } from "node:crypto";
-import { FaultyServer, good, type Script, status } from "./faulty_server.ts";
+import { FaultyServer, good, head, type Script, status } from "./faulty_server.ts";
 import { gzip, tarBytes, type TarEntry } from "./tarball.ts";
 
 /** Packages by name: entries of their tarballs, and fields of their rows. */
@@ -81,5 +81,60 @@ export function serveParts(
     const fault = faults[request.path]?.shift();
     const tarball = tarballs.get(request.path);
     return (fault ?? (tarball ? good(tarball) : status(404)))(request, write);
+  });
+}
+
+/** A wheel, and where a stand-in index has it. */
+export interface MadeWheel extends MadePart {
+  /** Name of the wheel's file. */
+  readonly wheel: string;
+  /** Bytes of the wheel. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Makes a part of version 1.0.0 that is a wheel, of which these files are kept; it has more. */
+export async function makeWheel(
+  name: string,
+  files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>,
+  platform = "linux-x64",
+): Promise<MadeWheel> {
+  const wheel = `${name.replaceAll("-", "_")}-1.0.0-py3-none-${platform}.whl`;
+  const rest = { [`${name}/rest.bin`]: noise(50_000) };
+  const inputs = Object.entries({ ...rest, ...files })
+    .map(([name, bytes]) => ({ name, parts: [bytes] }));
+  const bytes = new Uint8Array(await new Response(zipStream(inputs)).arrayBuffer());
+  const hashes = Object.entries(files).map(([path, bytes]) => [path, integrityOf(bytes, "sha256")]);
+  const row = {
+    ...{ name, version: "1.0.0", platform, wheel, bytes: bytes.length },
+    ...{ integrity: integrityOf(bytes, "sha256"), files: Object.fromEntries(hashes) },
+  };
+  const part = { name, about: "tests", packages: [row] };
+  return { part, tarballs: new Map([[`/files/${wheel}`, bytes]]), wheel, bytes };
+}
+
+/** How an index answers: its type, and its text given the names of files. */
+export const INDEX_FORMATS: Readonly<Record<string, (wheels: readonly string[]) => string>> = {
+  "application/vnd.pypi.simple.v1+json": (wheels) =>
+    JSON.stringify({ files: wheels.map((name) => ({ filename: name, url: `/files/${name}` })) }),
+  "text/html": (wheels) =>
+    wheels.map((name) => `<a class="x" href="../../files/${name}#sha256=0">${name}</a>`).join("\n"),
+};
+
+/** A Python index below `/simple` and its files, as {@linkcode serveParts} serves tarballs. */
+export function serveWheels(
+  wheels: readonly MadeWheel[],
+  faults: Readonly<Record<string, Script[]>> = {},
+  type = "application/vnd.pypi.simple.v1+json",
+): FaultyServer {
+  const answers = new Map(wheels.flatMap(({ tarballs }) => [...tarballs]));
+  return new FaultyServer((request, write) => {
+    const fault = faults[request.path]?.shift();
+    const bytes = answers.get(request.path);
+    const page = wheels.find(({ part }) => request.path === `/simple/${part.name}/`);
+    if (fault !== undefined || page === undefined) {
+      return (fault ?? (bytes ? good(bytes) : status(404)))(request, write);
+    }
+    const text = INDEX_FORMATS[type]!(["other-1.0.0.whl", page.wheel]);
+    return write(head(200, { "content-type": type, "content-length": text.length }) + text);
   });
 }

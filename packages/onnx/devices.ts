@@ -16,8 +16,9 @@
  * @module
  */
 import { OnnxError } from "./errors.ts";
-import { findLibrary } from "./runtime/library.ts";
-import { loadRuntime, type Runtime } from "./runtime/ort.ts";
+import { findCudaProblems } from "./cuda/problems.ts";
+import { findLibrary, ownLibrary } from "./runtime/library.ts";
+import { loadRuntime } from "./runtime/ort.ts";
 import { findFault } from "./runtime/probe.ts";
 import type { Provider } from "./runtime/providers.ts";
 
@@ -31,6 +32,8 @@ export interface DeviceReport {
   available: boolean;
   /** Why it does not, or `works`. */
   reason: string;
+  /** What helps, where it does not. */
+  help?: string;
 }
 
 /** The device that a request came to. */
@@ -43,7 +46,7 @@ export interface ResolvedDevice {
 
 /** Settings of a search for devices. */
 export interface DeviceOptions {
-  /** Path of ONNX Runtime's shared library. Default: the npm package's. */
+  /** Path of ONNX Runtime's shared library. Default: the one that fits the device. */
   library?: string;
 }
 
@@ -69,46 +72,70 @@ function deviceName(provider: Provider): string {
   return provider.kind === "cuda" ? `cuda:${provider.index}` : provider.kind;
 }
 
-/** How to get a device that is missing. */
-const HINTS: { readonly [kind in Provider["kind"]]: string } = {
-  cpu: "",
-  cuda:
-    "set VCS_ONNXRUNTIME to the path of a GPU build's libonnxruntime, beside which its CUDA provider lies; the CUDA and cuDNN that it was built for must be on the loader's path",
-  webgpu:
-    "it needs a GPU with a Vulkan, Metal or Direct3D 12 driver; on Linux install the driver's Vulkan package and see that /dev/dri or /dev/nvidia0 can be opened",
-};
+/** Something that stands in the way of a device. */
+type Problem = Required<Pick<DeviceReport, "reason" | "help">>;
 
-/** Why a device cannot work, where that is seen without waking a driver. */
-async function missingHardware(kind: Provider["kind"]): Promise<string | undefined> {
-  if (kind === "cpu" || Deno.build.os !== "linux") return undefined;
-  const nodes = kind === "cuda"
-    ? ["/dev/nvidiactl", "/dev/dxg"]
-    : ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"];
+const WEBGPU_HELP =
+  "it needs a GPU with a Vulkan, Metal or Direct3D 12 driver; on Linux install the driver's Vulkan package and see that /dev/dri or /dev/nvidia0 can be opened";
+/** Files by which Linux shows GPUs; the last is that of a Jetson. */
+const GPU_FILES = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/nvmap"];
+
+/** Why WebGPU cannot work, where that is seen without waking a driver. */
+async function missingGpu(): Promise<Problem | undefined> {
+  if (Deno.build.os !== "linux") return undefined;
   const found = await Promise.all(
-    nodes.map((path) => Deno.stat(path).then(() => true, () => false)),
+    GPU_FILES.map((path) => Deno.stat(path).then(() => true, () => false)),
   );
-  return found.includes(true) ? undefined : `no GPU: none of ${nodes.join(", ")} is there`;
+  if (found.includes(true)) return undefined;
+  return { reason: `no GPU: none of ${GPU_FILES.join(", ")} is there`, help: WEBGPU_HELP };
 }
 
-/** Looks at a device: for its hardware first, then whether it computes. */
-async function probe(runtime: Runtime, provider: Provider): Promise<DeviceReport> {
-  const fault = await missingHardware(provider.kind) ?? await findFault(runtime, provider);
-  return {
-    device: deviceName(provider),
-    available: fault === undefined,
-    reason: fault ?? "works",
-  };
+/** What stands in the way of a device, where that is seen without the library. */
+async function knownProblem(
+  { kind }: Provider,
+  { library }: DeviceOptions,
+): Promise<Problem | undefined> {
+  if (kind === "webgpu") return await missingGpu();
+  return kind === "cuda" ? (await findCudaProblems(ownLibrary(library)))[0] : undefined;
+}
+
+/** What may help where a device does not compute. */
+const FAULT_HELP: { readonly [kind in Provider["kind"]]: string } = {
+  cpu: "onnx doctor shows which library is open",
+  cuda: "onnx doctor shows which library is open: a process opens one, which must be a CUDA build",
+  webgpu: `${WEBGPU_HELP}; a CUDA build has no WebGPU`,
+};
+
+/** Looks at a device: for what it needs first, then whether it computes. */
+async function probe(
+  provider: Provider,
+  request: string,
+  options: DeviceOptions,
+): Promise<DeviceReport> {
+  const device = deviceName(provider);
+  const problem = await knownProblem(provider, options);
+  if (problem !== undefined) return { device, available: false, ...problem };
+  const runtime = loadRuntime(await findLibrary(options.library, request));
+  const reason = await findFault(runtime, provider);
+  if (reason === undefined) return { device, available: true, reason: "works" };
+  return { device, available: false, reason, help: FAULT_HELP[provider.kind] };
 }
 
 const reports = new Map<string, Promise<DeviceReport>>();
 
-/** Looks at a device, once per library. */
-function report(runtime: Runtime, provider: Provider): Promise<DeviceReport> {
-  const key = `${runtime.path}\n${deviceName(provider)}`;
+/** Looks at a device, once per library; the request says which of ours a process opens. */
+function report(
+  name: string,
+  request: string,
+  options: DeviceOptions,
+): Promise<DeviceReport> {
+  const key = `${ownLibrary(options.library)}\n${name}`;
   let known = reports.get(key);
   if (known === undefined) {
-    known = probe(runtime, provider);
+    known = probe(parseDevice(name), request, options);
     reports.set(key, known);
+    // What could not be fetched may be there another time.
+    known.catch(() => reports.delete(key));
   }
   return known;
 }
@@ -119,8 +146,7 @@ function report(runtime: Runtime, provider: Provider): Promise<DeviceReport> {
  * @throws {OnnxError} `library-missing` or `library-version` where ONNX Runtime cannot be loaded.
  */
 export async function listDevices(options: DeviceOptions = {}): Promise<DeviceReport[]> {
-  const runtime = loadRuntime(await findLibrary(options.library));
-  return await Promise.all(PREFERENCE.map((name) => report(runtime, parseDevice(name))));
+  return await Promise.all(PREFERENCE.map((name) => report(name, "auto", options)));
 }
 
 /**
@@ -136,16 +162,12 @@ export async function resolveDevice(
 ): Promise<ResolvedDevice> {
   if (request === "cpu") return { device: "cpu", tried: [] };
   const wanted = request === "auto" ? PREFERENCE : [deviceName(parseDevice(request))];
-  const runtime = loadRuntime(await findLibrary(options.library));
   const tried: DeviceReport[] = [];
   for (const name of wanted) {
-    const found = await report(runtime, parseDevice(name));
+    const found = await report(name, request, options);
     if (found.available) return { device: name, tried };
     tried.push(found);
   }
-  const { device, reason } = tried[0]!;
-  throw new OnnxError(
-    "device-unavailable",
-    `Cannot use device ${device}: ${reason}; ${HINTS[parseDevice(device).kind]}`,
-  );
+  const [{ device, reason, help }] = tried as [DeviceReport];
+  throw new OnnxError("device-unavailable", `Cannot use device ${device}: ${reason}; ${help}`);
 }

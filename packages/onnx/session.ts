@@ -51,7 +51,7 @@ export interface SessionOptions {
    * other programs keep all cores busy, they make runs slower.
    */
   spin?: number;
-  /** Path of ONNX Runtime's shared library. Default: the npm package's. */
+  /** Path of ONNX Runtime's shared library. Default: the one that fits the device. */
   library?: string;
 }
 
@@ -122,7 +122,7 @@ export class Session implements Disposable {
       throw new RangeError(`Cannot open a model: found ${threads} threads, expected 1 to 1024`);
     }
     const { device } = await resolveDevice(options.device, options);
-    const runtime = loadRuntime(await findLibrary(options.library));
+    const runtime = loadRuntime(await findLibrary(options.library, options.device));
     const settings = sessionOptions(runtime, parseDevice(device), options);
     try {
       const session = await createSession(runtime, model, settings);

@@ -102,6 +102,13 @@ export {
 } from "./parts/install.ts";
 export { CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
-export { type Part, type PartPackage, partsDirectory, partTitle } from "./parts/part.ts";
+export {
+  currentPlatform,
+  packageFolder,
+  type Part,
+  type PartPackage,
+  partsDirectory,
+  partTitle,
+} from "./parts/part.ts";
 export { freePort } from "./trial/brokers.ts";
 export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";

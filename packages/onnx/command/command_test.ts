@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
+import { currentPlatform } from "@vcs/transport/internal";
 import { checkReadme } from "#testing/readme.ts";
 import { tensor } from "@vcs/transport/tensor";
 import { onnx as command } from "./command.ts";
@@ -57,6 +58,25 @@ Deno.test("a download that fails is exit code 1 with what to do", () =>
     );
   }));
 
+Deno.test({
+  name: "pull cuda that cannot fetch says what it needs, and where it was asked for",
+  ignore: !["linux-x64", "linux-arm64", "win32-x64"].includes(currentPlatform()),
+  fn: () =>
+    withFolder(async (folder) => {
+      await using server = new FaultyServer(status(404));
+      const env = { VCS_PARTS: "", PIP_INDEX_URL: `${server.url}/simple` };
+      const { code, out, err } = await commandAt("../mod.ts", env)(folder, "pull", "cuda");
+      assert.deepEqual([code, out], [1, ""]);
+      const lines = err.trim().split("\n");
+      assert.match(lines[0]!, /^CUDA needs 1\.\d+ GB: onnxruntime-gpu \S+ \(\d+\.\d MB\), nvidia-/);
+      assert.match(lines[1]!, /^Fetching onnxruntime-gpu .* from http:\/\/127\S+\/simple into/);
+      const failure =
+        /^onnx: Cannot fetch onnxruntime-gpu .*\/onnxruntime-gpu\/: the index answered 404/;
+      assert.match(lines[2]!, failure);
+      assert.equal(lines.length, 3);
+    }),
+});
+
 Deno.test("onnx says of a model's name which command knows it", () =>
   withFolder(async (folder) => {
     for (const word of ["pull", "verify", "rm", "doctor"]) {
@@ -68,21 +88,21 @@ Deno.test("onnx says of a model's name which command knows it", () =>
 
 Deno.test("cache lists what lies in our folder, and removes what is asked for", () =>
   withFolder(async (folder) => {
-    for (const name of ["models", "graphs", "npm"]) {
+    for (const name of ["models", "graphs", "parts"]) {
       await Deno.mkdir(`${folder}/vcs/${name}`, { recursive: true });
       await Deno.writeTextFile(`${folder}/vcs/${name}/file`, "0".repeat(100_000));
     }
     const line = (label: string, name: string, amount: string) =>
       `${label.padEnd(14)}${folder}/vcs/${name} (${amount})\n`;
     const models = line("Models", "models", "1 files, 0.1 MB");
-    const parts = line("Parts", "npm", "1 files, 0.1 MB");
+    const parts = line("Parts", "parts", "1 files, 0.1 MB");
     const full = await onnx(folder, "cache");
     assert.equal(full.out, models + line("Graphs", "graphs", "1 files, 0.1 MB") + parts);
     const cleared = await onnx(folder, "cache", "--clear", "graphs");
     assert.equal(cleared.out, models + line("Graphs", "graphs", "empty") + parts);
     assert.match(
       (await onnx(folder, "cache", "--clear", "all")).out,
-      /models \(empty\)[^]*npm \(empty\)/,
+      /models \(empty\)[^]*parts \(empty\)/,
     );
     assert.equal((await onnx(folder, "cache", "--clear", "all")).code, 0);
   }));
@@ -96,7 +116,8 @@ Deno.test("doctor reports versions, devices and caches", () =>
       out,
       /ONNX Runtime +1\.\d+\.\d+ \(1\.21 or a later 1\.x is taken\), .*onnxruntime/,
     );
-    assert.match(out, / {2}cpu +works\n {2}auto +takes /);
+    assert.match(out, / {2}chosen +(the build for CPU|the CUDA build)[^\n]*\n {2}providers .*CPU/);
+    assert.match(out, / {2}cpu +works\n {2}auto +takes [^\n]*\nCUDA build +[^\n]*\n {2}driver /);
     assert.match(out, new RegExp(`Models +${folder}/vcs/models \\(empty\\)`));
   }));
 

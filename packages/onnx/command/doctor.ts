@@ -17,7 +17,9 @@ import {
 import { openCheckpoint, type TensorSource } from "../checkpoint.ts";
 import { stateDict } from "../torch/checkpoint_weights.ts";
 import { type DeviceReport, listDevices, resolveDevice } from "../devices.ts";
-import { findLibrary } from "../runtime/library.ts";
+import { type CudaReport, inspectCuda } from "../cuda/problems.ts";
+import { chooseLibrary, ownLibrary } from "../runtime/library.ts";
+import { availableProviders } from "../runtime/providers.ts";
 import { NetworkWeights, type WeightReport } from "../graph/network_weights.ts";
 import { ALLOWED_VERSIONS, loadRuntime } from "../runtime/ort.ts";
 import type { ModelCatalog, TensorShapes } from "../store.ts";
@@ -36,11 +38,24 @@ export interface CacheReport {
   readonly parts: FolderReport;
 }
 
+/** ONNX Runtime as this process opens it. */
+export interface RuntimeReport {
+  readonly version: string;
+  readonly allowed: string;
+  readonly path: string;
+  /** Why it is this library. */
+  readonly why: string;
+  /** Names of the execution providers that it was built with. */
+  readonly providers: readonly string[];
+}
+
 /** This machine: versions, devices with the reasons of those that do not work, caches, settings. */
 export interface MachineReport {
   readonly deno: string;
   readonly target: string;
-  readonly runtime: { readonly version: string; readonly allowed: string; readonly path: string };
+  readonly runtime: RuntimeReport;
+  /** CUDA: the build, the driver, and what is missing, with what helps. */
+  readonly cuda: CudaReport;
   readonly devices: readonly DeviceReport[];
   /** The device that `auto` takes. */
   readonly auto: string;
@@ -108,12 +123,17 @@ export async function inspectCache(env: Environment = environment): Promise<Cach
 
 /** Looks at this machine. */
 export async function inspectMachine(env: Environment = environment): Promise<MachineReport> {
-  const { version, path } = loadRuntime(await findLibrary());
+  const { path, why } = await chooseLibrary();
+  const runtime = loadRuntime(path);
   const token = await huggingFaceToken(env);
   return {
     deno: Deno.version.deno,
     target: Deno.build.target,
-    runtime: { version, allowed: ALLOWED_VERSIONS, path },
+    runtime: {
+      ...{ version: runtime.version, allowed: ALLOWED_VERSIONS, path, why },
+      providers: availableProviders(runtime),
+    },
+    cuda: await inspectCuda(ownLibrary()),
     devices: await listDevices(),
     auto: (await resolveDevice("auto")).device,
     cache: await inspectCache(env),

@@ -25,15 +25,29 @@ export function cacheLines({ models, graphs, parts }: CacheReport): string[] {
   return [folderRow("Models", models), folderRow("Graphs", graphs), folderRow("Parts", parts)];
 }
 
-/** Lines about this machine. */
-export function machineLines(machine: MachineReport): string[] {
-  const { deno, target, runtime, devices, auto, cache, torch, huggingFace, offline } = machine;
-  const { version, allowed, path } = runtime;
+/** Lines about the library, the devices that it reaches, and what CUDA lacks. */
+function runtimeLines({ runtime, devices, auto, cuda }: MachineReport): string[] {
+  const { version, allowed, path, why, providers } = runtime;
+  const driver = cuda.driverCuda === null ? "" : ` (for CUDA up to ${cuda.driverCuda})`;
   return [
-    row("Deno", `${deno}, ${target}`),
     row("ONNX Runtime", `${version} (${allowed} is taken), ${path}`),
+    row("  chosen", why),
+    row("  providers", providers.join(", ")),
     ...devices.map(({ device, reason }) => row(`  ${device}`, reason)),
     row("  auto", `takes ${auto}`),
+    row("CUDA build", cuda.build ?? "not on this machine"),
+    row("  driver", cuda.driver + driver),
+    ...cuda.missing.length > 0 ? [row("  missing", cuda.missing.join(", "))] : [],
+    ...cuda.problems.map(({ help }) => row("  help", help)),
+  ];
+}
+
+/** Lines about this machine. */
+export function machineLines(machine: MachineReport): string[] {
+  const { deno, target, cache, torch, huggingFace, offline } = machine;
+  return [
+    row("Deno", `${deno}, ${target}`),
+    ...runtimeLines(machine),
     ...cacheLines(cache),
     row("PyTorch", torch),
     row("Hugging Face", `${huggingFace.path}, ${huggingFace.token ? "with a token" : "no token"}`),

@@ -39,6 +39,8 @@ import {
   text,
   type ValueKind,
 } from "@vcs/transport/internal";
+import { TransportError } from "@vcs/transport/errors";
+import { OnnxError } from "../errors.ts";
 import type { Model, ModelCatalog } from "../store.ts";
 
 /** Prints lines whose names and values may come from outside. */
@@ -84,18 +86,36 @@ function listCommand(catalog: ModelCatalog): Command {
   });
 }
 
+/** The word in the place of a model that fetches what networks need to run on CUDA. */
+const CUDA = "cuda";
+
+/** Fetches what CUDA needs; gives the path of the library. */
+async function pullLibraries(signal: AbortSignal): Promise<string> {
+  const { pullCuda } = await import("../cuda/pull.ts");
+  return await pullCuda({ signal }).catch((error) => {
+    // Without its cause, for which `setup` would be named as the remedy.
+    if (error instanceof TransportError) throw new OnnxError("library-missing", error.message);
+    throw error;
+  });
+}
+
+/** Fetches one model, or what CUDA needs; gives the path of the file. */
+async function pullOne(catalog: ModelCatalog, name: string, signal: AbortSignal): Promise<string> {
+  if (name === CUDA) return await pullLibraries(signal);
+  using bar = new DownloadBar();
+  const { onLine, onProgress } = bar;
+  return await catalog.resolve(name, { signal, onLine, onProgress });
+}
+
 function pullCommand(catalog: ModelCatalog): Command {
+  const { completion = [], ...kind } = modelKind(catalog);
+  const names = { ...kind, completion: [...completion, CUDA] };
   return command({
     name: "pull",
-    about: "fetch models; prints the paths of the files",
-    operands: { models: operands(modelKind(catalog), "name, URL, or hf:owner/name/file", 1) },
+    about: "fetch models, or cuda, the libraries for NVIDIA GPUs; prints the paths of the files",
+    operands: { models: operands(names, "name, URL, hf:owner/name/file, or cuda", 1) },
     async run({ operands: { models }, signal }) {
-      for (const name of models) {
-        using bar = new DownloadBar();
-        const { onLine, onProgress } = bar;
-        const path = await catalog.resolve(name, { signal, onLine, onProgress });
-        print(path);
-      }
+      for (const name of models) print(await pullOne(catalog, name, signal));
     },
   });
 }

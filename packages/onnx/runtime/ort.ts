@@ -53,6 +53,8 @@ const CALLS = {
   createCpuMemoryInfo: [69, [i, i, b]],
   allocatorFree: [76, [p, p]],
   getAllocatorWithDefaultOptions: [78, [b]],
+  getAvailableProviders: [125, [b, b]],
+  releaseAvailableProviders: [126, [p, i]],
   addSessionConfigEntry: [130, [p, b, b]],
   appendCuda: [204, [p, p]],
   createCudaOptions: [205, [b]],
@@ -191,10 +193,26 @@ function forbidTelemetry(): void {
   if (Deno.env.get(NO_TELEMETRY) === undefined) Deno.env.set(NO_TELEMETRY, "1");
 }
 
+/** Flags of `dlopen`: RTLD_LAZY, and RTLD_NODELETE. */
+const FOR_GOOD = 0x1001;
+
+/**
+ * Keeps a library loaded until its process has ended. Deno unloads what it has opened before the
+ * handlers of `exit` run; those of the CUDA provider, which is not unloaded, then call into nothing.
+ */
+function keepLoaded(path: string): void {
+  if (Deno.build.os !== "linux") return;
+  const definition = { dlopen: { parameters: ["buffer", "i32"], result: "pointer" } } as const;
+  const loader = Deno.dlopen("libdl.so.2", definition);
+  loader.symbols.dlopen(cString(path), FOR_GOOD);
+  loader.close();
+}
+
 /** Opens the library and gives its entry point. */
 function openBase(path: string): Deno.PointerObject {
   forbidTelemetry();
   try {
+    keepLoaded(path);
     const library = Deno.dlopen(path, { OrtGetApiBase: { parameters: [], result: "pointer" } });
     const base = library.symbols.OrtGetApiBase();
     if (base === null) throw new TypeError("OrtGetApiBase gave nothing");

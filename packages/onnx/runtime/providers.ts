@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { cString, CStrings, Out, type Runtime } from "./ort.ts";
+import { cString, CStrings, Out, readCString, type Runtime } from "./ort.ts";
 
 /** A device in the words of the runtime. */
 export type Provider =
@@ -55,6 +55,23 @@ function appendWebGpu(runtime: Runtime, options: Deno.PointerObject): void {
     null,
     0n,
   );
+}
+
+/** Names of the execution providers that a library was built with, as `CUDA`, `WebGpu`, `CPU`. */
+export function availableProviders(runtime: Runtime): string[] {
+  const [names, count] = [new Out(), new Int32Array(1)];
+  const doing = "list the library's providers";
+  runtime.call("getAvailableProviders", "library-missing", doing, names.cell, count);
+  try {
+    const list = new Deno.UnsafePointerView(names.object);
+    return Array.from(
+      { length: count[0]! },
+      (_, i) => readCString(list.getPointer(8 * i)).replace(/ExecutionProvider$/, ""),
+    );
+  } finally {
+    const args = [names.pointer, count[0]!] as const;
+    runtime.call("releaseAvailableProviders", "library-missing", doing, ...args);
+  }
 }
 
 /** Threads of a session on the CPU. */

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { DownloadBar, megabytes } from "../command/download_bar.ts";
 import { say } from "../command/terminal.ts";
@@ -15,10 +14,10 @@ import { isSet, variable } from "../fetch/cache_folder.ts";
 import { download } from "../fetch/download.ts";
 import { withLock } from "../fetch/lock.ts";
 import type { RequestOptions } from "../fetch/requests.ts";
-import { writeAll } from "../io/write_all.ts";
 import {
   currentPlatform,
   folderName,
+  packageFolder,
   packagesFor,
   type Part,
   type PartPackage,
@@ -27,7 +26,8 @@ import {
   partTitle,
   totalBytes,
 } from "./part.ts";
-import { type TarFile, tarFiles } from "./tar.ts";
+import { findWheel, pythonIndex } from "./python_index.ts";
+import { unpack } from "./unpack.ts";
 
 /** Settings of an installation. */
 export interface InstallOptions extends RequestOptions {
@@ -41,7 +41,7 @@ export interface InstallOptions extends RequestOptions {
 
 /** Where a part is, or would be, and what it takes to get it there. */
 export interface PartState {
-  /** Its folder, which has a `node_modules`. */
+  /** Its folder, in which `packageFolder` says where a package lies. */
   readonly folder: string;
   /** Whether it is there. */
   readonly isHere: boolean;
@@ -95,7 +95,7 @@ export async function findPart(part: Part, options: InstallOptions = {}): Promis
 /**
  * Brings a part onto this machine where it is not.
  *
- * @returns its folder, which has a `node_modules`
+ * @returns its folder, in which `packageFolder` says where a package lies
  * @throws {TransportError} `unsupported` where it has nothing for this platform, `part-missing`
  * where it cannot be fetched or kept, `checksum` where other bytes came.
  */
@@ -136,12 +136,24 @@ async function installAlone(
   const onWait = () => onLine(`Waiting for ${title}, which is being fetched already`);
   await withLock(`${folder}.lock`, async () => {
     if (await isFolder(folder)) return;
-    onLine(`Fetching ${title} from ${registryUrl(env)} into ${partsDirectory(env)}, once`);
+    const from = packages.some(({ wheel }) => wheel) ? pythonIndex(env).url : registryUrl(env);
+    onLine(`Fetching ${title} from ${from} into ${partsDirectory(env)}, once`);
     const work = `${folder}.part`;
     await fetchAll(packages, work, options);
-    await removeIfThere(join(work, "tarballs"));
+    await removeIfThere(join(work, "archives"));
     await Deno.rename(work, folder);
   }, { onWait, signal, clock });
+}
+
+/** Where a package's archive lies, and under which name it is kept until it is unpacked. */
+async function archiveOf(
+  { name, version, wheel }: PartPackage,
+  env: Environment,
+  request: RequestOptions,
+): Promise<{ file: string; url: string; headers?: { readonly [name: string]: string } }> {
+  const file = wheel ?? `${name.split("/").at(-1)}-${version}.tgz`;
+  if (wheel === undefined) return { file, url: `${registryUrl(env)}/${name}/-/${file}` };
+  return { file, ...await findWheel(pythonIndex(env), name, wheel, request) };
 }
 
 async function fetchAll(
@@ -149,57 +161,20 @@ async function fetchAll(
   work: string,
   options: InstallOptions,
 ): Promise<void> {
-  const { env = environment, platform: _, onLine = say, ...request } = options;
+  const { env = environment, platform: _, onLine = say, ...settings } = options;
   using bar = new DownloadBar(onLine);
-  for (const { name, version, bytes, integrity, files } of packages) {
-    const file = `${name.split("/").at(-1)}-${version}.tgz`;
-    const path = join(work, "tarballs", name, file);
-    await download(`${registryUrl(env)}/${name}/-/${file}`, path, {
-      ...{ ...REQUEST, ...request, integrity, size: bytes, isPrefix: files !== undefined },
-      onLine: bar.onLine,
+  const request = { ...REQUEST, ...settings, onLine: bar.onLine };
+  for (const item of packages) {
+    const { name, bytes, integrity, files, wheel } = item;
+    const { file, url, ...more } = await archiveOf(item, env, request);
+    const path = join(work, "archives", name, file);
+    const isPrefix = files !== undefined && wheel === undefined;
+    await download(url, path, {
+      ...{ ...request, ...more, integrity, size: bytes, isPrefix },
       onProgress: (progress) => bar.onProgress(file, progress),
     });
-    await unpack(path, join(work, "node_modules", name), files);
+    await unpack(path, packageFolder(work, item), item);
   }
-}
-
-/** Unpacks a tarball, or only some of its files; then the rest of it is not read. */
-async function unpack(
-  tarball: string,
-  folder: string,
-  wanted: PartPackage["files"],
-): Promise<void> {
-  const missing = new Set(Object.keys(wanted ?? {}));
-  using file = await Deno.open(tarball);
-  const plain = file.readable.pipeThrough(new DecompressionStream("gzip"));
-  for await (const entry of tarFiles(plain, tarball)) {
-    if (wanted === undefined) await unpackFile(entry, folder);
-    if (wanted === undefined || !missing.delete(entry.path)) continue;
-    const found = await unpackFile(entry, folder);
-    if (found !== wanted[entry.path]) {
-      throw new TransportError(
-        "checksum",
-        `Cannot use ${entry.path} of ${tarball}: found ${found}`,
-      );
-    }
-    if (missing.size === 0) return;
-  }
-  if (missing.size === 0) return;
-  throw new TransportError("format", `Cannot read ${tarball}: found no ${[...missing].join(", ")}`);
-}
-
-/** Writes a file; gives its hash as registries write it. */
-async function unpackFile({ path, isExecutable, body }: TarFile, folder: string): Promise<string> {
-  const target = join(folder, ...path.split("/"));
-  await Deno.mkdir(dirname(target), { recursive: true });
-  const mode = isExecutable ? 0o755 : 0o644;
-  using file = await Deno.open(target, { write: true, create: true, truncate: true, mode });
-  const hash = createHash("sha256");
-  for await (const bytes of body) {
-    hash.update(bytes);
-    await writeAll(file, bytes);
-  }
-  return `sha256-${hash.digest("base64")}`;
 }
 
 async function removeIfThere(path: string): Promise<void> {

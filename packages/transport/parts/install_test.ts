@@ -90,14 +90,14 @@ Deno.test("a part is fetched once, for this platform alone, and announced in one
   assert.equal(here.lines.length, 1);
   assert.match(
     here.lines[0]!,
-    /^Fetching greeter 1\.0\.0 \(0\.1 MB\) from http:\S+ into \S+npm, once$/,
+    /^Fetching greeter 1\.0\.0 \(0\.1 MB\) from http:\S+ into \S+parts, once$/,
   );
   assert.equal(await installPart(made.part, here.options), folder);
   assert.equal((await findPart(made.part, here.options)).bytes, 0);
   assert.deepEqual([here.paths.length, here.lines.length], [3, 1]);
   const { mode } = await Deno.stat(`${folder}/node_modules/greeter/bin/run.sh`);
   if (Deno.build.os !== "windows") assert.equal(mode! & 0o777, 0o755);
-  const names = await namesIn(`${here.cache}/npm`);
+  const names = await namesIn(`${here.cache}/parts`);
   assert.deepEqual(names.sort(), [folder, `${folder}.lock`].map((path) => path.split("/").at(-1)));
   assert.deepEqual(await namesIn(folder), ["node_modules"]);
 });
@@ -174,7 +174,7 @@ Deno.test("a tarball that leads out is refused, even with the right hash", async
   await using here = new Site(serveParts(evil));
   await assertFails(installPart(evil.part, here.options), "part-missing", /leads out of it/);
   assert.equal((await findPart(evil.part, here.options)).isHere, false);
-  assert.deepEqual(await namesIn(here.cache), ["npm"]);
+  assert.deepEqual(await namesIn(here.cache), ["parts"]);
 });
 
 Deno.test("a registry that does not have it is an error at once", async () => {
@@ -388,7 +388,7 @@ Deno.test({
     assert.equal(code, 1);
     assert.match(
       new TextDecoder().decode(stderr),
-      /Cannot keep greeter .* in \S+npm: .*; set VCS_CACHE/,
+      /Cannot keep greeter .* in \S+parts: .*; set VCS_CACHE/,
     );
     assert.deepEqual(here.paths, [GREETER]);
     await assertMends(here);

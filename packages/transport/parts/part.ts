@@ -1,6 +1,6 @@
 /**
- * A part: packages of the npm registry, most with native code, that are fetched at their first use
- * into our own cache. The module graph names none of them, so that a command which needs none
+ * A part: packages of the npm registry, or wheels of the Python index, most with native code, that
+ * are fetched at their first use into our own cache. The module graph names none of them, so that a command which needs none
  * fetches none, in every folder.
  *
  * @module
@@ -18,7 +18,9 @@ export interface PartPackage {
   readonly version: string;
   /** Platform that it is for, as `linux-x64`. Default: all. */
   readonly platform?: string;
-  /** Bytes of the tarball that are fetched: all of it, or with `files` its beginning. */
+  /** File name of its wheel in the Python index. Default: it is a tarball of npm's registry. */
+  readonly wheel?: string;
+  /** Bytes that are fetched: all of a wheel or tarball, or with `files` a tarball's beginning. */
   readonly bytes: number;
   /** Hash of these bytes: `sha512-` or `sha256-` and base64. */
   readonly integrity: string;
@@ -40,7 +42,9 @@ export interface Part {
 const SYSTEMS: Readonly<Record<string, string>> = { windows: "win32" };
 
 /** This machine, as the registry names platforms. */
-export function currentPlatform({ os, arch }: Pick<typeof Deno.build, "os" | "arch"> = Deno.build) {
+export function currentPlatform(
+  { os, arch }: Pick<typeof Deno.build, "os" | "arch"> = Deno.build,
+): string {
   return `${SYSTEMS[os] ?? os}-${arch === "x86_64" ? "x64" : "arm64"}`;
 }
 
@@ -63,7 +67,7 @@ export function totalBytes(packages: readonly PartPackage[]): number {
 
 /** Folder of parts in our cache. */
 export function partsDirectory(env: Environment = environment): string {
-  return join(cacheDirectory(env), "npm");
+  return join(cacheDirectory(env), "parts");
 }
 
 /** Name of a part's folder, which changes with all that it holds. */
@@ -72,11 +76,16 @@ export function folderName(part: Part, packages: readonly PartPackage[]): string
   return `${part.name}@${part.packages[0]?.version}-${hash}`;
 }
 
+/** Where the files of a package lie in the folder of its part. */
+export function packageFolder(folder: string, { name, wheel }: PartPackage): string {
+  return wheel === undefined ? join(folder, "node_modules", name) : join(folder, "site-packages");
+}
+
 /** Where a part may lie: in the folder that the program brings, then in our cache. */
 export function partPlaces(name: string, env: Environment): string[] {
   const brought = broughtDirectory(env);
   return [
-    ...(brought === undefined ? [] : [join(brought, "npm", name)]),
+    ...(brought === undefined ? [] : [join(brought, "parts", name)]),
     join(partsDirectory(env), name),
   ];
 }
