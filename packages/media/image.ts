@@ -21,6 +21,8 @@ import { kindForFfmpeg } from "./formats/image_kinds.ts";
 import { loadSharp, type Pipeline, type Sharp } from "./formats/sharp.ts";
 import { withoutStrayBytes } from "./formats/stray_bytes.ts";
 
+export { prepareImages } from "./formats/sharp.ts";
+
 /** An image in memory. */
 export interface Image {
   /** Width in pixels. */

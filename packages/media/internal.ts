@@ -18,7 +18,6 @@ export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
 export { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 export { NODE_AV } from "./ffmpeg/node_av_part.ts";
 export { SHARP } from "./formats/sharp_part.ts";
-export { prepareImages } from "./formats/sharp.ts";
 export { JpegWalker, type WalkState } from "./formats/jpeg_walker.ts";
 export {
   type Code,

@@ -97,7 +97,10 @@ export async function filesOfPart(part: Part, platform?: string): Promise<Brough
   return files
     .map((source) => ({ source, inside: source.slice(dirname(folder).length) }))
     .filter(({ inside }) => !NEEDLESS.test(inside) || /licen[cs]e/i.test(basename(inside)))
-    .map(({ source, inside }) => ({ source, path: `npm${inside.replaceAll("\\", "/")}` }));
+    .map(({ source, inside }) => ({
+      source,
+      path: `${basename(dirname(folder))}${inside.replaceAll("\\", "/")}`,
+    }));
 }
 
 /** The file of bundled weights, in the layout of our cache. */

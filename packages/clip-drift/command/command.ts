@@ -39,7 +39,7 @@ async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>
   const { serveCamera } = await import("../camera/camera_server.ts");
   const { sceneFrames } = await import("../camera/scene.ts");
   const { host: hostname, port, fps, width, height, quality } = options;
-  await (await import("@vcs/media/internal")).prepareImages();
+  await (await import("@vcs/media/image")).prepareImages();
   const frame = sceneFrames(options);
   const config = { width, height, quality };
   await frame(0); // What is missing to draw one is reported now, not to a viewer.

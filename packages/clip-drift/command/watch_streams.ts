@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { prepareImages } from "@vcs/media/internal";
+import { prepareImages } from "@vcs/media/image";
 import { defined, errorLine, print, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
