@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { defined, openByteSource, ZipReader } from "@vcs/transport/internal";
-import { registryUrl } from "../packages/transport/parts/install.ts";
+import { npmRegistry } from "../packages/transport/parts/npm_registry.ts";
 import type { Part, PartPackage } from "../packages/transport/parts/part.ts";
 import { pythonIndex } from "../packages/transport/parts/python_index.ts";
 import { tarFiles } from "../packages/transport/parts/tar.ts";
@@ -142,7 +142,7 @@ async function tarballBytes({ name, version }: Omit<PartPackage, "bytes">): Prom
 }
 
 function tarballUrl(name: string, version: string): string {
-  return `${registryUrl()}/${name}/-/${name.split("/").at(-1)}-${version}.tgz`;
+  return `${npmRegistry().url}/${name}/-/${name.split("/").at(-1)}-${version}.tgz`;
 }
 
 /** Versions of ONNX Runtime that are fetched: the one that is used, and the oldest, for tests. */
@@ -222,7 +222,7 @@ async function libraryPackage(
 /** The part of one version of ONNX Runtime. */
 async function runtimePart(version: string): Promise<Part> {
   const about: { dist: { integrity: string } } =
-    await (await fetch(`${registryUrl()}/onnxruntime-node/${version}`)).json();
+    await (await fetch(`${npmRegistry().url}/onnxruntime-node/${version}`)).json();
   const response = await fetch(tarballUrl("onnxruntime-node", version));
   const tarball = new Uint8Array(await response.arrayBuffer());
   const digest = createHash("sha512").update(tarball).digest("base64");

@@ -1,6 +1,6 @@
 import { EcdcWriter } from "@vcs/encodec-stream/ecdc";
 import { TINY_MODEL } from "@vcs/encodec-stream/models";
-import { isFile, registryUrl } from "@vcs/transport/internal";
+import { isFile, npmRegistry } from "@vcs/transport/internal";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -158,7 +158,7 @@ async function doAll(t: Deno.TestContext, stranger: Stranger, round: string) {
 }
 
 const oldest = await oldestDeno();
-const hasNpm = await fetch(registryUrl()).then(
+const hasNpm = await fetch(npmRegistry().url).then(
   async ({ body }) => (await body?.cancel(), true),
   () => false,
 );

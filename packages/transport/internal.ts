@@ -93,13 +93,7 @@ export { concatBytes } from "./io/bytes.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile } from "./io/files.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";
-export {
-  findPart,
-  type InstallOptions,
-  installPart,
-  type PartState,
-  registryUrl,
-} from "./parts/install.ts";
+export { findPart, type InstallOptions, installPart, type PartState } from "./parts/install.ts";
 export { CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
 export {

@@ -26,6 +26,7 @@ import {
   partTitle,
   totalBytes,
 } from "./part.ts";
+import { npmRegistry } from "./npm_registry.ts";
 import { findWheel, pythonIndex } from "./python_index.ts";
 import { unpack } from "./unpack.ts";
 
@@ -53,12 +54,6 @@ export interface PartState {
 
 /** A silent connection is given up soon: a person waits for it. */
 const REQUEST = { idleTimeoutSeconds: 10, tries: 2, waitSeconds: 1 };
-
-/** The registry that packages come from: `NPM_CONFIG_REGISTRY`, else npm's. */
-export function registryUrl(env: Environment = environment): string {
-  const own = variable(env, "NPM_CONFIG_REGISTRY", "npm_config_registry");
-  return (own ?? "https://registry.npmjs.org").replace(/\/+$/, "");
-}
 
 async function isFolder(path: string): Promise<boolean> {
   try {
@@ -136,7 +131,7 @@ async function installAlone(
   const onWait = () => onLine(`Waiting for ${title}, which is being fetched already`);
   await withLock(`${folder}.lock`, async () => {
     if (await isFolder(folder)) return;
-    const from = packages.some(({ wheel }) => wheel) ? pythonIndex(env).url : registryUrl(env);
+    const from = packages.some(({ wheel }) => wheel) ? pythonIndex(env).url : npmRegistry(env).url;
     onLine(`Fetching ${title} from ${from} into ${partsDirectory(env)}, once`);
     const work = `${folder}.part`;
     await fetchAll(packages, work, options);
@@ -152,7 +147,10 @@ async function archiveOf(
   request: RequestOptions,
 ): Promise<{ file: string; url: string; headers?: { readonly [name: string]: string } }> {
   const file = wheel ?? `${name.split("/").at(-1)}-${version}.tgz`;
-  if (wheel === undefined) return { file, url: `${registryUrl(env)}/${name}/-/${file}` };
+  if (wheel === undefined) {
+    const { url, ...credentials } = npmRegistry(env);
+    return { file, url: `${url}/${name}/-/${file}`, ...credentials };
+  }
   return { file, ...await findWheel(pythonIndex(env), name, wheel, request) };
 }
 
