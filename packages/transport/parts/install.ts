@@ -10,7 +10,7 @@ import { DownloadBar, megabytes } from "../command/download_bar.ts";
 import { say } from "../command/terminal.ts";
 import { TransportError } from "../errors.ts";
 import { type Environment, environment } from "../command/environment.ts";
-import { isSet, variable } from "../fetch/cache_folder.ts";
+import { isSet } from "../fetch/cache_folder.ts";
 import { download } from "../fetch/download.ts";
 import { withLock } from "../fetch/lock.ts";
 import type { RequestOptions } from "../fetch/requests.ts";
