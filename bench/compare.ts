@@ -4,7 +4,7 @@
  * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
  * into a temporary folder. Each suite runs in two processes, one a side, that take turns benchmark
  * by benchmark, so that what else the machine does slows both. What looks slower is measured again
- * in two new processes before it counts. Benchmarks are matched by group and name.
+ * twice in new processes before it counts. Benchmarks are matched by group and name.
  *
  *   --quick        at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
@@ -194,7 +194,7 @@ function resultOf(suite: string, { pair, sides }: Measured): Result {
   return { group, name, ...comparison, tolerance, slower: isSlower(comparison, tolerance) };
 }
 
-/** Measures in two new processes; undefined where a side does not have the suite. */
+/** Measures chosen benchmarks in two new processes. */
 async function look(
   base: string,
   file: string,
@@ -227,31 +227,22 @@ function notCompared(
   ];
 }
 
-/** Compares a suite; what looks slower is looked at twice more before it counts. */
+/** Compares a suite; what looks slower is measured twice more, and the last time counts. */
 async function compareSuite(base: string, suite: string, seconds: number): Promise<SuiteResult> {
   const file = `${suite}.bench.ts`;
   const first = await look(base, file, seconds * 0.6, () => true);
-  const all = new Map(first.measured.map((measured) => [keyOf(measured.pair), measured]));
+  const results = new Map(
+    first.measured.map((measured) => [keyOf(measured.pair), resultOf(suite, measured)]),
+  );
   for (let again = 0; again < 2; again++) {
-    const slower = [...all.values()].filter((measured) => resultOf(suite, measured).slower);
-    if (slower.length === 0) break;
-    const keys = new Set(slower.map(({ pair }) => keyOf(pair)));
-    const { measured } = await look(base, file, seconds * 0.2, (pair) => keys.has(keyOf(pair)));
-    for (const { pair, sides } of measured) {
-      const before = all.get(keyOf(pair))!.sides;
-      const alone = resultOf(suite, { pair, sides });
-      before.base.push(...sides.base);
-      before.head.push(...sides.head);
-      // A second pair of processes that sees nothing settles it.
-      if (!alone.slower) all.set(keyOf(pair), { pair, sides: calm(before, sides) });
-    }
+    const isSlow = (pair: Pair) => results.get(keyOf(pair))?.slower ?? false;
+    if (!results.values().some(({ slower }) => slower)) break;
+    const { measured } = await look(base, file, seconds * 0.2, isSlow);
+    for (const one of measured) results.set(keyOf(one.pair), resultOf(suite, one));
   }
-  const results = [...all.values()].map((measured) => resultOf(suite, measured));
-  return { suite, results, notCompared: notCompared(first.names, results) };
+  const all = [...results.values()];
+  return { suite, results: all, notCompared: notCompared(first.names, all) };
 }
-
-/** The later look decides. */
-const calm = (_all: Measured["sides"], later: Measured["sides"]) => later;
 
 function duration(nanoseconds: number): string {
   const [unit, size] = nanoseconds < 1e3

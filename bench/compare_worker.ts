@@ -5,8 +5,8 @@
  *
  * @module
  */
+import process from "node:process";
 import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 
 interface Benchmark {
@@ -67,16 +67,12 @@ async function measure({ index, milliseconds }: Turn): Promise<number[]> {
   return times;
 }
 
-const process = (await import("node:process")).default;
-
 if (import.meta.main) {
   const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
   Deno.bench = register as typeof Deno.bench;
   await import(pathToFileURL(Deno.args[0]!).href);
   say(benchmarks.map(({ group, name }) => ({ group, name })));
-  for await (
-    const line of createInterface({ input: Readable.fromWeb(Deno.stdin.readable as never) })
-  ) {
+  for await (const line of createInterface({ input: process.stdin })) {
     say(await measure(JSON.parse(line)));
   }
   Deno.exit();
