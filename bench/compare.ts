@@ -1,0 +1,315 @@
+/**
+ * Compares the speed of two versions of the code in one go: `deno task bench:compare [BASE]`.
+ *
+ * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
+ * into a temporary folder. Each suite runs in two processes, one a side, that take turns benchmark
+ * by benchmark, so that what else the machine does slows both. What looks slower is measured again
+ * twice in new processes before it counts. Benchmarks are matched by group and name.
+ *
+ *   --quick        at most 15 s of measuring a suite and side. Default: 60 s
+ *   --suite NAME   only this suite; may be repeated
+ *   --json FILE    writes the result as JSON, too
+ *   --check        ends with 1 if a benchmark became slower
+ *
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { compareSides, type Comparison, isSlower, type Sides } from "./compare_statistics.ts";
+import type { Turn } from "./compare_worker.ts";
+import { DEFAULT_TOLERANCE, TOLERANCES } from "./tolerances.ts";
+
+const ROOT = join(import.meta.dirname!, "..");
+
+/** Turns of each side in a first look, and in each look after it. */
+const TURNS = 6;
+
+interface Name {
+  readonly group: string;
+  readonly name: string;
+}
+
+/** A benchmark's result. */
+interface Result extends Name, Comparison {
+  readonly tolerance: number;
+  readonly slower: boolean;
+}
+
+/** What came out of a suite. */
+interface SuiteResult {
+  readonly suite: string;
+  readonly results: readonly Result[];
+  /** Benchmarks on one side alone, and those for which there was no time. */
+  readonly notCompared: readonly (Name & { readonly why: string })[];
+}
+
+const keyOf = ({ group, name }: Name) => `${group} / ${name}`;
+
+async function output(command: string, ...args: string[]): Promise<string> {
+  const { code, stdout } = await new Deno.Command(command, { args, cwd: ROOT, stderr: "inherit" })
+    .output();
+  if (code !== 0) {
+    throw new Error(`Cannot compare: ${command} ${args.join(" ")} ended with ${code}`);
+  }
+  return new TextDecoder().decode(stdout).trim();
+}
+
+/** The commit to compare with unless one is named. */
+async function defaultBase(): Promise<string> {
+  const [head, base] = [
+    await output("git", "rev-parse", "HEAD"),
+    await output("git", "merge-base", "main", "HEAD"),
+  ];
+  const isClean = await output("git", "status", "--porcelain", "--untracked-files=no") === "";
+  return head === base && isClean ? "HEAD~1" : base;
+}
+
+/** A checkout of a commit, beside the shared folder where there is one; removed at the end. */
+async function checkout(commit: string): Promise<AsyncDisposable & { readonly path: string }> {
+  const folder = await Deno.makeTempDir({ prefix: "compare" });
+  const path = join(folder, "base");
+  await output("git", "worktree", "add", "--detach", "--quiet", path, commit);
+  const shared = join(ROOT, "../shared");
+  if (existsSync(shared)) await Deno.symlink(shared, join(folder, "shared"));
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await output("git", "worktree", "remove", "--force", path);
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+/** A process with a suite of one side. */
+class Side implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(root: string, suite: string) {
+    const worker = join(import.meta.dirname!, "compare_worker.ts");
+    const config = join(root, "deno.json");
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--config", config, worker, join(root, "bench", suite)],
+      cwd: root,
+      env: { VCS_CACHE: join(ROOT, ".cache") },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#writer = this.#child.stdin.getWriter();
+    this.#lines = lines(this.#child.stdout);
+  }
+
+  /** The next line; a worker that ended is an error. */
+  async #next<T>(): Promise<T> {
+    const { done, value } = await this.#lines.next();
+    if (done) throw new Error("Cannot compare: a suite ended before its benchmarks did");
+    return JSON.parse(value);
+  }
+
+  /** What the suite registers: to be read first. */
+  async names(): Promise<Name[]> {
+    return await this.#next();
+  }
+
+  /** Times of runs in nanoseconds. */
+  async measure(turn: Turn): Promise<number[]> {
+    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(turn)}\n`));
+    return await this.#next();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer.close().catch(() => {});
+    await this.#child.status;
+  }
+}
+
+/** The lines of a process's output. What a suite prints itself is passed over. */
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void, void> {
+  let rest = "";
+  for await (
+    const text of stream.pipeThrough(new TextDecoderStream() as never) as ReadableStream<string>
+  ) {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop()!;
+    for (const line of parts) if (line.startsWith("[")) yield line;
+  }
+}
+
+/** A benchmark that both sides have, with its place in each list. */
+interface Pair extends Name {
+  readonly base: number;
+  readonly head: number;
+}
+
+function pairsOf(base: readonly Name[], head: readonly Name[]): Pair[] {
+  const places = new Map(base.map((name, place) => [keyOf(name), place]));
+  return head.flatMap((name, place) => {
+    const inBase = places.get(keyOf(name));
+    return inBase === undefined ? [] : [{ ...name, base: inBase, head: place }];
+  });
+}
+
+interface Measured {
+  readonly pair: Pair;
+  readonly sides: { base: number[][]; head: number[][] };
+}
+
+/** Lets both sides take turns at each benchmark; what has no time for three turns is left out. */
+async function takeTurns(
+  sides: { readonly base: Side; readonly head: Side },
+  pairs: readonly Pair[],
+  seconds: number,
+): Promise<Measured[]> {
+  const turn = async (pair: Pair, side: "base" | "head", milliseconds: number) =>
+    await sides[side].measure({ index: pair[side], milliseconds });
+  const measured: Measured[] = [];
+  const begin = performance.now();
+  for (const [done, pair] of pairs.entries()) {
+    const spent = (performance.now() - begin) / 2;
+    const share = (seconds * 1000 - spent) / (pairs.length - done);
+    const [warm] = [await turn(pair, "base", 0), await turn(pair, "head", 0)];
+    const longest = Math.max(...warm) / 1e6;
+    if (longest * 3 > Math.max(share, seconds * 100)) continue;
+    const both: Measured["sides"] = { base: [], head: [] };
+    const turns = Math.max(3, Math.min(TURNS, Math.floor(share / longest)));
+    for (let number = 0; number < turns; number++) {
+      const order = number % 2 === 0 ? ["base", "head"] as const : ["head", "base"] as const;
+      for (const side of order) both[side].push(await turn(pair, side, share / (turns + 1)));
+    }
+    measured.push({ pair, sides: both });
+  }
+  return measured;
+}
+
+const toleranceOf = (suite: string, name: Name) =>
+  TOLERANCES[`${suite} / ${keyOf(name)}`]?.tolerance ?? DEFAULT_TOLERANCE;
+
+function resultOf(suite: string, { pair, sides }: Measured): Result {
+  const comparison = compareSides(sides as Sides);
+  const tolerance = toleranceOf(suite, pair);
+  const { group, name } = pair;
+  return { group, name, ...comparison, tolerance, slower: isSlower(comparison, tolerance) };
+}
+
+/** Measures chosen benchmarks in two new processes. */
+async function look(
+  base: string,
+  file: string,
+  seconds: number,
+  chosen: (pair: Pair) => boolean,
+): Promise<{ measured: Measured[]; names: { base: Name[]; head: Name[] } }> {
+  await using baseSide = new Side(base, file);
+  await using headSide = new Side(ROOT, file);
+  const names = { base: await baseSide.names(), head: await headSide.names() };
+  const pairs = pairsOf(names.base, names.head).filter(chosen);
+  const measured = await takeTurns({ base: baseSide, head: headSide }, pairs, seconds);
+  return { measured, names };
+}
+
+/** What stands on one side alone, or was not reached in the time. */
+function notCompared(
+  names: { base: readonly Name[]; head: readonly Name[] },
+  results: readonly Name[],
+): SuiteResult["notCompared"] {
+  const keys = (list: readonly Name[]) => new Set(list.map(keyOf));
+  const [base, head, done] = [keys(names.base), keys(names.head), keys(results)];
+  return [
+    ...names.base.filter((name) => !head.has(keyOf(name))).map((name) => ({
+      ...name,
+      why: "gone",
+    })),
+    ...names.head.filter((name) => !base.has(keyOf(name))).map((name) => ({ ...name, why: "new" })),
+    ...names.head.filter((name) => base.has(keyOf(name)) && !done.has(keyOf(name)))
+      .map((name) => ({ ...name, why: "no time for three turns" })),
+  ];
+}
+
+/** Compares a suite; what looks slower is measured twice more, and the last time counts. */
+async function compareSuite(base: string, suite: string, seconds: number): Promise<SuiteResult> {
+  const file = `${suite}.bench.ts`;
+  const first = await look(base, file, seconds * 0.6, () => true);
+  const results = new Map(
+    first.measured.map((measured) => [keyOf(measured.pair), resultOf(suite, measured)]),
+  );
+  for (let again = 0; again < 2; again++) {
+    const isSlow = (pair: Pair) => results.get(keyOf(pair))?.slower ?? false;
+    if (!results.values().some(({ slower }) => slower)) break;
+    const { measured } = await look(base, file, seconds * 0.2, isSlow);
+    for (const one of measured) results.set(keyOf(one.pair), resultOf(suite, one));
+  }
+  const all = [...results.values()];
+  return { suite, results: all, notCompared: notCompared(first.names, all) };
+}
+
+function duration(nanoseconds: number): string {
+  const [unit, size] = nanoseconds < 1e3
+    ? ["ns", 1]
+    : nanoseconds < 1e6
+    ? ["µs", 1e3]
+    : ["ms", 1e6];
+  return `${Number((nanoseconds / Number(size)).toPrecision(3))} ${unit}`;
+}
+
+/** The result for people, as Markdown. */
+function markdown(suites: readonly SuiteResult[]): string {
+  const out: string[] = [];
+  for (const { suite, results, notCompared } of suites) {
+    out.push(
+      `## ${suite}`,
+      "",
+      "| group | job | base | head | ratio | 95 % | |",
+      "|---|---|---|---|---|---|---|",
+    );
+    for (const { group, name, base, head, ratio, interval, slower, tolerance } of results) {
+      const range = interval.map((value) => value.toFixed(2)).join("–");
+      const mark = slower ? `**slower** by more than ${Math.round(tolerance * 100)} %` : "";
+      out.push(
+        `| ${group} | ${name} | ${duration(base)} | ${duration(head)} | ${
+          ratio.toFixed(2)
+        } | ${range} | ${mark} |`,
+      );
+    }
+    out.push("", ...notCompared.map((name) => `- not compared: ${keyOf(name)} (${name.why})`), "");
+  }
+  return out.join("\n");
+}
+
+async function suitesOf(named: readonly string[]): Promise<string[]> {
+  if (named.length > 0) return [...named];
+  const files = await Array.fromAsync(Deno.readDir(import.meta.dirname!), ({ name }) => name);
+  return files.filter((name) => name.endsWith(".bench.ts")).map((name) =>
+    basename(name, ".bench.ts")
+  ).sort();
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      quick: { type: "boolean", default: false },
+      check: { type: "boolean", default: false },
+      json: { type: "string" },
+      suite: { type: "string", multiple: true, default: [] },
+    },
+  });
+  await using base = await checkout(positionals[0] ?? await defaultBase());
+  const suites: SuiteResult[] = [];
+  for (const suite of await suitesOf(values.suite)) {
+    const result = await compareSuite(base.path, suite, values.quick ? 15 : 60);
+    suites.push(result);
+    await new Blob([`${markdown([result])}\n`]).stream().pipeTo(Deno.stdout.writable, {
+      preventClose: true,
+    });
+  }
+  if (values.json !== undefined) {
+    await Deno.writeTextFile(values.json, `${JSON.stringify(suites, null, 2)}\n`);
+  }
+  const isSlow = suites.some(({ results }) => results.some(({ slower }) => slower));
+  return values.check && isSlow ? 1 : 0;
+}
+
+if (import.meta.main) Deno.exit(await main());

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { compareSides, isSlower, quantile } from "./compare_statistics.ts";
+
+/** Turns of runs around a time, with a spread in percent. */
+function turns(time: number, spread: number, seed: number): number[][] {
+  return Array.from({ length: 6 }, (_, turn) =>
+    Array.from({ length: 20 }, (_, run) => {
+      const chance = Math.abs(Math.sin(seed * 7919 + turn * 104729 + run * 1299709));
+      return time * (1 + spread / 100 * chance);
+    }));
+}
+
+Deno.test("quantile() lies between neighbours", () => {
+  assert.equal(quantile([3, 1, 2], 0.5), 2);
+  assert.equal(quantile([1, 2, 3, 4], 0.25), 1.75);
+  assert.equal(quantile([5], 0.25), 5);
+});
+
+Deno.test("15 % slower is found, the same code and faster code are not", () => {
+  for (const spread of [1, 10, 30]) {
+    const base = turns(100, spread, 1);
+    assert.ok(isSlower(compareSides({ base, head: turns(115, spread, 2) }), 0.08), `${spread} %`);
+    assert.ok(!isSlower(compareSides({ base, head: turns(100, spread, 3) }), 0.08), `${spread} %`);
+    assert.ok(!isSlower(compareSides({ base, head: turns(80, spread, 4) }), 0.08), `${spread} %`);
+  }
+});
+
+Deno.test("a slow median alone is not slower: another program may have had the machine", () => {
+  const base = turns(100, 2, 1);
+  const head = turns(100, 2, 2).map((turn, n) => n < 4 ? turn.map((time) => 1.5 * time) : turn);
+  const comparison = compareSides({ base, head });
+  assert.ok(comparison.ratio > 1.08);
+  assert.ok(comparison.lowerRatio < 1.08);
+  assert.ok(!isSlower(comparison, 0.08));
+});
+
+Deno.test("the interval holds what other draws of the turns would give", () => {
+  const base = turns(100, 2, 1);
+  const head = turns(100, 2, 2).map((turn, n) =>
+    n % 2 === 0 ? turn.map((time) => 1.4 * time) : turn
+  );
+  const { interval: [low, high], ratio } = compareSides({ base, head });
+  assert.ok(low < 1.05 && high > 1.35, `${low} to ${high}`);
+  assert.ok(low <= ratio && ratio <= high);
+  assert.ok(
+    !isSlower({
+      ...compareSides({ base, head }),
+      ratio: 1.2,
+      lowerRatio: 1.2,
+      interval: [0.99, 1.4],
+    }, 0.08),
+  );
+});

@@ -1,0 +1,79 @@
+/**
+ * Runs the benchmarks of one suite when asked: `compare.ts` starts one for each side and lets them
+ * take turns. First it prints what the suite registers; then, for each line of JSON that it reads
+ * (which benchmark, for how long), a line with the time of each run in nanoseconds.
+ *
+ * @module
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+interface Benchmark {
+  readonly group: string;
+  readonly name: string;
+  readonly run: Deno.BenchDefinition["fn"];
+}
+
+/** What is asked for in a line. */
+export interface Turn {
+  /** Which benchmark, by its place in the list. */
+  readonly index: number;
+  /** For how long, at least one run. */
+  readonly milliseconds: number;
+}
+
+/** Runs that last less are timed several at a time. */
+const SHORTEST_NS = 200_000;
+
+const benchmarks: Benchmark[] = [];
+type Options = Omit<Deno.BenchDefinition, "fn" | "name">;
+
+function register(name: string, options: Options, run: Benchmark["run"]): void {
+  if (!options.ignore) benchmarks.push({ group: options.group ?? "", name, run });
+}
+
+const now = () => Number(process.hrtime.bigint());
+
+/** One timed run of a benchmark; those that take a context say themselves when time counts. */
+async function timed(run: Benchmark["run"]): Promise<number> {
+  let [begin, end] = [now(), 0];
+  const context = { start: () => void (begin = now()), end: () => void (end = now()) };
+  const result = run(context as Deno.BenchContext);
+  if (result instanceof Promise) await result;
+  return (end || now()) - begin;
+}
+
+function timedTogether(run: Benchmark["run"], count: number): number {
+  const begin = now();
+  for (let i = 0; i < count; i++) void run(undefined as never);
+  return (now() - begin) / count;
+}
+
+/** Times of runs, in nanoseconds, for at least the time given. */
+async function measure({ index, milliseconds }: Turn): Promise<number[]> {
+  const { run } = benchmarks[index]!;
+  const times: number[] = [];
+  const end = now() + milliseconds * 1e6;
+  const first = await timed(run);
+  const isQuick = first < SHORTEST_NS && run.length === 0 &&
+    !(run(undefined as never) instanceof Promise);
+  if (!isQuick) times.push(first);
+  while (now() < end || times.length === 0) {
+    times.push(
+      isQuick ? timedTogether(run, Math.ceil(SHORTEST_NS / (first + 1))) : await timed(run),
+    );
+  }
+  return times;
+}
+
+if (import.meta.main) {
+  const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+  Deno.bench = register as typeof Deno.bench;
+  await import(pathToFileURL(Deno.args[0]!).href);
+  say(benchmarks.map(({ group, name }) => ({ group, name })));
+  for await (const line of createInterface({ input: process.stdin })) {
+    say(await measure(JSON.parse(line)));
+  }
+  Deno.exit();
+}
