@@ -64,6 +64,7 @@ console.log(modules.length, sum);
 const DEEDS: Readonly<Record<string, Deed>> = {
   "the card's command": card("empty"),
   "in a folder with a package.json": card("node"),
+  "with nodeModulesDir none": card("none"),
   "with nodeModulesDir auto": card("auto"),
   "with nodeModulesDir manual": card("manual"),
   "patch-stream": async (stranger, out) => {
@@ -134,6 +135,8 @@ async function furnish(stranger: Stranger): Promise<void> {
   await stranger.write({
     "file.ecdc": await shortEcdc(),
     "node/package.json": JSON.stringify({ name: "app", type: "module" }),
+    "none/package.json": "{}",
+    "none/deno.json": config("none"),
     "auto/package.json": "{}",
     "auto/deno.json": config("auto"),
     "manual/package.json": "{}",
