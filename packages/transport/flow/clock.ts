@@ -69,17 +69,20 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Moves the clock, waking sleepers in the order in which they are due. */
+  /**
+   * Moves the clock, waking sleepers in the order in which they are due. It never goes back, also
+   * where it is moved while it moves.
+   */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     await settled();
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
-      this.#now = next.due;
+      this.#now = Math.max(this.#now, next.due);
       this.#sleepers.delete(next);
       next.wake();
       await settled();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 
   #next(end: number): { due: number; wake: () => void } | undefined {

@@ -32,3 +32,15 @@ Deno.test("clock: the machine's clock goes on", async () => {
   await systemClock.sleep(5);
   assert.ok(systemClock.now() - before >= 4);
 });
+
+Deno.test("clock: it never goes back where it is moved while it moves", async () => {
+  const clock = new ManualClock();
+  const seen: number[] = [];
+  void clock.sleep(10).then(async () => {
+    await clock.advance(5);
+    seen.push(clock.now());
+  });
+  await clock.advance(100);
+  while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([...seen, clock.now()], [100, 100]);
+});
