@@ -96,7 +96,7 @@ export { type ByteWriter, writeAll } from "./io/write_all.ts";
 export { findPart, type InstallOptions, installPart, type PartState } from "./parts/install.ts";
 export { CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
-export { npmRegistry } from "./parts/npm_registry.ts";
+export { type NpmRegistry, npmRegistry } from "./parts/npm_registry.ts";
 export {
   currentPlatform,
   packageFolder,
