@@ -15,6 +15,7 @@ import {
   number,
   operand,
   option,
+  OutputFile,
   ProgressLine,
   refuseTerminal,
   say,
@@ -82,17 +83,26 @@ async function run(
   const { output: path, format, from, batch, preroll, lowLatency, lmWeights } = options;
   refuseTerminal(path, "samples", "-o FILE");
   const times = { from, to: options.to || Infinity };
+  await using file = await OutputFile.open(path, {
+    inputs: [operands.file, options.weights, lmWeights],
+  });
   await using reader = await EcdcReader.open(operands.file, { signal });
   using codes = await codesOf(reader, lmWeights, signal);
   using decoder = await Decoder.open(reader.header.model, codecOptions(options, signal));
-  await using output = await openSink(path);
   const range = playedRange(reader.header, times);
-  if (format === "wav") await output.write(await wavStart(range));
   const blocks = playback(decoder, codes.source, {
     ...{ ...times, lowLatency },
     ...defined({ preroll, batch: batch && Math.max(0, batch) }),
   });
-  await writeBlocks(blocks, output, format === "f32" ? "f32" : "s16", range, signal);
+  try {
+    await using output = await openSink(file.part);
+    if (format === "wav") await output.write(await wavStart(range));
+    await writeBlocks(blocks, output, format === "f32" ? "f32" : "s16", range, signal);
+  } catch (error) {
+    await file.keepPart();
+    throw error;
+  }
+  await file.commit();
   const { surplus = 0 } = reader;
   if (surplus > 0) say(`note: ${surplus} bytes after the audio were ignored`);
 }
