@@ -24,11 +24,14 @@ import {
 } from "@vcs/transport/internal";
 import { interleave, type PcmFormat } from "../audio/pcm.ts";
 import { EcdcReader } from "../container/reader.ts";
-import { openSink } from "../container/sinks.ts";
+import { openSink } from "./open_sink.ts";
 import type { EcdcSink } from "../container/writer.ts";
 import { type CodeSource, Decoder, type PcmBlock } from "../decoder.ts";
 import { playback, playedRange, type SampleRange } from "../playback.ts";
 import { CODEC_OPTIONS, codecOptions, fetching } from "./codec_options.ts";
+
+/** Seconds that only the end of a stream of unknown length lies beyond. */
+const ENDLESS = 1e9;
 
 /** Rate and channels of the output. */
 const OUTPUT = { sampleRate: 48000, channels: 2 } as const;
@@ -128,7 +131,8 @@ async function codesOf(
 
 async function wavStart({ start, end }: SampleRange): Promise<Uint8Array> {
   const { wavHeader } = await import("@vcs/media/wav");
-  return wavHeader({ sampleRate: OUTPUT.sampleRate, format: "s16" }, OUTPUT.channels, end - start);
+  const { sampleRate, channels } = OUTPUT;
+  return wavHeader({ sampleRate, format: "s16" }, channels, end - start);
 }
 
 async function writeBlocks(
@@ -147,6 +151,7 @@ async function writeBlocks(
     const [from, at, to] = [range.start, start + channels[0]!.length, range.end]
       .map((sample) => sample / OUTPUT.sampleRate) as [number, number, number];
     const speed = (at - from) / ((performance.now() - begin) / 1000);
-    progress.update(`${at.toFixed(1)} of ${to.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
+    const whole = to > ENDLESS ? "" : ` of ${to.toFixed(1)}`;
+    progress.update(`${at.toFixed(1)}${whole} s, ${speed.toFixed(1)}x real time`);
   }
 }

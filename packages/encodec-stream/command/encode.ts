@@ -31,7 +31,7 @@ import {
 import { type BitratePlan, planBitrate } from "../audio/bitrate.ts";
 import { FiniteSamples } from "../audio/finite.ts";
 import type { CodeBlock } from "../container/reader.ts";
-import { openSink } from "../container/sinks.ts";
+import { openSink } from "./open_sink.ts";
 import { EcdcWriter, type EcdcWriterFields } from "../container/writer.ts";
 import { Encoder } from "../encoder.ts";
 import { EcdcError } from "../errors.ts";

@@ -22,7 +22,13 @@
 import { unpackCodes } from "./bits.ts";
 import { type ByteRun, SeekableSource, type SourceLike } from "./seekable_source.ts";
 import { EcdcError } from "../errors.ts";
-import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./header.ts";
+import {
+  type EcdcHeader,
+  parseJsonHeader,
+  parsePrefix,
+  PREFIX_BYTES,
+  UNKNOWN_LENGTH,
+} from "./header.ts";
 import {
   bodyBytes,
   chunkFrames,
@@ -63,15 +69,6 @@ export interface BlockRange {
    * Default: 76, about a second.
    */
   readonly chunk?: number | ((frame: number) => number);
-}
-
-function truncated(done: string, header: EcdcHeader): EcdcError {
-  return new EcdcError(
-    "truncated",
-    `Cannot read on: the file ends after ${done}, its header promises ${
-      header.duration.toFixed(2)
-    } s of audio`,
-  );
 }
 
 /** An open `.ecdc` file. Close it with `await using`. */
@@ -119,10 +116,15 @@ export class EcdcReader implements AsyncDisposable {
     return spec.segmentation ? segmentCount(spec, samples) : framesFor(spec, samples);
   }
 
+  /** Whether the file ends where its bytes end. */
+  get #isOpen(): boolean {
+    return this.header.samples === UNKNOWN_LENGTH;
+  }
+
   /** Bytes after the audio, if the size is known; negative if some are missing. */
   get surplus(): number | undefined {
     const { size } = this.source;
-    if (size === undefined || this.header.lm) return undefined;
+    if (size === undefined || this.header.lm || this.#isOpen) return undefined;
     return size - this.header.bytes - bodyBytes(this.header);
   }
 
@@ -162,8 +164,18 @@ export class EcdcReader implements AsyncDisposable {
     for (let k = from; k < to; k++) {
       if (k >= two) return yield* this.#lastTwo(run, k, to);
       const place = segmentPlace(header, k);
-      yield this.#segment(place, await run.read(place.bytes));
+      const bytes = await run.read(place.bytes);
+      if (this.#isOpen && bytes.length < place.bytes) return yield* this.#openEnd(place, bytes);
+      yield this.#segment(place, bytes);
     }
+  }
+
+  /** The last segment of a stream of unknown length: its frames follow from its bytes. */
+  *#openEnd(place: SegmentPlace, bytes: Uint8Array): Generator<CodeBlock> {
+    const frames = Math.floor((bytes.length - SCALE_BYTES) * 8 / frameBits(this.header));
+    if (frames < 1) return;
+    const samples = frames * this.header.spec.hop;
+    yield this.#segment({ ...place, frames, samples, bytes: bytes.length }, bytes);
   }
 
   /**
@@ -184,7 +196,7 @@ export class EcdcReader implements AsyncDisposable {
   }
 
   #segment(place: SegmentPlace, bytes: Uint8Array, expected = place.bytes): CodeBlock {
-    if (bytes.length < expected) throw truncated(`${place.index} complete segments`, this.header);
+    if (bytes.length < expected) throw this.#truncated("segments", place.index);
     const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
     const fault = scaleFault(scale);
     if (fault) throw new EcdcError("bad-segment", `Cannot decode segment ${place.index}: ${fault}`);
@@ -206,9 +218,27 @@ export class EcdcReader implements AsyncDisposable {
       const bytes = await run.read(Math.ceil(wanted * bits / 8));
       const complete = Math.min(wanted, Math.floor(bytes.length * 8 / bits));
       if (complete > skip) yield this.#block(at + skip, complete - skip, bytes, skip * bits);
-      if (complete < wanted) throw truncated(`${at + complete} complete frames`, header);
+      if (complete < wanted && this.#isOpen) return;
+      if (complete < wanted) throw this.#truncated("frames", at + complete);
       at += wanted;
     }
+  }
+
+  /** The error of a file that ends before a unit is complete; after a seek it may end long before. */
+  #truncated(units: "segments" | "frames", index: number): EcdcError {
+    const { header, source } = this;
+    const bits = units === "frames" ? frameBits(header) : segmentPlace(header, 0).bytes * 8;
+    const held = source.size === undefined
+      ? undefined
+      : Math.floor(Math.max(0, source.size - header.bytes) * 8 / bits);
+    const found = held === undefined
+      ? `before ${units.slice(0, -1)} ${index + 1}`
+      : `after ${Math.min(index, held)} complete ${units}`;
+    return new EcdcError(
+      "truncated",
+      `Cannot read on: the file ends ${found}, its header promises ${header.duration.toFixed(2)} ` +
+        "s of audio",
+    );
   }
 
   #block(index: number, frames: number, bytes: Uint8Array, bitOffset: number): CodeBlock {
