@@ -49,3 +49,18 @@ async function* resampled(chunks: AsyncIterable<Planar>, resampler: Resampler) {
   for await (const chunk of chunks) yield resampler.push(chunk);
   yield resampler.flush();
 }
+
+/** Passes audio on up to its end or its failure, so that what came before it is encoded, too. */
+export class UntilFailure {
+  /** Why the audio ended too soon, if it did. */
+  failure: unknown;
+
+  /** The audio. */
+  async *of(audio: AsyncIterable<Planar>): AsyncGenerator<Planar> {
+    try {
+      yield* audio;
+    } catch (error) {
+      this.failure = error;
+    }
+  }
+}

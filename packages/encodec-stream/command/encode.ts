@@ -37,7 +37,7 @@ import { Encoder } from "../encoder.ts";
 import { EcdcError } from "../errors.ts";
 import { MODEL_NAMES, type ModelName, modelSpec, TINY_MODEL } from "../models.ts";
 import { availableModel } from "../network/available_model.ts";
-import { fitted, openInput } from "./audio_input.ts";
+import { fitted, openInput, UntilFailure } from "./audio_input.ts";
 import { CODEC_OPTIONS, codecOptions } from "./codec_options.ts";
 
 /** Bitrate in kbit/s of a command line without one. */
@@ -138,16 +138,20 @@ async function run(
   // A file that cannot be used is reported before weights are fetched; a pipe may come late.
   if (live) opening.catch(() => {});
   else await opening;
-  using encoder = await Encoder.open(plan.spec.name, plan.codebooks, codecOptions(options, signal));
-  const samples = await opening;
-  const settings = { lowLatency, ...defined({ batch }) };
-  const blocks = encoder.encode(untilAborted(samples, signal), settings);
-  const { written, failure } = await writeBlocks(blocks, output.part, headerFields(plan, options));
+  using encoder = await Encoder.open(
+    plan.spec.name,
+    plan.codebooks,
+    await codecOptions(options, signal),
+  );
+  const source = new UntilFailure();
+  const samples = source.of(untilAborted(await opening, signal));
+  const blocks = encoder.encode(samples, { lowLatency, ...defined({ batch }) });
+  const written = await writeBlocks(blocks, output.part, headerFields(plan, options), source);
   if (finite.replaced > 0) {
     say(`note: ${finite.replaced} samples were NaN or infinite and are encoded as 0`);
   }
-  if (written > 0 && (live || !(failure ?? signal.aborted))) await output.commit();
-  if (failure) throw failure;
+  if (written > 0 && (live || !(source.failure ?? signal.aborted))) await output.commit();
+  if (source.failure) throw source.failure;
   if (written === 0 && !signal.aborted) {
     throw new EcdcError("no-audio", `Cannot encode ${input}: found no audio, expected some`);
   }
@@ -193,7 +197,6 @@ async function planOf({ bitrate, model, weights }: Options): Promise<BitratePlan
   return plan;
 }
 
-/** What the header says; a file's gets its length at the end, whatever was announced. */
 function headerFields(plan: BitratePlan, options: Options): EcdcWriterFields {
   const { name, source, thumbnail, samples } = options;
   return {
@@ -205,23 +208,24 @@ function headerFields(plan: BitratePlan, options: Options): EcdcWriterFields {
   };
 }
 
-/** How far writing came, in samples, and what ended it too soon, if anything did. */
-interface Outcome {
-  readonly written: number;
-  readonly failure?: unknown;
-}
-
-/** Writes blocks until they end or fail; what was written is finished in either case. */
+/**
+ * Writes blocks until they end or fail, and finishes what was written in either case.
+ *
+ * @returns samples written
+ */
 async function writeBlocks(
   blocks: AsyncIterator<CodeBlock>,
   path: string,
   fields: EcdcWriterFields,
-): Promise<Outcome> {
+  source: UntilFailure,
+): Promise<number> {
   let next = await blocks.next();
-  if (next.done) return { written: 0 };
+  if (next.done) return 0;
   await using sink = await openSink(path);
   using progress = new ProgressLine();
-  const writer = new EcdcWriter(sink, fields);
+  // A file's header is patched at the end, whatever length was announced.
+  const { samples: _, ...rest } = fields;
+  const writer = new EcdcWriter(sink, sink.rewriteStart ? rest : fields);
   const begin = performance.now();
   let written = 0;
   try {
@@ -232,10 +236,9 @@ async function writeBlocks(
       const speed = seconds / ((performance.now() - begin) / 1000);
       progress.update(`${seconds.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
     }
-    await writer.close(written);
-    return { written };
-  } catch (failure) {
-    await writer.close(written).catch(() => {});
-    return { written, failure };
+  } catch (error) {
+    source.failure ??= error;
   }
+  await writer.close(written).catch((error) => source.failure ??= error);
+  return written;
 }

@@ -77,6 +77,8 @@ export class EcdcReader implements AsyncDisposable {
   readonly header: EcdcHeader;
   /** The bytes after the header, for readers of entropy-coded bodies. */
   readonly source: SeekableSource;
+  /** First unit of the latest loop. */
+  #from = 0;
 
   private constructor(header: EcdcHeader, source: SeekableSource) {
     this.header = header;
@@ -146,6 +148,7 @@ export class EcdcReader implements AsyncDisposable {
       );
     }
     const from = range.from ?? 0;
+    this.#from = from;
     const to = Math.min(range.to ?? Infinity, this.units);
     return header.spec.segmentation
       ? this.#segments(from, to)
@@ -229,11 +232,13 @@ export class EcdcReader implements AsyncDisposable {
     const { header, source } = this;
     const bits = units === "frames" ? frameBits(header) : segmentPlace(header, 0).bytes * 8;
     const held = source.size === undefined
-      ? undefined
+      ? Infinity
       : Math.floor(Math.max(0, source.size - header.bytes) * 8 / bits);
-    const found = held === undefined
-      ? `before ${units.slice(0, -1)} ${index + 1}`
-      : `after ${Math.min(index, held)} complete ${units}`;
+    // A pipe that ends within a seek does not say how far it came.
+    const isCounted = held < Infinity || index > this.#from || index === 0;
+    const found = isCounted
+      ? `after ${Math.min(index, held)} complete ${units}`
+      : `before ${units.slice(0, -1)} ${index + 1} is complete`;
     return new EcdcError(
       "truncated",
       `Cannot read on: the file ends ${found}, its header promises ${header.duration.toFixed(2)} ` +
