@@ -153,7 +153,7 @@ export class Decoder implements Disposable {
    */
   async *decode(source: CodeSource, options: DecodeOptions = {}): AsyncGenerator<PcmBlock> {
     const { from = 0, to = Infinity, batch, preroll = 0 } = options;
-    const { model } = source.header;
+    const model = source.header.spec.name;
     if (model !== this.spec.name) {
       throw new EcdcError(
         "unsupported",

@@ -7,6 +7,7 @@ const RATE = 48000;
 const AHEAD = 10;
 const FRAME_HEAD = 16;
 const BARS = 600;
+const MOST_OUTLINE = 14400;
 
 const $ = (id) => document.getElementById(id);
 const canvas = $("wave");
@@ -30,6 +31,8 @@ let file;
 let peaks = new Float32Array(BARS);
 /** What plays now, or undefined. */
 let playing;
+/** Number of this page, by which the server ends what a seek gives up. */
+const page = crypto.randomUUID?.() ?? `${Math.random()}`;
 
 /** Takes exact numbers of bytes from a response. */
 class Bytes {
@@ -52,6 +55,12 @@ class Bytes {
     const taken = this.#held.slice(0, count);
     this.#held = this.#held.subarray(count);
     return taken;
+  }
+
+  /** The rest, as text. */
+  async text() {
+    await this.take(Infinity);
+    return new TextDecoder().decode(this.#held);
   }
 }
 
@@ -95,13 +104,14 @@ class Playback {
   }
 
   async #fill() {
-    const query = new URLSearchParams({ id: file.id, from: this.#from });
+    const query = new URLSearchParams({ id: file.id, from: this.#from, page });
     const response = await fetch(`/audio?${query}`, { signal: this.#abort.signal });
     if (!response.ok) throw new Error(await reason(response));
     const bytes = new Bytes(response.body);
     for (let head; (head = await bytes.take(FRAME_HEAD));) {
       const view = new DataView(head.buffer);
       const length = view.getUint32(8, true);
+      if (length === 0) throw new Error(await bytes.text());
       const samples = await bytes.take(length * 4);
       if (!samples) break;
       this.#play(new Int16Array(samples.buffer), view.getFloat64(0, true), length);
@@ -183,12 +193,25 @@ async function open(init, query = "") {
   playing?.stop();
   playing = undefined;
   file = await response.json();
+  file.outline = new Float32Array(Math.min(file.segments ?? 0, MOST_OUTLINE));
+  fillOutline(file).catch(() => {});
   peaks = new Float32Array(BARS);
   $("player").hidden = false;
   $("title").textContent = file.title ?? "Untitled";
   $("about").textContent = `${file.model}, ${Number(file.bitrate.toFixed(2))} kbit/s` +
     (file.source ? `, from ${file.source}` : "");
   canvas.setAttribute("aria-valuemax", file.duration);
+}
+
+/** Fills the outline as it comes: of a remote file long after it plays. */
+async function fillOutline(into) {
+  const response = await fetch(`/outline?${new URLSearchParams({ id: into.id })}`);
+  const bytes = new Bytes(response.body);
+  for (let i = 0; i < into.outline.length; i++) {
+    const scale = await bytes.take(4);
+    if (!scale || file !== into) return;
+    into.outline[i] = new DataView(scale.buffer).getFloat32(0, true);
+  }
 }
 
 function drawBars(context, width, height, values, color, end = values.length) {

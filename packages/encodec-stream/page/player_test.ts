@@ -113,3 +113,91 @@ Deno.test("the server opens no file of this machine that was not named at its st
   assert.equal(damaged.status, 422);
   assert.match((await damaged.json()).message, /expected "ECDC"/);
 });
+
+/** A file of 48 kHz codes that is long, and quickly made. */
+function longFile(seconds: number): Uint8Array<ArrayBuffer> {
+  const header = formatHeader({ model: "encodec_48khz", samples: seconds * 48000, codebooks: 2 });
+  const segments = Math.ceil(seconds * 48000 / 47520);
+  const bytes = new Uint8Array(header.length + segments * 379);
+  bytes.set(header);
+  for (let k = 0; k < segments; k++) bytes.set([0x3e, 0x80, 0, 0], header.length + k * 379);
+  return bytes;
+}
+
+const weights = syntheticCheckpoint("encodec_48khz");
+
+/** Opens a source as a page does. */
+async function openSource(server: PlayerServer, source: string) {
+  const named = new URLSearchParams({ source });
+  return await (await fetch(`${server.url}open?${named}`, { method: "POST" })).json();
+}
+
+Deno.test("a slow remote file is open after its header, and its outline comes as it does", async () => {
+  const bytes = longFile(60);
+  const rest = Promise.withResolvers<void>();
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(bytes.subarray(0, 1000));
+        await rest.promise;
+        controller.close();
+      },
+    });
+  await using remote = Deno.serve({ port: 0, onListen: () => {} }, () => new Response(body()));
+  await using server = await PlayerServer.open({ weights, device: "cpu" });
+  const opened = await openSource(server, `http://127.0.0.1:${remote.addr.port}/a.ecdc`);
+  assert.deepEqual([opened.segments, opened.duration], [61, 60]);
+  const { body: outline } = await fetch(`${server.url}outline?id=${opened.id}`);
+  const { value } = await outline!.getReader().read();
+  assert.equal(new Float32Array(value!.slice(0, 4).buffer)[0], 0.25);
+  rest.resolve();
+});
+
+Deno.test("fifty listeners that each open the file all hear it", async () => {
+  const bytes = longFile(2);
+  await using remote = Deno.serve({ port: 0, onListen: () => {} }, () => new Response(bytes));
+  await using server = await PlayerServer.open({ weights, device: "cpu" });
+  const url = `http://127.0.0.1:${remote.addr.port}/a.ecdc`;
+  const uploads = Array.from({ length: 25 }, async () => {
+    const sent = await fetch(`${server.url}open`, { method: "POST", body: bytes });
+    return await sent.json();
+  });
+  const all = await Promise.all([
+    ...uploads,
+    ...Array.from({ length: 25 }, () => openSource(server, url)),
+  ]);
+  for (const { id } of all) {
+    const response = await fetch(`${server.url}audio?id=${id}&from=2`);
+    await response.body?.cancel();
+    assert.equal(response.status, 200);
+  }
+});
+
+Deno.test("playing that fails ends with the reason", async () => {
+  const bytes = longFile(60);
+  await using server = await PlayerServer.open({ weights, device: "cpu" });
+  const body = bytes.subarray(0, bytes.length - 30 * 379);
+  const { id } = await (await fetch(`${server.url}open`, { method: "POST", body })).json();
+  const audio = await (await fetch(`${server.url}audio?id=${id}&from=50`)).bytes();
+  assert.equal(new DataView(audio.buffer).getUint32(8, true), 0);
+  assert.match(new TextDecoder().decode(audio.subarray(16)), /after 31 complete segments/);
+});
+
+Deno.test("a page that seeks ends what it heard before, and no other page's", async () => {
+  await using server = await PlayerServer.open({ weights, device: "cpu" });
+  const body = longFile(600);
+  const { id } = await (await fetch(`${server.url}open`, { method: "POST", body })).json();
+  const play = async (page: string) => {
+    const { body } = await fetch(`${server.url}audio?id=${id}&page=${page}`);
+    const reader = body!.getReader();
+    await reader.read();
+    return reader;
+  };
+  const [first, other] = [await play("a"), await play("b")];
+  const newest = await play("a");
+  await assert.rejects(async () => {
+    while (!(await first.read()).done);
+  });
+  assert.equal((await other.read()).done, false);
+  await Promise.all([other.cancel(), newest.cancel()]);
+});
