@@ -129,7 +129,9 @@ class Bytes {
 /** Playback from some second on, until the end or the next seek. */
 class Playback {
   #abort = new AbortController();
-  #context = new AudioContext({ sampleRate: RATE });
+  /** There once it is sure that this second is meant. */
+  #context;
+  #isPaused;
   #from;
   #asked = performance.now();
   #startedAt;
@@ -137,15 +139,25 @@ class Playback {
   #spent = 0;
   ended = false;
 
-  constructor(from) {
+  /** \`wait\` is how long another seek may make this one needless; a paused player stays paused. */
+  constructor(from, wait = 0, isPaused = false) {
     this.#from = from;
-    this.#fill().catch((error) => {
+    this.#isPaused = isPaused;
+    this.#start(wait).catch((error) => {
       if (error.name !== "AbortError") showMessage(\`Playing ended: \${error.message}\`);
     }).finally(() => this.ended = true);
   }
 
   get paused() {
-    return this.#context.state === "suspended";
+    return this.#isPaused;
+  }
+
+  async #start(wait) {
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+    if (this.#abort.signal.aborted) return;
+    this.#context = new AudioContext({ sampleRate: RATE });
+    if (this.#isPaused) await this.#context.suspend();
+    await this.#fill();
   }
 
   /** Second that is being played. */
@@ -205,12 +217,13 @@ class Playback {
   }
 
   async toggle() {
-    await (this.paused ? this.#context.resume() : this.#context.suspend());
+    this.#isPaused = !this.#isPaused;
+    await (this.#isPaused ? this.#context?.suspend() : this.#context?.resume());
   }
 
   stop() {
     this.#abort.abort();
-    this.#context.close();
+    this.#context?.close();
   }
 }
 
@@ -224,8 +237,10 @@ function addPeaks(samples, start, length) {
 }
 
 function seek(second) {
+  const isSeek = playing !== undefined;
+  const isPaused = isSeek && playing.paused;
   playing?.stop();
-  playing = new Playback(Math.min(Math.max(0, second), file.duration));
+  playing = new Playback(Math.min(Math.max(0, second), file.duration), isSeek ? 80 : 0, isPaused);
 }
 
 async function reason(response) {

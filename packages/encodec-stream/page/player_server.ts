@@ -11,7 +11,7 @@ import { type HeaderSummary, summarizeHeader } from "../container/header_summary
 import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
 import type { CodecOptions } from "../network/model_session.ts";
-import { defined, errorLine, Site, SiteError } from "@vcs/transport/internal";
+import { defined, errorLine, onAbort, Site, SiteError } from "@vcs/transport/internal";
 import type { ModelName } from "../models.ts";
 import { ASSETS } from "./assets.ts";
 import { HeldFiles } from "./held_files.ts";
@@ -55,13 +55,23 @@ const PREROLL = 2;
  */
 const FRAME_HEAD = 16;
 
+/** What a page hears, or waits to hear. */
+interface Heard {
+  /** Gives it up. */
+  readonly given: AbortController;
+  /** Resolves when nothing of it is decoded any more. */
+  readonly ended: PromiseWithResolvers<void>;
+  /** That of what the page heard before. */
+  readonly before: Promise<void> | undefined;
+}
+
 /** A running player. Stop it with `await using`. */
 export class PlayerServer implements AsyncDisposable {
   readonly #options: PlayerOptions;
   readonly #stop = new AbortController();
   readonly #files = new HeldFiles();
   /** What each page hears; asked for anew, it ends. */
-  readonly #heard = new Map<string, AbortController>();
+  readonly #heard = new Map<string, Heard>();
   readonly #decoders = new Map<ModelName, Promise<Decoder>>();
   #site: Site | undefined;
 
@@ -138,26 +148,35 @@ export class PlayerServer implements AsyncDisposable {
     const source = this.#file(url);
     const from = Number(url.searchParams.get("from") ?? 0);
     if (!(from >= 0)) throw new RangeError(`Cannot play from ${from}: expected seconds from 0`);
-    const given = this.#giveUp(url.searchParams.get("page") ?? crypto.randomUUID());
-    const signal = AbortSignal.any([this.#stop.signal, request.signal, given.signal]);
-    const reader = await EcdcReader.open(source, { signal });
+    const heard = this.#giveUp(url.searchParams.get("page") ?? crypto.randomUUID());
+    const signal = AbortSignal.any([this.#stop.signal, request.signal, heard.given.signal]);
     try {
+      // Of many quick seeks only the latest is decoded, and nothing beside it.
+      await heard.before;
+      signal.throwIfAborted();
+      const reader = await EcdcReader.open(source, { signal });
       const decoder = await this.#decoder(reader.header.model);
-      return streamed(framesOf(reader, decoder, from, signal));
+      const frames = framesOf(reader, decoder, from, signal, heard.ended.resolve);
+      // One that nobody has begun to read would not end by itself.
+      const end = () => frames.return(undefined).catch(() => {}).finally(heard.ended.resolve);
+      onAbort(signal, () => void end());
+      return streamed(frames);
     } catch (error) {
-      await reader[Symbol.asyncDispose]();
+      heard.ended.resolve();
       throw error;
     }
   }
 
   /** Ends what a page was hearing, so that nothing is decoded that nobody will hear. */
-  #giveUp(page: string): AbortController {
-    this.#heard.get(page)?.abort();
-    const given = new AbortController();
+  #giveUp(page: string): Heard {
+    const last = this.#heard.get(page);
+    last?.given.abort();
+    const ended = Promise.withResolvers<void>();
+    const heard = { given: new AbortController(), ended, before: last?.ended.promise };
     this.#heard.delete(page);
-    this.#heard.set(page, given);
+    this.#heard.set(page, heard);
     for (const old of [...this.#heard.keys()].slice(0, -MAX_PAGES)) this.#heard.delete(old);
-    return given;
+    return heard;
   }
 
   /** Ends what is being played, stops listening and releases the models. */
@@ -217,6 +236,7 @@ async function* framesOf(
   decoder: Decoder,
   from: number,
   signal: AbortSignal,
+  ended: () => void,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   try {
     let before = performance.now();
@@ -233,5 +253,6 @@ async function* framesOf(
     yield frameOf(0, 0, 0, new TextEncoder().encode(errorLine(error)));
   } finally {
     await reader[Symbol.asyncDispose]();
+    ended();
   }
 }

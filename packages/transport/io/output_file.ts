@@ -10,13 +10,10 @@ import { fileURLToPath } from "node:url";
 import { say } from "../command/terminal.ts";
 import { UsageError } from "../command/usage_error.ts";
 
-/** What a command reads, or undefined if an option that names it is absent. */
-type Input = string | undefined;
-
 /** What else is known about an output. */
 export interface OutputOptions {
   /** What the command reads: paths, URLs, `-` for standard input, nothing. Default: nothing. */
-  readonly inputs?: readonly Input[];
+  readonly inputs?: readonly (string | undefined)[];
   /**
    * Whether the source is live, and what came of it is worth more than what was there: the file grows
    * as `FILE.part`, which is never removed and never overwritten. Default: false.
@@ -46,7 +43,10 @@ async function identityOf(path: string): Promise<string | undefined> {
  *
  * @throws {UsageError} if it is one.
  */
-export async function refuseSameFile(output: string, inputs: readonly Input[]): Promise<void> {
+export async function refuseSameFile(
+  output: string,
+  inputs: readonly (string | undefined)[],
+): Promise<void> {
   const identity = output === "-" ? undefined : await identityOf(output);
   if (identity === undefined) return;
   for (const input of inputs) {
@@ -162,7 +162,10 @@ export async function writeWhole(
  *
  * @throws {UsageError} as {@linkcode OutputFile.open} does.
  */
-export async function openLog(path: string, inputs: readonly Input[]): Promise<Deno.FsFile> {
+export async function openLog(
+  path: string,
+  inputs: readonly (string | undefined)[],
+): Promise<Deno.FsFile> {
   await OutputFile.open(path, { inputs });
   return await Deno.open(path, { write: true, create: true, truncate: true });
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { OutputFile, refuseSameFile, writeWhole } from "./output_file.ts";
 
 async function scratch() {
@@ -18,7 +19,7 @@ Deno.test("an output that is the input is refused, also through links", async ()
   await Deno.symlink(song, `${folder}/soft`);
   await Deno.link(song, `${folder}/hard`);
   for (const name of ["song", "soft", "hard", "../" + folder.split("/").at(-1) + "/song"]) {
-    for (const input of [song, `file://${song}`]) {
+    for (const input of [song, pathToFileURL(song).href]) {
       await assert.rejects(OutputFile.open(`${folder}/${name}`, { inputs: ["x", input] }), {
         name: "UsageError",
         message: /it is what is read/,
