@@ -64,11 +64,11 @@ browserTest("the page plays, buffers, seeks by click and shows its speed", async
       const box = (await page.locator("#wave").boundingBox())!;
       const asked = page.waitForRequest(/\/audio\?/);
       // Ten seeks in one moment: only the last is asked for, and a paused player stays paused.
-      await page.evaluate(`for (let i = 0; i < 9; i++) {
-        const at = { clientX: ${box.x} + i * 10, bubbles: true };
+      const last = box.x + box.width * 0.75;
+      await page.evaluate(`for (let i = 9; i >= 0; i--) {
+        const at = { clientX: ${last} - i * 10, bubbles: true };
         document.getElementById("wave").dispatchEvent(new MouseEvent("click", at));
       }`);
-      await page.mouse.click(box.x + box.width * 0.75, box.y + box.height / 2);
       const from = Number(new URL((await asked).url()).searchParams.get("from"));
       assert.ok(Math.abs(from - 9) < 0.1, `from ${from}`);
       assert.equal(requests.length, 1);
