@@ -35,7 +35,7 @@ async function pack(path: string, channel: string): Promise<void> {
 async function unpack(channel: string, path: string): Promise<void> {
   using decoder = await openDecoder(MODEL);
   await using into = await openReceiver(channel);
-  const output = openOutput(path);
+  const output = await openOutput(path);
   let frames = 0;
   for await (const frame of new VideoReceiver(into, decoder).frames()) {
     await output.write(frame);

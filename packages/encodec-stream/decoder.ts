@@ -19,6 +19,7 @@
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/portable";
+import { EcdcError } from "./errors.ts";
 import type { BlockRange, CodeBlock } from "./container/reader.ts";
 import type { EcdcHeader } from "./container/header.ts";
 import {
@@ -146,11 +147,19 @@ export class Decoder implements Disposable {
   /**
    * Decodes audio in order, without gaps.
    *
-   * @throws {EcdcError} what the source throws, after everything before the damage was yielded.
+   * @throws {EcdcError} what the source throws, after everything before the damage was yielded;
+   * `unsupported` if its codes are those of another model.
    * @throws {RangeError} if the batch or the preroll is below 0.
    */
   async *decode(source: CodeSource, options: DecodeOptions = {}): AsyncGenerator<PcmBlock> {
     const { from = 0, to = Infinity, batch, preroll = 0 } = options;
+    const model = source.header.spec.name;
+    if (model !== this.spec.name) {
+      throw new EcdcError(
+        "unsupported",
+        `Cannot decode codes of ${model}: the decoder is that of ${this.spec.name}`,
+      );
+    }
     if (batch !== undefined) checkWhole("a batch of", batch, 0);
     if (!(preroll >= 0)) {
       throw new RangeError(`Cannot use a preroll of ${preroll} s: expected at least 0`);

@@ -12,6 +12,7 @@ export {
   type EcdcVersion,
   formatHeader,
   parseHeader,
+  UNKNOWN_LENGTH,
 } from "./container/header.ts";
 export { describeHeader, type HeaderSummary, summarizeHeader } from "./container/header_summary.ts";
 export type { ByteRun, SeekableSource, SourceLike } from "./container/seekable_source.ts";

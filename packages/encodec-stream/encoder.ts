@@ -33,6 +33,7 @@ import {
 } from "./network/model_session.ts";
 import { type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
 import { encoderConvNetwork, encoderRecurrentNetwork } from "./network/networks.ts";
+import { FiniteSamples } from "./audio/finite.ts";
 import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
 import type { Planar } from "./audio/overlap_add.ts";
 import { framesFor } from "./container/segments.ts";
@@ -187,6 +188,7 @@ export class Encoder implements Disposable {
   readonly #conv: ModelSession;
   readonly #recurrent: ModelSession;
   readonly #threads: number;
+  readonly #finite = new FiniteSamples();
 
   private constructor(
     spec: ModelSpec,
@@ -255,10 +257,15 @@ export class Encoder implements Disposable {
     return new Encoder(spec, codebooks, conv, recurrent, threads);
   }
 
+  /** Samples since it was opened that were NaN or infinite, and were encoded as 0. */
+  get replacedSamples(): number {
+    return this.#finite.replaced;
+  }
+
   /**
    * Encodes audio, taking it to have the model's own rate.
    *
-   * @param audio chunks of any size, an array per channel
+   * @param audio chunks of any size, an array per channel; what is not a finite number counts as 0
    * @throws {RangeError} if the batch is below 1, or, while encoding, if a chunk has another number of
    * channels than the model.
    */
@@ -269,9 +276,10 @@ export class Encoder implements Disposable {
     const { segmentation, channels, firstFrames, secondFrames } = this.spec;
     const { batch = segmentation ? 16 : 8, lowLatency = false } = options;
     checkWhole("a batch of", batch, 1);
-    if (segmentation) return this.#segments(segmentsOf(audio, channels, segmentation), batch);
+    const finite = this.#finite.of(audio);
+    if (segmentation) return this.#segments(segmentsOf(finite, channels, segmentation), batch);
     const largest = lowLatency ? firstFrames : batch * secondFrames;
-    return this.#stream(chunksOf(audio, this.spec, largest));
+    return this.#stream(chunksOf(finite, this.spec, largest));
   }
 
   async *#segments(chunks: AsyncIterable<AudioChunk>, batch: number): AsyncGenerator<CodeBlock> {

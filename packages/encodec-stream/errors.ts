@@ -12,6 +12,7 @@ import { CodedError } from "@vcs/transport/errors";
  * - `unsupported`: a valid file of a kind that is not read here (another tool's body, another model)
  * - `truncated`: the file ends before the audio that its header promises
  * - `bad-segment`: a segment's scale is not a usable number
+ * - `no-audio`: there is nothing to encode
  * - `desynchronised`: entropy-coded data and the language model no longer agree
  * - `bad-checkpoint`: model weights lack a tensor, or one has the wrong shape
  * - `unreachable`: the source could not be opened, or a server did not answer as expected
@@ -21,6 +22,7 @@ export type EcdcErrorCode =
   | "unsupported"
   | "truncated"
   | "bad-segment"
+  | "no-audio"
   | "desynchronised"
   | "bad-checkpoint"
   | "unreachable";

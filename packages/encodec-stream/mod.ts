@@ -65,6 +65,7 @@ export {
   type SourceLike,
   stdoutSink,
   summarizeHeader,
+  UNKNOWN_LENGTH,
 } from "./ecdc.ts";
 export { EcdcError, type EcdcErrorCode } from "./errors.ts";
 

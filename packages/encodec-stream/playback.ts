@@ -68,17 +68,33 @@ export function playedRange(
   return { start, end: Math.max(start, end) };
 }
 
+function checkOptions(
+  { from = 0, to = Infinity, rate = 48000, channels = 2 }: PlaybackOptions,
+): void {
+  const checks: [string, number, boolean, string][] = [
+    ["from", from, from >= 0 && from < Infinity, "seconds from 0"],
+    ["to", to, to >= 0, "seconds from 0"],
+    ["rate", rate, Number.isSafeInteger(rate) && rate > 0, "a whole number of Hz above 0"],
+    ["channels", channels, channels === 1 || channels === 2, "1 or 2"],
+  ];
+  for (const [name, value, isRight, expected] of checks) {
+    if (!isRight) throw new RangeError(`Cannot play: ${name} is ${value}, expected ${expected}`);
+  }
+}
+
 /**
  * Decodes, resamples and mixes. A part has exactly the samples that it has in the whole.
  *
  * @returns blocks of an array per channel, with `start` at the output's rate
  * @throws {EcdcError} what the source throws, after everything before the damage was yielded.
+ * @throws {RangeError} if a time, the rate or the number of channels is out of range.
  */
 export async function* playback(
   decoder: Decoder,
   source: CodeSource,
   options: PlaybackOptions = {},
 ): AsyncGenerator<PcmBlock> {
+  checkOptions(options);
   const { header } = source;
   const { rate = 48000, channels = 2, ...rest } = options;
   const { start, end } = playedRange(header, options);

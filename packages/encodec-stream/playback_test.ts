@@ -107,3 +107,25 @@ Deno.test("seeking in a 24 kHz URL with preroll takes one request, for both runs
   assert.equal(server.ranges.length, 2);
   assert.ok(server.sent < 6 * 187.5, `${server.sent} bytes`);
 });
+
+Deno.test("numbers out of range are refused, and so are another model's codes", async () => {
+  using decoder = await Decoder.open(TINY_MODEL, { device: "cpu" });
+  const file = await makeFile(1, 48000);
+  for (
+    const options of [
+      ...[NaN, -1, Infinity].map((from) => ({ from })),
+      ...[NaN, -1].map((to) => ({ to })),
+      ...[NaN, 0, -48000, 44100.5, Infinity].map((rate) => ({ rate })),
+      ...[0, 3, NaN].map((channels) => ({ channels: channels as 1 })),
+    ]
+  ) {
+    await assert.rejects(play(decoder, file, options), {
+      name: "RangeError",
+      message: /^Cannot play: (from|to|rate|channels) is .*, expected/,
+    });
+  }
+  await assert.rejects(play(decoder, file), {
+    code: "unsupported",
+    message: "Cannot decode codes of encodec_48khz: the decoder is that of encodec_tiny_24khz",
+  });
+});

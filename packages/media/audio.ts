@@ -15,11 +15,12 @@
  *
  * @module
  */
-import { BufferedReader, concatBytes } from "@vcs/transport/internal";
+import { BufferedReader } from "@vcs/transport/internal";
 import type { AudioChunk, AudioDecoding } from "./ffmpeg/audio_decoder.ts";
 import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
 import { isPipe, type MediaSource, naming, openSource, readSource } from "./decode/media_source.ts";
+import { peek } from "./decode/peek.ts";
 import { decodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 import { canDownmix, downmix } from "./audio/downmix.ts";
 import { Resampler } from "./audio/resampler.ts";
@@ -79,30 +80,6 @@ export interface AudioStream extends AsyncIterable<Float32Array<ArrayBuffer>[]>,
 
 /** Samples per channel in one piece of bare PCM. */
 const RAW_FRAMES = 16384;
-
-/** The first bytes of a stream, and the stream with them still in it. */
-async function peek(stream: ReadableStream<Uint8Array>, count: number) {
-  const reader = stream.getReader();
-  const parts: Uint8Array[] = [];
-  let have = 0;
-  while (have < count) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    parts.push(value);
-    have += value.length;
-  }
-  const head = concatBytes(parts);
-  const whole = new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(head),
-    pull: async (controller) => {
-      const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  });
-  return { head, whole };
-}
 
 /** Cuts bare PCM into pieces of whole frames. */
 async function* rawChunks(

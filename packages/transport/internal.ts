@@ -92,6 +92,13 @@ export { type ByteSource, openByteSource } from "./io/byte_source.ts";
 export { concatBytes } from "./io/bytes.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile } from "./io/files.ts";
+export {
+  openLog,
+  OutputFile,
+  type OutputOptions,
+  refuseSameFile,
+  writeWhole,
+} from "./io/output_file.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";
 export { findPart, type InstallOptions, installPart, type PartState } from "./parts/install.ts";
 export { CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";

@@ -50,7 +50,7 @@ export {
   type SourceOptions,
 } from "./frames/sources.ts";
 export type { FitOptions, Picture, RgbImage } from "./frames/frame_fitter.ts";
-export { type FrameOutput, openOutput } from "./frames/outputs.ts";
+export { type FrameOutput, type FrameOutputOptions, openOutput } from "./frames/outputs.ts";
 export { Quality } from "./frames/quality.ts";
 export type { MagvitOptions } from "./magvit/tokenizer.ts";
 export type { ParameterSet } from "./magvit/checkpoint.ts";

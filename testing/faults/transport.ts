@@ -379,4 +379,32 @@ export const faults: readonly Fault[] = [
     means: "numbers that round to the largest half become infinite",
     tests: ["half_test.ts"],
   },
+  {
+    file: "output_file.ts",
+    find: "await refuseSameFile(output, inputs);",
+    put: "",
+    means: "what is read is written over",
+    tests: ["output_file_test.ts"],
+  },
+  {
+    file: "output_file.ts",
+    find: "const path = there ? await Deno.realPath(output) : output;",
+    put: "const path = output;",
+    means: "a link is replaced in place of the file behind it",
+    tests: ["output_file_test.ts"],
+  },
+  {
+    file: "output_file.ts",
+    find: "if (this.#settled || this.#live) return;",
+    put: "if (this.#settled) return;",
+    means: "what a live source gave is removed",
+    tests: ["output_file_test.ts"],
+  },
+  {
+    file: "output_file.ts",
+    find: "if (await statOf(part)) {",
+    put: "if (false) {",
+    means: "a recording that was cut off is written over by the next",
+    tests: ["output_file_test.ts"],
+  },
 ];

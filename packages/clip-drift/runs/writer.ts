@@ -11,7 +11,7 @@
 import { join } from "node:path";
 import { encodeNpz } from "@vcs/transport/npz";
 import { tensor } from "@vcs/transport/tensor";
-import { defined } from "@vcs/transport/internal";
+import { defined, writeWhole } from "@vcs/transport/internal";
 import { AppendFile } from "./append_file.ts";
 import { type DriftRow, type FrameRow, METRICS, type SimilarityStats } from "../drift.ts";
 
@@ -105,19 +105,6 @@ async function makeFolder(root: string, date: Date): Promise<string> {
   }
 }
 
-/** Writes a file in one step, so that nobody ever reads half of it. */
-async function writeAtomically(path: string, data: Uint8Array | string): Promise<void> {
-  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  try {
-    await Deno.writeFile(`${path}.tmp`, bytes);
-    await Deno.rename(`${path}.tmp`, path);
-  } catch (error) {
-    // On a full disk, half a file would take the room of what could still be written.
-    await Deno.remove(`${path}.tmp`).catch(() => {});
-    throw error;
-  }
-}
-
 /** A text as a field of CSV, quoted if need be. */
 function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -199,7 +186,7 @@ export class RunFolder implements AsyncDisposable {
     await Deno.mkdir(join(path, "embeddings"));
     await Deno.mkdir(join(path, "snapshots"));
     const described = describeConfig(config, name, date);
-    await writeAtomically(join(path, "config.json"), `${JSON.stringify(described, null, 2)}\n`);
+    await writeWhole(join(path, "config.json"), `${JSON.stringify(described, null, 2)}\n`);
     const files = {
       drift: await AppendFile.create(join(path, "drift.csv"), DRIFT_HEAD),
       metrics: await AppendFile.create(join(path, "metrics.csv"), METRICS_HEAD),
@@ -253,7 +240,7 @@ export class RunFolder implements AsyncDisposable {
     const name = `frame_${two(index, 6)}.jpg`;
     if (name === this.#lastSnapshot) return name;
     const path = join(this.path, "snapshots", name);
-    const done = await this.#try("snapshots", async () => writeAtomically(path, await jpeg()));
+    const done = await this.#try("snapshots", async () => writeWhole(path, await jpeg()));
     if (!done) return undefined;
     this.#snapshots++;
     this.#lastSnapshot = name;
@@ -269,7 +256,7 @@ export class RunFolder implements AsyncDisposable {
   async #writeBatch(): Promise<void> {
     const bytes = await this.#batch.take();
     const path = join(this.path, "embeddings", `batch_${two(this.#batches, 4)}.npz`);
-    if (await this.#try("embeddings", () => writeAtomically(path, bytes))) this.#batches++;
+    if (await this.#try("embeddings", () => writeWhole(path, bytes))) this.#batches++;
   }
 
   /** Writes the open batch and `summary.json`. */
@@ -288,7 +275,7 @@ export class RunFolder implements AsyncDisposable {
       ...counters,
     };
     const text = `${JSON.stringify(summary, null, 2)}\n`;
-    await this.#try("summary.json", () => writeAtomically(join(this.path, "summary.json"), text));
+    await this.#try("summary.json", () => writeWhole(join(this.path, "summary.json"), text));
   }
 
   /** Closes the files. */

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { resolveDevice } from "@vcs/onnx/devices";
+import { OnnxError } from "@vcs/onnx/errors";
 import { deviceKind } from "@vcs/onnx/internal";
 import type { ResolveOptions } from "@vcs/onnx/store";
 import {
@@ -10,6 +12,7 @@ import {
   DownloadBar,
   option,
   type OptionValues,
+  say,
   text,
   whole,
 } from "@vcs/transport/internal";
@@ -31,7 +34,10 @@ export const RUN_OPTIONS = {
 /** Weights, device and processors. */
 export const CODEC_OPTIONS = {
   ...RUN_OPTIONS,
-  gpu: option(whole({ min: 0 }), { help: "the same as --device cuda:N", short: "g" }),
+  gpu: option(whole({ min: -1, max: 999 }), {
+    help: "the GPU to use; -1, or one that is not there, is the processor",
+    short: "g",
+  }),
   threads: option(whole({ min: 1 }), { help: "processors to use", defaultText: "all" }),
 };
 
@@ -41,14 +47,23 @@ export function fetching(signal: AbortSignal): ResolveOptions {
   return { signal, onLine, onProgress };
 }
 
+/** The device of `-g N`: as in the original, no GPU is no error. */
+async function gpuDevice(gpu: number): Promise<string> {
+  if (gpu < 0) return "cpu";
+  try {
+    return (await resolveDevice(`cuda:${gpu}`)).device;
+  } catch (error) {
+    if (!(error instanceof OnnxError) || error.code !== "device-unavailable") throw error;
+    say(`note: GPU ${gpu} cannot be used, the processor is (--device cuda:${gpu} says why)`);
+    return "cpu";
+  }
+}
+
 /** What a codec is opened with; `-g` counts if there is no `--device`. */
-export function codecOptions(
+export async function codecOptions(
   { weights, gpu, device, threads }: OptionValues<typeof CODEC_OPTIONS>,
   signal: AbortSignal,
-): CodecOptions {
-  const cuda = gpu === undefined ? undefined : `cuda:${gpu}`;
-  return {
-    ...defined({ weights, threads, device: device ?? cuda }),
-    resolve: fetching(signal),
-  };
+): Promise<CodecOptions> {
+  const chosen = device ?? (gpu === undefined ? undefined : await gpuDevice(gpu));
+  return { ...defined({ weights, threads, device: chosen }), resolve: fetching(signal) };
 }

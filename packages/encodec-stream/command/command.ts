@@ -12,6 +12,7 @@ import { play } from "../page/play.ts";
 import { decode } from "./decode.ts";
 import { encode } from "./encode.ts";
 import { info } from "./info.ts";
+import { repairCommand } from "./repair.ts";
 
 /** The command. */
 export const encodecStream: Command = command({
@@ -20,7 +21,7 @@ export const encodecStream: Command = command({
   about: "neural audio as a stream: reads, decodes and encodes .ecdc",
   // Of several modes in a line the first one here counts: the more cautious, as in the original.
   commands: [
-    ...[info, decode, encode, play, ...modelCommands(CODEC_MODELS)],
+    ...[info, decode, encode, repairCommand, play, ...modelCommands(CODEC_MODELS)],
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

@@ -34,6 +34,7 @@ async function readWithNotes(...args: string[]) {
 
 const DECODE = {
   ...{ mode: "decode", from: 0, to: 0, output: "-", format: "s16", lowLatency: false },
+  rescale: false,
 };
 const ENCODE = { mode: "encode", input: "-", lowLatency: false };
 
@@ -49,6 +50,12 @@ Deno.test("the original's command lines mean what they meant", async () => {
   assert.equal((await read("-e", "-d", "-i", "x")).mode, "info");
   assert.equal((await read("-e", "-d", "x")).mode, "decode");
   assert.equal((await read("-d", "-b", "-1", "x")).batch, -1);
+  assert.equal((await read("-ss", "1:30", "-d", "x")).from, 90);
+  assert.equal((await read("-g", "-1", "-e", "x")).gpu, -1);
+  assert.equal((await read("-i", "-g", "0", "x")).mode, "info");
+  for (const rescale of ["-r", "--rescale"]) {
+    assert.equal((await read(rescale, "-d", "x")).rescale, true);
+  }
 });
 
 Deno.test("titles and file names are what they are", async () => {
@@ -58,6 +65,7 @@ Deno.test("titles and file names are what they are", async () => {
   for (const file of ["constructor", "toString", "decode", "play", "-"]) {
     assert.deepEqual(await read("-d", file), { ...DECODE, file }, file);
   }
+  assert.equal((await read("-d", "--", "-ss")).file, "-ss");
   assert.equal((await read("-n", " w5xidW5n", "-e", "o")).name, "Übung");
   await assert.rejects(
     read("-n", " %", "-e", "o"),
@@ -109,7 +117,7 @@ Deno.test("wrong use is refused with what was found and what is expected", async
     ["-d --low-latency=3 x", /takes no value/],
     ["-d --format mp3 x", /^Cannot read --format: found "mp3", expected s16, f32, wav$/],
     ["-d --device cpu:0 x", /found "cpu:0", expected auto, cpu, cuda, cuda:N or webgpu$/],
-    ["-d -ss soon x", /^Cannot read --from: found "soon", expected numbers from 0$/],
+    ["-d -ss soon x", /^Cannot read --from: found "soon", expected seconds from 0, or \[h:\]m:s$/],
     ["-e -b 0 x", /found "0", expected numbers above 0, in kbit\/s$/],
     ["-e -b - x", /^Cannot read --bitrate: found "-"/],
     [

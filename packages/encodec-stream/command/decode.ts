@@ -12,27 +12,31 @@ import {
   file,
   flag,
   type Invocation,
-  number,
   operand,
   option,
+  OutputFile,
   ProgressLine,
   refuseTerminal,
   say,
   text,
+  UsageError,
   whole,
 } from "@vcs/transport/internal";
 import { interleave, type PcmFormat } from "../audio/pcm.ts";
 import { EcdcReader } from "../container/reader.ts";
-import { openSink } from "../container/sinks.ts";
+import { openSink } from "./open_sink.ts";
 import type { EcdcSink } from "../container/writer.ts";
 import { type CodeSource, Decoder, type PcmBlock } from "../decoder.ts";
 import { playback, playedRange, type SampleRange } from "../playback.ts";
+import { SECONDS } from "./seconds.ts";
+import { SeekNote } from "./seek_note.ts";
 import { CODEC_OPTIONS, codecOptions, fetching } from "./codec_options.ts";
+
+/** Seconds that only the end of a stream of unknown length lies beyond. */
+const ENDLESS = 1e9;
 
 /** Rate and channels of the output. */
 const OUTPUT = { sampleRate: 48000, channels: 2 } as const;
-
-const SECONDS = number({ min: 0, placeholder: "SEC" });
 
 const OPERANDS = { file: operand(file("FILE|URL"), "what to decode; - is standard input") };
 
@@ -52,6 +56,11 @@ const OPTIONS = {
     help: "most segments per call, at 24 kHz seconds; 0 is all at once",
     short: "b",
     defaultText: "16, at 24 kHz 1",
+  }),
+  rescale: flag({
+    help: "make all of it quieter in place of clipping; decodes twice",
+    short: "r",
+    default: false,
   }),
   lowLatency: flag({ help: "at 24 kHz, chunks of 0.1 s" }),
   preroll: option(SECONDS, {
@@ -81,18 +90,35 @@ async function run(
 ): Promise<void> {
   const { output: path, format, from, batch, preroll, lowLatency, lmWeights } = options;
   refuseTerminal(path, "samples", "-o FILE");
+  if (options.rescale && operands.file === "-") {
+    throw new UsageError(
+      "Cannot rescale standard input: it is decoded twice, expected a file or URL",
+    );
+  }
   const times = { from, to: options.to || Infinity };
+  await using file = await OutputFile.open(path, {
+    inputs: [operands.file, options.weights, lmWeights],
+  });
   await using reader = await EcdcReader.open(operands.file, { signal });
   using codes = await codesOf(reader, lmWeights, signal);
-  using decoder = await Decoder.open(reader.header.model, codecOptions(options, signal));
-  await using output = await openSink(path);
+  using decoder = await Decoder.open(reader.header.model, await codecOptions(options, signal));
   const range = playedRange(reader.header, times);
-  if (format === "wav") await output.write(await wavStart(range));
-  const blocks = playback(decoder, codes.source, {
-    ...{ ...times, lowLatency },
-    ...defined({ preroll, batch: batch && Math.max(0, batch) }),
-  });
-  await writeBlocks(blocks, output, format === "f32" ? "f32" : "s16", range, signal);
+  const source = preroll === undefined ? new SeekNote(codes.source, from) : codes.source;
+  const play = () =>
+    playback(decoder, source, {
+      ...{ ...times, lowLatency },
+      ...defined({ preroll, batch: batch && Math.max(0, batch) }),
+    });
+  const gain = options.rescale ? await gainOf(play(), signal) : 1;
+  try {
+    await using output = await openSink(file.part);
+    if (format === "wav") await output.write(await wavStart(range));
+    await writeBlocks(play(), output, { format, gain }, range, signal);
+  } catch (error) {
+    await file.keepPart();
+    throw error;
+  }
+  await file.commit();
   const { surplus = 0 } = reader;
   if (surplus > 0) say(`note: ${surplus} bytes after the audio were ignored`);
 }
@@ -118,25 +144,44 @@ async function codesOf(
 
 async function wavStart({ start, end }: SampleRange): Promise<Uint8Array> {
   const { wavHeader } = await import("@vcs/media/wav");
-  return wavHeader({ sampleRate: OUTPUT.sampleRate, format: "s16" }, OUTPUT.channels, end - start);
+  const { sampleRate, channels } = OUTPUT;
+  return wavHeader({ sampleRate, format: "s16" }, channels, end - start);
+}
+
+/** Highest level that `--rescale` leaves, as in Meta's tool. */
+const LIMIT = 0.99;
+
+/** The factor that brings the loudest sample down to the limit; 1 if it is below. */
+async function gainOf(blocks: AsyncIterable<PcmBlock>, signal: AbortSignal): Promise<number> {
+  let peak = 0;
+  for await (const { channels } of blocks) {
+    signal.throwIfAborted();
+    for (const channel of channels) {
+      for (const value of channel) peak = Math.max(peak, Math.abs(value));
+    }
+  }
+  return peak > LIMIT ? LIMIT / peak : 1;
 }
 
 async function writeBlocks(
   blocks: AsyncIterable<PcmBlock>,
   output: EcdcSink,
-  format: PcmFormat,
+  { format, gain }: { format: string; gain: number },
   range: SampleRange,
   signal: AbortSignal,
 ): Promise<void> {
   using progress = new ProgressLine();
   const begin = performance.now();
+  const sample: PcmFormat = format === "f32" ? "f32" : "s16";
   for await (const { start, channels } of blocks) {
+    const scaled = gain === 1 ? channels : channels.map((c) => c.map((v) => v * gain));
     // The reader of a pipe may be paused, for as long as it likes.
-    await abortable(output.write(interleave(channels, format)), signal);
+    await abortable(output.write(interleave(scaled, sample)), signal);
     signal.throwIfAborted();
     const [from, at, to] = [range.start, start + channels[0]!.length, range.end]
       .map((sample) => sample / OUTPUT.sampleRate) as [number, number, number];
     const speed = (at - from) / ((performance.now() - begin) / 1000);
-    progress.update(`${at.toFixed(1)} of ${to.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
+    const whole = to > ENDLESS ? "" : ` of ${to.toFixed(1)}`;
+    progress.update(`${at.toFixed(1)}${whole} s, ${speed.toFixed(1)}x real time`);
   }
 }

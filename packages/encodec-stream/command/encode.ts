@@ -1,10 +1,11 @@
 /**
- * `encodec-stream -e`: PCM or an audio file in, `.ecdc` out. Interrupted, it finishes the file with
- * what it has received.
+ * `encodec-stream -e`: PCM or an audio file in, `.ecdc` out. A live source makes a file whatever
+ * ends it: its own end, a failure, or an interrupt.
  *
  * @module
  */
 import {
+  abortable,
   anyText,
   choice,
   type Command,
@@ -13,10 +14,12 @@ import {
   file,
   flag,
   type Invocation,
+  isFile,
   number,
   operand,
   option,
   type OptionValues,
+  OutputFile,
   ProgressLine,
   refuseTerminal,
   say,
@@ -26,21 +29,22 @@ import {
   whole,
 } from "@vcs/transport/internal";
 import { type BitratePlan, planBitrate } from "../audio/bitrate.ts";
-import { mixDown } from "../audio/downmix.ts";
-import type { Planar } from "../audio/overlap_add.ts";
+import { FiniteSamples } from "../audio/finite.ts";
 import type { CodeBlock } from "../container/reader.ts";
-import { openSink } from "../container/sinks.ts";
-import { type EcdcSink, EcdcWriter, type EcdcWriterFields } from "../container/writer.ts";
+import { openSink } from "./open_sink.ts";
+import { EcdcWriter, type EcdcWriterFields } from "../container/writer.ts";
 import { Encoder } from "../encoder.ts";
+import { EcdcError } from "../errors.ts";
 import { MODEL_NAMES, type ModelName, modelSpec, TINY_MODEL } from "../models.ts";
 import { availableModel } from "../network/available_model.ts";
+import { fitted, openInput, UntilFailure } from "./audio_input.ts";
 import { CODEC_OPTIONS, codecOptions } from "./codec_options.ts";
-
-/** PCM on standard input. */
-const PIPE = { sampleRate: 48000, channels: 2, format: "s16" } as const;
 
 /** Bitrate in kbit/s of a command line without one. */
 const DEFAULT_BITRATE = 24;
+
+/** The most that the small model has, in kbit/s. */
+const TINY_HIGHEST = 6;
 
 const KBPS = number({ above: 0, placeholder: "KBPS" });
 
@@ -86,12 +90,12 @@ const OPTIONS = {
   source: option(anyText("URL"), { help: "where it comes from", short: "s" }),
   thumbnail: option(anyText("URL"), { help: "its image", short: "t" }),
   input: option(file(), {
-    help: "WAV, FLAC, MP3 … to encode; - is s16le at 48 kHz in stereo on standard input",
+    help: "WAV, FLAC, MP3 … to encode; - is s16le at 48 kHz in stereo on standard input, or a file",
     default: "-",
   }),
   model: option(choice(MODEL_NAMES, { placeholder: "NAME" }), {
     help: `which network: ${MODEL_NAMES.join(", ")}`,
-    defaultText: `that of the bitrate if it is on this machine, else ${TINY_MODEL}`,
+    defaultText: `that of the bitrate; up to 6 kbit/s ${TINY_MODEL} if that is not here`,
   }),
   samples: option(whole({ min: 0 }), {
     help: "length, if it is known: a pipe then gets data at once",
@@ -119,20 +123,52 @@ export const encode: Command = command({
 async function run(
   { options, operands, signal }: Invocation<typeof OPTIONS, typeof OPERANDS>,
 ): Promise<void> {
-  const { input, lowLatency, batch = input === "-" ? 1 : undefined } = options;
+  const { input, lowLatency } = options;
   refuseTerminal(operands.file, "an .ecdc file", "name it in the place of -");
+  const live = !await isFile(input);
+  const { batch = live ? 1 : undefined } = options;
+  const inputs = [input, options.weights];
+  await using output = await OutputFile.open(operands.file, { inputs, live });
   const plan = await planOf(options);
-  const audio = await openInput(input, plan);
-  const { spec, codebooks } = plan;
-  using encoder = await Encoder.open(spec.name, codebooks, codecOptions(options, signal));
-  await using sink = await openSink(operands.file);
-  const settings = { lowLatency, ...defined({ batch }) };
-  const blocks = encoder.encode(untilAborted(audio, signal), settings);
-  await writeBlocks(blocks, sink, headerFields(plan, options), plan);
+  const finite = new FiniteSamples();
+  const opening = abortable(openInput(input), signal).then((audio) => {
+    if (options.model === TINY_MODEL) sayMixed(audio.channels);
+    return fitted(audio, finite, plan.sampleRate, plan.spec.channels);
+  });
+  // A file that cannot be used is reported before weights are fetched; a pipe may come late.
+  if (live) opening.catch(() => {});
+  else await opening;
+  using encoder = await Encoder.open(
+    plan.spec.name,
+    plan.codebooks,
+    await codecOptions(options, signal),
+  );
+  const source = new UntilFailure();
+  const samples = source.of(untilAborted(await opening, signal));
+  const blocks = encoder.encode(samples, { lowLatency, ...defined({ batch }) });
+  const written = await writeBlocks(blocks, output.part, headerFields(plan, options), source);
+  if (finite.replaced > 0) {
+    say(`note: ${finite.replaced} samples were NaN or infinite and are encoded as 0`);
+  }
+  if (written > 0 && (live || !(source.failure ?? signal.aborted))) await output.commit();
+  if (source.failure) throw source.failure;
+  if (written === 0 && !signal.aborted) {
+    throw new EcdcError("no-audio", `Cannot encode ${input}: found no audio, expected some`);
+  }
+}
+
+function sayMixed(channels: number): void {
+  if (channels > 1) say(`note: ${TINY_MODEL} is mono: the input's ${channels} channels are mixed`);
 }
 
 /** The model and rate of a bitrate, or what is wrong with it as a matter of usage. */
 function planned(bitrate: number, model?: ModelName): BitratePlan {
+  if (model === TINY_MODEL && bitrate > TINY_HIGHEST) {
+    throw new UsageError(
+      `Cannot encode at ${bitrate} kbit/s: ${model} has at most ${TINY_HIGHEST}, ` +
+        "expected that, or another --model",
+    );
+  }
   try {
     return planBitrate(bitrate, model);
   } catch (error) {
@@ -143,19 +179,20 @@ function planned(bitrate: number, model?: ModelName): BitratePlan {
 
 /**
  * The model that is asked for, or else the one that suits the bitrate if it is on this machine, or
- * else the small one that is bundled with the package, at its own bitrates.
+ * if the bitrate needs it; else the small one that is bundled with the package.
  */
 async function planOf({ bitrate, model, weights }: Options): Promise<BitratePlan> {
   const highest = (name: ModelName) => modelSpec(name).bandwidths.at(-1)!;
   const official = planned(bitrate ?? (model ? highest(model) : DEFAULT_BITRATE), model);
   if (model !== undefined || weights !== undefined) return official;
   const { name } = official.spec;
-  const found = await availableModel(name);
-  if (found === name) return official;
-  const plan = planned(Math.min(official.bitrate, highest(found)), found);
+  // Who asks for more than the small model has gets what it takes, and not another quality.
+  if ((bitrate ?? 0) > TINY_HIGHEST || await availableModel(name) === name) return official;
+  const plan = planned(bitrate ?? TINY_HIGHEST, TINY_MODEL);
   say(
-    `note: ${name} is not on this machine; ${found}, which comes with this command, ` +
-      `encodes at ${plan.bitrate} kbit/s (--model ${name} fetches the other)`,
+    `note: ${name} is not on this machine; ${TINY_MODEL}, which comes with this command, encodes ` +
+      `at ${plan.bitrate} kbit/s, in mono, and no other tool reads its files ` +
+      `(--model ${name} fetches the other)`,
   );
   return plan;
 }
@@ -171,34 +208,37 @@ function headerFields(plan: BitratePlan, options: Options): EcdcWriterFields {
   };
 }
 
-/** Audio at the rate and number of channels that the plan feeds the model with. */
-async function openInput(
-  input: string,
-  { sampleRate, spec }: BitratePlan,
-): Promise<AsyncIterable<Planar>> {
-  const { openAudio } = await import("@vcs/media/audio");
-  const audio = input === "-"
-    ? await openAudio(Deno.stdin.readable, { sampleRate, raw: PIPE })
-    : await openAudio(input, { sampleRate });
-  return mixDown(audio, audio.channels, spec.channels);
-}
-
+/**
+ * Writes blocks until they end or fail, and finishes what was written in either case.
+ *
+ * @returns samples written
+ */
 async function writeBlocks(
-  blocks: AsyncIterable<CodeBlock>,
-  sink: EcdcSink,
+  blocks: AsyncIterator<CodeBlock>,
+  path: string,
   fields: EcdcWriterFields,
-  { sampleRate }: BitratePlan,
-): Promise<void> {
+  source: UntilFailure,
+): Promise<number> {
+  let next = await blocks.next();
+  if (next.done) return 0;
+  await using sink = await openSink(path);
   using progress = new ProgressLine();
+  // A file's header is patched at the end, whatever length was announced.
+  const { samples: _, ...rest } = fields;
+  const writer = new EcdcWriter(sink, sink.rewriteStart ? rest : fields);
   const begin = performance.now();
-  const writer = new EcdcWriter(sink, fields);
-  let samples = 0;
-  for await (const block of blocks) {
-    await writer.write(block);
-    samples = block.start + block.samples;
-    const seconds = samples / sampleRate;
-    const speed = seconds / ((performance.now() - begin) / 1000);
-    progress.update(`${seconds.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
+  let written = 0;
+  try {
+    for (; !next.done; next = await blocks.next()) {
+      await writer.write(next.value);
+      written = next.value.start + next.value.samples;
+      const seconds = written / (fields.sampleRate ?? 1);
+      const speed = seconds / ((performance.now() - begin) / 1000);
+      progress.update(`${seconds.toFixed(1)} s, ${speed.toFixed(1)}x real time`);
+    }
+  } catch (error) {
+    source.failure ??= error;
   }
-  await writer.close(samples);
+  await writer.close(written).catch((error) => source.failure ??= error);
+  return written;
 }

@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { type Command, command, file, flag, operand, print } from "@vcs/transport/internal";
+import {
+  type Command,
+  command,
+  file,
+  flag,
+  operand,
+  option,
+  print,
+  whole,
+} from "@vcs/transport/internal";
 import { describeHeader, summarizeHeader } from "../container/header_summary.ts";
 import { EcdcReader } from "../container/reader.ts";
 
@@ -13,7 +22,11 @@ export const info: Command = command({
   modes: ["-i", "--info"],
   about: "print what a file says about itself",
   operands: { file: operand(file("FILE|URL"), "what to read; - is standard input") },
-  options: { json: flag({ help: "print it as JSON" }) },
+  options: {
+    json: flag({ help: "print it as JSON" }),
+    // The original takes it in every mode.
+    gpu: option(whole({ min: -1 }), { help: "ignored", short: "g", hidden: true }),
+  },
   async run({ options, operands, signal }) {
     await using reader = await EcdcReader.open(operands.file, { signal });
     const { header, surplus = null } = reader;

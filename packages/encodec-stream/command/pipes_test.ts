@@ -1,47 +1,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { hasPrograms, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { encodeWav } from "@vcs/media/wav";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { Decoder } from "../decoder.ts";
 import { EcdcReader } from "../container/reader.ts";
-import { formatHeader } from "../container/header.ts";
+import { formatHeader, UNKNOWN_LENGTH } from "../container/header.ts";
 import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
-import { syntheticAudio, syntheticCheckpoint } from "../network/synthetic.ts";
-import { PARTS_HERE } from "#testing/parts_here.ts";
-
-const entry = fileURLToPath(new URL("../mod.ts", import.meta.url));
-
-/** Runs a program with bytes on its standard input. */
-async function pipeInto(program: string, args: string[], input: Uint8Array, env = {}) {
-  const child = new Deno.Command(program, {
-    args,
-    env: { NO_COLOR: "1", ...env },
-    ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  const written = writer.write(input).then(() => writer.close());
-  const { code, stdout, stderr } = await child.output();
-  await written.catch(() => {});
-  return { code, stdout, stderr: new TextDecoder().decode(stderr) };
-}
-
-/** Runs the command with bytes on its standard input. */
-function run(args: string[], env: Record<string, string>, input = new Uint8Array(0)) {
-  return pipeInto(Deno.execPath(), ["run", "-A", "--quiet", entry, ...args], input, env);
-}
-
-/** A folder for models and files, removed at the end. */
-async function scratch() {
-  const folder = await Deno.makeTempDir();
-  return {
-    folder,
-    env: { ...PARTS_HERE, VCS_CACHE: `${folder}/cache` },
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
-  };
-}
+import { entry, pipeInto, run, scratch, stereo, synthetic } from "../testing/command.ts";
+import { syntheticCheckpoint } from "../network/synthetic.ts";
 
 Deno.test("list, pull and doctor are subcommands, and know EnCodec's models", async () => {
   await using place = await scratch();
@@ -60,13 +28,6 @@ Deno.test("list, pull and doctor are subcommands, and know EnCodec's models", as
   assert.equal(code, 0, whole.stderr);
   assert.match(text(whole), /Model +encodec_lm_48khz: 110 of 110 weights match\nMissing +none\n/);
 });
-
-const synthetic = ["--weights", "synthetic", "--device", "cpu"];
-
-function stereo(length: number): Float32Array[] {
-  const audio = syntheticAudio("encodec_48khz", length).map((v) => v * 0.5);
-  return [audio.subarray(0, length), audio.subarray(length)];
-}
 
 /** Bytes of samples that a WAV file's header promises. */
 const dataBytes = (wav: Uint8Array) => new DataView(wav.buffer, wav.byteOffset).getUint32(40, true);
@@ -115,8 +76,23 @@ Deno.test("pipes and files go through encode, decode and seek", async (t) => {
       pcm,
     );
     assert.equal(held.code, 0, held.stderr);
-    assert.ok(held.stdout.length > 400);
-    assert.deepEqual(held.stdout, ahead.stdout);
+    const blocksOf = async (bytes: Uint8Array) => {
+      await using reader = await EcdcReader.open(bytes);
+      return { samples: reader.header.samples, blocks: await Array.fromAsync(reader.blocks()) };
+    };
+    const [open, known] = [await blocksOf(held.stdout), await blocksOf(ahead.stdout)];
+    assert.deepEqual([open.samples, known.samples], [UNKNOWN_LENGTH, samples]);
+    assert.deepEqual(open.blocks.map((b) => b.codes), known.blocks.map((b) => b.codes));
+  });
+
+  await t.step("standard output that is a file gets its length", async () => {
+    const script = `"$@" > "$0"`;
+    const args = [Deno.execPath(), "run", "-A", "--quiet", entry, "-b", "3", ...synthetic];
+    const shell = ["-c", script, file, ...args, "-e", "-"];
+    const { code, stderr } = await pipeInto("sh", shell, pcm, env);
+    assert.equal(code, 0, stderr);
+    await using reader = await EcdcReader.open(file);
+    assert.deepEqual([reader.header.samples, reader.surplus], [samples, 0]);
   });
 
   await t.step("decoding gives s16le 48 kHz stereo, whole and in part", async () => {
@@ -258,9 +234,8 @@ Deno.test("pipes and files go through encode, decode and seek", async (t) => {
     }).spawn();
     const writer = child.stdin.getWriter();
     await writer.write(pcm);
-    while ((await Deno.stat(file)).size < 400) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const size = () => Deno.stat(`${file}.part`).then(({ size }) => size, () => 0);
+    while (await size() < 400) await new Promise((resolve) => setTimeout(resolve, 50));
     child.kill("SIGINT");
     assert.equal((await child.status).code, 130);
     await writer.abort().catch(() => {});

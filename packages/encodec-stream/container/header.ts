@@ -35,6 +35,12 @@ export const MAX_JSON_BYTES: number = 16 * 1024 * 1024;
 /** Highest PCM rate that a header may name, in Hz. */
 export const MAX_SAMPLE_RATE = 4_000_000;
 
+/**
+ * The number of samples in the header of a stream whose length is not known: its end is where its bytes
+ * end. 2^53 - 1, the largest whole number that every JSON reader gets right.
+ */
+export const UNKNOWN_LENGTH: number = Number.MAX_SAFE_INTEGER;
+
 /** Version bytes that are read. */
 export type EcdcVersion = 0 | 192 | 193;
 
@@ -42,7 +48,7 @@ export type EcdcVersion = 0 | 192 | 193;
 export interface EcdcFields {
   /** Name of the model. */
   readonly model: ModelName;
-  /** Samples per channel. */
+  /** Samples per channel; {@linkcode UNKNOWN_LENGTH} if that is not known. */
   readonly samples: number;
   /** Codebooks in use: any number from 1 to those of the model. */
   readonly codebooks: number;

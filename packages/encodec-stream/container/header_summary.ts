@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EcdcHeader } from "./header.ts";
+import { type EcdcHeader, UNKNOWN_LENGTH } from "./header.ts";
 import { formatJson, type Json, PythonNumber, quote } from "./python_json.ts";
 import { segmentCount } from "./segments.ts";
 
@@ -39,7 +39,8 @@ export function describeHeader(header: EcdcHeader): string {
     entries.delete(key);
   };
   move("n", "Name");
-  lines.push(["Duration", float(printedDuration(header))]);
+  const isKnown = header.samples !== UNKNOWN_LENGTH;
+  lines.push(["Duration", isKnown ? float(printedDuration(header)) : null]);
   for (const [key, name] of NAMED) move(key, name);
   for (const [key, value] of entries) lines.push([quote(key.toUpperCase()).slice(1, -1), value]);
   return lines.map(([name, value]) => `${name}: ${formatJson(value)}\n`).join("");
@@ -51,20 +52,20 @@ export interface HeaderSummary {
   readonly version: number;
   /** Name of the model. */
   readonly model: string;
-  /** Seconds. */
-  readonly duration: number;
+  /** Seconds, or null if the header does not know. */
+  readonly duration: number | null;
   /** PCM rate in Hz. */
   readonly sampleRate: number;
   /** Channels of the model. */
   readonly channels: number;
-  /** Samples per channel. */
-  readonly samples: number;
+  /** Samples per channel, or null if the header does not know. */
+  readonly samples: number | null;
   /** Codebooks in use. */
   readonly codebooks: number;
   /** Size of the codes in kbit per second of audio. */
   readonly bitrate: number;
-  /** Segments; 1 at 24 kHz. */
-  readonly segments: number;
+  /** Segments, 1 at 24 kHz; null if the header does not know. */
+  readonly segments: number | null;
   /** Whether the codes are entropy-coded. */
   readonly lm: boolean;
   /** Title, or null. */
@@ -78,16 +79,17 @@ export interface HeaderSummary {
 /** A header as plain values. */
 export function summarizeHeader(header: EcdcHeader): HeaderSummary {
   const { spec, codebooks, rate } = header;
+  const isKnown = header.samples !== UNKNOWN_LENGTH;
   return {
     version: header.version,
     model: header.model,
-    duration: header.duration,
+    duration: isKnown ? header.duration : null,
     sampleRate: rate,
     channels: spec.channels,
-    samples: header.samples,
+    samples: isKnown ? header.samples : null,
     codebooks,
     bitrate: codebooks * spec.bitsPerCodebook / 1000 * (rate / spec.sampleRate),
-    segments: segmentCount(spec, header.samples),
+    segments: isKnown ? segmentCount(spec, header.samples) : null,
     lm: header.lm,
     title: header.title ?? null,
     source: header.source ?? null,

@@ -22,7 +22,13 @@
 import { unpackCodes } from "./bits.ts";
 import { type ByteRun, SeekableSource, type SourceLike } from "./seekable_source.ts";
 import { EcdcError } from "../errors.ts";
-import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./header.ts";
+import {
+  type EcdcHeader,
+  parseJsonHeader,
+  parsePrefix,
+  PREFIX_BYTES,
+  UNKNOWN_LENGTH,
+} from "./header.ts";
 import {
   bodyBytes,
   chunkFrames,
@@ -65,21 +71,14 @@ export interface BlockRange {
   readonly chunk?: number | ((frame: number) => number);
 }
 
-function truncated(done: string, header: EcdcHeader): EcdcError {
-  return new EcdcError(
-    "truncated",
-    `Cannot read on: the file ends after ${done}, its header promises ${
-      header.duration.toFixed(2)
-    } s of audio`,
-  );
-}
-
 /** An open `.ecdc` file. Close it with `await using`. */
 export class EcdcReader implements AsyncDisposable {
   /** The parsed header. */
   readonly header: EcdcHeader;
   /** The bytes after the header, for readers of entropy-coded bodies. */
   readonly source: SeekableSource;
+  /** First unit of the latest loop. */
+  #from = 0;
 
   private constructor(header: EcdcHeader, source: SeekableSource) {
     this.header = header;
@@ -119,10 +118,15 @@ export class EcdcReader implements AsyncDisposable {
     return spec.segmentation ? segmentCount(spec, samples) : framesFor(spec, samples);
   }
 
+  /** Whether the file ends where its bytes end. */
+  get #isOpen(): boolean {
+    return this.header.samples === UNKNOWN_LENGTH;
+  }
+
   /** Bytes after the audio, if the size is known; negative if some are missing. */
   get surplus(): number | undefined {
     const { size } = this.source;
-    if (size === undefined || this.header.lm) return undefined;
+    if (size === undefined || this.header.lm || this.#isOpen) return undefined;
     return size - this.header.bytes - bodyBytes(this.header);
   }
 
@@ -144,6 +148,7 @@ export class EcdcReader implements AsyncDisposable {
       );
     }
     const from = range.from ?? 0;
+    this.#from = from;
     const to = Math.min(range.to ?? Infinity, this.units);
     return header.spec.segmentation
       ? this.#segments(from, to)
@@ -162,8 +167,18 @@ export class EcdcReader implements AsyncDisposable {
     for (let k = from; k < to; k++) {
       if (k >= two) return yield* this.#lastTwo(run, k, to);
       const place = segmentPlace(header, k);
-      yield this.#segment(place, await run.read(place.bytes));
+      const bytes = await run.read(place.bytes);
+      if (this.#isOpen && bytes.length < place.bytes) return yield* this.#openEnd(place, bytes);
+      yield this.#segment(place, bytes);
     }
+  }
+
+  /** The last segment of a stream of unknown length: its frames follow from its bytes. */
+  *#openEnd(place: SegmentPlace, bytes: Uint8Array): Generator<CodeBlock> {
+    const frames = Math.floor((bytes.length - SCALE_BYTES) * 8 / frameBits(this.header));
+    if (frames < 1) return;
+    const samples = frames * this.header.spec.hop;
+    yield this.#segment({ ...place, frames, samples, bytes: bytes.length }, bytes);
   }
 
   /**
@@ -184,7 +199,7 @@ export class EcdcReader implements AsyncDisposable {
   }
 
   #segment(place: SegmentPlace, bytes: Uint8Array, expected = place.bytes): CodeBlock {
-    if (bytes.length < expected) throw truncated(`${place.index} complete segments`, this.header);
+    if (bytes.length < expected) throw this.#truncated("segments", place.index);
     const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0);
     const fault = scaleFault(scale);
     if (fault) throw new EcdcError("bad-segment", `Cannot decode segment ${place.index}: ${fault}`);
@@ -206,9 +221,29 @@ export class EcdcReader implements AsyncDisposable {
       const bytes = await run.read(Math.ceil(wanted * bits / 8));
       const complete = Math.min(wanted, Math.floor(bytes.length * 8 / bits));
       if (complete > skip) yield this.#block(at + skip, complete - skip, bytes, skip * bits);
-      if (complete < wanted) throw truncated(`${at + complete} complete frames`, header);
+      if (complete < wanted && this.#isOpen) return;
+      if (complete < wanted) throw this.#truncated("frames", at + complete);
       at += wanted;
     }
+  }
+
+  /** The error of a file that ends before a unit is complete; after a seek it may end long before. */
+  #truncated(units: "segments" | "frames", index: number): EcdcError {
+    const { header, source } = this;
+    const bits = units === "frames" ? frameBits(header) : segmentPlace(header, 0).bytes * 8;
+    const held = source.size === undefined
+      ? Infinity
+      : Math.floor(Math.max(0, source.size - header.bytes) * 8 / bits);
+    // A pipe that ends within a seek does not say how far it came.
+    const isCounted = held < Infinity || index > this.#from || index === 0;
+    const found = isCounted
+      ? `after ${Math.min(index, held)} complete ${units}`
+      : `before ${units.slice(0, -1)} ${index + 1} is complete`;
+    return new EcdcError(
+      "truncated",
+      `Cannot read on: the file ends ${found}, its header promises ${header.duration.toFixed(2)} ` +
+        "s of audio",
+    );
   }
 
   #block(index: number, frames: number, bytes: Uint8Array, bitOffset: number): CodeBlock {

@@ -7,6 +7,7 @@ import { packCodes } from "./bits.ts";
 import { type CodeBlock, EcdcReader } from "./reader.ts";
 import { EcdcError } from "../errors.ts";
 import { formatHeader } from "./header.ts";
+import { streamOf } from "@vcs/transport/portable";
 import { batches } from "../audio/ordered.ts";
 
 interface Golden {
@@ -273,5 +274,27 @@ Deno.test("damaged bytes end in blocks or a typed error, in bounded time", async
       const { error } = await readAll(bad);
       if (error !== undefined) assert.ok(error instanceof EcdcError, `${error}`);
     }
+  }
+});
+
+Deno.test("errors say how much a file holds, also after a seek beyond it", async () => {
+  const codes = Uint16Array.from({ length: 300 }, (_, i) => i);
+  for (
+    const [model, samples, from, wanted] of [
+      ["encodec_48khz", 48000 * 3600, 3600, "after 3 complete segments"],
+      ["encodec_24khz", 24000 * 3600, 75 * 3000, "after 450 complete frames"],
+    ] as const
+  ) {
+    const scale = model === "encodec_48khz" ? [0x3f, 0, 0, 0] : [];
+    const segment = [...scale, ...packCodes(codes)];
+    const file = await new Blob([
+      formatHeader({ model, samples, codebooks: 2 }),
+      Uint8Array.from([...segment, ...segment, ...segment]),
+    ]).bytes();
+    await using reader = await EcdcReader.open(file);
+    const message = new RegExp(`the file ends ${wanted}, its header promises 36`);
+    await assert.rejects(reader.blocks({ from }).next(), { code: "truncated", message });
+    await using piped = await EcdcReader.open(streamOf([file]) as ReadableStream<Uint8Array>);
+    await assert.rejects(piped.blocks({ from }).next(), /the file ends before (segment|frame) \d+/);
   }
 });

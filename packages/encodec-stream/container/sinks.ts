@@ -30,15 +30,15 @@ export async function fileSink(path: string): Promise<EcdcSink & AsyncDisposable
   };
 }
 
-/** Standard output; closing it leaves it open. */
-export function stdoutSink(): EcdcSink & AsyncDisposable {
+/**
+ * Standard output; closing it leaves it open.
+ *
+ * @param patient whether everything may come at the end. Default: false.
+ */
+export function stdoutSink(patient = false): EcdcSink & AsyncDisposable {
   return {
     write: (bytes) => writeAll(Deno.stdout, bytes),
+    patient,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-}
-
-/** A file to write, or standard output for `-`. */
-export async function openSink(path: string): Promise<EcdcSink & AsyncDisposable> {
-  return path === "-" ? stdoutSink() : await fileSink(path);
 }

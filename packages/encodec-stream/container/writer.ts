@@ -1,6 +1,6 @@
 /**
  * Writes `.ecdc` files block by block, also if the length is not known before the end: a file's header
- * is patched when it closes, a pipe gets its few kilobytes per second at the end.
+ * is patched when it closes, a pipe's says that it is not known.
  *
  * @example Write a file into memory
  * ```ts
@@ -20,9 +20,9 @@
 import { BitPacker, packCodes } from "./bits.ts";
 import type { CodeBlock } from "./reader.ts";
 import { EcdcError } from "../errors.ts";
-import { type EcdcFields, formatHeader } from "./header.ts";
+import { type EcdcFields, formatHeader, UNKNOWN_LENGTH } from "./header.ts";
 import { type ModelSpec, modelSpec } from "../models.ts";
-import { SCALE_BYTES, scaleFault } from "./segments.ts";
+import { framesFor, SCALE_BYTES, scaleFault } from "./segments.ts";
 
 /** Where bytes are written to. */
 export interface EcdcSink {
@@ -30,13 +30,15 @@ export interface EcdcSink {
   write(bytes: Uint8Array): Promise<void>;
   /** Overwrites the first bytes; absent if that is impossible. */
   rewriteStart?(bytes: Uint8Array): Promise<void>;
+  /**
+   * Whether all bytes may come at the end, because nobody reads them before: the header then has the
+   * length. Default: false.
+   */
+  readonly patient?: boolean;
 }
 
 /** What a header says; the number of samples only if it is known ahead. */
 export type EcdcWriterFields = Omit<EcdcFields, "samples"> & { readonly samples?: number };
-
-/** Placeholder of the length: a reader that finds it decodes all that has been written so far. */
-const UNKNOWN_LENGTH = Number.MAX_SAFE_INTEGER;
 
 /** Writes one file. */
 export class EcdcWriter {
@@ -48,6 +50,8 @@ export class EcdcWriter {
   #held: Uint8Array[] | undefined;
   #started = false;
   #segments = 0;
+  /** Whether the last segment was shorter than a full one. */
+  #ended = false;
 
   /**
    * Prepares a file; nothing is written yet.
@@ -60,7 +64,7 @@ export class EcdcWriter {
     this.#spec = modelSpec(fields.model);
     this.#packer = new BitPacker(this.#spec.codeBits);
     this.#room = formatHeader({ ...fields, samples: fields.samples ?? UNKNOWN_LENGTH }).length;
-    if (fields.samples === undefined && !sink.rewriteStart) this.#held = [];
+    if (fields.samples === undefined && !sink.rewriteStart && sink.patient) this.#held = [];
   }
 
   /** Writes the header, or the placeholder that is patched at the end. */
@@ -90,12 +94,31 @@ export class EcdcWriter {
     if (fault) {
       throw new EcdcError("bad-segment", `Cannot write segment ${this.#segments}: ${fault}`);
     }
+    if (this.#isLost(block.codes)) return;
     this.#segments++;
     const packed = packCodes(block.codes, this.#spec.codeBits);
     const bytes = new Uint8Array(SCALE_BYTES + packed.length);
     new DataView(bytes.buffer).setFloat32(0, scale);
     bytes.set(packed, SCALE_BYTES);
     await this.#put(bytes);
+  }
+
+  /**
+   * Whether a segment cannot be written because no header will say where it begins: the one of at most
+   * 160 samples that follows a segment which ends one frame early. Both together would look like one
+   * full segment.
+   */
+  #isLost(codes: Uint16Array): boolean {
+    if (this.#ended && this.#isOpen) return true;
+    const { length } = this.#spec.segmentation!;
+    this.#ended = codes.length < framesFor(this.#spec, length) * this.#fields.codebooks;
+    return false;
+  }
+
+  /** Whether the header at the start stays without a length. */
+  get #isOpen(): boolean {
+    const { rewriteStart, patient } = this.#sink;
+    return this.#fields.samples === undefined && !rewriteStart && !patient;
   }
 
   /**

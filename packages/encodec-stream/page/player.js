@@ -7,6 +7,7 @@ const RATE = 48000;
 const AHEAD = 10;
 const FRAME_HEAD = 16;
 const BARS = 600;
+const MOST_OUTLINE = 14400;
 
 const $ = (id) => document.getElementById(id);
 const canvas = $("wave");
@@ -30,6 +31,8 @@ let file;
 let peaks = new Float32Array(BARS);
 /** What plays now, or undefined. */
 let playing;
+/** Number of this page, by which the server ends what a seek gives up. */
+const page = crypto.randomUUID?.() ?? `${Math.random()}`;
 
 /** Takes exact numbers of bytes from a response. */
 class Bytes {
@@ -53,12 +56,20 @@ class Bytes {
     this.#held = this.#held.subarray(count);
     return taken;
   }
+
+  /** The rest, as text. */
+  async text() {
+    await this.take(Infinity);
+    return new TextDecoder().decode(this.#held);
+  }
 }
 
 /** Playback from some second on, until the end or the next seek. */
 class Playback {
   #abort = new AbortController();
-  #context = new AudioContext({ sampleRate: RATE });
+  /** There once it is sure that this second is meant. */
+  #context;
+  #isPaused;
   #from;
   #asked = performance.now();
   #startedAt;
@@ -66,15 +77,25 @@ class Playback {
   #spent = 0;
   ended = false;
 
-  constructor(from) {
+  /** `wait` is how long another seek may make this one needless; a paused player stays paused. */
+  constructor(from, wait = 0, isPaused = false) {
     this.#from = from;
-    this.#fill().catch((error) => {
+    this.#isPaused = isPaused;
+    this.#start(wait).catch((error) => {
       if (error.name !== "AbortError") showMessage(`Playing ended: ${error.message}`);
     }).finally(() => this.ended = true);
   }
 
   get paused() {
-    return this.#context.state === "suspended";
+    return this.#isPaused;
+  }
+
+  async #start(wait) {
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+    if (this.#abort.signal.aborted) return;
+    this.#context = new AudioContext({ sampleRate: RATE });
+    if (this.#isPaused) await this.#context.suspend();
+    await this.#fill();
   }
 
   /** Second that is being played. */
@@ -95,13 +116,14 @@ class Playback {
   }
 
   async #fill() {
-    const query = new URLSearchParams({ id: file.id, from: this.#from });
+    const query = new URLSearchParams({ id: file.id, from: this.#from, page });
     const response = await fetch(`/audio?${query}`, { signal: this.#abort.signal });
     if (!response.ok) throw new Error(await reason(response));
     const bytes = new Bytes(response.body);
     for (let head; (head = await bytes.take(FRAME_HEAD));) {
       const view = new DataView(head.buffer);
       const length = view.getUint32(8, true);
+      if (length === 0) throw new Error(await bytes.text());
       const samples = await bytes.take(length * 4);
       if (!samples) break;
       this.#play(new Int16Array(samples.buffer), view.getFloat64(0, true), length);
@@ -133,12 +155,13 @@ class Playback {
   }
 
   async toggle() {
-    await (this.paused ? this.#context.resume() : this.#context.suspend());
+    this.#isPaused = !this.#isPaused;
+    await (this.#isPaused ? this.#context?.suspend() : this.#context?.resume());
   }
 
   stop() {
     this.#abort.abort();
-    this.#context.close();
+    this.#context?.close();
   }
 }
 
@@ -152,8 +175,10 @@ function addPeaks(samples, start, length) {
 }
 
 function seek(second) {
+  const isSeek = playing !== undefined;
+  const isPaused = isSeek && playing.paused;
   playing?.stop();
-  playing = new Playback(Math.min(Math.max(0, second), file.duration));
+  playing = new Playback(Math.min(Math.max(0, second), file.duration), isSeek ? 80 : 0, isPaused);
 }
 
 async function reason(response) {
@@ -183,12 +208,25 @@ async function open(init, query = "") {
   playing?.stop();
   playing = undefined;
   file = await response.json();
+  file.outline = new Float32Array(Math.min(file.segments ?? 0, MOST_OUTLINE));
+  fillOutline(file).catch(() => {});
   peaks = new Float32Array(BARS);
   $("player").hidden = false;
   $("title").textContent = file.title ?? "Untitled";
   $("about").textContent = `${file.model}, ${Number(file.bitrate.toFixed(2))} kbit/s` +
     (file.source ? `, from ${file.source}` : "");
   canvas.setAttribute("aria-valuemax", file.duration);
+}
+
+/** Fills the outline as it comes: of a remote file long after it plays. */
+async function fillOutline(into) {
+  const response = await fetch(`/outline?${new URLSearchParams({ id: into.id })}`);
+  const bytes = new Bytes(response.body);
+  for (let i = 0; i < into.outline.length; i++) {
+    const scale = await bytes.take(4);
+    if (!scale || file !== into) return;
+    into.outline[i] = new DataView(scale.buffer).getFloat32(0, true);
+  }
 }
 
 function drawBars(context, width, height, values, color, end = values.length) {

@@ -11,9 +11,10 @@ import { type HeaderSummary, summarizeHeader } from "../container/header_summary
 import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
 import type { CodecOptions } from "../network/model_session.ts";
-import { defined, Site, SiteError } from "@vcs/transport/internal";
+import { defined, errorLine, onAbort, Site, SiteError } from "@vcs/transport/internal";
 import type { ModelName } from "../models.ts";
 import { ASSETS } from "./assets.ts";
+import { HeldFiles } from "./held_files.ts";
 
 /** Settings of the server. */
 export interface PlayerOptions {
@@ -31,16 +32,16 @@ export interface PlayerOptions {
   readonly file?: string;
 }
 
-/** What the page gets about an opened file. */
+/** What the page gets about an opened file, as soon as its header is there. */
 interface Opened extends HeaderSummary {
   readonly id: string;
-  /** Loudness of each second of a 48 kHz file, known before anything is decoded. */
-  readonly outline: readonly number[];
 }
 
-/** Bytes of the largest file that the page may send, and most files that are held. */
+/** Bytes of the largest file that the page may send. */
 const MAX_UPLOAD = 64 * 1024 * 1024;
-const MAX_FILES = 8;
+
+/** Pages whose playing is ended when they seek. */
+const MAX_PAGES = 1000;
 
 /** Segments of which the outline is read; four hours. */
 const MAX_OUTLINE = 14_400;
@@ -48,14 +49,29 @@ const MAX_OUTLINE = 14_400;
 /** Seconds of preroll after a seek in a 24 kHz file: longer is more exact, and a longer wait. */
 const PREROLL = 2;
 
-/** Bytes before the samples of a frame: first sample, samples, milliseconds since the last frame. */
+/**
+ * Bytes before the samples of a frame: first sample, samples, milliseconds since the last frame. A
+ * frame of no samples is the last one of playing that failed: the reason follows, to the end.
+ */
 const FRAME_HEAD = 16;
+
+/** What a page hears, or waits to hear. */
+interface Heard {
+  /** Gives it up. */
+  readonly given: AbortController;
+  /** Resolves when nothing of it is decoded any more. */
+  readonly ended: PromiseWithResolvers<void>;
+  /** That of what the page heard before. */
+  readonly before: Promise<void> | undefined;
+}
 
 /** A running player. Stop it with `await using`. */
 export class PlayerServer implements AsyncDisposable {
   readonly #options: PlayerOptions;
   readonly #stop = new AbortController();
-  readonly #files = new Map<string, string | Uint8Array>();
+  readonly #files = new HeldFiles();
+  /** What each page hears; asked for anew, it ends. */
+  readonly #heard = new Map<string, Heard>();
   readonly #decoders = new Map<ModelName, Promise<Decoder>>();
   #site: Site | undefined;
 
@@ -74,7 +90,8 @@ export class PlayerServer implements AsyncDisposable {
       routes: {
         "GET /start": () => Response.json({ file: options.file ?? null }),
         "POST /open": ({ request, url }) => reported(server.#open(request, url)),
-        "GET /audio": ({ url }) => reported(server.#audio(url)),
+        "GET /outline": ({ request, url }) => reported(server.#outline(request, url)),
+        "GET /audio": ({ request, url }) => reported(server.#audio(request, url)),
       },
     });
     return server;
@@ -92,11 +109,8 @@ export class PlayerServer implements AsyncDisposable {
     await using reader = await EcdcReader.open(source, { signal: this.#stop.signal });
     // Its model is opened while the person looks for the button.
     void this.#decoder(reader.header.model);
-    const id = crypto.randomUUID();
-    this.#files.set(id, source);
-    for (const old of [...this.#files.keys()].slice(0, -MAX_FILES)) this.#files.delete(old);
-    const summary = summarizeHeader(reader.header);
-    const opened: Opened = { id, ...summary, outline: await outlineOf(reader) };
+    const id = await this.#files.add(source);
+    const opened: Opened = { id, ...summarizeHeader(reader.header) };
     return Response.json(opened);
   }
 
@@ -116,23 +130,53 @@ export class PlayerServer implements AsyncDisposable {
     return opening;
   }
 
-  /** Decoded audio from a second on, as frames of a head and interleaved s16 samples. */
-  async #audio(url: URL): Promise<Response> {
+  #file(url: URL): string | Uint8Array {
     const source = this.#files.get(url.searchParams.get("id") ?? "");
     if (source === undefined) throw new SiteError("not-found", "No such file");
+    return source;
+  }
+
+  /** Loudness of each second of a 48 kHz file, as it comes: known before anything is decoded. */
+  async #outline(request: Request, url: URL): Promise<Response> {
+    const signal = AbortSignal.any([this.#stop.signal, request.signal]);
+    const reader = await EcdcReader.open(this.#file(url), { signal });
+    return streamed(outlineOf(reader));
+  }
+
+  /** Decoded audio from a second on, as frames of a head and interleaved s16 samples. */
+  async #audio(request: Request, url: URL): Promise<Response> {
+    const source = this.#file(url);
     const from = Number(url.searchParams.get("from") ?? 0);
     if (!(from >= 0)) throw new RangeError(`Cannot play from ${from}: expected seconds from 0`);
-    const reader = await EcdcReader.open(source, { signal: this.#stop.signal });
+    const heard = this.#giveUp(url.searchParams.get("page") ?? crypto.randomUUID());
+    const signal = AbortSignal.any([this.#stop.signal, request.signal, heard.given.signal]);
     try {
+      // Of many quick seeks only the latest is decoded, and nothing beside it.
+      await heard.before;
+      signal.throwIfAborted();
+      const reader = await EcdcReader.open(source, { signal });
       const decoder = await this.#decoder(reader.header.model);
-      const frames = framesOf(reader, decoder, from);
-      return new Response(ReadableStream.from(frames), {
-        headers: { "content-type": "application/octet-stream" },
-      });
+      const frames = framesOf(reader, decoder, from, signal, heard.ended.resolve);
+      // One that nobody has begun to read would not end by itself.
+      const end = () => frames.return(undefined).catch(() => {}).finally(heard.ended.resolve);
+      onAbort(signal, () => void end());
+      return streamed(frames);
     } catch (error) {
-      await reader[Symbol.asyncDispose]();
+      heard.ended.resolve();
       throw error;
     }
+  }
+
+  /** Ends what a page was hearing, so that nothing is decoded that nobody will hear. */
+  #giveUp(page: string): Heard {
+    const last = this.#heard.get(page);
+    last?.given.abort();
+    const ended = Promise.withResolvers<void>();
+    const heard = { given: new AbortController(), ended, before: last?.ended.promise };
+    this.#heard.delete(page);
+    this.#heard.set(page, heard);
+    for (const old of [...this.#heard.keys()].slice(0, -MAX_PAGES)) this.#heard.delete(old);
+    return heard;
   }
 
   /** Ends what is being played, stops listening and releases the models. */
@@ -157,38 +201,58 @@ async function reported(response: Promise<Response>): Promise<Response> {
   }
 }
 
-/** The scale of each segment of a 48 kHz file; of a damaged one those before the damage. */
-async function outlineOf(reader: EcdcReader): Promise<number[]> {
-  const outline: number[] = [];
-  if (!reader.header.spec.segmentation || reader.header.lm) return outline;
+function streamed(bytes: AsyncIterable<Uint8Array<ArrayBuffer>>): Response {
+  return new Response(ReadableStream.from(bytes), {
+    headers: { "content-type": "application/octet-stream" },
+  });
+}
+
+/** The scale of each segment of a 48 kHz file as float32; of a damaged one those before the damage. */
+async function* outlineOf(reader: EcdcReader): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   try {
-    for await (const { scale } of reader.blocks({ to: MAX_OUTLINE })) outline.push(scale ?? 0);
-  } catch (error) {
-    if (!(error instanceof EcdcError)) throw error;
+    if (!reader.header.spec.segmentation || reader.header.lm) return;
+    for await (const { scale = 0 } of reader.blocks({ to: MAX_OUTLINE })) {
+      yield new Uint8Array(Float32Array.of(scale).buffer);
+    }
+  } catch {
+    // Playing says what is wrong.
+  } finally {
+    await reader[Symbol.asyncDispose]();
   }
-  return outline;
+}
+
+function frameOf(start: number, samples: number, spent: number, rest: Uint8Array) {
+  const frame = new Uint8Array(FRAME_HEAD + rest.length);
+  const head = new DataView(frame.buffer);
+  head.setFloat64(0, start, true);
+  head.setUint32(8, samples, true);
+  head.setFloat32(12, spent, true);
+  frame.set(rest, FRAME_HEAD);
+  return frame;
 }
 
 async function* framesOf(
   reader: EcdcReader,
   decoder: Decoder,
   from: number,
+  signal: AbortSignal,
+  ended: () => void,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   try {
     let before = performance.now();
     const blocks = playback(decoder, reader, { from, batch: 1, preroll: PREROLL });
     for await (const { start, channels } of blocks) {
-      const samples = interleave(channels, "s16");
-      const frame = new Uint8Array(FRAME_HEAD + samples.length);
-      const head = new DataView(frame.buffer);
-      head.setFloat64(0, start, true);
-      head.setUint32(8, channels[0]!.length, true);
-      head.setFloat32(12, performance.now() - before, true);
-      frame.set(samples, FRAME_HEAD);
-      yield frame;
+      signal.throwIfAborted();
+      const spent = performance.now() - before;
+      yield frameOf(start, channels[0]!.length, spent, interleave(channels, "s16"));
       before = performance.now();
     }
+  } catch (error) {
+    // Whoever has gone on to another second needs no reason.
+    if (signal.aborted) throw error;
+    yield frameOf(0, 0, 0, new TextEncoder().encode(errorLine(error)));
   } finally {
     await reader[Symbol.asyncDispose]();
+    ended();
   }
 }

@@ -59,13 +59,21 @@ browserTest("the page plays, buffers, seeks by click and shows its speed", async
         return data.filter((_, i) => i % 4 === 3 && data[i] > 0).length;
       })()`);
       assert.ok(Number(painted) > 1000, `${painted}`);
-      await page.locator("#play").click();
-      await state("playing");
+      const requests: string[] = [];
+      page.on("request", (request) => requests.push(request.url()));
       const box = (await page.locator("#wave").boundingBox())!;
       const asked = page.waitForRequest(/\/audio\?/);
-      await page.mouse.click(box.x + box.width * 0.75, box.y + box.height / 2);
+      // Ten seeks in one moment: only the last is asked for, and a paused player stays paused.
+      const last = box.x + box.width * 0.75;
+      await page.evaluate(`for (let i = 9; i >= 0; i--) {
+        const at = { clientX: ${last} - i * 10, bubbles: true };
+        document.getElementById("wave").dispatchEvent(new MouseEvent("click", at));
+      }`);
       const from = Number(new URL((await asked).url()).searchParams.get("from"));
       assert.ok(Math.abs(from - 9) < 0.1, `from ${from}`);
+      assert.equal(requests.length, 1);
+      await state("paused");
+      await page.locator("#play").click();
       await waitUntil(page, "+document.getElementById('wave').ariaValueNow > 9.2");
       await state("at the end");
     });
@@ -112,4 +120,98 @@ Deno.test("the server opens no file of this machine that was not named at its st
   const damaged = await fetch(`${server.url}open`, { method: "POST", body: "ECDX0000000" });
   assert.equal(damaged.status, 422);
   assert.match((await damaged.json()).message, /expected "ECDC"/);
+});
+
+/** A file of 48 kHz codes that is long, and quickly made. */
+function longFile(seconds: number): Uint8Array<ArrayBuffer> {
+  const header = formatHeader({ model: "encodec_48khz", samples: seconds * 48000, codebooks: 2 });
+  const segments = Math.ceil(seconds * 48000 / 47520);
+  const bytes = new Uint8Array(header.length + segments * 379);
+  bytes.set(header);
+  for (let k = 0; k < segments; k++) bytes.set([0x3e, 0x80, 0, 0], header.length + k * 379);
+  return bytes;
+}
+
+const weights = syntheticCheckpoint("encodec_48khz");
+
+/** Opens a source as a page does. */
+async function openSource(server: PlayerServer, source: string) {
+  const named = new URLSearchParams({ source });
+  return await (await fetch(`${server.url}open?${named}`, { method: "POST" })).json();
+}
+
+Deno.test("a slow remote file is open after its header, and its outline comes as it does", async () => {
+  const bytes = longFile(60);
+  const rest = Promise.withResolvers<void>();
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      async start(controller) {
+        controller.enqueue(bytes.subarray(0, 1000));
+        await rest.promise;
+        controller.close();
+      },
+    });
+  await using remote = Deno.serve({ port: 0, onListen: () => {} }, () => new Response(body()));
+  await using server = await PlayerServer.open({ weights, device: "cpu" });
+  const opened = await openSource(server, `http://127.0.0.1:${remote.addr.port}/a.ecdc`);
+  assert.deepEqual([opened.segments, opened.duration], [61, 60]);
+  const { body: outline } = await fetch(`${server.url}outline?id=${opened.id}`);
+  const { value } = await outline!.getReader().read();
+  assert.equal(new Float32Array(value!.slice(0, 4).buffer)[0], 0.25);
+  rest.resolve();
+});
+
+Deno.test("fifty listeners that each open the file all hear it", async () => {
+  const bytes = longFile(2);
+  await using remote = Deno.serve({ port: 0, onListen: () => {} }, () => new Response(bytes));
+  await using server = await PlayerServer.open({ weights, device: "cpu" });
+  const url = `http://127.0.0.1:${remote.addr.port}/a.ecdc`;
+  const uploads = Array.from({ length: 25 }, async () => {
+    const sent = await fetch(`${server.url}open`, { method: "POST", body: bytes });
+    return await sent.json();
+  });
+  const all = await Promise.all([
+    ...uploads,
+    ...Array.from({ length: 25 }, () => openSource(server, url)),
+  ]);
+  for (const { id } of all) {
+    const response = await fetch(`${server.url}audio?id=${id}&from=2`);
+    await response.body?.cancel();
+    assert.equal(response.status, 200);
+  }
+});
+
+Deno.test("playing that fails ends with the reason", async () => {
+  const bytes = longFile(60);
+  await using server = await PlayerServer.open({ weights, device: "cpu" });
+  const body = bytes.subarray(0, bytes.length - 30 * 379);
+  const { id } = await (await fetch(`${server.url}open`, { method: "POST", body })).json();
+  const audio = await (await fetch(`${server.url}audio?id=${id}&from=50`)).bytes();
+  assert.equal(new DataView(audio.buffer).getUint32(8, true), 0);
+  assert.match(new TextDecoder().decode(audio.subarray(16)), /after 31 complete segments/);
+});
+
+Deno.test("a page that seeks ends what it heard before, and no other page's", async () => {
+  await using server = await PlayerServer.open({ weights, device: "cpu" });
+  const body = longFile(600);
+  const { id } = await (await fetch(`${server.url}open`, { method: "POST", body })).json();
+  const play = async (page: string) => {
+    const { body } = await fetch(`${server.url}audio?id=${id}&page=${page}`);
+    const reader = body!.getReader();
+    await reader.read();
+    return reader;
+  };
+  const [first, other] = [await play("a"), await play("b")];
+  const newest = await play("a");
+  const left = async () => {
+    let bytes = 0;
+    for (let next = await first.read(); !next.done; next = await first.read()) {
+      bytes += next.value.length;
+    }
+    return bytes;
+  };
+  // A whole file is ten minutes of samples.
+  assert.ok(await left().catch(() => 0) < 60 * 48000 * 4);
+  assert.equal((await other.read()).done, false);
+  await Promise.all([other.cancel(), newest.cancel()]);
 });

@@ -10,6 +10,7 @@ import {
   ProgressLine,
   say,
   UsageError,
+  writeWhole,
 } from "@vcs/transport/internal";
 import { join } from "node:path";
 import { type PatchStreamConfig, REFERENCE } from "../config.ts";
@@ -95,14 +96,15 @@ async function finish(
   if (request.format !== "none") {
     files.patches = `${base}.${request.format}`;
     const { encodeResult } = await import("../output/save.ts");
-    await Deno.writeFile(files.patches, await encodeResult(result, request.format));
+    const bytes = await encodeResult(result, request.format);
+    await writeWhole(files.patches, bytes, { inputs: request.videos });
   }
   if (request.view) {
     files.page = `${base}.html`;
     progress.update("making the page");
     const { renderView } = await import("../page/render_view.ts");
     const page = await renderView(result, request.videos[index]!, request.config);
-    await Deno.writeTextFile(files.page, page);
+    await writeWhole(files.page, page, { inputs: request.videos });
   }
   progress[Symbol.dispose]();
   report(request, index, result, files);

@@ -42,6 +42,9 @@ export async function decode(
   using journal = await openJournal(options.journal);
   const torch = await torchFolder(operands.channel);
   await using channel = torch ?? await openReceiver(operands.channel, channelOptions(options));
+  const inputs = [options.journal, options.weights];
+  const written = { inputs, live: true, ...defined({ times: options.times }) };
+  const output = await openOutput(path, written);
   say(`${channel.url} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
 
   const { queue, policy, reorder, force, onResize, maxPositions } = options;
@@ -51,10 +54,10 @@ export async function decode(
     onEvent: say,
     signal: stop,
   });
-  const player = new Player(receiver, openOutput(path, options.times), playOptions(options));
+  const player = new Player(receiver, output, playOptions(options));
   {
     await using _site = await observe(options, () => player.report().data);
-    using _monitor = new Monitor(() => player.report(), options.stats);
+    using _monitor = await Monitor.open(() => player.report(), options.stats, inputs);
     await player.run(stop);
   }
   sayReceived(receiver.statistics);

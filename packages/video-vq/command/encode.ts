@@ -55,9 +55,8 @@ export async function encode(
   });
   const data = () => ({ ...stream.statistics, damagedFrames: source.damaged });
   await using _site = await observe(values, data);
-  using _monitor = new Monitor(() => {
-    return { line: sendLine(stream.statistics), data: data() };
-  }, values.stats);
+  const state = () => ({ line: sendLine(stream.statistics), data: data() });
+  using _monitor = await Monitor.open(state, values.stats, [operands.source, values.weights]);
   try {
     await stream.run(source.frames);
   } finally {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ProgressLine, say } from "@vcs/transport/internal";
+import { openLog, ProgressLine, say } from "@vcs/transport/internal";
 import type { Summary } from "../stream/statistics.ts";
 import { latencyLine } from "../stream/statistics.ts";
 import type { ReceiveStatistics } from "../receive.ts";
@@ -24,18 +24,25 @@ export class Monitor implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
   #loggedAt = 0;
 
+  private constructor(read: () => { line: string; data: object }, log: Deno.FsFile | undefined) {
+    this.#read = read;
+    this.#log = log;
+    this.#timer = setInterval(() => this.#tick(), INTERVAL);
+  }
+
   /**
    * Starts to report.
    *
    * @param read gives the status line and what to log
    * @param path file for JSON lines; undefined for none
+   * @param inputs what the command reads, and the log must not be
    */
-  constructor(read: () => { line: string; data: object }, path: string | undefined) {
-    this.#read = read;
-    this.#log = path === undefined
-      ? undefined
-      : Deno.openSync(path, { write: true, create: true, truncate: true });
-    this.#timer = setInterval(() => this.#tick(), INTERVAL);
+  static async open(
+    read: () => { line: string; data: object },
+    path: string | undefined,
+    inputs: readonly (string | undefined)[],
+  ): Promise<Monitor> {
+    return new Monitor(read, path === undefined ? undefined : await openLog(path, inputs));
   }
 
   #tick(): void {

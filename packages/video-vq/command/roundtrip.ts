@@ -41,13 +41,21 @@ export async function roundtrip(
 
   const { frameRate } = source;
   const pipeline = await connect(encoder, decoder, { ...options, frameRate, stop });
+  const inputs = [operands.source, values.weights];
+  const { live } = source;
   const output = path === undefined
     ? undefined
-    : (await import("../frames/outputs.ts")).openOutput(path);
+    : await (await import("../frames/outputs.ts")).openOutput(path, { inputs, live });
   {
-    using _monitor = new Monitor(pipeline.report, values.stats);
-    await run(pipeline, source.frames, output);
+    using _monitor = await Monitor.open(pipeline.report, values.stats, inputs);
+    await run(pipeline, source.frames, output).catch(async (error) => {
+      await (live ? output?.close() : output?.abort());
+      throw error;
+    });
   }
+  // Half of a file does not take the place of what was there; what came from a camera does.
+  if (stop.aborted && !live) await output?.abort();
+  else await output?.close();
   const totals = sayTotals(pipeline, source);
   if (values.json) print(JSON.stringify(totals));
 }
@@ -119,13 +127,9 @@ async function take(
   output: FrameOutput | undefined,
 ): Promise<void> {
   const { framesOf } = await import("../receive.ts");
-  try {
-    for await (const window of receiver.windows()) {
-      comparison.add(window);
-      for (const frame of output ? framesOf(window) : []) await output!.write(frame);
-    }
-  } finally {
-    await output?.close();
+  for await (const window of receiver.windows()) {
+    comparison.add(window);
+    for (const frame of output ? framesOf(window) : []) await output!.write(frame);
   }
 }
 

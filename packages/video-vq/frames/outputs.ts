@@ -3,9 +3,16 @@
  *
  * @module
  */
+import {
+  OutputFile,
+  type OutputOptions,
+  refuseSameFile,
+  writeWhole,
+} from "@vcs/transport/internal";
 import type { ReceivedFrame } from "../receive.ts";
 import type { FrameRate } from "../stream/payload.ts";
 import type { RgbImage } from "./frame_fitter.ts";
+import type { VideoWriter } from "@vcs/media/video_writer";
 import { ShapeRestorer } from "./shape_restorer.ts";
 
 /** Takes frames in order. */
@@ -14,58 +21,98 @@ export interface FrameOutput {
   write(frame: ReceivedFrame): Promise<void>;
   /** Ends the output, which completes a video file. */
   close(): Promise<void>;
+  /** Gives up: a file that was there before stays. */
+  abort(): Promise<void>;
+}
+
+/** Where frames come from, and where else something is written. */
+export interface FrameOutputOptions {
+  /**
+   * A text file for the frames' times in milliseconds (timestamp format v2, which mkvmerge reads), as
+   * a video file has a constant rate. Default: none.
+   */
+  readonly times?: string;
+  /** Files that are read, and must not be written over. Default: none. */
+  readonly inputs?: readonly (string | undefined)[];
+  /** Whether the source is live: the file then grows as `FILE.part`. Default: false. */
+  readonly live?: boolean;
 }
 
 /**
- * Opens an output; a file is created with the first frame. Video files get the shape of the source:
- * bars are cut, and stretched frames get their width to height back; raw frames are as they were
- * coded.
+ * Opens an output; a file is created with the first frame, beside its path, and takes its place when
+ * the output is closed. Video files get the shape of the source: bars are cut, and stretched frames
+ * get their width to height back; raw frames are as they were coded.
  *
  * @param path `.mp4` or `.webm`, `.rgb` for raw frames in a file, or `-` for raw frames on stdout
- * @param timesPath a text file for the frames' times in milliseconds (timestamp format v2, which
- * mkvmerge reads), as the video file has a constant rate. Default: none.
+ * @throws {UsageError} if a file to be written is one of the inputs.
  */
-export function openOutput(path: string, timesPath?: string): FrameOutput {
-  const frames = path === "-" || path.endsWith(".rgb") ? rawOutput(path) : videoOutput(path);
-  return timesPath === undefined ? frames : timedOutput(frames, timesPath);
+export async function openOutput(
+  path: string,
+  { times, ...options }: FrameOutputOptions = {},
+): Promise<FrameOutput> {
+  const file = await OutputFile.open(path, options);
+  const isRaw = path === "-" || path.endsWith(".rgb");
+  const frames = isRaw ? rawOutput(file) : videoOutput(file);
+  if (times === undefined) return frames;
+  await refuseSameFile(times, options.inputs ?? []);
+  return timedOutput(frames, times, options);
 }
 
-function videoOutput(path: string): FrameOutput {
-  let writer: { add(frame: RgbImage): Promise<void>; close(): Promise<void> } | undefined;
+function videoOutput(file: OutputFile): FrameOutput {
+  let writer: VideoWriter | undefined;
   const shape = new ShapeRestorer();
   return {
     async write(frame) {
       const restored = shape.restore(frame);
-      writer ??= await openWriter(path, restored, frame.frameRate);
+      writer ??= await openWriter(file, restored, frame.frameRate);
       await writer.add(restored);
     },
-    close: async () => await writer?.close(),
+    async close() {
+      await writer?.close();
+      if (writer) await file.commit();
+    },
+    async abort() {
+      await writer?.abort();
+      await file[Symbol.asyncDispose]();
+    },
   };
 }
 
-async function openWriter(path: string, { width, height }: RgbImage, frameRate: FrameRate) {
+async function openWriter(
+  { path, part }: OutputFile,
+  { width, height }: RgbImage,
+  frameRate: FrameRate,
+): Promise<VideoWriter> {
   const { VideoWriter } = await import("@vcs/media/video_writer");
-  return await VideoWriter.open(path, { width, height, fps: frameRate[0] / frameRate[1] });
+  const format = /\.webm$/i.test(path) ? "webm" : "mp4";
+  return await VideoWriter.open(part, { width, height, format, fps: frameRate[0] / frameRate[1] });
 }
 
-function rawOutput(path: string): FrameOutput {
+function rawOutput(file: OutputFile): FrameOutput {
   let stream: WritableStreamDefaultWriter<Uint8Array> | undefined;
   const open = async () => {
-    const file = path === "-"
+    const opened = file.part === "-"
       ? Deno.stdout
-      : await Deno.open(path, { write: true, create: true, truncate: true });
-    return file.writable.getWriter();
+      : await Deno.open(file.part, { write: true, create: true, truncate: true });
+    return opened.writable.getWriter();
   };
   return {
     async write({ data }) {
       stream ??= await open();
       await stream.write(data);
     },
-    close: async () => await stream?.close(),
+    async close() {
+      await stream?.close();
+      if (stream) await file.commit();
+    },
+    async abort() {
+      await stream?.abort().catch(() => {});
+      await file[Symbol.asyncDispose]();
+    },
   };
 }
 
-function timedOutput(frames: FrameOutput, path: string): FrameOutput {
+function timedOutput(frames: FrameOutput, path: string, options: OutputOptions): FrameOutput {
   const lines = ["# timestamp format v2"];
   return {
     async write(frame) {
@@ -74,7 +121,8 @@ function timedOutput(frames: FrameOutput, path: string): FrameOutput {
     },
     async close() {
       await frames.close();
-      await Deno.writeTextFile(path, lines.join("\n") + "\n");
+      await writeWhole(path, lines.join("\n") + "\n", { inputs: options.inputs ?? [] });
     },
+    abort: () => frames.abort(),
   };
 }
