@@ -87,7 +87,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "codec_options.ts",
-    find: "device: device ?? cuda",
+    find: "device ?? (gpu === undefined ? undefined : await gpuDevice(gpu))",
     put: "device",
     means: "-g is ignored",
     tests: ["codec_options_test.ts"],
