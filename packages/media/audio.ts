@@ -20,7 +20,7 @@ import type { AudioChunk, AudioDecoding } from "./ffmpeg/audio_decoder.ts";
 import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
 import { isPipe, type MediaSource, naming, openSource, readSource } from "./decode/media_source.ts";
-import { peek } from "./formats/peek.ts";
+import { peek } from "./audio/peek.ts";
 import { decodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 import { canDownmix, downmix } from "./audio/downmix.ts";
 import { Resampler } from "./audio/resampler.ts";

@@ -16,7 +16,7 @@ export {
 } from "./resize/taps.ts";
 export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
 export { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
-export { peek, type Peeked } from "./formats/peek.ts";
+export { peek, type Peeked } from "./audio/peek.ts";
 export { NODE_AV } from "./ffmpeg/node_av_part.ts";
 export { SHARP } from "./formats/sharp_part.ts";
 export { JpegWalker, type WalkState } from "./formats/jpeg_walker.ts";
