@@ -4,7 +4,7 @@ import { FakeTime } from "#testing/fake_time.ts";
 import { BufferedReader } from "../io/buffered_reader.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { encodeMessage, message, newStreamId, NO_ID } from "../message.ts";
-import { FRAME, frameMessage, FrameReader, HEADER_SIZE } from "./tcp/frames.ts";
+import { FRAME, frameControl, frameMessage, FrameReader, HEADER_SIZE } from "./tcp/frames.ts";
 import { handshake, type LinkOptions } from "./tcp/link.ts";
 
 const never = new AbortController().signal;
@@ -82,6 +82,24 @@ Deno.test("tcp: a receiver counts what comes again, and does not deliver it", as
   }
   const { received, duplicates, connections } = receiver.counters;
   assert.deepEqual([received, duplicates, connections], [3, 3, 1]);
+});
+
+Deno.test("tcp: an acceptance is told though heartbeats lie behind the message", async () => {
+  const beat = frameControl(FRAME.beat);
+  for (const credits of [1, 3, 16]) {
+    for (const beats of [1, 2]) {
+      await using receiver = await openReceiver(`tcp://127.0.0.1:0?credits=${credits}`);
+      const conn = await Deno.connect({ ...loopback, port: portOf(receiver.url) });
+      using link = await handshake(conn, "connector", scripted("sender"));
+      for (let number = 1; number <= 6; number++) {
+        // In one piece, as they come to a process that stood still.
+        const frames = [framed(number), ...Array.from({ length: beats }, () => beat)];
+        await link.write(new Uint8Array(frames.flatMap((frame) => [...frame])));
+        await (await receiver.receive())!.accept();
+        while ((await link.read())!.number < number);
+      }
+    }
+  }
 });
 
 Deno.test("tcp: a receiver hangs up on a sender that sends more than its credits, or past a number", async () => {

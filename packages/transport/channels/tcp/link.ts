@@ -84,19 +84,19 @@ export class Link implements Disposable {
     wire.startBeating(heartbeat);
   }
 
-  /** The next frame that is not a heartbeat; undefined where the other end is done. */
-  async read(): Promise<Frame | undefined> {
+  /**
+   * The next frame that is not a heartbeat; undefined where the other end is done.
+   *
+   * @param beforeWait called before every wait for bytes that have not come, also between heartbeats
+   */
+  async read(beforeWait?: () => Promise<void>): Promise<Frame | undefined> {
     for (;;) {
+      if (!this.#wire.reader.ready) await beforeWait?.();
       const frame = await this.#wire.reader.next();
       if (frame === undefined || frame.type === FRAME.bye) return undefined;
       if (frame.type === FRAME.refuse) throw refusalOf(frame);
       if (frame.type !== FRAME.beat && frame.type !== FRAME.welcome) return frame;
     }
-  }
-
-  /** Whether the next frame is here already. */
-  get ready(): boolean {
-    return this.#wire.reader.ready;
   }
 
   /** Sends a frame. */

@@ -142,8 +142,7 @@ class Session {
     this.#report();
     try {
       for (;;) {
-        if (!link.ready) await this.#prepareToWait(current);
-        const frame = await link.read();
+        const frame = await link.read(() => this.#prepareToWait(current));
         current.reading = false;
         if (frame === undefined) return;
         this.#take(frame);
