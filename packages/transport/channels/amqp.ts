@@ -11,9 +11,9 @@
 import { Buffer } from "node:buffer";
 import { AMQP_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
-import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
+import { ANSWER, answered, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
-import { onAbort } from "../flow/abort.ts";
+import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
@@ -28,6 +28,7 @@ interface AmqpMessage {
 /** What we use of a channel of amqplib. */
 interface AmqpChannel {
   on(event: "error", listener: (error: Error) => void): this;
+  on(event: "return", listener: () => void): this;
   once(event: "close", listener: () => void): this;
   assertQueue(name: string, options: object): Promise<unknown>;
   prefetch(count: number): Promise<unknown>;
@@ -55,6 +56,11 @@ interface AmqpConnection {
   createConfirmChannel(): Promise<AmqpConfirmChannel>;
 }
 
+/** Where amqplib keeps the socket of a connection. */
+interface AmqpSocket {
+  readonly connection: { readonly stream: { destroy(error: Error): void } };
+}
+
 /** What we use of amqplib. */
 export interface AmqpModule {
   /** Opens a connection. */
@@ -63,8 +69,8 @@ export interface AmqpModule {
 
 const loadClient = lazyPart<AmqpModule>(AMQP_CLIENT);
 
-/** Seconds between two heartbeats of the connection. */
-const HEARTBEAT = 10;
+/** Seconds between two heartbeats of the connection: a dead link is found after two. */
+const HEARTBEAT = 5;
 
 /** Both ends. */
 export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume });
@@ -86,20 +92,29 @@ async function connect(url: URL): Promise<AmqpConnection> {
     heartbeat: HEARTBEAT,
   };
   // Without noDelay each confirm waits 40 ms for a delayed acknowledgement of TCP.
-  const connection = await amqp.connect(options, { timeout: 5000, noDelay: true });
+  const connection = await amqp.connect(options, { timeout: ANSWER, noDelay: true });
   // Errors show as failing calls and as `close`.
   connection.on("error", () => {});
   return connection;
+}
+
+/** Closes a connection; one that is dead is closed all the same. */
+async function hangUp(connection: AmqpConnection): Promise<void> {
+  await settledWithin(FAREWELL, Promise.try(() => connection.close()));
+  // The client has the socket, and its types do not.
+  const { stream } = (connection as unknown as AmqpSocket).connection;
+  stream.destroy(new Error("Connection closed"));
 }
 
 /** Makes the queue where it is missing. */
 async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<void> {
   channel.on("error", () => {});
   try {
-    await channel.assertQueue(queue, {
+    const declared = channel.assertQueue(queue, {
       durable: true,
       arguments: { "x-max-length": limit, "x-overflow": "reject-publish" },
     });
+    await answered("queue.declare", declared);
   } catch (error) {
     if (!String(error).includes("PRECONDITION")) throw error;
     throw new TransportError(
@@ -112,21 +127,24 @@ async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<v
 
 async function openStore(place: Place): Promise<Store> {
   const connection = await connect(place.url);
-  const close = async () => await connection.close().catch(() => {});
+  const close = () => hangUp(connection);
   try {
-    const channel = await connection.createConfirmChannel();
+    const channel = await answered("channel.open", connection.createConfirmChannel());
     await declare(channel, place);
     const run = newStreamId();
     // Why the server closed the channel, reported before the messages in flight fail.
     let refusal: Error | undefined;
     channel.on("error", (error: Error) => refusal = error);
+    // What finds no queue comes back, and is confirmed all the same.
+    channel.on("return", () => refusal = new Error(`queue ${place.queue} is gone`));
     const store = (entry: Entry) =>
       new Promise<boolean>((resolve, reject) => {
-        const properties = { persistent: true, messageId: messageKey(entry, run) };
+        const messageId = messageKey(entry, run);
+        const properties = { persistent: true, mandatory: true, messageId };
         connection.once("close", reject);
         channel.sendToQueue(place.queue, Buffer.from(entry.bytes), properties, (error) => {
           connection.off("close", reject);
-          if (!error) resolve(true);
+          if (!error && !refusal) resolve(true);
           else if (String(error).includes("message nacked")) resolve(false);
           else reject(tooLong(refusal) ?? refusal ?? error);
         });
@@ -154,19 +172,20 @@ async function consume(
 ): Promise<void> {
   const connection = await connect(place.url);
   const lost = new Promise<void>((resolve) => connection.once("close", () => resolve()));
-  const close = () => void connection.close().catch(() => {});
+  const close = () => void hangUp(connection);
   using _ = onAbort(signal, close);
   try {
-    const channel = await connection.createChannel();
+    const channel = await answered("channel.open", connection.createChannel());
     await declare(channel, place);
     // The server may close the channel alone, as when a message is held for too long.
     channel.once("close", close);
-    await channel.prefetch(place.limit);
+    await answered("basic.qos", channel.prefetch(place.limit));
     // Nothing comes when the queue was deleted: the connection is of no use then.
-    await channel.consume(
+    const consuming = channel.consume(
       place.queue,
       (message) => message ? deliver(channel, inbox, message) : close(),
     );
+    await answered("basic.consume", consuming);
     connected();
     await lost;
   } finally {

@@ -6,6 +6,7 @@
  */
 import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
+import { within } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { Inbox, InboxReceiver } from "./inbox.ts";
@@ -44,12 +45,31 @@ export function brokerChannel<Place>(broker: Broker<Place>): BrokerChannel {
   return {
     openSender(url, settings) {
       const place = placeOf(url);
-      return storeSender(url, settings, () => broker.openStore(place));
+      return storeSender(url, settings, async () => limited(await broker.openStore(place)));
     },
     openReceiver(url, settings) {
       const place = placeOf(url);
       return brokerReceiver(url, settings, (...session) => broker.consume(place, ...session));
     },
+  };
+}
+
+/** Milliseconds in which a broker answers a command. */
+export const ANSWER = 5000;
+/** Bytes that any link carries in a millisecond. */
+const SLOWEST_LINK = 100;
+/** Milliseconds that a dead link may hold up whoever hangs up. */
+export const FAREWELL = 300;
+
+/** A command to a broker: over a dead link its answer never comes. */
+export function answered<T>(command: string, answer: Promise<T>, bytes = 0): Promise<T> {
+  return within(ANSWER + bytes / SLOWEST_LINK, `broker's answer to ${command}`, answer);
+}
+
+function limited(store: Store): Store {
+  return {
+    store: (entry) => answered("a message", store.store(entry), entry.bytes.length),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
 

@@ -11,9 +11,9 @@
  */
 import { NATS_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
-import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
+import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
-import { onAbort } from "../flow/abort.ts";
+import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
@@ -98,7 +98,6 @@ const STREAM_FULL = 10077;
 const STREAM_EXISTS = 10058;
 /** How long the server remembers message ids. */
 const REMEMBER_MS = 120_000;
-const REQUEST_TIMEOUT = 5000;
 /** The shortest time that a fetch may wait, by the client's rule. */
 const FETCH_MS = 1000;
 const NANOSECONDS = 1_000_000;
@@ -126,12 +125,14 @@ async function connect({ url, stream, limit }: Place) {
   const connection = await connect({
     servers: `${hostname}:${port}`,
     reconnect: false,
-    timeout: REQUEST_TIMEOUT,
+    timeout: ANSWER,
+    // Finds a dead link while nothing is asked of the server.
+    pingInterval: ANSWER / 2,
     ...(url.username && { user: decodeURIComponent(url.username) }),
     ...(url.password && { pass: decodeURIComponent(url.password) }),
   });
   try {
-    const client = jetstream(connection, { timeout: REQUEST_TIMEOUT });
+    const client = jetstream(connection, { timeout: ANSWER });
     const manager = await client.jetstreamManager();
     const config: StreamConfig = {
       subjects: [stream],
@@ -202,7 +203,8 @@ async function consume(
   } finally {
     clearInterval(pulse);
     for (const message of held) message.nak();
-    await connection.flush().catch(() => {});
+    // The client does not end a flush whose answer cannot come any more.
+    await settledWithin(FAREWELL, connection.flush());
     await connection.close().catch(() => {});
   }
 }

@@ -11,10 +11,9 @@
 import { Buffer } from "node:buffer";
 import { REDIS_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
-import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
+import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
-import { ignoreAbort, onAbort } from "../flow/abort.ts";
-import { systemClock } from "../flow/clock.ts";
+import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
@@ -72,8 +71,6 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 return redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'm', ARGV[4])`;
 
-/** Milliseconds that a client may take to close its connection. */
-const FAREWELL = 1000;
 /** Milliseconds that one read waits for messages. */
 const BLOCK = 500;
 
@@ -143,7 +140,9 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
       enableOfflineQueue: false,
       retryStrategy: () => null,
       maxRetriesPerRequest: 0,
-      connectTimeout: 5000,
+      connectTimeout: ANSWER,
+      commandTimeout: ANSWER,
+      disconnectTimeout: FAREWELL / 2,
     }).on("error", () => {}));
   try {
     await Promise.all(clients.map((client) => client.connect()));
@@ -154,13 +153,12 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
   }
 }
 
-/** Closes a connection and waits until it is closed, up to a limit. */
+/** Closes a connection and waits until it is closed; one that is dead is closed all the same. */
 async function hangUp(redis: Redis): Promise<void> {
   if (redis.status === "end" || redis.status === "wait") return;
-  const gone = new AbortController();
-  redis.once("end", () => gone.abort());
+  const gone = new Promise<void>((resolve) => redis.once("end", resolve));
   redis.disconnect();
-  await systemClock.sleep(FAREWELL, gone.signal).catch(ignoreAbort(gone.signal));
+  await settledWithin(FAREWELL, gone);
 }
 
 /** One connected consumer of the group. */
@@ -213,7 +211,7 @@ class Consumer implements AsyncDisposable {
         ...ids,
         ...idle,
       );
-      await claim.catch(() => {});
+      await settledWithin(FAREWELL, claim);
     }
     await Promise.all([hangUp(this.#waiting), hangUp(this.#redis)]);
   }

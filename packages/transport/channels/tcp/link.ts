@@ -9,8 +9,7 @@
  */
 import { writeAll } from "../../io/write_all.ts";
 import { TransportError } from "../../errors.ts";
-import { ignoreAbort, onAbort } from "../../flow/abort.ts";
-import { systemClock } from "../../flow/clock.ts";
+import { onAbort, settledWithin } from "../../flow/abort.ts";
 import { FRAME, frameControl, FrameReader } from "./frames.ts";
 import type { Frame } from "./frames.ts";
 
@@ -66,7 +65,7 @@ const MAGIC = 0x54534356;
 const VERSION = 1;
 const HELLO_SIZE = 52;
 const HANDSHAKE_TIMEOUT = 5000;
-/** How long the peer may take to say goodbye. */
+/** How long both ends may take to say goodbye. */
 const FAREWELL = 500;
 
 /** A connection whose ends know each other. */
@@ -117,14 +116,14 @@ export class Link implements Disposable {
 
   /** Says goodbye and gives the other end a moment to read it. */
   async end(last: Uint8Array[] = []): Promise<void> {
-    try {
-      for (const frame of [...last, frameControl(FRAME.bye)]) await this.#wire.write(frame);
-      await this.#wire.conn.closeWrite();
-      if (!this.signal.aborted) await this.#wire.gone(FAREWELL);
-    } catch {
-      // The other end was faster.
-    }
+    await settledWithin(FAREWELL, this.#sayGoodbye(last));
     this[Symbol.dispose]();
+  }
+
+  async #sayGoodbye(last: Uint8Array[]): Promise<void> {
+    for (const frame of [...last, frameControl(FRAME.bye)]) await this.#wire.write(frame);
+    await this.#wire.conn.closeWrite();
+    if (!this.signal.aborted) await this.#wire.gone();
   }
 
   /** Hangs up. */
@@ -186,9 +185,9 @@ class Wire {
     }, heartbeat);
   }
 
-  /** Waits until the connection is over, or some milliseconds. */
-  gone(milliseconds: number): Promise<void> {
-    return systemClock.sleep(milliseconds, this.signal).catch(ignoreAbort(this.signal));
+  /** Waits until the connection is over. */
+  gone(): Promise<void> {
+    return new Promise((resolve) => onAbort(this.signal, resolve));
   }
 
   close(): void {
