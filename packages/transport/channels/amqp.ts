@@ -92,10 +92,18 @@ async function connect(url: URL): Promise<AmqpConnection> {
     heartbeat: HEARTBEAT,
   };
   // Without noDelay each confirm waits 40 ms for a delayed acknowledgement of TCP.
-  const connection = await amqp.connect(options, { timeout: ANSWER, noDelay: true });
+  const connecting = amqp.connect(options, { timeout: ANSWER, noDelay: true });
+  const connection = await connecting.catch((error) => refuse(error, options.hostname));
   // Errors show as failing calls and as `close`.
   connection.on("error", () => {});
   return connection;
+}
+
+/** What the broker refuses is refused again, however often it is asked. */
+function refuse(error: unknown, host: string): never {
+  if (!/ACCESS.REFUSED|NOT.ALLOWED/.test(String(error))) throw error;
+  const text = `Cannot use RabbitMQ at ${host}: it refuses: ${(error as Error).message}`;
+  throw new TransportError("refused", text, { cause: error });
 }
 
 /** Closes a connection; one that is dead is closed all the same. */
@@ -116,7 +124,7 @@ async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<v
     });
     await answered("queue.declare", declared);
   } catch (error) {
-    if (!String(error).includes("PRECONDITION")) throw error;
+    if (!String(error).includes("PRECONDITION")) refuse(error, queue);
     throw new TransportError(
       "broker",
       `Cannot use queue ${queue}: it exists with other properties than a limit of ${limit}`,

@@ -16,6 +16,7 @@ import { TransportError } from "../errors.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
+import { NatsTransport } from "./nats_transport.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import type { Store } from "./store_pump.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
@@ -79,8 +80,13 @@ interface NatsClient {
 
 /** What we use of `@nats-io/transport-node`. */
 export interface NatsModule {
-  /** Opens a connection. */
-  connect(options: object): Promise<NatsConnection>;
+  /** Says how connections are made. */
+  setTransportFactory(config: { factory: () => NatsTransport }): void;
+  /** Connections. */
+  readonly NatsConnectionImpl: {
+    /** Opens one. */
+    connect(options: object): Promise<NatsConnection>;
+  };
 }
 
 /** What we use of `@nats-io/jetstream`. */
@@ -96,6 +102,14 @@ const loadJetStream = lazyPart<JetStreamModule>(NATS_CLIENT, { module: "@nats-io
 const STREAM_FULL = 10077;
 /** The server's answer where the stream exists with another configuration. */
 const STREAM_EXISTS = 10058;
+/** Errors that trying again does not cure. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  "AuthorizationError",
+  "InvalidArgumentError",
+  "InvalidNameError",
+  "JetStreamNotEnabled",
+  "PermissionViolationError",
+]);
 /** How long the server remembers message ids. */
 const REMEMBER_MS = 120_000;
 /** The shortest time that a fetch may wait, by the client's rule. */
@@ -119,10 +133,11 @@ function place(url: URL, read: UrlSettings) {
 
 /** A connection that does not reconnect by itself; creates the stream where it is missing. */
 async function connect({ url, stream, limit }: Place) {
-  const { connect } = await loadClient();
+  const { NatsConnectionImpl, setTransportFactory } = await loadClient();
   const { jetstream } = await loadJetStream();
   const { hostname, port } = hostAndPort(url, 4222);
-  const connection = await connect({
+  setTransportFactory({ factory: () => new NatsTransport() });
+  const connection = await NatsConnectionImpl.connect({
     servers: `${hostname}:${port}`,
     reconnect: false,
     timeout: ANSWER,
@@ -130,7 +145,7 @@ async function connect({ url, stream, limit }: Place) {
     pingInterval: ANSWER / 2,
     ...(url.username && { user: decodeURIComponent(url.username) }),
     ...(url.password && { pass: decodeURIComponent(url.password) }),
-  });
+  }).catch((error) => refuse(error, stream));
   try {
     const client = jetstream(connection, { timeout: ANSWER });
     const manager = await client.jetstreamManager();
@@ -149,8 +164,16 @@ async function connect({ url, stream, limit }: Place) {
     return { connection, client, manager };
   } catch (error) {
     await connection.close();
-    throw error;
+    refuse(error, stream);
   }
+}
+
+/** What the server, or the client for it, refuses is refused again, however often it is asked. */
+function refuse(error: unknown, stream: string): never {
+  const { name, message } = error as Error;
+  if (!REFUSALS.has(name)) throw error;
+  const text = `Cannot use stream ${stream}: the NATS server refuses: ${message}`;
+  throw new TransportError("refused", text, { cause: error });
 }
 
 async function openStore(place: Place): Promise<Store> {

@@ -71,6 +71,9 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 return redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'm', ARGV[4])`;
 
+/** How Redis says that a password, a right or a database is wrong. */
+const REFUSAL = /WRONGPASS|NOAUTH|NOPERM|AUTH|DB index/;
+
 /** Milliseconds that one read waits for messages. */
 const BLOCK = 500;
 
@@ -127,11 +130,12 @@ function refuseOtherTypes(error: unknown, stream: string): never {
 async function connect(url: URL, count: number): Promise<Redis[]> {
   const { Redis } = await loadClient();
   const { hostname: host, port } = hostAndPort(url, 6379);
+  const db = url.pathname.slice(1) || "0";
+  let told: unknown;
   const clients = Array.from({ length: count }, () =>
     new Redis({
       host,
       port,
-      db: Number(url.pathname.slice(1) || 0),
       ...(url.username && { username: decodeURIComponent(url.username) }),
       ...(url.password && { password: decodeURIComponent(url.password) }),
       // Shapes of replies that every server knows.
@@ -143,14 +147,23 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
       connectTimeout: ANSWER,
       commandTimeout: ANSWER,
       disconnectTimeout: FAREWELL / 2,
-    }).on("error", () => {}));
+    }).on("error", (error) => told ??= error));
   try {
     await Promise.all(clients.map((client) => client.connect()));
+    // The client itself goes on with database 0 where this fails.
+    await Promise.all(clients.map((client) => client.call("SELECT", db)));
     return clients;
   } catch (error) {
     await Promise.all(clients.map(hangUp));
-    throw error;
+    refuse(told ?? error, host);
   }
+}
+
+/** What the server refuses is refused again, however often it is asked. */
+function refuse(error: unknown, host: string): never {
+  if (!REFUSAL.test(String(error))) throw error;
+  const text = `Cannot connect to Redis at ${host}: it refuses: ${(error as Error).message}`;
+  throw new TransportError("refused", text, { cause: error });
 }
 
 /** Closes a connection and waits until it is closed; one that is dead is closed all the same. */

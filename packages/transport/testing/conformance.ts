@@ -47,6 +47,8 @@ export interface Target {
   through?(place: Place, port: number): Place;
   /** The broker, where there is one. */
   readonly broker?: Broker;
+  /** Deletes at the broker, behind the backs of both ends, where messages wait. */
+  remove?(place: Place): Promise<void>;
 }
 
 type Case = (target: Target) => Promise<void>;
@@ -64,6 +66,7 @@ const CASES: Readonly<Record<string, Case>> = {
   "a killed receiver loses what the table says": receiverKilled,
   "a killed sender loses nothing acknowledged": senderKilled,
   "a killed broker loses what the table says": brokerKilled,
+  "what is sent after the queue or stream was deleted is not lost": placeDeleted,
   "damaged bytes are found": damaged,
   "a cut connection loses what the table says": cut,
   "a link that goes dead is given up, and holds up nobody who closes": deadLink,
@@ -93,7 +96,8 @@ export async function conformance(t: Deno.TestContext, target: Target): Promise<
 /** Cases in which something stands between the ends. */
 const NEED_PROXY: ReadonlySet<Case> = new Set([damaged, cut, dribbled, deadLink]);
 
-function fits(run: Case, { broker, port, channel }: Target): boolean {
+function fits(run: Case, { broker, port, channel, remove }: Target): boolean {
+  if (run === placeDeleted) return remove !== undefined;
   if (run === brokerKilled) return broker !== undefined;
   if (run === deadLink && !keeps(channel, "receiverKilled")) return false;
   if (NEED_PROXY.has(run)) return port !== undefined;
@@ -416,6 +420,24 @@ async function brokerKilled(target: Target): Promise<void> {
   await sending;
   assert.ok(ends.sender.counters.connections >= 2);
   assert.ok(ends.receiver.counters.connections >= 2);
+}
+
+async function placeDeleted(target: Target): Promise<void> {
+  const place = target.place("left");
+  await using sender = await openSender(place.sender, PATIENT);
+  const messages = numbered(newStreamId(), 10);
+  await sendAll(sender, messages.slice(0, 1));
+  await target.remove!(place);
+  await sendAll(sender, messages.slice(1, 4));
+  assert.equal(sender.counters.acknowledged, 4);
+  await using receiver = await openReceiver(place.receiver, PATIENT);
+  const seen = await receiveSome(receiver, 3);
+  assert.deepEqual([...seen.keys()], [1, 2, 3]);
+  // The receiver, too, finds that it reads from nowhere.
+  await target.remove!(place);
+  const sending = sendAll(sender, messages.slice(4));
+  await receiveSome(receiver, 9, seen);
+  await sending;
 }
 
 /** Both ends with a proxy between them (or between the sender and the broker). */
