@@ -18,6 +18,7 @@ import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import type { Store } from "./store_pump.ts";
+import type { ChannelSettings } from "./types.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a message that was consumed. */
@@ -49,6 +50,7 @@ interface AmqpConfirmChannel extends AmqpChannel {
 /** What we use of a connection of amqplib. */
 interface AmqpConnection {
   on(event: "error", listener: (error: Error) => void): this;
+  on(event: "blocked", listener: (reason: string) => void): this;
   once(event: "close", listener: (error: Error) => void): this;
   off(event: "close", listener: (error: Error) => void): this;
   close(): Promise<void>;
@@ -77,11 +79,11 @@ export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume });
 
 type Place = ReturnType<typeof place>;
 
-function place(url: URL, read: UrlSettings) {
-  return { url, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
+function place(url: URL, read: UrlSettings, { notice = () => {} }: ChannelSettings) {
+  return { url, notice, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
 }
 
-async function connect(url: URL): Promise<AmqpConnection> {
+async function connect({ url, notice }: Place): Promise<AmqpConnection> {
   const amqp = await loadClient();
   const options = {
     protocol: "amqp",
@@ -93,16 +95,20 @@ async function connect(url: URL): Promise<AmqpConnection> {
   };
   // Without noDelay each confirm waits 40 ms for a delayed acknowledgement of TCP.
   const connecting = amqp.connect(options, { timeout: ANSWER, noDelay: true });
-  const connection = await connecting.catch((error) => refuse(error, options.hostname));
+  const connection = await connecting.catch((error) => refuse(error, `vhost ${options.vhost}`));
   // Errors show as failing calls and as `close`.
   connection.on("error", () => {});
+  connection.on("blocked", (reason) => notice(`RabbitMQ takes no messages for now: ${reason}`));
   return connection;
 }
 
+/** How RabbitMQ says no; to a wrong vhost in words that the client does not hand on. */
+const REFUSAL = /ACCESS.REFUSED|NOT.ALLOWED|Expected ConnectionOpenOk; got <ConnectionClose/;
+
 /** What the broker refuses is refused again, however often it is asked. */
-function refuse(error: unknown, host: string): never {
-  if (!/ACCESS.REFUSED|NOT.ALLOWED/.test(String(error))) throw error;
-  const text = `Cannot use RabbitMQ at ${host}: it refuses: ${(error as Error).message}`;
+function refuse(error: unknown, what: string): never {
+  if (!REFUSAL.test(String(error))) throw error;
+  const text = `Cannot use ${what}: RabbitMQ refuses: ${(error as Error).message}`;
   throw new TransportError("refused", text, { cause: error });
 }
 
@@ -124,7 +130,7 @@ async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<v
     });
     await answered("queue.declare", declared);
   } catch (error) {
-    if (!String(error).includes("PRECONDITION")) refuse(error, queue);
+    if (!String(error).includes("PRECONDITION")) refuse(error, `queue ${queue}`);
     throw new TransportError(
       "broker",
       `Cannot use queue ${queue}: it exists with other properties than a limit of ${limit}`,
@@ -134,7 +140,7 @@ async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<v
 }
 
 async function openStore(place: Place): Promise<Store> {
-  const connection = await connect(place.url);
+  const connection = await connect(place);
   const close = () => hangUp(connection);
   try {
     const channel = await answered("channel.open", connection.createConfirmChannel());
@@ -178,7 +184,7 @@ async function consume(
   signal: AbortSignal,
   connected: () => void,
 ): Promise<void> {
-  const connection = await connect(place.url);
+  const connection = await connect(place);
   const lost = new Promise<void>((resolve) => connection.once("close", () => resolve()));
   const close = () => void hangUp(connection);
   using _ = onAbort(signal, close);

@@ -60,12 +60,12 @@ Deno.test({
     await t.step(
       "a wrong password or vhost is told of at once, in the broker's words",
       async () => {
-        for (const [user, path] of [["guest:wrong", ""], ["guest:guest", "nothing"]]) {
+        for (const [user, path] of [["guest:wrong", "%2f"], ["guest:guest", "nothing"]]) {
           const url = `amqp://${user}@127.0.0.1:${port}/${path}`;
           await using receiver = await openReceiver(url, { timeout: 600_000 });
           await assert.rejects(receiver.receive(), {
             code: "refused",
-            message: /ACCESS|NOT.ALLOWED/,
+            message: /RabbitMQ refuses/,
           });
         }
       },

@@ -26,7 +26,7 @@ export type FeedSession = (
 /** What a channel does at its broker. */
 export interface Broker<Place> {
   /** Where messages wait there, from the URL. */
-  place(url: URL, read: UrlSettings): Place;
+  place(url: URL, read: UrlSettings, settings: ChannelSettings): Place;
   /** Connects to store messages, creating the place where it is missing. */
   openStore(place: Place): Promise<Store>;
   /** One session of a receiver. */
@@ -41,14 +41,15 @@ export interface BrokerChannel {
 
 /** Makes both ends of a channel. */
 export function brokerChannel<Place>(broker: Broker<Place>): BrokerChannel {
-  const placeOf = (url: URL) => readSettings(url, (read) => broker.place(url, read));
+  const placeOf = (url: URL, settings: ChannelSettings) =>
+    readSettings(url, (read) => broker.place(url, read, settings));
   return {
     openSender(url, settings) {
-      const place = placeOf(url);
+      const place = placeOf(url, settings);
       return storeSender(url, settings, async () => limited(await broker.openStore(place)));
     },
     openReceiver(url, settings) {
-      const place = placeOf(url);
+      const place = placeOf(url, settings);
       return brokerReceiver(url, settings, (...session) => broker.consume(place, ...session));
     },
   };

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ChannelOptions } from "./types.ts";
+import { TransportError } from "../errors.ts";
 import { ignoreAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
@@ -41,6 +42,10 @@ export interface ConnectionsOptions {
   readonly rules: PeerRules;
   readonly tls?: ChannelOptions["tls"];
   readonly clock?: Clock | undefined;
+  /** Milliseconds that a peer to connect to may be away before `unreachable` is told. */
+  readonly timeout?: number;
+  /** Told once that nobody was there for the timeout; no more is tried then. */
+  unreachable?(error: TransportError): void;
   /** Peers that a listener has at a time, beside the strangers that have just connected. */
   readonly mostPeers: number;
   /**
@@ -104,12 +109,19 @@ export class Connections {
 
   async #connectAgain(): Promise<void> {
     const { signal } = this.#abort;
+    const { clock = systemClock, unreachable, timeout = Infinity } = this.#options;
     const backoff = new Backoff(BACKOFF);
-    for await (const _ of attempts({ backoff, signal, clock: this.#options.clock })) {
-      const conn = await connect(this.#options, signal).catch(() => undefined);
-      if (!conn) continue;
-      const guest = { conn, speak: () => {}, admit: () => true };
-      if (await this.#options.serve(guest, signal)) backoff.reset();
+    let lostAt = clock.now();
+    let cause: unknown;
+    for await (const _ of attempts({ backoff, signal, clock })) {
+      const conn = await connect(this.#options, signal).catch((error) => void (cause = error));
+      const guest = conn && { conn, speak: () => {}, admit: () => true };
+      if (guest && await this.#options.serve(guest, signal)) {
+        lostAt = clock.now();
+        backoff.reset();
+      }
+      if (!unreachable || clock.now() - lostAt <= timeout) continue;
+      return unreachable(awayFor(timeout, this.url, cause));
     }
   }
 
@@ -135,11 +147,20 @@ export class Connections {
   }
 }
 
+function awayFor(timeout: number, url: string, cause: unknown): TransportError {
+  const text = `Cannot receive: nobody was at ${new URL(url).host} for ${timeout} ms: ${cause}`;
+  return new TransportError("unreachable", text, { cause });
+}
+
+/** Milliseconds in which a connection is made. */
+const CONNECT_TIMEOUT = 5000;
+
 async function connect(
   { rules: { hostname, port }, tls }: ConnectionsOptions,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
-  const conn = await Deno.connect({ hostname, port, signal });
+  const either = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT)]);
+  const conn = await Deno.connect({ hostname, port, signal: either });
   return tls ? await Deno.startTls(conn, { hostname, caCerts: [...tls.caCerts ?? []] }) : conn;
 }
 

@@ -40,6 +40,22 @@ Deno.test({
       await sender.send(message(new Uint8Array(1 << 20)));
       await assert.rejects(sender.flush(), { code: "limit" });
     });
+    await t.step(
+      "a server older than those in which nothing was lost is told of, once",
+      async () => {
+        const told: string[] = [];
+        const notice = (line: string) => told.push(line);
+        await using sender = await openSender(`nats://127.0.0.1:${port}?stream=old`, { notice });
+        await sender.send(message(new Uint8Array(1)));
+        await sender.flush();
+        const connection = await connect({ servers: `127.0.0.1:${port}` });
+        const [major, minor] = connection.info!.version.split(".").map(Number);
+        await connection.close();
+        const isOld = major! < 2 || (major === 2 && minor! < 15);
+        assert.equal(told.length, isOld ? 1 : 0);
+        if (isOld) assert.match(told[0]!, /older than 2\.15/);
+      },
+    );
     await t.step("a name that the server does not take is told of at once", async () => {
       const url = `nats://127.0.0.1:${port}?stream=a.b`;
       await using receiver = await openReceiver(url, { timeout: 600_000 });

@@ -305,6 +305,26 @@ for (const url of ["tcp://127.0.0.1:9", "zmq+push://127.0.0.1:9"]) {
   });
 }
 
+for (const url of ["tcp://127.0.0.1:9?listen=false", "zmq+sub://127.0.0.1:9"]) {
+  Deno.test(`${new URL(url).protocol} a receiver that connects gives up after the timeout`, async () => {
+    using time = new FakeTime();
+    const { connect } = Deno;
+    Deno.connect = (() => Promise.reject(new Error("nobody there"))) as unknown as typeof connect;
+    try {
+      const receiver = await openReceiver(url, { timeout: 3000 });
+      let outcome: unknown;
+      receiver.receive().catch((error) => outcome = error.code);
+      await time.advance(3000);
+      assert.equal(outcome, undefined);
+      await time.advance(1000);
+      assert.equal(outcome, "unreachable");
+      await receiver.close();
+    } finally {
+      Deno.connect = connect;
+    }
+  });
+}
+
 Deno.test("tcp: an end that does not introduce itself is hung up on after 5 s", async () => {
   using time = new FakeTime();
   let closed = false;

@@ -129,6 +129,11 @@ export interface ChannelOptions {
   readonly patience?: number; // formerly: timeout
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
+  /**
+   * Told once what the user should know though nothing fails, as a line of text. Default: writes it
+   * to stderr.
+   */
+  readonly notice?: (line: string) => void;
   /** A secret that both ends of a `tcp:` channel must know. */
   readonly secret?: string;
   /** TLS for a `tcp:` channel, in PEM: a listener needs `cert` and `key`. */

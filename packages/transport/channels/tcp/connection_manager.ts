@@ -4,6 +4,7 @@
  * @module
  */
 import type { ChannelSettings } from "../types.ts";
+import type { TransportError } from "../../errors.ts";
 import { Connections, type Guest, type PeerRules } from "../connections.ts";
 import { handshake, type Hello, type Link, RefusedError } from "./link.ts";
 
@@ -18,6 +19,8 @@ export interface ConnectionManagerOptions {
   use(link: Link): Promise<void>;
   /** The peer refuses this end for good. */
   refused(error: RefusedError): void;
+  /** Told once that the peer to connect to was away for the whole timeout. */
+  unreachable?(error: TransportError): void;
 }
 
 /** Ends that have shaken hands and wait for their turn. */
@@ -32,9 +35,10 @@ export class ConnectionManager {
   /** Starts at once; a listener has its port when this returns. */
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
-    const { url, rules, settings: { tls, clock } } = options;
+    const { url, rules, settings: { tls, clock, timeout }, unreachable } = options;
     this.#connections = new Connections({
-      ...{ url, rules, clock, mostPeers: MAX_WAITING },
+      ...{ url, rules, clock, timeout, mostPeers: MAX_WAITING },
+      ...(unreachable && { unreachable }),
       ...(tls && { tls }),
       serve: (...guest) => rules.listen ? this.#admit(...guest) : this.#serve(...guest),
     });

@@ -19,16 +19,21 @@ export interface PeersOptions {
   readonly url: URL;
   readonly settings: ChannelSettings;
   readonly rules: PeerRules;
+  /** Told once that the peer to connect to was away for the whole timeout. */
+  unreachable?(error: TransportError): void;
   /** Works on a connection until it is over; errors end the connection. */
   use(peer: ZmtpConnection): Promise<void>;
 }
 
 /** Opens the connections of a socket; starts at once. */
-export function openPeers({ type, url, settings, rules, use }: PeersOptions): Connections {
-  const { maxPayload, clock } = settings;
+export function openPeers(
+  { type, url, settings, rules, use, unreachable }: PeersOptions,
+): Connections {
+  const { maxPayload, clock, timeout } = settings;
   const options = { type, credits: rules.credits, maxMessage: maxPayload + ENVELOPE_SIZE };
   return new Connections({
-    ...{ url, rules, clock, mostPeers: MAX_PEERS },
+    ...{ url, rules, clock, timeout, mostPeers: MAX_PEERS },
+    ...(unreachable && { unreachable }),
     async serve(guest, signal) {
       let known = false;
       // ZeroMQ's handshake proves nothing: who is a peer answers a PING, or says something else.

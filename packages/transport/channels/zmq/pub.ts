@@ -145,6 +145,7 @@ export function openSub(url: URL, settings: ChannelSettings): Receiver {
   const rules = readPeerRules(url, false);
   const peers = openPeers({
     ...{ type: "SUB", url, settings, rules },
+    unreachable: (error) => inbox.fail(error),
     async use(peer) {
       if (peer.knowsCommands) await peer.writeCommand("SUBSCRIBE", new Uint8Array(0));
       else await peer.writeMessage(new Uint8Array([1]));
