@@ -184,6 +184,20 @@ export const faults: readonly Fault[] = [
     tests: ["link_test.ts"],
   },
   {
+    file: "file.ts",
+    find: "if (isSettled && mtime === changed) return undefined;",
+    put: "",
+    means: "an idle receiver lists its folder again and again",
+    tests: ["file_formats_test.ts"],
+  },
+  {
+    file: "file.ts",
+    find: "if (started - at < 20 * took) return undefined;",
+    put: "",
+    means: "a long listing is made for every message",
+    tests: ["file_formats_test.ts"],
+  },
+  {
     file: "connections.ts",
     find: "places.come(conn);",
     put: "",

@@ -27,7 +27,7 @@ export interface Entry {
 
 /** Milliseconds that closing waits for acknowledgements. */
 const CLOSING = 1000;
-/** Milliseconds in which an end that closes lets go of its connections. */
+/** Milliseconds in which an end that closes closes its connections. */
 export const STOPPING = 1000;
 
 /** Messages taken and not acknowledged, at most `limit` of them. */
@@ -79,7 +79,7 @@ export class Outbox {
     bytes: Uint8Array<ArrayBuffer>,
     signal?: AbortSignal,
   ): Promise<void> {
-    const stillWaits = this.#patience();
+    const stillWaits = this.#timeoutCheck();
     while (this.#entries.size >= this.#limit && !this.#failure && !this.#closing) {
       stillWaits();
       await this.#changed.changed(signal);
@@ -184,7 +184,7 @@ export class Outbox {
 
   /** Waits until nothing is in flight; gives up once nothing was acknowledged for the timeout. */
   async flush(): Promise<void> {
-    const stillWaits = this.#patience();
+    const stillWaits = this.#timeoutCheck();
     while (this.#entries.size > 0 && !this.#failure) {
       stillWaits();
       await this.#changed.changed();
@@ -193,7 +193,7 @@ export class Outbox {
   }
 
   /** To be called before each wait: throws once no message was done with for the timeout. */
-  #patience(): () => void {
+  #timeoutCheck(): () => void {
     let settled = -1;
     let deadline = 0;
     return () => {
@@ -270,7 +270,7 @@ export class Outbox {
     const { code = "unreachable", cause } = this.trouble ?? {};
     return new TransportError(
       code,
-      `Cannot send: the far end ${what} for ${this.#timeout} ms, ` +
+      `Cannot send: the peer ${what} for ${this.#timeout} ms, ` +
         `${this.#entries.size} messages are unacknowledged${cause ? `: ${cause}` : ""}`,
       { cause },
     );
