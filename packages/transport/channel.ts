@@ -36,6 +36,7 @@
  */
 import { pathToFileURL } from "node:url";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
+import { say } from "./command/terminal.ts";
 import { MAX_PAYLOAD } from "./message.ts";
 
 export type {
@@ -90,6 +91,16 @@ export function openReceiver(url: string | URL, options: ChannelOptions = {}): P
   return open("a receiver", RECEIVERS, url, options);
 }
 
+/** The same line is told only once. */
+function once(notice: (line: string) => void): (line: string) => void {
+  const told = new Set<string>();
+  return (line) => {
+    if (told.has(line)) return;
+    told.add(line);
+    notice(line);
+  };
+}
+
 async function open<End>(
   what: string,
   channels: Record<string, () => Promise<Open<End>>>,
@@ -107,9 +118,9 @@ async function open<End>(
       }`,
     );
   }
-  const { maxPayload = MAX_PAYLOAD, ...others } = options;
+  const { maxPayload = MAX_PAYLOAD, notice = say, ...others } = options;
   const timeout = options.timeout ?? options.patience ?? 30_000; // formerly: patience
-  const settings = { ...others, maxPayload, timeout };
+  const settings = { ...others, maxPayload, timeout, notice: once(notice) };
   settings.signal?.throwIfAborted();
   const openEnd = await load();
   settings.signal?.throwIfAborted();

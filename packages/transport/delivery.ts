@@ -20,7 +20,13 @@
 export type ChannelName = "file" | "tcp" | "zmq-push" | "zmq-pub" | "redis" | "amqp" | "nats";
 
 /** What may go wrong. */
-export type Fault = "receiverKilled" | "senderKilled" | "brokerKilled" | "slowReceiver";
+export type Fault =
+  | "receiverKilled"
+  | "senderKilled"
+  | "brokerKilled"
+  | "slowReceiver"
+  /** The queue, stream or folder is deleted, trimmed, evicted or expires, behind both ends. */
+  | "placeDeleted";
 
 /** What is lost: nothing, or what the words say. */
 export type Loss = "nothing" | `nothing, ${string}` | `may lose ${string}` | "no broker";
@@ -49,6 +55,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       senderKilled: "nothing",
       brokerKilled: "no broker",
       slowReceiver: "nothing",
+      placeDeleted: "may lose the files that were deleted, nothing sent later",
     },
     receivers: "one at a time",
     inFlight: (limit) => limit + 1,
@@ -60,6 +67,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       senderKilled: "nothing",
       brokerKilled: "no broker",
       slowReceiver: "nothing",
+      placeDeleted: "no broker",
     },
     receivers: "one at a time",
     inFlight: (limit) => limit,
@@ -71,6 +79,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       senderKilled: "nothing",
       brokerKilled: "no broker",
       slowReceiver: "nothing",
+      placeDeleted: "no broker",
     },
     receivers: "share the work",
     inFlight: (limit) => limit,
@@ -82,6 +91,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       senderKilled: "may lose what waited for subscribers",
       brokerKilled: "no broker",
       slowReceiver: "may lose the oldest of what waits for it; counted as gaps",
+      placeDeleted: "no broker",
     },
     receivers: "a copy each",
     inFlight: (limit) => 2 * limit,
@@ -93,17 +103,19 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       senderKilled: "nothing",
       brokerKilled: "nothing, with appendfsync always (everysec: up to a second)",
       slowReceiver: "nothing",
+      placeDeleted: "may lose what waited there, nothing sent later",
     },
     receivers: "share the work",
     inFlight: (limit) => limit + 1,
   },
   amqp: {
-    acknowledged: "the broker confirmed the persistent message",
+    acknowledged: "the broker has the persistent message in the queue",
     loses: {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing",
       slowReceiver: "nothing",
+      placeDeleted: "may lose what waited there, nothing sent later",
     },
     receivers: "share the work",
     inFlight: (limit, receivers = 1) => limit * (1 + receivers) + 1,
@@ -115,6 +127,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       senderKilled: "nothing",
       brokerKilled: "nothing, but a power failure: up to two minutes",
       slowReceiver: "nothing",
+      placeDeleted: "may lose what waited there, nothing sent later",
     },
     receivers: "share the work",
     inFlight: (limit) => limit + 1,
@@ -135,6 +148,7 @@ export function deliveryTable(): string {
     "the sender is killed",
     "the broker is killed",
     "the receiver is slow",
+    "queue, stream or files are deleted",
     "several receivers",
     "in flight, limit 3",
   ];
@@ -145,6 +159,7 @@ export function deliveryTable(): string {
     loses.senderKilled,
     loses.brokerKilled,
     loses.slowReceiver,
+    loses.placeDeleted,
     promise.receivers,
     String(promise.inFlight(3)),
   ]);

@@ -191,13 +191,15 @@ function readFields(view: DataView, payload: Uint8Array): Message {
   const flags = view.getUint16(6, true);
   const format = FORMATS[view.getUint8(5)];
   const sequence = Number(view.getBigUint64(16, true));
+  const pts = Number(view.getBigInt64(24, true)) / MICROSECONDS;
   if (flags & ~(FLAG.key | FLAG.end | FLAG.afterDrop)) throw invalid(`unknown flags ${flags}`);
   if (format === undefined) throw invalid(`unknown format ${view.getUint8(5)} of payload`);
   if (!Number.isSafeInteger(sequence)) throw invalid(`sequence ${sequence} passes 2^53 - 1`);
+  if (!isTime(pts)) throw invalid(`a time of ${pts} s passes 2^53 microseconds`);
   return {
     streamId: idAt(view, 8),
     sequence,
-    pts: Number(view.getBigInt64(24, true)) / MICROSECONDS,
+    pts,
     modelId: idAt(view, 32),
     key: (flags & FLAG.key) !== 0,
     end: (flags & FLAG.end) !== 0,
@@ -217,12 +219,17 @@ function checkFields({ streamId, modelId, sequence, pts, payload }: Message): vo
   if (!Number.isSafeInteger(sequence) || sequence < 0) {
     throw wrong(`sequence ${sequence} is not a whole number from 0 to 2^53 - 1`);
   }
-  if (!(Math.abs(pts) * MICROSECONDS <= Number.MAX_SAFE_INTEGER)) {
+  if (!isTime(pts)) {
     throw wrong(`pts ${pts} is not a time that fits 2^53 microseconds`);
   }
   if (payload.length > 0xffff_ffff) {
     throw wrong(`the payload has ${payload.length} bytes, expected at most 2^32 - 1`);
   }
+}
+
+/** Whether a time can be written, however it was rounded. */
+function isTime(pts: number): boolean {
+  return Number.isSafeInteger(Math.round(pts * MICROSECONDS));
 }
 
 function flagsOf(message: Message): number {

@@ -116,6 +116,23 @@ Deno.test("message: unknown flags, formats and sequences are refused", () => {
   }
 });
 
+Deno.test("message: times are read that can be written, and no others", () => {
+  const written = (microseconds: bigint) => {
+    const bytes = encodeMessage(golden);
+    const view = new DataView(bytes.buffer);
+    view.setBigInt64(24, microseconds, true);
+    view.setUint32(44, crcOf(bytes), true);
+    return bytes;
+  };
+  for (const microseconds of [2n ** 52n, -(2n ** 52n), 0n]) {
+    const bytes = written(microseconds);
+    assert.deepEqual(encodeMessage(decodeMessage(bytes)), bytes, `${microseconds}`);
+  }
+  for (const microseconds of [2n ** 53n, -(2n ** 53n), -(2n ** 63n), 2n ** 63n - 1n]) {
+    assert.throws(() => decodeMessage(written(microseconds)), hasCode("format"));
+  }
+});
+
 Deno.test("message: fields that no envelope can hold are misuse", () => {
   const empty = new Uint8Array(0);
   assert.throws(() => message(empty, { streamId: "7" }), RangeError);

@@ -11,13 +11,14 @@
 import { Buffer } from "node:buffer";
 import { AMQP_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
-import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
+import { ANSWER, answered, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
-import { onAbort } from "../flow/abort.ts";
+import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import type { Store } from "./store_pump.ts";
+import type { ChannelSettings } from "./types.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a message that was consumed. */
@@ -28,6 +29,7 @@ interface AmqpMessage {
 /** What we use of a channel of amqplib. */
 interface AmqpChannel {
   on(event: "error", listener: (error: Error) => void): this;
+  on(event: "return", listener: () => void): this;
   once(event: "close", listener: () => void): this;
   assertQueue(name: string, options: object): Promise<unknown>;
   prefetch(count: number): Promise<unknown>;
@@ -48,11 +50,17 @@ interface AmqpConfirmChannel extends AmqpChannel {
 /** What we use of a connection of amqplib. */
 interface AmqpConnection {
   on(event: "error", listener: (error: Error) => void): this;
+  on(event: "blocked", listener: (reason: string) => void): this;
   once(event: "close", listener: (error: Error) => void): this;
   off(event: "close", listener: (error: Error) => void): this;
   close(): Promise<void>;
   createChannel(): Promise<AmqpChannel>;
   createConfirmChannel(): Promise<AmqpConfirmChannel>;
+}
+
+/** Where amqplib keeps the socket of a connection. */
+interface AmqpSocket {
+  readonly connection: { readonly stream: { destroy(error: Error): void } };
 }
 
 /** What we use of amqplib. */
@@ -63,19 +71,19 @@ export interface AmqpModule {
 
 const loadClient = lazyPart<AmqpModule>(AMQP_CLIENT);
 
-/** Seconds between two heartbeats of the connection. */
-const HEARTBEAT = 10;
+/** Seconds between two heartbeats of the connection: a dead link is found after two. */
+const HEARTBEAT = 5;
 
 /** Both ends. */
 export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume });
 
 type Place = ReturnType<typeof place>;
 
-function place(url: URL, read: UrlSettings) {
-  return { url, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
+function place(url: URL, read: UrlSettings, { notice = () => {} }: ChannelSettings) {
+  return { url, notice, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
 }
 
-async function connect(url: URL): Promise<AmqpConnection> {
+async function connect({ url, notice }: Place): Promise<AmqpConnection> {
   const amqp = await loadClient();
   const options = {
     protocol: "amqp",
@@ -86,22 +94,43 @@ async function connect(url: URL): Promise<AmqpConnection> {
     heartbeat: HEARTBEAT,
   };
   // Without noDelay each confirm waits 40 ms for a delayed acknowledgement of TCP.
-  const connection = await amqp.connect(options, { timeout: 5000, noDelay: true });
+  const connecting = amqp.connect(options, { timeout: ANSWER, noDelay: true });
+  const connection = await connecting.catch((error) => refuse(error, `vhost ${options.vhost}`));
   // Errors show as failing calls and as `close`.
   connection.on("error", () => {});
+  connection.on("blocked", (reason) => notice(`RabbitMQ takes no messages for now: ${reason}`));
   return connection;
+}
+
+/** How RabbitMQ says no; to a wrong vhost in words that the client does not hand on. */
+const REFUSAL = /ACCESS.REFUSED|NOT.ALLOWED|Expected ConnectionOpenOk; got <ConnectionClose/;
+
+/** What the broker refuses is refused again, however often it is asked. */
+function refuse(error: unknown, what: string): never {
+  if (!REFUSAL.test(String(error))) throw error;
+  const text = `Cannot use ${what}: RabbitMQ refuses: ${(error as Error).message}`;
+  throw new TransportError("refused", text, { cause: error });
+}
+
+/** Closes a connection; one that is dead is closed all the same. */
+async function hangUp(connection: AmqpConnection): Promise<void> {
+  await settledWithin(FAREWELL, Promise.try(() => connection.close()));
+  // The client has the socket, and its types do not.
+  const { stream } = (connection as unknown as AmqpSocket).connection;
+  stream.destroy(new Error("Connection closed"));
 }
 
 /** Makes the queue where it is missing. */
 async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<void> {
   channel.on("error", () => {});
   try {
-    await channel.assertQueue(queue, {
+    const declared = channel.assertQueue(queue, {
       durable: true,
       arguments: { "x-max-length": limit, "x-overflow": "reject-publish" },
     });
+    await answered("queue.declare", declared);
   } catch (error) {
-    if (!String(error).includes("PRECONDITION")) throw error;
+    if (!String(error).includes("PRECONDITION")) refuse(error, `queue ${queue}`);
     throw new TransportError(
       "broker",
       `Cannot use queue ${queue}: it exists with other properties than a limit of ${limit}`,
@@ -111,22 +140,25 @@ async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<v
 }
 
 async function openStore(place: Place): Promise<Store> {
-  const connection = await connect(place.url);
-  const close = async () => await connection.close().catch(() => {});
+  const connection = await connect(place);
+  const close = () => hangUp(connection);
   try {
-    const channel = await connection.createConfirmChannel();
+    const channel = await answered("channel.open", connection.createConfirmChannel());
     await declare(channel, place);
     const run = newStreamId();
     // Why the server closed the channel, reported before the messages in flight fail.
     let refusal: Error | undefined;
     channel.on("error", (error: Error) => refusal = error);
+    // What finds no queue comes back, and is confirmed all the same.
+    channel.on("return", () => refusal = new Error(`queue ${place.queue} is gone`));
     const store = (entry: Entry) =>
       new Promise<boolean>((resolve, reject) => {
-        const properties = { persistent: true, messageId: messageKey(entry, run) };
+        const messageId = messageKey(entry, run);
+        const properties = { persistent: true, mandatory: true, messageId };
         connection.once("close", reject);
         channel.sendToQueue(place.queue, Buffer.from(entry.bytes), properties, (error) => {
           connection.off("close", reject);
-          if (!error) resolve(true);
+          if (!error && !refusal) resolve(true);
           else if (String(error).includes("message nacked")) resolve(false);
           else reject(tooLong(refusal) ?? refusal ?? error);
         });
@@ -152,21 +184,22 @@ async function consume(
   signal: AbortSignal,
   connected: () => void,
 ): Promise<void> {
-  const connection = await connect(place.url);
+  const connection = await connect(place);
   const lost = new Promise<void>((resolve) => connection.once("close", () => resolve()));
-  const close = () => void connection.close().catch(() => {});
+  const close = () => void hangUp(connection);
   using _ = onAbort(signal, close);
   try {
-    const channel = await connection.createChannel();
+    const channel = await answered("channel.open", connection.createChannel());
     await declare(channel, place);
     // The server may close the channel alone, as when a message is held for too long.
     channel.once("close", close);
-    await channel.prefetch(place.limit);
+    await answered("basic.qos", channel.prefetch(place.limit));
     // Nothing comes when the queue was deleted: the connection is of no use then.
-    await channel.consume(
+    const consuming = channel.consume(
       place.queue,
       (message) => message ? deliver(channel, inbox, message) : close(),
     );
+    await answered("basic.consume", consuming);
     connected();
     await lost;
   } finally {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import amqplib from "amqplib";
 import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../trial/brokers.ts";
 import { openReceiver, openSender } from "../channel.ts";
@@ -20,6 +21,12 @@ Deno.test({
       place() {
         const url = `amqp://127.0.0.1:${port}/?limit=${LIMIT}&queue=q${places++}`;
         return { sender: url, receiver: url };
+      },
+      async remove({ receiver }) {
+        const connection = await amqplib.connect(`amqp://127.0.0.1:${port}/`);
+        const channel = await connection.createChannel();
+        await channel.deleteQueue(new URL(receiver).searchParams.get("queue")!);
+        await connection.close();
       },
       port: () => port,
       through: ({ sender, receiver }, port) => ({
@@ -50,5 +57,18 @@ Deno.test({
       assert.equal(next!.message.sequence, 1);
       await next!.accept();
     });
+    await t.step(
+      "a wrong password or vhost is told of at once, in the broker's words",
+      async () => {
+        for (const [user, path] of [["guest:wrong", "%2f"], ["guest:guest", "nothing"]]) {
+          const url = `amqp://${user}@127.0.0.1:${port}/${path}`;
+          await using receiver = await openReceiver(url, { timeout: 600_000 });
+          await assert.rejects(receiver.receive(), {
+            code: "refused",
+            message: /RabbitMQ refuses/,
+          });
+        }
+      },
+    );
   },
 });

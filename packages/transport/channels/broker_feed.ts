@@ -6,6 +6,7 @@
  */
 import type { ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
+import { within } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { Inbox, InboxReceiver } from "./inbox.ts";
@@ -25,7 +26,7 @@ export type FeedSession = (
 /** What a channel does at its broker. */
 export interface Broker<Place> {
   /** Where messages wait there, from the URL. */
-  place(url: URL, read: UrlSettings): Place;
+  place(url: URL, read: UrlSettings, settings: ChannelSettings): Place;
   /** Connects to store messages, creating the place where it is missing. */
   openStore(place: Place): Promise<Store>;
   /** One session of a receiver. */
@@ -40,16 +41,36 @@ export interface BrokerChannel {
 
 /** Makes both ends of a channel. */
 export function brokerChannel<Place>(broker: Broker<Place>): BrokerChannel {
-  const placeOf = (url: URL) => readSettings(url, (read) => broker.place(url, read));
+  const placeOf = (url: URL, settings: ChannelSettings) =>
+    readSettings(url, (read) => broker.place(url, read, settings));
   return {
     openSender(url, settings) {
-      const place = placeOf(url);
-      return storeSender(url, settings, () => broker.openStore(place));
+      const place = placeOf(url, settings);
+      return storeSender(url, settings, async () => limited(await broker.openStore(place)));
     },
     openReceiver(url, settings) {
-      const place = placeOf(url);
+      const place = placeOf(url, settings);
       return brokerReceiver(url, settings, (...session) => broker.consume(place, ...session));
     },
+  };
+}
+
+/** Milliseconds in which a broker answers a command. */
+export const ANSWER = 5000;
+/** Bytes that any link carries in a millisecond. */
+const SLOWEST_LINK = 100;
+/** Milliseconds that a dead link may hold up whoever hangs up. */
+export const FAREWELL = 300;
+
+/** A command to a broker: over a dead link its answer never comes. */
+export function answered<T>(command: string, answer: Promise<T>, bytes = 0): Promise<T> {
+  return within(ANSWER + bytes / SLOWEST_LINK, `broker's answer to ${command}`, answer);
+}
+
+function limited(store: Store): Store {
+  return {
+    store: (entry) => answered("a message", store.store(entry), entry.bytes.length),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
 

@@ -5,9 +5,11 @@
  * @module
  */
 import type { ChannelOptions } from "./types.ts";
+import { TransportError } from "../errors.ts";
 import { ignoreAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
+import { Places } from "./places.ts";
 import { hostAndPort, readSettings } from "./settings.ts";
 
 /** Where peers are met, and what holds for each of them. */
@@ -40,15 +42,28 @@ export interface ConnectionsOptions {
   readonly rules: PeerRules;
   readonly tls?: ChannelOptions["tls"];
   readonly clock?: Clock | undefined;
-  /** Connections that a listener serves at a time; more are closed. */
-  readonly most: number;
+  /** Milliseconds that a peer to connect to may be away before `unreachable` is told. */
+  readonly timeout?: number;
+  /** Told once that nobody was there for the timeout; no more is tried then. */
+  unreachable?(error: TransportError): void;
+  /** Peers that a listener has at a time, beside the strangers that have just connected. */
+  readonly mostPeers: number;
   /**
    * Works on a connection until it is over, or others take care of it; never throws. Returns
    * whether it came to something: the next attempt follows soon then.
    *
    * @param signal aborted when no more connections are wanted
    */
-  serve(conn: Deno.Conn, signal: AbortSignal): Promise<boolean>;
+  serve(guest: Guest, signal: AbortSignal): Promise<boolean>;
+}
+
+/** A connection, and what a listener must know of it. */
+export interface Guest {
+  readonly conn: Deno.Conn;
+  /** It said something. */
+  speak(): void;
+  /** It is a peer; false where a listener has no place for another. */
+  admit(): boolean;
 }
 
 /** The pauses between two attempts, in milliseconds. */
@@ -60,11 +75,13 @@ export class Connections {
   readonly #abort = new AbortController();
   readonly #listener: Deno.Listener | undefined;
   readonly #serving = new Set<Promise<void>>();
+  readonly #places: Places;
   readonly #running: Promise<void>;
 
   /** Starts at once; a listener has its port when this returns. */
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    this.#places = new Places(options.mostPeers);
     this.#listener = options.rules.listen ? listen(options) : undefined;
     this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
   }
@@ -92,10 +109,19 @@ export class Connections {
 
   async #connectAgain(): Promise<void> {
     const { signal } = this.#abort;
+    const { clock = systemClock, unreachable, timeout = Infinity } = this.#options;
     const backoff = new Backoff(BACKOFF);
-    for await (const _ of attempts({ backoff, signal, clock: this.#options.clock })) {
-      const conn = await connect(this.#options, signal).catch(() => undefined);
-      if (conn && await this.#options.serve(conn, signal)) backoff.reset();
+    let lostAt = clock.now();
+    let cause: unknown;
+    for await (const _ of attempts({ backoff, signal, clock })) {
+      const conn = await connect(this.#options, signal).catch((error) => void (cause = error));
+      const guest = conn && { conn, speak: () => {}, admit: () => true };
+      if (guest && await this.#options.serve(guest, signal)) {
+        lostAt = clock.now();
+        backoff.reset();
+      }
+      if (!unreachable || clock.now() - lostAt <= timeout) continue;
+      return unreachable(awayFor(timeout, this.url, cause));
     }
   }
 
@@ -105,22 +131,36 @@ export class Connections {
       // A failed TLS handshake is no connection, nor is a closed listener.
       const conn = await listener.accept().catch(() => undefined);
       if (!conn) await systemClock.sleep(1, signal).catch(ignoreAbort(signal));
-      else if (this.#serving.size >= this.#options.most) conn.close();
-      else {
-        const serving: Promise<void> = this.#options.serve(conn, signal).then(() => {
-          this.#serving.delete(serving);
-        });
-        this.#serving.add(serving);
-      }
+      else this.#welcome(conn);
     }
   }
+
+  #welcome(conn: Deno.Conn): void {
+    const places = this.#places;
+    places.come(conn);
+    const guest = { conn, speak: () => places.speak(conn), admit: () => places.admit(conn) };
+    const serving: Promise<void> = this.#options.serve(guest, this.#abort.signal).then(() => {
+      places.leave(conn);
+      this.#serving.delete(serving);
+    });
+    this.#serving.add(serving);
+  }
 }
+
+function awayFor(timeout: number, url: string, cause: unknown): TransportError {
+  const text = `Cannot receive: nobody was at ${new URL(url).host} for ${timeout} ms: ${cause}`;
+  return new TransportError("unreachable", text, { cause });
+}
+
+/** Milliseconds in which a connection is made. */
+const CONNECT_TIMEOUT = 5000;
 
 async function connect(
   { rules: { hostname, port }, tls }: ConnectionsOptions,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
-  const conn = await Deno.connect({ hostname, port, signal });
+  const either = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT)]);
+  const conn = await Deno.connect({ hostname, port, signal: either });
   return tls ? await Deno.startTls(conn, { hostname, caCerts: [...tls.caCerts ?? []] }) : conn;
 }
 

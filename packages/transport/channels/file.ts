@@ -27,6 +27,8 @@ import { readSettings } from "./settings.ts";
 const READ_AHEAD = 3;
 /** The pauses between two looks at the folder, in milliseconds. */
 const POLL = { initial: 5, max: 200 };
+/** Milliseconds between two times of change that a file system tells apart, at worst. */
+const COARSEST_TIME = 2000;
 /** Room for the header of the largest format above the payload. */
 const HEADER_ROOM = 1 << 20;
 
@@ -70,12 +72,22 @@ interface WindowFile {
   readonly end: boolean;
 }
 
+/** When a folder was listed, how long that took, and when it had changed. */
+interface Listed {
+  readonly at: number;
+  readonly took: number;
+  readonly changed: number | undefined;
+  /** Whether a later change leaves a later time. */
+  readonly isSettled: boolean;
+}
+
 /** The folder and how its files are named. */
 class Folder {
   readonly path: string;
   readonly limit: number;
   readonly format: FileFormat;
   readonly #prefix: string;
+  #listed: Listed = { at: -Infinity, took: 0, changed: undefined, isSettled: false };
 
   constructor(path: string, prefix: string, limit: number, format: FileFormat) {
     this.path = path;
@@ -94,13 +106,45 @@ class Folder {
     return files.sort((a, b) => a.number - b.number);
   }
 
+  /** The file of a number, where the sender called it as senders of ours do. */
+  async find(number: number): Promise<WindowFile | undefined> {
+    if (number < 0 || !Number.isSafeInteger(number)) return undefined;
+    for (const end of [false, true]) {
+      const name = this.#nameOf(number, end);
+      const found = await Deno.stat(`${this.path}/${name}`).catch(() => undefined);
+      if (found) return { name, number, end };
+    }
+    return undefined;
+  }
+
+  /**
+   * The files where the folder may have changed since they were listed last, and that is not just
+   * now: listing takes a twentieth of the time at most.
+   */
+  async listIfChanged(): Promise<WindowFile[] | undefined> {
+    const { at, took, changed, isSettled } = this.#listed;
+    const started = performance.now();
+    if (started - at < 20 * took) return undefined;
+    const mtime = (await Deno.stat(this.path)).mtime?.getTime();
+    if (isSettled && mtime === changed) return undefined;
+    // Another file may still come with the same time, on a file system with coarse ones.
+    const settles = mtime !== undefined && Date.now() - mtime > COARSEST_TIME;
+    const files = await this.list();
+    const ended = performance.now();
+    this.#listed = { at: ended, took: ended - started, changed: mtime, isSettled: settles };
+    return files;
+  }
+
+  #nameOf(number: number, isEnd: boolean): string {
+    const digits = String(number).padStart(3, "0");
+    return `${this.#prefix}_${digits}${isEnd ? ".end" : ""}.${this.format.extension}`;
+  }
+
   /** Writes a message's file so that it is there complete or not at all. */
   async write(number: number, { bytes }: Entry): Promise<void> {
     // The copy that was made when it was sent: the caller may have changed the payload since.
     const message = decodeMessage(bytes, Infinity);
-    const end = message.end ? ".end" : "";
-    const digits = String(number).padStart(3, "0");
-    const name = `${this.#prefix}_${digits}${end}.${this.format.extension}`;
+    const name = this.#nameOf(number, message.end);
     const part = `${this.path}/.${name}.part`;
     await writeSynced(part, this.#encode(message));
     await Deno.rename(part, `${this.path}/${name}`);
@@ -166,7 +210,8 @@ async function syncFolder(path: string): Promise<void> {
 
 /**
  * Reads files as they come, in order, until stopped. A file is known by its name while it is there:
- * one that comes late, or under a name that was used before, is read too.
+ * one that comes late, or under a name that was used before, is read too. What follows the last one
+ * is asked for by its name, as a listing takes longer the more files there are.
  */
 async function feed(
   folder: Folder,
@@ -175,18 +220,36 @@ async function feed(
   signal: AbortSignal,
 ): Promise<void> {
   let handled = new Set<string>();
+  let next = -1;
   const backoff = new Backoff(POLL);
-  for await (const _ of attempts({ backoff, signal, clock })) {
-    const files = await folder.list();
+  const take = async (file: WindowFile) => {
+    if (handled.has(file.name)) return false;
+    signal.throwIfAborted();
+    await inbox.room(READ_AHEAD, signal);
+    handled.add(file.name);
+    next = Math.max(next, file.number + 1);
+    await readOne(folder, file, inbox, maxPayload, () => void handled.delete(file.name));
+    backoff.reset();
+    return true;
+  };
+  const follow = async () => {
+    for (let file = await folder.find(next); file && await take(file);) {
+      file = await folder.find(next);
+    }
+  };
+  const look = async () => {
+    await follow();
+    const files = await folder.listIfChanged();
+    if (!files) return;
     handled = handled.intersection(new Set(files.map(({ name }) => name)));
     for (const file of files) {
-      if (handled.has(file.name)) continue;
-      await inbox.room(READ_AHEAD, signal).catch(ignoreAbort(signal));
-      if (signal.aborted) return;
-      handled.add(file.name);
-      await readOne(folder, file, inbox, maxPayload, () => void handled.delete(file.name));
-      backoff.reset();
+      // A listing may show a file and not one before it that came while it was made.
+      if (file.number > next) await follow();
+      await take(file);
     }
+  };
+  for await (const _ of attempts({ backoff, signal, clock })) {
+    await look().catch(ignoreAbort(signal));
   }
 }
 

@@ -177,6 +177,49 @@ Deno.test("file: a file that comes late is read, at any number that a sequence m
     assert.equal(receiver.counters.corrupt, 0);
   }));
 
+Deno.test("file: what follows is found without listing the folder for each message", () =>
+  inFolder(async (folder) => {
+    const url = pathToFileURL(folder).href;
+    const { readDir } = Deno;
+    let listings = 0;
+    // As slow as a folder of a hundred thousand files.
+    Deno.readDir = async function* (path) {
+      listings++;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      yield* readDir(path);
+    };
+    try {
+      await using receiver = await openReceiver(url);
+      await using sender = await openSender(url);
+      for (let sequence = 0; sequence < 30; sequence++) {
+        await sender.send(message(new Uint8Array(1), { sequence, end: sequence === 29 }));
+        const delivery = await receiver.receive();
+        assert.equal(delivery!.message.sequence, sequence);
+        await delivery!.accept();
+      }
+    } finally {
+      Deno.readDir = readDir;
+    }
+    assert.ok(listings < 15, `${listings} listings`);
+  }));
+
+Deno.test("file: a folder that does not change is not listed again", () =>
+  inFolder(async (folder) => {
+    const past = new Date(Date.now() - 60_000);
+    await Deno.utime(folder, past, past);
+    const { readDir } = Deno;
+    let listings = 0;
+    Deno.readDir = (path) => (listings++, readDir(path));
+    try {
+      await using receiver = await openReceiver(pathToFileURL(folder));
+      const signal = AbortSignal.timeout(500);
+      await assert.rejects(receiver.receive({ signal }));
+    } finally {
+      Deno.readDir = readDir;
+    }
+    assert.equal(listings, 1);
+  }));
+
 Deno.test("file: a closed receiver leaves the rest of an archive unread", () =>
   inFolder(async (folder) => {
     const url = pathToFileURL(folder).href;

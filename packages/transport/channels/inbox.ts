@@ -5,10 +5,11 @@
  * @module
  */
 import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./types.ts";
-import { onAbort } from "../flow/abort.ts";
+import { onAbort, settledWithin } from "../flow/abort.ts";
 import { Condition } from "../flow/condition.ts";
 import { ReplayWindow } from "../flow/replay_window.ts";
 import { messagesOf, messageStream } from "./message_stream.ts";
+import { STOPPING } from "./outbox.ts";
 import { decodeMessage, type Message, NO_ID } from "../message.ts";
 import { TransportError } from "../errors.ts";
 
@@ -228,6 +229,6 @@ export class InboxReceiver implements Receiver {
     this.#aborting?.[Symbol.dispose]();
     this.#feeder.inbox.clear();
     this.#feeder.inbox.end();
-    await this.#feeder.stop();
+    await settledWithin(STOPPING, this.#feeder.stop());
   }
 }

@@ -79,6 +79,7 @@ class MemorySender implements Sender {
       sent: this.#sent,
       acknowledged: this.#sent - inFlight,
       inFlight,
+      unsent: 0,
       mostInFlight: this.#mostInFlight,
       resent: 0,
       dropped: 0,

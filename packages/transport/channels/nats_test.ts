@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../trial/brokers.ts";
-import { openSender } from "../channel.ts";
+import { openReceiver, openSender } from "../channel.ts";
 import { message } from "../message.ts";
 import { conformance, LIMIT } from "../testing/conformance.ts";
 
@@ -21,6 +23,12 @@ Deno.test({
         const url = `nats://127.0.0.1:${port}?limit=${LIMIT}&wait=${idle}&stream=s${places++}`;
         return { sender: url, receiver: url };
       },
+      async remove({ receiver }) {
+        const connection = await connect({ servers: `127.0.0.1:${port}` });
+        const manager = await jetstreamManager(connection);
+        assert.ok(await manager.streams.delete(new URL(receiver).searchParams.get("stream")!));
+        await connection.close();
+      },
       port: () => port,
       through: ({ sender, receiver }, port) => ({
         sender: sender.replace(/:\d+/, `:${port}`),
@@ -32,5 +40,47 @@ Deno.test({
       await sender.send(message(new Uint8Array(1 << 20)));
       await assert.rejects(sender.flush(), { code: "limit" });
     });
+    await t.step(
+      "a server older than those in which nothing was lost is told of, once",
+      async () => {
+        const told: string[] = [];
+        const notice = (line: string) => told.push(line);
+        await using sender = await openSender(`nats://127.0.0.1:${port}?stream=old`, { notice });
+        await sender.send(message(new Uint8Array(1)));
+        await sender.flush();
+        const connection = await connect({ servers: `127.0.0.1:${port}` });
+        const [major, minor] = connection.info!.version.split(".").map(Number);
+        await connection.close();
+        const isOld = major! < 2 || (major === 2 && minor! < 15);
+        assert.equal(told.length, isOld ? 1 : 0);
+        if (isOld) assert.match(told[0]!, /older than 2\.15/);
+      },
+    );
+    await t.step("a name that the server does not take is told of at once", async () => {
+      const url = `nats://127.0.0.1:${port}?stream=a.b`;
+      await using receiver = await openReceiver(url, { timeout: 600_000 });
+      await assert.rejects(receiver.receive(), { code: "refused", message: /cannot contain/ });
+    });
   },
+});
+
+Deno.test("nats: a wrong password is told of at once, though the server hangs up", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const refuse = async () => {
+    for await (const conn of listener) {
+      const info = { server_id: "x", version: "2.10.0", max_payload: 1e6, auth_required: true };
+      await conn.write(new TextEncoder().encode(`INFO ${JSON.stringify(info)}\r\n`));
+      await conn.read(new Uint8Array(1000));
+      await conn.write(new TextEncoder().encode("-ERR 'Authorization Violation'\r\n"));
+      conn.close();
+    }
+  };
+  const refusing = refuse();
+  const url = `nats://user:wrong@127.0.0.1:${port}`;
+  const receiver = await openReceiver(url, { timeout: 600_000 });
+  await assert.rejects(receiver.receive(), { code: "refused", message: /Authorization Violation/ });
+  await receiver.close();
+  listener.close();
+  await refusing;
 });

@@ -6,8 +6,8 @@
  * @module
  */
 import type { ChannelSettings, Sender, SenderCounters } from "./types.ts";
-import { onAbort } from "../flow/abort.ts";
-import { type Clock, systemClock } from "../flow/clock.ts";
+import { onAbort, settledWithin } from "../flow/abort.ts";
+import { LONGEST_TIMER, systemClock } from "../flow/clock.ts";
 import { Condition } from "../flow/condition.ts";
 import { TransportError } from "../errors.ts";
 import { encodeMessageInto, ENVELOPE_SIZE, type Message, NO_ID } from "../message.ts";
@@ -25,22 +25,30 @@ export interface Entry {
   tries: number;
 }
 
+/** Milliseconds that closing waits for acknowledgements. */
+const CLOSING = 1000;
+/** Milliseconds in which an end that closes closes its connections. */
+export const STOPPING = 1000;
+
 /** Messages taken and not acknowledged, at most `limit` of them. */
 export class Outbox {
   readonly #entries = new Map<number, Entry>();
-  readonly #changed: Condition;
-  readonly #clock: Clock;
+  readonly #changed = new Condition();
   readonly #limit: number;
   readonly #timeout: number;
   readonly #reuse: boolean;
   readonly #spare: ArrayBuffer[] = [];
-  #counts = { sent: 0, acknowledged: 0, mostInFlight: 0, resent: 0, dropped: 0, connections: 0 };
-  /** The last failure of the transport: the cause that is reported when the timeout ends. */
-  lastError: unknown;
+  #counts = {
+    ...{ sent: 0, acknowledged: 0, unsent: 0, mostInFlight: 0 },
+    ...{ resent: 0, dropped: 0, connections: 0 },
+  };
+  /** What the transport fails by now: the cause that is reported when the timeout ends. */
+  trouble: { readonly code: "unreachable" | "broker"; readonly cause: unknown } | undefined;
   #failure: { reason: unknown } | undefined;
   #reported = false;
   #closing = false;
   #connected = 0;
+  #alarm: { readonly at: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   #disconnectedTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -49,13 +57,11 @@ export class Outbox {
    */
   constructor(
     limit: number,
-    { timeout, clock = systemClock }: Pick<ChannelSettings, "timeout" | "clock">,
+    { timeout }: Pick<ChannelSettings, "timeout">,
     reuse = false,
   ) {
     this.#limit = limit;
     this.#timeout = timeout;
-    this.#clock = clock;
-    this.#changed = new Condition(clock);
     this.#reuse = reuse;
   }
 
@@ -67,13 +73,15 @@ export class Outbox {
     return this.#counts.sent;
   }
 
-  /** Adds a message, waiting for room. */
+  /** Adds a message, waiting for room; gives up as {@linkcode flush} does. */
   async enqueue(
     message: Message,
     bytes: Uint8Array<ArrayBuffer>,
     signal?: AbortSignal,
   ): Promise<void> {
+    const stillWaits = this.#timeoutCheck();
     while (this.#entries.size >= this.#limit && !this.#failure && !this.#closing) {
+      stillWaits();
       await this.#changed.changed(signal);
     }
     signal?.throwIfAborted();
@@ -128,6 +136,7 @@ export class Outbox {
     this.#entries.delete(number);
     if (this.#reuse && this.#spare.length < this.#limit) this.#spare.push(entry.bytes.buffer);
     this.#counts.acknowledged++;
+    this.trouble = undefined;
     this.#changed.notify();
   }
 
@@ -150,6 +159,13 @@ export class Outbox {
     this.#counts.dropped++;
   }
 
+  /** An entry was dropped, as nobody wants it: it does not count as acknowledged. */
+  drop(number: number): void {
+    if (!this.#entries.delete(number)) return;
+    this.#counts.dropped++;
+    this.#changed.notify();
+  }
+
   /** A connection to a peer was made. */
   connect(): void {
     this.#connected++;
@@ -168,30 +184,60 @@ export class Outbox {
 
   /** Waits until nothing is in flight; gives up once nothing was acknowledged for the timeout. */
   async flush(): Promise<void> {
+    const stillWaits = this.#timeoutCheck();
     while (this.#entries.size > 0 && !this.#failure) {
-      const before = this.#counts.acknowledged + this.#counts.dropped;
-      const deadline = this.#clock.now() + this.#timeout;
-      while (before === this.#counts.acknowledged + this.#counts.dropped && !this.#failure) {
-        if (this.#clock.now() >= deadline) {
-          this.#reported = true;
-          throw this.#unreachable("did not acknowledge");
-        }
-        await this.#changed.changed(undefined, deadline - this.#clock.now());
-      }
+      stillWaits();
+      await this.#changed.changed();
     }
     this.#check();
+  }
+
+  /** To be called before each wait: throws once no message was done with for the timeout. */
+  #timeoutCheck(): () => void {
+    let settled = -1;
+    let deadline = 0;
+    return () => {
+      const now = systemClock.now();
+      if (settled !== this.#settled) [settled, deadline] = [this.#settled, now + this.#timeout];
+      if (now < deadline) return this.#wakeAt(deadline, now);
+      this.#reported = true;
+      throw this.#unreachable("did not acknowledge");
+    };
+  }
+
+  /**
+   * Lets those who wait look again at their deadline. One timer serves all waits, and outlives
+   * them: a timer for each would halve the speed of small messages.
+   */
+  #wakeAt(deadline: number, now: number): void {
+    if (deadline === Infinity || (this.#alarm && this.#alarm.at <= deadline)) return;
+    clearTimeout(this.#alarm?.timer);
+    const ring = () => {
+      this.#alarm = undefined;
+      this.#changed.notify();
+    };
+    const timer = setTimeout(ring, Math.min(deadline - now, LONGEST_TIMER));
+    Deno.unrefTimer(timer);
+    this.#alarm = { at: deadline, timer };
+  }
+
+  /** Messages that were acknowledged or dropped. */
+  get #settled(): number {
+    return this.#counts.acknowledged + this.#counts.dropped;
   }
 
   /** Accepts no more messages. */
   close(): void {
     this.#closing = true;
     clearTimeout(this.#disconnectedTimer);
+    clearTimeout(this.#alarm?.timer);
     this.#changed.notify();
   }
 
   /** Every call from now on throws the reason. */
   fail(reason: unknown): void {
     this.#failure ??= { reason };
+    this.#counts.unsent += this.#entries.size;
     this.#entries.clear();
     this.close();
   }
@@ -212,7 +258,7 @@ export class Outbox {
     if (this.#connected > 0 || this.#entries.size === 0 || this.#disconnectedTimer !== undefined) {
       return;
     }
-    if (this.#closing || this.#timeout >= 2 ** 31) return;
+    if (this.#closing || this.#timeout > LONGEST_TIMER) return;
     this.#disconnectedTimer = setTimeout(
       () => this.fail(this.#unreachable("was not connected")),
       this.#timeout,
@@ -221,11 +267,12 @@ export class Outbox {
   }
 
   #unreachable(what: string): TransportError {
+    const { code = "unreachable", cause } = this.trouble ?? {};
     return new TransportError(
-      "unreachable",
+      code,
       `Cannot send: the peer ${what} for ${this.#timeout} ms, ` +
-        `${this.#entries.size} messages are unacknowledged`,
-      { cause: this.lastError },
+        `${this.#entries.size} messages are unacknowledged${cause ? `: ${cause}` : ""}`,
+      { cause },
     );
   }
 }
@@ -264,7 +311,7 @@ export class OutboxSender implements Sender {
       // Frees a write that waits for room, for which `abort` would wait.
       start: ({ signal }) => void onAbort(signal, () => void this.#stop(signal.reason)),
       write: (message) => this.send(message),
-      close: () => this.close(),
+      close: () => this[Symbol.asyncDispose](),
       abort: (reason) => this.#stop(reason),
     });
     const { signal } = settings;
@@ -300,22 +347,33 @@ export class OutboxSender implements Sender {
     return this.#closed ??= this.#close();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (!this.#closed && !this.#carrier.outbox.reported) await this.flush();
+    } finally {
+      await this.close();
+    }
   }
 
   async #close(): Promise<void> {
+    const { outbox } = this.#carrier;
+    const late = closed();
+    const timer = setTimeout(() => outbox.fail(late), CLOSING);
     try {
-      if (!this.#carrier.outbox.reported) await this.flush();
+      if (!outbox.reported) await outbox.flush();
+    } catch (error) {
+      // What is left is counted as unsent; whoever wants to wait for it calls flush().
+      if (error !== late) throw error;
     } finally {
-      await this.#stop(closed());
+      clearTimeout(timer);
+      await this.#stop(late);
     }
   }
 
   #stop(reason: unknown): Promise<void> {
     this.#aborting?.[Symbol.dispose]();
     this.#carrier.outbox.fail(reason);
-    return this.#stopped ??= this.#carrier.stop();
+    return this.#stopped ??= settledWithin(STOPPING, this.#carrier.stop());
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeTime } from "#testing/fake_time.ts";
-import { type Entry, messageKey, Outbox } from "./outbox.ts";
+import { type Entry, messageKey, Outbox, OutboxSender } from "./outbox.ts";
 import { message, newStreamId } from "../message.ts";
 
 const TIMEOUT = 1000;
@@ -64,7 +64,7 @@ Deno.test("outbox: takes in exactly as many as its limit, and counts them", asyn
   assert.deepEqual(sends.map(({ what }) => what), ["done", "done", "done", undefined, undefined]);
   assert.deepEqual(outbox.counters, {
     ...{ sent: 3, acknowledged: 0, inFlight: 3, mostInFlight: 3 },
-    ...{ resent: 0, dropped: 0, connections: 1 },
+    ...{ unsent: 0, resent: 0, dropped: 0, connections: 1 },
   });
   outbox.acknowledge(2);
   outbox.acknowledge(2);
@@ -124,8 +124,62 @@ Deno.test("outbox: flush gives up when nothing was acknowledged for the timeout"
   assert.equal(again.what, "done");
 });
 
+Deno.test("outbox: sending gives up when nothing was acknowledged for the timeout", async () => {
+  using time = new FakeTime();
+  const outbox = new Outbox(1, { timeout: TIMEOUT });
+  outbox.connect();
+  await Promise.all(fill(outbox, 1));
+  const [second] = fill(outbox, 1).map(outcomeOf);
+  await time.advance(TIMEOUT - 1);
+  outbox.acknowledge(1);
+  await time.advance(0);
+  assert.equal(second!.what, "done");
+  const [third] = fill(outbox, 1).map(outcomeOf);
+  await time.advance(TIMEOUT - 1);
+  assert.equal(third!.what, undefined);
+  await time.advance(1);
+  assert.deepEqual([third!.what, outbox.reported], ["unreachable", true]);
+  assert.equal(time.pending, 0);
+});
+
+Deno.test("outbox: closing ends after a second, and counts what nobody acknowledged", async () => {
+  using time = new FakeTime();
+  const outbox = new Outbox(3, { timeout: 60_000 });
+  outbox.connect();
+  const settings = { maxPayload: 1, timeout: 60_000 };
+  const stop = () => new Promise<void>(() => {});
+  const sender = new OutboxSender({ url: "tcp://peer", outbox, stop }, settings);
+  for (let n = 0; n < 3; n++) await sender.send(message(new Uint8Array(1)));
+  outbox.acknowledge(1);
+  const closing = outcomeOf(sender.close());
+  await time.advance(1999);
+  assert.equal(closing.what, undefined);
+  await time.advance(1);
+  assert.equal(closing.what, "done");
+  const { acknowledged, inFlight, unsent } = sender.counters;
+  assert.deepEqual([acknowledged, inFlight, unsent], [1, 0, 2]);
+  assert.equal(time.pending, 0);
+});
+
+Deno.test("outbox: leaving the scope of a sender waits as flush does", async () => {
+  using time = new FakeTime();
+  const outbox = new Outbox(1, { timeout: 60_000 });
+  outbox.connect();
+  const settings = { maxPayload: 1, timeout: 60_000 };
+  const carrier = { url: "tcp://peer", outbox, stop: () => Promise.resolve() };
+  const sender = new OutboxSender(carrier, settings);
+  await sender.send(message(new Uint8Array(1)));
+  const leaving = outcomeOf(sender[Symbol.asyncDispose]());
+  await time.advance(50_000);
+  assert.equal(leaving.what, undefined);
+  outbox.acknowledge(1);
+  await time.advance(0);
+  assert.deepEqual([leaving.what, sender.counters.unsent], ["done", 0]);
+});
+
 Deno.test("outbox: closing takes nothing more in and frees those who wait", async () => {
   const outbox = new Outbox(1, { timeout: TIMEOUT });
+  outbox.connect();
   const sends = fill(outbox, 2).map(outcomeOf);
   outbox.close();
   await settled();

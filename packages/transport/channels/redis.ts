@@ -11,10 +11,9 @@
 import { Buffer } from "node:buffer";
 import { REDIS_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
-import { type BrokerChannel, brokerChannel } from "./broker_feed.ts";
+import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
-import { ignoreAbort, onAbort } from "../flow/abort.ts";
-import { systemClock } from "../flow/clock.ts";
+import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
@@ -72,8 +71,9 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 return redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'm', ARGV[4])`;
 
-/** Milliseconds that a client may take to close its connection. */
-const FAREWELL = 1000;
+/** How Redis says that a password, a right or a database is wrong. */
+const REFUSAL = /WRONGPASS|NOAUTH|NOPERM|AUTH|DB index/;
+
 /** Milliseconds that one read waits for messages. */
 const BLOCK = 500;
 
@@ -130,11 +130,12 @@ function refuseOtherTypes(error: unknown, stream: string): never {
 async function connect(url: URL, count: number): Promise<Redis[]> {
   const { Redis } = await loadClient();
   const { hostname: host, port } = hostAndPort(url, 6379);
+  const db = url.pathname.slice(1) || "0";
+  let told: unknown;
   const clients = Array.from({ length: count }, () =>
     new Redis({
       host,
       port,
-      db: Number(url.pathname.slice(1) || 0),
       ...(url.username && { username: decodeURIComponent(url.username) }),
       ...(url.password && { password: decodeURIComponent(url.password) }),
       // Shapes of replies that every server knows.
@@ -143,24 +144,34 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
       enableOfflineQueue: false,
       retryStrategy: () => null,
       maxRetriesPerRequest: 0,
-      connectTimeout: 5000,
-    }).on("error", () => {}));
+      connectTimeout: ANSWER,
+      commandTimeout: ANSWER,
+      disconnectTimeout: FAREWELL / 2,
+    }).on("error", (error) => told ??= error));
   try {
     await Promise.all(clients.map((client) => client.connect()));
+    // The client itself goes on with database 0 where this fails.
+    await Promise.all(clients.map((client) => client.call("SELECT", db)));
     return clients;
   } catch (error) {
     await Promise.all(clients.map(hangUp));
-    throw error;
+    refuse(told ?? error, host);
   }
 }
 
-/** Closes a connection and waits until it is closed, up to a limit. */
+/** What the server refuses is refused again, however often it is asked. */
+function refuse(error: unknown, host: string): never {
+  if (!REFUSAL.test(String(error))) throw error;
+  const text = `Cannot connect to Redis at ${host}: it refuses: ${(error as Error).message}`;
+  throw new TransportError("refused", text, { cause: error });
+}
+
+/** Closes a connection and waits until it is closed; one that is dead is closed all the same. */
 async function hangUp(redis: Redis): Promise<void> {
   if (redis.status === "end" || redis.status === "wait") return;
-  const gone = new AbortController();
-  redis.once("end", () => gone.abort());
+  const gone = new Promise<void>((resolve) => redis.once("end", resolve));
   redis.disconnect();
-  await systemClock.sleep(FAREWELL, gone.signal).catch(ignoreAbort(gone.signal));
+  await settledWithin(FAREWELL, gone);
 }
 
 /** One connected consumer of the group. */
@@ -213,7 +224,7 @@ class Consumer implements AsyncDisposable {
         ...ids,
         ...idle,
       );
-      await claim.catch(() => {});
+      await settledWithin(FAREWELL, claim);
     }
     await Promise.all([hangUp(this.#waiting), hangUp(this.#redis)]);
   }

@@ -1,11 +1,11 @@
 /** What the ends of `tcp:` and `zmq:` channels do with a peer that follows a script. */
 import assert from "node:assert/strict";
 import { FakeTime } from "#testing/fake_time.ts";
-import { BufferedReader } from "../io/buffered_reader.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { encodeMessage, message, newStreamId, NO_ID } from "../message.ts";
-import { FRAME, frameMessage, FrameReader, HEADER_SIZE } from "./tcp/frames.ts";
+import { FRAME, frameControl, frameMessage, FrameReader, HEADER_SIZE } from "./tcp/frames.ts";
 import { handshake, type LinkOptions } from "./tcp/link.ts";
+import { zmtpHandshake } from "./zmq/zmtp.ts";
 
 const never = new AbortController().signal;
 const loopback = { hostname: "127.0.0.1", port: 0 };
@@ -84,6 +84,24 @@ Deno.test("tcp: a receiver counts what comes again, and does not deliver it", as
   assert.deepEqual([received, duplicates, connections], [3, 3, 1]);
 });
 
+Deno.test("tcp: an acceptance is told though heartbeats lie behind the message", async () => {
+  const beat = frameControl(FRAME.beat);
+  for (const credits of [1, 3, 16]) {
+    for (const beats of [1, 2]) {
+      await using receiver = await openReceiver(`tcp://127.0.0.1:0?credits=${credits}`);
+      const conn = await Deno.connect({ ...loopback, port: portOf(receiver.url) });
+      using link = await handshake(conn, "connector", scripted("sender"));
+      for (let number = 1; number <= 6; number++) {
+        // In one piece, as they come to a process that stood still.
+        const frames = [framed(number), ...Array.from({ length: beats }, () => beat)];
+        await link.write(new Uint8Array(frames.flatMap((frame) => [...frame])));
+        await (await receiver.receive())!.accept();
+        while ((await link.read())!.number < number);
+      }
+    }
+  }
+});
+
 Deno.test("tcp: a receiver hangs up on a sender that sends more than its credits, or past a number", async () => {
   for (const numbers of [[1, 2, 3, 4], [1, 3], [1, 2, 4]]) {
     await using receiver = await openReceiver("tcp://127.0.0.1:0?credits=3");
@@ -96,22 +114,95 @@ Deno.test("tcp: a receiver hangs up on a sender that sends more than its credits
   }
 });
 
-Deno.test("tcp: a receiver admits 16 ends that have not introduced themselves, and no more", async () => {
+/** So many connections, and how many of them were hung up on. */
+async function strangers(port: number, count: number, says?: Uint8Array<ArrayBuffer>) {
+  const conns = await Promise.all(
+    Array.from({ length: count }, () => Deno.connect({ ...loopback, port })),
+  );
+  const counts = { closed: 0 };
+  for (const conn of conns) {
+    if (says) await conn.write(says);
+    const read = async () => {
+      const into = new Uint8Array(1000);
+      while (await conn.read(into).catch(() => null) !== null);
+      counts.closed++;
+    };
+    void read();
+  }
+  const leave = () => conns.forEach((conn) => conn.close());
+  return { counts, [Symbol.dispose]: leave };
+}
+
+Deno.test("tcp: strangers that say nothing keep nobody out", async () => {
   // Nobody is hung up on for being slow to introduce itself.
   using _time = new FakeTime();
   await using receiver = await openReceiver("tcp://127.0.0.1:0");
   const port = portOf(receiver.url);
-  const open = await Promise.all(
-    Array.from({ length: 17 }, () => Deno.connect({ ...loopback, port })),
-  );
-  const isAdmitted = async (conn: Deno.Conn) => {
-    using link = await handshake(conn, "connector", scripted("sender")).catch(() => undefined);
-    return link !== undefined;
+  using silent = await strangers(port, 64);
+  const conn = await Deno.connect({ ...loopback, port });
+  using link = await handshake(conn, "connector", scripted("sender"));
+  await link.write(framed(1));
+  assert.ok(await receiver.receive());
+  assert.equal(silent.counts.closed, 1);
+});
+
+/** A connection over which some bytes come, and then its end. */
+function saying(bytes: Uint8Array): Deno.Conn {
+  let at = 0;
+  const read = (into: Uint8Array) => {
+    const piece = bytes.subarray(at, at += into.length);
+    into.set(piece);
+    return Promise.resolve(piece.length || null);
   };
-  assert.equal(await isAdmitted(open[16]!), false);
-  // Those before it are still listened to.
-  assert.equal(await isAdmitted(open[15]!), true);
-  for (const conn of open.slice(0, 15)) conn.close();
+  const write = (bytes: Uint8Array) => Promise.resolve(bytes.length);
+  const closeWrite = () => Promise.resolve();
+  return { read, write, closeWrite, close() {} } as unknown as Deno.Conn;
+}
+
+Deno.test("tcp, zmq: a message before the handshake is refused, not read", async () => {
+  // Headers of messages of 64 MiB.
+  const long = 64 * 1024 * 1024;
+  const frame = frameMessage(new Uint8Array(new ArrayBuffer(HEADER_SIZE + long), HEADER_SIZE), 1);
+  const tcp = handshake(saying(frame.slice(0, 1000)), "listener", {
+    ...scripted("receiver"),
+    maxPayload: long,
+  });
+  await assert.rejects(tcp, { code: "format" });
+  const header = new Uint8Array(9);
+  header[0] = 2;
+  new DataView(header.buffer).setBigUint64(1, BigInt(long));
+  for (const flags of [2, 6]) {
+    header[0] = flags;
+    const said = new Uint8Array([...zmqGreeting("PUSH").subarray(0, 64), ...header]);
+    const options = { type: "PULL", credits: 3, maxMessage: 2 * long, signal: never } as const;
+    await assert.rejects(zmtpHandshake(saying(said), options), { code: "format" });
+  }
+});
+
+Deno.test("tcp, zmq: before the handshake a kilobyte is read ahead, afterwards more", async () => {
+  const asked: number[] = [];
+  const noting = (conn: Deno.Conn) => {
+    const read = (into: Uint8Array) => (asked.push(into.length), conn.read(into));
+    return { ...conn, read } as unknown as Deno.Conn;
+  };
+  await assert.rejects(
+    handshake(noting(saying(new Uint8Array(0))), "listener", scripted("sender")),
+  );
+  const options = { type: "PULL", credits: 3, maxMessage: 1e6, signal: never } as const;
+  using peer = await zmtpHandshake(noting(saying(zmqGreeting("PUSH"))), options);
+  assert.equal(await peer.read(), undefined);
+  assert.deepEqual(asked, [1024, 1024, 65_536]);
+});
+
+Deno.test("tcp: a hello with impossible fields is refused", async () => {
+  const good = { id: newStreamId(), peerId: NO_ID, received: 0, credits: 3 };
+  const bad = [{ credits: 0 }, { id: NO_ID }, { received: 2 ** 54 }];
+  for (const wrong of bad) {
+    await using receiver = await openReceiver("tcp://127.0.0.1:0");
+    const conn = await Deno.connect({ ...loopback, port: portOf(receiver.url) });
+    const hello = { role: "sender", ...good, ...wrong } as const;
+    await assert.rejects(handshake(conn, "connector", { ...scripted("sender"), hello }));
+  }
 });
 
 Deno.test("tcp: a peer that says nothing is hung up on at the fourth heartbeat", async () => {
@@ -136,7 +227,7 @@ function zmqGreeting(socket: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array([...greeting, 4, ready.length, ...ready]);
 }
 
-Deno.test("zmq: a peer that says nothing is asked three times, then hung up on", async () => {
+Deno.test("zmq: a peer that says nothing is asked at once and three times more, then hung up on", async () => {
   const listener = Deno.listen(loopback);
   const { port } = listener.addr as Deno.NetAddr;
   const sender = await openSender(`zmq+push://127.0.0.1:${port}?heartbeat=20`);
@@ -148,21 +239,48 @@ Deno.test("zmq: a peer that says nothing is asked three times, then hung up on",
   listener.close();
   await sender.close();
   const asked = new TextDecoder("latin1").decode(new Uint8Array(bytes)).split("PING").length - 1;
-  assert.equal(asked, 3);
+  assert.equal(asked, 4);
+});
+
+/** What any peer can say at any time. */
+const zmqPing = new Uint8Array([4, 7, 4, ...new TextEncoder().encode("PING"), 0, 0]);
+
+Deno.test("zmq: strangers that say nothing, or only greet, keep nobody out", async () => {
+  for (const says of [undefined, zmqGreeting("PUSH")]) {
+    // Nobody is hung up on for being slow to introduce itself.
+    using _time = new FakeTime();
+    await using receiver = await openReceiver("zmq+pull://127.0.0.1:0");
+    const port = portOf(receiver.url);
+    using idle = await strangers(port, 64, says);
+    const sender = await openSender(`zmq+push://127.0.0.1:${port}`);
+    await sender.send(message(new Uint8Array(1)));
+    await (await receiver.receive())!.accept();
+    await sender.close();
+    assert.equal(idle.counts.closed, 1);
+  }
 });
 
 Deno.test("zmq: a listener has 64 peers at a time, and no more", async () => {
-  // Nobody is hung up on for being slow to introduce itself.
   using _time = new FakeTime();
   await using receiver = await openReceiver("zmq+pull://127.0.0.1:0");
   const port = portOf(receiver.url);
   const open: Deno.Conn[] = [];
-  const greeted = async () => {
-    open.push(await Deno.connect({ ...loopback, port }));
-    return await new BufferedReader(open.at(-1)!).view(1).then(() => true, () => false);
+  const isPeer = async () => {
+    const conn = await Deno.connect({ ...loopback, port });
+    open.push(conn);
+    await conn.write(new Uint8Array([...zmqGreeting("PUSH"), ...zmqPing]));
+    // The first read after the handshake decides; a peer is answered then, too.
+    const into = new Uint8Array(1000);
+    for (let heard = ""; heard.split("PONG").length < 3;) {
+      const count = await conn.read(into).catch(() => null);
+      if (count === null) return false;
+      heard += new TextDecoder("latin1").decode(into.subarray(0, count));
+      await conn.write(zmqPing).catch(() => {});
+    }
+    return true;
   };
-  for (let n = 0; n < 64; n++) assert.ok(await greeted());
-  assert.equal(await greeted(), false);
+  for (let n = 0; n < 64; n++) assert.ok(await isPeer());
+  assert.equal(await isPeer(), false);
   for (const conn of open) conn.close();
 });
 
@@ -184,6 +302,26 @@ for (const url of ["tcp://127.0.0.1:9", "zmq+push://127.0.0.1:9"]) {
     }
     const pauses = at.slice(1).map((when, i) => when - at[i]!);
     assert.deepEqual(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000, 1000]);
+  });
+}
+
+for (const url of ["tcp://127.0.0.1:9?listen=false", "zmq+sub://127.0.0.1:9"]) {
+  Deno.test(`${new URL(url).protocol} a receiver that connects gives up after the timeout`, async () => {
+    using time = new FakeTime();
+    const { connect } = Deno;
+    Deno.connect = (() => Promise.reject(new Error("nobody there"))) as unknown as typeof connect;
+    try {
+      const receiver = await openReceiver(url, { timeout: 3000 });
+      let outcome: unknown;
+      receiver.receive().catch((error) => outcome = error.code);
+      await time.advance(3000);
+      assert.equal(outcome, undefined);
+      await time.advance(1000);
+      assert.equal(outcome, "unreachable");
+      await receiver.close();
+    } finally {
+      Deno.connect = connect;
+    }
   });
 }
 

@@ -6,6 +6,7 @@
  */
 import type { ChannelSettings, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
+import { abortable } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { type Entry, Outbox, OutboxSender } from "./outbox.ts";
@@ -94,7 +95,7 @@ class StorePump {
     try {
       return await attempt() ? "done" : "full";
     } catch (error) {
-      this.#outbox.lastError = error;
+      this.#outbox.trouble = { code: this.#store ? "broker" : "unreachable", cause: error };
       await this.#disconnect();
       if (error instanceof TransportError) this.#fail(error);
       return "failed";
@@ -102,7 +103,7 @@ class StorePump {
   }
 
   #giveUp(): never {
-    const cause = this.#outbox.lastError;
+    const cause = this.#outbox.trouble?.cause;
     this.#fail(
       new TransportError(
         "broker",
@@ -119,9 +120,21 @@ class StorePump {
 
   async #connected(): Promise<Store> {
     if (this.#store) return this.#store;
-    this.#store = await this.#connect(this.#abort.signal);
+    this.#store = await this.#open();
     this.#outbox.connect();
     return this.#store;
+  }
+
+  /** Connects, but does not keep whoever stops the pump waiting; what opens later is closed. */
+  async #open(): Promise<Store> {
+    const { signal } = this.#abort;
+    const opening = this.#connect(signal);
+    try {
+      return await abortable(opening, signal);
+    } catch (error) {
+      void opening.then((store) => store[Symbol.asyncDispose](), () => {});
+      throw error;
+    }
   }
 
   async #disconnect(): Promise<void> {

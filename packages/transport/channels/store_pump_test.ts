@@ -81,7 +81,8 @@ Deno.test("store: the timeout of a failing store restarts once it answers", asyn
     sender.send(one(), { signal: AbortSignal.abort(new Error("full")) }),
     /full/,
   );
-  const closing = assert.rejects(sender.close());
+  assert.equal(sender.counters.inFlight, 1);
+  const closing = sender.close();
   await time.advance(TIMEOUT);
   await closing;
 });

@@ -13,13 +13,18 @@ export interface SenderCounters {
   readonly sent: number;
   /** Messages that the channel acknowledged. */
   readonly acknowledged: number;
+  /** Messages given up when the sender was closed or failed: nobody acknowledged them. */
+  readonly unsent: number;
   /** Messages taken and not yet acknowledged; all of them are held in memory. */
   readonly inFlight: number;
   /** The most messages that were ever in flight. */
   readonly mostInFlight: number;
   /** Messages sent again, after a lost connection or a refusal by a full broker. */
   readonly resent: number;
-  /** Messages that a lossy channel dropped because a receiver did not keep up. */
+  /**
+   * Copies that a lossy channel dropped because a receiver did not keep up, and messages for which
+   * there was no receiver; the latter do not count as acknowledged.
+   */
   readonly dropped: number;
   /** Connections made; of `zmq+pub:`, to peers that have subscribed to something. */
   readonly connections: number;
@@ -48,12 +53,14 @@ export interface Sender extends AsyncDisposable {
   /** What was done so far. */
   readonly counters: SenderCounters;
   /**
-   * The sender as the sink of a pipeline; closing or aborting it closes the sender. `pipeTo`'s own
+   * The sender as the sink of a pipeline; closing it waits as leaving the scope of the sender does,
+   * aborting it closes the sender at once. `pipeTo`'s own
    * signal waits for the pending write, which may wait for room: pass the signal to the channel.
    */
   readonly writable: WritableStream<Message>;
   /**
-   * Hands a message over, waiting while as many are in flight as the channel allows.
+   * Hands a message over, waiting while as many are in flight as the channel allows, for the
+   * channel's timeout since one was acknowledged.
    *
    * @throws {TransportError} `limit` where the payload is too long, `unreachable`,
    * `refused`, `broker` or `closed`.
@@ -66,8 +73,14 @@ export interface Sender extends AsyncDisposable {
    * timeout.
    */
   flush(): Promise<void>;
-  /** Flushes and closes the connection; a failure that was thrown before is not repeated. */
+  /**
+   * Closes the connection within two seconds. What is not acknowledged in the first of them is
+   * counted as `unsent`: {@linkcode Sender.flush} is what waits. A failure that was thrown before
+   * is not repeated.
+   */
   close(): Promise<void>;
+  /** Flushes and closes: leaving the scope of `await using` waits until all is acknowledged. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** A message and how to accept it. */
@@ -96,7 +109,7 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Message> {
    * closed. More can be received before the first is accepted, up to the channel's limit.
    */
   receive(options?: { signal?: AbortSignal }): Promise<Delivery | undefined>;
-  /** Closes the connection; what was not accepted will be delivered again. */
+  /** Closes the connection within two seconds; what was not accepted will be delivered again. */
   close(): Promise<void>;
 }
 
@@ -107,14 +120,20 @@ export interface ChannelOptions {
   /** The longest payload to send or accept, in bytes. Default: 64 MiB. */
   readonly maxPayload?: number;
   /**
-   * Milliseconds that a peer or broker may be unreachable, or a broker or disk fail to store one
-   * message, before waiting calls throw; Infinity for no limit. Default: 30,000.
+   * Milliseconds before calls that wait throw; Infinity for no limit. `send` and `flush` wait so
+   * long for the next acknowledgement; `receive` so long for a peer or a broker that it connects
+   * to, and without a limit for peers that connect to it and for messages. Default: 30,000.
    */
   readonly timeout?: number;
   /** @deprecated Former name of `timeout`, accepted for one minor version. */
   readonly patience?: number; // formerly: timeout
   /** Where time comes from. Default: the system's clock. */
   readonly clock?: Clock;
+  /**
+   * Told once what the user should know though nothing fails, as a line of text. Default: writes it
+   * to stderr.
+   */
+  readonly notice?: (line: string) => void;
   /** A secret that both ends of a `tcp:` channel must know. */
   readonly secret?: string;
   /** TLS for a `tcp:` channel, in PEM: a listener needs `cert` and `key`. */

@@ -42,6 +42,27 @@ export async function settledWithin(
   clearTimeout(timer);
 }
 
+/**
+ * Waits for a promise, but no longer than some milliseconds.
+ *
+ * @param what the work, for the error's message
+ * @throws {Error} where it is not done by then.
+ */
+export async function within<T>(
+  milliseconds: number,
+  what: string,
+  promise: Promise<T>,
+): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const error = () => late.reject(new Error(`${what}: not done in ${milliseconds} ms`));
+  const timer = setTimeout(error, milliseconds);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A handler for `catch`: a failure after an abort is ignored and gives undefined. */
 export function ignoreAbort(signal: AbortSignal | undefined): (error: unknown) => undefined {
   return (error) => {

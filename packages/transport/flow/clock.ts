@@ -44,7 +44,7 @@ export const systemClock: Clock = {
 };
 
 /** `setTimeout` takes 31 bits; longer waits would be over at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** A clock that moves only when it is advanced. */
 export class ManualClock implements Clock {

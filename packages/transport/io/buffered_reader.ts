@@ -28,18 +28,28 @@ const MAX_UNSEEN = 1 << 26;
 export class BufferedReader implements AsyncDisposable {
   readonly #source: ByteReader;
   readonly #what: string;
-  readonly #shared = new Uint8Array(CHUNK);
+  #shared: Uint8Array<ArrayBuffer>;
   /** Where bytes are read to: the shared chunk, or one of the length that a frame may have. */
-  #chunk = this.#shared;
+  #chunk: Uint8Array<ArrayBuffer>;
   #from = 0;
   #to = 0;
   /** The last long body and what came before it in its frame: the next may be alike. */
   #last = { header: 0, length: 0 };
 
-  /** Reads from a source, which error messages call `what`. */
-  constructor(source: ByteReader, what = "on") {
+  /** Reads from a source, which error messages call `what`, some bytes ahead. */
+  constructor(source: ByteReader, what = "on", ahead: number = CHUNK) {
     this.#source = source;
     this.#what = what;
+    this.#chunk = this.#shared = new Uint8Array(ahead);
+  }
+
+  /** Reads as much ahead from now on as is quick. */
+  widen(): void {
+    const wide = new Uint8Array(CHUNK);
+    wide.set(this.#chunk.subarray(this.#from, this.#to));
+    this.#chunk = this.#shared = wide;
+    this.#to -= this.#from;
+    this.#from = 0;
   }
 
   /** Reads from a stream, which it locks. */

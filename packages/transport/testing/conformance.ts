@@ -18,10 +18,11 @@ import {
 import { type ChannelName, DELIVERY, keeps } from "../delivery.ts";
 import { TransportError } from "../errors.ts";
 import { type Message, message, newStreamId } from "../message.ts";
+import { within } from "../flow/abort.ts";
 import { Resequencer } from "../flow/resequence.ts";
 import { Command } from "./command.ts";
 import { FaultProxy, type Faults } from "./fault_proxy.ts";
-import { quiet, sleep, until, within } from "./waits.ts";
+import { quiet, sleep, until } from "./waits.ts";
 
 /** The limit of every URL in the suite. */
 export const LIMIT = 3;
@@ -46,6 +47,8 @@ export interface Target {
   through?(place: Place, port: number): Place;
   /** The broker, where there is one. */
   readonly broker?: Broker;
+  /** Deletes at the broker, behind the backs of both ends, where messages wait. */
+  remove?(place: Place): Promise<void>;
 }
 
 type Case = (target: Target) => Promise<void>;
@@ -63,13 +66,21 @@ const CASES: Readonly<Record<string, Case>> = {
   "a killed receiver loses what the table says": receiverKilled,
   "a killed sender loses nothing acknowledged": senderKilled,
   "a killed broker loses what the table says": brokerKilled,
+  "what is sent after the queue or stream was deleted is not lost": placeDeleted,
   "damaged bytes are found": damaged,
   "a cut connection loses what the table says": cut,
+  "a link that goes dead is given up, and holds up nobody who closes": deadLink,
   "bytes one at a time, and late, make the same messages": dribbled,
   "workers share the queue, order is restored behind them": workers,
   "abort ends every wait": aborted,
   "unknown parameters are refused": parameters,
 };
+
+/** A dead link is given up within some seconds, by RabbitMQ's heartbeat within fifteen. */
+const DEAD_LIMIT = 60_000;
+
+/** Closing takes two seconds, on a machine that is free. */
+const CLOSE_LIMIT = 20_000;
 
 /** Ends a case that hangs: some hundred times what the longest takes, on a machine that is free. */
 const CASE_LIMIT = 600_000;
@@ -82,9 +93,14 @@ export async function conformance(t: Deno.TestContext, target: Target): Promise<
   }
 }
 
-function fits(run: Case, { broker, port, channel }: Target): boolean {
+/** Cases in which something stands between the ends. */
+const NEED_PROXY: ReadonlySet<Case> = new Set([damaged, cut, dribbled, deadLink]);
+
+function fits(run: Case, { broker, port, channel, remove }: Target): boolean {
+  if (run === placeDeleted) return remove !== undefined;
   if (run === brokerKilled) return broker !== undefined;
-  if (run === damaged || run === cut || run === dribbled) return port !== undefined;
+  if (run === deadLink && !keeps(channel, "receiverKilled")) return false;
+  if (NEED_PROXY.has(run)) return port !== undefined;
   if (run === twice) return keeps(channel, "slowReceiver");
   if (run === workers) return DELIVERY[channel].receivers === "share the work";
   return true;
@@ -406,6 +422,24 @@ async function brokerKilled(target: Target): Promise<void> {
   assert.ok(ends.receiver.counters.connections >= 2);
 }
 
+async function placeDeleted(target: Target): Promise<void> {
+  const place = target.place("left");
+  await using sender = await openSender(place.sender, PATIENT);
+  const messages = numbered(newStreamId(), 10);
+  await sendAll(sender, messages.slice(0, 1));
+  await target.remove!(place);
+  await sendAll(sender, messages.slice(1, 4));
+  assert.equal(sender.counters.acknowledged, 4);
+  await using receiver = await openReceiver(place.receiver, PATIENT);
+  const seen = await receiveSome(receiver, 3);
+  assert.deepEqual([...seen.keys()], [1, 2, 3]);
+  // The receiver, too, finds that it reads from nowhere.
+  await target.remove!(place);
+  const sending = sendAll(sender, messages.slice(4));
+  await receiveSome(receiver, 9, seen);
+  await sending;
+}
+
 /** Both ends with a proxy between them (or between the sender and the broker). */
 async function openThrough(target: Target, faults: Faults) {
   const place = target.place();
@@ -449,6 +483,33 @@ async function cut(target: Target): Promise<void> {
   if (keeps(target.channel, "receiverKilled")) await receiveSome(ends.receiver, count);
   await sending;
   assert.ok(ends.proxy.connections >= 2, `${ends.proxy.connections} connections`);
+}
+
+async function deadLink(target: Target): Promise<void> {
+  const place = target.place("left");
+  await using proxy = new FaultProxy(target.port!(place));
+  const beating = (url: string) => target.broker ? url : `${url}&heartbeat=200`;
+  const { sender: from, receiver: to } = target.through!(place, proxy.port);
+  // Both ends of a broker's channel have a link that can go dead.
+  const through = target.broker
+    ? target.through!({ sender: to, receiver: to }, proxy.port).sender
+    : to;
+  const sender = await openSender(beating(from), PATIENT);
+  const receiver = await openReceiver(beating(through), PATIENT);
+  const count = 30;
+  const sending = sendAll(sender, numbered(newStreamId(), count));
+  const seen = await receiveSome(receiver, 10);
+  proxy.darken();
+  await within(DEAD_LIMIT, "giving up a dead link", receiveSome(receiver, count, seen));
+  await sending;
+  proxy.faults.dark = true;
+  await sender.send(message(new Uint8Array(1)));
+  await within(
+    CLOSE_LIMIT,
+    "closing over a dead link",
+    Promise.all([sender.close(), receiver.close()]),
+  );
+  assert.deepEqual(sender.counters, { ...sender.counters, unsent: 1, inFlight: 0 });
 }
 
 async function dribbled(target: Target): Promise<void> {

@@ -12,6 +12,8 @@ export interface Faults {
   delay?: number;
   /** Hands on one byte at a time. */
   dribble?: boolean;
+  /** Swallows all that comes, over new connections too. */
+  dark?: boolean;
   /** Cuts the connection after so many more bytes from the connecting end. */
   cutAfter?: number;
   /** Flips one bit of the next occurrence of these bytes, once. */
@@ -87,7 +89,7 @@ export class FaultProxy implements AsyncDisposable {
     for (;;) {
       const count = await from.read(buffer);
       if (count === null) return;
-      if (this.#dark.has(from)) continue;
+      if (this.faults.dark || this.#dark.has(from)) continue;
       const bytes = buffer.subarray(0, count);
       if (forth) this.#damage(bytes);
       const { delay = 0, dribble = false } = this.faults;

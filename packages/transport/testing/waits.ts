@@ -4,22 +4,6 @@
  * @module
  */
 
-/** The work, or an error where it is not done in time: nothing hangs. */
-export async function within<T>(milliseconds: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${what}: not done in ${milliseconds} ms`)),
-      milliseconds,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /**
  * Waits until a number has not changed for a while, so that a bound that does not hold is seen to
  * be passed. On a busy machine it may not be seen; a bound that holds is never reported.

@@ -4,7 +4,8 @@
  * @module
  */
 import type { ChannelSettings } from "../types.ts";
-import { Connections, type PeerRules } from "../connections.ts";
+import type { TransportError } from "../../errors.ts";
+import { Connections, type Guest, type PeerRules } from "../connections.ts";
 import { handshake, type Hello, type Link, RefusedError } from "./link.ts";
 
 /** Which link is kept open, and for whom. */
@@ -18,10 +19,12 @@ export interface ConnectionManagerOptions {
   use(link: Link): Promise<void>;
   /** The peer refuses this end for good. */
   refused(error: RefusedError): void;
+  /** Told once that the peer to connect to was away for the whole timeout. */
+  unreachable?(error: TransportError): void;
 }
 
-/** Handshakes that a listener has open at a time. */
-const MAX_HANDSHAKES = 16;
+/** Ends that have shaken hands and wait for their turn. */
+const MAX_WAITING = 16;
 
 /** One link, kept open until stopped. */
 export class ConnectionManager {
@@ -32,11 +35,12 @@ export class ConnectionManager {
   /** Starts at once; a listener has its port when this returns. */
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
-    const { url, rules, settings: { tls, clock } } = options;
+    const { url, rules, settings: { tls, clock, timeout }, unreachable } = options;
     this.#connections = new Connections({
-      ...{ url, rules, clock, most: MAX_HANDSHAKES },
+      ...{ url, rules, clock, timeout, mostPeers: MAX_WAITING },
+      ...(unreachable && { unreachable }),
       ...(tls && { tls }),
-      serve: (...conn) => rules.listen ? this.#admit(...conn) : this.#serve(...conn),
+      serve: (...guest) => rules.listen ? this.#admit(...guest) : this.#serve(...guest),
     });
   }
 
@@ -54,9 +58,9 @@ export class ConnectionManager {
     await this.#connections.stop();
   }
 
-  async #serve(conn: Deno.Conn, signal: AbortSignal): Promise<boolean> {
+  async #serve(guest: Guest, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.#work(await handshake(conn, "connector", this.#linkOptions(signal)));
+      await this.#work(await this.#handshake(guest, "connector", signal));
       return true;
     } catch (error) {
       if (error instanceof RefusedError && error.reason !== "busy") {
@@ -67,10 +71,10 @@ export class ConnectionManager {
     }
   }
 
-  async #admit(conn: Deno.Conn, signal: AbortSignal): Promise<boolean> {
+  async #admit(guest: Guest, signal: AbortSignal): Promise<boolean> {
     try {
-      const link = await handshake(conn, "listener", this.#linkOptions(signal));
-      if (await this.#takeTurn(link, signal)) return true;
+      const link = await this.#handshake(guest, "listener", signal);
+      if (guest.admit() && await this.#takeTurn(link, signal)) return true;
       await link.refuse("busy");
     } catch {
       // Whoever connected failed the handshake.
@@ -109,8 +113,13 @@ export class ConnectionManager {
     }
   }
 
-  #linkOptions(signal: AbortSignal) {
+  #handshake(
+    { conn, speak }: Guest,
+    end: "connector" | "listener",
+    signal: AbortSignal,
+  ): Promise<Link> {
     const { settings: { secret, maxPayload }, rules: { heartbeat } } = this.#options;
-    return { hello: this.#options.hello(), secret, maxPayload, heartbeat, signal };
+    const hello = this.#options.hello();
+    return handshake(conn, end, { hello, secret, maxPayload, heartbeat, signal, heard: speak });
   }
 }

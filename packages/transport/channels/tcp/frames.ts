@@ -39,6 +39,8 @@ export const FRAME = {
 export const HEADER_SIZE = 20;
 
 const MAX_CONTROL = 256;
+/** Bytes that are read ahead of an end that is not known. */
+const MAX_STRANGER = 1024;
 const NOTHING = new Uint8Array(0);
 
 /** A frame as read; the body of a message that was too long is undefined. */
@@ -80,11 +82,24 @@ function checksum(header: Uint8Array, type: number, body: Uint8Array): number {
 export class FrameReader {
   readonly #bytes: BufferedReader;
   readonly #maxMessage: number;
+  #isStranger: boolean;
 
-  /** Bodies of messages are allocated up to an envelope and `maxPayload` bytes. */
-  constructor(source: ByteReader, maxPayload: number) {
-    this.#bytes = new BufferedReader(source);
+  /**
+   * Bodies of messages are allocated up to an envelope and `maxPayload` bytes.
+   *
+   * @param isStranger whether the other end is not known yet: it sends no messages, and is held in
+   * a few kilobytes
+   */
+  constructor(source: ByteReader, maxPayload: number, isStranger = false) {
+    this.#bytes = new BufferedReader(source, "on", isStranger ? MAX_STRANGER : undefined);
     this.#maxMessage = ENVELOPE_SIZE + maxPayload;
+    this.#isStranger = isStranger;
+  }
+
+  /** The other end is known from now on. */
+  trust(): void {
+    this.#isStranger = false;
+    this.#bytes.widen();
   }
 
   /** Whether the next frame has been received in full, so that reading it does not wait. */
@@ -107,6 +122,12 @@ export class FrameReader {
     const number = Number(view.getBigUint64(8, true));
     const promised = view.getUint32(16, true);
     const sum = crc32(header.subarray(0, 16));
+    if (type === FRAME.message && this.#isStranger) {
+      throw new TransportError("format", "Cannot connect: found a message, expected a handshake");
+    }
+    if (!Number.isSafeInteger(number)) {
+      throw new TransportError("format", `Cannot read a frame: number ${number} passes 2^53 - 1`);
+    }
     if (type === FRAME.message) {
       check(promised, sum);
       return { type, number, body: await this.#message(length) };

@@ -9,8 +9,8 @@
  */
 import { writeAll } from "../../io/write_all.ts";
 import { TransportError } from "../../errors.ts";
-import { ignoreAbort, onAbort } from "../../flow/abort.ts";
-import { systemClock } from "../../flow/clock.ts";
+import { onAbort, settledWithin } from "../../flow/abort.ts";
+import { NO_ID } from "../../message.ts";
 import { FRAME, frameControl, FrameReader } from "./frames.ts";
 import type { Frame } from "./frames.ts";
 
@@ -60,13 +60,15 @@ export interface LinkOptions {
   readonly heartbeat: number;
   /** Ends the handshake early. */
   readonly signal: AbortSignal;
+  /** Called when the other end has introduced itself. */
+  heard?(): void;
 }
 
 const MAGIC = 0x54534356;
 const VERSION = 1;
 const HELLO_SIZE = 52;
 const HANDSHAKE_TIMEOUT = 5000;
-/** How long the peer may take to say goodbye. */
+/** How long both ends may take to say goodbye. */
 const FAREWELL = 500;
 
 /** A connection whose ends know each other. */
@@ -84,19 +86,19 @@ export class Link implements Disposable {
     wire.startBeating(heartbeat);
   }
 
-  /** The next frame that is not a heartbeat; undefined where the other end is done. */
-  async read(): Promise<Frame | undefined> {
+  /**
+   * The next frame that is not a heartbeat; undefined where the other end is done.
+   *
+   * @param beforeWait called before every wait for bytes that have not come, also between heartbeats
+   */
+  async read(beforeWait?: () => Promise<void>): Promise<Frame | undefined> {
     for (;;) {
+      if (!this.#wire.reader.ready) await beforeWait?.();
       const frame = await this.#wire.reader.next();
       if (frame === undefined || frame.type === FRAME.bye) return undefined;
       if (frame.type === FRAME.refuse) throw refusalOf(frame);
       if (frame.type !== FRAME.beat && frame.type !== FRAME.welcome) return frame;
     }
-  }
-
-  /** Whether the next frame is here already. */
-  get ready(): boolean {
-    return this.#wire.reader.ready;
   }
 
   /** Sends a frame. */
@@ -117,14 +119,14 @@ export class Link implements Disposable {
 
   /** Says goodbye and gives the other end a moment to read it. */
   async end(last: Uint8Array[] = []): Promise<void> {
-    try {
-      for (const frame of [...last, frameControl(FRAME.bye)]) await this.#wire.write(frame);
-      await this.#wire.conn.closeWrite();
-      if (!this.signal.aborted) await this.#wire.gone(FAREWELL);
-    } catch {
-      // The other end was faster.
-    }
+    await settledWithin(FAREWELL, this.#sayGoodbye(last));
     this[Symbol.dispose]();
+  }
+
+  async #sayGoodbye(last: Uint8Array[]): Promise<void> {
+    for (const frame of [...last, frameControl(FRAME.bye)]) await this.#wire.write(frame);
+    await this.#wire.conn.closeWrite();
+    if (!this.signal.aborted) await this.#wire.gone();
   }
 
   /** Hangs up. */
@@ -154,7 +156,7 @@ class Wire {
       this.#heard = this.#beats;
       return conn.read(into);
     };
-    this.reader = new FrameReader({ read }, maxPayload);
+    this.reader = new FrameReader({ read }, maxPayload, true);
   }
 
   get signal(): AbortSignal {
@@ -186,9 +188,9 @@ class Wire {
     }, heartbeat);
   }
 
-  /** Waits until the connection is over, or some milliseconds. */
-  gone(milliseconds: number): Promise<void> {
-    return systemClock.sleep(milliseconds, this.signal).catch(ignoreAbort(this.signal));
+  /** Waits until the connection is over. */
+  gone(): Promise<void> {
+    return new Promise((resolve) => onAbort(this.signal, resolve));
   }
 
   close(): void {
@@ -221,6 +223,7 @@ export async function handshake(
     options.signal.throwIfAborted();
     const peer = await introduce(wire, end, options);
     if (end === "connector") await expect(wire, FRAME.welcome);
+    wire.reader.trust();
     return new Link(wire, peer, options.heartbeat);
   } catch (error) {
     wire.close();
@@ -233,12 +236,13 @@ export async function handshake(
 async function introduce(
   wire: Wire,
   end: "connector" | "listener",
-  { hello, secret }: LinkOptions,
+  { hello, secret, heard }: LinkOptions,
 ): Promise<Hello> {
   const nonce = crypto.getRandomValues(new Uint8Array(16));
   const own = frameControl(FRAME.hello, 0, helloBytes(hello, secret !== undefined, nonce));
   if (end === "connector") await wire.write(own);
   const peer = parseHello((await expect(wire, FRAME.hello)).body!);
+  heard?.();
   const refusal = refusalFor(peer, hello.role, secret !== undefined);
   if (refusal) return await refused(wire, refusal);
   if (end === "listener") await wire.write(own);
@@ -302,7 +306,7 @@ function parseHello(bytes: Uint8Array): PeerHello {
     throw new TransportError("format", "Cannot connect: the peer does not speak this protocol");
   }
   const id = (at: number) => view.getBigUint64(at, true).toString(16).padStart(16, "0");
-  return {
+  const hello = {
     version: view.getUint8(4),
     role: view.getUint8(5) === 0 ? "sender" : "receiver",
     hasSecret: view.getUint8(6) !== 0,
@@ -311,7 +315,20 @@ function parseHello(bytes: Uint8Array): PeerHello {
     peerId: id(20),
     received: Number(view.getBigUint64(28, true)),
     nonce: bytes.slice(36),
-  };
+  } as const;
+  // Another version may have other fields.
+  if (hello.version === VERSION) checkHello(view, hello);
+  return hello;
+}
+
+/** Both ends may say what they like: nothing is begun on impossible fields. */
+function checkHello(view: DataView, { credits, received, id }: Hello): void {
+  const wrong = (what: string) => new TransportError("format", `Cannot connect: found ${what}`);
+  const flags = [view.getUint8(5), view.getUint8(6), view.getUint8(7)];
+  if (flags[0]! > 1 || flags[1]! > 1 || flags[2] !== 0) throw wrong(`flags ${flags} in a hello`);
+  if (credits < 1) throw wrong("no credits in a hello, expected one or more");
+  if (id === NO_ID) throw wrong("no id in a hello");
+  if (!Number.isSafeInteger(received)) throw wrong(`${received} messages in a hello`);
 }
 
 const HMAC = { name: "HMAC", hash: "SHA-256" };

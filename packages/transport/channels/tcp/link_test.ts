@@ -123,6 +123,20 @@ Deno.test("tcp: both ends must know the secret", async () => {
   await assert.rejects(openReceiver(url, { secret: "" }), RangeError);
 });
 
+Deno.test("tcp: who listens to other machines without a secret is told so", async () => {
+  const toldFor = async (host: string, options: ChannelOptions) => {
+    const told: string[] = [];
+    await using _ = await openReceiver(`tcp://${host}:0`, {
+      ...options,
+      notice: (line) => told.push(line),
+    });
+    return told.length;
+  };
+  assert.equal(await toldFor("0.0.0.0", {}), 1);
+  assert.equal(await toldFor("0.0.0.0", { secret: "open sesame" }), 0);
+  for (const host of ["127.0.0.1", "localhost"]) assert.equal(await toldFor(host, {}), 0);
+});
+
 Deno.test("tcp: a sender does not take another sender", async () => {
   const port = freePort();
   const listening = await openSender(`tcp://127.0.0.1:${port}?listen=true`, { timeout: 300 });

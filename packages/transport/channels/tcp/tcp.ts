@@ -53,14 +53,25 @@ export function openTcpReceiver(url: URL, settings: ChannelSettings): Receiver {
     hello: () => session.hello(),
     use: (link) => session.feed(link),
     refused: (error) => inbox.fail(error),
+    unreachable: (error) => inbox.fail(error),
   });
   const stop = () => manager.stop([session.acceptFrame()]);
   return new InboxReceiver({ url: manager.url, inbox, stop }, settings);
 }
 
-function readUrl(url: URL, role: Role, { secret }: ChannelSettings): PeerRules {
+function readUrl(url: URL, role: Role, { secret, notice }: ChannelSettings): PeerRules {
   if (secret === "") throw new RangeError("Cannot open tcp: the secret is empty");
-  return readPeerRules(url, role === "receiver");
+  const rules = readPeerRules(url, role === "receiver");
+  const { listen, hostname } = rules;
+  if (listen && secret === undefined && !isLoopback(hostname)) {
+    notice?.(`tcp://${url.host} takes anybody who can reach it: no secret is set`);
+  }
+  return rules;
+}
+
+/** Whether only this machine reaches an address. */
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
 }
 
 /** Sends an outbox over one link. */
@@ -142,8 +153,7 @@ class Session {
     this.#report();
     try {
       for (;;) {
-        if (!link.ready) await this.#prepareToWait(current);
-        const frame = await link.read();
+        const frame = await link.read(() => this.#prepareToWait(current));
         current.reading = false;
         if (frame === undefined) return;
         this.#take(frame);

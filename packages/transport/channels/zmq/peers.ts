@@ -6,6 +6,7 @@
  */
 import type { ChannelSettings } from "../types.ts";
 import { Connections, type PeerRules } from "../connections.ts";
+import { TransportError } from "../../errors.ts";
 import { ENVELOPE_SIZE } from "../../message.ts";
 import { type SocketType, type ZmtpConnection, zmtpHandshake, type ZmtpItem } from "./zmtp.ts";
 
@@ -18,21 +19,32 @@ export interface PeersOptions {
   readonly url: URL;
   readonly settings: ChannelSettings;
   readonly rules: PeerRules;
+  /** Told once that the peer to connect to was away for the whole timeout. */
+  unreachable?(error: TransportError): void;
   /** Works on a connection until it is over; errors end the connection. */
   use(peer: ZmtpConnection): Promise<void>;
 }
 
 /** Opens the connections of a socket; starts at once. */
-export function openPeers({ type, url, settings, rules, use }: PeersOptions): Connections {
-  const { maxPayload, clock } = settings;
+export function openPeers(
+  { type, url, settings, rules, use, unreachable }: PeersOptions,
+): Connections {
+  const { maxPayload, clock, timeout } = settings;
   const options = { type, credits: rules.credits, maxMessage: maxPayload + ENVELOPE_SIZE };
   return new Connections({
-    ...{ url, rules, clock, most: MAX_PEERS },
-    async serve(conn, signal) {
+    ...{ url, rules, clock, timeout, mostPeers: MAX_PEERS },
+    ...(unreachable && { unreachable }),
+    async serve(guest, signal) {
       let known = false;
+      // ZeroMQ's handshake proves nothing: who is a peer answers a PING, or says something else.
+      const heard = () => {
+        if (!known) guest.speak();
+        else if (!guest.admit()) throw new TransportError("refused", "Too many peers");
+      };
       try {
-        using peer = await zmtpHandshake(conn, { ...options, signal });
+        using peer = await zmtpHandshake(guest.conn, { ...options, signal, heard });
         known = true;
+        await ping(peer);
         await use(peer);
       } catch {
         // The peer is gone or broke the protocol.

@@ -18,7 +18,7 @@ import type { ZmtpConnection, ZmtpItem } from "./zmtp.ts";
 /** Subscriptions of one peer, and the length of each. */
 const MAX_TOPICS = 64;
 /** Milliseconds that subscribers get to take what waits for them when the sender closes. */
-const LINGER = 1000;
+const LINGER = 800;
 
 /** Opens a PUB socket; it listens where the URL does not say `listen=false`. */
 export function openPub(url: URL, settings: ChannelSettings): Sender {
@@ -59,9 +59,9 @@ async function publish(
 ): Promise<void> {
   for (;;) {
     const { number, bytes } = await outbox.lease(signal);
-    if (subscribers.size === 0) outbox.countDrop();
-    await Promise.all([...subscribers].map((subscriber) => subscriber.offer(bytes)));
-    outbox.acknowledge(number);
+    const offered = await Promise.all([...subscribers].map((one) => one.offer(bytes)));
+    if (offered.includes(true)) outbox.acknowledge(number);
+    else outbox.drop(number);
   }
 }
 
@@ -85,11 +85,11 @@ class Subscriber {
     return this.#subscribed.promise;
   }
 
-  /** Puts a message in the way of the peer, if it wants it. */
-  async offer(bytes: Uint8Array): Promise<void> {
-    if (this.#topics.some((topic) => topic.every((byte, i) => bytes[i] === byte))) {
-      await this.#waiting.put(bytes);
-    }
+  /** Puts a message in the way of the peer; whether it wants it. */
+  async offer(bytes: Uint8Array): Promise<boolean> {
+    const wants = this.#topics.some((topic) => topic.every((byte, i) => bytes[i] === byte));
+    if (wants) await this.#waiting.put(bytes);
+    return wants;
   }
 
   /** Works until the peer is gone. */
@@ -145,6 +145,7 @@ export function openSub(url: URL, settings: ChannelSettings): Receiver {
   const rules = readPeerRules(url, false);
   const peers = openPeers({
     ...{ type: "SUB", url, settings, rules },
+    unreachable: (error) => inbox.fail(error),
     async use(peer) {
       if (peer.knowsCommands) await peer.writeCommand("SUBSCRIBE", new Uint8Array(0));
       else await peer.writeMessage(new Uint8Array([1]));

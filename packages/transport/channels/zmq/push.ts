@@ -124,6 +124,7 @@ export function openPull(url: URL, settings: ChannelSettings): Receiver {
   const rules = readPeerRules(url, true);
   const peers = openPeers({
     ...{ type: "PULL", url, settings, rules },
+    unreachable: (error) => inbox.fail(error),
     async use(peer) {
       const answers = new Answers(peer);
       current.add(answers);

@@ -28,6 +28,8 @@ const PARTNERS: Record<SocketType, readonly string[]> = {
 const FLAG = { more: 1, long: 2, command: 4 } as const;
 const GREETING_SIZE = 64;
 const MAX_COMMAND = 4096;
+/** Bytes that are read ahead of a peer that is not known, and the longest that it may say. */
+const MAX_STRANGER = 1024;
 const MAX_PARTS = 16;
 const HANDSHAKE_TIMEOUT = 5000;
 
@@ -106,6 +108,8 @@ export interface ZmtpOptions {
   readonly maxMessage: number;
   /** Ends the connection. */
   readonly signal: AbortSignal;
+  /** Called when bytes came; what it throws ends the connection. */
+  heard?(): void;
 }
 
 /**
@@ -116,9 +120,9 @@ export interface ZmtpOptions {
  */
 export async function zmtpHandshake(
   conn: Deno.Conn,
-  { type, credits, maxMessage, signal }: ZmtpOptions,
+  { type, credits, maxMessage, signal, heard }: ZmtpOptions,
 ): Promise<ZmtpConnection> {
-  const wire = new ZmtpWire(conn, maxMessage);
+  const wire = new ZmtpWire(conn, maxMessage, heard);
   const close = () => wire.close();
   const timer = setTimeout(close, HANDSHAKE_TIMEOUT);
   const closing = onAbort(signal, close);
@@ -132,7 +136,9 @@ export async function zmtpHandshake(
     const peer = parseReady(await wire.readFrame());
     checkPartner(type, peer.get("socket-type") ?? "");
     const theirs = Number(peer.get(CREDITS.toLowerCase()));
-    return new ZmtpConnection(wire, minor, theirs >= 1 ? theirs : undefined);
+    wire.trust();
+    const isCount = Number.isSafeInteger(theirs) && theirs >= 1;
+    return new ZmtpConnection(wire, minor, isCount ? theirs : undefined);
   } catch (error) {
     wire.close();
     throw error;
@@ -148,9 +154,10 @@ class ZmtpWire {
   readonly #maxMessage: number;
   readonly #abort = new AbortController();
   heard = 0;
+  #isStranger = true;
   #tail: Promise<void> = Promise.resolve();
 
-  constructor(conn: Deno.Conn, maxMessage: number) {
+  constructor(conn: Deno.Conn, maxMessage: number, heard?: () => void) {
     this.#conn = conn;
     this.#maxMessage = maxMessage;
     if ("setNoDelay" in conn) {
@@ -159,13 +166,19 @@ class ZmtpWire {
       // The last resort for peers that need not answer while their queue is full.
       tcp.setKeepAlive(true);
     }
-    this.bytes = new BufferedReader({
-      read: async (into) => {
-        const count = await conn.read(into);
-        this.heard++;
-        return count;
-      },
-    });
+    const read = async (into: Uint8Array) => {
+      const count = await conn.read(into);
+      this.heard++;
+      heard?.();
+      return count;
+    };
+    this.bytes = new BufferedReader({ read }, "on", MAX_STRANGER);
+  }
+
+  /** The peer is known from now on: it may send messages. */
+  trust(): void {
+    this.#isStranger = false;
+    this.bytes.widen();
   }
 
   get signal(): AbortSignal {
@@ -191,6 +204,9 @@ class ZmtpWire {
     const length = flags & FLAG.long
       ? Number(viewOf(await this.bytes.view(8)).getBigUint64(0))
       : (await this.bytes.view(1))[0]!;
+    if (this.#isStranger && (!(flags & FLAG.command) || length > MAX_STRANGER)) {
+      throw new TransportError("format", "Cannot connect: the peer does not say READY");
+    }
     if (length <= (flags & FLAG.command ? MAX_COMMAND : this.#maxMessage)) {
       return { flags, body: await this.bytes.body(length) };
     }
