@@ -110,6 +110,11 @@ export interface PatchStreamConfig extends DecodeConfig {
   prefetchDepth?: number;
   /** How energy is measured. Default: `blocksad`. */
   energy?: EnergyMode;
+  /**
+   * In `blocksad` mode: whether the camera's motion and changes of light are taken out before
+   * frames are compared, and empty patches weigh little. Default: true.
+   */
+  compensate?: boolean;
   /** What key frames may claim of the budget. Default: `all`. */
   keyFrames?: KeyFramePolicy;
   /** Whether the resize averages all pixels that an output pixel covers. Default: false. */

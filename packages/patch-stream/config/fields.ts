@@ -135,6 +135,10 @@ export const PROCESS_FIELDS: Table<Omit<PatchStreamConfig, keyof DecodeConfig>> 
     words("blocksad", "reference", "codec"),
     "how energy is measured",
   ),
+  compensate: flag(
+    true,
+    "compare frames as they are: camera, light and empty patches count (energy blocksad)",
+  ),
   energyPct: finite(95, "percentile that counts as full energy in reference mode, 1 to 100"),
   staticFallback: flag(false, "a still clip keeps whole frames in place of noise"),
   staticAbsThresh: finite(2, "change below which a clip is still; above 1 on a scale of 255"),

@@ -62,7 +62,10 @@ class ProcessGraph {
       g.output("scores", this.#sumCells(map, this.#covered()));
     } else if (energy === "reference") {
       g.output("scores", this.#referenceEnergy(luma, previous));
-    } else g.output("scores", this.#blockEnergy(luma, previous));
+    } else {
+      const before = this.#plan.compensate ? g.input("before", "F32", plane) : previous;
+      g.output("scores", this.#blockEnergy(luma, before));
+    }
     return g;
   }
 
@@ -304,8 +307,9 @@ function transposed({ shape, data }: Tensor<"F32">): Tensor<"F32"> {
 /**
  * Describes the process stage of a plan as a graph.
  *
- * Inputs: `rgb` U8 [height, width, 3]; `previous` F32, the `luma` of the sample before; in `codec`
- * mode `energy` F32 of the analysis size. Outputs: `luma` F32, `pixels` F32 [targetH, targetW, 3],
+ * Inputs: `rgb` U8 [height, width, 3]; `previous` F32, the `luma` of the sample before; where the
+ * plan compensates, `before` F32, the luma to compare with; in `codec` mode `energy` F32 of the
+ * analysis size. Outputs: `luma` F32, `pixels` F32 [targetH, targetW, 3],
  * `scores` and `change` F32 [gridH, gridW], both still to be multiplied by
  * {@linkcode scoreScale} and {@linkcode changeScale}.
  */

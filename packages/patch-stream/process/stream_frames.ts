@@ -92,6 +92,7 @@ function planProcess(
     samples: ids.map((id) => numbers.get(id)!),
     grid,
     energy: config.energy,
+    compensate: config.compensate,
     energyPct: Math.min(Math.max(config.energyPct, 1), 100),
     antialias: config.antialias,
     change: config.staticFallback,
