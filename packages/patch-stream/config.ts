@@ -92,6 +92,20 @@ export interface PatchStreamConfig extends DecodeConfig {
   patchSize?: number;
   /** Patches to keep, 0 or more. Default: 2048. */
   kKeep?: number;
+  /**
+   * Keeps the best patches until they have this share of the clip's energy, 0 to 1, in place of a
+   * number; `kKeep`, where it is given, too, is the most. Default: `kKeep` decides.
+   */
+  keepEnergy?: number;
+  /**
+   * Score below which a patch is not kept: the sum of energy over its pixels, 0 to `patchSize`
+   * squared. Key frames' patches that come first need none. Default: 0.
+   */
+  minScore?: number;
+  /** Patches of each sampled frame to keep at least, whatever their score. Default: 0. */
+  minPerFrame?: number;
+  /** Patches of each sampled frame to keep at most, of key frames too. Default: all. */
+  maxPerFrame?: number;
   /** What is kept or dropped as one; for blocks `kKeep` is a multiple of 4. Default: `patch`. */
   selectionUnit?: SelectionUnit;
   /** Whether a still clip keeps whole frames in place of noise. Default: false. */

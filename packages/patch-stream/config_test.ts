@@ -135,3 +135,10 @@ Deno.test("the documentation of each field has its default", async () => {
     else assert.ok(documented.get(name), name);
   }
 });
+
+Deno.test("an energy to keep takes the place of a number, unless both are given", () => {
+  assert.equal(resolve({ keepEnergy: 0.9 }).kKeep, Number.MAX_SAFE_INTEGER);
+  assert.equal(resolve({ keepEnergy: 0.9, kKeep: 100 }).kKeep, 100);
+  assert.throws(() => resolve({ keepEnergy: 1.1 }), RangeError);
+  assert.throws(() => resolve({ minPerFrame: 3, maxPerFrame: 2 }), /at most maxPerFrame, 2/);
+});

@@ -103,6 +103,11 @@ export function flag(fallback: boolean, help: string): Field<boolean> {
 
 const FRACTION = number({ min: 0, max: 1 });
 
+/** A fraction of a whole, 0 to 1, that need not be given. */
+export function fraction(help: string): Field<number> {
+  return numeric(FRACTION, undefined, help);
+}
+
 /** One of some words, or a fraction of the whole as `{ fraction }`. */
 export function share<T extends string>(
   fallback: T,

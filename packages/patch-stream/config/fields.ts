@@ -6,7 +6,16 @@
  */
 import type { BackendName, DecodeConfig, Normalization, PatchStreamConfig } from "../config.ts";
 import type { FramesConfig } from "../frames.ts";
-import { choice, type Field, finite, flag, share, whole, type Words } from "./field_kinds.ts";
+import {
+  choice,
+  type Field,
+  finite,
+  flag,
+  fraction,
+  share,
+  whole,
+  type Words,
+} from "./field_kinds.ts";
 
 /** A configuration with every field set that has a default. */
 export type Resolved<Config> =
@@ -19,7 +28,14 @@ export type ProcessSettings = Resolved<
 >;
 
 /** Fields that may stay undefined. */
-type OpenFields = "uniformAutoRatio" | "minPixels" | "maxPixels" | "signal" | "onProgress";
+type OpenFields =
+  | "uniformAutoRatio"
+  | "maxPerFrame"
+  | "keepEnergy"
+  | "minPixels"
+  | "maxPixels"
+  | "signal"
+  | "onProgress";
 
 /** Fields that are not settings, and so not in the tables. */
 const NOT_SETTINGS = ["videoPath", "signal", "onProgress"] as const;
@@ -93,6 +109,10 @@ export const DECODE_FIELDS: Table<DecodeConfig> = {
 /** Fields that {@linkcode PatchStreamConfig} has on top. */
 export const PROCESS_FIELDS: Table<Omit<PatchStreamConfig, keyof DecodeConfig>> = {
   kKeep: whole(2048, { min: 0 }, "patches to keep, all if there are fewer"),
+  keepEnergy: fraction("keep patches until they have this share of the clip's energy, 0 to 1"),
+  minScore: finite(0, "keep only patches of this score, 0 to the pixels of a patch"),
+  minPerFrame: whole(0, { min: 0 }, "patches kept of each frame at least, whatever their score"),
+  maxPerFrame: whole(undefined, { min: 0 }, "patches kept of each frame at most"),
   patchSize: whole(
     14,
     { min: 1, max: 4096 },
@@ -255,7 +275,13 @@ export function resolvePatchConfig(config: PatchStreamConfig): Resolved<PatchStr
     { ...DECODE_FIELDS, ...PROCESS_FIELDS },
   ) as unknown as Resolved<PatchStreamConfig>;
   checkTogether(resolved);
-  return resolved;
+  return withoutNumber(resolved, config);
+}
+
+/** An energy to keep takes the place of a number, unless both are given. */
+function withoutNumber<S extends ProcessSettings>(resolved: S, given: { kKeep?: number }): S {
+  if (resolved.keepEnergy === undefined || given.kKeep !== undefined) return resolved;
+  return { ...resolved, kKeep: Number.MAX_SAFE_INTEGER };
 }
 
 /**
@@ -272,7 +298,7 @@ export function resolveFramesConfig(config: FramesConfig): ProcessSettings {
     );
   }
   checkTogether(resolved);
-  return resolved;
+  return withoutNumber(resolved, config);
 }
 
 function checkVideo(source: unknown): void {
@@ -285,6 +311,12 @@ function checkVideo(source: unknown): void {
 /** Rules between fields. */
 function checkTogether(config: ProcessSettings): void {
   const { minPixels, maxPixels, patchSize, inputSize, kKeep } = config;
+  const { minPerFrame, maxPerFrame } = config;
+  if (maxPerFrame !== undefined && minPerFrame > maxPerFrame) {
+    throw new RangeError(
+      `Cannot keep patches: minPerFrame is ${minPerFrame}, expected at most maxPerFrame, ${maxPerFrame}`,
+    );
+  }
   if (minPixels !== undefined && maxPixels !== undefined && minPixels > maxPixels) {
     throw new RangeError(
       `Cannot resize: minPixels is ${minPixels}, expected at most maxPixels, ${maxPixels}`,

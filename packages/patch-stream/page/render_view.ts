@@ -29,11 +29,14 @@ export async function renderView(
   config: Omit<PatchStreamConfig, "videoPath">,
 ): Promise<string> {
   const resolved = resolvePatchConfig({ ...config, videoPath });
-  const { kKeep, energy, selectionUnit, sampling } = resolved;
+  const { kKeep, keepEnergy, energy, selectionUnit, sampling } = resolved;
+  const limit = keepEnergy === undefined
+    ? `no more than ${kKeep} patches`
+    : `${100 * keepEnergy} % of it kept in patches`;
   const units = selectionUnit === "patch" ? "" : " in blocks of 2 by 2";
   return viewPage(result, {
     title: videoName(videoPath),
-    settings: `${energy} energy, no more than ${kKeep} patches${units}, ` +
+    settings: `${energy} energy, ${limit}${units}, ` +
       `sampled uniformly by ${sampling}`,
     images: await readImages(result, videoPath, readerOptions(resolved)),
   });
