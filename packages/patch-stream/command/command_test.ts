@@ -51,10 +51,10 @@ const WRONG: [args: string[], message: RegExp][] = [
   [["--selection-unit", "block2x2", "--k-keep", "10", clip], /as 8 or 12/],
   [["--concurrency", "0", clip], /--concurrency: found "0", expected whole numbers from 1/],
   [["--key-frames", "1.5", clip], /expected all, first, score, numbers from 0 to 1/],
-  [["bench"], /expected FOLDER/],
+  [["bench"], /expected PATH/],
   [
     ["bench", "--apis", "all", "."],
-    /found "all", expected decode_only, patch_stream, with commas/,
+    /found "all", expected decode_only, patch_stream, decord, with commas/,
   ],
 ];
 
@@ -127,11 +127,14 @@ Deno.test("bench times each call on a folder's videos", async () => {
     await Deno.copyFile(clip, `${folder}/a.mp4`);
     await Deno.writeTextFile(`${folder}/b.mp4`, "no video");
     await Deno.writeTextFile(`${folder}/notes.txt`, "not looked at");
+    await Deno.mkdir(`${folder}/below`);
+    await Deno.copyFile(clip, `${folder}/below/c.mp4`);
     const { code, stdout, stderr } = await run(["bench", "--sequence-length", "2", folder]);
     assert.equal(code, 1);
     assert.match(stderr, /decode_only cpu {2}\S+a\.mp4: latency=\d/);
+    assert.match(stderr, /decode_only cpu {2}\S+below.c\.mp4: latency=\d/);
     assert.match(stderr, /b\.mp4: Cannot/);
-    assert.match(stdout, /patch_stream cpu→cpu\s+1 done, 1 failed\s+mean .* videos\/s/);
+    assert.match(stdout, /patch_stream cpu→cpu\s+2 runs, 1 failed\s+mean .* videos\/s/);
     const limited = await run(["bench", "--limit", "1", "--apis", "decode_only", "--json", folder]);
     assert.equal(limited.code, 0, limited.stderr);
     const [result] = JSON.parse(limited.stdout);

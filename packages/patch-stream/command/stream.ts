@@ -14,6 +14,8 @@ import {
 import { join } from "node:path";
 import { type PatchStreamConfig, REFERENCE } from "../config.ts";
 import { resolvePatchConfig } from "../config/fields.ts";
+import { withoutEffect } from "../config/without_effect.ts";
+import { bothStages, sayIgnored } from "./old_lines.ts";
 import { distinctStems } from "../output/video_name.ts";
 import type { PatchStreamResult } from "../session.ts";
 import { FIELDS, fieldsAmong, type STREAM, type StreamOptions, type VIDEOS } from "./options.ts";
@@ -35,6 +37,8 @@ export async function stream(
   const { concurrency } = options;
   const config = configOf(options);
   checkConfig(config);
+  sayIgnored(options);
+  for (const line of withoutEffect(config)) say(`note: ${line}`);
   const request = { ...options, config, videos, names: distinctStems(videos) };
   const { patchStreamAll } = await import("../patch_stream_all.ts");
   await Deno.mkdir(options.outDir, { recursive: true });
@@ -69,6 +73,7 @@ export function configOf(options: StreamOptions): Config {
   const { reference, rotate, noRotate } = options;
   return {
     ...(reference && REFERENCE),
+    ...bothStages(options),
     ...fieldsAmong(options, FIELDS),
     rotate: !noRotate && (rotate || !reference),
   };

@@ -96,7 +96,8 @@ export function flag(fallback: boolean, help: string): Field<boolean> {
     option: onOrOff({ help, default: fallback }),
     check(value, name) {
       if (typeof value === "boolean") return value;
-      throw new TypeError(wrong(name, value, "true and false"));
+      const hint = value === 1 || value === 0 ? ` (${value} is ${value === 1} here)` : "";
+      throw new TypeError(wrong(name, value, `true and false${hint}`));
     },
   };
 }

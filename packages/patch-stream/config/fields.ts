@@ -230,18 +230,32 @@ const REMOVED: Readonly<Record<string, string>> = {
   decodeMode: "nothing: decoding is always tuned for throughput",
 };
 
+/** Names in codec-patch-stream's scripts, and the fields that they are here. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  frames: "sequenceLength",
+  numFrames: "sequenceLength",
+  topk: "kKeep",
+  patch: "patchSize",
+  dtype: "outputDtype",
+};
+
+/** What to write in place of a name that is no field. */
+function hint(name: string, tables: Readonly<Record<string, unknown>>): string {
+  const camel = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  if (REMOVED[camel]) return `version 0.4 replaced it by ${REMOVED[camel]}`;
+  const meant = OTHER_NAMES[camel] ?? camel;
+  return meant !== name && (Object.hasOwn(tables, meant) || NOT_SETTINGS.some((k) => k === meant))
+    ? `found no such field, it is ${meant} here`
+    : "found no such field, the README has a table of them";
+}
+
 function resolveFields<Config>(
   config: Config & object,
   tables: Readonly<Record<string, Field<unknown>>>,
 ): Record<string, unknown> {
   for (const name of Object.keys(config)) {
     if (NOT_SETTINGS.some((known) => known === name) || Object.hasOwn(tables, name)) continue;
-    const instead = REMOVED[name];
-    throw new TypeError(
-      instead
-        ? `Cannot use ${name}: version 0.4 replaced it by ${instead}`
-        : `Cannot use ${name}: found no such field, the README has a table of them`,
-    );
+    throw new TypeError(`Cannot use ${name}: ${hint(name, tables)}`);
   }
   const given = config as Readonly<Record<string, unknown>>;
   const resolved: Record<string, unknown> = { ...given };
