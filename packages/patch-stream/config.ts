@@ -60,6 +60,10 @@ export interface DecodeConfig {
   nvdecReuseOpenDecoder?: boolean;
   /** How a position in the sequence becomes a frame number. Default: `exact`. */
   indexRule?: IndexRule;
+  /** Time in seconds before which no frame is sampled. Default: the start. */
+  from?: number;
+  /** Time in seconds from which on no frame is sampled. Default: the end. */
+  to?: number;
   /** Uniform in frame numbers or in time. Default: `index`. */
   sampling?: "index" | "time";
   /** Colours by the stream's tags, or BT.601 always as codec-patch-stream. Default: `tagged`. */

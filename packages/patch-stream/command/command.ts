@@ -7,7 +7,7 @@ import { doctorCommand } from "@vcs/onnx/internal";
 import { ModelCatalog } from "@vcs/onnx/store";
 import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import manifest from "../deno.json" with { type: "json" };
-import { joinLists } from "./old_lines.ts";
+import { joinLists, joinView } from "./old_lines.ts";
 import { BENCH, LISTS, STREAM, VIDEO_OR_FOLDER, VIDEOS } from "./options.ts";
 
 const plain = command({
@@ -34,5 +34,5 @@ const plain = command({
 export const patchStreamCommand: Command = {
   ...plain,
   invoke: (args, context) =>
-    plain.invoke(args[0] === "bench" ? joinLists(args, LISTS) : args, context),
+    plain.invoke(args[0] === "bench" ? joinLists(args, LISTS) : joinView(args), context),
 };

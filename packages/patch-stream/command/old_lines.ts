@@ -40,6 +40,14 @@ export function sayIgnored({ decodeMode, decordGpu }: BothStages): void {
   if (decordGpu !== undefined) say("note: --decord-gpu is ignored: decord is not run");
 }
 
+/** `--view png` is `--view-png`. */
+export function joinView(args: readonly string[]): string[] {
+  return args.flatMap((arg, n) => {
+    if (arg === "png" && args[n - 1] === "--view") return [];
+    return arg === "--view" && args[n + 1] === "png" ? ["--view-png"] : [arg];
+  });
+}
+
 /** Joins the words that follow an option which takes several by commas, as its table has them. */
 export function joinLists(
   args: readonly string[],

@@ -66,7 +66,8 @@ export const STREAM = {
     default: "safetensors",
   }),
   view: flag({ help: "write a page for each video: kept patches, energy" }),
-  json: flag({ help: "one line of JSON for each video on stdout" }),
+  viewPng: flag({ help: "write a picture of each frame: kept patches, the rest dimmed" }),
+  json: flag({ help: "one line of JSON for each video on stdout, failures too" }),
   concurrency: option(whole({ min: 1 }), { help: "videos at once", default: 1 }),
   reference: flag({ help: "the numbers of codec-patch-stream, patch for patch" }),
 };
@@ -81,7 +82,9 @@ export function fieldsAmong<V extends object, K extends string>(
 }
 
 /** Operands of `patch-stream`. */
-export const VIDEOS = { videos: operands(file("VIDEO"), "paths or URLs of videos", 1) };
+export const VIDEOS = {
+  videos: operands(file("VIDEO"), "paths or URLs of videos, - for stdin", 1),
+};
 
 /** Several of some words, with commas between them. */
 function words<const W extends string>(names: readonly W[]): ValueKind<readonly W[]> {

@@ -104,6 +104,11 @@ export function flag(fallback: boolean, help: string): Field<boolean> {
 
 const FRACTION = number({ min: 0, max: 1 });
 
+/** A time in seconds that need not be given. */
+export function seconds(help: string): Field<number> {
+  return numeric(number({ min: 0 }), undefined, help);
+}
+
 /** A fraction of a whole, 0 to 1, that need not be given. */
 export function fraction(help: string): Field<number> {
   return numeric(FRACTION, undefined, help);

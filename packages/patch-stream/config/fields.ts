@@ -12,6 +12,7 @@ import {
   finite,
   flag,
   fraction,
+  seconds,
   share,
   whole,
   type Words,
@@ -30,6 +31,8 @@ export type ProcessSettings = Resolved<
 /** Fields that may stay undefined. */
 type OpenFields =
   | "uniformAutoRatio"
+  | "from"
+  | "to"
   | "maxPerFrame"
   | "keepEnergy"
   | "minPixels"
@@ -67,6 +70,8 @@ export const DECODE_FIELDS: Table<DecodeConfig> = {
     "how samples become frame numbers: exact always ends at the last frame, reference is " +
       "codec-patch-stream's",
   ),
+  from: seconds("sample no frame before this time in seconds"),
+  to: seconds("sample no frame from this time in seconds on"),
   decodeBackend: choice("auto", BACKENDS, "where to decode: auto is the CPU, gpu an NVIDIA GPU"),
   decodeDeviceId: whole(0, { min: 0, max: 1023 }, "which GPU decodes"),
   uniformStrategy: choice(
@@ -273,7 +278,9 @@ function resolveFields<Config>(
  */
 export function resolveDecodeConfig(config: DecodeConfig): Resolved<DecodeConfig> {
   checkVideo(config.videoPath);
-  return resolveFields(config, DECODE_FIELDS) as unknown as Resolved<DecodeConfig>;
+  const resolved = resolveFields(config, DECODE_FIELDS) as unknown as Resolved<DecodeConfig>;
+  checkTimes(resolved);
+  return resolved;
 }
 
 /**
@@ -288,8 +295,14 @@ export function resolvePatchConfig(config: PatchStreamConfig): Resolved<PatchStr
     config,
     { ...DECODE_FIELDS, ...PROCESS_FIELDS },
   ) as unknown as Resolved<PatchStreamConfig>;
+  checkTimes(resolved);
   checkTogether(resolved);
   return withoutNumber(resolved, config);
+}
+
+function checkTimes({ from = 0, to = Infinity }: Resolved<DecodeConfig>): void {
+  if (from < to) return;
+  throw new RangeError(`Cannot sample frames: from is ${from}, expected less than to, ${to}`);
 }
 
 /** An energy to keep takes the place of a number, unless both are given. */
