@@ -13,6 +13,7 @@ import {
   pairEnergy,
   roundLuma,
 } from "../energy/energy.ts";
+import { isSmallForTorch, smallLuma } from "../energy/small_luma.ts";
 import { isEmptyFrame } from "../energy/texture.ts";
 import type { ProcessPlan } from "./process.ts";
 
@@ -96,7 +97,14 @@ export class ClipWork {
       );
     }
     this.#toPixels.resize(rgb, part(this.#memory.pixels, 3 * targetW * targetH, number));
-    if (this.#memory.luma.byteLength > 0) this.#toLuma.resize(rgb, this.#lumaOf(number));
+    if (this.#memory.luma.byteLength > 0) this.#makeLuma(rgb, this.#lumaOf(number));
+  }
+
+  #makeLuma(rgb: Uint8Array, out: Float32Array): void {
+    const size = analysisSize(this.#plan.width, this.#plan.height, this.#plan.energy);
+    if (this.#plan.energy === "reference" && isSmallForTorch(size)) {
+      smallLuma(rgb, this.#plan, size, out);
+    } else this.#toLuma.resize(rgb, out);
   }
 
   /** Measures a sample against what was shown before it; all frames so far must be prepared. */
