@@ -136,6 +136,7 @@ async function process(
     grid: planGrid(width, height),
     energy,
     energyPct: 95,
+    compensate: true,
     antialias: false,
     change: false,
   });

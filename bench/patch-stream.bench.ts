@@ -87,7 +87,7 @@ async function process(energy: EnergyMode, threads: number): Promise<void> {
   const grid = planGrid(width, height);
   const plan: ProcessPlan = {
     ...{ width, height, samples, grid, energy },
-    ...{ energyPct: 95, antialias: false, change: false },
+    ...{ energyPct: 95, compensate: true, antialias: false, change: false },
   };
   await using stage = openCpuStage(plan, { threads });
   for (const [number, data] of frames.entries()) await stage.add({ number, data });

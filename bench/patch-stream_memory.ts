@@ -27,7 +27,12 @@ function process(energy: EnergyMode): Promise<number> {
     const grid = planGrid(width, height);
     const samples = Array.from({ length: 16 }, (_, n) => n);
     const plan = { width, height, samples, grid, energy, energyPct: 95 };
-    await using stage = openCpuStage({ ...plan, antialias: false, change: false });
+    await using stage = openCpuStage({
+      ...plan,
+      compensate: true,
+      antialias: false,
+      change: false,
+    });
     for (const number of samples) {
       const data = frames.data.slice(number * size, (number + 1) * size);
       await stage.add({ number, data });

@@ -60,6 +60,10 @@ export interface DecodeConfig {
   nvdecReuseOpenDecoder?: boolean;
   /** How a position in the sequence becomes a frame number. Default: `exact`. */
   indexRule?: IndexRule;
+  /** Time in seconds before which no frame is sampled. Default: the start. */
+  from?: number;
+  /** Time in seconds from which on no frame is sampled. Default: the end. */
+  to?: number;
   /** Uniform in frame numbers or in time. Default: `index`. */
   sampling?: "index" | "time";
   /** Colours by the stream's tags, or BT.601 always as codec-patch-stream. Default: `tagged`. */
@@ -92,6 +96,20 @@ export interface PatchStreamConfig extends DecodeConfig {
   patchSize?: number;
   /** Patches to keep, 0 or more. Default: 2048. */
   kKeep?: number;
+  /**
+   * Keeps the best patches until they have this share of the clip's energy, 0 to 1, in place of a
+   * number; `kKeep`, where it is given, too, is the most. Default: `kKeep` decides.
+   */
+  keepEnergy?: number;
+  /**
+   * Score below which a patch is not kept: the sum of energy over its pixels, 0 to `patchSize`
+   * squared. Key frames' patches that come first need none. Default: 0.
+   */
+  minScore?: number;
+  /** Patches of each sampled frame to keep at least, whatever their score. Default: 0. */
+  minPerFrame?: number;
+  /** Patches of each sampled frame to keep at most, of key frames too. Default: all. */
+  maxPerFrame?: number;
   /** What is kept or dropped as one; for blocks `kKeep` is a multiple of 4. Default: `patch`. */
   selectionUnit?: SelectionUnit;
   /** Whether a still clip keeps whole frames in place of noise. Default: false. */
@@ -110,6 +128,11 @@ export interface PatchStreamConfig extends DecodeConfig {
   prefetchDepth?: number;
   /** How energy is measured. Default: `blocksad`. */
   energy?: EnergyMode;
+  /**
+   * In `blocksad` mode: whether the camera's motion and changes of light are taken out before
+   * frames are compared, and empty patches weigh little. Default: true.
+   */
+  compensate?: boolean;
   /** What key frames may claim of the budget. Default: `all`. */
   keyFrames?: KeyFramePolicy;
   /** Whether the resize averages all pixels that an output pixel covers. Default: false. */

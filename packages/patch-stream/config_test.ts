@@ -55,7 +55,16 @@ Deno.test("names of version 0.3 are rejected with what replaced them", () => {
   assert.throws(() => resolve({ backend: "cpu" }), /decodeBackend and processBackend/);
   assert.throws(() => resolve({ deviceId: 0 }), /decodeDeviceId and processDeviceId/);
   assert.throws(() => resolve({ decodeMode: "auto" }), /decodeMode/);
-  assert.throws(() => resolve({ patch: 14 }), /no such field/);
+  assert.throws(() => resolve({ patches: 14 }), /no such field, the README/);
+});
+
+Deno.test("names and numbers of codec-patch-stream are refused with what they are here", () => {
+  assert.throws(() => resolve({ sequence_length: 16 }), /sequence_length: .* sequenceLength here/);
+  assert.throws(() => resolve({ video_path: "a" }), /it is videoPath here/);
+  assert.throws(() => resolve({ topk: 16 }), /it is kKeep here/);
+  assert.throws(() => resolve({ decode_mode: "auto" }), /always tuned for throughput/);
+  assert.throws(() => resolve({ nvdecReuseOpenDecoder: 1 }), /found 1, .*\(1 is true here\)/);
+  assert.throws(() => resolve({ nvdecReuseOpenDecoder: 0 }), /found 0, .*\(0 is false here\)/);
 });
 
 const WRONG: [config: Record<string, unknown>, kind: typeof RangeError, message: RegExp][] = [
@@ -134,4 +143,11 @@ Deno.test("the documentation of each field has its default", async () => {
     if (fallback !== undefined) assert.equal(documented.get(name), String(fallback), name);
     else assert.ok(documented.get(name), name);
   }
+});
+
+Deno.test("an energy to keep takes the place of a number, unless both are given", () => {
+  assert.equal(resolve({ keepEnergy: 0.9 }).kKeep, Number.MAX_SAFE_INTEGER);
+  assert.equal(resolve({ keepEnergy: 0.9, kKeep: 100 }).kKeep, 100);
+  assert.throws(() => resolve({ keepEnergy: 1.1 }), RangeError);
+  assert.throws(() => resolve({ minPerFrame: 3, maxPerFrame: 2 }), /at most maxPerFrame, 2/);
 });

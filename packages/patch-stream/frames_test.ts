@@ -1,6 +1,7 @@
+import { random } from "#testing/fuzz.ts";
 import assert from "node:assert/strict";
 import { VideoReader } from "@vcs/media/video_reader";
-import { patchesOfFrames, sampleByIndex } from "./frames.ts";
+import { type FramesConfig, patchesOfFrames, sampleByIndex } from "./frames.ts";
 import { patchStream } from "./patch_stream.ts";
 
 const CLIP = "apps/demo/clip.mp4";
@@ -45,4 +46,24 @@ Deno.test("patchesOfFrames() refuses what needs a decoder, unknown fields and fr
   await assert.rejects(patchesOfFrames(clip, { energy: "codec" as "blocksad" }), /found codec/);
   await assert.rejects(patchesOfFrames(clip, { sequenceLength: 4 } as object), /no such field/);
   await assert.rejects(patchesOfFrames(clip), /frame 0 has 5 bytes/);
+});
+
+Deno.test("limits of score, frames and energy reach the choice", async () => {
+  const next = random(6);
+  const noise = () => Uint8Array.from({ length: 3 * 64 * 64 }, () => 256 * next());
+  const ids = [0, 1, 2, 3];
+  const clip = { width: 64, height: 64, ids, frames: ids.map(noise) };
+  const kept = async (config: FramesConfig) =>
+    await patchesOfFrames(clip, { keyFrames: "score", inputSize: 64, ...config });
+  const { scoreMap } = await kept({});
+  const all = scoreMap.data.reduce((sum, score) => sum + score, 0);
+  const share = async (config: FramesConfig) =>
+    (await kept(config)).scores.data.reduce((sum, score) => sum + score, 0) / all;
+  const most = await share({ keepEnergy: 0.5 });
+  assert.ok(most >= 0.5 && most < 0.6, `${most}`);
+  const { scores } = await kept({ minScore: 100 });
+  assert.ok(scores.data.length > 0 && scores.data.every((score) => score >= 100));
+  assert.equal((await kept({ maxPerFrame: 2 })).scores.data.length, 8);
+  const { fields } = await kept({ kKeep: 4, minPerFrame: 1 });
+  assert.deepEqual([0, 6, 12, 18].map((at) => Number(fields.data[at])), ids);
 });

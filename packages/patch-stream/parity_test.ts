@@ -103,6 +103,7 @@ async function checkFaulty(golden: Case): Promise<void> {
     samples: golden.sampled_frame_ids.map((_, n) => n),
     energy: "reference",
     energyPct: Number(config["energy_pct"] ?? 95),
+    compensate: true,
     antialias: false,
     change: false,
   };

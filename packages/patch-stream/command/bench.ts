@@ -1,18 +1,26 @@
 /**
- * `patch-stream bench FOLDER`: times the calls on every video of a folder.
+ * `patch-stream bench PATH`: times the calls on a video, or every one of a folder.
  *
  * @module
  */
-import { errorLine, type Invocation, print, ProgressLine, say } from "@vcs/transport/internal";
+import {
+  defined,
+  errorLine,
+  type Invocation,
+  print,
+  ProgressLine,
+  say,
+} from "@vcs/transport/internal";
 import { join } from "node:path";
 import type { BackendName, PatchStreamConfig } from "../config.ts";
 import { DECODE_FIELDS } from "../config/fields.ts";
+import { bothStages, sayIgnored } from "./old_lines.ts";
 import {
   type BENCH,
   type BenchOptions,
   FIELDS,
   fieldsAmong,
-  type VIDEO_FOLDER,
+  type VIDEO_OR_FOLDER,
 } from "./options.ts";
 
 const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|ts|m2ts|mpg|mpeg|h264|hevc|gif)$/i;
@@ -27,7 +35,7 @@ interface Combination {
   readonly process: BackendName | undefined;
 }
 
-/** Seconds that the videos took, in the order of the folder; without failures. */
+/** Seconds that the videos took, run by run, in the order of the videos; without failures. */
 interface Measured extends Combination {
   readonly seconds: readonly number[];
   readonly failed: number;
@@ -35,13 +43,16 @@ interface Measured extends Combination {
 
 /** Runs `patch-stream bench`: the exit code is 1 where a video failed. */
 export async function bench(
-  { options, operands, signal }: Invocation<typeof BENCH, typeof VIDEO_FOLDER>,
+  { options, operands, signal }: Invocation<typeof BENCH, typeof VIDEO_OR_FOLDER>,
 ): Promise<number> {
-  const videos = (await videosOf(operands.folder)).slice(0, options.limit);
-  const config = fieldsAmong(options, FIELDS);
+  const videos = (await videosOf(operands.path)).slice(0, options.limit);
+  const { decodeBackend: _decode, processBackend: _process, ...devices } = bothStages(options);
+  const config = { ...devices, ...fieldsAmong(options, FIELDS) };
+  sayIgnored(options);
+  if (options.apis.includes("decord")) say("note: decord is left out: this command runs no Python");
   const results: Measured[] = [];
   for (const combination of combinations(options)) {
-    results.push(await measure(combination, videos, config, signal));
+    results.push(await measure(combination, videos, { ...options, config }, signal));
   }
   if (options.json) {
     print(JSON.stringify(results.map((result) => ({ ...result, ...summary(result) }))));
@@ -49,17 +60,26 @@ export async function bench(
   return results.some((result) => result.failed > 0) ? 1 : 0;
 }
 
-async function videosOf(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(folder)) {
-    if (!entry.isDirectory && VIDEO.test(entry.name)) names.push(entry.name);
+/** A video itself, or all in a folder and those below it, in the order of their paths. */
+async function videosOf(path: string): Promise<string[]> {
+  if (!(await Deno.stat(path)).isDirectory) return [path];
+  const videos: string[] = [];
+  const folders = [path];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for await (const entry of Deno.readDir(folder)) {
+      const inside = join(folder, entry.name);
+      if (entry.isDirectory) folders.push(inside);
+      else if (VIDEO.test(entry.name)) videos.push(inside);
+    }
   }
-  if (names.length === 0) throw new Error(`Cannot benchmark: ${folder} holds no video`);
-  return names.sort().map((name) => join(folder, name));
+  if (videos.length === 0) throw new Error(`Cannot benchmark: ${path} holds no video`);
+  return videos.sort();
 }
 
-function combinations({ apis, decodeBackends, processBackends }: BenchOptions): Combination[] {
-  return apis.flatMap((api) =>
+function combinations(options: BenchOptions): Combination[] {
+  const { decodeBackend = "cpu", processBackend = "cpu" } = bothStages(options);
+  const { decodeBackends = [decodeBackend], processBackends = [processBackend] } = options;
+  return options.apis.filter((api) => api !== "decord").flatMap((api) =>
     decodeBackends.flatMap((decode) =>
       (api === "decode_only" ? [undefined] : processBackends)
         .map((process) => ({ api, decode, process }))
@@ -67,42 +87,61 @@ function combinations({ apis, decodeBackends, processBackends }: BenchOptions): 
   );
 }
 
+/** How often, and with which settings. */
+interface Repetition extends Pick<BenchOptions, "warmup" | "runs"> {
+  readonly config: Config;
+}
+
 async function measure(
   combination: Combination,
   videos: readonly string[],
-  config: Config,
+  { warmup, runs, config }: Repetition,
   signal: AbortSignal,
 ): Promise<Measured> {
-  const { decodeOnly } = await import("../decode_only.ts");
-  const { patchStream } = await import("../patch_stream.ts");
-  const { decode, process } = combination;
   using progress = new ProgressLine();
   const seconds: number[] = [];
+  let failed = 0;
   for (const videoPath of videos) {
-    signal.throwIfAborted();
     progress.update(`${label(combination)}: ${videoPath}`);
-    const start = performance.now();
     try {
-      const given = { videoPath, signal, decodeBackend: decode };
-      if (process === undefined) {
-        await decodeOnly({ ...fieldsAmong(config, DECODE_FIELDS), ...given });
-      } else (await patchStream({ ...config, ...given, processBackend: process })).close();
+      for (let n = -warmup; n < runs; n++) {
+        signal.throwIfAborted();
+        const start = performance.now();
+        await runOnce(combination, { ...config, videoPath, signal });
+        if (n >= 0) seconds.push((performance.now() - start) / 1000);
+      }
     } catch (error) {
       signal.throwIfAborted();
       progress[Symbol.dispose]();
+      failed++;
       say(`${label(combination)}  ${videoPath}: ${errorLine(error)}`);
       continue;
     }
-    seconds.push((performance.now() - start) / 1000);
     progress[Symbol.dispose]();
-    const latency = seconds.at(-1)!;
+    const latency = Math.min(...seconds.slice(-runs));
     say(
       `${label(combination)}  ${videoPath}: latency=${latency.toFixed(3)} s speed=${
         (1 / latency).toFixed(2)
       } videos/s`,
     );
   }
-  return { ...combination, seconds, failed: videos.length - seconds.length };
+  return { ...combination, seconds, failed };
+}
+
+async function runOnce(
+  { decode, process }: Combination,
+  config: PatchStreamConfig,
+): Promise<void> {
+  const given = { ...config, decodeBackend: decode };
+  if (process === undefined) {
+    const { decodeOnly } = await import("../decode_only.ts");
+    const { videoPath, signal } = config;
+    const fields = fieldsAmong(given, DECODE_FIELDS);
+    await decodeOnly({ ...fields, videoPath, ...defined({ signal }) });
+  } else {
+    const { patchStream } = await import("../patch_stream.ts");
+    (await patchStream({ ...given, processBackend: process })).close();
+  }
 }
 
 function label({ api, decode, process }: Combination): string {
@@ -122,7 +161,7 @@ function report(results: readonly Measured[]): void {
     const { mean, deviation, videosPerS } = summary(result);
     return [
       label(result).padEnd(26),
-      `${result.seconds.length} done, ${result.failed} failed`.padEnd(22),
+      `${result.seconds.length} runs, ${result.failed} failed`.padEnd(22),
       `mean ${mean.toFixed(3)} s`.padEnd(16),
       `sd ${deviation.toFixed(3)} s`.padEnd(14),
       `${videosPerS.toFixed(2)} videos/s`,

@@ -1,3 +1,4 @@
+import { decodeImage } from "@vcs/media/image";
 import { readNpz } from "@vcs/transport/npz";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import { checkReadme } from "#testing/readme.ts";
@@ -51,10 +52,12 @@ const WRONG: [args: string[], message: RegExp][] = [
   [["--selection-unit", "block2x2", "--k-keep", "10", clip], /as 8 or 12/],
   [["--concurrency", "0", clip], /--concurrency: found "0", expected whole numbers from 1/],
   [["--key-frames", "1.5", clip], /expected all, first, score, numbers from 0 to 1/],
-  [["bench"], /expected FOLDER/],
+  [["-", "-"], /- stands there twice/],
+  [["--from", "3", "--to", "2", clip], /from is 3, expected less than to, 2/],
+  [["bench"], /expected PATH/],
   [
     ["bench", "--apis", "all", "."],
-    /found "all", expected decode_only, patch_stream, with commas/,
+    /found "all", expected decode_only, patch_stream, decord, with commas/,
   ],
 ];
 
@@ -96,6 +99,9 @@ Deno.test("npz holds the same, as float32", async () => {
     const tensors = await readNpz(`${folder}/clip.npz`);
     assert.equal(tensors.get("patches")?.dtype, "F32");
     assert.deepEqual(tensors.get("score_map")?.shape, [2, 12, 22]);
+    assert.deepEqual(tensors.get("frame_ids")?.data, BigInt64Array.of(0n, 143n));
+    assert.equal(tensors.get("pts")?.data.length, 2);
+    assert.ok(Number(tensors.get("pts")?.data[1]) > 5);
   });
 });
 
@@ -127,15 +133,51 @@ Deno.test("bench times each call on a folder's videos", async () => {
     await Deno.copyFile(clip, `${folder}/a.mp4`);
     await Deno.writeTextFile(`${folder}/b.mp4`, "no video");
     await Deno.writeTextFile(`${folder}/notes.txt`, "not looked at");
+    await Deno.mkdir(`${folder}/below`);
+    await Deno.copyFile(clip, `${folder}/below/c.mp4`);
     const { code, stdout, stderr } = await run(["bench", "--sequence-length", "2", folder]);
     assert.equal(code, 1);
     assert.match(stderr, /decode_only cpu {2}\S+a\.mp4: latency=\d/);
+    assert.match(stderr, /decode_only cpu {2}\S+below.c\.mp4: latency=\d/);
     assert.match(stderr, /b\.mp4: Cannot/);
-    assert.match(stdout, /patch_stream cpu→cpu\s+1 done, 1 failed\s+mean .* videos\/s/);
+    assert.match(stdout, /patch_stream cpu→cpu\s+2 runs, 1 failed\s+mean .* videos\/s/);
     const limited = await run(["bench", "--limit", "1", "--apis", "decode_only", "--json", folder]);
     assert.equal(limited.code, 0, limited.stderr);
     const [result] = JSON.parse(limited.stdout);
     assert.equal(result.seconds.length, 1);
     assert.ok(result.videosPerS > 0);
+  });
+});
+
+Deno.test("frames between two times, from stdin, with pictures and failures as lines", async () => {
+  await inFolder(async (folder) => {
+    const options = ["--from", "1", "--to", "2", "--sequence-length", "3", "--k-keep", "40"];
+    const line = ["run", "--quiet", "-A", "--no-check", command, ...options, "--view", "png"];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...line, "--view", "--json", "-o", folder, "-", "no such.mp4"],
+      env: { NO_COLOR: "1" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const output = child.output();
+    await new Blob([await Deno.readFile(clip)]).stream().pipeTo(child.stdin);
+    const { code, stdout } = await output;
+    assert.equal(code, 1);
+    const lines = new TextDecoder().decode(stdout).trim().split("\n").map((text) =>
+      JSON.parse(text)
+    );
+    const failure = lines.find(({ error }) => error !== undefined);
+    assert.equal(failure.video, "no such.mp4");
+    assert.match(failure.error, /no such\.mp4/);
+    const done = lines.find(({ video }) => video === "-");
+    assert.deepEqual([done.pts[0], done.pts.length], [1, 3]);
+    assert.ok(done.pts.every((time: number) => time >= 1 && time < 2));
+    assert.ok(done.pts[2] > 1.9);
+    assert.match(await Deno.readTextFile(done.page), /<title>stdin · patch-stream/);
+    const names = done.pictures.map((path: string) => path.slice(folder.length + 1));
+    assert.deepEqual(names, ["stdin-0.png", "stdin-1.png", "stdin-2.png"]);
+    const picture = await decodeImage(await Deno.readFile(done.pictures[2]));
+    assert.deepEqual([picture.width, picture.height], [308, 168]);
   });
 });

@@ -17,14 +17,25 @@ import {
   type ValueKind,
   whole,
 } from "@vcs/transport/internal";
+import { BOTH_STAGES } from "./old_lines.ts";
 import { DECODE_FIELDS, PROCESS_FIELDS } from "../config/fields.ts";
+
+/** Names that fields have on the command lines of codec-patch-stream's scripts. */
+const FORMERLY: Readonly<Record<string, readonly string[]>> = {
+  sequenceLength: ["frames", "num-frames"],
+  kKeep: ["topk"],
+  patchSize: ["patch"],
+  outputDtype: ["dtype"],
+};
 
 /** The options that the fields of a table are. */
 function optionsOf<T extends Readonly<Record<keyof T, { readonly option: AnyOption }>>>(
   fields: T,
 ): { readonly [K in keyof T]: T[K]["option"] } {
   const entries = Object.entries<{ readonly option: AnyOption }>(fields);
-  return Object.fromEntries(entries.map(([name, { option }]) => [name, option])) as {
+  const named = ([name, { option }]: typeof entries[number]) =>
+    [name, { ...option, formerly: FORMERLY[name] ?? [] }] as const;
+  return Object.fromEntries(entries.map(named)) as unknown as {
     [K in keyof T]: T[K]["option"];
   };
 }
@@ -38,6 +49,7 @@ export const FIELDS = {
 /** Options of `patch-stream`. */
 export const STREAM = {
   ...FIELDS,
+  ...BOTH_STAGES,
   // A flag is never absent, and --rotate must win over --reference: each way is a flag of its own.
   ...group("Sampling and decoding", {
     rotate: flag({ help: "turn frames upright also with --reference" }),
@@ -54,7 +66,8 @@ export const STREAM = {
     default: "safetensors",
   }),
   view: flag({ help: "write a page for each video: kept patches, energy" }),
-  json: flag({ help: "one line of JSON for each video on stdout" }),
+  viewPng: flag({ help: "write a picture of each frame: kept patches, the rest dimmed" }),
+  json: flag({ help: "one line of JSON for each video on stdout, failures too" }),
   concurrency: option(whole({ min: 1 }), { help: "videos at once", default: 1 }),
   reference: flag({ help: "the numbers of codec-patch-stream, patch for patch" }),
 };
@@ -69,7 +82,9 @@ export function fieldsAmong<V extends object, K extends string>(
 }
 
 /** Operands of `patch-stream`. */
-export const VIDEOS = { videos: operands(file("VIDEO"), "paths or URLs of videos", 1) };
+export const VIDEOS = {
+  videos: operands(file("VIDEO"), "paths or URLs of videos, - for stdin", 1),
+};
 
 /** Several of some words, with commas between them. */
 function words<const W extends string>(names: readonly W[]): ValueKind<readonly W[]> {
@@ -86,28 +101,36 @@ function words<const W extends string>(names: readonly W[]): ValueKind<readonly 
 }
 
 const BACKENDS = ["cpu", "gpu"] as const;
-const APIS = ["decode_only", "patch_stream"] as const;
+const APIS = ["decode_only", "patch_stream", "decord"] as const;
+
+/** Options of `bench` that take several words, and those words. */
+export const LISTS: Readonly<Record<string, readonly string[]>> = {
+  "--apis": APIS,
+  "--decode-backends": BACKENDS,
+  "--process-backends": BACKENDS,
+};
 
 const { decodeBackend: _decode, processBackend: _process, ...BENCH_FIELDS } = FIELDS;
 
 /** Options of `patch-stream bench`, which has its own for the backends. */
 export const BENCH = {
   ...BENCH_FIELDS,
+  ...BOTH_STAGES,
   limit: option(whole({ min: 1 }), { help: "only the first videos of the folder" }),
-  apis: option(words(APIS), { help: "what to time", default: APIS, defaultText: "both" }),
-  decodeBackends: option(words(BACKENDS), {
-    help: "where to decode",
-    default: ["cpu"],
+  apis: option(words(APIS), {
+    help: "what to time; decord is left out, with a note",
+    default: ["decode_only", "patch_stream"],
+    defaultText: "decode_only,patch_stream",
   }),
-  processBackends: option(words(BACKENDS), {
-    help: "where to process",
-    default: ["cpu"],
-  }),
+  decodeBackends: option(words(BACKENDS), { help: "where to decode", defaultText: "cpu" }),
+  processBackends: option(words(BACKENDS), { help: "where to process", defaultText: "cpu" }),
+  warmup: option(whole({ min: 0 }), { help: "runs of each video before those timed", default: 1 }),
+  runs: option(whole({ min: 1 }), { help: "timed runs of each video", default: 1 }),
   json: flag({ help: "the results as JSON on stdout" }),
 };
 
 /** Operands of `patch-stream bench`. */
-export const VIDEO_FOLDER = { folder: operand(folder(), "folder of videos") };
+export const VIDEO_OR_FOLDER = { path: operand(file("PATH"), "a video, or a folder with videos") };
 
 /** Values of the options of `patch-stream`. */
 export type StreamOptions = OptionValues<typeof STREAM>;

@@ -96,12 +96,23 @@ export function flag(fallback: boolean, help: string): Field<boolean> {
     option: onOrOff({ help, default: fallback }),
     check(value, name) {
       if (typeof value === "boolean") return value;
-      throw new TypeError(wrong(name, value, "true and false"));
+      const hint = value === 1 || value === 0 ? ` (${value} is ${value === 1} here)` : "";
+      throw new TypeError(wrong(name, value, `true and false${hint}`));
     },
   };
 }
 
 const FRACTION = number({ min: 0, max: 1 });
+
+/** A time in seconds that need not be given. */
+export function seconds(help: string): Field<number> {
+  return numeric(number({ min: 0 }), undefined, help);
+}
+
+/** A fraction of a whole, 0 to 1, that need not be given. */
+export function fraction(help: string): Field<number> {
+  return numeric(FRACTION, undefined, help);
+}
 
 /** One of some words, or a fraction of the whole as `{ fraction }`. */
 export function share<T extends string>(

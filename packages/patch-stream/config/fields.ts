@@ -6,7 +6,17 @@
  */
 import type { BackendName, DecodeConfig, Normalization, PatchStreamConfig } from "../config.ts";
 import type { FramesConfig } from "../frames.ts";
-import { choice, type Field, finite, flag, share, whole, type Words } from "./field_kinds.ts";
+import {
+  choice,
+  type Field,
+  finite,
+  flag,
+  fraction,
+  seconds,
+  share,
+  whole,
+  type Words,
+} from "./field_kinds.ts";
 
 /** A configuration with every field set that has a default. */
 export type Resolved<Config> =
@@ -19,7 +29,16 @@ export type ProcessSettings = Resolved<
 >;
 
 /** Fields that may stay undefined. */
-type OpenFields = "uniformAutoRatio" | "minPixels" | "maxPixels" | "signal" | "onProgress";
+type OpenFields =
+  | "uniformAutoRatio"
+  | "from"
+  | "to"
+  | "maxPerFrame"
+  | "keepEnergy"
+  | "minPixels"
+  | "maxPixels"
+  | "signal"
+  | "onProgress";
 
 /** Fields that are not settings, and so not in the tables. */
 const NOT_SETTINGS = ["videoPath", "signal", "onProgress"] as const;
@@ -51,6 +70,8 @@ export const DECODE_FIELDS: Table<DecodeConfig> = {
     "how samples become frame numbers: exact always ends at the last frame, reference is " +
       "codec-patch-stream's",
   ),
+  from: seconds("sample no frame before this time in seconds"),
+  to: seconds("sample no frame from this time in seconds on"),
   decodeBackend: choice("auto", BACKENDS, "where to decode: auto is the CPU, gpu an NVIDIA GPU"),
   decodeDeviceId: whole(0, { min: 0, max: 1023 }, "which GPU decodes"),
   uniformStrategy: choice(
@@ -93,6 +114,10 @@ export const DECODE_FIELDS: Table<DecodeConfig> = {
 /** Fields that {@linkcode PatchStreamConfig} has on top. */
 export const PROCESS_FIELDS: Table<Omit<PatchStreamConfig, keyof DecodeConfig>> = {
   kKeep: whole(2048, { min: 0 }, "patches to keep, all if there are fewer"),
+  keepEnergy: fraction("keep patches until they have this share of the clip's energy, 0 to 1"),
+  minScore: finite(0, "keep only patches of this score, 0 to the pixels of a patch"),
+  minPerFrame: whole(0, { min: 0 }, "patches kept of each frame at least, whatever their score"),
+  maxPerFrame: whole(undefined, { min: 0 }, "patches kept of each frame at most"),
   patchSize: whole(
     14,
     { min: 1, max: 4096 },
@@ -134,6 +159,10 @@ export const PROCESS_FIELDS: Table<Omit<PatchStreamConfig, keyof DecodeConfig>> 
     "blocksad",
     words("blocksad", "reference", "codec"),
     "how energy is measured",
+  ),
+  compensate: flag(
+    true,
+    "compare frames as they are: camera, light and empty patches count (energy blocksad)",
   ),
   energyPct: finite(95, "percentile that counts as full energy in reference mode, 1 to 100"),
   staticFallback: flag(false, "a still clip keeps whole frames in place of noise"),
@@ -206,18 +235,32 @@ const REMOVED: Readonly<Record<string, string>> = {
   decodeMode: "nothing: decoding is always tuned for throughput",
 };
 
+/** Names in codec-patch-stream's scripts, and the fields that they are here. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  frames: "sequenceLength",
+  numFrames: "sequenceLength",
+  topk: "kKeep",
+  patch: "patchSize",
+  dtype: "outputDtype",
+};
+
+/** What to write in place of a name that is no field. */
+function hint(name: string, tables: Readonly<Record<string, unknown>>): string {
+  const camel = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  if (REMOVED[camel]) return `version 0.4 replaced it by ${REMOVED[camel]}`;
+  const meant = OTHER_NAMES[camel] ?? camel;
+  return meant !== name && (Object.hasOwn(tables, meant) || NOT_SETTINGS.some((k) => k === meant))
+    ? `found no such field, it is ${meant} here`
+    : "found no such field, the README has a table of them";
+}
+
 function resolveFields<Config>(
   config: Config & object,
   tables: Readonly<Record<string, Field<unknown>>>,
 ): Record<string, unknown> {
   for (const name of Object.keys(config)) {
     if (NOT_SETTINGS.some((known) => known === name) || Object.hasOwn(tables, name)) continue;
-    const instead = REMOVED[name];
-    throw new TypeError(
-      instead
-        ? `Cannot use ${name}: version 0.4 replaced it by ${instead}`
-        : `Cannot use ${name}: found no such field, the README has a table of them`,
-    );
+    throw new TypeError(`Cannot use ${name}: ${hint(name, tables)}`);
   }
   const given = config as Readonly<Record<string, unknown>>;
   const resolved: Record<string, unknown> = { ...given };
@@ -235,7 +278,9 @@ function resolveFields<Config>(
  */
 export function resolveDecodeConfig(config: DecodeConfig): Resolved<DecodeConfig> {
   checkVideo(config.videoPath);
-  return resolveFields(config, DECODE_FIELDS) as unknown as Resolved<DecodeConfig>;
+  const resolved = resolveFields(config, DECODE_FIELDS) as unknown as Resolved<DecodeConfig>;
+  checkTimes(resolved);
+  return resolved;
 }
 
 /**
@@ -250,8 +295,20 @@ export function resolvePatchConfig(config: PatchStreamConfig): Resolved<PatchStr
     config,
     { ...DECODE_FIELDS, ...PROCESS_FIELDS },
   ) as unknown as Resolved<PatchStreamConfig>;
+  checkTimes(resolved);
   checkTogether(resolved);
-  return resolved;
+  return withoutNumber(resolved, config);
+}
+
+function checkTimes({ from = 0, to = Infinity }: Resolved<DecodeConfig>): void {
+  if (from < to) return;
+  throw new RangeError(`Cannot sample frames: from is ${from}, expected less than to, ${to}`);
+}
+
+/** An energy to keep takes the place of a number, unless both are given. */
+function withoutNumber<S extends ProcessSettings>(resolved: S, given: { kKeep?: number }): S {
+  if (resolved.keepEnergy === undefined || given.kKeep !== undefined) return resolved;
+  return { ...resolved, kKeep: Number.MAX_SAFE_INTEGER };
 }
 
 /**
@@ -268,7 +325,7 @@ export function resolveFramesConfig(config: FramesConfig): ProcessSettings {
     );
   }
   checkTogether(resolved);
-  return resolved;
+  return withoutNumber(resolved, config);
 }
 
 function checkVideo(source: unknown): void {
@@ -281,6 +338,12 @@ function checkVideo(source: unknown): void {
 /** Rules between fields. */
 function checkTogether(config: ProcessSettings): void {
   const { minPixels, maxPixels, patchSize, inputSize, kKeep } = config;
+  const { minPerFrame, maxPerFrame } = config;
+  if (maxPerFrame !== undefined && minPerFrame > maxPerFrame) {
+    throw new RangeError(
+      `Cannot keep patches: minPerFrame is ${minPerFrame}, expected at most maxPerFrame, ${maxPerFrame}`,
+    );
+  }
   if (minPixels !== undefined && maxPixels !== undefined && minPixels > maxPixels) {
     throw new RangeError(
       `Cannot resize: minPixels is ${minPixels}, expected at most maxPixels, ${maxPixels}`,

@@ -6,9 +6,11 @@
  * @module
  */
 import { BlockMatcher, MAX_BLOCK_SUM } from "./block_kernel.ts";
+import { compensate } from "./compensate.ts";
 import { type CellWeights, coveredCells, resizedCells, sumCells } from "./cells.ts";
 import { PixelMatcher } from "./match_kernel.ts";
 import { percentile } from "./percentile.ts";
+import { isEmptyFrame, weighTexture } from "./texture.ts";
 import type { EnergyMode, ProcessPlan } from "../process/process.ts";
 
 /** Size of a plane in pixels. */
@@ -42,7 +44,8 @@ export function analysisSize(width: number, height: number, energy: EnergyMode):
 /** Measures the energy of one frame's patches after another, always for the same plan. */
 export interface PairEnergy {
   /**
-   * Writes the energy of each patch of the current frame, [gridH, gridW], 0 to patchSize².
+   * Writes the energy of each patch of the current frame, [gridH, gridW], 0 to patchSize²; a
+   * frame that shows nothing leaves it as it is, 0.
    *
    * @param current luma at the analysis size
    * @param previous luma of the sample before
@@ -102,7 +105,9 @@ export const BLOCK_ENERGY: Uint8Array = Uint8Array.from({ length: MAX_BLOCK_SUM 
 
 /**
  * Energy by blocks: half for how much the block around a pixel changed in its place, half for
- * what remains when it may move. It is absolute: where nothing changes it is 0.
+ * what remains when it may move. It is absolute: where nothing changes it is 0. Where the plan
+ * says so, the frame before is first brought into the camera's place and light of now, empty
+ * patches weigh little, and an empty frame has no energy.
  */
 class BlockEnergy implements PairEnergy {
   readonly #size: PlaneSize;
@@ -110,8 +115,10 @@ class BlockEnergy implements PairEnergy {
   readonly #x: CellWeights;
   readonly #y: CellWeights;
   readonly #scale: number;
+  readonly #compensates: boolean;
 
-  constructor({ width, height, grid, energy }: ProcessPlan) {
+  constructor({ width, height, grid, energy, compensate }: ProcessPlan) {
+    this.#compensates = compensate;
     this.#size = analysisSize(width, height, energy);
     this.#matcher = new BlockMatcher(this.#size.height, this.#size.width);
     this.#x = coveredCells(this.#size.width, grid.gridW);
@@ -120,16 +127,23 @@ class BlockEnergy implements PairEnergy {
   }
 
   measure(current: Float32Array, previous: Float32Array, out: Float32Array): void {
-    const { still, moved, stride } = this.#matcher.match(roundLuma(current), roundLuma(previous));
+    const [here, before] = [roundLuma(current), roundLuma(previous)];
+    if (this.#compensates && isEmptyFrame(here)) return;
+    const { still, moved, stride } = this.#matcher.match(
+      here,
+      this.#compensates ? compensate(here, before, this.#size) : before,
+    );
     const energy = new Uint8Array(still.length);
     for (let i = 0; i < energy.length; i++) {
       energy[i] = BLOCK_ENERGY[still[i]!]! + BLOCK_ENERGY[moved[i]!]!;
     }
     sumCells(energy, stride, this.#y, this.#x, this.#scale, out);
+    if (this.#compensates) weighTexture(here, this.#size, [this.#y, this.#x], out);
   }
 }
 
-function roundLuma(luma: Float32Array): Uint8Array {
+/** Luma in whole numbers. */
+export function roundLuma(luma: Float32Array): Uint8Array {
   const whole = new Uint8Array(luma.length);
   for (let i = 0; i < luma.length; i++) whole[i] = luma[i]! + 0.5;
   return whole;

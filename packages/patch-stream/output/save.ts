@@ -4,7 +4,7 @@
  * @module
  */
 import { encodeSafetensors } from "@vcs/transport/safetensors";
-import type { Tensor } from "@vcs/transport/tensor";
+import { type Tensor, tensor } from "@vcs/transport/tensor";
 import type { PatchStreamResult } from "../session.ts";
 
 export type { PatchStreamResult };
@@ -37,8 +37,8 @@ function metadataOf(result: PatchStreamResult): Record<string, string> {
 
 /**
  * Encodes patches, fields, scores and the score map. In `safetensors` the description of the
- * video goes along as metadata; `npz` has no place for it, nor for bfloat16, which becomes
- * float32 there.
+ * video goes along as metadata; in `npz` there are `frame_ids` and `pts` of the sampled frames, and
+ * bfloat16, for which it has no place, becomes float32.
  */
 export async function encodeResult(
   result: PatchStreamResult,
@@ -53,5 +53,8 @@ export async function encodeResult(
   const readable = patches!.dtype === "BF16"
     ? convertTensor(patches as Tensor<"BF16">, "F32")
     : patches!;
-  return encodeNpz({ patches: readable, ...others });
+  const frame_ids = tensor("I64", [result.sampledFrameIds.length]);
+  frame_ids.data.set(result.sampledFrameIds.map(BigInt));
+  const pts = tensor("F64", [result.pts.length], Float64Array.from(result.pts));
+  return encodeNpz({ patches: readable, ...others, frame_ids, pts });
 }

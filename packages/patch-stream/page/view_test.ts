@@ -19,7 +19,10 @@ async function withView(
   const result = session.collect();
   const file = await Deno.makeTempFile({ suffix: ".html" });
   try {
-    await Deno.writeTextFile(file, await renderView(result, clip, config));
+    await Deno.writeTextFile(
+      file,
+      await renderView(result, { title: "clip.mp4", source: clip }, config),
+    );
     await withPage(pathToFileURL(file), async (page) => {
       await page.waitForSelector("body[data-ready]");
       await fn(page, result);

@@ -11,7 +11,10 @@ import {
   cellEnergy,
   type PairEnergy,
   pairEnergy,
+  roundLuma,
 } from "../energy/energy.ts";
+import { isSmallForTorch, smallLuma } from "../energy/small_luma.ts";
+import { isEmptyFrame } from "../energy/texture.ts";
 import type { ProcessPlan } from "./process.ts";
 
 /** What the jobs of one clip read and write; shared where there are several threads. */
@@ -94,10 +97,17 @@ export class ClipWork {
       );
     }
     this.#toPixels.resize(rgb, part(this.#memory.pixels, 3 * targetW * targetH, number));
-    if (this.#memory.luma.byteLength > 0) this.#toLuma.resize(rgb, this.#lumaOf(number));
+    if (this.#memory.luma.byteLength > 0) this.#makeLuma(rgb, this.#lumaOf(number));
   }
 
-  /** Measures a sample against the sample before it, whose frames must have been prepared. */
+  #makeLuma(rgb: Uint8Array, out: Float32Array): void {
+    const size = analysisSize(this.#plan.width, this.#plan.height, this.#plan.energy);
+    if (this.#plan.energy === "reference" && isSmallForTorch(size)) {
+      smallLuma(rgb, this.#plan, size, out);
+    } else this.#toLuma.resize(rgb, out);
+  }
+
+  /** Measures a sample against what was shown before it; all frames so far must be prepared. */
   measure(sample: number, energy?: Float32Array): void {
     const { samples, grid } = this.#plan;
     const cells = grid.gridW * grid.gridH;
@@ -108,11 +118,21 @@ export class ClipWork {
     const previous = this.#lumaOf(samples[sample - 1]!);
     if (this.#plan.energy !== "codec") {
       this.#energy ??= pairEnergy(this.#plan);
-      this.#energy.measure(current, previous, scores);
+      this.#energy.measure(current, this.#lastShown(sample), scores);
     }
     if (this.#plan.change) {
       cellChange(this.#plan, current, previous, part(this.#memory.change, cells, sample));
     }
+  }
+
+  /** The frame that a sample is compared with: where frames are compensated, none that is empty. */
+  #lastShown(sample: number): Float32Array {
+    const { samples, energy, compensate } = this.#plan;
+    for (let at = sample - 1; energy === "blocksad" && compensate && at >= 0; at--) {
+      const luma = this.#lumaOf(samples[at]!);
+      if (!isEmptyFrame(roundLuma(luma))) return luma;
+    }
+    return this.#lumaOf(samples[sample - 1]!);
   }
 
   #lumaOf(number: number): Float32Array {

@@ -62,11 +62,10 @@ class CpuStage implements ProcessStage {
     await this.#prepared[number - this.#depth + 1];
   }
 
-  /** Measures a sample once its frame and the one before are prepared. */
+  /** Measures a sample once its frame and all before are prepared. */
   async #measure(sample: number, energy: Float32Array | undefined): Promise<void> {
     const { samples } = this.#plan;
-    await this.#prepared[samples[sample - 1]!];
-    await this.#prepared[samples[sample]!];
+    await Promise.all(this.#prepared.slice(0, samples[sample]! + 1));
     const repeated = samples[sample] === samples[sample - 1];
     const map = repeated ? undefined : energy;
     await this.#runner.run({ kind: "measure", sample, ...defined({ energy: map }) });

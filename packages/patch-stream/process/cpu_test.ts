@@ -7,7 +7,7 @@ import { openCpuStage } from "./cpu.ts";
 function makePlan(size: number, samples: number[], energy: EnergyMode): ProcessPlan {
   const grid = planGrid(size, size);
   const plan = { width: size, height: size, samples, grid, energy };
-  return { ...plan, energyPct: 95, antialias: false, change: true };
+  return { ...plan, energyPct: 95, compensate: true, antialias: false, change: true };
 }
 
 async function processAll(plan: ProcessPlan, frames: readonly Uint8Array[], threads: number) {

@@ -10,8 +10,9 @@ import { OnnxError } from "@vcs/onnx/errors";
 import { modelBytes } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { distinctFrames } from "./clip_work.ts";
+import { distinctFrames, part } from "./clip_work.ts";
 import { analysisSize } from "../energy/energy.ts";
+import { Compensation } from "../energy/compensation.ts";
 import { PatchStreamError } from "../errors.ts";
 import type { ProcessedClip, ProcessPlan, ProcessStage, SampledFrame } from "./process.ts";
 import { changeScale, processGraph, scoreScale } from "./gpu_graph.ts";
@@ -56,6 +57,7 @@ class GpuStage implements ProcessStage {
   readonly #pixels: Float32Array[] = [];
   /** Luma of the latest frame. */
   #luma: Tensor;
+  readonly #compensation: Compensation | undefined;
   #working: Promise<void> = Promise.resolve();
   #sample = 0;
   #milliseconds = 0;
@@ -68,6 +70,7 @@ class GpuStage implements ProcessStage {
     this.#scores = new Float32Array(plan.samples.length * this.#cells);
     this.#change = new Float32Array(plan.change ? this.#scores.length : 0);
     this.#luma = tensor("F32", [height, width]);
+    if (plan.energy === "blocksad" && plan.compensate) this.#compensation = new Compensation(plan);
   }
 
   /** One frame is at work while the next is decoded. */
@@ -96,21 +99,25 @@ class GpuStage implements ProcessStage {
     energy: Float32Array | undefined,
   ): Promise<{ luma: Tensor; pixels: Float32Array }> {
     const map = tensor("F32", this.#luma.shape, energy);
+    const before = this.#compensation?.take(rgb.data as Uint8Array);
     const result = await this.#session.run({
       rgb,
       previous: this.#luma,
+      ...(before && { before: tensor("F32", this.#luma.shape, before) }),
       ...(this.#plan.energy === "codec" && { energy: map }),
     });
     if (this.#sample > 0) {
-      this.#keep(result.scores!, this.#scores, scoreScale(this.#plan));
+      const scores = this.#keep(result.scores!, this.#scores, scoreScale(this.#plan));
+      this.#compensation?.weigh(scores);
       if (result.change) this.#keep(result.change, this.#change, changeScale(this.#plan));
     }
     return { luma: result.luma!, pixels: result.pixels!.data as Float32Array };
   }
 
-  #keep(cells: Tensor, out: Float32Array, scale: number): void {
-    const at = this.#sample * this.#cells;
-    for (let i = 0; i < this.#cells; i++) out[at + i] = scale * Number(cells.data[i]);
+  #keep(cells: Tensor, all: Float32Array, scale: number): Float32Array {
+    const out = part(all.buffer, this.#cells, this.#sample);
+    for (let i = 0; i < this.#cells; i++) out[i] = scale * Number(cells.data[i]);
+    return out;
   }
 
   async finish(): Promise<ProcessedClip> {

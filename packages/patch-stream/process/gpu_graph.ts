@@ -23,6 +23,7 @@ import { transposeMatrix } from "@vcs/transport/internal";
 import { BOX, COST_BITS, DISPLACEMENTS, lengthPenalty, RADIUS } from "../energy/block_kernel.ts";
 import { type CellWeights, coveredCells, resizedCells } from "../energy/cells.ts";
 import { analysisSize, BLOCK_ENERGY, FULL_ENERGY, type PlaneSize } from "../energy/energy.ts";
+import { isSmallForTorch } from "../energy/small_luma.ts";
 import { matchRadius, OUTSIDE } from "../energy/match_kernel.ts";
 import type { ProcessPlan } from "./process.ts";
 
@@ -62,7 +63,10 @@ class ProcessGraph {
       g.output("scores", this.#sumCells(map, this.#covered()));
     } else if (energy === "reference") {
       g.output("scores", this.#referenceEnergy(luma, previous));
-    } else g.output("scores", this.#blockEnergy(luma, previous));
+    } else {
+      const before = this.#plan.compensate ? g.input("before", "F32", plane) : previous;
+      g.output("scores", this.#blockEnergy(luma, before));
+    }
     return g;
   }
 
@@ -114,7 +118,33 @@ class ProcessGraph {
     );
     const parts = g.split(g.mul(this.#gather(rgb, x, y), weights), 2, [1, 1, 1]);
     const [red, green, blue] = parts.map((part) => g.squeeze(part, [2])) as [Value, Value, Value];
-    return this.#bilinear(g.add(g.add(red, green), blue), x, y);
+    const luma = g.add(g.add(red, green), blue);
+    return this.#plan.energy === "reference" && isSmallForTorch(this.#size)
+      ? this.#smallLuma(luma, x, y)
+      : this.#bilinear(luma, x, y);
+  }
+
+  /** Four weighted neighbours in the order of `smallLuma`. */
+  #smallLuma(gathered: Value, x: BilinearTaps, y: BilinearTaps): Value {
+    const g = this.#g;
+    const { width, height } = this.#size;
+    const [above, below] = g.split(gathered, 0, [height, height]);
+    const term = (row: Value, side: number, down: Float32Array, across: Float32Array) => {
+      const weights = Float32Array.from(
+        { length: width * height },
+        (_, n) => down[Math.floor(n / width)]! * across[n % width]!,
+      );
+      const luma = g.split(row, 1, [width, width])[side]!;
+      return [luma, g.constant("weights", tensor("F32", [height, width], weights))] as const;
+    };
+    const fused = ([luma, weights]: ReturnType<typeof term>, sum: Value) => {
+      const exact = g.mul(g.cast(luma, this.#wide), g.cast(weights, this.#wide));
+      return g.cast(g.add(exact, g.cast(sum, this.#wide)), "F32");
+    };
+    const rounded = g.mul(...term(above!, 1, y.lowWeight, x.highWeight));
+    const first = fused(term(above!, 0, y.lowWeight, x.lowWeight), rounded);
+    const second = fused(term(below!, 0, y.highWeight, x.lowWeight), first);
+    return fused(term(below!, 1, y.highWeight, x.highWeight), second);
   }
 
   #pixels(rgb: Value): Value {
@@ -304,8 +334,9 @@ function transposed({ shape, data }: Tensor<"F32">): Tensor<"F32"> {
 /**
  * Describes the process stage of a plan as a graph.
  *
- * Inputs: `rgb` U8 [height, width, 3]; `previous` F32, the `luma` of the sample before; in `codec`
- * mode `energy` F32 of the analysis size. Outputs: `luma` F32, `pixels` F32 [targetH, targetW, 3],
+ * Inputs: `rgb` U8 [height, width, 3]; `previous` F32, the `luma` of the sample before; where the
+ * plan compensates, `before` F32, the luma to compare with; in `codec` mode `energy` F32 of the
+ * analysis size. Outputs: `luma` F32, `pixels` F32 [targetH, targetW, 3],
  * `scores` and `change` F32 [gridH, gridW], both still to be multiplied by
  * {@linkcode scoreScale} and {@linkcode changeScale}.
  */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { defined } from "@vcs/transport/internal";
+import { makeScene, SCENE } from "../testdata/scene.ts";
 import { random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { resolveDevice } from "@vcs/onnx/devices";
@@ -36,7 +37,15 @@ function movingFrames({ width, height }: PlaneSize, count: number, seed: number)
 
 function planOf(size: PlaneSize, energy: EnergyMode, samples: number[], more = {}): ProcessPlan {
   const grid = planGrid(size.width, size.height, { inputSize: 112 });
-  const rest = { samples, grid, energy, energyPct: 95, antialias: false, change: true };
+  const rest = {
+    samples,
+    grid,
+    energy,
+    energyPct: 95,
+    compensate: true,
+    antialias: false,
+    change: true,
+  };
   return { ...size, ...rest, ...more };
 }
 
@@ -102,6 +111,20 @@ Deno.test("blocksad scores are equal bit for bit: whole numbers up to the last f
   assert.deepEqual(found.scores, expected.scores);
 });
 
+Deno.test("blocksad scores are equal under a pan, past black frames and repeated ones", async () => {
+  const plan = planOf(SCENE, "blocksad", [0, 1, 1, 2, 3, 4], { change: false });
+  const light = (frame: number) => frame === 2 ? [0, 16] as const : [1 - 0.1 * frame, 4] as const;
+  const frames = makeScene({ pan: 120, light }).slice(0, 5);
+  const expected = await processed(openCpuStage(plan, { threads: 1 }), frames);
+  const found = await processed(await openGpuStage(plan, "cpu"), frames);
+  assert.deepEqual(found.scores, expected.scores);
+  const cells = plan.grid.gridW * plan.grid.gridH;
+  const sum = (t: number) =>
+    expected.scores.subarray(t * cells, (t + 1) * cells).reduce((a, b) => a + b);
+  assert.deepEqual([sum(2), sum(3)], [0, 0]); // repeated, black
+  assert.ok(sum(4) > 0 && sum(4) < 2 * sum(1), `${sum(1)} ${sum(4)}`);
+});
+
 Deno.test("the antialiased resize agrees to a thousandth of a level", async () => {
   const size = { width: 320, height: 180 };
   const plan = planOf(size, "blocksad", [0, 1], { antialias: true, change: false });
@@ -117,7 +140,7 @@ Deno.test("the antialiased resize agrees to a thousandth of a level", async () =
 Deno.test("the graph without float64, as WebGPU runs it, chooses the same patches", async () => {
   const size = { width: 320, height: 180 };
   for (const energy of ["blocksad", "reference"] as const) {
-    const plan = planOf(size, energy, [0, 1]);
+    const plan = planOf(size, energy, [0, 1], { compensate: false });
     const frames = movingFrames(size, 2, 21);
     const expected = await processed(openCpuStage(plan, { threads: 1 }), frames);
     const graph = processGraph(plan, { float64: false });
@@ -166,7 +189,7 @@ async function goldenSelection({ file, config, is_i_seq, sampled_frame_ids }: Go
   const samples = sampled_frame_ids.map((_, n) => n);
   const { patch_size: patchSize = 14, input_size: inputSize = 224, energy_pct = 95 } = config;
   const grid = planGrid(width, height, { patchSize, inputSize });
-  const rest = { energyPct: energy_pct, antialias: false, change: false };
+  const rest = { energyPct: energy_pct, compensate: true, antialias: false, change: false };
   const plan = { width, height, samples, grid, energy, ...rest };
   const size = 3 * width * height;
   const list = samples.map((n) => frames.data.subarray(n * size, (n + 1) * size));

@@ -30,6 +30,8 @@ export interface ProcessPlan {
   readonly grid: Grid;
   /** How energy is measured. */
   readonly energy: EnergyMode;
+  /** Whether camera, light and texture are taken into account, in `blocksad` mode. */
+  readonly compensate: boolean;
   /** Percentile that counts as full energy, in `reference` mode: 1 to 100. */
   readonly energyPct: number;
   /** Whether the resize averages all pixels that an output pixel covers. */

@@ -92,6 +92,7 @@ function planProcess(
     samples: ids.map((id) => numbers.get(id)!),
     grid,
     energy: config.energy,
+    compensate: config.compensate,
     energyPct: Math.min(Math.max(config.energyPct, 1), 100),
     antialias: config.antialias,
     change: config.staticFallback,
@@ -136,8 +137,20 @@ function selectionOptions({ change }: ProcessedClip, config: ProcessSettings) {
     unit: config.selectionUnit,
     keyFrames: config.keyFrames,
     ties: config.energy === "reference" ? "reference" : "lowest",
+    ...defined({ limits: limitsOf(config) }),
     ...defined({ still: change && { rule, change } }),
   } as const;
+}
+
+/** Limits beside the number to keep, if there are any. */
+function limitsOf({ minScore, minPerFrame, maxPerFrame, keepEnergy }: ProcessSettings) {
+  if (!minScore && !minPerFrame && maxPerFrame === undefined && keepEnergy === undefined) return;
+  return {
+    minScore,
+    leastPerFrame: minPerFrame,
+    mostPerFrame: maxPerFrame ?? Infinity,
+    energy: keepEnergy ?? Infinity,
+  };
 }
 
 /** Fields and scores of the kept patches. */

@@ -8,7 +8,13 @@ import { WorkerPool } from "./worker_pool.ts";
 const size = { width: 32, height: 32 };
 const plan: ProcessPlan = {
   ...size,
-  ...{ samples: [0, 1], grid: planGrid(32, 32), energy: "blocksad", energyPct: 95 },
+  ...{
+    samples: [0, 1],
+    grid: planGrid(32, 32),
+    energy: "blocksad",
+    energyPct: 95,
+    compensate: true,
+  },
   ...{ antialias: false, change: false },
 };
 const frame = () => ({ kind: "prepare", number: 0, rgb: new Uint8Array(3 * 32 * 32) }) as const;

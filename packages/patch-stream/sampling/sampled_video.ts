@@ -16,7 +16,7 @@ import { defined } from "@vcs/transport/internal";
 import type { DecodeConfig } from "../config.ts";
 import type { Resolved } from "../config/fields.ts";
 import type { StageTimings } from "../process/stopwatch.ts";
-import { sampleByIndex, sampleByTime } from "./sampling.ts";
+import { framesBetween, sampleByIndex, sampleByTime } from "./sampling.ts";
 
 /** What is known of the sampled frames of a video. */
 export interface SampledFrames {
@@ -72,9 +72,12 @@ export class SampledVideo {
   constructor(reader: VideoReader, config: Resolved<DecodeConfig>) {
     this.#reader = reader;
     this.#config = config;
-    this.ids = config.sampling === "time"
-      ? sampleByTime(reader.index.map((frame) => frame.pts), config.sequenceLength)
-      : sampleByIndex(reader.index.length, config.sequenceLength, config.indexRule);
+    const times = reader.index.map((frame) => frame.pts);
+    const { first, end } = framesBetween(times, config.from, config.to);
+    const ids = config.sampling === "time"
+      ? sampleByTime(times.slice(first, end), config.sequenceLength)
+      : sampleByIndex(end - first, config.sequenceLength, config.indexRule);
+    this.ids = ids.map((id) => first + id);
   }
 
   /** Opens the video of a configuration. */

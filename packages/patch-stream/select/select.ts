@@ -4,6 +4,7 @@
  * @module
  */
 import { percentile } from "../energy/percentile.ts";
+import { type Limits, withinLimits } from "./limits.ts";
 import { referenceTopK } from "./reference_topk.ts";
 
 /** What is kept or dropped as one: a patch, or a block of 2 by 2 patches. */
@@ -40,6 +41,8 @@ export interface SelectionOptions {
   readonly keyFrames: KeyFramePolicy;
   /** Which of equal scores win: the lower index, or those that PyTorch would take. */
   readonly ties: "lowest" | "reference";
+  /** Limits beside the number, of patches. */
+  readonly limits?: Limits;
   /** With the change of every patch, [T, gridH, gridW]: the rule for still clips. */
   readonly still?: { readonly rule: StaticRule; readonly change: Float32Array };
 }
@@ -72,14 +75,21 @@ export function selectPatches(clip: ScoredClip, options: SelectionOptions): Int3
   const everyUnit = Array.from(scores.keys());
   const candidates = keyFrameUnits(everyUnit, clip.isKey, perFrame, keyFrames);
   const claims = best(scores, candidates, Math.floor(budget * claimable(keyFrames)), ties);
+  const energy = options.limits && scores.slice();
   if (options.still && claims.length < budget) {
     const change = unitSums(options.still.change, clip, block);
     raiseStill(scores, change, block ** 2, perFrame, clip.isKey, options.still.rule);
   }
   const claimed = new Set(claims);
   const others = everyUnit.filter((unit) => !claimed.has(unit));
-  const units = Int32Array.from([...claims, ...best(scores, others, budget - claims.length, ties)])
-    .sort();
+  const kept = options.limits && energy
+    ? withinLimits({
+      claims: ranked(scores, claims),
+      others: ranked(scores, others),
+      ...{ scores: energy, perFrame, budget },
+    }, inUnits(options.limits, block ** 2))
+    : [...claims, ...best(scores, others, budget - claims.length, ties)];
+  const units = Int32Array.from(kept).sort();
   return block === 1 ? units : patchesOfBlocks(units, clip);
 }
 
@@ -110,7 +120,22 @@ function best(
     const places = referenceTopK(Float32Array.from(units, (unit) => scores[unit]!), count);
     return Array.from(places, (place) => units[place]!);
   }
-  return units.toSorted((a, b) => scores[b]! - scores[a]! || a - b).slice(0, count);
+  return ranked(scores, units).slice(0, count);
+}
+
+/** Units by score, the best first, of equal scores the lower index. */
+function ranked(scores: Float32Array, units: readonly number[]): number[] {
+  return units.toSorted((a, b) => scores[b]! - scores[a]! || a - b);
+}
+
+/** Limits of patches as limits of units. */
+function inUnits(limits: Limits, patches: number): Limits {
+  return {
+    minScore: limits.minScore * patches,
+    leastPerFrame: Math.ceil(limits.leastPerFrame / patches),
+    mostPerFrame: Math.floor(limits.mostPerFrame / patches),
+    energy: limits.energy,
+  };
 }
 
 /** Share of the budget that key frames may claim. */

@@ -66,3 +66,39 @@ Deno.test("selectPatches() raises no frame of a still clip twice, however many a
   const options = { still, keyFrames: "score", kKeep: 8 } as const;
   assert.deepEqual(select(options, { ...clip, scores }), [16, 17, 18, 19, 20, 21, 22, 23]);
 });
+
+/** Limits that limit nothing. */
+const open = { minScore: 0, leastPerFrame: 0, mostPerFrame: Infinity, energy: Infinity };
+const limited = (limits: Partial<typeof open>, options: Partial<SelectionOptions> = {}) =>
+  select({ kKeep: 24, keyFrames: "score", limits: { ...open, ...limits }, ...options });
+
+Deno.test("selectPatches() keeps no score below the least, but those of key frames", () => {
+  assert.deepEqual(limited({ minScore: 8 }), [1, 7, 15, 20, 21, 22]);
+  const all = limited({ minScore: 9 }, { keyFrames: "all" });
+  assert.deepEqual(all, [1, 8, 9, 10, 11, 12, 13, 14, 15, 20, 21, 22]);
+});
+
+Deno.test("selectPatches() keeps so many of each frame at least and at most", () => {
+  assert.deepEqual(limited({ leastPerFrame: 1 }, { kKeep: 4 }), [1, 15, 20, 21]);
+  assert.deepEqual(limited({ leastPerFrame: 2, minScore: 10 }), [1, 7, 14, 15, 20, 21]);
+  assert.deepEqual(limited({ mostPerFrame: 1 }), [1, 15, 20]);
+  assert.deepEqual(limited({ mostPerFrame: 2 }, { keyFrames: "all" }), [1, 7, 14, 15, 20, 21]);
+  assert.deepEqual(limited({ leastPerFrame: 3, mostPerFrame: 1 }), [1, 15, 20]);
+});
+
+Deno.test("selectPatches() keeps a share of the energy, with as few patches as do", () => {
+  // All of it is 80: the best are 9 four times, 8 twice, 7.
+  assert.deepEqual(limited({ energy: 0.45 }), [1, 20, 21, 22]);
+  assert.deepEqual(limited({ energy: 0.46 }), [1, 7, 20, 21, 22]);
+  assert.deepEqual(limited({ energy: 1 }, { kKeep: 2 }), [1, 20]);
+  assert.deepEqual(limited({ energy: 0 }), []);
+  assert.equal(limited({ energy: 1 }).length, 13);
+});
+
+Deno.test("selectPatches() counts patches in limits, in blocks too", () => {
+  // Sums of blocks: 9, 8; 14, 22; 18, 9.
+  const blocks = { unit: "block2x2" } as const;
+  assert.deepEqual(limited({ minScore: 4.5 }, blocks), [10, 11, 14, 15, 16, 17, 20, 21]);
+  assert.equal(limited({ mostPerFrame: 7 }, blocks).length, 12);
+  assert.equal(limited({ leastPerFrame: 5, minScore: 99 }, blocks).length, 24);
+});
