@@ -32,6 +32,7 @@ import { dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";
 import {
   type ByteSource,
   type ByteSourceInput,
+  checkBooleans,
   openByteSource,
   packStrided,
   swapByteOrder,
@@ -159,7 +160,8 @@ class TorchCheckpoint implements Checkpoint {
       bytes = bytes.slice();
       swapByteOrder(view.dtype, bytes);
     }
-    return packStrided(view.dtype, view.shape, view.strides, bytes);
+    const packed = packStrided(view.dtype, view.shape, view.strides, bytes);
+    return await typed(() => Promise.resolve(checkBooleans(packed, name)));
   }
 
   close(): void {
@@ -215,6 +217,9 @@ class SafetensorsCheckpoint implements Checkpoint {
   }
 }
 
+/** Bytes by which a file is known: the word that marks a tar archive lies at 257. */
+const HEAD = 512;
+
 type Layout = "zip" | "legacy" | "safetensors";
 
 /** Files that people take for checkpoints, by how they begin, and what to do about them. */
@@ -224,6 +229,15 @@ const LOOKALIKES: readonly (readonly [RegExp, string])[] = [
   [/^version https:\/\/git-lfs/, "it is a pointer of Git LFS: fetch the file itself"],
   [/^\s*</, "it is a web page: the download went wrong"],
   [/^GGUF/, "it is a GGUF file"],
+  [
+    /^[^]{257}ustar/,
+    "it is a tar archive, as PyTorch wrote before version 0.1.10: load it with PyTorch and save it again",
+  ],
+  // Field 1 of a ModelProto, its version, and then any of the other fields.
+  [
+    /^\u0008[\u0001-\u001f][\u0012\u001a"(2:Br]/,
+    "it is an ONNX model, which is a finished graph: give the checkpoint that it was made of",
+  ],
 ];
 
 function detect(head: Uint8Array, name: string): Layout {
@@ -238,7 +252,7 @@ function detect(head: Uint8Array, name: string): Layout {
 }
 
 async function openAs(source: ByteSource, input: ByteSourceInput, allowed: ReadonlySet<string>) {
-  const layout = detect(await source.read(0, Math.min(64, source.size)), source.name);
+  const layout = detect(await source.read(0, Math.min(HEAD, source.size)), source.name);
   if (layout === "safetensors") {
     source.close();
     return new SafetensorsCheckpoint(await SafetensorsReader.open(input));

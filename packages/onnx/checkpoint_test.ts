@@ -157,6 +157,51 @@ Deno.test("a name that is not on the list is refused, by its name", async () => 
   assert.deepEqual(checkpoint.names, ["w"]);
 });
 
+Deno.test("tensors of kinds that are not read are named, whatever is allowed", async () => {
+  const kinds: [string, string, RegExp][] = [
+    ["torch._utils", "_rebuild_sparse_tensor", /sparse tensors/],
+    ["torch._utils", "_rebuild_qtensor", /quantised tensors/],
+    ["torch", "QInt8Storage", /quantised tensors/],
+    ["torch", "quint8", /quantised tensors/],
+    ["torch._utils", "_rebuild_meta_tensor_no_storage", /meta device/],
+    ["torch._utils", "_rebuild_nested_tensor", /nested tensors/],
+    ["torch._utils", "_rebuild_wrapper_subclass", /wrap others/],
+    ["torch._utils", "_rebuild_device_tensor_from_numpy", /devices/],
+  ];
+  for (const [module, name, message] of kinds) {
+    const file = await checkpointFile(
+      op.dict(op.text("w"), w, op.text("x"), op.reduce(op.global(module, name), op.int(1))),
+      records,
+    );
+    for (const allowGlobals of [[], [`${module}.${name}`]]) {
+      await assert.rejects(
+        openCheckpoint(file, { allowGlobals }),
+        failsWith("checkpoint-refused", message),
+        name,
+      );
+    }
+  }
+});
+
+Deno.test("a boolean other than 0 and 1 is refused", async () => {
+  const flags = rebuilt(storage("BoolStorage", "0", 2), 0, [2], [1]);
+  const file = await checkpointFile(op.dict(op.text("f"), flags), {
+    "data/0": new Uint8Array([1, 2]),
+  });
+  using checkpoint = await openCheckpoint(file);
+  await assert.rejects(checkpoint.read("f"), failsWith("checkpoint-invalid", /"f".*0 or 1/));
+});
+
+Deno.test("a legacy file is little-endian, whatever it says of its writer", async () => {
+  const bytes = await Deno.readFile(fixturePath("torch_legacy.pt"));
+  const at = new TextDecoder("latin1").decode(bytes).indexOf("little_endian");
+  const value = bytes.indexOf(0x88, at);
+  assert.ok(at > 0 && value > at && value < at + 20, "the file says true of it");
+  bytes[value] = 0x89;
+  using checkpoint = await openCheckpoint(bytes);
+  assertSame(await checkpoint.read("weight"), tree["weight"]!, "weight");
+});
+
 Deno.test("functions are refused wherever they stand", async () => {
   const names = [
     ["os", "system"],
@@ -383,6 +428,8 @@ Deno.test("what is not a checkpoint is refused with a hint", async () => {
     ["version https://git-lfs.github.com/spec/v1\n", /Git LFS/],
     ["<!DOCTYPE html>", /web page/],
     ["GGUF\x03", /GGUF/],
+    [`${"\0".repeat(257)}ustar\x0000${"\0".repeat(248)}`, /tar archive/],
+    ["\x08\x08\x12\x07pytorch:", /ONNX model/],
     ["hello", /neither/],
     ["", /neither/],
     ["PK", /end record/],

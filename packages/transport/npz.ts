@@ -91,6 +91,13 @@ export class NpzReader implements Disposable {
     return [...this.#members.keys()];
   }
 
+  /** An error of one array, which its name is put before. */
+  #about(name: string, error: unknown): unknown {
+    if (!(error instanceof TransportError)) return error;
+    const about = `Cannot read array ${JSON.stringify(name)} of ${this.#source.name}`;
+    return new TransportError(error.code, `${about}: ${error.message}`, { cause: error });
+  }
+
   #member(name: string): ZipEntry {
     const entry = this.#members.get(name);
     if (entry) return entry;
@@ -106,13 +113,15 @@ export class NpzReader implements Disposable {
    * Type and shape of an array, from the start of its member.
    *
    * @throws {TransportError} `missing`: no array of that name; as {@linkcode readNpy} where the
-   * member is not an npy file or is not supported
+   * member is not an npy file or is not supported: the message names the array
    */
   async info(name: string): Promise<TensorInfo> {
     const entry = this.#member(name);
     const reader = BufferedReader.of(this.#zip.stream(entry), entry.name);
     try {
       return await npyInfo(reader, entry);
+    } catch (error) {
+      throw this.#about(name, error);
     } finally {
       await reader[Symbol.asyncDispose]();
     }
@@ -125,7 +134,12 @@ export class NpzReader implements Disposable {
    */
   async read(name: string): Promise<Tensor> {
     await this.info(name);
-    return readNpy(await this.#zip.read(this.#member(name)));
+    const bytes = await this.#zip.read(this.#member(name));
+    try {
+      return readNpy(bytes);
+    } catch (error) {
+      throw this.#about(name, error);
+    }
   }
 
   /** Closes the file. */

@@ -102,3 +102,17 @@ Deno.test("damaged files give typed errors or tensors, never anything else", asy
     }
   }
 });
+
+Deno.test("an array that is not read is named, and the others are read", async () => {
+  const text = encodeNpy(tensor("U8", [4]));
+  const at = new TextDecoder("latin1").decode(text).indexOf("|u1");
+  text.set(new TextEncoder().encode("<U1"), at);
+  const bytes = await zip({ "good.npy": encodeNpy(ramp), "words.npy": text });
+  await assert.rejects(readNpz(bytes), (error) => {
+    assert.ok(error instanceof TransportError && error.code === "unsupported");
+    assert.match(error.message, /array "words" of .*<U1/);
+    return true;
+  });
+  using reader = await NpzReader.open(bytes);
+  assertSameTensor(await reader.read("good"), ramp);
+});

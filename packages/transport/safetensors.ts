@@ -35,6 +35,7 @@
  */
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
+import { checkBooleans } from "./formats/booleans.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
 import { streamOf } from "./io/stream_of.ts";
 import {
@@ -75,7 +76,7 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsContent {
   const tensors = new Map<string, Tensor>();
   for (const [name, { dtype, shape, offset, byteLength }] of header.tensors) {
     const slice = bytes.subarray(offset, offset + byteLength);
-    tensors.set(name, tensorFromBytes(dtype, shape, slice));
+    tensors.set(name, checkBooleans(tensorFromBytes(dtype, shape, slice), name));
   }
   return { tensors, metadata: header.metadata };
 }
@@ -142,11 +143,12 @@ export class SafetensorsReader implements Disposable {
   /**
    * Reads one tensor.
    *
-   * @throws {TransportError} `missing`: no tensor of that name
+   * @throws {TransportError} `missing`: no tensor of that name; `format`: a boolean is neither 0 nor 1
    */
   async read(name: string): Promise<Tensor> {
     const { dtype, shape, offset, byteLength } = this.info(name);
-    return tensorFromBytes(dtype, shape, await this.#source.read(offset, byteLength));
+    const bytes = await this.#source.read(offset, byteLength);
+    return checkBooleans(tensorFromBytes(dtype, shape, bytes), name);
   }
 
   /** Closes the file. */
@@ -197,7 +199,8 @@ async function* tensorsFrom(reader: BufferedReader): AsyncGenerator<[string, Ten
     a.offset - b.offset || a.byteLength - b.byteLength
   );
   for (const [name, { dtype, shape, byteLength }] of sorted) {
-    yield [name, tensorFromBytes(dtype, shape, await reader.take(byteLength))];
+    const bytes = await reader.take(byteLength);
+    yield [name, checkBooleans(tensorFromBytes(dtype, shape, bytes), name)];
   }
   await reader.end();
 }

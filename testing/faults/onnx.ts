@@ -154,4 +154,32 @@ export const faults: readonly Fault[] = [
     means: "names of needed libraries are read from where the library will be loaded",
     tests: ["elf_test.ts"],
   },
+  {
+    file: "legacy.ts",
+    find: "bigEndian: false,",
+    put: 'bigEndian: (head.values[2] as Map<string, unknown>).get("little_endian") === false,',
+    means: "legacy files of big-endian machines are read with their bytes reversed",
+    tests: ["checkpoint_test.ts"],
+  },
+  {
+    file: "globals.ts",
+    find: "refuseUnread(name);",
+    put: "if (!allowed.has(name)) refuseUnread(name);",
+    means: "following the refusal's advice makes a sparse tensor vanish",
+    tests: ["checkpoint_test.ts"],
+  },
+  {
+    file: "checkpoint.ts",
+    find: "Promise.resolve(checkBooleans(packed, name))",
+    put: "Promise.resolve(packed)",
+    means: "booleans of 2 come out of a checkpoint",
+    tests: ["checkpoint_test.ts"],
+  },
+  {
+    file: "checkpoint_weights.ts",
+    find: "return stateDict(tensorsUnder(source, `${wrapper}/`));",
+    put: "return tensorsUnder(source, `${wrapper}/`);",
+    means: "wrappers within wrappers are not looked into",
+    tests: ["checkpoint_weights_test.ts"],
+  },
 ];

@@ -98,10 +98,6 @@ async function findStorages(source: ByteSource, head: Pickles): Promise<Map<stri
   return offsets;
 }
 
-function isBigEndian(system: unknown): boolean {
-  return system instanceof Map && system.get("little_endian") === false;
-}
-
 /**
  * Opens the legacy layout.
  *
@@ -125,7 +121,8 @@ export async function openTorchLegacy(
   return {
     format: "torch-legacy",
     root: head.values[3],
-    bigEndian: isBigEndian(head.values[2]),
+    // Whatever the third pickle says of the writer: PyTorch has always written these little-endian.
+    bigEndian: false,
     read: (storage, from, length) =>
       source.read(offsets.get(storage.key)! + storage.byteOffset + from, length),
   };

@@ -80,7 +80,8 @@ function parseJson(bytes: Uint8Array): Map<string, unknown> {
     });
   }
   // Tensor entries hold arrays: three levels are all that a header has.
-  const value = parseStrictJson(text, { maxDepth: 3, what: "the safetensors header" });
+  const what = "the safetensors header";
+  const value = parseStrictJson(text, { maxDepth: 3, what, wholeNumbers: true });
   if (value instanceof Map) return value;
   throw invalid("it is not an object");
 }

@@ -13,6 +13,8 @@ export interface StrictJsonOptions {
   readonly maxDepth: number;
   /** What is being read, for messages. */
   readonly what: string;
+  /** Whether numbers such as 2.0, 2e0 and -0 are refused. Default: false. */
+  readonly wholeNumbers?: boolean;
 }
 
 const TOKEN =
@@ -54,7 +56,13 @@ class Parser {
   value(token: string): unknown {
     if (token === "{" || token === "[") return this.#nested(token);
     if ("}]:,".includes(token)) this.fail(`unexpected ${token}`);
-    return token.startsWith('"') ? this.#string(token) : JSON.parse(token);
+    return token.startsWith('"') ? this.#string(token) : this.#literal(token);
+  }
+
+  #literal(token: string): unknown {
+    const isFloat = /^-?\d.*[.eE]|^-0/.test(token);
+    if (isFloat && this.options.wholeNumbers) this.fail(`${token.slice(0, 40)}, no whole number`);
+    return JSON.parse(token);
   }
 
   #string(token: string): string {
