@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
+import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
 import { zipStream } from "@vcs/transport/internal";
 import { openCheckpoint } from "./checkpoint.ts";
@@ -402,7 +403,7 @@ Deno.test("names stay short and are made in bounded time", async () => {
   const long = op.dict(op.text("x".repeat(1 << 20)), op.list(...new Array(100).fill("K\x01")));
   await assert.rejects(
     openCheckpoint(await checkpointFile(long)),
-    failsWith("checkpoint-invalid", /long/),
+    failsWith("limit", /long|memory/),
   );
 });
 
@@ -451,7 +452,7 @@ Deno.test("archives without tensors, without a tree or with two are refused", as
   const deep = "]".repeat(1000) + "a".repeat(999);
   await assert.rejects(
     openCheckpoint(await checkpointFile(deep)),
-    failsWith("checkpoint-invalid", /deeper/),
+    failsWith("limit", /deeper/),
   );
 });
 
@@ -469,11 +470,29 @@ Deno.test("damaged files give typed errors or tensors, never anything else", asy
   }
 });
 
-Deno.test("a tree of more than 64 MiB is not unpacked", async () => {
-  const entries = [{ name: "root/data.pkl", parts: [new Uint8Array(2 ** 26 + 1)] }];
+Deno.test("a tree of more than the budget is not unpacked", async () => {
+  const entries = [{ name: "root/data.pkl", parts: [new Uint8Array(2 ** 27 + 1)] }];
   const stream = zipStream(entries, true) as ReadableStream<Uint8Array<ArrayBuffer>>;
   await assert.rejects(
     openCheckpoint(await new Response(stream).bytes()),
-    failsWith("checkpoint-invalid", /data\.pkl has 67108865 bytes, at most 67108864 are allowed/),
+    failsWith("limit", /takes more than 134217728 bytes of memory/),
   );
+});
+
+Deno.test("a checkpoint that takes much memory is read where it may", async () => {
+  const maps = `](${"}".repeat(500)}e`;
+  const many = await checkpointFile(op.dict(op.text("w"), w, op.text("x"), maps), records);
+  await assert.rejects(openCheckpoint(many, { maxBytes: 100_000 }), failsWith("limit", /maxBytes/));
+  using checkpoint = await openCheckpoint(many, { maxBytes: 1_000_000 });
+  assert.deepEqual(checkpoint.names, ["w"]);
+  const header = encodeSafetensors(new Map([["x".repeat(1000), tensor("U8", [1])]]));
+  await assert.rejects(openCheckpoint(header, { maxBytes: 8000 }), failsWith("limit", /1000/));
+});
+
+Deno.test("a part of a compressed record is read without holding the rest", async () => {
+  const big = new Uint8Array(3 << 20).map((_, i) => i >> 12);
+  const part = rebuilt(storage("ByteStorage", "b", big.length), 2_000_000, [9], [1]);
+  const file = await checkpointFile(op.dict(op.text("p"), part), { "data/b": big }, true);
+  using checkpoint = await openCheckpoint(file);
+  assert.deepEqual((await checkpoint.read("p")).data, big.slice(2_000_000, 2_000_009));
 });

@@ -264,3 +264,18 @@ Deno.test("a boolean other than 0 and 1 is refused by every reader", async () =>
   await assert.rejects(reader.read("flag"), wrong);
   await assert.rejects(Array.fromAsync(streamSafetensors(new Blob([bytes]).stream())), wrong);
 });
+
+Deno.test("a header may be longer where it is allowed to be", async () => {
+  const name = "x".repeat(100);
+  const bytes = encodeSafetensors({ [name]: tensor("U8", [1]) });
+  const short = { maxHeaderBytes: 150 };
+  const stream = () => new Blob([bytes]).stream();
+  assert.throws(() => readSafetensors(bytes, short), hasCode("limit"));
+  await assert.rejects(SafetensorsReader.open(bytes, short), hasCode("limit"));
+  await assert.rejects(Array.fromAsync(streamSafetensors(stream(), short)), hasCode("limit"));
+  const long = { maxHeaderBytes: 200 };
+  assert.ok(readSafetensors(bytes, long).tensors.has(name));
+  using reader = await SafetensorsReader.open(bytes, long);
+  assert.deepEqual(reader.names, [name]);
+  assert.equal((await Array.fromAsync(streamSafetensors(stream(), long))).length, 1);
+});

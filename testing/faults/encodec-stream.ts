@@ -120,4 +120,11 @@ export const faults: readonly Fault[] = [
     means: "low latency decodes seconds at a time",
     tests: ["chunks_test.ts"],
   },
+  {
+    file: "header.ts",
+    find: "if (jsonBytes > maxJsonBytes) {",
+    put: "if (false) {",
+    means: "a header of 16 MB takes a gigabyte",
+    tests: ["header_test.ts"],
+  },
 ];

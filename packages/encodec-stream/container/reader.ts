@@ -22,7 +22,13 @@
 import { unpackCodes } from "./bits.ts";
 import { type ByteRun, SeekableSource, type SourceLike } from "./seekable_source.ts";
 import { EcdcError } from "../errors.ts";
-import { type EcdcHeader, parseJsonHeader, parsePrefix, PREFIX_BYTES } from "./header.ts";
+import {
+  type EcdcHeader,
+  type HeaderOptions,
+  parseJsonHeader,
+  parsePrefix,
+  PREFIX_BYTES,
+} from "./header.ts";
 import {
   bodyBytes,
   chunkFrames,
@@ -74,6 +80,12 @@ function truncated(done: string, header: EcdcHeader): EcdcError {
   );
 }
 
+/** Options of {@linkcode EcdcReader.open}. */
+export interface OpenOptions extends HeaderOptions {
+  /** Ends the opening and later reads. */
+  readonly signal?: AbortSignal;
+}
+
 /** An open `.ecdc` file. Close it with `await using`. */
 export class EcdcReader implements AsyncDisposable {
   /** The parsed header. */
@@ -93,12 +105,12 @@ export class EcdcReader implements AsyncDisposable {
    */
   static async open(
     source: SourceLike,
-    options: { signal?: AbortSignal } = {},
+    options: OpenOptions = {},
   ): Promise<EcdcReader> {
     const bytes = await SeekableSource.open(source, options);
     try {
       const start = await bytes.seek(0);
-      const prefix = parsePrefix(await start.read(PREFIX_BYTES));
+      const prefix = parsePrefix(await start.read(PREFIX_BYTES), options);
       const json = await start.read(prefix.jsonBytes);
       if (json.length < prefix.jsonBytes) {
         throw new EcdcError(
