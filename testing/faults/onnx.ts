@@ -196,4 +196,11 @@ export const faults: readonly Fault[] = [
     means: "the wrong part of a compressed record is read",
     tests: ["checkpoint_test.ts"],
   },
+  {
+    file: "run_memory.ts",
+    find: "memory.set(bytes); return memory;",
+    put: "return bytes.slice();",
+    means: "a run reads and writes memory of an isolate that has ended",
+    tests: ["session_test.ts"],
+  },
 ];
