@@ -3,7 +3,12 @@
  *
  * @module
  */
-export { type BlockRange, type CodeBlock, EcdcReader } from "./container/reader.ts";
+export {
+  type BlockRange,
+  type CodeBlock,
+  EcdcReader,
+  type OpenOptions,
+} from "./container/reader.ts";
 export { type EcdcSink, EcdcWriter, type EcdcWriterFields } from "./container/writer.ts";
 export { fileSink, stdoutSink } from "./container/sinks.ts";
 export {
@@ -11,6 +16,7 @@ export {
   type EcdcHeader,
   type EcdcVersion,
   formatHeader,
+  type HeaderOptions,
   parseHeader,
   UNKNOWN_LENGTH,
 } from "./container/header.ts";

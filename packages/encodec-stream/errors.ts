@@ -9,6 +9,7 @@ import { CodedError } from "@vcs/transport/errors";
  * Why a file or a checkpoint could not be used.
  *
  * - `bad-header`: not an `.ecdc` file, or its header breaks the format's rules
+ * - `limit`: the header is larger than is allowed
  * - `unsupported`: a valid file of a kind that is not read here (another tool's body, another model)
  * - `truncated`: the file ends before the audio that its header promises
  * - `bad-segment`: a segment's scale is not a usable number
@@ -19,6 +20,7 @@ import { CodedError } from "@vcs/transport/errors";
  */
 export type EcdcErrorCode =
   | "bad-header"
+  | "limit"
   | "unsupported"
   | "truncated"
   | "bad-segment"

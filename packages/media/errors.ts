@@ -9,6 +9,7 @@ import { CodedError } from "@vcs/transport/errors";
  * What went wrong, for programs:
  *
  * - `invalid-media`: the bytes are not a media file, or its header is cut off
+ * - `limit`: an image of more pixels than are allowed
  * - `download-failed`: a URL whose server cannot be reached, refuses or breaks off
  * - `no-video-stream`, `no-audio-stream`: a media file without the stream asked for
  * - `empty-video`: a video stream without a single frame
@@ -21,6 +22,7 @@ import { CodedError } from "@vcs/transport/errors";
  */
 export type MediaErrorCode =
   | "invalid-media"
+  | "limit"
   | "download-failed"
   | "no-video-stream"
   | "no-audio-stream"

@@ -47,6 +47,25 @@ export interface DecodeImageOptions {
   orient?: boolean;
   /** Whether to take what can be read of a cut-off or damaged file. Default: false, an error. */
   acceptDamaged?: boolean;
+  /**
+   * Most pixels; a header of a few bytes can claim any number. Sides have at most 65,535 in any case.
+   * Default: 67,108,864, which is twice a picture of 8K.
+   */
+  maxPixels?: number;
+}
+
+const MAX_PIXELS = 1 << 26;
+/** The longest side of a JPEG. */
+const MAX_SIDE = 65_535;
+
+/** Refuses an image by the size that its header claims, before there are pixels. */
+function checkSize(width: number, height: number, maxPixels = MAX_PIXELS): void {
+  if (width * height <= maxPixels && Math.max(width, height) <= MAX_SIDE) return;
+  throw new MediaError(
+    "limit",
+    `Cannot decode image: ${width}x${height} pixels, expected at most ${maxPixels} and sides of ` +
+      `at most ${MAX_SIDE}; allow more with { maxPixels }`,
+  );
 }
 
 /** Options of {@linkcode encodeJpeg}. */
@@ -77,6 +96,10 @@ function cmykToRgb(cmyk: Uint8Array): Uint8Array<ArrayBuffer> {
   return rgb;
 }
 
+function isLimit(error: unknown): boolean {
+  return error instanceof MediaError && error.code === "limit";
+}
+
 /** The first line of what libvips says; it repeats itself. */
 function reason(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
@@ -86,18 +109,20 @@ function reason(error: unknown): string {
 async function decodeByFfmpeg(
   bytes: Uint8Array,
   kind: string,
-  onError: "throw" | "nearest",
+  { acceptDamaged, maxPixels }: DecodeImageOptions,
 ): Promise<DecodedImage> {
+  const onError = acceptDamaged ? "nearest" : "throw";
   const { VideoReader } = await import("./video_reader.ts");
   // By its name, because a TGA shows in nothing else what it is.
   const path = await Deno.makeTempFile({ suffix: `.${kind}` });
   try {
     await Deno.writeFile(path, bytes);
     await using video = await VideoReader.open(path, { indexCacheSize: 0, onError });
+    checkSize(video.info.width, video.info.height, maxPixels);
     const { width, height, data } = await video.frameAt(0);
     return { format: kind === "j2k" ? "jp2" : kind, orientation: 1, width, height, data };
   } catch (error) {
-    if (!(error instanceof MediaError) || error.code === "no-backend") throw error;
+    if (!(error instanceof MediaError) || /no-backend|limit/.test(error.code)) throw error;
     const found = error.message.replaceAll(path, "the bytes");
     throw new MediaError("invalid-media", `Cannot decode image: ${found}`, { cause: error });
   } finally {
@@ -110,6 +135,7 @@ async function decodeByFfmpeg(
  *
  * @param bytes the file
  * @throws {MediaError} `invalid-media` where the bytes are not an image, or are a damaged one;
+ * `limit` where it has more pixels than are allowed;
  * `no-backend` for BMP, PPM, TGA and JPEG 2000 without FFmpeg
  * @throws {TransportError} `part-missing` where sharp is not here and cannot be fetched
  */
@@ -122,7 +148,7 @@ export async function decodeImage(
   }
   const kind = kindForFfmpeg(bytes);
   if (kind !== undefined) {
-    return await decodeByFfmpeg(bytes, kind, options.acceptDamaged ? "nearest" : "throw");
+    return await decodeByFfmpeg(bytes, kind, options);
   }
   const sharp = await loadSharp();
   try {
@@ -132,6 +158,7 @@ export async function decodeImage(
       options,
     ));
   } catch (error) {
+    if (isLimit(error)) throw error;
     throw new MediaError("invalid-media", `Cannot decode image: ${reason(error)}`, {
       cause: error,
     });
@@ -159,7 +186,7 @@ async function decodeWhole(
     try {
       return await attempt();
     } catch (error) {
-      if (MISSING_PART.test(reason(error))) throw error;
+      if (isLimit(error) || MISSING_PART.test(reason(error))) throw error;
     }
   }
   return await decode(sharp, bytes, "error", options);
@@ -169,10 +196,11 @@ async function decode(
   sharp: Sharp,
   bytes: Uint8Array,
   failOn: "none" | "error" | "warning",
-  { orient }: DecodeImageOptions,
+  { orient, maxPixels }: DecodeImageOptions,
 ): Promise<DecodedImage> {
-  let pipeline = sharp(bytes, { failOn, ignoreIcc: true });
-  const { format, space, orientation = 1 } = await pipeline.metadata();
+  let pipeline = sharp(bytes, { failOn, ignoreIcc: true, limitInputPixels: false });
+  const { format, space, orientation = 1, ...size } = await pipeline.metadata();
+  checkSize(size.width, size.height, maxPixels);
   if (orient) pipeline = pipeline.autoOrient();
   const inks = space === "cmyk";
   pipeline = inks

@@ -185,3 +185,19 @@ Deno.test("decodeImage() takes an image with stray bytes between its segments", 
   const { jpeg, stray } = await noise();
   assert.deepEqual((await decodeImage(stray)).data, (await decodeImage(jpeg)).data);
 });
+
+Deno.test("decodeImage() takes as many pixels as are allowed", async () => {
+  const png = await encodePng({ width: 20, height: 10, data: new Uint8Array(600) });
+  const bmp = new Uint8Array(54 + 600);
+  const view = new DataView(bmp.buffer);
+  const words = [[2, 654], [10, 54], [14, 40], [18, 20], [22, 10], [34, 600]] as const;
+  for (const [at, value] of words) view.setUint32(at, value, true);
+  bmp.set([0x42, 0x4d], 0);
+  view.setUint16(26, 1, true);
+  view.setUint16(28, 24, true);
+  for (const bytes of [png, bmp]) {
+    await assert.rejects(decodeImage(bytes, { maxPixels: 199 }), { code: "limit" });
+    const { width, height } = await decodeImage(bytes, { maxPixels: 200 });
+    assert.deepEqual([width, height], [20, 10]);
+  }
+});

@@ -32,12 +32,14 @@ import { dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";
 import {
   type ByteSource,
   type ByteSourceInput,
+  checkBooleans,
   openByteSource,
   packStrided,
   swapByteOrder,
 } from "@vcs/transport/portable";
 import { type CheckpointValue, type NamedLeaves, nameLeaves } from "./torch/checkpoint_names.ts";
-import { OnnxError } from "./errors.ts";
+import { OnnxError, type OnnxErrorCode } from "./errors.ts";
+import { Budget, DEFAULT_TREE_BYTES } from "./torch/budget.ts";
 import type { TorchArchive } from "./torch/archive.ts";
 import { openTorchLegacy } from "./torch/legacy.ts";
 import type { TorchTensor } from "./torch/tensor.ts";
@@ -85,7 +87,18 @@ export interface CheckpointOptions {
    * `argparse.Namespace`; tensors in their attributes are named like others. Default: none.
    */
   readonly allowGlobals?: Iterable<string>;
+  /**
+   * Most bytes of memory that what the file says of its tensors may take: names, shapes, plain
+   * values. Default: 128 MiB, which 50,000 tensors fit.
+   */
+  readonly maxBytes?: number;
 }
+
+/** Codes of the layers below, where they have one of their own here. */
+const CODES: ReadonlyMap<string, OnnxErrorCode> = new Map([
+  ["checksum", "checksum-mismatch"],
+  ["limit", "limit"],
+]);
 
 /** Runs a step and gives errors of the layers below as this package's own. */
 async function typed<T>(step: () => Promise<T>): Promise<T> {
@@ -93,8 +106,9 @@ async function typed<T>(step: () => Promise<T>): Promise<T> {
     return await step();
   } catch (error) {
     if (!(error instanceof TransportError)) throw error;
-    const code = error.code === "checksum" ? "checksum-mismatch" : "checkpoint-invalid";
-    throw new OnnxError(code, error.message, { cause: error });
+    throw new OnnxError(CODES.get(error.code) ?? "checkpoint-invalid", error.message, {
+      cause: error,
+    });
   }
 }
 
@@ -112,10 +126,10 @@ class TorchCheckpoint implements Checkpoint {
   readonly #archive: TorchArchive;
   readonly #leaves: NamedLeaves;
 
-  constructor(source: ByteSource, archive: TorchArchive) {
+  constructor(source: ByteSource, archive: TorchArchive, budget: Budget) {
     this.#source = source;
     this.#archive = archive;
-    this.#leaves = nameLeaves(archive.root);
+    this.#leaves = nameLeaves(archive.root, budget);
     this.names = [...this.#leaves.tensors.keys()];
     if (this.#leaves.tensors.size > 0) return;
     throw new OnnxError("checkpoint-invalid", `Cannot read checkpoint ${source.name}: no tensors`);
@@ -159,7 +173,8 @@ class TorchCheckpoint implements Checkpoint {
       bytes = bytes.slice();
       swapByteOrder(view.dtype, bytes);
     }
-    return packStrided(view.dtype, view.shape, view.strides, bytes);
+    const packed = packStrided(view.dtype, view.shape, view.strides, bytes);
+    return await typed(() => Promise.resolve(checkBooleans(packed, name)));
   }
 
   close(): void {
@@ -215,6 +230,12 @@ class SafetensorsCheckpoint implements Checkpoint {
   }
 }
 
+/** Bytes by which a file is known: the word that marks a tar archive lies at 257. */
+const HEAD = 512;
+
+/** Memory that a safetensors header takes once it is read, by its bytes. */
+const HEADER_GROWTH = 8;
+
 type Layout = "zip" | "legacy" | "safetensors";
 
 /** Files that people take for checkpoints, by how they begin, and what to do about them. */
@@ -224,6 +245,15 @@ const LOOKALIKES: readonly (readonly [RegExp, string])[] = [
   [/^version https:\/\/git-lfs/, "it is a pointer of Git LFS: fetch the file itself"],
   [/^\s*</, "it is a web page: the download went wrong"],
   [/^GGUF/, "it is a GGUF file"],
+  [
+    /^[^]{257}ustar/,
+    "it is a tar archive, as PyTorch wrote before version 0.1.10: load it with PyTorch and save it again",
+  ],
+  // Field 1 of a ModelProto, its version, and then any of the other fields.
+  [
+    new RegExp(`^${String.fromCharCode(8)}[^]["\u0012\u001a(2:Br]`),
+    "it is an ONNX model, which is a finished graph: give the checkpoint that it was made of",
+  ],
 ];
 
 function detect(head: Uint8Array, name: string): Layout {
@@ -237,14 +267,18 @@ function detect(head: Uint8Array, name: string): Layout {
   throw new OnnxError("checkpoint-invalid", `Cannot read checkpoint ${name}: ${what}`);
 }
 
-async function openAs(source: ByteSource, input: ByteSourceInput, allowed: ReadonlySet<string>) {
-  const layout = detect(await source.read(0, Math.min(64, source.size)), source.name);
+async function openAs(source: ByteSource, input: ByteSourceInput, options: CheckpointOptions) {
+  const { maxBytes = DEFAULT_TREE_BYTES } = options;
+  const layout = detect(await source.read(0, Math.min(HEAD, source.size)), source.name);
   if (layout === "safetensors") {
     source.close();
-    return new SafetensorsCheckpoint(await SafetensorsReader.open(input));
+    const maxHeaderBytes = Math.floor(maxBytes / HEADER_GROWTH);
+    return new SafetensorsCheckpoint(await SafetensorsReader.open(input, { maxHeaderBytes }));
   }
   const open = layout === "zip" ? openTorchZip : openTorchLegacy;
-  return new TorchCheckpoint(source, await open(source, allowed));
+  const budget = new Budget(maxBytes);
+  const archive = await open(source, new Set(options.allowGlobals), budget);
+  return new TorchCheckpoint(source, archive, budget);
 }
 
 /**
@@ -252,7 +286,8 @@ async function openAs(source: ByteSource, input: ByteSourceInput, allowed: Reado
  *
  * @param input a path, a `file:` URL, or the file's bytes
  * @throws {OnnxError} `checkpoint-invalid`: not a checkpoint, damaged, or without tensors;
- * `checkpoint-refused`: it names something that is not on the list
+ * `checkpoint-refused`: it names something that is not on the list; `limit`: it is made to take
+ * more memory or work than it may
  * @throws {Deno.errors.NotFound} no such file
  */
 export async function openCheckpoint(
@@ -261,7 +296,7 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   const source = await openByteSource(input);
   try {
-    return await typed(() => openAs(source, input, new Set(options.allowGlobals)));
+    return await typed(() => openAs(source, input, options));
   } catch (error) {
     source.close();
     throw error;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
+import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
 import { zipStream } from "@vcs/transport/internal";
 import { openCheckpoint } from "./checkpoint.ts";
@@ -155,6 +156,51 @@ Deno.test("a name that is not on the list is refused, by its name", async () => 
   await assert.rejects(openCheckpoint(file), failsWith("checkpoint-refused", /my\.pkg\.Config/));
   using checkpoint = await openCheckpoint(file, { allowGlobals: ["my.pkg.Config"] });
   assert.deepEqual(checkpoint.names, ["w"]);
+});
+
+Deno.test("tensors of kinds that are not read are named, whatever is allowed", async () => {
+  const kinds: [string, string, RegExp][] = [
+    ["torch._utils", "_rebuild_sparse_tensor", /sparse tensors/],
+    ["torch._utils", "_rebuild_qtensor", /quantised tensors/],
+    ["torch", "QInt8Storage", /quantised tensors/],
+    ["torch", "quint8", /quantised tensors/],
+    ["torch._utils", "_rebuild_meta_tensor_no_storage", /meta device/],
+    ["torch._utils", "_rebuild_nested_tensor", /nested tensors/],
+    ["torch._utils", "_rebuild_wrapper_subclass", /wrap others/],
+    ["torch._utils", "_rebuild_device_tensor_from_numpy", /devices/],
+  ];
+  for (const [module, name, message] of kinds) {
+    const file = await checkpointFile(
+      op.dict(op.text("w"), w, op.text("x"), op.reduce(op.global(module, name), op.int(1))),
+      records,
+    );
+    for (const allowGlobals of [[], [`${module}.${name}`]]) {
+      await assert.rejects(
+        openCheckpoint(file, { allowGlobals }),
+        failsWith("checkpoint-refused", message),
+        name,
+      );
+    }
+  }
+});
+
+Deno.test("a boolean other than 0 and 1 is refused", async () => {
+  const flags = rebuilt(storage("BoolStorage", "0", 2), 0, [2], [1]);
+  const file = await checkpointFile(op.dict(op.text("f"), flags), {
+    "data/0": new Uint8Array([1, 2]),
+  });
+  using checkpoint = await openCheckpoint(file);
+  await assert.rejects(checkpoint.read("f"), failsWith("checkpoint-invalid", /"f".*0 or 1/));
+});
+
+Deno.test("a legacy file is little-endian, whatever it says of its writer", async () => {
+  const bytes = await Deno.readFile(fixturePath("torch_legacy.pt"));
+  const at = new TextDecoder("latin1").decode(bytes).indexOf("little_endian");
+  const value = bytes.indexOf(0x88, at);
+  assert.ok(at > 0 && value > at && value < at + 20, "the file says true of it");
+  bytes[value] = 0x89;
+  using checkpoint = await openCheckpoint(bytes);
+  assertSame(await checkpoint.read("weight"), tree["weight"]!, "weight");
 });
 
 Deno.test("functions are refused wherever they stand", async () => {
@@ -357,7 +403,7 @@ Deno.test("names stay short and are made in bounded time", async () => {
   const long = op.dict(op.text("x".repeat(1 << 20)), op.list(...new Array(100).fill("K\x01")));
   await assert.rejects(
     openCheckpoint(await checkpointFile(long)),
-    failsWith("checkpoint-invalid", /long/),
+    failsWith("limit", /long|memory/),
   );
 });
 
@@ -383,6 +429,8 @@ Deno.test("what is not a checkpoint is refused with a hint", async () => {
     ["version https://git-lfs.github.com/spec/v1\n", /Git LFS/],
     ["<!DOCTYPE html>", /web page/],
     ["GGUF\x03", /GGUF/],
+    [`${"\0".repeat(257)}ustar\x0000${"\0".repeat(248)}`, /tar archive/],
+    ["\x08\x08\x12\x07pytorch:", /ONNX model/],
     ["hello", /neither/],
     ["", /neither/],
     ["PK", /end record/],
@@ -404,7 +452,7 @@ Deno.test("archives without tensors, without a tree or with two are refused", as
   const deep = "]".repeat(1000) + "a".repeat(999);
   await assert.rejects(
     openCheckpoint(await checkpointFile(deep)),
-    failsWith("checkpoint-invalid", /deeper/),
+    failsWith("limit", /deeper/),
   );
 });
 
@@ -422,11 +470,29 @@ Deno.test("damaged files give typed errors or tensors, never anything else", asy
   }
 });
 
-Deno.test("a tree of more than 64 MiB is not unpacked", async () => {
-  const entries = [{ name: "root/data.pkl", parts: [new Uint8Array(2 ** 26 + 1)] }];
+Deno.test("a tree of more than the budget is not unpacked", async () => {
+  const entries = [{ name: "root/data.pkl", parts: [new Uint8Array(2 ** 27 + 1)] }];
   const stream = zipStream(entries, true) as ReadableStream<Uint8Array<ArrayBuffer>>;
   await assert.rejects(
     openCheckpoint(await new Response(stream).bytes()),
-    failsWith("checkpoint-invalid", /data\.pkl has 67108865 bytes, at most 67108864 are allowed/),
+    failsWith("limit", /takes more than 134217728 bytes of memory/),
   );
+});
+
+Deno.test("a checkpoint that takes much memory is read where it may", async () => {
+  const maps = `](${"}".repeat(500)}e`;
+  const many = await checkpointFile(op.dict(op.text("w"), w, op.text("x"), maps), records);
+  await assert.rejects(openCheckpoint(many, { maxBytes: 100_000 }), failsWith("limit", /maxBytes/));
+  using checkpoint = await openCheckpoint(many, { maxBytes: 1_000_000 });
+  assert.deepEqual(checkpoint.names, ["w"]);
+  const header = encodeSafetensors(new Map([["x".repeat(1000), tensor("U8", [1])]]));
+  await assert.rejects(openCheckpoint(header, { maxBytes: 8000 }), failsWith("limit", /1000/));
+});
+
+Deno.test("a part of a compressed record is read without holding the rest", async () => {
+  const big = new Uint8Array(3 << 20).map((_, i) => i >> 12);
+  const part = rebuilt(storage("ByteStorage", "b", big.length), 2_000_000, [9], [1]);
+  const file = await checkpointFile(op.dict(op.text("p"), part), { "data/b": big }, true);
+  using checkpoint = await openCheckpoint(file);
+  assert.deepEqual((await checkpoint.read("p")).data, big.slice(2_000_000, 2_000_009));
 });

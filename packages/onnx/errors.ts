@@ -15,6 +15,7 @@ import { CodedError } from "@vcs/transport/errors";
  * - `run-failed`: a run started and failed.
  * - `session-closed`: the session was closed before the call.
  * - `checkpoint-invalid`: a checkpoint file is damaged or not of a kind that we read.
+ * - `limit`: a checkpoint would take more memory or work than is allowed it.
  * - `checkpoint-refused`: a checkpoint names something that the allow-list does not hold.
  * - `weights-mismatch`: a checkpoint lacks weights that the network needs, or has other shapes.
  * - `model-unknown`: no model of that name.
@@ -30,6 +31,7 @@ export type OnnxErrorCode =
   | "run-failed"
   | "session-closed"
   | "checkpoint-invalid"
+  | "limit"
   | "checkpoint-refused"
   | "weights-mismatch"
   | "model-unknown"

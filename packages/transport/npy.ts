@@ -35,10 +35,15 @@ import {
   tensorFromBytes,
   type TensorInfo,
 } from "./tensor.ts";
+import { checkBooleans } from "./formats/booleans.ts";
 import { packedStrides, packStrided, swapByteOrder } from "./formats/tensor_layout.ts";
 
 /** Converts the data of a file to a tensor: byte order first, then the order of axes. */
 function toTensor(header: NpyHeader, shape: readonly number[], bytes: Uint8Array): Tensor {
+  return checkBooleans(arrange(header, shape, bytes), "of the npy file");
+}
+
+function arrange(header: NpyHeader, shape: readonly number[], bytes: Uint8Array): Tensor {
   const { dtype, bigEndian, fortran } = header;
   // Not `slice`: of a Buffer that is a view.
   const own = bigEndian ? new Uint8Array(bytes) : bytes;

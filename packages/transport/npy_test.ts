@@ -158,7 +158,7 @@ Deno.test("dtypes that NumPy has come back, others are refused", () => {
     "U64",
   ];
   for (const dtype of known) {
-    const bytes = Uint8Array.from({ length: tensorByteLength(dtype, [3]) }, (_, i) => i);
+    const bytes = Uint8Array.from({ length: tensorByteLength(dtype, [3]) }, (_, i) => i % 2);
     const t = tensorFromBytes(dtype, [3], bytes);
     assertSameTensor(readNpy(encodeNpy(t)), t);
   }
@@ -255,4 +255,10 @@ Deno.test("a big-endian array in a Buffer is not swapped where it lies", async (
   const bytes = Buffer.from(file);
   assert.deepEqual(readNpy(bytes), readNpy(file));
   assert.deepEqual(new Uint8Array(bytes), file);
+});
+
+Deno.test("a boolean other than 0 and 1 is refused", () => {
+  const bytes = encodeNpy(tensor("BOOL", [2], new Uint8Array([1, 1])));
+  bytes[bytes.length - 1] = 2;
+  assert.throws(() => readNpy(bytes), hasCode("format"));
 });

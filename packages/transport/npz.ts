@@ -52,13 +52,26 @@ async function npyInfo(reader: BufferedReader, entry: ZipEntry): Promise<TensorI
   );
 }
 
+/** Options of the readers. */
+export interface NpzReadOptions {
+  /**
+   * Most bytes that a compressed array may become, and all compressed arrays of a file that is read
+   * whole. Stored arrays have no bound but the file. Default: 1 GiB.
+   */
+  readonly maxBytes?: number;
+}
+
+const MAX_INFLATED = 1 << 30;
+
 /** An npz file whose arrays are read on request. */
 export class NpzReader implements Disposable {
   readonly #source: ByteSource;
   readonly #zip: ZipReader;
   readonly #members: Map<string, ZipEntry>;
+  readonly #maxBytes: number;
 
-  private constructor(source: ByteSource, zip: ZipReader) {
+  private constructor(source: ByteSource, zip: ZipReader, { maxBytes }: NpzReadOptions) {
+    this.#maxBytes = maxBytes ?? MAX_INFLATED;
     this.#source = source;
     this.#zip = zip;
     this.#members = new Map(
@@ -71,10 +84,10 @@ export class NpzReader implements Disposable {
    *
    * @throws {TransportError} `format`, `truncated`, `unsupported` or `limit`
    */
-  static async open(input: ByteSourceInput): Promise<NpzReader> {
+  static async open(input: ByteSourceInput, options: NpzReadOptions = {}): Promise<NpzReader> {
     const source = await openByteSource(input);
     try {
-      const reader = new NpzReader(source, await ZipReader.open(source));
+      const reader = new NpzReader(source, await ZipReader.open(source), options);
       if (reader.#members.size === reader.#zip.entries.size) return reader;
       throw new TransportError(
         "format",
@@ -89,6 +102,36 @@ export class NpzReader implements Disposable {
   /** Names of the arrays, in the order of the archive. */
   get names(): string[] {
     return [...this.#members.keys()];
+  }
+
+  /**
+   * Reads all arrays.
+   *
+   * @throws {TransportError} as {@linkcode NpzReader.read}
+   */
+  async readAll(): Promise<Map<string, Tensor>> {
+    this.#checkGrowth(this.#members.values(), "the arrays");
+    const tensors = new Map<string, Tensor>();
+    for (const name of this.names) tensors.set(name, await this.read(name));
+    return tensors;
+  }
+
+  #checkGrowth(members: Iterable<ZipEntry>, what: string): void {
+    let size = 0;
+    for (const entry of members) if (!entry.stored) size += entry.size;
+    if (size <= this.#maxBytes) return;
+    throw new TransportError(
+      "limit",
+      `Cannot read ${what} of ${this.#source.name}: ${size} bytes once decompressed, ` +
+        `expected at most ${this.#maxBytes}; allow more with { maxBytes }`,
+    );
+  }
+
+  /** An error of one array, which its name is put before. */
+  #about(name: string, error: unknown): unknown {
+    if (!(error instanceof TransportError)) return error;
+    const about = `Cannot read array ${JSON.stringify(name)} of ${this.#source.name}`;
+    return new TransportError(error.code, `${about}: ${error.message}`, { cause: error });
   }
 
   #member(name: string): ZipEntry {
@@ -106,13 +149,15 @@ export class NpzReader implements Disposable {
    * Type and shape of an array, from the start of its member.
    *
    * @throws {TransportError} `missing`: no array of that name; as {@linkcode readNpy} where the
-   * member is not an npy file or is not supported
+   * member is not an npy file or is not supported: the message names the array
    */
   async info(name: string): Promise<TensorInfo> {
     const entry = this.#member(name);
     const reader = BufferedReader.of(this.#zip.stream(entry), entry.name);
     try {
       return await npyInfo(reader, entry);
+    } catch (error) {
+      throw this.#about(name, error);
     } finally {
       await reader[Symbol.asyncDispose]();
     }
@@ -121,11 +166,19 @@ export class NpzReader implements Disposable {
   /**
    * Reads an array. A member of another size than its array is refused before it is inflated.
    *
-   * @throws {TransportError} as {@linkcode NpzReader.info}; `checksum`: the member is damaged
+   * @throws {TransportError} as {@linkcode NpzReader.info}; `checksum`: the member is damaged;
+   * `limit`: it is compressed and would become larger than is allowed
    */
   async read(name: string): Promise<Tensor> {
     await this.info(name);
-    return readNpy(await this.#zip.read(this.#member(name)));
+    const member = this.#member(name);
+    this.#checkGrowth([member], `array ${JSON.stringify(name)}`);
+    const bytes = await this.#zip.read(member);
+    try {
+      return readNpy(bytes);
+    } catch (error) {
+      throw this.#about(name, error);
+    }
   }
 
   /** Closes the file. */
@@ -144,15 +197,12 @@ export class NpzReader implements Disposable {
  *
  * @throws {TransportError} as {@linkcode NpzReader.read}
  */
-export async function readNpz(input: ByteSourceInput): Promise<Map<string, Tensor>> {
-  const reader = await NpzReader.open(input);
-  const tensors = new Map<string, Tensor>();
-  try {
-    for (const name of reader.names) tensors.set(name, await reader.read(name));
-  } finally {
-    reader.close();
-  }
-  return tensors;
+export async function readNpz(
+  input: ByteSourceInput,
+  options: NpzReadOptions = {},
+): Promise<Map<string, Tensor>> {
+  using reader = await NpzReader.open(input, options);
+  return await reader.readAll();
 }
 
 /** Options for writing. */

@@ -102,3 +102,30 @@ Deno.test("damaged files give typed errors or tensors, never anything else", asy
     }
   }
 });
+
+Deno.test("an array that is not read is named, and the others are read", async () => {
+  const text = encodeNpy(tensor("U8", [4]));
+  const at = new TextDecoder("latin1").decode(text).indexOf("|u1");
+  text.set(new TextEncoder().encode("<U1"), at);
+  const bytes = await zip({ "good.npy": encodeNpy(ramp), "words.npy": text });
+  await assert.rejects(readNpz(bytes), (error) => {
+    assert.ok(error instanceof TransportError && error.code === "unsupported");
+    assert.match(error.message, /array "words" of .*<U1/);
+    return true;
+  });
+  using reader = await NpzReader.open(bytes);
+  assertSameTensor(await reader.read("good"), ramp);
+});
+
+Deno.test("compressed arrays become as large as is allowed, stored ones are as they are", async () => {
+  const tensors = { a: tensor("U8", [1000]), b: tensor("U8", [1000]) };
+  const small = { maxBytes: 1500 };
+  const packed = await encodeNpz(tensors, { compress: true });
+  await assert.rejects(readNpz(packed, small), hasCode("limit"));
+  using reader = await NpzReader.open(packed, small);
+  assert.equal((await reader.read("a")).data.length, 1000);
+  using smaller = await NpzReader.open(packed, { maxBytes: 999 });
+  await assert.rejects(smaller.read("a"), hasCode("limit"));
+  assert.equal((await readNpz(packed, { maxBytes: 3000 })).size, 2);
+  assert.equal((await readNpz(await encodeNpz(tensors), small)).size, 2);
+});

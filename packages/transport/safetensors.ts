@@ -35,6 +35,7 @@
  */
 import { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 import { TransportError } from "./errors.ts";
+import { checkBooleans } from "./formats/booleans.ts";
 import { BufferedReader } from "./io/buffered_reader.ts";
 import { streamOf } from "./io/stream_of.ts";
 import {
@@ -63,19 +64,31 @@ export interface SafetensorsContent {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
+/** Options of the readers. */
+export interface SafetensorsOptions {
+  /**
+   * Most bytes of the header, whose names and shapes take up to eight times as many in memory.
+   * Default: 16 MiB, which 100,000 tensors fit; the reference reader has 100 MB.
+   */
+  readonly maxHeaderBytes?: number;
+}
+
 /**
  * Reads a file in memory. Tensors are views of the bytes where they are aligned, else copies.
  *
  * @throws {TransportError} `format`, `truncated` or `limit`
  */
-export function readSafetensors(bytes: Uint8Array): SafetensorsContent {
-  const length = safetensorsHeaderLength(bytes, bytes.length);
+export function readSafetensors(
+  bytes: Uint8Array,
+  { maxHeaderBytes }: SafetensorsOptions = {},
+): SafetensorsContent {
+  const length = safetensorsHeaderLength(bytes, bytes.length, maxHeaderBytes);
   const json = bytes.subarray(SAFETENSORS_PREFIX, SAFETENSORS_PREFIX + length);
-  const header = parseSafetensorsHeader(json, bytes.length);
+  const header = parseSafetensorsHeader(json, bytes.length, maxHeaderBytes);
   const tensors = new Map<string, Tensor>();
   for (const [name, { dtype, shape, offset, byteLength }] of header.tensors) {
     const slice = bytes.subarray(offset, offset + byteLength);
-    tensors.set(name, tensorFromBytes(dtype, shape, slice));
+    tensors.set(name, checkBooleans(tensorFromBytes(dtype, shape, slice), name));
   }
   return { tensors, metadata: header.metadata };
 }
@@ -95,13 +108,17 @@ export class SafetensorsReader implements Disposable {
    *
    * @throws {TransportError} `format`, `truncated` or `limit`
    */
-  static async open(input: ByteSourceInput): Promise<SafetensorsReader> {
+  static async open(
+    input: ByteSourceInput,
+    { maxHeaderBytes }: SafetensorsOptions = {},
+  ): Promise<SafetensorsReader> {
     const source = await openByteSource(input);
     try {
       const prefix = await source.read(0, Math.min(SAFETENSORS_PREFIX, source.size));
-      const length = safetensorsHeaderLength(prefix, source.size);
+      const length = safetensorsHeaderLength(prefix, source.size, maxHeaderBytes);
       const json = await source.read(SAFETENSORS_PREFIX, length);
-      return new SafetensorsReader(source, parseSafetensorsHeader(json, source.size));
+      const header = parseSafetensorsHeader(json, source.size, maxHeaderBytes);
+      return new SafetensorsReader(source, header);
     } catch (error) {
       source.close();
       throw error;
@@ -142,11 +159,12 @@ export class SafetensorsReader implements Disposable {
   /**
    * Reads one tensor.
    *
-   * @throws {TransportError} `missing`: no tensor of that name
+   * @throws {TransportError} `missing`: no tensor of that name; `format`: a boolean is neither 0 nor 1
    */
   async read(name: string): Promise<Tensor> {
     const { dtype, shape, offset, byteLength } = this.info(name);
-    return tensorFromBytes(dtype, shape, await this.#source.read(offset, byteLength));
+    const bytes = await this.#source.read(offset, byteLength);
+    return checkBooleans(tensorFromBytes(dtype, shape, bytes), name);
   }
 
   /** Closes the file. */
@@ -180,24 +198,30 @@ export class SafetensorsReader implements Disposable {
  */
 export async function* streamSafetensors(
   stream: ReadableStream<Uint8Array>,
+  options: SafetensorsOptions = {},
 ): AsyncGenerator<[name: string, tensor: Tensor]> {
   const reader = BufferedReader.of(stream, "the safetensors file");
   try {
-    yield* tensorsFrom(reader);
+    yield* tensorsFrom(reader, options);
   } finally {
     await reader[Symbol.asyncDispose]();
   }
 }
 
-async function* tensorsFrom(reader: BufferedReader): AsyncGenerator<[string, Tensor]> {
+async function* tensorsFrom(
+  reader: BufferedReader,
+  { maxHeaderBytes }: SafetensorsOptions,
+): AsyncGenerator<[string, Tensor]> {
   const prefix = await reader.take(SAFETENSORS_PREFIX);
-  const length = safetensorsHeaderLength(prefix, Infinity);
-  const { tensors } = parseSafetensorsHeader(await reader.take(length), Infinity);
+  const length = safetensorsHeaderLength(prefix, Infinity, maxHeaderBytes);
+  const json = await reader.take(length);
+  const { tensors } = parseSafetensorsHeader(json, Infinity, maxHeaderBytes);
   const sorted = [...tensors].sort(([, a], [, b]) =>
     a.offset - b.offset || a.byteLength - b.byteLength
   );
   for (const [name, { dtype, shape, byteLength }] of sorted) {
-    yield [name, tensorFromBytes(dtype, shape, await reader.take(byteLength))];
+    const bytes = await reader.take(byteLength);
+    yield [name, checkBooleans(tensorFromBytes(dtype, shape, bytes), name)];
   }
   await reader.end();
 }

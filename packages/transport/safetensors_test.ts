@@ -203,7 +203,11 @@ Deno.test("any tensors and names come back, in memory and as a stream", async ()
     for (let n = below(6); n > 0; n--) {
       const dtype = DTYPES[below(DTYPES.length)]!;
       const shape = [...Array.from({ length: below(4) }, () => below(5)), 4];
-      const bytes = Uint8Array.from({ length: tensorByteLength(dtype, shape) }, () => below(256));
+      const values = dtype === "BOOL" ? 2 : 256;
+      const bytes = Uint8Array.from(
+        { length: tensorByteLength(dtype, shape) },
+        () => below(values),
+      );
       const name = Array.from({ length: below(5) }, () => String.fromCodePoint(below(0xd000)));
       tensors.set(name.join(""), tensorFromBytes(dtype, shape, bytes));
     }
@@ -240,4 +244,38 @@ Deno.test("metadata that no reader would take is not written", () => {
   for (const metadata of [{ prompt: lone }, { [lone]: "" }]) {
     assert.throws(() => encodeSafetensors({}, metadata), RangeError);
   }
+});
+
+Deno.test("numbers of a header are written as whole numbers, as the reference wants", () => {
+  const header = (shape: string, end: string) =>
+    `{"x":{"dtype":"U8","shape":[${shape}],"data_offsets":[0,${end}]}}`;
+  assert.deepEqual(readSafetensors(file(header("2", "2"), 2)).tensors.get("x")?.shape, [2]);
+  for (const [shape, end] of [["2.0", "2"], ["2e0", "2"], ["2", "2.0"], ["-0,2", "0"]]) {
+    const bytes = file(header(shape!, end!), Number(end));
+    assert.throws(() => readSafetensors(bytes), hasCode("format"), `${shape} ${end}`);
+  }
+});
+
+Deno.test("a boolean other than 0 and 1 is refused by every reader", async () => {
+  const bytes = encodeSafetensors({ flag: tensor("BOOL", [2], new Uint8Array([1, 2])) });
+  const wrong = hasCode("format");
+  assert.throws(() => readSafetensors(bytes), wrong);
+  using reader = await SafetensorsReader.open(bytes);
+  await assert.rejects(reader.read("flag"), wrong);
+  await assert.rejects(Array.fromAsync(streamSafetensors(new Blob([bytes]).stream())), wrong);
+});
+
+Deno.test("a header may be longer where it is allowed to be", async () => {
+  const name = "x".repeat(100);
+  const bytes = encodeSafetensors({ [name]: tensor("U8", [1]) });
+  const short = { maxHeaderBytes: 150 };
+  const stream = () => new Blob([bytes]).stream();
+  assert.throws(() => readSafetensors(bytes, short), hasCode("limit"));
+  await assert.rejects(SafetensorsReader.open(bytes, short), hasCode("limit"));
+  await assert.rejects(Array.fromAsync(streamSafetensors(stream(), short)), hasCode("limit"));
+  const long = { maxHeaderBytes: 200 };
+  assert.ok(readSafetensors(bytes, long).tensors.has(name));
+  using reader = await SafetensorsReader.open(bytes, long);
+  assert.deepEqual(reader.names, [name]);
+  assert.equal((await Array.fromAsync(streamSafetensors(stream(), long))).length, 1);
 });

@@ -233,4 +233,11 @@ export const faults: readonly Fault[] = [
     means: "a seek waits for what it gave up",
     tests: ["player_test.ts"],
   },
+  {
+    file: "header.ts",
+    find: "if (jsonBytes > maxJsonBytes) {",
+    put: "if (false) {",
+    means: "a header of 16 MB takes a gigabyte",
+    tests: ["header_test.ts"],
+  },
 ];

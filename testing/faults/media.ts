@@ -331,8 +331,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "image.ts",
-    find: "if (MISSING_PART.test(reason(error))) throw error;",
-    put: "",
+    find: "if (isLimit(error) || MISSING_PART.test(reason(error))) throw error;",
+    put: "if (isLimit(error)) throw error;",
     means: "an image of which a part is missing is taken",
     tests: ["image_test.ts"],
   },
@@ -342,5 +342,12 @@ export const faults: readonly Fault[] = [
     put: "if (",
     means: "frames without an end are taken unasked",
     tests: ["mjpeg_test.ts"],
+  },
+  {
+    file: "image.ts",
+    find: "if (width * height <= maxPixels &&",
+    put: "if (true || width * height <= maxPixels &&",
+    means: "a picture of 218 bytes takes a gigabyte",
+    tests: ["image_test.ts"],
   },
 ];

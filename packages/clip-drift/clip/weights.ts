@@ -6,7 +6,7 @@
  * @module
  */
 import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { derive, type LazyTensor, transposed } from "@vcs/onnx";
+import { derive, type LazyTensor, stateDict, transposed } from "@vcs/onnx";
 import { ClipDriftError } from "../errors.ts";
 
 /** Sizes of one transformer: CLIP's visual or text tower. */
@@ -216,12 +216,13 @@ function huggingFaceWeights(source: TensorSource): ClipWeights {
 }
 
 /**
- * Finds CLIP's weights in a checkpoint.
+ * Finds CLIP's weights in a checkpoint, below the usual wrappers of training scripts.
  *
- * @param source an open checkpoint; must stay open until the weights are read
+ * @param file an open checkpoint; must stay open until the weights are read
  * @throws {ClipDriftError} `bad-weights` if it is not CLIP, or of an unknown format or size
  */
-export function findClipWeights(source: TensorSource): ClipWeights {
+export function findClipWeights(file: TensorSource): ClipWeights {
+  const source = stateDict(file);
   if (source.has("vision_model.embeddings.patch_embedding.weight")) {
     return huggingFaceWeights(source);
   }

@@ -29,8 +29,17 @@ import { formatJson, type Json, parseJson, PythonNumber } from "./python_json.ts
 /** Bytes before the JSON. */
 export const PREFIX_BYTES = 9;
 
-/** Most bytes that the JSON may take. */
-export const MAX_JSON_BYTES: number = 16 * 1024 * 1024;
+/** Most bytes that the JSON may take, unless more are allowed: it holds a title and two URLs. */
+export const MAX_JSON_BYTES: number = 1 << 20;
+
+/** Options of those that read a header. */
+export interface HeaderOptions {
+  /**
+   * Most bytes of the JSON, which takes up to 64 times as many in memory while it is parsed.
+   * Default: 1 MiB.
+   */
+  readonly maxJsonBytes?: number;
+}
 
 /** Highest PCM rate that a header may name, in Hz. */
 export const MAX_SAMPLE_RATE = 4_000_000;
@@ -105,9 +114,9 @@ function isVersion(byte: number): byte is EcdcVersion {
  *
  * @param bytes at least the first nine bytes, or all of a shorter file
  * @throws {EcdcError} `truncated` for fewer than nine bytes, `bad-header` for another magic number, an
- * unknown version, or a JSON length of 0 or above 16 MiB.
+ * unknown version, or a JSON length of 0; `limit` for a longer one than is allowed.
  */
-export function parsePrefix(bytes: Uint8Array): EcdcPrefix {
+export function parsePrefix(bytes: Uint8Array, options: HeaderOptions = {}): EcdcPrefix {
   if (bytes.length < PREFIX_BYTES) {
     throw new EcdcError(
       "truncated",
@@ -119,8 +128,14 @@ export function parsePrefix(bytes: Uint8Array): EcdcPrefix {
   const version = bytes[4]!;
   if (!isVersion(version)) throw bad(`found version ${version}, expected 0, 192 or 193`);
   const jsonBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(5);
-  if (jsonBytes === 0 || jsonBytes > MAX_JSON_BYTES) {
-    throw bad(`found a JSON length of ${jsonBytes} bytes, expected 1 to ${MAX_JSON_BYTES}`);
+  const { maxJsonBytes = MAX_JSON_BYTES } = options;
+  if (jsonBytes === 0) throw bad("found a JSON length of 0 bytes, expected 1 or more");
+  if (jsonBytes > maxJsonBytes) {
+    throw new EcdcError(
+      "limit",
+      `Cannot read the .ecdc header: found a JSON length of ${jsonBytes} bytes, expected at most ` +
+        `${maxJsonBytes}; allow more with { maxJsonBytes }`,
+    );
   }
   return { version, jsonBytes };
 }
@@ -240,8 +255,8 @@ export function parseJsonHeader(prefix: EcdcPrefix, json: Uint8Array): EcdcHeade
  * @throws {EcdcError} as {@linkcode parsePrefix} and {@linkcode parseJsonHeader} do, and `truncated`
  * if the bytes end inside the header.
  */
-export function parseHeader(bytes: Uint8Array): EcdcHeader {
-  const prefix = parsePrefix(bytes);
+export function parseHeader(bytes: Uint8Array, options: HeaderOptions = {}): EcdcHeader {
+  const prefix = parsePrefix(bytes, options);
   const end = PREFIX_BYTES + prefix.jsonBytes;
   if (bytes.length < end) {
     throw new EcdcError(

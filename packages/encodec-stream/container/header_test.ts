@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EcdcError } from "../errors.ts";
 import { formatHeader, parseHeader, versionFor } from "./header.ts";
+import { EcdcReader } from "./reader.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes.subarray(9));
 
@@ -76,4 +77,18 @@ Deno.test("errors carry their code and name the key", () => {
     (error) =>
       error instanceof EcdcError && error.code === "bad-header" && /"nc"/.test(error.message),
   );
+});
+
+Deno.test("a header may be longer where it is allowed to be", async () => {
+  const title = "x".repeat(2_000_000);
+  const json = `{"m":"encodec_48khz","al":0,"nc":2,"lm":false,"n":"${title}"}`;
+  const bytes = new TextEncoder().encode(`ECDC\0\0\0\0\0${json}`);
+  new DataView(bytes.buffer).setUint32(5, json.length);
+  const tooLong = (error: unknown) => error instanceof EcdcError && error.code === "limit";
+  assert.throws(() => parseHeader(bytes), tooLong);
+  await assert.rejects(EcdcReader.open(bytes), tooLong);
+  const options = { maxJsonBytes: 1 << 21 };
+  assert.equal(parseHeader(bytes, options).title, title);
+  await using reader = await EcdcReader.open(bytes, options);
+  assert.equal(reader.header.title, title);
 });

@@ -24,6 +24,7 @@ import { type ByteRun, SeekableSource, type SourceLike } from "./seekable_source
 import { EcdcError } from "../errors.ts";
 import {
   type EcdcHeader,
+  type HeaderOptions,
   parseJsonHeader,
   parsePrefix,
   PREFIX_BYTES,
@@ -71,6 +72,12 @@ export interface BlockRange {
   readonly chunk?: number | ((frame: number) => number);
 }
 
+/** Options of {@linkcode EcdcReader.open}. */
+export interface OpenOptions extends HeaderOptions {
+  /** Ends the opening and later reads. */
+  readonly signal?: AbortSignal;
+}
+
 /** An open `.ecdc` file. Close it with `await using`. */
 export class EcdcReader implements AsyncDisposable {
   /** The parsed header. */
@@ -92,12 +99,12 @@ export class EcdcReader implements AsyncDisposable {
    */
   static async open(
     source: SourceLike,
-    options: { signal?: AbortSignal } = {},
+    options: OpenOptions = {},
   ): Promise<EcdcReader> {
     const bytes = await SeekableSource.open(source, options);
     try {
       const start = await bytes.seek(0);
-      const prefix = parsePrefix(await start.read(PREFIX_BYTES));
+      const prefix = parsePrefix(await start.read(PREFIX_BYTES), options);
       const json = await start.read(prefix.jsonBytes);
       if (json.length < prefix.jsonBytes) {
         throw new EcdcError(

@@ -5,7 +5,7 @@
  * @module
  */
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
-import { cachedModel, fileIdentity } from "@vcs/onnx";
+import { cachedModel, fileIdentity, stateDict } from "@vcs/onnx";
 import { modelBytes } from "@vcs/onnx/graph";
 import { Session } from "@vcs/onnx/session";
 import { defined } from "@vcs/transport/portable";
@@ -29,11 +29,11 @@ export async function findWeights(
     return { source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };
   }
   const path = await catalog.resolve(weights as string, resolve);
-  const source = await openCheckpoint(path);
+  const file = await openCheckpoint(path);
   return {
-    source,
+    source: stateDict(file),
     identity: await fileIdentity(path),
-    [Symbol.dispose]: () => source.close(),
+    [Symbol.dispose]: () => file.close(),
   };
 }
 

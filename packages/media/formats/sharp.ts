@@ -8,7 +8,13 @@ import { SHARP } from "./sharp_part.ts";
 
 /** What we use of a pipeline of sharp. */
 export interface Pipeline {
-  metadata(): Promise<{ format: string; space: string; orientation?: number | undefined }>;
+  metadata(): Promise<{
+    format: string;
+    space: string;
+    width: number;
+    height: number;
+    orientation?: number | undefined;
+  }>;
   removeAlpha(): Pipeline;
   autoOrient(): Pipeline;
   toColourspace(space: string): Pipeline;
@@ -25,6 +31,8 @@ export interface Pipeline {
 
 /** What we say of an input. */
 export interface SharpOptions {
+  /** Most pixels; false for any number. */
+  readonly limitInputPixels?: number | false;
   /** Whether damage is an error. */
   readonly failOn?: "none" | "error" | "warning";
   /** Whether colour profiles are ignored. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { type Budget, bytesOf, ENTRY_BYTES } from "./budget.ts";
 import { OnnxError } from "../errors.ts";
 import { PickleGlobal, PickleObject, PickleTuple } from "./pickle_values.ts";
 import { TorchTensor } from "./tensor.ts";
@@ -26,20 +27,29 @@ const MAX_CHARACTERS = 1 << 26;
 const MAX_DEPTH = 64;
 
 function limit(what: string): OnnxError {
-  return new OnnxError("checkpoint-invalid", `Cannot name what the checkpoint holds: ${what}`);
+  return new OnnxError("limit", `Cannot name what the checkpoint holds: ${what}`);
 }
 
 type Child = [separator: string, key: unknown, value: unknown];
 
-function children(node: object): Child[] {
-  const list = (items: Iterable<unknown>): Child[] => [...items].map((item, i) => ["/", i, item]);
-  const map = (items: Map<unknown, unknown>, separator: string): Child[] =>
-    [...items].map(([key, value]) => [separator, key, value]);
-  if (node instanceof Map) return map(node, "/");
-  if (Array.isArray(node) || node instanceof Set) return list(node);
-  if (node instanceof PickleTuple) return list(node.items);
-  if (!(node instanceof PickleObject)) return [];
-  return [...map(node.attributes, "."), ...map(node.entries, "/"), ...list(node.items)];
+function* listed(items: Iterable<unknown>): Generator<Child> {
+  let i = 0;
+  for (const item of items) yield ["/", i++, item];
+}
+
+function* keyed(items: Map<unknown, unknown>, separator: string): Generator<Child> {
+  for (const [key, value] of items) yield [separator, key, value];
+}
+
+/** What lies in a node, one at a time: a list may have millions. */
+function* children(node: object): Generator<Child> {
+  if (node instanceof Map) yield* keyed(node, "/");
+  if (Array.isArray(node) || node instanceof Set) yield* listed(node);
+  if (node instanceof PickleTuple) yield* listed(node.items);
+  if (!(node instanceof PickleObject)) return;
+  yield* keyed(node.attributes, ".");
+  yield* keyed(node.entries, "/");
+  yield* listed(node.items);
 }
 
 /** A key in a name. Tuples are looked into, one level deep: they may hold themselves. */
@@ -82,13 +92,20 @@ class Walk {
   #nodes = 0;
   #characters = 0;
 
+  constructor(readonly budget: Budget) {}
+
   visit(name: string, node: unknown): void {
     this.#count(name);
-    if (node instanceof TorchTensor) this.tensors.add(name, node);
-    else if (isValue(node)) this.values.add(name, node);
+    if (node instanceof TorchTensor) this.#leaf(this.tensors, name, node);
+    else if (isValue(node)) this.#leaf(this.values, name, node);
     else if (typeof node === "object" && node !== null && !this.#above.has(node)) {
       this.#descend(name, node);
     }
+  }
+
+  #leaf<T>(leaves: Leaves<T>, name: string, node: T): void {
+    this.budget.spend(ENTRY_BYTES + bytesOf(name));
+    leaves.add(name, node);
   }
 
   #count(name: string): void {
@@ -111,11 +128,12 @@ class Walk {
 /**
  * Names the tensors and plain values of a tree.
  *
- * @throws {OnnxError} `checkpoint-invalid`: the tree is too deep or, with shared parts counted as
- * often as they are reached, too large
+ * @param budget memory for the names
+ * @throws {OnnxError} `limit`: the tree is too deep or, with shared parts counted as often as they
+ * are reached, too large
  */
-export function nameLeaves(root: unknown): NamedLeaves {
-  const walk = new Walk();
+export function nameLeaves(root: unknown, budget: Budget): NamedLeaves {
+  const walk = new Walk(budget);
   walk.visit("", root);
   return { tensors: walk.tensors.byName, values: walk.values.byName };
 }

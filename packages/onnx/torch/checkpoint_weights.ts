@@ -28,9 +28,12 @@ import type { TensorSource } from "../checkpoint.ts";
 import { OnnxError } from "../errors.ts";
 
 /** Keys under which training scripts put the state dict, the likeliest first. */
-const WRAPPERS = ["state_dict", "model_state_dict", "model", "module", "best_state", "params"];
-/** What DataParallel puts before every name. */
-const PARALLEL = "module.";
+const WRAPPERS = [
+  ...["state_dict", "model_state_dict", "model_state", "best_state"],
+  ...["model", "module", "net", "params"],
+];
+/** What DataParallel and torch.compile put before every name. */
+const PREFIXES = ["module.", "_orig_mod."];
 /** What LitEma puts before its copies, whose names have no dots. */
 const EMA = "model_ema.";
 
@@ -77,14 +80,17 @@ export function tensorsUnder(source: TensorSource, prefix: string): TensorSource
 
 /**
  * The weights of a model, wherever the training script put them: below the first of `state_dict`,
- * `model_state_dict`, `model`, `module`, `best_state`, `params` that holds tensors, and without the
- * `module.` that DataParallel puts before every name. A flat state dict is given as it is.
+ * `model_state_dict`, `model_state`, `best_state`, `model`, `module`, `net`, `params` that holds
+ * tensors, and without the `module.` and `_orig_mod.` that DataParallel and torch.compile put before
+ * every name; these may stand one within another. A flat state dict is given as it is.
  */
 export function stateDict(source: TensorSource): TensorSource {
   const wrapper = WRAPPERS.find((word) => source.names.some((name) => name.startsWith(`${word}/`)));
-  const inner = wrapper === undefined ? source : tensorsUnder(source, `${wrapper}/`);
-  const parallel = inner.names.every((name) => name.startsWith(PARALLEL));
-  return parallel ? tensorsUnder(inner, PARALLEL) : inner;
+  if (wrapper !== undefined) return stateDict(tensorsUnder(source, `${wrapper}/`));
+  const [first = ""] = source.names;
+  const prefix = PREFIXES.find((word) => first.startsWith(word));
+  const isCommon = prefix !== undefined && source.names.every((name) => name.startsWith(prefix));
+  return isCommon ? stateDict(tensorsUnder(source, prefix)) : source;
 }
 
 function averagedName(name: string): string {

@@ -20,6 +20,13 @@ Deno.test("stateDict() looks below wrappers and takes the prefix of parallel tra
     [["state_dict/module.a", "state_dict/module.b"], ["a", "b"]],
     [["module.a", "b"], ["b", "module.a"]],
     [["module/a"], ["a"]],
+    [["model_state/a", "optimizer/b"], ["a"]],
+    [["net/a", "epoch/b"], ["a"]],
+    [["best_state/model/a", "model/a", "ema/a"], ["a"]],
+    [["_orig_mod.a", "_orig_mod.b"], ["a", "b"]],
+    [["state_dict/module._orig_mod.a"], ["a"]],
+    [["state_dict/_orig_mod.module.a"], ["a"]],
+    [["_orig_mod.a", "b"], ["_orig_mod.a", "b"]],
   ];
   for (const [names, wanted] of cases) {
     using checkpoint = await withNames(...names);

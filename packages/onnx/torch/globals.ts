@@ -65,6 +65,23 @@ const STORAGES: Readonly<Record<string, DType | "bytes">> = {
 /** Modules that hold storage classes; those of accelerators are in files written on them. */
 const STORAGE_MODULES = ["torch", "torch.storage", "torch.cuda", "torch_npu.npu", "torch.npu"];
 
+/** Tensors without a plain storage, by how their names end, and what they are. */
+const UNREAD: readonly (readonly [RegExp, string])[] = [
+  [/^torch\._utils\._rebuild_sparse(_csr)?_tensor$/, "sparse tensors"],
+  [
+    /^torch\._utils\._rebuild_qtensor$|^torch\..*\bQ(UInt|Int)\d+(x\d+)?Storage$/,
+    "quantised tensors",
+  ],
+  [/^torch\.(qint|quint)\d+(x\d+)?$/, "quantised tensors"],
+  [/^torch\._utils\._rebuild_meta_tensor_no_storage$/, "tensors of the meta device"],
+  [/^torch\._utils\._rebuild_nested_tensor$/, "nested tensors"],
+  [/^torch\._utils\._rebuild_wrapper_subclass$/, "tensors of subclasses that wrap others"],
+  [
+    /^torch\._utils\._rebuild_(device_tensor_from_(numpy|cpu_tensor)|xla_tensor|mkldnn_tensor)$/,
+    "tensors of devices without a storage",
+  ],
+];
+
 /** Data classes that become stand-ins. */
 const DATA_CLASSES: readonly string[] = [
   "argparse.Namespace",
@@ -275,6 +292,16 @@ export function storageDType(name: string): DType | "bytes" | undefined {
   return known ? STORAGES[word] : undefined;
 }
 
+/** Refuses tensors that would vanish as stand-ins, whatever is allowed. */
+function refuseUnread(name: string): void {
+  const kind = UNREAD.find(([pattern]) => pattern.test(name))?.[1];
+  if (kind === undefined) return;
+  throw new OnnxError(
+    "checkpoint-refused",
+    `Cannot read the checkpoint: ${kind} are not read, found ${name}; expected plain, dense ones`,
+  );
+}
+
 /**
  * Accepts a name that a checkpoint uses.
  *
@@ -283,6 +310,7 @@ export function storageDType(name: string): DType | "bytes" | undefined {
  * @throws {OnnxError} `checkpoint-refused`: the name is not in the tables
  */
 export function acceptGlobal(name: string, allowed: ReadonlySet<string>): PickleGlobal {
+  refuseUnread(name);
   const known = BUILDERS.has(name) || STAND_INS.has(name) || storageDType(name) !== undefined ||
     name.startsWith("__torch__.") || allowed.has(name);
   if (known) return new PickleGlobal(name);

@@ -6,6 +6,7 @@
  */
 import type { ByteSource } from "@vcs/transport/portable";
 import { dtypeSize } from "@vcs/transport/tensor";
+import { Budget } from "./budget.ts";
 import { OnnxError } from "../errors.ts";
 import { readPickle } from "./pickle.ts";
 import { brief, PickleCut, pickleError } from "./pickle_input.ts";
@@ -42,7 +43,7 @@ function viewed({ storage, view }: StorageId): TorchStorage {
   return { ...storage, byteOffset, byteLength };
 }
 
-function readPickles(bytes: Uint8Array, allowed: ReadonlySet<string>): Pickles {
+function readPickles(bytes: Uint8Array, allowed: ReadonlySet<string>, budget: Budget): Pickles {
   const storages = new Map<string, TorchStorage>();
   const host = torchHost(allowed, (id) => {
     storages.set(id.key, id.storage);
@@ -51,7 +52,7 @@ function readPickles(bytes: Uint8Array, allowed: ReadonlySet<string>): Pickles {
   const values: unknown[] = [];
   let end = 0;
   while (values.length < 5) {
-    const result = readPickle(bytes, host, end);
+    const result = readPickle(bytes, host, end, budget);
     values.push(result.value);
     end = result.end;
     if (values.length === 1 && values[0] !== MAGIC) {
@@ -63,11 +64,15 @@ function readPickles(bytes: Uint8Array, allowed: ReadonlySet<string>): Pickles {
 }
 
 /** Reads the pickles without knowing how long they are: with more of the file until they fit. */
-async function readHead(source: ByteSource, allowed: ReadonlySet<string>): Promise<Pickles> {
+async function readHead(
+  source: ByteSource,
+  allowed: ReadonlySet<string>,
+  { total }: Budget,
+): Promise<Pickles> {
   for (let size = FIRST_WINDOW;; size *= 4) {
     const bytes = await source.read(0, Math.min(size, source.size));
     try {
-      return readPickles(bytes, allowed);
+      return readPickles(bytes, allowed, new Budget(total));
     } catch (error) {
       const more = bytes.length < source.size && size < MAX_WINDOW;
       if (!(error instanceof PickleCut) || !more) throw error;
@@ -98,22 +103,20 @@ async function findStorages(source: ByteSource, head: Pickles): Promise<Map<stri
   return offsets;
 }
 
-function isBigEndian(system: unknown): boolean {
-  return system instanceof Map && system.get("little_endian") === false;
-}
-
 /**
  * Opens the legacy layout.
  *
  * @param source the file
  * @param allowed names of further data classes
- * @throws {OnnxError} `checkpoint-invalid` or `checkpoint-refused`
+ * @param budget memory for the tree
+ * @throws {OnnxError} `checkpoint-invalid`, `checkpoint-refused` or `limit`
  */
 export async function openTorchLegacy(
   source: ByteSource,
   allowed: ReadonlySet<string>,
+  budget: Budget,
 ): Promise<TorchArchive> {
-  const head = await readHead(source, allowed);
+  const head = await readHead(source, allowed, budget);
   const offsets = await findStorages(source, head);
   for (const key of head.storages.keys()) {
     if (offsets.has(key)) continue;
@@ -125,7 +128,8 @@ export async function openTorchLegacy(
   return {
     format: "torch-legacy",
     root: head.values[3],
-    bigEndian: isBigEndian(head.values[2]),
+    // Whatever the third pickle says of the writer: PyTorch has always written these little-endian.
+    bigEndian: false,
     read: (storage, from, length) =>
       source.read(offsets.get(storage.key)! + storage.byteOffset + from, length),
   };

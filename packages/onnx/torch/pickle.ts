@@ -5,6 +5,8 @@
  *
  * @module
  */
+import { Budget, bytesOf, ELEMENT_BYTES, ENTRY_BYTES } from "./budget.ts";
+import { OnnxError } from "../errors.ts";
 import { pickleError, PickleInput } from "./pickle_input.ts";
 import { parseDecimal, parseFloatLine, unescapeUnicode, unquote } from "./pickle_text.ts";
 import { PickleGlobal, PickleObject, PickleTuple } from "./pickle_values.ts";
@@ -43,15 +45,25 @@ class Machine {
   readonly memo = new Map<number, unknown>();
   #steps = 0;
 
-  constructor(readonly input: PickleInput, readonly host: PickleHost) {}
+  constructor(
+    readonly input: PickleInput,
+    readonly host: PickleHost,
+    readonly budget: Budget,
+  ) {}
 
   /** Counts work, so that it ends. */
   charge(steps: number): void {
     this.#steps += steps;
-    if (this.#steps > MAX_STEPS) throw pickleError(`more than ${MAX_STEPS} opcodes and elements`);
+    if (this.#steps <= MAX_STEPS) return;
+    throw new OnnxError(
+      "limit",
+      `Cannot read the pickle: more than ${MAX_STEPS} opcodes and elements`,
+    );
   }
 
+  /** Pushes what is new, which is charged for. */
   push(value: unknown): void {
+    this.budget.spend(bytesOf(value));
     this.stack.push(value);
   }
 
@@ -86,10 +98,11 @@ class Machine {
 
   get(slot: number): void {
     if (!this.memo.has(slot)) throw pickleError(`memo slot ${slot} is not set`);
-    this.push(this.memo.get(slot));
+    this.stack.push(this.memo.get(slot));
   }
 
   put(slot: number): void {
+    this.budget.spend(ENTRY_BYTES);
     this.memo.set(slot, this.top());
   }
 
@@ -134,12 +147,14 @@ function appendAll(machine: Machine, values: unknown[]): void {
   const target = machine.top();
   const list = target instanceof PickleObject ? target.items : target;
   if (!Array.isArray(list)) throw pickleError("an append to what is not a list");
+  machine.budget.spend(ELEMENT_BYTES * values.length);
   for (const value of values) list.push(value);
 }
 
 function addAll(machine: Machine, values: unknown[]): void {
   const target = machine.top();
   if (!(target instanceof Set)) throw pickleError("an addition to what is not a set");
+  machine.budget.spend(ENTRY_BYTES * values.length);
   for (const value of values) target.add(value);
 }
 
@@ -147,6 +162,7 @@ function setAll(machine: Machine, values: unknown[]): void {
   const target = machine.top();
   const entries = target instanceof PickleObject ? target.entries : target;
   if (!(entries instanceof Map)) throw pickleError("a key set on what is not a dictionary");
+  machine.budget.spend(ENTRY_BYTES * values.length / 2);
   assign(entries, values);
 }
 
@@ -168,6 +184,7 @@ function build(machine: Machine): void {
   for (const part of parts) {
     if (!(part instanceof Map)) continue;
     machine.charge(part.size);
+    machine.budget.spend(ENTRY_BYTES * part.size);
     for (const [key, value] of part) target.attributes.set(key, value);
   }
   if (parts.every((part) => !(part instanceof Map))) target.attributes.set("", state);
@@ -196,7 +213,7 @@ const OPCODES: ReadonlyMap<number, Opcode> = new Map<number, Opcode>([
   [0x28, /* MARK */ (m) => m.marks.push(m.stack.length)],
   [0x30, /* POP */ (m) => m.drop()],
   [0x31, /* POP_MARK */ (m) => void m.popMark()],
-  [0x32, /* DUP */ (m) => m.push(m.top())],
+  [0x32, /* DUP */ (m) => m.stack.push(m.top())],
   [0x67, /* GET */ (m) => m.get(Number(parseDecimal(m.input.line())))],
   [0x68, /* BINGET */ (m) => m.get(m.input.u8())],
   [0x6a, /* LONG_BINGET */ (m) => m.get(m.input.u32())],
@@ -305,10 +322,16 @@ const STOP = 0x2e;
  * @param bytes the pickle, and whatever follows it
  * @param host decides about names and persistent ids
  * @param start where the pickle begins
- * @throws {OnnxError} `checkpoint-invalid`: the pickle is cut, damaged or beyond the limits
+ * @param budget memory for what is made
+ * @throws {OnnxError} `checkpoint-invalid`: the pickle is cut or damaged; `limit`: beyond the limits
  */
-export function readPickle(bytes: Uint8Array, host: PickleHost, start = 0): PickleResult {
-  const machine = new Machine(new PickleInput(bytes, start), host);
+export function readPickle(
+  bytes: Uint8Array,
+  host: PickleHost,
+  start = 0,
+  budget: Budget = new Budget(),
+): PickleResult {
+  const machine = new Machine(new PickleInput(bytes, start), host, budget);
   for (;;) {
     machine.charge(1);
     const code = machine.input.u8();

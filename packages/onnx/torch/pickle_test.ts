@@ -191,13 +191,13 @@ Deno.test("copying one long list for ever ends", () => {
     `${op.global("builtins", "list")}q\x01${"h\x01h\x00\x85R0".repeat(100)}`,
     `}q\x02(${"NN".repeat(10)}u${`${op.global("m", "C")})\x81h\x02b0`.repeat(10)}`,
   ];
-  assert.throws(() => read(long, copies[0]!, "."), failsWith("checkpoint-invalid", /elements/));
+  assert.throws(() => read(long, copies[0]!, "."), failsWith("limit", /elements/));
   assert.doesNotThrow(() => read(long, copies[1]!, "N."));
 });
 
 Deno.test("endless opcodes end", () => {
   const bytes = new Uint8Array(5_000_000).fill(0x4e);
-  assert.throws(() => readPickle(bytes, host), failsWith("checkpoint-invalid", /opcodes/));
+  assert.throws(() => readPickle(bytes, host), failsWith("limit", /opcodes/));
 });
 
 Deno.test("damaged pickles give typed errors or data, never anything else", () => {

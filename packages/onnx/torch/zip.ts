@@ -6,13 +6,12 @@
  * @module
  */
 import { type ByteSource, type ZipEntry, ZipReader } from "@vcs/transport/portable";
+import type { Budget } from "./budget.ts";
 import { OnnxError } from "../errors.ts";
 import { readPickle } from "./pickle.ts";
 import { type StorageId, type TorchArchive, torchHost } from "./archive.ts";
 import type { TorchStorage } from "./tensor.ts";
 
-/** Largest pickle: the tree of a checkpoint with 10,000 tensors has about 2 MB. */
-const MAX_PICKLE = 1 << 26;
 const TREE = "/data.pkl";
 
 function invalid(source: ByteSource, what: string): OnnxError {
@@ -24,9 +23,6 @@ function findTree(source: ByteSource, zip: ZipReader): ZipEntry {
   const [tree, ...more] = [...zip.entries.values()].filter(({ name }) => name.endsWith(TREE));
   if (!tree) throw invalid(source, `the archive has no entry that ends in ${TREE}`);
   if (more.length > 0) throw invalid(source, `the archive has several entries that end in ${TREE}`);
-  if (tree.size > MAX_PICKLE) {
-    throw invalid(source, `${tree.name} has ${tree.size} bytes, at most ${MAX_PICKLE} are allowed`);
-  }
   return tree;
 }
 
@@ -52,9 +48,16 @@ function resolver(source: ByteSource, zip: ZipReader, root: string) {
 
 /** Reads a range of a record; where it is the whole record its CRC-32 is checked. */
 async function readRecord(zip: ZipReader, entry: ZipEntry, from: number, length: number) {
-  if (entry.stored && length < entry.size) return await zip.readRange(entry, from, length);
-  const bytes = await zip.read(entry);
-  return length < entry.size ? bytes.slice(from, from + length) : bytes;
+  if (length === entry.size) return await zip.read(entry);
+  if (entry.stored) return await zip.readRange(entry, from, length);
+  const part = new Uint8Array(length);
+  let at = -from;
+  for await (const chunk of zip.stream(entry)) {
+    const wanted = chunk.subarray(Math.max(0, -at), Math.max(0, length - at));
+    part.set(wanted, Math.min(length, Math.max(0, at)));
+    at += chunk.length;
+  }
+  return part;
 }
 
 /**
@@ -62,18 +65,21 @@ async function readRecord(zip: ZipReader, entry: ZipEntry, from: number, length:
  *
  * @param source the file
  * @param allowed names of further data classes
- * @throws {OnnxError} `checkpoint-invalid` or `checkpoint-refused`
+ * @param budget memory for the tree
+ * @throws {OnnxError} `checkpoint-invalid`, `checkpoint-refused` or `limit`
  */
 export async function openTorchZip(
   source: ByteSource,
   allowed: ReadonlySet<string>,
+  budget: Budget,
 ): Promise<TorchArchive> {
   const zip = await ZipReader.open(source, { zeroCrcMeansNone: true });
   const tree = findTree(source, zip);
   const rootName = tree.name.slice(0, -TREE.length);
   const bigEndian = await isBigEndian(source, zip, rootName);
   const host = torchHost(allowed, resolver(source, zip, rootName));
-  const { value } = readPickle(await zip.read(tree), host);
+  budget.spend(tree.size);
+  const { value } = readPickle(await zip.read(tree), host, 0, budget);
   return {
     format: zip.entries.has(`${rootName}/constants.pkl`) ? "torchscript" : "torch",
     root: value,

@@ -9,7 +9,7 @@ import { TransportError } from "../errors.ts";
 import { ignoreAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
-import { Places } from "./places.ts";
+import { Places } from "../flow/places.ts";
 import { hostAndPort, readSettings } from "./settings.ts";
 
 /** Where peers are met, and what holds for each of them. */

@@ -29,8 +29,15 @@ export interface SafetensorsHeader {
   readonly dataOffset: number;
 }
 
-/** Largest header in bytes, that of the reference reader. */
-export const MAX_SAFETENSORS_HEADER = 100_000_000;
+/** Largest header in bytes unless more are allowed: 100,000 tensors fit. The reference has 100 MB. */
+export const MAX_SAFETENSORS_HEADER: number = 1 << 24;
+/** Most axes of a tensor: PyTorch and NumPy have the same bound. */
+const MAX_AXES = 64;
+/** Fewest bytes of a header for each name in it that are believed. */
+const BYTES_PER_NAME = 16;
+
+/** Key of the free text. */
+const METADATA = "__metadata__";
 
 /** Bytes before the header. */
 export const SAFETENSORS_PREFIX = 8;
@@ -43,9 +50,14 @@ function invalid(what: string): TransportError {
  * Length of the header, from the first eight bytes of a file.
  *
  * @param fileSize number of bytes of the whole file, or Infinity where it is not known
+ * @param most bytes that the header may have
  * @throws {TransportError} `truncated`, `limit` or `format`
  */
-export function safetensorsHeaderLength(prefix: Uint8Array, fileSize: number): number {
+export function safetensorsHeaderLength(
+  prefix: Uint8Array,
+  fileSize: number,
+  most: number = MAX_SAFETENSORS_HEADER,
+): number {
   if (prefix.length < SAFETENSORS_PREFIX) {
     throw new TransportError(
       "truncated",
@@ -54,10 +66,10 @@ export function safetensorsHeaderLength(prefix: Uint8Array, fileSize: number): n
   }
   const view = new DataView(prefix.buffer, prefix.byteOffset, prefix.byteLength);
   const length = Number(view.getBigUint64(0, true));
-  if (length > MAX_SAFETENSORS_HEADER) {
+  if (length > most) {
     throw new TransportError(
       "limit",
-      `Cannot read the safetensors header: it claims ${length} bytes, expected at most ${MAX_SAFETENSORS_HEADER}`,
+      `Cannot read the safetensors header: it claims ${length} bytes, expected at most ${most}; allow more with { maxHeaderBytes }`,
     );
   }
   if (length > fileSize - SAFETENSORS_PREFIX) {
@@ -69,7 +81,8 @@ export function safetensorsHeaderLength(prefix: Uint8Array, fileSize: number): n
   return length;
 }
 
-function parseJson(bytes: Uint8Array): Map<string, unknown> {
+/** Parses the header; entries of tensors are checked one by one, so that no others are kept. */
+function parseJson(bytes: Uint8Array, most: number): Map<string, unknown> {
   if (bytes[0] !== 0x7b) throw invalid("it does not begin with {");
   let text: string;
   try {
@@ -80,7 +93,13 @@ function parseJson(bytes: Uint8Array): Map<string, unknown> {
     });
   }
   // Tensor entries hold arrays: three levels are all that a header has.
-  const value = parseStrictJson(text, { maxDepth: 3, what: "the safetensors header" });
+  const what = "the safetensors header";
+  const dataOffset = SAFETENSORS_PREFIX + bytes.length;
+  const value = parseStrictJson(text, {
+    ...{ maxDepth: 3, maxObjectDepth: 2, what, wholeNumbers: true, maxItems: MAX_AXES },
+    maxKeys: most / BYTES_PER_NAME,
+    member: (key, entry) => key === METADATA ? entry : parseEntry(key, entry, dataOffset),
+  });
   if (value instanceof Map) return value;
   throw invalid("it is not an object");
 }
@@ -155,15 +174,19 @@ function checkCovered(tensors: Map<string, SafetensorsEntry>, start: number, end
  *
  * @param json the header's bytes, without the length before them
  * @param fileSize number of bytes of the whole file, or Infinity where it is not known
- * @throws {TransportError} `format` or `truncated`
+ * @param most bytes that a header may have, which bounds the names in it, too
+ * @throws {TransportError} `format`, `limit` or `truncated`
  */
-export function parseSafetensorsHeader(json: Uint8Array, fileSize: number): SafetensorsHeader {
-  const root = parseJson(json);
+export function parseSafetensorsHeader(
+  json: Uint8Array,
+  fileSize: number,
+  most: number = MAX_SAFETENSORS_HEADER,
+): SafetensorsHeader {
+  const root = parseJson(json, most);
   const dataOffset = SAFETENSORS_PREFIX + json.length;
-  const metadata = parseMetadata(root.get("__metadata__"));
-  root.delete("__metadata__");
-  const tensors = new Map<string, SafetensorsEntry>();
-  for (const [name, value] of root) tensors.set(name, parseEntry(name, value, dataOffset));
+  const metadata = parseMetadata(root.get(METADATA));
+  root.delete(METADATA);
+  const tensors = root as Map<string, SafetensorsEntry>;
   checkCovered(tensors, dataOffset, fileSize);
   return { tensors, metadata, dataOffset };
 }

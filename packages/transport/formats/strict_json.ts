@@ -11,8 +11,18 @@ import { TransportError } from "../errors.ts";
 export interface StrictJsonOptions {
   /** How deep objects and arrays may nest. */
   readonly maxDepth: number;
+  /** How deep objects may nest. Default: as deep as arrays. */
+  readonly maxObjectDepth?: number;
   /** What is being read, for messages. */
   readonly what: string;
+  /** Whether numbers such as 2.0, 2e0 and -0 are refused. Default: false. */
+  readonly wholeNumbers?: boolean;
+  /** Most items of an array. Default: any number. */
+  readonly maxItems?: number;
+  /** Most keys of all objects together that are kept. Default: any number. */
+  readonly maxKeys?: number;
+  /** Turns each value of the outermost object into what is kept of it. Default: the value. */
+  readonly member?: (key: string, value: unknown) => unknown;
 }
 
 const TOKEN =
@@ -21,6 +31,7 @@ const TOKEN =
 class Parser {
   #at = 0;
   #depth = 0;
+  #keys = 0;
 
   constructor(readonly text: string, readonly options: StrictJsonOptions) {}
 
@@ -54,7 +65,13 @@ class Parser {
   value(token: string): unknown {
     if (token === "{" || token === "[") return this.#nested(token);
     if ("}]:,".includes(token)) this.fail(`unexpected ${token}`);
-    return token.startsWith('"') ? this.#string(token) : JSON.parse(token);
+    return token.startsWith('"') ? this.#string(token) : this.#literal(token);
+  }
+
+  #literal(token: string): unknown {
+    const isFloat = /^-?\d.*[.eE]|^-0/.test(token);
+    if (isFloat && this.options.wholeNumbers) this.fail(`${token.slice(0, 40)}, no whole number`);
+    return JSON.parse(token);
   }
 
   #string(token: string): string {
@@ -68,12 +85,21 @@ class Parser {
   }
 
   #nested(token: "{" | "["): unknown {
-    if (++this.#depth > this.options.maxDepth) {
-      this.fail(`nested deeper than ${this.options.maxDepth}`);
-    }
+    const { maxDepth, maxObjectDepth = maxDepth } = this.options;
+    const most = token === "{" ? maxObjectDepth : maxDepth;
+    if (++this.#depth > most) this.fail(`nested deeper than ${most}`);
     const value = token === "{" ? this.#object() : this.#array();
     this.#depth--;
     return value;
+  }
+
+  #tooMuch(what: string): never {
+    throw new TransportError("limit", `Cannot read ${this.options.what}: ${what}`);
+  }
+
+  #count(): void {
+    const { maxKeys = Infinity } = this.options;
+    if (++this.#keys > maxKeys) this.#tooMuch(`more than ${Math.floor(maxKeys)} names`);
   }
 
   #object(): Map<string, unknown> {
@@ -85,7 +111,10 @@ class Parser {
       const key = this.#string(token);
       if (object.has(key)) this.fail(`key ${token} for the second time`);
       if (this.next() !== ":") this.fail("a key without a value");
-      object.set(key, this.value(this.next()));
+      const isOutermost = this.#depth === 1;
+      const value = this.value(this.next());
+      this.#count();
+      object.set(key, isOutermost ? this.options.member?.(key, value) ?? value : value);
       if (!this.#more("}")) return object;
       token = this.next();
     }
@@ -96,7 +125,9 @@ class Parser {
     let token = this.next();
     if (token === "]") return array;
     for (;;) {
-      array.push(this.value(token));
+      if (array.push(this.value(token)) > (this.options.maxItems ?? Infinity)) {
+        this.#tooMuch(`more than ${this.options.maxItems} items in a list`);
+      }
       if (!this.#more("]")) return array;
       token = this.next();
     }
@@ -116,7 +147,8 @@ class Parser {
 /**
  * Parses JSON text; objects become `Map`.
  *
- * @throws {TransportError} `format`: the text is not JSON, repeats a key or nests too deep
+ * @throws {TransportError} `format`: the text is not JSON, repeats a key or nests too deep;
+ * `limit`: it has more items or keys than are allowed
  */
 export function parseStrictJson(text: string, options: StrictJsonOptions): unknown {
   const parser = new Parser(text, options);

@@ -77,6 +77,15 @@ function findEnd(tail: DataView): number | undefined {
   return undefined;
 }
 
+/** Refuses parts of archives that span several disks; 0xffff stands for "see zip64". */
+function checkDisk(source: ByteSource, disk: number): void {
+  if (disk === 0 || disk === 0xffff) return;
+  throw new TransportError(
+    "unsupported",
+    `Cannot read zip archive ${source.name}: it is part ${disk} of several disks, expected one`,
+  );
+}
+
 async function readEnd64(source: ByteSource, locator: DataView, end: number): Promise<Directory> {
   const offset = u64(locator, 8);
   if (offset + END64_SIZE > end) throw broken(source, "the zip64 locator points past the end");
@@ -84,6 +93,7 @@ async function readEnd64(source: ByteSource, locator: DataView, end: number): Pr
   if (record.getUint32(0, true) !== END64_MAGIC) {
     throw broken(source, "the zip64 locator does not point at a zip64 end record");
   }
+  checkDisk(source, record.getUint32(16, true));
   return { count: u64(record, 32), size: u64(record, 40), offset: u64(record, 48), end: offset };
 }
 
@@ -102,7 +112,9 @@ async function readTail(source: ByteSource): Promise<Tail> {
     const start = source.size - length;
     const view = viewOf(await source.read(start, length));
     const at = findEnd(view);
-    if (at !== undefined) return { view, start, at };
+    // A short comment pushes the locator out of a short tail.
+    const isWhole = at !== undefined && (at >= LOCATOR_SIZE || start === 0);
+    if (isWhole) return { view, start, at };
   }
   throw broken(source, "found no end record; it is truncated or not a zip archive");
 }
@@ -110,6 +122,7 @@ async function readTail(source: ByteSource): Promise<Tail> {
 /** Finds the central directory by the records at the end. */
 export async function findDirectory(source: ByteSource): Promise<Directory> {
   const { view: tail, start, at } = await readTail(source);
+  checkDisk(source, tail.getUint16(at + 4, true));
   const locator = at - LOCATOR_SIZE;
   if (locator >= 0 && tail.getUint32(locator, true) === LOCATOR_MAGIC) {
     const field = new DataView(tail.buffer, tail.byteOffset + locator, LOCATOR_SIZE);

@@ -109,6 +109,39 @@ Deno.test("a plain archive is read, with a comment and with none", async () => {
   assert.deepEqual(await readAll(archive([])), []);
 });
 
+/** A zip64 archive of one member whose end record, in its old fields, names another directory. */
+function twoViews(comment: string): { bytes: Uint8Array; seen: string } {
+  const inner = archive([{ name: "real", data: a.data }]);
+  const directory = inner.length - 22 - 46 - 4;
+  const end64 = withHeader(56, "", []);
+  const view = new DataView(end64.buffer);
+  view.setUint32(0, 0x06064b50, true);
+  view.setBigUint64(4, 44n, true);
+  view.setBigUint64(24, 1n, true);
+  view.setBigUint64(32, 1n, true);
+  view.setBigUint64(40, 50n, true);
+  view.setBigUint64(48, BigInt(directory), true);
+  const locator = withHeader(20, "", [[0, 4, 0x07064b50], [16, 4, 1]]);
+  new DataView(locator.buffer).setBigUint64(8, BigInt(directory + 50), true);
+  const old = withHeader(22, comment, [[0, 4, 0x06054b50], [20, 2, comment.length]]);
+  return { bytes: join([inner.subarray(0, directory + 50), end64, locator, old]), seen: "real" };
+}
+
+Deno.test("the zip64 records count also behind a comment", async () => {
+  for (const length of [0, 1, 19, 20, 21, 400]) {
+    const { bytes, seen } = twoViews("c".repeat(length));
+    const names = (await readAll(bytes)).map(([name]) => name);
+    assert.deepEqual(names, [seen], `a comment of ${length} bytes`);
+  }
+});
+
+Deno.test("a part of an archive on several disks is refused", async () => {
+  await refuses(archive([a], [[4, 2, 1]]), "second disk", "unsupported");
+  const { bytes } = twoViews("");
+  new DataView(bytes.buffer).setUint32(bytes.length - 22 - 20 - 56 + 16, 3, true);
+  await refuses(bytes, "third disk", "unsupported");
+});
+
 Deno.test("a part of a stored entry is read by range", async () => {
   const bytes = archive([a, b]);
   using source = await openByteSource(bytes);

@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { type Checkpoint, openCheckpoint } from "@vcs/onnx/checkpoint";
+import { type Checkpoint, openCheckpoint, type TensorSource } from "@vcs/onnx/checkpoint";
 import type { GraphBuilder } from "@vcs/onnx/graph";
-import { NetworkWeights, type WeightReport } from "@vcs/onnx";
+import { NetworkWeights, stateDict, type WeightReport } from "@vcs/onnx";
 import { tensorBytes } from "@vcs/transport/tensor";
 import { createHash } from "node:crypto";
 import { firstKey, type Half, inferConfig, type NetworkConfig } from "./config.ts";
@@ -29,11 +29,11 @@ export class MagvitCheckpoint implements Disposable {
   /** Which set of parameters is used. */
   readonly parameters: ParameterSet;
   readonly #file: Checkpoint;
-  readonly #prefix: string;
+  readonly #source: TensorSource;
 
-  private constructor(file: Checkpoint, prefix: string, parameters: ParameterSet) {
+  private constructor(file: Checkpoint, parameters: ParameterSet) {
     this.#file = file;
-    this.#prefix = prefix;
+    this.#source = stateDict(file);
     this.parameters = parameters;
   }
 
@@ -48,10 +48,8 @@ export class MagvitCheckpoint implements Disposable {
     const file = await openCheckpoint(path);
     try {
       for (const set of parameters ? [parameters] : ["ema", "raw"] as const) {
-        for (const prefix of ["state_dict/", ""]) {
-          const found = new MagvitCheckpoint(file, prefix, set);
-          if (found.has("encoder") || found.has("decoder")) return found;
-        }
+        const found = new MagvitCheckpoint(file, set);
+        if (found.has("encoder") || found.has("decoder")) return found;
       }
     } catch (error) {
       file.close();
@@ -70,7 +68,7 @@ export class MagvitCheckpoint implements Disposable {
 
   /** Whether the file holds a half of the network. */
   has(half: Half): boolean {
-    return this.#file.has(this.#fileName(firstKey(half)));
+    return this.#source.has(this.#fileName(firstKey(half)));
   }
 
   /**
@@ -119,7 +117,7 @@ export class MagvitCheckpoint implements Disposable {
     const report = this.report("decoder");
     const hash = createHash("sha256").update(JSON.stringify(this.config("decoder")));
     for (const name of [...report.matched].sort()) {
-      hash.update(tensorBytes(await this.#file.read(name)));
+      hash.update(tensorBytes(await this.#source.read(name)));
     }
     return hash.digest("hex").slice(0, 16);
   }
@@ -130,12 +128,12 @@ export class MagvitCheckpoint implements Disposable {
   }
 
   #fileName(key: string): string {
-    return this.#prefix + (this.parameters === "raw" ? key : averagedName(key));
+    return this.parameters === "raw" ? key : averagedName(key);
   }
 
   #weights(half: Half): NetworkWeights {
     const own = this.#fileName(`${half}.`).replace(/\.$/, "");
-    return new NetworkWeights(this.#file, {
+    return new NetworkWeights(this.#source, {
       fileName: (key) => this.#fileName(key),
       ignore: (name) => !name.startsWith(own),
     });

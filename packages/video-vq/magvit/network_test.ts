@@ -206,6 +206,19 @@ Deno.test("network: a built graph is cached, and rebuilt when the checkpoint cha
   });
 });
 
+Deno.test("network: weights are found below the wrappers of training scripts", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    const { tensors } = readSafetensors(syntheticCheckpoint(SMALL_NETWORK));
+    const wrapped = [...tensors].map(([name, t]) => [`model_state/module.${name}`, t] as const);
+    await Deno.writeFile(path, encodeSafetensors(new Map(wrapped)));
+    using checkpoint = await MagvitCheckpoint.open(path);
+    assert.deepEqual(checkpoint.config("decoder"), SMALL_NETWORK);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
 Deno.test("network: files that are something else are refused by name", async () => {
   const folder = await Deno.makeTempDir();
   try {
