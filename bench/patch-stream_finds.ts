@@ -67,7 +67,6 @@ const table = [
   "| --- | --- | --- | --- | --- |",
   ...rows,
 ].join("\n");
-console.log(table);
 const root = new URL("../", import.meta.url);
 await Deno.writeTextFile(
   new URL("bench/results/patch-stream_finds.json", root),
