@@ -62,5 +62,6 @@ if (import.meta.main) {
   Deno.writeTextFileSync("/proc/self/clear_refs", "5");
   const before = status("VmRSS");
   const outcome = await outcomeOf(() => reader(bytes));
-  console.log(JSON.stringify({ megabytes: status("VmHWM") - before, outcome }));
+  const line = JSON.stringify({ megabytes: status("VmHWM") - before, outcome });
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }

@@ -26,7 +26,7 @@ import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { parseDevice, resolveDevice } from "./devices.ts";
 import { OnnxError } from "./errors.ts";
 import { findLibrary } from "./runtime/library.ts";
-import { cPath, cString, loadRuntime, Out, pointerArray, type Runtime } from "./runtime/ort.ts";
+import { cPath, cString, loadRuntime, Out, type Runtime, skipDestructors } from "./runtime/ort.ts";
 import {
   checkTensor,
   type ModelValue,
@@ -80,6 +80,8 @@ export class Session implements Disposable {
   /** Device that the model runs on. */
   readonly device: string;
   readonly #runtime: Runtime;
+  /** Memory of the names. */
+  readonly #memory: RunMemory;
   readonly #inputNames: readonly Uint8Array<ArrayBuffer>[];
   readonly #outputNames: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
   #session: Deno.PointerValue;
@@ -97,8 +99,11 @@ export class Session implements Disposable {
       runtime.release("session", session);
       throw error;
     }
-    this.#inputNames = this.inputs.map((value) => cString(value.name));
-    this.#outputNames = new Map(this.outputs.map((value) => [value.name, cString(value.name)]));
+    const memory = this.#memory = new RunMemory(runtime);
+    this.#inputNames = this.inputs.map(({ name }) => memory.place(cString(name)));
+    this.#outputNames = new Map(
+      this.outputs.map(({ name }) => [name, memory.place(cString(name))]),
+    );
   }
 
   /**
@@ -153,10 +158,11 @@ export class Session implements Disposable {
     const inputs = this.inputs.map(({ name }) => memory.wrap(feeds[name]!, `pass input ${name}`));
     const given = outputs.map(({ name }) => {
       const t = options.outputs?.[name];
-      return t ? memory.wrap(t, `pass output ${name}`) : null;
+      return t ? memory.wrapOutput(t, `pass output ${name}`) : null;
     });
-    const results = pointerArray(given);
-    await this.#call(memory, pointerArray(inputs), outputs, results, options.signal);
+    const results = memory.pointers(given);
+    await this.#call(memory, memory.pointers(inputs), outputs, results, options.signal);
+    memory.copyOutputs();
     return Object.fromEntries(outputs.map(({ name }, at) => {
       const t = options.outputs?.[name];
       if (t) return [name, t];
@@ -180,7 +186,7 @@ export class Session implements Disposable {
     }
   }
 
-  /** Calls `Run` on another thread and holds everything that it reads until it returns. */
+  /** Calls `Run` on another thread; all that it reads and writes is in the runtime's memory. */
   async #call(
     memory: RunMemory,
     inputs: BigUint64Array,
@@ -188,11 +194,10 @@ export class Session implements Disposable {
     results: BigUint64Array,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const inputNames = pointerArray(this.#inputNames.map((name) => Deno.UnsafePointer.of(name)));
-    const outputNames = pointerArray(
+    const inputNames = memory.pointers(this.#inputNames.map((name) => Deno.UnsafePointer.of(name)));
+    const outputNames = memory.pointers(
       outputs.map(({ name }) => Deno.UnsafePointer.of(this.#outputNames.get(name)!)),
     );
-    memory.held.push(inputs, inputNames, outputNames, results);
     using stop = new Terminator(this.#runtime, signal);
     this.#running++;
     try {
@@ -204,7 +209,7 @@ export class Session implements Disposable {
         stop.options,
         inputNames,
         inputs,
-        BigInt(inputs.length),
+        BigInt(this.inputs.length),
         outputNames,
         BigInt(outputs.length),
         results,
@@ -238,8 +243,10 @@ export class Session implements Disposable {
 
   #release(): void {
     if (this.#running > 0) return;
+    if (this.#session === null) return;
     this.#runtime.release("session", this.#session);
     this.#session = null;
+    this.#memory[Symbol.dispose]();
   }
 
   /** Releases the model; runs under way end first. Closing twice is fine. */
@@ -260,9 +267,11 @@ async function createSession(
   model: string | URL | Uint8Array,
   settings: Deno.PointerObject,
 ): Promise<Deno.PointerObject> {
-  const out = new Out();
+  using memory = new RunMemory(runtime);
+  const cell = memory.pointers([null]);
   if (model instanceof Uint8Array) {
-    const args = [runtime.env, model, BigInt(model.length), settings, out.cell] as const;
+    const bytes = memory.place(model);
+    const args = [runtime.env, bytes, BigInt(model.length), settings, cell] as const;
     await runtime.callAsync(
       "createSessionFromArray",
       "model-invalid",
@@ -271,8 +280,9 @@ async function createSession(
     );
   } else {
     const path = model instanceof URL ? fileURLToPath(model) : model;
-    const args = [runtime.env, cPath(path), settings, out.cell] as const;
+    const args = [runtime.env, memory.place(cPath(path)), settings, cell] as const;
     await runtime.callAsync("createSession", "model-invalid", `open model ${path}`, ...args);
   }
-  return out.object;
+  skipDestructors();
+  return Deno.UnsafePointer.create(cell[0]!)!;
 }

@@ -51,6 +51,7 @@ const CALLS = {
   getSymbolicDimensions: [63, [p, b, n]],
   getTensorTypeAndShape: [65, [p, b]],
   createCpuMemoryInfo: [69, [i, i, b]],
+  allocatorAlloc: [75, [p, n, b]],
   allocatorFree: [76, [p, p]],
   getAllocatorWithDefaultOptions: [78, [b]],
   getAvailableProviders: [125, [b, b]],
@@ -208,6 +209,26 @@ function keepLoaded(path: string): void {
   loader.close();
 }
 
+/**
+ * Ends the process without the destructors of what is loaded, with the status that it was to end
+ * with: they would take apart what runs under way still use. Of these handlers the last registered is the
+ * first to run, and a library registers more as it is used: call this after it has been.
+ */
+export function skipDestructors(): void {
+  if (Deno.build.os !== "linux") return;
+  try {
+    const parameters = ["pointer", "pointer"] as const;
+    const libc = Deno.dlopen("libc.so.6", {
+      on_exit: { parameters, result: "i32" },
+      _exit: { type: "pointer" },
+    });
+    libc.symbols.on_exit(libc.symbols._exit, null);
+    libc.close();
+  } catch {
+    // Not glibc: the destructors run.
+  }
+}
+
 /** Opens the library and gives its entry point. */
 function openBase(path: string): Deno.PointerObject {
   forbidTelemetry();
@@ -346,10 +367,12 @@ function openRuntime(path: string): Runtime {
     call(name, "library-missing", `start ONNX Runtime from ${path}`, ...args, out.cell);
     return out.object;
   };
+  const env = made("createEnv", FATAL, cString("vcs"));
+  skipDestructors();
   return {
     version,
     path,
-    env: made("createEnv", FATAL, cString("vcs")),
+    env,
     cpuMemory: made("createCpuMemoryInfo", DEVICE_ALLOCATOR, DEFAULT_MEMORY),
     allocator: made("getAllocatorWithDefaultOptions"),
     call,

@@ -7,7 +7,7 @@
 import { tensor } from "@vcs/transport/tensor";
 import { GraphBuilder } from "../graph.ts";
 import { modelBytes } from "../graph/model.ts";
-import { cString, Out, pointerArray, type Runtime } from "./ort.ts";
+import { cString, type Runtime } from "./ort.ts";
 import { type Provider, sessionOptions } from "./providers.ts";
 import { RunMemory } from "./run_memory.ts";
 
@@ -26,32 +26,31 @@ async function runOnce(runtime: Runtime, session: Deno.PointerObject): Promise<F
   const y = tensor("F32", [1, SIZE]);
   const x = tensor("F32", [1, SIZE], new Float32Array(SIZE).fill(2));
   using memory = new RunMemory(runtime);
-  const [inputs, outputs] = [x, y].map((t) => pointerArray([memory.wrap(t, doing)])) as [
-    BigUint64Array<ArrayBuffer>,
-    BigUint64Array<ArrayBuffer>,
-  ];
-  const texts = ["x", "y"].map(cString);
-  const [inputNames, outputNames] = texts.map((text) =>
-    pointerArray([Deno.UnsafePointer.of(text)])
+  const inputs = memory.pointers([memory.wrap(x, doing)]);
+  const outputs = memory.pointers([memory.wrapOutput(y, doing)]);
+  const [inputNames, outputNames] = ["x", "y"].map((name) =>
+    memory.pointers([Deno.UnsafePointer.of(memory.place(cString(name)))])
   ) as [BigUint64Array<ArrayBuffer>, BigUint64Array<ArrayBuffer>];
-  memory.held.push(inputs, outputs, inputNames, outputNames, ...texts);
   const call = [session, null, inputNames, inputs, 1n, outputNames, 1n, outputs] as const;
   await runtime.callAsync("run", "device-unavailable", doing, ...call);
+  memory.copyOutputs();
   return y.data;
 }
 
 /** Opens the tiny model on a device, runs it, and closes it again. */
 async function compute(runtime: Runtime, provider: Provider): Promise<Float32Array> {
-  const model = await tinyModel();
+  using memory = new RunMemory(runtime);
+  const model = memory.place(await tinyModel());
   const options = sessionOptions(runtime, provider, { threads: 1 });
-  const session = new Out();
+  const session = memory.pointers([null]);
+  const opened = () => Deno.UnsafePointer.create(session[0]!);
   try {
-    const call = [runtime.env, model, BigInt(model.length), options, session.cell] as const;
+    const call = [runtime.env, model, BigInt(model.length), options, session] as const;
     const doing = "open a tiny model on the device";
     await runtime.callAsync("createSessionFromArray", "device-unavailable", doing, ...call);
-    return await runOnce(runtime, session.object);
+    return await runOnce(runtime, opened()!);
   } finally {
-    runtime.release("session", session.pointer);
+    runtime.release("session", opened());
     runtime.release("sessionOptions", options);
   }
 }

@@ -19,20 +19,61 @@ export function memoryOf(t: Tensor): Uint8Array<ArrayBuffer> {
   return byteLength === 0 ? new Uint8Array(8) : new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Native values of one run, and the memory that they point into, until they are released. */
+/**
+ * Native values of one run, and the memory that they point into, until they are released. The
+ * memory is the runtime's own: a run may outlive the isolate that started it, where that ends by
+ * an error, by `Deno.exit` or as a worker that is terminated.
+ */
 export class RunMemory implements Disposable {
   readonly #runtime: Runtime;
   readonly #values: Deno.PointerValue[] = [];
-  /** Memory that native code reads or writes; held here so that it is not collected. */
-  readonly held: (Uint8Array | BigUint64Array | BigInt64Array)[] = [];
+  readonly #blocks: Deno.PointerObject[] = [];
+  readonly #outputs: (() => void)[] = [];
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
   }
 
-  /** Wraps a tensor's memory. */
-  wrap(t: Tensor, doing: string): Deno.PointerObject {
-    const memory = memoryOf(t);
+  /** A copy of bytes in memory that stays where it is until the release. */
+  place(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    const out = new Out();
+    const { allocator } = this.#runtime;
+    const size = BigInt(Math.max(1, bytes.length));
+    this.#runtime.call("allocatorAlloc", "run-failed", "take memory", allocator, size, out.cell);
+    this.#blocks.push(out.object);
+    const memory = new Uint8Array(
+      Deno.UnsafePointerView.getArrayBuffer(out.object, bytes.length),
+    );
+    memory.set(bytes);
+    return memory;
+  }
+
+  /** A list of pointers, for functions that take arrays of them. */
+  pointers(list: readonly Deno.PointerValue[]): BigUint64Array<ArrayBuffer> {
+    const { buffer } = this.place(new Uint8Array(8 * Math.max(1, list.length)));
+    const array = new BigUint64Array(buffer);
+    list.forEach((pointer, at) => array[at] = BigInt(Deno.UnsafePointer.value(pointer)));
+    return array;
+  }
+
+  /** A tensor that the run writes to; {@linkcode copyOutputs} gives it what was written. */
+  wrapOutput(t: Tensor, doing: string): Deno.PointerObject {
+    return this.wrap(t, doing, (memory) => this.#outputs.push(() => memoryOf(t).set(memory)));
+  }
+
+  /** Gives the tensors of {@linkcode wrapOutput} what the run wrote. */
+  copyOutputs(): void {
+    for (const copy of this.#outputs) copy();
+  }
+
+  /** Makes a native tensor of a copy of the elements. */
+  wrap(
+    t: Tensor,
+    doing: string,
+    seen: (memory: Uint8Array<ArrayBuffer>) => void = () => {},
+  ): Deno.PointerObject {
+    const memory = this.place(memoryOf(t));
+    seen(memory);
     const shape = new BigInt64Array(new ArrayBuffer(8 * t.shape.length));
     t.shape.forEach((size, axis) => shape[axis] = BigInt(size));
     const out = new Out();
@@ -48,7 +89,6 @@ export class RunMemory implements Disposable {
       elementType(t.dtype),
       out.cell,
     );
-    this.held.push(memory, shape);
     this.adopt(out.pointer);
     return out.object;
   }
@@ -60,6 +100,10 @@ export class RunMemory implements Disposable {
 
   [Symbol.dispose](): void {
     for (const value of this.#values) this.#runtime.release("value", value);
+    const { allocator } = this.#runtime;
+    for (const block of this.#blocks) {
+      this.#runtime.call("allocatorFree", "run-failed", "free memory", allocator, block);
+    }
   }
 }
 
