@@ -150,8 +150,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "compensate.ts",
-    find: "light.gain > LEAST_CONTRAST * alike.gain &&",
-    put: "",
+    find: "gain > LEAST_CONTRAST * alike.gain",
+    put: "gain > 0",
     means: "a flat picture explains any",
     tests: ["compensate_test.ts"],
   },

@@ -50,12 +50,12 @@ export function findChange(current: Plane, previous: Plane): Change {
   if (explained(tileErrors(current, previous, NO_CHANGE))) return NO_CHANGE;
   const alike = levels(current, previous);
   const light = fitChange(current, previous, alike, false);
-  const first = light.gain > LEAST_CONTRAST * alike.gain &&
-      gains(current, previous, NO_CHANGE, light)
+  const keepsContrast = ({ gain }: Change) => gain > LEAST_CONTRAST * alike.gain;
+  const first = keepsContrast(light) && gains(current, previous, NO_CHANGE, light)
     ? light
     : NO_CHANGE;
   const moved = findMotion(current, previous, alike);
-  return moved && gains(current, previous, first, moved) ? moved : first;
+  return moved && keepsContrast(moved) && gains(current, previous, first, moved) ? moved : first;
 }
 
 /** Whether so little differs that no change could gain a good part of the picture. */
