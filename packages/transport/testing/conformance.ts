@@ -77,7 +77,7 @@ const CASES: Readonly<Record<string, Case>> = {
 };
 
 /** A dead link is given up within some seconds, by RabbitMQ's heartbeat within fifteen. */
-const DEAD_LIMIT = 60_000;
+const DEAD_LIMIT = 40_000;
 
 /** Closing takes two seconds, on a machine that is free. */
 const CLOSE_LIMIT = 20_000;
@@ -431,7 +431,7 @@ async function placeDeleted(target: Target): Promise<void> {
   await sendAll(sender, messages.slice(1, 4));
   assert.equal(sender.counters.acknowledged, 4);
   await using receiver = await openReceiver(place.receiver, PATIENT);
-  const seen = await receiveSome(receiver, 3);
+  const seen = await within(DEAD_LIMIT, "receiving what came later", receiveSome(receiver, 3));
   assert.deepEqual([...seen.keys()], [1, 2, 3]);
   // The receiver, too, finds that it reads from nowhere.
   await target.remove!(place);
