@@ -11,7 +11,7 @@ import type sharp from "sharp";
 import type * as Ours from "../packages/media/ffmpeg/node_av.ts";
 import type { Sharp } from "../packages/media/formats/sharp.ts";
 import type { AmqpModule } from "../packages/transport/channels/amqp.ts";
-import type { JetStreamModule, NatsModule } from "../packages/transport/channels/nats.ts";
+import type { JetStreamModule, NatsModule } from "../packages/transport/channels/nats/nats.ts";
 import type { RedisModule } from "../packages/transport/channels/redis.ts";
 
 type Assignable<Ours, Theirs extends Ours> = [Ours, Theirs];

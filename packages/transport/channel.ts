@@ -60,7 +60,7 @@ const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "zmq+pub:": async () => (await import("./channels/zmq/pub.ts")).openPub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openSender,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
-  "nats:": async () => (await import("./channels/nats.ts")).nats.openSender,
+  "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openSender,
 };
 
 const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
@@ -70,7 +70,7 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "zmq+sub:": async () => (await import("./channels/zmq/pub.ts")).openSub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
-  "nats:": async () => (await import("./channels/nats.ts")).nats.openReceiver,
+  "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openReceiver,
 };
 
 /**

@@ -9,18 +9,18 @@
  *
  * @module
  */
-import { NATS_CLIENT } from "../parts/clients.ts";
-import { lazyPart } from "../parts/load.ts";
-import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_feed.ts";
-import { TransportError } from "../errors.ts";
-import { onAbort, settledWithin } from "../flow/abort.ts";
-import type { Inbox } from "./inbox.ts";
-import { newStreamId } from "../message.ts";
-import { NatsTransport } from "./nats_transport.ts";
-import { type Entry, messageKey } from "./outbox.ts";
-import type { Store } from "./store_pump.ts";
-import type { ChannelSettings } from "./types.ts";
-import { hostAndPort, type UrlSettings } from "./settings.ts";
+import { NATS_CLIENT } from "../../parts/clients.ts";
+import { lazyPart } from "../../parts/load.ts";
+import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "../broker_feed.ts";
+import { TransportError } from "../../errors.ts";
+import { onAbort, settledWithin } from "../../flow/abort.ts";
+import type { Inbox } from "../inbox.ts";
+import { newStreamId } from "../../message.ts";
+import { NatsTransport } from "./connection.ts";
+import { type Entry, messageKey } from "../outbox.ts";
+import type { Store } from "../store_pump.ts";
+import type { ChannelSettings } from "../types.ts";
+import { hostAndPort, type UrlSettings } from "../settings.ts";
 
 /** What we use of a connection of NATS. */
 interface NatsConnection {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { needs } from "#testing/shared.ts";
-import { hasBroker, startBroker } from "../trial/brokers.ts";
-import { openReceiver, openSender } from "../channel.ts";
-import { message } from "../message.ts";
-import { conformance, LIMIT } from "../testing/conformance.ts";
+import { hasBroker, startBroker } from "../../trial/brokers.ts";
+import { openReceiver, openSender } from "../../channel.ts";
+import { message } from "../../message.ts";
+import { conformance, LIMIT } from "../../testing/conformance.ts";
 
 Deno.test({
   name: "channel: nats keeps its promises",

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { writeAll } from "../io/write_all.ts";
+import { writeAll } from "../../io/write_all.ts";
 
 const CHUNK = 64 * 1024;
 
