@@ -201,8 +201,13 @@ export async function readNpz(
   input: ByteSourceInput,
   options: NpzReadOptions = {},
 ): Promise<Map<string, Tensor>> {
-  using reader = await NpzReader.open(input, options);
-  return await reader.readAll();
+  // Not `using`: this runs where the syntax is missing.
+  const reader = await NpzReader.open(input, options);
+  try {
+    return await reader.readAll();
+  } finally {
+    reader.close();
+  }
 }
 
 /** Options for writing. */

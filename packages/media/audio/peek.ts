@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { concatBytes } from "@vcs/transport/internal";
+import { concatBytes } from "@vcs/transport/portable";
 
 /** The start of a stream. */
 export interface Peeked {
