@@ -125,7 +125,7 @@ Deno.test({
   fn: () =>
     withFolder(async (folder) => {
       const clip = await clipPath();
-      const args = [clip, clip, "--json"];
+      const args = [clip, clip, "--json", "-o", folder];
       const { code, out, err } = await run(folder, "patch-stream", args);
       assert.equal(code, 0, err);
       assert.equal(out.trim().split("\n").length, 2);
