@@ -4,9 +4,29 @@
  *
  * @module
  */
-import { command, file, optionalOperand, runCommand, say } from "@vcs/transport/internal";
+import { NODE_AV, SHARP } from "@vcs/media/internal";
+import { ONNX_RUNTIME } from "@vcs/onnx/internal";
+import {
+  command,
+  file,
+  findPart,
+  installPart,
+  megabytes,
+  optionalOperand,
+  runCommand,
+  say,
+} from "@vcs/transport/internal";
 import config from "./deno.json" with { type: "json" };
 import { emptyFolder, runDemo } from "./demo.ts";
+
+/** Fetches what the four need before the first is timed, and says how much that is. */
+async function prepare(signal: AbortSignal): Promise<void> {
+  const parts = [NODE_AV, SHARP, ONNX_RUNTIME];
+  const states = await Promise.all(parts.map((part) => findPart(part)));
+  const missing = states.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (missing > 0) say(`To fetch before the demo begins: ${megabytes(missing)}`);
+  for (const part of parts) await installPart(part, { signal });
+}
 
 const demo = command({
   name: "demo",
@@ -15,8 +35,9 @@ const demo = command({
   operands: {
     folder: optionalOperand(file("FOLDER"), "where the page goes. Default: demo"),
   },
-  async run({ operands: { folder = "demo" } }) {
+  async run({ operands: { folder = "demo" }, signal }) {
     await emptyFolder(folder);
+    await prepare(signal);
     say(`The demo is done. Open this page in a browser:\n  ${await runDemo(folder)}`);
   },
 });
