@@ -8,6 +8,7 @@ import { NODE_AV, SHARP } from "@vcs/media/internal";
 import { ONNX_RUNTIME } from "@vcs/onnx/internal";
 import {
   command,
+  errorLine,
   file,
   findPart,
   installPart,
@@ -25,7 +26,13 @@ async function prepare(signal: AbortSignal): Promise<void> {
   const states = await Promise.all(parts.map((part) => findPart(part)));
   const missing = states.reduce((sum, { bytes }) => sum + bytes, 0);
   if (missing > 0) say(`To fetch before the demo begins: ${megabytes(missing)}`);
-  for (const part of parts) await installPart(part, { signal });
+  for (const part of parts) {
+    // What cannot go on without it says so itself; for node-av the programs of FFmpeg may serve.
+    await installPart(part, { signal }).catch((error) => {
+      signal.throwIfAborted();
+      say(errorLine(error));
+    });
+  }
 }
 
 const demo = command({
