@@ -18,9 +18,10 @@ export async function pipeInto(program: string, args: string[], input: Uint8Arra
     ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
   }).spawn();
   const writer = child.stdin.getWriter();
-  const written = writer.write(input).then(() => writer.close());
+  // A program that refuses may leave before it has read: its pipe breaks, and that is no failure.
+  const written = writer.write(input).then(() => writer.close()).catch(() => {});
   const { code, stdout, stderr } = await child.output();
-  await written.catch(() => {});
+  await written;
   return { code, stdout, stderr: new TextDecoder().decode(stderr) };
 }
 
