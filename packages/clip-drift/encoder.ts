@@ -315,7 +315,7 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
   const training = defined({ mean: entry?.mean, std: entry?.std });
   const settings = { activation, precision, ...await byteSettings(options), ...training };
   const graph = visionGraph(vision, settings);
-  const identity = [await fileIdentity(path), JSON.stringify(settings)];
+  const identity = [await fileIdentity(path, options.cache), JSON.stringify(settings)];
   const file = await cachedModel(graph, identity, options.cache);
   const session = await openSession(file, options);
   const { embedDim: embeddingDim, imageSize } = vision.config;

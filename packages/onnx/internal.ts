@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { writeNote } from "./cache/identity.ts";
 export { graphDirectory } from "./cache/paths.ts";
 export { deviceKind } from "./command/device_kind.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";

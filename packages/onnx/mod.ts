@@ -57,7 +57,8 @@ export {
   type WeightReport,
 } from "./graph/network_weights.ts";
 export { emaWeights, stateDict } from "./torch/checkpoint_weights.ts";
-export { cachedModel, fileIdentity } from "./cache/model_cache.ts";
+export { fileIdentity } from "./cache/identity.ts";
+export { cachedModel } from "./cache/model_cache.ts";
 
 if (import.meta.main) {
   const [{ runCommand }, { onnx }] = await Promise.all([

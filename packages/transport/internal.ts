@@ -91,7 +91,7 @@ export { BufferedReader, type ByteReader } from "./io/buffered_reader.ts";
 export { type ByteSource, openByteSource } from "./io/byte_source.ts";
 export { concatBytes } from "./io/bytes.ts";
 export { type Defined, defined } from "./io/defined.ts";
-export { isFile } from "./io/files.ts";
+export { isFile, syncFile } from "./io/files.ts";
 export {
   openLog,
   OutputFile,

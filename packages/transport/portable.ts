@@ -17,5 +17,6 @@ export { BufferedReader } from "./io/buffered_reader.ts";
 export { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 export { concatBytes } from "./io/bytes.ts";
 export { type Defined, defined } from "./io/defined.ts";
+export { syncFile } from "./io/files.ts";
 export { streamOf } from "./io/stream_of.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";

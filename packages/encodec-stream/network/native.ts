@@ -32,7 +32,7 @@ export async function findWeights(
   const file = await openCheckpoint(path);
   return {
     source: stateDict(file),
-    identity: await fileIdentity(path),
+    identity: await fileIdentity(path, options.cache),
     [Symbol.dispose]: () => file.close(),
   };
 }

@@ -1,6 +1,7 @@
 /**
  * Models that were built from checkpoints, kept: the graph and its converted weights are written
- * once, and found again as long as the checkpoint, the description and this code are the same.
+ * once, and found again as long as the checkpoint, the description and this code are the same. A
+ * list beside them says what they must be; what is damaged is built again.
  *
  * @example Built the first time, found the second
  * ```ts
@@ -25,10 +26,11 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { isFile } from "@vcs/transport/internal";
-import { graphDirectory } from "./paths.ts";
+import { say } from "@vcs/transport/internal";
 import type { GraphCore } from "../graph/core.ts";
 import { graphOutline, writeModel } from "../graph/model.ts";
+import { checkFiles, describeFiles, writeManifest } from "./manifest.ts";
+import { graphDirectory } from "./paths.ts";
 
 /** Raised when weights are converted, folded or laid out in another way than before. */
 const FORMAT = 1;
@@ -39,20 +41,16 @@ const DAY = 24 * 60 * 60 * 1000;
 /** Names of folders that models are built in, and of nothing else in a folder of the caller's. */
 const PART = /-[0-9a-f]{16}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/;
 
-/**
- * What distinguishes files without reading them: path, size and time of the last change.
- *
- * @throws {Deno.errors.NotFound} where there is no such file.
- */
-export async function fileIdentity(path: string): Promise<string> {
-  const real = await Deno.realPath(path);
-  const { size, mtime } = await Deno.stat(real);
-  return `${real} ${size} ${mtime?.getTime()}`;
-}
+/** What the system says of a folder that cannot be written, or of a disk that is full. */
+const UNWRITABLE = ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR", "EEXIST"];
+
+/** Temporary folders of this process, by the folder in whose place they are. */
+const substitutes = new Map<string, string>();
 
 /**
- * Path of a graph's model in the cache, written there first where it is new. Processes that build
- * the same model at the same time both succeed.
+ * Path of a graph's model in the cache, written there first where it is new or damaged. Processes
+ * that build the same model at the same time both succeed. Where the folder cannot be written, the
+ * model lies in a temporary one until the process ends, and a line on stderr says so.
  *
  * @param graph the description; its weights are read only where the model is new
  * @param identity what the weights come from, as {@linkcode fileIdentity} of the checkpoint
@@ -67,32 +65,55 @@ export async function cachedModel(
   const key = hash.update(graphOutline(graph)).digest("hex").slice(0, 16);
   const folder = join(directory, `${graph.name}-${key}`);
   const path = join(folder, `${graph.name}.onnx`);
-  if (await isWhole(graph, folder)) return path;
-  const part = `${folder}.${crypto.randomUUID()}.part`;
+  const state = await checkFiles(folder, filesOf(graph));
+  if (state === "right") return path;
+  if (state === "damaged") say(`note: ${folder} is damaged and is built again`);
   await removeStale(directory);
   try {
-    await writeModel(graph, part);
-    await moveModel(graph, part, folder);
+    await build(graph, identity, folder);
+    return path;
   } catch (error) {
-    if (!await isWhole(graph, folder)) throw error;
-  } finally {
-    await Deno.remove(part, { recursive: true }).catch(() => {});
+    if (await checkFiles(folder, filesOf(graph)) === "right") return path;
+    if (!isUnwritable(error) || [...substitutes.values()].includes(directory)) throw error;
+    return await cachedModel(graph, identity, await substituteFor(directory, error));
   }
-  return path;
 }
 
 /** The files of a model; the one that is opened is the last. */
 const filesOf = ({ name }: GraphCore) => [`${name}.weights`, `${name}.onnx`];
 
-async function isWhole(graph: GraphCore, folder: string): Promise<boolean> {
-  const isThere = (file: string) => isFile(join(folder, file));
-  return (await Promise.all(filesOf(graph).map(isThere))).every(Boolean);
+/** Builds a model beside its folder and moves it there, whatever is left of it; its list comes last. */
+async function build(graph: GraphCore, identity: readonly string[], folder: string): Promise<void> {
+  const part = `${folder}.${crypto.randomUUID()}.part`;
+  const names = filesOf(graph);
+  try {
+    await writeModel(graph, part);
+    const manifest = await describeFiles(part, names, identity);
+    await Deno.mkdir(folder, { recursive: true });
+    for (const name of names) await Deno.rename(join(part, name), join(folder, name));
+    await writeManifest(folder, manifest);
+  } finally {
+    await Deno.remove(part, { recursive: true }).catch(() => {});
+  }
 }
 
-/** Moves a model's files into its folder, whatever is left of it. */
-async function moveModel(graph: GraphCore, from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for (const file of filesOf(graph)) await Deno.rename(join(from, file), join(to, file));
+function isUnwritable(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && UNWRITABLE.includes(String(error.code));
+}
+
+/** A temporary folder in place of one that cannot be written. It goes when the process ends. */
+async function substituteFor(directory: string, { message }: Error): Promise<string> {
+  const known = substitutes.get(directory);
+  if (known !== undefined) return known;
+  const folder = await Deno.makeTempDir({ prefix: "vcs-graphs-" });
+  substitutes.set(directory, folder);
+  globalThis.addEventListener("unload", () => {
+    try {
+      Deno.removeSync(folder, { recursive: true });
+    } catch { /* The system removes it: here it may be mapped. */ }
+  });
+  say(`note: cannot write to ${directory} (${message}); models are built in ${folder} for now`);
+  return folder;
 }
 
 /** Removes what builds left that were killed: nobody has written to it for a day. */

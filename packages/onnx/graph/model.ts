@@ -25,7 +25,7 @@ import {
   type Tensor,
   tensorBytes,
 } from "@vcs/transport/tensor";
-import { writeAll } from "@vcs/transport/portable";
+import { syncFile, writeAll } from "@vcs/transport/portable";
 import type { Dim } from "./dims.ts";
 import type { Attribute, GraphCore, GraphNode, GraphWeight, Value, WeightSource } from "./core.ts";
 import { Message } from "./protobuf.ts";
@@ -292,6 +292,7 @@ export async function writeModel(graph: GraphCore, directory: string): Promise<s
   try {
     const initializers = await writeWeights(graph, weights + suffix, `${graph.name}.weights`);
     await Deno.writeFile(path + suffix, modelMessage(graph, initializers).finish());
+    for (const part of [weights + suffix, path + suffix]) await syncFile(part);
     await Deno.rename(weights + suffix, weights);
     await Deno.rename(path + suffix, path);
   } catch (error) {

@@ -1,46 +1,10 @@
 import assert from "node:assert/strict";
-import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { tensor } from "@vcs/transport/tensor";
 import { float, GraphBuilder } from "../graph.ts";
 import { graphOutline, modelBytes, OPSET, writeModel } from "./model.ts";
-import { cachedModel, fileIdentity } from "../cache/model_cache.ts";
+import { adding, firstElement, namesIn, withFolder } from "../testdata/adding.ts";
 import { Session } from "../session.ts";
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** A graph that adds its weight, and how often the weight was read. */
-function adding(value: number): { graph: GraphBuilder; reads: () => number } {
-  const graph = new GraphBuilder("adding");
-  let reads = 0;
-  const weight = graph.weight("w", {
-    dtype: "F32",
-    shape: [2000],
-    read: () => Promise.resolve(tensor("F32", [2000], new Float32Array(2000).fill(value))),
-  });
-  const counted = graph.weights[0]!.source as { read: () => Promise<unknown> };
-  const read = counted.read;
-  counted.read = () => (reads++, read());
-  graph.output("y", graph.add(graph.input("x", "F32", ["N", 2000]), weight));
-  return { graph, reads: () => reads };
-}
-
-async function firstElement(model: string | URL | Uint8Array): Promise<unknown> {
-  using session = await Session.open(model, { device: "cpu", threads: 1 });
-  const { y } = await session.run({ x: tensor("F32", [1, 2000]) });
-  return y!.data[0];
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name).sort();
-}
 
 Deno.test("a model and its weights are two files, and nothing else is left", () =>
   withFolder(async (folder) => {
@@ -138,66 +102,3 @@ Deno.test("an outline distinguishes descriptions and reads no lazy weight", () =
   });
   assert.notDeepEqual(tables[0], tables[1]);
 });
-
-Deno.test("a cached model is built once for each identity and description", () =>
-  withFolder(async (folder) => {
-    const first = adding(1);
-    const path = await cachedModel(first.graph, ["weights 1"], folder);
-    assert.equal(first.reads(), 1);
-    const again = adding(1);
-    assert.equal(await cachedModel(again.graph, ["weights 1"], folder), path);
-    assert.equal(again.reads(), 0);
-    const other = await cachedModel(adding(2).graph, ["weights 2"], folder);
-    assert.notEqual(other, path);
-    assert.deepEqual([await firstElement(path), await firstElement(other)], [1, 2]);
-    assert.equal((await namesIn(folder)).length, 2);
-  }));
-
-Deno.test("several builders of one model at once all get it", () =>
-  withFolder(async (folder) => {
-    const paths = await Promise.all(
-      [1, 2, 3, 4].map(() => cachedModel(adding(7).graph, ["w"], folder)),
-    );
-    assert.equal(new Set(paths).size, 1);
-    assert.equal(await firstElement(paths[0]!), 7);
-    assert.equal((await namesIn(folder)).length, 1);
-  }));
-
-Deno.test("a cached model that was half removed is built again", () =>
-  withFolder(async (folder) => {
-    const path = await cachedModel(adding(3).graph, ["w"], folder);
-    for (const lost of [path, path.replace(/onnx$/, "weights")]) {
-      await Deno.remove(lost);
-      assert.equal(await cachedModel(adding(3).graph, ["w"], folder), path);
-      assert.equal(await firstElement(path), 3);
-      assert.ok((await Deno.stat(lost)).isFile);
-      assert.equal((await namesIn(folder)).length, 1);
-    }
-  }));
-
-Deno.test("what killed builds left in the cache goes after a day, and nothing else", () =>
-  withFolder(async (folder) => {
-    const model = basename(dirname(await cachedModel(adding(4).graph, ["w"], folder)));
-    const build = () => `${model}.${crypto.randomUUID()}.part`;
-    const [young, ...old] = [build(), build(), "film.part", model] as const;
-    await Promise.all(
-      [young, ...old].map((name) => Deno.mkdir(join(folder, name), { recursive: true })),
-    );
-    const then = new Date(Date.now() - 2 * 86_400_000);
-    await Promise.all(old.map((name) => Deno.utime(join(folder, name), then, then)));
-    await cachedModel(adding(5).graph, ["other"], folder);
-    const names = await namesIn(folder);
-    assert.deepEqual(old.map((name) => names.includes(name)), [false, true, true]);
-    assert.ok(names.includes(young));
-  }));
-
-Deno.test("a file's identity changes with the file", () =>
-  withFolder(async (folder) => {
-    const path = `${folder}/weights`;
-    await Deno.writeTextFile(path, "one");
-    const before = await fileIdentity(path);
-    assert.equal(await fileIdentity(path), before);
-    await Deno.writeTextFile(path, "three");
-    assert.notEqual(await fileIdentity(path), before);
-    await assert.rejects(fileIdentity(`${folder}/none`), Deno.errors.NotFound);
-  }));

@@ -82,6 +82,7 @@ class Download {
     this.#received = (await file.stat()).size;
     this.#validator = await Deno.readTextFile(`${this.#part}.tag`).catch(() => "");
     await this.#fetchRight(this.#received > 0);
+    await file.syncData();
     // Elsewhere the lock is held until the file has its name; Windows renames only closed files.
     if (Deno.build.os === "windows") file.close();
     await Deno.rename(this.#part, this.#path);

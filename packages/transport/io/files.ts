@@ -1,5 +1,5 @@
 /**
- * Questions about files.
+ * Questions about files, and keeping them.
  *
  * @module
  */
@@ -16,4 +16,10 @@ export async function isFile(path: string | URL): Promise<boolean> {
     if (error instanceof Deno.errors.NotCapable) throw error;
     return false;
   }
+}
+
+/** Brings what was written to a file onto the disk: a power cut may leave a new name and no content. */
+export async function syncFile(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  await file.syncData();
 }

@@ -9,6 +9,7 @@ import { fstatSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { say } from "../command/terminal.ts";
 import { UsageError } from "../command/usage_error.ts";
+import { syncFile } from "./files.ts";
 
 /** What else is known about an output. */
 export interface OutputOptions {
@@ -114,11 +115,7 @@ export class OutputFile implements AsyncDisposable {
   /** Puts the part, which is whole now, in its place. */
   async commit(): Promise<void> {
     if (this.#settled) return;
-    {
-      using file = await Deno.open(this.part, { write: true });
-      // Otherwise a power cut can leave the new name and no content.
-      await file.syncData();
-    }
+    await syncFile(this.part);
     if (this.#mode !== undefined && Deno.build.os !== "windows") {
       await Deno.chmod(this.part, this.#mode & 0o777);
     }

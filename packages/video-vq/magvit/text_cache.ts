@@ -5,7 +5,7 @@
  * @module
  */
 import { fileIdentity } from "@vcs/onnx";
-import { graphDirectory } from "@vcs/onnx/internal";
+import { graphDirectory, writeNote } from "@vcs/onnx/internal";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 
@@ -22,18 +22,13 @@ export async function cachedText(
   compute: () => Promise<string>,
   folder: string = graphDirectory(),
 ): Promise<string> {
-  const identity = `${what} ${await fileIdentity(path)}`;
+  const identity = `${what} ${await fileIdentity(path, folder)}`;
   const name = createHash("sha256").update(identity).digest("hex").slice(0, 16);
   const file = join(folder, `${name}.txt`);
-  try {
-    return await Deno.readTextFile(file);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const known = await Deno.readTextFile(file).catch(() => "");
+  if (known !== "") return known;
   const text = await compute();
-  await Deno.mkdir(folder, { recursive: true });
-  const part = `${file}.${crypto.randomUUID()}.part`;
-  await Deno.writeTextFile(part, text);
-  await Deno.rename(part, file);
+  // Without the note it is computed again.
+  await writeNote(file, text).catch(() => {});
   return text;
 }

@@ -142,7 +142,7 @@ class MagvitHalf implements Disposable {
     const form = options.form ?? FORMS[this.device.replace(/:.*/, "")]!;
     const float = options.precision === "fp16" ? "F16" : "F32";
     const graph = checkpoint.build(half, size, { form, float });
-    const identity = [await fileIdentity(this.path), checkpoint.parameters];
+    const identity = [await fileIdentity(this.path, options.cache), checkpoint.parameters];
     const model = await cachedModel(graph, identity, options.cache);
     const threads = defined({ threads: options.threads });
     return await Session.open(model, { device: this.device, ...threads });
