@@ -423,6 +423,27 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "download.ts",
+    find: "if (this.#total === undefined && !this.#showsEnd",
+    put: "if (false",
+    means: "what a broken connection left counts as a file",
+    tests: ["download_test.ts"],
+  },
+  {
+    file: "download.ts",
+    find: "return await this.#beginsAsPage() ? this.#failure(PAGE) : undefined;",
+    put: "return undefined;",
+    means: "the page of a captive portal is kept as a model",
+    tests: ["download_test.ts"],
+  },
+  {
+    file: "download.ts",
+    find: "to >= total || length !== to - from + 1",
+    put: "false",
+    means: "parts that make no sense are taken",
+    tests: ["download_test.ts"],
+  },
+  {
+    file: "download.ts",
     find: "this.#received + bytes.length > this.#total",
     put: "false",
     means: "a server may send more than it promised",

@@ -1,8 +1,9 @@
 /**
  * Downloads of large files: to a temporary name beside the target, resumed where they broke off,
  * verified, then renamed, so that a file under its own name is complete and right. Servers that
- * stall, cut off, ignore ranges, lie about lengths or send other bytes end in a retry or a clear
- * error, never in a wrong file.
+ * stall, cut off, ignore ranges, lie about lengths or send other bytes or a web page end in a retry
+ * or a clear error, never in a wrong file. Where neither a length nor a hash is known and only the
+ * closed connection shows the end, that is no file.
  *
  * @example A file from a server of our own
  * ```ts
@@ -59,6 +60,8 @@ class Download {
   #received = 0;
   #total: number | undefined;
   #validator = "";
+  /** Whether the end of the body shows that all of it came. */
+  #showsEnd = false;
 
   constructor(url: string, path: string, options: DownloadOptions) {
     this.#url = url;
@@ -129,6 +132,8 @@ class Download {
     // Nothing would show that the rest is of the same file.
     if (!this.#validator && promisedHash(this.#options) === undefined) await this.#restart();
     const headers = new Headers(this.#options.headers);
+    // What is packed on the way comes without its length.
+    headers.set("accept-encoding", "identity");
     const { isPrefix = false, size = 0 } = this.#options;
     if (this.#received > 0 || isPrefix) {
       headers.set("range", `bytes=${this.#received}-${isPrefix ? size - 1 : ""}`);
@@ -154,21 +159,33 @@ class Download {
       else await this.#restart();
       throw new TransientError("the server has nothing behind what has arrived");
     }
-    if (!response.ok) throw this.#failure(`the server answered ${status} ${response.statusText}`);
-    if (status !== 206) await this.#restart();
-    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
-    const validator = strongValidator(response.headers);
-    const isOther = Number(range?.[1]) !== this.#received ||
-      (validator !== "" && this.#validator !== "" && validator !== this.#validator);
-    if (status === 206 && isOther) {
-      await this.#restart();
-      throw new TransientError(
-        "the server answered with another range or file than the one asked for",
-      );
+    if (status !== 200 && status !== 206) {
+      throw this.#failure(`the server answered ${status} ${response.statusText}`);
     }
-    await this.#expect(status === 206 ? Number(range?.[2]) : contentLength(response));
-    this.#validator = validator;
+    if (isPage(response.headers) && promisedHash(this.#options) === undefined) {
+      throw this.#failure(PAGE);
+    }
+    if (status === 200) await this.#restart();
+    const range = status === 206 ? await this.#acceptPart(response) : undefined;
+    await this.#expect(range ? range.total : contentLength(response));
+    this.#showsEnd = !range && response.headers.get("transfer-encoding") === "chunked";
+    this.#validator = strongValidator(response.headers);
     await Deno.writeTextFile(`${this.#part}.tag`, this.#validator);
+  }
+
+  /** Holds the head of a part against what was asked for. */
+  async #acceptPart({ headers }: Response): Promise<ContentRange> {
+    const range = contentRange(headers);
+    const validator = strongValidator(headers);
+    const { isPrefix = false } = this.#options;
+    const isAsked = this.#received > 0 || isPrefix;
+    const isOther = validator !== "" && this.#validator !== "" && validator !== this.#validator ||
+      !isPrefix && (range?.total ?? this.#total) !== (this.#total ?? range?.total);
+    if (range && isAsked && range.from === this.#received && !isOther) return range;
+    await this.#restart();
+    throw new TransientError(
+      "the server answered with another range or file than the one asked for",
+    );
   }
 
   /** Takes note of the length that the server promises. */
@@ -199,6 +216,9 @@ class Download {
       }
     } finally {
       await reader.cancel().catch(() => {});
+    }
+    if (this.#total === undefined && !this.#showsEnd && !promisedHash(this.#options)) {
+      throw this.#failure("nothing says how long the file is, so this may be a part of it");
     }
     if (this.#total !== undefined && !this.#isComplete()) {
       throw new TransientError(
@@ -234,11 +254,12 @@ class Download {
       return this.#failure(`${this.#received} bytes arrived, the file has ${size}`);
     }
     const wanted = promisedHash(this.#options);
-    if (wanted === undefined) return undefined;
+    if (wanted === undefined) return await this.#beginsAsPage() ? this.#failure(PAGE) : undefined;
     // Through this very file: on Windows its lock keeps others from reading, this process included.
     await this.#file.seek(0, Deno.SeekMode.Start);
     const found = (await hashRest(this.#file, wanted.algorithm, signal)).digest(wanted.encoding);
     if (found.startsWith(wanted.digest)) return undefined;
+    if (await this.#beginsAsPage()) return this.#failure(PAGE);
     const name = wanted.algorithm.replace("sha", "SHA-");
     return new TransportError(
       "checksum",
@@ -246,9 +267,42 @@ class Download {
     );
   }
 
+  async #beginsAsPage(): Promise<boolean> {
+    const bytes = new Uint8Array(Math.min(512, this.#received));
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    const length = await this.#file.read(bytes) ?? 0;
+    return /^\s*<(!doctype\s+html|html)\b/i.test(
+      new TextDecoder().decode(bytes.subarray(0, length)),
+    );
+  }
+
   #failure(what: string): TransportError {
     return new TransportError("download-failed", `Cannot download ${this.#url}: ${what.trim()}`);
   }
+}
+
+/** What captive portals and moved files answer with 200. */
+const PAGE = "a web page came in place of the file";
+
+function isPage(headers: Headers): boolean {
+  return /^(text\/html|application\/xhtml\+xml)\b/i.test(headers.get("content-type") ?? "");
+}
+
+/** Which bytes a part holds. */
+interface ContentRange {
+  readonly from: number;
+  /** Bytes of the whole file, where the server knows. */
+  readonly total: number | undefined;
+}
+
+/** What `Content-Range` says, or undefined where it makes no sense. */
+function contentRange(headers: Headers): ContentRange | undefined {
+  const text = headers.get("content-range") ?? "";
+  const [, first, last, whole] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(text) ?? [];
+  const [from, to, total] = [Number(first), Number(last), Number(whole)];
+  const length = Number(headers.get("content-length") ?? to - from + 1);
+  if (!(from <= to) || to >= total || length !== to - from + 1) return undefined;
+  return { from, total: whole === "*" ? undefined : total };
 }
 
 function contentLength(response: Response): number | undefined {

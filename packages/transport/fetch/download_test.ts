@@ -40,7 +40,8 @@ async function attempt(
       .then(() => undefined, (e) => e);
     const bytes = await Deno.readFile(path).catch(() => undefined);
     const names = await namesIn(`${folder}/deep/er`);
-    return { error, bytes, names, requests: server.requests };
+    const left = await Deno.stat(`${path}.part`).then(({ size }) => size, () => 0);
+    return { error, bytes, names, left, requests: server.requests };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -237,6 +238,79 @@ Deno.test("more bytes than the file has are refused where no length is promised"
   assertError(error, "download-failed", /sent more than 200000 bytes/);
   assert.equal(bytes, undefined);
 });
+
+/** A page as a captive portal sends it. */
+const PAGE = "\n <!DOCTYPE html><html><body>Log in</body></html>";
+
+for (
+  const [what, type, options] of [
+    ["by its type", "text/html; charset=utf-8", {}],
+    ["by its bytes", "application/octet-stream", {}],
+    ["where a hash is promised", "text/html", { sha256: SHA256 }],
+  ] as const
+) {
+  Deno.test(`a web page with status 200 is refused and not kept: ${what}`, async () => {
+    const portal: Script = async (_, write) => {
+      await write(head(200, { "content-type": type, "content-length": PAGE.length, etag: '"v1"' }));
+      await write(PAGE);
+    };
+    const { error, bytes, requests, left } = await attempt([portal], options);
+    assertError(error, "download-failed", /a web page came in place of the file/);
+    assert.deepEqual([bytes, left], [undefined, 0]);
+    assert.equal(requests.length, 1);
+  });
+}
+
+/** A body of no promised length. */
+function endless(bytes: Uint8Array, chunked: boolean): Script {
+  return async (_, write) => {
+    await write(head(200, chunked ? { "transfer-encoding": "chunked" } : {}));
+    if (chunked) await write(`${bytes.length.toString(16)}\r\n`);
+    await write(bytes);
+    if (chunked) await write("\r\n0\r\n\r\n");
+  };
+}
+
+Deno.test("an end that only the closed connection shows is no end", async () => {
+  for (const length of [BYTES.length, 70_000]) {
+    const { error, bytes } = await attempt([endless(BYTES.subarray(0, length), false)]);
+    assertError(error, "download-failed", /nothing says how long the file is/);
+    assert.equal(bytes, undefined);
+  }
+  const cutOff = await attempt([endless(BYTES.subarray(0, 70_000), false)], { sha256: SHA256 });
+  assertError(cutOff.error, "checksum", /found SHA-256/);
+  assertWhole(await attempt([endless(BYTES, false)], { sha256: SHA256 }));
+  assertWhole(await attempt([endless(BYTES, false)], { size: BYTES.length }));
+  assertWhole(await attempt([endless(BYTES, true)]));
+});
+
+for (
+  const [what, range, length] of [
+    ["of no known whole", "bytes 0-99/*", 100],
+    ["that nobody asked for", `bytes 0-99/${BYTES.length}`, 100],
+    ["that ends before it begins", `bytes 70000-60000/${BYTES.length}`, 100],
+    ["that ends behind the file", "bytes 70000-70099/70050", 100],
+    ["of another length", `bytes 70000-70099/${BYTES.length}`, 50],
+    ["of another whole", `bytes 70000-70099/${BYTES.length + 1}`, 100],
+    ["without a range", "", 100],
+  ] as const
+) {
+  Deno.test(`a part ${what} is not taken`, async () => {
+    const senseless: Script = async (_, write) => {
+      await write(head(206, {
+        ...{ "content-length": length, etag: '"v1"' },
+        ...(range ? { "content-range": range } : {}),
+      }));
+      await write(BYTES.subarray(0, length));
+    };
+    const { error, bytes } = await attempt([senseless]);
+    assertError(error, "download-failed", /another range or file/);
+    assert.equal(bytes, undefined);
+    const resumed = await attempt([cut(BYTES, 70_000), senseless, good(BYTES)]);
+    assertWhole(resumed);
+    assert.equal(resumed.requests.at(-1)!.headers.get("range"), null);
+  });
+}
 
 Deno.test("a refusal is reported at once, a busy server is asked again", async () => {
   const refused = await attempt([status(404)]);
