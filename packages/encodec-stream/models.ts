@@ -103,9 +103,12 @@ export function completeSpec(entry: ModelEntry): ModelSpec {
   };
 }
 
-/** A checkpoint at the authors' URL; its name ends in the first digits of its SHA-256. */
+/**
+ * A checkpoint at the authors' URL; its name ends in the first digits of its SHA-256. The other
+ * digits are published of one only.
+ */
 function published(name: string, sha256: string, about: string, bytes: number): Model {
-  const file = `${name}-${sha256}.th`;
+  const file = `${name}-${sha256.slice(0, 8)}.th`;
   const url = `https://dl.fbaipublicfiles.com/encodec/v0/${file}`;
   return {
     ...{ name, about, bytes, aliases: [file] },
@@ -160,7 +163,7 @@ const ENTRIES: readonly ModelEntry[] = [
     },
     checkpoint: published(
       "encodec_24khz",
-      "d7cc33bc",
+      "d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf",
       "EnCodec, mono, causal, 1.5 to 24 kbit/s",
       93.2e6,
     ),

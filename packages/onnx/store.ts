@@ -6,8 +6,8 @@
  * a {@linkcode ModelCatalog}; a path, a URL and `hf:owner/name/file` work with any catalogue.
  *
  * Environment: `VCS_CACHE` moves our folder; `TORCH_HOME`, `HF_HOME`, `HF_HUB_CACHE` say where the
- * other tools keep theirs; `HF_TOKEN` and `HF_ENDPOINT` are used for the hub; `HF_HUB_OFFLINE` or
- * `VCS_OFFLINE` forbids fetching.
+ * other tools keep theirs; `VCS_LOCK` names the list of what came at first downloads; `HF_TOKEN` and
+ * `HF_ENDPOINT` are used for the hub; `HF_HUB_OFFLINE` or `VCS_OFFLINE` forbids fetching.
  *
  * @example A catalogue of one model, which PyTorch has fetched before
  * ```ts
@@ -15,7 +15,7 @@
  * import assert from "node:assert/strict";
  *
  * const folder = await Deno.makeTempDir();
- * const file = "denoiser-1f2e3d4c.th";
+ * const file = "denoiser-9a129038.th";
  * await Deno.mkdir(`${folder}/hub/checkpoints`, { recursive: true });
  * await Deno.writeTextFile(`${folder}/hub/checkpoints/${file}`, "weights");
  *
@@ -24,11 +24,11 @@
  *   aliases: [file],
  *   about: "takes noise out of speech",
  *   bytes: 7,
- *   files: [{ file, url: `https://example.com/${file}`, sha256: "1f2e3d4c", cache: "torch" }],
+ *   files: [{ file, url: `https://example.com/${file}`, sha256: "9a129038", cache: "torch" }],
  * }], { env: new Map([["TORCH_HOME", folder], ["VCS_CACHE", folder]]) });
  * const path = await models.resolve("denoiser");
  * assert.ok(path.endsWith(file));
- * assert.equal((await models.verify("denoiser")).right, false);
+ * assert.equal((await models.verify("denoiser")).right, true);
  * assert.equal(await models.resolve(path), path);
  * await Deno.remove(folder, { recursive: true });
  * ```
@@ -37,10 +37,7 @@
  */
 import { createHash } from "node:crypto";
 import { basename, parse } from "node:path";
-import { TransportError } from "@vcs/transport/errors";
 import {
-  defined,
-  download,
   type DownloadProgress,
   type Environment,
   environment,
@@ -51,8 +48,10 @@ import {
   say,
   sha256Of,
 } from "@vcs/transport/internal";
-import { askHub } from "./cache/hub.ts";
-import { huggingFaceEndpoint, isOffline } from "./cache/paths.ts";
+import { fetchFile } from "./cache/fetch_file.ts";
+import { fileIdentity } from "./cache/identity.ts";
+import { isPinned, lockEntry } from "./cache/model_lock.ts";
+import { graphDirectory, huggingFaceEndpoint, isOffline } from "./cache/paths.ts";
 import { firstLocal, ownPath } from "./cache/places.ts";
 import { OnnxError } from "./errors.ts";
 
@@ -67,7 +66,10 @@ export interface UrlFile {
   readonly file: string;
   /** URL; a `file:` URL is read where it is. */
   readonly url: string;
-  /** SHA-256 in hexadecimal, or the first digits of it that the authors put into the name. */
+  /**
+   * SHA-256 in hexadecimal, or the first digits of it that the authors put into the name. What is
+   * not published is noted at the first download, and must be the same with every later one.
+   */
   readonly sha256?: string;
   /** Other tool whose cache may hold the file under the same name. */
   readonly cache?: "torch" | "clip";
@@ -75,12 +77,18 @@ export interface UrlFile {
   readonly size?: number;
 }
 
-/** A file in a repository of the Hugging Face hub; its size and SHA-256 are asked of the hub. */
+/** A file in a repository of the Hugging Face hub. */
 export interface HubFile {
   /** Name of the file. */
   readonly file: string;
   /** Repository, as `owner/name`. */
   readonly repository: string;
+  /** Its commit, in hexadecimal. Default: that of the first download, at first the main branch's. */
+  readonly revision?: string;
+  /** SHA-256 in hexadecimal. Default: what the hub says, the same with every download. */
+  readonly sha256?: string;
+  /** Bytes of the file. Default: what the hub says. */
+  readonly size?: number;
 }
 
 /** Shapes of tensors by name. */
@@ -177,7 +185,7 @@ function unnamedModel(reference: string): Model | undefined {
 function hint([file]: readonly ModelFile[], env: Environment): string {
   if (!file) return "give the path of the file in place of the name";
   const url = "repository" in file
-    ? `https://huggingface.co/${file.repository}/resolve/main/${file.file}`
+    ? `https://huggingface.co/${file.repository}/resolve/${file.revision ?? "main"}/${file.file}`
     : file.url;
   return `fetch ${url} with another machine and put it at ${
     ownPath(file, env)
@@ -191,26 +199,6 @@ function missing({ name, files }: Model, reason: string, env: Environment): Onnx
   );
 }
 
-/** Downloads one of a model's files into our folder. */
-async function fetchFile(
-  file: ModelFile,
-  env: Environment,
-  { onProgress, ...request }: ResolveOptions,
-): Promise<string> {
-  const path = ownPath(file, env);
-  const source = "repository" in file
-    ? await askHub(file, env, request)
-    : { url: file.url, ...defined({ sha256: file.sha256, size: file.size }) };
-  const { url, ...expected } = source;
-  await download(url, path, {
-    ...request,
-    ...expected,
-    onProgress: (progress) => onProgress?.(file.file, progress),
-  }).catch(rethrow);
-  if (source.sha256) await Deno.writeTextFile(`${path}.sha256`, source.sha256);
-  return path;
-}
-
 /** What is fetched, how much and from whom, in a line. */
 function announcement({ name, bytes }: Model, file: ModelFile, env: Environment): string {
   const isOnHub = "repository" in file;
@@ -218,13 +206,6 @@ function announcement({ name, bytes }: Model, file: ModelFile, env: Environment)
   const unnamed = isOnHub ? file.file : basename(pathname);
   const what = bytes > 0 ? `${name} (${megabytes(bytes)})` : unnamed;
   return printable(`Fetching ${what} from ${host}`);
-}
-
-/** What went wrong with a download, as an error of this package. */
-function rethrow(error: unknown): never {
-  if (!(error instanceof TransportError)) throw error;
-  const code = error.code === "checksum" ? "checksum-mismatch" : "download-failed";
-  throw new OnnxError(code, error.message, { cause: error });
 }
 
 /** Tries the places of a model one after the other. */
@@ -255,15 +236,40 @@ async function fetchModel(
 }
 
 /** SHA-256 that a file must have: published, named by Hugging Face's cache, or noted when it was fetched. */
-async function wantedSha256(model: Model, local: LocalModel): Promise<string | undefined> {
+async function wantedSha256(
+  { files }: Model,
+  local: LocalModel,
+  env: Environment,
+): Promise<string | undefined> {
+  const isThere = (f: ModelFile) => f.file === basename(local.path) || local.owner === "package";
+  const file = files.find(isThere);
+  if (file && isPinned(file)) return file.sha256;
   if (local.owner === "huggingface") {
     const blob = basename(await Deno.realPath(local.path));
     return /^[0-9a-f]{64}$/.test(blob) ? blob : undefined;
   }
-  const isThere = (f: ModelFile) => f.file === basename(local.path) || local.owner === "package";
-  const file = model.files.find(isThere);
-  if (file && "url" in file && file.sha256) return file.sha256;
-  return await Deno.readTextFile(`${local.path}.sha256`).catch(() => undefined);
+  return file && ((await lockEntry(file, env))?.sha256 ?? file.sha256);
+}
+
+/**
+ * Compares a file with what it must be, once per change of it.
+ *
+ * @returns what is wrong, or undefined
+ */
+async function findDamage(
+  model: Model,
+  local: LocalModel,
+  env: Environment,
+): Promise<string | undefined> {
+  const { path, owner } = local;
+  const wanted = await wantedSha256(model, local, env);
+  if (wanted === undefined) return undefined;
+  // What is bundled is small, and must not need the permission to write.
+  const found = owner === "package"
+    ? await sha256Of(path)
+    : await fileIdentity(path, graphDirectory(env));
+  if (found.startsWith(wanted)) return undefined;
+  return `${path} is not ${model.name}: found SHA-256 ${found}, it must begin with ${wanted}`;
 }
 
 /** Every spelling of a model's name, in one case. */
@@ -315,7 +321,8 @@ export class ModelCatalog<M extends Model = Model> {
   }
 
   /**
-   * Gives the path of a model's file, fetching it where it is not on this machine.
+   * Gives the path of a model's file, fetching it where it is not on this machine. A file that is
+   * here is compared with what it must be, once per change of it; a damaged download is fetched again.
    *
    * @param reference a name, a path, a URL, or `hf:owner/name/file` for a file on the Hugging Face hub
    * @throws {OnnxError} `model-unknown` where the reference is neither a name nor a file,
@@ -326,7 +333,10 @@ export class ModelCatalog<M extends Model = Model> {
     const model = this.#modelOf(reference);
     if (model) {
       const local = await firstLocal(model.files, this.#environment);
-      return local?.path ?? await fetchModel(model, this.#environment, options);
+      const damage = local && await findDamage(model, local, this.#environment);
+      if (local && damage === undefined) return local.path;
+      if (local) await this.#removeDamaged(local, `${damage}`, options);
+      return await fetchModel(model, this.#environment, options);
     }
     if (await isFile(reference)) return reference;
     throw this.#unknown(reference, "neither a file nor a model of that name", "a path, ");
@@ -345,7 +355,10 @@ export class ModelCatalog<M extends Model = Model> {
     const model = this.#known(reference);
     const local = await firstLocal(model.files, this.#environment);
     if (!local) throw missing(model, "no cache holds it", this.#environment);
-    const [wanted, found] = [await wantedSha256(model, local), await sha256Of(local.path, signal)];
+    const [wanted, found] = [
+      await wantedSha256(model, local, this.#environment),
+      await sha256Of(local.path, signal),
+    ];
     return { local, found, wanted, right: wanted === undefined || found.startsWith(wanted) };
   }
 
@@ -358,12 +371,28 @@ export class ModelCatalog<M extends Model = Model> {
   async remove(reference: string): Promise<string[]> {
     const removed: string[] = [];
     for (const file of this.#known(reference).files) {
-      for (const suffix of ["", ".sha256", ".part", ".part.tag"]) {
+      for (const suffix of ["", ".part", ".part.tag"]) {
         const path = ownPath(file, this.#environment) + suffix;
         await Deno.remove(path).then(() => removed.push(path), () => {});
       }
     }
     return removed;
+  }
+
+  /** Makes room for another download, where that is ours to do. */
+  async #removeDamaged(
+    { path, owner }: LocalModel,
+    damage: string,
+    { onLine = say, offline = isOffline(this.#environment) }: ResolveOptions,
+  ): Promise<void> {
+    if (owner !== "vcs" || offline) {
+      throw new OnnxError(
+        "checksum-mismatch",
+        `Cannot use what lies here: ${damage}; remove it, or give its path in place of the name`,
+      );
+    }
+    onLine(printable(`note: ${damage}; it is fetched again`));
+    await Deno.remove(path);
   }
 
   /** The model that a reference names, or undefined where it can only be a path. */

@@ -8,7 +8,11 @@ import { FaultyServer, good, head, type Script, status } from "#testing/faulty_s
 
 const BYTES = new TextEncoder().encode("the weights of a network");
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
+/** As authors put them into names. */
+const DIGITS = SHA256.slice(0, 8);
 const FAST = { tries: 2, waitSeconds: 0, idleTimeoutSeconds: 60 };
+/** Other bytes of that length. */
+const OTHER = BYTES.map((byte) => byte ^ 1);
 const HUB = "hf:vcs/tiny/model.safetensors";
 
 /** A model that PyTorch may have fetched before. */
@@ -23,8 +27,8 @@ function speech(name: string, sha256: string): Model {
 
 /** Models of nobody. */
 const MODELS: readonly Model[] = [
-  speech("speech_24khz", "d7cc33bc"),
-  speech("speech_48khz", "7e698e3e"),
+  speech("speech_24khz", DIGITS),
+  speech("speech_48khz", DIGITS),
   {
     ...{ name: "film", aliases: ["film.ckpt"], about: "films", bytes: 24 },
     files: [{ file: "film.ckpt", repository: "example/film-tokens" }],
@@ -89,11 +93,11 @@ function hub(bytes: Uint8Array, sha256 = SHA256): Script {
 
 Deno.test("files of torch.hub are found by TORCH_HOME", () =>
   withCaches({}, async (folder, env) => {
-    const path = `${folder}/torch/hub/checkpoints/speech_48khz-7e698e3e.th`;
+    const path = `${folder}/torch/hub/checkpoints/speech_48khz-${DIGITS}.th`;
     await put(path);
     assert.equal(await resolve("speech_48khz", { env }), path);
     assert.equal(await resolve("SPEECH_48khz", { env }), path);
-    assert.equal(await resolve("speech_48khz-7e698e3e.th", { env }), path);
+    assert.equal(await resolve(`speech_48khz-${DIGITS}.th`, { env }), path);
   }));
 
 Deno.test("files of Hugging Face's cache are found, the main branch first", () =>
@@ -115,8 +119,8 @@ Deno.test("files of Hugging Face's cache are found, the main branch first", () =
 
 Deno.test("our own folder goes before those of others", () =>
   withCaches({}, async (folder, env) => {
-    await put(`${folder}/torch/hub/checkpoints/speech_24khz-d7cc33bc.th`);
-    const own = `${folder}/vcs/models/speech_24khz-d7cc33bc.th`;
+    await put(`${folder}/torch/hub/checkpoints/speech_24khz-${DIGITS}.th`);
+    const own = `${folder}/vcs/models/speech_24khz-${DIGITS}.th`;
     await put(own);
     assert.equal(await resolve("speech_24khz", { env }), own);
   }));
@@ -128,8 +132,8 @@ for (const variable of ["HF_HUB_OFFLINE", "VCS_OFFLINE"]) {
         resolve("speech_48khz", { env }),
         isOnnxError(
           "model-missing",
-          /fetch https:\/\/models\.example\/v0\/speech_48khz-7e698e3e\.th/,
-          new RegExp(`put it at ${folder}/vcs/models/speech_48khz-7e698e3e\\.th`),
+          new RegExp(`fetch https://models\\.example/v0/speech_48khz-${DIGITS}\\.th`),
+          new RegExp(`put it at ${folder}/vcs/models/speech_48khz-${DIGITS}\\.th`),
           /or give the path/,
         ),
       );
@@ -297,20 +301,134 @@ Deno.test("what is neither a name nor a file is an error that lists the names th
 Deno.test("verify compares with the published SHA-256, rm removes only our own files", () =>
   withCaches({}, async (folder, env) => {
     await assert.rejects(models(env).verify("speech_48khz"), isOnnxError("model-missing"));
-    const torch = `${folder}/torch/hub/checkpoints/speech_48khz-7e698e3e.th`;
-    await put(torch);
+    const torch = `${folder}/torch/hub/checkpoints/speech_48khz-${DIGITS}.th`;
+    await put(torch, OTHER);
+    const found = createHash("sha256").update(OTHER).digest("hex");
     assert.deepEqual(await models(env).verify("speech_48khz"), {
-      local: { path: torch, owner: "torch" },
-      found: SHA256,
-      wanted: "7e698e3e",
-      right: false,
+      ...{ local: { path: torch, owner: "torch" }, found, wanted: DIGITS, right: false },
     });
-    const own = `${folder}/vcs/models/speech_48khz-7e698e3e.th`;
+    await put(torch);
+    assert.equal((await models(env).verify("speech_48khz")).right, true);
+    const own = `${folder}/vcs/models/speech_48khz-${DIGITS}.th`;
     await put(own);
     await put(`${own}.part`);
     assert.deepEqual(await models(env).remove("speech_48khz"), [own, `${own}.part`]);
     assert.deepEqual(await models(env).remove("speech_48khz"), []);
     assert.equal(await resolve("speech_48khz", { env }), torch);
+  }));
+
+Deno.test("a damaged file of another tool, or offline, is refused with what it must be", () =>
+  withCaches({ VCS_OFFLINE: "1" }, async (folder, env) => {
+    const name = `speech_48khz-${DIGITS}.th`;
+    const path = `${folder}/torch/hub/checkpoints/${name}`;
+    await put(path);
+    assert.equal(await resolve("speech_48khz", { env }), path);
+    await put(path, OTHER);
+    const isRefused = isOnnxError(
+      "checksum-mismatch",
+      new RegExp(`${name} is not speech_48khz: found SHA-256 .* begin with ${DIGITS}; remove it`),
+    );
+    await assert.rejects(resolve("speech_48khz", { env }), isRefused);
+    await assert.rejects(resolve("speech_48khz", { env, offline: false }), isRefused);
+    await put(`${folder}/vcs/models/${name}`, OTHER);
+    await assert.rejects(resolve("speech_48khz", { env }), isRefused);
+    assert.deepEqual(await Deno.readFile(`${folder}/vcs/models/${name}`), OTHER);
+  }));
+
+Deno.test("a damaged download of ours is fetched again, and a line says so", () =>
+  withCaches({}, async (_, env) => {
+    await using server = new FaultyServer(good(BYTES));
+    const url = `${server.url}/small.safetensors`;
+    const path = await bundled(url, env).resolve("small", FAST);
+    await put(path, OTHER);
+    const said: string[] = [];
+    const onLine = (line: string) => said.push(line);
+    assert.equal(await bundled(url, env).resolve("small", { ...FAST, onLine }), path);
+    assert.deepEqual(await Deno.readFile(path), BYTES);
+    assert.match(said[0]!, /^note: .* is not small: found SHA-256 .*; it is fetched again$/);
+  }));
+
+Deno.test("what nobody publishes a SHA-256 of is trusted at its first use, and noted in a list", () =>
+  withCaches({}, async (folder, env) => {
+    await using server = new FaultyServer(good(BYTES));
+    const url = `${server.url}/weights.pt`;
+    env.set("VCS_LOCK", `${folder}/mine/models.lock.json`);
+    const said: string[] = [];
+    const options = { ...FAST, env, onLine: (line: string) => void said.push(line) };
+    const path = await resolve(url, options);
+    const line = `SHA-256 ${SHA256}; noted in ${folder}/mine/models.lock.json`;
+    assert.ok(said[1]!.startsWith("Trusted at its first use: ") && said[1]!.endsWith(line));
+    const lock = JSON.parse(await Deno.readTextFile(`${folder}/mine/models.lock.json`));
+    assert.deepEqual(lock, { [url]: { sha256: SHA256 } });
+    await put(path, OTHER);
+    assert.equal((await models(env).verify(url)).right, false);
+    assert.equal(await resolve(url, options), path);
+    assert.deepEqual(await Deno.readFile(path), BYTES);
+    assert.equal(said.filter((text) => text.startsWith("Trusted")).length, 1);
+  }));
+
+Deno.test("a file that is another than at its first use is refused until its entry goes", () =>
+  withCaches({}, async (folder, env) => {
+    await using server = new FaultyServer(good(BYTES), good(OTHER));
+    const url = `${server.url}/weights.pt`;
+    await models(env).remove(url);
+    const path = await resolve(url, { ...FAST, env });
+    await models(env).remove(url);
+    const lock = `${folder}/vcs/models/models.lock.json`;
+    await assert.rejects(
+      resolve(url, { ...FAST, env }),
+      isOnnxError("checksum-mismatch", new RegExp(`; ${lock} has it from its first use: remove`)),
+    );
+    await Deno.writeTextFile(lock, "[1]");
+    await assert.rejects(
+      resolve(url, { ...FAST, env }),
+      isOnnxError("checksum-mismatch", /found something else, expected SHA-256/),
+    );
+    await Deno.writeTextFile(lock, "{}");
+    assert.equal(await resolve(url, { ...FAST, env }), path);
+    assert.deepEqual(await Deno.readFile(path), OTHER);
+  }));
+
+Deno.test("where nothing can be noted, a line says so", () =>
+  withCaches({}, async (folder, env) => {
+    await using server = new FaultyServer(good(BYTES));
+    // Not there for readers, and no folder can be made.
+    await Deno.symlink(`${folder}/nowhere/at/all`, `${folder}/link`);
+    env.set("VCS_LOCK", `${folder}/link/models.lock.json`);
+    const said: string[] = [];
+    const onLine = (line: string) => void said.push(line);
+    await resolve(`${server.url}/weights.pt`, { ...FAST, env, onLine });
+    assert.match(said[1]!, /^note: cannot note the SHA-256 of .*-weights\.pt in .*: /);
+  }));
+
+Deno.test("a hub is asked for the revision that is pinned, or that came first", () =>
+  withCaches({}, async (_, env) => {
+    const revision = "0123456789abcdef0123456789abcdef01234567";
+    const dated: Script = async (request, write) => {
+      if (request.method === "GET") return await good(BYTES)(request, write);
+      await write(head(200, { "x-repo-commit": revision, "content-length": BYTES.length }));
+    };
+    await using server = new FaultyServer(dated);
+    env.set("HF_ENDPOINT", server.url);
+    await resolve(HUB, { ...FAST, env });
+    await models(env).remove(HUB);
+    await resolve(HUB, { ...FAST, env });
+    const path = (name: string) => `/vcs/tiny/resolve/${name}/model.safetensors`;
+    const asked = server.requests.map((request) => request.path);
+    assert.deepEqual(asked, ["main", "main", revision, revision].map(path));
+    const file = {
+      file: "model.safetensors",
+      repository: "vcs/tiny",
+      revision: "v1",
+      sha256: SHA256,
+    };
+    const model = { name: "tiny", aliases: [], about: "tiny", bytes: 24, files: [file] };
+    await models(env).remove(HUB);
+    const said: string[] = [];
+    const options = { ...FAST, onLine: (line: string) => void said.push(line) };
+    await new ModelCatalog([model], { env }).resolve("tiny", options);
+    assert.equal(server.requests.at(-1)!.path, path("v1"));
+    assert.equal(said.length, 1);
   }));
 
 Deno.test("a path, a URL and hf:… work without any models; of a name the hint says more", () =>

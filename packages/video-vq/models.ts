@@ -75,5 +75,6 @@ async function checkpointPath(
 ): Promise<string | undefined> {
   if (reference === TINY_MODEL) return undefined;
   if (reference !== undefined) return await VIDEO_MODELS.resolve(reference, options);
-  return (await VIDEO_MODELS.findLocal(OFFICIAL_MODEL))?.path;
+  const local = await VIDEO_MODELS.findLocal(OFFICIAL_MODEL);
+  return local && await VIDEO_MODELS.resolve(OFFICIAL_MODEL, options);
 }

@@ -43,6 +43,20 @@ export const faults: readonly Fault[] = [
     tests: ["model_cache_test.ts"],
   },
   {
+    file: "store.ts",
+    find: "if (found.startsWith(wanted)) return undefined;",
+    put: "return undefined;",
+    means: "damaged weights are used",
+    tests: ["store_test.ts"],
+  },
+  {
+    file: "fetch_file.ts",
+    find: "sha256: known.sha256 ?? file.sha256",
+    put: "sha256: file.sha256",
+    means: "another file than at the first use is taken",
+    tests: ["store_test.ts"],
+  },
+  {
     file: "identity.ts",
     find: "if (stamp !== undefined && noted === stamp && known) return known;",
     put: "if (known) return known;",

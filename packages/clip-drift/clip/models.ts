@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type CatalogOptions, type Model, ModelCatalog } from "@vcs/onnx/store";
+import { type CatalogOptions, type HubFile, type Model, ModelCatalog } from "@vcs/onnx/store";
 import type { Activation } from "./graph.ts";
 import { type VisionConfig, visionShapes } from "./weights.ts";
 
@@ -45,8 +45,13 @@ const TOWERS = {
 
 type Tower = keyof typeof TOWERS;
 
+/** Where open_clip's form of weights is: its repository, and what is known of the file there. */
+type Hub = Omit<HubFile, "file">;
+
+const hubFile = (hub: Hub): HubFile => ({ file: "open_clip_model.safetensors", ...hub });
+
 /** OpenAI's own weights. */
-function openai(name: Tower, sha256: string, repository: string, bytes: number): ClipModel {
+function openai(name: Tower, sha256: string, hub: Hub, bytes: number): ClipModel {
   const slashed = name.replace(/^ViT-(\w+)-(\d+)/, "ViT-$1/$2").replace("-336", "@336px");
   const file = `${name.replace("-336", "-336px")}.pt`;
   const url = `https://openaipublic.azureedge.net/clip/models/${sha256}/${file}`;
@@ -57,7 +62,7 @@ function openai(name: Tower, sha256: string, repository: string, bytes: number):
     bytes,
     files: [
       { file, url, sha256, cache: "clip" },
-      { file: "open_clip_model.safetensors", repository },
+      hubFile(hub),
     ],
     vision: TOWERS[name],
     activation: "quick_gelu",
@@ -65,13 +70,13 @@ function openai(name: Tower, sha256: string, repository: string, bytes: number):
 }
 
 /** Weights that open_clip's authors trained. */
-function openClip(name: Tower, tag: string, repository: string, bytes: number): ClipModel {
+function openClip(name: Tower, tag: string, hub: Hub, bytes: number): ClipModel {
   return {
     name: `${name}/${tag}`,
     aliases: [],
     about: `CLIP ${name}, trained on ${tag}`,
     bytes,
-    files: [{ file: "open_clip_model.safetensors", repository }],
+    files: [hubFile(hub)],
     vision: TOWERS[name],
     activation: "gelu",
   };
@@ -86,32 +91,51 @@ export const CLIP_MODELS: ModelCatalog<ClipModel> = clipCatalog([
   openai(
     "ViT-B-32",
     "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
-    "timm/vit_base_patch32_clip_224.openai",
+    {
+      repository: "timm/vit_base_patch32_clip_224.openai",
+      revision: "a6f597a30f7b82c51704746581f9a4e41421e878",
+      sha256: "e6d1bd7789aa45192b3bf90570a789b478bae1b74ebcce7eddd908e83a2b7c31",
+    },
     354e6,
   ),
   openai(
     "ViT-B-16",
     "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f",
-    "timm/vit_base_patch16_clip_224.openai",
+    {
+      repository: "timm/vit_base_patch16_clip_224.openai",
+      revision: "977e3dd0ec55ab8da155f2fbeb6b5f54948b6e3d",
+    },
     351e6,
   ),
   openai(
     "ViT-L-14",
     "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836",
-    "timm/vit_large_patch14_clip_224.openai",
+    {
+      repository: "timm/vit_large_patch14_clip_224.openai",
+      revision: "18d0535469bb561bf468d76c1d73aa35156c922b",
+    },
     933e6,
   ),
   openai(
     "ViT-L-14-336",
     "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
-    "timm/vit_large_patch14_clip_336.openai",
+    { repository: "timm/vit_large_patch14_clip_336.openai" },
     934e6,
   ),
-  openClip("ViT-B-32", "laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", 605e6),
+  openClip(
+    "ViT-B-32",
+    "laion2b_s34b_b79k",
+    {
+      repository: "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+      revision: "1a25a446712ba5ee05982a381eed697ef9b435cf",
+      sha256: "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6",
+    },
+    605e6,
+  ),
   openClip(
     "ViT-B-32",
     "datacomp_xl_s13b_b90k",
-    "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K",
+    { repository: "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K" },
     605e6,
   ),
 ]);

@@ -22,6 +22,8 @@ const MAX_MOVES = 8;
 interface HubFacts {
   readonly size?: number;
   readonly sha256?: string;
+  /** Revision of the repository that was asked. */
+  readonly revision?: string;
 }
 
 /** Where a file of the hub is, how to ask for it, and what it must be. */
@@ -38,11 +40,11 @@ export interface HubAnswer extends HubFacts {
  * @throws {OnnxError} `download-failed` where the hub does not answer, or refuses.
  */
 export async function askHub(
-  { repository, file }: HubFile,
+  { repository, file, revision = "main" }: HubFile,
   env: Environment,
   options: RequestOptions,
 ): Promise<HubAnswer> {
-  const url = `${huggingFaceEndpoint(env)}/${repository}/resolve/main/${file}`;
+  const url = `${huggingFaceEndpoint(env)}/${repository}/resolve/${revision}/${file}`;
   const token = await huggingFaceToken(env);
   const headers: HubAnswer["headers"] = token ? { authorization: `Bearer ${token}` } : {};
   try {
@@ -84,7 +86,9 @@ async function hubFacts(
 function linkedFile(headers: Headers): HubFacts {
   const size = Number(headers.get("x-linked-size") ?? NaN);
   const tag = headers.get("x-linked-etag")?.replaceAll('"', "") ?? "";
+  const commit = headers.get("x-repo-commit") ?? "";
   return {
+    ...(/^[0-9a-f]{40}$/.test(commit) ? { revision: commit } : {}),
     ...(Number.isSafeInteger(size) ? { size } : {}),
     ...(/^[0-9a-f]{64}$/.test(tag) ? { sha256: tag } : {}),
   };

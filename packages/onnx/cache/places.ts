@@ -16,11 +16,17 @@ export function ownPath(file: ModelFile, env: Environment): string {
   return join(modelDirectory(env), folder, file.file);
 }
 
-/** Places of a hub's file in Hugging Face's cache: the main branch first, then other revisions. */
-async function hubPlaces({ repository, file }: HubFile, env: Environment): Promise<LocalModel[]> {
+/**
+ * Places of a hub's file in Hugging Face's cache: the revision that is asked for first, then the main
+ * branch, then others.
+ */
+async function hubPlaces(
+  { repository, file, revision }: HubFile,
+  env: Environment,
+): Promise<LocalModel[]> {
   const folder = join(huggingFaceHub(env), `models--${repository.replaceAll("/", "--")}`);
   const main = await Deno.readTextFile(join(folder, "refs", "main")).catch(() => "");
-  const revisions = main ? [main.trim()] : [];
+  const revisions = [revision ?? "", main.trim()].filter(Boolean);
   try {
     for await (const entry of Deno.readDir(join(folder, "snapshots"))) revisions.push(entry.name);
   } catch { /* No such cache. */ }

@@ -64,6 +64,31 @@ Deno.test("vq-tiny: the weights are bundled, with their digests, sizes and tenso
   }
 });
 
+Deno.test("vq-tiny: damaged weights are noticed when they are loaded, each half by its own hash", async () => {
+  const folder = await Deno.makeTempDir();
+  const before = Deno.env.get("VCS_PARTS");
+  Deno.env.set("VCS_PARTS", folder);
+  try {
+    await Deno.mkdir(`${folder}/models`);
+    const { files: [file], name } = TINY_WEIGHTS.find("vq-tiny-encoder")!;
+    const { local } = await TINY_WEIGHTS.verify(name);
+    const bytes = await Deno.readFile(local.path);
+    bytes.subarray(1_000_000, 1_200_000).forEach((_, i, part) => part[i]! ^= 1);
+    await Deno.writeFile(`${folder}/models/${file!.file}`, bytes);
+    await assert.rejects(openEncoder("vq-tiny", { device: "cpu" }), {
+      name: "OnnxError",
+      code: "checksum-mismatch",
+      message: /vq_tiny_encoder.* is not vq-tiny-encoder: found SHA-256/,
+    });
+    using decoder = await openDecoder("vq-tiny", { device: "cpu" });
+    assert.ok(decoder.modelId);
+  } finally {
+    if (before === undefined) Deno.env.delete("VCS_PARTS");
+    else Deno.env.set("VCS_PARTS", before);
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("vq-tiny: a later frame changes no earlier token, a later token no earlier frame", async () => {
   using encoder = await openEncoder("vq-tiny", { device: "cpu" });
   using decoder = await openDecoder("vq-tiny", { device: "cpu" });
