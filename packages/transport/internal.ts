@@ -74,7 +74,7 @@ export {
   type DownloadProgress,
   sha256Of,
 } from "./fetch/download.ts";
-export { withLock } from "./fetch/lock.ts";
+export { type LockOptions, withLock } from "./fetch/lock.ts";
 export {
   IdleRequest,
   type RequestOptions,
