@@ -70,6 +70,8 @@ export interface EncoderOptions extends Pick<ResolveOptions, "onLine" | "onProgr
   readonly activation?: Activation;
   /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
+  /** Classes of data that may stand in a checkpoint, by their dotted names. Default: none beyond the list. */
+  readonly allowGlobals?: readonly string[];
   /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
 }
@@ -309,7 +311,7 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
   const weights = await findWeights(model, pretrained, options);
   const { path, entry } = weights;
   const chosen = await chooseActivation(options, weights);
-  using checkpoint = await openCheckpoint(path);
+  using checkpoint = await openCheckpoint(path, defined({ allowGlobals: options.allowGlobals }));
   const { vision } = findClipWeights(checkpoint);
   const { activation } = chosen;
   const training = defined({ mean: entry?.mean, std: entry?.std });

@@ -4,7 +4,8 @@
  * legacy layout, and safetensors.
  *
  * A pickle is read as data: nothing in it is called, imported or looked up. Names that are not on
- * the list of tensors and plain data classes are refused, by name.
+ * the list of tensors and plain data classes are refused, all at once. Arrays of NumPy are tensors,
+ * its scalars plain values; those of texts, times and structures are values that say "not read".
  *
  * Names: keys and list positions are joined by `/`, attributes of objects by `.`. A flat state dict
  * keeps its keys, a Lightning checkpoint has `state_dict/encoder.conv_in.weight`, a TorchScript
@@ -28,7 +29,7 @@
  */
 import { TransportError } from "@vcs/transport/errors";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
-import { dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";
+import { type DType, dtypeSize, type Tensor, type TensorInfo } from "@vcs/transport/tensor";
 import {
   type ByteSource,
   type ByteSourceInput,
@@ -42,7 +43,7 @@ import { OnnxError, type OnnxErrorCode } from "./errors.ts";
 import { Budget, DEFAULT_TREE_BYTES } from "./torch/budget.ts";
 import type { TorchArchive } from "./torch/archive.ts";
 import { openTorchLegacy } from "./torch/legacy.ts";
-import type { TorchTensor } from "./torch/tensor.ts";
+import type { TorchStorage, TorchTensor } from "./torch/tensor.ts";
 import { openTorchZip } from "./torch/zip.ts";
 
 export type { CheckpointValue } from "./torch/checkpoint_names.ts";
@@ -165,16 +166,25 @@ class TorchCheckpoint implements Checkpoint {
   async read(name: string): Promise<Tensor> {
     const { storage, view, span } = this.#tensor(name);
     const width = dtypeSize(view.dtype);
-    let bytes = span === 0
-      ? new Uint8Array()
-      : await typed(() => this.#archive.read(storage, view.offset * width, span * width));
-    if (this.#archive.bigEndian) {
-      // They may be the caller's own.
-      bytes = bytes.slice();
-      swapByteOrder(view.dtype, bytes);
-    }
+    const bytes = span === 0 ? new Uint8Array() : storage.bytes?.subarray(0, span * width) ??
+      await this.#archived(storage, view.dtype, view.offset * width, span * width);
     const packed = packStrided(view.dtype, view.shape, view.strides, bytes);
     return await typed(() => Promise.resolve(checkBooleans(packed, name)));
+  }
+
+  /** A range of a storage's bytes, little-endian. */
+  async #archived(
+    storage: TorchStorage,
+    dtype: DType,
+    from: number,
+    length: number,
+  ): Promise<Uint8Array> {
+    const bytes = await typed(() => this.#archive.read(storage, from, length));
+    if (!this.#archive.bigEndian) return bytes;
+    // They may be the caller's own.
+    const own = bytes.slice();
+    swapByteOrder(dtype, own);
+    return own;
   }
 
   close(): void {

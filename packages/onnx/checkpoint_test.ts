@@ -12,6 +12,7 @@ import {
   fixturePath,
   join,
   op,
+  pickledFile,
   readAll,
   rebuilt,
   storage,
@@ -156,6 +157,77 @@ Deno.test("a name that is not on the list is refused, by its name", async () => 
   await assert.rejects(openCheckpoint(file), failsWith("checkpoint-refused", /my\.pkg\.Config/));
   using checkpoint = await openCheckpoint(file, { allowGlobals: ["my.pkg.Config"] });
   assert.deepEqual(checkpoint.names, ["w"]);
+});
+
+Deno.test("all names that are not on the list are reported at once, with what allows them", async () => {
+  const use = (module: string, name: string) => op.reduce(op.global(module, name), op.text("x"));
+  const names = ["my.pkg.Config", "my.pkg.Schedule", "other.State"];
+  const tree = op.dict(
+    ...[op.text("a"), use("my.pkg", "Config"), op.text("b"), op.global("my.pkg", "Schedule")],
+    ...[op.text("c"), use("other", "State"), op.text("w"), w],
+  );
+  const file = await checkpointFile(tree, records);
+  const flags =
+    /: \["my.pkg.Config","my.pkg.Schedule","other.State"\] }, --allow-class my.pkg.Config --allow-class my.pkg.Schedule --allow-class other.State$/;
+  await assert.rejects(openCheckpoint(file), failsWith("checkpoint-refused", flags));
+  const magic = op.long("6cfc9c46f9206aa85019");
+  const pickles = [magic, op.int(1001), op.dict(), tree, op.list(op.text("0"))];
+  const legacy = join(...pickles.map((pickle) => `${op.start}${pickle}.`));
+  await assert.rejects(openCheckpoint(legacy), failsWith("checkpoint-refused", flags));
+  const some = { allowGlobals: names.slice(0, 2) };
+  await assert.rejects(
+    openCheckpoint(file, some),
+    failsWith("checkpoint-refused", /State, which is/),
+  );
+  using checkpoint = await openCheckpoint(file, { allowGlobals: names });
+  assert.deepEqual(checkpoint.names, ["w"]);
+  const many = Array.from({ length: 1000 }, (_, i) => op.global("x".repeat(500), `C${i}`));
+  await assert.rejects(openCheckpoint(await checkpointFile(op.list(...many))), (error: Error) => {
+    return failsWith("checkpoint-refused")(error) && error.message.length < 50_000;
+  });
+});
+
+Deno.test("a tensor does not vanish with a class that was allowed", async () => {
+  const file = await checkpointFile(
+    op.dict(op.text("w"), op.reduce(op.global("my.pkg", "Quantiser"), w, op.int(3))),
+    records,
+  );
+  using checkpoint = await openCheckpoint(file, { allowGlobals: ["my.pkg.Quantiser"] });
+  assert.deepEqual(checkpoint.names, ["w/0"]);
+});
+
+for (const protocol of [2, 4, 5]) {
+  Deno.test(`arrays of NumPy are tensors, its scalars values: protocol ${protocol}`, async () => {
+    const pickle = await Deno.readFile(fixturePath(`numpy_${protocol}.pkl`));
+    const file = await pickledFile(pickle);
+    using checkpoint = await openCheckpoint(file);
+    const ramp = Float32Array.from({ length: 6 }, (_, i) => i / 4);
+    for (const name of ["plain", "fortran", "big"]) {
+      assertSame(await checkpoint.read(name), tensor("F32", [2, 3], ramp), name);
+    }
+    const half = await checkpoint.read("half");
+    assert.deepEqual([half.dtype, [...half.data as Float16Array]], ["F16", [...ramp]]);
+    assert.deepEqual([...(await checkpoint.read("flags")).data], [1, 0]);
+    assert.deepEqual((await checkpoint.read("none")).shape, [0, 3]);
+    assertSame(await checkpoint.read("one"), tensor("U8", [], new Uint8Array([7])), "one");
+    assert.equal((await checkpoint.read("random/1")).data.length, 624);
+    const { metadata } = checkpoint;
+    const values = ["best", "count", "low", "yes"].map((name) => metadata.get(name));
+    assert.deepEqual(values, [0.25, -3n, 1.5, true]);
+    assert.equal(metadata.get("text"), "array of U2 of NumPy, not read");
+  });
+}
+
+Deno.test("arrays of NumPy that are damaged are refused, whole files never hang on them", async () => {
+  const pickle = await Deno.readFile(fixturePath("numpy_4.pkl"));
+  for (const bytes of mutations(pickle, 300)) {
+    try {
+      using checkpoint = await openCheckpoint(await pickledFile(new Uint8Array(bytes)));
+      for (const name of checkpoint.names) await checkpoint.read(name);
+    } catch (error) {
+      assert.ok(error instanceof OnnxError, `${error}`);
+    }
+  }
 });
 
 Deno.test("tensors of kinds that are not read are named, whatever is allowed", async () => {

@@ -9,4 +9,9 @@ export { graphDirectory } from "./cache/paths.ts";
 export { deviceKind } from "./command/device_kind.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
 export { ONNX_RUNTIME } from "./runtime/runtime_part.ts";
-export { doctorCommand, modelCommands, modelNeed } from "./command/model_commands.ts";
+export {
+  CHECKPOINT_OPTIONS,
+  doctorCommand,
+  modelCommands,
+  modelNeed,
+} from "./command/model_commands.ts";

@@ -9,7 +9,7 @@ export { flag, type FlagOption, option, type ValueOption } from "./command/optio
 export { choice, number, type NumberRange, type ValueKind, whole } from "./command/values.ts";
 export { abortable, onAbort } from "./flow/abort.ts";
 export { checkBooleans } from "./formats/booleans.ts";
-export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";
+export { packedStrides, packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";
 export { convertTensor, type FloatDType } from "./formats/tensor_convert.ts";
 export { transposeMatrix } from "./formats/transpose.ts";
 export { type ZipEntry, ZipReader } from "./formats/zip_reader.ts";

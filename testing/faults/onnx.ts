@@ -57,6 +57,20 @@ export const faults: readonly Fault[] = [
     tests: ["store_test.ts"],
   },
   {
+    file: "globals.ts",
+    find: "if (!known) unknown.add(name);",
+    put: "if (!known) refuseUnknown(new Set([name]));",
+    means: "classes that are not known come to light one by one",
+    tests: ["checkpoint_test.ts", "model_commands_test.ts"],
+  },
+  {
+    file: "numpy.ts",
+    find: 'return { code, dtype, bigEndian: order === ">" };',
+    put: "return { code, dtype, bigEndian: false };",
+    means: "arrays of NumPy from big-endian machines are nonsense",
+    tests: ["checkpoint_test.ts"],
+  },
+  {
     file: "identity.ts",
     find: "if (stamp !== undefined && noted === stamp && known) return known;",
     put: "if (known) return known;",

@@ -5,7 +5,7 @@
  */
 import { dirname, join } from "node:path";
 import { modelBytes, Session } from "@vcs/onnx";
-import { openCheckpoint } from "@vcs/onnx/checkpoint";
+import { type CheckpointOptions, openCheckpoint } from "@vcs/onnx/checkpoint";
 import { tensor } from "@vcs/transport/tensor";
 import type { ResolveOptions } from "@vcs/onnx/store";
 import { textGraph } from "./graph.ts";
@@ -83,20 +83,23 @@ function tokenTensors(tokenizer: ClipTokenizer, texts: readonly string[], length
  * Embeds labels with the text tower that belongs to an encoder.
  *
  * @param texts the labels, as a person would describe the image
- * @param fetching how the tokenizer's `merges.txt` is fetched where it is not beside the weights
+ * @param options how the tokenizer's `merges.txt` is fetched where it is not beside the weights, and
+ * which classes of data may stand in these
  * @throws {ClipDriftError} `no-weights` if the model or its file has no text tower
  */
 export async function openLabels(
   texts: readonly string[],
   info: EncoderInfo,
-  fetching: Pick<ResolveOptions, "signal" | "onLine"> = {},
+  { allowGlobals = [], ...fetching }:
+    & Pick<ResolveOptions, "signal" | "onLine">
+    & Pick<CheckpointOptions, "allowGlobals"> = {},
 ): Promise<Labels> {
   const { weights, activation = "quick_gelu" } = info;
   if (weights === undefined) {
     throw new ClipDriftError("no-weights", `Cannot use labels: ${info.model} has no text tower`);
   }
   const tokenizer = new ClipTokenizer(await readMerges(weights, fetching));
-  using checkpoint = await openCheckpoint(weights);
+  using checkpoint = await openCheckpoint(weights, { allowGlobals });
   const { text } = findClipWeights(checkpoint);
   if (text === undefined || text.config.vocabulary !== tokenizer.vocabulary) {
     const found = text === undefined ? "no text tower" : `${text.config.vocabulary} tokens`;

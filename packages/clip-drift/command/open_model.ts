@@ -19,7 +19,7 @@ export async function openModel(settings: WatchSettings, signal: AbortSignal): P
   using bar = new DownloadBar();
   const encoder = await openEncoder({
     ...defined({ model, pretrained, activation }),
-    ...{ device, precision, signal },
+    ...{ device, precision, signal, allowGlobals: settings.allowClass },
     ...{ onLine: bar.onLine, onProgress: bar.onProgress },
   });
   const assumed = encoder.info.isActivationAssumed
@@ -38,13 +38,13 @@ export function describeModel({ info }: Encoder): string {
 
 /** Labels, or a line that says why there are none. */
 export async function openLabelList(
-  texts: readonly string[] | undefined,
+  { labels: texts, allowClass: allowGlobals }: WatchSettings,
   encoder: Encoder,
   signal: AbortSignal,
 ): Promise<Labels | undefined> {
   if (texts === undefined) return undefined;
   try {
-    return await openLabels(texts, encoder.info, { signal, onLine: say });
+    return await openLabels(texts, encoder.info, { signal, onLine: say, allowGlobals });
   } catch (error) {
     signal.throwIfAborted();
     say(`Going on without labels: ${error instanceof Error ? error.message : error}`);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { deviceKind } from "@vcs/onnx/internal";
+import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import {
   choice,
   flag,
@@ -145,6 +145,7 @@ const NETWORK = {
     defaultText: "openai",
     formerly: ["pretrained"],
   }),
+  ...CHECKPOINT_OPTIONS,
   device: option(deviceKind, {
     help: "what the model runs on: auto, cpu, cuda, cuda:N or webgpu",
     env: "ENCODERS_DEVICE",

@@ -155,7 +155,7 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   const quit = new AbortController();
   const stop = () => quit.abort();
   const signal = AbortSignal.any([outer, quit.signal]);
-  const labels = await openLabelList(settings.labels, encoder, outer);
+  const labels = await openLabelList(settings, encoder, outer);
   const drift = await driftOptions(settings, encoder);
   await using delivery = new Delivery({ webhooks, commands, onFailure: say });
   const hub = new Hub(settings.rollingWindow);

@@ -5,7 +5,7 @@
  */
 import { resolveDevice } from "@vcs/onnx/devices";
 import { OnnxError } from "@vcs/onnx/errors";
-import { deviceKind } from "@vcs/onnx/internal";
+import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import type { ResolveOptions } from "@vcs/onnx/store";
 import {
   defined,
@@ -34,6 +34,7 @@ export const RUN_OPTIONS = {
 /** Weights, device and processors. */
 export const CODEC_OPTIONS = {
   ...RUN_OPTIONS,
+  ...CHECKPOINT_OPTIONS,
   gpu: option(whole({ min: -1, max: 999 }), {
     help: "the GPU to use; -1, or one that is not there, is the processor",
     short: "g",
@@ -61,9 +62,12 @@ async function gpuDevice(gpu: number): Promise<string> {
 
 /** What a codec is opened with; `-g` counts if there is no `--device`. */
 export async function codecOptions(
-  { weights, gpu, device, threads }: OptionValues<typeof CODEC_OPTIONS>,
+  { weights, gpu, device, threads, allowClass: allowGlobals }: OptionValues<typeof CODEC_OPTIONS>,
   signal: AbortSignal,
 ): Promise<CodecOptions> {
   const chosen = device ?? (gpu === undefined ? undefined : await gpuDevice(gpu));
-  return { ...defined({ weights, threads, device: chosen }), resolve: fetching(signal) };
+  return {
+    ...defined({ weights, threads, device: chosen }),
+    ...{ allowGlobals, resolve: fetching(signal) },
+  };
 }

@@ -5,8 +5,12 @@ import { codecOptions } from "./codec_options.ts";
 const { signal } = new AbortController();
 
 /** The options that a codec is opened with, without how weights are found. */
-async function chosen(options: Parameters<typeof codecOptions>[0]) {
-  const { resolve, ...rest } = await codecOptions(options, signal);
+async function chosen(options: Omit<Parameters<typeof codecOptions>[0], "allowClass">) {
+  const { resolve, allowGlobals, ...rest } = await codecOptions(
+    { allowClass: ["a.B"], ...options },
+    signal,
+  );
+  assert.deepEqual(allowGlobals, ["a.B"]);
   assert.equal(resolve?.signal, signal);
   return rest;
 }

@@ -100,7 +100,7 @@ async function run(
     inputs: [operands.file, options.weights, lmWeights],
   });
   await using reader = await EcdcReader.open(operands.file, { signal });
-  using codes = await codesOf(reader, lmWeights, signal);
+  using codes = await codesOf(reader, lmWeights, options.allowClass, signal);
   using decoder = await Decoder.open(reader.header.model, await codecOptions(options, signal));
   const range = playedRange(reader.header, times);
   const source = preroll === undefined ? new SeekNote(codes.source, from) : codes.source;
@@ -127,6 +127,7 @@ async function run(
 async function codesOf(
   reader: EcdcReader,
   weights: string | undefined,
+  allowGlobals: readonly string[],
   signal: AbortSignal,
 ): Promise<{ source: CodeSource; [Symbol.dispose](): void }> {
   const { header } = reader;
@@ -137,7 +138,7 @@ async function codesOf(
   );
   const { LanguageModel } = await import("../lm/language_model.ts");
   const { LmReader } = await import("../lm/lm_reader.ts");
-  const settings = { resolve: fetching(signal), ...defined({ weights }) };
+  const settings = { resolve: fetching(signal), allowGlobals, ...defined({ weights }) };
   const model = await LanguageModel.open(header.model, header.codebooks, settings);
   return { source: new LmReader(reader, model), [Symbol.dispose]: () => model[Symbol.dispose]() };
 }

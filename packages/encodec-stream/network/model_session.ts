@@ -43,6 +43,8 @@ export interface CodecOptions {
   readonly resolve?: ResolveOptions;
   /** Where checkpoints are looked for by name. Default: the models of this package. */
   readonly catalog?: ModelCatalog;
+  /** Classes of data that may stand in a checkpoint, by their dotted names. Default: none beyond the list. */
+  readonly allowGlobals?: readonly string[];
   /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
   /**

@@ -29,7 +29,7 @@ export async function findWeights(
     return { source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };
   }
   const path = await catalog.resolve(weights as string, resolve);
-  const file = await openCheckpoint(path);
+  const file = await openCheckpoint(path, defined({ allowGlobals: options.allowGlobals }));
   return {
     source: stateDict(file),
     identity: await fileIdentity(path, options.cache),

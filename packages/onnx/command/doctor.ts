@@ -14,7 +14,7 @@ import {
   modelDirectory,
   torchCheckpoints,
 } from "../cache/paths.ts";
-import { openCheckpoint, type TensorSource } from "../checkpoint.ts";
+import { type CheckpointOptions, openCheckpoint, type TensorSource } from "../checkpoint.ts";
 import { stateDict } from "../torch/checkpoint_weights.ts";
 import { type DeviceReport, listDevices, resolveDevice } from "../devices.ts";
 import { type CudaReport, inspectCuda } from "../cuda/problems.ts";
@@ -192,11 +192,11 @@ function contents(source: TensorSource): CheckpointReport["tensors"] {
 export async function inspectCheckpoint(
   catalog: ModelCatalog,
   reference: string,
-  signal?: AbortSignal,
+  { signal, ...options }: CheckpointOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<CheckpointReport> {
   const path = await catalog.resolve(reference, { offline: true });
   signal?.throwIfAborted();
-  using checkpoint = await openCheckpoint(path);
+  using checkpoint = await openCheckpoint(path, options);
   const fit = await closest(stateDict(checkpoint), catalog);
   const values = [...checkpoint.metadata].filter(([name]) => !/[./]/.test(name));
   return {

@@ -29,6 +29,7 @@ import {
   DownloadBar,
   file,
   flag,
+  list,
   megabytes,
   type Need,
   operands,
@@ -47,6 +48,13 @@ import type { Model, ModelCatalog } from "../store.ts";
 export function printLines(lines: readonly string[]): void {
   for (const line of lines) print(printable(line));
 }
+
+/** How checkpoints are read, for every command that reads some. */
+export const CHECKPOINT_OPTIONS = {
+  allowClass: list(text("CLASS"), {
+    help: "class of data that a checkpoint may hold, as its refusal names it",
+  }),
+};
 
 const JSON_FLAG = flag({ help: "print JSON, in one line" });
 
@@ -178,8 +186,8 @@ export function doctorCommand(catalog: ModelCatalog): Command {
     operands: {
       checkpoint: optionalOperand(file("CHECKPOINT"), "path of a file, or a model's name"),
     },
-    options: { json: JSON_FLAG },
-    async run({ operands: { checkpoint }, options: { json }, signal }) {
+    options: { json: JSON_FLAG, ...CHECKPOINT_OPTIONS },
+    async run({ operands: { checkpoint }, options: { json, allowClass }, signal }) {
       const { inspectCheckpoint, inspectMachine } = await import("./doctor.ts");
       const { checkpointLines, machineLines } = await import("./doctor_lines.ts");
       if (checkpoint === undefined) {
@@ -187,7 +195,10 @@ export function doctorCommand(catalog: ModelCatalog): Command {
         printReport(json, machine, machineLines);
         return 0;
       }
-      const report = await inspectCheckpoint(catalog, checkpoint, signal);
+      const report = await inspectCheckpoint(catalog, checkpoint, {
+        signal,
+        allowGlobals: allowClass,
+      });
       printReport(json, report, () => checkpointLines(report, catalog));
       return report.complete ? 0 : 1;
     },

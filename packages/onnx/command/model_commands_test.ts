@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
+import { checkpointFile, op, rebuilt, storage } from "../testdata/checkpoint_cases.ts";
 import { commandAt, withFolder } from "../testdata/command.ts";
 
 /** A command with two models. */
@@ -82,4 +83,22 @@ Deno.test("other words are left to the command itself", () =>
   withFolder(async (folder) => {
     const { code, out } = await denoise(folder, "lists");
     assert.deepEqual([code, out], [0, "denoised lists\n"]);
+  }));
+
+Deno.test("doctor names all classes that it does not know, and reads the file with --allow-class", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.pt`;
+    const state = (name: string) => op.reduce(op.global("my.pkg", name), op.text("x"));
+    const weight = rebuilt(storage("FloatStorage", "0", 2), 0, [2], [1]);
+    const tree = op.dict(
+      ...[op.text("config"), state("Config"), op.text("plan"), state("Plan")],
+      ...[op.text("w"), weight],
+    );
+    await Deno.writeFile(path, await checkpointFile(tree, { "data/0": new Uint8Array(8) }));
+    const { code, err } = await denoise(folder, "doctor", path);
+    assert.equal(code, 1);
+    assert.match(err, /names my\.pkg\.Config, my\.pkg\.Plan, which are not on the list/);
+    const flags = /(--allow-class \S+ --allow-class \S+)\n$/.exec(err)![1]!;
+    const read = await denoise(folder, "doctor", path, ...flags.split(" "));
+    assert.deepEqual([read.code, read.err], [0, ""]);
   }));

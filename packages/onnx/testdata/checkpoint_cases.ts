@@ -63,8 +63,17 @@ export async function checkpointFile(
   records: Record<string, Uint8Array> = {},
   compress = false,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  return await pickledFile(join(op.start, tree, "."), records, compress);
+}
+
+/** A checkpoint archive of a pickle and records. */
+export async function pickledFile(
+  pickle: Uint8Array<ArrayBuffer>,
+  records: Record<string, Uint8Array> = {},
+  compress = false,
+): Promise<Uint8Array<ArrayBuffer>> {
   const entries = [
-    { name: "root/data.pkl", parts: [join(op.start, tree, ".")] },
+    { name: "root/data.pkl", parts: [pickle] },
     ...Object.entries(records).map(([key, bytes]) => ({ name: `root/${key}`, parts: [bytes] })),
   ];
   const stream = zipStream(entries, compress) as ReadableStream<Uint8Array<ArrayBuffer>>;

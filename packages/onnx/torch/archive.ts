@@ -5,9 +5,10 @@
  * @module
  */
 import type { PickleHost } from "./pickle.ts";
-import { brief, pickleError } from "./pickle_input.ts";
+import { OnnxError } from "../errors.ts";
+import { brief, PickleCut, pickleError } from "./pickle_input.ts";
 import { PickleGlobal, PickleTuple } from "./pickle_values.ts";
-import { acceptGlobal, constructTorch, storageDType } from "./globals.ts";
+import { acceptGlobal, constructTorch, refuseUnknown, storageDType } from "./globals.ts";
 import { dtypeSize } from "@vcs/transport/tensor";
 import type { TorchStorage } from "./tensor.ts";
 
@@ -58,6 +59,12 @@ export function parseStorageId(id: unknown): StorageId {
   return { className: (type as PickleGlobal).name, key, storage, view };
 }
 
+/** The host that reads PyTorch's pickles. */
+export interface TorchHost extends PickleHost {
+  /** Names that are not on the list, so far. */
+  readonly unknown: ReadonlySet<string>;
+}
+
 /**
  * The host that reads PyTorch's pickles.
  *
@@ -67,10 +74,31 @@ export function parseStorageId(id: unknown): StorageId {
 export function torchHost(
   allowed: ReadonlySet<string>,
   resolve: (id: StorageId) => TorchStorage,
-): PickleHost {
+): TorchHost {
+  const unknown = new Set<string>();
   return {
-    global: (name) => acceptGlobal(name, allowed),
+    unknown,
+    global: (name) => acceptGlobal(name, allowed, unknown),
     construct: constructTorch,
     persistent: (id) => resolve(parseStorageId(id)),
   };
+}
+
+/**
+ * Reads with a host to the end, and then refuses all names that are not on its list; they go before
+ * faults that may follow from them.
+ *
+ * @throws {OnnxError} `checkpoint-refused`, or what `read` throws
+ */
+export function refusingUnknown<T>({ unknown }: TorchHost, read: () => T): T {
+  try {
+    const result = read();
+    refuseUnknown(unknown);
+    return result;
+  } catch (error) {
+    if (error instanceof OnnxError && error.code === "checkpoint-invalid") {
+      if (!(error instanceof PickleCut)) refuseUnknown(unknown);
+    }
+    throw error;
+  }
 }

@@ -7,6 +7,7 @@
  */
 import { type Budget, bytesOf, ENTRY_BYTES } from "./budget.ts";
 import { OnnxError } from "../errors.ts";
+import { fromNumpy } from "./numpy.ts";
 import { PickleGlobal, PickleObject, PickleTuple } from "./pickle_values.ts";
 import { TorchTensor } from "./tensor.ts";
 
@@ -50,6 +51,8 @@ function* children(node: object): Generator<Child> {
   yield* keyed(node.attributes, ".");
   yield* keyed(node.entries, "/");
   yield* listed(node.items);
+  // Else a tensor would vanish with a class that was allowed.
+  yield* listed(node.args.filter((arg) => arg instanceof TorchTensor));
 }
 
 /** A key in a name. Tuples are looked into, one level deep: they may hold themselves. */
@@ -94,8 +97,9 @@ class Walk {
 
   constructor(readonly budget: Budget) {}
 
-  visit(name: string, node: unknown): void {
+  visit(name: string, found: unknown): void {
     this.#count(name);
+    const node = found instanceof PickleObject ? fromNumpy(found) ?? found : found;
     if (node instanceof TorchTensor) this.#leaf(this.tensors, name, node);
     else if (isValue(node)) this.#leaf(this.values, name, node);
     else if (typeof node === "object" && node !== null && !this.#above.has(node)) {

@@ -240,6 +240,12 @@ function encodeLatin1(args: readonly unknown[]): Uint8Array {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
+/** Empty bytes are written as a call without arguments. */
+function bytesOf(args: readonly unknown[]): Uint8Array {
+  if (args.length === 0) return new Uint8Array();
+  return args[0] instanceof Uint8Array ? args[0] : encodeLatin1(args);
+}
+
 const EMPTY_DEFAULTDICT: Builder = (args) => dictionary(args.slice(1));
 
 /** What REDUCE of a name gives. */
@@ -253,7 +259,8 @@ const BUILDERS: ReadonlyMap<string, Builder> = new Map<string, Builder>([
     [`${module}.tuple`, (args) => new PickleTuple(sequence(args))],
     [`${module}.set`, (args) => new Set(sequence(args))],
     [`${module}.frozenset`, (args) => new Set(sequence(args))],
-    [`${module}.bytearray`, (args) => args[0] instanceof Uint8Array ? args[0] : encodeLatin1(args)],
+    [`${module}.bytearray`, bytesOf],
+    [`${module}.bytes`, bytesOf],
   ]),
   ["_codecs.encode", encodeLatin1],
   ["torch._utils._rebuild_tensor", (args) => buildTensor(args.slice(0, 4), undefined)],
@@ -302,23 +309,46 @@ function refuseUnread(name: string): void {
   );
 }
 
+/** Most names that are gathered before a checkpoint is refused, and characters of each. */
+const MAX_UNKNOWN = 50;
+const MAX_NAME = 200;
+
 /**
- * Accepts a name that a checkpoint uses.
+ * Refuses a checkpoint for the names in it that are not on the list, all at once.
+ *
+ * @throws {OnnxError} `checkpoint-refused`: there are some
+ */
+export function refuseUnknown(unknown: ReadonlySet<string>): void {
+  if (unknown.size === 0) return;
+  const names = [...unknown].map((name) => name.slice(0, MAX_NAME));
+  const verb = names.length > 1 ? "are" : "is";
+  throw new OnnxError(
+    "checkpoint-refused",
+    `Cannot read the checkpoint: it names ${names.join(", ")}, which ${verb} not on the list of ` +
+      `tensors and plain data; where that is data, allow it: { allowGlobals: ` +
+      `${JSON.stringify(names)} }, ${names.map((name) => `--allow-class ${name}`).join(" ")}`,
+  );
+}
+
+/**
+ * Takes a name that a checkpoint uses. One that is not on the list stands for nothing, and is noted.
  *
  * @param name module and name, with a dot between
  * @param allowed names of further data classes, which become stand-ins
- * @throws {OnnxError} `checkpoint-refused`: the name is not in the tables
+ * @param unknown names that are not on the list: see {@linkcode refuseUnknown}
+ * @throws {OnnxError} `checkpoint-refused`: the name is of a tensor that is not read, or one too many
  */
-export function acceptGlobal(name: string, allowed: ReadonlySet<string>): PickleGlobal {
+export function acceptGlobal(
+  name: string,
+  allowed: ReadonlySet<string>,
+  unknown: Set<string>,
+): PickleGlobal {
   refuseUnread(name);
   const known = BUILDERS.has(name) || STAND_INS.has(name) || storageDType(name) !== undefined ||
     name.startsWith("__torch__.") || allowed.has(name);
-  if (known) return new PickleGlobal(name);
-  throw new OnnxError(
-    "checkpoint-refused",
-    `Cannot read the checkpoint: it names ${name}, which is not on the list of tensors and plain ` +
-      `data; where that is a data class, allow it with { allowGlobals: [${JSON.stringify(name)}] }`,
-  );
+  if (!known) unknown.add(name);
+  if (unknown.size >= MAX_UNKNOWN) refuseUnknown(unknown);
+  return new PickleGlobal(name);
 }
 
 /** What REDUCE of an accepted name gives: data for the names with a meaning, else a stand-in. */

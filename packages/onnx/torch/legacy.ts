@@ -11,7 +11,13 @@ import { OnnxError } from "../errors.ts";
 import { readPickle } from "./pickle.ts";
 import { brief, PickleCut, pickleError } from "./pickle_input.ts";
 import { PickleTuple } from "./pickle_values.ts";
-import { type StorageId, type TorchArchive, torchHost } from "./archive.ts";
+import {
+  refusingUnknown,
+  type StorageId,
+  type TorchArchive,
+  type TorchHost,
+  torchHost,
+} from "./archive.ts";
 import type { TorchStorage } from "./tensor.ts";
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -43,12 +49,20 @@ function viewed({ storage, view }: StorageId): TorchStorage {
   return { ...storage, byteOffset, byteLength };
 }
 
-function readPickles(bytes: Uint8Array, allowed: ReadonlySet<string>, budget: Budget): Pickles {
+function readHeadOf(bytes: Uint8Array, allowed: ReadonlySet<string>, budget: Budget): Pickles {
   const storages = new Map<string, TorchStorage>();
   const host = torchHost(allowed, (id) => {
     storages.set(id.key, id.storage);
     return viewed(id);
   });
+  return refusingUnknown(host, () => ({ ...readPickles(bytes, host, budget), storages }));
+}
+
+function readPickles(
+  bytes: Uint8Array,
+  host: TorchHost,
+  budget: Budget,
+): Omit<Pickles, "storages"> {
   const values: unknown[] = [];
   let end = 0;
   while (values.length < 5) {
@@ -60,7 +74,7 @@ function readPickles(bytes: Uint8Array, allowed: ReadonlySet<string>, budget: Bu
     }
   }
   if (values[1] !== PROTOCOL) throw pickleError(`PyTorch protocol ${brief(values[1])}`);
-  return { values, storages, end };
+  return { values, end };
 }
 
 /** Reads the pickles without knowing how long they are: with more of the file until they fit. */
@@ -72,7 +86,7 @@ async function readHead(
   for (let size = FIRST_WINDOW;; size *= 4) {
     const bytes = await source.read(0, Math.min(size, source.size));
     try {
-      return readPickles(bytes, allowed, new Budget(total));
+      return readHeadOf(bytes, allowed, new Budget(total));
     } catch (error) {
       const more = bytes.length < source.size && size < MAX_WINDOW;
       if (!(error instanceof PickleCut) || !more) throw error;

@@ -17,6 +17,8 @@ export interface TorchStorage {
   readonly byteOffset: number;
   /** Number of bytes. */
   readonly byteLength: number;
+  /** Its bytes, little-endian, where they stand in the pickle itself. */
+  readonly bytes?: Uint8Array;
 }
 
 /** A view of a storage. */

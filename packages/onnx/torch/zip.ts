@@ -9,7 +9,7 @@ import { type ByteSource, type ZipEntry, ZipReader } from "@vcs/transport/portab
 import type { Budget } from "./budget.ts";
 import { OnnxError } from "../errors.ts";
 import { readPickle } from "./pickle.ts";
-import { type StorageId, type TorchArchive, torchHost } from "./archive.ts";
+import { refusingUnknown, type StorageId, type TorchArchive, torchHost } from "./archive.ts";
 import type { TorchStorage } from "./tensor.ts";
 
 const TREE = "/data.pkl";
@@ -79,7 +79,8 @@ export async function openTorchZip(
   const bigEndian = await isBigEndian(source, zip, rootName);
   const host = torchHost(allowed, resolver(source, zip, rootName));
   budget.spend(tree.size);
-  const { value } = readPickle(await zip.read(tree), host, 0, budget);
+  const bytes = await zip.read(tree);
+  const { value } = refusingUnknown(host, () => readPickle(bytes, host, 0, budget));
   return {
     format: zip.entries.has(`${rootName}/constants.pkl`) ? "torchscript" : "torch",
     root: value,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deviceKind } from "@vcs/onnx/internal";
+import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import { POLICIES } from "@vcs/transport";
 import {
   choice,
@@ -106,6 +106,7 @@ const NETWORK_CHOICE = {
 /** Which network runs, with which weights, and where. */
 export const MODEL = group("Model", {
   ...NETWORK_CHOICE,
+  ...CHECKPOINT_OPTIONS,
   threads: option(whole({ min: 1, max: 1024 }), {
     help: "threads on the CPU",
     defaultText: "one per core",

@@ -55,12 +55,12 @@ export function modelOptions(
   values: OptionValues<typeof MODEL>,
   signal: AbortSignal,
 ): ModelOptions & Pick<ChosenModel, "reference"> {
-  const { device, threads, precision } = values;
+  const { device, threads, precision, allowClass: allowGlobals } = values;
   const { onLine, onProgress } = new DownloadBar();
   return {
     ...chosenModel(values),
     ...defined({ threads }),
-    ...{ device, precision, signal, onLine, onProgress },
+    ...{ device, precision, allowGlobals, signal, onLine, onProgress },
   };
 }
 

@@ -41,11 +41,16 @@ export class MagvitCheckpoint implements Disposable {
    * Opens a checkpoint; nothing but its directory is read.
    *
    * @param parameters which set to use. Default: the averages if there are any.
+   * @param allowGlobals classes of data that may stand in it. Default: none beyond the list.
    * @throws {VideoVqError} `bad-model` if the file holds neither half of the network, or not the
    * requested set of parameters.
    */
-  static async open(path: string, parameters?: ParameterSet): Promise<MagvitCheckpoint> {
-    const file = await openCheckpoint(path);
+  static async open(
+    path: string,
+    parameters?: ParameterSet,
+    allowGlobals: readonly string[] = [],
+  ): Promise<MagvitCheckpoint> {
+    const file = await openCheckpoint(path, { allowGlobals });
     try {
       for (const set of parameters ? [parameters] : ["ema", "raw"] as const) {
         const found = new MagvitCheckpoint(file, set);

@@ -32,6 +32,8 @@ export interface MagvitOptions {
   readonly form?: ConvForm;
   /** Size of clips to prepare for. Default: none, the first clip of each size takes longer. */
   readonly size?: ClipSize;
+  /** Classes of data that may stand in a checkpoint, by their dotted names. Default: none beyond the list. */
+  readonly allowGlobals?: readonly string[];
   /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
 }
@@ -97,7 +99,7 @@ class MagvitHalf implements Disposable {
 
   static async open(path: string, half: Half, options: MagvitOptions): Promise<MagvitHalf> {
     const { device } = await resolveDevice(options.device);
-    const checkpoint = await MagvitCheckpoint.open(path, options.parameters);
+    const checkpoint = await MagvitCheckpoint.open(path, options.parameters, options.allowGlobals);
     try {
       checkpoint.config(half);
       const what = `model id of ${checkpoint.parameters} weights`;
