@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import { encodePng } from "@vcs/media/image";
+import { encodeNpy } from "@vcs/transport/npy";
 import { encodeNpz } from "@vcs/transport/npz";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { checkpointFile, op } from "../packages/onnx/testdata/checkpoint_cases.ts";
+import { PACKAGES, readText } from "./house.ts";
 import { HAS_PEAKS, peakOf } from "./peak_memory.ts";
 
 type File = () => Uint8Array | Promise<Uint8Array>;
@@ -80,6 +82,13 @@ const DAMAGED = [
   "{ acceptDamaged: true }",
 ];
 
+/** An npy file whose header claims a shape. */
+function npy(shape: string): Uint8Array {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(117) +
+    "\n";
+  return new Uint8Array([0x93, ...text("NUMPY\x01\0"), header.length, 0, ...text(header)]);
+}
+
 const READERS: readonly Reader[] = [
   {
     ...{ module: "onnx/checkpoint.ts", call: "openCheckpoint(bytes)", budget: 128 },
@@ -115,6 +124,18 @@ const READERS: readonly Reader[] = [
     },
     honest: () => encodeNpz({ a: tensor("U8", [100 << 20]) }, { compress: true }),
     out: 100,
+  },
+  {
+    ...{ module: "transport/npy.ts", call: "readNpy(bytes)", budget: 0 },
+    hostile: { "more than there can be": () => npy("9007199254740991, 2") },
+    honest: () => encodeNpy(tensor("U8", [100 << 20])),
+    out: 0,
+  },
+  {
+    ...{ module: "transport/safetensors.ts", call: "SafetensorsReader.open(bytes)", budget: 128 },
+    hostile: { "more than 16 MiB": () => header("{", (i) => `"${i}":{},`, "}", 17 << 20) },
+    honest: () => encodeSafetensors(tensors(100_000)),
+    out: 30,
   },
   {
     ...{ module: "encodec-stream/ecdc.ts", call: "parseHeader(bytes)", budget: 64 },
@@ -166,3 +187,64 @@ for (const { module, call, budget, hostile, honest, out } of READERS) {
     },
   });
 }
+
+/** Where the bounds of other readers, decoders and receivers are tested. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  // A view of its bytes; and what is received is bounded before it is allocated.
+  decodeMessage: "transport/message_test.ts",
+  openReceiver: "transport/channels/tcp/link_test.ts",
+  // These read what the ones above read, a part at a time.
+  NpyReader: "transport/npy_test.ts",
+  NpzReader: "transport/npz_test.ts",
+  streamNpy: "transport/npy_test.ts",
+  streamSafetensors: "transport/safetensors_test.ts",
+  openWav: "media/wav_test.ts",
+  MjpegReader: "media/mjpeg_test.ts",
+  // FFmpeg's own memory; frames and samples come one at a time.
+  VideoReader: "media/video_reader_test.ts",
+  decodeAudio: "media/audio_test.ts",
+  openAudio: "media/audio_test.ts",
+  decodeOnly: "patch-stream/config_test.ts",
+  // Segments of a length that the model knows, after a header that is bounded above.
+  EcdcReader: "encodec-stream/container/reader_test.ts",
+  Decoder: "encodec-stream/codec_test.ts",
+  // Windows are held against the decoder before anything is made of them.
+  VideoReceiver: "video-vq/receive_hostile_test.ts",
+  TokenDecoder: "video-vq/stream/payload_test.ts",
+  decodeWindow: "video-vq/stream/payload_test.ts",
+  openDecoder: "video-vq/tiny/tokenizer_test.ts",
+  openSource: "video-vq/frames/sources_test.ts",
+  // Files that this computer wrote, or words of the command line.
+  loadRunEmbeddings: "clip-drift/runs/writer_test.ts",
+  readRun: "clip-drift/runs/writer_test.ts",
+  openLabels: "clip-drift/encoder_test.ts",
+  parseRule: "clip-drift/alerts_test.ts",
+  parseDevice: "onnx/devices_test.ts",
+};
+
+/** Names that belong to what reads bytes of others. */
+const READS =
+  /^(read|parse|decode|stream|load)[A-Z]|^open(?!Sender$|Encoder$|Output$)|(Reader|Receiver|Decoder)$/;
+
+/** What a package's public modules export that reads. */
+async function readersOf(name: string): Promise<string[]> {
+  const config = JSON.parse(await readText(`packages/${name}/deno.json`));
+  const paths = Object.values<string>(config.exports).filter((p) => !/internal|portable/.test(p));
+  const names = await Promise.all(paths.map(async (path) => {
+    const module: object = await import(`../packages/${name}/${path}`);
+    return Object.keys(module).filter((exported) => READS.test(exported));
+  }));
+  return [...new Set(names.flat())];
+}
+
+Deno.test("every reader, decoder and receiver that is exported has a place in these lists", async () => {
+  const here = new Set(READERS.map(({ call }) => /^\w+/.exec(call)![0]));
+  const exported = (await Promise.all(PACKAGES.map(readersOf))).flat();
+  const unknown = exported.filter((name) => !here.has(name) && !Object.hasOwn(ELSEWHERE, name));
+  assert.deepEqual(unknown, [], "add them to READERS");
+  const gone = [...here, ...Object.keys(ELSEWHERE)].filter((name) => !exported.includes(name));
+  assert.deepEqual(gone, []);
+  for (const [name, test] of Object.entries(ELSEWHERE)) {
+    assert.match(await readText(`packages/${test}`), new RegExp(`\\b${name}\\b`), test);
+  }
+});

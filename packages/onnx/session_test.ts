@@ -301,21 +301,3 @@ Deno.test("the library is kept from reporting to its maker; what the user has se
     assert.equal(new TextDecoder().decode(stdout).trim(), wanted);
   }
 });
-
-Deno.test("a process that ends while runs are under way ends as it was to", async () => {
-  const script = fileURLToPath(new URL("testdata/ends_with_runs.ts", import.meta.url));
-  // After an error one process in a hundred still dies while Deno takes its isolate apart.
-  for (const [how, code, most] of [["throw", 1, 1], ["exit", 3, 0], ["worker", 0, 0]] as const) {
-    let wrong = 0;
-    for (let i = 0; i < 6; i++) {
-      const child = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", "--frozen", script, how],
-        stderr: "null",
-        stdout: "null",
-      });
-      const status = await child.output();
-      if (status.code !== code) wrong++;
-    }
-    assert.ok(wrong <= most, `${how}: ${wrong} of 6 processes did not end with ${code}`);
-  }
-});

@@ -209,20 +209,32 @@ function keepLoaded(path: string): void {
   loader.close();
 }
 
+/** Whether this thread's end has been prepared. */
+let isPrepared = false;
+
 /**
  * Ends the process without the destructors of what is loaded, with the status that it was to end
- * with: they would take apart what runs under way still use. Of these handlers the last registered is the
- * first to run, and a library registers more as it is used: call this after it has been.
+ * with: they would take apart what runs under way still use. Of the handlers of `exit` the last
+ * registered is the first to run, and a library registers more as it is used, also while a first run
+ * is under way. So ours registers itself when `exit` has begun: before the handlers, `exit` calls what
+ * was registered for the end of its thread, which here is `on_exit(_exit, …)`. In a worker, which
+ * ends before its process, it registers itself when the worker ends; call this after the library has
+ * been used, too.
  */
 export function skipDestructors(): void {
   if (Deno.build.os !== "linux") return;
   try {
-    const parameters = ["pointer", "pointer"] as const;
     const libc = Deno.dlopen("libc.so.6", {
-      on_exit: { parameters, result: "i32" },
+      on_exit: { parameters: ["pointer", "pointer"], result: "i32" },
+      onExit: { name: "on_exit", type: "pointer" },
       _exit: { type: "pointer" },
+      __cxa_thread_atexit_impl: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
     });
-    libc.symbols.on_exit(libc.symbols._exit, null);
+    const { on_exit, onExit, _exit, __cxa_thread_atexit_impl: atThreadEnd } = libc.symbols;
+    on_exit(_exit, null);
+    // Its last argument is anything of the library that must stay loaded.
+    if (!isPrepared) atThreadEnd(onExit, _exit, _exit);
+    isPrepared = true;
     libc.close();
   } catch {
     // Not glibc: the destructors run.
