@@ -236,6 +236,35 @@ Deno.test("tcp: whoever speaks something else is hung up on and harms nobody", a
   assert.equal(silent.remoteAddr.transport, "tcp");
 });
 
+Deno.test("tcp: a hello is held against the limits of each of its fields", async () => {
+  await using receiver = await openReceiver("tcp://127.0.0.1:0");
+  const port = Number(new URL(receiver.url).port);
+  const hello = new Uint8Array(52);
+  const view = new DataView(hello.buffer);
+  view.setUint32(0, 0x54534356, true); // VCST
+  view.setUint8(4, 1);
+  view.setUint32(8, 10, true); // credits
+  view.setBigUint64(12, 1n, true); // id
+  const answers = async (change: () => void) => {
+    const before = hello.slice();
+    change();
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await conn.write(frameControl(FRAME.hello, 0, hello));
+    hello.set(before);
+    return await conn.read(new Uint8Array(100)).catch(() => null) !== null;
+  };
+  assert.equal(await answers(() => {}), true);
+  const wrong: readonly (() => void)[] = [
+    () => view.setUint8(5, 2), // role
+    () => view.setUint8(6, 2), // whether there is a secret
+    () => view.setUint8(7, 1), // nothing
+    () => view.setUint32(8, 0, true),
+    () => view.setBigUint64(12, 0n, true),
+    () => view.setBigUint64(28, 1n << 53n, true), // messages received
+  ];
+  for (const [i, change] of wrong.entries()) assert.equal(await answers(change), false, `${i}`);
+});
+
 Deno.test("tcp: swapped bytes are found and the messages sent again", async () => {
   await using receiver = await openReceiver("tcp://127.0.0.1:0");
   const proxy = new FaultProxy(Number(new URL(receiver.url).port));
