@@ -6,6 +6,7 @@
  */
 import { openTinyDecoder } from "../packages/video-vq/tiny/tokenizer.ts";
 import { packedSize } from "../packages/video-vq/stream/tokens.ts";
+import { print } from "@vcs/transport/internal";
 import { fileURLToPath } from "node:url";
 
 /** Ways to end, and the status of each. */
@@ -65,7 +66,7 @@ export async function wrongEnds(how: keyof typeof ENDS, times: number): Promise<
 async function count(times: number): Promise<void> {
   for (const how of Object.keys(ENDS) as (keyof typeof ENDS)[]) {
     const wrong = await wrongEnds(how, times);
-    console.log(`${how}: ${wrong.length} of ${times} ended otherwise ${wrong.join(" ")}`);
+    print(`${how}: ${wrong.length} of ${times} ended otherwise ${wrong.join(" ")}`);
   }
 }
 

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { sha256Of, syncFile } from "@vcs/transport/internal";
+import { builtin, sha256Of, syncFile } from "@vcs/transport/internal";
 import { graphDirectory } from "./paths.ts";
 
 /** Milliseconds after a change in which another one may leave the same times. */
@@ -54,7 +53,7 @@ export async function fileIdentity(
 ): Promise<string> {
   const real = await Deno.realPath(path);
   const stamp = await stampOf(real, now);
-  const name = createHash("sha256").update(real).digest("hex").slice(0, 16);
+  const name = builtin("node:crypto").createHash("sha256").update(real).digest("hex").slice(0, 16);
   const note = join(directory, `${name}.sha256`);
   const [noted, known] = (await Deno.readTextFile(note).catch(() => "")).split("\n");
   if (stamp !== undefined && noted === stamp && known) return known;

@@ -30,6 +30,7 @@ import {
   file,
   flag,
   list,
+  type ListOption,
   megabytes,
   type Need,
   operands,
@@ -50,7 +51,7 @@ export function printLines(lines: readonly string[]): void {
 }
 
 /** How checkpoints are read, for every command that reads some. */
-export const CHECKPOINT_OPTIONS = {
+export const CHECKPOINT_OPTIONS: { readonly allowClass: ListOption<string> } = {
   allowClass: list(text("CLASS"), {
     help: "class of data that a checkpoint may hold, as its refusal names it",
   }),
