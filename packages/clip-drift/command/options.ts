@@ -177,6 +177,7 @@ const ALERTS = {
     default: 3,
   }),
   webhook: list(WEBHOOK, { help: "where alerts are posted as JSON; may repeat" }),
+  inlineSnapshot: flag({ help: "put the snapshot, as base64, into what alerts deliver" }),
   exec: list(text("COMMAND"), { help: "what is run with an alert on stdin; may repeat" }),
 };
 

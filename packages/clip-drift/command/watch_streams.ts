@@ -8,6 +8,7 @@ import { prepareImages } from "@vcs/media/image";
 import { defined, errorLine, print, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
+import { shellCommand, webhook } from "../alerts/targets.ts";
 import type { Labels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
@@ -76,7 +77,7 @@ function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions
       ...{ reconnectDelay, frameTimeout, acceptUnended, ...trustOf(name, settings) },
       ...defined({ policy, retries }),
     },
-    onAlert: (alert) => delivery.send(alert),
+    ...{ delivery, inlineSnapshots: settings.inlineSnapshot },
     ...defined({ labels, maxFps }),
     ...(display && { feed: hub.add(name) }),
     ...(save && { openRun: (source: Source) => createRun(source, name, shared) }),
@@ -146,7 +147,7 @@ function checkNames({ stream, insecure }: WatchSettings): void {
  * @returns the exit code
  */
 export async function watchStreams(settings: WatchSettings, outer: AbortSignal): Promise<number> {
-  const { stream, webhook: webhooks, exec: commands } = settings;
+  const { stream, save, runs } = settings;
   checkNames(settings);
   // Without it every image would fail, one by one.
   await prepareImages();
@@ -157,7 +158,8 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   const signal = AbortSignal.any([outer, quit.signal]);
   const labels = await openLabelList(settings.labels, encoder, outer);
   const drift = await driftOptions(settings, encoder);
-  await using delivery = new Delivery({ webhooks, commands, onFailure: say });
+  const targets = [...settings.webhook.map(webhook), ...settings.exec.map(shellCommand)];
+  await using delivery = await Delivery.open({ targets, say, ...(save && { runs }) });
   const hub = new Hub(settings.rollingWindow);
   const shared: Shared = { settings, encoder, hub, delivery, labels, drift, signal };
   await using _page = await showPage(shared, stop);
