@@ -32,11 +32,13 @@ export function outcomeLine({ target, outcome, attempts, message }: DeliveryOutc
 /** All targets. */
 export class Delivery implements AsyncDisposable {
   readonly #queues: readonly AlertQueue[];
+  readonly #targets: readonly AlertTarget[];
   readonly #say: (message: string) => void;
   readonly #outbox: Outbox | undefined;
   readonly #pending = new Map<Promise<void>, string>();
 
   private constructor(options: DeliveryOptions, outbox: Outbox | undefined) {
+    this.#targets = options.targets;
     this.#queues = options.targets.map((target) => new AlertQueue(target, options));
     this.#say = options.say ?? (() => {});
     this.#outbox = outbox;
@@ -45,6 +47,9 @@ export class Delivery implements AsyncDisposable {
   /** Opens the queues, and goes on with what processes that have ended left for these targets. */
   static async open(options: DeliveryOptions): Promise<Delivery> {
     const { targets, runs, say = () => {} } = options;
+    for (const target of targets) {
+      void target.start?.().catch((error: Error) => say(`Cannot ${target.name}: ${error.message}`));
+    }
     if (targets.length === 0 || runs === undefined) return new Delivery(options, undefined);
     try {
       const outbox = await Outbox.open(runs);
@@ -132,6 +137,7 @@ export class Delivery implements AsyncDisposable {
   /** Ends all attempts; what is on disk stays for the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#queues.map((queue) => queue.close()));
+    await Promise.all(this.#targets.map((target) => target[Symbol.asyncDispose]?.()));
     await this.#outbox?.[Symbol.asyncDispose]();
   }
 }

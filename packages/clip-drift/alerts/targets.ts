@@ -18,6 +18,10 @@ export interface AlertTarget {
    * @throws {RefusedAlert} where trying again does not help; anything else where it may
    */
   deliver(alert: SentAlert, signal: AbortSignal): Promise<void>;
+  /** Prepares, so that it is known before the first alert. Default: nothing. */
+  start?(): Promise<void>;
+  /** Ends what it holds. Default: nothing. */
+  [Symbol.asyncDispose]?(): Promise<void>;
 }
 
 /** A target will not take an alert, however often it is tried. */

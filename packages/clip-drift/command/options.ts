@@ -65,6 +65,16 @@ const WEBHOOK: ValueKind<string> = {
   },
 };
 
+/** A broker, `mqtt://name:password@host:1883/topic`. */
+const BROKER: ValueKind<string> = {
+  ...text("URL"),
+  parse(text) {
+    const { url: { protocol } } = splitCredentials(text);
+    if (protocol === "mqtt:" || protocol === "mqtts:") return text;
+    throw new TypeError(`Cannot publish to ${protocol} URLs: expected mqtt: or mqtts:`);
+  },
+};
+
 const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
 
 /** Names of the networks: the first halves of the models' names, which are `NETWORK/TAG`. */
@@ -177,6 +187,10 @@ const ALERTS = {
     default: 3,
   }),
   webhook: list(WEBHOOK, { help: "where alerts are posted as JSON; may repeat" }),
+  mqtt: option(BROKER, {
+    help: "broker that alerts are published to, and announced to Home Assistant",
+    env: "ENCODERS_MQTT",
+  }),
   inlineSnapshot: flag({ help: "put the snapshot, as base64, into what alerts deliver" }),
   exec: list(text("COMMAND"), { help: "what is run with an alert on stdin; may repeat" }),
 };

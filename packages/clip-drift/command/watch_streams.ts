@@ -8,7 +8,8 @@ import { prepareImages } from "@vcs/media/image";
 import { defined, errorLine, print, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
-import { shellCommand, webhook } from "../alerts/targets.ts";
+import { MqttTarget } from "../alerts/mqtt.ts";
+import { type AlertTarget, shellCommand, webhook } from "../alerts/targets.ts";
 import type { Labels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
@@ -32,6 +33,17 @@ function rulesFor({ alert }: WatchSettings, encoder: Encoder): readonly AlertRul
   if (alert.length > 0) return alert;
   const threshold = encoder.info.model === "gist" ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
   return [parseRule(`scene: cut > ${threshold}`)];
+}
+
+/** All places that alerts go to. */
+function targetsOf(
+  { stream, webhook: urls, exec, mqtt }: WatchSettings,
+  rules: readonly AlertRule[],
+): AlertTarget[] {
+  const cameras = stream.map(({ name }) => name);
+  const about = { cameras, rules: rules.map(({ name }) => name) };
+  const brokers = mqtt === undefined ? [] : [new MqttTarget(mqtt, about)];
+  return [...urls.map(webhook), ...exec.map(shellCommand), ...brokers];
 }
 
 /** Everything that the cameras share. */
@@ -158,7 +170,7 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   const signal = AbortSignal.any([outer, quit.signal]);
   const labels = await openLabelList(settings.labels, encoder, outer);
   const drift = await driftOptions(settings, encoder);
-  const targets = [...settings.webhook.map(webhook), ...settings.exec.map(shellCommand)];
+  const targets = targetsOf(settings, rulesFor(settings, encoder));
   await using delivery = await Delivery.open({ targets, say, ...(save && { runs }) });
   const hub = new Hub(settings.rollingWindow);
   const shared: Shared = { settings, encoder, hub, delivery, labels, drift, signal };
