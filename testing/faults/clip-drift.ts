@@ -57,6 +57,20 @@ export const faults: readonly Fault[] = [
     tests: ["hub_test.ts"],
   },
   {
+    file: "series.ts",
+    find: "dayOf(frame.timestamp) !== dayOf(first)",
+    put: "false",
+    means: "a run is never split",
+    tests: ["series_test.ts"],
+  },
+  {
+    file: "retention.ts",
+    find: "    if (!OURS.test(name)) return undefined;\n",
+    put: "",
+    means: "a folder with somebody's own files is removed",
+    tests: ["retention_test.ts"],
+  },
+  {
     file: "queue.ts",
     find: "return this.#waiting < MAX_WAITING;",
     put: "return true;",

@@ -17,7 +17,8 @@ import { type SimilarityStats, similarityStats } from "../measures/similarity_st
 import type { Encoder } from "../encoder.ts";
 import { ClipDriftError } from "../errors.ts";
 import type { CameraFeed } from "../page/hub.ts";
-import type { RunFolder, RunFrame, RunTotals } from "../runs/writer.ts";
+import type { RunWriter } from "../runs/series.ts";
+import type { RunFrame, RunTotals } from "../runs/writer.ts";
 import { openSource, type Source, type SourceOptions } from "../source.ts";
 import { share } from "./report.ts";
 import { watch, type WatchedFrame, type WatchOptions } from "../watch.ts";
@@ -29,7 +30,10 @@ export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "onLim
   /** How to read the source. */
   readonly source?: Omit<SourceOptions, "onEvent" | "onDrop" | "onTruncated">;
   /** Opens the run folder, once there is something to write. */
-  readonly openRun?: (source: Source) => Promise<RunFolder>;
+  readonly openRun?: (
+    source: Source,
+    counters: () => RunTotals["counters"],
+  ) => Promise<RunWriter>;
   /** The page's side. */
   readonly feed?: CameraFeed;
   /** Called with each frame. */
@@ -89,7 +93,7 @@ export class Monitor {
   };
   readonly #say: (line: string) => void;
   readonly #status: StatusRules;
-  #run: RunFolder | undefined;
+  #run: RunWriter | undefined;
   #frames = 0;
   #brokenInRow = 0;
   #hasContent = true;
@@ -158,9 +162,11 @@ export class Monitor {
    * Opens the run folder; if that fails, as on a full disk, the watch goes on without it, but not
    * where the process lacks the permission: then nothing ever would be saved.
    */
-  async #open(openRun: (source: Source) => Promise<RunFolder>): Promise<RunFolder | undefined> {
+  async #open(
+    openRun: NonNullable<MonitorOptions["openRun"]>,
+  ): Promise<RunWriter | undefined> {
     try {
-      return await openRun(this.#source);
+      return await openRun(this.#source, () => ({ ...this.#counters }));
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
       const text = `Nothing is saved: ${messageOf(error)}`;
@@ -238,8 +244,10 @@ export class Monitor {
 
   /** Writes the frame, and shows its snapshot if there is one. */
   async #keep(watched: WatchedFrame): Promise<void> {
+    const { feed } = this.#options;
     const name = await this.#run?.write(runFrame(watched));
-    if (name !== undefined) this.#options.feed?.snapshot(name);
+    if (feed !== undefined && this.#run !== undefined) feed.view.run = this.#run.name;
+    if (name !== undefined) feed?.snapshot(name);
   }
 
   /** An alert that a frame raised, or that none came. */

@@ -114,6 +114,27 @@ export const REFERENCE: ValueKind<Reference> = {
   },
 };
 
+/** `every=10` or `none`, as a number of frames and 0. */
+const EMBEDDINGS: ValueKind<number> = {
+  placeholder: "WHICH",
+  allowed: "every=N and none",
+  parse(text) {
+    if (text === "none") return 0;
+    const every = Number(/^every=(\d{1,9})$/.exec(text)?.[1] ?? 0);
+    return every > 0 ? every : undefined;
+  },
+};
+
+/** Days, as `30d`. */
+const KEEP: ValueKind<number> = {
+  placeholder: "DAYS",
+  allowed: "days, such as 30d",
+  parse(text) {
+    const days = Number(/^(\d{1,5})d$/.exec(text)?.[1] ?? 0);
+    return days > 0 ? days : undefined;
+  },
+};
+
 /** Where the page is served. */
 interface Listen {
   readonly hostname: string;
@@ -241,6 +262,19 @@ const OUTPUT = {
     help: "frames in a batch of embeddings",
     env: "ENCODERS_EMBEDDING_INTERVAL",
     default: 100,
+  }),
+  embeddings: option(EMBEDDINGS, {
+    help: "which embeddings are kept: every=N of the frames, or none",
+    default: 1,
+    defaultText: "every=1",
+  }),
+  split: option(choice(["daily"]), {
+    help: "begin a new run folder each day",
+    defaultText: "one folder",
+  }),
+  keep: option(KEEP, {
+    help: "remove runs to which nothing was written for so long, as 30d",
+    defaultText: "all are kept",
   }),
   rollingWindow: option(count("FRAMES"), {
     help: "frames that statistics and plot show",

@@ -5,7 +5,8 @@
  * @module
  */
 import { prepareImages } from "@vcs/media/image";
-import { defined, errorLine, print, say, UsageError } from "@vcs/transport/internal";
+import { systemClock } from "@vcs/transport";
+import { defined, errorLine, ignoreAbort, print, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
 import { MqttTarget } from "../alerts/mqtt.ts";
@@ -17,6 +18,8 @@ import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
 import { Hub } from "../page/hub.ts";
 import { runDetails } from "../runs/details.ts";
+import { removeOldRuns } from "../runs/retention.ts";
+import { RunSeries } from "../runs/series.ts";
 import { RunFolder } from "../runs/writer.ts";
 import type { Source } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
@@ -63,14 +66,38 @@ async function createRun(
   { settings, encoder }: Shared,
 ): Promise<RunFolder> {
   const { snapshotInterval, embeddingInterval, rollingWindow, runs: root } = settings;
+  const { embeddings: embeddingEvery } = settings;
   const { device, model, pretrained } = encoder.info;
   const run = await RunFolder.create({
-    ...{ streamUrl: source.name, camera },
+    ...{ streamUrl: source.name, camera, embeddingEvery },
     ...{ device, model, pretrained, snapshotInterval, embeddingInterval, rollingWindow },
     details: await runDetails(encoder.info),
   }, { root, onFailure: say });
   say(`Writing ${run.path}`);
   return run;
+}
+
+/** Removes old runs now and each hour, until the signal. */
+async function keepOnly(days: number, root: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const removed = await removeOldRuns(root, days);
+      if (removed.length > 0) {
+        say(`Removed runs of more than ${days} days ago: ${removed.join(", ")}`);
+      }
+    } catch (error) {
+      say(`Cannot remove old runs: ${errorLine(error)}`);
+    }
+    await systemClock.sleep(3_600_000, signal).catch(ignoreAbort(signal));
+  }
+}
+
+/** Opens a camera's run: a folder, or a series of them. */
+function runOpener(camera: string, shared: Shared): NonNullable<MonitorOptions["openRun"]> {
+  return async (source, counters) => {
+    const next = () => createRun(source, camera, shared);
+    return shared.settings.split === "daily" ? await RunSeries.open(next, counters) : await next();
+  };
 }
 
 function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions {
@@ -92,7 +119,7 @@ function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions
     ...{ delivery, inlineSnapshots: settings.inlineSnapshot },
     ...defined({ labels, maxFps }),
     ...(display && { feed: hub.add(name) }),
-    ...(save && { openRun: (source: Source) => createRun(source, name, shared) }),
+    ...(save && { openRun: runOpener(name, shared) }),
   };
 }
 
@@ -174,6 +201,9 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   await using delivery = await Delivery.open({ targets, say, ...(save && { runs }) });
   const hub = new Hub(settings.rollingWindow);
   const shared: Shared = { settings, encoder, hub, delivery, labels, drift, signal };
+  const keeping = new AbortController();
+  using _keeping = { [Symbol.dispose]: () => keeping.abort() };
+  if (save && settings.keep !== undefined) void keepOnly(settings.keep, runs, keeping.signal);
   await using _page = await showPage(shared, stop);
   using _keys = stream.some(({ spec }) => spec === "-") ? undefined : readKeys(stop);
   return await watchAll(shared);
