@@ -217,6 +217,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   // Files that this computer wrote, or words of the command line.
   loadRunEmbeddings: "clip-drift/runs/writer_test.ts",
   readRun: "clip-drift/runs/writer_test.ts",
+  readRunEmbeddings: "clip-drift/runs/writer_test.ts",
   openLabels: "clip-drift/encoder_test.ts",
   parseRule: "clip-drift/alerts_test.ts",
   parseDevice: "onnx/devices_test.ts",
