@@ -147,7 +147,9 @@ function nameOf(source: MediaSource): string | undefined {
   );
 }
 
-const pathOf = (name: string) => /^file:\/\//i.test(name) ? fileURLToPath(name) : name;
+/** The path that a `file:` URL names, or the path that is given. */
+export const pathOf = (name: string): string =>
+  /^file:\/\//i.test(name) ? fileURLToPath(name) : name;
 
 /**
  * Makes a source seekable. URLs, bytes, streams and pipes are written to a temporary file, so that memory

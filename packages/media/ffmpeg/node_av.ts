@@ -82,7 +82,15 @@ export interface AvStream {
 
 /** AVFormatContext. */
 export interface AvFormatContext {
-  openInput(url: string): Promise<number>;
+  openInput(
+    url: string,
+    format?: object | null,
+    options?: AvDictionary | null,
+  ): Promise<number>;
+  allocContext(): void;
+  interrupt(): void;
+  closeInput(): Promise<void>;
+  readFrame(packet: AvPacket): Promise<number>;
   findStreamInfo(): Promise<number>;
   closeInputSync(): void;
   readFrameSync(packet: AvPacket): number;
@@ -184,6 +192,7 @@ export interface NodeAv {
     ): AvFrame;
   };
   readonly Rational: new (num: number, den: number) => Rational;
+  readonly InputFormat: { findInputFormat(name: string): object | null };
   readonly Dictionary: { fromObject(entries: Record<string, string>): AvDictionary };
   readonly FilterGraph: new () => AvFilterGraph;
   readonly FilterInOut: new () => AvFilterInOut;
