@@ -32,6 +32,8 @@ export type Normalization = "none" | "unit" | "clip" | {
 export interface DecodeConfig {
   /** The video: a path, a URL, bytes of a file or a stream of them. */
   videoPath: MediaSource;
+  /** Index of the video stream in the container. Default: the best one. */
+  streamIndex?: number;
   /** Frames to sample, 1 to 100,000. Default: 16. */
   sequenceLength?: number;
   /** Where to decode; `auto` is the CPU. Default: `auto`. */

@@ -53,6 +53,7 @@ export {
   type FramesConfig,
   patchesOfFrames,
 } from "./frames.ts";
+export { type LivePatchConfig, patchStreamLive } from "./process/stream_live.ts";
 export { PatchStreamError, type PatchStreamErrorCode } from "./errors.ts";
 export { encodeResult, type SaveFormat } from "./output/save.ts";
 

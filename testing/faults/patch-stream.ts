@@ -176,4 +176,11 @@ export const faults: readonly Fault[] = [
     means: "--from is ignored",
     tests: ["command_test.ts"],
   },
+  {
+    file: "stream_live.ts",
+    find: "if (window.push(frame) < length) continue;",
+    put: "if (window.push(frame) <= length) continue;",
+    means: "a window of a camera has a frame more than the sequence",
+    tests: ["command_test.ts"],
+  },
 ];

@@ -57,7 +57,7 @@ export function readerOptions(config: Resolved<DecodeConfig>): VideoReaderOption
     rotate: config.rotate,
     onError: config.onError,
     indexCacheSize: config.readerCacheSize,
-    ...defined({ signal: config.signal }),
+    ...defined({ signal: config.signal, stream: config.streamIndex }),
   };
 }
 
