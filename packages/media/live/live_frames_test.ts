@@ -154,6 +154,22 @@ for (const backend of BACKENDS) {
   });
 
   Deno.test({
+    name: `live: a password in a query is in no error (${backend})`,
+    ignore,
+    async fn() {
+      const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = listener.addr as Deno.NetAddr;
+      listener.close();
+      const url = `rtsp://127.0.0.1:${port}/a?pwd=secret`;
+      await assert.rejects(openLive(url, { backend }), (error: MediaError) => {
+        assert.match(error.message, /a\?pwd=\*\*\*: .*Connection refused/);
+        assert.doesNotMatch(error.message, /secret/);
+        return error.code === "connection-lost";
+      });
+    },
+  });
+
+  Deno.test({
     name: `live: an abort ends the wait for an answer (${backend})`,
     ignore,
     async fn() {
