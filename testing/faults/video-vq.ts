@@ -301,4 +301,11 @@ export const faults: readonly Fault[] = [
     means: "the password of a camera is printed",
     tests: ["sources_test.ts"],
   },
+  {
+    file: "outputs.ts",
+    find: "if (pts - this.#base <= this.#latest) {",
+    put: "if (false) {",
+    means: "a stream that starts anew ends the receiver",
+    tests: ["outputs_test.ts"],
+  },
 ];

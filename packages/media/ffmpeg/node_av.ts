@@ -134,6 +134,7 @@ export interface AvCodecContext {
   timeBase: Rational;
   framerate: Rational;
   gopSize: number;
+  readonly frameSize: number;
   colorRange: number;
   colorSpace: number;
   colorPrimaries: number;
@@ -189,6 +190,17 @@ export interface NodeAv {
     fromVideoBuffer(
       buffer: Uint8Array,
       shape: { width: number; height: number; format: number; pts: bigint; timeBase: Rational },
+    ): AvFrame;
+    fromAudioBuffer(
+      buffer: Uint8Array,
+      shape: {
+        nbSamples: number;
+        format: number;
+        sampleRate: number;
+        channelLayout: { nbChannels: number; order: number; mask: bigint };
+        pts: bigint;
+        timeBase: Rational;
+      },
     ): AvFrame;
   };
   readonly Rational: new (num: number, den: number) => Rational;
