@@ -70,6 +70,8 @@ export interface DecodeConfig {
   sampling?: "index" | "time";
   /** Colours by the stream's tags, or BT.601 always as codec-patch-stream. Default: `tagged`. */
   color?: "tagged" | "reference";
+  /** HDR (PQ, HLG) as it is stored, or mapped to colours for ordinary screens. Default: `keep`. */
+  hdr?: "keep" | "sdr";
   /** Whether frames are turned upright. Default: true. */
   rotate?: boolean;
   /** What to do about a frame that cannot be decoded. Default: `throw`. */

@@ -399,4 +399,18 @@ export const faults: readonly Fault[] = [
     means: "the last samples are lost",
     tests: ["video_writer_test.ts"],
   },
+  {
+    file: "filter_chain.ts",
+    find: "desat=0:peak=10",
+    put: "desat=0",
+    means: "how bright HDR becomes depends on the version of FFmpeg, or on what it is told",
+    tests: ["filter_chain_test.ts"],
+  },
+  {
+    file: "filter_chain.ts",
+    find: 'return hdr === "sdr" && HDR.has(facts.colorTransfer);',
+    put: "return false;",
+    means: "HDR stays dull",
+    tests: ["video_hdr_test.ts"],
+  },
 ];

@@ -51,6 +51,8 @@ export interface StreamFacts extends Orientation {
   readonly declaredFrames: number;
   /** Colour matrix as FFmpeg names it ("bt709", …), or "unknown". */
   readonly colorMatrix: string;
+  /** Transfer function as FFmpeg names it ("smpte2084" for PQ, "arib-std-b67" for HLG), or "unknown". */
+  readonly colorTransfer: string;
   /** Colour range as FFmpeg names it ("tv" or "pc"), or "unknown". */
   readonly colorRange: string;
 }

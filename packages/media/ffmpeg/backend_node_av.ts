@@ -54,6 +54,26 @@ const MATRIX_NAMES: Readonly<Record<number, string>> = {
   17: "ycgco-ro",
 };
 
+/** FFmpeg's names of its transfer functions (libavutil/pixfmt.h). */
+const TRANSFER_NAMES: Readonly<Record<number, string>> = {
+  1: "bt709",
+  4: "bt470m",
+  5: "bt470bg",
+  6: "smpte170m",
+  7: "smpte240m",
+  8: "linear",
+  9: "log100",
+  10: "log316",
+  11: "iec61966-2-4",
+  12: "bt1361e",
+  13: "iec61966-2-1",
+  14: "bt2020-10",
+  15: "bt2020-12",
+  16: "smpte2084",
+  17: "smpte428",
+  18: "arib-std-b67",
+};
+
 const RANGE_NAMES: Readonly<Record<number, string>> = { 1: "tv", 2: "pc" };
 
 /** Opens a file or URL and reads its header; an abort ends a live source's waits, then and later. */
@@ -118,6 +138,7 @@ function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): StreamFa
     frameRate: ratio(stream.avgFrameRate) || ratio(stream.rFrameRate),
     declaredFrames: Number(stream.nbFrames),
     colorMatrix: MATRIX_NAMES[parameters.colorSpace] ?? "unknown",
+    colorTransfer: TRANSFER_NAMES[parameters.colorTrc] ?? "unknown",
     colorRange: RANGE_NAMES[parameters.colorRange] ?? "unknown",
   };
 }

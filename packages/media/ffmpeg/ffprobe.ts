@@ -25,6 +25,7 @@ interface ProbedStream {
   readonly nb_frames?: string;
   readonly bit_rate?: string;
   readonly color_space?: string;
+  readonly color_transfer?: string;
   readonly color_range?: string;
   readonly disposition?: Readonly<Record<string, number>>;
   readonly side_data_list?: readonly { readonly displaymatrix?: string }[];
@@ -96,6 +97,7 @@ function factsOf(probe: Probe, stream: ProbedStream): StreamFacts {
     frameRate: quotient(stream.avg_frame_rate) || quotient(stream.r_frame_rate),
     declaredFrames: Number(stream.nb_frames ?? 0) || 0,
     colorMatrix: stream.color_space ?? "unknown",
+    colorTransfer: stream.color_transfer ?? "unknown",
     colorRange: stream.color_range ?? "unknown",
   };
 }

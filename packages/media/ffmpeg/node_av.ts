@@ -64,6 +64,7 @@ export interface AvCodecParameters {
   readonly sampleAspectRatio: Rational;
   readonly frameRate: Rational;
   readonly colorSpace: number;
+  readonly colorTrc: number;
   readonly colorRange: number;
   getCodedSideData(type: number): Uint8Array | null;
 }

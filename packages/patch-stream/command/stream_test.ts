@@ -33,8 +33,9 @@ Deno.test("what is given wins over --reference", async () => {
   assert.deepEqual(resolve(given), resolve({ ...REFERENCE, energy: "codec", rotate: true }));
 });
 
-Deno.test("--stream-index is the reader's stream", async () => {
+Deno.test("--stream-index and --hdr are the reader's", async () => {
   assert.equal(readerOptions(resolve(await configFrom("--stream-index", "2"))).stream, 2);
+  assert.equal(readerOptions(resolve(await configFrom("--hdr", "sdr"))).hdr, "sdr");
   assert.equal("stream" in readerOptions(resolve(await configFrom())), false);
 });
 

@@ -104,6 +104,11 @@ export const DECODE_FIELDS: Table<DecodeConfig> = {
     words("tagged", "reference"),
     "colours by the stream's tags, or BT.601 always",
   ),
+  hdr: choice(
+    "keep",
+    words("keep", "sdr"),
+    "HDR (PQ, HLG) as it is stored, or mapped to ordinary colours",
+  ),
   rotate: flag(true, "leave frames as they lie in the file, not turned upright"),
   onError: choice(
     "throw",

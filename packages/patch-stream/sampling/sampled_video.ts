@@ -54,6 +54,7 @@ export function readerOptions(config: Resolved<DecodeConfig>): VideoReaderOption
     threads: decodeThreads,
     threadType: decodeThreadType,
     color: config.color,
+    hdr: config.hdr,
     rotate: config.rotate,
     onError: config.onError,
     indexCacheSize: config.readerCacheSize,

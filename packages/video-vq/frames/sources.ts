@@ -79,9 +79,13 @@ export async function openSource(
 
 async function fileSource(path: string, options: SourceOptions): Promise<FrameSource> {
   const { VideoReader } = await import("@vcs/media/video_reader");
-  const video = await VideoReader.open(path, { onError: options.onError ?? "nearest" });
+  const video = await VideoReader.open(path, {
+    onError: options.onError ?? "nearest",
+    hdr: "sdr",
+  });
   const { info } = video;
-  const text = `${path}, ${info.width}x${info.height}, ${info.frameCount} frames`;
+  const mapped = info.toneMapped ? ", HDR mapped to SDR" : "";
+  const text = `${path}, ${info.width}x${info.height}, ${info.frameCount} frames${mapped}`;
   return {
     description: text,
     frameRate: frameRateOf(nominalRate(info)),
