@@ -18,14 +18,19 @@ export {
   type MediaSource,
   patchStreamAll,
   type PatchStreamAllConfig,
+  patchStreamBatches,
+  type VideoBatch,
   type VideoOutcome,
 } from "./patch_stream_all.ts";
 export {
   type DecodedFrames,
   decodeOnly,
+  type FrameStream,
+  openFrames,
   type Replacement,
   type SampledFrames,
   type StageTimings,
+  type StreamedFrame,
 } from "./decode_only.ts";
 export {
   type BackendName,

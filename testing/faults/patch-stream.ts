@@ -183,4 +183,11 @@ export const faults: readonly Fault[] = [
     means: "a window of a camera has a frame more than the sequence",
     tests: ["command_test.ts"],
   },
+  {
+    file: "patch_stream_all.ts",
+    find: "fields.data.fill(-1n);",
+    put: "",
+    means: "places without a patch look like the first patch of a video",
+    tests: ["patch_stream_all_test.ts"],
+  },
 ];
