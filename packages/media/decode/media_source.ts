@@ -4,8 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { defined, onAbort } from "@vcs/transport/internal";
+import { builtin, defined, onAbort } from "@vcs/transport/internal";
 import { MediaError } from "../errors.ts";
 
 /** What a reader can be opened with: a path, a URL, a file's bytes, or a stream of them. */
@@ -149,7 +148,7 @@ function nameOf(source: MediaSource): string | undefined {
 
 /** The path that a `file:` URL names, or the path that is given. */
 export const pathOf = (name: string): string =>
-  /^file:\/\//i.test(name) ? fileURLToPath(name) : name;
+  /^file:\/\//i.test(name) ? builtin("node:url").fileURLToPath(name) : name;
 
 /**
  * Makes a source seekable. URLs, bytes, streams and pipes are written to a temporary file, so that memory
