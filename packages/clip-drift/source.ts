@@ -5,15 +5,16 @@
  * @module
  */
 import { extname, join } from "node:path";
+import type { LiveEvent } from "@vcs/media";
 import { MediaError } from "@vcs/media/errors";
 import { decodeImage, encodeJpeg } from "@vcs/media/image";
+import { latest, pathOf, shownSource, sourceKind } from "@vcs/media/internal";
 import { type MjpegFrame, MjpegReader } from "@vcs/media/mjpeg";
 import { defined, onAbort, untilAborted } from "@vcs/transport/internal";
-import { shownUrl } from "./camera/auth.ts";
 import { byNumber } from "./runs/numeric_order.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions } from "./camera/camera.ts";
+import { connectError } from "./camera/error_hints.ts";
 import { ClipDriftError } from "./errors.ts";
-import { latest } from "./camera/latest.ts";
 import type { RgbImage } from "./clip/preprocess.ts";
 import { completeFrames } from "./camera/complete_frames.ts";
 import { after, looksLikeMjpeg, PROBE, probe } from "./camera/judge.ts";
@@ -74,6 +75,12 @@ export function fileFrame(bytes: Uint8Array, timestamp: number): SourceFrame {
   return { timestamp, bytes, image, jpeg };
 }
 
+/** A frame that came decoded. */
+function decodedFrame(frame: RgbImage, timestamp: number): SourceFrame {
+  const jpeg = () => encodeJpeg({ ...frame, data: new Uint8Array(frame.data) });
+  return { timestamp, image: () => Promise.resolve(frame), jpeg };
+}
+
 /** The chunks of a stream until the signal is aborted, even while no chunk comes. */
 async function* chunksOf(
   stream: ReadableStream<Uint8Array>,
@@ -118,11 +125,7 @@ async function* videoFrames(
   await using video = await VideoReader.open(source, defined({ signal }));
   const start = now();
   for await (const frame of video.frames()) {
-    yield {
-      timestamp: start + frame.pts,
-      image: () => Promise.resolve(frame),
-      jpeg: () => encodeJpeg({ ...frame, data: new Uint8Array(frame.data) }),
-    };
+    yield decodedFrame(frame, start + frame.pts);
   }
 }
 
@@ -215,6 +218,36 @@ async function* fromCamera(
   }
 }
 
+/** Failures of a source that FFmpeg reads as those of any camera. */
+function cameraEvent(event: LiveEvent): CameraEvent {
+  if (event.type === "lost") return { ...event, error: connectError(event.url, event.error) };
+  return { type: "connected", url: event.url, contentType: `video/${event.info.codec}` };
+}
+
+/** Most decoded frames that wait with the policy `all`: a second at the usual rate. */
+const WAITING_FRAMES = 15;
+
+/** Frames of a source that FFmpeg reads, at the time of their arrival. */
+async function* fromLive(
+  url: string,
+  { onEvent, onDrop, ...options }: SourceOptions,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<SourceFrame> {
+  const { liveFrames } = await import("@vcs/media");
+  const frames = liveFrames(url, {
+    ...options,
+    ...defined({ signal, onDrop }),
+    capacity: options.policy === "all" ? WAITING_FRAMES : 1,
+    onEvent: (event) => onEvent?.(cameraEvent(event)),
+  });
+  try {
+    for await (const frame of frames) yield decodedFrame(frame, frame.timestamp);
+  } catch (error) {
+    const isLost = error instanceof MediaError && error.code === "connection-lost";
+    throw isLost ? connectError(shownSource(url), error) : error;
+  }
+}
+
 /** Yields only the latest frame, or all of them. */
 function withPolicy(
   open: (signal?: AbortSignal) => AsyncIterable<SourceFrame>,
@@ -225,49 +258,26 @@ function withPolicy(
   return (signal) => untilAborted(latest(open, { onDrop, ...defined({ signal }) }), signal);
 }
 
-/** What is in front of a path in a URL; of one letter, it is a drive. */
-const SCHEME = /^[a-z][a-z\d+.-]+:[/\\]+/i;
-
 /**
- * Refuses what cannot be watched: other schemes than HTTP, and credentials without any.
+ * Opens a source: `http://…` or `https://…` for a camera that sends MJPEG; `rtsp:`, `rtmp:`, `srt:`,
+ * `udp:`, `rtp:`, HLS behind HTTP or `/dev/video0` for one that FFmpeg reads; `-` for standard
+ * input; or the path of a folder of images, of an MJPEG file, or of a video.
  *
- * @throws {TypeError} whose message holds no password
- */
-function checkSpec(spec: string): void {
-  const [scheme] = SCHEME.exec(spec) ?? [];
-  const rest = spec.slice(scheme?.length ?? 0);
-  const hasCredentials = /^[^/\\@]+:[^/\\@]*@/.test(rest);
-  if (scheme === undefined && !hasCredentials) return;
-  const shown = (scheme ?? "") + rest.replace(/^[^/\\]*@/, "").replace(/\?.*/, "");
-  throw new TypeError(
-    `Cannot watch ${shown}: found ${
-      scheme === undefined ? "credentials without http://" : `scheme ${scheme}`
-    }, expected http://, https://, a path, or -`,
-  );
-}
-
-/**
- * Opens a source: `http://…` or `https://…` for a camera, `-` for standard input, or the path of a
- * folder of images, of an MJPEG file, or of a video.
- *
- * @throws {TypeError} if a URL is not valid, or has another scheme
+ * @throws {TypeError} if a URL is not valid, or has another scheme; the message holds no password
  */
 export function openSource(spec: string, options: SourceOptions = {}): Source {
   const { onDrop = () => {} } = options;
-  const live = isCamera(spec);
-  if (!live) checkSpec(spec);
-  const name = live ? shownUrl(spec) : spec === "-" ? "standard input" : spec;
+  const kind = sourceKind(spec);
+  const name = spec === "-" ? "standard input" : shownSource(spec);
   const open = (signal?: AbortSignal) =>
-    live
+    kind === "http"
       ? fromCamera(spec, options, signal)
+      : kind === "live"
+      ? fromLive(spec, options, signal)
       : spec === "-"
       ? pipeFrames(Deno.stdin.readable, name, options, signal)
-      : pathFrames(spec, options, signal);
+      : pathFrames(pathOf(spec), options, signal);
+  const live = kind !== "path";
   const policy = options.policy ?? (live ? "latest" : "all");
   return { name, live, frames: withPolicy(open, policy, onDrop) };
-}
-
-/** Whether a source is a camera's URL. */
-export function isCamera(spec: string): boolean {
-  return /^https?:\/\//i.test(spec);
 }

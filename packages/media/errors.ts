@@ -10,6 +10,7 @@ import { CodedError } from "@vcs/transport/errors";
  *
  * - `invalid-media`: the bytes are not a media file, or its header is cut off
  * - `limit`: an image of more pixels than are allowed
+ * - `connection-lost`: a live source that cannot be reached, or that went away
  * - `download-failed`: a URL whose server cannot be reached, refuses or breaks off
  * - `no-video-stream`, `no-audio-stream`: a media file without the stream asked for
  * - `empty-video`: a video stream without a single frame
@@ -23,6 +24,7 @@ import { CodedError } from "@vcs/transport/errors";
 export type MediaErrorCode =
   | "invalid-media"
   | "limit"
+  | "connection-lost"
   | "download-failed"
   | "no-video-stream"
   | "no-audio-stream"

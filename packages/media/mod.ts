@@ -15,6 +15,16 @@ export {
   VideoReader,
   type VideoReaderOptions,
 } from "./video_reader.ts";
+export {
+  type LiveEvent,
+  type LiveFrame,
+  liveFrames,
+  type LiveInfo,
+  type LiveOptions,
+  type LiveStream,
+  openLive,
+} from "./live/live_frames.ts";
+export type { ConnectionLost, ReconnectOptions } from "./live/reconnect.ts";
 export { VideoWriter, type VideoWriterOptions } from "./video_writer.ts";
 export {
   type AudioData,

@@ -26,7 +26,7 @@
 import { resolve } from "node:path";
 import { chooseWay } from "./ffmpeg/backends.ts";
 import { MediaError } from "./errors.ts";
-import type { EncodePlan, VideoEncoder } from "./ffmpeg/video_encoder.ts";
+import type { AudioPlan, EncodePlan, VideoEncoder } from "./encode/video_encoder.ts";
 
 /** Options of a video writer. */
 export interface VideoWriterOptions {
@@ -34,8 +34,20 @@ export interface VideoWriterOptions {
   width: number;
   /** Height of every frame in pixels; even for MP4. */
   height: number;
-  /** Frames per second; the usual broken rates are recognised. */
+  /** Frames per second; the usual broken rates are recognised. With `timed` what is usual. */
   fps: number;
+  /**
+   * Whether each frame is shown from its own `pts` on, to a microsecond (WebM: a millisecond), in
+   * place of a constant rate. Default: false.
+   */
+  timed?: boolean;
+  /** A track of sound: AAC in MP4, Opus in WebM. Default: none. */
+  audio?: {
+    /** Samples per second and channel: a rate that the codec has, such as 48,000. */
+    readonly sampleRate: number;
+    /** Channels, 1 or 2. */
+    readonly channels: number;
+  };
   /** Container and codec. Default: by the name of the file, ".webm" or else MP4. */
   format?: "mp4" | "webm";
   /** Constant rate factor: lower is better and larger. Default: 20 for H.264, 32 for VP9. */
@@ -50,6 +62,8 @@ export interface VideoWriterOptions {
 export interface WritableFrame {
   /** RGB, shape [height, width, 3]. */
   readonly data: Uint8Array;
+  /** Seconds from the beginning at which it is shown, and more than the frame before: if `timed`. */
+  readonly pts?: number;
 }
 
 /** Encoder, its settings and the largest rate factor of each format. */
@@ -59,12 +73,14 @@ const FORMATS = {
     settings: { preset: "veryfast" },
     crf: 20,
     most: 51,
+    sound: "aac",
   },
   webm: {
     encoder: "libvpx-vp9",
     settings: { b: "0", deadline: "realtime", "cpu-used": "6", "row-mt": "1" },
     crf: 32,
     most: 63,
+    sound: "libopus",
   },
 } as const;
 
@@ -75,6 +91,32 @@ function rateOf(fps: number): [number, number] {
     return [broken * 1000, 1001];
   }
   return Number.isInteger(fps) ? [fps, 1] : [Math.round(fps * 1000), 1000];
+}
+
+/** Rates of samples that the encoders take. */
+const SAMPLE_RATES: Readonly<Record<AudioPlan["encoder"], readonly number[]>> = {
+  aac: [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000],
+  libopus: [8000, 12000, 16000, 24000, 48000],
+};
+
+/** Ticks of a frame where frames have times of their own: about a microsecond each. */
+function ticksPerFrame([num, den]: readonly [number, number]): number {
+  return Math.max(1, Math.floor(1e6 * den / num));
+}
+
+function audioPlan(
+  audio: VideoWriterOptions["audio"],
+  encoder: AudioPlan["encoder"],
+): AudioPlan | undefined {
+  if (audio === undefined) return undefined;
+  const { sampleRate, channels } = audio;
+  checkRange("audio.channels", channels, 1, 2);
+  if (SAMPLE_RATES[encoder].includes(sampleRate)) return { encoder, sampleRate, channels };
+  throw new RangeError(
+    `Cannot write video: audio.sampleRate must be one of ${
+      SAMPLE_RATES[encoder].join(", ")
+    }, found ${sampleRate}`,
+  );
 }
 
 function checkRange(name: string, value: number, least: number, most: number, whole = true): void {
@@ -105,6 +147,7 @@ function planOf(path: string, options: VideoWriterOptions): EncodePlan {
   }
   const matrix = height >= 720 ? "bt709" : "smpte170m";
   const swscale = matrix === "bt709" ? "bt709" : "bt601";
+  const rate = rateOf(fps);
   return {
     // Whole, because FFmpeg takes "12:30.mp4" for a protocol and "-x.mp4" for an option.
     path: resolve(path),
@@ -113,7 +156,9 @@ function planOf(path: string, options: VideoWriterOptions): EncodePlan {
     settings: { ...chosen.settings, crf: `${crf}` },
     width,
     height,
-    rate: rateOf(fps),
+    rate,
+    timeBase: [rate[1], rate[0] * (options.timed ? ticksPerFrame(rate) : 1)],
+    audio: audioPlan(options.audio, chosen.sound),
     keyframeInterval,
     matrix,
     filter: `scale=flags=bilinear:out_color_matrix=${swscale}:out_range=tv,format=yuv420p`,
@@ -125,25 +170,32 @@ async function startEncoder(
   backend: "auto" | "node-av" | "ffmpeg",
 ): Promise<VideoEncoder> {
   if (await chooseWay(backend) === "node-av") {
-    return await (await import("./ffmpeg/writer_node_av.ts")).startNodeAvWriter(plan);
+    return await (await import("./encode/writer_node_av.ts")).startNodeAvWriter(plan);
   }
-  return await (await import("./ffmpeg/writer_ffmpeg.ts")).startFfmpegWriter(plan);
+  return await (await import("./encode/writer_ffmpeg.ts")).startFfmpegWriter(plan);
 }
 
-/** A video file that is being written. Frames follow each other at a constant rate. */
+/**
+ * A video file that is being written. Frames follow each other at a constant rate, or are shown at
+ * their own times (`timed`).
+ */
 export class VideoWriter implements AsyncDisposable {
   readonly #plan: EncodePlan;
   readonly #encoder: VideoEncoder;
+  readonly #isTimed: boolean;
   #queue: Promise<void> = Promise.resolve();
   #frames = 0;
+  /** Time of the latest frame in seconds. */
+  #latest = -1;
   #state: "open" | "closed" | "failed" = "open";
   #closing: Promise<void> | undefined;
 
   /** Takes frames and closes the file at the end: the target of a `pipeTo`. */
   readonly writable: WritableStream<WritableFrame>;
 
-  private constructor(plan: EncodePlan, encoder: VideoEncoder) {
+  private constructor(plan: EncodePlan, encoder: VideoEncoder, isTimed: boolean) {
     this.#plan = plan;
+    this.#isTimed = isTimed;
     this.#encoder = encoder;
     this.writable = new WritableStream({
       write: (frame) => this.add(frame),
@@ -160,7 +212,8 @@ export class VideoWriter implements AsyncDisposable {
    */
   static async open(path: string, options: VideoWriterOptions): Promise<VideoWriter> {
     const plan = planOf(path, options);
-    return new VideoWriter(plan, await startEncoder(plan, options.backend ?? "auto"));
+    const encoder = await startEncoder(plan, options.backend ?? "auto");
+    return new VideoWriter(plan, encoder, options.timed ?? false);
   }
 
   /** Number of frames taken so far. */
@@ -171,10 +224,11 @@ export class VideoWriter implements AsyncDisposable {
   /**
    * Adds a frame. Resolves when the encoder has taken it, so that waiting for it bounds memory.
    *
-   * @throws {RangeError} where the data is not of the size of the video
+   * @throws {RangeError} where the data is not of the size of the video, or the time is not a later
+   * one
    * @throws {MediaError} `encode-failed`, `closed`
    */
-  async add({ data }: WritableFrame): Promise<void> {
+  async add({ data, pts }: WritableFrame): Promise<void> {
     const { width, height } = this.#plan;
     if (data.length !== width * height * 3) {
       throw new RangeError(
@@ -182,11 +236,56 @@ export class VideoWriter implements AsyncDisposable {
           `found ${data.length}`,
       );
     }
-    if (this.#state !== "open") {
-      throw new MediaError("closed", "Cannot write frame: the writer is closed");
-    }
+    this.#checkOpen();
+    const seconds = this.#timeOf(pts);
     this.#frames++;
-    const turn = this.#queue.then(() => this.#encoder.write(data));
+    this.#latest = seconds;
+    await this.#inTurn(() => this.#encoder.write(data, seconds));
+  }
+
+  /**
+   * Adds samples that follow those before; the first is heard when the video begins. Sound and
+   * frames are best added as they come in time.
+   *
+   * @param planes a plane for each channel, all of one length; -1 to 1
+   * @throws {TypeError} where the writer was opened without sound
+   * @throws {RangeError} where there is not a plane for each channel
+   * @throws {MediaError} `encode-failed`, `closed`
+   */
+  async addAudio(planes: readonly Float32Array[]): Promise<void> {
+    const { audio } = this.#plan;
+    if (audio === undefined) {
+      throw new TypeError("Cannot write sound: the writer was opened without the option audio");
+    }
+    if (planes.length !== audio.channels || planes.some((p) => p.length !== planes[0]!.length)) {
+      throw new RangeError(
+        `Cannot write sound: found planes of ${planes.map(({ length }) => length)} samples, ` +
+          `expected ${audio.channels} of one length`,
+      );
+    }
+    this.#checkOpen();
+    if (planes[0]!.length > 0) await this.#inTurn(() => this.#encoder.writeAudio(planes));
+  }
+
+  #checkOpen(): void {
+    if (this.#state === "open") return;
+    throw new MediaError("closed", "Cannot write frame: the writer is closed");
+  }
+
+  /** When a frame is shown, in seconds. */
+  #timeOf(pts: number | undefined): number {
+    const { timeBase: [num, den], rate } = this.#plan;
+    if (!this.#isTimed) return this.#frames * rate[1] / rate[0];
+    const later = this.#frames === 0 ? 0 : this.#latest + num / den;
+    if (pts !== undefined && Number.isFinite(pts) && pts >= later) return pts;
+    throw new RangeError(
+      `Cannot write frame ${this.#frames}: found the time ${pts}, expected ${later} or later`,
+    );
+  }
+
+  /** Does one thing after the other. */
+  async #inTurn(write: () => Promise<void>): Promise<void> {
+    const turn = this.#queue.then(write);
     this.#queue = turn.catch(() => {
       this.#state = "failed";
     });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hasPrograms, needs } from "#testing/shared.ts";
+import { decodeAudio } from "@vcs/media/audio";
 import { VideoReader } from "@vcs/media/video_reader";
 import { VideoWriter } from "@vcs/media/video_writer";
 
@@ -60,6 +61,93 @@ for (const backend of ["node-av", "ffmpeg"] as const) {
     });
   }
 }
+
+for (const backend of ["node-av", "ffmpeg"] as const) {
+  const here = needs(backend === "node-av" || hasPrograms("ffmpeg", "ffprobe"));
+  Deno.test({
+    name: `VideoWriter() over ${backend} shows frames at their own times`,
+    ...here,
+    async fn() {
+      const times = [0, 0.04, 0.041, 0.5, 1.234567, 3];
+      for (const suffix of [".mp4", ".webm"]) {
+        await withFile(suffix, async (path) => {
+          const options = { width: 32, height: 32, fps: 25, timed: true, backend };
+          await using writer = await VideoWriter.open(path, options);
+          for (const pts of times) await writer.add({ ...plain(32, 32, [9, 9, 9]), pts });
+          for (const pts of [3, undefined, NaN]) {
+            await assert.rejects(
+              writer.add({ ...plain(32, 32, [9, 9, 9]), ...(pts !== undefined && { pts }) }),
+              RangeError,
+            );
+          }
+          await writer.close();
+          await using video = await VideoReader.open(path, { backend });
+          const off = video.index.map(({ pts }, i) => Math.abs(pts - times[i]!));
+          assert.equal(off.length, times.length);
+          const most = suffix === ".mp4" ? 1.1e-6 : 1e-3;
+          assert(Math.max(...off) <= most, `${suffix}: off by ${off}`);
+        });
+      }
+    },
+  });
+
+  Deno.test({
+    name: `VideoWriter() over ${backend} writes sound that lies where it was`,
+    ...here,
+    async fn() {
+      const rate = 48000;
+      for (const [suffix, channels] of [[".mp4", 2], [".webm", 1], [".mp4", 1]] as const) {
+        await withFile(suffix, async (path) => {
+          const audio = { sampleRate: rate, channels };
+          const options = { width: 32, height: 32, fps: 10, audio, backend };
+          await using writer = await VideoWriter.open(path, options);
+          for (let i = 0; i < 20; i++) {
+            await writer.add(plain(32, 32, [9, 9, 9]));
+            // Silence with a tone from 1.0 to 1.1 s, in pieces that are no whole frames of a codec.
+            const samples = new Float32Array(rate / 10);
+            if (i === 10) samples.forEach((_, n) => samples[n] = 0.8 * Math.sin(n / 8));
+            const cut = 1001;
+            const left = Array(channels).fill(samples);
+            await writer.addAudio(left.map((plane) => plane.subarray(0, cut)));
+            await writer.addAudio(left.map((plane) => plane.subarray(cut)));
+          }
+          await writer.close();
+          const { channels: planes, sampleRate } = await decodeAudio(path, { backend });
+          assert.deepEqual([planes.length, sampleRate], [channels, rate]);
+          for (const plane of planes) {
+            assert(Math.abs(plane.length - 2 * rate) < 2048, `${plane.length} samples`);
+            const first = plane.findIndex((sample) => Math.abs(sample) > 0.2) / rate;
+            const last = plane.findLastIndex((sample) => Math.abs(sample) > 0.2) / rate;
+            assert(Math.abs(first - 1) < 0.01 && Math.abs(last - 1.1) < 0.01, `${first} ${last}`);
+          }
+          await using video = await VideoReader.open(path, { backend });
+          assert.equal(video.index.length, 20);
+          // The delay of Opus is where an older FFmpeg has the file begin.
+          const most = suffix === ".mp4" ? 1e-9 : 0.02;
+          assert(Math.abs(video.index[10]!.pts - 1) <= most, `${video.index[10]!.pts}`);
+        });
+      }
+    },
+  });
+}
+
+Deno.test("VideoWriter() refuses sound that its codec has not, or that was not announced", () =>
+  withFile(".mp4", async (path) => {
+    const options = { width: 32, height: 32, fps: 10 };
+    const open = (sampleRate: number, channels: number) =>
+      VideoWriter.open(path, { ...options, audio: { sampleRate, channels } });
+    await assert.rejects(open(44101, 1), /audio.sampleRate must be one of 8000, .*found 44101/);
+    await assert.rejects(
+      open(48000, 6),
+      /audio.channels must be a whole number of 1 to 2, found 6/,
+    );
+    const silent = await VideoWriter.open(path, options);
+    await assert.rejects(silent.addAudio([new Float32Array(1)]), TypeError);
+    await silent.abort();
+    const mono = await open(48000, 1);
+    await assert.rejects(mono.addAudio([new Float32Array(1), new Float32Array(1)]), RangeError);
+    await mono.abort();
+  }));
 
 Deno.test("VideoWriter() is the end of a pipe", () =>
   withFile(".mp4", async (path) => {

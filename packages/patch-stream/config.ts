@@ -32,6 +32,8 @@ export type Normalization = "none" | "unit" | "clip" | {
 export interface DecodeConfig {
   /** The video: a path, a URL, bytes of a file or a stream of them. */
   videoPath: MediaSource;
+  /** Index of the video stream in the container. Default: the best one. */
+  streamIndex?: number;
   /** Frames to sample, 1 to 100,000. Default: 16. */
   sequenceLength?: number;
   /** Where to decode; `auto` is the CPU. Default: `auto`. */
@@ -68,6 +70,8 @@ export interface DecodeConfig {
   sampling?: "index" | "time";
   /** Colours by the stream's tags, or BT.601 always as codec-patch-stream. Default: `tagged`. */
   color?: "tagged" | "reference";
+  /** HDR (PQ, HLG) as it is stored, or mapped to colours for ordinary screens. Default: `keep`. */
+  hdr?: "keep" | "sdr";
   /** Whether frames are turned upright. Default: true. */
   rotate?: boolean;
   /** What to do about a frame that cannot be decoded. Default: `throw`. */

@@ -18,14 +18,19 @@ export {
   type MediaSource,
   patchStreamAll,
   type PatchStreamAllConfig,
+  patchStreamBatches,
+  type VideoBatch,
   type VideoOutcome,
 } from "./patch_stream_all.ts";
 export {
   type DecodedFrames,
   decodeOnly,
+  type FrameStream,
+  openFrames,
   type Replacement,
   type SampledFrames,
   type StageTimings,
+  type StreamedFrame,
 } from "./decode_only.ts";
 export {
   type BackendName,
@@ -53,6 +58,7 @@ export {
   type FramesConfig,
   patchesOfFrames,
 } from "./frames.ts";
+export { type LivePatchConfig, patchStreamLive } from "./process/stream_live.ts";
 export { PatchStreamError, type PatchStreamErrorCode } from "./errors.ts";
 export { encodeResult, type SaveFormat } from "./output/save.ts";
 

@@ -14,12 +14,13 @@
  * @module
  */
 import type { MediaSource, VideoReader } from "@vcs/media/video_reader";
+import { type Tensor, tensor } from "@vcs/transport/tensor";
 import type { PatchStreamConfig } from "./config.ts";
 import { type Resolved, resolvePatchConfig } from "./config/fields.ts";
 import { checkProcessBackend } from "./process/backend.ts";
 import { Stopwatch } from "./process/stopwatch.ts";
 import { readerOptions, SampledVideo } from "./sampling/sampled_video.ts";
-import type { PatchStreamSession } from "./session.ts";
+import type { PatchBatch, PatchStreamSession, PatchTensor } from "./session.ts";
 import { streamVideo } from "./process/stream_video.ts";
 
 export type { MediaSource };
@@ -89,6 +90,77 @@ export async function* patchStreamAll(
   } finally {
     for (const { session } of await Promise.all(running.values())) session?.close();
   }
+}
+
+/** The patches of several videos as one tensor each. */
+export interface VideoBatch extends PatchBatch {
+  /** Which videos these are, by their positions in the list, [n]. */
+  readonly indices: readonly number[];
+  /**
+   * Patches of each video, [n]. K is the most of them: behind a video's own stand zeros, with -1 in
+   * all `fields`.
+   */
+  readonly counts: readonly number[];
+  /** Values, [n, K, 3, p, p], or flattened to [n, K, 3·p·p]. */
+  readonly patches: PatchTensor;
+  /** Six columns of whole numbers, [n, K, 6]. */
+  readonly fields: Tensor<"I64">;
+  /** Energy of each patch, [n, K]. */
+  readonly scores: Tensor<"F32">;
+}
+
+/**
+ * Patches of several videos in batches of `batchSize`, as they are done; the last may be smaller.
+ * Memory is bounded by a batch and `concurrency` sessions.
+ *
+ * @throws {RangeError} for a number out of range, before anything is opened
+ * @throws {TypeError} for an unknown word or field, before anything is opened
+ * @throws what a video that fails throws, if `onFailure` is not given
+ */
+export async function* patchStreamBatches(
+  videos: Iterable<MediaSource>,
+  { batchSize, onFailure, ...config }: PatchStreamAllConfig & {
+    /** Videos of a batch. */
+    batchSize: number;
+    /** Called with each video that fails, which is then left out. Default: the failure is thrown. */
+    onFailure?: (outcome: VideoOutcome) => void;
+  },
+): AsyncGenerator<VideoBatch> {
+  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
+    throw new RangeError(
+      `Cannot batch videos: found a batch of ${batchSize}, expected whole numbers from 1`,
+    );
+  }
+  let waiting: { index: number; batch: PatchBatch }[] = [];
+  for await (const outcome of patchStreamAll(videos, config)) {
+    const { index, session } = outcome;
+    if (session) {
+      waiting.push({ index, batch: session.next(session.length) });
+      session.close();
+    } else if (onFailure) onFailure(outcome);
+    else throw outcome.error;
+    if (waiting.length < batchSize) continue;
+    yield stacked(waiting);
+    waiting = [];
+  }
+  if (waiting.length > 0) yield stacked(waiting);
+}
+
+/** One tensor of several, padded to the longest. */
+function stacked(videos: readonly { index: number; batch: PatchBatch }[]): VideoBatch {
+  const counts = videos.map(({ batch }) => batch.scores.data.length);
+  const shape = [videos.length, Math.max(...counts)];
+  const first = videos[0]!.batch.patches;
+  const patches = tensor(first.dtype, [...shape, ...first.shape.slice(1)]);
+  const fields = tensor("I64", [...shape, 6]);
+  const scores = tensor("F32", shape);
+  fields.data.fill(-1n);
+  videos.forEach(({ batch }, n) => {
+    patches.data.set(batch.patches.data, n * patches.data.length / videos.length);
+    fields.data.set(batch.fields.data, n * fields.data.length / videos.length);
+    scores.data.set(batch.scores.data, n * scores.data.length / videos.length);
+  });
+  return { indices: videos.map(({ index }) => index), counts, patches, fields, scores };
 }
 
 function concurrencyFor(config: Resolved<PatchStreamConfig>, concurrency: number): number {

@@ -70,6 +70,12 @@ export {
   variable,
 } from "./fetch/cache_folder.ts";
 export {
+  type Credentials,
+  shownUrl,
+  splitCredentials,
+  type SplitUrl,
+} from "./fetch/credentials.ts";
+export {
   download,
   type DownloadOptions,
   type DownloadProgress,

@@ -86,20 +86,6 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "camera.ts",
-    find: "const max = Math.max(MAX_DELAY, reconnectDelay);",
-    put: "const max = Infinity;",
-    means: "pauses before a lost camera grow without end",
-    tests: ["reconnect_test.ts"],
-  },
-  {
-    file: "camera.ts",
-    find: "attempt = 0;\n        backoff.reset();",
-    put: "backoff.reset();",
-    means: "failures in a row are counted over the frames between",
-    tests: ["reconnect_test.ts"],
-  },
-  {
-    file: "camera.ts",
     find: "idle.touch();\n    yield",
     put: "yield",
     means: "a camera is hung up on though frames come",
@@ -190,18 +176,11 @@ export const faults: readonly Fault[] = [
     tests: ["http_test.ts"],
   },
   {
-    file: "auth.ts",
-    find: 'url.searchParams.set(name, "***")',
-    put: "{}",
-    means: "a password in a query is shown",
-    tests: ["camera_test.ts"],
-  },
-  {
     file: "source.ts",
-    find: "if (!live) checkSpec(spec);",
-    put: "",
-    means: "another scheme is a file name, and its password is written",
-    tests: ["options_test.ts"],
+    find: 'const name = spec === "-" ? "standard input" : shownSource(spec);',
+    put: 'const name = spec === "-" ? "standard input" : spec;',
+    means: "a password is written into the run",
+    tests: ["command_test.ts"],
   },
   {
     file: "drift.ts",

@@ -176,4 +176,18 @@ export const faults: readonly Fault[] = [
     means: "--from is ignored",
     tests: ["command_test.ts"],
   },
+  {
+    file: "stream_live.ts",
+    find: "if (window.push(frame) < length) continue;",
+    put: "if (window.push(frame) <= length) continue;",
+    means: "a window of a camera has a frame more than the sequence",
+    tests: ["command_test.ts"],
+  },
+  {
+    file: "patch_stream_all.ts",
+    find: "fields.data.fill(-1n);",
+    put: "",
+    means: "places without a patch look like the first patch of a video",
+    tests: ["patch_stream_all_test.ts"],
+  },
 ];

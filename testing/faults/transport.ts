@@ -624,4 +624,11 @@ export const faults: readonly Fault[] = [
     means: "a small npz file grows without bound",
     tests: ["npz_test.ts"],
   },
+  {
+    file: "credentials.ts",
+    find: 'url.searchParams.set(name, "***")',
+    put: "{}",
+    means: "a password in a query is shown",
+    tests: ["credentials_test.ts"],
+  },
 ];

@@ -294,4 +294,18 @@ export const faults: readonly Fault[] = [
     means: "the page compares different frames",
     tests: ["live_frame_test.ts"],
   },
+  {
+    file: "sources.ts",
+    find: "description: `camera ${live.url},",
+    put: "description: `camera ${reference},",
+    means: "the password of a camera is printed",
+    tests: ["sources_test.ts"],
+  },
+  {
+    file: "outputs.ts",
+    find: "if (pts - this.#base <= this.#latest) {",
+    put: "if (false) {",
+    means: "a stream that starts anew ends the receiver",
+    tests: ["outputs_test.ts"],
+  },
 ];

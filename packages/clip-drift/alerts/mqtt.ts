@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { abortable, lazyPart, settledWithin } from "@vcs/transport/internal";
-import { splitCredentials } from "../camera/auth.ts";
+import { abortable, lazyPart, settledWithin, splitCredentials } from "@vcs/transport/internal";
 import { MQTT_CLIENT } from "./mqtt_part.ts";
 import type { AlertTarget } from "./targets.ts";
 

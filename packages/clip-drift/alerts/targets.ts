@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { splitCredentials } from "../camera/auth.ts";
+import { splitCredentials } from "@vcs/transport/internal";
 import type { SentAlert } from "./sent_alert.ts";
 
 /** A place that alerts go to, one after the other. */

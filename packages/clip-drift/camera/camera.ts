@@ -13,10 +13,18 @@
  *
  * @module
  */
+import type { ConnectionLost, ReconnectOptions } from "@vcs/media";
+import { reconnecting } from "@vcs/media/internal";
 import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
-import { Backoff, defined, IdleTimeout, ignoreAbort } from "@vcs/transport/internal";
-import { Authenticator, maySend, shownUrl, splitCredentials } from "./auth.ts";
-import { type Clock, systemClock } from "@vcs/transport";
+import {
+  defined,
+  IdleTimeout,
+  ignoreAbort,
+  shownUrl,
+  splitCredentials,
+} from "@vcs/transport/internal";
+import { Authenticator, maySend } from "./auth.ts";
+import { systemClock } from "@vcs/transport";
 import { connectError, statusError, timeoutError, typeError } from "./error_hints.ts";
 import { ClipDriftError } from "../errors.ts";
 import { completeFrames } from "./complete_frames.ts";
@@ -39,39 +47,20 @@ export type CameraEvent =
     readonly type: "connected";
     /** The camera's URL, without credentials. */
     readonly url: string;
-    /** The answer's `Content-Type`. */
+    /** The answer's `Content-Type`; for what FFmpeg reads, `video/` and the codec. */
     readonly contentType: string;
   }
-  | {
-    /** The connection was lost, or could not be made. */
-    readonly type: "lost";
-    /** The camera's URL, without credentials. */
-    readonly url: string;
-    /** Why. */
-    readonly error: ClipDriftError;
-    /** Failures in a row. */
-    readonly attempt: number;
-    /** Seconds until the next attempt; absent if there is none. */
-    readonly retryIn?: number;
-  };
+  | ConnectionLost<ClipDriftError>;
 
 /** How to connect, and for how long to go on. */
-export interface CameraOptions extends CertificateTrust {
-  /** Ends the frames. */
-  readonly signal?: AbortSignal;
+export interface CameraOptions extends CertificateTrust, ReconnectOptions {
   /** Seconds to wait for the answer, and between frames. Default: 10. */
   readonly frameTimeout?: number;
-  /** Seconds before the first new attempt; doubled after each, up to 30, with jitter. Default: 2. */
-  readonly reconnectDelay?: number;
-  /** Failures in a row after which to give up. Default: Infinity. */
-  readonly retries?: number;
   /**
    * Whether to take frames that the camera never ends; those of which a part is missing are still
    * not decoded. Default: false.
    */
   readonly acceptUnended?: boolean;
-  /** Where time comes from. Default: the system's clock. */
-  readonly clock?: Clock;
   /** Called for each truncated frame, which is skipped. */
   readonly onTruncated?: () => void;
   /** Called on every connection and loss. */
@@ -91,7 +80,6 @@ export interface CameraConnection {
 const MAX_REDIRECTS = 5;
 /** The first challenge, and one because the nonce is stale. */
 const MAX_CHALLENGES = 2;
-const MAX_DELAY = 30;
 const POLL_SECONDS = 1;
 
 /** Seconds since 1970, by the clock that follows corrections: a Pi may start days off. */
@@ -209,14 +197,12 @@ async function* connectionFrames(
   }
 }
 
-/** The pauses between connections, spread so that cameras do not all come back at once. */
-function backoffOf({ reconnectDelay = 2 }: CameraOptions): Backoff {
-  const max = Math.max(MAX_DELAY, reconnectDelay);
-  return new Backoff({ initial: reconnectDelay * 1000, max: max * 1000, jitter: 1 / 4 });
-}
-
 /** Any failure while reading as one of our errors. */
 function lossError(url: string, error: unknown): ClipDriftError {
+  if (error === undefined) {
+    const message = `Cannot go on reading ${url}: the camera closed the connection`;
+    return new ClipDriftError("closed", message);
+  }
   return error instanceof ClipDriftError ? error : connectError(url, error);
 }
 
@@ -230,34 +216,15 @@ export async function* cameraFrames(
   source: string | URL,
   options: CameraOptions = {},
 ): AsyncGenerator<CameraFrame> {
-  const { signal, onEvent = () => {}, retries = Infinity, clock = systemClock } = options;
-  const backoff = backoffOf(options);
+  const { onEvent = () => {} } = options;
   const url = shownUrl(source);
   const target = new URL(source);
-  let attempt = 0;
-  while (!signal?.aborted) {
-    let error = new ClipDriftError(
-      "closed",
-      `Cannot go on reading ${url}: the camera closed the connection`,
-    );
-    try {
-      const connected = (contentType: string) => onEvent({ type: "connected", url, contentType });
-      for await (const frame of connectionFrames(target, options, connected)) {
-        attempt = 0;
-        backoff.reset();
-        yield frame;
-      }
-    } catch (cause) {
-      if (signal?.aborted) return;
-      error = lossError(url, cause);
-    }
-    if (signal?.aborted) return;
-    if (++attempt > retries) {
-      onEvent({ type: "lost", url, error, attempt });
-      throw error;
-    }
-    const pause = backoff.next();
-    onEvent({ type: "lost", url, error, attempt, retryIn: pause / 1000 });
-    await clock.sleep(pause, signal).catch(ignoreAbort(signal));
-  }
+  const connected = (contentType: string) => onEvent({ type: "connected", url, contentType });
+  const plan = {
+    url,
+    connect: () => connectionFrames(target, options, connected),
+    failureOf: (cause: unknown) => lossError(url, cause),
+    onLost: onEvent,
+  };
+  yield* reconnecting(plan, options);
 }

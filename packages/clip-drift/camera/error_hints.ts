@@ -4,8 +4,8 @@
  * @module
  */
 import type { MjpegStats } from "@vcs/media/mjpeg";
+import { shownUrl } from "@vcs/transport/internal";
 import { ClipDriftError, type ClipDriftErrorCode } from "../errors.ts";
-import { shownUrl } from "./auth.ts";
 
 /** What a failed connection's text says, the error's code, what was found, and what to do. */
 type ErrorHint = readonly [RegExp, ClipDriftErrorCode, string, string];
@@ -14,6 +14,18 @@ const NO_ANSWER =
   "check that the camera is on, that both machines are on the same network, and that no firewall blocks the port";
 
 const CONNECTING: readonly ErrorHint[] = [
+  [
+    /401 unauthorized|403 forbidden/i,
+    "unauthorized",
+    "it asks for a name and a password",
+    "give them in the URL, as rtsp://name:password@host/path",
+  ],
+  [
+    /404 not found/i,
+    "not-found",
+    "found no such path",
+    "the stream is often at /h264, /live or /Streaming/Channels/101",
+  ],
   [
     /refused/i,
     "refused",
@@ -33,7 +45,13 @@ const CONNECTING: readonly ErrorHint[] = [
     "check that both machines are on the same network",
   ],
   [
-    /timed? ?out/i,
+    /no frame for/i,
+    "timeout",
+    "no frame in time",
+    "check that the camera takes images and the network keeps up",
+  ],
+  [
+    /timed? ?out|no answer for/i,
     "timeout",
     "no answer",
     NO_ANSWER,
@@ -94,7 +112,7 @@ export function connectError(url: string, error: unknown): ClipDriftError {
     return new ClipDriftError("closed", message, { cause: error });
   }
   const [, code, what, hint] = found;
-  const health = code === "refused" || code === "timeout"
+  const health = /^http/.test(url) && (code === "refused" || code === "timeout")
     ? `; try curl ${new URL("/health", url)}`
     : "";
   const message = `Cannot connect to ${url}: ${what}; ${hint}${health}`;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkReadme } from "#testing/readme.ts";
+import { makeClip, needsRtsp, rtspServer } from "#testing/rtsp/server.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { freePort } from "../../transport/trial/brokers.ts";
 import { serveCamera } from "../camera/camera_server.ts";
@@ -102,6 +103,35 @@ for (
     assert.equal(stdout, "");
   });
 }
+
+Deno.test({
+  name: "an RTSP camera is watched, and its password is written nowhere",
+  ...needsRtsp,
+  fn: () =>
+    withFolder(async (folder) => {
+      await makeClip(`${folder}/h264.mkv`, "h264");
+      const mounts = { "/live": `${folder}/h264.mkv` };
+      await using server = await rtspServer({ mounts, login: "admin:hunter2" });
+      const host = `127.0.0.1:${server.port}`;
+      const runs = `${folder}/runs`;
+      const url = `rtsp://admin:hunter2@${host}/live`;
+      const common = ["-s", url, "--model", "gist", "--no-display"];
+      const watching = start([...common, "--runs", runs]);
+      const run = await untilLines(runs, "metrics.csv", 3);
+      watching.kill("SIGINT");
+      const { stdout, stderr } = await finish(watching);
+      const config = await Deno.readTextFile(join(run, "config.json"));
+      assert.equal(JSON.parse(config).stream_url, `rtsp://${host}/live`);
+      let text = stdout + stderr + run;
+      for await (const { name, isFile } of Deno.readDir(run)) {
+        if (isFile) text += new TextDecoder("latin1").decode(await Deno.readFile(join(run, name)));
+      }
+      assert.doesNotMatch(text, /hunter2|admin/);
+      const tested = await finish(start([...common, "--test"]));
+      assert.equal(tested.code, 0, tested.stderr);
+      assert.match(tested.stderr, /64x48, \d+\.\d fps, video\/h264/);
+    }),
+});
 
 Deno.test("--test says what the stream is, and fails if there is none", async () => {
   await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });

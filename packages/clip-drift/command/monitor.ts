@@ -386,7 +386,7 @@ export class Monitor {
     if (retryIn === undefined) return;
     feed?.note("lost", message, "lost");
     this.#say(`${message}\n  attempt ${attempt + 1} in ${retryIn.toFixed(1)} s`);
-    if (code === "timeout") void this.#reportHealth(event.url);
+    if (code === "timeout" && /^http/.test(event.url)) void this.#reportHealth(event.url);
   }
 
   async #reportHealth(url: string): Promise<void> {

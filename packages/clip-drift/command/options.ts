@@ -16,12 +16,12 @@ import {
   number,
   option,
   type OptionValues,
+  splitCredentials,
   text,
   type ValueKind,
   whole,
 } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
-import { splitCredentials } from "../camera/auth.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
 import type { DriftOptions } from "../drift.ts";
 import { fingerprintDigits } from "../camera/socket.ts";
@@ -287,7 +287,7 @@ const OUTPUT = {
 /** The options that Seymour-pi's encoders have. */
 const BASIC = {
   stream: list(STREAM, {
-    help: "camera URL, folder, MJPEG, video or -, perhaps as name=…; may repeat",
+    help: "URL of a camera, folder, MJPEG, video or -, perhaps as name=…; may repeat",
     short: "s",
   }),
   display: flag({ help: "no page: a text meter in the terminal", default: true }),

@@ -120,6 +120,8 @@ Deno.test("a stream may have a name, before its first equals sign", () => {
       ["./a=b.mjpg", "a=b.mjpg", "./a=b.mjpg"],
       ["pipe=-", "pipe", "-"],
       ["C:/film.mp4", "film.mp4", "C:/film.mp4"],
+      ["rtsp://a:b@cam:554/h264", "cam:554", "rtsp://a:b@cam:554/h264"],
+      ["/dev/video0", "video0", "/dev/video0"],
     ] as const
   ) {
     assert.deepEqual(stream(text), { name, spec });
@@ -130,15 +132,15 @@ Deno.test("a stream may have a name, before its first equals sign", () => {
 Deno.test("other schemes and typos are refused, without a word of the password", () => {
   for (
     const [text, found] of [
-      ["rtsp://admin:secret@cam/h264?pwd=secret", "rtsp://cam/h264: found scheme rtsp://"],
+      ["rtps://admin:secret@cam/h264?pwd=secret", "rtps://cam/h264: found scheme rtps://"],
       ["door=htp://admin:secret@cam/", "htp://cam/: found scheme htp://"],
       ["http:/admin:secret@cam/", "http:/cam/: found scheme http:/"],
-      ["file:///tmp/a.mjpg", "file:///tmp/a.mjpg: found scheme file:///"],
-      ["admin:secret@cam/video", "cam/video: found credentials without http://"],
+      ["rtsp:/admin:secret@cam/", "rtsp:/cam/: found scheme rtsp:/"],
+      ["admin:secret@cam/video", "cam/video: found credentials without a scheme"],
     ] as const
   ) {
     assert.throws(() => readValue(STREAM, text, "--stream"), (error: Error) => {
-      assert.ok(error.message.includes(`Cannot watch ${found}, expected`), error.message);
+      assert.ok(error.message.includes(`Cannot open ${found}, expected`), error.message);
       assert.doesNotMatch(error.message, /secret/);
       return true;
     });

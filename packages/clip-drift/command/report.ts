@@ -5,7 +5,7 @@
  */
 import { basename } from "node:path";
 import type { RunTotals } from "../runs/writer.ts";
-import { isCamera } from "../source.ts";
+import { sourceKind } from "@vcs/media/internal";
 
 /** The meter that stands for the frame on machines without a screen. */
 export function meterLine(index: number, drift: number, label?: string): string {
@@ -47,5 +47,6 @@ export function share(left: number, watched: number): string {
 
 /** A short name of a source for a tile: its host, or the name of its file. */
 export function shortName(spec: string): string {
-  return isCamera(spec) ? new URL(spec).host : basename(spec) || spec;
+  const host = sourceKind(spec) !== "path" && URL.canParse(spec) && new URL(spec).host;
+  return host || basename(spec) || spec;
 }

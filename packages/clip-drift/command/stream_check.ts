@@ -5,12 +5,13 @@
  */
 import { errorLine, print, say } from "@vcs/transport/internal";
 import { askHealth } from "../camera/error_hints.ts";
-import { openCamera } from "../camera/camera.ts";
+import { type CameraEvent, openCamera } from "../camera/camera.ts";
 import type { Encoder } from "../encoder.ts";
 import { ClipDriftError } from "../errors.ts";
 import type { CertificateTrust } from "../camera/socket.ts";
 import type { StreamSetting, WatchSettings } from "./options.ts";
-import { fileFrame, isCamera, openSource, type SourceFrame } from "../source.ts";
+import { sourceKind } from "@vcs/media/internal";
+import { fileFrame, openSource, type SourceFrame } from "../source.ts";
 
 const LOOK_SECONDS = 2;
 
@@ -61,6 +62,29 @@ async function lookAtCamera(
   return { frame: fileFrame(last, 0), rate };
 }
 
+/** Reads for two seconds what FFmpeg reads. */
+async function lookAtLive(
+  spec: string,
+  { frameTimeout }: TestSettings,
+  signal: AbortSignal,
+): Promise<Look> {
+  let type = "";
+  const onEvent = (event: CameraEvent) => {
+    if (event.type === "connected") type = event.contentType;
+  };
+  const source = openSource(spec, { frameTimeout, retries: 0, policy: "all", onEvent });
+  const start = performance.now();
+  let last: SourceFrame | undefined;
+  let count = 0;
+  for await (last of source.frames(signal)) {
+    count++;
+    if (performance.now() - start > LOOK_SECONDS * 1000) break;
+  }
+  if (last === undefined) throw signal.reason;
+  const seconds = (performance.now() - start) / 1000;
+  return { frame: last, rate: `${(count / seconds).toFixed(1)} fps, ${type}` };
+}
+
 async function lookAtFile(spec: string, signal: AbortSignal): Promise<Look> {
   for await (const frame of openSource(spec).frames(signal)) return { frame, rate: "a file" };
   throw new ClipDriftError("bad-image", `Cannot read ${spec}: found no frame`);
@@ -73,12 +97,15 @@ async function testOne(
   signal: AbortSignal,
 ): Promise<void> {
   const { spec } = stream;
-  const { frame, rate } = isCamera(spec)
+  const kind = sourceKind(spec);
+  const { frame, rate } = kind === "http"
     ? await lookAtCamera(stream, settings, signal)
+    : kind === "live"
+    ? await lookAtLive(spec, settings, signal)
     : await lookAtFile(spec, signal);
   const image = await frame.image();
   say(`  ${image.width}x${image.height}, ${rate}`);
-  if (isCamera(spec)) say(`  ${await askHealth(spec)}`);
+  if (kind === "http") say(`  ${await askHealth(spec)}`);
   const start = performance.now();
   const embedding = await encoder.encode(image);
   say(`  an embedding of ${embedding.length} in ${Math.round(performance.now() - start)} ms`);

@@ -11,6 +11,8 @@ import type { Orientation, Rotation } from "../formats/display_matrix.ts";
 export interface PixelPlan {
   /** "tagged" follows the stream's colour tags, "reference" is always BT.601. */
   readonly color: "tagged" | "reference";
+  /** Whether HDR is mapped to SDR. Default: "keep". */
+  readonly hdr?: "keep" | "sdr";
   /** Size before rotation. */
   readonly width: number;
   /** Size before rotation. */
@@ -76,6 +78,25 @@ function rangeOf({ pixelFormat = "", colorRange }: StreamFacts, color: PixelPlan
  */
 const UNTAGGED = "setparams=colorspace=unknown:color_primaries=unknown:color_trc=unknown,";
 
+/** Transfer functions of HDR: PQ and HLG. */
+const HDR = new Set(["smpte2084", "arib-std-b67"]);
+
+/** Whether frames are mapped from HDR to SDR. */
+export function isToneMapped(facts: StreamFacts, hdr: PixelPlan["hdr"]): boolean {
+  return hdr === "sdr" && HDR.has(facts.colorTransfer);
+}
+
+/**
+ * From HDR's RGB to that of BT.709: made linear with 100 nits as 1, its 1,000 nits mapped to 1. The
+ * peak is named, because versions of FFmpeg guess it differently.
+ */
+function toneMapping(transfer: string): string {
+  return ",format=gbrp16le" +
+    `,setparams=range=pc:color_primaries=bt2020:color_trc=${transfer}:colorspace=gbr` +
+    ",zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=tonemap=hable:desat=0:peak=10" +
+    ",zscale=t=bt709,format=gbrp";
+}
+
 /** The filter chain that gives packed RGB of the wanted size, upright. */
 export function filterChain(facts: StreamFacts, plan: PixelPlan): string {
   const matrix = matrixOf(facts, plan.color);
@@ -84,5 +105,6 @@ export function filterChain(facts: StreamFacts, plan: PixelPlan): string {
   const untagged = matrix === undefined ? "" : UNTAGGED;
   const scale = `${untagged}scale=${plan.width}:${plan.height}:flags=bilinear${color}`;
   const { mirrored = false, rotation = 0 } = plan.orientation ?? {};
-  return `${scale},format=rgb24${mirrored ? ",vflip" : ""}${TURNS[rotation]}`;
+  const mapping = isToneMapped(facts, plan.hdr) ? toneMapping(facts.colorTransfer) : "";
+  return `${scale}${mapping},format=rgb24${mirrored ? ",vflip" : ""}${TURNS[rotation]}`;
 }

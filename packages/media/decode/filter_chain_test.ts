@@ -8,6 +8,7 @@ const facts = (changes: Partial<StreamFacts>) =>
     pixelFormat: "yuv420p",
     height: 480,
     colorMatrix: "unknown",
+    colorTransfer: "unknown",
     colorRange: "unknown",
     ...changes,
   }) as StreamFacts;
@@ -43,6 +44,17 @@ Deno.test("filterChain() names no matrix for RGB, and turns as the orientation s
   const orientation = { rotation: 90, mirrored: false } as const;
   const turned = filterChain(facts({}), { color: "tagged", width: 8, height: 6, orientation });
   assert.match(turned, /format=rgb24,transpose=clock$/);
+});
+
+Deno.test("filterChain() maps PQ and HLG alone, and only if asked to, with a peak of its own", () => {
+  const mapped = (colorTransfer: string, hdr: "keep" | "sdr") =>
+    filterChain(facts({ colorTransfer }), { color: "tagged", hdr, width: 8, height: 6 });
+  for (const transfer of ["smpte2084", "arib-std-b67"]) {
+    const text = mapped(transfer, "sdr");
+    assert.match(text, new RegExp(`color_trc=${transfer}.*tonemap=hable.*peak=10,.*format=rgb24$`));
+    assert.doesNotMatch(mapped(transfer, "keep"), /tonemap/);
+  }
+  assert.doesNotMatch(mapped("bt709", "sdr"), /tonemap/);
 });
 
 Deno.test("imageBytes() knows planes, depths and odd sizes", () => {

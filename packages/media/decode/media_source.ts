@@ -146,7 +146,8 @@ function nameOf(source: MediaSource): string | undefined {
   );
 }
 
-const pathOf = (name: string) =>
+/** The path that a `file:` URL names, or the path that is given. */
+export const pathOf = (name: string): string =>
   /^file:\/\//i.test(name) ? builtin("node:url").fileURLToPath(name) : name;
 
 /**

@@ -17,6 +17,7 @@ const FACTS: StreamFacts = {
   frameRate: 25,
   declaredFrames: 0,
   colorMatrix: "unknown",
+  colorTransfer: "unknown",
   colorRange: "unknown",
 };
 

@@ -5,7 +5,7 @@
  */
 import type { Backend, DecodeRequest, Inspection, StreamFacts } from "../ffmpeg/backend.ts";
 import { MediaError } from "../errors.ts";
-import { filterChain, matrixOf } from "./filter_chain.ts";
+import { filterChain, isToneMapped, matrixOf } from "./filter_chain.ts";
 import { LruCache } from "./index_cache.ts";
 import type { LocalSource } from "./media_source.ts";
 import { areJoined, settledFrom, withoutUnseen } from "./packet_doubts.ts";
@@ -79,7 +79,7 @@ export function requestFor(
   facts: StreamFacts,
   options: ResolvedOptions,
 ): DecodeRequest {
-  const { pixels, color, rotate, threads, threadType, device } = options;
+  const { pixels, color, hdr, rotate, threads, threadType, device } = options;
   const orientation = rotate ? facts : undefined;
   const { width, height } = storedSize(facts, options);
   return {
@@ -90,7 +90,7 @@ export function requestFor(
     sparse: false,
     filter: pixels === "native"
       ? undefined
-      : filterChain(facts, { color, width, height, orientation }),
+      : filterChain(facts, { color, hdr, width, height, orientation }),
     frameBytes: pixels === "native" ? undefined : width * height * 3,
     threads,
     threadType,
@@ -128,6 +128,7 @@ export function infoOf(
     height: turned ? width : height,
     frameCount: frames.length,
     conversionMatrix: matrixOf(facts, options.color),
+    toneMapped: options.pixels === "rgb" && isToneMapped(facts, options.hdr),
     fps: span > 0 ? (frames.length - 1) / span : frameRate,
     duration: span + last.duration,
     backend: backend.name,

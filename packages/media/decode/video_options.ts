@@ -20,6 +20,11 @@ export interface VideoReaderOptions {
    * by pixel format alone.
    */
   color?: "tagged" | "reference";
+  /**
+   * What becomes of HDR (PQ or HLG): its values as they are stored ("keep", default), or colours for
+   * ordinary screens ("sdr": BT.709, 1,000 nits mapped by Hable's curve). Other video is the same.
+   */
+  hdr?: "keep" | "sdr";
   /** What `data` holds: packed RGB (default), or the stored planes, tightly packed, not turned. */
   pixels?: "rgb" | "native";
   /** Size that frames are resized to inside the decoder, upright; bilinear. */
@@ -47,6 +52,7 @@ export interface ResolvedOptions {
   readonly threads: number;
   readonly threadType: "auto" | "frame" | "slice";
   readonly color: "tagged" | "reference";
+  readonly hdr: "keep" | "sdr";
   readonly pixels: "rgb" | "native";
   readonly size: { readonly width: number; readonly height: number } | undefined;
   readonly rotate: boolean;
@@ -95,6 +101,7 @@ export function resolveOptions(options: VideoReaderOptions): ResolvedOptions {
     threads: whole("threads", options.threads ?? 0, 0, 1024),
     threadType: choice("threadType", options.threadType ?? "auto", ["auto", "frame", "slice"]),
     color: choice("color", options.color ?? "tagged", ["tagged", "reference"]),
+    hdr: choice("hdr", options.hdr ?? "keep", ["keep", "sdr"]),
     pixels: choice("pixels", options.pixels ?? "rgb", ["rgb", "native"]),
     size: size && {
       width: whole("size.width", size.width, 1, 32768),

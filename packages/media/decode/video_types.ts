@@ -61,6 +61,10 @@ export interface VideoInfo {
   readonly colorMatrix: string;
   /** Matrix that RGB is made with: the tag's, or the nearest known; undefined for stored RGB. */
   readonly conversionMatrix: string | undefined;
+  /** Transfer function tag ("bt709", "smpte2084" for PQ, "arib-std-b67" for HLG), or "unknown". */
+  readonly colorTransfer: string;
+  /** Whether frames were mapped from HDR to SDR. */
+  readonly toneMapped: boolean;
   /** Colour range tag ("tv" or "pc"), or "unknown". */
   readonly colorRange: string;
   /** Which FFmpeg reads it. */

@@ -6,6 +6,7 @@
  */
 import type { Orientation } from "../formats/display_matrix.ts";
 import type { MotionVectors } from "../decode/motion_vectors.ts";
+import type { LiveInput } from "../live/address.ts";
 
 /** Numerator and denominator. */
 export type Ratio = readonly [number, number];
@@ -50,6 +51,8 @@ export interface StreamFacts extends Orientation {
   readonly declaredFrames: number;
   /** Colour matrix as FFmpeg names it ("bt709", …), or "unknown". */
   readonly colorMatrix: string;
+  /** Transfer function as FFmpeg names it ("smpte2084" for PQ, "arib-std-b67" for HLG), or "unknown". */
+  readonly colorTransfer: string;
   /** Colour range as FFmpeg names it ("tv" or "pc"), or "unknown". */
   readonly colorRange: string;
 }
@@ -66,6 +69,8 @@ export interface Inspection {
 export interface DecodeRequest {
   /** Path or URL. */
   readonly source: string;
+  /** How a live source is opened; undefined for files. */
+  readonly input?: LiveInput;
   /** The stream. */
   readonly facts: StreamFacts;
   /** Presentation time of the key frame to start at; from the beginning where undefined. */
@@ -118,6 +123,14 @@ export interface DecodeRun extends AsyncDisposable {
   next(): Promise<DecodedFrame | undefined>;
 }
 
+/** A live source whose header has been read. */
+export interface LiveConnection extends AsyncDisposable {
+  /** What the header says. */
+  readonly facts: StreamFacts;
+  /** Decodes it, once. */
+  decode(request: DecodeRequest): Promise<DecodeRun>;
+}
+
 /** One way to reach FFmpeg. */
 export interface Backend {
   /** Name for the `backend` option. */
@@ -126,6 +139,12 @@ export interface Backend {
   readonly seekCost: number;
   /** Reads the header and all packets of a video stream. */
   inspect(source: string, stream: number | undefined, signal?: AbortSignal): Promise<Inspection>;
+  /** Connects to a live source; an abort ends this and all that is read later. */
+  connect(
+    input: LiveInput,
+    stream: number | undefined,
+    signal: AbortSignal,
+  ): Promise<LiveConnection>;
   /** Starts to decode. */
   decode(request: DecodeRequest): Promise<DecodeRun>;
 }

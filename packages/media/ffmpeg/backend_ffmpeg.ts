@@ -6,9 +6,17 @@
  * @module
  */
 import { BufferedReader, onAbort } from "@vcs/transport/internal";
-import type { Backend, DecodedFrame, DecodeRequest, DecodeRun, StreamFacts } from "./backend.ts";
+import type {
+  Backend,
+  DecodedFrame,
+  DecodeRequest,
+  DecodeRun,
+  LiveConnection,
+  StreamFacts,
+} from "./backend.ts";
 import { MediaError } from "../errors.ts";
-import { inspectByFfprobe } from "./ffprobe.ts";
+import { inspectByFfprobe, liveArguments, probeLive } from "./ffprobe.ts";
+import type { LiveInput } from "../live/address.ts";
 import { imageBytes } from "../formats/pixel_formats.ts";
 import { Program } from "./programs.ts";
 
@@ -61,6 +69,7 @@ function argumentsOf(request: DecodeRequest, { expression }: Selection): string[
   return [
     ...["-hide_banner", "-nostats", "-nostdin", "-loglevel", "repeat+level+info", "-copyts"],
     ...inputOptions(request),
+    ...(request.input ? liveArguments(request.input) : []),
     ...["-noautorotate", "-i", source, "-map", `0:${facts.stream}`],
     ...["-vf", chain.join(","), "-fps_mode", "passthrough", "-autoscale", "0"],
     ...["-f", request.wanted?.length === 0 ? "null" : "rawvideo", "pipe:1"],
@@ -252,10 +261,21 @@ function decode(request: DecodeRequest): Promise<DecodeRun> {
   return Promise.resolve(new FfmpegRun(request));
 }
 
+/** Two connections, one after the other: ffprobe reads the header, ffmpeg the frames. */
+async function connect(
+  input: LiveInput,
+  stream: number | undefined,
+  signal: AbortSignal,
+): Promise<LiveConnection> {
+  const facts = await probeLive(input, stream, signal);
+  return { facts, decode, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
 /** FFmpeg as installed programs. */
 export const ffmpegBackend: Backend = {
   name: "ffmpeg",
   seekCost: 100,
   inspect: inspectByFfprobe,
+  connect,
   decode,
 };

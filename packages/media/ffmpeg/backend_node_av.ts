@@ -10,6 +10,7 @@ import type {
   DecodeRequest,
   DecodeRun,
   Inspection,
+  LiveConnection,
   PacketRecord,
   StreamFacts,
 } from "./backend.ts";
@@ -17,6 +18,8 @@ import { orientationOf } from "../formats/display_matrix.ts";
 import { MediaError } from "../errors.ts";
 import { eventLoopYielder } from "../decode/event_loop.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
+import { onAbort } from "@vcs/transport/internal";
+import type { LiveInput } from "../live/address.ts";
 import { type MotionVectors, parseMotionVectors } from "../decode/motion_vectors.ts";
 import {
   AV,
@@ -51,17 +54,47 @@ const MATRIX_NAMES: Readonly<Record<number, string>> = {
   17: "ycgco-ro",
 };
 
+/** FFmpeg's names of its transfer functions (libavutil/pixfmt.h). */
+const TRANSFER_NAMES: Readonly<Record<number, string>> = {
+  1: "bt709",
+  4: "bt470m",
+  5: "bt470bg",
+  6: "smpte170m",
+  7: "smpte240m",
+  8: "linear",
+  9: "log100",
+  10: "log316",
+  11: "iec61966-2-4",
+  12: "bt1361e",
+  13: "iec61966-2-1",
+  14: "bt2020-10",
+  15: "bt2020-12",
+  16: "smpte2084",
+  17: "smpte428",
+  18: "arib-std-b67",
+};
+
 const RANGE_NAMES: Readonly<Record<number, string>> = { 1: "tv", 2: "pc" };
 
-/** Opens a file or URL and reads its header. */
-export async function openInput(av: NodeAv, source: string): Promise<AvFormatContext> {
+/** Opens a file or URL and reads its header; an abort ends a live source's waits, then and later. */
+export async function openInput(
+  av: NodeAv,
+  source: string,
+  live?: LiveInput,
+  signal?: AbortSignal,
+): Promise<AvFormatContext> {
+  signal?.throwIfAborted();
   const input = new av.FormatContext();
-  let status = await input.openInput(source);
+  if (live) input.allocContext(); // without it, opening cannot be interrupted
+  using _ = onAbort(signal, () => input.interrupt());
+  const format = live?.format === undefined ? null : av.InputFormat.findInputFormat(live.format);
+  let status = await input.openInput(source, format, av.Dictionary.fromObject(live?.options ?? {}));
   if (status >= 0) {
     status = await input.findStreamInfo();
-    if (status >= 0) return input;
+    if (status >= 0 && !signal?.aborted) return input;
     input.closeInputSync();
   }
+  signal?.throwIfAborted();
   throw new MediaError(
     "invalid-media",
     `Cannot open ${source}: ${av.FFmpegError.strerror(status)}`,
@@ -105,6 +138,7 @@ function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): StreamFa
     frameRate: ratio(stream.avgFrameRate) || ratio(stream.rFrameRate),
     declaredFrames: Number(stream.nbFrames),
     colorMatrix: MATRIX_NAMES[parameters.colorSpace] ?? "unknown",
+    colorTransfer: TRANSFER_NAMES[parameters.colorTrc] ?? "unknown",
     colorRange: RANGE_NAMES[parameters.colorRange] ?? "unknown",
   };
 }
@@ -291,6 +325,18 @@ class NodeAvRun implements DecodeRun {
     return false;
   }
 
+  /** Waits for the next packet of a live source, which must not hold up the thread. */
+  async #readLive(): Promise<boolean> {
+    const { signal, facts } = this.#request;
+    using _ = onAbort(signal, () => this.#input.interrupt());
+    while (!signal?.aborted && await this.#input.readFrame(this.#packet) >= 0) {
+      if (this.#packet.streamIndex === facts.stream) return true;
+      this.#packet.unref();
+    }
+    signal?.throwIfAborted();
+    return false;
+  }
+
   /** Spares the decoder frames that nobody asked for and nothing builds on. */
   #choose(packet: AvPacket): void {
     const skip = !this.#wanted!.has(Number(packet.pts));
@@ -321,8 +367,9 @@ class NodeAvRun implements DecodeRun {
       if (status === AV.EOF) return undefined;
       if (status !== AV.EAGAIN && ++failures < MAX_FAILURES) this.#errors++;
       else if (this.#ended) return undefined;
-      else if (this.#read()) this.#send(this.#packet);
-      else {
+      else if (this.#request.input ? await this.#readLive() : this.#read()) {
+        this.#send(this.#packet);
+      } else {
         this.#ended = true;
         this.#send(null);
       }
@@ -377,20 +424,25 @@ class NodeAvRun implements DecodeRun {
     throw new MediaError("decode-failed", `Cannot fetch a frame from the GPU: ${reason}`);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     this.#filter?.[Symbol.dispose]();
     for (const object of [this.#packet, this.#frame, this.#download]) object.free();
     this.#decoder.freeContext();
     this.#hardware?.free();
-    this.#input.closeInputSync();
-    return Promise.resolve();
+    // What a live source is told at its end goes over the network.
+    if (this.#request.input) await this.#input.closeInput();
+    else this.#input.closeInputSync();
   }
 }
 
-async function startRun(av: NodeAv, request: DecodeRequest): Promise<NodeAvRun> {
-  const input = await openInput(av, request.source);
+async function startRun(
+  av: NodeAv,
+  request: DecodeRequest,
+  opened?: AvFormatContext,
+): Promise<NodeAvRun> {
+  const input = opened ?? await openInput(av, request.source);
   let hardware: AvHardwareDevice | undefined;
   try {
     selectStream(input, request.facts.stream);
@@ -432,5 +484,34 @@ async function decode(request: DecodeRequest): Promise<DecodeRun> {
   return await startRun(av, { ...request, from: undefined });
 }
 
+/** One connection: its decoder takes over what was opened. */
+async function connect(
+  live: LiveInput,
+  wanted: number | undefined,
+  signal: AbortSignal,
+): Promise<LiveConnection> {
+  const av = await loadNodeAv();
+  let input: AvFormatContext | undefined = await openInput(av, live.url, live, signal);
+  const close = async () => await input?.closeInput();
+  try {
+    const facts = factsOf(av, input, videoStream(input, live.url, wanted));
+    const take = async (request: DecodeRequest) => {
+      const taken = input;
+      input = undefined;
+      return await startRun(av, request, taken);
+    };
+    return { facts, decode: take, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
 /** FFmpeg in process, by npm:node-av. */
-export const nodeAvBackend: Backend = { name: "node-av", seekCost: 3, inspect, decode };
+export const nodeAvBackend: Backend = {
+  name: "node-av",
+  seekCost: 3,
+  inspect,
+  connect,
+  decode,
+};

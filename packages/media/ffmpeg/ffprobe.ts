@@ -7,6 +7,7 @@ import type { Inspection, PacketRecord, Ratio, StreamFacts } from "./backend.ts"
 import { orientationOf } from "../formats/display_matrix.ts";
 import { MediaError } from "../errors.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
+import type { LiveInput } from "../live/address.ts";
 import { linesOf, outputOf, Program } from "./programs.ts";
 
 /** The part of ffprobe's description of a stream that we use. */
@@ -24,6 +25,7 @@ interface ProbedStream {
   readonly nb_frames?: string;
   readonly bit_rate?: string;
   readonly color_space?: string;
+  readonly color_transfer?: string;
   readonly color_range?: string;
   readonly disposition?: Readonly<Record<string, number>>;
   readonly side_data_list?: readonly { readonly displaymatrix?: string }[];
@@ -95,6 +97,7 @@ function factsOf(probe: Probe, stream: ProbedStream): StreamFacts {
     frameRate: quotient(stream.avg_frame_rate) || quotient(stream.r_frame_rate),
     declaredFrames: Number(stream.nb_frames ?? 0) || 0,
     colorMatrix: stream.color_space ?? "unknown",
+    colorTransfer: stream.color_transfer ?? "unknown",
     colorRange: stream.color_range ?? "unknown",
   };
 }
@@ -178,6 +181,24 @@ async function* packetEnds(
       offset = 0;
     }
   }
+}
+
+/** Arguments that stand before a live source. */
+export function liveArguments({ format, options }: LiveInput): string[] {
+  const named = Object.entries(options).flatMap(([name, value]) => [`-${name}`, value]);
+  return [...(format === undefined ? [] : ["-f", format]), ...named];
+}
+
+/** Reads the header of a live source. */
+export async function probeLive(
+  input: LiveInput,
+  wanted: number | undefined,
+  signal: AbortSignal,
+): Promise<StreamFacts> {
+  const show = ["-v", "error", "-show_format", "-show_streams", "-of", "json"];
+  const text = await outputOf("ffprobe", [...show, ...liveArguments(input), input.url], signal);
+  const probe = JSON.parse(text) as Probe;
+  return factsOf(probe, chooseStream(probe, input.url, wanted));
 }
 
 /** Reads the header and all packets of a video stream. */

@@ -64,6 +64,7 @@ export interface AvCodecParameters {
   readonly sampleAspectRatio: Rational;
   readonly frameRate: Rational;
   readonly colorSpace: number;
+  readonly colorTrc: number;
   readonly colorRange: number;
   getCodedSideData(type: number): Uint8Array | null;
 }
@@ -82,7 +83,15 @@ export interface AvStream {
 
 /** AVFormatContext. */
 export interface AvFormatContext {
-  openInput(url: string): Promise<number>;
+  openInput(
+    url: string,
+    format?: object | null,
+    options?: AvDictionary | null,
+  ): Promise<number>;
+  allocContext(): void;
+  interrupt(): void;
+  closeInput(): Promise<void>;
+  readFrame(packet: AvPacket): Promise<number>;
   findStreamInfo(): Promise<number>;
   closeInputSync(): void;
   readFrameSync(packet: AvPacket): number;
@@ -126,6 +135,7 @@ export interface AvCodecContext {
   timeBase: Rational;
   framerate: Rational;
   gopSize: number;
+  readonly frameSize: number;
   colorRange: number;
   colorSpace: number;
   colorPrimaries: number;
@@ -182,8 +192,20 @@ export interface NodeAv {
       buffer: Uint8Array,
       shape: { width: number; height: number; format: number; pts: bigint; timeBase: Rational },
     ): AvFrame;
+    fromAudioBuffer(
+      buffer: Uint8Array,
+      shape: {
+        nbSamples: number;
+        format: number;
+        sampleRate: number;
+        channelLayout: { nbChannels: number; order: number; mask: bigint };
+        pts: bigint;
+        timeBase: Rational;
+      },
+    ): AvFrame;
   };
   readonly Rational: new (num: number, den: number) => Rational;
+  readonly InputFormat: { findInputFormat(name: string): object | null };
   readonly Dictionary: { fromObject(entries: Record<string, string>): AvDictionary };
   readonly FilterGraph: new () => AvFilterGraph;
   readonly FilterInOut: new () => AvFilterInOut;

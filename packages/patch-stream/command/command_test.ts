@@ -1,6 +1,7 @@
 import { decodeImage } from "@vcs/media/image";
 import { readNpz } from "@vcs/transport/npz";
 import { readSafetensors } from "@vcs/transport/safetensors";
+import { makeClip, needsRtsp, rtspServer } from "#testing/rtsp/server.ts";
 import { checkReadme } from "#testing/readme.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -54,6 +55,10 @@ const WRONG: [args: string[], message: RegExp][] = [
   [["--key-frames", "1.5", clip], /expected all, first, score, numbers from 0 to 1/],
   [["-", "-"], /- stands there twice/],
   [["--from", "3", "--to", "2", clip], /from is 3, expected less than to, 2/],
+  [["htp://a:secret@cam/"], /Cannot open htp:\/\/cam\/: found scheme htp:\/\/,/],
+  [["rtsp://cam/", clip], /found a live source among 2, expected it alone/],
+  [["--view", "rtsp://cam/"], /Cannot use --view with a live source/],
+  [["--energy", "codec", "rtsp://cam/"], /Cannot use --energy codec with a live source/],
   [["bench"], /expected PATH/],
   [
     ["bench", "--apis", "all", "."],
@@ -147,6 +152,37 @@ Deno.test("bench times each call on a folder's videos", async () => {
     assert.equal(result.seconds.length, 1);
     assert.ok(result.videosPerS > 0);
   });
+});
+
+Deno.test({
+  name: "a live source gives the patches of one window after the other, and no password",
+  ...needsRtsp,
+  fn: () =>
+    inFolder(async (folder) => {
+      await makeClip(`${folder}/h264.mkv`, "h264");
+      const mounts = { "/door": `${folder}/h264.mkv` };
+      await using server = await rtspServer({ mounts, login: "user:secret" });
+      const host = `127.0.0.1:${server.port}`;
+      const options = ["--windows", "2", "--sequence-length", "4", "--k-keep", "8", "--json"];
+      const { code, stdout, stderr } = await run(
+        [...options, "-o", folder, `rtsp://user:secret@${host}/door`],
+      );
+      assert.equal(code, 0, stderr);
+      assert.doesNotMatch(stdout + stderr, /secret|user/);
+      const windows = stdout.trim().split("\n").map((text) => JSON.parse(text));
+      assert.deepEqual(windows.map(({ sampledFrameIds }) => sampledFrameIds), [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+      ]);
+      assert.equal(windows[0].pts[0], 0);
+      assert.ok(windows[1].pts[0] >= windows[0].pts[3]);
+      assert.deepEqual(windows.map(({ video, patches }) => [video, patches]), [
+        [`rtsp://${host}/door`, `${folder}/door-000000.safetensors`],
+        [`rtsp://${host}/door`, `${folder}/door-000001.safetensors`],
+      ]);
+      const { tensors } = readSafetensors(await Deno.readFile(windows[1].patches));
+      assert.deepEqual(tensors.get("patches")!.shape.slice(0, 2), [8, 3]);
+    }),
 });
 
 Deno.test("frames between two times, from stdin, with pictures and failures as lines", async () => {

@@ -17,6 +17,7 @@ import {
   type ValueKind,
   whole,
 } from "@vcs/transport/internal";
+import { shownSource } from "@vcs/media/internal";
 import { BOTH_STAGES } from "./old_lines.ts";
 import { DECODE_FIELDS, PROCESS_FIELDS } from "../config/fields.ts";
 
@@ -69,6 +70,10 @@ export const STREAM = {
   viewPng: flag({ help: "write a picture of each frame: kept patches, the rest dimmed" }),
   json: flag({ help: "one line of JSON for each video on stdout, failures too" }),
   concurrency: option(whole({ min: 1 }), { help: "videos at once", default: 1 }),
+  windows: option(whole({ min: 1 }), {
+    help: "windows of a live source, each of as many frames as the sequence",
+    defaultText: "until Ctrl-C",
+  }),
   reference: flag({ help: "the numbers of codec-patch-stream, patch for patch" }),
 };
 
@@ -81,9 +86,18 @@ export function fieldsAmong<V extends object, K extends string>(
   return Object.fromEntries(fields) as Pick<V, K & keyof V>;
 }
 
+/** A video; unknown schemes and typos are refused before anything is opened. */
+const VIDEO: ValueKind<string> = {
+  ...file("VIDEO"),
+  parse(text) {
+    if (text !== "-" && text !== "") shownSource(text);
+    return text || undefined;
+  },
+};
+
 /** Operands of `patch-stream`. */
 export const VIDEOS = {
-  videos: operands(file("VIDEO"), "paths or URLs of videos, - for stdin", 1),
+  videos: operands(VIDEO, "paths or URLs of videos, - for stdin, or one camera's URL", 1),
 };
 
 /** Several of some words, with commas between them. */

@@ -2,6 +2,7 @@ import { command } from "@vcs/transport/internal";
 import assert from "node:assert/strict";
 import { REFERENCE } from "../config.ts";
 import { resolvePatchConfig } from "../config/fields.ts";
+import { readerOptions } from "../sampling/sampled_video.ts";
 import { STREAM } from "./options.ts";
 import { configOf } from "./stream.ts";
 
@@ -30,6 +31,12 @@ Deno.test("what is given wins over --reference", async () => {
   assert.deepEqual(resolve(await configFrom("--reference")), resolve(REFERENCE));
   const given = await configFrom("--reference", "--energy", "codec", "--rotate");
   assert.deepEqual(resolve(given), resolve({ ...REFERENCE, energy: "codec", rotate: true }));
+});
+
+Deno.test("--stream-index and --hdr are the reader's", async () => {
+  assert.equal(readerOptions(resolve(await configFrom("--stream-index", "2"))).stream, 2);
+  assert.equal(readerOptions(resolve(await configFrom("--hdr", "sdr"))).hdr, "sdr");
+  assert.equal("stream" in readerOptions(resolve(await configFrom())), false);
 });
 
 Deno.test("--no-rotate leaves frames as they lie, with and without --reference", async () => {

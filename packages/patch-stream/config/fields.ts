@@ -31,6 +31,7 @@ export type ProcessSettings = Resolved<
 /** Fields that may stay undefined. */
 type OpenFields =
   | "uniformAutoRatio"
+  | "streamIndex"
   | "from"
   | "to"
   | "maxPerFrame"
@@ -63,6 +64,7 @@ export const DECODE_FIELDS: Table<DecodeConfig> = {
     { min: 1, max: 100_000 },
     "frames to sample; frames of shorter videos repeat",
   ),
+  streamIndex: whole(undefined, { min: 0, max: 65535 }, "which stream of the container"),
   sampling: choice("index", words("index", "time"), "uniform in frame numbers or in time"),
   indexRule: choice(
     "exact",
@@ -101,6 +103,11 @@ export const DECODE_FIELDS: Table<DecodeConfig> = {
     "tagged",
     words("tagged", "reference"),
     "colours by the stream's tags, or BT.601 always",
+  ),
+  hdr: choice(
+    "keep",
+    words("keep", "sdr"),
+    "HDR (PQ, HLG) as it is stored, or mapped to ordinary colours",
   ),
   rotate: flag(true, "leave frames as they lie in the file, not turned upright"),
   onError: choice(

@@ -54,10 +54,11 @@ export function readerOptions(config: Resolved<DecodeConfig>): VideoReaderOption
     threads: decodeThreads,
     threadType: decodeThreadType,
     color: config.color,
+    hdr: config.hdr,
     rotate: config.rotate,
     onError: config.onError,
     indexCacheSize: config.readerCacheSize,
-    ...defined({ signal: config.signal }),
+    ...defined({ signal: config.signal, stream: config.streamIndex }),
   };
 }
 

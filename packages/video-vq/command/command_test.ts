@@ -10,6 +10,10 @@ Deno.test("command: the README's table is that of the command", async () => {
 });
 
 const WRONG: readonly [args: readonly string[], message: RegExp][] = [
+  [
+    ["encode", "htp://a:secret@cam/", "b"],
+    /^Cannot read SOURCE: Cannot open htp:\/\/cam\/: found scheme htp:\/\/,/,
+  ],
   [["encode", "a.mp4"], /found 1 argument, expected SOURCE CHANNEL$/],
   [["encode", "--policy", "maybe", "a", "b"], /--policy: found "maybe", .* block, drop-oldest/],
   [["encode", "--queue", "9", "a", "b"], /--queue: found "9", .* from 2 to 4/],

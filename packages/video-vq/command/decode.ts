@@ -43,7 +43,9 @@ export async function decode(
   const torch = await torchFolder(operands.channel);
   await using channel = torch ?? await openReceiver(operands.channel, channelOptions(options));
   const inputs = [options.journal, options.weights];
-  const written = { inputs, live: true, ...defined({ times: options.times }) };
+  // What is played is written as it was played.
+  const constantRate = options.play;
+  const written = { inputs, live: true, constantRate, ...defined({ times: options.times }) };
   const output = await openOutput(path, written);
   say(`${channel.url} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
 

@@ -5,7 +5,7 @@
  */
 import { defined, type Invocation, onAbort, print, say } from "@vcs/transport/internal";
 import type { FrameSource } from "../frames/sources.ts";
-import type { VideoSender } from "../send.ts";
+import type { SendStatistics, VideoSender } from "../send.ts";
 import type { ENCODE, ENCODE_OPERANDS } from "./options.ts";
 import { observe } from "./observed.ts";
 import { Monitor, saySent, sendLine } from "./report.ts";
@@ -53,7 +53,7 @@ export async function encode(
     stop,
     signal: end,
   });
-  const data = () => ({ ...stream.statistics, damagedFrames: source.damaged });
+  const data = () => ({ ...statisticsOf(stream, source), damagedFrames: source.damaged });
   await using _site = await observe(values, data);
   const state = () => ({ line: sendLine(stream.statistics), data: data() });
   using _monitor = await Monitor.open(state, values.stats, [operands.source, values.weights]);
@@ -64,9 +64,15 @@ export async function encode(
   }
 }
 
+/** What was sent; frames that a live source dropped by itself count, too. */
+function statisticsOf({ statistics }: VideoSender, { dropped }: FrameSource): SendStatistics {
+  return { ...statistics, framesDropped: statistics.framesDropped + dropped };
+}
+
 /** Says what was sent, also if the source or the encoder failed. */
 function sayTotals(stream: VideoSender, source: FrameSource, json: boolean): void {
-  const { statistics, streamId } = stream;
+  const { streamId } = stream;
+  const statistics = statisticsOf(stream, source);
   const { frameRate: [numerator, denominator], damaged: damagedFrames } = source;
   saySent(statistics, statistics.framesIn * denominator / numerator, damagedFrames);
   if (json) print(JSON.stringify({ streamId, ...statistics, damagedFrames }));

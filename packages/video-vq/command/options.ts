@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shownSource } from "@vcs/media/internal";
 import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import { POLICIES } from "@vcs/transport";
 import {
@@ -148,7 +149,7 @@ export const FRAMES = group("Frames", {
   live: flag({ help: "raw frames come in real time, from a program that does not wait" }),
   fps: option(number({ min: 0.01, max: 1000 }), {
     help: "frames per second of raw frames, images and cameras",
-    default: 24,
+    defaultText: "the camera's own, else 24",
   }),
 });
 
@@ -194,9 +195,18 @@ export const OBSERVED = {
   }),
 };
 
+/** A source; other schemes and typos are refused before anything is opened. */
+const SOURCE_TEXT: ValueKind<string> = {
+  ...file("SOURCE"),
+  parse(text) {
+    if (text !== "-" && text !== "") shownSource(text);
+    return text || undefined;
+  },
+};
+
 const SOURCE = operand(
-  file("SOURCE"),
-  "a video file, a folder of images, - for raw RGB on stdin, or the http: URL of a camera",
+  SOURCE_TEXT,
+  "a video file, a folder of images, - for raw RGB on stdin, or a camera's URL",
 );
 
 const CHANNEL_URL = operand(
@@ -321,8 +331,8 @@ export const INSPECT = {
 /** Operands of `page`. */
 export const PAGE_OPERANDS = {
   source: optionalOperand(
-    file("SOURCE"),
-    "a video file, a folder of images or the http: URL of a camera. Default: a drawn scene",
+    SOURCE_TEXT,
+    "a video file, a folder of images or a camera's URL. Default: a drawn scene",
   ),
 };
 

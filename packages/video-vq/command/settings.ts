@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LiveEvent } from "@vcs/media";
 import { defined, DownloadBar, type OptionValues, say, UsageError } from "@vcs/transport/internal";
 import type { SourceOptions } from "../frames/sources.ts";
 import type { ModelOptions } from "../models.ts";
@@ -64,12 +65,21 @@ export function modelOptions(
   };
 }
 
+/** Says that a live source went away, or is back. */
+function sayConnection(event: LiveEvent): void {
+  if (event.type === "connected") return say(`connected to ${event.url}`);
+  const { error, retryIn } = event;
+  say(
+    retryIn === undefined ? error.message : `${error.message}; next try in ${retryIn.toFixed(1)} s`,
+  );
+}
+
 /** How to read the source. */
 export function sourceOptions(
   { rawSize: size, fps, live, onError }: OptionValues<typeof FRAMES>,
   stop: AbortSignal,
 ): SourceOptions {
-  return { ...defined({ size }), fps, live, onError, stop };
+  return { ...defined({ size, fps }), live, onError, stop, onEvent: sayConnection };
 }
 
 /** Options of sending that command lines set. */

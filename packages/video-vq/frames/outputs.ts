@@ -28,10 +28,12 @@ export interface FrameOutput {
 /** Where frames come from, and where else something is written. */
 export interface FrameOutputOptions {
   /**
-   * A text file for the frames' times in milliseconds (timestamp format v2, which mkvmerge reads), as
-   * a video file has a constant rate. Default: none.
+   * A text file for the frames' times in milliseconds (timestamp format v2, which mkvmerge reads).
+   * Default: none.
    */
   readonly times?: string;
+  /** Whether frames of a video file follow each other at a constant rate. Default: at their times. */
+  readonly constantRate?: boolean;
   /** Files that are read, and must not be written over. Default: none. */
   readonly inputs?: readonly (string | undefined)[];
   /** Whether the source is live: the file then grows as `FILE.part`. Default: false. */
@@ -48,24 +50,40 @@ export interface FrameOutputOptions {
  */
 export async function openOutput(
   path: string,
-  { times, ...options }: FrameOutputOptions = {},
+  { times, constantRate = false, ...options }: FrameOutputOptions = {},
 ): Promise<FrameOutput> {
   const file = await OutputFile.open(path, options);
   const isRaw = path === "-" || path.endsWith(".rgb");
-  const frames = isRaw ? rawOutput(file) : videoOutput(file);
+  const frames = isRaw ? rawOutput(file) : videoOutput(file, !constantRate);
   if (times === undefined) return frames;
   await refuseSameFile(times, options.inputs ?? []);
   return timedOutput(frames, times, options);
 }
 
-function videoOutput(file: OutputFile): FrameOutput {
+/** Times from the first frame on that always rise: a stream that starts anew goes on behind. */
+class RisingTimes {
+  #base: number | undefined;
+  #latest = -Infinity;
+
+  /** When a frame is shown in the file, in seconds. */
+  next({ pts, frameRate: [numerator, denominator] }: ReceivedFrame): number {
+    this.#base ??= pts;
+    if (pts - this.#base <= this.#latest) {
+      this.#base = pts - this.#latest - denominator / numerator;
+    }
+    return this.#latest = pts - this.#base;
+  }
+}
+
+function videoOutput(file: OutputFile, timed: boolean): FrameOutput {
   let writer: VideoWriter | undefined;
+  const times = new RisingTimes();
   const shape = new ShapeRestorer();
   return {
     async write(frame) {
       const restored = shape.restore(frame);
-      writer ??= await openWriter(file, restored, frame.frameRate);
-      await writer.add(restored);
+      writer ??= await openWriter(file, restored, frame.frameRate, timed);
+      await writer.add({ data: restored.data, pts: times.next(frame) });
     },
     async close() {
       await writer?.close();
@@ -82,10 +100,12 @@ async function openWriter(
   { path, part }: OutputFile,
   { width, height }: RgbImage,
   frameRate: FrameRate,
+  timed: boolean,
 ): Promise<VideoWriter> {
   const { VideoWriter } = await import("@vcs/media/video_writer");
   const format = /\.webm$/i.test(path) ? "webm" : "mp4";
-  return await VideoWriter.open(part, { width, height, format, fps: frameRate[0] / frameRate[1] });
+  const fps = frameRate[0] / frameRate[1];
+  return await VideoWriter.open(part, { width, height, format, fps, timed });
 }
 
 function rawOutput(file: OutputFile): FrameOutput {

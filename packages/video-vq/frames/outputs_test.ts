@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { hasPrograms, needs } from "#testing/shared.ts";
+import { VideoReader } from "@vcs/media/video_reader";
 import type { ReceivedFrame } from "../receive.ts";
 import { openOutput } from "./outputs.ts";
 
@@ -50,3 +51,22 @@ for (const name of ["out.rgb", "out.mp4"]) {
     },
   });
 }
+
+Deno.test({
+  name: "a video file keeps the times of its frames; a stream that starts anew goes on behind",
+  ...needs(hasPrograms("ffmpeg")),
+  fn: async () => {
+    await using place = await scratch();
+    const written = async (times: readonly number[], constantRate: boolean) => {
+      const path = `${place.folder}/${constantRate}.mp4`;
+      const output = await openOutput(path, { constantRate });
+      for (const pts of times) await output.write({ ...frame, pts });
+      await output.close();
+      await using video = await VideoReader.open(path);
+      return video.index.map(({ pts }) => Number(pts.toFixed(6)));
+    };
+    const times = [5, 5.1, 5.75, 6, 0, 0.25];
+    assert.deepEqual(await written(times, false), [0, 0.1, 0.75, 1, 1.1, 1.35]);
+    assert.deepEqual(await written(times, true), [0, 0.1, 0.2, 0.3, 0.4, 0.5]);
+  },
+});

@@ -1,12 +1,14 @@
 /**
- * Where frames come from: video files, folders of images, raw frames on stdin, MJPEG cameras.
+ * Where frames come from: video files, folders of images, raw frames on stdin, cameras.
  *
  * @module
  */
+import type { LiveEvent } from "@vcs/media";
 import { MediaError } from "@vcs/media/errors";
+import { pathOf, shownSource, sourceKind } from "@vcs/media/internal";
 import type { VideoInfo, VideoReader } from "@vcs/media/video_reader";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
-import { BufferedReader, untilAborted } from "@vcs/transport/internal";
+import { BufferedReader, defined, untilAborted } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
 import type { FrameRate } from "../stream/payload.ts";
 import type { TimedFrame } from "../stream/windows.ts";
@@ -21,6 +23,8 @@ export interface FrameSource extends AsyncDisposable {
   readonly live: boolean;
   /** Frames so far that could not be read as they should be; `onError` says what became of them. */
   readonly damaged: number;
+  /** Frames of a live source so far that gave way to later ones before they were taken. */
+  readonly dropped: number;
   /** The frames, once. */
   readonly frames: AsyncIterable<TimedFrame>;
 }
@@ -32,7 +36,7 @@ export type OnError = "throw" | "nearest" | "skip";
 export interface SourceOptions {
   /** Size of raw frames, which need it. */
   readonly size?: { readonly width: number; readonly height: number };
-  /** Frames per second of raw frames, images and cameras. Default: 24. */
+  /** Frames per second of raw frames, images and cameras. Default: the camera's own, else 24. */
   readonly fps?: number;
   /**
    * Raw frames arrive in real time, as a camera's do, from a program that does not wait. They are
@@ -44,6 +48,8 @@ export interface SourceOptions {
    * stands in its place (`nearest`), or it is left out (`skip`). Default: nearest.
    */
   readonly onError?: OnError;
+  /** Called on each connection to a live source over FFmpeg, and on each loss of one. */
+  readonly onEvent?: (event: LiveEvent) => void;
   /** Ends the source after the frames read so far. */
   readonly stop?: AbortSignal;
 }
@@ -51,28 +57,35 @@ export interface SourceOptions {
 /**
  * Opens a source.
  *
- * @param reference path of a video or of a folder of images, `-` for raw RGB frames on stdin, or
- * the `http:` URL of an MJPEG stream
+ * @param reference path of a video or of a folder of images, `-` for raw RGB frames on stdin, the
+ * `http:` URL of an MJPEG stream, or what `openLive` of `@vcs/media` reads, as an `rtsp:` URL
  * @throws {VideoVqError} `bad-source` if it has no frames.
  * @throws {RangeError} if the size of raw frames is missing.
+ * @throws {TypeError} for a URL of another scheme; the message holds no password.
+ * @throws {MediaError} `connection-lost` if a live source cannot be reached.
  */
 export async function openSource(
   reference: string,
   options: SourceOptions = {},
 ): Promise<FrameSource> {
   if (reference === "-") return rawSource(Deno.stdin.readable, options);
-  if (/^https?:/.test(reference)) return await mjpegSource(reference, options);
-  const { isDirectory } = await Deno.stat(reference);
-  return isDirectory
-    ? await folderSource(reference, options)
-    : await fileSource(reference, options);
+  const kind = sourceKind(reference);
+  if (kind === "live") return await liveSource(reference, options);
+  if (kind === "http") return await mjpegSource(reference, options);
+  const path = pathOf(reference);
+  const { isDirectory } = await Deno.stat(path);
+  return isDirectory ? await folderSource(path, options) : await fileSource(path, options);
 }
 
 async function fileSource(path: string, options: SourceOptions): Promise<FrameSource> {
   const { VideoReader } = await import("@vcs/media/video_reader");
-  const video = await VideoReader.open(path, { onError: options.onError ?? "nearest" });
+  const video = await VideoReader.open(path, {
+    onError: options.onError ?? "nearest",
+    hdr: "sdr",
+  });
   const { info } = video;
-  const text = `${path}, ${info.width}x${info.height}, ${info.frameCount} frames`;
+  const mapped = info.toneMapped ? ", HDR mapped to SDR" : "";
+  const text = `${path}, ${info.width}x${info.height}, ${info.frameCount} frames${mapped}`;
   return {
     description: text,
     frameRate: frameRateOf(nominalRate(info)),
@@ -80,6 +93,7 @@ async function fileSource(path: string, options: SourceOptions): Promise<FrameSo
     get damaged() {
       return video.replaced.length;
     },
+    dropped: 0,
     frames: untilAborted(shapedFrames(video), options.stop),
     [Symbol.asyncDispose]: () => video[Symbol.asyncDispose](),
   };
@@ -130,6 +144,7 @@ async function folderSource(path: string, options: SourceOptions): Promise<Frame
     get damaged() {
       return images.damaged;
     },
+    dropped: 0,
     frames: untilAborted(images.decoded(files()), options.stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
@@ -165,6 +180,7 @@ export function rawSource(
     get damaged() {
       return damaged;
     },
+    dropped: 0,
     frames: untilAborted(rawFrames(stream, size, fps, onTorn), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
@@ -189,28 +205,66 @@ async function* rawFrames(
   }
 }
 
+/** Frames of a live source that wait for the encoder: two windows. */
+const WAITING_FRAMES = 34;
+
+/** A source that FFmpeg reads live; its frames are timed by their arrival. */
+async function liveSource(
+  reference: string,
+  { fps, stop, onEvent }: SourceOptions,
+): Promise<FrameSource> {
+  const { openLive } = await import("@vcs/media");
+  let dropped = 0;
+  const onDrop = () => void dropped++;
+  const shared = { capacity: WAITING_FRAMES, onDrop, ...defined({ signal: stop, onEvent }) };
+  const live = await openLive(reference, shared);
+  const { codec, width, height, sampleAspectRatio: [across, down] } = live.info;
+  const rate = fps ?? (live.info.fps || 24);
+  const timed = async function* () {
+    let start: number | undefined;
+    for await (const { timestamp, ...frame } of live.frames) {
+      start ??= timestamp;
+      const times = { pts: timestamp - start, duration: 1 / rate, capturedAt: 1000 * timestamp };
+      yield { ...frame, ...times, pixelAspect: across / down };
+    }
+  };
+  return {
+    description: `camera ${live.url}, ${codec}, ${width}x${height}`,
+    frameRate: frameRateOf(rate),
+    live: true,
+    damaged: 0,
+    get dropped() {
+      return dropped;
+    },
+    frames: untilAborted(timed(), stop),
+    [Symbol.asyncDispose]: () => live[Symbol.asyncDispose](),
+  };
+}
+
 async function mjpegSource(
   url: string,
   { fps = 24, onError, stop }: SourceOptions,
 ): Promise<FrameSource> {
   const abort = new AbortController();
   const signal = stop ? AbortSignal.any([stop, abort.signal]) : abort.signal;
+  const name = shownSource(url);
   const stream = await openCamera(url, signal);
   const reader = new MjpegReader();
   const images = new Images(onError, 1 / fps);
   const taken = async function* () {
     const start = performance.now();
     for await (const { data: bytes } of mjpegFrames(stream, reader)) {
-      yield { bytes, pts: (performance.now() - start) / 1000, name: url };
+      yield { bytes, pts: (performance.now() - start) / 1000, name };
     }
   };
   return {
-    description: `camera ${url}`,
+    description: `camera ${name}`,
     frameRate: frameRateOf(fps),
     live: true,
     get damaged() {
       return images.damaged + reader.stats.truncated;
     },
+    dropped: 0,
     frames: untilAborted(images.decoded(taken()), stop),
     [Symbol.asyncDispose]: () => Promise.resolve(abort.abort()),
   };
@@ -225,7 +279,9 @@ async function openCamera(
   await response.body?.cancel();
   throw new VideoVqError(
     "bad-source",
-    `Cannot read camera ${url}: found HTTP ${response.status} ${response.statusText}, expected 200`,
+    `Cannot read camera ${
+      shownSource(url)
+    }: found HTTP ${response.status} ${response.statusText}, expected 200`,
   );
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { VideoWriter } from "@vcs/media/video_writer";
+import { CLIP_FPS, makeClip, needsRtsp, rtspServer } from "#testing/rtsp/server.ts";
 import { findProgram } from "#testing/shared.ts";
 import { frameRateOf, nominalRate, type OnError, openSource, rawSource } from "./sources.ts";
 
@@ -153,6 +154,41 @@ Deno.test("sources: damage in a video does not end it, and is counted", async ()
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test({
+  name: "sources: an RTSP camera at its own rate; a lost one is waited for, a missing one is not",
+  ...needsRtsp,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/h264.mkv`;
+      await makeClip(path, "h264", 3);
+      const mounts = { "/a": path };
+      await using server = await rtspServer({ mounts, login: "user:secret" });
+      const host = `127.0.0.1:${server.port}`;
+      const events: string[] = [];
+      const onEvent = ({ type }: { type: string }) => void events.push(type);
+      await using source = await openSource(`rtsp://user:secret@${host}/a`, { onEvent });
+      assert.equal(source.description, `camera rtsp://${host}/a, h264, 64x48`);
+      assert.deepEqual([source.live, source.frameRate], [true, [CLIP_FPS, 1]]);
+      let last = -1;
+      const frames = source.frames[Symbol.asyncIterator]();
+      // The clip ends after 30 frames, and is read again.
+      for (let i = 0; i < 35; i++) {
+        const { value: { pts, capturedAt } } = await frames.next();
+        assert(pts >= last && Math.abs(capturedAt / 1000 - Date.now() / 1000) < 3600);
+        last = pts;
+      }
+      assert.deepEqual(events.slice(0, 3), ["connected", "lost", "connected"]);
+      await assert.rejects(openSource(`rtsp://user:secret@${host}/b`), {
+        code: "connection-lost",
+        message: /^Cannot [^@]*404 Not Found/,
+      });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });
 
 Deno.test("sources: a rate that timestamps of whole milliseconds blur is the usual one", () => {

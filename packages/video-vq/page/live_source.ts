@@ -38,9 +38,9 @@ export async function openLiveSource(
   const options = { ...(fps !== undefined && { fps }), stop };
   const first = await openSource(reference, options);
   const { description, live } = first;
-  if (live) return { description, fps: fps ?? 24, frames: first.frames };
-  await first[Symbol.asyncDispose]();
   const rate = fps ?? first.frameRate[0] / first.frameRate[1];
+  if (live) return { description, fps: rate, frames: first.frames };
+  await first[Symbol.asyncDispose]();
   frameRateOf(rate);
   const again = async function* () {
     while (!stop.aborted) {

@@ -1,5 +1,6 @@
 /**
- * A queue of one item: a slow reader always gets the latest item, and never a backlog.
+ * A short queue, of one item if nothing else is said: a slow reader always gets the latest items,
+ * and never a backlog.
  *
  * @example A reader that is slower than the source
  * ```ts
@@ -25,11 +26,13 @@ export interface LatestOptions<T> {
   readonly signal?: AbortSignal;
   /** Called with every item that was replaced before anybody took it. */
   readonly onDrop?: (item: T) => void;
+  /** Items that wait for the reader. Default: 1. */
+  readonly capacity?: number;
 }
 
 /**
- * Reads a source as fast as it delivers, and yields only the latest item each time the reader asks.
- * The last item is always yielded.
+ * Reads a source as fast as it delivers, and yields only the latest items each time the reader
+ * asks. The last item is always yielded.
  *
  * @param open opens the source; its signal is aborted when the reader stops
  * @throws what the source throws
@@ -41,8 +44,8 @@ export async function* latest<T>(
   const stop = new AbortController();
   const signals = options.signal === undefined ? [] : [options.signal];
   const source = open(AbortSignal.any([stop.signal, ...signals]));
-  const { onDrop = () => {} } = options;
-  const queue = new Queue<T>({ capacity: 1, policy: "drop-oldest", onDrop });
+  const { onDrop = () => {}, capacity = 1 } = options;
+  const queue = new Queue<T>({ capacity, policy: "drop-oldest", onDrop });
   // A failure also reaches the reader, through the queue.
   const filling = ReadableStream.from(source).pipeTo(queue.writable).catch(() => {});
   try {

@@ -1,0 +1,110 @@
+/**
+ * What the command line asks for, and the files that come of one video.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { shownSource } from "@vcs/media/internal";
+import { print, type ProgressLine, say, writeWhole } from "@vcs/transport/internal";
+import type { MediaSource, PatchStreamConfig } from "../config.ts";
+import { videoName } from "../output/video_name.ts";
+import type { PatchStreamResult } from "../session.ts";
+import type { StreamOptions } from "./options.ts";
+
+/** A configuration without its video. */
+export type Config = Omit<PatchStreamConfig, "videoPath">;
+
+/** What the command line asks for. */
+export interface Request
+  extends Pick<StreamOptions, "outDir" | "format" | "view" | "viewPng" | "json"> {
+  readonly videos: readonly string[];
+  /** Where each is read from. */
+  readonly sources: readonly MediaSource[];
+  /** Name of each video's files, without extension; no two are the same. */
+  readonly names: readonly string[];
+  readonly config: Config;
+}
+
+/** What files are named after. */
+export function shown(video: string): string {
+  return video === "-" ? "stdin" : shownSource(video);
+}
+
+/** Writes the files of one video, and reports it. */
+export async function finish(
+  request: Request,
+  index: number,
+  result: PatchStreamResult,
+  progress: ProgressLine,
+): Promise<void> {
+  const base = join(request.outDir, request.names[index]!);
+  const files: { patches?: string; page?: string; pictures?: string[] } = {};
+  if (request.format !== "none") {
+    files.patches = `${base}.${request.format}`;
+    const { encodeResult } = await import("../output/save.ts");
+    const bytes = await encodeResult(result, request.format);
+    await writeWhole(files.patches, bytes, { inputs: request.videos });
+  }
+  if (request.view) {
+    files.page = `${base}.html`;
+    progress.update("making the page");
+    const { renderView } = await import("../page/render_view.ts");
+    const title = videoName(shown(request.videos[index]!));
+    const video = { title, source: request.sources[index]! };
+    const page = await renderView(result, video, request.config);
+    await writeWhole(files.page, page, { inputs: request.videos });
+  }
+  if (request.viewPng) files.pictures = await writePictures(request, result, base);
+  progress[Symbol.dispose]();
+  report(request, index, result, files);
+}
+
+/** Writes a picture of each sampled frame, and gives their paths. */
+async function writePictures(
+  { videos }: Request,
+  result: PatchStreamResult,
+  base: string,
+): Promise<string[]> {
+  const { keptPictures } = await import("../page/pictures.ts");
+  const { encodePng } = await import("@vcs/media/image");
+  const digits = String(result.sampledFrameIds.length - 1).length;
+  return await Promise.all(
+    keptPictures(result).map(async (picture, position) => {
+      const path = `${base}-${String(position).padStart(digits, "0")}.png`;
+      await writeWhole(path, await encodePng(picture), { inputs: videos });
+      return path;
+    }),
+  );
+}
+
+/** One line for people, or one of JSON for machines. */
+function report(
+  request: Request,
+  index: number,
+  result: PatchStreamResult,
+  files: { patches?: string; page?: string; pictures?: string[] },
+): void {
+  const { sampledFrameIds, grid, scores, scoreMap, patches } = result;
+  const video = request.videos[index]!;
+  if (request.json) {
+    const { pts, fps, durationSec, width, height, rotation, replaced, timings } = result;
+    const described = { width, height, rotation, fps, durationSec, replaced };
+    const kept = { shape: patches.shape, dtype: patches.dtype, grid };
+    print(
+      JSON.stringify({ video, ...described, sampledFrameIds, pts, ...kept, ...files, timings }),
+    );
+    return;
+  }
+  const size = `${sampledFrameIds.length} frames of ${grid.gridW} by ${grid.gridH} patches`;
+  say(`${video}: kept ${scores.data.length} of ${scoreMap.data.length} patches (${size})`);
+  for (const file of Object.values(files).flat()) say(`  ${file}`);
+  if (request.config.profile) {
+    const stages = Object.entries(result.timings ?? {}).map(([stage, ms]) =>
+      `${stage} ${ms.toFixed(0)}`
+    );
+    say(`  milliseconds: ${stages.join(", ")}`);
+  }
+  for (const { frame, by, reason } of result.replaced) {
+    say(`  frame ${frame} is ${reason}, ${by === undefined ? "skipped" : `shown by ${by}`}`);
+  }
+}

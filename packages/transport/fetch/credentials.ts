@@ -1,0 +1,77 @@
+/**
+ * URLs with and without the names and passwords in them.
+ *
+ * @module
+ */
+
+/** Name and password. */
+export interface Credentials {
+  /** Name of the user. */
+  readonly user: string;
+  /** Password of the user. */
+  readonly password: string;
+}
+
+/** A URL without the name and password that it carried. */
+export interface SplitUrl {
+  /** The URL that may be shown and logged. */
+  readonly url: URL;
+  /** What stood before the @. */
+  readonly credentials?: Credentials;
+}
+
+/** Decodes percent-encoding; a percent sign that encodes nothing stands for itself. */
+function percentDecoded(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) => {
+    try {
+      return decodeURIComponent(escaped);
+    } catch {
+      return escaped;
+    }
+  });
+}
+
+/**
+ * Takes name and password out of a URL.
+ *
+ * @throws {TypeError} if it is not a URL; the message holds no password
+ */
+export function splitCredentials(source: string | URL): SplitUrl {
+  if (!URL.canParse(source)) {
+    const shown = String(source).replace(/\/\/.*@/, "//").replace(/\?.*/, "");
+    throw new TypeError(`Cannot read ${shown}: it is not a URL, expected scheme://host:port/path`);
+  }
+  const url = new URL(source);
+  const { username, password } = url;
+  if (username === "" && password === "") return { url };
+  url.username = url.password = "";
+  return {
+    url,
+    credentials: { user: percentDecoded(username), password: percentDecoded(password) },
+  };
+}
+
+/** Names of parameters in which cameras take names and passwords. */
+const SECRET_PARAMETER =
+  /^(?:(?:login_?)?(?:user(?:name)?|usr|pass(?:w(?:or)?d|phrase)?|pwd|psw|loginuse|loginpas)|auth|token|secret|(?:api_?)?key|sig(?:nature)?)$/i;
+
+/** A parameter in a path, as in `/user=admin&password=secret&channel=1.sdp`, also with `_` between. */
+const PATH_PARAMETER = /([/&;_])([a-z]+)=((?:(?!_[a-z]+=)[^&/;])*)/gi;
+
+/**
+ * A URL as it may be shown and logged: without name and password, and with `***` for the values
+ * of parameters that cameras take them in.
+ *
+ * @throws {TypeError} if it is not a URL; the message holds no password
+ */
+export function shownUrl(source: string | URL): string {
+  const { url } = splitCredentials(source);
+  for (const name of [...url.searchParams.keys()]) {
+    if (SECRET_PARAMETER.test(name)) url.searchParams.set(name, "***");
+  }
+  url.pathname = url.pathname.replace(
+    PATH_PARAMETER,
+    (whole, before, name) => SECRET_PARAMETER.test(name) ? `${before}${name}=***` : whole,
+  );
+  return url.href;
+}
