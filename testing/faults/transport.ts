@@ -624,4 +624,25 @@ export const faults: readonly Fault[] = [
     means: "the parts of an object that failed stay, and are paid for",
     tests: ["bucket_test.ts"],
   },
+  {
+    file: "client_stream.ts",
+    find: "mask[came + i & 3]!;",
+    put: "mask[i & 3]!;",
+    means: "a message that comes in pieces is unmasked wrongly",
+    tests: ["client_stream_test.ts"],
+  },
+  {
+    file: "ws.ts",
+    find: 'if (token !== "") address',
+    put: 'if (token === "") address',
+    means: "an end does not tell the token that its URL has",
+    tests: ["ws_test.ts"],
+  },
+  {
+    file: "connections.ts",
+    find: "      if (!conn && refused && isRefusal(cause)) return refused(cause);\n",
+    put: "",
+    means: "an end that is refused waits as if nobody were there",
+    tests: ["ws_test.ts"],
+  },
 ];
