@@ -64,6 +64,7 @@ export { SocketListener } from "./site/socket.ts";
 export type { UpgradeRoute } from "./site/upgrade.ts";
 export type { Conn } from "./flow/places.ts";
 export { isLoopback } from "./site/guard.ts";
+export { builtin, type Builtins } from "./io/builtin.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
 export {
   broughtDirectory,
