@@ -603,4 +603,25 @@ export const faults: readonly Fault[] = [
     means: "a small npz file grows without bound",
     tests: ["npz_test.ts"],
   },
+  {
+    file: "credentials.ts",
+    find: 'url.searchParams.set(name, "***")',
+    put: "{}",
+    means: "a password in a query is shown",
+    tests: ["credentials_test.ts"],
+  },
+  {
+    file: "waiting.ts",
+    find: "if (this.#abort) return;",
+    put: "this.#abort?.abort();",
+    means: "each attempt begins the wait anew, and nothing is ever said",
+    tests: ["waiting_test.ts"],
+  },
+  {
+    file: "connection_manager.ts",
+    find: "if (error instanceof RefusedError) this.#tellOfStranger(guest, error);",
+    put: "",
+    means: "a listener does not say that it refused a peer",
+    tests: ["link_test.ts"],
+  },
 ];

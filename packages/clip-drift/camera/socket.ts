@@ -7,9 +7,8 @@
 import { once } from "node:events";
 import { isIP } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
-import { abortable, onAbort, writeAll } from "@vcs/transport/internal";
+import { abortable, onAbort, shownUrl, writeAll } from "@vcs/transport/internal";
 import { ClipDriftError } from "../errors.ts";
-import { shownUrl } from "./auth.ts";
 
 /** Which certificates of a camera to trust. */
 export interface CertificateTrust {

@@ -6,10 +6,11 @@
  */
 import type { ChannelOptions } from "./types.ts";
 import { TransportError } from "../errors.ts";
-import { ignoreAbort } from "../flow/abort.ts";
+import { ignoreAbort, onAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { Places } from "../flow/places.ts";
+import { Waiting } from "./reach/waiting.ts";
 import { hostAndPort, readSettings } from "./settings.ts";
 
 /** Where peers are met, and what holds for each of them. */
@@ -42,6 +43,8 @@ export interface ConnectionsOptions {
   readonly rules: PeerRules;
   readonly tls?: ChannelOptions["tls"];
   readonly clock?: Clock | undefined;
+  /** Told for whom this end waits. */
+  readonly notice?: ChannelOptions["notice"];
   /** Milliseconds that a peer to connect to may be away before `unreachable` is told. */
   readonly timeout?: number;
   /** Told once that nobody was there for the timeout; no more is tried then. */
@@ -64,6 +67,8 @@ export interface Guest {
   speak(): void;
   /** It is a peer; false where a listener has no place for another. */
   admit(): boolean;
+  /** It came to nothing. */
+  fail(error: unknown): void;
 }
 
 /** The pauses between two attempts, in milliseconds. */
@@ -112,15 +117,21 @@ export class Connections {
     const { clock = systemClock, unreachable, timeout = Infinity } = this.#options;
     const backoff = new Backoff(BACKOFF);
     let lostAt = clock.now();
-    let cause: unknown;
+    const waiting = new Waiting(this.#options.url, this.#options);
+    using _ = onAbort(signal, () => waiting.end());
+    const fail = (error: unknown) => void (waiting.cause = error);
+    const admit = () => (waiting.end(), true);
     for await (const _ of attempts({ backoff, signal, clock })) {
-      const conn = await connect(this.#options, signal).catch((error) => void (cause = error));
-      const guest = conn && { conn, speak: () => {}, admit: () => true };
+      waiting.begin();
+      const conn = await connect(this.#options, signal).catch(fail);
+      const guest = conn && { conn, speak: () => {}, admit, fail };
       if (guest && await this.#options.serve(guest, signal)) {
         lostAt = clock.now();
         backoff.reset();
       }
       if (!unreachable || clock.now() - lostAt <= timeout) continue;
+      const { cause } = waiting;
+      waiting.end();
       return unreachable(awayFor(timeout, this.url, cause));
     }
   }
@@ -138,7 +149,12 @@ export class Connections {
   #welcome(conn: Deno.Conn): void {
     const places = this.#places;
     places.come(conn);
-    const guest = { conn, speak: () => places.speak(conn), admit: () => places.admit(conn) };
+    const guest = {
+      conn,
+      speak: () => places.speak(conn),
+      admit: () => places.admit(conn),
+      fail: () => {},
+    };
     const serving: Promise<void> = this.#options.serve(guest, this.#abort.signal).then(() => {
       places.leave(conn);
       this.#serving.delete(serving);
