@@ -14,6 +14,8 @@
  * | `amqp://host:5672/?queue=vcs` | RabbitMQ with confirms | manual acknowledgement |
  * | `nats://host:4222?stream=vcs` | NATS JetStream | durable pull consumer |
  *
+ * `rediss:`, `amqps:`, and `tls=true` for `nats:` and `tcp:`, speak TLS.
+ *
  * @example From one end to the other
  * ```ts
  * import { openReceiver, openSender } from "@vcs/transport/channel";
@@ -60,7 +62,9 @@ const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "zmq+push:": async () => (await import("./channels/zmq/push.ts")).openPush,
   "zmq+pub:": async () => (await import("./channels/zmq/pub.ts")).openPub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openSender,
+  "rediss:": async () => (await import("./channels/redis.ts")).redis.openSender,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
+  "amqps:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openSender,
 };
 
@@ -70,7 +74,9 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "zmq+pull:": async () => (await import("./channels/zmq/push.ts")).openPull,
   "zmq+sub:": async () => (await import("./channels/zmq/pub.ts")).openSub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
+  "rediss:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
+  "amqps:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openReceiver,
 };
 

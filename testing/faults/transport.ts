@@ -624,4 +624,18 @@ export const faults: readonly Fault[] = [
     means: "a listener does not say that it refused a peer",
     tests: ["link_test.ts"],
   },
+  {
+    file: "access.ts",
+    find: '...fromFile(fileOf(url, read, "credentials")),',
+    put: "",
+    means: "a file of credentials is not read",
+    tests: ["access_test.ts"],
+  },
+  {
+    file: "access.ts",
+    find: "  if (!UNTRUSTED.test(`${message} ${code}`)) throw error;\n",
+    put: "  if (code !== undefined || message) throw error;\n",
+    means: "a certificate that is not trusted is tried again until the timeout",
+    tests: ["access_test.ts"],
+  },
 ];

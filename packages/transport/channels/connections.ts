@@ -10,6 +10,7 @@ import { ignoreAbort, onAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { Places } from "../flow/places.ts";
+import { type Access, readAccess } from "./reach/access.ts";
 import { Waiting } from "./reach/waiting.ts";
 import { hostAndPort, readSettings } from "./settings.ts";
 
@@ -23,10 +24,16 @@ export interface PeerRules {
   readonly credits: number;
   /** Milliseconds between two signs of life; three without one end a connection. */
   readonly heartbeat: number;
+  /** Whom it trusts, and how it proves who it is; of `tcp:` only. */
+  readonly access: Access;
 }
 
 /** Reads the URL of an end, which listens, or does not, where the URL says nothing. */
-export function readPeerRules(url: URL, listens: boolean): PeerRules {
+export function readPeerRules(
+  url: URL,
+  listens: boolean,
+  settings: Pick<ChannelOptions, "tls" | "secret">,
+): PeerRules {
   const { hostname, port } = hostAndPort(url);
   return readSettings(url, (read) => ({
     hostname: hostname === "*" ? "0.0.0.0" : hostname,
@@ -34,6 +41,7 @@ export function readPeerRules(url: URL, listens: boolean): PeerRules {
     credits: read.count("credits", 3),
     listen: read.flag("listen", listens),
     heartbeat: read.count("heartbeat", 5000),
+    access: url.protocol === "tcp:" ? readAccess(url, read, settings) : {},
   }));
 }
 
@@ -41,7 +49,6 @@ export function readPeerRules(url: URL, listens: boolean): PeerRules {
 export interface ConnectionsOptions {
   readonly url: URL;
   readonly rules: PeerRules;
-  readonly tls?: ChannelOptions["tls"];
   readonly clock?: Clock | undefined;
   /** Told for whom this end waits. */
   readonly notice?: ChannelOptions["notice"];
@@ -172,15 +179,20 @@ function awayFor(timeout: number, url: string, cause: unknown): TransportError {
 const CONNECT_TIMEOUT = 5000;
 
 async function connect(
-  { rules: { hostname, port }, tls }: ConnectionsOptions,
+  { rules: { hostname, port, access: { tls } } }: ConnectionsOptions,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
   const either = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT)]);
+  const caCerts = [...tls?.caCerts ?? []];
+  if (tls?.cert !== undefined && tls.key !== undefined) {
+    const { cert, key } = tls;
+    return await Deno.connectTls({ hostname, port, caCerts, cert, key });
+  }
   const conn = await Deno.connect({ hostname, port, signal: either });
-  return tls ? await Deno.startTls(conn, { hostname, caCerts: [...tls.caCerts ?? []] }) : conn;
+  return tls ? await Deno.startTls(conn, { hostname, caCerts }) : conn;
 }
 
-function listen({ rules: { hostname, port }, tls }: ConnectionsOptions): Deno.Listener {
+function listen({ rules: { hostname, port, access: { tls } } }: ConnectionsOptions): Deno.Listener {
   if (!tls) return Deno.listen({ hostname, port });
   if (tls.cert === undefined || tls.key === undefined) {
     throw new TypeError("Cannot listen with TLS: tls.cert or tls.key is missing, expected both");

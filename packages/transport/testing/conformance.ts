@@ -49,6 +49,8 @@ export interface Target {
   readonly broker?: Broker;
   /** Deletes at the broker, behind the backs of both ends, where messages wait. */
   remove?(place: Place): Promise<void>;
+  /** Names of the cases to run. Default: all. */
+  readonly cases?: RegExp;
   /** Deletes the group or the consumer. */
   forget?(place: Place): Promise<void>;
   /** Takes away the messages that wait there. */
@@ -94,6 +96,7 @@ const CASE_LIMIT = 600_000;
 /** Runs all cases that fit a channel as steps of a test. */
 export async function conformance(t: Deno.TestContext, target: Target): Promise<void> {
   for (const [name, run] of Object.entries(CASES)) {
+    if (target.cases && !target.cases.test(name)) continue;
     const fn = () => within(CASE_LIMIT, name, run(target));
     await t.step({ name, ignore: !fits(run, target), fn });
   }

@@ -177,8 +177,8 @@ function placeOfUrl(url: string): Place {
     [/^tcp:/, "tcp", "tcp:"],
     [/^zmq\+push:/, "zmq-push", "zmq+pull:"],
     [/^zmq\+pub:/, "zmq-pub", "zmq+sub:"],
-    [/^redis:/, "redis", "redis:"],
-    [/^amqp:/, "amqp", "amqp:"],
+    [/^rediss?:/, "redis", "$&"],
+    [/^amqps?:/, "amqp", "$&"],
     [/^nats:/, "nats", "nats:"],
   ];
   const found = known.find(([scheme]) => scheme.test(url));

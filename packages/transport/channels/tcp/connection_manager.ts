@@ -35,11 +35,10 @@ export class ConnectionManager {
   /** Starts at once; a listener has its port when this returns. */
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
-    const { url, rules, settings: { tls, clock, timeout, notice }, unreachable } = options;
+    const { url, rules, settings: { clock, timeout, notice }, unreachable } = options;
     this.#connections = new Connections({
       ...{ url, rules, clock, timeout, mostPeers: MAX_WAITING },
       ...(unreachable && { unreachable }),
-      ...(tls && { tls }),
       ...(notice && { notice }),
       serve: (...guest) => rules.listen ? this.#admit(...guest) : this.#serve(...guest),
     });
@@ -131,7 +130,7 @@ export class ConnectionManager {
     end: "connector" | "listener",
     signal: AbortSignal,
   ): Promise<Link> {
-    const { settings: { secret, maxPayload }, rules: { heartbeat } } = this.#options;
+    const { settings: { maxPayload }, rules: { heartbeat, access: { secret } } } = this.#options;
     const hello = this.#options.hello();
     return handshake(conn, end, { hello, secret, maxPayload, heartbeat, signal, heard: speak });
   }
