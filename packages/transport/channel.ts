@@ -16,6 +16,8 @@
  * | `amqp://host:5672/?queue=vcs` | RabbitMQ with confirms | manual acknowledgement |
  * | `nats://host:4222?stream=vcs` | NATS JetStream | durable pull consumer |
  *
+ * `rediss:`, `amqps:`, and `tls=true` for `nats:` and `tcp:`, speak TLS.
+ *
  * @example From one end to the other
  * ```ts
  * import { openReceiver, openSender } from "@vcs/transport/channel";
@@ -40,6 +42,7 @@ import { withDefaults } from "./channels/settings.ts";
 import { builtin } from "./io/builtin.ts";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
+import { shownText } from "./io/credentials.ts";
 
 export type {
   ChannelOptions,
@@ -63,7 +66,9 @@ const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "zmq+push:": async () => (await import("./channels/zmq/push.ts")).openPush,
   "zmq+pub:": async () => (await import("./channels/zmq/pub.ts")).openPub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openSender,
+  "rediss:": async () => (await import("./channels/redis.ts")).redis.openSender,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
+  "amqps:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openSender,
   "s3:": async () => (await import("./channels/s3.ts")).s3.openSender,
 };
@@ -76,7 +81,9 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "zmq+pull:": async () => (await import("./channels/zmq/push.ts")).openPull,
   "zmq+sub:": async () => (await import("./channels/zmq/pub.ts")).openSub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
+  "rediss:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
+  "amqps:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openReceiver,
   "s3:": async () => (await import("./channels/s3.ts")).s3.openReceiver,
 };
@@ -116,7 +123,9 @@ async function open<End>(
   options: ChannelOptions,
 ): Promise<End> {
   const base = builtin("node:url").pathToFileURL(`${Deno.cwd()}/`);
-  if (!URL.canParse(url, base)) throw new RangeError(`Cannot open ${what}: "${url}" is not a URL`);
+  if (!URL.canParse(url, base)) {
+    throw new RangeError(`Cannot open ${what}: "${shownText(url)}" is not a URL`);
+  }
   const parsed = new URL(url, base);
   const load = Object.hasOwn(channels, parsed.protocol) ? channels[parsed.protocol] : undefined;
   if (!load) {

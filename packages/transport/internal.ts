@@ -95,6 +95,7 @@ export { type ZipInput, zipStream } from "./formats/zip_writer.ts";
 export { BufferedReader, type ByteReader } from "./io/buffered_reader.ts";
 export { type ByteSource, openByteSource } from "./io/byte_source.ts";
 export { concatBytes } from "./io/bytes.ts";
+export { type Credentials, shownUrl, splitCredentials, type SplitUrl } from "./io/credentials.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile } from "./io/files.ts";
 export {

@@ -176,13 +176,6 @@ export const faults: readonly Fault[] = [
     tests: ["http_test.ts"],
   },
   {
-    file: "auth.ts",
-    find: 'url.searchParams.set(name, "***")',
-    put: "{}",
-    means: "a password in a query is shown",
-    tests: ["camera_test.ts"],
-  },
-  {
     file: "source.ts",
     find: "if (!live) checkSpec(spec);",
     put: "",

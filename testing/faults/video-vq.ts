@@ -294,4 +294,11 @@ export const faults: readonly Fault[] = [
     means: "the page compares different frames",
     tests: ["live_frame_test.ts"],
   },
+  {
+    file: "receive.ts",
+    find: "if (this.#isForeign(message) || this.#isDuplicate(message)) {",
+    put: "if (this.#isDuplicate(message)) {",
+    means: "two senders on one channel make a mixed video",
+    tests: ["channels_test.ts"],
+  },
 ];

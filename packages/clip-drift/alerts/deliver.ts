@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { splitCredentials } from "../camera/auth.ts";
+import { splitCredentials } from "@vcs/transport/internal";
 
 /** Where alerts go. */
 export interface DeliveryOptions {

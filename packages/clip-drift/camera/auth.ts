@@ -4,72 +4,7 @@
  *
  * @module
  */
-import { builtin } from "@vcs/transport/internal";
-
-/** Name and password. */
-export interface Credentials {
-  /** Name of the user. */
-  readonly user: string;
-  /** Password of the user. */
-  readonly password: string;
-}
-
-/** A URL without the name and password that it carried. */
-export interface SplitUrl {
-  /** The URL that may be shown and logged. */
-  readonly url: URL;
-  /** What stood before the @. */
-  readonly credentials?: Credentials;
-}
-
-/** Decodes percent-encoding; a percent sign that encodes nothing stands for itself. */
-function percentDecoded(text: string): string {
-  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) => {
-    try {
-      return decodeURIComponent(escaped);
-    } catch {
-      return escaped;
-    }
-  });
-}
-
-/**
- * Takes name and password out of a URL.
- *
- * @throws {TypeError} if it is not a URL; the message holds no password
- */
-export function splitCredentials(source: string | URL): SplitUrl {
-  if (!URL.canParse(source)) {
-    const shown = String(source).replace(/\/\/.*@/, "//").replace(/\?.*/, "");
-    throw new TypeError(`Cannot read ${shown}: it is not a URL, expected http://host:port/path`);
-  }
-  const url = new URL(source);
-  const { username, password } = url;
-  if (username === "" && password === "") return { url };
-  url.username = url.password = "";
-  return {
-    url,
-    credentials: { user: percentDecoded(username), password: percentDecoded(password) },
-  };
-}
-
-/** Names of parameters in which cameras take names and passwords. */
-const SECRET_PARAMETER =
-  /^(?:(?:login_?)?(?:user(?:name)?|usr|pass(?:w(?:or)?d)?|pwd|psw|loginuse|loginpas)|auth|token|secret|(?:api_?)?key|sig(?:nature)?)$/i;
-
-/**
- * A URL as it may be shown and logged: without name and password, and with `***` for the values
- * of parameters that cameras take them in.
- *
- * @throws {TypeError} if it is not a URL; the message holds no password
- */
-export function shownUrl(source: string | URL): string {
-  const { url } = splitCredentials(source);
-  for (const name of [...url.searchParams.keys()]) {
-    if (SECRET_PARAMETER.test(name)) url.searchParams.set(name, "***");
-  }
-  return url.href;
-}
+import { builtin, type Credentials } from "@vcs/transport/internal";
 
 /** Whether name and password for `from` may be sent to `to`, the target of a redirect. */
 export function maySend(from: URL, to: URL): boolean {

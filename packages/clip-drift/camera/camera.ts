@@ -14,8 +14,15 @@
  * @module
  */
 import { MjpegReader, type MjpegStats } from "@vcs/media/mjpeg";
-import { Backoff, defined, IdleTimeout, ignoreAbort } from "@vcs/transport/internal";
-import { Authenticator, maySend, shownUrl, splitCredentials } from "./auth.ts";
+import {
+  Backoff,
+  defined,
+  IdleTimeout,
+  ignoreAbort,
+  shownUrl,
+  splitCredentials,
+} from "@vcs/transport/internal";
+import { Authenticator, maySend } from "./auth.ts";
 import { type Clock, systemClock } from "@vcs/transport";
 import { connectError, statusError, timeoutError, typeError } from "./error_hints.ts";
 import { ClipDriftError } from "../errors.ts";

@@ -5,7 +5,7 @@
  */
 import type { MjpegStats } from "@vcs/media/mjpeg";
 import { ClipDriftError, type ClipDriftErrorCode } from "../errors.ts";
-import { shownUrl } from "./auth.ts";
+import { shownUrl } from "@vcs/transport/internal";
 
 /** What a failed connection's text says, the error's code, what was found, and what to do. */
 type ErrorHint = readonly [RegExp, ClipDriftErrorCode, string, string];

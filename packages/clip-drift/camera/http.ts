@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { concatBytes } from "@vcs/transport/internal";
+import { concatBytes, shownUrl } from "@vcs/transport/internal";
 import { ClipDriftError } from "../errors.ts";
-import { shownUrl } from "./auth.ts";
 import { after } from "./judge.ts";
 import { type CertificateTrust, openSocket } from "./socket.ts";
 

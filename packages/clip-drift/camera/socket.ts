@@ -5,9 +5,8 @@
  * @module
  */
 import type { TLSSocket } from "node:tls";
-import { abortable, builtin, onAbort, writeAll } from "@vcs/transport/internal";
+import { abortable, builtin, onAbort, shownUrl, writeAll } from "@vcs/transport/internal";
 import { ClipDriftError } from "../errors.ts";
-import { shownUrl } from "./auth.ts";
 
 /** Which certificates of a camera to trust. */
 export interface CertificateTrust {

@@ -16,12 +16,12 @@ import {
   number,
   option,
   type OptionValues,
+  splitCredentials,
   text,
   type ValueKind,
   whole,
 } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
-import { splitCredentials } from "../camera/auth.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
 import type { DriftOptions } from "../drift.ts";
 import { fingerprintDigits } from "../camera/socket.ts";

@@ -6,10 +6,12 @@
  */
 import type { ChannelOptions } from "./types.ts";
 import { TransportError } from "../errors.ts";
-import { ignoreAbort } from "../flow/abort.ts";
+import { ignoreAbort, onAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { type Conn, Places } from "../flow/places.ts";
+import { type Access, readAccess } from "./reach/access.ts";
+import { Waiting } from "./reach/waiting.ts";
 import { hostAndPort, readSettings } from "./settings.ts";
 
 /** Where peers are met, and what holds for each of them. */
@@ -22,10 +24,16 @@ export interface PeerRules {
   readonly credits: number;
   /** Milliseconds between two signs of life; three without one end a connection. */
   readonly heartbeat: number;
+  /** Whom it trusts, and how it proves who it is; of `tcp:` only. */
+  readonly access: Access;
 }
 
 /** Reads the URL of an end, which listens, or does not, where the URL says nothing. */
-export function readPeerRules(url: URL, listens: boolean): PeerRules {
+export function readPeerRules(
+  url: URL,
+  listens: boolean,
+  settings: Pick<ChannelOptions, "tls" | "secret">,
+): PeerRules {
   const { hostname, port } = hostAndPort(url);
   return readSettings(url, (read) => ({
     hostname: hostname === "*" ? "0.0.0.0" : hostname,
@@ -33,6 +41,7 @@ export function readPeerRules(url: URL, listens: boolean): PeerRules {
     credits: read.count("credits", 3),
     listen: read.flag("listen", listens),
     heartbeat: read.count("heartbeat", 5000),
+    access: url.protocol === "tcp:" ? readAccess(url, read, settings) : {},
   }));
 }
 
@@ -56,8 +65,9 @@ export interface Meeting {
 export interface ConnectionsOptions extends Meeting {
   readonly url: URL;
   readonly rules: PeerRules;
-  readonly tls?: ChannelOptions["tls"];
   readonly clock?: Clock | undefined;
+  /** Told for whom this end waits. */
+  readonly notice?: ChannelOptions["notice"];
   /** Milliseconds that a peer to connect to may be away before `unreachable` is told. */
   readonly timeout?: number;
   /** Told once that the peer does not let this end in; no more is tried then. */
@@ -82,6 +92,8 @@ export interface Guest {
   speak(): void;
   /** It is a peer; false where a listener has no place for another. */
   admit(): boolean;
+  /** It came to nothing. */
+  fail(error: unknown): void;
 }
 
 /** The pauses between two attempts, in milliseconds. */
@@ -133,16 +145,26 @@ export class Connections {
     const { clock = systemClock, unreachable, refused, timeout = Infinity } = this.#options;
     const backoff = new Backoff(BACKOFF);
     let lostAt = clock.now();
-    let cause: unknown;
+    const waiting = new Waiting(this.#options.url, this.#options);
+    onAbort(signal, () => waiting.end());
+    const fail = (error: unknown) => void (waiting.cause = error);
+    const admit = () => (waiting.end(), true);
     for await (const _ of attempts({ backoff, signal, clock })) {
-      const conn = await this.#connect(signal).catch((error) => void (cause = error));
-      if (!conn && refused && isRefusal(cause)) return refused(cause);
-      const guest = conn && { conn, speak: () => {}, admit: () => true };
+      waiting.begin();
+      const conn = await this.#connect(signal).catch(fail);
+      const { cause: refusal } = waiting;
+      if (!conn && refused && isRefusal(refusal)) {
+        waiting.end();
+        return refused(refusal);
+      }
+      const guest = conn && { conn, speak: () => {}, admit, fail };
       if (guest && await this.#options.serve(guest, signal)) {
         lostAt = clock.now();
         backoff.reset();
       }
       if (!unreachable || clock.now() - lostAt <= timeout) continue;
+      const { cause } = waiting;
+      waiting.end();
       return unreachable(awayFor(timeout, this.url, cause));
     }
   }
@@ -171,7 +193,12 @@ export class Connections {
   #welcome(conn: Conn): void {
     const places = this.#places;
     places.come(conn);
-    const guest = { conn, speak: () => places.speak(conn), admit: () => places.admit(conn) };
+    const guest = {
+      conn,
+      speak: () => places.speak(conn),
+      admit: () => places.admit(conn),
+      fail: () => {},
+    };
     const serving: Promise<void> = this.#options.serve(guest, this.#abort.signal).then(() => {
       places.leave(conn);
       this.#serving.delete(serving);
@@ -193,14 +220,19 @@ function awayFor(timeout: number, url: string, cause: unknown): TransportError {
 const CONNECT_TIMEOUT = 5000;
 
 async function connect(
-  { rules: { hostname, port }, tls }: ConnectionsOptions,
+  { rules: { hostname, port, access: { tls } } }: ConnectionsOptions,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
+  const caCerts = [...tls?.caCerts ?? []];
+  if (tls?.cert !== undefined && tls.key !== undefined) {
+    const { cert, key } = tls;
+    return await Deno.connectTls({ hostname, port, caCerts, cert, key });
+  }
   const conn = await Deno.connect({ hostname, port, signal });
-  return tls ? await Deno.startTls(conn, { hostname, caCerts: [...tls.caCerts ?? []] }) : conn;
+  return tls ? await Deno.startTls(conn, { hostname, caCerts }) : conn;
 }
 
-function listen({ rules: { hostname, port }, tls }: ConnectionsOptions): Deno.Listener {
+function listen({ rules: { hostname, port, access: { tls } } }: ConnectionsOptions): Deno.Listener {
   if (!tls) return Deno.listen({ hostname, port });
   if (tls.cert === undefined || tls.key === undefined) {
     throw new TypeError("Cannot listen with TLS: tls.cert or tls.key is missing, expected both");

@@ -5,6 +5,7 @@
  */
 import { MAX_PAYLOAD } from "../message.ts";
 import type { ChannelOptions, ChannelSettings } from "./types.ts";
+import { shownUrl } from "../io/credentials.ts";
 
 /**
  * Reads the parameters of a URL.
@@ -84,7 +85,7 @@ export function hostAndPort(url: URL, defaultPort?: number): { hostname: string;
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const port = url.port === "" ? defaultPort : Number(url.port);
   if (hostname === "" || port === undefined) {
-    throw new RangeError(`Cannot open ${url.protocol}: "${url}" lacks a host or a port`);
+    throw new RangeError(`Cannot open ${url.protocol}: "${shownUrl(url)}" lacks a host or a port`);
   }
   return { hostname, port };
 }

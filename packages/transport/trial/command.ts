@@ -14,6 +14,7 @@ import { deliveryTable } from "../delivery.ts";
 import config from "../deno.json" with { type: "json" };
 import { CHANNEL_CLIENTS, partNeed, setupCommand } from "../parts/setup.ts";
 import { message, newStreamId } from "../message.ts";
+import { shownUrl } from "../io/credentials.ts";
 
 const STREAM_ID: ValueKind<string> = {
   placeholder: "ID",
@@ -105,7 +106,7 @@ async function send({ options, operands, signal }: Invocation<typeof SEND, typeo
 
 async function receive({ operands, signal }: Invocation<Record<never, never>, typeof ONE_URL>) {
   await using receiver = await openReceiver(operands.url, { signal });
-  say(`Receiving from ${receiver.url}`);
+  say(`Receiving from ${shownUrl(receiver.url)}`);
   for (;;) {
     const delivery = await receiver.receive();
     if (!delivery) return;

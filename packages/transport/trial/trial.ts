@@ -11,6 +11,7 @@ import { systemClock } from "../flow/clock.ts";
 import { print, say } from "../command/terminal.ts";
 import { UsageError } from "../command/usage_error.ts";
 import { type ChannelName, DELIVERY, keeps } from "../delivery.ts";
+import { shownText } from "../io/credentials.ts";
 import { message, newStreamId } from "../message.ts";
 
 /** Milliseconds that the receiver stays dead, so that the sender runs into the bound. */
@@ -177,13 +178,13 @@ function placeOfUrl(url: string): Place {
     [/^ws:/, "ws", "ws:"],
     [/^zmq\+push:/, "zmq-push", "zmq+pull:"],
     [/^zmq\+pub:/, "zmq-pub", "zmq+sub:"],
-    [/^redis:/, "redis", "redis:"],
-    [/^amqp:/, "amqp", "amqp:"],
+    [/^rediss?:/, "redis", "$&"],
+    [/^amqps?:/, "amqp", "$&"],
     [/^nats:/, "nats", "nats:"],
     [/^s3:/, "s3", "s3:"],
   ];
   const found = known.find(([scheme]) => scheme.test(url));
-  if (!found) throw new UsageError(`The trial does not know ${url}`);
+  if (!found) throw new UsageError(`The trial does not know ${shownText(url)}`);
   const [scheme, channel, receiving] = found;
   return { channel, sender: url, receiver: url.replace(scheme, receiving) };
 }

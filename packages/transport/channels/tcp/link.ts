@@ -45,7 +45,8 @@ export class RefusedError extends TransportError {
   }
 }
 
-const EXPLAINED: Record<Refusal, string> = {
+/** Why a connection is refused, in words. */
+export const EXPLAINED: Record<Refusal, string> = {
   version: "another version of the protocol",
   role: "the role: a sender needs a receiver",
   secret: "the secret, which both ends must know",

@@ -77,12 +77,12 @@ export function openPeerReceiver(
   return new InboxReceiver({ url: manager.url, inbox, stop }, settings);
 }
 
-function readUrl(url: URL, role: Role, { secret, notice }: ChannelSettings): PeerRules {
+function readUrl(url: URL, role: Role, settings: ChannelSettings): PeerRules {
+  const rules = readPeerRules(url, role === "receiver", settings);
+  const { listen, hostname, access: { secret } } = rules;
   if (secret === "") throw new RangeError("Cannot open tcp: the secret is empty");
-  const rules = readPeerRules(url, role === "receiver");
-  const { listen, hostname } = rules;
   if (listen && secret === undefined && !isLoopback(hostname)) {
-    notice?.(`tcp://${url.host} takes anybody who can reach it: no secret is set`);
+    settings.notice?.(`tcp://${url.host} takes anybody who can reach it: no secret is set`);
   }
   return rules;
 }

@@ -8,20 +8,29 @@ import { SocketListener } from "../../site/socket.ts";
 import { withDefaults } from "../settings.ts";
 import { openPeerReceiver, openPeerSender } from "../tcp/tcp.ts";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "../types.ts";
-import { openSocketReceiver, openSocketSender, readSocketRules, type SocketRules } from "./ws.ts";
+import { connectReceiver, connectSender, readSocketRules, type SocketRules } from "./ws.ts";
+import { readAccess } from "../reach/access.ts";
+
+function rulesOf(url: URL, listens: boolean, settings: ChannelOptions): SocketRules {
+  const rules = readSocketRules(url, listens, (read) => readAccess(url, read, settings));
+  if (rules.access.tls === undefined) return rules;
+  throw new RangeError(
+    `Cannot open ${url.host}: found certificates or tls, expected wss: and the system's authorities`,
+  );
+}
 
 /** Opens a sender, which connects unless its URL says `listen=true`. */
 export async function openWsSender(url: URL, settings: ChannelSettings): Promise<Sender> {
-  const rules = readSocketRules(url, false);
-  if (!rules.listen) return openSocketSender(url, settings);
+  const rules = rulesOf(url, false, settings);
+  if (!rules.listen) return connectSender(url, rules, settings);
   const { at, listener, end } = await openSite(url, rules);
   return openPeerSender(at, rules, settings, { listener, end });
 }
 
 /** Opens a receiver, which listens unless its URL says `listen=false`. */
 export async function openWsReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
-  const rules = readSocketRules(url, true);
-  if (!rules.listen) return openSocketReceiver(url, settings);
+  const rules = rulesOf(url, true, settings);
+  if (!rules.listen) return connectReceiver(url, rules, settings);
   const { at, listener, end } = await openSite(url, rules);
   return openPeerReceiver(at, rules, settings, { listener, end });
 }
@@ -36,7 +45,7 @@ export function openSenderAt(
   listener: SocketListener,
   options: ChannelOptions = {},
 ): Sender {
-  return openPeerSender(url, readSocketRules(url, true), withDefaults(options), { listener });
+  return openPeerSender(url, rulesOf(url, true, options), withDefaults(options), { listener });
 }
 
 /**
@@ -49,7 +58,7 @@ export function openReceiverAt(
   listener: SocketListener,
   options: ChannelOptions = {},
 ): Receiver {
-  return openPeerReceiver(url, readSocketRules(url, true), withDefaults(options), { listener });
+  return openPeerReceiver(url, rulesOf(url, true, options), withDefaults(options), { listener });
 }
 
 /** A site with nothing but a listener. */

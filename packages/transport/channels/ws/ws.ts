@@ -6,9 +6,11 @@
  * @module
  */
 import type { PeerRules } from "../connections.ts";
-import { readSettings, withDefaults } from "../settings.ts";
+import { defined } from "../../io/defined.ts";
+import type { Access } from "../reach/access.ts";
+import { readSettings, type UrlSettings, withDefaults } from "../settings.ts";
 import { openPeerReceiver, openPeerSender } from "../tcp/tcp.ts";
-import type { ChannelOptions, Receiver, Sender } from "../types.ts";
+import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "../types.ts";
 import { dialSocket } from "./socket.ts";
 
 /** What the URL of an end says. */
@@ -19,18 +21,30 @@ export interface SocketRules extends PeerRules {
   readonly names: readonly string[];
 }
 
-/** Reads the URL of an end, which listens, or does not, where the URL says nothing. */
-export function readSocketRules(url: URL, listens: boolean): SocketRules {
+/**
+ * Reads the URL of an end, which listens, or does not, where the URL says nothing.
+ *
+ * @param accessOf what is known beside the URL's own parameters
+ */
+export function readSocketRules(
+  url: URL,
+  listens: boolean,
+  accessOf: (read: UrlSettings) => Access,
+): SocketRules {
   const defaultPort = url.protocol === "wss:" ? 443 : 80;
-  return readSettings(url, (read) => ({
-    hostname: url.hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: url.port === "" ? defaultPort : Number(url.port),
-    credits: read.count("credits", 3),
-    listen: read.flag("listen", listens),
-    heartbeat: read.count("heartbeat", 5000),
-    token: read.text("token", ""),
-    names: read.text("names", "").split(",").filter(Boolean),
-  }));
+  return readSettings(url, (read) => {
+    const access = accessOf(read);
+    return {
+      hostname: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: url.port === "" ? defaultPort : Number(url.port),
+      credits: read.count("credits", 3),
+      listen: read.flag("listen", listens),
+      heartbeat: read.count("heartbeat", 5000),
+      token: read.text("token", access.token ?? ""),
+      names: read.text("names", "").split(",").filter(Boolean),
+      access,
+    };
+  });
 }
 
 /** Where an end connects to: our parameters stay here. */
@@ -40,9 +54,21 @@ function addressOf(url: URL, { token }: SocketRules): URL {
   return address;
 }
 
+/** A sender that connects. */
+export function connectSender(url: URL, rules: SocketRules, settings: ChannelSettings): Sender {
+  const dial = (signal: AbortSignal) => dialSocket(addressOf(url, rules), signal);
+  return openPeerSender(url, rules, settings, { dial });
+}
+
+/** A receiver that connects. */
+export function connectReceiver(url: URL, rules: SocketRules, settings: ChannelSettings): Receiver {
+  const dial = (signal: AbortSignal) => dialSocket(addressOf(url, rules), signal);
+  return openPeerReceiver(url, rules, settings, { dial });
+}
+
 /** Refuses to listen where only connecting is possible. */
-function connecting(url: URL): SocketRules {
-  const rules = readSocketRules(url, false);
+function connecting(url: URL, { secret }: ChannelOptions): SocketRules {
+  const rules = readSocketRules(url, false, () => defined({ secret }));
   if (!rules.listen) return rules;
   throw new RangeError(`Cannot listen at ${url.host}: this end can only connect`);
 }
@@ -54,9 +80,7 @@ function connecting(url: URL): SocketRules {
  */
 export function openSocketSender(url: URL | string, options: ChannelOptions = {}): Sender {
   const parsed = new URL(url);
-  const rules = connecting(parsed);
-  const dial = (signal: AbortSignal) => dialSocket(addressOf(parsed, rules), signal);
-  return openPeerSender(parsed, rules, withDefaults(options), { dial });
+  return connectSender(parsed, connecting(parsed, options), withDefaults(options));
 }
 
 /**
@@ -66,7 +90,5 @@ export function openSocketSender(url: URL | string, options: ChannelOptions = {}
  */
 export function openSocketReceiver(url: URL | string, options: ChannelOptions = {}): Receiver {
   const parsed = new URL(url);
-  const rules = connecting(parsed);
-  const dial = (signal: AbortSignal) => dialSocket(addressOf(parsed, rules), signal);
-  return openPeerReceiver(parsed, rules, withDefaults(options), { dial });
+  return connectReceiver(parsed, connecting(parsed, options), withDefaults(options));
 }

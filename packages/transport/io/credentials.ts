@@ -1,0 +1,76 @@
+/**
+ * Names and passwords in URLs: taken out of them, and never shown.
+ *
+ * @module
+ */
+
+/** Name and password. */
+export interface Credentials {
+  /** Name of the user. */
+  readonly user: string;
+  /** Password of the user. */
+  readonly password: string;
+}
+
+/** A URL without the name and password that it carried. */
+export interface SplitUrl {
+  /** The URL that may be shown and logged. */
+  readonly url: URL;
+  /** What stood before the @. */
+  readonly credentials?: Credentials;
+}
+
+/** Decodes percent-encoding; a percent sign that encodes nothing stands for itself. */
+function percentDecoded(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) => {
+    try {
+      return decodeURIComponent(escaped);
+    } catch {
+      return escaped;
+    }
+  });
+}
+
+/**
+ * Takes name and password out of a URL.
+ *
+ * @throws {TypeError} if it is not a URL; the message holds no password
+ */
+export function splitCredentials(source: string | URL): SplitUrl {
+  if (!URL.canParse(source)) {
+    throw new TypeError(
+      `Cannot read ${shownText(source)}: it is not a URL, expected http://host:port/path`,
+    );
+  }
+  const url = new URL(source);
+  const { username, password } = url;
+  if (username === "" && password === "") return { url };
+  url.username = url.password = "";
+  return {
+    url,
+    credentials: { user: percentDecoded(username), password: percentDecoded(password) },
+  };
+}
+
+/** A text that is no URL as it may be shown: without what stands before an @ or behind a ?. */
+export function shownText(source: string | URL): string {
+  return String(source).replace(/\/\/.*@/, "//").replace(/\?.*/, "");
+}
+
+/** Names of parameters in which cameras take names and passwords. */
+const SECRET_PARAMETER =
+  /^(?:(?:login_?)?(?:user(?:name)?|usr|pass(?:w(?:or)?d)?|pwd|psw|loginuse|loginpas)|auth|token|secret|(?:api_?)?key|sig(?:nature)?)$/i;
+
+/**
+ * A URL as it may be shown and logged: without name and password, and with `***` for the values
+ * of parameters that cameras take them in.
+ *
+ * @throws {TypeError} if it is not a URL; the message holds no password
+ */
+export function shownUrl(source: string | URL): string {
+  const { url } = splitCredentials(source);
+  for (const name of [...url.searchParams.keys()]) {
+    if (SECRET_PARAMETER.test(name)) url.searchParams.set(name, "***");
+  }
+  return url.href;
+}
