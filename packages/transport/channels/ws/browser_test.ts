@@ -80,6 +80,7 @@ pageTest("ws: a browser sends, and goes on where the link was cut", async () => 
     })()`;
   const counters = await withPage(site.page, async (page) => {
     const sending = page.evaluate<Record<string, number>>(script);
+    sending.catch(() => void receiver.close()); // Awaited below.
     const seen: number[] = [];
     for await (const { sequence, payload } of receiver) {
       seen.push(sequence);
@@ -109,6 +110,7 @@ pageTest("ws: a browser receives, and goes on where the link was cut", async () 
     })()`;
   const [seen, duplicates] = await withPage(site.page, async (page) => {
     const receiving = page.evaluate<[number[], number]>(script);
+    receiving.catch(() => void sender.close()); // Awaited below.
     const streamId = newStreamId();
     for (let sequence = 0; sequence < COUNT; sequence++) {
       const payload = new Uint8Array(SIZE).fill(sequence);
