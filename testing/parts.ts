@@ -58,6 +58,11 @@ export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
       part: { name: "nats", about: "nats: channels" },
       roots: ["@nats-io/transport-node", "@nats-io/jetstream"],
     },
+    {
+      constant: "S3_SIGNER",
+      part: { name: "aws4fetch", about: "s3: channels" },
+      roots: ["aws4fetch"],
+    },
   ],
   "packages/clip-drift/alerts/mqtt_part.ts": [{
     constant: "MQTT_CLIENT",

@@ -7,12 +7,16 @@
  * | URL | sender | receiver |
  * |---|---|---|
  * | `file:out/?format=safetensors` | one file a message | reads them in numeric order |
+ * | `s3://bucket/prefix` | one object a message | reads them in numeric order |
  * | `tcp://host:7000` | connects | listens (`?listen=true` or `false` reverses it) |
+ * | `ws://host:7000/path` | connects, from browsers too | listens (`?listen=true` or `false` reverses it) |
  * | `zmq+push://host:7000`, `zmq+pull://*:7000` | ZeroMQ PUSH, connects | PULL, listens |
  * | `zmq+pub://*:7000`, `zmq+sub://host:7000` | ZeroMQ PUB, listens | SUB, connects |
  * | `redis://host:6379/0?stream=vcs` | Redis Streams | consumer group |
  * | `amqp://host:5672/?queue=vcs` | RabbitMQ with confirms | manual acknowledgement |
  * | `nats://host:4222?stream=vcs` | NATS JetStream | durable pull consumer |
+ *
+ * `rediss:`, `amqps:`, and `tls=true` for `nats:` and `tcp:`, speak TLS.
  *
  * @example From one end to the other
  * ```ts
@@ -34,10 +38,11 @@
  *
  * @module
  */
+import { withDefaults } from "./channels/settings.ts";
 import { builtin } from "./io/builtin.ts";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
-import { MAX_PAYLOAD } from "./message.ts";
+import { shownText } from "./io/credentials.ts";
 
 export type {
   ChannelOptions,
@@ -56,21 +61,31 @@ type Open<End> = (url: URL, settings: ChannelSettings) => End | Promise<End>;
 const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "file:": async () => (await import("./channels/file.ts")).openFileSender,
   "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpSender,
+  "ws:": async () => (await import("./channels/ws/listen.ts")).openWsSender,
+  "wss:": async () => (await import("./channels/ws/listen.ts")).openWsSender,
   "zmq+push:": async () => (await import("./channels/zmq/push.ts")).openPush,
   "zmq+pub:": async () => (await import("./channels/zmq/pub.ts")).openPub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openSender,
+  "rediss:": async () => (await import("./channels/redis.ts")).redis.openSender,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
+  "amqps:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openSender,
+  "s3:": async () => (await import("./channels/s3.ts")).s3.openSender,
 };
 
 const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "file:": async () => (await import("./channels/file.ts")).openFileReceiver,
   "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpReceiver,
+  "ws:": async () => (await import("./channels/ws/listen.ts")).openWsReceiver,
+  "wss:": async () => (await import("./channels/ws/listen.ts")).openWsReceiver,
   "zmq+pull:": async () => (await import("./channels/zmq/push.ts")).openPull,
   "zmq+sub:": async () => (await import("./channels/zmq/pub.ts")).openSub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
+  "rediss:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
+  "amqps:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openReceiver,
+  "s3:": async () => (await import("./channels/s3.ts")).s3.openReceiver,
 };
 
 /**
@@ -108,7 +123,9 @@ async function open<End>(
   options: ChannelOptions,
 ): Promise<End> {
   const base = builtin("node:url").pathToFileURL(`${Deno.cwd()}/`);
-  if (!URL.canParse(url, base)) throw new RangeError(`Cannot open ${what}: "${url}" is not a URL`);
+  if (!URL.canParse(url, base)) {
+    throw new RangeError(`Cannot open ${what}: "${shownText(url)}" is not a URL`);
+  }
   const parsed = new URL(url, base);
   const load = Object.hasOwn(channels, parsed.protocol) ? channels[parsed.protocol] : undefined;
   if (!load) {
@@ -118,9 +135,7 @@ async function open<End>(
       }`,
     );
   }
-  const { maxPayload = MAX_PAYLOAD, notice = say, ...others } = options;
-  const timeout = options.timeout ?? options.patience ?? 30_000; // formerly: patience
-  const settings = { ...others, maxPayload, timeout, notice: once(notice) };
+  const settings = { ...withDefaults(options), notice: once(options.notice ?? say) };
   settings.signal?.throwIfAborted();
   const openEnd = await load();
   settings.signal?.throwIfAborted();

@@ -17,7 +17,16 @@
  */
 
 /** Name of a channel. */
-export type ChannelName = "file" | "tcp" | "zmq-push" | "zmq-pub" | "redis" | "amqp" | "nats";
+export type ChannelName =
+  | "file"
+  | "tcp"
+  | "ws"
+  | "zmq-push"
+  | "zmq-pub"
+  | "redis"
+  | "amqp"
+  | "nats"
+  | "s3";
 
 /** What may go wrong. */
 export type Fault =
@@ -25,8 +34,12 @@ export type Fault =
   | "senderKilled"
   | "brokerKilled"
   | "slowReceiver"
-  /** The queue, stream or folder is deleted, trimmed, evicted or expires, behind both ends. */
-  | "placeDeleted";
+  /** The queue, stream or folder is deleted, evicted or expires, behind both ends. */
+  | "placeDeleted"
+  /** Messages are trimmed, purged or expire there. */
+  | "trimmed"
+  /** The group or the consumer is deleted. */
+  | "consumerDeleted";
 
 /** What is lost: nothing, or what the words say. */
 export type Loss = "nothing" | `nothing, ${string}` | `may lose ${string}` | "no broker";
@@ -56,6 +69,8 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       brokerKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "may lose the files that were deleted, nothing sent later",
+      trimmed: "may lose these, nothing sent later",
+      consumerDeleted: "no broker",
     },
     receivers: "one at a time",
     inFlight: (limit) => limit + 1,
@@ -68,6 +83,22 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       brokerKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "no broker",
+      trimmed: "no broker",
+      consumerDeleted: "no broker",
+    },
+    receivers: "one at a time",
+    inFlight: (limit) => limit,
+  },
+  ws: {
+    acknowledged: "the receiver accepted the message",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "no broker",
+      slowReceiver: "nothing",
+      placeDeleted: "no broker",
+      trimmed: "no broker",
+      consumerDeleted: "no broker",
     },
     receivers: "one at a time",
     inFlight: (limit) => limit,
@@ -80,6 +111,8 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       brokerKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "no broker",
+      trimmed: "no broker",
+      consumerDeleted: "no broker",
     },
     receivers: "share the work",
     inFlight: (limit) => limit,
@@ -92,6 +125,8 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       brokerKilled: "no broker",
       slowReceiver: "may lose the oldest of what waits for it; counted as gaps",
       placeDeleted: "no broker",
+      trimmed: "no broker",
+      consumerDeleted: "no broker",
     },
     receivers: "a copy each",
     inFlight: (limit) => 2 * limit,
@@ -104,6 +139,8 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       brokerKilled: "nothing, with appendfsync always (everysec: up to a second)",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
+      trimmed: "may lose these, nothing sent later",
+      consumerDeleted: "nothing",
     },
     receivers: "share the work",
     inFlight: (limit) => limit + 1,
@@ -116,6 +153,8 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       brokerKilled: "nothing",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
+      trimmed: "may lose these, nothing sent later",
+      consumerDeleted: "nothing, it has none",
     },
     receivers: "share the work",
     inFlight: (limit, receivers = 1) => limit * (1 + receivers) + 1,
@@ -128,8 +167,24 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       brokerKilled: "nothing, but a power failure: up to two minutes",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
+      trimmed: "may lose these, nothing sent later",
+      consumerDeleted: "nothing",
     },
     receivers: "share the work",
+    inFlight: (limit) => limit + 1,
+  },
+  s3: {
+    acknowledged: "the service has confirmed that it has the object",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "nothing, where the service keeps what it confirmed",
+      slowReceiver: "nothing",
+      placeDeleted: "may lose the objects that were deleted, nothing sent later",
+      trimmed: "may lose these, nothing sent later",
+      consumerDeleted: "no broker",
+    },
+    receivers: "one at a time",
     inFlight: (limit) => limit + 1,
   },
 };
@@ -149,6 +204,8 @@ export function deliveryTable(): string {
     "the broker is killed",
     "the receiver is slow",
     "queue, stream or files are deleted",
+    "messages are trimmed, purged or expire",
+    "group or consumer is deleted",
     "several receivers",
     "in flight, limit 3",
   ];
@@ -160,6 +217,8 @@ export function deliveryTable(): string {
     loses.brokerKilled,
     loses.slowReceiver,
     loses.placeDeleted,
+    loses.trimmed,
+    loses.consumerDeleted,
     promise.receivers,
     String(promise.inFlight(3)),
   ]);

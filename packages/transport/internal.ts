@@ -54,11 +54,15 @@ export {
   type ValueKind,
   whole,
 } from "./command/values.ts";
+export { openReceiverAt, openSenderAt } from "./channels/ws/listen.ts";
 export type { AssetList } from "./site/assets.ts";
 export { SiteError, type SiteErrorCode } from "./site/error.ts";
 export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
+export { SocketListener } from "./site/socket.ts";
+export type { UpgradeRoute } from "./site/upgrade.ts";
+export type { Conn } from "./flow/places.ts";
 export { isLoopback } from "./site/guard.ts";
 export { builtin, type Builtins } from "./io/builtin.ts";
 export { abortable, ignoreAbort, onAbort, settledWithin, untilAborted } from "./flow/abort.ts";
@@ -69,12 +73,6 @@ export {
   sharedCache,
   variable,
 } from "./fetch/cache_folder.ts";
-export {
-  type Credentials,
-  shownUrl,
-  splitCredentials,
-  type SplitUrl,
-} from "./fetch/credentials.ts";
 export {
   download,
   type DownloadOptions,
@@ -98,6 +96,7 @@ export { type ZipInput, zipStream } from "./formats/zip_writer.ts";
 export { BufferedReader, type ByteReader } from "./io/buffered_reader.ts";
 export { type ByteSource, openByteSource } from "./io/byte_source.ts";
 export { concatBytes } from "./io/bytes.ts";
+export { type Credentials, shownUrl, splitCredentials, type SplitUrl } from "./io/credentials.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile, syncFile } from "./io/files.ts";
 export {

@@ -7,6 +7,7 @@ import {
   type Sender,
 } from "@vcs/transport/channel";
 import { ManualClock, systemClock } from "@vcs/transport";
+import type { Message } from "@vcs/transport/message";
 import { readNpy } from "@vcs/transport/npy";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
@@ -18,6 +19,7 @@ import { random } from "#testing/fuzz.ts";
 import { needs } from "#testing/shared.ts";
 import { freePort, hasBroker, startBroker } from "../transport/trial/brokers.ts";
 import { drive, FakeCodec, filesIn, numberedFrames, numberOf, SIZE } from "./testing/fakes.ts";
+import { until } from "../transport/testing/waits.ts";
 import { WindowJournal } from "./stream/journal.ts";
 import { type ReceiveOptions, VideoReceiver } from "./receive.ts";
 import { type SendOptions, VideoSender } from "./send.ts";
@@ -36,6 +38,14 @@ async function take(receiver: VideoReceiver): Promise<number[]> {
     numbers.push(frame.index);
   }
   return numbers;
+}
+
+/** The messages of a stream of six windows. */
+async function recorded(): Promise<Message[]> {
+  const { sender, receiver } = memoryChannel();
+  const receiving = Array.fromAsync(receiver);
+  await new VideoSender(codec, sender, RATE).run(numberedFrames(6 * 17));
+  return await receiving;
 }
 
 /** Sends frames through two ends and takes them. */
@@ -302,6 +312,29 @@ Deno.test("channels: a restarted sender is a new stream", async () => {
   assert.deepEqual(numbers.slice(-51), upTo(51));
   assert(events.some((event) => event.includes(`replaced by ${second.streamId}`)));
   assert.equal(receiving.statistics.undecodable, 0);
+});
+
+Deno.test("channels: two senders on one channel make no mixed video", async () => {
+  const { sender, receiver } = memoryChannel();
+  const events: string[] = [];
+  const clock = new ManualClock();
+  const onEvent = (event: string) => events.push(event);
+  const receiving = new VideoReceiver(receiver, codec, { onEvent, clock });
+  const taking = take(receiving);
+  const streams = [await recorded(), await recorded()];
+  for (let i = 0; i < 4; i++) {
+    for (const messages of streams) await sender.send(messages[i]!);
+  }
+  // The one that began last goes on; what comes of the other is left out until it is silent.
+  await until(() => receiving.statistics.decoded === 5);
+  assert.equal(receiving.statistics.foreign, 3);
+  assert.equal(receiving.statistics.streams, 2);
+  assert.equal(events.filter((event) => event.includes("left out stream")).length, 1);
+  await clock.advance(3000);
+  for (const message of streams[0]!.slice(4)) await sender.send(message);
+  await taking;
+  assert.equal(receiving.statistics.streams, 3);
+  assert.equal(receiving.statistics.foreign, 3);
 });
 
 Deno.test("channels: a stream sent again under its id continues where it ended", async () => {

@@ -105,6 +105,8 @@ export interface ReceiveStatistics {
   readonly undecodable: number;
   /** Windows that a full receive queue dropped; also counted as missing. */
   readonly dropped: number;
+  /** Windows of other streams that came while the current one went on, and were left out. */
+  readonly foreign: number;
   /** Frames delivered. */
   readonly framesOut: number;
   /** Bytes of payload received. */
@@ -141,6 +143,9 @@ interface Decoded {
 /** Milliseconds without a message after which a complete stream is over. */
 const LINGER = 1000;
 
+/** Milliseconds without a message after which another stream may go on in its place. */
+const STREAM_SILENCE = 3000;
+
 /** Receives a stream. Create one for each output, and use either `windows` or `frames`, once. */
 export class VideoReceiver {
   readonly #channels: readonly Receiver[];
@@ -173,9 +178,12 @@ export class VideoReceiver {
     damaged: 0,
     undecodable: 0,
     dropped: 0,
+    foreign: 0,
     framesOut: 0,
     bytes: 0,
   };
+  /** When the current stream was last heard. */
+  #heardAt = -Infinity;
   #fill = 0;
   #joinedAt = 0;
   /** Settles when nothing more is taken from the channels. */
@@ -334,8 +342,7 @@ export class VideoReceiver {
       const { message } = delivery;
       this.#counts.received++;
       this.#counts.bytes += message.payload.length;
-      if (this.#isDuplicate(message)) {
-        this.#counts.duplicates++;
+      if (this.#isForeign(message) || this.#isDuplicate(message)) {
         await delivery.accept();
         continue;
       }
@@ -375,9 +382,34 @@ export class VideoReceiver {
     return !this.#options.reorder || (streamId === end.streamId && next >= end.sequence);
   }
 
+  /** Whether a message came before: counted. */
   #isDuplicate(message: Message): boolean {
     const { streamId, sequence } = message;
-    return this.#known.has(message) || this.#order.look(streamId, sequence) === "duplicate";
+    const came = this.#known.has(message) || this.#order.look(streamId, sequence) === "duplicate";
+    if (came) this.#counts.duplicates++;
+    return came;
+  }
+
+  /**
+   * Whether a message belongs to another stream than the one that goes on: a second sender's, or
+   * what a broker delivers again of a stream that was replaced. Counted, as one video would show
+   * two. A stream that begins replaces the one before at once: its sender was restarted.
+   */
+  #isForeign({ streamId, sequence }: Message): boolean {
+    const now = this.#clock.now();
+    const { current } = this.#known;
+    const ordered = !this.#options.reorder; // else the first to come need not be a stream's first
+    const goesOn = ordered && current && !current.end && now - this.#heardAt < STREAM_SILENCE;
+    const begins = sequence === 0 && !this.#known.get(streamId);
+    if (!goesOn || begins || streamId === current.streamId) {
+      this.#heardAt = now;
+      return false;
+    }
+    this.#counts.foreign++;
+    const event = `left out stream ${streamId}: ${current.streamId} goes on; ` +
+      `give each sender a channel of its own`;
+    this.#teller.tell("foreign", event);
+    return true;
   }
 
   #drop(arrival: Arrival): void {

@@ -308,4 +308,11 @@ export const faults: readonly Fault[] = [
     means: "a stream that starts anew ends the receiver",
     tests: ["outputs_test.ts"],
   },
+  {
+    file: "receive.ts",
+    find: "if (this.#isForeign(message) || this.#isDuplicate(message)) {",
+    put: "if (this.#isDuplicate(message)) {",
+    means: "two senders on one channel make a mixed video",
+    tests: ["channels_test.ts"],
+  },
 ];

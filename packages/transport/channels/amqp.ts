@@ -17,6 +17,7 @@ import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
+import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
 import type { Store } from "./store_pump.ts";
 import type { ChannelSettings } from "./types.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
@@ -79,23 +80,30 @@ export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume });
 
 type Place = ReturnType<typeof place>;
 
-function place(url: URL, read: UrlSettings, { notice = () => {} }: ChannelSettings) {
-  return { url, notice, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
+function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
+  const { notice = () => {} } = settings;
+  const access = readAccess(url, read, settings);
+  return { url, access, notice, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
 }
 
-async function connect({ url, notice }: Place): Promise<AmqpConnection> {
+async function connect({ url, access, notice }: Place): Promise<AmqpConnection> {
   const amqp = await loadClient();
+  const { tls } = access;
   const options = {
-    protocol: "amqp",
-    ...hostAndPort(url, 5672),
-    username: decodeURIComponent(url.username || "guest"),
-    password: decodeURIComponent(url.password || "guest"),
+    protocol: tls ? "amqps" : "amqp",
+    ...hostAndPort(url, tls ? 5671 : 5672),
+    username: access.user ?? "guest",
+    password: access.password ?? access.token ?? "guest",
     vhost: decodeURIComponent(url.pathname.slice(1)) || "/",
     heartbeat: HEARTBEAT,
   };
   // Without noDelay each confirm waits 40 ms for a delayed acknowledgement of TCP.
-  const connecting = amqp.connect(options, { timeout: ANSWER, noDelay: true });
-  const connection = await connecting.catch((error) => refuse(error, `vhost ${options.vhost}`));
+  const socket = { timeout: ANSWER, noDelay: true, servername: options.hostname };
+  const connecting = amqp.connect(options, { ...socket, ...(tls && nodeTls(tls)) });
+  const connection = await connecting.catch((error) => {
+    if (tls && !REFUSAL.test(String(error))) refuseUntrusted(error, url);
+    refuse(error, `vhost ${options.vhost}`);
+  });
   // Errors show as failing calls and as `close`.
   connection.on("error", () => {});
   connection.on("blocked", (reason) => notice(`RabbitMQ takes no messages for now: ${reason}`));

@@ -4,9 +4,21 @@ import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../trial/brokers.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message, newStreamId } from "../message.ts";
-import { conformance, LIMIT } from "../testing/conformance.ts";
+import { conformance, LIMIT, type Place } from "../testing/conformance.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
 import { until } from "../testing/waits.ts";
+
+/** Does something to the queue of a place, over a connection of its own. */
+async function withQueue(
+  port: number,
+  { receiver }: Place,
+  act: (channel: amqplib.Channel, queue: string) => Promise<unknown>,
+): Promise<void> {
+  const connection = await amqplib.connect(`amqp://127.0.0.1:${port}/`);
+  const channel = await connection.createChannel();
+  await act(channel, new URL(receiver).searchParams.get("queue")!);
+  await connection.close();
+}
 
 Deno.test({
   name: "channel: amqp keeps its promises",
@@ -22,12 +34,11 @@ Deno.test({
         const url = `amqp://127.0.0.1:${port}/?limit=${LIMIT}&queue=q${places++}`;
         return { sender: url, receiver: url };
       },
-      async remove({ receiver }) {
-        const connection = await amqplib.connect(`amqp://127.0.0.1:${port}/`);
-        const channel = await connection.createChannel();
-        await channel.deleteQueue(new URL(receiver).searchParams.get("queue")!);
-        await connection.close();
-      },
+      remove: (place) => withQueue(port, place, (channel, queue) => channel.deleteQueue(queue)),
+      trim: (place) =>
+        withQueue(port, place, async (channel, queue) => {
+          assert.equal((await channel.purgeQueue(queue)).messageCount, 3);
+        }),
       port: () => port,
       through: ({ sender, receiver }, port) => ({
         sender: sender.replace(/:\d+/, `:${port}`),

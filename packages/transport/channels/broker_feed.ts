@@ -10,6 +10,7 @@ import { within } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { Inbox, InboxReceiver } from "./inbox.ts";
+import { Waiting } from "./reach/waiting.ts";
 import { readSettings, type UrlSettings } from "./settings.ts";
 import { type Store, storeSender } from "./store_pump.ts";
 
@@ -84,7 +85,7 @@ export function brokerReceiver(
   session: FeedSession,
 ): Receiver {
   const inbox = new Inbox(settings.maxPayload);
-  const feed = new BrokerFeed(inbox, settings, session);
+  const feed = new BrokerFeed(inbox, settings, session, new Waiting(url, settings));
   return new InboxReceiver({ url: url.href, inbox, stop: () => feed.stop() }, settings);
 }
 
@@ -94,13 +95,20 @@ class BrokerFeed {
   readonly #settings: ChannelSettings;
   readonly #session: FeedSession;
   readonly #abort = new AbortController();
+  readonly #waiting: Waiting;
   readonly #running: Promise<void>;
 
-  constructor(inbox: Inbox, settings: ChannelSettings, session: FeedSession) {
+  constructor(
+    inbox: Inbox,
+    settings: ChannelSettings,
+    session: FeedSession,
+    waiting: Waiting,
+  ) {
     this.#inbox = inbox;
     this.#settings = settings;
     this.#session = session;
-    this.#running = this.#run().catch((error) => inbox.fail(error));
+    this.#waiting = waiting;
+    this.#running = this.#run().catch((error) => inbox.fail(error)).finally(() => waiting.end());
   }
 
   async stop(): Promise<void> {
@@ -115,14 +123,17 @@ class BrokerFeed {
     let lostAt = clock.now();
     for await (const _ of attempts({ backoff, signal, clock })) {
       let wasConnected = false;
+      this.#waiting.begin();
       const connected = () => {
         wasConnected = true;
+        this.#waiting.end();
         this.#inbox.countConnection();
       };
       const cause = await this.#session(this.#inbox, signal, connected).catch((error) => {
         if (error instanceof TransportError && !signal.aborted) throw error;
         return error;
       });
+      this.#waiting.cause = cause;
       if (wasConnected) {
         lostAt = clock.now();
         backoff.reset();

@@ -6,10 +6,12 @@
  */
 import type { ChannelOptions } from "./types.ts";
 import { TransportError } from "../errors.ts";
-import { ignoreAbort } from "../flow/abort.ts";
+import { ignoreAbort, onAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
-import { Places } from "../flow/places.ts";
+import { type Conn, Places } from "../flow/places.ts";
+import { type Access, readAccess } from "./reach/access.ts";
+import { Waiting } from "./reach/waiting.ts";
 import { hostAndPort, readSettings } from "./settings.ts";
 
 /** Where peers are met, and what holds for each of them. */
@@ -22,10 +24,16 @@ export interface PeerRules {
   readonly credits: number;
   /** Milliseconds between two signs of life; three without one end a connection. */
   readonly heartbeat: number;
+  /** Whom it trusts, and how it proves who it is; of `tcp:` only. */
+  readonly access: Access;
 }
 
 /** Reads the URL of an end, which listens, or does not, where the URL says nothing. */
-export function readPeerRules(url: URL, listens: boolean): PeerRules {
+export function readPeerRules(
+  url: URL,
+  listens: boolean,
+  settings: Pick<ChannelOptions, "tls" | "secret">,
+): PeerRules {
   const { hostname, port } = hostAndPort(url);
   return readSettings(url, (read) => ({
     hostname: hostname === "*" ? "0.0.0.0" : hostname,
@@ -33,17 +41,37 @@ export function readPeerRules(url: URL, listens: boolean): PeerRules {
     credits: read.count("credits", 3),
     listen: read.flag("listen", listens),
     heartbeat: read.count("heartbeat", 5000),
+    access: url.protocol === "tcp:" ? readAccess(url, read, settings) : {},
   }));
 }
 
+/** Who accepts connections. */
+export interface Listener {
+  accept(): Promise<Conn>;
+  close(): void;
+}
+
+/** How connections are made where they are not TCP's. */
+export interface Meeting {
+  /** Connects to the peer. */
+  dial?(signal: AbortSignal): Promise<Conn>;
+  /** Accepts peers, at the place that the URL names. */
+  readonly listener?: Listener;
+  /** Releases what the listener stands on. */
+  end?(): Promise<void>;
+}
+
 /** What is done with connections. */
-export interface ConnectionsOptions {
+export interface ConnectionsOptions extends Meeting {
   readonly url: URL;
   readonly rules: PeerRules;
-  readonly tls?: ChannelOptions["tls"];
   readonly clock?: Clock | undefined;
+  /** Told for whom this end waits. */
+  readonly notice?: ChannelOptions["notice"];
   /** Milliseconds that a peer to connect to may be away before `unreachable` is told. */
   readonly timeout?: number;
+  /** Told once that the peer does not let this end in; no more is tried then. */
+  refused?(error: TransportError): void;
   /** Told once that nobody was there for the timeout; no more is tried then. */
   unreachable?(error: TransportError): void;
   /** Peers that a listener has at a time, beside the strangers that have just connected. */
@@ -59,11 +87,13 @@ export interface ConnectionsOptions {
 
 /** A connection, and what a listener must know of it. */
 export interface Guest {
-  readonly conn: Deno.Conn;
+  readonly conn: Conn;
   /** It said something. */
   speak(): void;
   /** It is a peer; false where a listener has no place for another. */
   admit(): boolean;
+  /** It came to nothing. */
+  fail(error: unknown): void;
 }
 
 /** The pauses between two attempts, in milliseconds. */
@@ -73,7 +103,9 @@ const BACKOFF = { initial: 10, max: 1000 };
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #abort = new AbortController();
-  readonly #listener: Deno.Listener | undefined;
+  readonly #listener: Listener | undefined;
+  /** The port that was chosen. */
+  #port: number | undefined;
   readonly #serving = new Set<Promise<void>>();
   readonly #places: Places;
   readonly #running: Promise<void>;
@@ -82,14 +114,14 @@ export class Connections {
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     this.#places = new Places(options.mostPeers);
-    this.#listener = options.rules.listen ? listen(options) : undefined;
+    if (options.rules.listen) this.#listener = options.listener ?? this.#listen();
     this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
   }
 
   /** The URL for the peer, with the port that was chosen. */
   get url(): string {
     const url = new URL(this.#options.url);
-    if (this.#listener) url.port = String((this.#listener.addr as Deno.NetAddr).port);
+    if (this.#port) url.port = String(this.#port);
     return url.href;
   }
 
@@ -105,27 +137,50 @@ export class Connections {
     this.end();
     await Promise.all(this.#serving);
     await this.#running;
+    await this.#options.end?.();
   }
 
   async #connectAgain(): Promise<void> {
     const { signal } = this.#abort;
-    const { clock = systemClock, unreachable, timeout = Infinity } = this.#options;
+    const { clock = systemClock, unreachable, refused, timeout = Infinity } = this.#options;
     const backoff = new Backoff(BACKOFF);
     let lostAt = clock.now();
-    let cause: unknown;
+    const waiting = new Waiting(this.#options.url, this.#options);
+    onAbort(signal, () => waiting.end());
+    const fail = (error: unknown) => void (waiting.cause = error);
+    const admit = () => (waiting.end(), true);
     for await (const _ of attempts({ backoff, signal, clock })) {
-      const conn = await connect(this.#options, signal).catch((error) => void (cause = error));
-      const guest = conn && { conn, speak: () => {}, admit: () => true };
+      waiting.begin();
+      const conn = await this.#connect(signal).catch(fail);
+      const { cause: refusal } = waiting;
+      if (!conn && refused && isRefusal(refusal)) {
+        waiting.end();
+        return refused(refusal);
+      }
+      const guest = conn && { conn, speak: () => {}, admit, fail };
       if (guest && await this.#options.serve(guest, signal)) {
         lostAt = clock.now();
         backoff.reset();
       }
       if (!unreachable || clock.now() - lostAt <= timeout) continue;
+      const { cause } = waiting;
+      waiting.end();
       return unreachable(awayFor(timeout, this.url, cause));
     }
   }
 
-  async #acceptAll(listener: Deno.Listener): Promise<void> {
+  #listen(): Listener {
+    const listener = listen(this.#options);
+    this.#port = (listener.addr as Deno.NetAddr).port;
+    return listener;
+  }
+
+  #connect(signal: AbortSignal): Promise<Conn> {
+    const either = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT)]);
+    return this.#options.dial?.(either) ?? connect(this.#options, either);
+  }
+
+  async #acceptAll(listener: Listener): Promise<void> {
     const { signal } = this.#abort;
     while (!signal.aborted) {
       // A failed TLS handshake is no connection, nor is a closed listener.
@@ -135,16 +190,25 @@ export class Connections {
     }
   }
 
-  #welcome(conn: Deno.Conn): void {
+  #welcome(conn: Conn): void {
     const places = this.#places;
     places.come(conn);
-    const guest = { conn, speak: () => places.speak(conn), admit: () => places.admit(conn) };
+    const guest = {
+      conn,
+      speak: () => places.speak(conn),
+      admit: () => places.admit(conn),
+      fail: () => {},
+    };
     const serving: Promise<void> = this.#options.serve(guest, this.#abort.signal).then(() => {
       places.leave(conn);
       this.#serving.delete(serving);
     });
     this.#serving.add(serving);
   }
+}
+
+function isRefusal(error: unknown): error is TransportError {
+  return error instanceof TransportError && error.code === "refused";
 }
 
 function awayFor(timeout: number, url: string, cause: unknown): TransportError {
@@ -156,15 +220,19 @@ function awayFor(timeout: number, url: string, cause: unknown): TransportError {
 const CONNECT_TIMEOUT = 5000;
 
 async function connect(
-  { rules: { hostname, port }, tls }: ConnectionsOptions,
+  { rules: { hostname, port, access: { tls } } }: ConnectionsOptions,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
-  const either = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT)]);
-  const conn = await Deno.connect({ hostname, port, signal: either });
-  return tls ? await Deno.startTls(conn, { hostname, caCerts: [...tls.caCerts ?? []] }) : conn;
+  const caCerts = [...tls?.caCerts ?? []];
+  if (tls?.cert !== undefined && tls.key !== undefined) {
+    const { cert, key } = tls;
+    return await Deno.connectTls({ hostname, port, caCerts, cert, key });
+  }
+  const conn = await Deno.connect({ hostname, port, signal });
+  return tls ? await Deno.startTls(conn, { hostname, caCerts }) : conn;
 }
 
-function listen({ rules: { hostname, port }, tls }: ConnectionsOptions): Deno.Listener {
+function listen({ rules: { hostname, port, access: { tls } } }: ConnectionsOptions): Deno.Listener {
   if (!tls) return Deno.listen({ hostname, port });
   if (tls.cert === undefined || tls.key === undefined) {
     throw new TypeError("Cannot listen with TLS: tls.cert or tls.key is missing, expected both");

@@ -15,9 +15,12 @@ import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_fe
 import { TransportError } from "../errors.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
+import { defined } from "../io/defined.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
+import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
 import type { Store } from "./store_pump.ts";
+import type { ChannelSettings } from "./types.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a connection of ioredis. */
@@ -34,8 +37,12 @@ export interface Redis {
   callBuffer(command: string, ...args: (string | number | Buffer)[]): Promise<unknown>;
   /** Begins a transaction. */
   multi(): RedisTransaction;
+  /** Its socket, once that is connected. */
+  readonly stream: { on(event: "error", listener: () => void): unknown };
   /** Listens. */
   on(event: "error", listener: (error: Error) => void): this;
+  /** Listens. */
+  on(event: "connect", listener: () => void): this;
   /** Listens once. */
   once(event: "end", listener: () => void): this;
 }
@@ -82,16 +89,17 @@ export const redis: BrokerChannel = brokerChannel({
   place,
   openStore,
   async consume(place, inbox, signal, connected) {
-    await using session = new Consumer(place, inbox, await connect(place.url, 2));
+    await using session = new Consumer(place, inbox, await connect(place, 2));
     await session.run(signal, connected);
   },
 });
 
 type Place = ReturnType<typeof place>;
 
-function place(url: URL, read: UrlSettings) {
+function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
   return {
     url,
+    access: readAccess(url, read, settings),
     stream: read.text("stream", "vcs"),
     group: read.text("group", "vcs"),
     limit: read.count("limit", 3),
@@ -102,8 +110,9 @@ function place(url: URL, read: UrlSettings) {
   };
 }
 
-async function openStore({ url, stream, group, limit }: Place): Promise<Store> {
-  const [redis] = await connect(url, 1);
+async function openStore(place: Place): Promise<Store> {
+  const { stream, group, limit } = place;
+  const [redis] = await connect(place, 1);
   const run = newStreamId();
   return {
     async store(entry: Entry) {
@@ -127,7 +136,7 @@ function refuseOtherTypes(error: unknown, stream: string): never {
 }
 
 /** Connections that do not reconnect by themselves: their user opens new ones. */
-async function connect(url: URL, count: number): Promise<Redis[]> {
+async function connect({ url, access }: Place, count: number): Promise<Redis[]> {
   const { Redis } = await loadClient();
   const { hostname: host, port } = hostAndPort(url, 6379);
   const db = url.pathname.slice(1) || "0";
@@ -136,8 +145,8 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
     new Redis({
       host,
       port,
-      ...(url.username && { username: decodeURIComponent(url.username) }),
-      ...(url.password && { password: decodeURIComponent(url.password) }),
+      ...defined({ username: access.user, password: access.password ?? access.token }),
+      ...(access.tls && { tls: { ...nodeTls(access.tls), servername: host } }),
       // Shapes of replies that every server knows.
       protocol: 2,
       lazyConnect: true,
@@ -148,6 +157,8 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
       commandTimeout: ANSWER,
       disconnectTimeout: FAREWELL / 2,
     }).on("error", (error) => told ??= error));
+  // The client listens to one error of its socket; a second would end the process.
+  for (const client of clients) client.on("connect", () => client.stream.on("error", () => {}));
   try {
     await Promise.all(clients.map((client) => client.connect()));
     // The client itself goes on with database 0 where this fails.
@@ -155,14 +166,14 @@ async function connect(url: URL, count: number): Promise<Redis[]> {
     return clients;
   } catch (error) {
     await Promise.all(clients.map(hangUp));
-    refuse(told ?? error, host);
+    refuse(told ?? error, url);
   }
 }
 
 /** What the server refuses is refused again, however often it is asked. */
-function refuse(error: unknown, host: string): never {
-  if (!REFUSAL.test(String(error))) throw error;
-  const text = `Cannot connect to Redis at ${host}: it refuses: ${(error as Error).message}`;
+function refuse(error: unknown, url: URL): never {
+  if (!REFUSAL.test(String(error))) refuseUntrusted(error, url);
+  const text = `Cannot connect to Redis at ${url.host}: it refuses: ${(error as Error).message}`;
   throw new TransportError("refused", text, { cause: error });
 }
 

@@ -3,7 +3,18 @@ import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../trial/brokers.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message } from "../message.ts";
-import { conformance, LIMIT } from "../testing/conformance.ts";
+import { conformance, LIMIT, type Place } from "../testing/conformance.ts";
+
+const streamOf = ({ receiver }: Place) => new URL(receiver).searchParams.get("stream");
+
+/** Sends a command over a connection of its own. */
+async function ask(port: number, command: string, expected: string): Promise<void> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(new TextEncoder().encode(`${command}\r\n`));
+  const answer = new Uint8Array(100);
+  const count = await conn.read(answer) ?? 0;
+  assert.equal(new TextDecoder().decode(answer.subarray(0, count)), `${expected}\r\n`);
+}
 
 Deno.test({
   name: "channel: redis keeps its promises",
@@ -20,16 +31,9 @@ Deno.test({
         const url = `redis://127.0.0.1:${port}/0?limit=${LIMIT}&claim=${idle}&stream=s${places++}`;
         return { sender: url, receiver: url };
       },
-      async remove({ receiver }) {
-        using conn = await Deno.connect({ hostname: "127.0.0.1", port });
-        const stream = new URL(receiver).searchParams.get("stream");
-        await conn.write(new TextEncoder().encode(`DEL ${stream}\r\n`));
-        const answer = new Uint8Array(100);
-        assert.equal(
-          new TextDecoder().decode(answer.subarray(0, await conn.read(answer) ?? 0)),
-          ":1\r\n",
-        );
-      },
+      remove: (place) => ask(port, `DEL ${streamOf(place)}`, ":1"),
+      forget: (place) => ask(port, `XGROUP DESTROY ${streamOf(place)} vcs`, ":1"),
+      trim: (place) => ask(port, `XTRIM ${streamOf(place)} MAXLEN 0`, ":3"),
       port: () => port,
       through: ({ sender, receiver }, port) => ({
         sender: sender.replace(/:\d+/, `:${port}`),

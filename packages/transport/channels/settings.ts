@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { MAX_PAYLOAD } from "../message.ts";
+import type { ChannelOptions, ChannelSettings } from "./types.ts";
+import { shownUrl } from "../io/credentials.ts";
 
 /**
  * Reads the parameters of a URL.
@@ -70,12 +73,19 @@ export class UrlSettings {
   }
 }
 
+/** A channel's options with the defaults that hold everywhere. */
+export function withDefaults(options: ChannelOptions): ChannelSettings {
+  const { maxPayload = MAX_PAYLOAD } = options;
+  const timeout = options.timeout ?? options.patience ?? 30_000; // formerly: patience
+  return { ...options, maxPayload, timeout };
+}
+
 /** Host and port of a URL. */
 export function hostAndPort(url: URL, defaultPort?: number): { hostname: string; port: number } {
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const port = url.port === "" ? defaultPort : Number(url.port);
   if (hostname === "" || port === undefined) {
-    throw new RangeError(`Cannot open ${url.protocol}: "${url}" lacks a host or a port`);
+    throw new RangeError(`Cannot open ${url.protocol}: "${shownUrl(url)}" lacks a host or a port`);
   }
   return { hostname, port };
 }

@@ -10,6 +10,7 @@ import { abortable } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { type Entry, Outbox, OutboxSender } from "./outbox.ts";
+import { Waiting } from "./reach/waiting.ts";
 
 /** Where messages are stored between the two ends. */
 export interface Store extends AsyncDisposable {
@@ -30,7 +31,7 @@ export function storeSender(
   connect: (signal: AbortSignal) => Promise<Store>,
 ): Sender {
   const outbox = new Outbox(1, settings);
-  const pump = new StorePump(outbox, settings, connect);
+  const pump = new StorePump(outbox, settings, connect, new Waiting(url, settings));
   return new OutboxSender({ url: url.href, outbox, stop: () => pump.stop() }, settings);
 }
 
@@ -40,6 +41,7 @@ class StorePump {
   readonly #settings: ChannelSettings;
   readonly #connect: (signal: AbortSignal) => Promise<Store>;
   readonly #abort = new AbortController();
+  readonly #waiting: Waiting;
   readonly #running: Promise<void>;
   #store: Store | undefined;
 
@@ -48,10 +50,12 @@ class StorePump {
     outbox: Outbox,
     settings: ChannelSettings,
     connect: (signal: AbortSignal) => Promise<Store>,
+    waiting: Waiting,
   ) {
     this.#outbox = outbox;
     this.#settings = settings;
     this.#connect = connect;
+    this.#waiting = waiting;
     this.#running = this.#run().catch(() => {});
   }
 
@@ -59,6 +63,7 @@ class StorePump {
     this.#abort.abort();
     await this.#disconnect();
     await this.#running;
+    this.#waiting.end();
     await this.#disconnect();
   }
 
@@ -95,6 +100,7 @@ class StorePump {
     try {
       return await attempt() ? "done" : "full";
     } catch (error) {
+      this.#waiting.cause = error;
       this.#outbox.trouble = { code: this.#store ? "broker" : "unreachable", cause: error };
       await this.#disconnect();
       if (error instanceof TransportError) this.#fail(error);
@@ -114,13 +120,16 @@ class StorePump {
   }
 
   #fail(error: TransportError): never {
+    this.#waiting.end();
     this.#outbox.fail(error);
     throw error;
   }
 
   async #connected(): Promise<Store> {
     if (this.#store) return this.#store;
+    this.#waiting.begin();
     this.#store = await this.#open();
+    this.#waiting.end();
     this.#outbox.connect();
     return this.#store;
   }

@@ -134,13 +134,16 @@ export interface ChannelOptions {
    * to stderr.
    */
   readonly notice?: (line: string) => void;
-  /** A secret that both ends of a `tcp:` channel must know. */
+  /** A secret that both ends of a `tcp:` channel must know. Default: `VCS_CHANNEL_SECRET`. */
   readonly secret?: string;
-  /** TLS for a `tcp:` channel, in PEM: a listener needs `cert` and `key`. */
+  /**
+   * TLS for `tcp:` and the brokers, in PEM: a listener needs `cert` and `key`, a connecting end
+   * shows its own where the other asks for it. Default: what the URL says.
+   */
   readonly tls?: {
-    /** The listener's certificate chain. */
+    /** This end's certificate chain. */
     readonly cert?: string;
-    /** The listener's private key. */
+    /** This end's private key. */
     readonly key?: string;
     /** Authorities that a connecting end trusts besides the system's. */
     readonly caCerts?: readonly string[];

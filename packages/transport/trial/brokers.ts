@@ -22,14 +22,23 @@ export interface Broker extends AsyncDisposable {
 /** The brokers that can be started. */
 export type BrokerName = "redis" | "rabbitmq" | "nats";
 
+/** Files of a broker that speaks TLS; clients have to show a certificate of the same authority. */
+export interface BrokerTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** What it takes to run a broker. */
 interface Recipe {
   /** Where the program may be; the first that exists is used. */
   readonly programs: readonly string[];
-  args(port: number, folder: string): string[];
-  env?(port: number, folder: string): Promise<Record<string, string>>;
+  args(port: number, folder: string, tls?: BrokerTls): string[];
+  env?(port: number, folder: string, tls?: BrokerTls): Promise<Record<string, string>>;
   /** Whether a connection is answered as by a broker that is ready. */
   ready(conn: Deno.Conn): Promise<boolean>;
+  /** Whether it speaks first, before TLS begins. */
+  readonly greets?: boolean;
   /** Ends the broker, in the shell; the process started is `$child`. */
   readonly kill: string;
 }
@@ -45,15 +54,25 @@ const RECIPES: Record<BrokerName, Recipe> = {
   redis: {
     programs: ["redis-server"],
     // Every write is on disk before it is answered: what is acknowledged survives a crash.
-    args: (port, folder) =>
-      `--port ${port} --bind 127.0.0.1 --dir ${folder} --save --appendonly yes --appendfsync always`
-        .split(" ").flatMap((word) => word === "--save" ? [word, ""] : [word]),
+    args: (port, folder, tls) => [
+      ...(tls ? ["--port", "0", "--tls-port", `${port}`] : ["--port", `${port}`]),
+      ...(tls ? ["--tls-cert-file", tls.cert, "--tls-key-file", tls.key] : []),
+      ...(tls ? ["--tls-ca-cert-file", tls.ca] : []),
+      ...["--bind", "127.0.0.1", "--dir", folder, "--save", ""],
+      ...["--appendonly", "yes", "--appendfsync", "always"],
+    ],
     ready: (conn) => answers(conn, "PING\r\n", "+PONG"),
     kill: "kill -9 $child; wait $child",
   },
   nats: {
-    programs: ["nats-server"],
-    args: (port, folder) => ["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", folder],
+    // Another version than that of the system can be tried.
+    programs: [environment.get("VCS_NATS_SERVER") ?? "nats-server", "nats-server"],
+    greets: true,
+    args: (port, folder, tls) => [
+      ...["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", folder],
+      ...(tls ? ["--tlsverify", "--tlscert", tls.cert, "--tlskey", tls.key] : []),
+      ...(tls ? ["--tlscacert", tls.ca] : []),
+    ],
     ready: (conn) => answers(conn, "", "INFO"),
     kill: "kill -9 $child; wait $child",
   },
@@ -80,7 +99,7 @@ export function hasBroker(name: BrokerName): boolean {
  *
  * @throws {Error} where its program is missing or it does not get ready.
  */
-export async function startBroker(name: BrokerName): Promise<Broker> {
+export async function startBroker(name: BrokerName, tls?: BrokerTls): Promise<Broker> {
   const recipe = RECIPES[name];
   const program = findProgram(recipe.programs);
   if (!program) {
@@ -88,8 +107,8 @@ export async function startBroker(name: BrokerName): Promise<Broker> {
   }
   const folder = await Deno.makeTempDir({ prefix: `vcs-${name}-` });
   const port = freePort();
-  const env = await recipe.env?.(port, folder) ?? {};
-  const broker = new RunningBroker(recipe, program, port, folder, env);
+  const env = await recipe.env?.(port, folder, tls) ?? {};
+  const broker = new RunningBroker(recipe, program, port, folder, env, tls);
   try {
     await broker.start();
   } catch (error) {
@@ -121,6 +140,7 @@ class RunningBroker implements Broker {
   readonly #program: string;
   readonly #folder: string;
   readonly #env: Record<string, string>;
+  readonly #tls: BrokerTls | undefined;
   #shell: Deno.ChildProcess | undefined;
 
   constructor(
@@ -129,7 +149,9 @@ class RunningBroker implements Broker {
     port: number,
     folder: string,
     env: Record<string, string>,
+    tls: BrokerTls | undefined,
   ) {
+    this.#tls = tls;
     this.port = port;
     this.#recipe = recipe;
     this.#program = program;
@@ -140,7 +162,7 @@ class RunningBroker implements Broker {
   async start(): Promise<void> {
     const { args, kill } = this.#recipe;
     this.#shell = new Deno.Command("sh", {
-      args: ["-c", keeper(kill), this.#program, ...args(this.port, this.#folder)],
+      args: ["-c", keeper(kill), this.#program, ...args(this.port, this.#folder, this.#tls)],
       env: this.#env,
       stdin: "piped",
       stdout: "null",
@@ -170,11 +192,19 @@ class RunningBroker implements Broker {
 
   async #isReady(): Promise<boolean> {
     try {
-      using conn = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+      using conn = await this.#connect();
       return await this.#recipe.ready(conn);
     } catch {
       return false;
     }
+  }
+
+  async #connect(): Promise<Deno.Conn> {
+    const where = { hostname: "127.0.0.1", port: this.port };
+    if (!this.#tls || this.#recipe.greets) return await Deno.connect(where);
+    const { ca, cert, key } = this.#tls;
+    const [trusted, ...own] = await Promise.all([ca, cert, key].map((f) => Deno.readTextFile(f)));
+    return await Deno.connectTls({ ...where, caCerts: [trusted!], cert: own[0]!, key: own[1]! });
   }
 }
 
@@ -188,10 +218,20 @@ async function answers(conn: Deno.Conn, question: string, start: string): Promis
 }
 
 /** A node of its own: name, folders, ports and the port mapper that Erlang starts beside it. */
-async function rabbitEnvironment(port: number, folder: string): Promise<Record<string, string>> {
+async function rabbitEnvironment(
+  port: number,
+  folder: string,
+  tls?: BrokerTls,
+): Promise<Record<string, string>> {
   await Deno.writeTextFile(`${folder}/plugins`, "[].\n");
   // The longest message is that of RabbitMQ 4, whichever version this is.
   const conf = ["loopback_users = none", "max_message_size = 16777216", ""];
+  if (tls) {
+    conf.push("listeners.tcp = none", `listeners.ssl.default = 127.0.0.1:${port}`);
+    conf.push(`ssl_options.cacertfile = ${tls.ca}`, `ssl_options.certfile = ${tls.cert}`);
+    conf.push(`ssl_options.keyfile = ${tls.key}`, "ssl_options.verify = verify_peer");
+    conf.push("ssl_options.fail_if_no_peer_cert = true", "");
+  }
   await Deno.writeTextFile(`${folder}/rabbitmq.conf`, conf.join("\n"));
   await Deno.writeTextFile(`${folder}/env.conf`, "");
   return {
@@ -200,7 +240,7 @@ async function rabbitEnvironment(port: number, folder: string): Promise<Record<s
     ERL_EPMD_ADDRESS: "127.0.0.1",
     RABBITMQ_NODENAME: `vcs${port}@localhost`,
     RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
-    RABBITMQ_NODE_PORT: String(port),
+    ...(tls ? {} : { RABBITMQ_NODE_PORT: String(port) }),
     RABBITMQ_DIST_PORT: String(freePort()),
     RABBITMQ_MNESIA_BASE: `${folder}/data`,
     RABBITMQ_LOG_BASE: `${folder}/log`,

@@ -14,6 +14,7 @@ import { deliveryTable } from "../delivery.ts";
 import config from "../deno.json" with { type: "json" };
 import { CHANNEL_CLIENTS, partNeed, setupCommand } from "../parts/setup.ts";
 import { message, newStreamId } from "../message.ts";
+import { shownUrl } from "../io/credentials.ts";
 
 const STREAM_ID: ValueKind<string> = {
   placeholder: "ID",
@@ -42,8 +43,9 @@ const TRIAL = {
   kills: option(whole({ min: 0 }), { help: "how often the receiver is killed", default: 3 }),
 };
 
-const NOTES = `URLs: file:folder tcp://host:port zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
-      redis://host:port/0 amqp://host:port nats://host:port`;
+const NOTES =
+  `URLs: file:folder tcp://host:port ws://host:port/path zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
+      redis://host:port/0 amqp://host:port nats://host:port s3://bucket/prefix`;
 
 const ONE_URL = { url: operand(text("URL"), "URL of the channel") };
 
@@ -104,7 +106,7 @@ async function send({ options, operands, signal }: Invocation<typeof SEND, typeo
 
 async function receive({ operands, signal }: Invocation<Record<never, never>, typeof ONE_URL>) {
   await using receiver = await openReceiver(operands.url, { signal });
-  say(`Receiving from ${receiver.url}`);
+  say(`Receiving from ${shownUrl(receiver.url)}`);
   for (;;) {
     const delivery = await receiver.receive();
     if (!delivery) return;

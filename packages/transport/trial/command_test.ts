@@ -5,9 +5,12 @@ import { freePort } from "./brokers.ts";
 import { openReceiver } from "../channel.ts";
 import { transport } from "./command.ts";
 import { deliveryTable } from "../delivery.ts";
+import { collectLines } from "../testing/command.ts";
+import { until } from "../testing/waits.ts";
+
+const script = new URL("../mod.ts", import.meta.url).href;
 
 async function run(...args: string[]) {
-  const script = new URL("../mod.ts", import.meta.url).href;
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-check", "-A", script, ...args],
     env: { NO_COLOR: "1" },
@@ -73,4 +76,20 @@ Deno.test("channel_cli: the trial kills the receiver and keeps the promise", asy
   assert.deepEqual([channel, sent, received, lost, kept], ["tcp", "30", "30", "0", "yes"]);
   assert.ok(Number(inFlight) <= Number(allowed));
   assert.equal(code, 0);
+});
+
+Deno.test("channel_cli: no password is written", async () => {
+  const url = `nats://me:secret@127.0.0.1:${freePort()}?stream=a`;
+  for (const args of [["receive", url], ["trial", "x:" + url], ["receive", "tcp://me:secret@"]]) {
+    const process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-check", "-A", script, ...args],
+      ...{ stdout: "piped", stderr: "piped", env: { NO_COLOR: "1" } },
+    }).spawn();
+    const lines: string[] = [];
+    const reading = collectLines(process.stderr, lines);
+    await until(() => lines.some((line) => /Receiving|Cannot|not know/.test(line)));
+    if (args[1] === url) process.kill("SIGKILL");
+    await Promise.all([process.status, reading, process.stdout.cancel()]);
+    assert.ok(!lines.join().includes("secret"), lines.join());
+  }
 });

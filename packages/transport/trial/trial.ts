@@ -11,6 +11,7 @@ import { systemClock } from "../flow/clock.ts";
 import { print, say } from "../command/terminal.ts";
 import { UsageError } from "../command/usage_error.ts";
 import { type ChannelName, DELIVERY, keeps } from "../delivery.ts";
+import { shownText } from "../io/credentials.ts";
 import { message, newStreamId } from "../message.ts";
 
 /** Milliseconds that the receiver stays dead, so that the sender runs into the bound. */
@@ -174,14 +175,16 @@ function placeOfUrl(url: string): Place {
   const known: [RegExp, ChannelName, string][] = [
     [/^file:/, "file", "file:"],
     [/^tcp:/, "tcp", "tcp:"],
+    [/^ws:/, "ws", "ws:"],
     [/^zmq\+push:/, "zmq-push", "zmq+pull:"],
     [/^zmq\+pub:/, "zmq-pub", "zmq+sub:"],
-    [/^redis:/, "redis", "redis:"],
-    [/^amqp:/, "amqp", "amqp:"],
+    [/^rediss?:/, "redis", "$&"],
+    [/^amqps?:/, "amqp", "$&"],
     [/^nats:/, "nats", "nats:"],
+    [/^s3:/, "s3", "s3:"],
   ];
   const found = known.find(([scheme]) => scheme.test(url));
-  if (!found) throw new UsageError(`The trial does not know ${url}`);
+  if (!found) throw new UsageError(`The trial does not know ${shownText(url)}`);
   const [scheme, channel, receiving] = found;
   return { channel, sender: url, receiver: url.replace(scheme, receiving) };
 }
@@ -193,6 +196,7 @@ async function* allPlaces(stack: AsyncDisposableStack): AsyncGenerator<Place> {
   const local = () => `127.0.0.1:${freePort()}`;
   yield placeOfUrl(`${pathToFileURL(folder)}?limit=${LIMIT}`);
   yield placeOfUrl(`tcp://${local()}?credits=${LIMIT}`);
+  yield placeOfUrl(`ws://${local()}/?credits=${LIMIT}`);
   yield placeOfUrl(`zmq+push://${local()}?credits=${LIMIT}`);
   yield placeOfUrl(`zmq+pub://${local()}?credits=${LIMIT}`);
   const urls: [BrokerName, (broker: Broker) => string][] = [

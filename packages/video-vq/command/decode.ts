@@ -10,6 +10,7 @@ import {
   print,
   refuseTerminal,
   say,
+  shownUrl,
 } from "@vcs/transport/internal";
 import type { Receiver } from "@vcs/transport/channel";
 import { pathToFileURL } from "node:url";
@@ -47,7 +48,7 @@ export async function decode(
   const constantRate = options.play;
   const written = { inputs, live: true, constantRate, ...defined({ times: options.times }) };
   const output = await openOutput(path, written);
-  say(`${channel.url} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
+  say(`${shownUrl(channel.url)} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
 
   const { queue, policy, reorder, force, onResize, maxPositions } = options;
   const receiver = new VideoReceiver(channel, decoder, {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { defined, type Invocation, onAbort, print, say } from "@vcs/transport/internal";
+import { defined, type Invocation, onAbort, print, say, shownUrl } from "@vcs/transport/internal";
 import type { FrameSource } from "../frames/sources.ts";
 import type { SendStatistics, VideoSender } from "../send.ts";
 import type { ENCODE, ENCODE_OPERANDS } from "./options.ts";
@@ -43,7 +43,7 @@ export async function encode(
   const end = graceful(stop);
   const channelSettings = { ...channelOptions(values), signal: end };
   await using channel = await openSender(operands.channel, channelSettings);
-  say(`${source.description} → ${encoder.description} → ${channel.url}`);
+  say(`${source.description} → ${encoder.description} → ${shownUrl(channel.url)}`);
 
   const captureRing = source.live ? values.captureRing : undefined;
   const stream = new VideoSender(encoder, channel, {

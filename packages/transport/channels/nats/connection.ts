@@ -5,6 +5,8 @@
  * @module
  */
 import { writeAll } from "../../io/write_all.ts";
+import type { Access } from "../reach/access.ts";
+import { connectWithTls, type NatsAddress, type NatsConn } from "./tls_connection.ts";
 
 const CHUNK = 64 * 1024;
 
@@ -17,9 +19,15 @@ export class NatsTransport {
   /** Why the connection was lost. */
   closeError?: Error;
   readonly #closed = Promise.withResolvers<void>();
-  #conn: Deno.TcpConn | undefined;
+  readonly #tls: Access["tls"];
+  #conn: NatsConn | undefined;
   #tail = Promise.resolve();
   #isClosed = false;
+
+  /** Speaks TLS where there are options for it. */
+  constructor(tls: Access["tls"]) {
+    this.#tls = tls;
+  }
 
   /** Whether nothing can be sent any more. */
   get isClosed(): boolean {
@@ -27,23 +35,18 @@ export class NatsTransport {
   }
 
   /** Connects; a transport that was given up meanwhile closes what it gets. */
-  async connect({ hostname, port }: { hostname: string; port: number }): Promise<void> {
-    const conn = await Deno.connect({ hostname, port });
+  async connect(address: NatsAddress): Promise<void> {
+    const conn = this.#tls
+      ? await connectWithTls(address, this.#tls)
+      : await connectPlainly(address);
     if (this.#isClosed) return conn.close();
-    conn.setNoDelay(true);
     this.#conn = conn;
   }
 
   /** What comes, until the connection is over. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
-    const chunk = new Uint8Array(CHUNK);
     try {
-      for (;;) {
-        const count = await this.#conn?.read(chunk);
-        if (count === null || count === undefined) return;
-        // A copy: the client keeps pieces of what it gets.
-        yield chunk.slice(0, count);
-      }
+      yield* this.#conn?.chunks() ?? [];
     } catch (error) {
       if (error instanceof Error) this.closeError ??= error;
     } finally {
@@ -55,13 +58,13 @@ export class NatsTransport {
   send(frame: Uint8Array): void {
     const conn = this.#conn;
     if (conn && !this.#isClosed) {
-      this.#tail = this.#tail.then(() => writeAll(conn, frame)).catch(() => {});
+      this.#tail = this.#tail.then(() => conn.write(frame)).catch(() => {});
     }
   }
 
   /** Whether TLS is spoken. */
   isEncrypted(): boolean {
-    return false;
+    return this.#tls !== undefined;
   }
 
   /** Fulfilled when the connection is over. */
@@ -93,4 +96,20 @@ export class NatsTransport {
       // Closed by the runtime already.
     }
   }
+}
+
+async function connectPlainly({ hostname, port }: NatsAddress): Promise<NatsConn> {
+  const conn = await Deno.connect({ hostname, port });
+  conn.setNoDelay(true);
+  return {
+    async *chunks() {
+      const chunk = new Uint8Array(CHUNK);
+      for (let count; (count = await conn.read(chunk)) !== null;) {
+        // A copy: the client keeps pieces of what it gets.
+        yield chunk.slice(0, count);
+      }
+    },
+    write: (frame) => writeAll(conn, frame),
+    close: () => conn.close(),
+  };
 }

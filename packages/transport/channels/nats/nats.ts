@@ -15,9 +15,11 @@ import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "../broker_f
 import { TransportError } from "../../errors.ts";
 import { onAbort, settledWithin } from "../../flow/abort.ts";
 import type { Inbox } from "../inbox.ts";
+import { defined } from "../../io/defined.ts";
 import { newStreamId } from "../../message.ts";
 import { NatsTransport } from "./connection.ts";
 import { type Entry, messageKey } from "../outbox.ts";
+import { readAccess, refuseUntrusted } from "../reach/access.ts";
 import type { Store } from "../store_pump.ts";
 import type { ChannelSettings } from "../types.ts";
 import { hostAndPort, type UrlSettings } from "../settings.ts";
@@ -83,6 +85,8 @@ interface NatsClient {
 export interface NatsModule {
   /** Says how connections are made. */
   setTransportFactory(config: { factory: () => NatsTransport }): void;
+  /** Proves to be a user by the text of a credentials file. */
+  credsAuthenticator(creds: Uint8Array): unknown;
   /** Connections. */
   readonly NatsConnectionImpl: {
     /** Opens one. */
@@ -118,15 +122,18 @@ const REMEMBER_MS = 120_000;
 /** The shortest time that a fetch may wait, by the client's rule. */
 const FETCH_MS = 1000;
 const NANOSECONDS = 1_000_000;
+const encoder = new TextEncoder();
 
 /** Both ends. */
 export const nats: BrokerChannel = brokerChannel({ place, openStore, consume });
 
 type Place = ReturnType<typeof place>;
 
-function place(url: URL, read: UrlSettings, { notice = () => {} }: ChannelSettings) {
+function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
+  const { notice = () => {} } = settings;
   return {
     url,
+    access: readAccess(url, read, settings),
     notice,
     stream: read.text("stream", "vcs"),
     limit: read.count("limit", 3),
@@ -136,20 +143,24 @@ function place(url: URL, read: UrlSettings, { notice = () => {} }: ChannelSettin
 }
 
 /** A connection that does not reconnect by itself; creates the stream where it is missing. */
-async function connect({ url, stream, limit, notice }: Place) {
-  const { NatsConnectionImpl, setTransportFactory } = await loadClient();
+async function connect({ url, access, stream, limit, notice }: Place) {
+  const { NatsConnectionImpl, setTransportFactory, credsAuthenticator } = await loadClient();
   const { jetstream } = await loadJetStream();
   const { hostname, port } = hostAndPort(url, 4222);
-  setTransportFactory({ factory: () => new NatsTransport() });
+  setTransportFactory({ factory: () => new NatsTransport(access.tls) });
   const connection = await NatsConnectionImpl.connect({
     servers: `${hostname}:${port}`,
     reconnect: false,
     timeout: ANSWER,
     // Finds a dead link while nothing is asked of the server.
     pingInterval: ANSWER / 2,
-    ...(url.username && { user: decodeURIComponent(url.username) }),
-    ...(url.password && { pass: decodeURIComponent(url.password) }),
-  }).catch((error) => refuse(error, stream));
+    ...defined({ user: access.user, pass: access.password, token: access.token }),
+    ...(access.tls && { tls: {} }),
+    ...(access.creds && { authenticator: credsAuthenticator(encoder.encode(access.creds)) }),
+  }).catch((error) => {
+    if (access.tls && !REFUSALS.has(error.name)) refuseUntrusted(error.cause ?? error, url);
+    refuse(error, stream);
+  });
   warnOfOldServers(connection, notice);
   try {
     const client = jetstream(connection, { timeout: ANSWER });

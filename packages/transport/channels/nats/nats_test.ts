@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../../trial/brokers.ts";
 import { openReceiver, openSender } from "../../channel.ts";
 import { message } from "../../message.ts";
-import { conformance, LIMIT } from "../../testing/conformance.ts";
+import { conformance, LIMIT, type Place } from "../../testing/conformance.ts";
+
+/** Does something to the stream of a place, over a connection of its own. */
+async function withStream(
+  port: number,
+  { receiver }: Place,
+  act: (manager: JetStreamManager, stream: string) => Promise<boolean>,
+): Promise<void> {
+  const connection = await connect({ servers: `127.0.0.1:${port}` });
+  const manager = await jetstreamManager(connection);
+  assert.ok(await act(manager, new URL(receiver).searchParams.get("stream")!));
+  await connection.close();
+}
 
 Deno.test({
   name: "channel: nats keeps its promises",
@@ -23,12 +35,14 @@ Deno.test({
         const url = `nats://127.0.0.1:${port}?limit=${LIMIT}&wait=${idle}&stream=s${places++}`;
         return { sender: url, receiver: url };
       },
-      async remove({ receiver }) {
-        const connection = await connect({ servers: `127.0.0.1:${port}` });
-        const manager = await jetstreamManager(connection);
-        assert.ok(await manager.streams.delete(new URL(receiver).searchParams.get("stream")!));
-        await connection.close();
-      },
+      remove: (place) => withStream(port, place, ({ streams }, name) => streams.delete(name)),
+      forget: (place) =>
+        withStream(port, place, ({ consumers }, name) => consumers.delete(name, name)),
+      trim: (place) =>
+        withStream(port, place, async ({ streams }, name) => {
+          const { purged } = await streams.purge(name);
+          return purged === 3;
+        }),
       port: () => port,
       through: ({ sender, receiver }, port) => ({
         sender: sender.replace(/:\d+/, `:${port}`),

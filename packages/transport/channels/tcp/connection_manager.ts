@@ -5,20 +5,22 @@
  */
 import type { ChannelSettings } from "../types.ts";
 import type { TransportError } from "../../errors.ts";
-import { Connections, type Guest, type PeerRules } from "../connections.ts";
-import { handshake, type Hello, type Link, RefusedError } from "./link.ts";
+import { Connections, type Guest, type Meeting, type PeerRules } from "../connections.ts";
+import { EXPLAINED, handshake, type Hello, type Link, RefusedError } from "./link.ts";
 
 /** Which link is kept open, and for whom. */
 export interface ConnectionManagerOptions {
   readonly url: URL;
   readonly rules: PeerRules;
   readonly settings: ChannelSettings;
+  /** How the ends meet. Default: by TCP. */
+  readonly meeting?: Meeting;
   /** How this end introduces itself, now. */
   hello(): Hello;
   /** Works on a link until it closes; an error closes it. */
   use(link: Link): Promise<void>;
   /** The peer refuses this end for good. */
-  refused(error: RefusedError): void;
+  refused(error: TransportError): void;
   /** Told once that the peer to connect to was away for the whole timeout. */
   unreachable?(error: TransportError): void;
 }
@@ -35,11 +37,13 @@ export class ConnectionManager {
   /** Starts at once; a listener has its port when this returns. */
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
-    const { url, rules, settings: { tls, clock, timeout }, unreachable } = options;
+    const { url, rules, settings: { clock, timeout, notice }, unreachable, meeting } = options;
     this.#connections = new Connections({
       ...{ url, rules, clock, timeout, mostPeers: MAX_WAITING },
       ...(unreachable && { unreachable }),
-      ...(tls && { tls }),
+      ...(notice && { notice }),
+      ...meeting,
+      refused: (error) => options.refused(error),
       serve: (...guest) => rules.listen ? this.#admit(...guest) : this.#serve(...guest),
     });
   }
@@ -60,9 +64,12 @@ export class ConnectionManager {
 
   async #serve(guest: Guest, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.#work(await this.#handshake(guest, "connector", signal));
+      const link = await this.#handshake(guest, "connector", signal);
+      guest.admit();
+      await this.#work(link);
       return true;
     } catch (error) {
+      guest.fail(error);
       if (error instanceof RefusedError && error.reason !== "busy") {
         this.#connections.end();
         this.#options.refused(error);
@@ -76,10 +83,19 @@ export class ConnectionManager {
       const link = await this.#handshake(guest, "listener", signal);
       if (guest.admit() && await this.#takeTurn(link, signal)) return true;
       await link.refuse("busy");
-    } catch {
+    } catch (error) {
       // Whoever connected failed the handshake.
+      if (error instanceof RefusedError) this.#tellOfStranger(guest, error);
     }
     return false;
+  }
+
+  /** Somebody who speaks the protocol was not let in: the user may wait for just that peer. */
+  #tellOfStranger({ conn }: Guest, { reason }: RefusedError): void {
+    const { hostname } = conn.remoteAddr as Deno.NetAddr;
+    const { protocol, host } = new URL(this.url);
+    const why = `refused a peer at ${hostname}, because of ${EXPLAINED[reason]}`;
+    this.#options.settings.notice?.(`${protocol}//${host}: ${why}`);
   }
 
   /** One peer at a time; the same one may reconnect before its loss is noticed. */
@@ -118,7 +134,7 @@ export class ConnectionManager {
     end: "connector" | "listener",
     signal: AbortSignal,
   ): Promise<Link> {
-    const { settings: { secret, maxPayload }, rules: { heartbeat } } = this.#options;
+    const { settings: { maxPayload }, rules: { heartbeat, access: { secret } } } = this.#options;
     const hello = this.#options.hello();
     return handshake(conn, end, { hello, secret, maxPayload, heartbeat, signal, heard: speak });
   }

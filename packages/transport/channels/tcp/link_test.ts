@@ -7,6 +7,7 @@ import { type ChannelOptions, openReceiver, openSender } from "../../channel.ts"
 import { TransportError } from "../../errors.ts";
 import { encodeMessage, ENVELOPE_SIZE, message } from "../../message.ts";
 import { FaultProxy } from "../../testing/fault_proxy.ts";
+import { until } from "../../testing/waits.ts";
 import { FRAME, frameControl, frameMessage, FrameReader, HEADER_SIZE } from "./frames.ts";
 
 function reader(bytes: Uint8Array, step = Infinity, maxPayload = 1000): FrameReader {
@@ -357,4 +358,23 @@ Deno.test({
     await assert.rejects(openReceiver(url, { tls: { cert } }), TypeError);
     await Deno.remove(folder, { recursive: true });
   },
+});
+
+Deno.test("tcp: a listening receiver says whom it did not let in, and why", async () => {
+  const told: string[] = [];
+  const notice = (line: string) => void told.push(line);
+  await using receiver = await openReceiver("tcp://127.0.0.1:0", { secret: "right", notice });
+  const url = `${receiver.url}?listen=false`;
+  await using wrong = await openSender(url, { secret: "wrong" });
+  const sending = wrong.send(message(new Uint8Array(1))).then(() => wrong.flush());
+  await assert.rejects(sending, { code: "refused" });
+  await using none = await openReceiver(url, { secret: "right" });
+  await assert.rejects(none.receive(), { code: "refused" });
+  const { host } = new URL(receiver.url);
+  const line = `tcp://${host}: refused a peer at 127.0.0.1, because of `;
+  await until(() => told.length === 2);
+  assert.deepEqual(told, [
+    `${line}the secret, which both ends must know`,
+    `${line}the role: a sender needs a receiver`,
+  ]);
 });

@@ -29,11 +29,12 @@ export interface PeersOptions {
 export function openPeers(
   { type, url, settings, rules, use, unreachable }: PeersOptions,
 ): Connections {
-  const { maxPayload, clock, timeout } = settings;
+  const { maxPayload, clock, timeout, notice } = settings;
   const options = { type, credits: rules.credits, maxMessage: maxPayload + ENVELOPE_SIZE };
   return new Connections({
     ...{ url, rules, clock, timeout, mostPeers: MAX_PEERS },
     ...(unreachable && { unreachable }),
+    ...(notice && { notice }),
     async serve(guest, signal) {
       let known = false;
       // ZeroMQ's handshake proves nothing: who is a peer answers a PING, or says something else.
@@ -46,8 +47,9 @@ export function openPeers(
         known = true;
         await ping(peer);
         await use(peer);
-      } catch {
+      } catch (error) {
         // The peer is gone or broke the protocol.
+        guest.fail(error);
       }
       return known;
     },

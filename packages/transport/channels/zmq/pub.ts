@@ -24,7 +24,7 @@ const LINGER = 800;
 export function openPub(url: URL, settings: ChannelSettings): Sender {
   const outbox = new Outbox(1, { ...settings, timeout: Infinity });
   const subscribers = new Set<Subscriber>();
-  const rules = readPeerRules(url, true);
+  const rules = readPeerRules(url, true, settings);
   const peers = openPeers({
     ...{ type: "PUB", url, settings, rules },
     async use(peer) {
@@ -142,7 +142,7 @@ class Subscriber {
 /** Opens a SUB socket for everything; it connects where the URL does not say `listen=true`. */
 export function openSub(url: URL, settings: ChannelSettings): Receiver {
   const inbox = new Inbox(settings.maxPayload);
-  const rules = readPeerRules(url, false);
+  const rules = readPeerRules(url, false, settings);
   const peers = openPeers({
     ...{ type: "SUB", url, settings, rules },
     unreachable: (error) => inbox.fail(error),

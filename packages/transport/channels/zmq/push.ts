@@ -27,7 +27,7 @@ const FAREWELL = 500;
 
 /** Opens a PUSH socket; it connects where the URL does not say `listen=true`. */
 export function openPush(url: URL, settings: ChannelSettings): Sender {
-  const rules = readPeerRules(url, false);
+  const rules = readPeerRules(url, false, settings);
   const outbox = new Outbox(rules.credits, settings, true);
   const use = (peer: ZmtpConnection) => push(peer, rules, outbox);
   const peers = openPeers({ type: "PUSH", url, settings, rules, use });
@@ -121,7 +121,7 @@ export class PeerFlight implements Disposable {
 export function openPull(url: URL, settings: ChannelSettings): Receiver {
   const inbox = new Inbox(settings.maxPayload);
   const current = new Set<Answers>();
-  const rules = readPeerRules(url, true);
+  const rules = readPeerRules(url, true, settings);
   const peers = openPeers({
     ...{ type: "PULL", url, settings, rules },
     unreachable: (error) => inbox.fail(error),

@@ -1,5 +1,5 @@
 /**
- * URLs with and without the names and passwords in them.
+ * Names and passwords in URLs: taken out of them, and never shown.
  *
  * @module
  */
@@ -38,8 +38,9 @@ function percentDecoded(text: string): string {
  */
 export function splitCredentials(source: string | URL): SplitUrl {
   if (!URL.canParse(source)) {
-    const shown = String(source).replace(/\/\/.*@/, "//").replace(/\?.*/, "");
-    throw new TypeError(`Cannot read ${shown}: it is not a URL, expected scheme://host:port/path`);
+    throw new TypeError(
+      `Cannot read ${shownText(source)}: it is not a URL, expected scheme://host:port/path`,
+    );
   }
   const url = new URL(source);
   const { username, password } = url;
@@ -49,6 +50,11 @@ export function splitCredentials(source: string | URL): SplitUrl {
     url,
     credentials: { user: percentDecoded(username), password: percentDecoded(password) },
   };
+}
+
+/** A text that is no URL as it may be shown: without what stands before an @ or behind a ?. */
+export function shownText(source: string | URL): string {
+  return String(source).replace(/\/\/.*@/, "//").replace(/\?.*/, "");
 }
 
 /** Names of parameters in which cameras take names and passwords. */

@@ -24,6 +24,7 @@ Deno.test("splitCredentials() shows no password if the URL cannot be read", () =
 
 Deno.test("shownUrl() hides names and passwords wherever cameras take them", () => {
   const cases = [
+    ["nats://me:secret@host:4222/?stream=a&token=secret", "nats://host:4222/?stream=a&token=***"],
     ["rtsp://a:b@cam:554/live", "rtsp://cam:554/live"],
     ["http://cam/video?user=a&pwd=secret&size=2", "http://cam/video?user=***&pwd=***&size=2"],
     ["srt://cam:9000?passphrase=secret&mode=caller", "srt://cam:9000?passphrase=***&mode=caller"],
