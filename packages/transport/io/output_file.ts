@@ -19,6 +19,11 @@ export interface OutputOptions {
    * as `FILE.part`, which is never removed and never overwritten. Default: false.
    */
   readonly live?: boolean;
+  /**
+   * Whether all that a live part from before holds comes again, as from a journal: then it may be
+   * written anew. Default: false.
+   */
+  readonly comesAgain?: boolean;
 }
 
 /** What identifies the file at a path, through links; undefined if there is no ordinary file. */
@@ -94,7 +99,7 @@ export class OutputFile implements AsyncDisposable {
    * @throws {UsageError} if the output is one of the inputs, or a live one has a part from before.
    */
   static async open(output: string, options: OutputOptions = {}): Promise<OutputFile> {
-    const { inputs = [], live = false } = options;
+    const { inputs = [], live = false, comesAgain = false } = options;
     if (output === "-") return new OutputFile(output, output, live);
     await refuseSameFile(output, inputs);
     const there = await statOf(output);
@@ -102,7 +107,7 @@ export class OutputFile implements AsyncDisposable {
     const path = there ? await Deno.realPath(output) : output;
     const unique = crypto.randomUUID().slice(0, 8);
     const part = live ? `${path}.part` : `${path}.${unique}.part`;
-    if (await statOf(part)) {
+    if (await statOf(part) && !comesAgain) {
       throw new UsageError(
         `Cannot write ${output}: found ${part}, expected no unfinished file (repair or rename it)`,
       );

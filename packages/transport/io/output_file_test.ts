@@ -90,3 +90,19 @@ Deno.test("devices and standard output are written directly", async () => {
     await output.commit();
   }
 });
+
+Deno.test("a live part from before stays, unless all that it holds comes again", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/a.rgb`;
+  await Deno.writeTextFile(`${path}.part`, "before");
+  await assert.rejects(OutputFile.open(path, { live: true }), {
+    name: "UsageError",
+    message: /expected no unfinished file/,
+  });
+  await using output = await OutputFile.open(path, { live: true, comesAgain: true });
+  assert.equal(output.part, `${path}.part`);
+  await Deno.writeTextFile(output.part, "again");
+  await output.commit();
+  assert.equal(await Deno.readTextFile(path), "again");
+  await Deno.remove(folder, { recursive: true });
+});

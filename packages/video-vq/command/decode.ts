@@ -46,7 +46,9 @@ export async function decode(
   const inputs = [options.journal, options.weights];
   // What is played is written as it was played.
   const constantRate = options.play;
-  const written = { inputs, live: true, constantRate, ...defined({ times: options.times }) };
+  const comesAgain = journal !== undefined;
+  const { times } = options;
+  const written = { inputs, live: true, comesAgain, constantRate, ...defined({ times }) };
   const output = await openOutput(path, written);
   say(`${shownUrl(channel.url)} → ${decoder.description} → ${path === "-" ? "stdout" : path}`);
 

@@ -38,6 +38,8 @@ export interface FrameOutputOptions {
   readonly inputs?: readonly (string | undefined)[];
   /** Whether the source is live: the file then grows as `FILE.part`. Default: false. */
   readonly live?: boolean;
+  /** Whether all that a part from before holds comes again, and may be replaced. Default: false. */
+  readonly comesAgain?: boolean;
 }
 
 /**
