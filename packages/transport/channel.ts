@@ -36,7 +36,7 @@
  *
  * @module
  */
-import { pathToFileURL } from "node:url";
+import { builtin } from "./io/builtin.ts";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
 import { shownText } from "./io/credentials.ts";
@@ -114,7 +114,7 @@ async function open<End>(
   url: string | URL,
   options: ChannelOptions,
 ): Promise<End> {
-  const base = pathToFileURL(`${Deno.cwd()}/`);
+  const base = builtin("node:url").pathToFileURL(`${Deno.cwd()}/`);
   if (!URL.canParse(url, base)) {
     throw new RangeError(`Cannot open ${what}: "${shownText(url)}" is not a URL`);
   }

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { createHash, randomBytes } from "node:crypto";
-import type { Credentials } from "@vcs/transport/internal";
+import { builtin, type Credentials } from "@vcs/transport/internal";
 
 /** Whether name and password for `from` may be sent to `to`, the target of a redirect. */
 export function maySend(from: URL, to: URL): boolean {
@@ -90,7 +89,7 @@ export class Authenticator {
   header(
     method: string,
     path: string,
-    nonce: string = randomBytes(8).toString("hex"),
+    nonce: string = builtin("node:crypto").randomBytes(8).toString("hex"),
   ): string | undefined {
     if (this.#challenge === undefined) return undefined;
     const { user, password } = this.#credentials;
@@ -102,7 +101,8 @@ export class Authenticator {
     const { params } = this.#challenge!;
     const { user, password } = this.#credentials;
     const algorithm = algorithmOf(this.#challenge!);
-    const hash = (words: string) => createHash(HASHES[algorithm]!).update(words).digest("hex");
+    const hash = (words: string) =>
+      builtin("node:crypto").createHash(HASHES[algorithm]!).update(words).digest("hex");
     const realm = params.get("realm") ?? "";
     const nonce = params.get("nonce") ?? "";
     const nc = (++this.#count).toString(16).padStart(8, "0");
