@@ -29,13 +29,15 @@ export class FaultProxy implements AsyncDisposable {
   readonly faults: Faults;
   readonly #listener: Deno.TcpListener;
   readonly #target: number;
+  readonly #hostname: string;
   readonly #pairs = new Set<readonly [Deno.Conn, Deno.Conn]>();
   readonly #running: Promise<void>;
   readonly #pumps = new Set<Promise<void>>();
   readonly #dark = new WeakSet<Deno.Conn>();
   connections = 0;
 
-  constructor(target: number, faults: Faults = {}) {
+  constructor(target: number, faults: Faults = {}, hostname = "127.0.0.1") {
+    this.#hostname = hostname;
     this.#target = target;
     this.faults = faults;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -69,7 +71,7 @@ export class FaultProxy implements AsyncDisposable {
       const from = await this.#listener.accept().catch(() => undefined);
       if (!from) return;
       this.connections++;
-      const to = await Deno.connect({ hostname: "127.0.0.1", port: this.#target })
+      const to = await Deno.connect({ hostname: this.#hostname, port: this.#target })
         .catch(() => undefined);
       if (!to) from.close();
       else this.#join([from, to]);

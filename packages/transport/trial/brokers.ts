@@ -15,6 +15,8 @@ export interface Broker extends AsyncDisposable {
   readonly port: number;
   /** Ends it without warning. */
   kill(): Promise<void>;
+  /** Stops it where it is, and lets it go on; on Linux. */
+  signal(name: "SIGSTOP" | "SIGCONT"): Promise<void>;
   /** Starts it again on what it had on disk. */
   start(): Promise<void>;
 }
@@ -185,7 +187,19 @@ class RunningBroker implements Broker {
     await shell.status;
   }
 
+  async signal(name: "SIGSTOP" | "SIGCONT"): Promise<void> {
+    if (!this.#shell) return;
+    for (const pid of await descendants(this.#shell.pid)) {
+      try {
+        Deno.kill(pid, name);
+      } catch {
+        // It has just ended.
+      }
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.signal("SIGCONT");
     await this.kill();
     await Deno.remove(this.#folder, { recursive: true });
   }
@@ -206,6 +220,19 @@ class RunningBroker implements Broker {
     const [trusted, ...own] = await Promise.all([ca, cert, key].map((f) => Deno.readTextFile(f)));
     return await Deno.connectTls({ ...where, caCerts: [trusted!], cert: own[0]!, key: own[1]! });
   }
+}
+
+/** The processes below one, but for shells and what keeps them: `cat` ends the broker. */
+async function descendants(pid: number): Promise<number[]> {
+  const path = `/proc/${pid}/task/${pid}/children`;
+  const children = (await Deno.readTextFile(path).catch(() => "")).split(" ").map(Number);
+  const found: number[] = [];
+  for (const child of children.filter((pid) => pid > 0)) {
+    const name = (await Deno.readTextFile(`/proc/${child}/comm`).catch(() => "")).trim();
+    if (name !== "sh" && name !== "cat") found.push(child);
+    found.push(...await descendants(child));
+  }
+  return found;
 }
 
 /** Whether a connection answers a question with a known start. */

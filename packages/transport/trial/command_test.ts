@@ -93,3 +93,14 @@ Deno.test("channel_cli: no password is written", async () => {
     assert.ok(!lines.join().includes("secret"), lines.join());
   }
 });
+
+Deno.test("channel_cli: the trial takes a free port, and an archive", async () => {
+  const folder = await Deno.makeTempDir();
+  const urls = ["tcp://127.0.0.1:0", pathToFileURL(folder).href];
+  const { code, stdout } = await run("trial", ...urls, "--count", "20", "--kills", "1");
+  const rows = stdout.trim().split("\n").slice(1).map((row) => row.split(/\s{2,}/));
+  assert.deepEqual(rows.map(([channel]) => channel), ["tcp", "file"]);
+  assert.deepEqual(rows.map((row) => row[6]), ["3", "any"]);
+  assert.equal(code, 0);
+  await Deno.remove(folder, { recursive: true });
+});

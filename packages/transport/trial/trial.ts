@@ -18,7 +18,7 @@ import { message, newStreamId } from "../message.ts";
 const DEAD = 300;
 /** Milliseconds without a new message after which the rest is lost. */
 const SETTLE = { lossless: 60_000, lossy: 1500 };
-/** The limit of every channel tried: `limit` or `credits` of the URLs below. */
+/** The limit of a channel whose URL names none, and of the URLs below. */
 const LIMIT = 3;
 
 /** What is sent, and how often the receiver is killed. */
@@ -51,6 +51,8 @@ export interface TrialResult {
   readonly lost: number;
   /** The most messages sent and not received while the receiver was dead. */
   readonly inFlight: number;
+  /** How many there may be; Infinity for an archive. */
+  readonly allowed: number;
   /** Whether nothing was lost that the channel promises to keep, and no more was in flight. */
   readonly kept: boolean;
 }
@@ -107,8 +109,16 @@ export async function runTrial(
   const lost = count - seen.size;
   const duplicated = [...seen.values()].reduce((sum, times) => sum + times - 1, 0);
   if (!lossless) inFlight = sender.counters.mostInFlight;
-  const kept = (!lossless || lost === 0) && inFlight <= DELIVERY[channel].inFlight(LIMIT);
-  return { channel, sent: count, received: seen.size, duplicated, lost, inFlight, kept };
+  const allowed = allowedOf(channel, new URL(url).searchParams);
+  const kept = (!lossless || lost === 0) && inFlight <= allowed;
+  return { channel, sent: count, received: seen.size, duplicated, lost, inFlight, allowed, kept };
+}
+
+/** How many messages may be in flight, by the limit or the credits of a URL. */
+function allowedOf(channel: ChannelName, parameters: URLSearchParams): number {
+  const limit = parameters.get("limit") ?? parameters.get("credits");
+  if (channel === "file" && limit === null) return Infinity;
+  return DELIVERY[channel].inFlight(Number(limit ?? LIMIT));
 }
 
 /** Waits until everything came or nothing more comes. */
@@ -171,7 +181,9 @@ async function eachLine(
   }
 }
 
-function placeOfUrl(url: string): Place {
+function placeOfUrl(given: string): Place {
+  // Both ends have to know the port.
+  const url = given.replace(/^((?:tcp|zmq\+\w+):\/\/[^/?]*):0(?=[/?]|$)/, `$1:${freePort()}`);
   const known: [RegExp, ChannelName, string][] = [
     [/^file:/, "file", "file:"],
     [/^tcp:/, "tcp", "tcp:"],
@@ -230,7 +242,7 @@ export function trialTable(results: readonly TrialResult[]): string {
       result.duplicated,
       keeps(result.channel, "receiverKilled") ? result.lost : `${result.lost} (may)`,
       result.inFlight,
-      DELIVERY[result.channel].inFlight(LIMIT),
+      result.allowed === Infinity ? "any" : result.allowed,
       result.kept ? "yes" : "NO",
     ].map(String)
   );

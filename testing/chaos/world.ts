@@ -1,0 +1,118 @@
+/**
+ * Where a run of chaos takes place: a channel, its broker, and the proxies that both ends go
+ * through.
+ *
+ * @module
+ */
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import amqplib from "amqplib";
+import { pathToFileURL } from "node:url";
+import type { ChannelName } from "@vcs/transport/delivery";
+import { FaultProxy } from "../../packages/transport/testing/fault_proxy.ts";
+import { type Broker, freePort, startBroker } from "../../packages/transport/trial/brokers.ts";
+import type { Kind } from "./plan.ts";
+
+/** The channels that promise to lose nothing. */
+export const CHANNELS = ["file", "tcp", "zmq-push", "redis", "amqp", "nats"] as const;
+
+/** One of them. */
+export type ChaosChannel = typeof CHANNELS[number];
+
+/** Where the ends are, and what can go wrong there. */
+export interface World extends AsyncDisposable {
+  readonly channel: ChannelName;
+  readonly sender: string;
+  readonly receiver: string;
+  readonly kinds: readonly Kind[];
+  readonly proxies: readonly FaultProxy[];
+  readonly broker?: Broker;
+  /** Deletes at the broker where messages wait. */
+  remove?(): Promise<void>;
+}
+
+const ENDS: readonly Kind[] = ["kill sender", "kill receiver", "stop sender", "stop receiver"];
+const LINKS: readonly Kind[] = ["black hole", "reset"];
+const BROKER: readonly Kind[] = ["kill broker", "stop broker", "delete place", "second receiver"];
+
+/** How a broker's channel is spoken to. */
+const BROKERS = {
+  redis: { name: "redis", query: "/0?limit=3&claim=1000&stream=chaos", remove: removeFromRedis },
+  amqp: { name: "rabbitmq", query: "/?limit=3&queue=chaos", remove: removeFromRabbit },
+  nats: { name: "nats", query: "/?limit=3&wait=1000&stream=chaos", remove: removeFromNats },
+} as const;
+
+/** Opens the world of a channel, with a broker of its own. */
+export async function openWorld(channel: ChaosChannel): Promise<World> {
+  if (channel === "file") return await fileWorld();
+  if (channel === "tcp" || channel === "zmq-push") return peerWorld(channel);
+  const { name, query, remove } = BROKERS[channel];
+  const broker = await startBroker(name);
+  const { port } = broker;
+  const world = worldBehind(channel, `${channel}://127.0.0.1:${port}${query}`);
+  return {
+    ...world,
+    ...{ broker, kinds: [...ENDS, ...LINKS, ...BROKER], remove: () => remove(port) },
+    async [Symbol.asyncDispose]() {
+      await world[Symbol.asyncDispose]();
+      await broker[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The world of somebody's own broker, which is left alone: a proxy stands before it for each end. */
+export function worldBehind(channel: ChannelName, url: string): World {
+  const { port, hostname } = new URL(url);
+  const proxies = [0, 1].map(() => new FaultProxy(Number(port), {}, hostname));
+  const through = (proxy: FaultProxy) => url.replace(/:\d+/, `:${proxy.port}`);
+  return {
+    ...{ channel, sender: through(proxies[0]!), receiver: through(proxies[1]!), proxies },
+    kinds: [...ENDS, ...LINKS, "second receiver"],
+    async [Symbol.asyncDispose]() {
+      for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function fileWorld(): Promise<World> {
+  const folder = await Deno.makeTempDir({ prefix: "vcs-chaos-" });
+  const url = `${pathToFileURL(folder)}?limit=3`;
+  return {
+    ...{ channel: "file", sender: url, receiver: url, kinds: ENDS, proxies: [] },
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+function peerWorld(channel: "tcp" | "zmq-push"): World {
+  const port = freePort();
+  const proxy = new FaultProxy(port);
+  const [to, from] = channel === "tcp" ? ["tcp", "tcp"] : ["zmq+push", "zmq+pull"];
+  return {
+    channel,
+    // Stops are shorter than two heartbeats, and longer.
+    sender: `${to}://127.0.0.1:${proxy.port}?heartbeat=1000`,
+    receiver: `${from}://127.0.0.1:${port}?heartbeat=1000`,
+    ...{ kinds: [...ENDS, ...LINKS], proxies: [proxy] },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
+}
+
+async function removeFromRedis(port: number): Promise<void> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(new TextEncoder().encode("DEL chaos\r\n"));
+  await conn.read(new Uint8Array(100));
+}
+
+async function removeFromRabbit(port: number): Promise<void> {
+  const connection = await amqplib.connect(`amqp://127.0.0.1:${port}/`);
+  const channel = await connection.createChannel();
+  await channel.deleteQueue("chaos");
+  await connection.close();
+}
+
+async function removeFromNats(port: number): Promise<void> {
+  const connection = await connect({ servers: `127.0.0.1:${port}`, reconnect: false });
+  const manager = await jetstreamManager(connection);
+  await manager.streams.delete("chaos");
+  await connection.close();
+}
