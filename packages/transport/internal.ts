@@ -60,7 +60,7 @@ export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
-export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export { abortable, graceful, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
 export {
   broughtDirectory,
   cacheDirectory,
@@ -83,6 +83,8 @@ export {
 export { IdleTimeout } from "./flow/idle.ts";
 export { ReplayWindow } from "./flow/replay_window.ts";
 export { attempts, Backoff, type BackoffOptions, retry, type RetryOptions } from "./flow/retry.ts";
+export { type Latency, latencyLine, latencyOf, Series, type Summary } from "./flow/statistics.ts";
+export { wallTime } from "./flow/clock.ts";
 export { type Crc32, crc32 } from "./formats/crc32.ts";
 export { transposeMatrix } from "./formats/transpose.ts";
 export { type ZipEntry, ZipReader, type ZipReaderOptions } from "./formats/zip_reader.ts";

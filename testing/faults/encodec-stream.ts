@@ -8,6 +8,35 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "loss_fade.ts",
+    find: "if (!wasSilent) silence.set(",
+    put: "silence.set(",
+    means: "the second of two lost blocks is no silence",
+    tests: ["loss_fade_test.ts"],
+  },
+  {
+    file: "decoder.ts",
+    find:
+      "if (block.isLost) return { start: block.start, channels: this.#silence(block.samples) };",
+    put: "",
+    means: "a lost segment is noise",
+    tests: ["loss_fade_test.ts"],
+  },
+  {
+    file: "live_source.ts",
+    find: "if (!isNew && message.sequence < this.#sequence) return void this.#counts.late++;",
+    put: "",
+    means: "what comes twice is heard twice",
+    tests: ["live_source_test.ts"],
+  },
+  {
+    file: "live_source.ts",
+    find: "Math.min(wanted, Math.floor(LONGEST_SILENCE * rate / this.#unit))",
+    put: "wanted",
+    means: "one message with a late time makes hours of silence",
+    tests: ["live_source_test.ts"],
+  },
+  {
     file: "model_session.ts",
     find:
       "const session = special && takes(special, feeds) ? special : await this.#generalSession();",
@@ -135,7 +164,7 @@ export const faults: readonly Fault[] = [
     tests: ["safety_test.ts"],
   },
   {
-    file: "encode.ts",
+    file: "encoding.ts",
     find: "if ((bitrate ?? 0) > TINY_HIGHEST ||",
     put: "if (",
     means: "12 kbit/s asked for become 6 in mono",
