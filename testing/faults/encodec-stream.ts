@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "seekable_source.ts",
+    find: "if (!isOther(sizeOf(first), size) && !isOther(tag(first), tag(later))) return;",
+    put: "return;",
+    means: "halves of two files are joined where the connection broke",
+    tests: ["seekable_source_test.ts"],
+  },
+  {
+    file: "seekable_source.ts",
+    find: "skipped -= value.length;",
+    put: "",
+    means: "a server without ranges is dropped from for ever",
+    tests: ["seekable_source_test.ts"],
+  },
+  {
     file: "loss_fade.ts",
     find: "if (!wasSilent) silence.set(",
     put: "silence.set(",

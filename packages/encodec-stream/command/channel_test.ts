@@ -3,6 +3,11 @@ import { openReceiver, openSender } from "@vcs/transport/channel";
 import { freePort } from "@vcs/transport/internal";
 import assert from "node:assert/strict";
 import { interleave } from "../audio/pcm.ts";
+import { packCodes } from "../container/bits.ts";
+import { formatHeader, UNKNOWN_LENGTH } from "../container/header.ts";
+import { EcdcReader } from "../container/reader.ts";
+import { Decoder } from "../decoder.ts";
+import { playback } from "../playback.ts";
 import { run, scratch, stereo } from "../testing/command.ts";
 
 const MODEL = ["--model", "encodec_tiny_24khz", "--device", "cpu"];
@@ -69,4 +74,36 @@ Deno.test("a channel is not sought in, and its failures are reported", async () 
   assert.match(stderr, /^encodec-stream: .*peer was not connected for 500 ms/m);
   const elsewhere = await run(["-e", "https://example.com/a.ecdc"], place.env);
   assert.equal(elsewhere.code, 2);
+});
+
+/** A live stream over HTTP: no length, a second of codes at a time, and its end when that is asked for. */
+function serveLive(codes: Uint8Array<ArrayBuffer>[], whenHeard: Promise<void>) {
+  const body = async function* () {
+    yield* codes.slice(0, -1);
+    await whenHeard;
+    yield codes.at(-1)!;
+  };
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, () => {
+    return new Response(ReadableStream.from(body()));
+  });
+  return {
+    url: `http://127.0.0.1:${server.addr.port}/`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+Deno.test("a live stream over HTTP, without a length, plays as it comes and to its end", async () => {
+  const model = "encodec_tiny_24khz";
+  const second = packCodes(Uint16Array.from({ length: 76 * 8 }, (_, i) => i * 31 % 1024));
+  const header = formatHeader({ model, samples: UNKNOWN_LENGTH, codebooks: 8 });
+  const heard = Promise.withResolvers<void>();
+  await using server = serveLive([header, second, second, second], heard.promise);
+  await using reader = await EcdcReader.open(server.url);
+  using decoder = await Decoder.open(model, { device: "cpu" });
+  let samples = 0;
+  for await (const { start, channels } of playback(decoder, reader)) {
+    samples = start + channels[0]!.length;
+    if (samples > 48_000) heard.resolve();
+  }
+  assert.equal(samples, 3 * 76 * 320 * 2);
 });
