@@ -8,6 +8,21 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "edit.ts",
+    find:
+      "for (let at = block.codes.length; at < codes.length; at += codebooks) codes.set(last, at);",
+    put: "",
+    means: "joined segments fade through a frame of zeros",
+    tests: ["edit_test.ts"],
+  },
+  {
+    file: "codes.ts",
+    find: "wrong === undefined ? undefined",
+    put: "wrong !== -1 ? undefined",
+    means: "codes beyond the codebook are cut to its bits",
+    tests: ["edit_test.ts"],
+  },
+  {
     file: "seekable_source.ts",
     find: "if (!isOther(sizeOf(first), size) && !isOther(tag(first), tag(later))) return;",
     put: "return;",
@@ -235,7 +250,7 @@ export const faults: readonly Fault[] = [
     tests: ["writer_test.ts"],
   },
   {
-    file: "repair.ts",
+    file: "edit.ts",
     find: "spec.segmentation?.stride ?? Infinity",
     put: "Infinity",
     means: "a repaired file promises a segment that it has not",

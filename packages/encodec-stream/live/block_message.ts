@@ -19,8 +19,8 @@ import { concatBytes } from "@vcs/transport/portable";
 import { type EcdcHeader, UNKNOWN_LENGTH } from "../container/header.ts";
 import { type CodeBlock, EcdcReader } from "../container/reader.ts";
 import { EcdcWriter, type EcdcWriterFields } from "../container/writer.ts";
+import { unitSamples } from "../container/segments.ts";
 import { EcdcError } from "../errors.ts";
-import type { ModelSpec } from "../models.ts";
 
 /** Bytes before the `.ecdc` stream. */
 const HEAD = 24;
@@ -50,11 +50,6 @@ export interface LiveBlock extends BlockTimes {
 
 /** What a message says about the block in it. */
 export type LiveFields = Pick<Message, "streamId" | "sequence" | "afterDrop">;
-
-/** Samples from a unit to the next: a segment at 48 kHz, a frame at 24 kHz. */
-export function unitSamples({ segmentation, hop }: ModelSpec): number {
-  return segmentation?.stride ?? hop;
-}
 
 /** Makes the message of a block. */
 export async function blockMessage(

@@ -8,9 +8,10 @@ import { type Latency, latencyOf, Series, wallTime } from "@vcs/transport/intern
 import type { Message } from "@vcs/transport/message";
 import { type EcdcHeader, UNKNOWN_LENGTH } from "../container/header.ts";
 import type { CodeBlock } from "../container/reader.ts";
+import { unitSamples } from "../container/segments.ts";
 import type { CodeSource } from "../decoder.ts";
 import { EcdcError } from "../errors.ts";
-import { type LiveBlock, messageBlock, unitSamples } from "./block_message.ts";
+import { type LiveBlock, messageBlock } from "./block_message.ts";
 
 /** Seconds of silence that stand for a gap at most; a longer one is shortened. */
 const LONGEST_SILENCE = 10;
