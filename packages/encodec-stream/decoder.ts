@@ -24,6 +24,7 @@ import type { BlockRange, CodeBlock } from "./container/reader.ts";
 import type { EcdcHeader } from "./container/header.ts";
 import {
   type CodecOptions,
+  isTiled,
   ModelSession,
   openWeights,
   processors,
@@ -139,7 +140,7 @@ export class Decoder implements Disposable {
       decoderConvNetwork(spec, weights.source),
       weights,
       settings(spec.segmentation ? 1 : threads),
-      spec.segmentation &&
+      isTiled(spec) &&
         decoderConvNetwork(spec, weights.source, framesFor(spec, spec.segmentation.length)),
     );
     return new Decoder(spec, recurrent, conv, threads);

@@ -26,6 +26,7 @@ import { defined } from "@vcs/transport/portable";
 import type { CodeBlock } from "./container/reader.ts";
 import {
   type CodecOptions,
+  isTiled,
   ModelSession,
   openWeights,
   processors,
@@ -247,7 +248,7 @@ export class Encoder implements Disposable {
       encoderConvNetwork(spec, weights.source),
       weights,
       settings(spec.segmentation ? 1 : threads),
-      spec.segmentation && encoderConvNetwork(spec, weights.source, spec.segmentation.length),
+      isTiled(spec) && encoderConvNetwork(spec, weights.source, spec.segmentation.length),
     );
     const recurrent = await ModelSession.open(
       encoderRecurrentNetwork(spec, weights.source, codebooks),
@@ -289,7 +290,7 @@ export class Encoder implements Disposable {
   }
 
   async #runConv(chunk: AudioChunk): Promise<Features> {
-    const scale = loudness(chunk.channels);
+    const scale = this.spec.weightNorm ? 1 : loudness(chunk.channels);
     const audio = audioTensor(chunk.channels, scale);
     return { chunk, scale, tensor: await this.#conv.run({ audio }, "features") };
   }

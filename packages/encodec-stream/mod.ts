@@ -3,7 +3,7 @@
  * Meta's EnCodec and of Encodec-Stream, without Python.
  *
  * - {@linkcode EcdcReader} and {@linkcode EcdcWriter}: the container, from files, URLs and pipes
- * - {@linkcode Decoder} and {@linkcode Encoder}: the two published models and a small one that is
+ * - {@linkcode Decoder} and {@linkcode Encoder}: the published models and a small one that is
  *   bundled, streaming and exact
  * - {@linkcode playback}: decoded audio between any two seconds at any rate
  *

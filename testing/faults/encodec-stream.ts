@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "encoder.ts",
+    find: "this.spec.weightNorm ? 1 : loudness(chunk.channels)",
+    put: "loudness(chunk.channels)",
+    means: "MusicGen's codec hears everything equally loud",
+    tests: ["transformers_test.ts"],
+  },
+  {
+    file: "transformers_names.ts",
+    find: '.replace(/\\.(conv|convtr)\\.norm\\./, ".norm.")',
+    put: "",
+    means: "the 48 kHz file of transformers lacks its norms",
+    tests: ["transformers_test.ts"],
+  },
+  {
     file: "edit.ts",
     find:
       "for (let at = block.codes.length; at < codes.length; at += codebooks) codes.set(last, at);",
@@ -60,7 +74,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "live_source.ts",
-    find: "Math.min(wanted, Math.floor(LONGEST_SILENCE * rate / this.#unit))",
+    find: "Math.min(wanted, Math.max(1, Math.floor(LONGEST_SILENCE * rate / this.#unit)))",
     put: "wanted",
     means: "one message with a late time makes hours of silence",
     tests: ["live_source_test.ts"],

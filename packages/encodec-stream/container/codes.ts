@@ -83,7 +83,8 @@ export async function readCodes(reader: EcdcReader): Promise<Codes> {
 /** Segments of some codes with their places among the frames. */
 function* places({ model, samples }: EcdcFields, codebooks: number) {
   const extent = { spec: modelSpec(model), samples, codebooks };
-  for (let index = 0, frame = 0; index < segmentCount(extent.spec, samples); index++) {
+  let frame = 0;
+  for (let index = 0; index < segmentCount(extent.spec, samples); index++) {
     const { frames } = segmentPlace(extent, index);
     yield { index, frame, frames };
     frame += frames;

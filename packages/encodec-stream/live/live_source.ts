@@ -204,7 +204,7 @@ export class LiveSource implements CodeSource {
   /** Lost blocks: at 48 kHz one for each segment, at 24 kHz one for all frames. */
   *#silence(wanted: number): Generator<CodeBlock> {
     const { rate, spec: { segmentation, hop } } = this.header;
-    const units = Math.min(wanted, Math.floor(LONGEST_SILENCE * rate / this.#unit));
+    const units = Math.min(wanted, Math.max(1, Math.floor(LONGEST_SILENCE * rate / this.#unit)));
     const [blocks, each] = segmentation ? [units, 1] : [1, units];
     const frames = segmentation ? Math.ceil(segmentation.length / hop) : each;
     for (let i = 0; i < blocks; i++, this.#passed += each) {

@@ -37,7 +37,7 @@ export interface Network {
 }
 
 function start(name: string, spec: ModelSpec, source: TensorSource): Seanet {
-  return new Seanet(new GraphBuilder(name), source, spec.segmentation === undefined);
+  return new Seanet(new GraphBuilder(name), source, spec);
 }
 
 function finish({ g, state }: Seanet, name: string, value: Value): Network {
