@@ -130,13 +130,15 @@ async function write(
   decoder: Decoder,
   source: LiveSource,
   path: string,
-  { format, lowLatency }: OptionValues<typeof DECODE_OPTIONS>,
+  { format, lowLatency, filter }: OptionValues<typeof DECODE_OPTIONS>,
 ): Promise<void> {
   await using sink = await openSink(path);
   let end = 0;
   if (format === "wav") await sink.write(await wavStart({ start: 0, end: Infinity }));
   try {
-    for await (const { start, channels } of playback(decoder, source, defined({ lowLatency }))) {
+    for await (
+      const { start, channels } of playback(decoder, source, defined({ lowLatency, filter }))
+    ) {
       const decodedAt = wallTime();
       await sink.write(interleave(channels, format === "f32" ? "f32" : "s16"));
       end = start + channels[0]!.length;

@@ -65,6 +65,10 @@ export const DECODE_OPTIONS = {
     short: "b",
     defaultText: "16, at 24 kHz 1",
   }),
+  filter: option(choice(["kaiser", "hann"]), {
+    help: "how 48 kHz are reached: without images, or as torchaudio does it",
+    defaultText: "kaiser",
+  }),
   rescale: flag({
     help: "make all of it quieter in place of clipping; decodes twice",
     short: "r",
@@ -100,7 +104,7 @@ async function run(
   if (isLive(operands.file)) {
     return await (await import("./channel.ts")).receive(operands.file, options, signal);
   }
-  const { output: path, format, from, batch, preroll, lowLatency, lmWeights } = options;
+  const { output: path, format, from, batch, preroll, lowLatency, lmWeights, filter } = options;
   refuseTerminal(path, "samples", "-o FILE");
   if (options.rescale && operands.file === "-") {
     throw new UsageError(
@@ -119,7 +123,7 @@ async function run(
   const play = () =>
     playback(decoder, source, {
       ...{ ...times, lowLatency },
-      ...defined({ preroll, batch: batch && Math.max(0, batch) }),
+      ...defined({ preroll, filter, batch: batch && Math.max(0, batch) }),
     });
   const gain = options.rescale ? await gainOf(play(), signal) : 1;
   try {
