@@ -32,7 +32,8 @@ interface Filter {
 /** Modified Bessel function of the first kind and order 0, by its series. */
 function bessel0(x: number): number {
   let sum = 1;
-  for (let k = 1, term = 1; term > sum * 1e-17; k++) sum += term *= (x / 2 / k) ** 2;
+  let term = 1;
+  for (let k = 1; term > sum * 1e-17; k++) sum += term *= (x / 2 / k) ** 2;
   return sum;
 }
 
