@@ -14,6 +14,7 @@ export type ModelName =
   | "encodec_24khz"
   | "encodec_48khz"
   | "encodec_32khz"
+  | "dac_44khz"
   | typeof TINY_MODEL;
 
 /** The small model whose weights are bundled with this package. */
@@ -41,6 +42,14 @@ export interface LanguageModelSpec {
   readonly pastSeconds: number;
   /** Where its weights are published. */
   readonly checkpoint: Model;
+}
+
+/** What DAC has beyond the numbers of EnCodec. */
+export interface DacSpec {
+  /** Channels of the decoder's first layer. */
+  readonly decoderWidth: number;
+  /** Width of the vectors in which codes are compared. */
+  readonly codeWidth: number;
 }
 
 /** The numbers that distinguish one model from another. */
@@ -76,6 +85,8 @@ export interface ModelEntry {
   readonly bandwidths: readonly number[];
   /** Its language model, or undefined if it has none. */
   readonly languageModel: LanguageModelSpec | undefined;
+  /** The numbers of DAC, which is another network. Default: none, it is EnCodec. */
+  readonly dac?: DacSpec;
   /** Whose names the tensors in its file have; either is read. Default: authors. */
   readonly tensorNames?: "authors" | "transformers";
   /** Where its weights are, or undefined where they are given whenever it is opened. */
@@ -209,7 +220,8 @@ const ENTRIES: readonly ModelEntry[] = [
     sampleRate: 32000,
     channels: 1,
     // The reference takes a whole clip; half a minute, which is MusicGen's longest, bounds memory.
-    segmentation: { length: 960_000, stride: 960_000 },
+    // What is longer is faded over in two frames.
+    segmentation: { length: 960_000, stride: 958_720 },
     weightNorm: true,
     convShortcut: false,
     strides: [8, 5, 4, 4],
@@ -223,6 +235,28 @@ const ENTRIES: readonly ModelEntry[] = [
       ...{ name: "encodec_32khz", aliases: [], about: "EnCodec of MusicGen, mono, 2.2 kbit/s" },
       bytes: 236e6,
       files: [{ file: "model.safetensors", repository: "facebook/encodec_32khz" }],
+    },
+  },
+  {
+    ...PUBLISHED,
+    name: "dac_44khz",
+    sampleRate: 44100,
+    channels: 1,
+    // As above, of ten seconds, because its layers are wider.
+    segmentation: { length: 862 * 512, stride: 860 * 512 },
+    weightNorm: true,
+    dac: { decoderWidth: 1536, codeWidth: 8 },
+    strides: [8, 8, 4, 2],
+    filters: 64,
+    latent: 1024,
+    codebooks: 9,
+    bandwidths: [2.6, 5.2, 7.76],
+    languageModel: undefined,
+    tensorNames: "transformers",
+    checkpoint: {
+      ...{ name: "dac_44khz", aliases: [], about: "DAC, the Descript Audio Codec, mono" },
+      bytes: 306e6,
+      files: [{ file: "model.safetensors", repository: "descript/dac_44khz" }],
     },
   },
   {

@@ -9,6 +9,7 @@
  * @module
  */
 import type { ModelSpec } from "../models.ts";
+import { dacWeights, isDac } from "./dac.ts";
 
 /** A convolution over time, with a norm of its own if the model has norms. */
 export interface ConvLayer {
@@ -226,6 +227,7 @@ function codebookWeights(index: number, { codebookSize, latent }: ModelSpec): We
 
 /** Every tensor of a model's checkpoint, as the authors publish theirs, sorted by name. */
 export function modelWeights(spec: ModelSpec): WeightShape[] {
+  if (isDac(spec)) return dacWeights(spec);
   const layers = [...encoderLayers(spec), ...decoderLayers(spec)];
   return [
     ...layers.flatMap((l) => layerWeights(l, spec.weightNorm)),

@@ -1,4 +1,4 @@
-"""EnCodec of Hugging Face's transformers with small random weights: what it makes of some audio.
+"""EnCodec and DAC of Hugging Face's transformers with small random weights: what it makes of some audio.
 
     python make_transformers.py     # with torch, transformers and safetensors; writes beside itself
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import EncodecConfig, EncodecModel
+from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel
 
 FOLDER = Path(__file__).parent
 SMALL = dict(num_filters=4, hidden_size=8, codebook_dim=8, codebook_size=32, upsampling_ratios=[4, 2])
@@ -60,3 +60,33 @@ def make(name, options):
 
 for name, options in MODELS.items():
     make(name, options)
+
+
+@torch.no_grad()
+def make_dac():
+    torch.manual_seed(1)
+    model = DacModel(DacConfig(
+        encoder_hidden_size=2, decoder_hidden_size=12, downsampling_ratios=[2, 4],
+        upsampling_ratios=[4, 2], n_codebooks=3, codebook_size=32, codebook_dim=4,
+        sampling_rate=800, hidden_size=8)).eval()
+    for name, value in model.state_dict().items():
+        if name.endswith("alpha"):
+            value.uniform_(0.5, 1.5)
+        elif name.endswith("bias"):
+            value.uniform_(-0.05, 0.05)
+        elif "quantizer" in name:
+            value.normal_(0, 0.5)
+        else:
+            # A decoder that is much louder saturates in its tanh.
+            value.uniform_(-0.5, 0.5).mul_(0.45 if name.startswith("decoder") else 1)
+    audio = torch.rand(1, 1, 2104) - 0.5
+    encoded = model.encode(audio)
+    tensors = dict(model.state_dict())
+    tensors["golden.audio"] = audio[0]
+    tensors["golden.codes"] = encoded.audio_codes.to(torch.int32)[None]
+    tensors["golden.decoded"] = model.decode(audio_codes=encoded.audio_codes).audio_values.reshape(1, -1)
+    print("dac", {k: tuple(v.shape) for k, v in tensors.items() if k.startswith("golden")})
+    save_file({k: v.contiguous() for k, v in tensors.items()}, FOLDER / "transformers_dac_44khz.safetensors")
+
+
+make_dac()
