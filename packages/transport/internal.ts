@@ -60,7 +60,15 @@ export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
-export { abortable, graceful, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export { builtin, type Builtins } from "./io/builtin.ts";
+export {
+  abortable,
+  graceful,
+  ignoreAbort,
+  onAbort,
+  settledWithin,
+  untilAborted,
+} from "./flow/abort.ts";
 export {
   broughtDirectory,
   cacheDirectory,
