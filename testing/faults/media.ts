@@ -16,9 +16,9 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "resampler.ts",
-    find: "k++) sum += term *= (x / 2 / k) ** 2;",
-    put: "k++) sum += term *= (x / k) ** 2;",
-    means: "the Kaiser window is another one, with images or a drooping passband",
+    find: "rollOff: 0.9475937167399596,",
+    put: "rollOff: 1.1,",
+    means: "the Kaiser filter lets images of the highest tones through",
     tests: ["resampler_test.ts"],
   },
   {
