@@ -24,6 +24,7 @@ import type { BlockRange, CodeBlock } from "./container/reader.ts";
 import type { EcdcHeader } from "./container/header.ts";
 import {
   type CodecOptions,
+  isTiled,
   ModelSession,
   openWeights,
   processors,
@@ -34,6 +35,7 @@ import { sampleContext } from "./network/layers.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
 import { decoderConvNetwork, decoderRecurrentNetwork } from "./network/networks.ts";
 import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
+import { concealed, LossFade } from "./audio/loss_fade.ts";
 import { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
 import { framesFor, segmentPlace } from "./container/segments.ts";
 
@@ -138,7 +140,7 @@ export class Decoder implements Disposable {
       decoderConvNetwork(spec, weights.source),
       weights,
       settings(spec.segmentation ? 1 : threads),
-      spec.segmentation &&
+      isTiled(spec) &&
         decoderConvNetwork(spec, weights.source, framesFor(spec, spec.segmentation.length)),
     );
     return new Decoder(spec, recurrent, conv, threads);
@@ -221,8 +223,14 @@ export class Decoder implements Disposable {
   }
 
   async #runConv({ block, tensor }: Features): Promise<PcmBlock> {
+    // The overlap with its neighbours fades into the silence and back.
+    if (block.isLost) return { start: block.start, channels: this.#silence(block.samples) };
     const audio = await this.#conv.run({ features: tensor }, "audio");
     return { start: block.start, channels: planar(audio, block.samples, block.scale) };
+  }
+
+  #silence(samples: number): Planar {
+    return Array.from({ length: this.spec.channels }, () => new Float32Array(samples));
   }
 
   async *#stream(source: CodeSource, from: number, to: number, options: DecodeOptions) {
@@ -234,10 +242,12 @@ export class Decoder implements Disposable {
     const state = this.#conv.newState();
     // The next chunk's recurrent half runs beside this chunk's convolutional half.
     const ahead = oneAhead(this.#features(source, begin, end, options));
+    const fade = new LossFade();
     for await (const { block, tensor } of ahead) {
       const first = block.index === 0;
       const audio = await this.#conv.step({ features: tensor }, "audio", state, first);
-      yield { start: block.start, channels: planar(audio, block.samples) };
+      const decoded = planar(audio, block.isLost ? hop : block.samples);
+      yield { start: block.start, channels: fade.push(decoded, block) };
     }
   }
 
@@ -261,7 +271,7 @@ export class Decoder implements Disposable {
       frame < begin
         ? Math.min(LARGEST_BATCH * secondFrames, begin - frame)
         : Math.min(most, Math.max(firstFrames, frame - begin));
-    for await (const block of source.blocks({ from: start, to: end, chunk })) {
+    for await (const block of concealed(source.blocks({ from: start, to: end, chunk }))) {
       const tensor = await this.#advance(block, source.header.codebooks, state);
       if (block.index >= begin) yield { block, tensor };
     }

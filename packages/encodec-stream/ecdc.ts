@@ -10,6 +10,15 @@ export {
   type OpenOptions,
 } from "./container/reader.ts";
 export { type EcdcSink, EcdcWriter, type EcdcWriterFields } from "./container/writer.ts";
+export {
+  type Codes,
+  codesOfArray,
+  decodeCodes,
+  encodeCodes,
+  readCodes,
+  writeCodes,
+} from "./container/codes.ts";
+export { concat, cut, type EcdcPart, type EcdcTitles, setTitles } from "./container/edit.ts";
 export { fileSink, stdoutSink } from "./container/sinks.ts";
 export {
   type EcdcFields,

@@ -26,6 +26,7 @@ import { defined } from "@vcs/transport/portable";
 import type { CodeBlock } from "./container/reader.ts";
 import {
   type CodecOptions,
+  isTiled,
   ModelSession,
   openWeights,
   processors,
@@ -164,9 +165,9 @@ function loudness(channels: Planar): number {
   return Math.fround(Math.sqrt(sum / channels[0]!.length) + 1e-8);
 }
 
-/** Planar samples as one tensor [1, C, S], divided by a loudness. */
-function audioTensor(channels: Planar, scale = 1): Tensor {
-  const length = channels[0]!.length;
+/** Planar samples as one tensor [1, C, S], divided by a loudness, up to a multiple of a unit. */
+function audioTensor(channels: Planar, scale = 1, unit = 1): Tensor {
+  const length = Math.ceil(channels[0]!.length / unit) * unit;
   const data = new Float32Array(channels.length * length);
   channels.forEach((c, i) => data.set(c, i * length));
   if (scale !== 1) { for (let i = 0; i < data.length; i++) data[i]! /= scale; }
@@ -247,7 +248,7 @@ export class Encoder implements Disposable {
       encoderConvNetwork(spec, weights.source),
       weights,
       settings(spec.segmentation ? 1 : threads),
-      spec.segmentation && encoderConvNetwork(spec, weights.source, spec.segmentation.length),
+      isTiled(spec) && encoderConvNetwork(spec, weights.source, spec.segmentation.length),
     );
     const recurrent = await ModelSession.open(
       encoderRecurrentNetwork(spec, weights.source, codebooks),
@@ -289,8 +290,8 @@ export class Encoder implements Disposable {
   }
 
   async #runConv(chunk: AudioChunk): Promise<Features> {
-    const scale = loudness(chunk.channels);
-    const audio = audioTensor(chunk.channels, scale);
+    const scale = this.spec.weightNorm ? 1 : loudness(chunk.channels);
+    const audio = audioTensor(chunk.channels, scale, this.spec.dac ? this.spec.hop : 1);
     return { chunk, scale, tensor: await this.#conv.run({ audio }, "features") };
   }
 

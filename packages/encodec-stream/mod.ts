@@ -3,7 +3,7 @@
  * Meta's EnCodec and of Encodec-Stream, without Python.
  *
  * - {@linkcode EcdcReader} and {@linkcode EcdcWriter}: the container, from files, URLs and pipes
- * - {@linkcode Decoder} and {@linkcode Encoder}: the two published models and a small one that is
+ * - {@linkcode Decoder} and {@linkcode Encoder}: the published models and a small one that is
  *   bundled, streaming and exact
  * - {@linkcode playback}: decoded audio between any two seconds at any rate
  *
@@ -47,14 +47,22 @@ export {
   type BlockRange,
   type ByteRun,
   type CodeBlock,
+  type Codes,
+  codesOfArray,
+  concat,
+  cut,
+  decodeCodes,
   describeHeader,
   type EcdcFields,
   type EcdcHeader,
+  type EcdcPart,
   EcdcReader,
   type EcdcSink,
+  type EcdcTitles,
   type EcdcVersion,
   EcdcWriter,
   type EcdcWriterFields,
+  encodeCodes,
   fileSink,
   formatHeader,
   type HeaderOptions,
@@ -63,12 +71,18 @@ export {
   type OpenOptions,
   parseHeader,
   type PythonNumber,
+  readCodes,
   type SeekableSource,
+  setTitles,
   type SourceLike,
   stdoutSink,
   summarizeHeader,
   UNKNOWN_LENGTH,
+  writeCodes,
 } from "./ecdc.ts";
+export type { LiveHeader } from "./live/block_message.ts";
+export { LiveSender, type LiveSendOptions, type LiveSendStatistics } from "./live/live_sender.ts";
+export { LiveSource, type LiveStatistics } from "./live/live_source.ts";
 export { EcdcError, type EcdcErrorCode } from "./errors.ts";
 
 if (import.meta.main) {

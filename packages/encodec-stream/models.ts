@@ -1,5 +1,5 @@
 /**
- * The two published EnCodec models, and a small one that is bundled with this package: their numbers
+ * The three published EnCodec models, and a small one that is bundled with this package: their numbers
  * (rates, segments, codebooks, bandwidths) and where their weights are published.
  *
  * Source: "High Fidelity Neural Audio Compression" (arXiv 2210.13438) and the authors' code.
@@ -10,7 +10,12 @@ import type { Model } from "@vcs/onnx/store";
 import { EcdcError } from "./errors.ts";
 
 /** Name of a model, as `.ecdc` headers spell it. */
-export type ModelName = "encodec_24khz" | "encodec_48khz" | typeof TINY_MODEL;
+export type ModelName =
+  | "encodec_24khz"
+  | "encodec_48khz"
+  | "encodec_32khz"
+  | "dac_44khz"
+  | typeof TINY_MODEL;
 
 /** The small model whose weights are bundled with this package. */
 export const TINY_MODEL = "encodec_tiny_24khz";
@@ -39,6 +44,14 @@ export interface LanguageModelSpec {
   readonly checkpoint: Model;
 }
 
+/** What DAC has beyond the numbers of EnCodec. */
+export interface DacSpec {
+  /** Channels of the decoder's first layer. */
+  readonly decoderWidth: number;
+  /** Width of the vectors in which codes are compared. */
+  readonly codeWidth: number;
+}
+
 /** The numbers that distinguish one model from another. */
 export interface ModelEntry {
   /** Name in headers. */
@@ -47,8 +60,15 @@ export interface ModelEntry {
   readonly sampleRate: number;
   /** Channels of its input and output. */
   readonly channels: number;
-  /** Segments with overlap, or undefined if a file is one causal stream. */
+  /** Segments, or undefined if a file is one causal stream. */
   readonly segmentation: Segmentation | undefined;
+  /**
+   * Whether kernels are under weight norm. Otherwise a norm over the whole segment follows each
+   * convolution, and segments are scaled by their loudness. Default: that of a stream.
+   */
+  readonly weightNorm?: boolean;
+  /** Whether the shortcut of a residual layer is a convolution, or the input itself. Default: true. */
+  readonly convShortcut?: boolean;
   /** Strides of the decoder's stages; the encoder has them in reverse. */
   readonly strides: readonly number[];
   /** Taps of the first and the last convolution. */
@@ -65,12 +85,20 @@ export interface ModelEntry {
   readonly bandwidths: readonly number[];
   /** Its language model, or undefined if it has none. */
   readonly languageModel: LanguageModelSpec | undefined;
+  /** The numbers of DAC, which is another network. Default: none, it is EnCodec. */
+  readonly dac?: DacSpec;
+  /** Whose names the tensors in its file have; either is read. Default: authors. */
+  readonly tensorNames?: "authors" | "transformers";
   /** Where its weights are, or undefined where they are given whenever it is opened. */
   readonly checkpoint: Model | undefined;
 }
 
 /** The numbers that distinguish one model from another, and those that follow from them. */
 export interface ModelSpec extends ModelEntry {
+  /** Whether kernels are under weight norm. */
+  readonly weightNorm: boolean;
+  /** Whether the shortcut of a residual layer is a convolution. */
+  readonly convShortcut: boolean;
   /** Samples between two code frames: the product of the strides. */
   readonly hop: number;
   /** Bits of a code. */
@@ -93,6 +121,8 @@ export function completeSpec(entry: ModelEntry): ModelSpec {
   const byteFrames = 8 / Math.min(8, codeBits & -codeBits);
   const aligned = (frames: number) => Math.ceil(frames / byteFrames) * byteFrames;
   return {
+    weightNorm: entry.segmentation === undefined,
+    convShortcut: true,
     ...entry,
     hop,
     codeBits,
@@ -186,6 +216,51 @@ const ENTRIES: readonly ModelEntry[] = [
       ),
     },
     checkpoint: published("encodec_48khz", "7e698e3e", "EnCodec, stereo, 3 to 24 kbit/s", 76.3e6),
+  },
+  {
+    ...PUBLISHED,
+    name: "encodec_32khz",
+    sampleRate: 32000,
+    channels: 1,
+    // The reference takes a whole clip; half a minute, which is MusicGen's longest, bounds memory.
+    // What is longer is faded over in two frames.
+    segmentation: { length: 960_000, stride: 958_720 },
+    weightNorm: true,
+    convShortcut: false,
+    strides: [8, 5, 4, 4],
+    filters: 64,
+    codebooks: 4,
+    codebookSize: 2048,
+    bandwidths: [2.2],
+    languageModel: undefined,
+    tensorNames: "transformers",
+    checkpoint: {
+      ...{ name: "encodec_32khz", aliases: [], about: "EnCodec of MusicGen, mono, 2.2 kbit/s" },
+      bytes: 236e6,
+      files: [{ file: "model.safetensors", repository: "facebook/encodec_32khz" }],
+    },
+  },
+  {
+    ...PUBLISHED,
+    name: "dac_44khz",
+    sampleRate: 44100,
+    channels: 1,
+    // As above, of ten seconds, because its layers are wider.
+    segmentation: { length: 862 * 512, stride: 860 * 512 },
+    weightNorm: true,
+    dac: { decoderWidth: 1536, codeWidth: 8 },
+    strides: [8, 8, 4, 2],
+    filters: 64,
+    latent: 1024,
+    codebooks: 9,
+    bandwidths: [2.6, 5.2, 7.76],
+    languageModel: undefined,
+    tensorNames: "transformers",
+    checkpoint: {
+      ...{ name: "dac_44khz", aliases: [], about: "DAC, the Descript Audio Codec, mono" },
+      bytes: 306e6,
+      files: [{ file: "model.safetensors", repository: "descript/dac_44khz" }],
+    },
   },
   {
     ...PUBLISHED,

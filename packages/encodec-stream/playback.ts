@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Resampler } from "@vcs/media";
+import { listeningFilter, Resampler, type ResamplingFilter } from "@vcs/media";
 import type { CodeSource, DecodeOptions, Decoder, PcmBlock } from "./decoder.ts";
 import type { EcdcHeader } from "./container/header.ts";
 import type { Planar } from "./audio/overlap_add.ts";
@@ -19,21 +19,23 @@ export interface PlaybackOptions extends Omit<DecodeOptions, "from" | "to"> {
   readonly rate?: number;
   /** Channels of the output: 1 or 2. Default: 2. */
   readonly channels?: 1 | 2;
+  /**
+   * How another rate is reached: `kaiser` is without audible images, `hann` is torchaudio's. Default:
+   * kaiser, or hann for rates that have hardly a divisor in common.
+   */
+  readonly filter?: ResamplingFilter;
 }
 
 /** A rate conversion as a ratio of whole numbers: `from` samples in are exactly `to` samples out. */
 interface Ratio {
   readonly from: number;
   readonly to: number;
-  /** Input samples on each side that an output sample can depend on. */
-  readonly reach: number;
 }
 
 function ratioOf(rate: number, wanted: number): Ratio {
   let [a, b] = [rate, wanted];
   while (b > 0) [a, b] = [b, a % b];
-  const reach = Math.ceil(7 * Math.max(1, rate / wanted)) + 1;
-  return { from: rate / a, to: wanted / a, reach };
+  return { from: rate / a, to: wanted / a };
 }
 
 /** One channel as two, or two as their mean. */
@@ -96,12 +98,12 @@ export async function* playback(
 ): AsyncGenerator<PcmBlock> {
   checkOptions(options);
   const { header } = source;
-  const { rate = 48000, channels = 2, ...rest } = options;
+  const { rate = 48000, channels = 2, filter, ...rest } = options;
   const { start, end } = playedRange(header, options);
   if (start >= end) return;
   const blocks = header.rate === rate
     ? decoder.decode(source, { ...rest, from: start, to: end })
-    : resampled(decoder, source, ratioOf(header.rate, rate), start, end, rest);
+    : resampled(decoder, source, ratioOf(header.rate, rate), filter, { start, end }, rest);
   for await (const block of blocks) {
     yield { start: block.start, channels: withChannels(block.channels, channels) };
   }
@@ -115,15 +117,17 @@ async function* resampled(
   decoder: Decoder,
   source: CodeSource,
   ratio: Ratio,
-  start: number,
-  end: number,
+  wanted: ResamplingFilter | undefined,
+  { start, end }: SampleRange,
   options: DecodeOptions,
 ): AsyncGenerator<PcmBlock> {
   const { samples, spec } = source.header;
-  const lead = Math.max(0, Math.floor(start / ratio.to) - Math.ceil(ratio.reach / ratio.from) - 1);
+  const filter = wanted ?? listeningFilter(ratio.from, ratio.to);
+  const resampler = new Resampler(ratio.from, ratio.to, spec.channels, filter);
+  const { reach } = resampler;
+  const lead = Math.max(0, Math.floor(start / ratio.to) - Math.ceil(reach / ratio.from) - 1);
   const from = lead * ratio.from;
-  const to = Math.min(samples, Math.ceil(end * ratio.from / ratio.to) + ratio.reach + ratio.from);
-  const resampler = new Resampler(ratio.from, ratio.to, spec.channels);
+  const to = Math.min(samples, Math.ceil(end * ratio.from / ratio.to) + reach + ratio.from);
   let at = lead * ratio.to;
   const part = function* (planar: Planar): Generator<PcmBlock> {
     const head = Math.max(0, start - at);

@@ -37,4 +37,4 @@ export { decodeImage, encodeJpeg, encodePng, type Image } from "./image.ts";
 export { type MjpegFrame, mjpegFrames, MjpegReader } from "./mjpeg.ts";
 export { encodeWav, openWav, type PcmFormat, type WavStream, wavWriter } from "./wav.ts";
 export { MediaError, type MediaErrorCode } from "./errors.ts";
-export { resample, Resampler } from "./audio/resampler.ts";
+export { listeningFilter, resample, Resampler, type ResamplingFilter } from "./audio/resampler.ts";

@@ -88,6 +88,12 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "s3:": async () => (await import("./channels/s3.ts")).s3.openReceiver,
 };
 
+/** Whether a text is the URL of a channel; `file:` is both a channel's scheme and a file's. */
+export function isChannel(text: string): boolean {
+  const scheme = /^[a-z+]+:/i.exec(text)?.[0].toLowerCase() ?? "";
+  return Object.hasOwn(SENDERS, scheme) || Object.hasOwn(RECEIVERS, scheme);
+}
+
 /**
  * Opens a sender. It is ready at once: messages wait for the peer or the broker.
  *

@@ -65,7 +65,14 @@ export type { UpgradeRoute } from "./site/upgrade.ts";
 export type { Conn } from "./flow/places.ts";
 export { isLoopback } from "./site/guard.ts";
 export { builtin, type Builtins } from "./io/builtin.ts";
-export { abortable, ignoreAbort, onAbort, settledWithin, untilAborted } from "./flow/abort.ts";
+export {
+  abortable,
+  graceful,
+  ignoreAbort,
+  onAbort,
+  settledWithin,
+  untilAborted,
+} from "./flow/abort.ts";
 export {
   broughtDirectory,
   cacheDirectory,
@@ -89,6 +96,8 @@ export {
 export { IdleTimeout } from "./flow/idle.ts";
 export { ReplayWindow } from "./flow/replay_window.ts";
 export { attempts, Backoff, type BackoffOptions, retry, type RetryOptions } from "./flow/retry.ts";
+export { type Latency, latencyLine, latencyOf, Series, type Summary } from "./flow/statistics.ts";
+export { wallTime } from "./flow/clock.ts";
 export { type Crc32, crc32 } from "./formats/crc32.ts";
 export { transposeMatrix } from "./formats/transpose.ts";
 export { type ZipEntry, ZipReader, type ZipReaderOptions } from "./formats/zip_reader.ts";

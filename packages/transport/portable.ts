@@ -9,6 +9,7 @@ export { openSocketReceiver, openSocketSender } from "./channels/ws/ws.ts";
 export { flag, type FlagOption, option, type ValueOption } from "./command/options.ts";
 export { choice, number, type NumberRange, type ValueKind, whole } from "./command/values.ts";
 export { abortable, onAbort } from "./flow/abort.ts";
+export { type Clock, systemClock } from "./flow/clock.ts";
 export { checkBooleans } from "./formats/booleans.ts";
 export { packedStrides, packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";
 export { convertTensor, type FloatDType } from "./formats/tensor_convert.ts";

@@ -40,7 +40,7 @@ export {
   windowsOf,
 } from "./stream/windows.ts";
 export type { Clip, TokenizeOptions, WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
-export type { Latency, Summary } from "./stream/statistics.ts";
+export type { Latency, Summary } from "@vcs/transport/internal";
 export type { WindowRange } from "./stream/window_order.ts";
 export {
   type FrameSource,

@@ -14,7 +14,14 @@ import { type Clock, systemClock } from "@vcs/transport";
 import { type Policy, Queue } from "@vcs/transport";
 import { type Message, NO_ID } from "@vcs/transport/message";
 import { Resequencer } from "@vcs/transport";
-import { defined } from "@vcs/transport/internal";
+import {
+  defined,
+  type Latency,
+  latencyOf,
+  Series,
+  type Summary,
+  wallTime,
+} from "@vcs/transport/internal";
 import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./stream/journal.ts";
 import { StreamDeduplicator, windowCount } from "./stream/deduplication.ts";
@@ -23,7 +30,6 @@ import { TokenDecoder } from "./stream/range_coder.ts";
 import type { TokenShape } from "./stream/tokens.ts";
 import { BoundarySmoother } from "./stream/boundary_smoothing.ts";
 import { FirstSize, type OnResize } from "./stream/first_size.ts";
-import { type Latency, latencyOf, Series, type Summary } from "./stream/statistics.ts";
 import {
   framesOf,
   type ReceivedFrame,
@@ -35,7 +41,7 @@ import type { Clip, WindowDecoder } from "./stream/tokenizer.ts";
 import { MOST_POSITIONS } from "./stream/window_limits.ts";
 import { messageWindow } from "./stream/window_message.ts";
 import { WindowOrder, type WindowRange } from "./stream/window_order.ts";
-import { wallTime, WINDOW_FRAMES } from "./stream/windows.ts";
+import { WINDOW_FRAMES } from "./stream/windows.ts";
 
 export type { OnResize } from "./stream/first_size.ts";
 export { framesOf, type ReceivedFrame, type ReceivedWindow } from "./stream/received_window.ts";

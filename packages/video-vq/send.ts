@@ -12,16 +12,14 @@
 import type { Sender } from "@vcs/transport/channel";
 import { type Clock, systemClock } from "@vcs/transport";
 import { type Policy, Queue, type QueueCounters } from "@vcs/transport";
-import { abortable, defined } from "@vcs/transport/internal";
+import { abortable, defined, Series, type Summary, wallTime } from "@vcs/transport/internal";
 import { message, newStreamId, NO_ID } from "@vcs/transport/message";
 import type { FrameRate, TokenWindow } from "./stream/payload.ts";
 import { TokenEncoder } from "./stream/range_coder.ts";
-import { Series, type Summary } from "./stream/statistics.ts";
 import type { WindowEncoder } from "./stream/tokenizer.ts";
 import {
   type FrameWindow,
   type TimedFrame,
-  wallTime,
   type WindowOptions,
   windowsOf,
 } from "./stream/windows.ts";

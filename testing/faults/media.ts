@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "resampler.ts",
+    find: "this.reach = same ? 0 : Math.ceil(width / rollOff * Math.max(1, from / to)) + 1;",
+    put: "this.reach = same ? 0 : width;",
+    means: "a part of a recording that is resampled begins with another filter's edge",
+    tests: ["resampler_test.ts"],
+  },
+  {
+    file: "resampler.ts",
+    find: "rollOff: 0.9475937167399596,",
+    put: "rollOff: 1.1,",
+    means: "the Kaiser filter lets images of the highest tones through",
+    tests: ["resampler_test.ts"],
+  },
+  {
     file: "list_order.ts",
     find: "if (left === 0) this.#held.delete(frame.index);",
     put: "",

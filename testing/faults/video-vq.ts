@@ -92,13 +92,6 @@ export const faults: readonly Fault[] = [
     tests: ["pipeline_test.ts"],
   },
   {
-    file: "statistics.ts",
-    find: "this.#last[this.#count++ % KEPT] = value;",
-    put: "this.#last[this.#count++] = value;",
-    means: "percentiles stand still after a thousand values",
-    tests: ["statistics_test.ts"],
-  },
-  {
     file: "journal.ts",
     find: "await this.#file.syncData();",
     put: "",

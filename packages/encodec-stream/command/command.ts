@@ -9,7 +9,9 @@ import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { CODEC_MODELS } from "../network/catalog.ts";
 import { play } from "../page/play.ts";
+import { codesCommand } from "./codes.ts";
 import { decode } from "./decode.ts";
+import { editCommands } from "./edit.ts";
 import { encode } from "./encode.ts";
 import { info } from "./info.ts";
 import { repairCommand } from "./repair.ts";
@@ -21,7 +23,16 @@ export const encodecStream: Command = command({
   about: "neural audio as a stream: reads, decodes and encodes .ecdc",
   // Of several modes in a line the first one here counts: the more cautious, as in the original.
   commands: [
-    ...[info, decode, encode, repairCommand, play, ...modelCommands(CODEC_MODELS)],
+    ...[
+      info,
+      decode,
+      encode,
+      repairCommand,
+      ...editCommands,
+      codesCommand,
+      play,
+      ...modelCommands(CODEC_MODELS),
+    ],
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

@@ -34,9 +34,12 @@ async function readWithNotes(...args: string[]) {
 
 const DECODE = {
   ...{ mode: "decode", from: 0, to: 0, output: "-", format: "s16", lowLatency: false },
-  rescale: false,
+  ...{ rescale: false, timeout: 30 },
 };
-const ENCODE = { mode: "encode", input: "-", lowLatency: false };
+const ENCODE = {
+  ...{ mode: "encode", input: "-", lowLatency: false },
+  ...{ queue: 8, policy: "block", timeout: 30 },
+};
 
 Deno.test("the original's command lines mean what they meant", async () => {
   assert.deepEqual(await read(..."-ss 10.5 -to 20 -b 4 -g 1 -d song.ecdc".split(" ")), {
@@ -122,7 +125,7 @@ Deno.test("wrong use is refused with what was found and what is expected", async
     ["-e -b - x", /^Cannot read --bitrate: found "-"/],
     [
       "-e https://example.com/x.ecdc",
-      /^Cannot read FILE: found "https:.*expected paths of files$/,
+      /^Cannot read FILE: found "https:.*paths of files, and channels such as tcp:\/\/host:7000$/,
     ],
     ["play a b", /found 2 arguments, expected \[FILE\|URL\]$/],
     ["play --port 65536", /whole numbers from 0 to 65535$/],

@@ -11,6 +11,7 @@ import {
   defined,
   file,
   flag,
+  group,
   type Invocation,
   operand,
   option,
@@ -30,17 +31,24 @@ import { type CodeSource, Decoder, type PcmBlock } from "../decoder.ts";
 import { playback, playedRange, type SampleRange } from "../playback.ts";
 import { SECONDS } from "./seconds.ts";
 import { SeekNote } from "./seek_note.ts";
-import { CODEC_OPTIONS, codecOptions, fetching } from "./codec_options.ts";
+import { CHANNEL_OPTIONS, CODEC_OPTIONS, codecOptions, fetching, isLive } from "./codec_options.ts";
 
 /** Seconds that only the end of a stream of unknown length lies beyond. */
 const ENDLESS = 1e9;
 
 /** Rate and channels of the output. */
-const OUTPUT = { sampleRate: 48000, channels: 2 } as const;
+export const OUTPUT = { sampleRate: 48000, channels: 2 } as const;
 
-const OPERANDS = { file: operand(file("FILE|URL"), "what to decode; - is standard input") };
+/** Operands of `-d`. */
+export const DECODE_OPERANDS = {
+  file: operand(
+    file("FILE|URL"),
+    "what to decode; - is standard input, tcp://…, nats://…, file:folder/ and so on are channels",
+  ),
+};
 
-const OPTIONS = {
+/** Options of `-d`. */
+export const DECODE_OPTIONS = {
   from: option(SECONDS, { help: "second to start at", dash: "ss", default: 0 }),
   to: option(SECONDS, { help: "second to stop at; 0 is the end", dash: "to", default: 0 }),
   output: option(file(), {
@@ -57,6 +65,10 @@ const OPTIONS = {
     short: "b",
     defaultText: "16, at 24 kHz 1",
   }),
+  filter: option(choice(["kaiser", "hann"]), {
+    help: "how 48 kHz are reached: without images, or as torchaudio does it",
+    defaultText: "kaiser",
+  }),
   rescale: flag({
     help: "make all of it quieter in place of clipping; decodes twice",
     short: "r",
@@ -68,6 +80,7 @@ const OPTIONS = {
     defaultText: "everything before the start",
   }),
   ...CODEC_OPTIONS,
+  ...group("Channel", CHANNEL_OPTIONS),
   lmWeights: option(text("REFERENCE"), {
     help: "weights of the language model, for entropy-coded files",
     defaultText: "the official ones",
@@ -80,15 +93,18 @@ export const decode: Command = command({
   name: "decode",
   modes: ["-d", "--decode"],
   about: "decode to PCM on standard output: s16le at 48 kHz in stereo",
-  operands: OPERANDS,
-  options: OPTIONS,
+  operands: DECODE_OPERANDS,
+  options: DECODE_OPTIONS,
   run,
 });
 
 async function run(
-  { options, operands, signal }: Invocation<typeof OPTIONS, typeof OPERANDS>,
+  { options, operands, signal }: Invocation<typeof DECODE_OPTIONS, typeof DECODE_OPERANDS>,
 ): Promise<void> {
-  const { output: path, format, from, batch, preroll, lowLatency, lmWeights } = options;
+  if (isLive(operands.file)) {
+    return await (await import("./channel.ts")).receive(operands.file, options, signal);
+  }
+  const { output: path, format, from, batch, preroll, lowLatency, lmWeights, filter } = options;
   refuseTerminal(path, "samples", "-o FILE");
   if (options.rescale && operands.file === "-") {
     throw new UsageError(
@@ -107,7 +123,7 @@ async function run(
   const play = () =>
     playback(decoder, source, {
       ...{ ...times, lowLatency },
-      ...defined({ preroll, batch: batch && Math.max(0, batch) }),
+      ...defined({ preroll, filter, batch: batch && Math.max(0, batch) }),
     });
   const gain = options.rescale ? await gainOf(play(), signal) : 1;
   try {
@@ -143,7 +159,8 @@ async function codesOf(
   return { source: new LmReader(reader, model), [Symbol.dispose]: () => model[Symbol.dispose]() };
 }
 
-async function wavStart({ start, end }: SampleRange): Promise<Uint8Array> {
+/** A WAV header of the output. */
+export async function wavStart({ start, end }: SampleRange): Promise<Uint8Array> {
   const { wavHeader } = await import("@vcs/media/wav");
   const { sampleRate, channels } = OUTPUT;
   return wavHeader({ sampleRate, format: "s16" }, channels, end - start);

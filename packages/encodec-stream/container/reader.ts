@@ -57,6 +57,8 @@ export interface CodeBlock {
   readonly scale: number | undefined;
   /** Codes, shape [frames, codebooks]. */
   readonly codes: Uint16Array;
+  /** Whether a channel lost it: there are no codes, and it fades to silence. Default: false. */
+  readonly isLost?: boolean;
 }
 
 /** Which blocks to read. */

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { defined } from "@vcs/transport/portable";
 import { EcdcError } from "../errors.ts";
 import type { CodeBlock, EcdcReader } from "./reader.ts";
-import { framesFor } from "./segments.ts";
+import { asLast, writerFields } from "./edit.ts";
 import { type EcdcSink, EcdcWriter } from "./writer.ts";
 
 /** The blocks before the damage. */
@@ -21,13 +20,6 @@ async function* complete(blocks: AsyncIterable<CodeBlock>): AsyncGenerator<CodeB
   }
 }
 
-/** A file's last segment ends before the next would begin. */
-function asLast(block: CodeBlock, { header: { spec, codebooks } }: EcdcReader): CodeBlock {
-  const samples = Math.min(block.samples, spec.segmentation?.stride ?? Infinity);
-  const frames = framesFor(spec, samples);
-  return { ...block, samples, frames, codes: block.codes.subarray(0, frames * codebooks) };
-}
-
 /**
  * Writes all that is complete as a file with its true length.
  *
@@ -36,9 +28,7 @@ function asLast(block: CodeBlock, { header: { spec, codebooks } }: EcdcReader): 
  */
 export async function repair(reader: EcdcReader, sink: EcdcSink): Promise<number> {
   const { header } = reader;
-  const { model, codebooks, version, sampleRate, bitrate, title, source, thumbnail } = header;
-  const optional = defined({ sampleRate, bitrate, title, source, thumbnail });
-  const writer = new EcdcWriter(sink, { model, codebooks, version, ...optional });
+  const writer = new EcdcWriter(sink, writerFields(header));
   let last: CodeBlock | undefined;
   for await (const block of complete(reader.blocks())) {
     if (last) await writer.write(last);
@@ -47,7 +37,7 @@ export async function repair(reader: EcdcReader, sink: EcdcSink): Promise<number
   if (!last) {
     throw new EcdcError("truncated", "Cannot repair the file: nothing in it is complete");
   }
-  const end = asLast(last, reader);
+  const end = asLast(last, header);
   await writer.write(end);
   await writer.close(end.start + end.samples);
   return (end.start + end.samples) / header.rate;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { concatBytes, onAbort, streamOf } from "@vcs/transport/portable";
+import { type Clock, concatBytes, onAbort, streamOf, systemClock } from "@vcs/transport/portable";
 import { EcdcError } from "../errors.ts";
 
 /** What can be opened: a path, a URL, `-` for standard input, bytes, or a stream of bytes. */
@@ -25,6 +25,9 @@ interface Opened {
 /** A seek forward by at most this many bytes reads on in place of opening the source again. */
 const NEAR = 64 * 1024;
 
+/** Attempts without a byte after which a connection that broke is given up. */
+const TRIES = 4;
+
 /** Bytes from a position on, valid until the next seek of their source. */
 export interface ByteRun {
   /**
@@ -43,6 +46,9 @@ export class SeekableSource implements AsyncDisposable {
   /** Total bytes, if known. */
   readonly size: number | undefined;
   readonly #reopen: Reopen | undefined;
+  readonly #clock: Clock;
+  /** URL of a server, whose connections can break. */
+  readonly #url: URL | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   /** The next chunk, while it is awaited. */
   #arriving: Promise<ReadableStreamReadResult<Uint8Array>> | undefined;
@@ -55,47 +61,32 @@ export class SeekableSource implements AsyncDisposable {
   #signal: AbortSignal | undefined;
   #aborting: Disposable | undefined;
 
-  private constructor(first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
+  private constructor({ first, size, reopen, url }: Made, clock: Clock) {
     this.#reader = first.getReader();
     this.size = size;
     this.#reopen = reopen;
+    this.#url = url;
+    this.#clock = clock;
   }
 
   /**
-   * Opens a source at its start.
+   * Opens a source at its start. A connection to a server that breaks is made again, at the byte where
+   * it broke.
    *
-   * @param options `signal` ends every wait for bytes, and closes the source
+   * @param options `signal` ends every wait for bytes, and closes the source; `clock` is where the
+   * time between attempts comes from (Default: the system's)
    * @throws {EcdcError} `unreachable` if a file or a URL cannot be opened, `unsupported` for other URLs
    * than http, https and file.
    */
   static async open(
     source: SourceLike,
-    { signal }: { signal?: AbortSignal } = {},
+    { signal, clock = systemClock }: { signal?: AbortSignal; clock?: Clock } = {},
   ): Promise<SeekableSource> {
-    const opened = await SeekableSource.#open(source, signal);
+    const opened = new SeekableSource(await make(source, signal), clock);
     opened.#signal = signal;
     // Ends a read that waits.
     opened.#aborting = onAbort(signal, () => void opened.#reader.cancel().catch(() => {}));
     return opened;
-  }
-
-  static async #open(source: SourceLike, signal?: AbortSignal): Promise<SeekableSource> {
-    if (source instanceof Uint8Array) return openBytes(source, SeekableSource.#make);
-    if (source instanceof ReadableStream) return new SeekableSource(source);
-    if (source === "-") return new SeekableSource(Deno.stdin.readable);
-    const url = asUrl(source);
-    if (url?.protocol.startsWith("http")) return await openUrl(url, SeekableSource.#make, signal);
-    if (url && url.protocol !== "file:") {
-      throw new EcdcError(
-        "unsupported",
-        `Cannot open ${url}: found ${url.protocol}, expected http:, https: or file:`,
-      );
-    }
-    return await openFile(url ?? `${source}`, SeekableSource.#make);
-  }
-
-  static #make(this: void, first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) {
-    return new SeekableSource(first, size, reopen);
   }
 
   /** Bytes before the next one to be read. */
@@ -108,7 +99,7 @@ export class SeekableSource implements AsyncDisposable {
     this.#check(turn);
     while (this.#held.length === 0) {
       // If an earlier run waits for the same chunk, this one takes it.
-      const { value, done } = await (this.#arriving ??= this.#reader.read());
+      const { value, done } = await (this.#arriving ??= this.#receive());
       this.#check(turn);
       this.#arriving = undefined;
       if (done) return new Uint8Array(0);
@@ -118,6 +109,43 @@ export class SeekableSource implements AsyncDisposable {
     this.#held = this.#held.subarray(taken.length);
     this.#position += taken.length;
     return taken;
+  }
+
+  /** The next chunk; where the connection broke, of another one. */
+  async #receive(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    const turn = this.#turn;
+    for (let failures = 0;; failures++) {
+      try {
+        return await (failures === 0 ? this.#reader.read() : this.#resume(turn));
+      } catch (error) {
+        this.#check(turn);
+        if (!this.#url || !this.#reopen) throw error;
+        if (error instanceof EcdcError && error.code === "unsupported") throw error;
+        if (failures + 1 >= TRIES) throw broken(this.#url, this.#position, error);
+        // The first attempt follows at once.
+        if (failures > 0) await this.#clock.sleep(1000 * 2 ** (failures - 1), this.#signal);
+        this.#check(turn);
+      }
+    }
+  }
+
+  /** Connects again, at the byte where the connection broke. */
+  async #resume(turn: number): Promise<ReadableStreamReadResult<Uint8Array>> {
+    const to = this.#end < Infinity ? this.#end : undefined;
+    const { stream, at } = await this.#reopen!(this.#position, to);
+    let skipped = this.#position - at;
+    const isAnother = skipped < 0 || (skipped > 0 && this.size === undefined);
+    if (isAnother || turn !== this.#turn || this.#signal?.aborted) await stream.cancel();
+    this.#check(turn);
+    if (isAnother) throw unresumed(this.#url!, this.#position);
+    this.#reader = stream.getReader();
+    for (;;) {
+      const chunk = await this.#reader.read();
+      if (chunk.done) return chunk;
+      const { value, done } = chunk;
+      if (value.length > skipped) return { value: value.subarray(skipped), done };
+      skipped -= value.length;
+    }
   }
 
   #check(turn: number): void {
@@ -186,7 +214,31 @@ export class SeekableSource implements AsyncDisposable {
   }
 }
 
-type Make = (first: ReadableStream<Uint8Array>, size?: number, reopen?: Reopen) => SeekableSource;
+/** A source that was opened at its start. */
+interface Made {
+  readonly first: ReadableStream<Uint8Array>;
+  /** Total bytes, if known. */
+  readonly size?: number | undefined;
+  /** Absent where the source only runs forwards. */
+  readonly reopen?: Reopen;
+  /** URL of a server. */
+  readonly url?: URL;
+}
+
+async function make(source: SourceLike, signal?: AbortSignal): Promise<Made> {
+  if (source instanceof Uint8Array) return openBytes(source);
+  if (source instanceof ReadableStream) return { first: source };
+  if (source === "-") return { first: Deno.stdin.readable };
+  const url = asUrl(source);
+  if (url?.protocol.startsWith("http")) return await openUrl(url, signal);
+  if (url && url.protocol !== "file:") {
+    throw new EcdcError(
+      "unsupported",
+      `Cannot open ${url}: found ${url.protocol}, expected http:, https: or file:`,
+    );
+  }
+  return await openFile(url ?? `${source}`);
+}
 
 /** A URL, or undefined for a path. The disguises `hxxp` and `hxxps` are read as http and https. */
 function asUrl(source: string | URL): URL | undefined {
@@ -196,20 +248,36 @@ function asUrl(source: string | URL): URL | undefined {
     : undefined;
 }
 
-function openBytes(bytes: Uint8Array, make: Make): SeekableSource {
+function openBytes(bytes: Uint8Array): Made {
   const from = (at: number) =>
     streamOf(at < bytes.length ? [bytes.subarray(at)] : []) as ReadableStream<
       Uint8Array
     >;
   const reopen: Reopen = (at) => Promise.resolve({ stream: from(at), at });
-  return make(from(0), bytes.length, reopen);
+  return { first: from(0), size: bytes.length, reopen };
+}
+
+function broken(url: URL, position: number, cause: unknown): EcdcError {
+  const why = cause instanceof Error ? cause.message : `${cause}`;
+  return new EcdcError(
+    "unreachable",
+    `Cannot read on: the connection to ${url.host} broke at byte ${position} (${why})`,
+    { cause },
+  );
+}
+
+function unresumed(url: URL, position: number): EcdcError {
+  return new EcdcError(
+    "unsupported",
+    `Cannot read on: ${url.host} does not send the rest of what broke at byte ${position}`,
+  );
 }
 
 function unreachable(what: string | URL, why: string, cause?: unknown): EcdcError {
   return new EcdcError("unreachable", `Cannot open ${what}: ${why}`, { cause });
 }
 
-async function openFile(path: string | URL, make: Make): Promise<SeekableSource> {
+async function openFile(path: string | URL): Promise<Made> {
   const open = async (from: number): Promise<Opened> => {
     const file = await Deno.open(path);
     if (from > 0) await file.seek(from, Deno.SeekMode.Start);
@@ -218,7 +286,7 @@ async function openFile(path: string | URL, make: Make): Promise<SeekableSource>
   try {
     const { isFile, size } = await Deno.stat(path);
     const { stream } = await open(0);
-    return isFile ? make(stream, size, open) : make(stream);
+    return isFile ? { first: stream, size, reopen: open } : { first: stream };
   } catch (error) {
     throw unreachable(path, error instanceof Error ? error.message : `${error}`, error);
   }
@@ -234,33 +302,46 @@ async function request(url: URL, range: string | undefined, signal?: AbortSignal
   }
 }
 
-/** The position of a partial response's first byte, from `Content-Range: bytes 5-9/20`. */
-function rangeStart(response: Response): number {
-  const match = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "");
-  return match ? Number(match[1]) : 0;
+/** The position of a partial response's first byte, and the size, from `Content-Range: bytes 5-9/20`. */
+function rangeOf(response: Response): { at: number; size: number | undefined } {
+  const found = /^bytes (\d+)-(?:\d+\/(\d+))?/.exec(response.headers.get("content-range") ?? "");
+  return { at: Number(found?.[1] ?? 0), size: found?.[2] ? Number(found[2]) : undefined };
+}
+
+/** The size of a whole response. */
+function sizeOf({ headers }: Response): number | undefined {
+  const length = headers.get("content-length");
+  return length !== null && !headers.has("content-encoding") ? Number(length) : undefined;
+}
+
+/** Refuses the rest of a file that is no longer the one of which the start was read. */
+async function checkSame(url: URL, first: Response, later: Response): Promise<void> {
+  const size = later.status === 206 ? rangeOf(later).size : sizeOf(later);
+  const tag = (response: Response) => response.headers.get("etag");
+  const isOther = (a?: string | number | null, b?: string | number | null) =>
+    (a ?? b ?? 0) !== (b ?? a ?? 0);
+  if (!isOther(sizeOf(first), size) && !isOther(tag(first), tag(later))) return;
+  await later.body?.cancel();
+  throw new EcdcError("unsupported", `Cannot read on: ${url} changed while it was read`);
 }
 
 const EMPTY = (): ReadableStream<Uint8Array> => new Blob([]).stream();
 
-async function openUrl(url: URL, make: Make, signal?: AbortSignal): Promise<SeekableSource> {
+async function openUrl(url: URL, signal?: AbortSignal): Promise<Made> {
+  const response = await request(url, undefined, signal);
   const reopen: Reopen = async (from, to) => {
     const range = `bytes=${from}-${to === undefined ? "" : to - 1}`;
-    const response = await request(url, range, signal);
+    const later = await request(url, range, signal);
     // A server's way to say that the position is past the end.
-    if (response.status === 416) {
-      await response.body?.cancel();
+    if (later.status === 416) {
+      await later.body?.cancel();
       return { stream: EMPTY(), at: from };
     }
-    const stream = await bodyOf(url, response);
-    return response.status === 206
-      ? { stream, at: rangeStart(response), end: to }
-      : { stream, at: 0 };
+    const stream = await bodyOf(url, later);
+    await checkSame(url, response, later);
+    return later.status === 206 ? { stream, at: rangeOf(later).at, end: to } : { stream, at: 0 };
   };
-  const response = await request(url, undefined, signal);
-  const length = response.headers.get("content-length");
-  const encoded = response.headers.has("content-encoding");
-  const size = length !== null && !encoded ? Number(length) : undefined;
-  return make(await bodyOf(url, response), size, reopen);
+  return { first: await bodyOf(url, response), size: sizeOf(response), reopen, url };
 }
 
 async function bodyOf(url: URL, response: Response): Promise<ReadableStream<Uint8Array>> {

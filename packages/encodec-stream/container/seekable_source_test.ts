@@ -221,3 +221,92 @@ Deno.test("a near jump while a far one waits is not read from the body that the 
     await far;
     assert.deepEqual(await near.read(5), slice(10, 15));
   }));
+
+/** A server whose connections break after some bytes each; and what was asked of it. */
+function serveBroken(
+  { sends, ranges = true, length = true, tags = ["a"] }: {
+    sends: number;
+    ranges?: boolean;
+    length?: boolean;
+    tags?: string[];
+  },
+) {
+  const requests: string[] = [];
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const answer = async (conn: Deno.Conn) => {
+    using _ = conn;
+    const head = new Uint8Array(4096);
+    const text = new TextDecoder().decode(head.subarray(0, await conn.read(head) ?? 0));
+    const asked = /^range: bytes=(\d+)-/im.exec(text)?.[1];
+    requests.push(asked ?? "all");
+    const from = ranges ? Number(asked ?? 0) : 0;
+    const tag = `etag: "${tags[Math.min(requests.length, tags.length) - 1]}"\r\n`;
+    const size = length ? `content-length: ${bytes.length - from}\r\n` : "";
+    const range = `content-range: bytes ${from}-${bytes.length - 1}/${bytes.length}\r\n`;
+    const start = ranges && asked ? `206 Partial Content\r\n${range}` : "200 OK\r\n";
+    const chunked = length ? "" : "transfer-encoding: chunked\r\n";
+    const lines = `HTTP/1.1 ${start}${size}${chunked}${tag}\r\n`;
+    const body = bytes.subarray(from, from + sends * (ranges ? 1 : requests.length));
+    const frame = length ? [body] : [
+      new TextEncoder().encode(`${body.length.toString(16)}\r\n`),
+      body,
+      new TextEncoder().encode("\r\n"),
+    ];
+    for (const part of [new TextEncoder().encode(lines), ...frame]) {
+      for (let at = 0; at < part.length;) at += await conn.write(part.subarray(at));
+    }
+  };
+  const running = (async () => {
+    for await (const conn of listener) await answer(conn).catch(() => {});
+  })();
+  return {
+    requests,
+    url: `http://127.0.0.1:${listener.addr.port}/`,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await running;
+    },
+  };
+}
+
+const readAll = async (source: SeekableSource) =>
+  await (await source.seek(0)).read(bytes.length + 1);
+
+Deno.test("a connection that breaks is made again, at the byte where it broke", async () => {
+  for (const ranges of [true, false]) {
+    await using server = serveBroken({ sends: 110_000, ranges });
+    await using source = await SeekableSource.open(server.url);
+    assert.deepEqual(await readAll(source), bytes);
+    const [first, ...resumed] = server.requests;
+    assert.equal(first, "all");
+    assert.equal(resumed.length, 2);
+    assert.ok(Number(resumed[0]) <= 110_000 && Number(resumed[1]) > 110_000, resumed.join());
+  }
+});
+
+Deno.test("a file that changed is not joined to its former start", async () => {
+  await using server = serveBroken({ sends: 110_000, tags: ["a", "b"] });
+  await using source = await SeekableSource.open(server.url);
+  await assert.rejects(readAll(source), /changed while it was read$/);
+  assert.equal(server.requests.length, 2);
+});
+
+Deno.test("what has no length is not joined to what the server sends later", async () => {
+  await using server = serveBroken({ sends: 110_000, ranges: false, length: false });
+  await using source = await SeekableSource.open(server.url);
+  await assert.rejects(readAll(source), /does not send the rest of what broke at byte \d+$/);
+  assert.equal(server.requests.length, 2);
+});
+
+Deno.test("a server that sends nothing more is given up after four attempts", async () => {
+  const waits: number[] = [];
+  const clock = {
+    now: () => 0,
+    sleep: (milliseconds: number) => Promise.resolve(void waits.push(milliseconds)),
+  };
+  await using server = serveBroken({ sends: 0 });
+  await using source = await SeekableSource.open(server.url, { clock });
+  await assert.rejects(readAll(source), { name: "EcdcError", code: "unreachable" });
+  assert.deepEqual(waits, [1000, 2000]);
+  assert.equal(server.requests.length, 4);
+});

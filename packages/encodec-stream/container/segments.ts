@@ -48,6 +48,11 @@ export function framesFor(spec: ModelSpec, samples: number): number {
   return Math.ceil(samples / spec.hop);
 }
 
+/** Samples from a unit to the next: a segment at 48 kHz, a frame at 24 kHz. */
+export function unitSamples({ segmentation, hop }: ModelSpec): number {
+  return segmentation?.stride ?? hop;
+}
+
 /** Segments of a number of samples; 24 kHz audio is one. */
 export function segmentCount(spec: ModelSpec, samples: number): number {
   return spec.segmentation ? Math.ceil(samples / spec.segmentation.stride) : Math.min(1, samples);

@@ -6,6 +6,7 @@
  */
 import { type CatalogOptions, type Model, ModelCatalog } from "@vcs/onnx/store";
 import { languageModelWeights, modelWeights, type WeightShape } from "./layers.ts";
+import { transformersName } from "./transformers_names.ts";
 import { MODEL_NAMES, type ModelSpec, modelSpec, TINY_MODEL } from "../models.ts";
 
 /** What only training needs, and our own file is without. */
@@ -14,6 +15,9 @@ const TRAINING = /\.(inited|cluster_size|embed_avg)$/;
 /** The tensors in the file of a codec. */
 function codecWeights(spec: ModelSpec): WeightShape[] {
   const all = modelWeights(spec);
+  if (spec.tensorNames === "transformers") {
+    return all.map(([name, shape]) => [transformersName(name), shape]);
+  }
   return spec.name === TINY_MODEL ? all.filter(([name]) => !TRAINING.test(name)) : all;
 }
 

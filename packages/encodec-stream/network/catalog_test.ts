@@ -5,6 +5,10 @@ import { CODEC_MODELS } from "./catalog.ts";
 const COUNTS: { readonly [model: string]: [tensors: number, elements: number] } = {
   "encodec_24khz": [252, 93_092_872 / 4],
   "encodec_48khz": [224, 76_267_992 / 4],
+  // As transformers' EncodecModel has it.
+  "encodec_32khz": [116, 58_990_022],
+  // As its DacModel.
+  "dac_44khz": [223, 76_620_777],
   "encodec_tiny_24khz": [132, 1_514_874],
   "encodec_lm_24khz": [158, 62_239_072 / 4],
   "encodec_lm_48khz": [110, 35_946_336 / 4],

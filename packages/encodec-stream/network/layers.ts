@@ -9,6 +9,7 @@
  * @module
  */
 import type { ModelSpec } from "../models.ts";
+import { dacWeights, isDac } from "./dac.ts";
 
 /** A convolution over time, with a norm of its own if the model has norms. */
 export interface ConvLayer {
@@ -40,7 +41,7 @@ export interface UpsampleLayer {
   readonly stride: number;
 }
 
-/** `shortcut(x) + expand(elu(squeeze(elu(x))))`. */
+/** `shortcut(x) + expand(elu(squeeze(elu(x))))`; without a shortcut, x itself. */
 export interface ResidualLayer {
   /** What it is. */
   readonly kind: "residual";
@@ -49,7 +50,7 @@ export interface ResidualLayer {
   /** One tap, back to all channels. */
   readonly expand: ConvLayer;
   /** One tap, all channels. */
-  readonly shortcut: ConvLayer;
+  readonly shortcut: ConvLayer | undefined;
 }
 
 /** Two recurrent layers with the input added to their output. */
@@ -77,12 +78,12 @@ function conv(prefix: string, from: number, to: number, kernel: number, stride =
   return { kind: "conv", prefix, from, to, kernel, stride };
 }
 
-function residual(prefix: string, channels: number): ResidualLayer {
+function residual(prefix: string, channels: number, hasShortcut: boolean): ResidualLayer {
   return {
     kind: "residual",
     squeeze: conv(`${prefix}.block.1`, channels, channels / 2, 3),
     expand: conv(`${prefix}.block.3`, channels / 2, channels, 1),
-    shortcut: conv(`${prefix}.shortcut`, channels, channels, 1),
+    shortcut: hasShortcut ? conv(`${prefix}.shortcut`, channels, channels, 1) : undefined,
   };
 }
 
@@ -97,7 +98,11 @@ export function encoderLayers(spec: ModelSpec): Layer[] {
   const at = (i: number) => `encoder.model.${i}`;
   const stages = [...strides].reverse().flatMap((stride, n): Layer[] => {
     const c = filters * 2 ** n;
-    return [residual(at(1 + 3 * n), c), ELU, conv(at(3 + 3 * n), c, 2 * c, 2 * stride, stride)];
+    return [
+      residual(at(1 + 3 * n), c, spec.convShortcut),
+      ELU,
+      conv(at(3 + 3 * n), c, 2 * c, 2 * stride, stride),
+    ];
   });
   const size = featureWidth(spec);
   return [
@@ -120,7 +125,7 @@ export function decoderLayers(spec: ModelSpec): Layer[] {
     return [
       ELU,
       { kind: "upsample", prefix: at(3 + 3 * n), from, to, stride },
-      residual(at(4 + 3 * n), to),
+      residual(at(4 + 3 * n), to, spec.convShortcut),
     ];
   });
   return [
@@ -161,12 +166,12 @@ export type WeightShape = readonly [name: string, shape: readonly number[]];
 /** A kernel under weight norm (direction and length) or with a group norm behind it. */
 function kernelWeights(
   prefix: string,
-  causal: boolean,
+  weightNorm: boolean,
   shape: readonly number[],
   outputs: number,
 ): WeightShape[] {
   const bias: WeightShape = [`${prefix}.bias`, [outputs]];
-  if (causal) {
+  if (weightNorm) {
     return [bias, [`${prefix}.weight_g`, [shape[0]!, 1, 1]], [`${prefix}.weight_v`, shape]];
   }
   const norm = prefix.replace(/\.(conv|convtr)$/, ".norm");
@@ -185,18 +190,19 @@ function lstmWeights({ prefix, size }: LstmLayer): WeightShape[] {
   ]);
 }
 
-function layerWeights(layer: Layer, causal: boolean): WeightShape[] {
+function layerWeights(layer: Layer, weightNorm: boolean): WeightShape[] {
   switch (layer.kind) {
     case "conv": {
       const { prefix, from, to, kernel } = layer;
-      return kernelWeights(`${prefix}.conv.conv`, causal, [to, from, kernel], to);
+      return kernelWeights(`${prefix}.conv.conv`, weightNorm, [to, from, kernel], to);
     }
     case "upsample": {
       const { prefix, from, to, stride } = layer;
-      return kernelWeights(`${prefix}.convtr.convtr`, causal, [from, to, 2 * stride], to);
+      return kernelWeights(`${prefix}.convtr.convtr`, weightNorm, [from, to, 2 * stride], to);
     }
     case "residual":
-      return [layer.squeeze, layer.expand, layer.shortcut].flatMap((l) => layerWeights(l, causal));
+      return [layer.squeeze, layer.expand, layer.shortcut]
+        .flatMap((l) => l ? layerWeights(l, weightNorm) : []);
     case "lstm":
       return lstmWeights(layer);
     case "elu":
@@ -221,10 +227,10 @@ function codebookWeights(index: number, { codebookSize, latent }: ModelSpec): We
 
 /** Every tensor of a model's checkpoint, as the authors publish theirs, sorted by name. */
 export function modelWeights(spec: ModelSpec): WeightShape[] {
-  const causal = spec.segmentation === undefined;
+  if (isDac(spec)) return dacWeights(spec);
   const layers = [...encoderLayers(spec), ...decoderLayers(spec)];
   return [
-    ...layers.flatMap((l) => layerWeights(l, causal)),
+    ...layers.flatMap((l) => layerWeights(l, spec.weightNorm)),
     ...Array.from({ length: spec.codebooks }, (_, i) => codebookWeights(i, spec)).flat(),
   ].sort(([a], [b]) => a < b ? -1 : 1);
 }

@@ -9,8 +9,9 @@ import { modelBytes } from "@vcs/onnx/graph";
 import type { Tensors } from "@vcs/onnx/session";
 import type { ModelCatalog, ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import type { ModelSpec } from "../models.ts";
+import type { ModelSpec, Segmentation } from "../models.ts";
 import type { Network } from "./networks.ts";
+import { originalNames } from "./transformers_names.ts";
 import type { CheckpointKind } from "./synthetic.ts";
 
 /** A model that is ready to run: a `Session` of `@vcs/onnx`, or a substitute for one. */
@@ -76,7 +77,8 @@ export async function openWeights(
 ): Promise<Weights> {
   const { weights, openModel } = options;
   if (typeof weights === "object") {
-    return { source: weights, identity: undefined, [Symbol.dispose]: () => {} };
+    const source = originalNames(spec, weights);
+    return { source, identity: undefined, [Symbol.dispose]: () => {} };
   }
   if (openModel) {
     throw new TypeError(
@@ -106,6 +108,16 @@ async function runsOnCpu({ device, openModel }: RunOptions): Promise<boolean> {
   if (openModel) return false;
   const { resolveDevice } = await import("@vcs/onnx/devices");
   return (await resolveDevice(device)).device === "cpu";
+}
+
+/** Most samples of a segment that has a graph of its own; a longer one would have too many tiles. */
+const MOST_TILED = 100_000;
+
+/** Whether full segments have a graph of their own, in tiles. */
+export function isTiled(
+  spec: ModelSpec,
+): spec is ModelSpec & { readonly segmentation: Segmentation } {
+  return spec.segmentation !== undefined && spec.segmentation.length <= MOST_TILED;
 }
 
 /** Processors of this machine; 1 where the runtime does not report them, as in Node 20. */
@@ -143,7 +155,7 @@ export class ModelSession implements Disposable {
     network: Network,
     weights: Weights,
     options: RunOptions,
-    special?: Network,
+    special?: Network | false,
   ): Promise<ModelSession> {
     const open = await prepared(network, weights, options);
     if (special && await runsOnCpu(options)) {

@@ -12,6 +12,7 @@ import { defined } from "@vcs/transport/portable";
 import { CODEC_MODELS } from "./catalog.ts";
 import type { CodecOptions, OpenedModel, RunOptions, Weights } from "./model_session.ts";
 import type { ModelSpec } from "../models.ts";
+import { originalNames } from "./transformers_names.ts";
 import type { Network } from "./networks.ts";
 import { type CheckpointKind, syntheticCheckpoint } from "./synthetic.ts";
 
@@ -31,7 +32,7 @@ export async function findWeights(
   const path = await catalog.resolve(weights as string, resolve);
   const file = await openCheckpoint(path, defined({ allowGlobals: options.allowGlobals }));
   return {
-    source: stateDict(file),
+    source: originalNames(spec, stateDict(file)),
     identity: await fileIdentity(path, options.cache),
     [Symbol.dispose]: () => file.close(),
   };

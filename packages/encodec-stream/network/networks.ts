@@ -26,6 +26,7 @@ import {
   recurrentAt,
 } from "./layers.ts";
 import type { ModelSpec } from "../models.ts";
+import { dacDecoderCodes, dacDecoderConv, dacEncoderCodes, dacEncoderConv, isDac } from "./dac.ts";
 import { Seanet, type StateTensor } from "./seanet.ts";
 
 /** A graph and the state that it carries from call to call. */
@@ -37,7 +38,7 @@ export interface Network {
 }
 
 function start(name: string, spec: ModelSpec, source: TensorSource): Seanet {
-  return new Seanet(new GraphBuilder(name), source, spec.segmentation === undefined);
+  return new Seanet(new GraphBuilder(name), source, spec);
 }
 
 function finish({ g, state }: Seanet, name: string, value: Value): Network {
@@ -59,6 +60,7 @@ export function encoderConvNetwork(
   source: TensorSource,
   samples?: number,
 ): Network {
+  if (isDac(spec)) return dacEncoderConv(spec, source);
   const net = start("encoder_conv", spec, source);
   const layers = encoderLayers(spec);
   const audio = net.g.input("audio", "F32", [1, spec.channels, samples ?? "S"]);
@@ -73,6 +75,7 @@ export function encoderRecurrentNetwork(
   source: TensorSource,
   codebooks: number,
 ): Network {
+  if (isDac(spec)) return dacEncoderCodes(spec, source, codebooks);
   const net = start(`encoder_recurrent_${codebooks}`, spec, source);
   const layers = encoderLayers(spec);
   const features = net.g.input("features", "F32", [batch(net), featureWidth(spec), "T"]);
@@ -122,6 +125,7 @@ function rowSquares(entries: Float32Array, width: number): Float32Array {
  * flattened code of entry c of codebook k is k · 1024 + c.
  */
 export function decoderRecurrentNetwork(spec: ModelSpec, source: TensorSource): Network {
+  if (isDac(spec)) return dacDecoderCodes(spec, source);
   const net = start("decoder_recurrent", spec, source);
   const { g } = net;
   const layers = decoderLayers(spec);
@@ -149,6 +153,7 @@ export function decoderConvNetwork(
   source: TensorSource,
   frames?: number,
 ): Network {
+  if (isDac(spec)) return dacDecoderConv(spec, source);
   const net = start("decoder_conv", spec, source);
   const layers = decoderLayers(spec);
   const features = net.g.input("features", "F32", [1, featureWidth(spec), frames ?? "T"]);

@@ -20,6 +20,7 @@ import {
 } from "@vcs/onnx/graph";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
+import type { ModelSpec } from "../models.ts";
 import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
 import { reflectionOfStart, reflectPad, tailOfStream, TIME } from "./padding.ts";
 import { joinTiles, lengthOf, retile, type Signal } from "./tiles.ts";
@@ -78,13 +79,19 @@ export class Seanet {
   /** State tensors that were added. */
   readonly state: StateTensor[] = [];
   readonly #source: TensorSource;
+  readonly #weightNorm: boolean;
   #first: Value | undefined;
 
   /** Starts with a graph and the checkpoint that its weights come from. */
-  constructor(g: GraphBuilder, source: TensorSource, causal: boolean) {
+  constructor(
+    g: GraphBuilder,
+    source: TensorSource,
+    { segmentation, weightNorm }: Pick<ModelSpec, "segmentation" | "weightNorm">,
+  ) {
     this.g = g;
     this.#source = source;
-    this.causal = causal;
+    this.causal = segmentation === undefined;
+    this.#weightNorm = weightNorm;
   }
 
   /**
@@ -107,7 +114,7 @@ export class Seanet {
       case "upsample":
         return this.#upsample(layer, this.#tile(x, layer.to * layer.stride, unit));
       case "residual":
-        return this.#residual(layer, this.#tile(x, layer.shortcut.from, unit));
+        return this.#residual(layer, this.#tile(x, layer.squeeze.from, unit));
       case "lstm":
         return [this.#lstm(layer, joinTiles(this.g, x))];
       case "elu":
@@ -132,7 +139,7 @@ export class Seanet {
   }
 
   #kernel(prefix: string, shape: readonly number[]): LazyTensor {
-    if (!this.causal) return this.tensor(`${prefix}.weight`, shape);
+    if (!this.#weightNorm) return this.tensor(`${prefix}.weight`, shape);
     const lengths = this.tensor(`${prefix}.weight_g`, [shape[0]!, 1, 1]);
     const directions = this.tensor(`${prefix}.weight_v`, shape);
     return foldWeightNorm(lengths, directions);
@@ -147,7 +154,7 @@ export class Seanet {
     const sized = y.map((tile, i) =>
       this.g.assume(tile, [x[0]!.shape[0]!, to, strided(lengths[i]!, stride, to)])
     );
-    return this.causal ? sized : this.#norm(sized, `${prefix}.conv.norm`);
+    return this.#norm(sized, `${prefix}.conv.norm`);
   }
 
   #padded(x: Signal, prefix: string, kernel: number, stride: number): Signal {
@@ -223,7 +230,8 @@ export class Seanet {
   #residual({ squeeze, expand, shortcut }: ResidualLayer, x: Signal): Signal {
     const inner = this.#elu(this.#conv(squeeze, this.#elu(x)));
     const expanded = this.#conv(expand, inner);
-    return this.#conv(shortcut, x).map((tile, i) => this.g.add(tile, expanded[i]!));
+    const beside = shortcut ? this.#conv(shortcut, x) : x;
+    return beside.map((tile, i) => this.g.add(tile, expanded[i]!));
   }
 
   #lstm({ prefix, size }: LstmLayer, x: Value): Value {
@@ -254,7 +262,9 @@ export class Seanet {
     return y;
   }
 
+  /** The norm behind a convolution, if the model has one. */
   #norm(x: Signal, prefix: string): Signal {
+    if (this.#weightNorm) return x;
     const channels = [Number(x[0]!.shape[1])];
     const [scale, shift] = ["weight", "bias"].map((w) => this.tensor(`${prefix}.${w}`, channels));
     return normalize(this.g, x, { prefix, scale: scale!, shift: shift! });

@@ -15,7 +15,7 @@ async function latents(model: ModelName, samples: number): Promise<Float32Array[
   const spec = modelSpec(model);
   const source = syntheticCheckpoint(model);
   const causal = spec.segmentation === undefined;
-  const net = new Seanet(new GraphBuilder("encoder"), source, causal);
+  const net = new Seanet(new GraphBuilder("encoder"), source, spec);
   const audio = net.g.input("audio", "F32", [1, spec.channels, "S"]);
   net.g.output("z", net.apply(encoderLayers(spec), audio));
   using session = await Session.open(await modelBytes(net.g), { device: "cpu", threads: 1 });

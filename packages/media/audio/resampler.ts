@@ -1,7 +1,8 @@
 /**
- * Changes the sample rate of audio by a windowed sinc filter, in chunks of any size: the filter
+ * Changes the sample rate of audio by a windowed sinc filter, in chunks of any size. Default: the filter
  * of torchaudio's `Resample` with its defaults (width 6, roll-off 0.99, Hann window), so that
- * models hear what they heard in training.
+ * models hear what they heard in training. For listeners there is a long Kaiser window, whose images
+ * are below -100 dB.
  *
  * @example Half the rate
  * ```ts
@@ -15,11 +16,38 @@
  * @module
  */
 
-/** Zero crossings of the sinc on each side. */
-const WIDTH = 6;
+/** Which window the sinc has. */
+export type ResamplingFilter = "hann" | "kaiser";
 
-/** Cut-off as a share of the lower rate's Nyquist frequency. */
-const ROLL_OFF = 0.99;
+/** A windowed sinc. */
+interface Filter {
+  /** Zero crossings of the sinc on each side. */
+  readonly width: number;
+  /** Cut-off as a share of the lower rate's Nyquist frequency. */
+  readonly rollOff: number;
+  /** The window at a number of zero crossings from the middle. */
+  readonly window: (t: number) => number;
+}
+
+/** Modified Bessel function of the first kind and order 0, by its series. */
+function bessel0(x: number): number {
+  let sum = 1;
+  let term = 1;
+  for (let k = 1; term > sum * 1e-17; k++) sum += term *= (x / 2 / k) ** 2;
+  return sum;
+}
+
+/** Shape of the Kaiser window, as in torchaudio's `kaiser_best`. */
+const BETA = 14.769656459379492;
+
+const FILTERS: Readonly<Record<ResamplingFilter, Filter>> = {
+  hann: { width: 6, rollOff: 0.99, window: (t) => Math.cos(t * Math.PI / 6 / 2) ** 2 },
+  kaiser: {
+    width: 64,
+    rollOff: 0.9475937167399596,
+    window: (t) => bessel0(BETA * Math.sqrt(Math.max(0, 1 - (t / 64) ** 2))) / bessel0(BETA),
+  },
+};
 
 /** Largest factor between the rates, so that a chunk cannot become a thousand of them. */
 const MAX_FACTOR = 256;
@@ -37,25 +65,36 @@ interface Phase {
   readonly taps: Float32Array;
 }
 
-/** One phase: sinc times Hann window, cut where the window is zero. */
-function phaseFilter(phase: number, from: number, to: number): Phase {
-  const cutoff = Math.min(from, to) * ROLL_OFF;
-  const reach = WIDTH * from / cutoff;
+/** One phase: sinc times window, cut where the window is zero. */
+function phaseFilter(phase: number, from: number, to: number, filter: Filter): Phase {
+  const cutoff = Math.min(from, to) * filter.rollOff;
+  const reach = filter.width * from / cutoff;
   const centre = phase * from / to;
   const first = Math.ceil(centre - reach);
   const taps = new Float32Array(Math.floor(centre + reach) - first + 1);
   for (let i = 0; i < taps.length; i++) {
     const t = ((first + i) / from - phase / to) * cutoff;
     const sinc = t === 0 ? 1 : Math.sin(t * Math.PI) / (t * Math.PI);
-    taps[i] = sinc * Math.cos(t * Math.PI / WIDTH / 2) ** 2 * cutoff / from;
+    taps[i] = sinc * filter.window(t) * cutoff / from;
   }
   return { first, taps };
 }
 
-/** Refuses rates whose filter would take for ever to compute. */
-function checkCost(from: number, to: number): void {
+/** Taps of all phases of a filter. */
+function tapsOf(from: number, to: number, filter: ResamplingFilter): number {
+  const { width, rollOff } = FILTERS[filter];
   const phases = to / greatestCommonDivisor(from, to);
-  const taps = phases * (2 * WIDTH * Math.max(1, from / to) / ROLL_OFF + 1);
+  return phases * (2 * width * Math.max(1, from / to) / rollOff + 1);
+}
+
+/** The best filter for listeners that rates allow: a Kaiser window, if it is not too large. */
+export function listeningFilter(from: number, to: number): ResamplingFilter {
+  return tapsOf(from, to, "kaiser") <= MAX_TAPS ? "kaiser" : "hann";
+}
+
+/** Refuses rates whose filter would take for ever to compute. */
+function checkCost(from: number, to: number, filter: ResamplingFilter): void {
+  const taps = tapsOf(from, to, filter);
   const isBounded = Math.max(from / to, to / from) <= MAX_FACTOR && taps <= MAX_TAPS;
   if (isBounded || from === to) return;
   throw new RangeError(
@@ -70,6 +109,8 @@ export class Resampler {
   readonly #to: number;
   readonly #phases: readonly Phase[];
   readonly #lookBack: number;
+  /** Input samples on each side that an output sample can depend on. */
+  readonly reach: number;
   #kept: Float32Array[];
   #keptFrom = 0;
   #received = 0;
@@ -81,26 +122,29 @@ export class Resampler {
    * @param from rate of the input, in Hz
    * @param to rate of the output, in Hz
    * @param channels number of channels
+   * @param filter which filter. Default: hann, torchaudio's.
    * @throws {RangeError} where a rate or the number of channels is not a whole number above zero,
    * where one rate is more than 256 times the other, or where the filter would have more than
    * 4,194,304 taps: rates far apart that have hardly a divisor in common
    */
-  constructor(from: number, to: number, channels: number) {
+  constructor(from: number, to: number, channels: number, filter: ResamplingFilter = "hann") {
     for (const [name, value] of Object.entries({ from, to, channels })) {
       if (Number.isSafeInteger(value) && value > 0) continue;
       throw new RangeError(
         `Cannot resample: ${name} must be a whole number above 0, found ${value}`,
       );
     }
-    checkCost(from, to);
+    checkCost(from, to, filter);
     const divisor = greatestCommonDivisor(from, to);
     this.#from = from / divisor;
     this.#to = to / divisor;
     const same = this.#from === this.#to;
     this.#phases = same ? [] : Array.from(
       { length: this.#to },
-      (_, phase) => phaseFilter(phase, this.#from, this.#to),
+      (_, phase) => phaseFilter(phase, this.#from, this.#to, FILTERS[filter]),
     );
+    const { width, rollOff } = FILTERS[filter];
+    this.reach = same ? 0 : Math.ceil(width / rollOff * Math.max(1, from / to)) + 1;
     this.#lookBack = Math.max(0, ...this.#phases.slice(0, 1).map(({ first }) => -first));
     this.#kept = Array.from({ length: channels }, () => new Float32Array());
   }

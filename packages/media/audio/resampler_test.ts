@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
-import { resample, Resampler } from "@vcs/media";
+import { listeningFilter, resample, Resampler } from "@vcs/media";
 
 /** The filter as torchaudio writes it: all taps of all phases, zero padding, no shortcut. */
 function reference(input: Float32Array, rateFrom: number, rateTo: number): number[] {
@@ -73,3 +73,51 @@ Deno.test("Resampler() refuses rates whose filter would take for ever", () => {
   new Resampler(192_000, 8001, 1);
   new Resampler(4_294_967_291, 4_294_967_291, 1);
 });
+
+/** Level of a frequency in a signal, in dB, by its product with a Hann-windowed tone. */
+function level(signal: Float32Array, frequency: number, rate: number): number {
+  let [re, im, sum] = [0, 0, 0];
+  signal.forEach((value, i) => {
+    const window = Math.sin(Math.PI * i / signal.length) ** 2;
+    const phase = 2 * Math.PI * frequency * i / rate;
+    re += value * window * Math.cos(phase);
+    im += value * window * Math.sin(phase);
+    sum += window;
+  });
+  return 20 * Math.log10(2 * Math.hypot(re, im) / sum);
+}
+
+Deno.test("the Kaiser filter has no images, and the passband is flat", () => {
+  const tone = (frequency: number) =>
+    Float32Array.from({ length: 6000 }, (_, i) => Math.sin(2 * Math.PI * frequency * i / 24000));
+  const levels = (filter: "hann" | "kaiser", frequency: number) => {
+    const resampler = new Resampler(24000, 48000, 1, filter);
+    const output = resampler.push([tone(frequency)])[0]!.subarray(1000, 11_000);
+    return [frequency, 24000 - frequency].map((f) => level(output, f, 48000));
+  };
+  for (const frequency of [1000, 5000, 9000, 10_500]) {
+    const [passed, image] = levels("kaiser", frequency) as [number, number];
+    assert.ok(Math.abs(passed) < 0.05, `${frequency} Hz at ${passed} dB`);
+    assert.ok(image < -90, `the image of ${frequency} Hz at ${image} dB`);
+  }
+  assert.ok(levels("hann", 10_500)[1]! > -40);
+});
+
+Deno.test("listeningFilter() is the one that the rates allow", () => {
+  assert.equal(listeningFilter(24000, 48000), "kaiser");
+  assert.equal(listeningFilter(63_997, 48_000), "hann");
+  assert.throws(() => new Resampler(63_997, 48_000, 1, "kaiser"), /filter taps/);
+});
+
+for (const filter of ["hann", "kaiser"] as const) {
+  Deno.test(`an output of the ${filter} filter depends on no input beyond its reach`, () => {
+    for (const [from, to] of [[24000, 48000], [64000, 48000], [16000, 48000]] as const) {
+      const impulse = new Float32Array(2000);
+      impulse[1000] = 1;
+      const resampler = new Resampler(from, to, 1, filter);
+      const output = [...resampler.push([impulse])[0]!, ...resampler.flush()[0]!];
+      const heard = output.flatMap((value, i) => value === 0 ? [] : [i * from / to - 1000]);
+      assert.ok(Math.max(...heard.map(Math.abs)) <= resampler.reach);
+    }
+  });
+}

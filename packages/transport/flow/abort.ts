@@ -70,6 +70,20 @@ export function ignoreAbort(signal: AbortSignal | undefined): (error: unknown) =
   };
 }
 
+/** Milliseconds that messages in flight may take to arrive after Ctrl-C. */
+const GRACE = 10_000;
+
+/** A signal that is aborted ten seconds after another: the time for what is in flight to arrive. */
+export function graceful(stop: AbortSignal): AbortSignal {
+  const end = new AbortController();
+  const later = () => {
+    const timer = setTimeout(() => end.abort(stop.reason), GRACE);
+    Deno.unrefTimer(timer);
+  };
+  onAbort(stop, later);
+  return end.signal;
+}
+
 /**
  * The items of a sequence up to an abort, which also ends the wait for an item, so that what came
  * before is finished properly.

@@ -48,6 +48,11 @@ export function unrefTimer(timer: ReturnType<typeof setTimeout>): void {
   if ("Deno" in globalThis) Deno.unrefTimer(timer);
 }
 
+/** The machine's time in milliseconds since 1970, with fractions. */
+export function wallTime(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /** `setTimeout` takes 31 bits; longer waits would be over at once. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { defined, type Invocation, onAbort, print, say, shownUrl } from "@vcs/transport/internal";
+import { defined, graceful, type Invocation, print, say, shownUrl } from "@vcs/transport/internal";
 import type { FrameSource } from "../frames/sources.ts";
 import type { SendStatistics, VideoSender } from "../send.ts";
 import type { ENCODE, ENCODE_OPERANDS } from "./options.ts";
@@ -18,9 +18,6 @@ import {
   sourceOptions,
 } from "./settings.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
-
-/** Milliseconds that windows in flight may take to arrive after Ctrl-C. */
-const GRACE = 10_000;
 
 /** Runs `encode`. */
 export async function encode(
@@ -76,15 +73,4 @@ function sayTotals(stream: VideoSender, source: FrameSource, json: boolean): voi
   const { frameRate: [numerator, denominator], damaged: damagedFrames } = source;
   saySent(statistics, statistics.framesIn * denominator / numerator, damagedFrames);
   if (json) print(JSON.stringify({ streamId, ...statistics, damagedFrames }));
-}
-
-/** A signal that is aborted some time after another. */
-export function graceful(stop: AbortSignal): AbortSignal {
-  const end = new AbortController();
-  const later = () => {
-    const timer = setTimeout(() => end.abort(stop.reason), GRACE);
-    Deno.unrefTimer(timer);
-  };
-  onAbort(stop, later);
-  return end.signal;
 }

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { openLog, ProgressLine, say } from "@vcs/transport/internal";
-import type { Summary } from "../stream/statistics.ts";
-import { latencyLine } from "../stream/statistics.ts";
+import { latencyLine, openLog, ProgressLine, say, type Summary } from "@vcs/transport/internal";
 import type { ReceiveStatistics } from "../receive.ts";
 import type { SendStatistics } from "../send.ts";
 import { rangesOf, rangesText } from "../stream/window_order.ts";

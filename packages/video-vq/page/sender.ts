@@ -5,13 +5,12 @@
  * @module
  */
 import { openSender } from "@vcs/transport/channel";
-import { say } from "@vcs/transport/internal";
-import { Feed, Site, type SiteOptions } from "@vcs/transport/internal";
+import { Feed, say, Site, type SiteOptions, wallTime } from "@vcs/transport/internal";
 import { openEncoder } from "../models.ts";
 import { FrameFitter } from "../frames/frame_fitter.ts";
 import { VideoSender } from "../send.ts";
 import { frameRateOf } from "../frames/sources.ts";
-import { type TimedFrame, wallTime, WINDOW_FRAMES } from "../stream/windows.ts";
+import { type TimedFrame, WINDOW_FRAMES } from "../stream/windows.ts";
 import type { FrameSize } from "../command/options.ts";
 import { encodeLiveFrame } from "./live_frame.ts";
 import { openLiveSource } from "./live_source.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { defined } from "@vcs/transport/internal";
+import { defined, wallTime } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
 import {
   type FitOptions,
@@ -72,11 +72,6 @@ export interface WindowOptions extends FitOptions {
    * the next frame arrives or the source ends, so that the last window is known to be the last.
    */
   readonly live?: boolean;
-}
-
-/** The machine's time in milliseconds since 1970, with fractions. */
-export function wallTime(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 /** Frames that are decoded of a number of encoded frames. */

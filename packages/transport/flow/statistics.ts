@@ -61,26 +61,26 @@ export class Series {
 
 /** The terms of the delay from the first frame in to the first frame out. */
 export interface Latency {
-  /** Seconds until a window is full: frames per window over frames per second. */
+  /** Seconds until a window of frames, or a block of audio, is full. */
   readonly fill: number;
-  /** Seconds to encode a window. */
+  /** Seconds to encode it. */
   readonly encode: number;
   /** Seconds from the sender to the receiver, one way, by the clocks of both machines. */
   readonly transfer: number;
-  /** Seconds to decode a window. */
+  /** Seconds to decode it. */
   readonly decode: number;
   /**
-   * Seconds that a decoded window waits until its first frame is shown: the jitter, and what windows
-   * are faster than the first one, to which the schedule of playback is tied.
+   * Seconds that what is decoded waits until it is shown or written: of video, the jitter, and what
+   * windows are faster than the first one, to which the schedule of playback is tied.
    */
   readonly hold: number;
   /** Sum of the terms. */
   readonly expected: number;
-  /** Seconds from the capture of a frame to its display, as measured; 0 if unknown. */
+  /** Seconds from the capture of a frame or sample to its display, as measured; 0 if unknown. */
   readonly measured: number;
 }
 
-/** Adds the sum of the terms, 17/fps + encode + transfer + decode + hold. */
+/** Adds the sum of the terms, fill + encode + transfer + decode + hold. */
 export function latencyOf(
   terms: Omit<Latency, "expected">,
 ): Latency {
