@@ -61,7 +61,7 @@ export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
 export { builtin, type Builtins } from "./io/builtin.ts";
-export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export { abortable, ignoreAbort, onAbort, settledWithin, untilAborted } from "./flow/abort.ts";
 export {
   broughtDirectory,
   cacheDirectory,
