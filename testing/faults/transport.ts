@@ -22,6 +22,27 @@ export const faults: readonly Fault[] = [
     tests: ["run_test.ts"],
   },
   {
+    file: "run.ts",
+    find: "return error instanceof SuppressedError ? firstError(error.suppressed) : error;",
+    put: "return error;",
+    means: "an interrupt is a failure where closing then fails, too",
+    tests: ["run_test.ts"],
+  },
+  {
+    file: "signals.ts",
+    find: "const [TURNS, TURN] = [10, 100] as const;",
+    put: "const [TURNS, TURN] = [0, 100] as const;",
+    means: "a press that arrives twice cuts the closing short",
+    tests: ["signals_test.ts"],
+  },
+  {
+    file: "signals.ts",
+    find: 'const isIgnored = signal === "SIGHUP" && isHangupIgnored;',
+    put: "const isIgnored = false;",
+    means: "nohup does not outlive its terminal",
+    tests: ["run_test.ts"],
+  },
+  {
     file: "outbox.ts",
     find: "if (++leased >= most) return undefined;",
     put: "if (++leased > most) return undefined;",

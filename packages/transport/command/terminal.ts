@@ -72,9 +72,21 @@ function printableLines(text: string): string {
   return text.replace(CONTROLS, (c) => c === "\n" || c === "\t" ? c : escaped(c));
 }
 
+/**
+ * Writes what people read. Where nobody does any more, because the terminal or the reader of the pipe
+ * has gone, the work goes on: it may be closing, and must not lose its data over that.
+ */
+export function writeForPeople(output: Pick<Output, "writeSync">, text: string): void {
+  try {
+    writeText(output, text);
+  } catch {
+    // Nobody is there to be told.
+  }
+}
+
 /** Writes a line for people to stderr; control characters are made visible. */
 export function say(line: string): void {
-  writeText(Deno.stderr, `${printableLines(line)}\n`);
+  writeForPeople(Deno.stderr, `${printableLines(line)}\n`);
 }
 
 /** Writes a line of data to stdout: exactly as it is into a pipe, made visible on a terminal. */
