@@ -43,6 +43,13 @@ export const faults: readonly Fault[] = [
     tests: ["run_test.ts"],
   },
   {
+    file: "terminal.ts",
+    find: "Deno.stdout.isTerminal() ? printableLines(line) : line",
+    put: "line",
+    means: "data on a terminal steer it",
+    tests: ["terminal_test.ts"],
+  },
+  {
     file: "outbox.ts",
     find: "if (++leased >= most) return undefined;",
     put: "if (++leased > most) return undefined;",
