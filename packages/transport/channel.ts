@@ -37,6 +37,7 @@
 import { pathToFileURL } from "node:url";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
+import { hidePasswords } from "./fetch/passwords.ts";
 import { MAX_PAYLOAD } from "./message.ts";
 
 export type {
@@ -108,7 +109,9 @@ async function open<End>(
   options: ChannelOptions,
 ): Promise<End> {
   const base = pathToFileURL(`${Deno.cwd()}/`);
-  if (!URL.canParse(url, base)) throw new RangeError(`Cannot open ${what}: "${url}" is not a URL`);
+  if (!URL.canParse(url, base)) {
+    throw new RangeError(`Cannot open ${what}: "${hidePasswords(String(url))}" is not a URL`);
+  }
   const parsed = new URL(url, base);
   const load = Object.hasOwn(channels, parsed.protocol) ? channels[parsed.protocol] : undefined;
   if (!load) {

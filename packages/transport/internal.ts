@@ -11,7 +11,14 @@ export {
   type CommandDefinition,
   type Invocation,
 } from "./command/command.ts";
-export { type Environment, environment, homeFolder } from "./command/environment.ts";
+export {
+  type Environment,
+  environment,
+  homeFolder,
+  secretOf,
+  urlText,
+  withPassword,
+} from "./command/environment.ts";
 export { readmeTable } from "./command/help.ts";
 export {
   type AnyOperand,
@@ -38,6 +45,7 @@ export {
 export { ProgressLine, type ProgressOutput } from "./command/progress.ts";
 export { DownloadBar, megabytes } from "./command/download_bar.ts";
 export { errorLine, exitCode, runCommand, runMain } from "./command/run.ts";
+export { hidePasswords } from "./fetch/passwords.ts";
 export { isClosedPipe, print, printable, refuseTerminal, say } from "./command/terminal.ts";
 export { UsageError } from "./command/usage_error.ts";
 export {

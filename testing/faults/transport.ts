@@ -50,6 +50,20 @@ export const faults: readonly Fault[] = [
     tests: ["terminal_test.ts"],
   },
   {
+    file: "errors.ts",
+    find: "super(hidePasswords(message), options);",
+    put: "super(message, options);",
+    means: "errors show passwords",
+    tests: ["passwords_test.ts"],
+  },
+  {
+    file: "environment.ts",
+    find: 'if (held !== "") return held;',
+    put: "return held || undefined;",
+    means: "an empty file of a token opens the page to all",
+    tests: ["environment_test.ts"],
+  },
+  {
     file: "outbox.ts",
     find: "if (++leased >= most) return undefined;",
     put: "if (++leased > most) return undefined;",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hidePasswords } from "../fetch/passwords.ts";
 
 /**
  * Reads the parameters of a URL.
@@ -75,7 +76,9 @@ export function hostAndPort(url: URL, defaultPort?: number): { hostname: string;
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const port = url.port === "" ? defaultPort : Number(url.port);
   if (hostname === "" || port === undefined) {
-    throw new RangeError(`Cannot open ${url.protocol}: "${url}" lacks a host or a port`);
+    throw new RangeError(
+      `Cannot open ${url.protocol}: "${hidePasswords(url.href)}" lacks a host or a port`,
+    );
   }
   return { hostname, port };
 }
