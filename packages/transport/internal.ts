@@ -67,7 +67,7 @@ export { SiteError, type SiteErrorCode } from "./site/error.ts";
 export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
-export { isLoopback } from "./site/guard.ts";
+export { Guard, type GuardedRequest, type GuardOptions, isLoopback } from "./site/guard.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
 export {
   broughtDirectory,
