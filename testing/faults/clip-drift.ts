@@ -12,7 +12,7 @@ export const faults: readonly Fault[] = [
     find: "return refusal(request, server.addr) ?? route?.()",
     put: "return route?.()",
     means: "pages of other sites look at a camera of this machine",
-    tests: ["servers_test.ts"],
+    tests: ["camera_server_test.ts"],
   },
   {
     file: "terminal.ts",

@@ -44,10 +44,10 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "terminal.ts",
-    find: "Deno.stdout.isTerminal() ? printableLines(line) : line",
-    put: "line",
-    means: "data on a terminal steer it",
-    tests: ["terminal_test.ts"],
+    find: "return hidePasswords(text).replace(CONTROLS, escaped);",
+    put: "return text.replace(CONTROLS, escaped);",
+    means: "lines show passwords",
+    tests: ["passwords_test.ts"],
   },
   {
     file: "errors.ts",
