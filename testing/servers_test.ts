@@ -18,7 +18,7 @@ import { ReceiverServer } from "../packages/video-vq/page/receiver_server.ts";
 import { runSender } from "../packages/video-vq/page/sender.ts";
 import { filesBelow, isPublished, readText } from "./house.ts";
 
-/** Opens a server with what it serves by default; gives its port. */
+/** Opens a server as its command does; gives its port. */
 type Open = (stack: AsyncDisposableStack) => Promise<number>;
 
 const portOf = (url: string) => Number(new URL(url).port);
