@@ -70,7 +70,7 @@ function killed(store: string, kills: number): Promise<Row> {
 /** Lines of a shell in which folder `$1` is a small disk, `$2` the runtime, and more are its words. */
 const FULL = `mount -t tmpfs -o size=400k none "$1"; shift; timeout -s KILL 60 "$@"`;
 const LOCKED = `mount -t tmpfs -o size=200m none "$1"; folder="$1"; shift
-  timeout -s KILL 3 "$@"; mount -o remount,ro "$folder"; timeout -s KILL 20 "$@"`;
+  timeout -s KILL 8 "$@"; mount -o remount,ro "$folder"; timeout -s KILL 20 "$@"`;
 
 /** Writes on a disk of its own, which becomes full or read-only, and reads it there. */
 function onDisk(store: string, fault: string, script: string): Promise<Row | undefined> {
@@ -95,7 +95,9 @@ function vanishing(store: string): Promise<Row> {
     await Deno.mkdir(place);
     await using writer = new Writer(store, place, 0);
     while (writer.said.kept.length < 3 && !await writer.ends(5));
-    await Deno.remove(place, { recursive: true });
+    // A folder into which files are written cannot be removed in one step.
+    await Deno.rename(place, `${folder}/gone`);
+    await Deno.remove(`${folder}/gone`, { recursive: true });
     const ended = await writer.ends(10_000);
     await writer.kill();
     const { error = "not at all", kept } = writer.said;
