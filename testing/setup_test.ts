@@ -16,7 +16,7 @@ const NEEDS = {
   "encodec-stream": 3,
   "video-vq": 8,
   "patch-stream": 3,
-  "clip-drift": 3,
+  "clip-drift": 4,
 };
 
 interface Outcome {

@@ -34,7 +34,7 @@
  *
  * @module
  */
-import { pathToFileURL } from "node:url";
+import { builtin } from "./io/builtin.ts";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
 import { hidePasswords } from "./fetch/passwords.ts";
@@ -108,7 +108,7 @@ async function open<End>(
   url: string | URL,
   options: ChannelOptions,
 ): Promise<End> {
-  const base = pathToFileURL(`${Deno.cwd()}/`);
+  const base = builtin("node:url").pathToFileURL(`${Deno.cwd()}/`);
   if (!URL.canParse(url, base)) {
     throw new RangeError(`Cannot open ${what}: "${hidePasswords(String(url))}" is not a URL`);
   }

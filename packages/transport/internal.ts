@@ -68,7 +68,8 @@ export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { Guard, type GuardedRequest, type GuardOptions, isLoopback } from "./site/guard.ts";
-export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export { builtin, type Builtins } from "./io/builtin.ts";
+export { abortable, ignoreAbort, onAbort, settledWithin, untilAborted } from "./flow/abort.ts";
 export {
   broughtDirectory,
   cacheDirectory,

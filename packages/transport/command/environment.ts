@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { homedir } from "node:os";
 import { hidePasswords } from "../fetch/passwords.ts";
 import { UsageError } from "./usage_error.ts";
 import { text, type ValueKind } from "./values.ts";
+import { builtin } from "../io/builtin.ts";
 
 /** Environment variables by name; {@linkcode environment} is the process's. */
 export interface Environment {
@@ -36,7 +36,7 @@ export function homeFolder(
   const named = env.get(os === "windows" ? "USERPROFILE" : "HOME");
   if (named) return named;
   try {
-    return homedir();
+    return builtin("node:os").homedir();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw new Deno.errors.NotCapable(

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { type Clock, systemClock } from "../flow/clock.ts";
 
 /** Turns of the event loop, and milliseconds of each, in which a signal still is the first one: a second. */
@@ -83,7 +82,7 @@ export function processInterrupts(): Interrupts {
   const isHangupIgnored = ignoresHangup();
   for (const signal of interruptSignals(Deno.build.os)) {
     const isIgnored = signal === "SIGHUP" && isHangupIgnored;
-    process.on(signal, isIgnored ? () => {} : () => interrupts.receive());
+    Deno.addSignalListener(signal, isIgnored ? () => {} : () => interrupts.receive());
   }
   return interrupts;
 }
