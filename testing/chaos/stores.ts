@@ -67,8 +67,9 @@ async function* messagesIn(folder: string): AsyncGenerator<Message> {
   let left = 0;
   for await (const { name } of Deno.readDir(folder)) left += name.startsWith("window_") ? 1 : 0;
   await using receiver = await openReceiver(pathToFileURL(folder).href);
+  const signal = AbortSignal.timeout(120_000);
   for (; left > 0; left--) {
-    const delivery = await receiver.receive({ signal: AbortSignal.timeout(20_000) });
+    const delivery = await receiver.receive({ signal });
     if (!delivery) return;
     yield delivery.message;
     await delivery.accept();

@@ -374,7 +374,7 @@ const PEERS: readonly Target[] = [
       tarBytes([{ path: "package/a.js", content: "one" }, {
         path: "x",
         type: "x",
-        content: "20 path=package/b\n",
+        content: "18 path=package/b\n",
       }, { path: "package/b", content: "two" }]),
     ],
     words: [
