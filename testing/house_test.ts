@@ -117,6 +117,27 @@ async function tensorsOf(path: string): Promise<string> {
   return rows.sort().join("\n");
 }
 
+/** What writes to the terminal; `print`, `say` and `ProgressLine` make visible what steers one. */
+const OUTPUTS = /Deno\.std(out|err)\b(?!\.isTerminal)|(?<![#.\w])process\.std|console\./;
+
+/** The files that may: those three, and those who write data where no terminal is. */
+const MAY_WRITE: readonly string[] = [
+  "packages/encodec-stream/container/sinks.ts",
+  "packages/transport/command/progress.ts",
+  "packages/transport/command/terminal.ts",
+  "packages/video-vq/frames/outputs.ts",
+];
+
+Deno.test("what people read goes through one place", async () => {
+  const paths = (await Promise.all(["packages", "apps"].map(filesBelow))).flat();
+  const writers: string[] = [];
+  for (const path of paths.filter(isPublished).filter((path) => !path.endsWith("assets.ts"))) {
+    const code = (await readText(path)).replace(/^ *(\/\*)?\*.*$/gm, "");
+    if (OUTPUTS.test(code)) writers.push(path);
+  }
+  assert.deepEqual(writers.sort(), MAY_WRITE);
+});
+
 Deno.test("no two files of weights hold the same network", async () => {
   const seen = new Map<string, string>();
   const files = await weightFiles();

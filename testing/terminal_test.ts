@@ -1,3 +1,6 @@
+import { EcdcWriter } from "@vcs/encodec-stream/ecdc";
+import { encodeSafetensors } from "@vcs/transport/safetensors";
+import { tensor } from "@vcs/transport/tensor";
 import assert from "node:assert/strict";
 import { needs } from "./shared.ts";
 import { hasTerminal, inTerminal } from "./terminal.ts";
@@ -44,3 +47,70 @@ Deno.test({
     assert.doesNotMatch(new TextDecoder().decode(stderr), /terminal/);
   },
 });
+
+/** What retitles a terminal, clears it and turns text. */
+const HOSTILE = "\x1b]0;owned\x07\x9b2J\u202egpj";
+
+// deno-lint-ignore no-control-regex -- these are what must not get through
+const STEERING = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+
+/** Answers one request with a head of its own. */
+function answerOnce(head: string): string {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const answer = async () => {
+    using server = listener;
+    using connection = await server.accept();
+    await connection.read(new Uint8Array(4096));
+    await connection.write(new TextEncoder().encode(head));
+  };
+  answer().catch(() => {});
+  return `http://127.0.0.1:${listener.addr.port}/`;
+}
+
+/** An `.ecdc` file of one frame. */
+async function titled(title: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  const sink = { write: (bytes: Uint8Array) => Promise.resolve(void parts.push(bytes)) };
+  const writer = new EcdcWriter(sink, { model: "encodec_24khz", codebooks: 2, title });
+  await writer.write({ codes: Uint16Array.of(1, 2) });
+  await writer.close(320);
+  return await new Blob(parts as Uint8Array<ArrayBuffer>[]).bytes();
+}
+
+/** What comes from outside, and the command that shows it. */
+const SHOWS: Readonly<Record<string, (folder: string) => Promise<[string, ...string[]]>>> = {
+  "metadata": async (folder) => {
+    const path = `${folder}/a.safetensors`;
+    const bytes = encodeSafetensors({ a: tensor("F32", [1]) }, { [HOSTILE]: HOSTILE });
+    await Deno.writeFile(path, bytes);
+    return [import.meta.resolve("../packages/onnx/mod.ts"), "doctor", path];
+  },
+  "a title": async (folder) => {
+    const path = `${folder}/a.ecdc`;
+    await Deno.writeFile(path, await titled(HOSTILE));
+    return [ENCODEC, "-i", "--json", path];
+  },
+  "a camera's answer": () => {
+    const camera = answerOnce(`HTTP/1.1 200 OK\r\nContent-Type: text/${HOSTILE}\r\n\r\n`);
+    const module = import.meta.resolve("../packages/clip-drift/mod.ts");
+    return Promise.resolve([module, "--test", "--model", "gist", "-s", camera]);
+  },
+  "a file's name": () => Promise.resolve([ENCODEC, "-i", `${HOSTILE}.ecdc`]),
+};
+
+for (const [what, make] of Object.entries(SHOWS)) {
+  Deno.test({
+    name: `what steers a terminal is shown and not obeyed: ${what}`,
+    ...needs(hasTerminal),
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      try {
+        const { seen } = await inTerminal(...await make(folder));
+        assert.match(seen, /\\(x|u00)1b\]0;owned\\/);
+        assert.doesNotMatch(seen, STEERING);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}

@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { hidePasswords } from "./io/credentials.ts";
 
 /** An error that a caller may want to catch: the form of the error classes of all packages. */
 export class CodedError<Code extends string> extends Error {
@@ -29,7 +30,7 @@ export class CodedError<Code extends string> extends Error {
    * @param message what was being done, what was found, what is expected
    */
   constructor(code: Code, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(hidePasswords(message), options);
     this.code = code;
   }
 }

@@ -11,7 +11,14 @@ export {
   type CommandDefinition,
   type Invocation,
 } from "./command/command.ts";
-export { type Environment, environment, homeFolder } from "./command/environment.ts";
+export {
+  type Environment,
+  environment,
+  homeFolder,
+  secretOf,
+  urlText,
+  withPassword,
+} from "./command/environment.ts";
 export { readmeTable } from "./command/help.ts";
 export {
   type AnyOperand,
@@ -63,7 +70,7 @@ export { Site, type SiteOptions } from "./site/site.ts";
 export { SocketListener } from "./site/socket.ts";
 export type { UpgradeRoute } from "./site/upgrade.ts";
 export type { Conn } from "./flow/places.ts";
-export { isLoopback } from "./site/guard.ts";
+export { Guard, type GuardedRequest, type GuardOptions, isLoopback } from "./site/guard.ts";
 export { builtin, type Builtins } from "./io/builtin.ts";
 export {
   abortable,
@@ -105,7 +112,13 @@ export { type ZipInput, zipStream } from "./formats/zip_writer.ts";
 export { BufferedReader, type ByteReader } from "./io/buffered_reader.ts";
 export { type ByteSource, openByteSource } from "./io/byte_source.ts";
 export { concatBytes } from "./io/bytes.ts";
-export { type Credentials, shownUrl, splitCredentials, type SplitUrl } from "./io/credentials.ts";
+export {
+  type Credentials,
+  hidePasswords,
+  shownUrl,
+  splitCredentials,
+  type SplitUrl,
+} from "./io/credentials.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { isFile, syncFile } from "./io/files.ts";
 export {

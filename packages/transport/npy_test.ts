@@ -257,6 +257,15 @@ Deno.test("a big-endian array in a Buffer is not swapped where it lies", async (
   assert.deepEqual(new Uint8Array(bytes), file);
 });
 
+Deno.test("white space and numbers in a header are Python's", () => {
+  const good = String.fromCharCode(...encodeNpy(tensor("U8", [3])));
+  const headed = (from: string, to: string) =>
+    Uint8Array.from(good.replace(from, to), (character) => character.charCodeAt(0));
+  assert.deepEqual(readNpy(headed("(3,), }  ", "( 3,\t), }")).shape, [3]);
+  assert.throws(() => readNpy(headed("(3,), } ", "(03,), }")), hasCode("format"));
+  assert.throws(() => readNpy(headed("(3,), } ", "(\xa03,), }")), hasCode("format"));
+});
+
 Deno.test("a boolean other than 0 and 1 is refused", () => {
   const bytes = encodeNpy(tensor("BOOL", [2], new Uint8Array([1, 1])));
   bytes[bytes.length - 1] = 2;

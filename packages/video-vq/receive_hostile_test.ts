@@ -16,7 +16,7 @@ import { FakeCodec } from "./testing/fakes.ts";
 import { goodMessage, ODD_WINDOWS, randomMessage } from "./testing/hostile.ts";
 import { TINY_LATENT } from "./tiny/graph.ts";
 
-/** Random windows in the gate; a longer search is `deno task fuzz`. */
+/** Random windows in the gate; a longer search is `deno task fuzz:windows`. */
 const SEEDS = Number(Deno.env.get("FUZZ") ?? 1000);
 
 /** Takes only what vq-tiny's decoder takes, as its graph does, and gives grey frames. */

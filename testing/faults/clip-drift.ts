@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "camera_server.ts",
+    find: "return refusal(request, server.addr) ?? route?.()",
+    put: "return route?.()",
+    means: "pages of other sites look at a camera of this machine",
+    tests: ["camera_server_test.ts"],
+  },
+  {
     file: "terminal.ts",
     find: "    keyboard.setRaw(true);",
     put: "    throw new TypeError();",

@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "journal.ts",
+    find: "if ((await this.#file.stat()).nlink !== 0) return;",
+    put: 'if (this.#path !== "") return;',
+    means: "a journal that was removed takes messages that nobody will read",
+    tests: ["journal_test.ts"],
+  },
+  {
     file: "receive.ts",
     find: "if (sequence !== this.#order.next) this.#smoother.reset();",
     put: "",

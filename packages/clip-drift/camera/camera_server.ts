@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { onAbort } from "@vcs/transport/internal";
+import { Guard, isLoopback, onAbort, SiteError } from "@vcs/transport/internal";
 
 /** What to serve, and where. */
 export interface CameraServerOptions {
@@ -137,6 +137,23 @@ function health(clock: Clock, options: CameraServerOptions): Response {
 const INDEX =
   '<!doctype html><title>Camera</title><h1>Camera</h1><img src="/stream.mjpg" alt="Stream">';
 
+/**
+ * The answer to a page of another site, which may not look through this machine at its own camera;
+ * undefined where the request is fine, or where the camera is for the network.
+ */
+function refusal(request: Request, address: Deno.NetAddr): Response | undefined {
+  if (!isLoopback(address.hostname)) return undefined;
+  const { hostname, port } = address;
+  const { method, headers, url } = request;
+  try {
+    const guard = new Guard({ hostname, port });
+    guard.check({ method, headers, url: new URL(url), localAddress: hostname });
+  } catch (error) {
+    if (error instanceof SiteError) return error.response();
+    throw error;
+  }
+}
+
 /** Serves a camera: a page at `/`, the stream at `/stream.mjpg`, its state at `/health`. */
 export function serveCamera(options: CameraServerOptions): CameraServer {
   const { hostname = "127.0.0.1", port = 0 } = options;
@@ -147,12 +164,16 @@ export function serveCamera(options: CameraServerOptions): CameraServer {
     "/stream.mjpg": () => streamResponse(clock, stop.signal),
     "/health": () => health(clock, options),
   };
-  const server = Deno.serve({ hostname, port, onListen: () => {} }, (request) => {
-    // Connections that were kept open may still ask.
-    if (stop.signal.aborted) return new Response("The camera is closed\n", { status: 503 });
-    const route = routes[new URL(request.url).pathname];
-    return route?.() ?? new Response("There is no such path\n", { status: 404 });
-  });
+  const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
+    { hostname, port, onListen: () => {} },
+    (request) => {
+      // Connections that were kept open may still ask.
+      if (stop.signal.aborted) return new Response("The camera is closed\n", { status: 503 });
+      const route = routes[new URL(request.url).pathname];
+      return refusal(request, server.addr) ?? route?.() ??
+        new Response("There is no such path\n", { status: 404 });
+    },
+  );
   const ticking = tick(clock, options, stop.signal);
   ticking.catch(() => stop.abort());
   const close = async () => {

@@ -183,7 +183,11 @@ Deno.test("openCamera() says what is wrong and what to do", async () => {
   const answers: [string, string, RegExp][] = [
     ["HTTP/1.0 404 Not Found\r\n\r\n", "not-found", /no such path; the stream is often at/],
     ["HTTP/1.0 500 Oops\r\n\r\n", "http-status", /status 500, expected 200$/],
-    ["HTTP/1.0 401 No\r\nWWW-Authenticate: Basic\r\n\r\n", "unauthorized", /name:password@host/],
+    [
+      "HTTP/1.0 401 No\r\nWWW-Authenticate: Basic\r\n\r\n",
+      "unauthorized",
+      /name:password@ before the host/,
+    ],
     [
       "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<p>",
       "not-mjpeg",

@@ -123,7 +123,7 @@ export function connectError(url: string, error: unknown): ClipDriftError {
 const CREDENTIALS: Readonly<Record<string, string>> = {
   given: "name or password is wrong",
   withheld: "they were not sent, as a redirect led away from the host in the URL; use the new URL",
-  none: "give them in the URL, as http://name:password@host/path",
+  none: "give them in the URL, as name:password@ before the host",
 };
 
 /**

@@ -20,6 +20,7 @@ import {
   text,
   type ValueKind,
   whole,
+  withPassword,
 } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
@@ -44,8 +45,9 @@ export const STREAM: ValueKind<StreamSetting> = {
   parse(text) {
     const [, name, spec = ""] = /^(?:([\w-]+)=)?([^]*)$/.exec(text) ?? [];
     if (spec === "") return undefined;
-    openSource(spec);
-    return { name: name ?? shortName(spec), spec };
+    const opened = withPassword(spec);
+    openSource(opened);
+    return { name: name ?? shortName(opened), spec: opened };
   },
 };
 
@@ -60,8 +62,9 @@ const FINGERPRINT: ValueKind<string> = {
 const WEBHOOK: ValueKind<string> = {
   ...text("URL"),
   parse(text) {
-    splitCredentials(text);
-    return text;
+    const url = withPassword(text);
+    splitCredentials(url);
+    return url;
   },
 };
 
@@ -161,6 +164,8 @@ const PAGE = {
   token: option(text("SECRET"), {
     help: "what viewers must know",
     defaultText: "a random one beyond loopback, none on it",
+    env: "VCS_TOKEN",
+    isSecret: true,
   }),
 };
 

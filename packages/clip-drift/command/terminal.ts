@@ -33,7 +33,15 @@ export function readKeys(onQuit: () => void, keyboard: Keyboard = Deno.stdin): D
     }
   };
   void listen().catch(() => {});
-  return { [Symbol.dispose]: () => keyboard.setRaw(false) };
+  return { [Symbol.dispose]: () => setCooked(keyboard) };
+}
+
+function setCooked(keyboard: Keyboard): void {
+  try {
+    keyboard.setRaw(false);
+  } catch {
+    // The terminal has hung up.
+  }
 }
 
 /** The program that opens URLs on a system; none of them is a shell, to which `&` means something. */

@@ -34,6 +34,8 @@ export const play: Command = command({
     token: option(text("SECRET"), {
       help: "what viewers must know",
       defaultText: "random beyond this machine",
+      env: "VCS_TOKEN",
+      isSecret: true,
     }),
     ...RUN_OPTIONS,
   },

@@ -44,6 +44,20 @@ Deno.test("the README's table is the command's", async () => {
   await checkReadme(new URL("../README.md", import.meta.url), patchStreamCommand);
 });
 
+Deno.test("a pipe that says nothing is left at the first signal", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "--no-check", command, "--energy-pct", "90", "-"],
+    ...{ stdin: "piped", stdout: "null", stderr: "piped" },
+  }).spawn();
+  const reader = child.stderr.getReader();
+  const { value } = await reader.read();
+  assert.match(new TextDecoder().decode(value), /^note: .*energy/);
+  child.kill("SIGINT");
+  const [{ code }] = await Promise.all([child.status, reader.cancel()]);
+  await child.stdin.close().catch(() => {});
+  assert.equal(code, 130);
+});
+
 const WRONG: [args: string[], message: RegExp][] = [
   [[], /found 0 arguments, expected VIDEO…/],
   [["--view"], /found 0 arguments, expected VIDEO…/],

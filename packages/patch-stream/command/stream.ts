@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  abortable,
   errorLine,
   type Invocation,
   print,
@@ -30,7 +31,7 @@ export async function stream(
   sayIgnored(options);
   for (const line of withoutEffect(config)) say(`note: ${line}`);
   const isLive = hasLive(videos);
-  const sources = await sourcesOf(videos);
+  const sources = await sourcesOf(videos, signal);
   const request = { ...options, config, videos, sources, names: distinctStems(videos.map(shown)) };
   await Deno.mkdir(options.outDir, { recursive: true });
   if (isLive) {
@@ -79,12 +80,12 @@ function hasLive(videos: readonly string[]): boolean {
 }
 
 /** `-` is what comes on stdin, read whole: a page reads it again. */
-async function sourcesOf(videos: readonly string[]): Promise<MediaSource[]> {
+async function sourcesOf(videos: readonly string[], signal: AbortSignal): Promise<MediaSource[]> {
   if (videos.filter((video) => video === "-").length > 1) {
     throw new UsageError("Cannot read videos: - stands there twice, stdin can be read once");
   }
   const piped = videos.includes("-") && new Uint8Array(
-    await new Response(Deno.stdin.readable).arrayBuffer(),
+    await abortable(new Response(Deno.stdin.readable).arrayBuffer(), signal),
   );
   return videos.map((video) => video === "-" && piped ? piped : video);
 }

@@ -1,8 +1,12 @@
 /**
- * Variables of the environment, which are optional: one that the process may not read is not set.
+ * Variables of the environment, which are optional: one that the process may not read is not set. They,
+ * or files that they name, are where secrets come from: every user of a machine can read command lines.
  *
  * @module
  */
+import { hidePasswords } from "../io/credentials.ts";
+import { UsageError } from "./usage_error.ts";
+import { text, type ValueKind } from "./values.ts";
 import { builtin } from "../io/builtin.ts";
 
 /** Environment variables by name; {@linkcode environment} is the process's. */
@@ -39,4 +43,48 @@ export function homeFolder(
       "Cannot find the folder of this user: run with --allow-env (or --allow-sys=homedir)",
     );
   }
+}
+
+/**
+ * A secret from the environment: the value of a variable, or what the file holds that the variable with
+ * `_FILE` behind its name names, without the line break at its end.
+ *
+ * @returns the secret, or undefined where neither variable is set
+ * @throws {UsageError} where the file cannot be read, or holds nothing.
+ */
+export function secretOf(name: string, env: Environment = environment): string | undefined {
+  const value = env.get(name);
+  const path = env.get(`${name}_FILE`);
+  if (value || !path) return value || undefined;
+  try {
+    const held = Deno.readTextFileSync(path).replace(/\r?\n$/, "");
+    if (held !== "") return held;
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`Cannot read ${name}_FILE: ${found}`, { cause });
+  }
+  throw new UsageError(`Cannot read ${name}_FILE: ${path} is empty, expected a secret`);
+}
+
+/** A password that is named: `redis://me:$REDIS_PASSWORD@host`. */
+const NAMED_PASSWORD = /^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^\s/?#@]*:)\$([A-Z_][A-Z0-9_]*)(?=@)/;
+
+/**
+ * A URL whose password may be the name of a variable; see {@linkcode secretOf}.
+ *
+ * @throws {UsageError} where the variable is not set, or its file cannot be read.
+ */
+export function withPassword(url: string, env: Environment = environment): string {
+  return url.replace(NAMED_PASSWORD, (_, before: string, name: string) => {
+    const password = secretOf(name, env);
+    if (password !== undefined) return `${before}${encodeURIComponent(password)}`;
+    throw new UsageError(
+      `Cannot read the password of ${hidePasswords(url)}: neither ${name} nor ${name}_FILE is set`,
+    );
+  });
+}
+
+/** A URL of something that may ask for a password, which may be the name of a variable: `$NAME`. */
+export function urlText(placeholder = "URL"): ValueKind<string> {
+  return { ...text(placeholder), parse: (text) => withPassword(text) || undefined };
 }

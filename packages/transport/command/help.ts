@@ -37,7 +37,9 @@ function meaningOf(entry: AnyOption): string {
   return [
     entry.help,
     ...(preset === undefined ? [] : [`Default: ${preset}`]),
-    ...(entry.env === undefined ? [] : [`Variable: ${entry.env}`]),
+    ...(entry.env === undefined
+      ? []
+      : [`Variable: ${entry.env}${entry.isSecret ? ` or ${entry.env}_FILE` : ""}`]),
   ].map(sentence).join(" ");
 }
 

@@ -66,6 +66,11 @@ export interface OptionAbout {
   readonly dash?: string;
   /** Environment variable that sets it where it is not on the command line. */
   readonly env?: string;
+  /**
+   * Whether it is a secret, which may also be in a file that the variable with `_FILE` behind its name
+   * names. Default: false.
+   */
+  readonly isSecret?: boolean;
   /** Other long names, accepted for good and not shown. */
   readonly aliases?: readonly string[];
   /** Old long names, accepted with a note for one minor version. */

@@ -12,6 +12,7 @@ import {
   type OptionTable,
   type OptionValues,
 } from "./options.ts";
+import { secretOf } from "./environment.ts";
 import { didYouMean } from "./suggest.ts";
 import { printable } from "./terminal.ts";
 import { UsageError } from "./usage_error.ts";
@@ -146,6 +147,9 @@ class Gathered {
   }
 
   #fromEnvironment(entry: AnyOption): unknown {
+    if (entry.env !== undefined && entry.isSecret) {
+      return secretOf(entry.env, { get: (name) => this.context.env(name) });
+    }
     const text = entry.env === undefined ? undefined : this.context.env(entry.env)?.trim();
     if (!text || entry.env === undefined) return undefined;
     try {

@@ -12,6 +12,7 @@ const OPTIONS = {
   alert: list(text(), { help: "rule", env: "X_ALERT" }),
   json: flag({ help: "as JSON", short: "j", env: "X_JSON" }),
   display: flag({ help: "a page", default: true }),
+  word: option(text(), { help: "password", env: "X_WORD", isSecret: true }),
   secretMode: flag({ help: "not shown", hidden: true }),
 };
 const OPERANDS = { files: operands(file(), "files") };
@@ -169,4 +170,10 @@ Deno.test("group() keeps the options and their types", () => {
     parse([], tables, { env: () => undefined, note() {} }).options;
   assert.equal(threads, 4);
   assert.equal(table.threads.group, "Model");
+});
+
+Deno.test("a secret comes from a variable, or from a file that cannot be left out", () => {
+  assert.equal(read([], { X_WORD: " open " }).options.word, " open ");
+  assert.equal(read(["--word", "mine"], { X_WORD: "open" }).options.word, "mine");
+  assert.throws(() => read([], { X_WORD_FILE: "/no/such" }), { name: "UsageError" });
 });

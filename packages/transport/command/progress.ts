@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "../flow/clock.ts";
-import { printable, writeText } from "./terminal.ts";
+import { printable, writeForPeople } from "./terminal.ts";
 
 /** Milliseconds between two texts. */
 const PACE = 100;
@@ -48,12 +48,12 @@ export class ProgressLine implements Disposable {
     this.#shown = true;
     // A line that wraps could not be rewritten.
     const line = printable(text).slice(0, Math.max(1, this.#output.columns() - 1));
-    writeText(this.#output, `\r\x1b[2K${line}`);
+    writeForPeople(this.#output, `\r\x1b[2K${line}`);
   }
 
   /** Clears the line. */
   [Symbol.dispose](): void {
-    if (this.#shown) writeText(this.#output, "\r\x1b[2K");
+    if (this.#shown) writeForPeople(this.#output, "\r\x1b[2K");
     this.#shown = false;
   }
 }

@@ -11,8 +11,14 @@ import { processInterrupts } from "./signals.ts";
 import { isClosedPipe, printable, say } from "./terminal.ts";
 import { UsageError } from "./usage_error.ts";
 
+/** What went wrong first, where closing what was open then failed, too. */
+function firstError(error: unknown): unknown {
+  return error instanceof SuppressedError ? firstError(error.suppressed) : error;
+}
+
 /** Lines of an error as one. */
-export function errorLine(error: unknown): string {
+export function errorLine(thrown: unknown): string {
+  const error = firstError(thrown);
   const text = error instanceof Error ? error.message || error.name : String(error);
   return printable(text.trim().replace(/\s*\n\s*/g, " "));
 }
@@ -38,7 +44,8 @@ function report(command: string, error: unknown): number {
 }
 
 /** Exit code of an error, which may only be that the signal was followed. */
-function codeOf(command: string, error: unknown, signal: AbortSignal): number {
+function codeOf(command: string, thrown: unknown, signal: AbortSignal): number {
+  const error = firstError(thrown);
   const isInterruption = signal.aborted && error instanceof Error && error.name === "AbortError";
   return isInterruption ? 130 : report(command, error);
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hasPrograms, needs } from "#testing/shared.ts";
 import { errorLine, exitCode } from "./run.ts";
 
 const SCRIPT = new URL("./testdata/process.ts", import.meta.url).href;
@@ -79,7 +80,37 @@ Deno.test("an interrupt closes in order and ends with 130, also where it arrives
   const closed = { code: 130, stdout: "closed\n" };
   assert.deepEqual(await interrupted(["wait", "300"], ["SIGINT", "SIGINT"]), closed);
   assert.deepEqual(await interrupted(["wait", "0"], ["SIGTERM"]), closed);
+  assert.deepEqual(await interrupted(["wait", "300"], ["SIGHUP", "SIGTERM", "SIGINT"]), closed);
   assert.deepEqual(await interrupted(["throw"], ["SIGINT"]), { code: 130, stdout: "" });
+});
+
+/** Signals a process that may have ended. */
+function signal(child: Deno.ChildProcess, name: Deno.Signal): void {
+  try {
+    child.kill(name);
+  } catch {
+    // It has.
+  }
+}
+
+Deno.test({
+  name: "SIGHUP stays ignored under nohup",
+  ...needs(Deno.build.os === "linux" && hasPrograms("nohup")),
+  async fn() {
+    const child = new Deno.Command("nohup", {
+      args: [Deno.execPath(), "run", "--quiet", "--no-check", "-A", SCRIPT, "wait", "2500"],
+      ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+    }).spawn();
+    const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    await until(reader, "ready");
+    child.kill("SIGTERM");
+    // Were they heard, one of these would come late enough to end the closing.
+    const timer = setInterval(() => signal(child, "SIGHUP"), 100);
+    const stdout = await new Response(child.stdout).text();
+    clearInterval(timer);
+    await reader.cancel();
+    assert.deepEqual([(await child.status).code, stdout], [130, "closed\n"]);
+  },
 });
 
 Deno.test("a later interrupt ends the closing at once", async () => {
@@ -89,7 +120,7 @@ Deno.test("a later interrupt ends the closing at once", async () => {
   child.kill("SIGINT");
   await until(reader, "closing");
   // Sent until it counts: the first ones may still be taken for the same press.
-  const timer = setInterval(() => child.kill("SIGINT"), 200);
+  const timer = setInterval(() => signal(child, "SIGINT"), 200);
   const { code } = await child.status;
   clearInterval(timer);
   assert.equal(code, 130);
@@ -107,10 +138,13 @@ Deno.test("exitCode() has 130 for what follows an interrupt, and its own code fo
   assert.equal(await exitCode("x", () => Promise.resolve(1), aborted), 1);
   assert.equal(await exitCode("x", rejects(reason), aborted), 130);
   assert.equal(await exitCode("x", rejects(new DOMException("", "AbortError")), aborted), 130);
+  const closing = new SuppressedError(new Error("closed"), reason);
+  assert.equal(await exitCode("x", rejects(closing), aborted), 130);
 });
 
 Deno.test("errorLine() is one line that shows what is in it", () => {
   assert.equal(errorLine(new Error("a\n  b\r\nc")), "a b c");
   assert.equal(errorLine(new RangeError("")), "RangeError");
   assert.equal(errorLine("text\x07"), "text\\x07");
+  assert.equal(errorLine(new SuppressedError(new Error("closed"), new Error("lost"))), "lost");
 });

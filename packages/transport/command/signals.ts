@@ -1,12 +1,13 @@
 /**
- * Ctrl-C and SIGTERM (Windows: Ctrl-Break): the first ends the work in order, a later one ends it at once.
+ * Ctrl-C, SIGTERM and SIGHUP (Windows: Ctrl-Break): the first ends the work in order, one that comes
+ * more than a second later ends it at once.
  *
  * @module
  */
 import { type Clock, systemClock } from "../flow/clock.ts";
 
-/** Turns of the event loop, and milliseconds of each, in which a signal still is the first one. */
-const [TURNS, TURN] = [5, 100] as const;
+/** Turns of the event loop, and milliseconds of each, in which a signal still is the first one: a second. */
+const [TURNS, TURN] = [10, 100] as const;
 
 /**
  * Interrupts of a process. One press of Ctrl-C can arrive twice, milliseconds apart: under
@@ -52,17 +53,36 @@ export class Interrupts {
 
 /**
  * Signals that ask a process to end. Windows has Ctrl-C and Ctrl-Break alone: ended from outside, a
- * process has no say there. SIGHUP is not listened to, so that `nohup` works.
+ * process has no say there.
  */
 export function interruptSignals(os: typeof Deno.build.os): readonly Deno.Signal[] {
-  return os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+  return os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM", "SIGHUP"];
 }
 
-/** Interrupts of this process; a second one ends it with exit code 130. */
+/**
+ * Whether this process was started to outlive its terminal, as by `nohup`: with SIGHUP ignored, which
+ * the runtime undoes at the first listener to any signal. Linux tells those who may read everything;
+ * else it is told by what `nohup` does to the outputs of a terminal.
+ */
+function ignoresHangup(): boolean {
+  const path = "/proc/self/status";
+  const { state } = Deno.permissions.querySync({ name: "read", path });
+  try {
+    if (state !== "granted") throw new Deno.errors.NotCapable();
+    const [, mask = "0"] = /^SigIgn:\s*\w*(\w)$/m.exec(Deno.readTextFileSync(path)) ?? [];
+    return (parseInt(mask, 16) & 1) === 1;
+  } catch {
+    return Deno.stdin.isTerminal() && !Deno.stdout.isTerminal() && !Deno.stderr.isTerminal();
+  }
+}
+
+/** Interrupts of this process; one more than a second after the first ends it with exit code 130. */
 export function processInterrupts(): Interrupts {
   const interrupts = new Interrupts(() => Deno.exit(130));
+  const isHangupIgnored = ignoresHangup();
   for (const signal of interruptSignals(Deno.build.os)) {
-    Deno.addSignalListener(signal, () => interrupts.receive());
+    const isIgnored = signal === "SIGHUP" && isHangupIgnored;
+    Deno.addSignalListener(signal, isIgnored ? () => {} : () => interrupts.receive());
   }
   return interrupts;
 }

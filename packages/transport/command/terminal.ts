@@ -1,15 +1,17 @@
 /**
  * What a command writes: data on stdout, everything human on stderr, and nothing from outside that
- * could move the cursor or hide text.
+ * could move the cursor or hide text, nor a password that stood in a URL.
  *
  * @module
  */
 
 import { UsageError } from "./usage_error.ts";
+import { hidePasswords } from "../io/credentials.ts";
 
 /**
  * Makes control characters visible, so that a name from a file or from the network cannot steer
- * the terminal: C0, DEL, C1, line separators, and the marks that change the direction of text.
+ * the terminal: C0, DEL, C1, line separators, and the marks that change the direction of text. What
+ * logs in at a URL becomes `***`.
  *
  * @example
  * ```ts
@@ -20,7 +22,7 @@ import { UsageError } from "./usage_error.ts";
  * ```
  */
 export function printable(text: string): string {
-  return text.replace(CONTROLS, escaped);
+  return hidePasswords(text).replace(CONTROLS, escaped);
 }
 
 // deno-lint-ignore no-control-regex -- these are what must not get through
@@ -67,14 +69,26 @@ export function writeText(output: Pick<Output, "writeSync">, text: string): void
   for (let at = 0; at < bytes.length;) at += output.writeSync(bytes.subarray(at));
 }
 
-/** Escapes a text of several lines but for its own line breaks and tabs. */
+/** Makes a text of several lines printable, and leaves its own line breaks and tabs. */
 function printableLines(text: string): string {
-  return text.replace(CONTROLS, (c) => c === "\n" || c === "\t" ? c : escaped(c));
+  return hidePasswords(text).replace(CONTROLS, (c) => c === "\n" || c === "\t" ? c : escaped(c));
+}
+
+/**
+ * Writes what people read. Where nobody does any more, because the terminal or the reader of the pipe
+ * has gone, the work goes on: it may be closing, and must not lose its data over that.
+ */
+export function writeForPeople(output: Pick<Output, "writeSync">, text: string): void {
+  try {
+    writeText(output, text);
+  } catch {
+    // Nobody is there to be told.
+  }
 }
 
 /** Writes a line for people to stderr; control characters are made visible. */
 export function say(line: string): void {
-  writeText(Deno.stderr, `${printableLines(line)}\n`);
+  writeForPeople(Deno.stderr, `${printableLines(line)}\n`);
 }
 
 /** Writes a line of data to stdout: exactly as it is into a pipe, made visible on a terminal. */

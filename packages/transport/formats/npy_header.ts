@@ -84,12 +84,14 @@ export function npyHeaderLength(prefix: Uint8Array): number {
   return headerSpan(prefix)[1];
 }
 
-const TOKEN = /\s*(?:([{}()[\]:,])|'([^'\\]*)'|"([^"\\]*)"|(\d+)L?\b|(True|False)\b)/y;
+/** As Python has them: no other white space, and no zero before other digits. */
+const TOKEN =
+  /[ \t\r\n\f]*(?:([{}()[\]:,])|'([^'\\]*)'|"([^"\\]*)"|(0+|[1-9]\d*)L?\b|(True|False)\b)/y;
 
 /** Splits the dictionary into tokens; strings keep a quote in front to distinguish them from words. */
 function tokenize(text: string): string[] {
   const tokens: string[] = [];
-  const end = text.trimEnd().length;
+  const end = text.replace(/[ \t\r\n\f]+$/, "").length;
   for (TOKEN.lastIndex = 0; TOKEN.lastIndex < end;) {
     const at = TOKEN.lastIndex;
     const match = TOKEN.exec(text);

@@ -87,6 +87,8 @@ function checkDisk(source: ByteSource, disk: number): void {
 }
 
 async function readEnd64(source: ByteSource, locator: DataView, end: number): Promise<Directory> {
+  checkDisk(source, locator.getUint32(4, true));
+  checkDisk(source, Math.max(0, locator.getUint32(16, true) - 1));
   const offset = u64(locator, 8);
   if (offset + END64_SIZE > end) throw broken(source, "the zip64 locator points past the end");
   const record = viewOf(await source.read(offset, END64_SIZE));

@@ -140,6 +140,11 @@ Deno.test("a part of an archive on several disks is refused", async () => {
   const { bytes } = twoViews("");
   new DataView(bytes.buffer).setUint32(bytes.length - 22 - 20 - 56 + 16, 3, true);
   await refuses(bytes, "third disk", "unsupported");
+  for (const [at, value] of [[4, 1], [16, 2]] as const) {
+    const { bytes } = twoViews("");
+    new DataView(bytes.buffer).setUint32(bytes.length - 22 - 20 + at, value, true);
+    await refuses(bytes, "a locator of two disks", "unsupported");
+  }
 });
 
 Deno.test("a part of a stored entry is read by range", async () => {

@@ -9,7 +9,8 @@ import { systemClock } from "../flow/clock.ts";
 import { type Command, command, type Invocation } from "../command/command.ts";
 import { operand, operands, option } from "../command/options.ts";
 import { print, say } from "../command/terminal.ts";
-import { text, type ValueKind, whole } from "../command/values.ts";
+import { urlText } from "../command/environment.ts";
+import { type ValueKind, whole } from "../command/values.ts";
 import { deliveryTable } from "../delivery.ts";
 import config from "../deno.json" with { type: "json" };
 import { CHANNEL_CLIENTS, partNeed, setupCommand } from "../parts/setup.ts";
@@ -47,7 +48,7 @@ const NOTES =
   `URLs: file:folder tcp://host:port ws://host:port/path zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
       redis://host:port/0 amqp://host:port nats://host:port s3://bucket/prefix`;
 
-const ONE_URL = { url: operand(text("URL"), "URL of the channel") };
+const ONE_URL = { url: operand(urlText(), "URL of the channel") };
 
 /** The command `transport`. */
 export const transport: Command = command({
@@ -75,7 +76,7 @@ export const transport: Command = command({
         "duplicated, lost and in flight at most",
       options: TRIAL,
       operands: {
-        urls: operands(text("URL"), "channels. Default: all, with brokers of the trial's own"),
+        urls: operands(urlText(), "channels. Default: all, with brokers of the trial's own"),
       },
       async run({ options, operands, signal }) {
         const { runTrials } = await import("./trial.ts");

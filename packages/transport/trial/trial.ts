@@ -83,15 +83,17 @@ export async function runTrial(
   const seen = new Map<number, number>();
   const heard = (sequence: number) => seen.set(sequence, (seen.get(sequence) ?? 0) + 1);
   await using sender = await openSender(url, { signal });
+  const end = new AbortController();
+  const over = AbortSignal.any([signal, end.signal]);
   let inFlight = 0;
   let child = new ReceiverProcess(receiver, streamId, heard);
   // Subscribers miss what is sent before they are there; the others need not wait.
   await child.ready;
   const killing = (async () => {
     for (let kill = 1; kill <= kills; kill++) {
-      while (sender.counters.sent < count * kill / (kills + 1)) await systemClock.sleep(2, signal);
+      while (sender.counters.sent < count * kill / (kills + 1)) await systemClock.sleep(2, over);
       await child.kill();
-      await systemClock.sleep(DEAD, signal);
+      await systemClock.sleep(DEAD, over);
       inFlight = Math.max(inFlight, sender.counters.sent - seen.size);
       child = new ReceiverProcess(receiver, streamId, heard);
     }
@@ -99,13 +101,18 @@ export async function runTrial(
   const sending = (async () => {
     for (let sequence = 0; sequence < count; sequence++) {
       await sender.send(message(new Uint8Array(size), { streamId, sequence, key: true }));
-      await systemClock.sleep(pace, signal);
+      await systemClock.sleep(pace, over);
     }
   })();
-  await Promise.all([killing, sending]);
   const lossless = keeps(channel, "receiverKilled");
-  await settle(seen, count, lossless ? SETTLE.lossless : SETTLE.lossy, signal);
-  await child.kill();
+  try {
+    await Promise.all([killing, sending]);
+    await settle(seen, count, lossless ? SETTLE.lossless : SETTLE.lossy, signal);
+  } finally {
+    end.abort();
+    await Promise.allSettled([killing, sending]);
+    await child.kill();
+  }
   const lost = count - seen.size;
   const duplicated = [...seen.values()].reduce((sum, times) => sum + times - 1, 0);
   if (!lossless) inFlight = sender.counters.mostInFlight;
@@ -162,7 +169,11 @@ class ReceiverProcess {
   }
 
   async kill(): Promise<void> {
-    this.#process.kill("SIGKILL");
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // Ctrl-C in a terminal has ended it, too.
+    }
     await this.#process.status;
     await this.#reading;
     await this.ready;

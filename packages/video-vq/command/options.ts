@@ -16,6 +16,7 @@ import {
   option,
   optionalOperand,
   text,
+  urlText,
   type ValueKind,
   whole,
 } from "@vcs/transport/internal";
@@ -171,7 +172,11 @@ const QUEUE = {
 
 /** How a channel is opened. */
 export const CHANNEL = {
-  secret: option(text(), { help: "shared secret of both ends of a tcp: channel" }),
+  secret: option(text(), {
+    help: "shared secret of both ends of a tcp: channel",
+    env: "VCS_SECRET",
+    isSecret: true,
+  }),
   timeout: option(number({ min: 0, max: 86_400, placeholder: "SECONDS" }), {
     help: "how long the peer may be unreachable before the stream fails",
     default: 30,
@@ -192,6 +197,8 @@ export const OBSERVED = {
   token: option(text(), {
     help: "what those who read them must know",
     defaultText: "random beyond this machine",
+    env: "VCS_TOKEN",
+    isSecret: true,
   }),
 };
 
@@ -210,7 +217,7 @@ const SOURCE = operand(
 );
 
 const CHANNEL_URL = operand(
-  text("CHANNEL"),
+  urlText("CHANNEL"),
   "URL such as tcp://host:7000, file:folder/, zmq+push://…, redis://…, amqp://… or nats://…",
 );
 
@@ -361,16 +368,18 @@ export const PAGE = {
   token: option(text(), {
     help: "what viewers must know",
     defaultText: "random beyond this machine",
+    env: "VCS_TOKEN",
+    isSecret: true,
   }),
-  channel: option(text("URL"), {
+  channel: option(urlText(), {
     help: "channel on which windows come in",
     default: "tcp://127.0.0.1:0",
     formerly: ["listen"],
   }),
-  sender: option(text("URL"), {
+  sender: option(urlText(), {
     help: "URL that a sender elsewhere printed; none is started then",
   }),
-  to: option(text("CHANNEL"), {
+  to: option(urlText("CHANNEL"), {
     help: "be that sender: encode the source into the channel, and show it to the page",
   }),
 };

@@ -118,6 +118,8 @@ export class ReceiverServer implements AsyncDisposable {
     const to = ["--to", this.#parts.channel.url, "--port", String(port)];
     this.#sender = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", command, "page", ...to, ...this.#options.senderArgs],
+      // Its feed is for this process alone.
+      env: { VCS_TOKEN: "", VCS_TOKEN_FILE: "" },
       stdin: "null",
     }).spawn();
     signal.addEventListener("abort", () => this.#stopSender(), { once: true });

@@ -80,7 +80,14 @@ export class WindowJournal implements Disposable {
     await this.#file.seek(this.#end, Deno.SeekMode.Start);
     await writeAll(this.#file, bytes);
     await this.#file.syncData();
+    await this.#checkThere();
     this.#end += bytes.length;
+  }
+
+  /** A file without a name goes on taking bytes, and nobody will ever read them. */
+  async #checkThere(): Promise<void> {
+    if ((await this.#file.stat()).nlink !== 0) return;
+    throw new VideoVqError("bad-journal", `Cannot write journal ${this.#path}: it was removed`);
   }
 
   /** Closes the file. */

@@ -114,6 +114,21 @@ Deno.test("journal: damaged bytes never become a window", async () => {
   });
 });
 
+Deno.test({
+  name: "journal: a file that was removed takes no more messages",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withPath(async (path) => {
+      using journal = await WindowJournal.open(path);
+      await journal.append(window(0));
+      await Deno.remove(path);
+      await assert.rejects(journal.append(window(1)), {
+        code: "bad-journal",
+        message: `Cannot write journal ${path}: it was removed`,
+      });
+    }),
+});
+
 Deno.test("journal: a message is on the disk before its promise is fulfilled", async () => {
   const path = await Deno.makeTempFile();
   const { syncData } = Deno.FsFile.prototype;

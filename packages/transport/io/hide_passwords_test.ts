@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { CodedError, openReceiver, openSender } from "../mod.ts";
+import { errorLine } from "../command/run.ts";
+import { printable } from "../command/terminal.ts";
+import { hidePasswords } from "./credentials.ts";
+
+const SCHEMES = [
+  ...["http", "https", "rtsp", "rtsps", "redis", "rediss", "amqp", "amqps", "nats", "ftp"],
+  ...["tcp", "zmq+push", "ws"],
+];
+
+for (const scheme of SCHEMES) {
+  Deno.test(`a password in a URL is hidden wherever it could be read: ${scheme}`, () => {
+    for (const login of ["me:w0rd", "me:w0rd%40", ":w0rd", "w0rd", "me:w0@w0rd"]) {
+      const text = `Cannot open "${scheme}://${login}@cam.example:1/a?b=c@d", try again`;
+      const hidden = `Cannot open "${scheme}://***@cam.example:1/a?b=c@d", try again`;
+      assert.equal(hidePasswords(text), hidden);
+      assert.equal(printable(text), hidden);
+      assert.equal(errorLine(new Error(text)), hidden);
+      assert.equal(new CodedError("failed", text).message, hidden);
+    }
+  });
+}
+
+Deno.test("what is no login stays as it is", () => {
+  for (
+    const text of [
+      "https://jsr.io/@vcs/media",
+      "me@example.com: see http://a/b and http://c/d@e",
+      "redis://host:6379/0?stream=a@b",
+      "file:///home/me@work/a.ecdc",
+      "at http://host and me@host",
+    ]
+  ) assert.equal(hidePasswords(text), text);
+});
+
+Deno.test("no channel's error shows a password", async () => {
+  const schemes = ["tcp", "zmq+push", "zmq+pub", "redis", "amqp", "nats", "nope"];
+  for (const scheme of schemes) {
+    for (const rest of ["cam:x/", "cam:1/?colour=red", ":0", ""]) {
+      for (const open of [openSender, openReceiver]) {
+        const url = `${scheme}://me:w0rd@${rest}`;
+        const error = await open(url, { timeout: 1 }).then(
+          async (end) => await end.close(),
+          (error: unknown) => error,
+        );
+        assert.doesNotMatch(error instanceof Error ? error.message : "", /w0rd/, url);
+      }
+    }
+  }
+});
