@@ -53,6 +53,11 @@ export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
       roots: ["@nats-io/transport-node", "@nats-io/jetstream"],
     },
   ],
+  "packages/transport/parts/batch_parts.ts": [{
+    constant: "PARQUET_WRITER",
+    part: { name: "hyparquet-writer", about: "batches into parquet files" },
+    roots: ["hyparquet-writer"],
+  }],
   "packages/media/formats/sharp_part.ts": [{
     constant: "SHARP",
     part: { name: "sharp", about: "still images" },

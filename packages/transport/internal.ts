@@ -11,6 +11,10 @@ export {
   type CommandDefinition,
   type Invocation,
 } from "./command/command.ts";
+export { batchCommand, type BatchDefinition } from "./batch/command.ts";
+export { batch, BATCH_FORMATS, type BatchOptions, type BatchWork } from "./batch/batch.ts";
+export { type ItemOptions, listItems } from "./batch/items.ts";
+export type { BatchItem, BatchRecord, RecordEncoder, RecordFile } from "./batch/record.ts";
 export { type Environment, environment, homeFolder } from "./command/environment.ts";
 export { readmeTable } from "./command/help.ts";
 export {

@@ -603,4 +603,11 @@ export const faults: readonly Fault[] = [
     means: "a small npz file grows without bound",
     tests: ["npz_test.ts"],
   },
+  {
+    file: "ordered.ts",
+    find: "if (!this.#last && this.#items.length < this.#most) void this.#read();",
+    put: "if (!this.#last) void this.#read();",
+    means: "a source is read ahead without end",
+    tests: ["ordered_test.ts"],
+  },
 ];

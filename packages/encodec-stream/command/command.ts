@@ -9,6 +9,7 @@ import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { CODEC_MODELS } from "../network/catalog.ts";
 import { play } from "../page/play.ts";
+import { batch } from "./batch.ts";
 import { decode } from "./decode.ts";
 import { encode } from "./encode.ts";
 import { info } from "./info.ts";
@@ -21,7 +22,7 @@ export const encodecStream: Command = command({
   about: "neural audio as a stream: reads, decodes and encodes .ecdc",
   // Of several modes in a line the first one here counts: the more cautious, as in the original.
   commands: [
-    ...[info, decode, encode, repairCommand, play, ...modelCommands(CODEC_MODELS)],
+    ...[info, decode, encode, batch, repairCommand, play, ...modelCommands(CODEC_MODELS)],
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });
