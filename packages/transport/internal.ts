@@ -11,7 +11,7 @@ export {
   type CommandDefinition,
   type Invocation,
 } from "./command/command.ts";
-export { batchCommand, type BatchDefinition } from "./batch/command.ts";
+export { batchCommands, type BatchDefinition } from "./batch/command.ts";
 export { batch, BATCH_FORMATS, type BatchOptions, type BatchWork } from "./batch/batch.ts";
 export { type ItemOptions, listItems } from "./batch/items.ts";
 export type { BatchItem, BatchRecord, RecordEncoder, RecordFile } from "./batch/record.ts";

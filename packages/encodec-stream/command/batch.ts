@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { batchCommand, type Command } from "@vcs/transport/internal";
+import { batchCommands, type Command } from "@vcs/transport/internal";
 import { CODEC_OPTIONS } from "./codec_options.ts";
 import { RATE_OPTIONS } from "./encode.ts";
 
 const AUDIO = "wav,wave,flac,mp3,m4a,aac,ogg,oga,opus,aif,aiff,wma,mp4,mkv,webm,mov,avi,ts";
 
-/** The subcommand `batch`. */
-export const batch: Command = batchCommand({
+/** The subcommands `batch` and `merge`. */
+export const batch: readonly Command[] = batchCommands({
   about: "encode an archive: files, folders, URLs or lists to codes",
   include: [`*.{${AUDIO}}`],
   options: { ...RATE_OPTIONS, ...CODEC_OPTIONS },

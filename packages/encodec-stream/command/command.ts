@@ -22,7 +22,7 @@ export const encodecStream: Command = command({
   about: "neural audio as a stream: reads, decodes and encodes .ecdc",
   // Of several modes in a line the first one here counts: the more cautious, as in the original.
   commands: [
-    ...[info, decode, encode, batch, repairCommand, play, ...modelCommands(CODEC_MODELS)],
+    ...[info, decode, encode, ...batch, repairCommand, play, ...modelCommands(CODEC_MODELS)],
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

@@ -46,8 +46,8 @@ export const FIELDS = {
   ...group("Patches", optionsOf(PROCESS_FIELDS)),
 };
 
-/** Options of `patch-stream`. */
-export const STREAM = {
+/** Options that say what comes of a video. */
+export const KEEP = {
   ...FIELDS,
   ...BOTH_STAGES,
   // A flag is never absent, and --rotate must win over --reference: each way is a flag of its own.
@@ -55,6 +55,12 @@ export const STREAM = {
     rotate: flag({ help: "turn frames upright also with --reference" }),
     noRotate: flag({ help: FIELDS.rotate.help }),
   }),
+  reference: flag({ help: "the numbers of codec-patch-stream, patch for patch" }),
+};
+
+/** Options of `patch-stream`. */
+export const STREAM = {
+  ...KEEP,
   outDir: option(folder(), {
     help: "where files go",
     short: "o",
@@ -69,7 +75,6 @@ export const STREAM = {
   viewPng: flag({ help: "write a picture of each frame: kept patches, the rest dimmed" }),
   json: flag({ help: "one line of JSON for each video on stdout, failures too" }),
   concurrency: option(whole({ min: 1 }), { help: "videos at once", default: 1 }),
-  reference: flag({ help: "the numbers of codec-patch-stream, patch for patch" }),
 };
 
 /** Those of some values that are fields of a table. */

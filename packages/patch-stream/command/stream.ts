@@ -19,7 +19,14 @@ import { withoutEffect } from "../config/without_effect.ts";
 import { bothStages, sayIgnored } from "./old_lines.ts";
 import { distinctStems, videoName } from "../output/video_name.ts";
 import type { PatchStreamResult } from "../session.ts";
-import { FIELDS, fieldsAmong, type STREAM, type StreamOptions, type VIDEOS } from "./options.ts";
+import {
+  FIELDS,
+  fieldsAmong,
+  type KEEP,
+  type STREAM,
+  type StreamOptions,
+  type VIDEOS,
+} from "./options.ts";
 
 type Config = Omit<PatchStreamConfig, "videoPath">;
 
@@ -90,7 +97,7 @@ function shown(video: string): string {
 }
 
 /** The fields among the options; what is given wins over `--reference`. */
-export function configOf(options: StreamOptions): Config {
+export function configOf(options: Pick<StreamOptions, keyof typeof KEEP>): Config {
   const { reference, rotate, noRotate } = options;
   return {
     ...(reference && REFERENCE),
@@ -101,7 +108,7 @@ export function configOf(options: StreamOptions): Config {
 }
 
 /** Says of fields that contradict each other that the command line is wrong. */
-function checkConfig(config: Config): void {
+export function checkConfig(config: Config): void {
   try {
     resolvePatchConfig({ ...config, videoPath: "-" });
   } catch (error) {

@@ -9,6 +9,7 @@ import {
   flag,
   group,
   list,
+  operand,
   operands,
   option,
   type OptionTable,
@@ -20,9 +21,10 @@ import { UsageError } from "../command/usage_error.ts";
 import { choice, file, text, type ValueKind, whole } from "../command/values.ts";
 import { batch, BATCH_FORMATS, type BatchOptions, type BatchWork } from "./batch.ts";
 import { type ItemOptions, listItems } from "./items.ts";
-import type { Manifest } from "./manifest.ts";
+import { type Manifest, mergeManifests } from "./manifest.ts";
 import type { BatchResult } from "./run.ts";
 import { splitKind, splitOf } from "./split.ts";
+import { openStore } from "./stores.ts";
 import { BatchTally } from "./summary.ts";
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
@@ -88,8 +90,26 @@ export interface BatchDefinition<O extends OptionTable> {
 
 type Values = OptionValues<typeof OPTIONS>;
 
-/** The subcommand `batch` of a package. */
-export function batchCommand<O extends OptionTable>(definition: BatchDefinition<O>): Command {
+/** The subcommands `batch` and `merge` of a package. */
+export function batchCommands<O extends OptionTable>(
+  definition: BatchDefinition<O>,
+): readonly Command[] {
+  return [batchCommand(definition), MERGE];
+}
+
+const MERGE = command({
+  name: "merge",
+  about: "prove that all parts of a batch (--shard) are there, and write one manifest",
+  operands: { output: operand(text("FOLDER|s3://BUCKET/PREFIX"), "the batch's output") },
+  async run({ operands }) {
+    const { counts, files } = await mergeManifests(await openStore(operands.output));
+    const records = `${counts.records} records in ${files.length} files`;
+    say(printable(`${records}, ${counts.failed} failed: ${operands.output}`));
+    return counts.failed > 0 ? 1 : 0;
+  },
+});
+
+function batchCommand<O extends OptionTable>(definition: BatchDefinition<O>): Command {
   const { about, options, include } = definition;
   return command({
     name: "batch",
