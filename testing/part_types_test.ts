@@ -5,6 +5,7 @@
 import type * as JetStream from "@nats-io/jetstream";
 import type * as Nats from "@nats-io/transport-node";
 import type amqplib from "amqplib";
+import type * as Aws4fetch from "aws4fetch";
 import type * as IoRedis from "ioredis";
 import type * as NodeAv from "node-av";
 import type sharp from "sharp";
@@ -13,6 +14,7 @@ import type { Sharp } from "../packages/media/formats/sharp.ts";
 import type { AmqpModule } from "../packages/transport/channels/amqp.ts";
 import type { JetStreamModule, NatsModule } from "../packages/transport/channels/nats/nats.ts";
 import type { RedisModule } from "../packages/transport/channels/redis.ts";
+import type { SignerModule } from "../packages/transport/s3/requests.ts";
 
 type Assignable<Ours, Theirs extends Ours> = [Ours, Theirs];
 
@@ -37,6 +39,7 @@ export type Checked = [
   Assignable<AmqpModule, typeof amqplib>,
   Assignable<NatsModule, typeof Nats>,
   Assignable<JetStreamModule, typeof JetStream>,
+  Assignable<SignerModule, typeof Aws4fetch>,
 ];
 
 Deno.test("what we use of the packages that are fetched is in their types", () => {

@@ -52,6 +52,11 @@ export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
       part: { name: "nats", about: "nats: channels" },
       roots: ["@nats-io/transport-node", "@nats-io/jetstream"],
     },
+    {
+      constant: "S3_SIGNER",
+      part: { name: "aws4fetch", about: "s3: channels" },
+      roots: ["aws4fetch"],
+    },
   ],
   "packages/transport/parts/batch_parts.ts": [{
     constant: "PARQUET_WRITER",

@@ -7,6 +7,7 @@
  * | URL | sender | receiver |
  * |---|---|---|
  * | `file:out/?format=safetensors` | one file a message | reads them in numeric order |
+ * | `s3://bucket/prefix` | one object a message | reads them in numeric order |
  * | `tcp://host:7000` | connects | listens (`?listen=true` or `false` reverses it) |
  * | `zmq+push://host:7000`, `zmq+pull://*:7000` | ZeroMQ PUSH, connects | PULL, listens |
  * | `zmq+pub://*:7000`, `zmq+sub://host:7000` | ZeroMQ PUB, listens | SUB, connects |
@@ -61,6 +62,7 @@ const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "redis:": async () => (await import("./channels/redis.ts")).redis.openSender,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openSender,
+  "s3:": async () => (await import("./channels/s3.ts")).s3.openSender,
 };
 
 const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
@@ -71,6 +73,7 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "redis:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openReceiver,
+  "s3:": async () => (await import("./channels/s3.ts")).s3.openReceiver,
 };
 
 /**

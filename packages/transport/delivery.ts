@@ -17,7 +17,15 @@
  */
 
 /** Name of a channel. */
-export type ChannelName = "file" | "tcp" | "zmq-push" | "zmq-pub" | "redis" | "amqp" | "nats";
+export type ChannelName =
+  | "file"
+  | "tcp"
+  | "zmq-push"
+  | "zmq-pub"
+  | "redis"
+  | "amqp"
+  | "nats"
+  | "s3";
 
 /** What may go wrong. */
 export type Fault =
@@ -130,6 +138,18 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       placeDeleted: "may lose what waited there, nothing sent later",
     },
     receivers: "share the work",
+    inFlight: (limit) => limit + 1,
+  },
+  s3: {
+    acknowledged: "the service has confirmed that it has the object",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "nothing, where the service keeps what it confirmed",
+      slowReceiver: "nothing",
+      placeDeleted: "may lose the objects that were deleted, nothing sent later",
+    },
+    receivers: "one at a time",
     inFlight: (limit) => limit + 1,
   },
 };

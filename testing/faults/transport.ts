@@ -604,6 +604,27 @@ export const faults: readonly Fault[] = [
     tests: ["npz_test.ts"],
   },
   {
+    file: "requests.ts",
+    find: "    if (PASSING.has(code)) throw",
+    put: "    if (code === undefined) throw",
+    means: "a service that asks to be tried again is taken at its word as a refusal",
+    tests: ["bucket_test.ts"],
+  },
+  {
+    file: "s3.ts",
+    find: "get(WRITER) !== writer) continue;",
+    put: "get(WRITER) === writer) continue;",
+    means: "an object whose answer was lost is stored twice, one that is another's not at all",
+    tests: ["s3_test.ts"],
+  },
+  {
+    file: "bucket.ts",
+    find: '      await ask({ method: "DELETE", key, query: { uploadId } }).catch(() => {});\n',
+    put: "",
+    means: "the parts of an object that failed stay, and are paid for",
+    tests: ["bucket_test.ts"],
+  },
+  {
     file: "ordered.ts",
     find: "if (!this.#last && this.#items.length < this.#most) void this.#read();",
     put: "if (!this.#last) void this.#read();",

@@ -8,15 +8,15 @@ import { join } from "node:path";
 import { UsageError } from "../command/usage_error.ts";
 import { TransportError } from "../errors.ts";
 import { Failures } from "./failures.ts";
-import { type Manifest, writeManifest } from "./manifest.ts";
-import type { OutputStore } from "./output_store.ts";
+import { type Manifest, writeManifest } from "./output/manifest.ts";
+import type { OutputStore } from "./output/output_store.ts";
 import type { BatchItem, BatchRecord, RecordEncoder } from "./record.ts";
-import { RecordFiles, safetensorsFile } from "./record_files.ts";
+import { RecordFiles, safetensorsFile } from "./output/record_files.ts";
 import { type BatchResult, runBatch } from "./run.ts";
 import { type BatchSettings, keepSettings } from "./settings.ts";
-import { type BatchOutput, type ShardFormat, Shards } from "./shards.ts";
+import { type BatchOutput, type ShardFormat, Shards } from "./output/shards.ts";
 import { isInSplit, type Split, stemOf } from "./split.ts";
-import { openStore } from "./stores.ts";
+import { fetchStored, isStored, openStore } from "./output/stores.ts";
 import { BatchTally } from "./summary.ts";
 
 /** What makes a record of an item. */
@@ -84,7 +84,7 @@ export async function* batch(
   await using output = await openOutput(store, { stem, format, shardBytes, encode });
   const counted = new PartOf(options.items, split);
   const tally = new BatchTally();
-  const run = (item: BatchItem, signal: AbortSignal) => work.run(item, signal);
+  const run = (item: BatchItem, signal: AbortSignal) => runItem(work, item, { store, signal });
   try {
     for await (
       const result of runBatch({ items: counted, work: run, output, failures, jobs, signal })
@@ -110,6 +110,17 @@ export async function* batch(
   };
   await writeManifest(store, stem, manifest);
   return manifest;
+}
+
+/** Makes the record of an item; what only a store can read is fetched for it. */
+async function runItem(
+  work: BatchWork,
+  item: BatchItem,
+  { store, signal }: { readonly store: OutputStore; readonly signal: AbortSignal },
+): Promise<BatchRecord> {
+  if (!isStored(item.source)) return await work.run(item, signal);
+  await using file = await fetchStored(item.source, { folder: store.workFolder, signal });
+  return await work.run({ ...item, source: file.path }, signal);
 }
 
 function tooMany(

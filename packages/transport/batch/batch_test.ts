@@ -4,8 +4,8 @@ import { readNpy } from "../npy.ts";
 import { sha256Of } from "../fetch/download.ts";
 import { knownWork, numbered, recordOf, runAll } from "../testing/batch_work.ts";
 import { BATCH_FORMATS } from "./batch.ts";
-import { mergeManifests } from "./manifest.ts";
-import { folderStore } from "./output_store.ts";
+import { mergeManifests } from "./output/manifest.ts";
+import { folderStore } from "./output/output_store.ts";
 import { tarFiles } from "../parts/tar.ts";
 
 async function temporary(test: (folder: string) => Promise<void>): Promise<void> {

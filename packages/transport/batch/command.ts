@@ -21,10 +21,10 @@ import { UsageError } from "../command/usage_error.ts";
 import { choice, file, text, type ValueKind, whole } from "../command/values.ts";
 import { batch, BATCH_FORMATS, type BatchOptions, type BatchWork } from "./batch.ts";
 import { type ItemOptions, listItems } from "./items.ts";
-import { type Manifest, mergeManifests } from "./manifest.ts";
+import { type Manifest, mergeManifests } from "./output/manifest.ts";
 import type { BatchResult } from "./run.ts";
 import { splitKind, splitOf } from "./split.ts";
-import { openStore } from "./stores.ts";
+import { openStore } from "./output/stores.ts";
 import { BatchTally } from "./summary.ts";
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };

@@ -4,8 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { Journal } from "./journal.ts";
-import type { OutputStore } from "./output_store.ts";
+import { Journal } from "./output/journal.ts";
+import type { OutputStore } from "./output/output_store.ts";
 import type { ItemFailure } from "./record.ts";
 
 /** A line of the file. */

@@ -5,6 +5,7 @@
  */
 import { basename, join, matchesGlob, relative } from "node:path";
 import { UsageError } from "../command/usage_error.ts";
+import { isStored, storedItems } from "./output/stores.ts";
 import { type BatchItem, keyFault } from "./record.ts";
 
 /** How inputs are read. */
@@ -15,12 +16,10 @@ export interface ItemOptions {
   readonly lists?: readonly string[];
   /** Lines of standard input. Default: those of this process. */
   readonly stdin?: ReadableStream<Uint8Array>;
-  /** Lists what is behind URLs of other protocols than http and https, by protocol. Default: none. */
-  readonly stores?: Readonly<Record<string, (url: string) => AsyncIterable<BatchItem>>>;
 }
 
 /** Whether a text is a URL with a host. */
-const REMOTE = /^([a-z][a-z0-9+.-]*):\/\//i;
+const REMOTE = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 /**
  * The items of inputs, one after the other: those of operands, then those of lists. Folders are read
@@ -41,13 +40,11 @@ export async function* listItems(
 
 /** The items of one input. */
 async function* itemsOf(input: string, options: ItemOptions): AsyncGenerator<BatchItem> {
-  const [, protocol] = REMOTE.exec(input) ?? [];
-  const store = protocol === undefined ? undefined : options.stores?.[protocol.toLowerCase()];
-  if (store) {
-    for await (const item of store(input)) {
+  if (isStored(input)) {
+    for await (const item of storedItems(input)) {
       if (isIncluded(item.key, options.include)) yield item;
     }
-  } else if (protocol !== undefined) {
+  } else if (REMOTE.test(input)) {
     yield { key: keyOfUrl(input), source: input };
   } else {
     yield* itemsAt(input, options);

@@ -4,10 +4,10 @@
  * @module
  */
 import { untilAborted } from "../flow/abort.ts";
-import { mapOrdered } from "../flow/ordered.ts";
+import { mapOrdered } from "./ordered.ts";
 import type { Failures } from "./failures.ts";
 import { type BatchItem, type BatchRecord, failureOf, type ItemFailure } from "./record.ts";
-import type { BatchOutput } from "./shards.ts";
+import type { BatchOutput } from "./output/shards.ts";
 
 /** What became of an item; of one that was done before there is nothing more to say. */
 export type BatchResult =

@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../command/usage_error.ts";
 import { longName } from "../command/options.ts";
-import type { OutputStore } from "./output_store.ts";
+import type { OutputStore } from "./output/output_store.ts";
 
 /** A value of a setting. */
 export type SettingValue = string | number | boolean | null | readonly SettingValue[] | {

@@ -13,14 +13,12 @@
 import { fileURLToPath } from "node:url";
 import { writeAll } from "../io/write_all.ts";
 import type { ChannelSettings, Receiver, Sender } from "./types.ts";
-import { TransportError } from "../errors.ts";
 import { ignoreAbort } from "../flow/abort.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { Inbox, InboxReceiver } from "./inbox.ts";
-import { decodeMessage, type Message } from "../message.ts";
 import type { Entry } from "./outbox.ts";
 import { storeSender } from "./store_pump.ts";
-import { FILE_FORMATS, type FileFormat } from "./file_formats.ts";
+import { checkFileSize, FileNames, type WindowFile } from "./file_names.ts";
 import { readSettings } from "./settings.ts";
 
 /** Messages that a receiver reads ahead of its caller. */
@@ -29,8 +27,6 @@ const READ_AHEAD = 3;
 const POLL = { initial: 5, max: 200 };
 /** Milliseconds between two times of change that a file system tells apart, at worst. */
 const COARSEST_TIME = 2000;
-/** Room for the header of the largest format above the payload. */
-const HEADER_ROOM = 1 << 20;
 
 /** Opens the writing end. */
 export async function openFileSender(url: URL, settings: ChannelSettings): Promise<Sender> {
@@ -51,9 +47,7 @@ export async function openFileSender(url: URL, settings: ChannelSettings): Promi
 /** Opens the reading end. */
 export async function openFileReceiver(url: URL, settings: ChannelSettings): Promise<Receiver> {
   const folder = readUrl(url);
-  if (!folder.format.read) {
-    throw new RangeError(`Cannot read ${folder.format.extension} files: they are written only`);
-  }
+  folder.names.checkReadable();
   await Deno.mkdir(folder.path, { recursive: true });
   const inbox = new Inbox(settings.maxPayload);
   const abort = new AbortController();
@@ -63,13 +57,6 @@ export async function openFileReceiver(url: URL, settings: ChannelSettings): Pro
     await running;
   };
   return new InboxReceiver({ url: url.href, inbox, stop }, settings);
-}
-
-/** A file of a window. */
-interface WindowFile {
-  readonly name: string;
-  readonly number: number;
-  readonly end: boolean;
 }
 
 /** When a folder was listed, how long that took, and when it had changed. */
@@ -85,32 +72,27 @@ interface Listed {
 class Folder {
   readonly path: string;
   readonly limit: number;
-  readonly format: FileFormat;
-  readonly #prefix: string;
+  readonly names: FileNames;
   #listed: Listed = { at: -Infinity, took: 0, changed: undefined, isSettled: false };
 
-  constructor(path: string, prefix: string, limit: number, format: FileFormat) {
+  constructor(path: string, limit: number, names: FileNames) {
     this.path = path;
     this.limit = limit;
-    this.format = format;
-    this.#prefix = prefix;
+    this.names = names;
   }
 
   /** The files of windows, in numeric order. */
   async list(): Promise<WindowFile[]> {
-    const files: WindowFile[] = [];
-    for await (const { name } of Deno.readDir(this.path)) {
-      const file = this.#parse(name);
-      if (file) files.push(file);
-    }
-    return files.sort((a, b) => a.number - b.number);
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(this.path)) names.push(name);
+    return this.names.sorted(names);
   }
 
   /** The file of a number, where the sender called it as senders of ours do. */
   async find(number: number): Promise<WindowFile | undefined> {
     if (number < 0 || !Number.isSafeInteger(number)) return undefined;
     for (const end of [false, true]) {
-      const name = this.#nameOf(number, end);
+      const name = this.names.nameOf(number, end);
       const found = await Deno.stat(`${this.path}/${name}`).catch(() => undefined);
       if (found) return { name, number, end };
     }
@@ -135,52 +117,20 @@ class Folder {
     return files;
   }
 
-  #nameOf(number: number, isEnd: boolean): string {
-    const digits = String(number).padStart(3, "0");
-    return `${this.#prefix}_${digits}${isEnd ? ".end" : ""}.${this.format.extension}`;
-  }
-
   /** Writes a message's file so that it is there complete or not at all. */
-  async write(number: number, { bytes }: Entry): Promise<void> {
-    // The copy that was made when it was sent: the caller may have changed the payload since.
-    const message = decodeMessage(bytes, Infinity);
-    const name = this.#nameOf(number, message.end);
+  async write(number: number, entry: Entry): Promise<void> {
+    const { name, content } = this.names.fileOf(number, entry);
     const part = `${this.path}/.${name}.part`;
-    await writeSynced(part, this.#encode(message));
+    await writeSynced(part, content);
     await Deno.rename(part, `${this.path}/${name}`);
     await syncFolder(this.path);
-  }
-
-  /** Trying again does not cure what a format cannot hold. */
-  #encode(message: Message): Uint8Array {
-    try {
-      return this.format.write(message);
-    } catch (cause) {
-      if (cause instanceof TransportError) throw cause;
-      throw new TransportError(
-        "unsupported",
-        `Cannot write message ${message.sequence} as ${this.format.extension}: ${cause}`,
-        { cause },
-      );
-    }
-  }
-
-  #parse(name: string): WindowFile | undefined {
-    const extension = `.${this.format.extension}`;
-    if (!name.startsWith(`${this.#prefix}_`) || !name.endsWith(extension)) return undefined;
-    const middle = name.slice(this.#prefix.length + 1, -extension.length);
-    const [, digits, end] = /^(\d{3,16})(\.end)?$/.exec(middle) ?? [];
-    const number = Number(digits);
-    return Number.isSafeInteger(number) ? { name, number, end: end !== undefined } : undefined;
   }
 }
 
 function readUrl(url: URL): Folder {
-  const words = Object.keys(FILE_FORMATS);
   return readSettings(url, (read) => {
-    const format = FILE_FORMATS[read.choice("format", "safetensors", words)]!;
-    const [prefix, limit] = [read.text("prefix", "window"), read.count("limit", 0)];
-    return new Folder(pathOf(url), prefix, limit, format);
+    const names = new FileNames(read, 3);
+    return new Folder(pathOf(url), read.count("limit", 0), names);
   });
 }
 
@@ -268,8 +218,8 @@ async function readOne(
   };
   try {
     const { size } = await Deno.stat(path);
-    if (size > maxPayload + HEADER_ROOM) throw new RangeError(`${name} has ${size} bytes`);
-    const message = folder.format.read!(await Deno.readFile(path), { sequence: number, end });
+    checkFileSize(name, size, maxPayload);
+    const message = folder.names.format.read!(await Deno.readFile(path), { sequence: number, end });
     if (message.payload.length > maxPayload) throw new RangeError(`${name} is too long`);
     inbox.deliver(message, done);
   } catch (error) {

@@ -133,3 +133,18 @@ export const NATS_CLIENT: Part = {
     },
   ],
 };
+
+/** The part aws4fetch, for s3: channels. */
+export const S3_SIGNER: Part = {
+  "name": "aws4fetch",
+  "about": "s3: channels",
+  "packages": [
+    {
+      "name": "aws4fetch",
+      "version": "1.0.20",
+      "bytes": 10323,
+      "integrity":
+        "sha512-/djoAN709iY65ETD6LKCtyyEI04XIBP5xVvfmNxsEP0uJB5tyaGBztSryRr4HqMStr9R06PisQE7m9zDTXKu6g==",
+    },
+  ],
+};

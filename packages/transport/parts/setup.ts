@@ -21,7 +21,7 @@ import { type Command, command } from "../command/command.ts";
 import { megabytes } from "../command/download_bar.ts";
 import { errorLine } from "../command/run.ts";
 import { print, printable, say } from "../command/terminal.ts";
-import { AMQP_CLIENT, NATS_CLIENT, REDIS_CLIENT } from "./clients.ts";
+import { AMQP_CLIENT, NATS_CLIENT, REDIS_CLIENT, S3_SIGNER } from "./clients.ts";
 import { findPart, installPart } from "./install.ts";
 import { type Part, partTitle } from "./part.ts";
 
@@ -37,8 +37,13 @@ export interface Need {
   fetch(signal: AbortSignal): Promise<string>;
 }
 
-/** The clients that channels of brokers need. */
-export const CHANNEL_CLIENTS: readonly Part[] = [REDIS_CLIENT, AMQP_CLIENT, NATS_CLIENT];
+/** What channels through brokers and services need. */
+export const CHANNEL_CLIENTS: readonly Part[] = [
+  REDIS_CLIENT,
+  AMQP_CLIENT,
+  NATS_CLIENT,
+  S3_SIGNER,
+];
 
 /** A part as something that a command can need. */
 export function partNeed(part: Part): Need {

@@ -4,7 +4,8 @@
  * @module
  */
 import { batch, type BatchOptions, type BatchWork } from "../batch/batch.ts";
-import type { Manifest } from "../batch/manifest.ts";
+import { listItems } from "../batch/items.ts";
+import type { Manifest } from "../batch/output/manifest.ts";
 import type { BatchItem, BatchRecord } from "../batch/record.ts";
 import type { BatchResult } from "../batch/run.ts";
 import { TransportError } from "../errors.ts";
@@ -62,9 +63,18 @@ export async function runAll(
   }
 }
 
-// As a process of its own, for tests that kill it: FOLDER FORMAT COUNT.
+/** Work that reads what it works on. */
+const READING = knownWork({
+  async run({ key, source }) {
+    const text = await Deno.readTextFile(source);
+    return { ...recordOf(key), fields: { text } };
+  },
+});
+
+// As a process of its own, for tests that kill it: OUTPUT FORMAT, and a number of items or a URL.
 if (import.meta.main) {
-  const [output = "", format, count] = Deno.args;
-  const items = numbered(Number(count));
-  await runAll({ items, output, format: format as "files", shardBytes: 20_000 });
+  const [output = "", format, what = ""] = Deno.args;
+  const settings = { output, format: format as "files", shardBytes: 20_000 };
+  if (/^\d+$/.test(what)) await runAll({ items: numbered(Number(what)), ...settings });
+  else await runAll({ items: listItems([what], { include: ["*.txt"] }), ...settings }, READING);
 }

@@ -488,12 +488,11 @@ async function cut(target: Target): Promise<void> {
 async function deadLink(target: Target): Promise<void> {
   const place = target.place("left");
   await using proxy = new FaultProxy(target.port!(place));
-  const beating = (url: string) => target.broker ? url : `${url}&heartbeat=200`;
+  const isStored = DELIVERY[target.channel].loses.brokerKilled !== "no broker";
+  const beating = (url: string) => isStored ? url : `${url}&heartbeat=200`;
   const { sender: from, receiver: to } = target.through!(place, proxy.port);
   // Both ends of a broker's channel have a link that can go dead.
-  const through = target.broker
-    ? target.through!({ sender: to, receiver: to }, proxy.port).sender
-    : to;
+  const through = isStored ? target.through!({ sender: to, receiver: to }, proxy.port).sender : to;
   const sender = await openSender(beating(from), PATIENT);
   const receiver = await openReceiver(beating(through), PATIENT);
   const count = 30;

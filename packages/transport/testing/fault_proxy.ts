@@ -14,6 +14,8 @@ export interface Faults {
   dribble?: boolean;
   /** Swallows all that comes, over new connections too. */
   dark?: boolean;
+  /** Swallows all that comes from the end that was connected to. */
+  mute?: boolean;
   /** Cuts the connection after so many more bytes from the connecting end. */
   cutAfter?: number;
   /** Flips one bit of the next occurrence of these bytes, once. */
@@ -89,7 +91,7 @@ export class FaultProxy implements AsyncDisposable {
     for (;;) {
       const count = await from.read(buffer);
       if (count === null) return;
-      if (this.faults.dark || this.#dark.has(from)) continue;
+      if (this.faults.dark || this.#dark.has(from) || this.faults.mute && !forth) continue;
       const bytes = buffer.subarray(0, count);
       if (forth) this.#damage(bytes);
       const { delay = 0, dribble = false } = this.faults;

@@ -43,7 +43,7 @@ const TRIAL = {
 };
 
 const NOTES = `URLs: file:folder tcp://host:port zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
-      redis://host:port/0 amqp://host:port nats://host:port`;
+      redis://host:port/0 amqp://host:port nats://host:port s3://bucket/prefix`;
 
 const ONE_URL = { url: operand(text("URL"), "URL of the channel") };
 

@@ -179,6 +179,7 @@ function placeOfUrl(url: string): Place {
     [/^redis:/, "redis", "redis:"],
     [/^amqp:/, "amqp", "amqp:"],
     [/^nats:/, "nats", "nats:"],
+    [/^s3:/, "s3", "s3:"],
   ];
   const found = known.find(([scheme]) => scheme.test(url));
   if (!found) throw new UsageError(`The trial does not know ${url}`);

@@ -5,11 +5,11 @@
  * @module
  */
 import { basename } from "node:path";
-import { sha256Of } from "../fetch/download.ts";
+import { sha256Of } from "../../fetch/download.ts";
 import { OpenShard } from "./open_shard.ts";
 import type { OutputStore } from "./output_store.ts";
 import { encodeRow, writeParquet } from "./parquet.ts";
-import type { BatchRecord } from "./record.ts";
+import type { BatchRecord } from "../record.ts";
 import { encodeTarRecord, TAR_END } from "./tar_records.ts";
 
 /** Kinds of shards. */

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { UsageError } from "../command/usage_error.ts";
+import { UsageError } from "../../command/usage_error.ts";
 import type { OutputStore } from "./output_store.ts";
-import type { BatchSettings } from "./settings.ts";
+import type { BatchSettings } from "../settings.ts";
 import type { ShardSummary } from "./shards.ts";
-import type { Split } from "./split.ts";
+import type { Split } from "../split.ts";
 
 /** Numbers of a batch. */
 export interface BatchCounts {

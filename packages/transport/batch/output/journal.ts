@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { writeAll } from "../io/write_all.ts";
+import { writeAll } from "../../io/write_all.ts";
 
 /** The lines of a journal, read and then continued. */
 export class Journal<T> implements Disposable {

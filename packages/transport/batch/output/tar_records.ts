@@ -7,11 +7,11 @@
  *
  * @module
  */
-import { convertTensor } from "../formats/tensor_convert.ts";
-import { concatBytes } from "../io/bytes.ts";
-import { encodeNpy } from "../npy.ts";
-import type { Tensor } from "../tensor.ts";
-import type { BatchRecord } from "./record.ts";
+import { convertTensor } from "../../formats/tensor_convert.ts";
+import { concatBytes } from "../../io/bytes.ts";
+import { encodeNpy } from "../../npy.ts";
+import type { Tensor } from "../../tensor.ts";
+import type { BatchRecord } from "../record.ts";
 
 /** Bytes of a block: headers and bodies fill whole ones. */
 const BLOCK = 512;

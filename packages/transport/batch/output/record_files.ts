@@ -5,10 +5,10 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { encodeSafetensors } from "../safetensors.ts";
+import { encodeSafetensors } from "../../safetensors.ts";
 import { Journal } from "./journal.ts";
 import type { OutputStore } from "./output_store.ts";
-import type { BatchRecord, RecordEncoder, RecordFile } from "./record.ts";
+import type { BatchRecord, RecordEncoder, RecordFile } from "../record.ts";
 import type { BatchOutput, ShardSummary } from "./shards.ts";
 
 /** A line of the index. */

@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { TransportError } from "../errors.ts";
-import { lazyPart } from "../parts/load.ts";
-import { encodeSafetensors, readSafetensors } from "../safetensors.ts";
-import type { DType, Tensor } from "../tensor.ts";
-import { PARQUET_WRITER } from "../parts/batch_parts.ts";
-import type { BatchRecord } from "./record.ts";
+import { TransportError } from "../../errors.ts";
+import { lazyPart } from "../../parts/load.ts";
+import { encodeSafetensors, readSafetensors } from "../../safetensors.ts";
+import type { DType, Tensor } from "../../tensor.ts";
+import { PARQUET_WRITER } from "../../parts/batch_parts.ts";
+import type { BatchRecord } from "../record.ts";
 import { widened } from "./tar_records.ts";
 
 /** An element of a parquet schema. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { crc32 } from "../formats/crc32.ts";
-import { writeAll } from "../io/write_all.ts";
+import { crc32 } from "../../formats/crc32.ts";
+import { writeAll } from "../../io/write_all.ts";
 import { Journal } from "./journal.ts";
 
 /** A record in a shard that grows. */

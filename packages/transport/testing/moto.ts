@@ -1,0 +1,82 @@
+/**
+ * A service that speaks the protocol of S3: moto's, of the Python index, with one bucket and one
+ * user, on a loopback port.
+ *
+ * @module
+ */
+import { findPython } from "#testing/python.ts";
+
+/** A service that runs. */
+export interface S3Service extends AsyncDisposable {
+  readonly port: number;
+  /** Variables of the environment by which its user is known. */
+  readonly env: ReadonlyMap<string, string>;
+}
+
+/** Path of a Python that has moto, or undefined. */
+export const MOTO_PYTHON = findPython("moto", "flask", "flask_cors", "boto3");
+
+/** The bucket that is there. */
+export const BUCKET = "windows";
+
+/** Lives until its input is closed. Everybody is let in until there is a user. */
+const SERVICE = `
+import json, os, sys
+os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "4"
+import boto3, flask
+from moto.iam.access_control import S3IAMRequest
+from moto.server import ThreadedMotoServer
+
+# It signs paths and queries that it has decoded, and refuses what is right: those that came.
+sign = S3IAMRequest._create_aws_request
+def as_it_came(self):
+    self._path = "http://any" + flask.request.environ["RAW_URI"]
+    return sign(self)
+S3IAMRequest._create_aws_request = as_it_came
+
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+_, port = server.get_host_and_port()
+who = dict(region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
+client = lambda name: boto3.client(name, endpoint_url=f"http://127.0.0.1:{port}", **who)
+iam = client("iam")
+iam.create_user(UserName="user")
+key = iam.create_access_key(UserName="user")["AccessKey"]
+everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+iam.put_user_policy(UserName="user", PolicyName="all", PolicyDocument=document)
+client("s3").create_bucket(Bucket="${BUCKET}")
+print(port, key["AccessKeyId"], key["SecretAccessKey"], flush=True)
+sys.stdin.read()
+os._exit(0)
+`;
+
+/** Starts the service. */
+export async function startMoto(): Promise<S3Service> {
+  const child = new Deno.Command(MOTO_PYTHON!, {
+    args: ["-c", SERVICE],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const [line = ""] = await Array.fromAsync(firstLine(child.stdout));
+  const [port, id = "", secret = ""] = line.split(" ");
+  if (!port) throw new Error("Cannot start moto: it ended before it had a port");
+  return {
+    port: Number(port),
+    env: new Map([["AWS_ACCESS_KEY_ID", id], ["AWS_SECRET_ACCESS_KEY", secret]]),
+    async [Symbol.asyncDispose]() {
+      await child.stdin.close();
+      await child.status;
+    },
+  };
+}
+
+async function* firstLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+  let text = "";
+  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    if (text.includes("\n")) break;
+  }
+  yield text.trim();
+}
