@@ -12,9 +12,8 @@ export {
   type Invocation,
 } from "./command/command.ts";
 export { batchCommands, type BatchDefinition } from "./batch/command.ts";
-export { batch, BATCH_FORMATS, type BatchOptions, type BatchWork } from "./batch/batch.ts";
-export { type ItemOptions, listItems } from "./batch/items.ts";
-export type { BatchItem, BatchRecord, RecordEncoder, RecordFile } from "./batch/record.ts";
+export type { BatchWork } from "./batch/batch.ts";
+export type { BatchItem, BatchRecord } from "./batch/record.ts";
 export { type Environment, environment, homeFolder } from "./command/environment.ts";
 export { readmeTable } from "./command/help.ts";
 export {
@@ -105,7 +104,7 @@ export {
 } from "./io/output_file.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";
 export { findPart, type InstallOptions, installPart, type PartState } from "./parts/install.ts";
-export { CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
+export { BATCH_PARTS, CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
 export { type NpmRegistry, npmRegistry } from "./parts/npm_registry.ts";
 export {

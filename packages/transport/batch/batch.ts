@@ -4,20 +4,11 @@
  *
  * @module
  */
-import { join } from "node:path";
-import { UsageError } from "../command/usage_error.ts";
-import { TransportError } from "../errors.ts";
-import { Failures } from "./failures.ts";
-import { type Manifest, writeManifest } from "./output/manifest.ts";
-import type { OutputStore } from "./output/output_store.ts";
+import type { Manifest } from "./output/manifest.ts";
 import type { BatchItem, BatchRecord, RecordEncoder } from "./record.ts";
-import { RecordFiles, safetensorsFile } from "./output/record_files.ts";
-import { type BatchResult, runBatch } from "./run.ts";
-import { type BatchSettings, keepSettings } from "./settings.ts";
-import { type BatchOutput, type ShardFormat, Shards } from "./output/shards.ts";
-import { isInSplit, type Split, stemOf } from "./split.ts";
-import { fetchStored, isStored, openStore } from "./output/stores.ts";
-import { BatchTally } from "./summary.ts";
+import type { BatchResult } from "./run.ts";
+import type { BatchSettings } from "./settings.ts";
+import type { Split } from "./split.ts";
 
 /** What makes a record of an item. */
 export interface BatchWork extends AsyncDisposable {
@@ -43,7 +34,7 @@ export interface BatchOptions {
   /** A folder, or `s3://bucket/prefix`. */
   readonly output: string;
   /** One file an item, or shards. Default: files. */
-  readonly format?: typeof BATCH_FORMATS[number];
+  readonly format?: "files" | "webdataset" | "parquet";
   /** Bytes of records at which a shard is full. Default: 256 MiB. */
   readonly shardBytes?: number;
   /** Items at once. Default: as many as the work says. */
@@ -58,118 +49,43 @@ export interface BatchOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Bytes of records at which a shard is full. */
-export const SHARD_BYTES: number = 256 << 20;
-
 /**
  * Works on items; gives what became of each, in their order, and at the end the manifest. Where the
  * signal is aborted it ends early and gives none: the next call with the same output goes on.
  *
  * @throws {UsageError} where the output was begun with other settings, or is in use.
  * @throws {TransportError} `limit`: more items failed than may.
+ *
+ * @example The lengths of texts, in a table
+ * ```ts
+ * import { batch, listItems, tensor } from "@vcs/transport";
+ * import assert from "node:assert/strict";
+ *
+ * const folder = await Deno.makeTempDir();
+ * await Deno.writeTextFile(`${folder}/one.txt`, "four");
+ * const work = {
+ *   settings: { command: "lengths" },
+ *   versions: { lengths: "1.0.0" },
+ *   jobs: 4,
+ *   async run({ source }: { source: string }) {
+ *     const { length } = await Deno.readTextFile(source);
+ *     return { tensors: { length: tensor("I32", [1], Int32Array.of(length)) }, fields: {} };
+ *   },
+ *   [Symbol.asyncDispose]: () => Promise.resolve(),
+ * };
+ * const items = listItems([folder], { include: ["*.txt"] });
+ * const output = `${folder}/out`;
+ * for await (const { key, state } of batch(work, { items, output, format: "webdataset" })) {
+ *   assert.deepEqual([key, state], ["one.txt", "done"]);
+ * }
+ * await Deno.stat(`${output}/shard-00000.tar`);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function* batch(
   work: BatchWork,
   options: BatchOptions,
 ): AsyncGenerator<BatchResult, Manifest | undefined> {
-  const { split, format = "files", shardBytes = SHARD_BYTES, maxFailures = Infinity } = options;
-  const { jobs = work.jobs, signal = new AbortController().signal } = options;
-  const stem = stemOf(split);
-  const store = await openStore(options.output);
-  await keepSettings(store, { format, ...work.settings });
-  using _lock = await lockOutput(store, stem);
-  const failuresName = `failures${stem.slice("shard".length)}.jsonl`;
-  using failures = await Failures.open(store, failuresName, options.retryFailed ?? false);
-  const encode = work.encodeFile ?? safetensorsFile;
-  await using output = await openOutput(store, { stem, format, shardBytes, encode });
-  const counted = new PartOf(options.items, split);
-  const tally = new BatchTally();
-  const run = (item: BatchItem, signal: AbortSignal) => runItem(work, item, { store, signal });
-  try {
-    for await (
-      const result of runBatch({ items: counted, work: run, output, failures, jobs, signal })
-    ) {
-      tally.add(result);
-      yield result;
-      if (result.state === "failed" && tally.failed > maxFailures) {
-        throw tooMany(result, maxFailures);
-      }
-    }
-  } finally {
-    await failures.finish();
-  }
-  if (signal.aborted) return undefined;
-  const manifest: Manifest = {
-    ...{ versions: work.versions, settings: { format, ...work.settings }, ...(split && { split }) },
-    counts: {
-      ...{ listed: counted.listed, items: tally.items, repeated: tally.repeated },
-      ...{ records: tally.records, failed: tally.failed + tally.failedBefore },
-    },
-    failures: Object.fromEntries(failures.counts),
-    files: await output.finish(),
-  };
-  await writeManifest(store, stem, manifest);
-  return manifest;
-}
-
-/** Makes the record of an item; what only a store can read is fetched for it. */
-async function runItem(
-  work: BatchWork,
-  item: BatchItem,
-  { store, signal }: { readonly store: OutputStore; readonly signal: AbortSignal },
-): Promise<BatchRecord> {
-  if (!isStored(item.source)) return await work.run(item, signal);
-  await using file = await fetchStored(item.source, { folder: store.workFolder, signal });
-  return await work.run({ ...item, source: file.path }, signal);
-}
-
-function tooMany(
-  { key, failure }: Extract<BatchResult, { state: "failed" }>,
-  most: number,
-): TransportError {
-  return new TransportError(
-    "limit",
-    `Cannot go on: found ${most + 1} failures, expected ${most} at most; the last: ${key}: ` +
-      failure.message,
-  );
-}
-
-/** Items of a part; counts those of all. */
-class PartOf implements AsyncIterable<BatchItem> {
-  listed = 0;
-  readonly #items: AsyncIterable<BatchItem>;
-  readonly #split: Split | undefined;
-
-  constructor(items: AsyncIterable<BatchItem>, split: Split | undefined) {
-    this.#items = items;
-    this.#split = split;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<BatchItem> {
-    for await (const item of this.#items) {
-      this.listed++;
-      if (this.#split === undefined || isInSplit(item.key, this.#split)) yield item;
-    }
-  }
-}
-
-/** Keeps other processes from the same part of an output, until this one ends. */
-async function lockOutput({ name, workFolder }: OutputStore, stem: string): Promise<Disposable> {
-  const file = await Deno.open(join(workFolder, `${stem}.lock`), { write: true, create: true });
-  if (await file.tryLock(true)) return file;
-  file.close();
-  throw new UsageError(`Cannot write ${name}: another process works on it`);
-}
-
-async function openOutput(
-  store: OutputStore,
-  { stem, format, shardBytes, encode }: {
-    readonly stem: string;
-    readonly format: "files" | ShardFormat;
-    readonly shardBytes: number;
-    readonly encode: RecordEncoder;
-  },
-): Promise<BatchOutput> {
-  if (format === "files") return await RecordFiles.open(store, stem, encode);
-  return await Shards.open(store, { stem, format, shardBytes });
+  const { workThrough } = await import("./work_through.ts");
+  return yield* workThrough(work, options);
 }

@@ -90,7 +90,7 @@ Deno.test("failures do not end a batch, and are tried again on request alone", a
     assert.deepEqual(
       lines.map((line) => JSON.parse(line)),
       [9, 19].map((i) => ({
-        ...{ key: `folder/item ${i}.wav`, code: "format" },
+        ...{ key: `folder/sound ${i}.wav`, code: "format" },
         message: `Cannot read bad ${i}: it is bad`,
       })),
     );
@@ -108,7 +108,7 @@ Deno.test("a batch ends where more items fail than may, and keeps what it has", 
     await assert.rejects(runAll({ output: folder, items, maxFailures: 2 }), {
       code: "limit",
       message: "Cannot go on: found 3 failures, expected 2 at most; " +
-        "the last: folder/item 29.wav: Cannot read bad 29: it is bad",
+        "the last: folder/sound 29.wav: Cannot read bad 29: it is bad",
     });
     const { manifest } = await runAll({ output: folder, items: numbered(100), retryFailed: true });
     assert.equal(manifest?.counts.records, 100);

@@ -15,17 +15,11 @@ import {
   type OptionTable,
   type OptionValues,
 } from "../command/options.ts";
-import { ProgressLine } from "../command/progress.ts";
-import { print, printable, say } from "../command/terminal.ts";
+import { printable, say } from "../command/terminal.ts";
 import { UsageError } from "../command/usage_error.ts";
 import { choice, file, text, type ValueKind, whole } from "../command/values.ts";
-import { batch, BATCH_FORMATS, type BatchOptions, type BatchWork } from "./batch.ts";
-import { type ItemOptions, listItems } from "./items.ts";
-import { type Manifest, mergeManifests } from "./output/manifest.ts";
-import type { BatchResult } from "./run.ts";
-import { splitKind, splitOf } from "./split.ts";
-import { openStore } from "./output/stores.ts";
-import { BatchTally } from "./summary.ts";
+import { BATCH_FORMATS, type BatchWork } from "./batch.ts";
+import { splitKind } from "./split.ts";
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
@@ -88,7 +82,8 @@ export interface BatchDefinition<O extends OptionTable> {
   readonly open: (options: OptionValues<O>, signal: AbortSignal) => Promise<BatchWork>;
 }
 
-type Values = OptionValues<typeof OPTIONS>;
+/** Values of the options of every `batch`. */
+export type BatchValues = OptionValues<typeof OPTIONS>;
 
 /** The subcommands `batch` and `merge` of a package. */
 export function batchCommands<O extends OptionTable>(
@@ -102,6 +97,10 @@ const MERGE = command({
   about: "prove that all parts of a batch (--shard) are there, and write one manifest",
   operands: { output: operand(text("FOLDER|s3://BUCKET/PREFIX"), "the batch's output") },
   async run({ operands }) {
+    const [{ mergeManifests }, { openStore }] = await Promise.all([
+      import("./output/manifest.ts"),
+      import("./output/stores.ts"),
+    ]);
     const { counts, files } = await mergeManifests(await openStore(operands.output));
     const records = `${counts.records} records in ${files.length} files`;
     say(printable(`${records}, ${counts.failed} failed: ${operands.output}`));
@@ -117,114 +116,19 @@ function batchCommand<O extends OptionTable>(definition: BatchDefinition<O>): Co
     options: { ...options, ...OPTIONS },
     operands: OPERANDS,
     async run({ options, operands, signal }: Invocation<OptionTable, typeof OPERANDS>) {
-      const values = options as Values;
-      const { output } = values;
+      const values = options as BatchValues;
+      const { output, list } = values;
       if (output === undefined) throw new UsageError("Cannot begin a batch: expected -o OUTPUT");
-      if (operands.inputs.length + values.list.length === 0) {
+      if (operands.inputs.length + list.length === 0) {
         throw new UsageError(
           "Cannot begin a batch: found no input, expected files, folders or a list",
         );
       }
-      const items = {
-        include: values.include.length > 0 ? values.include : include,
-        lists: values.list,
-      };
-      const split = splitOf(values.shard);
-      await using work = await definition.open(options as OptionValues<O>, signal);
-      const batchOptions = {
-        ...batchOptionsOf(values),
-        ...{ items: listItems(operands.inputs, items), output, split, signal },
-      };
-      using progress = new Progress(values.json);
-      void progress.count(operands.inputs, items);
-      const manifest = await progress.follow(batch(work, batchOptions));
-      return progress.end(manifest, output);
+      const { runCommandBatch } = await import("./command_run.ts");
+      const open = () => definition.open(options as OptionValues<O>, signal);
+      const patterns = values.include.length > 0 ? values.include : include;
+      const inputs = { inputs: operands.inputs, include: patterns, lists: list };
+      return await runCommandBatch({ ...values, output }, { open, ...inputs, signal });
     },
   });
-}
-
-function batchOptionsOf(
-  { format, shardSize, jobs, maxFailures, retryFailed }: Values,
-): Omit<BatchOptions, "items" | "output"> {
-  return {
-    ...{ format, shardBytes: shardSize, retryFailed },
-    ...(jobs !== undefined && { jobs }),
-    ...(maxFailures !== undefined && { maxFailures }),
-  };
-}
-
-/** Says how far a batch is, and what came of it. */
-class Progress implements Disposable {
-  readonly #tally = new BatchTally();
-  readonly #line = new ProgressLine();
-  readonly #json: boolean;
-  readonly #ended = new AbortController();
-  #total: number | undefined;
-
-  constructor(json: boolean) {
-    this.#json = json;
-  }
-
-  /** Counts the items, where somebody looks and they can be listed twice. */
-  async count(inputs: readonly string[], options: ItemOptions): Promise<void> {
-    const lists = [...inputs.filter((input) => input === "-"), ...options.lists ?? []];
-    if (!Deno.stderr.isTerminal() || lists.includes("-")) return;
-    let total = 0;
-    try {
-      for await (const _ of listItems(inputs, options)) {
-        if (this.#ended.signal.aborted) return;
-        total++;
-      }
-      this.#total = total;
-    } catch {
-      // What is wrong with an input is said by the batch itself.
-    }
-  }
-
-  /** Follows a batch to its end. */
-  async follow(
-    results: AsyncGenerator<BatchResult, Manifest | undefined>,
-  ): Promise<Manifest | undefined> {
-    for (;;) {
-      const next = await results.next();
-      if (next.done) return next.value;
-      this.#tally.add(next.value);
-      this.#line.update(this.#tally.line(this.#total));
-      if (this.#json) print(JSON.stringify(resultLine(next.value)));
-    }
-  }
-
-  /** Says what came of the batch; gives the exit code. */
-  end(manifest: Manifest | undefined, output: string): number {
-    this[Symbol.dispose]();
-    const { done, before, failed, failedBefore, repeated } = this.#tally;
-    const faults = failed + failedBefore;
-    const parts = [
-      `${done} items done`,
-      ...(before > 0 ? [`${before} done before`] : []),
-      ...(repeated > 0 ? [`${repeated} with a key that came before, left out`] : []),
-      ...(faults > 0 ? [`${faults} failed${kinds(manifest?.failures)}`] : []),
-    ];
-    const more = manifest ? "" : "; the same command goes on";
-    say(printable(`${parts.join(", ")}: ${output}${more}`));
-    return faults > 0 ? 1 : 0;
-  }
-
-  /** Clears the line. */
-  [Symbol.dispose](): void {
-    this.#ended.abort();
-    this.#line[Symbol.dispose]();
-  }
-}
-
-function kinds(failures: Readonly<Record<string, number>> = {}): string {
-  const words = Object.entries(failures).map(([code, count]) => `${code} ${count}`);
-  return words.length > 0 ? ` (${words.join(", ")})` : "";
-}
-
-/** A result as a line: what is in a record is in the output. */
-function resultLine(result: BatchResult): Record<string, unknown> {
-  const { key, state } = result;
-  if (state === "failed") return { key, state, ...result.failure };
-  return state === "done" ? { key, state, ...result.record.fields } : { key, state };
 }

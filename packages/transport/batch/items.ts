@@ -5,8 +5,7 @@
  */
 import { basename, join, matchesGlob, relative } from "node:path";
 import { UsageError } from "../command/usage_error.ts";
-import { isStored, storedItems } from "./output/stores.ts";
-import { type BatchItem, keyFault } from "./record.ts";
+import { type BatchItem, isStored, keyFault } from "./record.ts";
 
 /** How inputs are read. */
 export interface ItemOptions {
@@ -41,6 +40,7 @@ export async function* listItems(
 /** The items of one input. */
 async function* itemsOf(input: string, options: ItemOptions): AsyncGenerator<BatchItem> {
   if (isStored(input)) {
+    const { storedItems } = await import("./output/stores.ts");
     for await (const item of storedItems(input)) {
       if (isIncluded(item.key, options.include)) yield item;
     }

@@ -52,6 +52,11 @@ export function keyFault(key: string): string | undefined {
   return isLong ? "a segment has more than 200 bytes" : undefined;
 }
 
+/** Whether a source is in a store, and nobody but the store can read it. */
+export function isStored(source: string): boolean {
+  return /^s3:\/\//i.test(source);
+}
+
 /** Why an item failed: a code that is stable, and a message. */
 export interface ItemFailure {
   /** Code of the error, or its name where it has none. */

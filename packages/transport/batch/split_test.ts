@@ -38,7 +38,7 @@ Deno.test("array jobs say which part is theirs", () => {
 Deno.test("every item belongs to one part", () => {
   const counts = [0, 0, 0, 0];
   for (let i = 0; i < 4000; i++) {
-    const parts = [0, 1, 2, 3].filter((index) => isInSplit(`item ${i}`, { index, count: 4 }));
+    const parts = [0, 1, 2, 3].filter((index) => isInSplit(`sound ${i}`, { index, count: 4 }));
     assert.equal(parts.length, 1);
     counts[parts[0]!]!++;
   }

@@ -44,7 +44,7 @@ export function knownWork(overrides: Partial<BatchWork> = {}): BatchWork {
 /** Items of numbers; every tenth has a bad source where that is asked for. */
 export async function* numbered(count: number, bad = false): AsyncGenerator<BatchItem> {
   for (let i = 0; i < count; i++) {
-    const key = `folder/item ${i}.wav`;
+    const key = `folder/sound ${i}.wav`;
     yield await Promise.resolve({ key, source: bad && i % 10 === 9 ? `bad ${i}` : `good ${i}` });
   }
 }

@@ -40,7 +40,7 @@ Deno.test({
   async fn() {
     const folder = await Deno.makeTempDir();
     try {
-      const keys = Array.from({ length: 25 }, (_, i) => `folder/item ${i}.wav`);
+      const keys = Array.from({ length: 25 }, (_, i) => `folder/sound ${i}.wav`);
       for (const format of ["webdataset", "parquet"] as const) {
         await runAll({ output: `${folder}/${format}`, format });
       }

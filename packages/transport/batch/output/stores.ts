@@ -11,7 +11,7 @@ import { cacheDirectory } from "../../fetch/cache_folder.ts";
 import { S3Bucket } from "../../s3/bucket.ts";
 import type { S3Options } from "../../s3/requests.ts";
 import { writeAll } from "../../io/write_all.ts";
-import type { BatchItem } from "../record.ts";
+import { type BatchItem, isStored } from "../record.ts";
 import { folderStore, type OutputStore } from "./output_store.ts";
 
 /** Bytes of a request for a part of an object. */
@@ -29,11 +29,6 @@ function placeOf(url: string, options: S3Options): Place {
   const [, name, path = ""] = URL_OF_STORE.exec(url) ?? [];
   if (name === undefined) throw new UsageError(`Cannot use ${url}: expected s3://BUCKET/PREFIX`);
   return { bucket: new S3Bucket(name, options), path };
-}
-
-/** Whether a source is in a store, and nobody but the store can read it. */
-export function isStored(source: string): boolean {
-  return /^s3:\/\//i.test(source);
 }
 
 /**
