@@ -631,4 +631,32 @@ export const faults: readonly Fault[] = [
     means: "a source is read ahead without end",
     tests: ["ordered_test.ts"],
   },
+  {
+    file: "open_shard.ts",
+    find: "if (bytes.length !== entry.end - start || crc32(bytes) !== entry.crc) break;",
+    put: "if (bytes.length !== entry.end - start) break;",
+    means: "a record that the disk lost in a power cut is taken for whole",
+    tests: ["open_shard_test.ts"],
+  },
+  {
+    file: "run.ts",
+    find: 'if (seen.has(key)) return { key, state: "repeated" };',
+    put: "",
+    means: "an item that is listed twice has two records",
+    tests: ["batch_test.ts"],
+  },
+  {
+    file: "tar_records.ts",
+    find: '.replaceAll("%", "%25")',
+    put: "",
+    means: "two keys of a batch can have one name in a shard",
+    tests: ["batch_test.ts"],
+  },
+  {
+    file: "stores.ts",
+    find: "key === path || key.startsWith(folder);",
+    put: "true;",
+    means: "a batch of a folder in a bucket takes others whose names begin alike",
+    tests: ["stores_test.ts"],
+  },
 ];
