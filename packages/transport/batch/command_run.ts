@@ -103,7 +103,8 @@ class Progress implements Disposable {
     ];
     const more = manifest ? "" : "; the same command goes on";
     say(printable(`${parts.join(", ")}: ${output}${more}`));
-    return faults > 0 ? 1 : 0;
+    // An interrupted batch is neither done nor failed: the process says 130.
+    return manifest && faults > 0 ? 1 : 0;
   }
 
   /** Clears the line. */
