@@ -640,7 +640,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "run.ts",
-    find: 'if (seen.has(key)) return { key, state: "repeated" };',
+    find: 'if (!seen.add(key)) return { key, state: "repeated" };',
     put: "",
     means: "an item that is listed twice has two records",
     tests: ["batch_test.ts"],
@@ -658,5 +658,12 @@ export const faults: readonly Fault[] = [
     put: "true;",
     means: "a batch of a folder in a bucket takes others whose names begin alike",
     tests: ["stores_test.ts"],
+  },
+  {
+    file: "key_set.ts",
+    find: "if (!isEmpty(old, at)) this.#table.set(digest, placeOf(this.#table, digest));",
+    put: "if (!isEmpty(old, at)) this.#table.set(digest, at);",
+    means: "items that are done are done again, and others never",
+    tests: ["key_set_test.ts"],
   },
 ];

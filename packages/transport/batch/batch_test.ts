@@ -76,6 +76,11 @@ Deno.test("an output goes on with its own settings only", async () => {
         "as it was begun, or another output",
     });
     await assert.rejects(runAll({ output: folder, format: "parquet" }), /found --format parquet/);
+    const split = { index: 0, count: 2 };
+    await assert.rejects(
+      runAll({ output: folder, split }),
+      /found --shard I\/2, expected --shard unset/,
+    );
   });
 });
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { untilAborted } from "../flow/abort.ts";
+import { KeySet } from "./key_set.ts";
 import { mapOrdered } from "./ordered.ts";
 import type { Failures } from "./failures.ts";
 import { type BatchItem, type BatchRecord, failureOf, type ItemFailure } from "./record.ts";
@@ -40,13 +41,11 @@ type Outcome = BatchResult | undefined;
  */
 export async function* runBatch(options: RunOptions): AsyncGenerator<BatchResult> {
   const { items, output, failures, jobs, signal } = options;
-  const before = new Set(await Array.fromAsync(output.keys()));
-  const seen = new Set<string>();
+  const [before, seen] = [new KeySet(), new KeySet()];
+  for await (const key of output.keys()) before.add(key);
   const skipped = ({ key }: BatchItem): BatchResult | undefined => {
-    if (seen.has(key)) return { key, state: "repeated" };
-    seen.add(key);
-    // A key is held once: by what was there, or by what came.
-    if (before.delete(key)) return { key, state: "before" };
+    if (!seen.add(key)) return { key, state: "repeated" };
+    if (before.has(key)) return { key, state: "before" };
     return failures.keys.has(key) ? { key, state: "failed-before" } : undefined;
   };
   const step = async (item: BatchItem): Promise<Outcome> =>

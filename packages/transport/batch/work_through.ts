@@ -31,7 +31,9 @@ export async function* workThrough(
   const { jobs = work.jobs, signal = new AbortController().signal } = options;
   const stem = stemOf(split);
   const store = await openStore(options.output);
-  await keepSettings(store, { format, ...work.settings });
+  // A part is what it is among so many: with another number its items would come twice, or never.
+  const settings = { ...work.settings, format, shard: split ? `I/${split.count}` : null };
+  await keepSettings(store, settings);
   using _lock = await lockOutput(store, stem);
   const failuresName = `failures${stem.slice("shard".length)}.jsonl`;
   using failures = await Failures.open(store, failuresName, options.retryFailed ?? false);
@@ -55,7 +57,7 @@ export async function* workThrough(
   }
   if (signal.aborted) return undefined;
   const manifest: Manifest = {
-    ...{ versions: work.versions, settings: { format, ...work.settings }, ...(split && { split }) },
+    ...{ versions: work.versions, settings, ...(split && { split }) },
     counts: {
       ...{ listed: counted.listed, items: tally.items, repeated: tally.repeated },
       ...{ records: tally.records, failed: tally.failed + tally.failedBefore },
