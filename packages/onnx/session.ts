@@ -21,7 +21,7 @@
  *
  * @module
  */
-import { fileURLToPath } from "node:url";
+import { builtin } from "@vcs/transport/internal";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { parseDevice, resolveDevice } from "./devices.ts";
 import { OnnxError } from "./errors.ts";
@@ -279,7 +279,7 @@ async function createSession(
       ...args,
     );
   } else {
-    const path = model instanceof URL ? fileURLToPath(model) : model;
+    const path = model instanceof URL ? builtin("node:url").fileURLToPath(model) : model;
     const args = [runtime.env, memory.place(cPath(path)), settings, cell] as const;
     await runtime.callAsync("createSession", "model-invalid", `open model ${path}`, ...args);
   }

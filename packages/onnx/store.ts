@@ -35,10 +35,10 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { basename, parse } from "node:path";
 import { TransportError } from "@vcs/transport/errors";
 import {
+  builtin,
   defined,
   download,
   type DownloadProgress,
@@ -156,7 +156,7 @@ export function packageFile(url: URL, sha256: string, size: number): UrlFile {
 /** A file named by its URL; its name in our folder distinguishes URLs. */
 function urlFile(url: string): UrlFile {
   const name = basename(new URL(url).pathname) || "model";
-  const digest = createHash("sha256").update(url).digest("hex").slice(0, 8);
+  const digest = builtin("node:crypto").createHash("sha256").update(url).digest("hex").slice(0, 8);
   return { file: `${digest}-${name}`, url };
 }
 

@@ -35,7 +35,7 @@
  *
  * @module
  */
-import { pathToFileURL } from "node:url";
+import { builtin } from "./io/builtin.ts";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
 import { MAX_PAYLOAD } from "./message.ts";
@@ -110,7 +110,7 @@ async function open<End>(
   url: string | URL,
   options: ChannelOptions,
 ): Promise<End> {
-  const base = pathToFileURL(`${Deno.cwd()}/`);
+  const base = builtin("node:url").pathToFileURL(`${Deno.cwd()}/`);
   if (!URL.canParse(url, base)) throw new RangeError(`Cannot open ${what}: "${url}" is not a URL`);
   const parsed = new URL(url, base);
   const load = Object.hasOwn(channels, parsed.protocol) ? channels[parsed.protocol] : undefined;

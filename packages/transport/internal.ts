@@ -63,6 +63,7 @@ export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { isLoopback } from "./site/guard.ts";
+export { builtin, type Builtins } from "./io/builtin.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
 export {
   broughtDirectory,

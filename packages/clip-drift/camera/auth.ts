@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createHash, randomBytes } from "node:crypto";
+import { builtin } from "@vcs/transport/internal";
 
 /** Name and password. */
 export interface Credentials {
@@ -154,7 +154,7 @@ export class Authenticator {
   header(
     method: string,
     path: string,
-    nonce: string = randomBytes(8).toString("hex"),
+    nonce: string = builtin("node:crypto").randomBytes(8).toString("hex"),
   ): string | undefined {
     if (this.#challenge === undefined) return undefined;
     const { user, password } = this.#credentials;
@@ -166,7 +166,8 @@ export class Authenticator {
     const { params } = this.#challenge!;
     const { user, password } = this.#credentials;
     const algorithm = algorithmOf(this.#challenge!);
-    const hash = (words: string) => createHash(HASHES[algorithm]!).update(words).digest("hex");
+    const hash = (words: string) =>
+      builtin("node:crypto").createHash(HASHES[algorithm]!).update(words).digest("hex");
     const realm = params.get("realm") ?? "";
     const nonce = params.get("nonce") ?? "";
     const nc = (++this.#count).toString(16).padStart(8, "0");

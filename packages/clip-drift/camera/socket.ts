@@ -4,10 +4,8 @@
  *
  * @module
  */
-import { once } from "node:events";
-import { isIP } from "node:net";
-import { connect, type TLSSocket } from "node:tls";
-import { abortable, onAbort, writeAll } from "@vcs/transport/internal";
+import type { TLSSocket } from "node:tls";
+import { abortable, builtin, onAbort, writeAll } from "@vcs/transport/internal";
 import { ClipDriftError } from "../errors.ts";
 import { shownUrl } from "./auth.ts";
 
@@ -70,11 +68,18 @@ function denoSocket(connection: Deno.Conn, signal: AbortSignal): Socket {
 /** A TLS connection whose certificate nobody has checked yet. */
 async function unchecked(url: URL, signal: AbortSignal): Promise<TLSSocket> {
   const { hostname: host, port } = addressOf(url);
-  const servername = isIP(host) ? {} : { servername: host };
-  const socket = connect({ host, port, rejectUnauthorized: false, ...servername });
-  socket.on("error", () => {});
+  const servername = builtin("node:net").isIP(host) ? {} : { servername: host };
+  const socket = builtin("node:tls").connect({
+    host,
+    port,
+    rejectUnauthorized: false,
+    ...servername,
+  });
+  const connected = new Promise<void>((resolve, reject) => {
+    socket.once("secureConnect", resolve).on("error", reject);
+  });
   try {
-    await once(socket, "secureConnect", { signal });
+    await abortable(connected, signal);
     return socket;
   } catch (error) {
     socket.destroy();

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { gunzipSync } from "node:zlib";
+import { builtin } from "@vcs/transport/internal";
 
 /** Splits text into contractions, words, digits and runs of other signs. */
 const WORDS = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+/giu;
@@ -29,7 +29,7 @@ const MAX_MERGES = 1 << 24;
 function unpacked(bytes: Uint8Array): Uint8Array {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
-    return gunzipSync(bytes, { maxOutputLength: MAX_MERGES });
+    return builtin("node:zlib").gunzipSync(bytes, { maxOutputLength: MAX_MERGES });
   } catch (error) {
     throw new SyntaxError("Cannot read CLIP's merges: found damaged gzip data", { cause: error });
   }

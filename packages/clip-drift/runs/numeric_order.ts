@@ -4,6 +4,9 @@
  * @module
  */
 
+let order: Intl.Collator | undefined;
+
 /** Compares names: `frame_9.jpg` comes before `frame_10.jpg`. */
-export const byNumber: (a: string, b: string) => number =
-  new Intl.Collator("en", { numeric: true }).compare;
+export function byNumber(a: string, b: string): number {
+  return (order ??= new Intl.Collator("en", { numeric: true })).compare(a, b);
+}

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { fstatSync } from "node:fs";
+import { builtin } from "@vcs/transport/internal";
 import { fileSink, stdoutSink } from "../container/sinks.ts";
 import type { EcdcSink } from "../container/writer.ts";
 
 /** Whether standard output goes to a file, which is read when it is whole. */
 function isStdoutFile(): boolean {
   try {
-    return fstatSync(1).isFile();
+    return builtin("node:fs").fstatSync(1).isFile();
   } catch {
     return false;
   }

@@ -4,8 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { defined, onAbort } from "@vcs/transport/internal";
+import { builtin, defined, onAbort } from "@vcs/transport/internal";
 import { MediaError } from "../errors.ts";
 
 /** What a reader can be opened with: a path, a URL, a file's bytes, or a stream of them. */
@@ -147,7 +146,8 @@ function nameOf(source: MediaSource): string | undefined {
   );
 }
 
-const pathOf = (name: string) => /^file:\/\//i.test(name) ? fileURLToPath(name) : name;
+const pathOf = (name: string) =>
+  /^file:\/\//i.test(name) ? builtin("node:url").fileURLToPath(name) : name;
 
 /**
  * Makes a source seekable. URLs, bytes, streams and pipes are written to a temporary file, so that memory

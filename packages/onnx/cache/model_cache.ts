@@ -23,9 +23,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { isFile } from "@vcs/transport/internal";
+import { builtin, isFile } from "@vcs/transport/internal";
 import { graphDirectory } from "./paths.ts";
 import type { GraphCore } from "../graph/core.ts";
 import { graphOutline, writeModel } from "../graph/model.ts";
@@ -63,7 +62,9 @@ export async function cachedModel(
   identity: readonly string[],
   directory: string = graphDirectory(),
 ): Promise<string> {
-  const hash = createHash("sha256").update(JSON.stringify([FORMAT, identity]));
+  const hash = builtin("node:crypto").createHash("sha256").update(
+    JSON.stringify([FORMAT, identity]),
+  );
   const key = hash.update(graphOutline(graph)).digest("hex").slice(0, 16);
   const folder = join(directory, `${graph.name}-${key}`);
   const path = join(folder, `${graph.name}.onnx`);

@@ -5,8 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { broughtDirectory, type Environment, isFile } from "@vcs/transport/internal";
+import { broughtDirectory, builtin, type Environment, isFile } from "@vcs/transport/internal";
 import type { HubFile, LocalModel, ModelFile } from "../store.ts";
 import { clipModels, huggingFaceHub, modelDirectory, torchCheckpoints } from "./paths.ts";
 
@@ -51,7 +50,7 @@ function broughtPlace(file: ModelFile, env: Environment): LocalModel[] {
 async function placesOf(file: ModelFile, env: Environment): Promise<LocalModel[]> {
   const brought = broughtPlace(file, env);
   if ("url" in file && file.url.startsWith("file:")) {
-    return [...brought, { path: fileURLToPath(file.url), owner: "package" }];
+    return [...brought, { path: builtin("node:url").fileURLToPath(file.url), owner: "package" }];
   }
   const own: LocalModel = { path: ownPath(file, env), owner: "vcs" };
   return [...brought, own, ...await otherPlaces(file, env)];

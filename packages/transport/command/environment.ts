@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { homedir } from "node:os";
+import { builtin } from "../io/builtin.ts";
 
 /** Environment variables by name; {@linkcode environment} is the process's. */
 export interface Environment {
@@ -32,7 +32,7 @@ export function homeFolder(
   const named = env.get(os === "windows" ? "USERPROFILE" : "HOME");
   if (named) return named;
   try {
-    return homedir();
+    return builtin("node:os").homedir();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw new Deno.errors.NotCapable(

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { type Clock, systemClock } from "../flow/clock.ts";
 
 /** Turns of the event loop, and milliseconds of each, in which a signal still is the first one. */
@@ -63,7 +62,7 @@ export function interruptSignals(os: typeof Deno.build.os): readonly Deno.Signal
 export function processInterrupts(): Interrupts {
   const interrupts = new Interrupts(() => Deno.exit(130));
   for (const signal of interruptSignals(Deno.build.os)) {
-    process.on(signal, () => interrupts.receive());
+    Deno.addSignalListener(signal, () => interrupts.receive());
   }
   return interrupts;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { builtin } from "../io/builtin.ts";
 import { type Environment, environment, homeFolder } from "../command/environment.ts";
 
 /** First of these environment variables that is set and not empty. */
@@ -38,7 +38,7 @@ export function cacheDirectory(env: Environment = environment): string {
  */
 export function broughtDirectory(env: Environment = environment): string | undefined {
   const compiled = Deno.build.standalone ? new URL("./parts", Deno.mainModule) : undefined;
-  return variable(env, "VCS_PARTS") ?? (compiled && fileURLToPath(compiled));
+  return variable(env, "VCS_PARTS") ?? (compiled && builtin("node:url").fileURLToPath(compiled));
 }
 
 /** Whether an environment variable says yes. */

@@ -18,7 +18,8 @@
  *
  * @module
  */
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
+import { builtin } from "../io/builtin.ts";
 import { dirname } from "node:path";
 import { TransportError } from "../errors.ts";
 import { systemClock } from "../flow/clock.ts";
@@ -287,7 +288,7 @@ export async function sha256Of(path: string, signal?: AbortSignal): Promise<stri
 }
 
 async function hashRest(file: Deno.FsFile, algorithm: string, signal?: AbortSignal): Promise<Hash> {
-  const hash: Hash = createHash(algorithm);
+  const hash: Hash = builtin("node:crypto").createHash(algorithm);
   const buffer = new Uint8Array(1 << 20);
   for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
     signal?.throwIfAborted();

@@ -14,24 +14,24 @@ interface NodeLike {
   };
 }
 
-/** Eight tables: what a byte becomes once up to seven others follow it. */
-const TABLES = makeTables();
+let tables: Uint32Array[] | undefined;
 
+/** Eight tables: what a byte becomes once up to seven others follow it. */
 function makeTables(): Uint32Array[] {
   const first = Uint32Array.from({ length: 256 }, (_, byte) => {
     for (let bit = 0; bit < 8; bit++) byte = byte >>> 1 ^ (byte & 1 ? 0xedb88320 : 0);
     return byte;
   });
-  const tables = [first];
+  const made = [first];
   for (let i = 1; i < 8; i++) {
-    tables.push(tables[i - 1]!.map((sum) => first[sum & 255]! ^ sum >>> 8));
+    made.push(made[i - 1]!.map((sum) => first[sum & 255]! ^ sum >>> 8));
   }
-  return tables;
+  return made;
 }
 
 /** Eight bytes at a time (Kounavis and Berry 2005, "slicing-by-8"). */
 export function portableCrc32(bytes: Uint8Array, sum = 0): number {
-  const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES as [
+  const [t0, t1, t2, t3, t4, t5, t6, t7] = (tables ??= makeTables()) as [
     ...[Uint32Array, Uint32Array, Uint32Array, Uint32Array],
     ...[Uint32Array, Uint32Array, Uint32Array, Uint32Array],
   ];
@@ -46,9 +46,18 @@ export function portableCrc32(bytes: Uint8Array, sum = 0): number {
   return ~crc >>> 0;
 }
 
+/** The runtime's own, ten times as fast, or undefined in a browser. */
+export function runtimeCrc32(): Crc32 | undefined {
+  return (globalThis as NodeLike).process?.getBuiltinModule?.("node:zlib").crc32;
+}
+
+let fastest: Crc32 | undefined;
+
 /**
- * The CRC-32 of bytes, or of those behind others whose sum is given. Computed by the runtime where
- * it can, ten times as fast; in a browser by the tables here.
+ * The CRC-32 of bytes, or of those behind others whose sum is given, by the runtime where it can.
+ * Whether it can turns out at the first call: loading its zlib takes longer than all of a `--help`.
  */
-export const crc32: Crc32 =
-  (globalThis as NodeLike).process?.getBuiltinModule?.("node:zlib").crc32 ?? portableCrc32;
+export function crc32(bytes: Uint8Array, sum?: number): number {
+  fastest ??= runtimeCrc32() ?? portableCrc32;
+  return fastest(bytes, sum);
+}

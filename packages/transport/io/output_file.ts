@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { fstatSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { builtin } from "./builtin.ts";
 import { say } from "../command/terminal.ts";
 import { UsageError } from "../command/usage_error.ts";
 
@@ -25,10 +24,10 @@ export interface OutputOptions {
 async function identityOf(path: string): Promise<string | undefined> {
   try {
     if (path === "-") {
-      const { dev, ino } = fstatSync(0);
+      const { dev, ino } = builtin("node:fs").fstatSync(0);
       return `${dev}:${ino}`;
     }
-    const local = /^file:/i.test(path) ? fileURLToPath(path) : path;
+    const local = /^file:/i.test(path) ? builtin("node:url").fileURLToPath(path) : path;
     const { isFile, dev, ino } = await Deno.stat(local);
     if (!isFile) return undefined;
     return ino ? `${dev}:${ino}` : await Deno.realPath(local);

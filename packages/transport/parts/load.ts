@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
 import { join } from "node:path";
+import { builtin } from "../io/builtin.ts";
 import { installPart } from "./install.ts";
 import type { Part } from "./part.ts";
 
@@ -30,7 +30,7 @@ export function lazyPart<T>(part: Part, options: LazyOptions<T> = {}): () => Pro
   let loading: Promise<T> | undefined;
   const load = async () => {
     const folder = await installPart(part);
-    const loaded: T = createRequire(join(folder, "part.cjs"))(module);
+    const loaded: T = builtin("node:module").createRequire(join(folder, "part.cjs"))(module);
     prepare(loaded);
     return loaded;
   };

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { builtin } from "../io/builtin.ts";
 import { join } from "node:path";
 import { type Environment, environment } from "../command/environment.ts";
 import { broughtDirectory, cacheDirectory } from "../fetch/cache_folder.ts";
@@ -72,7 +72,9 @@ export function partsDirectory(env: Environment = environment): string {
 
 /** Name of a part's folder, which changes with all that it holds. */
 export function folderName(part: Part, packages: readonly PartPackage[]): string {
-  const hash = createHash("sha256").update(JSON.stringify(packages)).digest("hex").slice(0, 8);
+  const hash = builtin("node:crypto").createHash("sha256").update(JSON.stringify(packages)).digest(
+    "hex",
+  ).slice(0, 8);
   return `${part.name}@${part.packages[0]?.version}-${hash}`;
 }
 

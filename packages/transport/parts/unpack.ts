@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { builtin } from "../io/builtin.ts";
 import { dirname, join } from "node:path";
 import { TransportError } from "../errors.ts";
 import { ZipReader } from "../formats/zip_reader.ts";
@@ -25,7 +25,7 @@ async function unpackFile(
   await Deno.mkdir(dirname(target), { recursive: true });
   const mode = isExecutable ? 0o755 : 0o644;
   using file = await Deno.open(target, { write: true, create: true, truncate: true, mode });
-  const hash = createHash("sha256");
+  const hash = builtin("node:crypto").createHash("sha256");
   for await (const bytes of body) {
     hash.update(bytes);
     await writeAll(file, bytes);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { builtin } from "../io/builtin.ts";
 
 /** Texts of files by the path at which they are served. */
 export type AssetList = Readonly<Record<string, string>>;
@@ -52,7 +52,7 @@ export class Assets {
 
 function assetOf(path: string, text: string): Asset {
   const bytes = new TextEncoder().encode(text);
-  const etag = `"${createHash("sha256").update(bytes).digest("base64url")}"`;
+  const etag = `"${builtin("node:crypto").createHash("sha256").update(bytes).digest("base64url")}"`;
   return { bytes, type: typeOf(path), etag };
 }
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { builtin } from "../io/builtin.ts";
 
 /** Kinds of frames. */
 export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
@@ -48,7 +48,7 @@ export class FrameError extends Error {
 
 /** Value of `Sec-WebSocket-Accept`. */
 export function acceptKey(key: string): string {
-  return createHash("sha1").update(key + GUID).digest("base64");
+  return builtin("node:crypto").createHash("sha1").update(key + GUID).digest("base64");
 }
 
 /** Makes one frame to a viewer. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { builtin } from "../io/builtin.ts";
 import { SiteError } from "./error.ts";
 
 /** Where a site listens, and to whom it answers. */
@@ -47,6 +47,7 @@ export function authority(hostname: string, port: number): string {
 
 /** Whether two texts are the same, in a time that does not depend on where they differ. */
 function isSame(a: string, b: string): boolean {
+  const { createHash, timingSafeEqual } = builtin("node:crypto");
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }

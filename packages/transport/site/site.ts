@@ -5,10 +5,9 @@
  *
  * @module
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { builtin } from "../io/builtin.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { AssetList } from "./assets.ts";
 import { GUARD_HEADERS, SiteError, type SiteErrorCode } from "./error.ts";
@@ -101,7 +100,7 @@ export class Site implements AsyncDisposable {
   static async open(options: SiteOptions): Promise<Site> {
     const { connections = 256, headTimeout = 10_000, requestTimeout = 120_000 } = options;
     options.signal?.throwIfAborted();
-    const server = createServer({
+    const server = builtin("node:http").createServer({
       maxHeaderSize: LARGEST_HEAD,
       headersTimeout: headTimeout,
       requestTimeout,
@@ -294,5 +293,6 @@ async function write(response: Response, out: ServerResponse, isHead: boolean): 
     out.end();
     return;
   }
-  await pipeline(Readable.fromWeb(response.body), out);
+  const body = builtin("node:stream").Readable.fromWeb(response.body);
+  await builtin("node:stream/promises").pipeline(body, out);
 }

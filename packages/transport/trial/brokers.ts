@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
+import { builtin } from "../io/builtin.ts";
 import { delimiter } from "node:path";
 import { environment } from "../command/environment.ts";
 
@@ -219,5 +219,5 @@ function findProgram(programs: readonly string[]): string | undefined {
   const folders = (environment.get("PATH") ?? "").split(delimiter);
   return programs
     .flatMap((name) => name.includes("/") ? [name] : folders.map((folder) => `${folder}/${name}`))
-    .find((path) => existsSync(path));
+    .find((path) => builtin("node:fs").existsSync(path));
 }
