@@ -1,13 +1,13 @@
 /**
  * Finds a Python that has some modules, for tests against other implementations: the one that
- * `VCS_PYTHON` names, `python3` on PATH, the system's, or a virtual environment in our cache or below
- * `/opt`.
+ * `VCS_PYTHON` names, `python3` on PATH, the system's, or a virtual environment in `vcs-peers` of the
+ * cache or below `/opt`.
  *
  * @module
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { cacheDirectory } from "@vcs/transport/internal";
+import { environment, sharedCache } from "@vcs/transport/internal";
 import { findProgram } from "./shared.ts";
 
 function candidates(): string[] {
@@ -16,7 +16,7 @@ function candidates(): string[] {
     Deno.env.get("VCS_PYTHON"),
     findProgram("python3"),
     "/usr/bin/python3",
-    join(cacheDirectory(), "peers", "bin", "python"),
+    join(sharedCache(environment), "vcs-peers", "bin", "python"),
     ...environments.map((name) => `/opt/${name}/bin/python`),
   ].filter((path) => path !== undefined && existsSync(path)) as string[];
 }

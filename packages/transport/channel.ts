@@ -9,6 +9,7 @@
  * | `file:out/?format=safetensors` | one file a message | reads them in numeric order |
  * | `s3://bucket/prefix` | one object a message | reads them in numeric order |
  * | `tcp://host:7000` | connects | listens (`?listen=true` or `false` reverses it) |
+ * | `ws://host:7000/path` | connects, from browsers too | listens (`?listen=true` or `false` reverses it) |
  * | `zmq+push://host:7000`, `zmq+pull://*:7000` | ZeroMQ PUSH, connects | PULL, listens |
  * | `zmq+pub://*:7000`, `zmq+sub://host:7000` | ZeroMQ PUB, listens | SUB, connects |
  * | `redis://host:6379/0?stream=vcs` | Redis Streams | consumer group |
@@ -35,10 +36,10 @@
  *
  * @module
  */
+import { withDefaults } from "./channels/settings.ts";
 import { builtin } from "./io/builtin.ts";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
-import { MAX_PAYLOAD } from "./message.ts";
 
 export type {
   ChannelOptions,
@@ -57,6 +58,8 @@ type Open<End> = (url: URL, settings: ChannelSettings) => End | Promise<End>;
 const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "file:": async () => (await import("./channels/file.ts")).openFileSender,
   "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpSender,
+  "ws:": async () => (await import("./channels/ws/listen.ts")).openWsSender,
+  "wss:": async () => (await import("./channels/ws/listen.ts")).openWsSender,
   "zmq+push:": async () => (await import("./channels/zmq/push.ts")).openPush,
   "zmq+pub:": async () => (await import("./channels/zmq/pub.ts")).openPub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openSender,
@@ -68,6 +71,8 @@ const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
 const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "file:": async () => (await import("./channels/file.ts")).openFileReceiver,
   "tcp:": async () => (await import("./channels/tcp/tcp.ts")).openTcpReceiver,
+  "ws:": async () => (await import("./channels/ws/listen.ts")).openWsReceiver,
+  "wss:": async () => (await import("./channels/ws/listen.ts")).openWsReceiver,
   "zmq+pull:": async () => (await import("./channels/zmq/push.ts")).openPull,
   "zmq+sub:": async () => (await import("./channels/zmq/pub.ts")).openSub,
   "redis:": async () => (await import("./channels/redis.ts")).redis.openReceiver,
@@ -121,9 +126,7 @@ async function open<End>(
       }`,
     );
   }
-  const { maxPayload = MAX_PAYLOAD, notice = say, ...others } = options;
-  const timeout = options.timeout ?? options.patience ?? 30_000; // formerly: patience
-  const settings = { ...others, maxPayload, timeout, notice: once(notice) };
+  const settings = { ...withDefaults(options), notice: once(options.notice ?? say) };
   settings.signal?.throwIfAborted();
   const openEnd = await load();
   settings.signal?.throwIfAborted();

@@ -20,6 +20,7 @@
 export type ChannelName =
   | "file"
   | "tcp"
+  | "ws"
   | "zmq-push"
   | "zmq-pub"
   | "redis"
@@ -69,6 +70,18 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
     inFlight: (limit) => limit + 1,
   },
   tcp: {
+    acknowledged: "the receiver accepted the message",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "no broker",
+      slowReceiver: "nothing",
+      placeDeleted: "no broker",
+    },
+    receivers: "one at a time",
+    inFlight: (limit) => limit,
+  },
+  ws: {
     acknowledged: "the receiver accepted the message",
     loses: {
       receiverKilled: "nothing",

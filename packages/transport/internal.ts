@@ -57,11 +57,15 @@ export {
   type ValueKind,
   whole,
 } from "./command/values.ts";
+export { openReceiverAt, openSenderAt } from "./channels/ws/listen.ts";
 export type { AssetList } from "./site/assets.ts";
 export { SiteError, type SiteErrorCode } from "./site/error.ts";
 export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
+export { SocketListener } from "./site/socket.ts";
+export type { UpgradeRoute } from "./site/upgrade.ts";
+export type { Conn } from "./flow/places.ts";
 export { isLoopback } from "./site/guard.ts";
 export { builtin, type Builtins } from "./io/builtin.ts";
 export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";

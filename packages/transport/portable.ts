@@ -5,6 +5,7 @@
  *
  * @module
  */
+export { openSocketReceiver, openSocketSender } from "./channels/ws/ws.ts";
 export { flag, type FlagOption, option, type ValueOption } from "./command/options.ts";
 export { choice, number, type NumberRange, type ValueKind, whole } from "./command/values.ts";
 export { abortable, onAbort } from "./flow/abort.ts";

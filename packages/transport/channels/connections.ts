@@ -9,7 +9,7 @@ import { TransportError } from "../errors.ts";
 import { ignoreAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
-import { Places } from "../flow/places.ts";
+import { type Conn, Places } from "../flow/places.ts";
 import { hostAndPort, readSettings } from "./settings.ts";
 
 /** Where peers are met, and what holds for each of them. */
@@ -36,14 +36,32 @@ export function readPeerRules(url: URL, listens: boolean): PeerRules {
   }));
 }
 
+/** Who accepts connections. */
+export interface Listener {
+  accept(): Promise<Conn>;
+  close(): void;
+}
+
+/** How connections are made where they are not TCP's. */
+export interface Meeting {
+  /** Connects to the peer. */
+  dial?(signal: AbortSignal): Promise<Conn>;
+  /** Accepts peers, at the place that the URL names. */
+  readonly listener?: Listener;
+  /** Releases what the listener stands on. */
+  end?(): Promise<void>;
+}
+
 /** What is done with connections. */
-export interface ConnectionsOptions {
+export interface ConnectionsOptions extends Meeting {
   readonly url: URL;
   readonly rules: PeerRules;
   readonly tls?: ChannelOptions["tls"];
   readonly clock?: Clock | undefined;
   /** Milliseconds that a peer to connect to may be away before `unreachable` is told. */
   readonly timeout?: number;
+  /** Told once that the peer does not let this end in; no more is tried then. */
+  refused?(error: TransportError): void;
   /** Told once that nobody was there for the timeout; no more is tried then. */
   unreachable?(error: TransportError): void;
   /** Peers that a listener has at a time, beside the strangers that have just connected. */
@@ -59,7 +77,7 @@ export interface ConnectionsOptions {
 
 /** A connection, and what a listener must know of it. */
 export interface Guest {
-  readonly conn: Deno.Conn;
+  readonly conn: Conn;
   /** It said something. */
   speak(): void;
   /** It is a peer; false where a listener has no place for another. */
@@ -73,7 +91,9 @@ const BACKOFF = { initial: 10, max: 1000 };
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #abort = new AbortController();
-  readonly #listener: Deno.Listener | undefined;
+  readonly #listener: Listener | undefined;
+  /** The port that was chosen. */
+  #port: number | undefined;
   readonly #serving = new Set<Promise<void>>();
   readonly #places: Places;
   readonly #running: Promise<void>;
@@ -82,14 +102,14 @@ export class Connections {
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     this.#places = new Places(options.mostPeers);
-    this.#listener = options.rules.listen ? listen(options) : undefined;
+    if (options.rules.listen) this.#listener = options.listener ?? this.#listen();
     this.#running = this.#listener ? this.#acceptAll(this.#listener) : this.#connectAgain();
   }
 
   /** The URL for the peer, with the port that was chosen. */
   get url(): string {
     const url = new URL(this.#options.url);
-    if (this.#listener) url.port = String((this.#listener.addr as Deno.NetAddr).port);
+    if (this.#port) url.port = String(this.#port);
     return url.href;
   }
 
@@ -105,16 +125,18 @@ export class Connections {
     this.end();
     await Promise.all(this.#serving);
     await this.#running;
+    await this.#options.end?.();
   }
 
   async #connectAgain(): Promise<void> {
     const { signal } = this.#abort;
-    const { clock = systemClock, unreachable, timeout = Infinity } = this.#options;
+    const { clock = systemClock, unreachable, refused, timeout = Infinity } = this.#options;
     const backoff = new Backoff(BACKOFF);
     let lostAt = clock.now();
     let cause: unknown;
     for await (const _ of attempts({ backoff, signal, clock })) {
-      const conn = await connect(this.#options, signal).catch((error) => void (cause = error));
+      const conn = await this.#connect(signal).catch((error) => void (cause = error));
+      if (!conn && refused && isRefusal(cause)) return refused(cause);
       const guest = conn && { conn, speak: () => {}, admit: () => true };
       if (guest && await this.#options.serve(guest, signal)) {
         lostAt = clock.now();
@@ -125,7 +147,18 @@ export class Connections {
     }
   }
 
-  async #acceptAll(listener: Deno.Listener): Promise<void> {
+  #listen(): Listener {
+    const listener = listen(this.#options);
+    this.#port = (listener.addr as Deno.NetAddr).port;
+    return listener;
+  }
+
+  #connect(signal: AbortSignal): Promise<Conn> {
+    const either = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT)]);
+    return this.#options.dial?.(either) ?? connect(this.#options, either);
+  }
+
+  async #acceptAll(listener: Listener): Promise<void> {
     const { signal } = this.#abort;
     while (!signal.aborted) {
       // A failed TLS handshake is no connection, nor is a closed listener.
@@ -135,7 +168,7 @@ export class Connections {
     }
   }
 
-  #welcome(conn: Deno.Conn): void {
+  #welcome(conn: Conn): void {
     const places = this.#places;
     places.come(conn);
     const guest = { conn, speak: () => places.speak(conn), admit: () => places.admit(conn) };
@@ -145,6 +178,10 @@ export class Connections {
     });
     this.#serving.add(serving);
   }
+}
+
+function isRefusal(error: unknown): error is TransportError {
+  return error instanceof TransportError && error.code === "refused";
 }
 
 function awayFor(timeout: number, url: string, cause: unknown): TransportError {
@@ -159,8 +196,7 @@ async function connect(
   { rules: { hostname, port }, tls }: ConnectionsOptions,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
-  const either = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT)]);
-  const conn = await Deno.connect({ hostname, port, signal: either });
+  const conn = await Deno.connect({ hostname, port, signal });
   return tls ? await Deno.startTls(conn, { hostname, caCerts: [...tls.caCerts ?? []] }) : conn;
 }
 

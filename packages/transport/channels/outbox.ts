@@ -7,7 +7,7 @@
  */
 import type { ChannelSettings, Sender, SenderCounters } from "./types.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
-import { LONGEST_TIMER, systemClock } from "../flow/clock.ts";
+import { LONGEST_TIMER, systemClock, unrefTimer } from "../flow/clock.ts";
 import { Condition } from "../flow/condition.ts";
 import { TransportError } from "../errors.ts";
 import { encodeMessageInto, ENVELOPE_SIZE, type Message, NO_ID } from "../message.ts";
@@ -217,7 +217,7 @@ export class Outbox {
       this.#changed.notify();
     };
     const timer = setTimeout(ring, Math.min(deadline - now, LONGEST_TIMER));
-    Deno.unrefTimer(timer);
+    unrefTimer(timer);
     this.#alarm = { at: deadline, timer };
   }
 
@@ -263,7 +263,7 @@ export class Outbox {
       () => this.fail(this.#unreachable("was not connected")),
       this.#timeout,
     );
-    Deno.unrefTimer(this.#disconnectedTimer);
+    unrefTimer(this.#disconnectedTimer);
   }
 
   #unreachable(what: string): TransportError {

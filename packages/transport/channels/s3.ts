@@ -124,8 +124,8 @@ async function consume(
     for (const file of files) {
       if (place.handled.has(file.name)) continue;
       await inbox.room(READ_AHEAD, signal);
-      await readOne(place, inbox, { ...file, key: place.folder + file.name }, signal);
       place.handled.add(file.name);
+      await readOne(place, inbox, { ...file, key: place.folder + file.name }, signal);
       place.toRead = Math.max(place.toRead, file.number + 1);
       backoff.reset();
     }
@@ -141,26 +141,30 @@ async function readOne(
   signal: AbortSignal,
 ): Promise<void> {
   const { bucket, limit, maxPayload } = place;
+  // A sender that does not know that it was there stores it again.
+  const gone = () => void place.handled.delete(name);
   const accept = async () => {
-    if (limit === 0) return;
     // Where this fails the message comes again, and is known by its sequence.
-    await bucket.remove(key).catch(() => void place.handled.delete(name));
+    if (limit > 0) await bucket.remove(key).then(gone, gone);
   };
   try {
     checkFileSize(name, bytes, maxPayload);
     const content = await bucket.get(key, { signal });
     // It was listed before it was removed.
-    if (!content) return;
+    if (!content) return gone();
     const message = place.names.format.read!(content, { sequence: number, end });
     if (message.payload.length > maxPayload) throw new RangeError(`${name} is too long`);
     inbox.deliver(message, accept);
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isDamage(error)) {
+      gone();
+      throw error;
+    }
     inbox.countCorrupt();
     if (limit === 0) return;
     // Out of the spool, kept for whoever wants to know.
     await bucket.copy(key, `${key}.damaged`, { signal });
-    await bucket.remove(key, { signal });
+    await bucket.remove(key, { signal }).then(gone);
   }
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { needs } from "#testing/shared.ts";
 import { openReceiver, openSender } from "../channel.ts";
-import { message } from "../message.ts";
+import { within } from "../flow/abort.ts";
+import { message, newStreamId } from "../message.ts";
 import { S3Bucket } from "../s3/bucket.ts";
 import { conformance, LIMIT } from "../testing/conformance.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
@@ -89,6 +90,33 @@ Deno.test({
         }
         assert.deepEqual(seen, [0, 1, 2, 3]);
       }
+    });
+    await t.step("what was accepted and is stored again leaves nothing behind", async () => {
+      await using proxy = new FaultProxy(port);
+      const url = `s3://${BUCKET}/again`;
+      // Without a limit: it would look first, and get no answer to that.
+      const through = `${url}?endpoint=http://127.0.0.1:${proxy.port}`;
+      await using sender = await openSender(through);
+      await using receiver = await openReceiver(`${url}?limit=3&${at}`);
+      const streamId = newStreamId();
+      await sender.send(message(new Uint8Array(1), { streamId, sequence: 0 }));
+      await (await receiver.receive())!.accept();
+      await sender.flush();
+      proxy.faults.mute = true;
+      await sender.send(message(new Uint8Array(1), { streamId, sequence: 1 }));
+      await (await receiver.receive())!.accept();
+      proxy.faults.mute = false;
+      proxy.cut();
+      await sender.flush();
+      await sender.send(message(new Uint8Array(1), { streamId, sequence: 2 }));
+      assert.equal((await receiver.receive())?.message.sequence, 2);
+      const bucket = new S3Bucket(BUCKET, { endpoint: `http://127.0.0.1:${port}` });
+      const count = async () => (await Array.fromAsync(bucket.list("again/"))).flat().length;
+      const emptied = async () => {
+        while (await count() > 1) await sleep(20);
+      };
+      await within(60_000, "leaving but the one that is held", emptied());
+      assert.equal(receiver.counters.duplicates, 1);
     });
     await t.step("a sender whose answer was lost finds that its object is there", async () => {
       await using proxy = new FaultProxy(port);

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { MAX_PAYLOAD } from "../message.ts";
+import type { ChannelOptions, ChannelSettings } from "./types.ts";
 
 /**
  * Reads the parameters of a URL.
@@ -68,6 +70,13 @@ export class UrlSettings {
       `Cannot open ${this.#url.protocol}: parameter ${name} is "${value}", expected ${expected}`,
     );
   }
+}
+
+/** A channel's options with the defaults that hold everywhere. */
+export function withDefaults(options: ChannelOptions): ChannelSettings {
+  const { maxPayload = MAX_PAYLOAD } = options;
+  const timeout = options.timeout ?? options.patience ?? 30_000; // formerly: patience
+  return { ...options, maxPayload, timeout };
 }
 
 /** Host and port of a URL. */

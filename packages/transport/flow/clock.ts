@@ -43,6 +43,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** Lets the process end though a timer is set, where there is a process. */
+export function unrefTimer(timer: ReturnType<typeof setTimeout>): void {
+  if ("Deno" in globalThis) Deno.unrefTimer(timer);
+}
+
 /** `setTimeout` takes 31 bits; longer waits would be over at once. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 

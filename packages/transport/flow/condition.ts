@@ -40,11 +40,12 @@ export class Condition {
 
   async #changedWithin(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     const stop = new AbortController();
-    using _ = onAbort(signal, () => stop.abort(signal?.reason));
+    const aborting = onAbort(signal, () => stop.abort(signal?.reason));
     const waits = [this.changed(stop.signal), this.#clock.sleep(milliseconds, stop.signal)];
     try {
       await Promise.race(waits);
     } finally {
+      aborting[Symbol.dispose]();
       stop.abort();
       await Promise.allSettled(waits);
     }

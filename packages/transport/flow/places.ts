@@ -4,6 +4,9 @@
  * @module
  */
 
+/** What we use of a connection. */
+export type Conn = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close" | "remoteAddr">;
+
 /** Those who connected and are not known yet. */
 const MOST_STRANGERS = 64;
 
@@ -11,27 +14,27 @@ const MOST_STRANGERS = 64;
 export class Places {
   readonly #mostPeers: number;
   /** In the order in which they came. */
-  readonly #silent = new Set<Deno.Conn>();
-  readonly #heard = new Set<Deno.Conn>();
-  readonly #peers = new Set<Deno.Conn>();
+  readonly #silent = new Set<Conn>();
+  readonly #heard = new Set<Conn>();
+  readonly #peers = new Set<Conn>();
 
   constructor(mostPeers: number) {
     this.#mostPeers = mostPeers;
   }
 
   /** Somebody connected; where there is no place, somebody else is hung up on. */
-  come(conn: Deno.Conn): void {
+  come(conn: Conn): void {
     if (this.#silent.size + this.#heard.size >= MOST_STRANGERS) this.#evict();
     this.#silent.add(conn);
   }
 
   /** A stranger said something. */
-  speak(conn: Deno.Conn): void {
+  speak(conn: Conn): void {
     if (this.#silent.delete(conn)) this.#heard.add(conn);
   }
 
   /** A stranger is known to be a peer; false where there is no place for another. */
-  admit(conn: Deno.Conn): boolean {
+  admit(conn: Conn): boolean {
     if (this.#peers.has(conn)) return true;
     if (this.#peers.size >= this.#mostPeers) return false;
     this.leave(conn);
@@ -40,7 +43,7 @@ export class Places {
   }
 
   /** Somebody is gone. */
-  leave(conn: Deno.Conn): void {
+  leave(conn: Conn): void {
     for (const some of [this.#silent, this.#heard, this.#peers]) some.delete(conn);
   }
 

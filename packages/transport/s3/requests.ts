@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { type Environment, environment } from "../command/environment.ts";
 import { TransportError } from "../errors.ts";
 import {
@@ -12,6 +11,7 @@ import {
   retryTransient,
   TransientError,
 } from "../fetch/requests.ts";
+import { builtin } from "../io/builtin.ts";
 import { S3_SIGNER } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
 
@@ -123,6 +123,7 @@ export class S3Requests {
 
   async #sign(method: string, url: string, headers: Headers, body?: Uint8Array): Promise<Headers> {
     const { AwsV4Signer } = await loadSigner();
+    const { createHash } = builtin("node:crypto");
     const hash = createHash("sha256").update(body ?? new Uint8Array(0)).digest("hex");
     headers.set("x-amz-content-sha256", hash);
     const keys = { ...this.#keys, service: "s3", region: this.#region };

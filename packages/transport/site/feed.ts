@@ -7,8 +7,9 @@
 import type { Socket } from "node:net";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { SiteError } from "./error.ts";
-import { acceptKey, CLOSE, closeFrame, decodeFrame, encodeFrame } from "./frames.ts";
+import { CLOSE, closeFrame, decodeFrame, encodeFrame } from "./frames.ts";
 import { FrameError, OPCODE } from "./frames.ts";
+import { acceptUpgrade, keyOfUpgrade, type UpgradeRoute } from "./upgrade.ts";
 
 /** How a feed treats its viewers. */
 export interface FeedOptions {
@@ -52,7 +53,7 @@ export class FeedViewer {
   #dropped = 0;
   #input: Uint8Array = new Uint8Array(0);
 
-  /** Made by {@linkcode Feed.accept}. */
+  /** Made by {@linkcode Feed.take}. */
   constructor(socket: Socket, options: FeedOptions) {
     const { waiting = 512 * 1024, stuckAfter = 3000, clock = systemClock } = options;
     this.#socket = socket;
@@ -176,7 +177,7 @@ function messageFrame(data: string | Uint8Array): Uint8Array {
 }
 
 /** All viewers that follow one thing. */
-export class Feed {
+export class Feed implements UpgradeRoute {
   readonly #options: FeedOptions;
   readonly #viewers = new Set<FeedViewer>();
   #dropped = 0;
@@ -208,19 +209,13 @@ export class Feed {
    *
    * @throws {SiteError} where the request is no WebSocket's, or there are too many viewers
    */
-  accept(headers: Headers, socket: Socket): void {
-    const key = headers.get("sec-websocket-key") ?? "";
-    if (!/^[\w+/]{22}==$/.test(key) || headers.get("sec-websocket-version") !== "13") {
-      throw new SiteError("bad-request", "A WebSocket of version 13 is expected here");
-    }
+  take(headers: Headers, socket: Socket): void {
+    keyOfUpgrade(headers);
     const { viewers: most = 32, onJoin } = this.#options;
     if (this.#viewers.size >= most) {
       throw new SiteError("too-many-clients", `Cannot serve more than ${most} viewers`);
     }
-    socket.write(
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-        `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n\r\n`,
-    );
+    acceptUpgrade(headers, socket);
     const viewer = new FeedViewer(socket, this.#options);
     this.#viewers.add(viewer);
     const leave = onJoin?.(viewer);

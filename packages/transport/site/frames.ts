@@ -12,6 +12,7 @@ export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as con
 
 /** Close codes that are sent. */
 export const CLOSE = {
+  normal: 1000,
   goingAway: 1001,
   protocol: 1002,
   unsupported: 1003,

@@ -5,7 +5,7 @@
  */
 import { type AssetList, assetResponse, Assets } from "./assets.ts";
 import { SiteError } from "./error.ts";
-import { Feed } from "./feed.ts";
+import type { UpgradeRoute } from "./upgrade.ts";
 
 /** A request that has passed the guard. */
 export interface SiteRequest {
@@ -24,20 +24,20 @@ export interface SiteRequest {
 export type Handler = (request: SiteRequest) => Response | Promise<Response>;
 
 /**
- * Handlers and feeds by method and path, such as `"GET /image/:id"`. Paths are patterns as
- * `URLPattern` has them; GET answers HEAD, too; a feed is a GET.
+ * Handlers, feeds and listeners by method and path, such as `"GET /image/:id"`. Paths are patterns as
+ * `URLPattern` has them; GET answers HEAD, too; a WebSocket is a GET.
  */
-export type RouteTable = Readonly<Record<string, Handler | Feed>>;
+export type RouteTable = Readonly<Record<string, Handler | UpgradeRoute>>;
 
 interface Route {
   readonly method: string;
   readonly pattern: URLPattern;
-  readonly answer: Handler | Feed;
+  readonly answer: Handler | UpgradeRoute;
 }
 
 /** A route with the named parts of its path. */
 interface Match {
-  readonly answer: Handler | Feed;
+  readonly answer: Handler | UpgradeRoute;
   readonly groups: SiteRequest["groups"];
 }
 
@@ -55,9 +55,9 @@ export class Routes {
     });
   }
 
-  /** All feeds. */
-  get feeds(): readonly Feed[] {
-    return this.#routes.map(({ answer }) => answer).filter((answer) => answer instanceof Feed);
+  /** All that WebSockets are made for. */
+  get upgrades(): readonly UpgradeRoute[] {
+    return this.#routes.map(({ answer }) => answer).filter((answer) => typeof answer === "object");
   }
 
   /**
@@ -72,18 +72,20 @@ export class Routes {
       return assetResponse(asset, request.headers);
     }
     const { answer, groups } = this.#match(request.method, url);
-    if (answer instanceof Feed) throw new SiteError("upgrade-needed", "This path is a WebSocket");
+    if (typeof answer === "object") {
+      throw new SiteError("upgrade-needed", "This path is a WebSocket");
+    }
     return await answer({ request, url, groups });
   }
 
   /**
-   * The feed at a URL.
+   * What WebSockets at a URL are made for.
    *
-   * @throws {SiteError} where it is not a feed
+   * @throws {SiteError} where there are none
    */
-  feed(method: string, url: URL): Feed {
+  upgrade(method: string, url: URL): UpgradeRoute {
     const { answer } = this.#match(method, url);
-    if (answer instanceof Feed) return answer;
+    if (typeof answer === "object") return answer;
     throw new SiteError("bad-request", "This path is not a WebSocket");
   }
 

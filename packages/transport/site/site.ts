@@ -193,9 +193,9 @@ export class Site implements AsyncDisposable {
   #upgrade(message: IncomingMessage, socket: Socket, head: Uint8Array): void {
     try {
       const { method, headers, url } = this.#admit(message);
-      const feed = this.#routes.feed(method, url);
+      const route = this.#routes.upgrade(method, url);
       if (head.length > 0) socket.unshift(head);
-      feed.accept(headers, socket);
+      route.take(headers, socket);
     } catch (error) {
       if (error instanceof SiteError) refuse(socket, error);
       else socket.destroy();
@@ -211,7 +211,7 @@ export class Site implements AsyncDisposable {
     this.#aborting?.[Symbol.dispose]();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#stop.abort(new DOMException("The site is closed", "AbortError"));
-    for (const feed of this.#routes.feeds) feed.close();
+    for (const route of this.#routes.upgrades) route.close();
     this.#server.closeIdleConnections();
     await settledWithin(GOODBYE_MS, closed);
     for (const socket of this.#sockets) socket.destroy();

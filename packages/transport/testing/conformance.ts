@@ -97,6 +97,8 @@ export async function conformance(t: Deno.TestContext, target: Target): Promise<
 const NEED_PROXY: ReadonlySet<Case> = new Set([damaged, cut, dribbled, deadLink]);
 
 function fits(run: Case, { broker, port, channel, remove }: Target): boolean {
+  // What a client sends over a WebSocket is masked: the proxy does not find what to damage.
+  if (run === damaged && channel === "ws") return false;
   if (run === placeDeleted) return remove !== undefined;
   if (run === brokerKilled) return broker !== undefined;
   if (run === deadLink && !keeps(channel, "receiverKilled")) return false;

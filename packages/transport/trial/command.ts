@@ -42,7 +42,8 @@ const TRIAL = {
   kills: option(whole({ min: 0 }), { help: "how often the receiver is killed", default: 3 }),
 };
 
-const NOTES = `URLs: file:folder tcp://host:port zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
+const NOTES =
+  `URLs: file:folder tcp://host:port ws://host:port/path zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
       redis://host:port/0 amqp://host:port nats://host:port s3://bucket/prefix`;
 
 const ONE_URL = { url: operand(text("URL"), "URL of the channel") };

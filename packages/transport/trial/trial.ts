@@ -174,6 +174,7 @@ function placeOfUrl(url: string): Place {
   const known: [RegExp, ChannelName, string][] = [
     [/^file:/, "file", "file:"],
     [/^tcp:/, "tcp", "tcp:"],
+    [/^ws:/, "ws", "ws:"],
     [/^zmq\+push:/, "zmq-push", "zmq+pull:"],
     [/^zmq\+pub:/, "zmq-pub", "zmq+sub:"],
     [/^redis:/, "redis", "redis:"],
@@ -194,6 +195,7 @@ async function* allPlaces(stack: AsyncDisposableStack): AsyncGenerator<Place> {
   const local = () => `127.0.0.1:${freePort()}`;
   yield placeOfUrl(`${pathToFileURL(folder)}?limit=${LIMIT}`);
   yield placeOfUrl(`tcp://${local()}?credits=${LIMIT}`);
+  yield placeOfUrl(`ws://${local()}/?credits=${LIMIT}`);
   yield placeOfUrl(`zmq+push://${local()}?credits=${LIMIT}`);
   yield placeOfUrl(`zmq+pub://${local()}?credits=${LIMIT}`);
   const urls: [BrokerName, (broker: Broker) => string][] = [

@@ -5,7 +5,7 @@
  */
 import type { ChannelSettings } from "../types.ts";
 import type { TransportError } from "../../errors.ts";
-import { Connections, type Guest, type PeerRules } from "../connections.ts";
+import { Connections, type Guest, type Meeting, type PeerRules } from "../connections.ts";
 import { handshake, type Hello, type Link, RefusedError } from "./link.ts";
 
 /** Which link is kept open, and for whom. */
@@ -13,12 +13,14 @@ export interface ConnectionManagerOptions {
   readonly url: URL;
   readonly rules: PeerRules;
   readonly settings: ChannelSettings;
+  /** How the ends meet. Default: by TCP. */
+  readonly meeting?: Meeting;
   /** How this end introduces itself, now. */
   hello(): Hello;
   /** Works on a link until it closes; an error closes it. */
   use(link: Link): Promise<void>;
   /** The peer refuses this end for good. */
-  refused(error: RefusedError): void;
+  refused(error: TransportError): void;
   /** Told once that the peer to connect to was away for the whole timeout. */
   unreachable?(error: TransportError): void;
 }
@@ -35,11 +37,13 @@ export class ConnectionManager {
   /** Starts at once; a listener has its port when this returns. */
   constructor(options: ConnectionManagerOptions) {
     this.#options = options;
-    const { url, rules, settings: { tls, clock, timeout }, unreachable } = options;
+    const { url, rules, settings: { tls, clock, timeout }, unreachable, meeting } = options;
     this.#connections = new Connections({
       ...{ url, rules, clock, timeout, mostPeers: MAX_WAITING },
       ...(unreachable && { unreachable }),
       ...(tls && { tls }),
+      ...meeting,
+      refused: (error) => options.refused(error),
       serve: (...guest) => rules.listen ? this.#admit(...guest) : this.#serve(...guest),
     });
   }

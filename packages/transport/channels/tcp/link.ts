@@ -10,6 +10,7 @@
 import { writeAll } from "../../io/write_all.ts";
 import { TransportError } from "../../errors.ts";
 import { onAbort, settledWithin } from "../../flow/abort.ts";
+import type { Conn } from "../../flow/places.ts";
 import { NO_ID } from "../../message.ts";
 import { FRAME, frameControl, FrameReader } from "./frames.ts";
 import type { Frame } from "./frames.ts";
@@ -137,7 +138,7 @@ export class Link implements Disposable {
 
 /** A connection with frames and signs of life. */
 class Wire {
-  readonly conn: Deno.Conn;
+  readonly conn: Conn;
   readonly reader: FrameReader;
   readonly #abort = new AbortController();
   /** Heartbeats so far, and at which of them bytes last came and went: cheaper than a clock. */
@@ -148,9 +149,9 @@ class Wire {
   #tail: Promise<void> | undefined;
   #pulse: ReturnType<typeof setInterval> | undefined;
 
-  constructor(conn: Deno.Conn, maxPayload: number) {
+  constructor(conn: Conn, maxPayload: number) {
     this.conn = conn;
-    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    if ("setNoDelay" in conn) (conn as Pick<Deno.TcpConn, "setNoDelay">).setNoDelay(true);
     const read = (into: Uint8Array) => {
       // Who reads on has heard what was read before.
       this.#heard = this.#beats;
@@ -211,14 +212,14 @@ class Wire {
  * @throws {RefusedError} where the ends do not fit.
  */
 export async function handshake(
-  conn: Deno.Conn,
+  conn: Conn,
   end: "connector" | "listener",
   options: LinkOptions,
 ): Promise<Link> {
   const wire = new Wire(conn, options.maxPayload);
   const stop = () => wire.close();
   const timer = setTimeout(stop, HANDSHAKE_TIMEOUT);
-  using _ = onAbort(options.signal, stop);
+  const aborting = onAbort(options.signal, stop);
   try {
     options.signal.throwIfAborted();
     const peer = await introduce(wire, end, options);
@@ -229,6 +230,7 @@ export async function handshake(
     wire.close();
     throw error;
   } finally {
+    aborting[Symbol.dispose]();
     clearTimeout(timer);
   }
 }

@@ -9,11 +9,11 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import type { ChannelSettings, Receiver, Sender } from "../types.ts";
 import { TransportError } from "../../errors.ts";
 import { CumulativeAck } from "../../flow/cumulative_ack.ts";
-import { type PeerRules, readPeerRules } from "../connections.ts";
+import { later } from "../../flow/later.ts";
+import { type Meeting, type PeerRules, readPeerRules } from "../connections.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { newStreamId, NO_ID } from "../../message.ts";
 import { Outbox, OutboxSender } from "../outbox.ts";
@@ -29,12 +29,26 @@ const TICKS = 8;
 
 /** Opens the sending end. */
 export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
-  const rules = readUrl(url, "sender", settings);
+  return openPeerSender(url, readUrl(url, "sender", settings), settings);
+}
+
+/** Opens the receiving end. */
+export function openTcpReceiver(url: URL, settings: ChannelSettings): Receiver {
+  return openPeerReceiver(url, readUrl(url, "receiver", settings), settings);
+}
+
+/** Opens a sending end, however the ends meet. */
+export function openPeerSender(
+  url: URL,
+  rules: PeerRules,
+  settings: ChannelSettings,
+  meeting: Meeting = {},
+): Sender {
   const { credits } = rules;
   const outbox = new Outbox(credits, settings, true);
   const id = newStreamId();
   const manager = new ConnectionManager({
-    ...{ url, rules, settings },
+    ...{ url, rules, settings, meeting },
     hello: () => ({ role: "sender", id, peerId: NO_ID, received: 0, credits }),
     use: (link) => carry(link, id, outbox),
     refused: (error) => outbox.fail(error),
@@ -43,13 +57,17 @@ export function openTcpSender(url: URL, settings: ChannelSettings): Sender {
   return new OutboxSender({ ...carrier, stop: () => manager.stop() }, settings);
 }
 
-/** Opens the receiving end. */
-export function openTcpReceiver(url: URL, settings: ChannelSettings): Receiver {
-  const rules = readUrl(url, "receiver", settings);
+/** Opens a receiving end, however the ends meet. */
+export function openPeerReceiver(
+  url: URL,
+  rules: PeerRules,
+  settings: ChannelSettings,
+  meeting: Meeting = {},
+): Receiver {
   const inbox = new Inbox(settings.maxPayload);
   const session = new Session(newStreamId(), rules.credits, inbox);
   const manager = new ConnectionManager({
-    ...{ url, rules, settings },
+    ...{ url, rules, settings, meeting },
     hello: () => session.hello(),
     use: (link) => session.feed(link),
     refused: (error) => inbox.fail(error),
@@ -121,7 +139,7 @@ class Session {
   #sender = new SenderSession(NO_ID);
   #current: SenderLink | undefined;
   /** Set while a report of fewer acceptances is scheduled. */
-  #later: ReturnType<typeof setImmediate> | undefined;
+  #isDue = false;
   #damaged = { number: 0, times: 0 };
 
   constructor(id: string, credits: number, inbox: Inbox) {
@@ -181,12 +199,18 @@ class Session {
     const current = this.#current;
     if (current === undefined) return;
     if (this.#sender.accepted - current.reported < this.#batch) {
-      this.#later ??= setImmediate(() => this.#report());
+      this.#reportLater();
     } else if (current.reading) this.#report();
   }
 
+  #reportLater(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    later(() => this.#report());
+  }
+
   #report(): void {
-    this.#later = undefined;
+    this.#isDue = false;
     const current = this.#current;
     if (current === undefined || current.reporting || current.reported === this.#sender.accepted) {
       return;
@@ -197,7 +221,7 @@ class Session {
       current.reporting = false;
       if (this.#sender.accepted - current.reported >= this.#batch) this.#report();
       else if (this.#sender.accepted !== current.reported) {
-        this.#later ??= setImmediate(() => this.#report());
+        this.#reportLater();
       }
     }, () => current.link[Symbol.dispose]());
   }

@@ -12,6 +12,7 @@
 import { BufferedReader } from "../../io/buffered_reader.ts";
 import { writeAll } from "../../io/write_all.ts";
 import { TransportError } from "../../errors.ts";
+import type { Conn } from "../../flow/places.ts";
 import { onAbort } from "../../flow/abort.ts";
 
 /** The sockets that we can be. */
@@ -119,7 +120,7 @@ export interface ZmtpOptions {
  * socket does not fit ours.
  */
 export async function zmtpHandshake(
-  conn: Deno.Conn,
+  conn: Conn,
   { type, credits, maxMessage, signal, heard }: ZmtpOptions,
 ): Promise<ZmtpConnection> {
   const wire = new ZmtpWire(conn, maxMessage, heard);
@@ -150,14 +151,14 @@ export async function zmtpHandshake(
 /** Frames over a connection. */
 class ZmtpWire {
   readonly bytes: BufferedReader;
-  readonly #conn: Deno.Conn;
+  readonly #conn: Conn;
   readonly #maxMessage: number;
   readonly #abort = new AbortController();
   heard = 0;
   #isStranger = true;
   #tail: Promise<void> = Promise.resolve();
 
-  constructor(conn: Deno.Conn, maxMessage: number, heard?: () => void) {
+  constructor(conn: Conn, maxMessage: number, heard?: () => void) {
     this.#conn = conn;
     this.#maxMessage = maxMessage;
     if ("setNoDelay" in conn) {
