@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MQTT_CLIENT } from "../packages/clip-drift/alerts/mqtt_part.ts";
 import { NODE_AV } from "../packages/media/ffmpeg/node_av_part.ts";
 import { SHARP } from "../packages/media/formats/sharp_part.ts";
 import { ONNX_RUNTIME } from "../packages/onnx/runtime/runtime_part.ts";
@@ -19,7 +20,7 @@ export const PARTS: Readonly<Record<string, readonly Part[]>> = {
   "encodec-stream": [ONNX_RUNTIME, NODE_AV],
   "video-vq": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS],
   "patch-stream": [ONNX_RUNTIME, NODE_AV, SHARP],
-  "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP],
+  "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP, MQTT_CLIENT],
 };
 
 /** Bytes that a part fetches on a platform, as `linux-x64`. */

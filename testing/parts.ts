@@ -1,5 +1,6 @@
 /**
- * The tables of parts, made from `deno.lock`: run this file after a version was changed. What the
+ * The tables of parts, made from `deno.lock`: run this file after a version was changed, or with the
+ * paths of some tables that have changed. What the
  * lock does not say is asked of the registry: the bytes of tarballs, and where in its tarball, and
  * with which hash, the library of ONNX Runtime lies for each platform. Wheels are read whole, for the
  * hashes of their files: 4 GB.
@@ -30,6 +31,11 @@ interface PartPlan {
   readonly constant: string;
   readonly part: Omit<Part, "packages">;
   readonly roots: readonly string[];
+  /**
+   * The lock that names its packages. Default: `deno.lock`. A package whose types would take the place
+   * of Deno's own in the whole workspace has one of its own, which `deno cache --lock` writes.
+   */
+  readonly lock?: string;
   /** Packages that the registry lists and that what we use never loads. */
   readonly without?: RegExp;
 }
@@ -63,6 +69,14 @@ export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
     part: { name: "hyparquet-writer", about: "batches into parquet files" },
     roots: ["hyparquet-writer"],
   }],
+  "packages/clip-drift/alerts/mqtt_part.ts": [{
+    constant: "MQTT_CLIENT",
+    part: { name: "mqtt", about: "alerts over MQTT" },
+    roots: ["mqtt"],
+    lock: "testing/mqtt.lock",
+    // Its command line, and types.
+    without: /^(commist|concat-stream|help-me|minimist|@types\/[\w-]+)(@|$)/,
+  }],
   "packages/media/formats/sharp_part.ts": [{
     constant: "SHARP",
     part: { name: "sharp", about: "still images" },
@@ -90,9 +104,9 @@ interface LockEntry {
 /** The npm packages of `deno.lock` by name and version. */
 export type Lock = Readonly<Record<string, LockEntry>>;
 
-/** Reads the packages of `deno.lock`. */
-export async function readLock(): Promise<Lock> {
-  return JSON.parse(await readText("deno.lock")).npm;
+/** Reads the packages of the lock that a part has. */
+export async function readLock({ lock = "deno.lock" }: Pick<PartPlan, "lock"> = {}): Promise<Lock> {
+  return JSON.parse(await readText(lock)).npm;
 }
 
 /** The lock's key of a dependency, which has a version only where several are there. */
@@ -403,20 +417,24 @@ async function write(file: string, parts: ReadonlyMap<string, Part>): Promise<vo
   await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", join(ROOT, file)] }).output();
 }
 
-async function lockedPart(lock: Lock, plan: PartPlan): Promise<[string, Part]> {
+async function lockedPart(plan: PartPlan): Promise<[string, Part]> {
   const packages = await Promise.all(
-    lockedPackages(lock, plan).map(async ({ integrity, ...row }) => ({
+    lockedPackages(await readLock(plan), plan).map(async ({ integrity, ...row }) => ({
       ...{ ...row, bytes: await tarballBytes({ ...row, integrity }), integrity },
     })),
   );
   return [plan.constant, { ...plan.part, packages }];
 }
 
-if (import.meta.main) {
-  const lock = await readLock();
-  for (const [file, plans] of Object.entries(TABLES)) {
-    await write(file, new Map(await Promise.all(plans.map((plan) => lockedPart(lock, plan)))));
+/** Writes the tables of packages that the lock has. */
+async function writeLocked(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    await write(file, new Map(await Promise.all(TABLES[file]!.map(lockedPart))));
   }
+}
+
+/** Writes the tables of ONNX Runtime and its CUDA build. */
+async function writeRuntimes(): Promise<void> {
   const { latest, oldest } = ONNX_RUNTIMES;
   await write(
     "packages/onnx/runtime/runtime_part.ts",
@@ -429,4 +447,9 @@ if (import.meta.main) {
     "testing/oldest_runtime_part.ts",
     new Map([["OLDEST_RUNTIME", await runtimePart(oldest)]]),
   );
+}
+
+if (import.meta.main) {
+  await writeLocked(Deno.args.length > 0 ? Deno.args : Object.keys(TABLES));
+  if (Deno.args.length === 0) await writeRuntimes();
 }

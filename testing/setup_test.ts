@@ -16,7 +16,7 @@ const NEEDS = {
   "encodec-stream": 5,
   "video-vq": 10,
   "patch-stream": 5,
-  "clip-drift": 5,
+  "clip-drift": 6,
 };
 
 interface Outcome {

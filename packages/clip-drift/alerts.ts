@@ -17,12 +17,24 @@
 import { robustScale } from "./measures/charts.ts";
 import { type Metric, METRICS } from "./drift.ts";
 
+/**
+ * What the watch itself measures, each second, also while no frame comes: seconds without a frame,
+ * and percent of the frames of the last minute that gave way to later ones.
+ */
+export const STATUS_METRICS = ["lost", "left_out"] as const;
+
+/** Name of a measure that rules know. */
+export type RuleMetric = Metric | typeof STATUS_METRICS[number];
+
+/** All measures that rules know. */
+const RULE_METRICS: readonly RuleMetric[] = [...METRICS, ...STATUS_METRICS];
+
 /** When to raise an alert. */
 export interface AlertRule {
   /** Name that the alert carries. */
   readonly name: string;
   /** The measure that is watched. */
-  readonly metric: Metric;
+  readonly metric: RuleMetric;
   /** Value above which it counts; in deviations above the usual value if `relative` is set. */
   readonly threshold: number;
   /** Whether the threshold is in robust deviations, learned from the first 30 values. */
@@ -43,7 +55,7 @@ export interface Alert {
   /** Name of the rule. */
   readonly rule: string;
   /** The measure. */
-  readonly metric: Metric;
+  readonly metric: RuleMetric;
   /** Its value. */
   readonly value: number;
   /** The threshold, as an absolute value. */
@@ -86,13 +98,13 @@ function parseClauses(words: string, rule: string): Partial<AlertRule> {
  */
 export function parseRule(text: string): AlertRule {
   const match = RULE.exec(text.trim());
-  const metric = METRICS.find((name) => name === match?.[2]?.toLowerCase());
+  const metric = RULE_METRICS.find((name) => name === match?.[2]?.toLowerCase());
   if (match === null || metric === undefined) {
     throw new SyntaxError(
       `Cannot read rule "${text}": found ${
         match === null ? "no comparison" : `measure ${match[2]}`
       }, expected "name: measure > threshold for 2s cooldown 60s" with one of ${
-        METRICS.join(", ")
+        RULE_METRICS.join(", ")
       }`,
     );
   }
@@ -191,7 +203,7 @@ export class AlertRules {
    * @param row measures by name; those without enough data are undefined or missing
    * @param time seconds, growing; hold times and cool-downs begin anew when they go back
    */
-  push(row: { readonly [M in Metric]?: number | undefined }, time: number): Alert[] {
+  push(row: { readonly [M in RuleMetric]?: number | undefined }, time: number): Alert[] {
     return this.#states
       .map((state, i) => state.push(row[this.#rules[i]!.metric], time))
       .filter((alert) => alert !== undefined);

@@ -19,7 +19,11 @@
 import { ControlCharts } from "./measures/charts.ts";
 import { WindowedMmd } from "./measures/mmd.ts";
 import { PICTURE_METRICS, type PictureRow } from "./measures/picture.ts";
-import { type SimilarityStats, similarityStats } from "./measures/similarity_stats.ts";
+import {
+  type SimilarityStats,
+  similarityStats,
+  SimilaritySums,
+} from "./measures/similarity_stats.ts";
 
 export type { PictureRow } from "./measures/picture.ts";
 export type { SimilarityStats } from "./measures/similarity_stats.ts";
@@ -219,11 +223,7 @@ export class DriftTracker {
   readonly #similarities: number[] = [];
   #next = 0;
   #previous: Float32Array | undefined;
-  #count = 0;
-  #sum = 0;
-  #squares = 0;
-  #min = 1;
-  #max = 1;
+  readonly #sums = new SimilaritySums();
 
   /**
    * Starts with no frames.
@@ -285,11 +285,7 @@ export class DriftTracker {
   #remember(similarity: number): void {
     this.#similarities.push(similarity);
     if (this.#similarities.length > this.#window) this.#similarities.shift();
-    this.#min = this.#count === 0 ? similarity : Math.min(this.#min, similarity);
-    this.#max = this.#count === 0 ? similarity : Math.max(this.#max, similarity);
-    this.#count++;
-    this.#sum += similarity;
-    this.#squares += similarity * similarity;
+    this.#sums.add(similarity);
   }
 
   /** Statistics of the last similarities; the first frame has none. */
@@ -299,10 +295,6 @@ export class DriftTracker {
 
   /** Statistics of all similarities. */
   get total(): SimilarityStats {
-    const count = this.#count;
-    if (count === 0) return similarityStats([]);
-    const mean = this.#sum / count;
-    const std = Math.sqrt(Math.max(0, this.#squares / count - mean * mean));
-    return { count, mean, std, min: this.#min, max: this.#max };
+    return this.#sums.stats;
   }
 }

@@ -41,3 +41,4 @@ export {
   type RunFrame,
   type RunTotals,
 } from "./runs/writer.ts";
+export { MQTT_CLIENT } from "./alerts/mqtt_part.ts";

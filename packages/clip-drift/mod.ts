@@ -62,6 +62,7 @@ export {
   listRuns,
   loadRunEmbeddings,
   readRun,
+  readRunEmbeddings,
   type Run,
   type RunEmbeddings,
 } from "./runs/reader.ts";

@@ -68,7 +68,7 @@ export type { UpgradeRoute } from "./site/upgrade.ts";
 export type { Conn } from "./flow/places.ts";
 export { isLoopback } from "./site/guard.ts";
 export { builtin, type Builtins } from "./io/builtin.ts";
-export { abortable, ignoreAbort, onAbort, untilAborted } from "./flow/abort.ts";
+export { abortable, ignoreAbort, onAbort, settledWithin, untilAborted } from "./flow/abort.ts";
 export {
   broughtDirectory,
   cacheDirectory,

@@ -6,6 +6,7 @@
  * @module
  */
 import { CODEC_MODELS, TINY_MODEL } from "@vcs/encodec-stream";
+import { MQTT_CLIENT } from "@vcs/clip-drift/internal";
 import { SHARP } from "@vcs/media/internal";
 import { ONNX_RUNTIME } from "@vcs/onnx/internal";
 import type { Model } from "@vcs/onnx/store";
@@ -49,7 +50,12 @@ export const PROGRAMS: readonly Program[] = [
     workers: ["process/worker.ts"],
     limit: 70 * 2 ** 20,
   },
-  { name: "clip-drift", parts: [ONNX_RUNTIME, SHARP], models: [], limit: 70 * 2 ** 20 },
+  {
+    name: "clip-drift",
+    parts: [ONNX_RUNTIME, SHARP, MQTT_CLIENT],
+    models: [],
+    limit: 70 * 2 ** 20,
+  },
 ];
 
 /** The root of the repository. */

@@ -1,103 +1,143 @@
 /**
- * Delivers alerts to webhooks and commands.
+ * Delivers alerts to all targets, without making the watch wait for them: a queue a target, and an
+ * outbox from which the next start goes on.
  *
  * @module
  */
-import { splitCredentials } from "../camera/auth.ts";
+import { Outbox } from "./outbox.ts";
+import { AlertQueue, MAX_WAITING, type QueueOptions, type Report } from "./queue.ts";
+import type { DeliveryOutcome, SentAlert } from "./sent_alert.ts";
+import type { AlertTarget } from "./targets.ts";
 
 /** Where alerts go. */
-export interface DeliveryOptions {
-  /** URLs that get a POST with the alert as JSON. */
-  readonly webhooks?: readonly string[];
-  /** Commands for the shell; the alert is on standard input as JSON. */
-  readonly commands?: readonly string[];
-  /** Seconds after which an attempt is given up. Default: 10. */
-  readonly timeout?: number;
-  /** Called with a line for people if a delivery fails. */
-  readonly onFailure?: (message: string) => void;
+export interface DeliveryOptions extends QueueOptions {
+  /** The targets. */
+  readonly targets: readonly AlertTarget[];
+  /** Folder of all runs, in which undelivered alerts are kept. Default: they are in memory alone. */
+  readonly runs?: string;
+  /** Called with a line for people if a delivery fails. Default: none. */
+  readonly say?: (message: string) => void;
 }
 
-/** Most deliveries that wait; more are refused, so that a dead webhook does not fill the memory. */
-const MAX_WAITING = 32;
-
-async function post(url: string, body: string, signal: AbortSignal): Promise<void> {
-  const headers = { "content-type": "application/json" };
-  const response = await fetch(url, { method: "POST", headers, body, signal });
-  await response.body?.cancel();
-  if (!response.ok) throw new Error(`status ${response.status}, expected 2xx`);
+/** A line about what went wrong, or undefined where nothing did. */
+export function outcomeLine({ target, outcome, attempts, message }: DeliveryOutcome) {
+  const reason = message === undefined ? "" : `: ${message}`;
+  if (outcome === "retrying") return `Cannot ${target}${reason}; it is tried again`;
+  if (outcome === "failed") return `Cannot ${target}${reason}; given up`;
+  if (outcome === "kept") return `Not done: ${target}${reason}; kept for the next start`;
+  if (outcome === "lost") return `Not done: ${target}${reason}; nothing is saved, so it is lost`;
+  return attempts > 1 ? `Done at attempt ${attempts}: ${target}` : undefined;
 }
 
-/** How the shell of a system is given a line; that of Windows takes quotes as they are. */
-export function shellLine(
-  line: string,
-  os: typeof Deno.build.os = Deno.build.os,
-): { readonly program: string; readonly args: string[]; readonly windowsRawArguments: boolean } {
-  return os === "windows"
-    ? { program: "cmd", args: ["/d", "/s", "/c", `"${line}"`], windowsRawArguments: true }
-    : { program: "sh", args: ["-c", line], windowsRawArguments: false };
-}
-
-async function execute(command: string, input: string, signal: AbortSignal): Promise<void> {
-  const { program, ...line } = shellLine(command);
-  const child = new Deno.Command(program, {
-    ...line,
-    stdin: "piped",
-    stdout: "null",
-    stderr: "inherit",
-    signal,
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  // A command that does not read its input may end before it is written.
-  await writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
-  const { code } = await child.status;
-  if (code !== 0) throw new Error(`exit code ${code}, expected 0`);
-}
-
-/** Delivers alerts one after the other, without making the watch wait. */
+/** All targets. */
 export class Delivery implements AsyncDisposable {
-  readonly #options: DeliveryOptions;
-  #waiting = 0;
-  #last: Promise<void> = Promise.resolve();
+  readonly #queues: readonly AlertQueue[];
+  readonly #targets: readonly AlertTarget[];
+  readonly #say: (message: string) => void;
+  readonly #outbox: Outbox | undefined;
+  readonly #pending = new Map<Promise<void>, string>();
+
+  private constructor(options: DeliveryOptions, outbox: Outbox | undefined) {
+    this.#targets = options.targets;
+    this.#queues = options.targets.map((target) => new AlertQueue(target, options));
+    this.#say = options.say ?? (() => {});
+    this.#outbox = outbox;
+  }
+
+  /** Opens the queues, and goes on with what processes that have ended left for these targets. */
+  static async open(options: DeliveryOptions): Promise<Delivery> {
+    const { targets, runs, say = () => {} } = options;
+    for (const target of targets) {
+      void target.start?.().catch((error: Error) => say(`Cannot ${target.name}: ${error.message}`));
+    }
+    if (targets.length === 0 || runs === undefined) return new Delivery(options, undefined);
+    try {
+      const outbox = await Outbox.open(runs);
+      const delivery = new Delivery(options, outbox);
+      await delivery.#goOn(outbox);
+      return delivery;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) throw error;
+      say(
+        `Alerts that are not delivered are not kept: ${
+          error instanceof Error ? error.message : error
+        }`,
+      );
+      return new Delivery(options, undefined);
+    }
+  }
+
+  async #goOn(outbox: Outbox): Promise<void> {
+    const kept = await outbox.takeOver(this.#queues.map(({ name }) => name));
+    if (kept.length === 0) return;
+    this.#say(`${kept.length} alert${kept.length === 1 ? "" : "s"} of an earlier start to deliver`);
+    for (const { target, alert, file } of kept) {
+      const queue = this.#queues.find(({ name }) => name === target)!;
+      this.#push(queue, alert, file, () => {});
+    }
+  }
 
   /**
-   * Makes a delivery to the given places.
+   * Takes an alert; resolves when it is written down, not when it is delivered.
    *
-   * @throws {TypeError} if a webhook is not a URL
+   * @param report called with each outcome
    */
-  constructor(options: DeliveryOptions) {
-    this.#options = options;
-    for (const url of options.webhooks ?? []) splitCredentials(url);
-  }
-
-  /** Takes an alert; its delivery begins after those before it. */
-  send(alert: object): void {
-    const body = JSON.stringify(alert);
-    const { webhooks = [], commands = [] } = this.#options;
-    for (const url of webhooks) {
-      const shown = splitCredentials(url).url.href;
-      this.#enqueue(`POST to ${shown}`, (s) => post(url, body, s));
-    }
-    for (const command of commands) {
-      this.#enqueue(`run ${command}`, (s) => execute(command, `${body}\n`, s));
+  async send(alert: SentAlert, report: Report = () => {}): Promise<void> {
+    for (const queue of this.#queues) {
+      if (!queue.hasRoom) {
+        const message = `${MAX_WAITING} alerts are waiting already`;
+        this.#told({ alert, target: queue.name, outcome: "failed", attempts: 0, message }, report);
+        continue;
+      }
+      this.#push(queue, alert, await this.#keep(queue.name, alert), report);
     }
   }
 
-  #enqueue(what: string, action: (signal: AbortSignal) => Promise<void>): void {
-    const { onFailure = () => {}, timeout = 10 } = this.#options;
-    if (this.#waiting >= MAX_WAITING) {
-      return onFailure(`Cannot ${what}: ${MAX_WAITING} alerts are waiting already`);
-    }
-    this.#waiting++;
-    this.#last = this.#last
-      .then(() => action(AbortSignal.timeout(timeout * 1000)))
-      .catch((error) =>
-        onFailure(`Cannot ${what}: ${error instanceof Error ? error.message : error}`)
-      )
-      .finally(() => this.#waiting--);
+  #push(queue: AlertQueue, alert: SentAlert, file: string | undefined, report: Report): void {
+    const told = (outcome: DeliveryOutcome) => this.#told(outcome, report);
+    const done = queue.push({ alert, file, report: told })
+      .catch((error) => this.#say(`It may come again: ${queue.name}: ${error.message}`))
+      .finally(() => this.#pending.delete(done));
+    this.#pending.set(done, alert.camera);
   }
 
-  /** Waits until all have been delivered or given up. */
+  /** The alert's file; where none can be written it is delivered from memory. */
+  async #keep(target: string, alert: SentAlert): Promise<string | undefined> {
+    try {
+      return await this.#outbox?.keep({ target, alert });
+    } catch (error) {
+      this.#say(`An alert is not kept on disk: ${error instanceof Error ? error.message : error}`);
+      return undefined;
+    }
+  }
+
+  /** Tells the camera, and people what they must know: the first failure of a row, and the end. */
+  #told(outcome: DeliveryOutcome, report: Report): void {
+    const line = outcomeLine(outcome);
+    const isRepeated = outcome.outcome === "retrying" && outcome.attempts > 1;
+    if (line !== undefined && !isRepeated) this.#say(line);
+    report(outcome);
+  }
+
+  /** Number of deliveries that are not done, of a camera or of all. */
+  waiting(camera?: string): number {
+    return this.#of(camera).length;
+  }
+
+  #of(camera: string | undefined): Promise<void>[] {
+    return [...this.#pending].filter(([, name]) => camera === undefined || name === camera)
+      .map(([done]) => done);
+  }
+
+  /** Waits until all that wait now, of a camera or of all, are delivered or given up. */
+  async settled(camera?: string): Promise<void> {
+    await Promise.all(this.#of(camera));
+  }
+
+  /** Ends all attempts; what is on disk stays for the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last;
+    await Promise.all(this.#queues.map((queue) => queue.close()));
+    await Promise.all(this.#targets.map((target) => target[Symbol.asyncDispose]?.()));
+    await this.#outbox?.[Symbol.asyncDispose]();
   }
 }

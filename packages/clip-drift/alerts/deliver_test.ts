@@ -1,115 +1,177 @@
 import assert from "node:assert/strict";
-import { Delivery, shellLine } from "./deliver.ts";
+import { join } from "node:path";
+import { ManualClock } from "@vcs/transport";
+import { madeAlert } from "../testdata/alert.ts";
+import { Delivery } from "./deliver.ts";
+import type { DeliveryOutcome, SentAlert } from "./sent_alert.ts";
+import { type AlertTarget, RefusedAlert } from "./targets.ts";
 
-/** A webhook that answers when it is let. */
-function webhook(status = 200) {
-  const bodies: string[] = [];
-  const gate = Promise.withResolvers<void>();
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-    bodies.push(await request.text());
-    await gate.promise;
-    return new Response(null, { status });
-  });
-  return {
-    url: `http://127.0.0.1:${server.addr.port}/`,
-    bodies,
-    open: gate.resolve,
-    [Symbol.asyncDispose]: () => server.shutdown(),
+/** A target that notes what comes; `answer` may throw. */
+function target(name: string, answer: (frame: number) => void | Promise<void> = () => {}) {
+  const frames: number[] = [];
+  const deliver = async ({ frame }: SentAlert) => {
+    await answer(frame);
+    frames.push(frame);
   };
+  return { name, attempts: Infinity, deliver, frames };
 }
 
-Deno.test("at most 32 alerts wait for a webhook; the others are refused and reported", async () => {
-  await using hook = webhook();
-  const failures: string[] = [];
-  {
-    await using delivery = new Delivery({
-      webhooks: [hook.url],
-      timeout: 60,
-      onFailure: (line) => failures.push(line),
-    });
-    for (let n = 0; n < 40; n++) delivery.send({ n });
-    hook.open();
-  }
-  assert.equal(failures.length, 8);
-  assert.match(failures[0]!, /^Cannot POST to http.*: 32 alerts are waiting already$/);
-  assert.deepEqual(hook.bodies.map((body) => JSON.parse(body).n), [...Array(32).keys()]);
+const outcomesOf = (outcomes: DeliveryOutcome[]) =>
+  outcomes.map(({ alert, target, outcome, attempts }) => [alert.frame, target, outcome, attempts]);
+
+Deno.test("alerts reach each target in their order; a slow target keeps none of the others waiting", async () => {
+  const gate = Promise.withResolvers<void>();
+  const [slow, quick] = [target("slow", () => gate.promise), target("quick")];
+  await using delivery = await Delivery.open({ targets: [slow, quick] });
+  for (const frame of [1, 2, 3]) await delivery.send(madeAlert(frame));
+  while (quick.frames.length < 3) await new Promise((done) => setTimeout(done, 1));
+  assert.deepEqual([quick.frames, slow.frames, delivery.waiting()], [[1, 2, 3], [], 3]);
+  gate.resolve();
+  await delivery.settled();
+  assert.deepEqual([slow.frames, delivery.waiting()], [[1, 2, 3], 0]);
 });
 
-Deno.test("those that were delivered, or failed, make room for others", async () => {
-  for (const status of [200, 503]) {
-    await using hook = webhook(status);
-    hook.open();
-    const failures: string[] = [];
-    const options = { webhooks: [hook.url], onFailure: (line: string) => failures.push(line) };
-    await using delivery = new Delivery(options);
-    for (let round = 0; round < 3; round++) {
-      for (let n = 0; n < 20; n++) delivery.send({ n });
-      await delivery[Symbol.asyncDispose]();
-    }
-    assert.equal(hook.bodies.length, 60);
-    assert.equal(failures.length, status === 200 ? 0 : 60);
-    assert.ok(failures.every((line) => line.endsWith("status 503, expected 2xx")));
-  }
-});
-
-Deno.test("Delivery posts to webhooks and runs commands, and reports what fails", async () => {
-  const bodies: unknown[] = [];
-  const failures: string[] = [];
-  const path = await Deno.makeTempFile();
-  await using server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-    async (r) => {
-      bodies.push(await r.json());
-      return new Response("", { status: r.url.endsWith("/bad") ? 500 : 200 });
-    },
-  );
-  const base = `http://127.0.0.1:${server.addr.port}`;
-  assert.throws(() => new Delivery({ webhooks: ["http://a:b@x:99999"] }), {
-    name: "TypeError",
-    message: /^Cannot read http:\/\/x:99999:/,
+Deno.test("what fails is tried again after 1, 2, 4 … 60 seconds; what is refused is not", async () => {
+  const clock = new ManualClock();
+  const times: number[] = [];
+  let failures = 8;
+  const flaky = target("flaky", () => {
+    times.push(clock.now() / 1000);
+    if (failures-- > 0) throw new Error("down");
   });
-  {
-    await using delivery = new Delivery({
-      webhooks: [`${base}/good`, `${base.replace("//", "//name:secret@")}/bad`],
-      commands: [`cat > "${path}"`, "exit 3"],
-      timeout: 60,
-      onFailure: (message) => failures.push(message),
-    });
-    delivery.send({ rule: "cut" });
-  }
-  assert.deepEqual(bodies, [{ rule: "cut" }, { rule: "cut" }]);
-  assert.equal(await Deno.readTextFile(path), '{"rule":"cut"}\n');
-  assert.deepEqual(failures, [
-    `Cannot POST to ${base}/bad: status 500, expected 2xx`,
-    "Cannot run exit 3: exit code 3, expected 0",
+  const picky = target("picky", () => {
+    throw new RefusedAlert("no");
+  });
+  const outcomes: DeliveryOutcome[] = [];
+  const lines: string[] = [];
+  await using delivery = await Delivery.open({
+    ...{ targets: [flaky, picky], clock, say: (line) => void lines.push(line) },
+  });
+  await delivery.send(madeAlert(1), (outcome) => outcomes.push(outcome));
+  await clock.advance(1000 * (1 + 2 + 4 + 8 + 16 + 32 + 60 + 60));
+  await delivery.settled();
+  assert.deepEqual(times, [0, 1, 3, 7, 15, 31, 63, 123, 183]);
+  assert.deepEqual(outcomesOf(outcomes).filter(([, name]) => name === "picky"), [
+    [1, "picky", "failed", 1],
   ]);
-  await Deno.remove(path);
+  const ofFlaky = outcomesOf(outcomes).filter(([, name]) => name === "flaky");
+  assert.deepEqual(ofFlaky.at(-1), [1, "flaky", "delivered", 9]);
+  assert.equal(ofFlaky.length, 9);
+  assert.deepEqual(lines, [
+    "Cannot flaky: down; it is tried again",
+    "Cannot picky: no; given up",
+    "Done at attempt 9: flaky",
+  ]);
 });
 
-Deno.test("Delivery gives up on a webhook that does not answer, and refuses a backlog", async () => {
-  const failures: string[] = [];
-  const hung = Promise.withResolvers<Response>();
-  await using server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-    () => hung.promise,
-  );
+Deno.test("a target with a number of attempts gives up, and goes on with the next alert", async () => {
+  const clock = new ManualClock();
+  const stubborn: AlertTarget = {
+    ...target("stubborn", (frame) => {
+      if (frame === 1) throw new Error("exit code 3, expected 0");
+    }),
+    attempts: 3,
+  };
+  const outcomes: DeliveryOutcome[] = [];
+  await using delivery = await Delivery.open({ targets: [stubborn], clock });
+  for (const frame of [1, 2]) await delivery.send(madeAlert(frame), (o) => outcomes.push(o));
+  await clock.advance(10_000);
+  await delivery.settled();
+  assert.deepEqual(outcomesOf(outcomes), [
+    [1, "stubborn", "retrying", 1],
+    [1, "stubborn", "retrying", 2],
+    [1, "stubborn", "failed", 3],
+    [2, "stubborn", "delivered", 1],
+  ]);
+});
+
+Deno.test("at most 256 alerts wait for a target; the others are refused and reported", async () => {
+  const gate = Promise.withResolvers<void>();
+  const slow = target("slow", () => gate.promise);
+  const outcomes: DeliveryOutcome[] = [];
+  await using delivery = await Delivery.open({ targets: [slow] });
+  for (let n = 0; n < 260; n++) await delivery.send(madeAlert(n), (o) => outcomes.push(o));
+  assert.deepEqual(outcomesOf(outcomes), [256, 257, 258, 259].map((n) => [n, "slow", "failed", 0]));
+  gate.resolve();
+  await delivery.settled();
+  assert.equal(slow.frames.length, 256);
+  await delivery.send(madeAlert(300));
+  await delivery.settled();
+  assert.equal(slow.frames.length, 257);
+});
+
+Deno.test("what is not delivered at the end is delivered at the next start, once", async () => {
+  const runs = await Deno.makeTempDir();
+  const dead = target("POST to a", () => {
+    throw new Error("down");
+  });
+  const outcomes: DeliveryOutcome[] = [];
   {
-    await using delivery = new Delivery({
-      webhooks: [`http://127.0.0.1:${server.addr.port}/`],
-      timeout: 0.01,
-      onFailure: (message) => failures.push(message),
-    });
-    for (let i = 0; i < 40; i++) delivery.send({ i });
-    assert.equal(failures.length, 8);
-    assert.match(failures[0]!, /32 alerts are waiting already$/);
+    await using delivery = await Delivery.open({ targets: [dead], runs });
+    for (const frame of [1, 2]) await delivery.send(madeAlert(frame), (o) => outcomes.push(o));
+    while (outcomes.length === 0) await new Promise((done) => setTimeout(done, 1));
   }
-  assert.equal(failures.length, 40);
-  hung.resolve(new Response());
+  assert.deepEqual(outcomesOf(outcomes).slice(1), [
+    [1, "POST to a", "kept", 1],
+    [2, "POST to a", "kept", 0],
+  ]);
+  const other = target("POST to b");
+  await (await Delivery.open({ targets: [other], runs }))[Symbol.asyncDispose]();
+  assert.deepEqual(other.frames, []);
+  for (const expected of [[1, 2], []]) {
+    const alive = target("POST to a");
+    await using delivery = await Delivery.open({ targets: [alive], runs });
+    await delivery.settled();
+    assert.deepEqual(alive.frames, expected);
+  }
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(runs)), []);
+  await Deno.remove(runs, { recursive: true });
 });
 
-Deno.test("a command's quotes reach the shell of every system", () => {
-  const line = 'notify "the scene"';
-  assert.deepEqual(shellLine(line, "linux").args, ["-c", line]);
-  const { program, args, windowsRawArguments } = shellLine(line, "windows");
-  assert.deepEqual([program, args.at(-1), windowsRawArguments], ["cmd", `"${line}"`, true]);
+Deno.test("a process that is killed between an alert and its delivery loses none, and one that lives is left alone", async () => {
+  const runs = await Deno.makeTempDir();
+  const script = `
+    import { Delivery } from ${JSON.stringify(import.meta.resolve("./deliver.ts"))};
+    import { madeAlert } from ${JSON.stringify(import.meta.resolve("../testdata/alert.ts"))};
+    const deliver = () => new Promise(() => setTimeout(() => {}, 1e6));
+    const target = { name: "POST to a", attempts: Infinity, deliver };
+    const delivery = await Delivery.open({ targets: [target], runs: ${JSON.stringify(runs)} });
+    for (const frame of [1, 2, 3]) await delivery.send(madeAlert(frame));
+    console.log("raised");
+  `;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--quiet", script],
+    ...{ stdin: "null", stdout: "piped", stderr: "inherit" },
+  }).spawn();
+  for await (const bytes of child.stdout) {
+    if (new TextDecoder().decode(bytes).includes("raised")) break;
+  }
+  const alive = target("POST to a");
+  const early = await Delivery.open({ targets: [alive], runs });
+  await early.settled();
+  assert.deepEqual(alive.frames, []);
+  child.kill("SIGKILL");
+  await child.status;
+  const delivery = await Delivery.open({ targets: [alive], runs });
+  await delivery.settled();
+  assert.deepEqual(alive.frames, [1, 2, 3]);
+  await early[Symbol.asyncDispose]();
+  const folders = await Array.fromAsync(Deno.readDir(join(runs, "undelivered")));
+  assert.equal(folders.length, 1);
+  await delivery[Symbol.asyncDispose]();
+  await Deno.remove(runs, { recursive: true });
+});
+
+Deno.test("files in the outbox that are no alerts are left where they are", async () => {
+  const runs = await Deno.makeTempDir();
+  const folder = join(runs, "undelivered", "old");
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(join(folder, "1.json"), "{");
+  await Deno.writeTextFile(join(folder, "2.json"), "[]");
+  await Deno.symlink("/dev/zero", join(folder, "3.json"));
+  const alive = target("POST to a");
+  await (await Delivery.open({ targets: [alive], runs }))[Symbol.asyncDispose]();
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  assert.deepEqual(names.sort(), ["1.json", "2.json", "3.json", "lock"]);
+  await Deno.remove(runs, { recursive: true });
 });

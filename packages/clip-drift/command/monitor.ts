@@ -4,28 +4,24 @@
  *
  * @module
  */
-import { defined } from "@vcs/transport/internal";
+import { join } from "node:path";
+import { type Clock, systemClock } from "@vcs/transport";
+import { defined, ignoreAbort, settledWithin } from "@vcs/transport/internal";
 import type { Alert } from "../alerts.ts";
+import type { Delivery } from "../alerts/deliver.ts";
+import type { DeliveryOutcome, SentAlert } from "../alerts/sent_alert.ts";
+import { StatusRules } from "../alerts/status_rules.ts";
 import type { CameraEvent } from "../camera/camera.ts";
 import { askHealth } from "../camera/error_hints.ts";
 import { type SimilarityStats, similarityStats } from "../measures/similarity_stats.ts";
 import type { Encoder } from "../encoder.ts";
 import { ClipDriftError } from "../errors.ts";
 import type { CameraFeed } from "../page/hub.ts";
-import type { RunFolder, RunFrame, RunTotals } from "../runs/writer.ts";
+import type { RunWriter } from "../runs/series.ts";
+import type { RunFrame, RunTotals } from "../runs/writer.ts";
 import { openSource, type Source, type SourceOptions } from "../source.ts";
 import { share } from "./report.ts";
 import { watch, type WatchedFrame, type WatchOptions } from "../watch.ts";
-
-/** An alert as it is delivered. */
-export interface SentAlert extends Alert {
-  /** Name of the camera. */
-  readonly camera: string;
-  /** Its URL or path, without credentials. */
-  readonly source: string;
-  /** Number of the frame. */
-  readonly frame: number;
-}
 
 /** Where a camera's frames go. */
 export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "onLimited" | "signal"> {
@@ -34,15 +30,22 @@ export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "onLim
   /** How to read the source. */
   readonly source?: Omit<SourceOptions, "onEvent" | "onDrop" | "onTruncated">;
   /** Opens the run folder, once there is something to write. */
-  readonly openRun?: (source: Source) => Promise<RunFolder>;
+  readonly openRun?: (
+    source: Source,
+    counters: () => RunTotals["counters"],
+  ) => Promise<RunWriter>;
   /** The page's side. */
   readonly feed?: CameraFeed;
   /** Called with each frame. */
   readonly onFrame?: (frame: WatchedFrame) => void;
   /** Called with lines for people. */
   readonly say?: (line: string) => void;
-  /** Called with each alert. */
-  readonly onAlert?: (alert: SentAlert) => void;
+  /** Takes the alerts. */
+  readonly delivery?: Pick<Delivery, "send" | "settled" | "waiting">;
+  /** Whether alerts carry their snapshot. Default: false, its path. */
+  readonly inlineSnapshots?: boolean;
+  /** By which the rules about the watch are looked at. Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** Names of a run's counters. */
@@ -56,6 +59,8 @@ type Counter =
   | "alerts"
   | "gaps";
 
+/** Milliseconds that alerts may take to be delivered once the watch has ended. */
+const DELIVERY_TIMEOUT = 5000;
 /** Broken frames in a row after which a camera no longer counts as live. */
 const BLIND_AFTER = 10;
 
@@ -87,10 +92,12 @@ export class Monitor {
     ...{ duplicates: 0, alerts: 0, gaps: 0, limited_frames: 0 },
   };
   readonly #say: (line: string) => void;
-  #run: RunFolder | undefined;
+  readonly #status: StatusRules;
+  #run: RunWriter | undefined;
   #frames = 0;
   #brokenInRow = 0;
   #hasContent = true;
+  #isClosed = false;
   #isFrozen = false;
   #lastFrame: number | undefined;
   /** When the camera came back, until its first frame since; Infinity while it is away. */
@@ -102,6 +109,7 @@ export class Monitor {
     this.#options = options;
     this.#encoder = encoder;
     this.#say = options.say ?? (() => {});
+    this.#status = new StatusRules(options.rules ?? []);
     this.#source = openSource(spec, {
       ...options.source,
       onEvent: (event) => this.#connection(event),
@@ -130,6 +138,8 @@ export class Monitor {
     const { feed, openRun } = this.#options;
     if (openRun !== undefined) this.#run = await this.#open(openRun);
     if (feed !== undefined && this.#run !== undefined) feed.view.run = this.#run.name;
+    const ended = new AbortController();
+    const looking = this.#lookEachSecond(ended.signal);
     try {
       await this.#watch(signal);
       feed?.note("ended", "The stream has ended", "ended");
@@ -137,7 +147,11 @@ export class Monitor {
       await this.#failed(error);
       throw error;
     } finally {
+      ended.abort();
+      await looking;
+      await this.#settleAlerts();
       const totals = this.#totals((performance.now() - start) / 1000);
+      this.#isClosed = true;
       await this.#run?.finish(totals);
       await this.#run?.[Symbol.asyncDispose]();
     }
@@ -148,9 +162,11 @@ export class Monitor {
    * Opens the run folder; if that fails, as on a full disk, the watch goes on without it, but not
    * where the process lacks the permission: then nothing ever would be saved.
    */
-  async #open(openRun: (source: Source) => Promise<RunFolder>): Promise<RunFolder | undefined> {
+  async #open(
+    openRun: NonNullable<MonitorOptions["openRun"]>,
+  ): Promise<RunWriter | undefined> {
     try {
-      return await openRun(this.#source);
+      return await openRun(this.#source, () => ({ ...this.#counters }));
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
       const text = `Nothing is saved: ${messageOf(error)}`;
@@ -176,6 +192,26 @@ export class Monitor {
     }
   }
 
+  /** Looks at the rules about the watch itself. */
+  async #lookEachSecond(ended: AbortSignal): Promise<void> {
+    const { clock = systemClock } = this.#options;
+    while (this.#status.any && !ended.aborted) {
+      await clock.sleep(1000, ended).catch(ignoreAbort(ended));
+      if (ended.aborted) return;
+      for (const alert of this.#status.second(Date.now() / 1000)) await this.#alert(alert);
+    }
+  }
+
+  /** Lets the last alerts be delivered, but does not wait for ever. */
+  async #settleAlerts(): Promise<void> {
+    const { delivery } = this.#options;
+    const waiting = delivery?.waiting(this.name) ?? 0;
+    if (delivery === undefined || waiting === 0) return;
+    const seconds = DELIVERY_TIMEOUT / 1000;
+    this.#say(`${this.name}: waits up to ${seconds} s for deliveries of alerts: ${waiting}`);
+    await settledWithin(DELIVERY_TIMEOUT, delivery.settled(this.name));
+  }
+
   /** Records why the watch failed. */
   async #failed(error: unknown): Promise<void> {
     const message = messageOf(error);
@@ -192,6 +228,7 @@ export class Monitor {
   async #frame(watched: WatchedFrame): Promise<void> {
     const { feed, onFrame } = this.#options;
     this.#frames = watched.index + 1;
+    this.#status.watched();
     this.#brokenInRow = 0;
     this.#total = watched.total;
     await this.#closeGap(watched.timestamp);
@@ -207,29 +244,56 @@ export class Monitor {
 
   /** Writes the frame, and shows its snapshot if there is one. */
   async #keep(watched: WatchedFrame): Promise<void> {
+    const { feed } = this.#options;
     const name = await this.#run?.write(runFrame(watched));
-    if (name !== undefined) this.#options.feed?.snapshot(name);
+    if (feed !== undefined && this.#run !== undefined) feed.view.run = this.#run.name;
+    if (name !== undefined) feed?.snapshot(name);
   }
 
-  async #alert(alert: Alert, watched: WatchedFrame): Promise<void> {
-    const { index } = watched;
+  /** An alert that a frame raised, or that none came. */
+  async #alert(alert: Alert, watched?: WatchedFrame): Promise<void> {
+    const index = watched?.index ?? this.#frames - 1;
     this.#counters.alerts++;
     const { name: camera } = this;
     const line = alertLine(alert, index);
-    const { feed, onAlert } = this.#options;
+    const { feed, delivery, inlineSnapshots = false } = this.#options;
     if (feed !== undefined) feed.view.alertCount++;
     feed?.note("alert", line);
     this.#say(`ALERT ${camera}: ${line}`);
     await this.#run?.event({ type: "alert", ...alert, frame: index });
-    const name = await this.#run?.snapshot(runFrame(watched));
+    const name = watched && await this.#run?.snapshot(runFrame(watched));
     if (name !== undefined) feed?.snapshot(name);
-    onAlert?.({ ...alert, camera, source: this.#source.name, frame: index });
+    const sent: SentAlert = {
+      ...{ ...alert, camera, source: this.#source.name, frame: index },
+      isoTime: new Date(alert.time * 1000).toISOString(),
+      ...(name !== undefined && { snapshot: join(this.#run!.path, "snapshots", name) }),
+      ...(watched && inlineSnapshots && { snapshotJpeg: (await watched.frame.jpeg()).toBase64() }),
+    };
+    await delivery?.send(sent, (outcome) => void this.#delivered(outcome));
+    if (feed !== undefined) feed.view.undelivered = delivery?.waiting(camera) ?? 0;
+  }
+
+  /** Keeps what became of an alert: in the events, on the page, in the metrics. */
+  async #delivered({ alert, target, outcome, attempts, message }: DeliveryOutcome): Promise<void> {
+    const { feed, delivery } = this.#options;
+    if (feed !== undefined) {
+      if (outcome === "delivered") feed.view.delivered++;
+      else feed.view.deliveryFailures++;
+      // This one is counted as waiting until its queue has gone on.
+      const isDone = outcome !== "retrying";
+      feed.view.undelivered = Math.max(0, (delivery?.waiting(this.name) ?? 0) - Number(isDone));
+    }
+    if (outcome !== "delivered") feed?.note("delivery", `${outcome}: ${target}: ${message ?? ""}`);
+    const rest = { rule: alert.rule, alertTime: alert.time, target, outcome, attempts };
+    const event = { type: "delivery", time: Date.now() / 1000, ...rest, ...defined({ message }) };
+    if (!this.#isClosed) await this.#run?.event(event);
   }
 
   /** Counts a frame that gave way to a later one, and says what to do. */
   #drop(): void {
     const hint = "to watch more, use a GPU (--device cuda), --precision int8, or --model gist; " +
       "or let the camera send smaller images";
+    this.#status.dropped();
     const count = ++this.#counters.dropped_frames;
     const { feed } = this.#options;
     if (feed !== undefined) feed.view.dropped = count;

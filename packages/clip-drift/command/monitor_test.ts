@@ -74,7 +74,11 @@ Deno.test("a cut raises one alert, reported everywhere, with a snapshot", async 
     ...{ feed, name: "door" },
     rules: [parseRule("scene: drift > 0.4 cooldown 60s")],
     openRun: () => RunFolder.create(CONFIG, { root }),
-    onAlert: (alert) => alerts.push(alert),
+    delivery: {
+      send: (alert) => Promise.resolve(void alerts.push(alert)),
+      settled: () => Promise.resolve(),
+      waiting: () => 0,
+    },
     onFrame: () => ++seen === 30 && stop.abort(),
   });
   const { counters } = await monitor.run(stop.signal);

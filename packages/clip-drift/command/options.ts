@@ -65,6 +65,16 @@ const WEBHOOK: ValueKind<string> = {
   },
 };
 
+/** A broker, `mqtt://name:password@host:1883/topic`. */
+const BROKER: ValueKind<string> = {
+  ...text("URL"),
+  parse(text) {
+    const { url: { protocol } } = splitCredentials(text);
+    if (protocol === "mqtt:" || protocol === "mqtts:") return text;
+    throw new TypeError(`Cannot publish to ${protocol} URLs: expected mqtt: or mqtts:`);
+  },
+};
+
 const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
 
 /** Names of the networks: the first halves of the models' names, which are `NETWORK/TAG`. */
@@ -101,6 +111,27 @@ export const REFERENCE: ValueKind<Reference> = {
     if (kind === "first") return count > 0 ? { referenceFrames: count } : undefined;
     if (kind === "frame") return { referenceFrames: 1, referenceFrom: count };
     return text === "" ? undefined : { image: text };
+  },
+};
+
+/** `every=10` or `none`, as a number of frames and 0. */
+const EMBEDDINGS: ValueKind<number> = {
+  placeholder: "WHICH",
+  allowed: "every=N and none",
+  parse(text) {
+    if (text === "none") return 0;
+    const every = Number(/^every=(\d{1,9})$/.exec(text)?.[1] ?? 0);
+    return every > 0 ? every : undefined;
+  },
+};
+
+/** Days, as `30d`. */
+const KEEP: ValueKind<number> = {
+  placeholder: "DAYS",
+  allowed: "days, such as 30d",
+  parse(text) {
+    const days = Number(/^(\d{1,5})d$/.exec(text)?.[1] ?? 0);
+    return days > 0 ? days : undefined;
   },
 };
 
@@ -178,6 +209,11 @@ const ALERTS = {
     default: 3,
   }),
   webhook: list(WEBHOOK, { help: "where alerts are posted as JSON; may repeat" }),
+  mqtt: option(BROKER, {
+    help: "broker that alerts are published to, and announced to Home Assistant",
+    env: "ENCODERS_MQTT",
+  }),
+  inlineSnapshot: flag({ help: "put the snapshot, as base64, into what alerts deliver" }),
   exec: list(text("COMMAND"), { help: "what is run with an alert on stdin; may repeat" }),
 };
 
@@ -227,6 +263,19 @@ const OUTPUT = {
     help: "frames in a batch of embeddings",
     env: "ENCODERS_EMBEDDING_INTERVAL",
     default: 100,
+  }),
+  embeddings: option(EMBEDDINGS, {
+    help: "which embeddings are kept: every=N of the frames, or none",
+    default: 1,
+    defaultText: "every=1",
+  }),
+  split: option(choice(["daily"]), {
+    help: "begin a new run folder each day",
+    defaultText: "one folder",
+  }),
+  keep: option(KEEP, {
+    help: "remove runs to which nothing was written for so long, as 30d",
+    defaultText: "all are kept",
   }),
   rollingWindow: option(count("FRAMES"), {
     help: "frames that statistics and plot show",

@@ -5,9 +5,12 @@
  * @module
  */
 import { prepareImages } from "@vcs/media/image";
-import { defined, errorLine, print, say, UsageError } from "@vcs/transport/internal";
+import { systemClock } from "@vcs/transport";
+import { defined, errorLine, ignoreAbort, print, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
+import { MqttTarget } from "../alerts/mqtt.ts";
+import { type AlertTarget, shellCommand, webhook } from "../alerts/targets.ts";
 import type { Labels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
@@ -15,6 +18,8 @@ import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
 import { Hub } from "../page/hub.ts";
 import { runDetails } from "../runs/details.ts";
+import { removeOldRuns } from "../runs/retention.ts";
+import { RunSeries } from "../runs/series.ts";
 import { RunFolder } from "../runs/writer.ts";
 import type { Source } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
@@ -31,6 +36,17 @@ function rulesFor({ alert }: WatchSettings, encoder: Encoder): readonly AlertRul
   if (alert.length > 0) return alert;
   const threshold = encoder.info.model === "gist" ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
   return [parseRule(`scene: cut > ${threshold}`)];
+}
+
+/** All places that alerts go to. */
+function targetsOf(
+  { stream, webhook: urls, exec, mqtt }: WatchSettings,
+  rules: readonly AlertRule[],
+): AlertTarget[] {
+  const cameras = stream.map(({ name }) => name);
+  const about = { cameras, rules: rules.map(({ name }) => name) };
+  const brokers = mqtt === undefined ? [] : [new MqttTarget(mqtt, about)];
+  return [...urls.map(webhook), ...exec.map(shellCommand), ...brokers];
 }
 
 /** Everything that the cameras share. */
@@ -50,14 +66,38 @@ async function createRun(
   { settings, encoder }: Shared,
 ): Promise<RunFolder> {
   const { snapshotInterval, embeddingInterval, rollingWindow, runs: root } = settings;
+  const { embeddings: embeddingEvery } = settings;
   const { device, model, pretrained } = encoder.info;
   const run = await RunFolder.create({
-    ...{ streamUrl: source.name, camera },
+    ...{ streamUrl: source.name, camera, embeddingEvery },
     ...{ device, model, pretrained, snapshotInterval, embeddingInterval, rollingWindow },
     details: await runDetails(encoder.info),
   }, { root, onFailure: say });
   say(`Writing ${run.path}`);
   return run;
+}
+
+/** Removes old runs now and each hour, until the signal. */
+async function keepOnly(days: number, root: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const removed = await removeOldRuns(root, days);
+      if (removed.length > 0) {
+        say(`Removed runs of more than ${days} days ago: ${removed.join(", ")}`);
+      }
+    } catch (error) {
+      say(`Cannot remove old runs: ${errorLine(error)}`);
+    }
+    await systemClock.sleep(3_600_000, signal).catch(ignoreAbort(signal));
+  }
+}
+
+/** Opens a camera's run: a folder, or a series of them. */
+function runOpener(camera: string, shared: Shared): NonNullable<MonitorOptions["openRun"]> {
+  return async (source, counters) => {
+    const next = () => createRun(source, camera, shared);
+    return shared.settings.split === "daily" ? await RunSeries.open(next, counters) : await next();
+  };
 }
 
 function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions {
@@ -76,10 +116,10 @@ function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions
       ...{ reconnectDelay, frameTimeout, acceptUnended, ...trustOf(name, settings) },
       ...defined({ policy, retries }),
     },
-    onAlert: (alert) => delivery.send(alert),
+    ...{ delivery, inlineSnapshots: settings.inlineSnapshot },
     ...defined({ labels, maxFps }),
     ...(display && { feed: hub.add(name) }),
-    ...(save && { openRun: (source: Source) => createRun(source, name, shared) }),
+    ...(save && { openRun: runOpener(name, shared) }),
   };
 }
 
@@ -146,7 +186,7 @@ function checkNames({ stream, insecure }: WatchSettings): void {
  * @returns the exit code
  */
 export async function watchStreams(settings: WatchSettings, outer: AbortSignal): Promise<number> {
-  const { stream, webhook: webhooks, exec: commands } = settings;
+  const { stream, save, runs } = settings;
   checkNames(settings);
   // Without it every image would fail, one by one.
   await prepareImages();
@@ -157,9 +197,13 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   const signal = AbortSignal.any([outer, quit.signal]);
   const labels = await openLabelList(settings.labels, encoder, outer);
   const drift = await driftOptions(settings, encoder);
-  await using delivery = new Delivery({ webhooks, commands, onFailure: say });
+  const targets = targetsOf(settings, rulesFor(settings, encoder));
+  await using delivery = await Delivery.open({ targets, say, ...(save && { runs }) });
   const hub = new Hub(settings.rollingWindow);
   const shared: Shared = { settings, encoder, hub, delivery, labels, drift, signal };
+  const keeping = new AbortController();
+  using _keeping = { [Symbol.dispose]: () => keeping.abort() };
+  if (save && settings.keep !== undefined) void keepOnly(settings.keep, runs, keeping.signal);
   await using _page = await showPage(shared, stop);
   using _keys = stream.some(({ spec }) => spec === "-") ? undefined : readKeys(stop);
   return await watchAll(shared);

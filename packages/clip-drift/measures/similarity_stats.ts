@@ -28,3 +28,30 @@ export function similarityStats(values: readonly number[]): SimilarityStats {
   const max = values.reduce((a, b) => Math.max(a, b));
   return { count, mean, std: Math.sqrt(variance), min, max };
 }
+
+/** Statistics of numbers, of which only sums are kept. */
+export class SimilaritySums {
+  #count = 0;
+  #mean = 0;
+  #squares = 0;
+  #min = Infinity;
+  #max = -Infinity;
+
+  /** Adds a number (Welford 1962). */
+  add(value: number): void {
+    this.#count++;
+    const delta = value - this.#mean;
+    this.#mean += delta / this.#count;
+    this.#squares += delta * (value - this.#mean);
+    this.#min = Math.min(this.#min, value);
+    this.#max = Math.max(this.#max, value);
+  }
+
+  /** The statistics so far. */
+  get stats(): SimilarityStats {
+    const count = this.#count;
+    if (count === 0) return similarityStats([]);
+    const std = Math.sqrt(this.#squares / count);
+    return { count, mean: this.#mean, std, min: this.#min, max: this.#max };
+  }
+}

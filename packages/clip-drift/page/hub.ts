@@ -17,7 +17,7 @@ export type PlotPoint = readonly [number, number, number | null, number | null];
 export interface CameraNote {
   /**
    * What kind: `alert`, `lost`, `connected`, `frozen`, `moving`, `no-content`, `content`, `gap`,
-   * `skipped`, `dropped`, `unsaved`, `ended`, `failed`.
+   * `skipped`, `dropped`, `unsaved`, `delivery`, `ended`, `failed`.
    */
   readonly type: string;
   /** When, in seconds since 1970. */
@@ -60,6 +60,12 @@ export interface CameraView {
   reconnects: number;
   /** Alerts raised. */
   alertCount: number;
+  /** Alerts that a target took. */
+  delivered: number;
+  /** Attempts at a delivery that failed. */
+  deliveryFailures: number;
+  /** Alerts that wait for a target. */
+  undelivered: number;
   /** The label that fits best. */
   label?: string;
   /** Name of the run that is being written. */
@@ -116,6 +122,9 @@ export class CameraFeed {
         measures: {},
         reconnects: 0,
         alertCount: 0,
+        delivered: 0,
+        deliveryFailures: 0,
+        undelivered: 0,
         snapshots: [],
       },
     };

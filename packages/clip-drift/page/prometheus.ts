@@ -27,6 +27,14 @@ const FAMILIES: readonly Family[] = [
   ["lost_total", "counter", "How often the connection was lost", (v) => v.lost],
   ["last_frame_age_seconds", "gauge", "Seconds since the latest frame", age],
   ["alerts_total", "counter", "Alerts raised", (v) => v.alertCount],
+  ["delivered_total", "counter", "Alerts that a target took", (v) => v.delivered],
+  [
+    "delivery_failures_total",
+    "counter",
+    "Failed attempts at a delivery",
+    (v) => v.deliveryFailures,
+  ],
+  ["undelivered", "gauge", "Alerts that wait for a target", (v) => v.undelivered],
 ];
 
 /** One family for each measure; a measure without a value has no line. */

@@ -62,9 +62,29 @@ export interface RunOverview extends Omit<Run, "events"> {
   readonly frames: number;
 }
 
+/** Names of the batches of embeddings. */
+const BATCH = /^batch_\d+\.npz$/;
+/** Most bytes of a batch of embeddings. */
+const MAX_BATCH = 1 << 30;
+/** Most bytes of `config.json` and `summary.json`, and of all events. */
+const [MAX_ABOUT, MAX_EVENTS] = [1 << 20, 64 << 20];
+
+/**
+ * Refuses what is no ordinary file, or larger than such a file ever is: a run's folder may come from
+ * anywhere, and a device, a pipe or a link in it could be read without end or tell what it must not.
+ */
+async function checkFile(path: string, most: number): Promise<void> {
+  const { isFile, size } = await Deno.lstat(path);
+  const found = !isFile ? "something that is no file" : size > most ? `${size} bytes` : undefined;
+  if (found === undefined) return;
+  const expected = `a file of at most ${most} bytes`;
+  throw new ClipDriftError("bad-run", `Cannot read ${path}: found ${found}, expected ${expected}`);
+}
+
 /** Text of a file; undefined if there is none. */
-async function readText(path: string): Promise<string | undefined> {
+async function readText(path: string, most: number): Promise<string | undefined> {
   try {
+    await checkFile(path, most);
     return await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
@@ -109,7 +129,8 @@ const MAX_LINE = 1024;
 
 /** Reads `drift.csv` in chunks, so that a run of days does not fill the memory. */
 async function* driftRecords(run: string): AsyncGenerator<DriftRecord[]> {
-  const file = await Deno.open(join(run, "drift.csv")).catch((error) => {
+  const path = join(run, "drift.csv");
+  const file = await checkFile(path, Infinity).then(() => Deno.open(path)).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
   let rest = "";
@@ -133,8 +154,8 @@ async function readFixed(path: string): Promise<Omit<Run, "drift" | "events">> {
   await checkRun(path);
   return {
     name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!,
-    config: parseJson(await readText(join(path, "config.json"))),
-    summary: parseJson(await readText(join(path, "summary.json"))),
+    config: parseJson(await readText(join(path, "config.json"), MAX_ABOUT)),
+    summary: parseJson(await readText(join(path, "summary.json"), MAX_ABOUT)),
     snapshots: await namesIn(join(path, "snapshots"), /^frame_\d+\.jpg$/),
   };
 }
@@ -146,7 +167,7 @@ async function readFixed(path: string): Promise<Omit<Run, "drift" | "events">> {
  */
 export async function readRun(path: string): Promise<Run> {
   const fixed = await readFixed(path);
-  const events = await readText(join(path, "events.jsonl")) ?? "";
+  const events = await readText(join(path, "events.jsonl"), MAX_EVENTS) ?? "";
   return {
     ...fixed,
     drift: (await Array.fromAsync(driftRecords(path))).flat(),
@@ -189,53 +210,108 @@ function member(batch: ReadonlyMap<string, Tensor>, name: string, path: string):
   return found;
 }
 
-/** Joins the batches' embeddings. */
-function joinRows(parts: readonly Tensor[]): Tensor<"F32"> {
-  const width = parts[0]?.shape[1] ?? 0;
-  const count = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
-  const data = new Float32Array(count * width);
-  let at = 0;
-  for (const part of parts) {
-    if (part.shape[1] !== width || !(part.data instanceof Float32Array)) {
-      throw new ClipDriftError(
-        "bad-run",
-        `Cannot join embeddings: found ${part.dtype} [${part.shape}], expected F32 [frames, ${width}]`,
-      );
-    }
-    data.set(part.data, at);
-    at += part.data.length;
-  }
-  return tensor("F32", [count, width], data);
+/** What a batch holds of one kind of numbers: float64, int64, or int32 as NumPy 1 wrote them on Windows. */
+function numbersOf(batch: ReadonlyMap<string, Tensor>, name: string, path: string): Float64Array {
+  const { data } = member(batch, name, path);
+  return data instanceof Float64Array ? data : Float64Array.from(data, Number);
 }
 
-/** Joins the batches' numbers: float64, int64, or int32 as NumPy 1 wrote them on Windows. */
-function joinNumbers(parts: readonly Tensor[]): Float64Array {
-  return Float64Array.from(parts.flatMap((part) => Array.from(part.data, Number)));
+/** Embeddings of a batch, of the width that those before have. */
+function embeddingsOf(
+  batch: ReadonlyMap<string, Tensor>,
+  path: string,
+  wanted: number | undefined,
+): Tensor<"F32"> {
+  const { dtype, shape, data } = member(batch, "embeddings", path);
+  const [rows = 0, width = 0] = shape;
+  if (shape.length === 2 && (wanted ?? width) === width && data instanceof Float32Array) {
+    return tensor("F32", [rows, width], data);
+  }
+  throw new ClipDriftError(
+    "bad-run",
+    `Cannot join embeddings: found ${dtype} [${shape}], expected F32 [frames, ${
+      wanted ?? "numbers"
+    }]`,
+  );
 }
 
 /**
- * Reads the embeddings of a run, ours or the original's, joined over its batches.
+ * Reads the embeddings of a run, ours or the original's, batch by batch, so that a run of weeks takes
+ * no more memory than one of a minute.
+ *
+ * @throws {ClipDriftError} `bad-run` if there is no such folder, or a batch lacks an array
+ */
+export async function* readRunEmbeddings(path: string): AsyncGenerator<RunEmbeddings, void, void> {
+  await checkRun(path);
+  const folder = join(path, "embeddings");
+  let width: number | undefined;
+  for (const name of await namesIn(folder, BATCH)) {
+    const file = join(folder, name);
+    await checkFile(file, MAX_BATCH);
+    const batch = await readNpz(file);
+    const embeddings = embeddingsOf(batch, file, width);
+    width = embeddings.shape[1];
+    const timestamps = numbersOf(batch, "timestamps", file);
+    yield { embeddings, timestamps, frameIndices: numbersOf(batch, "frame_indices", file) };
+  }
+}
+
+/** Numbers that are put one behind the other into memory for all of them. */
+class Joined<A extends Float32Array | Float64Array> {
+  #data: A;
+  #length = 0;
+
+  /** Memory for about as many as are expected; it grows where they were more. */
+  constructor(kind: new (length: number) => A, expected: number) {
+    this.#data = new kind(expected);
+  }
+
+  add(part: A): void {
+    const length = this.#length + part.length;
+    if (length > this.#data.length) {
+      const Kind = this.#data.constructor as new (length: number) => A;
+      const larger = new Kind(Math.max(length, 2 * this.#data.length));
+      larger.set(this.#data.subarray(0, this.#length));
+      this.#data = larger;
+    }
+    this.#data.set(part, this.#length);
+    this.#length = length;
+  }
+
+  get all(): A {
+    return this.#data.subarray(0, this.#length) as A;
+  }
+}
+
+/**
+ * Reads the embeddings of a run, ours or the original's, joined over its batches: in little more
+ * memory than it gives. {@linkcode readRunEmbeddings} reads it in pieces.
  *
  * @throws {ClipDriftError} `bad-run` if there is no such folder, or a batch lacks an array
  */
 export async function loadRunEmbeddings(path: string): Promise<RunEmbeddings> {
-  await checkRun(path);
-  const folder = join(path, "embeddings");
-  const parts: Record<"embeddings" | "timestamps" | "frame_indices", Tensor[]> = {
-    embeddings: [],
-    timestamps: [],
-    frame_indices: [],
-  };
-  for (const name of await namesIn(folder, /^batch_\d+\.npz$/)) {
-    const file = join(folder, name);
-    const batch = await readNpz(file);
-    for (const key of ["embeddings", "timestamps", "frame_indices"] as const) {
-      parts[key].push(member(batch, key, file));
+  const batches = (await namesIn(join(path, "embeddings"), BATCH)).length;
+  let width = 0;
+  let rows: Joined<Float32Array> = new Joined(Float32Array, 0);
+  let times: Joined<Float64Array> = new Joined(Float64Array, 0);
+  let indices = times;
+  for await (const { embeddings, timestamps, frameIndices } of readRunEmbeddings(path)) {
+    if (width === 0) {
+      // All batches but the last have as many frames as the first.
+      rows = new Joined(Float32Array, embeddings.data.length * batches);
+      [times, indices] = [timestamps, frameIndices].map(({ length }) =>
+        new Joined(Float64Array, length * batches)
+      ) as [typeof times, typeof indices];
     }
+    width = embeddings.shape[1]!;
+    rows.add(embeddings.data);
+    times.add(timestamps);
+    indices.add(frameIndices);
   }
+  const shape = [width === 0 ? 0 : rows.all.length / width, width];
   return {
-    embeddings: joinRows(parts.embeddings),
-    timestamps: joinNumbers(parts.timestamps),
-    frameIndices: joinNumbers(parts.frame_indices),
+    embeddings: tensor("F32", shape, rows.all),
+    timestamps: times.all,
+    frameIndices: indices.all,
   };
 }

@@ -33,6 +33,8 @@ export interface RunConfig {
   readonly embeddingInterval: number;
   /** Similarities that the statistics cover. */
   readonly rollingWindow: number;
+  /** Of this many frames one embedding is kept; 0 for none. Default: 1, of each. */
+  readonly embeddingEvery?: number;
   /** More fields, as the weights' SHA-256 and the activation. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
@@ -222,7 +224,8 @@ export class RunFolder implements AsyncDisposable {
     const line = [timestamp.toFixed(6), index, row.similarity.toFixed(6), row.drift.toFixed(6)];
     await this.#try("drift.csv", () => this.#files.drift.append(`${line.join(",")}\r\n`));
     await this.#try("metrics.csv", () => this.#files.metrics.append(metricsLine(frame)));
-    this.#batch.add(frame);
+    const { embeddingEvery: every = 1 } = this.#config;
+    if (every > 0 && index % every === 0) this.#batch.add(frame);
     if (this.#batch.embeddings.length >= this.#config.embeddingInterval) await this.#writeBatch();
     // A clock that was set back would put the next one off until it is where it was.
     const isDue = timestamp < this.#snapshotAt ||
@@ -297,6 +300,7 @@ function describeConfig(config: RunConfig, name: string, date: Date): object {
       snapshot_interval: config.snapshotInterval,
       embedding_save_interval: config.embeddingInterval,
       rolling_window: config.rollingWindow,
+      ...(config.embeddingEvery !== undefined && { embedding_every: config.embeddingEvery }),
     },
     ...config.details,
   };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { encodeNpz } from "@vcs/transport/npz";
 import { tensor } from "@vcs/transport/tensor";
 import { mutations } from "#testing/fuzz.ts";
@@ -265,4 +266,58 @@ np.savez_compressed(sys.argv[1] + "/embeddings/batch_0002.npz",
       assert.deepEqual(embeddings.shape, [8, 3]);
       assert.deepEqual([...frameIndices], [0, 1, 2, 3, 4, 5, 6, 7]);
     }),
+});
+
+Deno.test({
+  name: "a run's embeddings are loaded in little more memory than they take, or in pieces",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const run = await Deno.makeTempDir();
+    await Deno.mkdir(join(run, "embeddings"));
+    const [batches, rows, width] = [160, 1000, 512];
+    const batch = await encodeNpz({
+      embeddings: tensor("F32", [rows, width]),
+      timestamps: tensor("F64", [rows]),
+      frame_indices: tensor("I64", [rows]),
+    }, { compress: true });
+    for (let i = 0; i < batches; i++) {
+      const name = `batch_${String(i).padStart(4, "0")}.npz`;
+      await Deno.writeFile(join(run, "embeddings", name), batch);
+    }
+    const script = `
+      import { loadRunEmbeddings, readRunEmbeddings } from ${
+      JSON.stringify(import.meta.resolve("./reader.ts"))
+    };
+      const status = (field) => Number(new RegExp(field + ":\\\\s+(\\\\d+)")
+        .exec(Deno.readTextFileSync("/proc/self/status"))[1]) / 1024;
+      const before = status("VmRSS");
+      let frames = 0;
+      for await (const { frameIndices } of readRunEmbeddings(Deno.args[0])) frames += frameIndices.length;
+      const pieces = status("VmHWM") - before;
+      const { embeddings } = await loadRunEmbeddings(Deno.args[0]);
+      console.log(JSON.stringify({ frames, pieces, shape: embeddings.shape, whole: status("VmHWM") - before }));
+    `;
+    const path = join(run, "measure.ts");
+    await Deno.writeTextFile(path, script);
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        "--config",
+        fileURLToPath(import.meta.resolve("../../../deno.json")),
+        path,
+        run,
+      ],
+      stderr: "inherit",
+    }).output();
+    const { frames, pieces, shape, whole } = JSON.parse(new TextDecoder().decode(stdout));
+    assert.deepEqual([frames, shape], [batches * rows, [batches * rows, width]]);
+    const megabytes = batches * rows * (width + 4) * 4 / 2 ** 20;
+    // Batches that were read lie about until they are collected, however long the run is.
+    const garbage = 160;
+    assert.ok(whole < 1.2 * megabytes + garbage, `${whole} MB for ${megabytes}`);
+    assert.ok(pieces < garbage, `${pieces} MB`);
+    await Deno.remove(run, { recursive: true });
+  },
 });

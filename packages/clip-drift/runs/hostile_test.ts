@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { loadRunEmbeddings, readRun, readRunOverview } from "./reader.ts";
+
+/** Readers, and the files that each of them reads. */
+const READERS = [
+  [readRun, ["config.json", "summary.json", "events.jsonl", "drift.csv"]],
+  [(path: string) => readRunOverview(path, 10), ["config.json", "summary.json", "drift.csv"]],
+  [loadRunEmbeddings, ["embeddings/batch_0000.npz"]],
+] as const;
+
+/** Ways to put something into a run that is no file of it. */
+const HOSTILE: Record<string, (path: string) => Promise<unknown>> = {
+  "a link to a device": (path) => Deno.symlink("/dev/zero", path),
+  "a link to somebody's file": (path) => Deno.symlink("/etc/passwd", path),
+  "a pipe": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
+  "a folder": (path) => Deno.mkdir(path),
+};
+
+for (const [what, put] of Object.entries(HOSTILE)) {
+  Deno.test({
+    name: `${what} in a run's folder is refused by every reader`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      for (const [read, files] of READERS) {
+        for (const file of files) {
+          const run = await Deno.makeTempDir();
+          await Deno.mkdir(join(run, "embeddings"));
+          await put(join(run, file));
+          await assert.rejects(Promise.resolve(read(run)), { code: "bad-run" }, file);
+          await Deno.remove(run, { recursive: true });
+        }
+      }
+    },
+  });
+}
+
+Deno.test("files of a run that are larger than such files ever are are refused unread", async () => {
+  for (const file of ["config.json", "summary.json", "events.jsonl", "embeddings/batch_0000.npz"]) {
+    const run = await Deno.makeTempDir();
+    await Deno.mkdir(join(run, "embeddings"));
+    await Deno.writeFile(join(run, file), new Uint8Array(1));
+    await Deno.truncate(join(run, file), 2 ** 31);
+    const read = file.startsWith("embeddings") ? loadRunEmbeddings : readRun;
+    await assert.rejects(Promise.resolve(read(run)), {
+      code: "bad-run",
+      message: /found 2147483648 bytes, expected a file of at most \d+ bytes$/,
+    });
+    await Deno.remove(run, { recursive: true });
+  }
+});
