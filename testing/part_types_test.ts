@@ -6,11 +6,13 @@ import type * as JetStream from "@nats-io/jetstream";
 import type * as Nats from "@nats-io/transport-node";
 import type amqplib from "amqplib";
 import type * as Aws4fetch from "aws4fetch";
+import type * as Parquet from "hyparquet-writer";
 import type * as IoRedis from "ioredis";
 import type * as NodeAv from "node-av";
 import type sharp from "sharp";
 import type * as Ours from "../packages/media/ffmpeg/node_av.ts";
 import type { Sharp } from "../packages/media/formats/sharp.ts";
+import type { ParquetModule } from "../packages/transport/batch/output/parquet.ts";
 import type { AmqpModule } from "../packages/transport/channels/amqp.ts";
 import type { JetStreamModule, NatsModule } from "../packages/transport/channels/nats/nats.ts";
 import type { RedisModule } from "../packages/transport/channels/redis.ts";
@@ -35,6 +37,7 @@ export type Checked = [
   Has<Ours.AvFilterContext, NodeAv.FilterContext>,
   Has<Ours.AvFilterInOut, NodeAv.FilterInOut>,
   Has<Ours.AvFilterGraph, NodeAv.FilterGraph>,
+  Has<ParquetModule, typeof Parquet>,
   Assignable<RedisModule, typeof IoRedis>,
   Assignable<AmqpModule, typeof amqplib>,
   Assignable<NatsModule, typeof Nats>,

@@ -64,6 +64,11 @@ export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
       roots: ["aws4fetch"],
     },
   ],
+  "packages/transport/parts/batch_parts.ts": [{
+    constant: "PARQUET_WRITER",
+    part: { name: "hyparquet-writer", about: "batches into parquet files" },
+    roots: ["hyparquet-writer"],
+  }],
   "packages/clip-drift/alerts/mqtt_part.ts": [{
     constant: "MQTT_CLIENT",
     part: { name: "mqtt", about: "alerts over MQTT" },

@@ -13,10 +13,10 @@ import { hasPrograms, needs } from "./shared.ts";
 const NEEDS = {
   "transport": 4,
   "onnx": 1,
-  "encodec-stream": 3,
-  "video-vq": 9,
-  "patch-stream": 3,
-  "clip-drift": 4,
+  "encodec-stream": 5,
+  "video-vq": 10,
+  "patch-stream": 5,
+  "clip-drift": 6,
 };
 
 interface Outcome {

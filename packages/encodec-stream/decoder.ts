@@ -18,7 +18,6 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { defined } from "@vcs/transport/portable";
 import { EcdcError } from "./errors.ts";
 import type { BlockRange, CodeBlock } from "./container/reader.ts";
 import type { EcdcHeader } from "./container/header.ts";
@@ -34,7 +33,7 @@ import {
 import { sampleContext } from "./network/layers.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
 import { decoderConvNetwork, decoderRecurrentNetwork } from "./network/networks.ts";
-import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
+import { batches, checkWhole, defined, mapOrdered, oneAhead } from "@vcs/transport/portable";
 import { concealed, LossFade } from "./audio/loss_fade.ts";
 import { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
 import { framesFor, segmentPlace } from "./container/segments.ts";

@@ -22,7 +22,6 @@
  * @module
  */
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import { defined } from "@vcs/transport/portable";
 import type { CodeBlock } from "./container/reader.ts";
 import {
   type CodecOptions,
@@ -35,7 +34,7 @@ import {
 import { type ModelName, type ModelSpec, modelSpec, type Segmentation } from "./models.ts";
 import { encoderConvNetwork, encoderRecurrentNetwork } from "./network/networks.ts";
 import { FiniteSamples } from "./audio/finite.ts";
-import { batches, checkWhole, mapOrdered, oneAhead } from "./audio/ordered.ts";
+import { batches, checkWhole, defined, mapOrdered, oneAhead } from "@vcs/transport/portable";
 import type { Planar } from "./audio/overlap_add.ts";
 import { framesFor } from "./container/segments.ts";
 

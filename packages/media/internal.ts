@@ -16,6 +16,7 @@ export {
 } from "./resize/taps.ts";
 export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
 export { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
+export { readSource } from "./decode/media_source.ts";
 export { peek, type Peeked } from "./audio/peek.ts";
 export { pathOf } from "./decode/media_source.ts";
 export { shownSource, type SourceKind, sourceKind } from "./live/address.ts";

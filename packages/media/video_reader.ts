@@ -30,6 +30,7 @@ import { batchesOf, ListOrder } from "./decode/list_order.ts";
 import { type LocalSource, type MediaSource, naming, openSource } from "./decode/media_source.ts";
 import type { MotionVectors } from "./decode/motion_vectors.ts";
 import {
+  framesBetween,
   type IndexedFrame,
   lastAtMost,
   planStretches,
@@ -150,6 +151,18 @@ export class VideoReader implements AsyncDisposable {
     }
     this.#times ??= Float64Array.from(frames, (frame) => frame.pts);
     return lastAtMost(this.#times, seconds);
+  }
+
+  /**
+   * The frames that are shown from one time on and before another: `start` and `end` of
+   * {@linkcode VideoReader.frames}.
+   *
+   * @throws {RangeError} where there are none
+   */
+  rangeBetween(
+    { from, to }: { readonly from?: number | undefined; readonly to?: number | undefined },
+  ): { start: number; end: number } {
+    return framesBetween(this.index.map(({ pts }) => pts), from, to);
   }
 
   /** The frame that is shown at a time; see {@linkcode VideoReader.indexShownAt}. */

@@ -19,6 +19,9 @@ export {
   urlText,
   withPassword,
 } from "./command/environment.ts";
+export { batchCommands, type BatchDefinition } from "./batch/command.ts";
+export type { BatchWork } from "./batch/batch.ts";
+export type { BatchItem, BatchRecord } from "./batch/record.ts";
 export { readmeTable } from "./command/help.ts";
 export {
   type AnyOperand,
@@ -130,7 +133,7 @@ export {
 } from "./io/output_file.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";
 export { findPart, type InstallOptions, installPart, type PartState } from "./parts/install.ts";
-export { CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
+export { BATCH_PARTS, CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
 export { type NpmRegistry, npmRegistry } from "./parts/npm_registry.ts";
 export {

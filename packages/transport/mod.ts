@@ -79,6 +79,20 @@ export {
   fromBfloat16,
   toBfloat16,
 } from "./formats/tensor_convert.ts";
+export { batch, type BatchOptions, type BatchWork } from "./batch/batch.ts";
+export { type ItemOptions, listItems } from "./batch/items.ts";
+export type {
+  BatchItem,
+  BatchRecord,
+  ItemFailure,
+  RecordEncoder,
+  RecordFile,
+} from "./batch/record.ts";
+export type { BatchResult } from "./batch/run.ts";
+export type { BatchSettings, SettingValue } from "./batch/settings.ts";
+export type { BatchCounts, Manifest } from "./batch/output/manifest.ts";
+export type { ShardSummary } from "./batch/output/shards.ts";
+export type { Split } from "./batch/split.ts";
 export { messageTensors, tensorMessage } from "./formats/message_tensors.ts";
 
 if (import.meta.main) {

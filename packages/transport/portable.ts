@@ -10,6 +10,7 @@ export { flag, type FlagOption, option, type ValueOption } from "./command/optio
 export { choice, number, type NumberRange, type ValueKind, whole } from "./command/values.ts";
 export { abortable, onAbort } from "./flow/abort.ts";
 export { type Clock, systemClock } from "./flow/clock.ts";
+export { batches, type BatchSizes, checkWhole, mapOrdered, oneAhead } from "./batch/ordered.ts";
 export { checkBooleans } from "./formats/booleans.ts";
 export { packedStrides, packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";
 export { convertTensor, type FloatDType } from "./formats/tensor_convert.ts";

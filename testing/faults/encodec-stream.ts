@@ -123,13 +123,6 @@ export const faults: readonly Fault[] = [
     tests: ["codec_test.ts"],
   },
   {
-    file: "ordered.ts",
-    find: "if (!this.#last && this.#items.length < this.#most) void this.#read();",
-    put: "if (!this.#last) void this.#read();",
-    means: "a source is read ahead without end",
-    tests: ["ordered_test.ts"],
-  },
-  {
     file: "seekable_source.ts",
     find: "forward <= Math.max(NEAR, this.#held.length)",
     put: "true",

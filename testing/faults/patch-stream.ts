@@ -171,7 +171,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "sampled_video.ts",
-    find: "this.ids = ids.map((id) => first + id);",
+    find: "this.ids = ids.map((id) => start + id);",
     put: "this.ids = ids;",
     means: "--from is ignored",
     tests: ["command_test.ts"],

@@ -16,6 +16,7 @@ import {
 } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { CLIP_MODELS } from "../clip/models.ts";
+import { batch } from "./batch.ts";
 import { CAMERA, VIEW, WATCH } from "./options.ts";
 import { untilAbort } from "./terminal.ts";
 
@@ -76,6 +77,7 @@ export const clipDrift: Command = command({
       operands: RUNS,
       run: view,
     }),
+    ...batch,
     ...modelCommands(CLIP_MODELS),
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],

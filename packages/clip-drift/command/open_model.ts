@@ -8,10 +8,13 @@ import { type Labels, openLabels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import { type Encoder, hasDefaultWeights, openEncoder } from "../encoder.ts";
 import { fileFrame } from "../source.ts";
-import type { WatchSettings } from "./options.ts";
+import type { NETWORK, WatchSettings } from "./options.ts";
 
 /** Opens the model, and says which it is. */
-export async function openModel(settings: WatchSettings, signal: AbortSignal): Promise<Encoder> {
+export async function openModel(
+  settings: Pick<WatchSettings, keyof typeof NETWORK>,
+  signal: AbortSignal,
+): Promise<Encoder> {
   const { model, weights: pretrained, device, precision, activation } = settings;
   if (model === undefined && pretrained === undefined && !await hasDefaultWeights()) {
     say("CLIP's weights are not on this machine: using gist (--model ViT-B-32 fetches them)");

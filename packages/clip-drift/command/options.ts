@@ -169,7 +169,8 @@ const PAGE = {
   }),
 };
 
-const NETWORK = {
+/** Which network makes embeddings, and how. */
+export const NETWORK = {
   model: option(MODEL, {
     help: `network: ${NETWORKS.join(", ")}; gist needs no weights`,
     env: "ENCODERS_MODEL",

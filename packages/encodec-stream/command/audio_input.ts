@@ -36,7 +36,7 @@ export async function openInput(input: string): Promise<AudioStream> {
 
 /** An input at the rate and number of channels of a model; what is no number is counted as 0. */
 export function fitted(
-  audio: AudioStream,
+  audio: Pick<AudioStream, "sampleRate" | "channels"> & AsyncIterable<Planar>,
   finite: FiniteSamples,
   rate: number,
   channels: number,

@@ -82,13 +82,22 @@ export const ENCODE_OPERANDS = {
   ),
 };
 
-/** Options of `-e`. */
-export const ENCODE_OPTIONS = {
+/** Which network, at which bitrate. */
+export const RATE_OPTIONS = {
   bitrate: option(BITRATE, {
     help: "any bitrate from 0.1 to 1000 kbit/s",
     short: "b",
     defaultText: "the highest of --model, else 24",
   }),
+  model: option(choice(MODEL_NAMES, { placeholder: "NAME" }), {
+    help: `which network: ${MODEL_NAMES.join(", ")}`,
+    defaultText: `that of the bitrate; up to 6 kbit/s ${TINY_MODEL} if that is not here`,
+  }),
+};
+
+/** Options of `-e`. */
+export const ENCODE_OPTIONS = {
+  bitrate: RATE_OPTIONS.bitrate,
   name: option(TITLE, { help: "title", short: "n" }),
   source: option(anyText("URL"), { help: "where it comes from", short: "s" }),
   thumbnail: option(anyText("URL"), { help: "its image", short: "t" }),
@@ -96,10 +105,7 @@ export const ENCODE_OPTIONS = {
     help: "WAV, FLAC, MP3 … to encode; - is s16le at 48 kHz in stereo on standard input, or a file",
     default: "-",
   }),
-  model: option(choice(MODEL_NAMES, { placeholder: "NAME" }), {
-    help: `which network: ${MODEL_NAMES.join(", ")}`,
-    defaultText: `that of the bitrate; up to 6 kbit/s ${TINY_MODEL} if that is not here`,
-  }),
+  model: RATE_OPTIONS.model,
   samples: option(whole({ min: 0 }), {
     help: "length, if it is known: a pipe then gets data at once",
   }),
@@ -148,7 +154,9 @@ function planned(bitrate: number, model?: ModelName): BitratePlan {
  * The model that is asked for, or else the one that suits the bitrate if it is on this machine, or
  * if the bitrate needs it; else the small one that is bundled with the package.
  */
-async function planOf({ bitrate, model, weights }: Options): Promise<BitratePlan> {
+export async function planOf(
+  { bitrate, model, weights }: Pick<Options, "bitrate" | "model" | "weights">,
+): Promise<BitratePlan> {
   const highest = (name: ModelName) => modelSpec(name).bandwidths.at(-1)!;
   const official = planned(bitrate ?? (model ? highest(model) : DEFAULT_BITRATE), model);
   if (model !== undefined || weights !== undefined) return official;

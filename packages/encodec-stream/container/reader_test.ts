@@ -8,7 +8,7 @@ import { type CodeBlock, EcdcReader } from "./reader.ts";
 import { EcdcError } from "../errors.ts";
 import { formatHeader } from "./header.ts";
 import { streamOf } from "@vcs/transport/portable";
-import { batches } from "../audio/ordered.ts";
+import { batches } from "@vcs/transport/portable";
 
 interface Golden {
   file: string;

@@ -222,3 +222,28 @@ export function planStretches(
   }
   return stretches;
 }
+
+/**
+ * The frames that are shown from one time on and before another: the first, and the one behind the
+ * last.
+ *
+ * @throws {RangeError} where there are none
+ */
+export function framesBetween(
+  pts: readonly number[],
+  from = -Infinity,
+  to = Infinity,
+): { start: number; end: number } {
+  const first = pts.findIndex((time) => time >= from - TIME_SLACK);
+  const end = pts.findLastIndex((time) => time < to - TIME_SLACK) + 1;
+  if (pts.length === 0 || (first >= 0 && end > first)) return { start: Math.max(first, 0), end };
+  const asked = [from > -Infinity && `from ${from} s`, to < Infinity && `before ${to} s`];
+  throw new RangeError(
+    `Cannot read frames: found none ${asked.filter(Boolean).join(" ")}, the video shows ${
+      pts[0]
+    } s to ${pts.at(-1)} s`,
+  );
+}
+
+/** Times are sums of rounded fractions: a frame due within a nanosecond counts as shown. */
+const TIME_SLACK = 1e-9;

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { PacketRecord, StreamFacts } from "../ffmpeg/backend.ts";
-import { indexCountedFrames, indexPackets, keyframeBefore, planStretches } from "./video_index.ts";
+import {
+  framesBetween,
+  indexCountedFrames,
+  indexPackets,
+  keyframeBefore,
+  planStretches,
+} from "./video_index.ts";
 
 const FACTS: StreamFacts = {
   container: "mov,mp4",
@@ -151,4 +157,17 @@ Deno.test("planStretches() never decodes more than either plain way", () => {
       assert(cost <= Math.min(linear, seeking), `${cost} of ${linear} and ${seeking}`);
     }
   }
+});
+
+Deno.test("framesBetween() has the first time, and not the last", () => {
+  const pts = [0, 0.1, 0.2, 0.30000000000000004, 0.4];
+  assert.deepEqual(framesBetween(pts), { start: 0, end: 5 });
+  assert.deepEqual(framesBetween(pts, 0.1, 0.3), { start: 1, end: 3 });
+  assert.deepEqual(framesBetween(pts, 0.30000000000000010), { start: 3, end: 5 });
+  assert.throws(
+    () => framesBetween(pts, 0.5),
+    /found none from 0.5 s, the video shows 0 s to 0.4 s/,
+  );
+  assert.throws(() => framesBetween(pts, 0.11, 0.19), /from 0.11 s before 0.19 s/);
+  assert.deepEqual(framesBetween([]), { start: 0, end: 0 });
 });

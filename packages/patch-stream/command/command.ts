@@ -7,6 +7,7 @@ import { doctorCommand } from "@vcs/onnx/internal";
 import { ModelCatalog } from "@vcs/onnx/store";
 import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import manifest from "../deno.json" with { type: "json" };
+import { batch } from "./batch.ts";
 import { joinLists, joinView } from "./old_lines.ts";
 import { BENCH, LISTS, STREAM, VIDEO_OR_FOLDER, VIDEOS } from "./options.ts";
 
@@ -24,6 +25,7 @@ const plain = command({
       operands: VIDEO_OR_FOLDER,
       run: async (invocation) => await (await import("./bench.ts")).bench(invocation),
     }),
+    ...batch,
     doctorCommand(new ModelCatalog([])),
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],

@@ -47,8 +47,8 @@ export const FIELDS = {
   ...group("Patches", optionsOf(PROCESS_FIELDS)),
 };
 
-/** Options of `patch-stream`. */
-export const STREAM = {
+/** Options that say what comes of a video. */
+export const KEEP = {
   ...FIELDS,
   ...BOTH_STAGES,
   // A flag is never absent, and --rotate must win over --reference: each way is a flag of its own.
@@ -56,6 +56,12 @@ export const STREAM = {
     rotate: flag({ help: "turn frames upright also with --reference" }),
     noRotate: flag({ help: FIELDS.rotate.help }),
   }),
+  reference: flag({ help: "the numbers of codec-patch-stream, patch for patch" }),
+};
+
+/** Options of `patch-stream`. */
+export const STREAM = {
+  ...KEEP,
   outDir: option(folder(), {
     help: "where files go",
     short: "o",
@@ -74,7 +80,6 @@ export const STREAM = {
     help: "windows of a live source, each of as many frames as the sequence",
     defaultText: "until Ctrl-C",
   }),
-  reference: flag({ help: "the numbers of codec-patch-stream, patch for patch" }),
 };
 
 /** Those of some values that are fields of a table. */

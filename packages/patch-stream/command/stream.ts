@@ -19,7 +19,14 @@ import { withoutEffect } from "../config/without_effect.ts";
 import { bothStages, sayIgnored } from "./old_lines.ts";
 import { distinctStems } from "../output/video_name.ts";
 import { type Config, finish, shown } from "./request.ts";
-import { FIELDS, fieldsAmong, type STREAM, type StreamOptions, type VIDEOS } from "./options.ts";
+import {
+  FIELDS,
+  fieldsAmong,
+  type KEEP,
+  type STREAM,
+  type StreamOptions,
+  type VIDEOS,
+} from "./options.ts";
 
 /** Runs `patch-stream`: the exit code is 1 where a video failed. */
 export async function stream(
@@ -91,7 +98,7 @@ async function sourcesOf(videos: readonly string[], signal: AbortSignal): Promis
 }
 
 /** The fields among the options; what is given wins over `--reference`. */
-export function configOf(options: StreamOptions): Config {
+export function configOf(options: Pick<StreamOptions, keyof typeof KEEP>): Config {
   const { reference, rotate, noRotate } = options;
   return {
     ...(reference && REFERENCE),
@@ -102,7 +109,7 @@ export function configOf(options: StreamOptions): Config {
 }
 
 /** Says of fields that contradict each other that the command line is wrong. */
-function checkConfig(config: Config): void {
+export function checkConfig(config: Config): void {
   try {
     resolvePatchConfig({ ...config, videoPath: "-" });
   } catch (error) {

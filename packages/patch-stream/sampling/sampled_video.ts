@@ -16,7 +16,7 @@ import { defined } from "@vcs/transport/internal";
 import type { DecodeConfig } from "../config.ts";
 import type { Resolved } from "../config/fields.ts";
 import type { StageTimings } from "../process/stopwatch.ts";
-import { framesBetween, sampleByIndex, sampleByTime } from "./sampling.ts";
+import { sampleByIndex, sampleByTime } from "./sampling.ts";
 
 /** What is known of the sampled frames of a video. */
 export interface SampledFrames {
@@ -74,11 +74,11 @@ export class SampledVideo {
     this.#reader = reader;
     this.#config = config;
     const times = reader.index.map((frame) => frame.pts);
-    const { first, end } = framesBetween(times, config.from, config.to);
+    const { start, end } = reader.rangeBetween(config);
     const ids = config.sampling === "time"
-      ? sampleByTime(times.slice(first, end), config.sequenceLength)
-      : sampleByIndex(end - first, config.sequenceLength, config.indexRule);
-    this.ids = ids.map((id) => first + id);
+      ? sampleByTime(times.slice(start, end), config.sequenceLength)
+      : sampleByIndex(end - start, config.sequenceLength, config.indexRule);
+    this.ids = ids.map((id) => start + id);
   }
 
   /** Opens the video of a configuration. */

@@ -67,28 +67,6 @@ export function sampleByTime(pts: ArrayLike<number>, count: number): number[] {
   return ids;
 }
 
-/**
- * The frames that are shown from one time on and before another: the first, and the one behind the
- * last.
- *
- * @throws {RangeError} where there are none
- */
-export function framesBetween(
-  pts: readonly number[],
-  from = -Infinity,
-  to = Infinity,
-): { first: number; end: number } {
-  const first = pts.findIndex((time) => time >= from - TIME_SLACK);
-  const end = pts.findLastIndex((time) => time < to - TIME_SLACK) + 1;
-  if (pts.length === 0 || (first >= 0 && end > first)) return { first: Math.max(first, 0), end };
-  const asked = [from > -Infinity && `from ${from} s`, to < Infinity && `before ${to} s`];
-  throw new RangeError(
-    `Cannot sample frames: found none ${asked.filter(Boolean).join(" ")}, the video shows ${
-      pts[0]
-    } s to ${pts.at(-1)} s`,
-  );
-}
-
 /** Times are sums of rounded fractions: a frame due within a nanosecond counts as shown. */
 const TIME_SLACK = 1e-9;
 

@@ -1,6 +1,6 @@
 import { random } from "#testing/fuzz.ts";
 import assert from "node:assert/strict";
-import { framesBetween, sampleByIndex, sampleByTime } from "./sampling.ts";
+import { sampleByIndex, sampleByTime } from "./sampling.ts";
 
 const DEMO = [0, 7, 15, 22, 30, 38, 45, 53, 60, 68, 76, 83, 91, 98, 106, 114];
 
@@ -42,17 +42,4 @@ Deno.test("sampling refuses what is no number of frames", () => {
     assert.throws(() => sampleByIndex(frames, count), RangeError);
   }
   assert.throws(() => sampleByTime([], 2), RangeError);
-});
-
-Deno.test("framesBetween() has the first time, and not the last", () => {
-  const pts = [0, 0.1, 0.2, 0.30000000000000004, 0.4];
-  assert.deepEqual(framesBetween(pts), { first: 0, end: 5 });
-  assert.deepEqual(framesBetween(pts, 0.1, 0.3), { first: 1, end: 3 });
-  assert.deepEqual(framesBetween(pts, 0.30000000000000010), { first: 3, end: 5 });
-  assert.throws(
-    () => framesBetween(pts, 0.5),
-    /found none from 0.5 s, the video shows 0 s to 0.4 s/,
-  );
-  assert.throws(() => framesBetween(pts, 0.11, 0.19), /from 0.11 s before 0.19 s/);
-  assert.deepEqual(framesBetween([]), { first: 0, end: 0 });
 });

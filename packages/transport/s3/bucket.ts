@@ -84,6 +84,12 @@ export class S3Bucket {
     return new Map(own.map(([name, value]) => [name.slice(METADATA.length), value]));
   }
 
+  /** Bytes of an object; undefined where it is not there. */
+  async size(key: string, { signal }: Ends = {}): Promise<number | undefined> {
+    const { status, headers } = await this.#requests.ask({ method: "HEAD", key, signal });
+    return status === 404 ? undefined : Number(headers.get("content-length"));
+  }
+
   /**
    * An object's bytes, or those from `start` to before `end`; undefined where it is not there.
    *

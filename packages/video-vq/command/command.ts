@@ -9,6 +9,7 @@ import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { VIDEO_MODELS } from "../models.ts";
 import { TINY_WEIGHTS } from "../tiny/weights.ts";
+import { batch } from "./batch.ts";
 import {
   DECODE,
   DECODE_OPERANDS,
@@ -71,7 +72,7 @@ export const videoVq: Command = command({
   version: config.version,
   about: "video as tokens, 2,880 bytes for 17 frames",
   commands: [
-    ...[encode, decode, roundtrip, inspect, page, ...modelCommands(MODELS)],
+    ...[encode, decode, ...batch, roundtrip, inspect, page, ...modelCommands(MODELS)],
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

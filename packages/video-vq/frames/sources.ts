@@ -6,7 +6,7 @@
 import type { LiveEvent } from "@vcs/media";
 import { MediaError } from "@vcs/media/errors";
 import { pathOf, shownSource, sourceKind } from "@vcs/media/internal";
-import type { VideoInfo, VideoReader } from "@vcs/media/video_reader";
+import type { FrameRangeOptions, VideoInfo, VideoReader } from "@vcs/media/video_reader";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
 import { BufferedReader, defined, untilAborted } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
@@ -111,11 +111,14 @@ export function nominalRate(
   return off(nearest) < 2e-3 ? nearest : fps;
 }
 
-/** The frames of a video with the shape of their pixels. */
-async function* shapedFrames(video: VideoReader): AsyncGenerator<TimedFrame> {
+/** The frames of a video, or those of a range, with the shape of their pixels. */
+export async function* shapedFrames(
+  video: VideoReader,
+  range: FrameRangeOptions = {},
+): AsyncGenerator<TimedFrame> {
   const { sampleAspectRatio: [across, down], rotation } = video.info;
   const pixelAspect = rotation % 180 === 0 ? across / down : down / across;
-  for await (const frame of video.frames()) yield { ...frame, pixelAspect };
+  for await (const frame of video.frames(range)) yield { ...frame, pixelAspect };
 }
 
 async function folderSource(path: string, options: SourceOptions): Promise<FrameSource> {

@@ -1,0 +1,134 @@
+/**
+ * The subcommand `batch`, the same for every package: what a package brings is how an item becomes a
+ * record.
+ *
+ * @module
+ */
+import { type Command, command, type Invocation } from "../command/command.ts";
+import {
+  flag,
+  group,
+  list,
+  operand,
+  operands,
+  option,
+  type OptionTable,
+  type OptionValues,
+} from "../command/options.ts";
+import { printable, say } from "../command/terminal.ts";
+import { UsageError } from "../command/usage_error.ts";
+import { choice, file, text, type ValueKind, whole } from "../command/values.ts";
+import { BATCH_FORMATS, type BatchWork } from "./batch.ts";
+import { splitKind } from "./split.ts";
+
+const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** Bytes, as `200M`. */
+const BYTES: ValueKind<number> = {
+  placeholder: "BYTES",
+  allowed: "bytes as 200M or 1G",
+  parse(text) {
+    const [, digits, unit] = /^([1-9]\d{0,9})([KMG]?)$/i.exec(text) ?? [];
+    return digits === undefined ? undefined : Number(digits) * (UNITS[unit!.toUpperCase()] ?? 1);
+  },
+};
+
+/** Options of every `batch`. */
+const OPTIONS = group("Batch", {
+  output: option(text("FOLDER|s3://BUCKET/PREFIX"), {
+    help: "where records go; the same command goes on there",
+    short: "o",
+  }),
+  format: option(choice(BATCH_FORMATS), {
+    help: "one file an item, or shards: WebDataset's tar, or parquet",
+    default: "files",
+  }),
+  shardSize: option(BYTES, {
+    help: "bytes of records at which a shard is full",
+    default: 2 ** 28,
+    defaultText: "256M",
+  }),
+  include: list(text("GLOB"), { help: "which files of folders, as '*.mp4'; may repeat" }),
+  list: list(file(), {
+    help: "a list of items: on each line a path, a URL, or JSON with key, source, from and to; " +
+      "- is standard input",
+  }),
+  jobs: option(whole({ min: 1, max: 1024 }), { help: "items at once", short: "j" }),
+  shard: option(splitKind, {
+    help: "work on part I of N (from 0) of the items; auto/N takes the index of an array job",
+    defaultText: "that of a Slurm or AWS Batch array job, else all",
+  }),
+  maxFailures: option(whole({ min: 0 }), {
+    help: "failures that do not end the batch",
+    defaultText: "any number",
+  }),
+  retryFailed: flag({ help: "try again what failed in past runs" }),
+  json: flag({ help: "a line of JSON on standard output for each item" }),
+});
+
+const OPERANDS = {
+  inputs: operands(file("INPUT"), "files, folders, URLs; - is a list on standard input"),
+};
+
+/** What a package brings. */
+export interface BatchDefinition<O extends OptionTable> {
+  /** What it does, in a few words. */
+  readonly about: string;
+  /** Files that are taken of folders. */
+  readonly include: readonly string[];
+  /** Options of the package. */
+  readonly options: O;
+  /** Opens what makes records. */
+  readonly open: (options: OptionValues<O>, signal: AbortSignal) => Promise<BatchWork>;
+}
+
+/** Values of the options of every `batch`. */
+export type BatchValues = OptionValues<typeof OPTIONS>;
+
+/** The subcommands `batch` and `merge` of a package. */
+export function batchCommands<O extends OptionTable>(
+  definition: BatchDefinition<O>,
+): readonly Command[] {
+  return [batchCommand(definition), MERGE];
+}
+
+const MERGE = command({
+  name: "merge",
+  about: "prove that all parts of a batch (--shard) are there, and write one manifest",
+  operands: { output: operand(text("FOLDER|s3://BUCKET/PREFIX"), "the batch's output") },
+  async run({ operands }) {
+    const [{ mergeManifests }, { openStore }] = await Promise.all([
+      import("./output/manifest.ts"),
+      import("./output/stores.ts"),
+    ]);
+    const { counts, files } = await mergeManifests(await openStore(operands.output));
+    const records = `${counts.records} records in ${files.length} files`;
+    say(printable(`${records}, ${counts.failed} failed: ${operands.output}`));
+    return counts.failed > 0 ? 1 : 0;
+  },
+});
+
+function batchCommand<O extends OptionTable>(definition: BatchDefinition<O>): Command {
+  const { about, options, include } = definition;
+  return command({
+    name: "batch",
+    about,
+    options: { ...options, ...OPTIONS },
+    operands: OPERANDS,
+    async run({ options, operands, signal }: Invocation<OptionTable, typeof OPERANDS>) {
+      const values = options as BatchValues;
+      const { output, list } = values;
+      if (output === undefined) throw new UsageError("Cannot begin a batch: expected -o OUTPUT");
+      if (operands.inputs.length + list.length === 0) {
+        throw new UsageError(
+          "Cannot begin a batch: found no input, expected files, folders or a list",
+        );
+      }
+      const { runCommandBatch } = await import("./command_run.ts");
+      const open = () => definition.open(options as OptionValues<O>, signal);
+      const patterns = values.include.length > 0 ? values.include : include;
+      const inputs = { inputs: operands.inputs, include: patterns, lists: list };
+      return await runCommandBatch({ ...values, output }, { open, ...inputs, signal });
+    },
+  });
+}
