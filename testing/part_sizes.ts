@@ -7,20 +7,27 @@ import { MQTT_CLIENT } from "../packages/clip-drift/alerts/mqtt_part.ts";
 import { NODE_AV } from "../packages/media/ffmpeg/node_av_part.ts";
 import { SHARP } from "../packages/media/formats/sharp_part.ts";
 import { ONNX_RUNTIME } from "../packages/onnx/runtime/runtime_part.ts";
-import { AMQP_CLIENT, NATS_CLIENT, REDIS_CLIENT } from "../packages/transport/parts/clients.ts";
+import {
+  AMQP_CLIENT,
+  NATS_CLIENT,
+  REDIS_CLIENT,
+  S3_SIGNER,
+} from "../packages/transport/parts/clients.ts";
+import { PARQUET_WRITER } from "../packages/transport/parts/batch_parts.ts";
 import { packagesFor, type Part, totalBytes } from "../packages/transport/parts/part.ts";
 
-const CLIENTS = [REDIS_CLIENT, AMQP_CLIENT, NATS_CLIENT];
+const CLIENTS = [REDIS_CLIENT, AMQP_CLIENT, NATS_CLIENT, S3_SIGNER];
+const BATCH = [S3_SIGNER, PARQUET_WRITER];
 
 /** Parts by the package whose code asks for them. */
 export const PARTS: Readonly<Record<string, readonly Part[]>> = {
-  "transport": CLIENTS,
+  "transport": [...CLIENTS, PARQUET_WRITER],
   "onnx": [ONNX_RUNTIME],
   "media": [NODE_AV, SHARP],
-  "encodec-stream": [ONNX_RUNTIME, NODE_AV],
-  "video-vq": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS],
-  "patch-stream": [ONNX_RUNTIME, NODE_AV, SHARP],
-  "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP, MQTT_CLIENT],
+  "encodec-stream": [ONNX_RUNTIME, NODE_AV, ...CLIENTS, PARQUET_WRITER],
+  "video-vq": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS, PARQUET_WRITER],
+  "patch-stream": [ONNX_RUNTIME, NODE_AV, SHARP, ...BATCH],
+  "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP, MQTT_CLIENT, ...BATCH],
 };
 
 /** Bytes that a part fetches on a platform, as `linux-x64`. */

@@ -13,7 +13,7 @@ import { hasPrograms, needs } from "./shared.ts";
 const NEEDS = {
   "transport": 4,
   "onnx": 1,
-  "encodec-stream": 5,
+  "encodec-stream": 8,
   "video-vq": 10,
   "patch-stream": 5,
   "clip-drift": 6,

@@ -10,7 +10,7 @@ import { MQTT_CLIENT } from "@vcs/clip-drift/internal";
 import { SHARP } from "@vcs/media/internal";
 import { ONNX_RUNTIME } from "@vcs/onnx/internal";
 import type { Model } from "@vcs/onnx/store";
-import { CHANNEL_CLIENTS, installPart, type Part } from "@vcs/transport/internal";
+import { BATCH_PARTS, CHANNEL_CLIENTS, installPart, type Part } from "@vcs/transport/internal";
 import { TINY_WEIGHTS } from "@vcs/video-vq/internal";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,26 +33,26 @@ export interface Program {
 export const PROGRAMS: readonly Program[] = [
   {
     name: "encodec-stream",
-    parts: [ONNX_RUNTIME],
+    parts: [...new Set([ONNX_RUNTIME, ...CHANNEL_CLIENTS, ...BATCH_PARTS])],
     models: CODEC_MODELS.models.filter(({ name }) => name === TINY_MODEL),
     limit: 60 * 2 ** 20,
   },
   {
     name: "video-vq",
-    parts: [ONNX_RUNTIME, ...CHANNEL_CLIENTS],
+    parts: [...new Set([ONNX_RUNTIME, ...CHANNEL_CLIENTS, ...BATCH_PARTS])],
     models: TINY_WEIGHTS.models,
     limit: 60 * 2 ** 20,
   },
   {
     name: "patch-stream",
-    parts: [ONNX_RUNTIME, SHARP],
+    parts: [ONNX_RUNTIME, SHARP, ...BATCH_PARTS],
     models: [],
     workers: ["process/worker.ts"],
     limit: 70 * 2 ** 20,
   },
   {
     name: "clip-drift",
-    parts: [ONNX_RUNTIME, SHARP, MQTT_CLIENT],
+    parts: [ONNX_RUNTIME, SHARP, MQTT_CLIENT, ...BATCH_PARTS],
     models: [],
     limit: 70 * 2 ** 20,
   },

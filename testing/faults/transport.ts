@@ -54,14 +54,14 @@ export const faults: readonly Fault[] = [
     find: "return hidePasswords(text).replace(CONTROLS, escaped);",
     put: "return text.replace(CONTROLS, escaped);",
     means: "lines show passwords",
-    tests: ["passwords_test.ts"],
+    tests: ["hide_passwords_test.ts"],
   },
   {
     file: "errors.ts",
     find: "super(hidePasswords(message), options);",
     put: "super(message, options);",
     means: "errors show passwords",
-    tests: ["passwords_test.ts"],
+    tests: ["hide_passwords_test.ts"],
   },
   {
     file: "environment.ts",
@@ -626,7 +626,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "output_file.ts",
-    find: "if (await statOf(part)) {",
+    find: "if (await statOf(part) && !comesAgain) {",
     put: "if (false) {",
     means: "a recording that was cut off is written over by the next",
     tests: ["output_file_test.ts"],

@@ -9,7 +9,7 @@ import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { CODEC_MODELS } from "../network/catalog.ts";
 import { play } from "../page/play.ts";
-import { batch } from "./batch.ts";
+import { batch } from "../batch/batch.ts";
 import { codesCommand } from "./codes.ts";
 import { decode } from "./decode.ts";
 import { editCommands } from "./edit.ts";

@@ -34,11 +34,11 @@ async function readWithNotes(...args: string[]) {
 
 const DECODE = {
   ...{ mode: "decode", from: 0, to: 0, output: "-", format: "s16", lowLatency: false },
-  ...{ rescale: false, timeout: 30 },
+  ...{ rescale: false, timeout: 30, allowClass: [] },
 };
 const ENCODE = {
   ...{ mode: "encode", input: "-", lowLatency: false },
-  ...{ queue: 8, policy: "block", timeout: 30 },
+  ...{ queue: 8, policy: "block", timeout: 30, allowClass: [] },
 };
 
 Deno.test("the original's command lines mean what they meant", async () => {

@@ -5,12 +5,12 @@
  */
 import { NODE_AV } from "@vcs/media/internal";
 import { modelNeed, ONNX_RUNTIME } from "@vcs/onnx/internal";
-import { BATCH_PARTS, type Need, partNeed } from "@vcs/transport/internal";
+import { BATCH_PARTS, CHANNEL_CLIENTS, type Need, partNeed } from "@vcs/transport/internal";
 import { TINY_MODEL } from "../models.ts";
 import { CODEC_MODELS } from "../network/catalog.ts";
 
 /** All of it, in the order in which it is fetched. */
 export const NEEDS: readonly Need[] = [
-  ...[ONNX_RUNTIME, NODE_AV, ...BATCH_PARTS].map(partNeed),
+  ...[...new Set([ONNX_RUNTIME, NODE_AV, ...CHANNEL_CLIENTS, ...BATCH_PARTS])].map(partNeed),
   modelNeed(CODEC_MODELS, TINY_MODEL),
 ];

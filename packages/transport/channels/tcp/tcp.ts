@@ -12,7 +12,7 @@
 import type { ChannelSettings, Receiver, Sender } from "../types.ts";
 import { TransportError } from "../../errors.ts";
 import { CumulativeAck } from "../../flow/cumulative_ack.ts";
-import { later } from "../../flow/later.ts";
+import { later } from "./later.ts";
 import { type Meeting, type PeerRules, readPeerRules } from "../connections.ts";
 import { Inbox, InboxReceiver } from "../inbox.ts";
 import { newStreamId, NO_ID } from "../../message.ts";

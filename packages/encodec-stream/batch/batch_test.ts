@@ -6,7 +6,7 @@ import { EcdcReader } from "../ecdc.ts";
 import { Encoder } from "../encoder.ts";
 import { TINY_MODEL } from "../models.ts";
 import { syntheticAudio } from "../network/synthetic.ts";
-import { encodecStream } from "./command.ts";
+import { encodecStream } from "../command/command.ts";
 
 const RATE = 24000;
 

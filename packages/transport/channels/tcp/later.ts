@@ -11,7 +11,13 @@ interface NodeLike {
   };
 }
 
+type Schedule = (act: () => void) => unknown;
+
+let schedule: Schedule | undefined;
+
 /** Calls a function after what is ready now; a browser takes four milliseconds where it is busy. */
-export const later: (act: () => void) => void =
-  (globalThis as NodeLike).process?.getBuiltinModule?.("node:timers").setImmediate ??
-    ((act) => void setTimeout(act, 0));
+export function later(act: () => void): void {
+  schedule ??= (globalThis as NodeLike).process?.getBuiltinModule?.("node:timers").setImmediate ??
+    ((act) => setTimeout(act, 0));
+  schedule(act);
+}

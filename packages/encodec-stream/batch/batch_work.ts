@@ -24,9 +24,9 @@ import { Encoder } from "../encoder.ts";
 import { EcdcError } from "../errors.ts";
 import { modelSpec } from "../models.ts";
 import { processors } from "../network/model_session.ts";
-import { fitted } from "./audio_input.ts";
-import { CODEC_OPTIONS, codecOptions } from "./codec_options.ts";
-import { planOf, RATE_OPTIONS } from "./encoding.ts";
+import { fitted } from "../command/audio_input.ts";
+import { CODEC_OPTIONS, codecOptions } from "../command/codec_options.ts";
+import { planOf, RATE_OPTIONS } from "../command/encoding.ts";
 
 /** Options of the work. */
 const OPTIONS = { ...RATE_OPTIONS, ...CODEC_OPTIONS };

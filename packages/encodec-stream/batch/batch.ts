@@ -4,8 +4,8 @@
  * @module
  */
 import { batchCommands, type Command } from "@vcs/transport/internal";
-import { CODEC_OPTIONS } from "./codec_options.ts";
-import { RATE_OPTIONS } from "./encoding.ts";
+import { CODEC_OPTIONS } from "../command/codec_options.ts";
+import { RATE_OPTIONS } from "../command/encoding.ts";
 
 const AUDIO = "wav,wave,flac,mp3,m4a,aac,ogg,oga,opus,aif,aiff,wma,mp4,mkv,webm,mov,avi,ts";
 
