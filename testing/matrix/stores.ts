@@ -6,7 +6,7 @@
  */
 import { openReceiver, openSender } from "@vcs/transport/channel";
 import { type Message, message } from "@vcs/transport/message";
-import { print } from "@vcs/transport/internal";
+import { ignoreAbort, print } from "@vcs/transport/internal";
 import { pathToFileURL } from "node:url";
 import { RunFolder } from "../../packages/clip-drift/runs/writer.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "../../packages/clip-drift/runs/reader.ts";
@@ -62,14 +62,18 @@ const journal: Store = {
   read: (folder) => sorted(WindowJournal.read(`${folder}/journal`)),
 };
 
-/** The messages of a folder's files: as many as there are. */
+/** Milliseconds without a message after which a folder that nobody writes to has no more. */
+const QUIET = 5000;
+
+/**
+ * The messages of a folder's files. There may be fewer than files: what is stored and not told before
+ * the kill is sent again, and a receiver gives it once.
+ */
 async function* messagesIn(folder: string): AsyncGenerator<Message> {
-  let left = 0;
-  for await (const { name } of Deno.readDir(folder)) left += name.startsWith("window_") ? 1 : 0;
   await using receiver = await openReceiver(pathToFileURL(folder).href);
-  const signal = AbortSignal.timeout(120_000);
-  for (; left > 0; left--) {
-    const delivery = await receiver.receive({ signal });
+  for (;;) {
+    const signal = AbortSignal.timeout(QUIET);
+    const delivery = await receiver.receive({ signal }).catch(ignoreAbort(signal));
     if (!delivery) return;
     yield delivery.message;
     await delivery.accept();

@@ -46,7 +46,11 @@ export const CODEC_OPTIONS = {
 
 /** How a channel is opened. */
 export const CHANNEL_OPTIONS = {
-  secret: option(text(), { help: "shared secret of both ends of a tcp: channel" }),
+  secret: option(text(), {
+    help: "shared secret of both ends of a tcp: channel",
+    env: "VCS_SECRET",
+    isSecret: true,
+  }),
   timeout: option(number({ min: 0, max: 86_400, placeholder: "SECONDS" }), {
     help: "how long the peer may be unreachable before the stream fails",
     default: 30,

@@ -134,7 +134,7 @@ export interface ChannelOptions {
    * to stderr.
    */
   readonly notice?: (line: string) => void;
-  /** A secret that both ends of a `tcp:` channel must know. Default: `VCS_CHANNEL_SECRET`. */
+  /** A secret that both ends of a `tcp:` channel must know. Default: that of `VCS_SECRET` or `VCS_SECRET_FILE`. */
   readonly secret?: string;
   /**
    * TLS for `tcp:` and the brokers, in PEM: a listener needs `cert` and `key`, a connecting end

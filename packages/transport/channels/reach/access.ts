@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Environment, environment } from "../../command/environment.ts";
+import { type Environment, environment, secretOf } from "../../command/environment.ts";
 import { TransportError } from "../../errors.ts";
 import { defined } from "../../io/defined.ts";
 import { shownUrl, splitCredentials } from "../../io/credentials.ts";
@@ -50,10 +50,17 @@ export function readAccess(
   };
 }
 
-/** `VCS_CHANNEL_USER`, `_PASSWORD`, `_TOKEN` and `_SECRET`. */
+/** Their variables; with `_FILE` behind its name each names a file. */
+const VARIABLES = {
+  user: "VCS_CHANNEL_USER",
+  password: "VCS_CHANNEL_PASSWORD",
+  token: "VCS_CHANNEL_TOKEN",
+  secret: "VCS_SECRET",
+} as const;
+
 function fromEnvironment(env: Environment): Access {
   return Object.fromEntries(NAMES.flatMap((name) => {
-    const value = env.get(`VCS_CHANNEL_${name.toUpperCase()}`);
+    const value = secretOf(VARIABLES[name], env);
     return value ? [[name, value]] : [];
   }));
 }

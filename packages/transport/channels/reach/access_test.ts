@@ -118,14 +118,20 @@ Deno.test({
 Deno.test("access: from the URL, a file and the environment, in this order", async () => {
   const folder = await Deno.makeTempDir();
   const file = `${folder}/credentials`;
-  const variables: Record<string, string> = { VCS_CHANNEL_USER: "nobody", VCS_CHANNEL_TOKEN: "t" };
+  const held = `${folder}/secret`;
+  await Deno.writeTextFile(held, "s3cret\n");
+  const variables: Record<string, string> = {
+    ...{ VCS_CHANNEL_USER: "nobody", VCS_CHANNEL_TOKEN: "t", VCS_SECRET_FILE: held },
+  };
   const env = { get: (name: string) => variables[name] };
   const read = (url: string) =>
     readSettings(new URL(url), (settings) => readAccess(new URL(url), settings, {}, env));
   await Deno.writeTextFile(file, "user=me\r\npassword=a=b\n");
-  assert.deepEqual(read("nats://host"), { user: "nobody", token: "t" });
+  assert.deepEqual(read("nats://host"), { user: "nobody", token: "t", secret: "s3cret" });
   const url = `nats://host?credentials=${file}`;
-  assert.deepEqual(read(url), { user: "me", password: "a=b", token: "t" });
+  assert.deepEqual(read(url), {
+    ...{ user: "me", password: "a=b", token: "t", secret: "s3cret" },
+  });
   assert.equal(read(url.replace("host", "you:p%40@host")).password, "p@");
   await Deno.writeTextFile(file, "-----BEGIN NATS USER JWT-----\nx");
   assert.match(read(url).creds!, /JWT/);
