@@ -16,11 +16,8 @@ export {
 } from "./resize/taps.ts";
 export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
 export { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
-export { readSource } from "./decode/media_source.ts";
 export { peek, type Peeked } from "./audio/peek.ts";
-export { pathOf } from "./decode/media_source.ts";
 export { shownSource, type SourceKind, sourceKind } from "./live/address.ts";
-export { latest, type LatestOptions } from "./live/latest.ts";
 export { type ConnectionPlan, reconnecting } from "./live/reconnect.ts";
 export { NODE_AV } from "./ffmpeg/node_av_part.ts";
 export { SHARP } from "./formats/sharp_part.ts";

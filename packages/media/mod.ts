@@ -24,6 +24,8 @@ export {
   type LiveStream,
   openLive,
 } from "./live/live_frames.ts";
+export { latest, type LatestOptions } from "./live/latest.ts";
+export { pathOf, readSource } from "./decode/media_source.ts";
 export type { ConnectionLost, ReconnectOptions } from "./live/reconnect.ts";
 export { VideoWriter, type VideoWriterOptions } from "./video_writer.ts";
 export {

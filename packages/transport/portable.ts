@@ -8,8 +8,9 @@
 export { openSocketReceiver, openSocketSender } from "./channels/ws/ws.ts";
 export { flag, type FlagOption, option, type ValueOption } from "./command/options.ts";
 export { choice, number, type NumberRange, type ValueKind, whole } from "./command/values.ts";
-export { abortable, onAbort } from "./flow/abort.ts";
+export { abortable, ignoreAbort, onAbort } from "./flow/abort.ts";
 export { type Clock, systemClock } from "./flow/clock.ts";
+export { Backoff, type BackoffOptions } from "./flow/retry.ts";
 export { batches, type BatchSizes, checkWhole, mapOrdered, oneAhead } from "./batch/ordered.ts";
 export { checkBooleans } from "./formats/booleans.ts";
 export { packedStrides, packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";
@@ -19,6 +20,7 @@ export { type ZipEntry, ZipReader } from "./formats/zip_reader.ts";
 export { BufferedReader } from "./io/buffered_reader.ts";
 export { type ByteSource, type ByteSourceInput, openByteSource } from "./io/byte_source.ts";
 export { concatBytes } from "./io/bytes.ts";
+export { shownUrl } from "./io/credentials.ts";
 export { type Defined, defined } from "./io/defined.ts";
 export { syncFile } from "./io/files.ts";
 export { streamOf } from "./io/stream_of.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { decodeImage } from "@vcs/media/image";
-import { readSource } from "@vcs/media/internal";
+import { readSource } from "@vcs/media";
 import { VideoReader } from "@vcs/media/video_reader";
 import {
   type BatchItem,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { shownUrl } from "@vcs/transport/internal";
+import { shownUrl } from "@vcs/transport/portable";
 
 /** Schemes that are live, with what FFmpeg has to know of each beyond its defaults. */
 const LIVE_SCHEMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "@vcs/transport";
-import { Backoff, ignoreAbort } from "@vcs/transport/internal";
+import { Backoff, type Clock, ignoreAbort, systemClock } from "@vcs/transport/portable";
 
 /** How long to go on after a connection was lost. */
 export interface ReconnectOptions {

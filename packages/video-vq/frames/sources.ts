@@ -5,7 +5,8 @@
  */
 import type { LiveEvent } from "@vcs/media";
 import { MediaError } from "@vcs/media/errors";
-import { pathOf, shownSource, sourceKind } from "@vcs/media/internal";
+import { pathOf } from "@vcs/media";
+import { shownSource, sourceKind } from "@vcs/media/internal";
 import type { FrameRangeOptions, VideoInfo, VideoReader } from "@vcs/media/video_reader";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
 import { BufferedReader, defined, untilAborted } from "@vcs/transport/internal";
