@@ -273,4 +273,11 @@ export const faults: readonly Fault[] = [
     means: "a camera that is back still counts as lost",
     tests: ["status_rules_test.ts"],
   },
+  {
+    file: "export.ts",
+    find: 'precision === "int8" ? { maxBatch: 1 } : {}',
+    put: "{}",
+    means: "a server lets images in 8 bits change each other's embeddings",
+    tests: ["export_test.ts"],
+  },
 ];
