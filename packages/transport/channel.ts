@@ -43,7 +43,6 @@ import { builtin } from "./io/builtin.ts";
 import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
 import { shownText } from "./io/credentials.ts";
-import { MAX_PAYLOAD } from "./message.ts";
 
 export type {
   ChannelOptions,
