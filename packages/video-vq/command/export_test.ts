@@ -34,6 +34,12 @@ Deno.test("export has every graph of both networks", () =>
       "open-magvit2-video.encoder: batch 0, frames -> latent",
       "open-magvit2-video.decoder: batch 0, quant -> frames",
     ]);
+    const [frames, latent] = [[1, 3, 17, 16, 32], [1, 18, 5, 2, 4]];
+    const shapes = graphs.map(({ graph }) => [graph.inputs[0]!.shape, graph.outputs[0]!.shape]);
+    assert.deepEqual(shapes, [[frames, latent], [latent, frames], [frames, latent], [
+      latent,
+      frames,
+    ]]);
     // A builder that is not here is one that nothing above exports.
     assert.deepEqual(await graphBuilders(new URL("../", import.meta.url)), [
       ...["buildDecoder", "buildEncoder", "buildTinyDecoder", "buildTinyEncoder"],
