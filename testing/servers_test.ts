@@ -71,6 +71,10 @@ const SITES: Readonly<Record<string, Served>> = {
       return port;
     },
   },
+  "a ws: receiver": {
+    feed: "/",
+    open: async (stack) => portOf(stack.use(await openReceiver("ws://127.0.0.1:0/")).url),
+  },
   "clip-drift": {
     feed: "/live",
     open: async (stack) => stack.use(await serveDashboard(new Hub(300))).port,
@@ -249,6 +253,7 @@ const LISTENING = [
   "packages/clip-drift/page/dashboard.ts", // clip-drift, clip-drift view
   "packages/encodec-stream/page/player_server.ts", // encodec-stream play
   "packages/transport/channels/connections.ts", // tcp:, zmq…:
+  "packages/transport/channels/ws/listen.ts", // ws:, on the guarded site
   "packages/transport/site/site.ts", // the guarded site
   "packages/transport/trial/brokers.ts", // a free port
   "packages/video-vq/command/observed.ts", // --listen

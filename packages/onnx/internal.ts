@@ -7,6 +7,14 @@
 export { writeNote } from "./cache/identity.ts";
 export { graphDirectory } from "./cache/paths.ts";
 export { deviceKind } from "./command/device_kind.ts";
+export {
+  exportCommand,
+  type ExportedGraph,
+  exportGraphs,
+  type GraphExport,
+  type ModelGraphs,
+} from "./command/export.ts";
+export { tritonConfig } from "./graph/triton.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
 export { ONNX_RUNTIME } from "./runtime/runtime_part.ts";
 export {

@@ -308,4 +308,11 @@ export const faults: readonly Fault[] = [
     means: "an export leaves its unfinished file behind",
     tests: ["search_test.ts"],
   },
+  {
+    file: "export.ts",
+    find: 'precision === "int8" ? { maxBatch: 1 } : {}',
+    put: "{}",
+    means: "a server lets images in 8 bits change each other's embeddings",
+    tests: ["export_test.ts"],
+  },
 ];

@@ -312,4 +312,11 @@ export const faults: readonly Fault[] = [
     means: "a header of 16 MB takes a gigabyte",
     tests: ["header_test.ts"],
   },
+  {
+    file: "exported.ts",
+    find: "if (!isTiled(spec)) return general;",
+    put: "return general;",
+    means: "the graphs of full segments are not exported",
+    tests: ["exported_test.ts"],
+  },
 ];

@@ -252,4 +252,18 @@ export const faults: readonly Fault[] = [
     means: "a run reads and writes memory of an isolate that has ended",
     tests: ["session_test.ts"],
   },
+  {
+    file: "export.ts",
+    find: "for (const { name } of graphs) await requireFree(join(directory, name));",
+    put: "",
+    means: "an export begins that cannot end",
+    tests: ["export_test.ts"],
+  },
+  {
+    file: "triton.ts",
+    find: "isBatched ? shape.slice(1) : shape",
+    put: "shape",
+    means: "a server is told of the batch twice",
+    tests: ["export_test.ts"],
+  },
 ];

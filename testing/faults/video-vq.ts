@@ -315,4 +315,11 @@ export const faults: readonly Fault[] = [
     means: "two senders on one channel make a mixed video",
     tests: ["channels_test.ts"],
   },
+  {
+    file: "export.ts",
+    find: 'half === "encoder" ? frames : latentSize(checkpoint.config(half), frames)',
+    put: "frames",
+    means: "the exported decoder is for a latent as large as the frames",
+    tests: ["export_test.ts"],
+  },
 ];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { modelCommands } from "@vcs/onnx/internal";
+import { exportCommand, modelCommands } from "@vcs/onnx/internal";
 import {
   type Command,
   command,
@@ -17,7 +17,7 @@ import {
 import config from "../deno.json" with { type: "json" };
 import { CLIP_MODELS } from "../clip/models.ts";
 import { batch } from "./batch.ts";
-import { CAMERA, VIEW, WATCH } from "./options.ts";
+import { CAMERA, EXPORT, VIEW, WATCH } from "./options.ts";
 import { pastRuns } from "./past_runs.ts";
 import { untilAbort } from "./terminal.ts";
 
@@ -81,6 +81,11 @@ export const clipDrift: Command = command({
     ...pastRuns,
     ...batch,
     ...modelCommands(CLIP_MODELS),
+    exportCommand(CLIP_MODELS, {
+      names: ["gist"],
+      options: EXPORT,
+      open: async (...args) => await (await import("./export.ts")).openGraphs(...args),
+    }),
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

@@ -198,6 +198,13 @@ export const NETWORK = {
   }),
 };
 
+/** Options of `export`. */
+export const EXPORT = {
+  precision: NETWORK.precision,
+  activation: NETWORK.activation,
+  ...CHECKPOINT_OPTIONS,
+};
+
 const ALERTS = {
   labels: option(LABELS, {
     help: 'texts of which the best fit is reported: "empty dock, truck at dock"',

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { modelCommands } from "@vcs/onnx/internal";
+import { exportCommand, modelCommands } from "@vcs/onnx/internal";
 import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { CODEC_MODELS } from "../network/catalog.ts";
@@ -34,6 +34,11 @@ export const encodecStream: Command = command({
       codesCommand,
       play,
       ...modelCommands(CODEC_MODELS),
+      exportCommand(CODEC_MODELS, {
+        options: {},
+        open: async (model, _, signal) =>
+          await (await import("../network/exported.ts")).openGraphs(model, signal),
+      }),
     ],
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],

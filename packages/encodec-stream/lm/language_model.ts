@@ -134,7 +134,7 @@ class Transformer {
 }
 
 /** The model as a graph for one frame, with the past inputs of each layer as state. */
-function languageModelNetwork(
+export function languageModelNetwork(
   spec: Spec,
   source: TensorSource,
   codebooks: number,

@@ -72,7 +72,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** How a model is given on the command line; names are completed. */
-function modelKind({ models }: ModelCatalog): ValueKind<string> {
+export function modelKind({ models }: ModelCatalog): ValueKind<string> {
   return { ...text("MODEL"), completion: models.map(({ name }) => name) };
 }
 

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { modelCommands } from "@vcs/onnx/internal";
+import { exportCommand, modelCommands } from "@vcs/onnx/internal";
 import { ModelCatalog } from "@vcs/onnx/store";
 import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
 import { VIDEO_MODELS } from "../models.ts";
+import { TINY_MODEL } from "../tiny/graph.ts";
 import { TINY_WEIGHTS } from "../tiny/weights.ts";
 import { batch } from "./batch.ts";
 import {
@@ -15,6 +16,7 @@ import {
   DECODE_OPERANDS,
   ENCODE,
   ENCODE_OPERANDS,
+  EXPORT,
   INSPECT,
   INSPECT_OPERANDS,
   PAGE,
@@ -66,13 +68,19 @@ const page = command({
   run: async (invocation) => await (await import("../page/page.ts")).page(invocation),
 });
 
+const graphs = exportCommand(MODELS, {
+  names: [TINY_MODEL],
+  options: EXPORT,
+  open: async (...args) => await (await import("./export.ts")).openGraphs(...args),
+});
+
 /** The command `video-vq`. */
 export const videoVq: Command = command({
   name: "video-vq",
   version: config.version,
   about: "video as tokens, 2,880 bytes for 17 frames",
   commands: [
-    ...[encode, decode, ...batch, roundtrip, inspect, page, ...modelCommands(MODELS)],
+    ...[encode, decode, ...batch, roundtrip, inspect, page, ...modelCommands(MODELS), graphs],
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

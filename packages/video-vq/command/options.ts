@@ -383,3 +383,11 @@ export const PAGE = {
     help: "be that sender: encode the source into the channel, and show it to the page",
   }),
 };
+
+/** Options of `export`. */
+export const EXPORT = {
+  size: FRAMES.size,
+  precision: MODEL.precision,
+  parameters: MODEL.parameters,
+  ...CHECKPOINT_OPTIONS,
+};

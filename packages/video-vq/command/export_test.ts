@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
+import { needs } from "#testing/shared.ts";
+import { syntheticCheckpoint } from "../magvit/synthetic.ts";
+import { openGraphs } from "./export.ts";
+
+const { signal } = new AbortController();
+const OPTIONS = {
+  size: { width: 32, height: 16 },
+  precision: "fp32" as const,
+  allowClass: [],
+};
+
+/** Hands both networks' graphs to a test: those of the bundled weights, and of random ones. */
+async function withGraphs(
+  test: (graphs: Awaited<ReturnType<typeof openGraphs>>["graphs"]) => Promise<void>,
+): Promise<void> {
+  const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+  try {
+    await Deno.writeFile(path, syntheticCheckpoint());
+    using tiny = await openGraphs("vq-tiny", OPTIONS, signal);
+    using magvit = await openGraphs(path, OPTIONS, signal);
+    await test([...tiny.graphs, ...magvit.graphs]);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("export has every graph of both networks", () =>
+  withGraphs(async (graphs) => {
+    assert.deepEqual(described(graphs), [
+      "vq-tiny.encoder: batch 0, frames -> latent",
+      "vq-tiny.decoder: batch 0, quant -> frames",
+      "open-magvit2-video.encoder: batch 0, frames -> latent",
+      "open-magvit2-video.decoder: batch 0, quant -> frames",
+    ]);
+    const [frames, latent] = [[1, 3, 17, 16, 32], [1, 18, 5, 2, 4]];
+    const shapes = graphs.map(({ graph }) => [graph.inputs[0]!.shape, graph.outputs[0]!.shape]);
+    assert.deepEqual(shapes, [[frames, latent], [latent, frames], [frames, latent], [
+      latent,
+      frames,
+    ]]);
+    // A builder that is not here is one that nothing above exports.
+    assert.deepEqual(await graphBuilders(new URL("../", import.meta.url)), [
+      ...["buildDecoder", "buildEncoder", "buildTinyDecoder", "buildTinyEncoder"],
+    ]);
+  }));
+
+Deno.test({
+  name: "ONNX Runtime's Python makes of the exported graphs of both networks what we do",
+  ...needs(ONNX_PYTHON !== undefined),
+  fn: () => withGraphs(checkInPython),
+});
+
+Deno.test("export takes one half of the bundled network by its name in the catalogue", async () => {
+  using half = await openGraphs("vq-tiny-decoder", OPTIONS, signal);
+  assert.deepEqual(half.graphs.map(({ name }) => name), ["vq-tiny.decoder"]);
+});
