@@ -8,6 +8,27 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "redis.ts",
+    find: 'const ours = groups.find((found) => found.get("name") === group);',
+    put: "const ours = groups.find(() => false);",
+    means: "what receivers of redis: have counts as waiting",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "nats.ts",
+    find: "if (error.code !== NO_CONSUMER) throw error;",
+    put: "throw error;",
+    means: "a stream that nobody has received from cannot be looked at",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "command.ts",
+    find: "JSON.stringify(backlog, (_, value) => value ?? null)",
+    put: "JSON.stringify(backlog)",
+    means: "what is not known is missing in the JSON of stats",
+    tests: ["backlog_test.ts"],
+  },
+  {
     file: "statistics.ts",
     find: "this.#last[this.#count++ % KEPT] = value;",
     put: "this.#last[this.#count++] = value;",

@@ -19,7 +19,7 @@ import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
 import type { Store } from "./store_pump.ts";
-import type { ChannelSettings } from "./types.ts";
+import type { Backlog, ChannelSettings } from "./types.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a message that was consumed. */
@@ -33,6 +33,7 @@ interface AmqpChannel {
   on(event: "return", listener: () => void): this;
   once(event: "close", listener: () => void): this;
   assertQueue(name: string, options: object): Promise<unknown>;
+  checkQueue(name: string): Promise<{ messageCount: number; consumerCount: number }>;
   prefetch(count: number): Promise<unknown>;
   consume(queue: string, onMessage: (message: AmqpMessage | null) => void): Promise<unknown>;
   ack(message: AmqpMessage): void;
@@ -76,7 +77,7 @@ const loadClient = lazyPart<AmqpModule>(AMQP_CLIENT);
 const HEARTBEAT = 5;
 
 /** Both ends. */
-export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume });
+export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume, look });
 
 type Place = ReturnType<typeof place>;
 
@@ -175,6 +176,20 @@ async function openStore(place: Place): Promise<Store> {
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** What the protocol tells; messages that a receiver has are known to the broker's management only. */
+async function look(place: Place): Promise<Backlog> {
+  const connection = await connect(place);
+  try {
+    const channel = await answered("channel.open", connection.createChannel());
+    channel.on("error", () => {});
+    const found = await answered("queue.declare", channel.checkQueue(place.queue));
+    const { messageCount: waiting, consumerCount: consumers } = found;
+    return { messages: undefined, waiting, inFlight: undefined, oldest: undefined, consumers };
+  } finally {
+    await hangUp(connection);
   }
 }
 

@@ -20,7 +20,7 @@ import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
 import type { Store } from "./store_pump.ts";
-import type { ChannelSettings } from "./types.ts";
+import type { Backlog, ChannelSettings } from "./types.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a connection of ioredis. */
@@ -92,6 +92,7 @@ export const redis: BrokerChannel = brokerChannel({
     await using session = new Consumer(place, inbox, await connect(place, 2));
     await session.run(signal, connected);
   },
+  look,
 });
 
 type Place = ReturnType<typeof place>;
@@ -183,6 +184,39 @@ async function hangUp(redis: Redis): Promise<void> {
   const gone = new Promise<void>((resolve) => redis.once("end", resolve));
   redis.disconnect();
   await settledWithin(FAREWELL, gone);
+}
+
+async function look(place: Place): Promise<Backlog> {
+  const { stream, group, claim } = place;
+  const [redis] = await connect(place, 1);
+  const ask = (...words: string[]) =>
+    redis!.call(words[0]!, ...words.slice(1)).catch((error) => refuseOtherTypes(error, stream));
+  try {
+    const messages = Number(fields(await ask("XINFO", "STREAM", stream)).get("length"));
+    const groups = (await ask("XINFO", "GROUPS", stream) as unknown[]).map(fields);
+    const ours = groups.find((found) => found.get("name") === group);
+    const inFlight = Number(ours?.get("pending") ?? 0);
+    const consumers = ours ? await ask("XINFO", "CONSUMERS", stream, group) as unknown[] : [];
+    const heard = consumers.filter((reply) => Number(fields(reply).get("idle")) < claim);
+    const [first] = await ask("XRANGE", stream, "-", "+", "COUNT", "1") as [string][];
+    const [seconds] = await ask("TIME") as string[];
+    return {
+      messages,
+      // Servers before 7, and those that lost count, tell of no lag.
+      waiting: Number(ours?.get("lag") ?? Math.max(0, messages - inFlight)),
+      inFlight,
+      oldest: first && Math.max(0, Number(seconds) * 1000 - parseInt(first[0])),
+      consumers: heard.length,
+    };
+  } finally {
+    await hangUp(redis!);
+  }
+}
+
+/** A reply that names its values: [name, value, name, value, …]. */
+function fields(reply: unknown): Map<unknown, unknown> {
+  const list = reply as unknown[];
+  return new Map(list.flatMap((name, i) => i % 2 === 0 ? [[name, list[i + 1]] as const] : []));
 }
 
 /** One connected consumer of the group. */
