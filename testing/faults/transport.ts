@@ -22,6 +22,27 @@ export const faults: readonly Fault[] = [
     tests: ["backlog_test.ts"],
   },
   {
+    file: "redis.ts",
+    find: "waiting = math.min(waiting, field.lag + field.pending)",
+    put: "waiting = field.lag + field.pending",
+    means: "a stream of redis: that was trimmed counts as full until somebody reads",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "nats.ts",
+    find: "max_bytes: maxBytes,",
+    put: "max_bytes: -1,",
+    means: "maxbytes of nats: bounds nothing",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "amqp.ts",
+    find: '...(maxAge > 0 && { "x-message-ttl": maxAge }),',
+    put: "",
+    means: "maxage of amqp: trims nothing",
+    tests: ["backlog_test.ts"],
+  },
+  {
     file: "command.ts",
     find: "JSON.stringify(backlog, (_, value) => value ?? null)",
     put: "JSON.stringify(backlog)",

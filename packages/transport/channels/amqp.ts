@@ -84,7 +84,15 @@ type Place = ReturnType<typeof place>;
 function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
   const { notice = () => {} } = settings;
   const access = readAccess(url, read, settings);
-  return { url, access, notice, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
+  return {
+    ...{ url, access, notice },
+    queue: read.text("queue", "vcs"),
+    limit: read.count("limit", 3),
+    /** Milliseconds after which a message that no receiver has expires; 0 for never. */
+    maxAge: read.count("maxage", 0, 100),
+    /** Bytes of the messages that no receiver has; 0 for any. */
+    maxBytes: read.count("maxbytes", 0),
+  };
 }
 
 async function connect({ url, access, notice }: Place): Promise<AmqpConnection> {
@@ -130,19 +138,25 @@ async function hangUp(connection: AmqpConnection): Promise<void> {
 }
 
 /** Makes the queue where it is missing. */
-async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<void> {
+async function declare(channel: AmqpChannel, { queue, ...bounds }: Place): Promise<void> {
+  const { limit, maxAge, maxBytes } = bounds;
   channel.on("error", () => {});
   try {
     const declared = channel.assertQueue(queue, {
       durable: true,
-      arguments: { "x-max-length": limit, "x-overflow": "reject-publish" },
+      arguments: {
+        ...{ "x-max-length": limit, "x-overflow": "reject-publish" },
+        ...(maxAge > 0 && { "x-message-ttl": maxAge }),
+        ...(maxBytes > 0 && { "x-max-length-bytes": maxBytes }),
+      },
     });
     await answered("queue.declare", declared);
   } catch (error) {
     if (!String(error).includes("PRECONDITION")) refuse(error, `queue ${queue}`);
     throw new TransportError(
       "broker",
-      `Cannot use queue ${queue}: it exists with other properties than a limit of ${limit}`,
+      `Cannot use queue ${queue}: it exists with other properties than ` +
+        `a limit of ${limit}, maxage ${maxAge} and maxbytes ${maxBytes}`,
       { cause: error },
     );
   }

@@ -4,7 +4,7 @@ import { needs } from "#testing/shared.ts";
 import { backlogOf, openReceiver, openSender } from "../channel.ts";
 import { message } from "../message.ts";
 import { BUCKET, MOTO_PYTHON, startMoto } from "../testing/moto.ts";
-import { sleep } from "../testing/waits.ts";
+import { quiet, sleep, until } from "../testing/waits.ts";
 import { transport } from "../trial/command.ts";
 import { type BrokerName, freePort, hasBroker, startBroker } from "../trial/brokers.ts";
 
@@ -24,7 +24,41 @@ async function counts(url: string): Promise<unknown[]> {
 
 /** Waits until that is said of a place. */
 async function becomes(url: string, expected: unknown[]): Promise<void> {
-  while (String(await counts(url)) !== String(expected)) await sleep(20);
+  for (let tries = 0; tries < 1500; tries++) {
+    if (String(await counts(url)) === String(expected)) return;
+    await sleep(20);
+  }
+  assert.deepEqual(await counts(url), expected);
+}
+
+/** A receiver was there once, so that there is a group or a consumer. */
+async function receiveOnce(url: string): Promise<void> {
+  await using receiver = await openReceiver(url);
+  await leave(url, 1);
+  await (await receiver.receive())!.accept();
+}
+
+/** More bytes than the broker takes wait for a receiver, and none is lost. */
+async function fill(url: string): Promise<void> {
+  await using sender = await openSender(url);
+  const sending = (async () => {
+    for (let sequence = 0; sequence < 10; sequence++) {
+      await sender.send(message(new Uint8Array(400), { sequence }));
+    }
+  })();
+  // It is awaited below.
+  sending.catch(() => {});
+  await until(() => sender.counters.acknowledged > 0);
+  await quiet(() => sender.counters.acknowledged);
+  const { waiting } = await backlogOf(url);
+  assert.ok(waiting! >= 1 && waiting! <= 3, `${waiting}`);
+  await using receiver = await openReceiver(url);
+  for (let sequence = 0; sequence < 10; sequence++) {
+    const delivery = await receiver.receive();
+    assert.equal(delivery!.message.sequence, sequence);
+    await delivery!.accept();
+  }
+  await sending;
 }
 
 /** Messages, waiting, in flight and consumers as each broker tells them. */
@@ -86,6 +120,19 @@ for (const { name, url: urlAt, missing, left, held, accepted, tellsAge } of BROK
       for (const _ of [1, 2]) await (await receiver.receive())!.accept();
       await becomes(url, accepted);
       assert.equal((await backlogOf(url)).oldest, undefined);
+
+      const aging = `${url}-aging&maxage=300`.replace("limit=5", "limit=3");
+      await receiveOnce(aging);
+      await leave(aging, 3);
+      if (name === "redis") {
+        while (((await backlogOf(aging)).oldest ?? 301) <= 300) await sleep(20);
+        // There was no room for it: the sender makes it.
+        await leave(aging, 1);
+        assert.deepEqual((await counts(aging)).slice(0, 3), [1, 1, 0]);
+      } else {
+        await becomes(aging, left.map((value) => value && 0));
+        await fill(`${url}-filling&maxbytes=1000`.replace("limit=5", "limit=100"));
+      }
     },
   });
 }

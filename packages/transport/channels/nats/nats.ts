@@ -76,6 +76,8 @@ interface StreamConfig {
   readonly discard: "new";
   readonly storage: "file";
   readonly max_msgs: number;
+  readonly max_age: number;
+  readonly max_bytes: number;
   readonly duplicate_window: number;
 }
 
@@ -144,6 +146,10 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
     notice,
     stream: read.text("stream", "vcs"),
     limit: read.count("limit", 3),
+    /** Milliseconds after which the server drops a message that nobody accepted; 0 for never. */
+    maxAge: read.count("maxage", 0, 100),
+    /** Bytes that the stream holds; -1 for any. */
+    maxBytes: read.count("maxbytes", -1),
     /** Milliseconds after which a message that nobody works on is given to another receiver. */
     wait: read.count("wait", 5000),
   };
@@ -173,7 +179,7 @@ async function dial({ url, access, stream, notice }: Place): Promise<NatsConnect
 
 /** A connection and its client; creates the stream where it is missing. */
 async function connect(place: Place) {
-  const { stream, limit } = place;
+  const { stream, limit, maxAge, maxBytes } = place;
   const { jetstream } = await loadJetStream();
   const connection = await dial(place);
   try {
@@ -185,7 +191,10 @@ async function connect(place: Place) {
       discard: "new",
       storage: "file",
       max_msgs: limit,
-      duplicate_window: REMEMBER_MS * NANOSECONDS,
+      max_age: maxAge * NANOSECONDS,
+      max_bytes: maxBytes,
+      // The server remembers no id for longer than it keeps messages.
+      duplicate_window: Math.min(REMEMBER_MS, maxAge || REMEMBER_MS) * NANOSECONDS,
     };
     await manager.streams.add({ name: stream, ...config }).catch(async (error) => {
       if (error.code !== STREAM_EXISTS) throw error;
