@@ -37,6 +37,7 @@ interface AmqpChannel {
   prefetch(count: number): Promise<unknown>;
   consume(queue: string, onMessage: (message: AmqpMessage | null) => void): Promise<unknown>;
   ack(message: AmqpMessage): void;
+  close(): Promise<void>;
 }
 
 /** What we use of a channel of amqplib whose messages are confirmed. */
@@ -130,7 +131,9 @@ function refuse(error: unknown, what: string): never {
 }
 
 /** Closes a connection; one that is dead is closed all the same. */
-async function hangUp(connection: AmqpConnection): Promise<void> {
+async function hangUp(connection: AmqpConnection, channel?: AmqpChannel): Promise<void> {
+  // The connection's farewell would overtake acknowledgements that the client is about to write.
+  if (channel) await settledWithin(FAREWELL, Promise.try(() => channel.close()));
   await settledWithin(FAREWELL, Promise.try(() => connection.close()));
   // The client has the socket, and its types do not.
   const { stream } = (connection as unknown as AmqpSocket).connection;
@@ -223,13 +226,15 @@ async function consume(
 ): Promise<void> {
   const connection = await connect(place);
   const lost = new Promise<void>((resolve) => connection.once("close", () => resolve()));
-  const close = () => void hangUp(connection);
+  let opened: AmqpChannel | undefined;
+  const close = () => void hangUp(connection, opened);
   using _ = onAbort(signal, close);
   try {
     const channel = await answered("channel.open", connection.createChannel());
+    opened = channel;
     await declare(channel, place);
     // The server may close the channel alone, as when a message is held for too long.
-    channel.once("close", close);
+    channel.once("close", () => signal.aborted || close());
     await answered("basic.qos", channel.prefetch(place.limit));
     // Nothing comes when the queue was deleted: the connection is of no use then.
     const consuming = channel.consume(

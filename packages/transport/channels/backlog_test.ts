@@ -121,6 +121,11 @@ for (const { name, url: urlAt, missing, left, held, accepted, tellsAge } of BROK
       await becomes(url, accepted);
       assert.equal((await backlogOf(url)).oldest, undefined);
 
+      const once = `${url}-once`;
+      await receiveOnce(once);
+      // What was accepted just before the receiver was closed does not come again.
+      assert.equal((await backlogOf(once)).waiting, 0);
+
       const aging = `${url}-aging&maxage=300`.replace("limit=5", "limit=3");
       await receiveOnce(aging);
       await leave(aging, 3);
