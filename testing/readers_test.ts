@@ -204,10 +204,14 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   VideoReader: "media/video_reader_test.ts",
   decodeAudio: "media/audio_test.ts",
   openAudio: "media/audio_test.ts",
+  openLive: "media/live/live_frames_test.ts",
   decodeOnly: "patch-stream/config_test.ts",
+  openFrames: "patch-stream/patch_stream_all_test.ts",
   // Segments of a length that the model knows, after a header that is bounded above.
   EcdcReader: "encodec-stream/container/reader_test.ts",
   Decoder: "encodec-stream/codec_test.ts",
+  decodeCodes: "encodec-stream/container/edit_test.ts",
+  readCodes: "encodec-stream/container/edit_test.ts",
   // Windows are held against the decoder before anything is made of them.
   VideoReceiver: "video-vq/receive_hostile_test.ts",
   TokenDecoder: "video-vq/stream/payload_test.ts",

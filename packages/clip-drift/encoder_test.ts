@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { decodeImage } from "@vcs/media/image";
 import { Session } from "@vcs/onnx/session";
 import { encodeSafetensors, readSafetensors } from "@vcs/transport/safetensors";
-import { elementCount, type Tensor, tensor } from "@vcs/transport/tensor";
-import { random } from "#testing/fuzz.ts";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import { cosine } from "./drift.ts";
 import { type Encoder, type EncoderOptions, modelName, openEncoder } from "./encoder.ts";
 import { Labels, openLabels } from "./clip/labels.ts";
 import { drawScene } from "./camera/scene.ts";
+import { RANDOM_MERGES, randomClip } from "./testdata/random_clip.ts";
 
 const TINY = "golden/clip/tiny_clip.open_clip.safetensors";
 
@@ -90,49 +89,11 @@ sharedTest("the activation of a file is the one that its configuration names", a
   await Deno.remove(folder, { recursive: true });
 });
 
-/** A complete CLIP of random weights, whose text tower takes 518 tokens. */
-function randomClip(): Record<string, Tensor> {
-  const next = random(5);
-  const w = 64;
-  const tensors: Record<string, Tensor> = {};
-  const add = (name: string, ...shape: number[]) => {
-    const data = Float32Array.from({ length: elementCount(shape) }, () => 0.4 * next() - 0.2);
-    tensors[name] = tensor("F32", shape, data);
-  };
-  const norm = (name: string) => (add(`${name}.weight`, w), add(`${name}.bias`, w));
-  const layer = (name: string, to: number, from: number) => {
-    add(`${name}weight`, to, from);
-    add(`${name}bias`, to);
-  };
-  const block = (tower: string) => {
-    const name = `${tower}transformer.resblocks.0`;
-    norm(`${name}.ln_1`);
-    norm(`${name}.ln_2`);
-    layer(`${name}.attn.in_proj_`, 3 * w, w);
-    layer(`${name}.attn.out_proj.`, w, w);
-    layer(`${name}.mlp.c_fc.`, 4 * w, w);
-    layer(`${name}.mlp.c_proj.`, w, 4 * w);
-  };
-  add("visual.conv1.weight", w, 3, 32, 32);
-  add("visual.class_embedding", w);
-  add("visual.positional_embedding", 50, w);
-  add("visual.proj", w, 32);
-  norm("visual.ln_pre");
-  norm("visual.ln_post");
-  block("visual.");
-  add("token_embedding.weight", 518, w);
-  add("positional_embedding", 77, w);
-  add("text_projection", w, 32);
-  norm("ln_final");
-  block("");
-  return tensors;
-}
-
 Deno.test("openLabels() embeds texts with the tower and the merges beside the weights", async () => {
   const folder = await Deno.makeTempDir();
   const weights = `${folder}/clip.safetensors`;
   await Deno.writeFile(weights, encodeSafetensors(randomClip()));
-  await Deno.writeTextFile(`${folder}/merges.txt`, "#version\na b\nc d</w>\nab cd</w>\nb c\n");
+  await Deno.writeTextFile(`${folder}/merges.txt`, RANDOM_MERGES);
   const info = { model: "ViT-B-32", pretrained: weights, device: "cpu", loaded: true, weights };
   const labels = await openLabels(["abcd", "dcba"], { ...info, embeddingDim: 32, imageSize: 224 });
   const { text, score } = labels.best(new Float32Array(32).fill(1));
@@ -149,7 +110,7 @@ Deno.test("openLabels() says that GIST has no text tower", async () => {
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   await assert.rejects(openLabels(["a cat"], encoder.info), {
     code: "no-weights",
-    message: "Cannot use labels: gist has no text tower",
+    message: "Cannot embed texts: gist has no text tower",
   });
 });
 

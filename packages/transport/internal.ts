@@ -19,6 +19,7 @@ export {
   urlText,
   withPassword,
 } from "./command/environment.ts";
+export { encodeRow, writeParquet } from "./batch/output/parquet.ts";
 export { batchCommands, type BatchDefinition } from "./batch/command.ts";
 export type { BatchWork } from "./batch/batch.ts";
 export type { BatchItem, BatchRecord } from "./batch/record.ts";

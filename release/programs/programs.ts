@@ -93,8 +93,9 @@ async function* filesBelow(folder: string): AsyncGenerator<string, void, void> {
   }
 }
 
-/** What is not needed to run: types, maps, prose other than licences. */
-const NEEDLESS = /\.(d\.[cm]?ts|map|tsx?|md|flow|h|hpp|cc|gyp)$|\/(test|tests|docs|examples)\//i;
+/** What is not needed to run: types, maps, prose other than licences, bundles for browsers. */
+const NEEDLESS =
+  /\.(d\.[cm]?ts|map|tsx?|md|flow|h|hpp|cc|gyp)$|\/(test|tests|docs|examples|mqtt\/dist)\//i;
 
 /** Files of a part, fetched if it is not on this machine, in the layout of our cache. */
 export async function filesOfPart(part: Part, platform?: string): Promise<BroughtFile[]> {

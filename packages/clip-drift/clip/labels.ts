@@ -79,6 +79,48 @@ function tokenTensors(tokenizer: ClipTokenizer, texts: readonly string[], length
   return { tokens, end };
 }
 
+/** How the text tower is read. */
+type TowerOptions =
+  & Pick<ResolveOptions, "signal" | "onLine">
+  & Pick<CheckpointOptions, "allowGlobals">;
+
+/**
+ * Embeds texts with the text tower that belongs to an encoder, each to as many numbers as an image.
+ *
+ * @param texts as a person would describe the image
+ * @param options how the tokenizer's `merges.txt` is fetched where it is not beside the weights, and
+ * which classes of data may stand in these
+ * @throws {ClipDriftError} `no-weights` if the model or its file has no text tower
+ */
+export async function embedTexts(
+  texts: readonly string[],
+  info: EncoderInfo,
+  { allowGlobals = [], ...fetching }: TowerOptions = {},
+): Promise<Float32Array[]> {
+  const { weights, activation = "quick_gelu" } = info;
+  if (weights === undefined) {
+    throw new ClipDriftError("no-weights", `Cannot embed texts: ${info.model} has no text tower`);
+  }
+  const tokenizer = new ClipTokenizer(await readMerges(weights, fetching));
+  using checkpoint = await openCheckpoint(weights, { allowGlobals });
+  const { text } = findClipWeights(checkpoint);
+  if (text === undefined || text.config.vocabulary !== tokenizer.vocabulary) {
+    const found = text === undefined ? "no text tower" : `${text.config.vocabulary} tokens`;
+    throw new ClipDriftError(
+      "no-weights",
+      `Cannot embed texts: found ${found} in ${weights}, expected one of ${tokenizer.vocabulary} tokens`,
+    );
+  }
+  const graph = textGraph(text, { activation });
+  using session = await Session.open(await modelBytes(graph), { device: "cpu" });
+  const { embedding } = await session.run(
+    tokenTensors(tokenizer, texts, text.config.contextLength),
+  );
+  const { embedDim } = text.config;
+  const data = embedding!.data as Float32Array;
+  return texts.map((_, i) => data.slice(i * embedDim, (i + 1) * embedDim));
+}
+
 /**
  * Embeds labels with the text tower that belongs to an encoder.
  *
@@ -90,30 +132,9 @@ function tokenTensors(tokenizer: ClipTokenizer, texts: readonly string[], length
 export async function openLabels(
   texts: readonly string[],
   info: EncoderInfo,
-  { allowGlobals = [], ...fetching }:
+  options:
     & Pick<ResolveOptions, "signal" | "onLine">
     & Pick<CheckpointOptions, "allowGlobals"> = {},
 ): Promise<Labels> {
-  const { weights, activation = "quick_gelu" } = info;
-  if (weights === undefined) {
-    throw new ClipDriftError("no-weights", `Cannot use labels: ${info.model} has no text tower`);
-  }
-  const tokenizer = new ClipTokenizer(await readMerges(weights, fetching));
-  using checkpoint = await openCheckpoint(weights, { allowGlobals });
-  const { text } = findClipWeights(checkpoint);
-  if (text === undefined || text.config.vocabulary !== tokenizer.vocabulary) {
-    const found = text === undefined ? "no text tower" : `${text.config.vocabulary} tokens`;
-    throw new ClipDriftError(
-      "no-weights",
-      `Cannot use labels: found ${found} in ${weights}, expected one of ${tokenizer.vocabulary} tokens`,
-    );
-  }
-  const graph = textGraph(text, { activation });
-  using session = await Session.open(await modelBytes(graph), { device: "cpu" });
-  const { embedding } = await session.run(
-    tokenTensors(tokenizer, texts, text.config.contextLength),
-  );
-  const { embedDim } = text.config;
-  const data = embedding!.data as Float32Array;
-  return new Labels(texts, texts.map((_, i) => data.slice(i * embedDim, (i + 1) * embedDim)));
+  return new Labels(texts, await embedTexts(texts, info, options));
 }

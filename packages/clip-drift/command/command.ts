@@ -18,6 +18,7 @@ import config from "../deno.json" with { type: "json" };
 import { CLIP_MODELS } from "../clip/models.ts";
 import { batch } from "./batch.ts";
 import { CAMERA, VIEW, WATCH } from "./options.ts";
+import { pastRuns } from "./past_runs.ts";
 import { untilAbort } from "./terminal.ts";
 
 type NoOperands = Record<never, never>;
@@ -77,6 +78,7 @@ export const clipDrift: Command = command({
       operands: RUNS,
       run: view,
     }),
+    ...pastRuns,
     ...batch,
     ...modelCommands(CLIP_MODELS),
     setupCommand(async () => (await import("./needs.ts")).NEEDS),

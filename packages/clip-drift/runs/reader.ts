@@ -149,8 +149,12 @@ async function checkRun(path: string): Promise<void> {
   }
 }
 
-/** A run without what grows with every frame or event. */
-async function readFixed(path: string): Promise<Omit<Run, "drift" | "events">> {
+/**
+ * Reads a run without what grows with every frame or event.
+ *
+ * @throws {ClipDriftError} `bad-run` if there is no such folder, or what is in it is no such file
+ */
+export async function readFixed(path: string): Promise<Omit<Run, "drift" | "events">> {
   await checkRun(path);
   return {
     name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!,

@@ -66,10 +66,10 @@ Deno.test("a channel is not sought in, and its failures are reported", async () 
   await using place = await scratch();
   const sought = await run(["-ss", "3", "-d", "tcp://127.0.0.1:9"], place.env);
   assert.match(sought.stderr, /found a channel, expected a file/);
-  const lonely = `tcp://127.0.0.1:${freePort()}`;
+  const alone = `tcp://127.0.0.1:${freePort()}`;
   const options = ["-b", "6", ...MODEL, "--timeout", "0.5"];
   const pcm = interleave(stereo(96_000), "s16");
-  const { code, stderr } = await run([...options, "-e", lonely], place.env, pcm);
+  const { code, stderr } = await run([...options, "-e", alone], place.env, pcm);
   assert.equal(code, 1);
   assert.match(stderr, /^encodec-stream: .*peer was not connected for 500 ms/m);
   const elsewhere = await run(["-e", "https://example.com/a.ecdc"], place.env);
