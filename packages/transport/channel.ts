@@ -40,11 +40,19 @@
  */
 import { withDefaults } from "./channels/settings.ts";
 import { builtin } from "./io/builtin.ts";
-import type { ChannelOptions, ChannelSettings, Receiver, Sender } from "./channels/types.ts";
+import type {
+  Backlog,
+  ChannelOptions,
+  ChannelSettings,
+  Receiver,
+  Sender,
+} from "./channels/types.ts";
 import { say } from "./command/terminal.ts";
 import { shownText } from "./io/credentials.ts";
+import { TransportError } from "./errors.ts";
 
 export type {
+  Backlog,
   ChannelOptions,
   Delivery,
   Receiver,
@@ -88,6 +96,16 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "s3:": async () => (await import("./channels/s3.ts")).s3.openReceiver,
 };
 
+const BACKLOGS: Record<string, () => Promise<Open<Backlog>>> = {
+  "file:": async () => (await import("./channels/file.ts")).lookAtFolder,
+  "redis:": async () => (await import("./channels/redis.ts")).redis.look,
+  "rediss:": async () => (await import("./channels/redis.ts")).redis.look,
+  "amqp:": async () => (await import("./channels/amqp.ts")).amqp.look,
+  "amqps:": async () => (await import("./channels/amqp.ts")).amqp.look,
+  "nats:": async () => (await import("./channels/nats/nats.ts")).nats.look,
+  "s3:": async () => (await import("./channels/s3.ts")).s3.look,
+};
+
 /** Whether a text is the URL of a channel; `file:` is both a channel's scheme and a file's. */
 export function isChannel(text: string): boolean {
   const scheme = /^[a-z+]+:/i.exec(text)?.[0].toLowerCase() ?? "";
@@ -110,6 +128,27 @@ export function openSender(url: string | URL, options: ChannelOptions = {}): Pro
  */
 export function openReceiver(url: string | URL, options: ChannelOptions = {}): Promise<Receiver> {
   return open("a receiver", RECEIVERS, url, options);
+}
+
+/**
+ * What is at the broker, in the bucket or in the folder of a channel. Nothing is created there and
+ * nothing taken; who is not there is not waited for.
+ *
+ * @throws {RangeError} where the URL's scheme is not one of these or a parameter is unknown or wrong.
+ * @throws {TransportError} `refused` or `broker` in the broker's words.
+ */
+export async function backlogOf(
+  url: string | URL,
+  options: ChannelOptions = {},
+): Promise<Backlog> {
+  try {
+    return await open("a backlog", BACKLOGS, url, options);
+  } catch (cause) {
+    if (cause instanceof RangeError || cause instanceof TransportError) throw cause;
+    const found = cause instanceof Error && cause.message ? cause.message : cause;
+    const text = `Cannot tell what waits at ${shownText(url)}: ${found}`;
+    throw new TransportError("broker", text, { cause });
+  }
 }
 
 /** The same line is told only once. */

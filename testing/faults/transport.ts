@@ -8,6 +8,55 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "redis.ts",
+    find: 'const ours = groups.find((found) => found.get("name") === group);',
+    put: "const ours = groups.find(() => false);",
+    means: "what receivers of redis: have counts as waiting",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "nats.ts",
+    find: "if (error.code !== NO_CONSUMER) throw error;",
+    put: "throw error;",
+    means: "a stream that nobody has received from cannot be looked at",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "redis.ts",
+    find: "waiting = math.min(waiting, field.lag + field.pending)",
+    put: "waiting = field.lag + field.pending",
+    means: "a stream of redis: that was trimmed counts as full until somebody reads",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "nats.ts",
+    find: "max_bytes: maxBytes,",
+    put: "max_bytes: -1,",
+    means: "maxbytes of nats: bounds nothing",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "amqp.ts",
+    find: "const close = () => void hangUp(connection, opened);",
+    put: "const close = () => void hangUp(connection);",
+    means: "what was accepted just before a receiver of amqp: was closed comes again",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "amqp.ts",
+    find: '...(maxAge > 0 && { "x-message-ttl": maxAge }),',
+    put: "",
+    means: "maxage of amqp: trims nothing",
+    tests: ["backlog_test.ts"],
+  },
+  {
+    file: "command.ts",
+    find: "JSON.stringify(backlog, (_, value) => value ?? null)",
+    put: "JSON.stringify(backlog)",
+    means: "what is not known is missing in the JSON of stats",
+    tests: ["backlog_test.ts"],
+  },
+  {
     file: "statistics.ts",
     find: "this.#last[this.#count++ % KEPT] = value;",
     put: "this.#last[this.#count++] = value;",

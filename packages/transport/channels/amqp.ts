@@ -19,7 +19,7 @@ import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
 import type { Store } from "./store_pump.ts";
-import type { ChannelSettings } from "./types.ts";
+import type { Backlog, ChannelSettings } from "./types.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a message that was consumed. */
@@ -33,9 +33,11 @@ interface AmqpChannel {
   on(event: "return", listener: () => void): this;
   once(event: "close", listener: () => void): this;
   assertQueue(name: string, options: object): Promise<unknown>;
+  checkQueue(name: string): Promise<{ messageCount: number; consumerCount: number }>;
   prefetch(count: number): Promise<unknown>;
   consume(queue: string, onMessage: (message: AmqpMessage | null) => void): Promise<unknown>;
   ack(message: AmqpMessage): void;
+  close(): Promise<void>;
 }
 
 /** What we use of a channel of amqplib whose messages are confirmed. */
@@ -76,14 +78,22 @@ const loadClient = lazyPart<AmqpModule>(AMQP_CLIENT);
 const HEARTBEAT = 5;
 
 /** Both ends. */
-export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume });
+export const amqp: BrokerChannel = brokerChannel({ place, openStore, consume, look });
 
 type Place = ReturnType<typeof place>;
 
 function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
   const { notice = () => {} } = settings;
   const access = readAccess(url, read, settings);
-  return { url, access, notice, queue: read.text("queue", "vcs"), limit: read.count("limit", 3) };
+  return {
+    ...{ url, access, notice },
+    queue: read.text("queue", "vcs"),
+    limit: read.count("limit", 3),
+    /** Milliseconds after which a message that no receiver has expires; 0 for never. */
+    maxAge: read.count("maxage", 0, 100),
+    /** Bytes of the messages that no receiver has; 0 for any. */
+    maxBytes: read.count("maxbytes", 0),
+  };
 }
 
 async function connect({ url, access, notice }: Place): Promise<AmqpConnection> {
@@ -121,7 +131,9 @@ function refuse(error: unknown, what: string): never {
 }
 
 /** Closes a connection; one that is dead is closed all the same. */
-async function hangUp(connection: AmqpConnection): Promise<void> {
+async function hangUp(connection: AmqpConnection, channel?: AmqpChannel): Promise<void> {
+  // The connection's farewell would overtake acknowledgements that the client is about to write.
+  if (channel) await settledWithin(FAREWELL, Promise.try(() => channel.close()));
   await settledWithin(FAREWELL, Promise.try(() => connection.close()));
   // The client has the socket, and its types do not.
   const { stream } = (connection as unknown as AmqpSocket).connection;
@@ -129,19 +141,25 @@ async function hangUp(connection: AmqpConnection): Promise<void> {
 }
 
 /** Makes the queue where it is missing. */
-async function declare(channel: AmqpChannel, { queue, limit }: Place): Promise<void> {
+async function declare(channel: AmqpChannel, { queue, ...bounds }: Place): Promise<void> {
+  const { limit, maxAge, maxBytes } = bounds;
   channel.on("error", () => {});
   try {
     const declared = channel.assertQueue(queue, {
       durable: true,
-      arguments: { "x-max-length": limit, "x-overflow": "reject-publish" },
+      arguments: {
+        ...{ "x-max-length": limit, "x-overflow": "reject-publish" },
+        ...(maxAge > 0 && { "x-message-ttl": maxAge }),
+        ...(maxBytes > 0 && { "x-max-length-bytes": maxBytes }),
+      },
     });
     await answered("queue.declare", declared);
   } catch (error) {
     if (!String(error).includes("PRECONDITION")) refuse(error, `queue ${queue}`);
     throw new TransportError(
       "broker",
-      `Cannot use queue ${queue}: it exists with other properties than a limit of ${limit}`,
+      `Cannot use queue ${queue}: it exists with other properties than ` +
+        `a limit of ${limit}, maxage ${maxAge} and maxbytes ${maxBytes}`,
       { cause: error },
     );
   }
@@ -178,6 +196,20 @@ async function openStore(place: Place): Promise<Store> {
   }
 }
 
+/** What the protocol tells; messages that a receiver has are known to the broker's management only. */
+async function look(place: Place): Promise<Backlog> {
+  const connection = await connect(place);
+  try {
+    const channel = await answered("channel.open", connection.createChannel());
+    channel.on("error", () => {});
+    const found = await answered("queue.declare", channel.checkQueue(place.queue));
+    const { messageCount: waiting, consumerCount: consumers } = found;
+    return { messages: undefined, waiting, inFlight: undefined, oldest: undefined, consumers };
+  } finally {
+    await hangUp(connection);
+  }
+}
+
 function tooLong(refusal: Error | undefined): TransportError | undefined {
   if (!refusal?.message.includes("message size")) return undefined;
   return new TransportError("limit", `Cannot publish a message: ${refusal.message}`, {
@@ -194,13 +226,15 @@ async function consume(
 ): Promise<void> {
   const connection = await connect(place);
   const lost = new Promise<void>((resolve) => connection.once("close", () => resolve()));
-  const close = () => void hangUp(connection);
+  let opened: AmqpChannel | undefined;
+  const close = () => void hangUp(connection, opened);
   using _ = onAbort(signal, close);
   try {
     const channel = await answered("channel.open", connection.createChannel());
+    opened = channel;
     await declare(channel, place);
     // The server may close the channel alone, as when a message is held for too long.
-    channel.once("close", close);
+    channel.once("close", () => signal.aborted || close());
     await answered("basic.qos", channel.prefetch(place.limit));
     // Nothing comes when the queue was deleted: the connection is of no use then.
     const consuming = channel.consume(

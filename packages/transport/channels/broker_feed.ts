@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ChannelSettings, Receiver, Sender } from "./types.ts";
+import type { Backlog, ChannelSettings, Receiver, Sender } from "./types.ts";
 import { TransportError } from "../errors.ts";
 import { within } from "../flow/abort.ts";
 import { systemClock } from "../flow/clock.ts";
@@ -32,12 +32,15 @@ export interface Broker<Place> {
   openStore(place: Place): Promise<Store>;
   /** One session of a receiver. */
   consume(place: Place, ...session: Parameters<FeedSession>): Promise<void>;
+  /** Looks at what is there, and changes nothing. */
+  look(place: Place): Promise<Backlog>;
 }
 
 /** Both ends of a channel. */
 export interface BrokerChannel {
   openSender(url: URL, settings: ChannelSettings): Sender;
   openReceiver(url: URL, settings: ChannelSettings): Receiver;
+  look(url: URL, settings: ChannelSettings): Promise<Backlog>;
 }
 
 /** Makes both ends of a channel. */
@@ -53,6 +56,7 @@ export function brokerChannel<Place>(broker: Broker<Place>): BrokerChannel {
       const place = placeOf(url, settings);
       return brokerReceiver(url, settings, (...session) => broker.consume(place, ...session));
     },
+    look: (url, settings) => broker.look(placeOf(url, settings)),
   };
 }
 

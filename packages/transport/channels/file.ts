@@ -12,7 +12,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { writeAll } from "../io/write_all.ts";
-import type { ChannelSettings, Receiver, Sender } from "./types.ts";
+import type { Backlog, ChannelSettings, Receiver, Sender } from "./types.ts";
 import { ignoreAbort } from "../flow/abort.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { Inbox, InboxReceiver } from "./inbox.ts";
@@ -57,6 +57,20 @@ export async function openFileReceiver(url: URL, settings: ChannelSettings): Pro
     await running;
   };
   return new InboxReceiver({ url: url.href, inbox, stop }, settings);
+}
+
+/** What lies in the folder; who has read what of it nobody knows. */
+export async function lookAtFolder(url: URL): Promise<Backlog> {
+  const folder = readUrl(url);
+  const files = await folder.list();
+  // It may have been accepted since.
+  const first = files[0] && await Deno.stat(`${folder.path}/${files[0].name}`).catch(() => null);
+  const since = first?.mtime?.getTime();
+  return {
+    messages: files.length,
+    oldest: since === undefined ? undefined : Math.max(0, Date.now() - since),
+    ...{ waiting: undefined, inFlight: undefined, consumers: undefined },
+  };
 }
 
 /** When a folder was listed, how long that took, and when it had changed. */

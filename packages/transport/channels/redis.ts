@@ -2,7 +2,8 @@
  * The `redis:` channel: a stream with a consumer group.
  *
  * The sender appends only while fewer than `limit` messages are not delivered or not accepted
- * (the group's lag and pending entries), checked and done in one script. The receiver
+ * (the group's lag and pending entries), checked and done in one script, which first trims what
+ * is older than `maxage`. The receiver
  * acknowledges (XACK) and deletes (XDEL) what was accepted, keeps what it holds from going idle,
  * and claims what others left idle for `claim` milliseconds (XAUTOCLAIM, Redis 6.2).
  *
@@ -20,7 +21,7 @@ import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
 import type { Store } from "./store_pump.ts";
-import type { ChannelSettings } from "./types.ts";
+import type { Backlog, ChannelSettings } from "./types.ts";
 import { hostAndPort, type UrlSettings } from "./settings.ts";
 
 /** What we use of a connection of ioredis. */
@@ -67,12 +68,21 @@ const loadClient = lazyPart<RedisModule>(REDIS_CLIENT);
 
 /** Appends a message, or answers nothing where the stream is full. */
 const APPEND = `
+local age = tonumber(ARGV[5])
+if age > 0 then
+  local now = redis.call('TIME')
+  local oldest = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000) - age)
+  redis.call('XTRIM', KEYS[1], 'MINID', oldest)
+end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local waiting = redis.call('XLEN', KEYS[1])
   for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
     local field = {}
     for i = 1, #group, 2 do field[group[i]] = group[i + 1] end
-    if field.name == ARGV[2] and field.lag then waiting = field.lag + field.pending end
+    if field.name == ARGV[2] and field.lag then
+      -- The lag counts what was trimmed, too.
+      waiting = math.min(waiting, field.lag + field.pending)
+    end
   end
   if waiting >= tonumber(ARGV[1]) then return false end
 end
@@ -92,6 +102,7 @@ export const redis: BrokerChannel = brokerChannel({
     await using session = new Consumer(place, inbox, await connect(place, 2));
     await session.run(signal, connected);
   },
+  look,
 });
 
 type Place = ReturnType<typeof place>;
@@ -103,6 +114,8 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
     stream: read.text("stream", "vcs"),
     group: read.text("group", "vcs"),
     limit: read.count("limit", 3),
+    /** Milliseconds after which a message that nobody accepted is trimmed; 0 for never. */
+    maxAge: read.count("maxage", 0, 100),
     /** Milliseconds after which a message that nobody works on is given to another receiver. */
     claim: read.count("claim", 5000),
     /** The receiver's name in the group, over all its connections. */
@@ -111,13 +124,13 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
 }
 
 async function openStore(place: Place): Promise<Store> {
-  const { stream, group, limit } = place;
+  const { stream, group, limit, maxAge } = place;
   const [redis] = await connect(place, 1);
   const run = newStreamId();
   return {
     async store(entry: Entry) {
       const key = messageKey(entry, run);
-      const args = [stream, limit, group, key, Buffer.from(entry.bytes)];
+      const args = [stream, limit, group, key, Buffer.from(entry.bytes), maxAge];
       const reply = redis!.call("EVAL", APPEND, 1, ...args);
       return await reply.catch((error) => refuseOtherTypes(error, stream)) !== null;
     },
@@ -183,6 +196,39 @@ async function hangUp(redis: Redis): Promise<void> {
   const gone = new Promise<void>((resolve) => redis.once("end", resolve));
   redis.disconnect();
   await settledWithin(FAREWELL, gone);
+}
+
+async function look(place: Place): Promise<Backlog> {
+  const { stream, group, claim } = place;
+  const [redis] = await connect(place, 1);
+  const ask = (...words: string[]) =>
+    redis!.call(words[0]!, ...words.slice(1)).catch((error) => refuseOtherTypes(error, stream));
+  try {
+    const messages = Number(fields(await ask("XINFO", "STREAM", stream)).get("length"));
+    const groups = (await ask("XINFO", "GROUPS", stream) as unknown[]).map(fields);
+    const ours = groups.find((found) => found.get("name") === group);
+    const inFlight = Number(ours?.get("pending") ?? 0);
+    const consumers = ours ? await ask("XINFO", "CONSUMERS", stream, group) as unknown[] : [];
+    const heard = consumers.filter((reply) => Number(fields(reply).get("idle")) < claim);
+    const [first] = await ask("XRANGE", stream, "-", "+", "COUNT", "1") as [string][];
+    const [seconds] = await ask("TIME") as string[];
+    return {
+      messages,
+      // Servers before 7, and those that lost count, tell of no lag.
+      waiting: Math.min(messages, Number(ours?.get("lag") ?? Math.max(0, messages - inFlight))),
+      inFlight,
+      oldest: first && Math.max(0, Number(seconds) * 1000 - parseInt(first[0])),
+      consumers: heard.length,
+    };
+  } finally {
+    await hangUp(redis!);
+  }
+}
+
+/** A reply that names its values: [name, value, name, value, …]. */
+function fields(reply: unknown): Map<unknown, unknown> {
+  const list = reply as unknown[];
+  return new Map(list.flatMap((name, i) => i % 2 === 0 ? [[name, list[i + 1]] as const] : []));
 }
 
 /** One connected consumer of the group. */

@@ -22,7 +22,7 @@ import type { Inbox } from "./inbox.ts";
 import type { Entry } from "./outbox.ts";
 import type { UrlSettings } from "./settings.ts";
 import type { Store } from "./store_pump.ts";
-import type { ChannelSettings } from "./types.ts";
+import type { Backlog, ChannelSettings } from "./types.ts";
 
 /** Messages that a receiver reads ahead of its caller. */
 const READ_AHEAD = 3;
@@ -30,11 +30,13 @@ const READ_AHEAD = 3;
 const POLL = { initial: 20, max: 1000 };
 /** How far behind the last one an object may come late to an archive. */
 const LATE = 1000;
+/** Milliseconds in which all that is there has to be counted. */
+const LOOK = 60_000;
 /** What is kept with an object: which sender stored it, and as its how-many-eth. */
 const WRITER = "vcs-writer";
 
 /** Both ends. */
-export const s3: BrokerChannel = brokerChannel({ place, openStore, consume });
+export const s3: BrokerChannel = brokerChannel({ place, openStore, consume, look });
 
 type Place = ReturnType<typeof place>;
 
@@ -104,6 +106,21 @@ async function listed(
     for (const { key, bytes } of page) sizes.set(key.slice(folder.length), bytes);
   }
   return names.sorted(sizes.keys()).map((file) => ({ ...file, bytes: sizes.get(file.name)! }));
+}
+
+/** What lies there; who has read what of it nobody knows. */
+async function look(place: Place): Promise<Backlog> {
+  const { bucket, folder, names } = place;
+  const found: S3Object[] = [];
+  for await (const page of bucket.list(folder, { signal: AbortSignal.timeout(LOOK) })) {
+    found.push(...page.filter(({ key }) => names.parse(key.slice(folder.length))));
+  }
+  const since = found[0]?.modified;
+  return {
+    messages: found.length,
+    oldest: since === undefined ? undefined : Math.max(0, Date.now() - since),
+    ...{ waiting: undefined, inFlight: undefined, consumers: undefined },
+  };
 }
 
 /** Reads objects as they come, in order, until a request fails or the signal is aborted. */

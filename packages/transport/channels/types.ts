@@ -113,6 +113,20 @@ export interface Receiver extends AsyncDisposable, AsyncIterable<Message> {
   close(): Promise<void>;
 }
 
+/** What is at a broker or in a folder; undefined is what the channel cannot tell. */
+export interface Backlog {
+  /** Messages that are there in all. */
+  readonly messages: number | undefined;
+  /** Of these, messages that no receiver has yet. */
+  readonly waiting: number | undefined;
+  /** Of these, messages that a receiver has and did not accept. */
+  readonly inFlight: number | undefined;
+  /** Age of the oldest in milliseconds; undefined also where nothing is there. */
+  readonly oldest: number | undefined;
+  /** Receivers; of `redis:` those that were heard of within `claim` milliseconds. */
+  readonly consumers: number | undefined;
+}
+
 /** Options of every channel that do not belong in a URL. */
 export interface ChannelOptions {
   /** Closes the channel at once when aborted; calls that wait throw its reason. */

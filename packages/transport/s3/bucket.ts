@@ -12,6 +12,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 export interface S3Object {
   readonly key: string;
   readonly bytes: number;
+  /** When it was stored, in milliseconds; undefined where the service does not say. */
+  readonly modified?: number;
 }
 
 /** What ends a request. */
@@ -174,10 +176,14 @@ export class S3Bucket {
 }
 
 function objectsOf(xml: string): S3Object[] {
-  return Array.from(xml.matchAll(/<Contents>(.*?)<\/Contents>/gs), ([, object = ""]) => ({
-    key: decodeURIComponent((field(object, "Key") ?? "").replaceAll("+", " ")),
-    bytes: Number(field(object, "Size")),
-  }));
+  return Array.from(xml.matchAll(/<Contents>(.*?)<\/Contents>/gs), ([, object = ""]) => {
+    const modified = Date.parse(field(object, "LastModified") ?? "");
+    return {
+      key: decodeURIComponent((field(object, "Key") ?? "").replaceAll("+", " ")),
+      bytes: Number(field(object, "Size")),
+      ...(!Number.isNaN(modified) && { modified }),
+    };
+  });
 }
 
 function completion(tags: readonly string[]): string {

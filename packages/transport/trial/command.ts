@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { openReceiver, openSender } from "../channel.ts";
+import { type Backlog, backlogOf, openReceiver, openSender } from "../channel.ts";
 import { systemClock } from "../flow/clock.ts";
 import { type Command, command, type Invocation } from "../command/command.ts";
-import { operand, operands, option } from "../command/options.ts";
+import { flag, operand, operands, option } from "../command/options.ts";
 import { print, say } from "../command/terminal.ts";
 import { urlText } from "../command/environment.ts";
 import { type ValueKind, whole } from "../command/values.ts";
@@ -43,6 +43,8 @@ const TRIAL = {
   ...MESSAGES,
   kills: option(whole({ min: 0 }), { help: "how often the receiver is killed", default: 3 }),
 };
+
+const STATS = { json: flag({ help: "as a line of JSON; null is what is not known" }) };
 
 const NOTES =
   `URLs: file:folder tcp://host:port ws://host:port/path zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
@@ -84,6 +86,18 @@ export const transport: Command = command({
       },
     }),
     command({
+      name: "stats",
+      about: "what waits at a broker, in a bucket or a folder: messages, in flight, oldest, " +
+        "consumers",
+      options: STATS,
+      operands: ONE_URL,
+      async run({ options, operands, signal }) {
+        const backlog = await backlogOf(operands.url, { signal });
+        const json = () => JSON.stringify(backlog, (_, value) => value ?? null);
+        print(options.json ? json() : backlogLines(backlog).join("\n"));
+      },
+    }),
+    command({
       name: "delivery",
       about: "what each channel promises",
       run: () => Promise.resolve(print(deliveryTable())),
@@ -91,6 +105,19 @@ export const transport: Command = command({
     setupCommand(() => Promise.resolve(CHANNEL_CLIENTS.map(partNeed))),
   ],
 });
+
+/** A backlog in words. */
+function backlogLines({ messages, waiting, inFlight, oldest, consumers }: Backlog): string[] {
+  const shown = (value: number | undefined) => value === undefined ? "not known" : String(value);
+  const age = oldest === undefined ? undefined : `${(oldest / 1000).toFixed(1)} s`;
+  return [
+    `messages   ${shown(messages)}`,
+    `waiting    ${shown(waiting)}`,
+    `in flight  ${shown(inFlight)}`,
+    `oldest     ${messages === 0 ? "none" : age ?? "not known"}`,
+    `consumers  ${shown(consumers)}`,
+  ];
+}
 
 async function send({ options, operands, signal }: Invocation<typeof SEND, typeof ONE_URL>) {
   const { count, from, size, pace, stream: streamId = newStreamId() } = options;

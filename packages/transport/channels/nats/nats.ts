@@ -21,7 +21,7 @@ import { NatsTransport } from "./connection.ts";
 import { type Entry, messageKey } from "../outbox.ts";
 import { readAccess, refuseUntrusted } from "../reach/access.ts";
 import type { Store } from "../store_pump.ts";
-import type { ChannelSettings } from "../types.ts";
+import type { Backlog, ChannelSettings } from "../types.ts";
 import { hostAndPort, type UrlSettings } from "../settings.ts";
 
 /** What we use of a connection of NATS. */
@@ -55,12 +55,17 @@ interface NatsManager {
   readonly streams: {
     add(config: { name: string } & StreamConfig): Promise<unknown>;
     update(name: string, config: StreamConfig): Promise<unknown>;
+    info(name: string): Promise<{ state: { messages: number; first_ts: string } }>;
   };
   readonly consumers: {
     add(
       stream: string,
       config: { durable_name: string; ack_policy: "explicit"; ack_wait: number },
     ): Promise<unknown>;
+    info(stream: string, consumer: string): Promise<{
+      num_ack_pending: number;
+      num_waiting: number;
+    }>;
   };
 }
 
@@ -71,6 +76,8 @@ interface StreamConfig {
   readonly discard: "new";
   readonly storage: "file";
   readonly max_msgs: number;
+  readonly max_age: number;
+  readonly max_bytes: number;
   readonly duplicate_window: number;
 }
 
@@ -107,6 +114,8 @@ const loadJetStream = lazyPart<JetStreamModule>(NATS_CLIENT, { module: "@nats-io
 const STREAM_FULL = 10077;
 /** The server's answer where the stream exists with another configuration. */
 const STREAM_EXISTS = 10058;
+/** The server's answer where nobody has received from the stream yet. */
+const NO_CONSUMER = 10014;
 /** Errors that trying again does not cure. */
 const REFUSALS: ReadonlySet<string> = new Set([
   "AuthorizationError",
@@ -125,7 +134,7 @@ const NANOSECONDS = 1_000_000;
 const encoder = new TextEncoder();
 
 /** Both ends. */
-export const nats: BrokerChannel = brokerChannel({ place, openStore, consume });
+export const nats: BrokerChannel = brokerChannel({ place, openStore, consume, look });
 
 type Place = ReturnType<typeof place>;
 
@@ -137,15 +146,18 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
     notice,
     stream: read.text("stream", "vcs"),
     limit: read.count("limit", 3),
+    /** Milliseconds after which the server drops a message that nobody accepted; 0 for never. */
+    maxAge: read.count("maxage", 0, 100),
+    /** Bytes that the stream holds; -1 for any. */
+    maxBytes: read.count("maxbytes", -1),
     /** Milliseconds after which a message that nobody works on is given to another receiver. */
     wait: read.count("wait", 5000),
   };
 }
 
-/** A connection that does not reconnect by itself; creates the stream where it is missing. */
-async function connect({ url, access, stream, limit, notice }: Place) {
+/** A connection that does not reconnect by itself. */
+async function dial({ url, access, stream, notice }: Place): Promise<NatsConnection> {
   const { NatsConnectionImpl, setTransportFactory, credsAuthenticator } = await loadClient();
-  const { jetstream } = await loadJetStream();
   const { hostname, port } = hostAndPort(url, 4222);
   setTransportFactory({ factory: () => new NatsTransport(access.tls) });
   const connection = await NatsConnectionImpl.connect({
@@ -162,6 +174,14 @@ async function connect({ url, access, stream, limit, notice }: Place) {
     refuse(error, stream);
   });
   warnOfOldServers(connection, notice);
+  return connection;
+}
+
+/** A connection and its client; creates the stream where it is missing. */
+async function connect(place: Place) {
+  const { stream, limit, maxAge, maxBytes } = place;
+  const { jetstream } = await loadJetStream();
+  const connection = await dial(place);
   try {
     const client = jetstream(connection, { timeout: ANSWER });
     const manager = await client.jetstreamManager();
@@ -171,7 +191,10 @@ async function connect({ url, access, stream, limit, notice }: Place) {
       discard: "new",
       storage: "file",
       max_msgs: limit,
-      duplicate_window: REMEMBER_MS * NANOSECONDS,
+      max_age: maxAge * NANOSECONDS,
+      max_bytes: maxBytes,
+      // The server remembers no id for longer than it keeps messages.
+      duplicate_window: Math.min(REMEMBER_MS, maxAge || REMEMBER_MS) * NANOSECONDS,
     };
     await manager.streams.add({ name: stream, ...config }).catch(async (error) => {
       if (error.code !== STREAM_EXISTS) throw error;
@@ -181,6 +204,33 @@ async function connect({ url, access, stream, limit, notice }: Place) {
   } catch (error) {
     await connection.close();
     refuse(error, stream);
+  }
+}
+
+async function look(place: Place): Promise<Backlog> {
+  const { stream } = place;
+  const { jetstream } = await loadJetStream();
+  const connection = await dial(place);
+  try {
+    const manager = await jetstream(connection, { timeout: ANSWER }).jetstreamManager();
+    const { messages, first_ts: first } = (await manager.streams.info(stream)).state;
+    const consumer = await manager.consumers.info(stream, stream).catch((error) => {
+      if (error.code !== NO_CONSUMER) throw error;
+      return { num_ack_pending: 0, num_waiting: 0 };
+    });
+    const inFlight = consumer.num_ack_pending;
+    return {
+      messages,
+      waiting: Math.max(0, messages - inFlight),
+      inFlight,
+      oldest: messages > 0 ? Math.max(0, Date.now() - Date.parse(first)) : undefined,
+      // The server counts requests for messages; a receiver that has its hands full makes none.
+      consumers: inFlight === 0 ? consumer.num_waiting : undefined,
+    };
+  } catch (error) {
+    refuse(error, stream);
+  } finally {
+    await connection.close();
   }
 }
 
