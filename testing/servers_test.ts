@@ -28,6 +28,8 @@ interface Served {
   readonly open: Open;
   /** Where it is followed over a WebSocket. */
   readonly feed?: string;
+  /** Where it is a channel over a WebSocket, whose strangers have places of their own. */
+  readonly channel?: string;
   /** Whether it does without the bounds of the guarded site, as the cameras that it stands for. */
   readonly isUnbounded?: boolean;
 }
@@ -72,7 +74,7 @@ const SITES: Readonly<Record<string, Served>> = {
     },
   },
   "a ws: receiver": {
-    feed: "/",
+    channel: "/",
     open: async (stack) => portOf(stack.use(await openReceiver("ws://127.0.0.1:0/")).url),
   },
   "clip-drift": {
@@ -200,7 +202,7 @@ async function isOnLoopbackAlone(port: number): Promise<void> {
   }
 }
 
-for (const [command, { open, feed, isUnbounded }] of Object.entries(SITES)) {
+for (const [command, { open, feed, channel, isUnbounded }] of Object.entries(SITES)) {
   Deno.test(`nobody gets in who does not belong: ${command}`, async () => {
     await using stack = new AsyncDisposableStack();
     const port = await open(stack);
@@ -210,10 +212,9 @@ for (const [command, { open, feed, isUnbounded }] of Object.entries(SITES)) {
     if (isUnbounded) return;
     await standsGarbage(port);
     await standsLargeRequests(port);
-    if (feed !== undefined) {
-      await noSocketForOthers(port, feed);
-      await viewersAreBounded(port, feed);
-    }
+    const socket = feed ?? channel;
+    if (socket !== undefined) await noSocketForOthers(port, socket);
+    if (feed !== undefined) await viewersAreBounded(port, feed);
     const idle = await Promise.all(
       Array.from({ length: IDLE }, () => Deno.connect({ hostname: "127.0.0.1", port })),
     );

@@ -57,7 +57,7 @@ let fastest: Crc32 | undefined;
  * The CRC-32 of bytes, or of those behind others whose sum is given, by the runtime where it can.
  * Whether it can turns out at the first call: loading its zlib takes longer than all of a `--help`.
  */
-export function crc32(bytes: Uint8Array, sum?: number): number {
+export function crc32(bytes: Uint8Array, sum = 0): number {
   fastest ??= runtimeCrc32() ?? portableCrc32;
   return fastest(bytes, sum);
 }
