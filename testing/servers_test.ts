@@ -220,7 +220,7 @@ for (const [command, { open, feed, channel, isUnbounded }] of Object.entries(SIT
     );
     const { status } = await rawGet(port, "/");
     for (const connection of idle) connection.close();
-    assert.ok([200, 404].includes(status), `${status} beside idle connections`);
+    assert.ok([200, 404, 426].includes(status), `${status} beside idle connections`);
   });
 }
 
