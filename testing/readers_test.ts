@@ -205,6 +205,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   decodeAudio: "media/audio_test.ts",
   openAudio: "media/audio_test.ts",
   openLive: "media/live/live_frames_test.ts",
+  readSource: "media/decode/read_source_test.ts",
   decodeOnly: "patch-stream/config_test.ts",
   openFrames: "patch-stream/patch_stream_all_test.ts",
   // Segments of a length that the model knows, after a header that is bounded above.
