@@ -195,9 +195,15 @@ def zmq_receive(url):
     import zmq
 
     with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+        gone = pull.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         pull.bind(f"tcp://{url.netloc}")
-        while True:
-            yield decode(pull.recv()), lambda: None  # to be in our queue is to be accepted
+        try:
+            while True:
+                yield decode(pull.recv()), lambda: None  # to be in our queue is to be accepted
+        finally:
+            # libzmq answers the sender's last question only while we are here.
+            gone.poll(10_000)
+            pull.disable_monitor()
 
 
 def option(url, name):
