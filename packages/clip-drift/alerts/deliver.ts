@@ -51,24 +51,20 @@ export class Delivery implements AsyncDisposable {
       void target.start?.().catch((error: Error) => say(`Cannot ${target.name}: ${error.message}`));
     }
     if (targets.length === 0 || runs === undefined) return new Delivery(options, undefined);
-    try {
-      const outbox = await Outbox.open(runs);
-      const delivery = new Delivery(options, outbox);
-      await delivery.#goOn(outbox);
-      return delivery;
-    } catch (error) {
+    const outbox = await Outbox.open(runs).catch((error: Error) => {
       if (error instanceof Deno.errors.NotCapable) throw error;
-      say(
-        `Alerts that are not delivered are not kept: ${
-          error instanceof Error ? error.message : error
-        }`,
-      );
-      return new Delivery(options, undefined);
-    }
+      say(`Alerts that are not delivered are not kept: ${error.message}`);
+      return undefined;
+    });
+    const delivery = new Delivery(options, outbox);
+    if (outbox !== undefined) await delivery.#goOn(outbox);
+    return delivery;
   }
 
   async #goOn(outbox: Outbox): Promise<void> {
-    const kept = await outbox.takeOver(this.#queues.map(({ name }) => name));
+    const onFailure = (folder: string, error: Error) =>
+      this.#say(`Alerts of an earlier start stay in ${folder}: ${error.message}`);
+    const kept = await outbox.takeOver(this.#queues.map(({ name }) => name), onFailure);
     if (kept.length === 0) return;
     this.#say(`${kept.length} alert${kept.length === 1 ? "" : "s"} of an earlier start to deliver`);
     for (const { target, alert, file } of kept) {

@@ -175,3 +175,27 @@ Deno.test("files in the outbox that are no alerts are left where they are", asyn
   assert.deepEqual(names.sort(), ["1.json", "2.json", "3.json", "lock"]);
   await Deno.remove(runs, { recursive: true });
 });
+
+Deno.test("a folder of an earlier start that cannot be read keeps neither the others nor new alerts", async () => {
+  const runs = await Deno.makeTempDir();
+  const dead = target("POST to a", () => {
+    throw new Error("down");
+  });
+  {
+    await using delivery = await Delivery.open({ targets: [dead], runs });
+    await delivery.send(madeAlert(1));
+  }
+  // A folder in the place of the lock.
+  await Deno.mkdir(join(runs, "undelivered", "0", "lock"), { recursive: true });
+  const lines: string[] = [];
+  const alive = target("POST to a");
+  {
+    const say = (line: string) => void lines.push(line);
+    await using delivery = await Delivery.open({ targets: [alive], runs, say });
+    await delivery.settled();
+    assert.deepEqual(alive.frames, [1]);
+  }
+  assert.equal(lines.length, 2, lines.join("\n"));
+  assert.match(lines[0]!, /^Alerts of an earlier start stay in .*0: /);
+  await Deno.remove(runs, { recursive: true });
+});

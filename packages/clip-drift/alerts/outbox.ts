@@ -80,12 +80,25 @@ export class Outbox implements AsyncDisposable {
     return path;
   }
 
-  /** Takes over, in their order, what ended processes left for one of these targets. */
-  async takeOver(targets: readonly string[]): Promise<(KeptAlert & { file: string })[]> {
-    const taken = [];
+  /**
+   * Takes over, in their order, what ended processes left for one of these targets.
+   *
+   * @param onFailure called with a folder that cannot be read; the others are taken over
+   */
+  async takeOver(
+    targets: readonly string[],
+    onFailure: (folder: string, error: Error) => void = () => {},
+  ): Promise<(KeptAlert & { file: string })[]> {
+    const taken: (KeptAlert & { file: string })[] = [];
     for await (const { name, isDirectory } of Deno.readDir(this.#root)) {
       const folder = join(this.#root, name);
-      if (isDirectory && folder !== this.#folder) taken.push(...await this.#empty(folder, targets));
+      if (!isDirectory || folder === this.#folder) continue;
+      try {
+        taken.push(...await this.#empty(folder, targets));
+      } catch (error) {
+        // Another start that took it over at the same time has removed it.
+        if (!(error instanceof Deno.errors.NotFound)) onFailure(folder, error as Error);
+      }
     }
     return taken.sort((a, b) => a.alert.time - b.alert.time);
   }
