@@ -1,28 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { VideoWriter } from "@vcs/media/video_writer";
+import { tensorsIn, writeVideo } from "#testing/batch_media.ts";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
 import { patchStreamCommand } from "./command.ts";
-
-/** Forty frames that get brighter. */
-async function writeVideo(path: string): Promise<void> {
-  const writer = await VideoWriter.open(path, { width: 64, height: 48, fps: 20 });
-  for (let i = 0; i < 40; i++) {
-    const data = Uint8Array.from({ length: 64 * 48 * 3 }, (_, at) => (at % 7) * 9 + 4 * i);
-    await writer.add({ data });
-  }
-  await writer.close();
-}
-
-/** Shapes and dtypes of the tensors in a file, by name. */
-async function tensorsIn(path: string): Promise<Record<string, string>> {
-  using reader = await SafetensorsReader.open(path);
-  const entries = reader.names.map((name) => {
-    const { dtype, shape } = reader.info(name);
-    return [name, `${dtype} ${shape}`];
-  });
-  return Object.fromEntries(entries);
-}
 
 Deno.test("batch keeps the patches of videos", async () => {
   const folder = await Deno.makeTempDir();
