@@ -6,7 +6,12 @@
  *
  * @module
  */
-export { type FilmSource, type FilmSourceOptions, openFilm } from "./film/film_source.ts";
+export {
+  type Film,
+  type FilmSource,
+  type FilmSourceOptions,
+  openFilm,
+} from "./film/film_source.ts";
 export {
   type FilmEncoders,
   FilmSender,

@@ -19,12 +19,18 @@ export interface FilmSourceOptions extends SourceOptions {
   readonly channels: number;
 }
 
-/** An open film. */
-export interface FilmSource extends AsyncDisposable {
-  /** Its pictures. */
-  readonly video: FrameSource;
+/** What is sent of a film. */
+export interface Film {
+  /** Its pictures, and whether they come in real time. */
+  readonly video: Pick<FrameSource, "frames" | "frameRate" | "live">;
   /** Its sound from second 0 of the pictures' clock on, once; undefined if it has none. */
   readonly sound: AsyncIterable<Planar> | undefined;
+}
+
+/** An open film. */
+export interface FilmSource extends Film, AsyncDisposable {
+  /** Its pictures. */
+  readonly video: FrameSource;
 }
 
 /**
