@@ -20,6 +20,7 @@ import {
   ProgressLine,
   say,
   shownUrl,
+  type ValueKind,
   whole,
 } from "@vcs/transport/internal";
 import type { FilmSendStatistics } from "../film/film_sender.ts";
@@ -30,11 +31,20 @@ const OPERANDS = {
   channel: CHANNEL_OPERAND,
 };
 
+const WHOLE = whole({ min: 8, max: 1024 });
+
+/** Width and height that the networks take. */
+const SIDE: ValueKind<number> = {
+  ...WHOLE,
+  allowed: "multiples of 8 from 8 to 1024",
+  parse: (text) => [WHOLE.parse(text)].find((side) => side !== undefined && side % 8 === 0),
+};
+
 const OPTIONS = {
   sound: option(file(), { help: "where its sound is", defaultText: "in FILM" }),
   mute: flag({ help: "send pictures alone" }),
-  size: option(whole({ min: 8, max: 1024 }), {
-    help: "width and height of the frames that are coded, a multiple of 8",
+  size: option(SIDE, {
+    help: "width and height of the frames that are coded",
     default: 128,
   }),
   fit: option(choice(["crop", "pad", "stretch"]), {

@@ -49,6 +49,7 @@ class Seen implements FilmOutput {
   hasSound: boolean | undefined;
   readonly pictures: Level[] = [];
   readonly samples = new Float32Array(SOUND.sampleRate * 10);
+  heardFrom = Infinity;
   heardUpTo = 0;
 
   begin(hasSound: boolean): void {
@@ -62,6 +63,7 @@ class Seen implements FilmOutput {
 
   sound([left]: Float32Array[], second: number): Promise<void> {
     this.samples.set(left!, Math.round(second * SOUND.sampleRate));
+    this.heardFrom = Math.min(this.heardFrom, second);
     this.heardUpTo = second + left!.length / SOUND.sampleRate;
     return Promise.resolve();
   }
@@ -135,6 +137,27 @@ Deno.test("film: one without sound says so; the next one follows it, also after 
     CLAPS[0]!.toFixed(2),
     CLAPS[1]!.toFixed(2),
   ]);
+});
+
+Deno.test("film: who joins late hears and sees each at its own second", async () => {
+  using networks = await opened();
+  const { sender, receiver: channel } = memoryChannel();
+  const late: TrackReceiver = {
+    async receive(options) {
+      for (;;) {
+        const delivery = await channel.receive(options);
+        if (!delivery || delivery.message.pts >= 1.3) return delivery;
+        await delivery.accept();
+      }
+    },
+  };
+  const seen = new Seen();
+  const receiving = new FilmReceiver(late, networks.decoder).run(seen);
+  await Promise.all([networks.send(beginning(), sender), receiving]);
+  // All begins with what came first, whichever that was, and lies as it did in the source.
+  const moved = seen.pictures[0]![0] - 1.36;
+  assert.ok(seen.heardFrom - moved > 2.1 && seen.heardFrom - moved < 2.2, `${seen.heardFrom}`);
+  assert.ok(Math.abs(seen.heardUpTo - moved - SECONDS) < 0.05, `${seen.heardUpTo}`);
 });
 
 Deno.test("film: what is none of a film's is counted; a channel that ends at once is an empty film", async () => {
