@@ -17,6 +17,7 @@ import {
   number,
   operand,
   option,
+  print,
   ProgressLine,
   say,
   shownUrl,
@@ -24,7 +25,7 @@ import {
   whole,
 } from "@vcs/transport/internal";
 import type { FilmSendStatistics } from "../film/film_sender.ts";
-import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE } from "./options.ts";
+import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE, JSON_TOTALS } from "./options.ts";
 
 const OPERANDS = {
   film: operand(file("FILM"), "a video file, a folder of images or a camera's URL"),
@@ -63,6 +64,7 @@ const OPTIONS = {
   realtime: flag({ help: "read a file no faster than it plays" }),
   policy: option(choice(POLICIES), { help: "what full send queues do", default: "block" }),
   device: DEVICE,
+  json: JSON_TOTALS,
   ...group("Channel", CHANNEL),
 };
 
@@ -116,6 +118,7 @@ async function run(
     clearInterval(timer);
     progress[Symbol.dispose]();
     say(lineOf(sender.statistics));
+    if (options.json) print(JSON.stringify(sender.statistics));
   }
 }
 

@@ -1,6 +1,7 @@
 import { memoryChannel, openReceiver, openSender } from "@vcs/transport/channel";
 import { type Message, message } from "@vcs/transport/message";
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { needs } from "#testing/shared.ts";
 import { hasBroker, startBroker } from "../../transport/trial/brokers.ts";
 import { FilmTracks, type Track, TrackSplitter, unwrapped, wrapped } from "./tracks.ts";
@@ -60,7 +61,9 @@ Deno.test("tracks: both come whole and in order over a channel with one place", 
 
 Deno.test("tracks: over tcp, file and ZeroMQ", async () => {
   const folder = await Deno.makeTempDir();
-  for (const url of ["tcp://127.0.0.1:0", "zmq+pull://127.0.0.1:0", `file:${folder}/`]) {
+  for (
+    const url of ["tcp://127.0.0.1:0", "zmq+pull://127.0.0.1:0", `${pathToFileURL(folder).href}/`]
+  ) {
     await using receiver = await openReceiver(url);
     await throughout(receiver.url.replace("pull", "push"), receiver);
   }
