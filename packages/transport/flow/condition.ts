@@ -11,7 +11,7 @@ export class Condition {
   #wakers = new Set<() => void>();
   readonly #clock: Clock;
 
-  /** @param clock measures limits of waits */
+  /** Starts with nobody who waits; the clock measures limits of waits. */
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
   }
