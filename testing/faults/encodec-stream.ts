@@ -8,6 +8,14 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "transformers_names.ts",
+    find: "if (isNormed) tensors.set(",
+    put:
+      "if (isNormed) tensors.set(name, lazy(`${known}_v`));\n    else if (isNormed) tensors.set(",
+    means: "kernels of Descript's files have any length",
+    tests: ["transformers_test.ts"],
+  },
+  {
     file: "mimi.ts",
     find: "g.where(net.isFirst(), g.slice(x, TIME, 0, 1), past)",
     put: "past",

@@ -1,13 +1,23 @@
-/** Files of Hugging Face's transformers: the codes and the audio that it makes with the same weights. */
+/** The files of others: the codes and the audio that their packages make with the same weights. */
 import assert from "node:assert/strict";
 import { type CodeSource, Decoder } from "../decoder.ts";
 import { Encoder } from "../encoder.ts";
 import { difference, golden, rows, SEGMENTS, small } from "../testing/transformers.ts";
+import { modelSpec } from "../models.ts";
 import { CODEC_MODELS } from "./catalog.ts";
+import { modelWeights } from "./layers.ts";
+import { descriptName } from "./transformers_names.ts";
 
-for (const name of Object.keys(SEGMENTS) as (keyof typeof SEGMENTS)[]) {
-  Deno.test(`${name} of transformers: its codes, its scales and its audio`, async () => {
-    const { source, get } = await golden(name);
+const CASES = [
+  ...(Object.keys(SEGMENTS) as (keyof typeof SEGMENTS)[]).map((name) =>
+    [name, "transformers"] as const
+  ),
+  ["dac_44khz", "descript"] as const,
+];
+
+for (const [name, made] of CASES) {
+  Deno.test(`${name} of ${made}: its codes, its scales and its audio`, async () => {
+    const { source, get } = await golden(name, made);
     const spec = small(name);
     const { codebooks } = spec;
     const options = { weights: source, device: "cpu", threads: 1 };
@@ -45,6 +55,14 @@ for (const name of Object.keys(SEGMENTS) as (keyof typeof SEGMENTS)[]) {
     });
   });
 }
+
+Deno.test("every tensor of DAC has one name in Descript's files", () => {
+  const spec = modelSpec("dac_44khz");
+  const names = modelWeights(spec).map(([name]) => descriptName(name, spec));
+  assert.equal(new Set(names).size, 223);
+  assert.ok(names.includes("encoder.block.4.block.2.block.3.bias"));
+  assert.ok(names.includes("decoder.model.6.weight"));
+});
 
 Deno.test("encodec_32khz is known by the names in its file", async () => {
   const shapes = await CODEC_MODELS.find("encodec_32khz")!.tensors!();

@@ -1,5 +1,6 @@
 /**
- * What Hugging Face's transformers makes of small models, as `testdata/make_transformers.py` wrote it.
+ * What Hugging Face's transformers and Descript's own package make of small models, as
+ * `testdata/make_transformers.py` and `testdata/make_descript.py` wrote it.
  *
  * @module
  */
@@ -51,8 +52,8 @@ const SIZES: { readonly [name: string]: Partial<ModelEntry> } = {
 };
 
 /** The weights of a model in `testdata`, and what the reference makes of them. */
-export async function golden(name: ModelName) {
-  const file = new URL(`../testdata/transformers_${name}.safetensors`, import.meta.url);
+export async function golden(name: ModelName, made: "transformers" | "descript" = "transformers") {
+  const file = new URL(`../testdata/${made}_${name}.safetensors`, import.meta.url);
   const { tensors } = readSafetensors(await Deno.readFile(file));
   const get = (key: string) => {
     const found = tensors.get(key);
