@@ -30,7 +30,7 @@ import {
   type StreamState,
   type Weights,
 } from "./network/model_session.ts";
-import { sampleContext } from "./network/layers.ts";
+import { memoryFrames, sampleContext } from "./network/layers.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
 import { decoderConvNetwork, decoderRecurrentNetwork } from "./network/networks.ts";
 import { batches, checkWhole, defined, mapOrdered, oneAhead } from "@vcs/transport/portable";
@@ -259,9 +259,10 @@ export class Decoder implements Disposable {
   ): AsyncGenerator<Features> {
     const state = this.#recurrent.newState();
     const { firstFrames, secondFrames, byteFrames } = this.spec;
-    const warmUp = preroll === undefined
-      ? begin
-      : Math.ceil(preroll * secondFrames / byteFrames) * byteFrames;
+    const wanted = preroll === undefined
+      ? memoryFrames(this.spec) ?? begin
+      : Math.ceil(preroll * secondFrames);
+    const warmUp = Math.ceil(wanted / byteFrames) * byteFrames;
     const start = begin - warmUp < firstFrames ? 0 : begin - warmUp;
     const most = lowLatency ? firstFrames : (batch || LARGEST_BATCH) * secondFrames;
     // Doubling keeps ahead of a source of twice real time. Taking what has arrived would do better,

@@ -175,7 +175,7 @@ function audioTensor(channels: Planar, scale = 1, unit = 1): Tensor {
 
 /** The model of 24 kHz: the published one, or the small one where that is not on this machine. */
 async function usualModel(): Promise<ModelName> {
-  const { availableModel } = await import("./network/available_model.ts");
+  const { availableModel } = await import("./network/catalog.ts");
   return await availableModel("encodec_24khz");
 }
 
@@ -289,7 +289,7 @@ export class Encoder implements Disposable {
   }
 
   async #runConv(chunk: AudioChunk): Promise<Features> {
-    const scale = this.spec.weightNorm ? 1 : loudness(chunk.channels);
+    const scale = this.spec.norm === "segment" ? loudness(chunk.channels) : 1;
     const audio = audioTensor(chunk.channels, scale, this.spec.dac ? this.spec.hop : 1);
     return { chunk, scale, tensor: await this.#conv.run({ audio }, "features") };
   }

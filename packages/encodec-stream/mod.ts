@@ -39,7 +39,7 @@ export {
   type Segmentation,
   TINY_MODEL,
 } from "./models.ts";
-export { availableModel } from "./network/available_model.ts";
+export { availableModel } from "./network/catalog.ts";
 export { CODEC_MODELS, codecCatalog } from "./network/catalog.ts";
 export { type BitratePlan, planBitrate } from "./audio/bitrate.ts";
 export type { Planar } from "./audio/overlap_add.ts";

@@ -1,8 +1,9 @@
 /**
- * The three published EnCodec models, and a small one that is bundled with this package: their numbers
- * (rates, segments, codebooks, bandwidths) and where their weights are published.
+ * The published models, and a small one that is bundled with this package: their numbers (rates,
+ * segments, codebooks, bandwidths) and where their weights are published.
  *
- * Source: "High Fidelity Neural Audio Compression" (arXiv 2210.13438) and the authors' code.
+ * Source: "High Fidelity Neural Audio Compression" (arXiv 2210.13438), "High-Fidelity Audio Compression
+ * with Improved RVQGAN" (2306.06546), "Moshi" (2410.00037), and the authors' code.
  *
  * @module
  */
@@ -15,6 +16,7 @@ export type ModelName =
   | "encodec_48khz"
   | "encodec_32khz"
   | "dac_44khz"
+  | "mimi"
   | typeof TINY_MODEL;
 
 /** The small model whose weights are bundled with this package. */
@@ -52,6 +54,31 @@ export interface DacSpec {
   readonly codeWidth: number;
 }
 
+/** What Mimi has beyond the numbers of EnCodec: transformers in place of recurrent layers. */
+export interface MimiSpec {
+  /** Layers of each of the two transformers. */
+  readonly layers: number;
+  /** Heads of each attention. */
+  readonly heads: number;
+  /** Width inside the feed-forward layers. */
+  readonly feedForward: number;
+  /** Features that attention sees, the current one included. */
+  readonly window: number;
+  /** Features of a code frame: what the convolutions give for one. */
+  readonly frameFeatures: number;
+  /** Width of the vectors in a codebook. */
+  readonly codeWidth: number;
+  /** Codebooks of the first, semantic quantiser; the others are of the acoustic one beside it. */
+  readonly semanticCodebooks: number;
+}
+
+/**
+ * What keeps a network's values in range: `weight` has kernels under weight norm; `segment` has a norm
+ * over the whole segment behind each convolution, and segments scaled by their loudness; `none` plain
+ * kernels.
+ */
+export type NetworkNorm = "weight" | "segment" | "none";
+
 /** The numbers that distinguish one model from another. */
 export interface ModelEntry {
   /** Name in headers. */
@@ -62,17 +89,18 @@ export interface ModelEntry {
   readonly channels: number;
   /** Segments, or undefined if a file is one causal stream. */
   readonly segmentation: Segmentation | undefined;
-  /**
-   * Whether kernels are under weight norm. Otherwise a norm over the whole segment follows each
-   * convolution, and segments are scaled by their loudness. Default: that of a stream.
-   */
-  readonly weightNorm?: boolean;
+  /** Its norm. Default: `weight` for a stream, `segment` for segments. */
+  readonly norm?: NetworkNorm;
+  /** What stands before the first sample and behind the last one. Default: reflect. */
+  readonly padding?: "reflect" | "zeros";
   /** Whether the shortcut of a residual layer is a convolution, or the input itself. Default: true. */
   readonly convShortcut?: boolean;
   /** Strides of the decoder's stages; the encoder has them in reverse. */
   readonly strides: readonly number[];
-  /** Taps of the first and the last convolution. */
+  /** Taps of the first convolution of each half. */
   readonly kernel: number;
+  /** Taps of the last one. Default: as many as of the first. */
+  readonly lastKernel?: number;
   /** Channels of the first and last layer; each stage doubles or halves them. */
   readonly filters: number;
   /** Width of the latent vectors. */
@@ -87,6 +115,8 @@ export interface ModelEntry {
   readonly languageModel: LanguageModelSpec | undefined;
   /** The numbers of DAC, which is another network. Default: none, it is EnCodec. */
   readonly dac?: DacSpec;
+  /** The numbers of Mimi's transformers. Default: none, there are recurrent layers. */
+  readonly mimi?: MimiSpec;
   /** Whose names the tensors in its file have; either is read. Default: authors. */
   readonly tensorNames?: "authors" | "transformers";
   /** Where its weights are, or undefined where they are given whenever it is opened. */
@@ -95,11 +125,15 @@ export interface ModelEntry {
 
 /** The numbers that distinguish one model from another, and those that follow from them. */
 export interface ModelSpec extends ModelEntry {
-  /** Whether kernels are under weight norm. */
-  readonly weightNorm: boolean;
+  /** Its norm. */
+  readonly norm: NetworkNorm;
+  /** What stands before the first sample and behind the last one. */
+  readonly padding: "reflect" | "zeros";
   /** Whether the shortcut of a residual layer is a convolution. */
   readonly convShortcut: boolean;
-  /** Samples between two code frames: the product of the strides. */
+  /** Taps of the last convolution of each half. */
+  readonly lastKernel: number;
+  /** Samples between two code frames. */
   readonly hop: number;
   /** Bits of a code. */
   readonly codeBits: number;
@@ -109,27 +143,33 @@ export interface ModelSpec extends ModelEntry {
   readonly byteFrames: number;
   /** Frames of about a second, a multiple of `byteFrames`. */
   readonly secondFrames: number;
-  /** Frames of a stream's first chunk, a multiple of `byteFrames`: reflect padding needs `kernel`. */
+  /**
+   * Frames of a stream's first chunk: for reflect padding, which needs `kernel`, a multiple of
+   * `byteFrames`; one frame where the padding is zeros.
+   */
   readonly firstFrames: number;
 }
 
 /** Adds the numbers that follow from a model's own. */
 export function completeSpec(entry: ModelEntry): ModelSpec {
-  const hop = entry.strides.reduce((product, stride) => product * stride, 1);
+  const { frameFeatures = 1 } = entry.mimi ?? {};
+  const hop = entry.strides.reduce((product, stride) => product * stride, frameFeatures);
   const codeBits = Math.ceil(Math.log2(entry.codebookSize));
   // The lowest set bit is the largest power of two that divides it.
   const byteFrames = 8 / Math.min(8, codeBits & -codeBits);
   const aligned = (frames: number) => Math.ceil(frames / byteFrames) * byteFrames;
   return {
-    weightNorm: entry.segmentation === undefined,
+    norm: entry.segmentation === undefined ? "weight" : "segment",
+    padding: "reflect",
     convShortcut: true,
+    lastKernel: entry.kernel,
     ...entry,
     hop,
     codeBits,
     bitsPerCodebook: entry.sampleRate / hop * codeBits,
     byteFrames,
     secondFrames: aligned(entry.sampleRate / hop),
-    firstFrames: aligned(entry.kernel),
+    firstFrames: entry.padding === "zeros" ? 1 : aligned(entry.kernel),
   };
 }
 
@@ -225,7 +265,7 @@ const ENTRIES: readonly ModelEntry[] = [
     // The reference takes a whole clip; half a minute, which is MusicGen's longest, bounds memory.
     // What is longer is faded over in two frames.
     segmentation: { length: 960_000, stride: 958_720 },
-    weightNorm: true,
+    norm: "weight",
     convShortcut: false,
     strides: [8, 5, 4, 4],
     filters: 64,
@@ -247,7 +287,7 @@ const ENTRIES: readonly ModelEntry[] = [
     channels: 1,
     // As above, of ten seconds, because its layers are wider.
     segmentation: { length: 862 * 512, stride: 860 * 512 },
-    weightNorm: true,
+    norm: "none",
     dac: { decoderWidth: 1536, codeWidth: 8 },
     strides: [8, 8, 4, 2],
     filters: 64,
@@ -260,6 +300,34 @@ const ENTRIES: readonly ModelEntry[] = [
       ...{ name: "dac_44khz", aliases: [], about: "DAC, the Descript Audio Codec, mono" },
       bytes: 306e6,
       files: [{ file: "model.safetensors", repository: "descript/dac_44khz" }],
+    },
+  },
+  {
+    ...PUBLISHED,
+    name: "mimi",
+    sampleRate: 24000,
+    channels: 1,
+    segmentation: undefined,
+    norm: "none",
+    padding: "zeros",
+    convShortcut: false,
+    strides: [8, 6, 5, 4],
+    lastKernel: 3,
+    filters: 64,
+    latent: 512,
+    codebooks: 32,
+    codebookSize: 2048,
+    bandwidths: [1.1, 2.2, 4.4],
+    mimi: {
+      ...{ layers: 8, heads: 8, feedForward: 2048, window: 250 },
+      ...{ frameFeatures: 2, codeWidth: 256, semanticCodebooks: 1 },
+    },
+    languageModel: undefined,
+    tensorNames: "transformers",
+    checkpoint: {
+      ...{ name: "mimi", aliases: [], about: "Mimi, the codec of Moshi, mono, causal, 12.5 Hz" },
+      bytes: 385e6,
+      files: [{ file: "model.safetensors", repository: "kyutai/mimi" }],
     },
   },
   {

@@ -57,6 +57,14 @@ export {
 } from "./graph/core.ts";
 export type { Window } from "./graph/shapes.ts";
 export {
+  type LayerNormWeights,
+  type PastAttention,
+  type SlidingWindow,
+  slidingWindow,
+  transformerLayer,
+  type TransformerWeights,
+} from "./graph/attention.ts";
+export {
   foldWeightNorm,
   interleave,
   lstm,
@@ -66,7 +74,7 @@ export {
   upsampleKernel,
 } from "./graph/layers.ts";
 export { modelBytes } from "./graph/model.ts";
-export { derive, toFloat } from "./graph/weights.ts";
+export { derive, toFloat, transposed } from "./graph/weights.ts";
 
 /** A value, or a number that becomes a constant of the other operand's element type. */
 export type Operand = Value | number;

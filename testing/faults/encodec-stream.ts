@@ -8,6 +8,35 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "transformers_names.ts",
+    find: "if (isNormed) tensors.set(",
+    put:
+      "if (isNormed) tensors.set(name, lazy(`${known}_v`));\n    else if (isNormed) tensors.set(",
+    means: "kernels of Descript's files have any length",
+    tests: ["transformers_test.ts"],
+  },
+  {
+    file: "mimi.ts",
+    find: "g.where(net.isFirst(), g.slice(x, TIME, 0, 1), past)",
+    put: "past",
+    means: "Mimi hears silence before its first feature",
+    tests: ["transformers_test.ts"],
+  },
+  {
+    file: "mimi.ts",
+    find: 'net.keep("past.known", seen.known);',
+    put: 'net.keep("past.known", g.mul(seen.known, 0));',
+    means: "Mimi's attention sees no earlier call",
+    tests: ["mimi_test.ts"],
+  },
+  {
+    file: "decoder.ts",
+    find: "memoryFrames(this.spec) ?? begin",
+    put: "begin",
+    means: "a seek in Mimi reads everything before it",
+    tests: ["mimi_test.ts"],
+  },
+  {
     file: "dac.ts",
     find: "const DILATIONS = [1, 3, 9];",
     put: "const DILATIONS = [1, 3, 5];",
@@ -16,7 +45,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "encoder.ts",
-    find: "this.spec.weightNorm ? 1 : loudness(chunk.channels)",
+    find: 'this.spec.norm === "segment" ? loudness(chunk.channels) : 1',
     put: "loudness(chunk.channels)",
     means: "MusicGen's codec hears everything equally loud",
     tests: ["transformers_test.ts"],

@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "attention.ts",
+    find: "g.less(behind, past + 1)",
+    put: "g.less(behind, past + 2)",
+    means: "attention sees further back in a long call than in short ones",
+    tests: ["attention_test.ts"],
+  },
+  {
+    file: "attention.ts",
+    find: "g.unsqueeze(g.greater(all, 0), [0])",
+    put: "g.unsqueeze(g.greater(all, -1), [0])",
+    means: "attention sees positions before the start of the stream",
+    tests: ["attention_test.ts"],
+  },
+  {
     file: "probe.ts",
     find: "const wrong = y.find((v) => v !== SIZE);",
     put: "const wrong = y.find(() => false);",

@@ -1,6 +1,6 @@
 /** The command over a channel: two processes, and a link between them that loses messages. */
 import { openReceiver, openSender } from "@vcs/transport/channel";
-import { freePort } from "@vcs/transport/internal";
+import { needs } from "#testing/shared.ts";
 import assert from "node:assert/strict";
 import { interleave } from "../audio/pcm.ts";
 import { packCodes } from "../container/bits.ts";
@@ -8,6 +8,7 @@ import { formatHeader, UNKNOWN_LENGTH } from "../container/header.ts";
 import { EcdcReader } from "../container/reader.ts";
 import { Decoder } from "../decoder.ts";
 import { playback } from "../playback.ts";
+import { freePort, hasBroker, startBroker } from "../../transport/trial/brokers.ts";
 import { run, scratch, stereo } from "../testing/command.ts";
 
 const MODEL = ["--model", "encodec_tiny_24khz", "--device", "cpu"];
@@ -28,18 +29,22 @@ async function lossyLink(
   }
 }
 
-Deno.test("two processes over a lossy link: the time is kept, losses are silent and counted", async () => {
+/** Sends four seconds to one URL, loses some on the way, and plays what arrives at another. */
+async function throughLossyLink(links: {
+  readonly sent: string;
+  readonly taken: Awaited<ReturnType<typeof openReceiver>>;
+  readonly handedTo: string;
+  readonly played: string;
+}): Promise<void> {
   await using place = await scratch();
   const samples = 192_000;
   const pcm = interleave(stereo(samples), "s16");
-  await using middle = await openReceiver("tcp://127.0.0.1:0");
-  const to = `tcp://127.0.0.1:${freePort()}`;
   const out = `${place.folder}/out.wav`;
-  const args = ["-d", "--device", "cpu", "--format", "wav", "-o", out, to];
+  const args = ["-d", "--device", "cpu", "--format", "wav", "-o", out, links.played];
   const results = Promise.all([
     run(args, place.env),
-    run(["-b", "6", ...MODEL, "--low-latency", "-e", middle.url], place.env, pcm),
-    lossyLink(middle, to, [9, 10], [20]),
+    run(["-b", "6", ...MODEL, "--low-latency", "-e", links.sent], place.env, pcm),
+    lossyLink(links.taken, links.handedTo, [9, 10], [20]),
   ]);
   const [received, sent] = await results;
   assert.deepEqual([received.code, sent.code], [0, 0], received.stderr + sent.stderr);
@@ -60,6 +65,25 @@ Deno.test("two processes over a lossy link: the time is kept, losses are silent 
   assert.ok(peak(70 * frame, 72 * frame) > 1000, "before the loss there is sound");
   assert.equal(peak(73 * frame + 100, 88 * frame - 100), 0);
   assert.ok(peak(90 * frame, 150 * frame) > 1000, "and behind it");
+}
+
+Deno.test("two processes over a lossy link: the time is kept, losses are silent and counted", async () => {
+  await using taken = await openReceiver("tcp://127.0.0.1:0");
+  const played = `tcp://127.0.0.1:${freePort()}`;
+  await throughLossyLink({ sent: taken.url, taken, handedTo: played, played });
+});
+
+Deno.test({
+  name: "two processes over a NATS server that loses messages: silent, counted, in time",
+  ...needs(hasBroker("nats")),
+  async fn() {
+    await using broker = await startBroker("nats");
+    const [sent, played] = ["sent", "played"].map((stream) =>
+      `nats://127.0.0.1:${broker.port}?stream=${stream}`
+    ) as [string, string];
+    await using taken = await openReceiver(sent);
+    await throughLossyLink({ sent, taken, handedTo: played, played });
+  },
 });
 
 Deno.test("a channel is not sought in, and its failures are reported", async () => {

@@ -31,7 +31,7 @@ import type { CodeBlock } from "../container/reader.ts";
 import { Encoder } from "../encoder.ts";
 import type { LiveHeader } from "../live/block_message.ts";
 import { MODEL_NAMES, type ModelName, modelSpec, TINY_MODEL } from "../models.ts";
-import { availableModel } from "../network/available_model.ts";
+import { availableModel } from "../network/catalog.ts";
 import { fitted, openInput, UntilFailure } from "./audio_input.ts";
 import { CHANNEL_OPTIONS, CODEC_OPTIONS, codecOptions, isLive } from "./codec_options.ts";
 

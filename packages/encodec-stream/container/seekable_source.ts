@@ -28,6 +28,32 @@ const NEAR = 64 * 1024;
 /** Attempts without a byte after which a connection that broke is given up. */
 const TRIES = 4;
 
+/** Milliseconds without a byte, or an answer, after which a connection to a server counts as broken. */
+export const STALL = 30_000;
+
+/** Waits for a server, but not for ever; what is waited for ends where its signal is aborted. */
+async function unlessStalled<T>(
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stalled = new AbortController();
+  const done = new AbortController();
+  const limit = async (): Promise<never> => {
+    await clock.sleep(STALL, done.signal);
+    throw new Error(`nothing came for ${STALL / 1000} s`);
+  };
+  const both = signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal;
+  try {
+    return await Promise.race([work(both), limit()]);
+  } catch (error) {
+    stalled.abort(error);
+    throw error;
+  } finally {
+    done.abort();
+  }
+}
+
 /** Bytes from a position on, valid until the next seek of their source. */
 export interface ByteRun {
   /**
@@ -82,7 +108,7 @@ export class SeekableSource implements AsyncDisposable {
     source: SourceLike,
     { signal, clock = systemClock }: { signal?: AbortSignal; clock?: Clock } = {},
   ): Promise<SeekableSource> {
-    const opened = new SeekableSource(await make(source, signal), clock);
+    const opened = new SeekableSource(await make(source, clock, signal), clock);
     opened.#signal = signal;
     // Ends a read that waits.
     opened.#aborting = onAbort(signal, () => void opened.#reader.cancel().catch(() => {}));
@@ -116,7 +142,7 @@ export class SeekableSource implements AsyncDisposable {
     const turn = this.#turn;
     for (let failures = 0;; failures++) {
       try {
-        return await (failures === 0 ? this.#reader.read() : this.#resume(turn));
+        return await (failures === 0 ? this.#next() : this.#resume(turn));
       } catch (error) {
         this.#check(turn);
         if (!this.#url || !this.#reopen) throw error;
@@ -127,6 +153,16 @@ export class SeekableSource implements AsyncDisposable {
         this.#check(turn);
       }
     }
+  }
+
+  /** The next chunk of the open stream; a server that sends nothing more is hung up on. */
+  async #next(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    const reader = this.#reader;
+    if (!this.#url) return await reader.read();
+    return await unlessStalled(this.#clock, undefined, (stalled) => {
+      stalled.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
+      return reader.read();
+    });
   }
 
   /** Connects again, at the byte where the connection broke. */
@@ -140,7 +176,7 @@ export class SeekableSource implements AsyncDisposable {
     if (isAnother) throw unresumed(this.#url!, this.#position);
     this.#reader = stream.getReader();
     for (;;) {
-      const chunk = await this.#reader.read();
+      const chunk = await this.#next();
       if (chunk.done) return chunk;
       const { value, done } = chunk;
       if (value.length > skipped) return { value: value.subarray(skipped), done };
@@ -225,12 +261,12 @@ interface Made {
   readonly url?: URL;
 }
 
-async function make(source: SourceLike, signal?: AbortSignal): Promise<Made> {
+async function make(source: SourceLike, clock: Clock, signal?: AbortSignal): Promise<Made> {
   if (source instanceof Uint8Array) return openBytes(source);
   if (source instanceof ReadableStream) return { first: source };
   if (source === "-") return { first: Deno.stdin.readable };
   const url = asUrl(source);
-  if (url?.protocol.startsWith("http")) return await openUrl(url, signal);
+  if (url?.protocol.startsWith("http")) return await openUrl(url, clock, signal);
   if (url && url.protocol !== "file:") {
     throw new EcdcError(
       "unsupported",
@@ -292,10 +328,10 @@ async function openFile(path: string | URL): Promise<Made> {
   }
 }
 
-async function request(url: URL, range: string | undefined, signal?: AbortSignal) {
+async function request(url: URL, range: string | undefined, clock: Clock, signal?: AbortSignal) {
   const headers: Record<string, string> = range ? { range } : {};
   try {
-    return await fetch(url, { headers, signal: signal ?? null });
+    return await unlessStalled(clock, signal, (either) => fetch(url, { headers, signal: either }));
   } catch (error) {
     if (signal?.aborted) throw error;
     throw unreachable(url, error instanceof Error ? error.message : `${error}`, error);
@@ -327,11 +363,11 @@ async function checkSame(url: URL, first: Response, later: Response): Promise<vo
 
 const EMPTY = (): ReadableStream<Uint8Array> => new Blob([]).stream();
 
-async function openUrl(url: URL, signal?: AbortSignal): Promise<Made> {
-  const response = await request(url, undefined, signal);
+async function openUrl(url: URL, clock: Clock, signal?: AbortSignal): Promise<Made> {
+  const response = await request(url, undefined, clock, signal);
   const reopen: Reopen = async (from, to) => {
     const range = `bytes=${from}-${to === undefined ? "" : to - 1}`;
-    const later = await request(url, range, signal);
+    const later = await request(url, range, clock, signal);
     // A server's way to say that the position is past the end.
     if (later.status === 416) {
       await later.body?.cancel();

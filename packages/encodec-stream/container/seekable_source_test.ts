@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { SeekableSource } from "./seekable_source.ts";
+import { systemClock } from "@vcs/transport/portable";
+import { SeekableSource, STALL } from "./seekable_source.ts";
 
 const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7 % 251);
 
@@ -302,11 +303,82 @@ Deno.test("a server that sends nothing more is given up after four attempts", as
   const waits: number[] = [];
   const clock = {
     now: () => 0,
-    sleep: (milliseconds: number) => Promise.resolve(void waits.push(milliseconds)),
+    sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+      // Nothing stalls here: the limit's own wait ends with what it limits.
+      if (milliseconds === STALL) return systemClock.sleep(milliseconds, signal);
+      return Promise.resolve(void waits.push(milliseconds));
+    },
   };
   await using server = serveBroken({ sends: 0 });
   await using source = await SeekableSource.open(server.url, { clock });
   await assert.rejects(readAll(source), { name: "EcdcError", code: "unreachable" });
   assert.deepEqual(waits, [1000, 2000]);
   assert.equal(server.requests.length, 4);
+});
+
+/** A server that sends a hundred bytes of more to the first request, and answers no later one. */
+function serveStalled(isSilent = false) {
+  const arrived = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
+  const ranges: (string | null)[] = [];
+  const never = Promise.withResolvers<void>();
+  const options = { port: 0, hostname: "127.0.0.1", onListen: () => {} };
+  const server = Deno.serve(options, async ({ headers }) => {
+    ranges.push(headers.get("range"));
+    arrived[ranges.length - 1]!.resolve();
+    if (isSilent || ranges.length > 1) await never.promise;
+    const start = (stream: ReadableStreamDefaultController) => stream.enqueue(new Uint8Array(100));
+    return new Response(new ReadableStream({ start }), { headers: { "content-length": "1000" } });
+  });
+  return {
+    ranges,
+    url: `http://127.0.0.1:${server.addr.port}/song.ecdc`,
+    asked: (nth: number) => arrived[nth - 1]!.promise,
+    async [Symbol.asyncDispose]() {
+      never.resolve();
+      await server.shutdown();
+    },
+  };
+}
+
+/** A clock whose limit for servers is over when the test says so. */
+function stallingClock() {
+  let end: (() => void) | undefined;
+  return {
+    now: () => 0,
+    sleep(milliseconds: number): Promise<void> {
+      if (milliseconds !== STALL) return Promise.resolve();
+      return new Promise((resolve) => end = resolve);
+    },
+    stall: () => end!(),
+  };
+}
+
+Deno.test("a server that stalls is asked again, and then given up with the reason", async () => {
+  const clock = stallingClock();
+  await using server = serveStalled();
+  await using source = await SeekableSource.open(server.url, { clock });
+  const run = await source.seek(0);
+  assert.equal((await run.read(100)).length, 100);
+  const refused = assert.rejects(run.read(1), {
+    code: "unreachable",
+    message: /^Cannot read on: the connection to .* broke at byte 100 \(.*nothing came for 30 s\)$/,
+  });
+  for (const nth of [1, 2, 3, 4]) {
+    await server.asked(nth);
+    clock.stall();
+  }
+  await refused;
+  assert.deepEqual(server.ranges, [null, ...Array(3).fill("bytes=100-")]);
+});
+
+Deno.test("a server that does not answer is given up with the reason", async () => {
+  const clock = stallingClock();
+  await using server = serveStalled(true);
+  const refused = assert.rejects(SeekableSource.open(server.url, { clock }), {
+    code: "unreachable",
+    message: /^Cannot open http:.*: nothing came for 30 s$/,
+  });
+  await server.asked(1);
+  clock.stall();
+  await refused;
 });

@@ -7,7 +7,7 @@
 import { type CatalogOptions, type Model, ModelCatalog } from "@vcs/onnx/store";
 import { languageModelWeights, modelWeights, type WeightShape } from "./layers.ts";
 import { transformersName } from "./transformers_names.ts";
-import { MODEL_NAMES, type ModelSpec, modelSpec, TINY_MODEL } from "../models.ts";
+import { MODEL_NAMES, type ModelName, type ModelSpec, modelSpec, TINY_MODEL } from "../models.ts";
 
 /** What only training needs, and our own file is without. */
 const TRAINING = /\.(inited|cluster_size|embed_avg)$/;
@@ -42,3 +42,11 @@ export function codecCatalog(
 
 /** The published models and their language models, and the small one of this package. */
 export const CODEC_MODELS: ModelCatalog = codecCatalog(MODEL_NAMES.map(modelSpec));
+
+/**
+ * The model to use if nothing is to be fetched: the one asked for if its weights are on this
+ * machine, else the small one that is bundled with this package.
+ */
+export async function availableModel(wanted: ModelName): Promise<ModelName> {
+  return await CODEC_MODELS.findLocal(wanted) ? wanted : TINY_MODEL;
+}

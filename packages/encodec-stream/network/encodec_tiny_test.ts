@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { encodeWav } from "@vcs/media/wav";
 import { type Checkpoint, openCheckpoint } from "@vcs/onnx/checkpoint";
 import { readSafetensors } from "@vcs/transport/safetensors";
-import { availableModel } from "./available_model.ts";
+import { availableModel } from "./catalog.ts";
 import { Decoder } from "../decoder.ts";
 import { type CodeBlock, EcdcReader } from "../container/reader.ts";
 import { EcdcWriter } from "../container/writer.ts";

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
 import { needs } from "#testing/shared.ts";
 import { MODEL_NAMES, modelSpec, TINY_MODEL } from "../models.ts";
+import { golden, small } from "../testing/transformers.ts";
 import { codecGraphs, languageModelGraphs, openGraphs } from "./exported.ts";
 import { syntheticCheckpoint } from "./synthetic.ts";
+import { originalNames } from "./transformers_names.ts";
 
 const { signal } = new AbortController();
 
@@ -44,6 +46,10 @@ Deno.test("export has every graph of every model", async () => {
     ...[3, 6, 9].map((n) => `dac_44khz.dac_encoder_codes_${n}: batch 16, features -> codes`),
     "dac_44khz.dac_decoder_codes: batch 16, flat_codes -> features",
     "dac_44khz.dac_decoder_conv: batch 0, features -> audio",
+    "mimi.encoder_conv: batch 0, audio -> features",
+    ...[8, 16, 32].map((n) => `mimi.encoder_transformer_${n}: batch 0, features,first -> codes`),
+    "mimi.decoder_transformer: batch 0, flat_codes -> features",
+    "mimi.decoder_conv: batch 0, features -> audio",
     ...expected("encodec_tiny_24khz", [2, 4, 8], true),
   ]);
   // A builder that is not here is one that nothing above exports.
@@ -51,18 +57,22 @@ Deno.test("export has every graph of every model", async () => {
     ...["dacDecoderCodes", "dacDecoderConv", "dacEncoderCodes", "dacEncoderConv"],
     ...["decoderConvNetwork", "decoderRecurrentNetwork", "encoderConvNetwork"],
     ...["encoderRecurrentNetwork", "languageModelNetwork"],
+    ...["mimiDecoderCodes", "mimiDecoderConv", "mimiEncoderCodes", "mimiEncoderConv"],
   ]);
 });
 
 Deno.test({
   name:
-    "ONNX Runtime's Python makes of the exported graphs of a codec and a language model what we do",
+    "ONNX Runtime's Python makes of the exported graphs of two codecs and a language model what we do",
   ...needs(ONNX_PYTHON !== undefined),
   async fn() {
     using opened = await openGraphs(TINY_MODEL, signal);
     const spec = modelSpec("encodec_24khz");
     const source = syntheticCheckpoint(spec, "language-model");
-    await checkInPython([...opened.graphs, ...languageModelGraphs(spec, source).slice(0, 1)]);
+    const weights = originalNames(small("mimi"), (await golden("mimi")).source);
+    const mimi = codecGraphs(small("mimi"), weights);
+    const languageModel = languageModelGraphs(spec, source).slice(0, 1);
+    await checkInPython([...opened.graphs, ...mimi, ...languageModel]);
   },
 });
 

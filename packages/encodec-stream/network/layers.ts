@@ -8,8 +8,9 @@
  *
  * @module
  */
-import type { ModelSpec } from "../models.ts";
+import type { ModelSpec, NetworkNorm } from "../models.ts";
 import { dacWeights, isDac } from "./dac.ts";
+import { isMimi, mimiWeights } from "./mimi.ts";
 
 /** A convolution over time, with a norm of its own if the model has norms. */
 export interface ConvLayer {
@@ -92,52 +93,65 @@ export function featureWidth({ filters, strides }: ModelSpec): number {
   return filters * 2 ** strides.length;
 }
 
+/** A layer by the prefix of its weights. */
+type LayerAt = (prefix: string) => Layer;
+
+const elu: LayerAt = () => ELU;
+
+/** Layers under their numbers. */
+function numbered(prefix: string, layers: readonly LayerAt[]): Layer[] {
+  return layers.map((layer, i) => layer(`${prefix}.${i}`));
+}
+
+/** The recurrent layers; a model that has transformers has none among its convolutions. */
+function recurrent({ mimi }: ModelSpec, size: number): LayerAt[] {
+  return mimi ? [] : [(prefix) => ({ kind: "lstm", prefix, size })];
+}
+
 /** The encoder, layers 0 to 15 with four strides: samples in, latent vectors out. */
 export function encoderLayers(spec: ModelSpec): Layer[] {
-  const { channels, filters, latent, strides, kernel } = spec;
-  const at = (i: number) => `encoder.model.${i}`;
-  const stages = [...strides].reverse().flatMap((stride, n): Layer[] => {
+  const { channels, filters, latent, strides, kernel, lastKernel } = spec;
+  const size = featureWidth(spec);
+  const stages = [...strides].reverse().flatMap((stride, n): LayerAt[] => {
     const c = filters * 2 ** n;
     return [
-      residual(at(1 + 3 * n), c, spec.convShortcut),
-      ELU,
-      conv(at(3 + 3 * n), c, 2 * c, 2 * stride, stride),
+      (at) => residual(at, c, spec.convShortcut),
+      elu,
+      (at) => conv(at, c, 2 * c, 2 * stride, stride),
     ];
   });
-  const size = featureWidth(spec);
-  return [
-    conv(at(0), channels, filters, kernel),
+  return numbered("encoder.model", [
+    (at) => conv(at, channels, filters, kernel),
     ...stages,
-    { kind: "lstm", prefix: at(1 + 3 * strides.length), size },
-    ELU,
-    conv(at(3 + 3 * strides.length), size, latent, kernel),
-  ];
+    ...recurrent(spec, size),
+    elu,
+    (at) => conv(at, size, latent, lastKernel),
+  ]);
 }
 
 /** The decoder, layers 0 to 15 with four strides: latent vectors in, samples out. */
 export function decoderLayers(spec: ModelSpec): Layer[] {
-  const { channels, filters, latent, strides, kernel } = spec;
-  const at = (i: number) => `decoder.model.${i}`;
+  const { channels, filters, latent, strides, kernel, lastKernel } = spec;
   const size = featureWidth(spec);
-  const stages = strides.flatMap((stride, n): Layer[] => {
+  const stages = strides.flatMap((stride, n): LayerAt[] => {
     const from = size / 2 ** n;
     const to = from / 2;
     return [
-      ELU,
-      { kind: "upsample", prefix: at(3 + 3 * n), from, to, stride },
-      residual(at(4 + 3 * n), to, spec.convShortcut),
+      elu,
+      (prefix) => ({ kind: "upsample", prefix, from, to, stride }),
+      (at) => residual(at, to, spec.convShortcut),
     ];
   });
-  return [
-    conv(at(0), latent, size, kernel),
-    { kind: "lstm", prefix: at(1), size },
+  return numbered("decoder.model", [
+    (at) => conv(at, latent, size, kernel),
+    ...recurrent(spec, size),
     ...stages,
-    ELU,
-    conv(at(3 + 3 * strides.length), filters, channels, kernel),
-  ];
+    elu,
+    (at) => conv(at, filters, channels, lastKernel),
+  ]);
 }
 
-/** Index of the recurrent layer in a table. */
+/** Index of the recurrent layer in a table; -1 if there is none. */
 export function recurrentAt(layers: readonly Layer[]): number {
   return layers.findIndex((layer) => layer.kind === "lstm");
 }
@@ -145,7 +159,7 @@ export function recurrentAt(layers: readonly Layer[]): number {
 /** Frames before a place that the decoder after its recurrent layers needs to be exact there. */
 export function sampleContext(spec: ModelSpec): number {
   const layers = decoderLayers(spec);
-  return layers.slice(recurrentAt(layers) + 1).reduceRight((context, layer) => {
+  const features = layers.slice(recurrentAt(layers) + 1).reduceRight((context, layer) => {
     switch (layer.kind) {
       case "conv":
         return context + layer.kernel - 1;
@@ -158,27 +172,35 @@ export function sampleContext(spec: ModelSpec): number {
         return context;
     }
   }, 0);
+  return Math.ceil(features / (spec.mimi?.frameFeatures ?? 1));
+}
+
+/**
+ * Frames that the decoder's half before its convolutions looks back over, or undefined if it never
+ * forgets.
+ */
+export function memoryFrames({ mimi }: ModelSpec): number | undefined {
+  return mimi && Math.ceil(mimi.layers * (mimi.window - 1) / mimi.frameFeatures) + 1;
 }
 
 /** Name and shape of a tensor in a checkpoint. */
 export type WeightShape = readonly [name: string, shape: readonly number[]];
 
-/** A kernel under weight norm (direction and length) or with a group norm behind it. */
+/** A kernel, under weight norm as direction and length, or with the weights of a norm behind it. */
 function kernelWeights(
   prefix: string,
-  weightNorm: boolean,
+  norm: NetworkNorm,
   shape: readonly number[],
   outputs: number,
 ): WeightShape[] {
   const bias: WeightShape = [`${prefix}.bias`, [outputs]];
-  if (weightNorm) {
+  if (norm === "weight") {
     return [bias, [`${prefix}.weight_g`, [shape[0]!, 1, 1]], [`${prefix}.weight_v`, shape]];
   }
-  const norm = prefix.replace(/\.(conv|convtr)$/, ".norm");
-  return [bias, [`${prefix}.weight`, shape], [`${norm}.weight`, [outputs]], [
-    `${norm}.bias`,
-    [outputs],
-  ]];
+  const plain: WeightShape[] = [bias, [`${prefix}.weight`, shape]];
+  if (norm === "none") return plain;
+  const behind = prefix.replace(/\.(conv|convtr)$/, ".norm");
+  return [...plain, [`${behind}.weight`, [outputs]], [`${behind}.bias`, [outputs]]];
 }
 
 function lstmWeights({ prefix, size }: LstmLayer): WeightShape[] {
@@ -190,19 +212,20 @@ function lstmWeights({ prefix, size }: LstmLayer): WeightShape[] {
   ]);
 }
 
-function layerWeights(layer: Layer, weightNorm: boolean): WeightShape[] {
+/** The tensors of one layer. */
+export function layerWeights(layer: Layer, norm: NetworkNorm): WeightShape[] {
   switch (layer.kind) {
     case "conv": {
       const { prefix, from, to, kernel } = layer;
-      return kernelWeights(`${prefix}.conv.conv`, weightNorm, [to, from, kernel], to);
+      return kernelWeights(`${prefix}.conv.conv`, norm, [to, from, kernel], to);
     }
     case "upsample": {
       const { prefix, from, to, stride } = layer;
-      return kernelWeights(`${prefix}.convtr.convtr`, weightNorm, [from, to, 2 * stride], to);
+      return kernelWeights(`${prefix}.convtr.convtr`, norm, [from, to, 2 * stride], to);
     }
     case "residual":
       return [layer.squeeze, layer.expand, layer.shortcut]
-        .flatMap((l) => l ? layerWeights(l, weightNorm) : []);
+        .flatMap((l) => l ? layerWeights(l, norm) : []);
     case "lstm":
       return lstmWeights(layer);
     case "elu":
@@ -228,9 +251,10 @@ function codebookWeights(index: number, { codebookSize, latent }: ModelSpec): We
 /** Every tensor of a model's checkpoint, as the authors publish theirs, sorted by name. */
 export function modelWeights(spec: ModelSpec): WeightShape[] {
   if (isDac(spec)) return dacWeights(spec);
+  if (isMimi(spec)) return mimiWeights(spec);
   const layers = [...encoderLayers(spec), ...decoderLayers(spec)];
   return [
-    ...layers.flatMap((l) => layerWeights(l, spec.weightNorm)),
+    ...layers.flatMap((l) => layerWeights(l, spec.norm)),
     ...Array.from({ length: spec.codebooks }, (_, i) => codebookWeights(i, spec)).flat(),
   ].sort(([a], [b]) => a < b ? -1 : 1);
 }

@@ -17,7 +17,7 @@
  * @module
  */
 import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { derive, GraphBuilder, type Value } from "@vcs/onnx/graph";
+import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import {
   codebookPrefix,
   decoderLayers,
@@ -27,6 +27,14 @@ import {
 } from "./layers.ts";
 import type { ModelSpec } from "../models.ts";
 import { dacDecoderCodes, dacDecoderConv, dacEncoderCodes, dacEncoderConv, isDac } from "./dac.ts";
+import {
+  isMimi,
+  mimiDecoderCodes,
+  mimiDecoderConv,
+  mimiEncoderCodes,
+  mimiEncoderConv,
+} from "./mimi.ts";
+import { joinedBooks, quantize } from "./quantizer.ts";
 import { Seanet, type StateTensor } from "./seanet.ts";
 
 /** A graph and the state that it carries from call to call. */
@@ -61,6 +69,7 @@ export function encoderConvNetwork(
   samples?: number,
 ): Network {
   if (isDac(spec)) return dacEncoderConv(spec, source);
+  if (isMimi(spec)) return mimiEncoderConv(spec, source);
   const net = start("encoder_conv", spec, source);
   const layers = encoderLayers(spec);
   const audio = net.g.input("audio", "F32", [1, spec.channels, samples ?? "S"]);
@@ -76,47 +85,20 @@ export function encoderRecurrentNetwork(
   codebooks: number,
 ): Network {
   if (isDac(spec)) return dacEncoderCodes(spec, source, codebooks);
+  if (isMimi(spec)) return mimiEncoderCodes(spec, source, codebooks);
   const net = start(`encoder_recurrent_${codebooks}`, spec, source);
   const layers = encoderLayers(spec);
   const features = net.g.input("features", "F32", [batch(net), featureWidth(spec), "T"]);
   const latent = net.apply(layers.slice(recurrentAt(layers)), features);
-  return finish(net, "codes", quantize(net, spec, latent, codebooks));
+  const books = codebooksOf(net, spec, codebooks);
+  const codes = quantize(net.g, net.g.transpose(latent, [0, 2, 1]), books);
+  return finish(net, "codes", net.g.concat(codes, 2));
 }
 
-function codebook(net: Seanet, { codebookSize, latent }: ModelSpec, index: number) {
-  return net.tensor(`${codebookPrefix(index)}.embed`, [codebookSize, latent]);
-}
-
-/**
- * Residual quantisation: the nearest entry of each codebook to the residual of those before it, with
- * the distance written as the authors write it, so that near ties are resolved the same way.
- */
-function quantize(net: Seanet, spec: ModelSpec, latent: Value, codebooks: number): Value {
-  const { g } = net;
-  const { codebookSize: size, latent: width } = spec;
-  let residual = g.transpose(latent, [0, 2, 1]);
-  const codes = Array.from({ length: codebooks }, (_, k) => {
-    const entries = codebook(net, spec, k);
-    const table = g.weight(`codebook_${k}`, entries);
-    const columns = derive(
-      [entries],
-      [width, size],
-      ([e]) => Float32Array.from(e, (_, i) => e[i % size * width + Math.floor(i / size)]!),
-    );
-    const squares = derive([entries], [size], ([e]) => rowSquares(e, width));
-    const product = g.matmul(g.mul(residual, 2), g.weight(`columns_${k}`, columns));
-    const left = g.sub(g.sum(g.mul(residual, residual), [2]), product);
-    const code = g.argMin(g.add(left, g.weight(`squares_${k}`, squares)), 2);
-    residual = g.sub(residual, g.gather(table, code));
-    return g.unsqueeze(code, [2]);
-  });
-  return g.concat(codes, 2);
-}
-
-function rowSquares(entries: Float32Array, width: number): Float32Array {
-  return Float32Array.from(
-    { length: entries.length / width },
-    (_, row) => entries.subarray(row * width, (row + 1) * width).reduce((sum, v) => sum + v * v, 0),
+function codebooksOf(net: Seanet, { codebookSize, latent }: ModelSpec, count: number) {
+  return Array.from(
+    { length: count },
+    (_, k) => net.tensor(`${codebookPrefix(k)}.embed`, [codebookSize, latent]),
   );
 }
 
@@ -126,17 +108,12 @@ function rowSquares(entries: Float32Array, width: number): Float32Array {
  */
 export function decoderRecurrentNetwork(spec: ModelSpec, source: TensorSource): Network {
   if (isDac(spec)) return dacDecoderCodes(spec, source);
+  if (isMimi(spec)) return mimiDecoderCodes(spec, source);
   const net = start("decoder_recurrent", spec, source);
   const { g } = net;
   const layers = decoderLayers(spec);
   const flatCodes = g.input("flat_codes", "I32", [batch(net), "T", "K"]);
-  const books = Array.from({ length: spec.codebooks }, (_, k) => codebook(net, spec, k));
-  const rowCount = spec.codebooks * spec.codebookSize;
-  const table = derive(books, [rowCount, spec.latent], (all) => {
-    const joined = new Float32Array(rowCount * spec.latent);
-    (all as Float32Array[]).forEach((book, k) => joined.set(book, k * book.length));
-    return joined;
-  });
+  const table = joinedBooks(codebooksOf(net, spec, spec.codebooks));
   const vectors = g.sum(g.gather(g.weight("codebooks", table), flatCodes), [2], false);
   const latent = g.transpose(vectors, [0, 2, 1]);
   const features = net.apply(layers.slice(0, recurrentAt(layers) + 1), latent);
@@ -154,6 +131,7 @@ export function decoderConvNetwork(
   frames?: number,
 ): Network {
   if (isDac(spec)) return dacDecoderConv(spec, source);
+  if (isMimi(spec)) return mimiDecoderConv(spec, source);
   const net = start("decoder_conv", spec, source);
   const layers = decoderLayers(spec);
   const features = net.g.input("features", "F32", [1, featureWidth(spec), frames ?? "T"]);

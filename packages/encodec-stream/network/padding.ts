@@ -70,6 +70,28 @@ function lackToStride(g: GraphBuilder, x: Value, stride: number): Value {
 }
 
 /**
+ * A signal extended behind by as many samples as part of it lacks to a multiple of the stride.
+ *
+ * @param joined the signal: past samples, then those of this call
+ * @param x the samples of this call
+ * @param mode zeros, or the last sample repeated
+ */
+export function padToStride(
+  g: GraphBuilder,
+  joined: Value,
+  x: Value,
+  stride: number,
+  mode: "constant" | "edge",
+): Value {
+  const sides = g.concat([g.int64([0]), lackToStride(g, x, stride)], 0);
+  const fill = mode === "constant" ? g.scalar(0) : undefined;
+  return g.op("Pad", [joined, sides, fill, g.int64([TIME])], { mode }, {
+    dtype: x.dtype,
+    shape: joined.shape.with(TIME, "padded"),
+  });
+}
+
+/**
  * The tiles of a whole signal, each extended by samples of its neighbours on both sides and at the
  * signal's ends by reflect padding, with as much more at the end as the stride needs.
  *

@@ -22,7 +22,7 @@ import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";
 import type { ModelSpec } from "../models.ts";
 import type { ConvLayer, Layer, LstmLayer, ResidualLayer, UpsampleLayer } from "./layers.ts";
-import { reflectionOfStart, reflectPad, tailOfStream, TIME } from "./padding.ts";
+import { padToStride, reflectionOfStart, reflectPad, tailOfStream, TIME } from "./padding.ts";
 import { joinTiles, lengthOf, retile, type Signal } from "./tiles.ts";
 import { normalize } from "./segment_norm.ts";
 
@@ -79,19 +79,21 @@ export class Seanet {
   /** State tensors that were added. */
   readonly state: StateTensor[] = [];
   readonly #source: TensorSource;
-  readonly #weightNorm: boolean;
+  readonly #norms: ModelSpec["norm"];
+  readonly #padding: ModelSpec["padding"];
   #first: Value | undefined;
 
   /** Starts with a graph and the checkpoint that its weights come from. */
   constructor(
     g: GraphBuilder,
     source: TensorSource,
-    { segmentation, weightNorm }: Pick<ModelSpec, "segmentation" | "weightNorm">,
+    { segmentation, norm, padding }: Pick<ModelSpec, "segmentation" | "norm" | "padding">,
   ) {
     this.g = g;
     this.#source = source;
     this.causal = segmentation === undefined;
-    this.#weightNorm = weightNorm;
+    this.#norms = norm;
+    this.#padding = padding;
   }
 
   /**
@@ -139,7 +141,7 @@ export class Seanet {
   }
 
   #kernel(prefix: string, shape: readonly number[]): LazyTensor {
-    if (!this.#weightNorm) return this.tensor(`${prefix}.weight`, shape);
+    if (this.#norms !== "weight") return this.tensor(`${prefix}.weight`, shape);
     const lengths = this.tensor(`${prefix}.weight_g`, [shape[0]!, 1, 1]);
     const directions = this.tensor(`${prefix}.weight_v`, shape);
     return foldWeightNorm(lengths, directions);
@@ -206,9 +208,9 @@ export class Seanet {
     const weight = g.weight(`${name}.rows`, upsampleKernel(kernel, s));
     const bias = g.weight(`${name}.biases`, upsampleBias(this.tensor(`${name}.bias`, [to]), s));
     if (this.causal) {
-      const past = this.#past(prefix, [1, from, 1]);
+      const past = this.past(prefix, [1, from, 1]);
       const joined = g.concat([past, x[0]!], TIME);
-      this.#keep(prefix, g.slice(joined, TIME, -1));
+      this.keep(prefix, g.slice(joined, TIME, -1));
       const length = x[0]!.shape[TIME]!;
       const y = g.assume(g.conv(joined, weight, bias), [x[0]!.shape[0]!, to * s, length]);
       return [interleave(g, y, s)];
@@ -252,53 +254,60 @@ export class Seanet {
     };
     const name = (part: string) => `${prefix}.${part}${l}`;
     const before = this.causal
-      ? { h: this.#past(name("h"), [1, 1, size]), c: this.#past(name("c"), [1, 1, size]) }
+      ? { h: this.past(name("h"), [1, 1, size]), c: this.past(name("c"), [1, 1, size]) }
       : undefined;
     const { y, h, c } = lstm(this.g, name("l"), x, weights, before);
     if (before) {
-      this.#keep(name("h"), h);
-      this.#keep(name("c"), c);
+      this.keep(name("h"), h);
+      this.keep(name("c"), c);
     }
     return y;
   }
 
   /** The norm behind a convolution, if the model has one. */
   #norm(x: Signal, prefix: string): Signal {
-    if (this.#weightNorm) return x;
+    if (this.#norms !== "segment") return x;
     const channels = [Number(x[0]!.shape[1])];
     const [scale, shift] = ["weight", "bias"].map((w) => this.tensor(`${prefix}.${w}`, channels));
     return normalize(this.g, x, { prefix, scale: scale!, shift: shift! });
   }
 
   /** The value that says whether a call is a stream's first. */
-  #isFirst(): Value {
+  isFirst(): Value {
     return this.#first ??= this.g.input("first", "BOOL", [1]);
   }
 
-  #past(name: string, shape: readonly number[]): Value {
+  /** Adds a state tensor, and gives what the call before left in it. */
+  past(name: string, shape: readonly number[]): Value {
     this.state.push({ name, shape });
     return this.g.input(name, "F32", shape);
   }
 
-  #keep(name: string, value: Value): void {
+  /** Leaves a state tensor's value to the next call. */
+  keep(name: string, value: Value): void {
     const shape = this.state.find((s) => s.name === name)!.shape;
     this.g.output(`next.${name}`, this.g.assume(value, shape));
   }
 
   /**
    * Puts the samples before this call's in front: those of the last call, or at the very start
-   * reflect padding. The end of a strided layer is padded to a multiple of the stride, which happens in
-   * a stream's last call only.
+   * padding. The end of a strided layer is padded to a multiple of the stride, which happens in a
+   * stream's last call only.
    */
   #withPast(x: Value, prefix: string, reach: number, stride: number): Value {
     const { g } = this;
-    const past = this.#past(prefix, [1, Number(x.shape[1]), reach]);
+    const past = this.past(prefix, [1, Number(x.shape[1]), reach]);
+    if (this.#padding === "zeros") {
+      const joined = g.concat([past, x], TIME);
+      this.keep(prefix, g.slice(joined, TIME, -reach));
+      return stride === 1 ? joined : padToStride(g, joined, x, stride, "constant");
+    }
     const reflection = reflectionOfStart(g, x, reach, g.int64([reach + 1]));
-    const head = g.where(this.#isFirst(), reflection, past);
+    const head = g.where(this.isFirst(), reflection, past);
     const joined = g.concat([head, x], TIME);
-    this.#keep(prefix, g.slice(joined, TIME, -reach));
+    this.keep(prefix, g.slice(joined, TIME, -reach));
     if (stride === 1) return joined;
-    const tail = tailOfStream(g, x, past, this.#isFirst(), stride);
+    const tail = tailOfStream(g, x, past, this.isFirst(), stride);
     return g.concat([joined, tail], TIME);
   }
 }

@@ -39,12 +39,12 @@ interface Rule {
 }
 
 function ruleFor(name: string, shape: readonly number[], elements: number): Rule {
-  if (/(weight_g|norm\.weight|norm1\.weight|norm2\.weight|norm_in\.weight)$/.test(name)) {
+  if (/(weight_g|norm\d?\.weight|norm_in\.weight|cluster_usage)$/.test(name)) {
     return { spread: 0.4, middle: 1 };
   }
-  if (name.endsWith("inited")) return { spread: 0, middle: 1 };
+  if (/(inited|initialized)$/.test(name)) return { spread: 0, middle: 1 };
   if (name.endsWith("bias") || name.includes(".bias_")) return { spread: 0.2, middle: 0 };
-  if (/embed(_avg)?$/.test(name)) {
+  if (/embed(_avg|_sum)?$/.test(name)) {
     return { spread: 2 * 0.9 ** Number(/layers\.(\d+)/.exec(name)?.[1]), middle: 0 };
   }
   if (name.endsWith("cluster_size")) return { spread: 1, middle: 0.5 };

@@ -1,67 +1,24 @@
-/** Files of Hugging Face's transformers: the codes and the audio that it makes with the same weights. */
-import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { readSafetensors } from "@vcs/transport/safetensors";
+/** The files of others: the codes and the audio that their packages make with the same weights. */
 import assert from "node:assert/strict";
 import { type CodeSource, Decoder } from "../decoder.ts";
 import { Encoder } from "../encoder.ts";
-import { completeSpec, type ModelName, modelSpec } from "../models.ts";
+import { difference, golden, rows, SEGMENTS, small } from "../testing/transformers.ts";
+import { modelSpec } from "../models.ts";
 import { CODEC_MODELS } from "./catalog.ts";
+import { modelWeights } from "./layers.ts";
+import { descriptName } from "./transformers_names.ts";
 
-/** Sizes of the weights in `testdata`. */
-const SMALL = {
-  ...{ filters: 4, latent: 8, strides: [4, 2], sampleRate: 800 },
-  ...{ codebooks: 4, codebookSize: 32, checkpoint: undefined },
-};
+const CASES = [
+  ...(Object.keys(SEGMENTS) as (keyof typeof SEGMENTS)[]).map((name) =>
+    [name, "transformers"] as const
+  ),
+  ["dac_44khz", "descript"] as const,
+];
 
-const SEGMENTS = {
-  encodec_24khz: undefined,
-  encodec_48khz: { length: 800, stride: 792 },
-  encodec_32khz: { length: 960_000, stride: 960_000 },
-  dac_44khz: { length: 80_000, stride: 80_000 },
-};
-
-/** Sizes of DAC, which are others. */
-const SMALL_DAC = {
-  ...{ filters: 2, latent: 8, strides: [4, 2], sampleRate: 800, codebooks: 3, codebookSize: 32 },
-  ...{ checkpoint: undefined, dac: { decoderWidth: 12, codeWidth: 4 } },
-};
-
-async function golden(name: ModelName) {
-  const file = new URL(`../testdata/transformers_${name}.safetensors`, import.meta.url);
-  const { tensors } = readSafetensors(await Deno.readFile(file));
-  const get = (key: string) => {
-    const found = tensors.get(key);
-    assert.ok(found, key);
-    return found;
-  };
-  const source: TensorSource = {
-    names: [...tensors.keys()],
-    has: (key) => tensors.has(key),
-    info: get,
-    read: (key) => Promise.resolve(get(key)),
-  };
-  return { source, get: (key: string) => get(`golden.${key}`) };
-}
-
-/** Rows of a tensor's last axis. */
-function rows(data: ArrayLike<number | bigint>, length: number): Float32Array<ArrayBuffer>[] {
-  const all = Float32Array.from(data as ArrayLike<number>, Number);
-  return Array.from(
-    { length: all.length / length },
-    (_, i) => all.slice(i * length, (i + 1) * length),
-  );
-}
-
-/** The largest difference of two signals where both are. */
-function difference(a: Float32Array, b: Float32Array): number {
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? value))), 0);
-}
-
-for (const name of Object.keys(SEGMENTS) as (keyof typeof SEGMENTS)[]) {
-  Deno.test(`${name} of transformers: its codes, its scales and its audio`, async () => {
-    const { source, get } = await golden(name);
-    const sizes = name === "dac_44khz" ? SMALL_DAC : SMALL;
-    const spec = completeSpec({ ...modelSpec(name), ...sizes, segmentation: SEGMENTS[name] });
+for (const [name, made] of CASES) {
+  Deno.test(`${name} of ${made}: its codes, its scales and its audio`, async () => {
+    const { source, get } = await golden(name, made);
+    const spec = small(name);
     const { codebooks } = spec;
     const options = { weights: source, device: "cpu", threads: 1 };
     const samples = Number(get("audio").shape[1]);
@@ -99,6 +56,14 @@ for (const name of Object.keys(SEGMENTS) as (keyof typeof SEGMENTS)[]) {
   });
 }
 
+Deno.test("every tensor of DAC has one name in Descript's files", () => {
+  const spec = modelSpec("dac_44khz");
+  const names = modelWeights(spec).map(([name]) => descriptName(name, spec));
+  assert.equal(new Set(names).size, 223);
+  assert.ok(names.includes("encoder.block.4.block.2.block.3.bias"));
+  assert.ok(names.includes("decoder.model.6.weight"));
+});
+
 Deno.test("encodec_32khz is known by the names in its file", async () => {
   const shapes = await CODEC_MODELS.find("encodec_32khz")!.tensors!();
   assert.deepEqual(shapes.get("decoder.layers.3.conv.weight_v"), [1024, 512, 16]);
@@ -108,7 +73,7 @@ Deno.test("encodec_32khz is known by the names in its file", async () => {
 
 Deno.test("dac_44khz: a clip that ends inside a frame is padded by zeros, as the reference's", async () => {
   const { source, get } = await golden("dac_44khz");
-  const spec = completeSpec({ ...modelSpec("dac_44khz"), ...SMALL_DAC });
+  const spec = small("dac_44khz");
   using encoder = await Encoder.open(spec, 3, { weights: source, device: "cpu", threads: 1 });
   const whole = rows(get("audio").data, 2104)[0]!.subarray(0, 1205);
   const padded = new Float32Array(1208);

@@ -1,14 +1,15 @@
-"""EnCodec and DAC of Hugging Face's transformers with small random weights: what it makes of some audio.
+"""EnCodec, DAC and Mimi of Hugging Face's transformers with small random weights: what it makes of some audio.
 
     python make_transformers.py     # with torch, transformers and safetensors; writes beside itself
 
 Made with transformers 5.24.0 and torch 2.15.0.
 """
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
-from safetensors.torch import save_file
-from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel
+from safetensors.torch import load_file, save_file
+from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
 FOLDER = Path(__file__).parent
 SMALL = dict(num_filters=4, hidden_size=8, codebook_dim=8, codebook_size=32, upsampling_ratios=[4, 2])
@@ -90,3 +91,39 @@ def make_dac():
 
 
 make_dac()
+
+
+@torch.no_grad()
+def make_mimi():
+    torch.manual_seed(1)
+    model = MimiModel(MimiConfig(
+        num_filters=4, hidden_size=16, upsampling_ratios=[4, 2], upsample_groups=16,
+        num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, head_dim=8,
+        intermediate_size=24, sliding_window=12, vector_quantization_hidden_dimension=8,
+        codebook_dim=8, codebook_size=32, num_quantizers=4, sampling_rate=800)).eval()
+    for name, value in model.state_dict().items():
+        if name.endswith(("norm.weight", "cluster_usage")):
+            value.uniform_(0.7, 1.3)
+        elif name.endswith("_scale.scale"):
+            value.uniform_(0.3, 0.7)
+        elif name.endswith("embed_sum"):
+            value.normal_(0, 0.8)
+        elif name.endswith("bias"):
+            value.uniform_(-0.05, 0.05)
+        else:
+            value.normal_(0, 1.2 / value[0].numel() ** 0.5)
+    audio = 2 * torch.rand(1, 1, 1203) - 1
+    codes = model.encode(audio).audio_codes
+    # In the names of the published file, which are others than the module's.
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        tensors = load_file(f"{folder}/model.safetensors")
+    tensors["golden.audio"] = audio[0]
+    tensors["golden.codes"] = codes.to(torch.int32)[None]
+    tensors["golden.decoded"] = model.decode(codes).audio_values[0]
+    tensors["golden.decoded_semantic"] = model.decode(codes[:, :1]).audio_values[0]
+    print("mimi", {k: tuple(v.shape) for k, v in tensors.items() if k.startswith("golden")})
+    save_file({k: v.contiguous() for k, v in tensors.items()}, FOLDER / "transformers_mimi.safetensors")
+
+
+make_mimi()
