@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "free_memory.ts",
+    find: "free[b]! - free[a]! || a - b",
+    put: "a - b",
+    means: "auto takes the first GPU, however full it is",
+    tests: ["free_memory_test.ts"],
+  },
+  {
+    file: "free_memory.ts",
+    find: "symbols.cuDeviceGetPCIBusId(place, BUS_ID_BYTES, gpu);",
+    put: "symbols.cuDeviceGetPCIBusId(place, BUS_ID_BYTES, 0);",
+    means: "the memory of one GPU is taken for that of another",
+    tests: ["free_memory_test.ts"],
+  },
+  {
     file: "probe.ts",
     find: "const wrong = y.find((v) => v !== SIZE);",
     put: "const wrong = y.find(() => false);",
