@@ -56,7 +56,9 @@ async function defaultBase(): Promise<string> {
 }
 
 /** A checkout of a commit, beside the shared folder where there is one; removed at the end. */
-async function checkout(commit: string): Promise<AsyncDisposable & { readonly path: string }> {
+export async function checkout(
+  commit: string,
+): Promise<AsyncDisposable & { readonly path: string }> {
   const folder = await Deno.makeTempDir({ prefix: "compare" });
   const path = join(folder, "base");
   await git("worktree", "add", "--detach", "--quiet", path, commit);
