@@ -8,14 +8,18 @@ import { listDevices, parseDevice } from "@vcs/onnx/devices";
 import process from "node:process";
 import { parseArgs } from "node:util";
 
-/** The devices that were asked for. */
-function asked(): string[] {
+/** What `--device` says. */
+function askedWord(): string {
   const { values } = parseArgs({
     args: Deno.args,
     options: { device: { type: "string", default: "cpu" } },
     strict: false,
   });
-  const word = String(values.device);
+  return String(values.device);
+}
+
+/** The devices that a word asks for. */
+function asked(word: string): string[] {
   if (word === "all") return ["cpu", "cuda", "webgpu"];
   parseDevice(word);
   return [word];
@@ -29,9 +33,9 @@ function notRun(device: string, reason: string): void {
  * The devices that a suite runs on, by the names that its options take. What was asked for and is
  * not here is said on standard error.
  */
-export async function benchDevices(): Promise<string[]> {
+export async function benchDevices(word: string = askedWord()): Promise<string[]> {
   const devices: string[] = [];
-  for (const device of asked()) {
+  for (const device of asked(word)) {
     const reports = device === "cpu" ? [] : await listDevices();
     const [first, ...rest] = reports.filter((report) => report.device.startsWith(device));
     const found = [first, ...rest].find((report) => report?.available);
@@ -43,7 +47,7 @@ export async function benchDevices(): Promise<string[]> {
 
 /** For suites of which nothing runs on a device. */
 export function onlyCpu(): void {
-  for (const device of asked()) {
+  for (const device of asked(askedWord())) {
     if (device !== "cpu") notRun(device, "nothing in this suite computes on a device");
   }
 }
