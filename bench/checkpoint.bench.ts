@@ -10,6 +10,9 @@ import {
   storage,
 } from "../packages/onnx/testdata/checkpoint_cases.ts";
 import { writeSparseCheckpoint } from "../packages/onnx/testdata/sparse_checkpoint.ts";
+import { onlyCpu } from "./devices.ts";
+
+onlyCpu();
 
 const TENSORS = 224;
 const ELEMENTS = 85_000;

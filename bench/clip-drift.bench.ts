@@ -1,5 +1,6 @@
 /**
- * A frame of a 640×480 camera on its way through clip-drift, stage by stage and as a whole.
+ * A frame of a 640×480 camera on its way through clip-drift, stage by stage and as a whole; the
+ * models on each device of `-- --device all`, int8 on the CPU alone.
  * `bench/clip-drift_memory.ts` measures memory, viewers, and open_clip in PyTorch beside it.
  */
 import { DriftTracker } from "@vcs/clip-drift/drift";
@@ -12,20 +13,23 @@ import { modelBytes } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import { tensor } from "@vcs/transport/tensor";
 import { openRandomClip } from "./clip-drift_model.ts";
+import { benchDevices, nameOn } from "./devices.ts";
 
 const folder = await Deno.makeTempDir();
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
 const jpeg = await sceneFrames({ quality: 80 })(0);
 const image = await decodeImage(jpeg);
-const models = {
-  "ViT-B-32 fp32": { session: await openRandomClip(folder, "fp32"), size: 224 },
-  "ViT-B-32 int8": { session: await openRandomClip(folder, "int8"), size: 224 },
-  "gist": {
-    session: await Session.open(await modelBytes(gistGraph()), { device: "cpu" }),
-    size: 128,
-  },
-};
+const models: Record<string, { session: Session; size: number }> = {};
+for (const device of await benchDevices()) {
+  const precisions = device === "cpu" ? ["fp32", "int8"] as const : ["fp32", "fp16"] as const;
+  for (const precision of precisions) {
+    const session = await openRandomClip(folder, precision, { device });
+    models[nameOn(`ViT-B-32 ${precision}`, device)] = { session, size: 224 };
+  }
+  const gist = await Session.open(await modelBytes(gistGraph()), { device });
+  models[nameOn("gist", device)] = { session: gist, size: 128 };
+}
 const tracker = new DriftTracker();
 const head = new TextEncoder().encode("\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n");
 const part = new Uint8Array([...head, ...jpeg]);

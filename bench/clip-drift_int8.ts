@@ -37,7 +37,7 @@ async function times(threads: number): Promise<Record<string, number>> {
   stack.defer(() => Deno.removeSync(folder, { recursive: true }));
   const sessions = new Map<string, Session>();
   const open = async (name: string, options: Parameters<typeof openTower>[1]) =>
-    sessions.set(name, stack.use(await openTower(`${folder}/${name}`, options, threads)));
+    sessions.set(name, stack.use(await openTower(`${folder}/${name}`, options, { threads })));
   await open("fp32", { precision: "fp32" });
   for (const weightForm of forms) await open(weightForm, { precision: "int8", weightForm });
   return await leastTimes(sessions);

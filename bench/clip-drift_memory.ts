@@ -166,8 +166,8 @@ const ROUNDS = 3;
 
 /** Times of ours and of open_clip with so many threads. */
 async function compared(threads: number, batches: readonly number[]) {
-  using fp32 = await openRandomClip(folder, "fp32", threads);
-  using int8 = await openRandomClip(folder, "int8", threads);
+  using fp32 = await openRandomClip(folder, "fp32", { threads });
+  using int8 = await openRandomClip(folder, "int8", { threads });
   const least: Record<string, Least> = {};
   let versions: Record<string, string> = {};
   for (let round = 0; round < ROUNDS; round++) {

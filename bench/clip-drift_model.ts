@@ -5,15 +5,15 @@
  * @module
  */
 import type { Precision } from "@vcs/clip-drift/internal";
-import type { Session } from "@vcs/onnx/session";
+import type { Session, SessionOptions } from "@vcs/onnx/session";
 import { exactForms, openTower } from "#testing/int8_cosine.ts";
 
 /** Writes the model into a folder and opens it. */
 export async function openRandomClip(
   folder: string,
   precision: Precision,
-  threads?: number,
+  settings: SessionOptions = {},
 ): Promise<Session> {
   const [weightForm] = await exactForms() as ["s8" | "u8"];
-  return await openTower(`${folder}/${precision}`, { precision, weightForm }, threads);
+  return await openTower(`${folder}/${precision}`, { precision, weightForm }, settings);
 }

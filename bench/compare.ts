@@ -8,26 +8,27 @@
  *
  *   --quick        at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
+ *   --device NAME  cpu, cuda, webgpu or all. Default: cpu
  *   --json FILE    writes the result as JSON, too
  *   --check        ends with 1 if a benchmark became slower
  *
  * @module
  */
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compareSides, type Comparison, isSlower, type Sides } from "./compare_statistics.ts";
-import type { Turn } from "./compare_worker.ts";
+import { git, keyOf, type Name, ROOT, SuiteProcess, suitesOf } from "./suite_process.ts";
 import { DEFAULT_TOLERANCE, TOLERANCES } from "./tolerances.ts";
-
-const ROOT = join(import.meta.dirname!, "..");
 
 /** Turns of each side in a first look, and in each look after it. */
 const TURNS = 6;
 
-interface Name {
-  readonly group: string;
-  readonly name: string;
+/** What is compared: the suite of this checkout with that of another. */
+interface Work {
+  readonly base: string;
+  readonly suite: string;
+  readonly device: string | undefined;
 }
 
 /** A benchmark's result. */
@@ -44,98 +45,32 @@ interface SuiteResult {
   readonly notCompared: readonly (Name & { readonly why: string })[];
 }
 
-const keyOf = ({ group, name }: Name) => `${group} / ${name}`;
-
-async function output(command: string, ...args: string[]): Promise<string> {
-  const { code, stdout } = await new Deno.Command(command, { args, cwd: ROOT, stderr: "inherit" })
-    .output();
-  if (code !== 0) {
-    throw new Error(`Cannot compare: ${command} ${args.join(" ")} ended with ${code}`);
-  }
-  return new TextDecoder().decode(stdout).trim();
-}
-
 /** The commit to compare with unless one is named. */
 async function defaultBase(): Promise<string> {
   const [head, base] = [
-    await output("git", "rev-parse", "HEAD"),
-    await output("git", "merge-base", "main", "HEAD"),
+    await git("rev-parse", "HEAD"),
+    await git("merge-base", "main", "HEAD"),
   ];
-  const isClean = await output("git", "status", "--porcelain", "--untracked-files=no") === "";
+  const isClean = await git("status", "--porcelain", "--untracked-files=no") === "";
   return head === base && isClean ? "HEAD~1" : base;
 }
 
 /** A checkout of a commit, beside the shared folder where there is one; removed at the end. */
-async function checkout(commit: string): Promise<AsyncDisposable & { readonly path: string }> {
+export async function checkout(
+  commit: string,
+): Promise<AsyncDisposable & { readonly path: string }> {
   const folder = await Deno.makeTempDir({ prefix: "compare" });
   const path = join(folder, "base");
-  await output("git", "worktree", "add", "--detach", "--quiet", path, commit);
+  await git("worktree", "add", "--detach", "--quiet", path, commit);
   const shared = join(ROOT, "../shared");
   if (existsSync(shared)) await Deno.symlink(shared, join(folder, "shared"));
   return {
     path,
     async [Symbol.asyncDispose]() {
-      await output("git", "worktree", "remove", "--force", path);
+      await git("worktree", "remove", "--force", path);
       await Deno.remove(folder, { recursive: true });
     },
   };
-}
-
-/** A process with a suite of one side. */
-class Side implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(root: string, suite: string) {
-    const worker = join(import.meta.dirname!, "compare_worker.ts");
-    const config = join(root, "deno.json");
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "--config", config, worker, join(root, "bench", suite)],
-      cwd: root,
-      env: { VCS_CACHE: join(ROOT, ".cache") },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    this.#writer = this.#child.stdin.getWriter();
-    this.#lines = lines(this.#child.stdout);
-  }
-
-  /** The next line; a worker that ended is an error. */
-  async #next<T>(): Promise<T> {
-    const { done, value } = await this.#lines.next();
-    if (done) throw new Error("Cannot compare: a suite ended before its benchmarks did");
-    return JSON.parse(value);
-  }
-
-  /** What the suite registers: to be read first. */
-  async names(): Promise<Name[]> {
-    return await this.#next();
-  }
-
-  /** Times of runs in nanoseconds. */
-  async measure(turn: Turn): Promise<number[]> {
-    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(turn)}\n`));
-    return await this.#next();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writer.close().catch(() => {});
-    await this.#child.status;
-  }
-}
-
-/** The lines of a process's output. What a suite prints itself is passed over. */
-async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void, void> {
-  let rest = "";
-  for await (
-    const text of stream.pipeThrough(new TextDecoderStream() as never) as ReadableStream<string>
-  ) {
-    const parts = (rest + text).split("\n");
-    rest = parts.pop()!;
-    for (const line of parts) if (line.startsWith("[")) yield line;
-  }
 }
 
 /** A benchmark that both sides have, with its place in each list. */
@@ -159,12 +94,12 @@ interface Measured {
 
 /** Lets both sides take turns at each benchmark; what has no time for three turns is left out. */
 async function takeTurns(
-  sides: { readonly base: Side; readonly head: Side },
+  sides: { readonly base: SuiteProcess; readonly head: SuiteProcess },
   pairs: readonly Pair[],
   seconds: number,
 ): Promise<Measured[]> {
   const turn = async (pair: Pair, side: "base" | "head", milliseconds: number) =>
-    await sides[side].measure({ index: pair[side], milliseconds });
+    await sides[side].measure(pair[side], milliseconds);
   const measured: Measured[] = [];
   const begin = performance.now();
   for (const [done, pair] of pairs.entries()) {
@@ -196,13 +131,12 @@ function resultOf(suite: string, { pair, sides }: Measured): Result {
 
 /** Measures chosen benchmarks in two new processes. */
 async function look(
-  base: string,
-  file: string,
+  { base, suite, device }: Work,
   seconds: number,
   chosen: (pair: Pair) => boolean,
 ): Promise<{ measured: Measured[]; names: { base: Name[]; head: Name[] } }> {
-  await using baseSide = new Side(base, file);
-  await using headSide = new Side(ROOT, file);
+  await using baseSide = new SuiteProcess(base, suite, device);
+  await using headSide = new SuiteProcess(ROOT, suite, device);
   const names = { base: await baseSide.names(), head: await headSide.names() };
   const pairs = pairsOf(names.base, names.head).filter(chosen);
   const measured = await takeTurns({ base: baseSide, head: headSide }, pairs, seconds);
@@ -228,16 +162,16 @@ function notCompared(
 }
 
 /** Compares a suite; what looks slower is measured twice more, and the last time counts. */
-async function compareSuite(base: string, suite: string, seconds: number): Promise<SuiteResult> {
-  const file = `${suite}.bench.ts`;
-  const first = await look(base, file, seconds * 0.6, () => true);
+async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
+  const { suite } = work;
+  const first = await look(work, seconds * 0.6, () => true);
   const results = new Map(
     first.measured.map((measured) => [keyOf(measured.pair), resultOf(suite, measured)]),
   );
   for (let again = 0; again < 2; again++) {
     const isSlow = (pair: Pair) => results.get(keyOf(pair))?.slower ?? false;
     if (!results.values().some(({ slower }) => slower)) break;
-    const { measured } = await look(base, file, seconds * 0.2, isSlow);
+    const { measured } = await look(work, seconds * 0.2, isSlow);
     for (const one of measured) results.set(keyOf(one.pair), resultOf(suite, one));
   }
   const all = [...results.values()];
@@ -277,14 +211,6 @@ function markdown(suites: readonly SuiteResult[]): string {
   return out.join("\n");
 }
 
-async function suitesOf(named: readonly string[]): Promise<string[]> {
-  if (named.length > 0) return [...named];
-  const files = await Array.fromAsync(Deno.readDir(import.meta.dirname!), ({ name }) => name);
-  return files.filter((name) => name.endsWith(".bench.ts")).map((name) =>
-    basename(name, ".bench.ts")
-  ).sort();
-}
-
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     args: Deno.args,
@@ -294,12 +220,14 @@ async function main(): Promise<number> {
       check: { type: "boolean", default: false },
       json: { type: "string" },
       suite: { type: "string", multiple: true, default: [] },
+      device: { type: "string" },
     },
   });
   await using base = await checkout(positionals[0] ?? await defaultBase());
   const suites: SuiteResult[] = [];
   for (const suite of await suitesOf(values.suite)) {
-    const result = await compareSuite(base.path, suite, values.quick ? 15 : 60);
+    const work = { base: base.path, suite, device: values.device };
+    const result = await compareSuite(work, values.quick ? 15 : 60);
     suites.push(result);
     await new Blob([`${markdown([result])}\n`]).stream().pipeTo(Deno.stdout.writable, {
       preventClose: true,

@@ -1,7 +1,8 @@
 /**
  * Runs the benchmarks of one suite when asked: `compare.ts` starts one for each side and lets them
  * take turns. First it prints what the suite registers; then, for each line of JSON that it reads
- * (which benchmark, for how long), a line with the time of each run in nanoseconds.
+ * (which benchmark, for how long), a line with the time of each run in nanoseconds. Arguments: the
+ * suite's file, then those of the suite.
  *
  * @module
  */
@@ -22,6 +23,9 @@ export interface Turn {
   /** For how long, at least one run. */
   readonly milliseconds: number;
 }
+
+/** What can be asked: runs of a benchmark, or how many bytes of memory the process holds. */
+export type Question = Turn | "memory";
 
 /** Runs that last less are timed several at a time. */
 const SHORTEST_NS = 200_000;
@@ -80,7 +84,8 @@ if (import.meta.main) {
   await import(pathToFileURL(Deno.args[0]!).href);
   say(benchmarks.map(({ group, name }) => ({ group, name })));
   for await (const line of createInterface({ input: process.stdin })) {
-    say(await measure(JSON.parse(line)));
+    const question: Question = JSON.parse(line);
+    say(question === "memory" ? [Deno.memoryUsage().rss] : await measure(question));
   }
   Deno.exit();
 }

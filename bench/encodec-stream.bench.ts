@@ -9,6 +9,7 @@ import { type EncodeOptions, Encoder } from "@vcs/encodec-stream/encoder";
 import { parseHeader } from "@vcs/encodec-stream/ecdc";
 import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
 import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/internal";
+import { benchDevices, nameOn } from "./devices.ts";
 import { fileBytes, writeFile } from "./encodec-stream_audio.ts";
 
 const folder = await Deno.makeTempDir();
@@ -35,21 +36,26 @@ function audioOf(model: ModelName): Float32Array[] {
   return Array.from({ length: channels }, (_, c) => audio.subarray(c * length, (c + 1) * length));
 }
 
+const onDevices = (await benchDevices()).flatMap((device) =>
+  device === "cpu" ? [{ device, threads: 2 }, { device, threads: 1 }] : [{ device, threads: 2 }]
+);
+
 for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
   const weights = syntheticCheckpoint(model);
   const bytes = await bytesOf(model, SECONDS);
   const audio = audioOf(model);
-  for (const threads of [2, 1]) {
-    const settings = { weights, device: "cpu", threads };
+  for (const { device, threads } of onDevices) {
+    const settings = { weights, device, threads };
+    const isBaseline = (batch: number) => batch === 8 && threads === 2 && device === "cpu";
     const decoder = await Decoder.open(model, settings);
     const encoder = await Encoder.open(model, CODEBOOKS, settings);
     const batches = threads === 1 ? [8] : [8, 1, 0];
     for (const batch of batches) {
       Deno.bench(
-        `batch ${batch}, ${threads} threads`,
+        nameOn(`batch ${batch}, ${threads} threads`, device),
         {
           group: `${model}: decode ${SECONDS} s`,
-          baseline: batch === 8 && threads === 2,
+          baseline: isBaseline(batch),
           n: 3,
           warmup: 1,
         },
@@ -60,10 +66,10 @@ for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
         for await (const _ of encoder.encode(ReadableStream.from([audio]), options));
       };
       Deno.bench(
-        `batch ${batch}, ${threads} threads`,
+        nameOn(`batch ${batch}, ${threads} threads`, device),
         {
           group: `${model}: encode ${SECONDS} s`,
-          baseline: batch === 8 && threads === 2,
+          baseline: isBaseline(batch),
           n: 3,
           warmup: 1,
         },
@@ -71,7 +77,8 @@ for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
       );
     }
     if (threads === 1) continue;
-    Deno.bench(model, { group: "first audio of a warm decoder", n: 8, warmup: 1 }, async () => {
+    const first = { group: "first audio of a warm decoder", n: 8, warmup: 1 };
+    Deno.bench(nameOn(model, device), first, async () => {
       await using reader = await EcdcReader.open(bytes);
       await decoder.decode(reader).next();
     });

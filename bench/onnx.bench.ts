@@ -1,12 +1,11 @@
 /**
  * Graphs and sessions: from a checkpoint on disk to the first inference of EnCodec 48 kHz, what a
- * run costs over the bare C API, and the process stage of patch-stream on each device that is here.
- * `bench/onnx_memory.ts` measures memory, and names the devices that are not here.
+ * run costs over the bare C API, and the process stage of patch-stream on each device of
+ * `-- --device all`. `bench/onnx_memory.ts` measures memory, and names the devices that are not here.
  */
 import { modelSpec } from "../packages/encodec-stream/models.ts";
 import { decoderConvNetwork } from "../packages/encodec-stream/network/networks.ts";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
-import { listDevices } from "@vcs/onnx/devices";
 import { GraphBuilder } from "@vcs/onnx/graph";
 import { modelBytes } from "@vcs/onnx";
 import { cachedModel } from "@vcs/onnx";
@@ -19,6 +18,7 @@ import { planGrid } from "../packages/patch-stream/sampling/grid.ts";
 import type { ProcessPlan, ProcessStage } from "../packages/patch-stream/process/process.ts";
 import { openCpuStage } from "../packages/patch-stream/process/cpu.ts";
 import { openGpuStage } from "../packages/patch-stream/process/gpu.ts";
+import { benchDevices } from "./devices.ts";
 import { openDecoder, writeCheckpoint } from "./onnx_checkpoint.ts";
 
 const folder = await Deno.makeTempDir();
@@ -144,7 +144,7 @@ async function process(
   await stage.finish();
 }
 
-const devices = (await listDevices()).filter(({ available }) => available);
+const devices = await benchDevices();
 for (const energy of ["blocksad", "reference"] as const) {
   const group = `patches of four 720p frames, ${energy}`;
   Deno.bench(
@@ -152,7 +152,7 @@ for (const energy of ["blocksad", "reference"] as const) {
     { group, baseline: true },
     async () => await process((plan) => openCpuStage(plan, { threads: 1 }), energy),
   );
-  for (const { device } of devices) {
+  for (const device of devices) {
     Deno.bench(
       `graph on ${device}, with its session`,
       { group, n: 5, warmup: 1 },

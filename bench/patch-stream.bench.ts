@@ -1,20 +1,28 @@
 /**
  * Sampling, processing and both together, beside the ffmpeg command that decodes the same frames
- * and whose output is read through a pipe. Clips of the shared folder.
+ * and whose output is read through a pipe: a film that is made here, then clips of the shared
+ * folder where it is there. `-- --device cuda` decodes and processes on a GPU, too.
  * `bench/patch-stream_memory.ts` measures memory.
  */
 import { hasPrograms, hasShared, sharedPath } from "#testing/shared.ts";
 import { decodeOnly } from "@vcs/patch-stream/decode_only";
 import { patchStream } from "@vcs/patch-stream/patch_stream";
 import type { EnergyMode } from "@vcs/patch-stream";
-import type { ProcessPlan } from "@vcs/patch-stream/internal";
+import type { ProcessPlan, ProcessStage } from "@vcs/patch-stream/internal";
 import { openCpuStage, planGrid } from "@vcs/patch-stream/internal";
+import { openGpuStage } from "../packages/patch-stream/process/gpu.ts";
 import { fileURLToPath } from "node:url";
+import { benchDevices, nameOn } from "./devices.ts";
+import { madeClip } from "./made_clips.ts";
 
 const clip = (name: string) => sharedPath(`data/video/${name}`);
 const hd = clip("cps_demo_1080p_h264_bframes.mp4");
 const long = clip("bottle_static_40s.mp4");
-const ignore = !hasShared || !hasPrograms("ffmpeg");
+const hasFfmpeg = hasPrograms("ffmpeg");
+const FRAMES = 96;
+const film = await madeClip({ width: 1280, height: 720, frames: FRAMES });
+const gpus = (await benchDevices()).filter((device) => device !== "cpu");
+const hasNvdec = gpus.some((device) => device.startsWith("cuda"));
 
 /** Runs ffmpeg and reads all that it writes. */
 async function ffmpeg(path: string, filter: string): Promise<void> {
@@ -33,8 +41,12 @@ function select(count: number): string {
   return `select='${ids.map((id) => `eq(n,${id})`).join("+")}',`;
 }
 
-function compare(group: string, n: number, jobs: [string, () => Promise<unknown>][]): void {
+type Job = [name: string, run: () => Promise<unknown>];
+
+/** Jobs of a group; the program of FFmpeg and the shared folder may be missing. */
+function compare(group: string, n: number, jobs: readonly Job[], isHere = true): void {
   for (const [i, [name, fn]] of jobs.entries()) {
+    const ignore = !isHere || (!hasFfmpeg && name === "ffmpeg command");
     const run = async () => void await fn();
     Deno.bench(name, { group, baseline: i === 0, ignore, n, warmup: 2 }, run);
   }
@@ -43,32 +55,39 @@ function compare(group: string, n: number, jobs: [string, () => Promise<unknown>
 const decode = (videoPath: string, sequenceLength = 16) =>
   decodeOnly({ videoPath, sequenceLength, readerCacheSize: 0 });
 
-async function patches(videoPath: string, energy: EnergyMode): Promise<void> {
-  (await patchStream({ videoPath, readerCacheSize: 0, energy })).close();
+async function patches(videoPath: string, energy: EnergyMode, isGpu = false): Promise<void> {
+  const backends = { decodeBackend: "gpu", processBackend: "gpu" } as const;
+  const config = { videoPath, readerCacheSize: 0, energy, ...isGpu ? backends : {} };
+  (await patchStream(config)).close();
 }
 
-compare("16 of 115 frames, 1080p", 8, [
-  ["ffmpeg command", () => ffmpeg(hd, select(115))],
-  ["decodeOnly", () => decode(hd)],
-  ["patchStream, blocksad", () => patches(hd, "blocksad")],
-  ["patchStream, reference", () => patches(hd, "reference")],
-  ["patchStream, codec", () => patches(hd, "codec")],
+/** What is done with 16 frames of a clip. */
+const jobsOf = (path: string, count: number, modes: readonly EnergyMode[]): Job[] => [
+  ["ffmpeg command", () => ffmpeg(path, select(count))],
+  ["decodeOnly", () => decode(path)],
+  ...modes.map((mode): Job => [`patchStream, ${mode}`, () => patches(path, mode)]),
+  ...hasNvdec
+    ? modes.map((mode): Job => [`patchStream, ${mode}, GPU`, () => patches(path, mode, true)])
+    : [],
+];
+
+compare("16 of 96 frames, made film, 720p", 8, jobsOf(film, FRAMES, ["blocksad", "reference"]));
+compare("all 96 frames, made film, 720p", 5, [
+  ["ffmpeg command", () => ffmpeg(film, "")],
+  ["decodeOnly", () => decode(film, FRAMES)],
 ]);
 
-compare("16 of 1,189 frames, 360p", 8, [
-  ["ffmpeg command", () => ffmpeg(long, select(1189))],
-  ["decodeOnly", () => decode(long)],
-  ["patchStream, blocksad", () => patches(long, "blocksad")],
-]);
-
+const modes = ["blocksad", "reference", "codec"] as const;
+compare("16 of 115 frames, 1080p", 8, jobsOf(hd, 115, modes), hasShared);
+compare("16 of 1,189 frames, 360p", 8, jobsOf(long, 1189, ["blocksad"]), hasShared);
 compare("all 115 frames, 1080p", 5, [
   ["ffmpeg command", () => ffmpeg(hd, "")],
   ["decodeOnly", () => decode(hd, 115)],
-]);
+], hasShared);
 
-/** Frames of the 1080p clip in memory that threads can share, so that they can be used again. */
+/** Frames of the film in memory that threads can share, so that they can be used again. */
 async function sharedFrames(): Promise<{ width: number; height: number; frames: Uint8Array[] }> {
-  const { frames, width, height } = await decode(hd);
+  const { frames, width, height } = await decode(film);
   const size = 3 * width * height;
   const shared = Array.from({ length: 16 }, (_, n) => {
     const frame = new Uint8Array(new SharedArrayBuffer(size));
@@ -78,28 +97,37 @@ async function sharedFrames(): Promise<{ width: number; height: number; frames: 
   return { width, height, frames: shared };
 }
 
-const source = ignore ? undefined : await sharedFrames();
+const { width, height, frames } = await sharedFrames();
+
+type Open = (plan: ProcessPlan) => ProcessStage | Promise<ProcessStage>;
 
 /** From 16 frames in memory to their scores and resized pixels, threads started and ended. */
-async function process(energy: EnergyMode, threads: number): Promise<void> {
-  const { width, height, frames } = source!;
+async function process(energy: EnergyMode, open: Open): Promise<void> {
   const samples = frames.map((_, n) => n);
   const grid = planGrid(width, height);
   const plan: ProcessPlan = {
     ...{ width, height, samples, grid, energy },
     ...{ energyPct: 95, compensate: true, antialias: false, change: false },
   };
-  await using stage = openCpuStage(plan, { threads });
+  await using stage = await open(plan);
   for (const [number, data] of frames.entries()) await stage.add({ number, data });
   await stage.finish();
 }
 
-compare("processing of 16 frames, 1080p", 20, [
-  ["blocksad, one thread", () => process("blocksad", 1)],
-  ["blocksad, two threads", () => process("blocksad", 2)],
-  ["reference, one thread", () => process("reference", 1)],
-  ["reference, two threads", () => process("reference", 2)],
-]);
+const threads = (count: number): Open => (plan) => openCpuStage(plan, { threads: count });
+
+compare(
+  "processing of 16 frames, 720p",
+  20,
+  (["blocksad", "reference"] as const).flatMap((energy): Job[] => [
+    [`${energy}, one thread`, () => process(energy, threads(1))],
+    [`${energy}, two threads`, () => process(energy, threads(2))],
+    ...gpus.map((device): Job => [
+      nameOn(energy, device),
+      () => process(energy, (plan) => openGpuStage(plan, device)),
+    ]),
+  ]),
+);
 
 const command = fileURLToPath(new URL("../packages/patch-stream/mod.ts", import.meta.url));
 const start = (...args: string[]) => new Deno.Command(Deno.execPath(), { args }).output();

@@ -17,6 +17,9 @@ import {
   rawTcp,
   tcp,
 } from "./transport_jobs.ts";
+import { onlyCpu } from "./devices.ts";
+
+onlyCpu();
 
 const sizes = [2880, 92_160];
 async function zmqPush(): Promise<Job> {

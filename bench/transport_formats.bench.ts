@@ -5,6 +5,9 @@ import { encodeSafetensors, readSafetensors, SafetensorsReader } from "@vcs/tran
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { convertTensor, fromBfloat16, toBfloat16 } from "@vcs/transport";
 import { packStrided } from "@vcs/transport/internal";
+import { onlyCpu } from "./devices.ts";
+
+onlyCpu();
 
 const COUNT = 1 << 22;
 const values = Float32Array.from({ length: COUNT }, (_, i) => Math.sin(i));

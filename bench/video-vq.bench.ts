@@ -13,6 +13,7 @@ import { Quality } from "@vcs/video-vq";
 import { TokenDecoder, TokenEncoder } from "@vcs/video-vq";
 import { SMALL_NETWORK, syntheticCheckpoint, tokensFromLatent } from "@vcs/video-vq/internal";
 import { type Tokens, tokensToQuant } from "@vcs/video-vq";
+import { benchDevices, nameOn } from "./devices.ts";
 
 const SIDE = 128;
 const folder = await Deno.makeTempDir();
@@ -99,14 +100,18 @@ compare("range coder, a window", [
   ["decode", () => decoder.decode(first, shape, true)],
 ]);
 
-const options = { device: "cpu", threads: 2, cache: folder };
-const ours = await openEncoder(checkpoint, options);
-const back = await openDecoder(checkpoint, options);
-const tokens = await ours.encode(clip);
-await back.decode(tokens);
-Deno.bench("encode", { group: "reduced network, 17x128x128", baseline: true, n: 6 }, async () => {
-  await ours.encode(clip);
-});
-Deno.bench("decode", { group: "reduced network, 17x128x128", n: 6 }, async () => {
+for (const device of await benchDevices()) {
+  const options = { device, threads: 2, cache: folder };
+  const ours = await openEncoder(checkpoint, options);
+  const back = await openDecoder(checkpoint, options);
+  const tokens = await ours.encode(clip);
   await back.decode(tokens);
-});
+  const group = "reduced network, 17x128x128";
+  const isBaseline = device === "cpu";
+  Deno.bench(nameOn("encode", device), { group, baseline: isBaseline, n: 6 }, async () => {
+    await ours.encode(clip);
+  });
+  Deno.bench(nameOn("decode", device), { group, n: 6 }, async () => {
+    await back.decode(tokens);
+  });
+}

@@ -11,7 +11,7 @@ import { cosine } from "@vcs/clip-drift/drift";
 import { resizeCrop } from "@vcs/clip-drift/internal";
 import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { writeModel } from "@vcs/onnx";
-import { Session } from "@vcs/onnx/session";
+import { Session, type SessionOptions } from "@vcs/onnx/session";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { openClipWeights } from "./open_clip_weights.ts";
 import { sharedPath } from "./shared.ts";
@@ -53,7 +53,7 @@ async function photo(name: string): Promise<Tensor> {
 export async function openTower(
   folder: string,
   options: Omit<ClipGraphOptions, "activation">,
-  threads?: number,
+  settings: SessionOptions = {},
   scale = 1,
 ): Promise<Session> {
   const { vision } = findClipWeights(openClipWeights(scale));
@@ -62,8 +62,7 @@ export async function openTower(
     folder,
   );
   // Threads stay awake for as long as those of the package's encoder do.
-  const settings = { device: "cpu", spin: 50 };
-  return await Session.open(path, threads === undefined ? settings : { ...settings, threads });
+  return await Session.open(path, { device: "cpu", spin: 50, ...settings });
 }
 
 /** Embeddings of images by a tower whose files are removed again. */

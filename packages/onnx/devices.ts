@@ -1,7 +1,7 @@
 /**
  * Devices that networks run on, by the same words in every option and flag: `auto`, `cpu`,
- * `cuda`, `cuda:1`, `webgpu`. `auto` takes the best one that works here and can say why the
- * others do not; a device asked for by name is that device or an error that says how to get it.
+ * `cuda`, `cuda:1`, `webgpu`. `auto` takes the best one that works here, of several NVIDIA GPUs the one
+ * with most free memory, and can say why the others do not; a device asked for by name is that device or an error that says how to get it.
  *
  * @example What would `auto` take?
  * ```ts
@@ -16,6 +16,7 @@
  * @module
  */
 import { OnnxError } from "./errors.ts";
+import { byFreeMemory, freeMemory } from "./cuda/free_memory.ts";
 import { findCudaProblems } from "./cuda/problems.ts";
 import { findLibrary, ownLibrary } from "./runtime/library.ts";
 import { loadRuntime } from "./runtime/ort.ts";
@@ -50,8 +51,12 @@ export interface DeviceOptions {
   library?: string;
 }
 
-/** What `auto` looks for, best first; `cpu` always works. */
-const PREFERENCE = ["cuda:0", "webgpu", "cpu"] as const;
+/** What `auto` looks for, best first: of several GPUs the one with most free memory. `cpu` works. */
+async function preference(options: DeviceOptions): Promise<string[]> {
+  const hasCuda = (await findCudaProblems(ownLibrary(options.library))).length === 0;
+  const gpus = hasCuda ? byFreeMemory(freeMemory()) : [];
+  return [...(gpus.length > 0 ? gpus : [0]).map((gpu) => `cuda:${gpu}`), "webgpu", "cpu"];
+}
 
 /**
  * Reads a device's name.
@@ -141,12 +146,13 @@ function report(
 }
 
 /**
- * Looks at every kind of device, best first.
+ * Looks at every kind of device and every NVIDIA GPU, best first.
  *
  * @throws {OnnxError} `library-missing` or `library-version` where ONNX Runtime cannot be loaded.
  */
 export async function listDevices(options: DeviceOptions = {}): Promise<DeviceReport[]> {
-  return await Promise.all(PREFERENCE.map((name) => report(name, "auto", options)));
+  const names = await preference(options);
+  return await Promise.all(names.map((name) => report(name, "auto", options)));
 }
 
 /**
@@ -161,7 +167,9 @@ export async function resolveDevice(
   options: DeviceOptions = {},
 ): Promise<ResolvedDevice> {
   if (request === "cpu") return { device: "cpu", tried: [] };
-  const wanted = request === "auto" ? PREFERENCE : [deviceName(parseDevice(request))];
+  const wanted = request === "auto"
+    ? await preference(options)
+    : [deviceName(parseDevice(request))];
   const tried: DeviceReport[] = [];
   for (const name of wanted) {
     const found = await report(name, request, options);

@@ -280,4 +280,18 @@ export const faults: readonly Fault[] = [
     means: "a server is told of the batch twice",
     tests: ["export_test.ts"],
   },
+  {
+    file: "free_memory.ts",
+    find: "free[b]! - free[a]! || a - b",
+    put: "a - b",
+    means: "auto takes the first GPU, however full it is",
+    tests: ["free_memory_test.ts"],
+  },
+  {
+    file: "free_memory.ts",
+    find: "symbols.cuDeviceGetPCIBusId(place, BUS_ID_BYTES, gpu);",
+    put: "symbols.cuDeviceGetPCIBusId(place, BUS_ID_BYTES, 0);",
+    means: "the memory of one GPU is taken for that of another",
+    tests: ["free_memory_test.ts"],
+  },
 ];

@@ -26,14 +26,16 @@ async function makeCuda(folder: string): Promise<void> {
   await Deno.copyFile(await findLibrary(), library);
 }
 
+const nameOf = ({ device }: { readonly device: string }) => device;
+
 /** What doctor says of a machine with such a driver, or without one. */
 async function doctor(folder: string, driver?: MadeDriver) {
   const path = driver && dirname(await compileDriver(folder, driver));
   const onnx = commandAt("../mod.ts", path === undefined ? {} : { LD_LIBRARY_PATH: path });
   const { out, err, code } = await onnx(folder, "doctor", "--json");
   assert.deepEqual([code, err], [0, ""]);
-  const { runtime, cuda, auto, devices: [first] } = JSON.parse(out);
-  return { runtime, cuda, auto, first };
+  const { runtime, cuda, auto, devices } = JSON.parse(out);
+  return { runtime, cuda, auto, first: devices[0], names: devices.map(nameOf) };
 }
 
 const cudaTest = (name: string, test: (folder: string) => Promise<void>) =>
@@ -55,6 +57,8 @@ cudaTest(
       false,
       "cpu",
     ]);
+    const several = await doctor(folder, { free: [2e9, 9e9, 4e9] });
+    assert.deepEqual(several.names, ["cuda:1", "cuda:2", "cuda:0", "webgpu", "cpu"]);
     const blind = await doctor(folder, { init: 100 });
     assert.match(blind.runtime.path, /onnxruntime-node/);
     assert.match(blind.runtime.why, /not the CUDA build: NVIDIA's driver sees no GPU/);

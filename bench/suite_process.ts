@@ -1,0 +1,115 @@
+/**
+ * A process that runs the benchmarks of one suite when asked (`compare_worker.ts` is its program).
+ *
+ * @module
+ */
+import { basename, join } from "node:path";
+import type { Question } from "./compare_worker.ts";
+
+/** The repository that this file lies in. */
+export const ROOT = join(import.meta.dirname!, "..");
+
+/** A benchmark, as it is known to people and to its history. */
+export interface Name {
+  readonly group: string;
+  readonly name: string;
+}
+
+/** A name as one text. */
+export const keyOf = ({ group, name }: Name): string => `${group} / ${name}`;
+
+/** The lines of a process's output. What a suite prints itself is passed over. */
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void, void> {
+  let rest = "";
+  for await (
+    const text of stream.pipeThrough(new TextDecoderStream() as never) as ReadableStream<string>
+  ) {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop()!;
+    for (const line of parts) if (line.startsWith("[")) yield line;
+  }
+}
+
+/** A suite of the checkout at `root`, in a process of its own. */
+export class SuiteProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #lines: AsyncIterator<string>;
+
+  /**
+   * @param suite its name, as `media`
+   * @param device what `--device` asks for. Default: the suite's own.
+   */
+  constructor(root: string, suite: string, device?: string) {
+    const worker = join(import.meta.dirname!, "compare_worker.ts");
+    const config = join(root, "deno.json");
+    const path = join(root, "bench", `${suite}.bench.ts`);
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--config", config, worker, path]
+        .concat(device === undefined ? [] : ["--device", device]),
+      cwd: root,
+      env: { VCS_CACHE: Deno.env.get("VCS_CACHE") ?? join(ROOT, ".cache") },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: device === undefined ? "null" : "inherit",
+    }).spawn();
+    this.#writer = this.#child.stdin.getWriter();
+    this.#lines = lines(this.#child.stdout);
+  }
+
+  /** The next line; a worker that ended is an error. */
+  async #next<T>(): Promise<T> {
+    const { done, value } = await this.#lines.next();
+    if (done) throw new Error("Cannot measure: a suite ended before its benchmarks did");
+    return JSON.parse(value);
+  }
+
+  async #ask(question: Question): Promise<number[]> {
+    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(question)}\n`));
+    return await this.#next();
+  }
+
+  /** What the suite registers: to be read first. */
+  async names(): Promise<Name[]> {
+    return await this.#next();
+  }
+
+  /**
+   * Times of runs in nanoseconds.
+   *
+   * @param index which benchmark, by its place in the list
+   * @param milliseconds for how long, at least one run
+   */
+  async measure(index: number, milliseconds: number): Promise<number[]> {
+    return await this.#ask({ index, milliseconds });
+  }
+
+  /** Bytes of memory that the process holds. */
+  async memory(): Promise<number> {
+    const [bytes = 0] = await this.#ask("memory");
+    return bytes;
+  }
+
+  /** Ends the process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer.close().catch(() => {});
+    await this.#child.status;
+  }
+}
+
+/** The suites that were named, else all. */
+export async function suitesOf(named: readonly string[]): Promise<string[]> {
+  if (named.length > 0) return [...named];
+  const files = await Array.fromAsync(Deno.readDir(import.meta.dirname!), ({ name }) => name);
+  return files.filter((name) => name.endsWith(".bench.ts")).map((name) =>
+    basename(name, ".bench.ts")
+  ).sort();
+}
+
+/** What git says. */
+export async function git(...args: string[]): Promise<string> {
+  const { code, stdout } = await new Deno.Command("git", { args, cwd: ROOT, stderr: "inherit" })
+    .output();
+  if (code !== 0) throw new Error(`Cannot measure: git ${args.join(" ")} ended with ${code}`);
+  return new TextDecoder().decode(stdout).trim();
+}
