@@ -254,6 +254,12 @@ async function openDecoder(
   );
 }
 
+/**
+ * Codecs whose decoders report neither an error nor a damaged frame where a part of it is missing,
+ * and leave in it what was in that memory before. Asked to give up at an error, they report it.
+ */
+const SILENT_CODECS = new Set(["mjpeg"]);
+
 /** Errors in a row after which a decoder gets its next packet, so that none can hold us up. */
 const MAX_FAILURES = 32;
 
@@ -273,6 +279,7 @@ class NodeAvRun implements DecodeRun {
   readonly #download: AvFrame;
   readonly #yieldToEventLoop = eventLoopYielder();
   readonly #wanted: ReadonlySet<number> | undefined;
+  readonly #silent: boolean;
   #skipping = false;
   #errors = 0;
   #ended = false;
@@ -293,6 +300,8 @@ class NodeAvRun implements DecodeRun {
     const { filter, threads } = request;
     this.#filter = filter === undefined ? undefined : new PixelFilter(av, filter, threads);
     this.#wanted = request.sparse ? new Set(request.wanted) : undefined;
+    this.#silent = SILENT_CODECS.has(request.facts.codec);
+    if (this.#silent) decoder.setOption("err_detect", "explode");
     this.#packet = new av.Packet();
     this.#frame = new av.Frame();
     this.#download = new av.Frame();
@@ -348,8 +357,18 @@ class NodeAvRun implements DecodeRun {
   #send(packet: AvPacket | null): void {
     if (packet && this.#wanted) this.#choose(packet);
     const status = this.#decoder.sendPacketSync(packet);
-    if (status < 0 && status !== AV.EOF) this.#errors++;
+    if (status < 0 && status !== AV.EOF) {
+      this.#errors++;
+      if (packet && this.#silent) this.#sendDamaged(packet);
+    }
     packet?.unref();
+  }
+
+  /** Has the decoder make what it can of a packet that it gave up. */
+  #sendDamaged(packet: AvPacket): void {
+    this.#decoder.setOption("err_detect", "0");
+    this.#decoder.sendPacketSync(packet);
+    this.#decoder.setOption("err_detect", "explode");
   }
 
   get sparse(): boolean {
