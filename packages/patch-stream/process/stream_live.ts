@@ -43,10 +43,11 @@ export async function* patchStreamLive(
   { windows = Infinity, onEvent, onDrop, ...config }: LivePatchConfig,
 ): AsyncGenerator<PatchStreamSession> {
   const resolved = resolvePatchConfig({ ...config });
-  const { signal, streamIndex: stream, sequenceLength } = resolved;
+  const { signal, streamIndex: stream, sequenceLength, hdr } = resolved;
   await checkProcessBackend(resolved);
   await using live = await openLive(config.videoPath, {
     capacity: sequenceLength,
+    hdr,
     ...defined({ signal, stream, onEvent, onDrop }),
   });
   let number = 0;
