@@ -16,15 +16,17 @@ COPY --from=deno /usr/local/bin/deno-program /usr/local/bin/deno
 COPY deno.json deno.lock LICENSE /vcs/
 COPY packages /vcs/packages
 COPY apps/demo /vcs/apps/demo
-RUN for name in transport onnx patch-stream encodec-stream video-vq clip-drift; do \
+RUN for name in transport onnx patch-stream encodec-stream video-vq clip-drift together; do \
     printf '#!/bin/sh\nexec deno run -A --quiet --frozen --cached-only /vcs/packages/%s/mod.ts "$@"\n' "$name" >"/usr/local/bin/$name" \
     && chmod 755 "/usr/local/bin/$name"; \
   done
 RUN useradd --create-home --uid 1000 vcs && mkdir /data && chown vcs:vcs /data
 USER vcs
-RUN for name in transport onnx patch-stream encodec-stream video-vq clip-drift; do \
+RUN for name in transport onnx patch-stream encodec-stream video-vq clip-drift together; do \
     deno cache --frozen "/vcs/packages/$name/mod.ts" || exit 1; \
   done
-RUN for name in patch-stream encodec-stream video-vq clip-drift; do "$name" setup || exit 1; done
+RUN for name in patch-stream encodec-stream video-vq clip-drift together; do \
+    "$name" setup || exit 1; \
+  done
 WORKDIR /data
 CMD ["encodec-stream", "--help"]

@@ -56,7 +56,9 @@ Deno.test("Dockerfile: commands are made of packages, and all that fetch somethi
     for (const name of names) assert.ok(PACKAGES.includes(name) && name in COMMANDS, name);
   }
   const settingUp = loops.find(({ work }) => work.includes('"$name" setup'));
-  assert.deepEqual(settingUp?.names, ["patch-stream", "encodec-stream", "video-vq", "clip-drift"]);
+  assert.deepEqual(settingUp?.names, [
+    ...["patch-stream", "encodec-stream", "video-vq", "clip-drift", "together"],
+  ]);
 });
 
 Deno.test("Dockerfile: images have a tag, and nothing runs as root", () => {

@@ -20,6 +20,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "video-vq": ["transport", "onnx", "media"],
   "patch-stream": ["transport", "onnx", "media"],
   "clip-drift": ["transport", "onnx", "media"],
+  "together": [
+    ...["transport", "onnx", "media"],
+    ...["encodec-stream", "video-vq", "patch-stream", "clip-drift"],
+  ],
 };
 
 /** Names of the packages. */

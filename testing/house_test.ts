@@ -16,7 +16,8 @@ import {
 
 const ROOT_FILES = 9;
 const FOLDER_FILES = 15;
-const IMPORT_PATHS = 60;
+/** That of `together` came when they were all in use: it stands above the four, so none can have it. */
+const IMPORT_PATHS = 61;
 /** Files at the root that only sibling packages may use. */
 const SIBLINGS_ONLY = ["internal.ts", "portable.ts"];
 const NAMELESS = ["lib", "src", "internal", "util", "utils", "common", "misc", "helpers"];

@@ -37,6 +37,10 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "clip-drift -s http://192.168.1.100:8000/stream.mjpg",
     "clip-drift -s clip.mp4 --exec 'powershell -File notify.ps1'",
   ],
+  "together": [
+    "together decode tcp://0.0.0.0:7000 -o copy.mp4",
+    "together encode film.mp4 tcp://watcher:7000",
+  ],
 };
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -53,9 +57,12 @@ async function codeBytes(name: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Bytes of the weights that are bundled with a package. */
+/** Bytes of the weights that are bundled with a package, and with those that it may import. */
 async function weightBytes(name: string): Promise<number> {
-  const paths = (await filesBelow(`packages/${name}`)).filter((path) => path.includes("/weights/"));
+  const all = await Promise.all(
+    [name, ...MAY_IMPORT[name]!].map((other) => filesBelow(`packages/${other}`)),
+  );
+  const paths = all.flat().filter((path) => path.includes("/weights/"));
   const sizes = await Promise.all(paths.map(async (path) => (await stat(join(ROOT, path))).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -28,6 +28,7 @@ export const PARTS: Readonly<Record<string, readonly Part[]>> = {
   "video-vq": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS, PARQUET_WRITER],
   "patch-stream": [ONNX_RUNTIME, NODE_AV, SHARP, ...BATCH],
   "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP, MQTT_CLIENT, ...BATCH],
+  "together": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS],
 };
 
 /** Bytes that a part fetches on a platform, as `linux-x64`. */

@@ -17,6 +17,7 @@ const NEEDS = {
   "video-vq": 10,
   "patch-stream": 5,
   "clip-drift": 6,
+  "together": 10,
 };
 
 interface Outcome {
