@@ -195,8 +195,12 @@ function packed(frame: AvFrame): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-/** Opens a GPU for decoding. */
-function openDevice(av: NodeAv, device: string): AvHardwareDevice {
+/**
+ * Opens a GPU for decoding.
+ *
+ * @throws {MediaError} `no-device`
+ */
+export function openDevice(av: NodeAv, device: string): AvHardwareDevice {
   const [kind, number] = device.split(":");
   const hardware = new av.HardwareDeviceContext();
   const type = av.avGetHardwareDeviceTypeFromName(kind!);
