@@ -46,7 +46,7 @@ async function earlier(path: string): Promise<Outcome[]> {
 }
 
 /** Clips at once: while one waits for ffmpeg, another is compared. */
-const AT_ONCE = 2;
+const AT_ONCE = 4;
 
 /** Tries the clips from a number on. */
 async function tryClips(first: number): Promise<Outcome[]> {
