@@ -42,6 +42,15 @@ export const ASSET_MODULES: readonly AssetModule[] = [
     folder: "packages/video-vq/page",
     sources: { "/": "index.html", "/view.js": "view.js", "/style.css": "style.css" },
   },
+  {
+    folder: "packages/together/page",
+    sources: {
+      "/": "index.html",
+      "/player.js": "player.js",
+      "/view.js": "view.js",
+      "/style.css": "style.css",
+    },
+  },
 ];
 
 /** Text of a source. */

@@ -82,7 +82,7 @@ export {
 } from "./ecdc.ts";
 export type { LiveHeader } from "./live/block_message.ts";
 export { LiveSender, type LiveSendOptions, type LiveSendStatistics } from "./live/live_sender.ts";
-export { LiveSource, type LiveStatistics } from "./live/live_source.ts";
+export { type LivePlace, LiveSource, type LiveStatistics } from "./live/live_source.ts";
 export { EcdcError, type EcdcErrorCode } from "./errors.ts";
 
 if (import.meta.main) {

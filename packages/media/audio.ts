@@ -76,6 +76,8 @@ export interface AudioStream extends AsyncIterable<Float32Array<ArrayBuffer>[]>,
   readonly sourceSampleRate: number;
   /** Number of channels of the source. */
   readonly sourceChannels: number;
+  /** When the first sample is heard, in seconds by the clock of the file's pictures: 0 of most. */
+  readonly startTime: number;
 }
 
 /** Samples per channel in one piece of bare PCM. */
@@ -265,6 +267,7 @@ function audioStream(
     codec: decoding.codec,
     sourceSampleRate: decoding.sampleRate,
     sourceChannels: decoding.channels,
+    startTime: decoding.startTime ?? 0,
     [Symbol.asyncIterator]: () => chunks,
     [Symbol.asyncDispose]: async () => {
       closing.abort();

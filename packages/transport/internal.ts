@@ -76,6 +76,7 @@ export type { UpgradeRoute } from "./site/upgrade.ts";
 export type { Conn } from "./flow/places.ts";
 export { Guard, type GuardedRequest, type GuardOptions, isLoopback } from "./site/guard.ts";
 export { builtin, type Builtins } from "./io/builtin.ts";
+export { Condition } from "./flow/condition.ts";
 export {
   abortable,
   graceful,

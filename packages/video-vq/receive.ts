@@ -154,7 +154,7 @@ const STREAM_SILENCE = 3000;
 
 /** Receives a stream. Create one for each output, and use either `windows` or `frames`, once. */
 export class VideoReceiver {
-  readonly #channels: readonly Receiver[];
+  readonly #channels: readonly Pick<Receiver, "receive">[];
   readonly #decoder: WindowDecoder;
   readonly #options: ReceiveOptions;
   readonly #clock: Clock;
@@ -204,7 +204,7 @@ export class VideoReceiver {
    * @throws {RangeError} if an option is out of range.
    */
   constructor(
-    channels: Receiver | readonly Receiver[],
+    channels: Pick<Receiver, "receive"> | readonly Pick<Receiver, "receive">[],
     decoder: WindowDecoder,
     options: ReceiveOptions = {},
   ) {
@@ -338,7 +338,7 @@ export class VideoReceiver {
   }
 
   async #takeFrom(
-    channel: Receiver,
+    channel: Pick<Receiver, "receive">,
     writer: WritableStreamDefaultWriter<Arrival>,
     signal: AbortSignal,
   ): Promise<void> {
@@ -362,7 +362,10 @@ export class VideoReceiver {
   }
 
   /** The next delivery; after the end of the stream, waits only while one may be late. */
-  async #nextDelivery(channel: Receiver, signal: AbortSignal): Promise<Delivery | undefined> {
+  async #nextDelivery(
+    channel: Pick<Receiver, "receive">,
+    signal: AbortSignal,
+  ): Promise<Delivery | undefined> {
     const timeout = this.#options.reorder || (this.#known.current?.endReplayed ? LINGER : 0);
     if (timeout === 0) return await channel.receive({ signal });
     for (;;) {

@@ -109,7 +109,7 @@ interface EncodedWindow extends Omit<TokenWindow, "sentAt"> {
  */
 export class VideoSender {
   readonly #encoder: WindowEncoder;
-  readonly #channel: Sender;
+  readonly #channel: Pick<Sender, "send" | "flush" | "counters">;
   readonly #options: SendOptions;
   readonly #keyEvery: number;
   readonly #clock: Clock;
@@ -138,7 +138,11 @@ export class VideoSender {
    *
    * @throws {RangeError} if an option is out of range.
    */
-  constructor(encoder: WindowEncoder, channel: Sender, options: SendOptions) {
+  constructor(
+    encoder: WindowEncoder,
+    channel: Pick<Sender, "send" | "flush" | "counters">,
+    options: SendOptions,
+  ) {
     const { queue = 3, policy = "block", captureRing, signal } = options;
     if (options.tail === "exact" && encoder.fullWindows) {
       throw new RangeError(

@@ -57,7 +57,7 @@ interface Numbered {
  * ```
  */
 export class LiveSender {
-  readonly #channel: Sender;
+  readonly #channel: Pick<Sender, "send" | "flush">;
   readonly #header: LiveHeader;
   readonly #options: LiveSendOptions;
   readonly #streamId = newStreamId();
@@ -77,7 +77,11 @@ export class LiveSender {
    *
    * @throws {RangeError} if an option is out of range.
    */
-  constructor(channel: Sender, header: LiveHeader, options: LiveSendOptions = {}) {
+  constructor(
+    channel: Pick<Sender, "send" | "flush">,
+    header: LiveHeader,
+    options: LiveSendOptions = {},
+  ) {
     const { queue = 8, policy = "block", signal, now = wallTime } = options;
     this.#channel = channel;
     this.#header = header;

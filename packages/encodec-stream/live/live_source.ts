@@ -39,6 +39,23 @@ export interface LiveStatistics {
   readonly latency: Latency;
 }
 
+/** A place in the audio of a sender. */
+export interface LivePlace {
+  /** Id of the sender's stream. */
+  readonly streamId: string;
+  /** Seconds of it. */
+  readonly pts: number;
+}
+
+/** A stretch of what is passed on that is one stretch of a sender's audio, too. */
+interface Stretch {
+  readonly streamId: string;
+  /** Its first sample here. */
+  readonly start: number;
+  /** Samples that it lies later in the sender's audio. */
+  readonly offset: number;
+}
+
 /** A block that was passed on and not yet heard. */
 interface Waiting {
   readonly start: number;
@@ -56,6 +73,7 @@ export class LiveSource implements CodeSource {
   readonly #now: () => number;
   readonly #unit: number;
   readonly #waiting: Waiting[] = [];
+  readonly #stretches: Stretch[] = [];
   readonly #series = {
     fill: new Series(),
     encode: new Series(),
@@ -173,8 +191,29 @@ export class LiveSource implements CodeSource {
     this.#counts.bytes += message.payload.length;
     const placed = { ...block, index: this.#passed, start: this.#passed * this.#unit };
     this.#passed += units;
+    this.#noteStretch(message.streamId, placed.start, block.start - placed.start);
     this.#arrived(live, placed);
     yield placed;
+  }
+
+  #noteStretch(streamId: string, start: number, offset: number): void {
+    const last = this.#stretches.at(-1);
+    if (last?.streamId === streamId && last.offset === offset) return;
+    this.#stretches.push({ streamId, start, offset });
+  }
+
+  /**
+   * Where in the sender's audio a second of what was passed on lies: elsewhere where the channel was
+   * joined late, or a long gap was shortened. To be asked in order.
+   *
+   * @param second seconds from the first block
+   */
+  placeOf(second: number): LivePlace | undefined {
+    const { rate } = this.header;
+    const sample = Math.round(second * rate);
+    while (this.#stretches[1] && this.#stretches[1].start <= sample) this.#stretches.shift();
+    const stretch = this.#stretches[0];
+    return stretch && { streamId: stretch.streamId, pts: second + stretch.offset / rate };
   }
 
   #checkKind({ model, codebooks, rate }: EcdcHeader): void {

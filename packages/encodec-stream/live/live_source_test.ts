@@ -100,6 +100,18 @@ Deno.test("live: a sender that comes back goes on behind a short silence; anothe
   );
 });
 
+Deno.test("live: what is passed on knows its place in the sender's audio", async () => {
+  const first = await sentOf([chunk(0, 8), chunk(8, 76), chunk(84, 76)], HEADER_24);
+  const far = { ...first[2]!, sequence: 900, pts: 60 };
+  const next = await sentOf([chunk(0, 8)], HEADER_24);
+  const { source } = await received([first[1]!, far, ...next]);
+  const [a, b] = [first[0]!.streamId, next[0]!.streamId];
+  const at = (unit: number) => source.placeOf(unit * 320 / 24000);
+  assert.deepEqual(at(0), { streamId: a, pts: 8 / 75 });
+  assert.deepEqual(at(76 + 750)?.pts.toFixed(6), "60.000000"); // behind a gap cut to ten seconds
+  assert.deepEqual(at(76 + 750 + 76 + 1), { streamId: b, pts: 0 });
+});
+
 Deno.test("live: a listener who joins late misses nothing; one who hears nothing is told", async () => {
   const messages = await sentOf([0, 1, 2].map((k) => segment(k)), HEADER_48);
   const { source, blocks } = await received(messages.slice(2));

@@ -20,6 +20,8 @@ export interface AudioDecoding {
   readonly sampleRate: number;
   /** Number of channels, as the stream announces them. */
   readonly channels: number;
+  /** When the first sample is heard, in seconds by the clock of the file's pictures. Default: 0. */
+  readonly startTime?: number;
   /** Samples as they are decoded. */
   readonly chunks: AsyncIterable<AudioChunk>;
   /** Frees what is held, also where no chunk was ever taken; not while one is being decoded. */

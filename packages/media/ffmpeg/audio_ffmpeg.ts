@@ -14,19 +14,23 @@ interface Probe {
     readonly codec_name?: string;
     readonly sample_rate?: string;
     readonly channels?: number;
+    readonly start_time?: string;
   }[];
+  readonly format?: { readonly start_time?: string };
 }
 
 async function probe(source: string, select: string, signal: AbortSignal) {
-  const entries = "stream=codec_name,sample_rate,channels";
+  const entries = "stream=codec_name,sample_rate,channels,start_time:format=start_time";
   const args = ["-v", "error", "-select_streams", select, "-show_entries", entries];
   const text = await outputOf("ffprobe", [...args, "-of", "json", source], signal);
-  const found = (JSON.parse(text) as Probe).streams?.[0];
+  const { streams, format } = JSON.parse(text) as Probe;
+  const found = streams?.[0];
   if (found?.channels && found.sample_rate) {
     return {
       codec: found.codec_name ?? "unknown",
       sampleRate: Number(found.sample_rate),
       channels: found.channels,
+      startTime: Number(found.start_time) - Number(format?.start_time) || 0,
     };
   }
   throw new MediaError("no-audio-stream", `Cannot read audio of ${source}: no audio stream`);

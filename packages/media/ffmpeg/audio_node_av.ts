@@ -82,6 +82,13 @@ async function* decode(
   }
 }
 
+/** When a stream begins, in seconds from the beginning of its file. */
+function startOf(stream: AvStream, input: AvFormatContext): number {
+  if (stream.startTime === AV.NOPTS || input.startTime === AV.NOPTS) return 0;
+  const { num, den } = stream.timeBase;
+  return Number(stream.startTime) * num / den - Number(input.startTime) / 1e6;
+}
+
 /** Audio by node-av. */
 export const decodeByNodeAv: AudioDecoder = async (source, wanted, signal) => {
   const av = await loadNodeAv();
@@ -97,6 +104,7 @@ export const decodeByNodeAv: AudioDecoder = async (source, wanted, signal) => {
     codec: av.avGetCodecName(codecId) ?? "unknown",
     sampleRate,
     channels,
+    startTime: startOf(stream, input),
     chunks: decode(av, input, stream, signal),
     close: () => {
       if (!closed) input.closeInputSync();

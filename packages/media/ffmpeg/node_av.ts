@@ -74,6 +74,7 @@ export interface AvStream {
   readonly index: number;
   readonly codecpar: AvCodecParameters;
   timeBase: Rational;
+  readonly startTime: bigint;
   discard: number;
   readonly nbFrames: bigint;
   avgFrameRate: Rational;

@@ -5,6 +5,8 @@
  * @module
  */
 import { type Command, command, setupCommand } from "@vcs/transport/internal";
+import { decode } from "./decode.ts";
+import { encode } from "./encode.ts";
 import config from "../deno.json" with { type: "json" };
 
 /** The command `together`. */
@@ -13,6 +15,8 @@ export const together: Command = command({
   version: config.version,
   about: "two of the packages in one stream",
   commands: [
+    encode,
+    decode,
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

@@ -1,5 +1,5 @@
 /**
- * Waiting for a change of state, inside this package: `while (!ready) await condition.changed()`.
+ * Waiting for a change of state: `while (!ready) await condition.changed()`.
  *
  * @module
  */
