@@ -5,6 +5,9 @@
  * @module
  */
 export { drawScene, type Scene, sceneFrames, type SceneOptions } from "./camera/scene.ts";
+export { blockName, clipBlock, clipNorm } from "./clip/graph.ts";
+export { CLIP_MEAN, CLIP_STD } from "./clip/preprocess.ts";
+export { chooseActivation } from "./clip/activation.ts";
 export {
   type ClipGraphOptions,
   type Precision,

@@ -15,7 +15,6 @@ import {
   type Layer,
   type LazyTensor,
   type MlpActivation,
-  multiplyDims,
   type Norm,
   type Precision,
   TransformerBuilder,

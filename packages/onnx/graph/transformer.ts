@@ -35,6 +35,8 @@ export interface TransformerOptions {
   readonly heads: number;
   /** Tokens of an item. */
   readonly length: Dim;
+  /** Items; with a symbol as the length it must be a number. Default: "N". */
+  readonly items?: Dim;
   /** What norms add to the variance. */
   readonly epsilon: number;
   /** Activation of the MLPs. */
@@ -92,6 +94,10 @@ export class TransformerBuilder {
     this.#options = options;
   }
 
+  get #items(): Dim {
+    return this.#options.items ?? "N";
+  }
+
   get #isInt8(): boolean {
     return this.#options.precision === "int8";
   }
@@ -105,7 +111,7 @@ export class TransformerBuilder {
 
   /** `[N * T, width]` as `[N, T, width]`. */
   #toTokens(rows: Value): Value {
-    return this.g.reshape(rows, ["N", this.#options.length, rows.shape.at(-1)!]);
+    return this.g.reshape(rows, [this.#items, this.#options.length, rows.shape.at(-1)!]);
   }
 
   /** `[N, T, width]` as `[N * T, width]`. */
@@ -257,10 +263,13 @@ export class TransformerBuilder {
     const q = this.#linear(this.#first(all), `${name}.q`, query);
     const keys = g.weight(`${name}.k`, headRows(part("weight", 1), heads));
     const values = g.weight(`${name}.v`, headColumns(part("weight", 2), heads));
-    const asked = this.#perHead(g.reshape(q, ["N", heads, width / heads]), keys);
+    const asked = this.#perHead(g.reshape(q, [this.#items, heads, width / heads]), keys);
     const shares = g.softmax(g.matmul(asked, g.transpose(all, [0, 2, 1])));
     const mixed = this.#perHead(g.matmul(shares, all), values);
-    return g.add(g.reshape(mixed, ["N", width]), g.weight(`${name}.v_bias`, part("bias", 2)));
+    return g.add(
+      g.reshape(mixed, [this.#items, width]),
+      g.weight(`${name}.v_bias`, part("bias", 2)),
+    );
   }
 
   /** Each head's rows `[N, heads, in]` times its own matrix, of `[heads, in, out]`. */
