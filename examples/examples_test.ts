@@ -107,6 +107,27 @@ example("clip-drift", async (folder) => {
   assert.equal(printed, "scene 1: frames 0 to 11\nscene 2: frames 12 to 19\n");
 });
 
+example("together", async (folder) => {
+  const film = join(folder, "film.mp4");
+  {
+    await using writer = await VideoWriter.open(film, {
+      ...{ width: 64, height: 48, fps: 25 },
+      audio: { sampleRate: 48_000, channels: 1 },
+    });
+    for (let i = 0; i < 25; i++) {
+      await writer.add({ data: new Uint8Array(64 * 48 * 3).fill(9 * i) });
+      await writer.addAudio([new Float32Array(48_000 / 25).fill(0.1)]);
+    }
+  }
+  const url = `tcp://127.0.0.1:${freePort()}`;
+  const [received, sent] = await Promise.all([
+    run(folder, "together", "receive", url, "copy.mp4"),
+    run(folder, "together", "send", film, url),
+  ]);
+  assert.match(sent, /^sent 2 windows and [2-9] blocks of sound\n$/);
+  assert.match(received, /^copy\.mp4: 1\.00 s of pictures, (0\.9\d|1\.0\d) s of sound\n$/);
+});
+
 Deno.test("there is one example a package, of at most 60 lines", async () => {
   const names = (await readdir(join(ROOT, "examples"))).filter((name) => name.endsWith(".ts"));
   const programs = names.filter((name) => !name.endsWith("_test.ts"));

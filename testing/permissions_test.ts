@@ -49,6 +49,9 @@ const JOBS: Readonly<Record<string, Readonly<Record<string, Job>>>> = {
     "`camera`": { args: ["camera", "--port", "0"], until: /at http:/ },
     "`view`": { args: ["view", "."], until: /at http:/ },
   },
+  "together": {
+    "`encode`": { args: ["encode", "clip.mp4", "file:film"] },
+  },
 };
 
 /** Reads a stream to its end, or until a text has come. */

@@ -219,6 +219,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   decodeWindow: "video-vq/stream/payload_test.ts",
   openDecoder: "video-vq/tiny/tokenizer_test.ts",
   openSource: "video-vq/frames/sources_test.ts",
+  FilmReceiver: "together/film/film_receiver_test.ts",
+  openFilm: "together/film/film_source_test.ts",
   // Files that this computer wrote, or words of the command line.
   loadRunEmbeddings: "clip-drift/runs/writer_test.ts",
   readRun: "clip-drift/runs/writer_test.ts",
@@ -230,7 +232,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 /** Names that belong to what reads bytes of others. */
 const READS =
-  /^(read|parse|decode|stream|load)[A-Z]|^open(?!Sender$|Encoder$|Output$)|(Reader|Receiver|Decoder)$/;
+  /^(read|parse|decode|stream|load)[A-Z]|^open(?!Sender$|Encoder$|SoundEncoder$|Output$)|(Reader|Receiver|Decoder)$/;
 
 /** What a package's public modules export that reads. */
 async function readersOf(name: string): Promise<string[]> {

@@ -10,6 +10,7 @@ import { serveCamera } from "../packages/clip-drift/camera/camera_server.ts";
 import { sceneFrames } from "../packages/clip-drift/camera/scene.ts";
 import { serveDashboard } from "../packages/clip-drift/page/dashboard.ts";
 import { Hub } from "../packages/clip-drift/page/hub.ts";
+import { FilmPage } from "../packages/together/page/film_page.ts";
 import { PlayerServer } from "../packages/encodec-stream/page/player_server.ts";
 import { rawGet, rawRequest, readUntil, UPGRADE } from "../packages/transport/testing/raw_http.ts";
 import { freePort } from "../packages/transport/trial/brokers.ts";
@@ -72,6 +73,10 @@ const SITES: Readonly<Record<string, Served>> = {
       stack.use(await observe({ listen: { hostname: "127.0.0.1", port } }, () => ({ sent: 1 })));
       return port;
     },
+  },
+  "together decode --page": {
+    feed: "/film",
+    open: async (stack) => portOf(stack.use(await FilmPage.open()).url),
   },
   "a ws: receiver": {
     channel: "/",
@@ -253,6 +258,7 @@ const LISTENING = [
   "packages/clip-drift/camera/camera_server.ts", // clip-drift camera
   "packages/clip-drift/page/dashboard.ts", // clip-drift, clip-drift view
   "packages/encodec-stream/page/player_server.ts", // encodec-stream play
+  "packages/together/page/film_page.ts", // together decode --page
   "packages/transport/channels/connections.ts", // tcp:, zmq…:
   "packages/transport/channels/ws/listen.ts", // ws:, on the guarded site
   "packages/transport/site/site.ts", // the guarded site

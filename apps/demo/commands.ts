@@ -18,6 +18,7 @@ const MODULES = {
   "patch-stream": import.meta.resolve("@vcs/patch-stream"),
   "video-vq": import.meta.resolve("@vcs/video-vq"),
   "clip-drift": import.meta.resolve("@vcs/clip-drift"),
+  "together": import.meta.resolve("@vcs/together"),
 };
 
 /** Starts one of the commands, with its messages on this terminal. */

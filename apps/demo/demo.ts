@@ -11,6 +11,7 @@ import { type EncodecStreamRun, runEncodecStream } from "./encodec_stream.ts";
 import { milliseconds, number, percent } from "./html.ts";
 import { demoPage } from "./page.ts";
 import { type PatchStreamRun, runPatchStream } from "./patch_stream.ts";
+import { runTogether, type TogetherRun } from "./together.ts";
 import { runVideoVq, type VideoVqRun } from "./video_vq.ts";
 
 /** Where a demo ran. */
@@ -41,9 +42,11 @@ export interface DemoRun {
   readonly encodecStream: EncodecStreamRun;
   /** The watched camera. */
   readonly clipDrift: ClipDriftRun;
+  /** The film with the sentence as its sound. */
+  readonly together: TogetherRun;
 }
 
-const STEPS = 4;
+const STEPS = 5;
 
 /** Runs a step; says how it went, or which one failed. */
 async function step<T>(
@@ -76,6 +79,8 @@ const tellEncodecStream = ({ pcmBytes, coded }: EncodecStreamRun) =>
   `${number(pcmBytes)} bytes of PCM in ${coded.map(({ bytes }) => number(bytes)).join(", ")}`;
 const tellClipDrift = ({ frames, alert }: ClipDriftRun) =>
   `one alert in ${frames.length} frames, ${milliseconds(alert.delay)} after the scene changed`;
+const tellTogether = ({ windows, blocks, bitrate }: TogetherRun) =>
+  `${windows} windows and ${blocks} blocks of sound, ${number(bitrate / 1000, 1)} kbit/s`;
 
 function describeMachine(): Machine {
   const processors = cpus();
@@ -95,6 +100,7 @@ const OUTPUT = [
   "video-vq",
   "encodec-stream",
   "clip-drift",
+  "together",
 ];
 
 /**
@@ -133,6 +139,7 @@ export async function runDemo(folder: string): Promise<string> {
     tellEncodecStream,
   );
   const clipDrift = await step(4, "clip-drift", () => runClipDrift(folder), tellClipDrift);
+  const together = await step(5, "together", () => runTogether(folder), tellTogether);
   const run: DemoRun = {
     startedAt,
     seconds: (performance.now() - start) / 1000,
@@ -141,6 +148,7 @@ export async function runDemo(folder: string): Promise<string> {
     videoVq,
     encodecStream,
     clipDrift,
+    together,
   };
   await Deno.writeTextFile(join(folder, "run.json"), JSON.stringify(run, undefined, 1) + "\n");
   const page = resolve(folder, "index.html");

@@ -61,7 +61,7 @@ Deno.test("a step that fails is named", async () => {
   const file = await Deno.makeTempFile();
   try {
     // A file is not a folder to write into.
-    await assert.rejects(runDemo(file), /Cannot go on: step 1 of 4, patch-stream, failed: /);
+    await assert.rejects(runDemo(file), /Cannot go on: step 1 of 5, patch-stream, failed: /);
   } finally {
     await Deno.remove(file);
   }
@@ -111,7 +111,7 @@ async function checkMedia(page: Page): Promise<void> {
     assert.ok(shown, `${src} is not shown`);
   }
   const media = await page.evaluate<{ src: string; ready: number; seconds: number }[]>(MEDIA);
-  assert.equal(media.length, 2 + 1 + 3 + 1);
+  assert.equal(media.length, 2 + 1 + 3 + 1 + 1);
   for (const { src, ready, seconds } of media) {
     assert.ok(ready >= 3 && seconds > 1, `${src} cannot be played: ${ready}, ${seconds} s`);
   }
@@ -128,7 +128,7 @@ function numberAt(run: DemoRun, path: string): unknown {
 /** Every figure is the run's own number, and what people read is that number rounded. */
 async function checkFigures(page: Page, run: DemoRun): Promise<void> {
   const figures = await page.evaluate<{ path: string; value: string; text: string }[]>(FIGURES);
-  for (const part of ["patchStream", "videoVq", "encodecStream", "clipDrift"]) {
+  for (const part of ["patchStream", "videoVq", "encodecStream", "clipDrift", "together"]) {
     assert.ok(figures.filter(({ path }) => path.startsWith(`${part}.`)).length > 4, part);
   }
   for (const { path, value, text } of figures) {
@@ -208,7 +208,7 @@ async function checkScreenshot(page: Page): Promise<void> {
 }
 
 browserTest(
-  "the demo runs all four, and its page shows that run on desk and telephone",
+  "the demo runs all, and its page shows that run on desk and telephone",
   async () => {
     const folder = await Deno.makeTempDir();
     try {

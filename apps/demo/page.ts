@@ -9,6 +9,7 @@ import { encodecStreamSection } from "./encodec_stream_section.ts";
 import { escapeHtml, figure, milliseconds, number, percent } from "./html.ts";
 import { ASSETS } from "./page/assets.ts";
 import { patchStreamSection } from "./patch_stream_section.ts";
+import { togetherSection } from "./together_section.ts";
 import { videoVqSection } from "./video_vq_section.ts";
 
 /** The four outcomes in a line each. */
@@ -58,7 +59,7 @@ function header(run: DemoRun): string {
   return `<header>
 <p class="eyebrow">@vcs</p>
 <h1>A film, a voice and a camera, as streams of small numbers</h1>
-<p class="lede">Four packages went to work on this machine a moment ago, on media that were made for it. What you see, hear and read below is the outcome of that very run.</p>
+<p class="lede">The packages went to work on this machine a moment ago, on media that were made for it. What you see, hear and read below is the outcome of that very run.</p>
 <p class="meta"><span><time datetime="${startedAt}">${when}</time></span><span>${
     escapeHtml(where)
   }</span><span>Deno ${machine.deno}, no Python</span><span>${
@@ -87,6 +88,7 @@ ${patchStreamSection(run.patchStream)}
 ${videoVqSection(run.videoVq)}
 ${encodecStreamSection(run.encodecStream)}
 ${clipDriftSection(run.clipDrift)}
+${togetherSection(run.together)}
 </main>
 <footer><p>All figures of this run are in <a href="run.json">run.json</a>. <code>deno run -A jsr:@vcs/demo</code> makes this page anew.</p></footer>
 <script type="module">

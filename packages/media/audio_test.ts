@@ -120,6 +120,25 @@ Deno.test("decodeAudio() spreads one channel and averages many", async () => {
   await assert.rejects(decodeAudio(wide, { channels: 3 }), { code: "unsupported" });
 });
 
+for (const backend of ["node-av", "ffmpeg"] as const) {
+  Deno.test({
+    name: `openAudio() over ${backend} says when the sound of a film begins`,
+    ...needs(hasPrograms("ffmpeg", "ffprobe")),
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      const film = `${folder}/film.mkv`;
+      const sine = ["-itsoffset", "0.4", "-f", "lavfi", "-i", "sine=d=1"];
+      const codecs = ["-c:v", "mpeg4", "-c:a", "pcm_s16le"];
+      await ffmpeg("-f", "lavfi", "-i", "testsrc=d=1:s=32x32", ...sine, ...codecs, film);
+      await using late = await openAudio(film, { backend });
+      assert(Math.abs(late.startTime - 0.4) < 2e-3, `${late.startTime}`);
+      await using plain = await openAudio(encodeWav([new Float32Array(8)], { sampleRate: 8000 }));
+      assert.equal(plain.startTime, 0);
+      await Deno.remove(folder, { recursive: true });
+    },
+  });
+}
+
 Deno.test("openAudio() says what is wrong with a source", async () => {
   await assert.rejects(openAudio("no/such/file.wav"), Deno.errors.NotFound);
   await assert.rejects(openAudio(new Uint8Array(4), { sampleRate: 0 }), RangeError);

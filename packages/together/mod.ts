@@ -8,7 +8,12 @@
  *
  * @module
  */
-export { type FilmSource, type FilmSourceOptions, openFilm } from "./film/film_source.ts";
+export {
+  type Film,
+  type FilmSource,
+  type FilmSourceOptions,
+  openFilm,
+} from "./film/film_source.ts";
 export {
   type FilmEncoders,
   FilmSender,

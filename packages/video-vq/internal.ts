@@ -6,7 +6,6 @@
  */
 export { pixelsToBytes, pixelsToFloat } from "./frames/pixels.ts";
 export { FrameFitter } from "./frames/frame_fitter.ts";
-export { ShapeRestorer } from "./frames/shape_restorer.ts";
 export { MagvitCheckpoint } from "./magvit/checkpoint.ts";
 export { FULL_NETWORK, type Half, type NetworkConfig } from "./magvit/config.ts";
 export type { NetworkOptions } from "./magvit/network.ts";

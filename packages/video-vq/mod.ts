@@ -51,6 +51,7 @@ export {
 } from "./frames/sources.ts";
 export type { FitOptions, Picture, RgbImage } from "./frames/frame_fitter.ts";
 export { type FrameOutput, type FrameOutputOptions, openOutput } from "./frames/outputs.ts";
+export { type CodedFrame, ShapeRestorer } from "./frames/shape_restorer.ts";
 export { Quality } from "./frames/quality.ts";
 export type { MagvitOptions } from "./magvit/tokenizer.ts";
 export type { ParameterSet } from "./magvit/checkpoint.ts";

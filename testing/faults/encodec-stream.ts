@@ -319,4 +319,18 @@ export const faults: readonly Fault[] = [
     means: "the graphs of full segments are not exported",
     tests: ["exported_test.ts"],
   },
+  {
+    file: "live_source.ts",
+    find: "const last = this.#stretches.at(-1);",
+    put: "const last = this.#stretches[0];",
+    means: "behind a long gap sound is played with the pictures of another moment",
+    tests: ["live_source_test.ts"],
+  },
+  {
+    file: "live_source.ts",
+    find: "return stretch && { streamId: stretch.streamId, pts: second + stretch.offset / rate };",
+    put: "return stretch && { streamId: stretch.streamId, pts: second };",
+    means: "who joins late hears sound with the pictures of the beginning",
+    tests: ["live_source_test.ts"],
+  },
 ];

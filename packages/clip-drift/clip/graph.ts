@@ -49,7 +49,8 @@ export interface ClipGraphOptions {
 
 const EPSILON = 1e-5;
 
-type Get = (name: string) => LazyTensor;
+/** Finds a weight by its name. */
+export type Get = (name: string) => LazyTensor;
 
 const layer = (get: Get, name: string): Layer => ({
   weight: get(`${name}.weight`),

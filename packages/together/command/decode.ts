@@ -14,6 +14,7 @@ import {
   type Invocation,
   option,
   type OptionValues,
+  print,
   ProgressLine,
   say,
   shownUrl,
@@ -22,7 +23,7 @@ import {
   whole,
 } from "@vcs/transport/internal";
 import type { FilmOutput, FilmReceiveStatistics } from "../film/film_receiver.ts";
-import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE } from "./options.ts";
+import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE, JSON_TOTALS } from "./options.ts";
 
 const OPERANDS = { channel: CHANNEL_OPERAND };
 
@@ -30,6 +31,7 @@ const OPTIONS = {
   output: option(file(), { help: "where to write: film.mp4 or film.webm", short: "o" }),
   page: flag({ help: "show and play it on a page, live" }),
   device: DEVICE,
+  json: JSON_TOTALS,
   ...group("Page", {
     port: option(whole({ min: 0, max: 65535 }), { help: "port of the page", default: 8416 }),
     host: option(text("ADDRESS"), {
@@ -90,6 +92,7 @@ async function run(
     progress[Symbol.dispose]();
     await opened.finish();
     say(lineOf(receiver.statistics));
+    if (options.json) print(JSON.stringify(receiver.statistics));
   }
 }
 

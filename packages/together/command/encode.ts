@@ -17,24 +17,35 @@ import {
   number,
   operand,
   option,
+  print,
   ProgressLine,
   say,
   shownUrl,
+  type ValueKind,
   whole,
 } from "@vcs/transport/internal";
 import type { FilmSendStatistics } from "../film/film_sender.ts";
-import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE } from "./options.ts";
+import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE, JSON_TOTALS } from "./options.ts";
 
 const OPERANDS = {
   film: operand(file("FILM"), "a video file, a folder of images or a camera's URL"),
   channel: CHANNEL_OPERAND,
 };
 
+const WHOLE = whole({ min: 8, max: 1024 });
+
+/** Width and height that the networks take. */
+const SIDE: ValueKind<number> = {
+  ...WHOLE,
+  allowed: "multiples of 8 from 8 to 1024",
+  parse: (text) => [WHOLE.parse(text)].find((side) => side !== undefined && side % 8 === 0),
+};
+
 const OPTIONS = {
   sound: option(file(), { help: "where its sound is", defaultText: "in FILM" }),
   mute: flag({ help: "send pictures alone" }),
-  size: option(whole({ min: 8, max: 1024 }), {
-    help: "width and height of the frames that are coded, a multiple of 8",
+  size: option(SIDE, {
+    help: "width and height of the frames that are coded",
     default: 128,
   }),
   fit: option(choice(["crop", "pad", "stretch"]), {
@@ -53,6 +64,7 @@ const OPTIONS = {
   realtime: flag({ help: "read a file no faster than it plays" }),
   policy: option(choice(POLICIES), { help: "what full send queues do", default: "block" }),
   device: DEVICE,
+  json: JSON_TOTALS,
   ...group("Channel", CHANNEL),
 };
 
@@ -106,6 +118,7 @@ async function run(
     clearInterval(timer);
     progress[Symbol.dispose]();
     say(lineOf(sender.statistics));
+    if (options.json) print(JSON.stringify(sender.statistics));
   }
 }
 

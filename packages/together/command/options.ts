@@ -6,6 +6,7 @@
 import { deviceKind } from "@vcs/onnx/internal";
 import {
   defined,
+  flag,
   number,
   operand,
   option,
@@ -25,6 +26,9 @@ export const DEVICE = option(deviceKind, {
   help: "where networks run: auto, cpu, cuda, cuda:N or webgpu",
   default: "auto",
 });
+
+/** Totals for programs. */
+export const JSON_TOTALS = flag({ help: "print the totals as JSON on stdout" });
 
 /** How a channel is opened. */
 export const CHANNEL = {

@@ -7,8 +7,7 @@
 import type { Planar } from "@vcs/encodec-stream";
 import { VideoWriter } from "@vcs/media/video_writer";
 import { OutputFile, type OutputOptions } from "@vcs/transport/internal";
-import type { ReceivedFrame } from "@vcs/video-vq";
-import { ShapeRestorer } from "@vcs/video-vq/internal";
+import { type ReceivedFrame, ShapeRestorer } from "@vcs/video-vq";
 import { type FilmOutput, SOUND } from "./film_receiver.ts";
 
 /** Seconds of sound that are kept while no picture has come. */

@@ -18,7 +18,7 @@ import {
   VideoSender,
   type WindowEncoder,
 } from "@vcs/video-vq";
-import type { FilmSource } from "./film_source.ts";
+import type { Film } from "./film_source.ts";
 import { InStep } from "./in_step.ts";
 import { FilmTracks, type TrackSender } from "./tracks.ts";
 
@@ -69,7 +69,7 @@ export interface FilmSendStatistics {
  * ```
  */
 export class FilmSender {
-  readonly #film: FilmSource;
+  readonly #film: Film;
   readonly #encoders: FilmEncoders;
   readonly #options: FilmSendOptions;
   readonly #video: VideoSender;
@@ -83,7 +83,7 @@ export class FilmSender {
    * @throws {RangeError} if an option is out of range.
    */
   constructor(
-    film: FilmSource,
+    film: Film,
     channel: TrackSender,
     encoders: FilmEncoders,
     options: FilmSendOptions,

@@ -19,12 +19,18 @@ export interface FilmSourceOptions extends SourceOptions {
   readonly channels: number;
 }
 
-/** An open film. */
-export interface FilmSource extends AsyncDisposable {
-  /** Its pictures. */
-  readonly video: FrameSource;
+/** What is sent of a film. */
+export interface Film {
+  /** Its pictures, and whether they come in real time. */
+  readonly video: Pick<FrameSource, "frames" | "frameRate" | "live">;
   /** Its sound from second 0 of the pictures' clock on, once; undefined if it has none. */
   readonly sound: AsyncIterable<Planar> | undefined;
+}
+
+/** An open film. */
+export interface FilmSource extends Film, AsyncDisposable {
+  /** Its pictures. */
+  readonly video: FrameSource;
 }
 
 /**
@@ -65,17 +71,12 @@ async function openSound(
   }
 }
 
-/** Sound from second 0 on: silence before what begins later, nothing of what begins before. */
+/** Sound from second 0 on: silence before what begins later. */
 async function* onClock(audio: AudioStream): AsyncGenerator<Planar> {
   const { sampleRate, channels, startTime } = audio;
-  let skip = Math.round(-startTime * sampleRate);
-  for (; skip < 0; skip += Math.min(-skip, sampleRate)) {
-    const silence = new Float32Array(Math.min(-skip, sampleRate));
+  for (let left = Math.round(startTime * sampleRate); left > 0; left -= sampleRate) {
+    const silence = new Float32Array(Math.min(left, sampleRate));
     yield Array.from({ length: channels }, () => silence);
   }
-  for await (const chunk of audio) {
-    const left = chunk.map((plane) => plane.subarray(skip));
-    skip = Math.max(0, skip - chunk[0]!.length);
-    if (left[0]!.length > 0) yield left;
-  }
+  yield* audio;
 }

@@ -6,8 +6,7 @@
 import type { Planar } from "@vcs/encodec-stream";
 import { type Clock, systemClock } from "@vcs/transport";
 import { Feed, Site, type SiteOptions } from "@vcs/transport/internal";
-import type { ReceivedFrame } from "@vcs/video-vq";
-import { ShapeRestorer } from "@vcs/video-vq/internal";
+import { type ReceivedFrame, ShapeRestorer } from "@vcs/video-vq";
 import { type FilmOutput, SOUND } from "../film/film_receiver.ts";
 import { ASSETS } from "./assets.ts";
 import { pictureMessage, soundMessage } from "./film_message.ts";

@@ -11,6 +11,7 @@ export class Condition {
   #wakers = new Set<() => void>();
   readonly #clock: Clock;
 
+  /** Starts with nobody who waits; the clock measures limits of waits. */
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
   }
