@@ -23,7 +23,6 @@
  *
  * @module
  */
-import { dirname, join } from "node:path";
 import { OnnxError, Session } from "@vcs/onnx";
 import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
@@ -40,6 +39,7 @@ import {
   visionGraph,
   type WeightForm,
 } from "./clip/graph.ts";
+import { chooseActivation, type FoundWeights } from "./clip/activation.ts";
 import { CLIP_MODELS, type ClipModel } from "./clip/models.ts";
 import { findClipWeights } from "./clip/weights.ts";
 import { ClipDriftError } from "./errors.ts";
@@ -121,35 +121,6 @@ export interface Encoder extends Disposable {
 const MAX_BATCH = 16;
 /** The scales of int8 are those of a run: an image must not meet others in it. */
 const MAX_BATCH_INT8 = 1;
-
-/** What the configuration beside a file of unknown origin says of its activation. */
-async function fileActivation(path: string): Promise<Activation | undefined> {
-  for (const name of ["config.json", "open_clip_config.json"]) {
-    const text = await Deno.readTextFile(join(dirname(path), name)).catch(() => "");
-    if (/"hidden_act"\s*:\s*"quick_gelu"|"quick_gelu"\s*:\s*true/.test(text)) return "quick_gelu";
-    if (/"hidden_act"\s*:\s*"gelu"|"quick_gelu"\s*:\s*false/.test(text)) return "gelu";
-    if (name === "open_clip_config.json" && text !== "") return "gelu";
-  }
-}
-
-/** A file of weights, and the entry of the catalogue that it was had by. */
-interface FoundWeights {
-  readonly path: string;
-  readonly entry: ClipModel | undefined;
-}
-
-/** The activation that is asked for, else that of the training, else that of OpenAI's weights. */
-async function chooseActivation(
-  { activation, model }: EncoderOptions,
-  { path, entry }: FoundWeights,
-): Promise<{ activation: Activation; isActivationAssumed?: boolean }> {
-  if (activation !== undefined) return { activation };
-  if (/-quickgelu$/i.test(model ?? "")) return { activation: "quick_gelu" };
-  const found = entry?.activation ?? await fileActivation(path);
-  return found === undefined
-    ? { activation: "quick_gelu", isActivationAssumed: true }
-    : { activation: found };
-}
 
 /** One vector over its length. */
 function unit(x: Float32Array): Float32Array {

@@ -5,6 +5,9 @@
  * @module
  */
 export { drawScene, type Scene, sceneFrames, type SceneOptions } from "./camera/scene.ts";
+export { blockName, clipBlock, clipNorm, type Get } from "./clip/graph.ts";
+export { CLIP_MEAN, CLIP_STD } from "./clip/preprocess.ts";
+export { chooseActivation, type FoundWeights } from "./clip/activation.ts";
 export {
   type ClipGraphOptions,
   type Precision,

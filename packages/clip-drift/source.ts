@@ -123,7 +123,7 @@ async function* videoFrames(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SourceFrame> {
   const { VideoReader } = await import("@vcs/media/video_reader");
-  await using video = await VideoReader.open(source, defined({ signal }));
+  await using video = await VideoReader.open(source, { hdr: "sdr", ...defined({ signal }) });
   const start = now();
   for await (const frame of video.frames()) {
     yield decodedFrame(frame, start + frame.pts);
@@ -238,6 +238,7 @@ async function* fromLive(
   const frames = liveFrames(url, {
     ...options,
     ...defined({ signal, onDrop }),
+    hdr: "sdr",
     capacity: options.policy === "all" ? WAITING_FRAMES : 1,
     onEvent: (event) => onEvent?.(cameraEvent(event)),
   });

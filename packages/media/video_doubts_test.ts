@@ -237,3 +237,29 @@ doubtTest("VideoReader() takes grey of more than 8 bits for full range", async (
     }
   }
 });
+
+doubtTest(
+  "VideoReader() finds a torn picture of MJPEG damaged",
+  async (folder) => {
+    const path = `${folder}/torn.mjpeg`;
+    await ffmpeg([...source(3), ...words("-c:v mjpeg -q:v 2 -pix_fmt yuvj420p"), path]);
+    const bytes = await Deno.readFile(path);
+    await using whole = await VideoReader.open(bytes);
+    const { data } = await whole.frameAt(2);
+    await Deno.writeFile(path, bytes.subarray(0, bytes.length - 60));
+    for (const backend of BACKENDS) {
+      await using strict = await VideoReader.open(path, { backend, indexCacheSize: 0 });
+      const frames = strict.frames();
+      for (const index of [0, 1]) assert.equal((await frames.next()).value?.index, index);
+      await assert.rejects(frames.next(), { code: "decode-failed", message: /frame 2 of 3/ });
+      await using lenient = await VideoReader.open(path, { backend, onError: "nearest" });
+      const [, , torn] = await Array.fromAsync(lenient.frames());
+      assert.deepEqual(lenient.replaced.map(({ frame, reason }) => [frame, reason]), [[
+        2,
+        "damaged",
+      ]]);
+      assert.deepEqual(torn!.data.subarray(0, 3 * 64 * 8), data.subarray(0, 3 * 64 * 8));
+      assert.notDeepEqual(torn!.data, data);
+    }
+  },
+);

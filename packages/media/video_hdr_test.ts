@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { hasPrograms, needs } from "#testing/shared.ts";
+import { serveFolders } from "#testing/static_site.ts";
+import { openLive } from "@vcs/media";
 import { VideoReader } from "@vcs/media/video_reader";
 
 const HEIGHT = 48;
@@ -10,7 +12,12 @@ const COLUMN = 32;
  *
  * @param greys signal of each column, 0 to 1
  */
-async function hdrVideo(path: string, transfer: string, greys: readonly number[]): Promise<void> {
+async function hdrVideo(
+  path: string,
+  transfer: string,
+  greys: readonly number[],
+  codec: readonly string[] = ["-c:v", "ffv1"],
+): Promise<void> {
   const width = COLUMN * greys.length;
   const frame = new Uint16Array(width * HEIGHT * 3 / 2).fill(512);
   for (let i = 0; i < width * HEIGHT; i++) {
@@ -20,9 +27,9 @@ async function hdrVideo(path: string, transfer: string, greys: readonly number[]
   const raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", `${width}x${HEIGHT}`];
   const tags = ["-colorspace", "bt2020nc", "-color_primaries", "bt2020", "-color_trc", transfer];
   const args = ["-v", "error", ...raw, "-i", `${path}.yuv`, ...tags, "-color_range", "tv"];
-  const { success } = await new Deno.Command("ffmpeg", { args: [...args, "-c:v", "ffv1", path] })
-    .output();
-  assert(success);
+  const command = new Deno.Command("ffmpeg", { args: [...args, ...codec, path] });
+  const { success, stderr } = await command.output();
+  assert(success, new TextDecoder().decode(stderr));
 }
 
 /** The grey of each column's middle; channels may differ by rounding alone. */
@@ -68,3 +75,31 @@ for (const [transfer, signal] of [["smpte2084", PQ], ["arib-std-b67", HLG]] as c
     },
   });
 }
+
+const X264 = ["-c:v", "libx264", "-qp", "1", "-preset", "ultrafast", "-hls_time", "1"];
+
+Deno.test({
+  name: "openLive maps HDR to SDR if asked to, by both backends",
+  ...needs(hasPrograms("ffmpeg", "ffprobe")),
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      await hdrVideo(`${folder}/live.m3u8`, "arib-std-b67", HLG, X264);
+      await using server = serveFolders({ "/": folder });
+      const read = async (backend: "node-av" | "ffmpeg", hdr: "keep" | "sdr") => {
+        await using live = await openLive(`${server.url}live.m3u8`, { backend, hdr });
+        assert.equal(live.info.toneMapped, hdr === "sdr");
+        for await (const frame of live.frames) return greysOf(frame);
+        throw new Error("Expected a frame");
+      };
+      for (const backend of ["node-av", "ffmpeg"] as const) {
+        const [kept, mapped] = [await read(backend, "keep"), await read(backend, "sdr")];
+        kept.forEach((grey, i) => assert(Math.abs(grey - 255 * HLG[i]!) <= 3, `${kept}`));
+        const right = MAPPED["arib-std-b67"];
+        mapped.forEach((grey, i) => assert(Math.abs(grey - right[i]!) <= 4, `${mapped}`));
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -14,6 +14,7 @@ export {
   type GraphExport,
   type ModelGraphs,
 } from "./command/export.ts";
+export { foldNorm, quantized } from "./graph/weight_layout.ts";
 export { tritonConfig } from "./graph/triton.ts";
 export { hasExactSignedProducts } from "./runtime/byte_products.ts";
 export { ONNX_RUNTIME } from "./runtime/runtime_part.ts";

@@ -51,6 +51,16 @@ export {
   upsample1d,
 } from "./graph/layers.ts";
 export {
+  type BlockWeights,
+  type Layer,
+  type MlpActivation,
+  type Norm,
+  type Precision,
+  TransformerBuilder,
+  type TransformerOptions,
+  type WeightForm,
+} from "./graph/transformer.ts";
+export {
   NetworkWeights,
   type NetworkWeightsOptions,
   type WeightFile,

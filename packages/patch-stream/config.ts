@@ -36,7 +36,10 @@ export interface DecodeConfig {
   streamIndex?: number;
   /** Frames to sample, 1 to 100,000. Default: 16. */
   sequenceLength?: number;
-  /** Where to decode; `auto` is the CPU. Default: `auto`. */
+  /**
+   * Where to decode; `auto` is the GPU of `decodeDeviceId` where CUDA computes right there and FFmpeg
+   * opens it, else the CPU, and the CPU for `codec` energy. Default: `auto`.
+   */
   decodeBackend?: BackendName;
   /** Which GPU decodes. Default: 0. */
   decodeDeviceId?: number;
@@ -86,7 +89,10 @@ export interface DecodeConfig {
 
 /** What to decode, and which patches to keep. */
 export interface PatchStreamConfig extends DecodeConfig {
-  /** Where to process: `gpu` is CUDA or else WebGPU, `auto` the CPU. Default: `auto`. */
+  /**
+   * Where to process: `gpu` is CUDA or else WebGPU, `auto` CUDA where frames are decoded on a GPU and
+   * it computes right, else the CPU. Default: `auto`.
+   */
   processBackend?: BackendName;
   /** Which GPU processes. Default: 0. */
   processDeviceId?: number;

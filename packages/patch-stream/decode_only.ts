@@ -15,6 +15,7 @@ import type { Replacement } from "@vcs/media/video_reader";
 import { type Tensor, tensor, tensorRows } from "@vcs/transport/tensor";
 import type { DecodeConfig } from "./config.ts";
 import { resolveDecodeConfig } from "./config/fields.ts";
+import { settleDecoding } from "./config/settle.ts";
 import { reportProfile } from "./process/profile.ts";
 import { type StageTimings, Stopwatch } from "./process/stopwatch.ts";
 import { describeSamples, type SampledFrames, SampledVideo } from "./sampling/sampled_video.ts";
@@ -36,7 +37,7 @@ export interface DecodedFrames extends SampledFrames {
  * @throws {MediaError} where the video or a frame cannot be read; see its `code`
  */
 export async function decodeOnly(config: DecodeConfig): Promise<DecodedFrames> {
-  const resolved = resolveDecodeConfig(config);
+  const resolved = await settleDecoding(resolveDecodeConfig(config));
   const watch = new Stopwatch();
   await using reader = await SampledVideo.open(resolved);
   const video = new SampledVideo(reader, resolved);
@@ -93,7 +94,7 @@ export interface FrameStream extends AsyncIterable<StreamedFrame>, AsyncDisposab
  * @throws {MediaError} where the video or, later, a frame cannot be read; see its `code`
  */
 export async function openFrames(config: DecodeConfig): Promise<FrameStream> {
-  const resolved = resolveDecodeConfig(config);
+  const resolved = await settleDecoding(resolveDecodeConfig(config));
   const reader = await SampledVideo.open(resolved);
   const video = new SampledVideo(reader, resolved);
   const { width, height } = video.info;

@@ -87,7 +87,7 @@ export async function patchesOfFrames(
   const isKey = clip.isKey ?? clip.ids.map((_, position) => position === 0);
   const source = { ...clip, isKey, frames: withData(clip.frames) };
   const here = { threads: 1 };
-  const { delivered: _, ...patches } = await streamFrames(
+  const { delivered: _, processedOn: _here, ...patches } = await streamFrames(
     source,
     settings,
     (plan) => openCpuStage(plan, here),

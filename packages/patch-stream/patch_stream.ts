@@ -14,6 +14,7 @@
  */
 import type { PatchStreamConfig } from "./config.ts";
 import { resolvePatchConfig } from "./config/fields.ts";
+import { settleBackends } from "./config/settle.ts";
 import { checkProcessBackend } from "./process/backend.ts";
 import { Stopwatch } from "./process/stopwatch.ts";
 import { SampledVideo } from "./sampling/sampled_video.ts";
@@ -30,7 +31,7 @@ import { streamVideo } from "./process/stream_video.ts";
  * @throws {MediaError} where the video or a frame cannot be read; see its `code`
  */
 export async function patchStream(config: PatchStreamConfig): Promise<PatchStreamSession> {
-  const resolved = resolvePatchConfig(config);
+  const resolved = await settleBackends(resolvePatchConfig(config));
   await checkProcessBackend(resolved);
   const watch = new Stopwatch();
   await using reader = await SampledVideo.open(resolved);

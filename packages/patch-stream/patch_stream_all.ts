@@ -17,6 +17,7 @@ import type { MediaSource, VideoReader } from "@vcs/media/video_reader";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import type { PatchStreamConfig } from "./config.ts";
 import { type Resolved, resolvePatchConfig } from "./config/fields.ts";
+import { settleBackends } from "./config/settle.ts";
 import { checkProcessBackend } from "./process/backend.ts";
 import { Stopwatch } from "./process/stopwatch.ts";
 import { readerOptions, SampledVideo } from "./sampling/sampled_video.ts";
@@ -72,7 +73,8 @@ export async function* patchStreamAll(
     );
   }
   const list = [...videos];
-  const configs = list.map((videoPath) => resolvePatchConfig({ ...config, videoPath }));
+  const resolved = list.map((videoPath) => resolvePatchConfig({ ...config, videoPath }));
+  const configs = await Promise.all(resolved.map((config) => settleBackends(config)));
   await Promise.all(configs.map(checkProcessBackend));
   await using readers = new ReaderPool(configs);
   const running = new Map<number, Promise<VideoOutcome>>();

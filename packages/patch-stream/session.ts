@@ -61,6 +61,8 @@ export interface PatchStreamResult extends PatchBatch, SampledFrames {
   readonly scoreMap: Tensor<"F32">;
   /** Whether each sampled frame counts as a key frame. */
   readonly isKey: readonly boolean[];
+  /** Where frames were processed: `cpu`, `cuda:N` or `webgpu`. */
+  readonly processedOn: string;
 }
 
 /** What a session is made of. */

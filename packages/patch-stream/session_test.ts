@@ -20,6 +20,8 @@ function makeSession(): PatchStreamSession {
     width: 20,
     height: 20,
     rotation: 0,
+    decodedOn: "cpu",
+    processedOn: "cpu",
     replaced: [],
   });
 }

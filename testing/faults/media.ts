@@ -8,6 +8,27 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "ffv1_slices.ts",
+    find: "if (slices) return slices.some((slice) => remainder(slice) !== 0);",
+    put: "if (slices) return false;",
+    means: "checksums of FFV1 are not compared",
+    tests: ["ffv1_slices_test.ts"],
+  },
+  {
+    file: "backend_node_av.ts",
+    find: 'const SILENT_CODECS = new Set(["mjpeg"]);',
+    put: "const SILENT_CODECS = new Set<string>();",
+    means: "a torn picture of MJPEG counts as whole over node-av",
+    tests: ["video_doubts_test.ts"],
+  },
+  {
+    file: "live_frames.ts",
+    find: "...defined({ backend, stream, hdr }) });",
+    put: "...defined({ backend, stream }) });",
+    means: "live HDR is never mapped",
+    tests: ["video_hdr_test.ts"],
+  },
+  {
     file: "resampler.ts",
     find: "this.reach = same ? 0 : Math.ceil(width / rollOff * Math.max(1, from / to)) + 1;",
     put: "this.reach = same ? 0 : width;",

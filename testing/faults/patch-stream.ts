@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "settle.ts",
+    find: 'return { ...config, decodeBackend: onGpu ? "gpu" : "cpu" };',
+    put: 'return { ...config, decodeBackend: "cpu" };',
+    means: "auto never decodes on a GPU",
+    tests: ["settle_test.ts"],
+  },
+  {
+    file: "settle.ts",
+    find: 'const follows = settled.decodeBackend === "gpu";',
+    put: "const follows = true;",
+    means: "processing does not follow decoding",
+    tests: ["settle_test.ts"],
+  },
+  {
     file: "worker_pool.ts",
     find: "this.#fail(new Error(`Cannot process frames: a worker failed: ${event.message}`));",
     put: "",

@@ -45,21 +45,33 @@ async function earlier(path: string): Promise<Outcome[]> {
   return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
 }
 
+/** Clips at once: while one waits for ffmpeg, another is compared. */
+const AT_ONCE = 4;
+
+/** Tries the clips from a number on. */
+async function tryClips(first: number): Promise<Outcome[]> {
+  const outcomes = await Promise.all(Array.from({ length: AT_ONCE }, async (_, i) => {
+    const folder = await Deno.makeTempDir({ prefix: "media-bed-" });
+    const outcome = await tryClip(folder, first + i);
+    await Deno.remove(folder, { recursive: true });
+    return outcome;
+  }));
+  return outcomes.filter((outcome) => outcome !== undefined);
+}
+
 async function main([count = "100", report = ".cache/media-bed"]: string[]): Promise<void> {
   const log = `${report}.jsonl`;
   const outcomes = await earlier(log);
   for (
     let number = (outcomes.at(-1)?.number ?? -1) + 1;
     outcomes.length < Number(count);
-    number++
+    number += AT_ONCE
   ) {
-    const folder = await Deno.makeTempDir({ prefix: "media-bed-" });
-    const outcome = await tryClip(folder, number);
-    await Deno.remove(folder, { recursive: true });
-    if (outcome === undefined) continue;
-    outcomes.push(outcome);
-    await Deno.writeTextFile(log, `${JSON.stringify(outcome)}\n`, { append: true });
-    if (differs(outcome)) say(JSON.stringify(outcome));
+    const tried = await tryClips(number);
+    outcomes.push(...tried);
+    const lines = tried.map((outcome) => JSON.stringify(outcome));
+    await Deno.writeTextFile(log, lines.map((line) => `${line}\n`).join(""), { append: true });
+    for (const outcome of tried.filter(differs)) say(JSON.stringify(outcome));
   }
   await writeReport(report, outcomes);
   say(`${outcomes.length} clips, ${outcomes.filter(differs).length} with differences`);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import type { Dim, GraphBuilder, GraphNode } from "@vcs/onnx/graph";
 import { toFloat32 } from "@vcs/onnx";
+import { foldNorm, quantized } from "@vcs/onnx/internal";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { random } from "#testing/fuzz.ts";
 import { exactForms, int8Cosines, OUTLIER_SCALES } from "#testing/int8_cosine.ts";
 import { openClipWeights } from "#testing/open_clip_weights.ts";
 import { sharedTest } from "#testing/shared.ts";
 import { visionGraph } from "./graph.ts";
-import { foldNorm, quantized } from "./weight_layout.ts";
 import { findClipWeights } from "./weights.ts";
 
 sharedTest("int8 of a full ViT-B/32 stays near fp32, with outlier channels, too", async (t) => {

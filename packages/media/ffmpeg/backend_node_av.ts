@@ -18,6 +18,7 @@ import { orientationOf } from "../formats/display_matrix.ts";
 import { MediaError } from "../errors.ts";
 import { eventLoopYielder } from "../decode/event_loop.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
+import { hasTornSlice } from "../formats/ffv1_slices.ts";
 import { onAbort } from "@vcs/transport/internal";
 import type { LiveInput } from "../live/address.ts";
 import { type MotionVectors, parseMotionVectors } from "../decode/motion_vectors.ts";
@@ -195,8 +196,12 @@ function packed(frame: AvFrame): Uint8Array<ArrayBuffer> {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-/** Opens a GPU for decoding. */
-function openDevice(av: NodeAv, device: string): AvHardwareDevice {
+/**
+ * Opens a GPU for decoding.
+ *
+ * @throws {MediaError} `no-device`
+ */
+export function openDevice(av: NodeAv, device: string): AvHardwareDevice {
   const [kind, number] = device.split(":");
   const hardware = new av.HardwareDeviceContext();
   const type = av.avGetHardwareDeviceTypeFromName(kind!);
@@ -254,6 +259,12 @@ async function openDecoder(
   );
 }
 
+/**
+ * Codecs whose decoders report neither an error nor a damaged frame where a part of it is missing,
+ * and leave in it what was in that memory before. Asked to give up at an error, they report it.
+ */
+const SILENT_CODECS = new Set(["mjpeg"]);
+
 /** Errors in a row after which a decoder gets its next packet, so that none can hold us up. */
 const MAX_FAILURES = 32;
 
@@ -273,6 +284,11 @@ class NodeAvRun implements DecodeRun {
   readonly #download: AvFrame;
   readonly #yieldToEventLoop = eventLoopYielder();
   readonly #wanted: ReadonlySet<number> | undefined;
+  readonly #silent: boolean;
+  /** Whether packets are those of FFV1 version 3: older ones have neither extradata nor slices. */
+  readonly #hasSlices: boolean;
+  /** Times of packets with another checksum than they should have. */
+  readonly #torn = new Set<number>();
   #skipping = false;
   #errors = 0;
   #ended = false;
@@ -293,6 +309,10 @@ class NodeAvRun implements DecodeRun {
     const { filter, threads } = request;
     this.#filter = filter === undefined ? undefined : new PixelFilter(av, filter, threads);
     this.#wanted = request.sparse ? new Set(request.wanted) : undefined;
+    const { extradata } = input.streams[request.facts.stream]!.codecpar;
+    this.#hasSlices = request.facts.codec === "ffv1" && (extradata?.length ?? 0) > 0;
+    this.#silent = SILENT_CODECS.has(request.facts.codec);
+    if (this.#silent) decoder.setOption("err_detect", "explode");
     this.#packet = new av.Packet();
     this.#frame = new av.Frame();
     this.#download = new av.Frame();
@@ -347,9 +367,26 @@ class NodeAvRun implements DecodeRun {
 
   #send(packet: AvPacket | null): void {
     if (packet && this.#wanted) this.#choose(packet);
+    if (packet) this.#verify(packet);
     const status = this.#decoder.sendPacketSync(packet);
-    if (status < 0 && status !== AV.EOF) this.#errors++;
+    if (status < 0 && status !== AV.EOF) {
+      this.#errors++;
+      if (packet && this.#silent) this.#sendDamaged(packet);
+    }
     packet?.unref();
+  }
+
+  /** Notes a damage that the decoder would not report. */
+  #verify(packet: AvPacket): void {
+    if (!this.#hasSlices || packet.data === null) return;
+    if (hasTornSlice(packet.data)) this.#torn.add(Number(packet.pts));
+  }
+
+  /** Has the decoder make what it can of a packet that it gave up. */
+  #sendDamaged(packet: AvPacket): void {
+    this.#decoder.setOption("err_detect", "0");
+    this.#decoder.sendPacketSync(packet);
+    this.#decoder.setOption("err_detect", "explode");
   }
 
   get sparse(): boolean {
@@ -379,12 +416,13 @@ class NodeAvRun implements DecodeRun {
   #current(): DecodedFrame {
     const frame = this.#frame;
     const time = frame.bestEffortTimestamp;
+    const isTorn = this.#torn.delete(Number(time));
     const facts = {
       ticks: time === AV.NOPTS ? undefined : Number(time),
       keyframe: frame.keyFrame !== 0,
       width: frame.width,
       height: frame.height,
-      damaged: this.#errors > 0 || frame.decodeErrorFlags !== 0,
+      damaged: isTorn || this.#errors > 0 || frame.decodeErrorFlags !== 0,
     };
     this.#errors = 0;
     return {

@@ -64,6 +64,18 @@ async function isLeftToSystem(): Promise<boolean> {
   return !isHere && await hasFfmpeg();
 }
 
+/** Whether the FFmpeg that is used opens a GPU, as `cuda:0`; the programs are not asked. */
+export async function canDecodeOn(device: string): Promise<boolean> {
+  if (await chooseWay("auto") !== "node-av") return false;
+  const { openDevice } = await import("./backend_node_av.ts");
+  try {
+    openDevice(await loadNodeAv(), device).free();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function noBackend(wanted: string, reason: string, cause?: unknown): MediaError {
   return new MediaError("no-backend", `Cannot use FFmpeg (backend ${wanted}): ${reason}`, {
     cause,

@@ -56,6 +56,7 @@ export interface AvFrame {
 export interface AvCodecParameters {
   readonly codecType: number;
   readonly codecId: number;
+  readonly extradata: Uint8Array | null;
   readonly width: number;
   readonly height: number;
   readonly format: number;

@@ -5,6 +5,7 @@
  * @module
  */
 import { defined, IdleTimeout, onAbort } from "@vcs/transport/internal";
+import { isToneMapped } from "../decode/filter_chain.ts";
 import { requestFor } from "../decode/video_opening.ts";
 import { type ResolvedOptions, resolveOptions } from "../decode/video_options.ts";
 import { MediaError, type MediaErrorCode } from "../errors.ts";
@@ -40,6 +41,8 @@ export interface LiveInfo {
   readonly sampleAspectRatio: readonly [number, number];
   /** Frames per second that the source names, 0 where it does not. */
   readonly fps: number;
+  /** Whether frames are mapped from HDR to SDR. */
+  readonly toneMapped: boolean;
   /** Which FFmpeg reads it. */
   readonly backend: "node-av" | "ffmpeg";
 }
@@ -62,6 +65,8 @@ export interface LiveOptions extends ReconnectOptions {
   readonly backend?: "auto" | "node-av" | "ffmpeg";
   /** Which stream of the source. Default: the best video stream. */
   readonly stream?: number;
+  /** HDR (PQ or HLG) as it is sent, or mapped to BT.709. Default: "keep". */
+  readonly hdr?: "keep" | "sdr";
   /** Seconds to wait for the answer, and between frames. Default: 10. */
   readonly frameTimeout?: number;
   /** Frames that wait while the reader is busy; later ones take the place of the oldest. Default: 1. */
@@ -183,11 +188,11 @@ class Connection {
   #size: Pick<StreamFacts, "width" | "height"> | undefined;
 
   constructor(input: LiveInput, options: LiveOptions) {
-    const { backend, stream } = options;
+    const { backend, stream, hdr } = options;
     this.#input = input;
     this.#options = options;
     // Frame threads would hold back a frame each.
-    this.#resolved = resolveOptions({ threadType: "slice", ...defined({ backend, stream }) });
+    this.#resolved = resolveOptions({ threadType: "slice", ...defined({ backend, stream, hdr }) });
   }
 
   /** The frames of one connection. */
@@ -225,6 +230,7 @@ class Connection {
       height: isTurned ? width : height,
       sampleAspectRatio: isTurned ? [down, across] : [across, down],
       fps: facts.frameRate,
+      toneMapped: isToneMapped(facts, this.#resolved.hdr),
       backend,
     };
   }

@@ -114,7 +114,12 @@ Deno.test("one option stands for both stages", () => {
 Deno.test("settings that do nothing are told, once each", async () => {
   assert.deepEqual(withoutEffect({ energyPct: 90, energy: "reference", staticFallback: true }), []);
   assert.deepEqual(withoutEffect({ energyPct: 95, compensate: true }), []);
-  const lines = withoutEffect({ energyPct: 90, staticAbsThresh: 3, decodeDeviceId: 1 });
+  const lines = withoutEffect({
+    energyPct: 90,
+    staticAbsThresh: 3,
+    decodeDeviceId: 1,
+    decodeBackend: "cpu",
+  });
   assert.deepEqual(lines, [
     "--energy-pct has no effect: it belongs to --energy reference",
     "--static-abs-thresh has no effect: it belongs to --static-fallback",

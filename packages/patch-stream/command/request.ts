@@ -88,7 +88,9 @@ function report(
   const video = request.videos[index]!;
   if (request.json) {
     const { pts, fps, durationSec, width, height, rotation, replaced, timings } = result;
-    const described = { width, height, rotation, fps, durationSec, replaced };
+    const { decodedOn, processedOn } = result;
+    const places = { decodedOn, processedOn };
+    const described = { width, height, rotation, fps, durationSec, ...places, replaced };
     const kept = { shape: patches.shape, dtype: patches.dtype, grid };
     print(
       JSON.stringify({ video, ...described, sampledFrameIds, pts, ...kept, ...files, timings }),

@@ -74,7 +74,11 @@ export const DECODE_FIELDS: Table<DecodeConfig> = {
   ),
   from: seconds("sample no frame before this time in seconds"),
   to: seconds("sample no frame from this time in seconds on"),
-  decodeBackend: choice("auto", BACKENDS, "where to decode: auto is the CPU, gpu an NVIDIA GPU"),
+  decodeBackend: choice(
+    "auto",
+    BACKENDS,
+    "where to decode: auto is the GPU where CUDA works, else the CPU",
+  ),
   decodeDeviceId: whole(0, { min: 0, max: 1023 }, "which GPU decodes"),
   uniformStrategy: choice(
     "auto",
@@ -195,7 +199,7 @@ export const PROCESS_FIELDS: Table<Omit<PatchStreamConfig, keyof DecodeConfig>> 
   processBackend: choice(
     "auto",
     BACKENDS,
-    "where to process: auto is the CPU, gpu CUDA, else WebGPU",
+    "where to process: auto is where frames are decoded, gpu CUDA, else WebGPU",
   ),
   processDeviceId: whole(0, { min: 0, max: 1023 }, "which GPU processes"),
   processThreads: whole(

@@ -40,12 +40,12 @@ const CONDITIONS: readonly Condition[] = [
   },
   {
     fields: ["decodeDeviceId", "nvdecSessionPoolSize"],
-    holds: ({ decodeBackend }) => decodeBackend === "gpu",
+    holds: ({ decodeBackend }) => decodeBackend !== "cpu",
     words: "--decode-backend gpu",
   },
   {
     fields: ["processDeviceId"],
-    holds: ({ processBackend }) => processBackend === "gpu",
+    holds: ({ processBackend }) => processBackend !== "cpu",
     words: "--process-backend gpu",
   },
   {

@@ -35,6 +35,7 @@ export function openCpuStage(plan: ProcessPlan, options: CpuStageOptions = {}): 
 }
 
 class CpuStage implements ProcessStage {
+  readonly device = "cpu";
   readonly #plan: ProcessPlan;
   readonly #memory: ClipMemory;
   readonly #runner: Runner;

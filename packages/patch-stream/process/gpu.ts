@@ -49,6 +49,7 @@ export async function openGpuStage(plan: ProcessPlan, device: string): Promise<P
 }
 
 class GpuStage implements ProcessStage {
+  readonly device: string;
   readonly #plan: ProcessPlan;
   readonly #session: Session;
   readonly #cells: number;
@@ -64,6 +65,7 @@ class GpuStage implements ProcessStage {
 
   constructor(plan: ProcessPlan, session: Session) {
     const { width, height } = analysisSize(plan.width, plan.height, plan.energy);
+    this.device = session.device;
     this.#plan = plan;
     this.#session = session;
     this.#cells = plan.grid.gridW * plan.grid.gridH;

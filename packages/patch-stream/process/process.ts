@@ -72,6 +72,8 @@ export interface ProcessTimings {
 
 /** A process stage at work on one clip. */
 export interface ProcessStage extends AsyncDisposable {
+  /** Where it runs: `cpu`, `cuda:N` or `webgpu`. */
+  readonly device: string;
   /** Takes the next distinct frame; resolves when there is room for another. */
   add(frame: SampledFrame): Promise<void>;
   /** Waits for all frames and gives the result. */

@@ -37,8 +37,11 @@ export interface FrameSource<F extends DistinctFrame = DistinctFrame> {
 }
 
 /** The part of a session that frames decide. */
-export interface StreamedFrames
-  extends Pick<SessionParts, "patches" | "fields" | "scores" | "pixels" | "grid" | "scoreMap"> {
+export interface StreamedFrames extends
+  Pick<
+    SessionParts,
+    "patches" | "fields" | "scores" | "pixels" | "grid" | "scoreMap" | "processedOn"
+  > {
   /** Distinct frames that came. */
   readonly delivered: number;
 }
@@ -53,7 +56,8 @@ export async function streamFrames(
   const { width, height, ids, isKey } = source;
   const grid = planGrid(width, height, gridOptions(config));
   const plan = planProcess(source, grid, config);
-  const clip = await processFrames(source, plan, await open(plan), config, watch);
+  const stage = await open(plan);
+  const clip = await processFrames(source, plan, stage, config, watch);
   const { gridW, gridH } = grid;
   const options = selectionOptions(clip, config);
   const indices = selectPatches({ scores: clip.scores, gridW, gridH, isKey }, options);
@@ -67,6 +71,7 @@ export async function streamFrames(
     pixels,
     grid,
     scoreMap: tensor("F32", [ids.length, gridH, gridW], clip.scores),
+    processedOn: stage.device,
     delivered: clip.pixels.length,
   };
 }

@@ -9,6 +9,7 @@ import type { PatchStreamConfig } from "../config.ts";
 import { type Resolved, resolvePatchConfig } from "../config/fields.ts";
 import type { SampledFrames } from "../sampling/sampled_video.ts";
 import { PatchStreamSession } from "../session.ts";
+import { settleBackends } from "../config/settle.ts";
 import { checkProcessBackend, openStage } from "./backend.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { streamFrames } from "./stream_frames.ts";
@@ -42,11 +43,12 @@ export interface LivePatchConfig
 export async function* patchStreamLive(
   { windows = Infinity, onEvent, onDrop, ...config }: LivePatchConfig,
 ): AsyncGenerator<PatchStreamSession> {
-  const resolved = resolvePatchConfig({ ...config });
-  const { signal, streamIndex: stream, sequenceLength } = resolved;
+  const resolved = await settleBackends(resolvePatchConfig({ ...config, decodeBackend: "cpu" }));
+  const { signal, streamIndex: stream, sequenceLength, hdr } = resolved;
   await checkProcessBackend(resolved);
   await using live = await openLive(config.videoPath, {
     capacity: sequenceLength,
+    hdr,
     ...defined({ signal, stream, onEvent, onDrop }),
   });
   let number = 0;
@@ -81,7 +83,8 @@ function describe(
 ): SampledFrames {
   const span = pts.at(-1)! - pts[0]!;
   const durationSec = span * pts.length / Math.max(1, pts.length - 1);
-  return { sampledFrameIds, pts, fps, durationSec, width, height, rotation: 0, replaced: [] };
+  const size = { width, height, rotation: 0 };
+  return { sampledFrameIds, pts, fps, durationSec, ...size, decodedOn: "cpu", replaced: [] };
 }
 
 /** The patches of one window. */

@@ -34,6 +34,8 @@ export interface SampledFrames {
   readonly height: number;
   /** Clockwise turn in degrees that the container asks for. */
   readonly rotation: number;
+  /** Where frames were decoded: `cpu` or `cuda:N`. */
+  readonly decodedOn: string;
   /** Frames that could not be delivered exactly, with `onError` other than `throw`. */
   readonly replaced: readonly Replacement[];
   /** How long each stage took in milliseconds, where `profile` was set. */
@@ -91,6 +93,11 @@ export class SampledVideo {
     return this.#reader.info;
   }
 
+  /** Where frames are decoded: `cpu` or `cuda:N`. */
+  get device(): string {
+    return readerOptions(this.#config).device!;
+  }
+
   /** The presented frames. */
   get index(): VideoReader["index"] {
     return this.#reader.index;
@@ -141,6 +148,7 @@ export function describeSamples(video: SampledVideo, ids: readonly number[]): Sa
     width,
     height,
     rotation,
+    decodedOn: video.device,
     replaced: video.replaced,
   };
 }

@@ -6,6 +6,7 @@
  */
 import { type Command, command, setupCommand } from "@vcs/transport/internal";
 import { decode } from "./decode.ts";
+import { embedPatches } from "./embed_patches.ts";
 import { encode } from "./encode.ts";
 import config from "../deno.json" with { type: "json" };
 
@@ -17,6 +18,7 @@ export const together: Command = command({
   commands: [
     encode,
     decode,
+    embedPatches,
     setupCommand(async () => (await import("./needs.ts")).NEEDS),
   ],
 });

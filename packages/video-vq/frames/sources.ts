@@ -221,7 +221,7 @@ async function liveSource(
   let dropped = 0;
   const onDrop = () => void dropped++;
   const shared = { capacity: WAITING_FRAMES, onDrop, ...defined({ signal: stop, onEvent }) };
-  const live = await openLive(reference, shared);
+  const live = await openLive(reference, { ...shared, hdr: "sdr" });
   const { codec, width, height, sampleAspectRatio: [across, down] } = live.info;
   const rate = fps ?? (live.info.fps || 24);
   const timed = async function* () {
