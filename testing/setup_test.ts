@@ -13,10 +13,10 @@ import { hasPrograms, needs } from "./shared.ts";
 const NEEDS = {
   "transport": 4,
   "onnx": 1,
-  "encodec-stream": 8,
-  "video-vq": 10,
-  "patch-stream": 5,
-  "clip-drift": 6,
+  "encodec-stream": 9,
+  "video-vq": 11,
+  "patch-stream": 7,
+  "clip-drift": 8,
 };
 
 interface Outcome {
