@@ -103,6 +103,8 @@ const FAREWELL = 2000;
 /** A queue that is open. */
 export interface OpenQueue extends AsyncDisposable {
   readonly queue: BullQueue;
+  /** Its connection. */
+  readonly client: Client;
   readonly bull: BullModule;
   /** Milliseconds before a job is tried again, the first time. */
   readonly backoff: number;
@@ -137,7 +139,7 @@ export async function openQueue(text: string): Promise<OpenQueue> {
   const queue = new bull.Queue(name, { connection: client });
   queue.on("error", () => {});
   return {
-    ...{ queue, bull, backoff },
+    ...{ queue, client, bull, backoff },
     work: (processor, concurrency) =>
       new bull.Worker(name, processor, {
         ...{ connection: client, concurrency, lockDuration: claim, stalledInterval: claim },

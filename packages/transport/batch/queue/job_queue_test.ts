@@ -28,6 +28,8 @@ const NEVER = new AbortController().signal;
 class Place implements AsyncDisposable {
   readonly broker: Broker;
   readonly folder: string;
+  /** Milliseconds after which a silent worker's jobs are another's: few, where workers are killed. */
+  claim = 30_000;
 
   private constructor(broker: Broker, folder: string) {
     this.broker = broker;
@@ -39,7 +41,7 @@ class Place implements AsyncDisposable {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.broker.port}?claim=3000&backoff=10`;
+    return `redis://127.0.0.1:${this.broker.port}?claim=${this.claim}&backoff=10`;
   }
 
   get output(): string {
@@ -214,6 +216,7 @@ Deno.test({
   ...WITH_REDIS,
   async fn() {
     await using place = await Place.open();
+    place.claim = 3000;
     const hold = place.path("hold");
     const items = { "a.txt": "", "b.txt": `hold ${hold}`, "c.txt": "" };
     await place.submit(await place.texts(items), { format: "webdataset", group: 3 });
@@ -243,6 +246,7 @@ Deno.test({
   ...WITH_REDIS,
   async fn() {
     await using place = await Place.open();
+    place.claim = 3000;
     const hold = place.path("hold");
     const items = await place.texts({ "deadly.txt": "deadly" });
     await place.submit(items, { attempts: 1 });

@@ -43,7 +43,7 @@ export async function mergeJobs(store: OutputStore): Promise<Manifest | undefine
   const counted = await countedOf(store, plans, cannot);
   await proveFiles(store, counted.files, cannot);
   const { files, failures } = counted;
-  const items = sumOf(plans, ({ jobs }) => sumOf(jobs, ({ items }) => items.length));
+  const items = sumOf(jobsOf(plans), ({ items }) => items.length);
   const repeated = sumOf(plans, ({ repeated }) => repeated);
   const codes: Record<string, number> = {};
   for (const { code } of failures) codes[code] = (codes[code] ?? 0) + 1;
@@ -65,8 +65,10 @@ export async function mergeJobs(store: OutputStore): Promise<Manifest | undefine
   return manifest;
 }
 
-function sumOf<T>(all: readonly T[], of: (one: T) => number): number {
-  return all.reduce((sum, one) => sum + of(one), 0);
+function sumOf<T>(all: Iterable<T>, of: (one: T) => number): number {
+  let sum = 0;
+  for (const one of all) sum += of(one);
+  return sum;
 }
 
 function linesOf(values: readonly object[]): Uint8Array {
@@ -83,18 +85,19 @@ async function countedOf(
   plans: readonly Plan[],
   cannot: (what: string) => UsageError,
 ): Promise<Counted> {
-  const jobs = plans.flatMap(({ jobs }) => jobs);
   const names = await reportNames(store);
-  const missing = jobs.filter(({ id }) => !names.has(id));
+  const missing: string[] = [];
+  let count = 0;
+  for (const { id } of jobsOf(plans)) if (count++, !names.has(id)) missing.push(id);
   if (missing.length > 0) {
-    const some = missing.slice(0, 3).map(({ id }) => id).join(", ");
-    throw cannot(`found ${jobs.length - missing.length} of ${jobs.length} jobs done, not ${some}`);
+    const some = missing.slice(0, 3).join(", ");
+    throw cannot(`found ${count - missing.length} of ${count} jobs done, not ${some}`);
   }
   const counted: Counted = { files: [], failures: [], versions: new Map() };
   const seen = new KeySet();
   const read = async (job: PlannedJob) =>
     [job, await countingReport(store, names.get(job.id)!)] as const;
-  for await (const [job, report] of mapOrdered(eachOf(jobs), READING, read)) {
+  for await (const [job, report] of mapOrdered(ReadableStream.from(jobsOf(plans)), READING, read)) {
     if (!tellsOfAll(job, report, seen)) {
       throw cannot(`the report of job ${job.id} does not tell of each of its items once`);
     }
@@ -107,8 +110,8 @@ async function countedOf(
   return counted;
 }
 
-async function* eachOf<T>(all: readonly T[]): AsyncGenerator<T> {
-  for (const one of all) yield await Promise.resolve(one);
+function* jobsOf(plans: readonly Plan[]): Generator<PlannedJob> {
+  for (const { jobs } of plans) yield* jobs;
 }
 
 /** Whether a report has every key of a job once, and none that another job has. */

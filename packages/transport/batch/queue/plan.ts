@@ -24,7 +24,7 @@ export interface Plan {
   /** Items whose key had come before. */
   readonly repeated: number;
   /** Jobs by their names, with their items. */
-  readonly jobs: readonly PlannedJob[];
+  readonly jobs: Iterable<PlannedJob>;
 }
 
 /** A job and its items. */
@@ -47,16 +47,41 @@ export async function readPlans(store: OutputStore): Promise<Plan[]> {
     const id = NAME.exec(name)?.[1];
     const bytes = id === undefined ? undefined : await store.read(name);
     if (bytes === undefined) continue;
-    const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
-    const head: Head = JSON.parse(lines[0]!);
-    const { repeated }: Pick<Plan, "repeated"> = JSON.parse(lines.at(-1)!);
-    const jobs = lines.slice(1, -1).map((line, i) => ({
-      id: `${id}-${i}`,
-      items: JSON.parse(line),
-    }));
-    plans.push({ ...head, repeated, jobs });
+    const lines = new Lines(bytes);
+    const head: Head = JSON.parse(lines.at(0));
+    const { repeated }: Pick<Plan, "repeated"> = JSON.parse(lines.at(lines.count - 1));
+    plans.push({ ...head, repeated, jobs: { [Symbol.iterator]: () => jobsOf(id!, lines) } });
   }
   return plans;
+}
+
+/** Jobs are made as they are asked for: a plan of a million items stays the bytes that it is. */
+function* jobsOf(plan: string, lines: Lines): Generator<PlannedJob> {
+  for (let i = 1; i < lines.count - 1; i++) {
+    yield { id: `${plan}-${i - 1}`, items: JSON.parse(lines.at(i)) };
+  }
+}
+
+/** Lines of a text, each of which has its end. */
+class Lines {
+  readonly #bytes: Uint8Array;
+  readonly #ends: number[] = [];
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, end + 1)) {
+      this.#ends.push(end);
+    }
+  }
+
+  get count(): number {
+    return this.#ends.length;
+  }
+
+  at(index: number): string {
+    const start = index === 0 ? 0 : this.#ends[index - 1]! + 1;
+    return new TextDecoder().decode(this.#bytes.subarray(start, this.#ends[index]));
+  }
 }
 
 /** Writes the plan of the items that are in none of the plans; gives how many there are. */
