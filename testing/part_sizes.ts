@@ -13,19 +13,19 @@ import {
   REDIS_CLIENT,
   S3_SIGNER,
 } from "../packages/transport/parts/clients.ts";
-import { PARQUET_WRITER } from "../packages/transport/parts/batch_parts.ts";
+import { JOB_QUEUE, PARQUET_WRITER } from "../packages/transport/parts/batch_parts.ts";
 import { packagesFor, type Part, totalBytes } from "../packages/transport/parts/part.ts";
 
 const CLIENTS = [REDIS_CLIENT, AMQP_CLIENT, NATS_CLIENT, S3_SIGNER];
-const BATCH = [S3_SIGNER, PARQUET_WRITER];
+const BATCH = [S3_SIGNER, PARQUET_WRITER, REDIS_CLIENT, JOB_QUEUE];
 
 /** Parts by the package whose code asks for them. */
 export const PARTS: Readonly<Record<string, readonly Part[]>> = {
-  "transport": [...CLIENTS, PARQUET_WRITER],
+  "transport": [...CLIENTS, PARQUET_WRITER, JOB_QUEUE],
   "onnx": [ONNX_RUNTIME],
   "media": [NODE_AV, SHARP],
-  "encodec-stream": [ONNX_RUNTIME, NODE_AV, ...CLIENTS, PARQUET_WRITER],
-  "video-vq": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS, PARQUET_WRITER],
+  "encodec-stream": [ONNX_RUNTIME, NODE_AV, ...CLIENTS, PARQUET_WRITER, JOB_QUEUE],
+  "video-vq": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS, PARQUET_WRITER, JOB_QUEUE],
   "patch-stream": [ONNX_RUNTIME, NODE_AV, SHARP, ...BATCH],
   "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP, MQTT_CLIENT, ...BATCH],
   "together": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS],

@@ -68,6 +68,14 @@ export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
     constant: "PARQUET_WRITER",
     part: { name: "hyparquet-writer", about: "batches into parquet files" },
     roots: ["hyparquet-writer"],
+  }, {
+    constant: "JOB_QUEUE",
+    part: { name: "bullmq", about: "batches by a queue" },
+    roots: ["bullmq"],
+    // The clients that it may have beside ioredis bring Node's types.
+    lock: "testing/bullmq.lock",
+    // It does without native code.
+    without: /msgpackr-extract/,
   }],
   "packages/clip-drift/alerts/mqtt_part.ts": [{
     constant: "MQTT_CLIENT",

@@ -13,11 +13,11 @@ import { hasPrograms, needs } from "./shared.ts";
 const NEEDS = {
   "transport": 4,
   "onnx": 1,
-  "encodec-stream": 8,
-  "video-vq": 10,
-  "patch-stream": 5,
-  "clip-drift": 6,
-  "together": 10,
+  "encodec-stream": 9,
+  "video-vq": 11,
+  "patch-stream": 7,
+  "clip-drift": 8,
+  "together": 11,
 };
 
 interface Outcome {

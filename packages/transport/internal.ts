@@ -135,7 +135,14 @@ export {
 } from "./io/output_file.ts";
 export { type ByteWriter, writeAll } from "./io/write_all.ts";
 export { findPart, type InstallOptions, installPart, type PartState } from "./parts/install.ts";
-export { BATCH_PARTS, CHANNEL_CLIENTS, type Need, partNeed, setupCommand } from "./parts/setup.ts";
+export {
+  BATCH_PARTS,
+  CHANNEL_CLIENTS,
+  type Need,
+  partNeed,
+  QUEUE_PARTS,
+  setupCommand,
+} from "./parts/setup.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
 export { type NpmRegistry, npmRegistry } from "./parts/npm_registry.ts";
 export {

@@ -855,4 +855,25 @@ export const faults: readonly Fault[] = [
     means: "items that are done are done again, and others never",
     tests: ["key_set_test.ts"],
   },
+  {
+    file: "reports.ts",
+    find: 'names.some((name) => !name.endsWith(".failed.json"))',
+    put: "names.length > 0",
+    means: "what failed in a queue is not tried again",
+    tests: ["job_queue_test.ts"],
+  },
+  {
+    file: "queue/work.ts",
+    find: "await job.moveToWait(token);",
+    put: "",
+    means: "a worker of a queue that is interrupted keeps its job",
+    tests: ["job_queue_test.ts"],
+  },
+  {
+    file: "queue/merge.ts",
+    find: "for (const name of left) await store.remove(name);",
+    put: "",
+    means: "a record that two workers of a queue made is there twice",
+    tests: ["job_queue_test.ts"],
+  },
 ];

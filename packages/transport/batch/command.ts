@@ -62,6 +62,18 @@ const OPTIONS = group("Batch", {
     help: "failures that do not end the batch",
     defaultText: "any number",
   }),
+  queue: option(text("redis://HOST:PORT"), {
+    help: "share the work by a queue: before inputs stands submit, or in their place work, " +
+      "status or cancel",
+  }),
+  group: option(whole({ min: 1, max: 100_000 }), {
+    help: "items of a job of the queue, whose records share a shard",
+    defaultText: "1, and 256 where shards are written",
+  }),
+  attempts: option(whole({ min: 1, max: 1000 }), {
+    help: "tries of a job of the queue, with longer and longer pauses",
+    default: 3,
+  }),
   retryFailed: flag({ help: "try again what failed in past runs" }),
   json: flag({ help: "a line of JSON on standard output for each item" }),
 });
@@ -94,14 +106,16 @@ export function batchCommands<O extends OptionTable>(
 
 const MERGE = command({
   name: "merge",
-  about: "prove that all parts of a batch (--shard) are there, and write one manifest",
+  about: "prove that all parts of a batch (--shard, --queue) are there, and write one manifest",
   operands: { output: operand(text("FOLDER|s3://BUCKET/PREFIX"), "the batch's output") },
   async run({ operands }) {
     const [{ mergeManifests }, { openStore }] = await Promise.all([
       import("./output/manifest.ts"),
       import("./output/stores.ts"),
     ]);
-    const { counts, files } = await mergeManifests(await openStore(operands.output));
+    const store = await openStore(operands.output);
+    const { mergeJobs } = await import("./queue/merge.ts");
+    const { counts, files } = await mergeJobs(store) ?? await mergeManifests(store);
     const records = `${counts.records} records in ${files.length} files`;
     say(printable(`${records}, ${counts.failed} failed: ${operands.output}`));
     return counts.failed > 0 ? 1 : 0;
@@ -117,7 +131,15 @@ function batchCommand<O extends OptionTable>(definition: BatchDefinition<O>): Co
     operands: OPERANDS,
     async run({ options, operands, signal }: Invocation<OptionTable, typeof OPERANDS>) {
       const values = options as BatchValues;
-      const { output, list } = values;
+      const { output, list, queue } = values;
+      const open = () => definition.open(options as OptionValues<O>, signal);
+      const patterns = values.include.length > 0 ? values.include : include;
+      if (queue !== undefined) {
+        const { runQueueCommand } = await import("./queue/queue_command.ts");
+        const listing = { include: patterns, lists: list };
+        const words = operands.inputs;
+        return await runQueueCommand({ ...listing, words, queue, values, open, signal });
+      }
       if (output === undefined) throw new UsageError("Cannot begin a batch: expected -o OUTPUT");
       if (operands.inputs.length + list.length === 0) {
         throw new UsageError(
@@ -125,8 +147,6 @@ function batchCommand<O extends OptionTable>(definition: BatchDefinition<O>): Co
         );
       }
       const { runCommandBatch } = await import("./command_run.ts");
-      const open = () => definition.open(options as OptionValues<O>, signal);
-      const patterns = values.include.length > 0 ? values.include : include;
       const inputs = { inputs: operands.inputs, include: patterns, lists: list };
       return await runCommandBatch({ ...values, output }, { open, ...inputs, signal });
     },

@@ -28,7 +28,7 @@ export class BatchTally {
   }
 
   /** Counts a result. */
-  add({ state }: BatchResult): void {
+  add({ state }: Pick<BatchResult, "state">): void {
     if (state === "failed-before") this.failedBefore++;
     else this[state]++;
   }

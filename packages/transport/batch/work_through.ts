@@ -70,7 +70,7 @@ export async function* workThrough(
 }
 
 /** Makes the record of an item; what only a store can read is fetched for it. */
-async function runItem(
+export async function runItem(
   work: BatchWork,
   item: BatchItem,
   { store, signal }: { readonly store: OutputStore; readonly signal: AbortSignal },

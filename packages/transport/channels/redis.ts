@@ -16,13 +16,13 @@ import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_fe
 import { TransportError } from "../errors.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { Inbox } from "./inbox.ts";
-import { defined } from "../io/defined.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
-import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
+import { readAccess } from "./reach/access.ts";
+import { redisAddress, refusedByRedis } from "./reach/redis_address.ts";
 import type { Store } from "./store_pump.ts";
 import type { Backlog, ChannelSettings } from "./types.ts";
-import { hostAndPort, type UrlSettings } from "./settings.ts";
+import type { UrlSettings } from "./settings.ts";
 
 /** What we use of a connection of ioredis. */
 export interface Redis {
@@ -88,9 +88,6 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 return redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'm', ARGV[4])`;
 
-/** How Redis says that a password, a right or a database is wrong. */
-const REFUSAL = /WRONGPASS|NOAUTH|NOPERM|AUTH|DB index/;
-
 /** Milliseconds that one read waits for messages. */
 const BLOCK = 500;
 
@@ -151,15 +148,11 @@ function refuseOtherTypes(error: unknown, stream: string): never {
 /** Connections that do not reconnect by themselves: their user opens new ones. */
 async function connect({ url, access }: Place, count: number): Promise<Redis[]> {
   const { Redis } = await loadClient();
-  const { hostname: host, port } = hostAndPort(url, 6379);
   const db = url.pathname.slice(1) || "0";
   let told: unknown;
   const clients = Array.from({ length: count }, () =>
     new Redis({
-      host,
-      port,
-      ...defined({ username: access.user, password: access.password ?? access.token }),
-      ...(access.tls && { tls: { ...nodeTls(access.tls), servername: host } }),
+      ...redisAddress(url, access),
       // Shapes of replies that every server knows.
       protocol: 2,
       lazyConnect: true,
@@ -179,15 +172,8 @@ async function connect({ url, access }: Place, count: number): Promise<Redis[]> 
     return clients;
   } catch (error) {
     await Promise.all(clients.map(hangUp));
-    refuse(told ?? error, url);
+    refusedByRedis(told ?? error, url);
   }
-}
-
-/** What the server refuses is refused again, however often it is asked. */
-function refuse(error: unknown, url: URL): never {
-  if (!REFUSAL.test(String(error))) refuseUntrusted(error, url);
-  const text = `Cannot connect to Redis at ${url.host}: it refuses: ${(error as Error).message}`;
-  throw new TransportError("refused", text, { cause: error });
 }
 
 /** Closes a connection and waits until it is closed; one that is dead is closed all the same. */

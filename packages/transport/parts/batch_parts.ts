@@ -26,3 +26,60 @@ export const PARQUET_WRITER: Part = {
     },
   ],
 };
+
+/** The part bullmq, for batches by a queue. */
+export const JOB_QUEUE: Part = {
+  "name": "bullmq",
+  "about": "batches by a queue",
+  "packages": [
+    {
+      "name": "bullmq",
+      "version": "6.7.0",
+      "bytes": 631475,
+      "integrity":
+        "sha512-+LnKsqZ+PRV/Iul7T84qEZYOewsgtnnmTc3/TjXZk6dSaOeK68AuR/p8uzQ6WIQ8Jvf/GjitjsUrmTaRV2cfsQ==",
+    },
+    {
+      "name": "cron-parser",
+      "version": "5.10.3",
+      "bytes": 34352,
+      "integrity":
+        "sha512-Fwlmlgiyoj5e7XDCy5T3ueFd3imgt714k7xjAzhkOBUrUgQxWtsjS7kWSEN3efDX34bebxBJAmPoCSisHvjlpw==",
+    },
+    {
+      "name": "msgpackr",
+      "version": "2.1.3",
+      "bytes": 494526,
+      "integrity":
+        "sha512-C8pQ8SJjwH9C9JiCe5asXWvJC3melOxMuBj7vpTY95096ay6r1wPXG0XN56wMaRpzRPE3hdf4ufukia/j+beKQ==",
+    },
+    {
+      "name": "node-abort-controller",
+      "version": "3.1.1",
+      "bytes": 5406,
+      "integrity":
+        "sha512-AGK2yQKIjRuqnc6VkX2Xj5d+QW8xZ87pa1UK6yA6ouUyuxfHuMP6umE5QK7UmTeOAymo+Zx1Fxiuw9rVx8taHQ==",
+    },
+    {
+      "name": "semver",
+      "version": "7.8.5",
+      "bytes": 29399,
+      "integrity":
+        "sha512-Y7/KDsb8LjooZpwaqGyulO6DQlksgCncchHGk+sZIY4SBvUocMBEFH5Ur1fI4dV+Jvl0w6cjvucaIi40puRioA==",
+    },
+    {
+      "name": "tslib",
+      "version": "2.9.1",
+      "bytes": 19229,
+      "integrity":
+        "sha512-a4Ux9VKuIMHsOS7ENbEq6hK2ZGYIT27Rtl0E4eD9KqwxhKiQeMZE/9xb3IdYwWaSOyIBQLExhQgXDTYoiCxnWA==",
+    },
+    {
+      "name": "luxon",
+      "version": "3.7.2",
+      "bytes": 1009319,
+      "integrity":
+        "sha512-vtEhXh/gNjI9Yg1u4jX/0YVPMvxzHuGgCm6tC5kZyb08yjGWGnqAjGJvcXbqQR2P3MyMEFnRbpcdFS6PBcLqew==",
+    },
+  ],
+};

@@ -22,7 +22,7 @@ import { megabytes } from "../command/download_bar.ts";
 import { errorLine } from "../command/run.ts";
 import { print, printable, say } from "../command/terminal.ts";
 import { AMQP_CLIENT, NATS_CLIENT, REDIS_CLIENT, S3_SIGNER } from "./clients.ts";
-import { PARQUET_WRITER } from "./batch_parts.ts";
+import { JOB_QUEUE, PARQUET_WRITER } from "./batch_parts.ts";
 import { findPart, installPart } from "./install.ts";
 import { type Part, partTitle } from "./part.ts";
 
@@ -48,6 +48,9 @@ export const CHANNEL_CLIENTS: readonly Part[] = [
 
 /** What batches need: a writer of parquet files, signatures for S3. */
 export const BATCH_PARTS: readonly Part[] = [PARQUET_WRITER, S3_SIGNER];
+
+/** What batches by a queue need besides. */
+export const QUEUE_PARTS: readonly Part[] = [JOB_QUEUE, REDIS_CLIENT];
 
 /** A part as something that a command can need. */
 export function partNeed(part: Part): Need {

@@ -5,11 +5,19 @@
  */
 import { NODE_AV, SHARP } from "@vcs/media/internal";
 import { modelNeed, ONNX_RUNTIME } from "@vcs/onnx/internal";
-import { BATCH_PARTS, CHANNEL_CLIENTS, type Need, partNeed } from "@vcs/transport/internal";
+import {
+  BATCH_PARTS,
+  CHANNEL_CLIENTS,
+  type Need,
+  partNeed,
+  QUEUE_PARTS,
+} from "@vcs/transport/internal";
 import { TINY_WEIGHTS } from "../tiny/weights.ts";
 
 /** All of it, in the order in which it is fetched. */
 export const NEEDS: readonly Need[] = [
-  ...[...new Set([ONNX_RUNTIME, NODE_AV, SHARP, ...CHANNEL_CLIENTS, ...BATCH_PARTS])].map(partNeed),
+  ...[
+    ...new Set([ONNX_RUNTIME, NODE_AV, SHARP, ...CHANNEL_CLIENTS, ...BATCH_PARTS, ...QUEUE_PARTS]),
+  ].map(partNeed),
   ...TINY_WEIGHTS.models.map(({ name }) => modelNeed(TINY_WEIGHTS, name)),
 ];

@@ -34,14 +34,15 @@ export interface ShardDescription extends ShardSummary {
 }
 
 /** How a format is written. */
-interface Form {
+export interface ShardForm {
   readonly extension: string;
   encode(key: string, record: BatchRecord): Uint8Array;
   /** Makes the file of a shard that is full; gives its path. */
   seal(shard: OpenShard): Promise<string>;
 }
 
-const FORMS: Readonly<Record<ShardFormat, Form>> = {
+/** The formats of shards. */
+export const SHARD_FORMS: Readonly<Record<ShardFormat, ShardForm>> = {
   webdataset: {
     extension: "tar",
     encode: encodeTarRecord,
@@ -63,6 +64,19 @@ const FORMS: Readonly<Record<ShardFormat, Form>> = {
     },
   },
 };
+
+/** Puts a shard in its place; gives what it is. */
+export async function sealShard(
+  store: OutputStore,
+  shard: OpenShard,
+  form: ShardForm,
+): Promise<ShardSummary> {
+  const name = `${basename(shard.path)}.${form.extension}`;
+  const path = await form.seal(shard);
+  const [{ size: bytes }, sha256] = await Promise.all([Deno.stat(path), sha256Of(path)]);
+  await store.take(path, name);
+  return { name, bytes, sha256, records: shard.entries.length };
+}
 
 /** Where records go, and what is there. */
 export interface BatchOutput extends AsyncDisposable {
@@ -88,14 +102,14 @@ export interface ShardOptions {
 export class Shards implements BatchOutput {
   readonly #store: OutputStore;
   readonly #options: ShardOptions;
-  readonly #form: Form;
+  readonly #form: ShardForm;
   readonly #whole: ShardSummary[] = [];
   #open: OpenShard | undefined;
 
   private constructor(store: OutputStore, options: ShardOptions) {
     this.#store = store;
     this.#options = options;
-    this.#form = FORMS[options.format];
+    this.#form = SHARD_FORMS[options.format];
   }
 
   /** Opens what is there, with the shard that was not full. */
@@ -140,12 +154,8 @@ export class Shards implements BatchOutput {
   /** Puts a shard in its place, and then the description that makes it count. */
   async #seal(shard: OpenShard): Promise<void> {
     const stem = basename(shard.path);
-    const name = `${stem}.${this.#form.extension}`;
-    const path = await this.#form.seal(shard);
     const keys = shard.entries.map(({ key }) => key);
-    const [{ size: bytes }, sha256] = await Promise.all([Deno.stat(path), sha256Of(path)]);
-    const summary = { name, bytes, sha256, records: keys.length };
-    await this.#store.take(path, name);
+    const summary = await sealShard(this.#store, shard, this.#form);
     const description: ShardDescription = { ...summary, keys };
     await this.#store.write(
       `${stem}.json`,

@@ -49,14 +49,19 @@ async function bucketStore(url: string, { bucket, path }: Place): Promise<Output
   const id = createHash("sha256").update(url).digest("hex").slice(0, 16);
   const workFolder = join(cacheDirectory(), "batch", id);
   await Deno.mkdir(workFolder, { recursive: true });
+  async function* names(start: string): AsyncGenerator<string> {
+    for await (const objects of bucket.list(prefix + start)) {
+      yield* objects.map(({ key }) => key.slice(prefix.length));
+    }
+  }
   return {
     ...{ name: url, workFolder },
     async *list(start) {
-      for await (const objects of bucket.list(prefix + start)) {
-        const names = objects.map(({ key }) => key.slice(prefix.length));
-        yield* names.filter((name) => !name.includes("/"));
-      }
+      const inside = start.lastIndexOf("/") + 1;
+      for await (const name of names(start)) if (!name.includes("/", inside)) yield name;
     },
+    all: () => names(""),
+    remove: async (name) => await bucket.remove(prefix + name),
     read: async (name) => await bucket.get(prefix + name),
     write: async (name, bytes) => void await bucket.put(prefix + name, new Uint8Array(bytes)),
     async take(path, name) {

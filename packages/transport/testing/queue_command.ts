@@ -1,0 +1,58 @@
+/**
+ * A command whose `batch` does what the texts say that it works on: a process of its own, for tests of
+ * queues that kill it.
+ *
+ * @module
+ */
+import config from "../deno.json" with { type: "json" };
+import { batchCommands } from "../batch/command.ts";
+import { command } from "../command/command.ts";
+import { option } from "../command/options.ts";
+import { runCommand } from "../command/run.ts";
+import { text } from "../command/values.ts";
+import { TransportError } from "../errors.ts";
+import { knownWork, recordOf } from "./batch_work.ts";
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/**
+ * `hold PATH` makes `PATH.begun` and waits for PATH, `flaky PATH` fails while PATH is not there and
+ * makes it, `bad` always fails, `deadly` ends the process.
+ */
+async function act(words: string, signal: AbortSignal): Promise<void> {
+  const [word, path = ""] = words.split(" ");
+  if (word === "hold") {
+    await Deno.writeTextFile(`${path}.begun`, "");
+    while (!await isThere(path)) {
+      signal.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  const fails = word === "bad" || word === "flaky" && !await isThere(path);
+  if (word === "flaky") await Deno.writeTextFile(path, "");
+  if (fails) throw new TransportError("format", `Cannot read it: it is ${word}`);
+  if (word === "deadly") Deno.kill(Deno.pid, "SIGKILL");
+}
+
+const known = command({
+  name: "known",
+  about: "make records of texts",
+  version: config.version,
+  commands: batchCommands({
+    about: "make records of texts",
+    include: ["*.txt"],
+    options: { model: option(text("NAME"), { help: "which", default: "a" }) },
+    open: ({ model }) =>
+      Promise.resolve(knownWork({
+        settings: { command: "known", model },
+        async run({ key, source }, signal) {
+          await act((await Deno.readTextFile(source)).trim(), signal);
+          return recordOf(key);
+        },
+      })),
+  }),
+});
+
+if (import.meta.main) await runCommand(known);

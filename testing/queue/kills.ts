@@ -1,0 +1,168 @@
+/**
+ * Real items through a queue whose workers are killed and whose Redis is restarted at random moments,
+ * against a batch that is left alone.
+ *
+ * @module
+ */
+import { encodeWav } from "@vcs/media/wav";
+import { join } from "node:path";
+import { openQueue } from "../../packages/transport/batch/queue/bull.ts";
+import { type Broker, startBroker } from "../../packages/transport/trial/brokers.ts";
+
+const RATE = 24000;
+const COMMAND = import.meta.resolve("../../packages/encodec-stream/mod.ts");
+const CODEC = ["--model", "encodec_tiny_24khz", "-b", "6", "--jobs", "1"];
+
+/** How much is done, and how often it is disturbed. */
+export interface KillPlan {
+  readonly items: number;
+  readonly kills: number;
+  readonly restarts: number;
+}
+
+/** What came of it. */
+export interface KillResult extends KillPlan {
+  /** Records that the batch alone has and the queue's has not. */
+  readonly lost: number;
+  /** Keys that the queue's index has more than once. */
+  readonly doubled: number;
+  /** Records whose bytes differ. */
+  readonly differing: number;
+  /** Jobs that were begun more than once. */
+  readonly takenOver: number;
+  /** Seconds from the submission to the last job. */
+  readonly seconds: number;
+}
+
+/** The same numbers from 0 to 1 in every run. */
+function numbers(): () => number {
+  let state = 1;
+  return () => (state = Math.imul(state, 1664525) + 1013904223 >>> 0) / 2 ** 32;
+}
+
+/** Seconds of sound, each of another pitch. */
+async function writeSounds(folder: string, items: number): Promise<void> {
+  await Deno.mkdir(folder);
+  for (let i = 0; i < items; i++) {
+    const samples = Float32Array.from(
+      { length: RATE },
+      (_, at) => 0.4 * Math.sin(at * (80 + i % 2000) / 4000 + i),
+    );
+    await Deno.writeFile(join(folder, `${i}.wav`), encodeWav([samples], { sampleRate: RATE }));
+  }
+}
+
+function start(...args: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-A", COMMAND, ...args],
+    ...{ stdin: "null", stdout: "null", stderr: "null" },
+  }).spawn();
+}
+
+async function ended(child: Deno.ChildProcess, what: string): Promise<void> {
+  const { code } = await child.status;
+  if (code !== 0) throw new Error(`${what} ended with ${code}`);
+}
+
+/** Workers that are started again when they are killed. */
+class Workers {
+  readonly #args: readonly string[];
+  readonly #running = new Set<Deno.ChildProcess>();
+  readonly done: Promise<unknown>;
+
+  constructor(count: number, args: readonly string[]) {
+    this.#args = args;
+    this.done = Promise.all(Array.from({ length: count }, () => this.#keep()));
+  }
+
+  async #keep(): Promise<void> {
+    for (;;) {
+      const child = start(...this.#args);
+      this.#running.add(child);
+      const { code, signal } = await child.status;
+      this.#running.delete(child);
+      if (signal === "SIGKILL") continue;
+      if (code !== 0) throw new Error(`A worker ended with ${code}`);
+      return;
+    }
+  }
+
+  /** Kills one of them. */
+  kill(random: number): void {
+    const children = [...this.#running];
+    children[Math.floor(random * children.length)]?.kill("SIGKILL");
+  }
+}
+
+/** Disturbs the workers and their Redis, each time when so many more jobs are done. */
+async function disturb(
+  workers: Workers,
+  { broker, url, plan }: { readonly broker: Broker; readonly url: string; readonly plan: KillPlan },
+): Promise<void> {
+  const random = numbers();
+  const { items, kills, restarts } = plan;
+  const at = (kind: "kill" | "restart") => () => ({ kind, when: random() * items * 0.95 });
+  const events = [
+    ...Array.from({ length: kills }, at("kill")),
+    ...Array.from({ length: restarts }, at("restart")),
+  ].sort((a, b) => a.when - b.when);
+  await using open = await openQueue(url);
+  for (const { kind, when } of events) {
+    while ((await open.queue.getJobCounts("completed")).completed < when) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    if (kind === "kill") workers.kill(random());
+    else {
+      await broker.kill();
+      await broker.start();
+    }
+  }
+}
+
+/** The SHA-256 of each key's record, as an index tells. */
+async function indexOf(output: string): Promise<{ key: string; sha256: string }[]> {
+  const text = await Deno.readTextFile(join(output, "index.jsonl"));
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+/** Jobs of a report's second try, or a later one. */
+async function takenOver(url: string): Promise<number> {
+  await using open = await openQueue(url);
+  const queue = open.queue as unknown as {
+    getCompleted(start: number, end: number): Promise<{ readonly attemptsStarted: number }[]>;
+  };
+  return (await queue.getCompleted(0, -1)).filter((job) => job.attemptsStarted > 1).length;
+}
+
+/** Runs it; needs a Redis. */
+export async function runKills(plan: KillPlan): Promise<KillResult> {
+  const folder = await Deno.makeTempDir();
+  const [sounds, alone, shared] = ["in", "alone", "shared"].map((name) => join(folder, name));
+  await using broker = await startBroker("redis");
+  try {
+    await writeSounds(sounds!, plan.items);
+    const reference = ended(start("batch", sounds!, "-o", alone!, ...CODEC), "The batch alone");
+    reference.catch(() => {});
+    const url = `redis://127.0.0.1:${broker.port}?claim=5000`;
+    const where = ["--queue", url, "-o", shared!];
+    await ended(start("batch", "submit", sounds!, ...where, "--attempts", "100"), "submit");
+    const began = performance.now();
+    const workers = new Workers(3, ["batch", "work", ...where, ...CODEC]);
+    await Promise.all([workers.done, disturb(workers, { broker, url, plan })]);
+    const seconds = (performance.now() - began) / 1000;
+    await ended(start("merge", shared!), "merge");
+    await reference;
+    const [expected, found] = [await indexOf(alone!), await indexOf(shared!)];
+    const hashes = new Map(found.map(({ key, sha256 }) => [key, sha256]));
+    return {
+      ...plan,
+      lost: expected.filter(({ key }) => !hashes.has(key)).length,
+      doubled: found.length - hashes.size,
+      differing: expected.filter(({ key, sha256 }) => hashes.get(key) !== sha256).length,
+      takenOver: await takenOver(url),
+      seconds,
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
