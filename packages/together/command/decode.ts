@@ -67,7 +67,7 @@ interface Opened extends AsyncDisposable {
 
 async function run(
   { options, operands, signal }: Invocation<typeof OPTIONS, typeof OPERANDS>,
-): Promise<void> {
+): Promise<number> {
   if ((options.output === undefined) === !options.page) {
     throw new UsageError("Cannot decode: expected either -o FILE or --page");
   }
@@ -94,6 +94,8 @@ async function run(
     say(lineOf(receiver.statistics));
     if (options.json) print(JSON.stringify(receiver.statistics));
   }
+  const { decoded, damaged } = receiver.statistics.video;
+  return decoded === 0 && damaged > 0 ? 1 : 0;
 }
 
 async function openOutput(

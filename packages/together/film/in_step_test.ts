@@ -22,6 +22,21 @@ Deno.test("in step: neither is read more than two seconds ahead of the other", a
   }
 });
 
+Deno.test("in step: what is too far ahead waits until the other has come near", async () => {
+  const step = new InStep(true);
+  const sound = step.of("sound", ReadableStream.from(seconds(9)), same);
+  const video = step.of("video", ReadableStream.from(seconds(9)), same);
+  for (const second of [0, 1, 2]) assert.equal((await sound.next()).value, second);
+  let came: number | undefined;
+  const next = sound.next().then(({ value }) => came = value as number);
+  assert.equal((await video.next()).value, 0);
+  for (let turn = 0; turn < 9; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(came, undefined);
+  assert.equal((await video.next()).value, 1);
+  await next;
+  assert.equal(came, 3);
+});
+
 Deno.test("in step: without sound pictures do not wait, and a reader who leaves frees the other", async () => {
   const alone = new InStep(false);
   const all = alone.of("video", ReadableStream.from(seconds(50)), same);

@@ -119,6 +119,7 @@ Deno.test("tracks: a track whose end was lost ends with the film; nobody's messa
   const sound = await Array.fromAsync(splitter.messages("sound"));
   assert.deepEqual(sound.map(seen), [seen(first!)]);
   assert.equal(splitter.foreign, 2);
+  assert.equal(receiver.counters.accepted, 3);
 });
 
 Deno.test("tracks: a wait that is given up loses nothing", async () => {
