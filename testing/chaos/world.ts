@@ -14,7 +14,7 @@ import { type Broker, freePort, startBroker } from "../../packages/transport/tri
 import type { Kind } from "./plan.ts";
 
 /** The channels that promise to lose nothing. */
-export const CHANNELS = ["file", "tcp", "zmq-push", "redis", "amqp", "nats"] as const;
+export const CHANNELS = ["file", "tcp", "ws", "zmq-push", "redis", "amqp", "nats"] as const;
 
 /** One of them. */
 export type ChaosChannel = typeof CHANNELS[number];
@@ -33,7 +33,8 @@ export interface World extends AsyncDisposable {
 
 const ENDS: readonly Kind[] = ["kill sender", "kill receiver", "stop sender", "stop receiver"];
 const LINKS: readonly Kind[] = ["black hole", "reset"];
-const BROKER: readonly Kind[] = ["kill broker", "stop broker", "delete place", "second receiver"];
+const SECONDS: readonly Kind[] = ["second receiver", "second sender"];
+const BROKER: readonly Kind[] = ["kill broker", "stop broker", "delete place", ...SECONDS];
 
 /** How a broker's channel is spoken to. */
 const BROKERS = {
@@ -45,7 +46,7 @@ const BROKERS = {
 /** Opens the world of a channel, with a broker of its own. */
 export async function openWorld(channel: ChaosChannel): Promise<World> {
   if (channel === "file") return await fileWorld();
-  if (channel === "tcp" || channel === "zmq-push") return peerWorld(channel);
+  if (channel === "tcp" || channel === "ws" || channel === "zmq-push") return peerWorld(channel);
   const { name, query, remove } = BROKERS[channel];
   const broker = await startBroker(name);
   const { port } = broker;
@@ -67,7 +68,7 @@ export function worldBehind(channel: ChannelName, url: string): World {
   const through = (proxy: FaultProxy) => url.replace(/:\d+/, `:${proxy.port}`);
   return {
     ...{ channel, sender: through(proxies[0]!), receiver: through(proxies[1]!), proxies },
-    kinds: [...ENDS, ...LINKS, "second receiver"],
+    kinds: [...ENDS, ...LINKS, ...SECONDS],
     async [Symbol.asyncDispose]() {
       for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
     },
@@ -83,16 +84,16 @@ async function fileWorld(): Promise<World> {
   };
 }
 
-function peerWorld(channel: "tcp" | "zmq-push"): World {
+function peerWorld(channel: "tcp" | "ws" | "zmq-push"): World {
   const port = freePort();
   const proxy = new FaultProxy(port);
-  const [to, from] = channel === "tcp" ? ["tcp", "tcp"] : ["zmq+push", "zmq+pull"];
+  const [to, from] = channel === "zmq-push" ? ["zmq+push", "zmq+pull"] : [channel, channel];
   return {
     channel,
     // Stops are shorter than two heartbeats, and longer.
-    sender: `${to}://127.0.0.1:${proxy.port}?heartbeat=1000`,
-    receiver: `${from}://127.0.0.1:${port}?heartbeat=1000`,
-    ...{ kinds: [...ENDS, ...LINKS], proxies: [proxy] },
+    sender: `${to}://127.0.0.1:${proxy.port}/?heartbeat=1000`,
+    receiver: `${from}://127.0.0.1:${port}/?heartbeat=1000`,
+    ...{ kinds: [...ENDS, ...LINKS, "second sender"], proxies: [proxy] },
     [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
 }
