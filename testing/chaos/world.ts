@@ -87,12 +87,13 @@ async function fileWorld(): Promise<World> {
 function peerWorld(channel: "tcp" | "ws" | "zmq-push"): World {
   const port = freePort();
   const proxy = new FaultProxy(port);
+  // Stops are shorter than two heartbeats, and longer.
+  const url = (scheme: string, port: number) => `${scheme}://127.0.0.1:${port}/?heartbeat=1000`;
   const [to, from] = channel === "zmq-push" ? ["zmq+push", "zmq+pull"] : [channel, channel];
+  const names = channel === "ws" ? `&names=127.0.0.1:${proxy.port}` : "";
   return {
     channel,
-    // Stops are shorter than two heartbeats, and longer.
-    sender: `${to}://127.0.0.1:${proxy.port}/?heartbeat=1000`,
-    receiver: `${from}://127.0.0.1:${port}/?heartbeat=1000`,
+    ...{ sender: url(to, proxy.port), receiver: `${url(from, port)}${names}` },
     ...{ kinds: [...ENDS, ...LINKS, "second sender"], proxies: [proxy] },
     [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
