@@ -77,6 +77,7 @@ const PLACES: Readonly<Record<string, () => Place | Promise<Place>>> = {
   redis: () => brokerUrl("redis", "redis"),
   amqp: () => brokerUrl("rabbitmq", "amqp"),
   nats: () => brokerUrl("nats", "nats"),
+  kafka: () => brokerUrl("kafka", "kafka"),
   "s3, an archive": bucketUrl,
 };
 

@@ -11,10 +11,10 @@ import { hasPrograms, needs } from "./shared.ts";
 
 /** The commands, and how many things each can need. */
 const NEEDS = {
-  "transport": 4,
+  "transport": 5,
   "onnx": 1,
-  "encodec-stream": 8,
-  "video-vq": 10,
+  "encodec-stream": 9,
+  "video-vq": 11,
   "patch-stream": 5,
   "clip-drift": 6,
 };

@@ -34,6 +34,7 @@ function channelsHere(): ChaosChannel[] {
     redis: !hasBroker("redis"),
     amqp: !hasBroker("rabbitmq"),
     nats: !hasBroker("nats"),
+    kafka: !hasBroker("kafka"),
   };
   return CHANNELS.filter((channel) => !(channel in missing && missing[channel as "redis"]));
 }

@@ -11,10 +11,30 @@ import { pathToFileURL } from "node:url";
 import type { ChannelName } from "@vcs/transport/delivery";
 import { FaultProxy } from "../../packages/transport/testing/fault_proxy.ts";
 import { type Broker, freePort, startBroker } from "../../packages/transport/trial/brokers.ts";
+import { KAFKA_PORTS } from "../../packages/transport/trial/kafka.ts";
+import { KAFKA_CLIENT } from "../../packages/transport/parts/clients.ts";
+import { lazyPart } from "../../packages/transport/parts/load.ts";
 import type { Kind } from "./plan.ts";
 
+/** What deletes topics. */
+interface KafkaAdmin {
+  deleteTopics(options: { topics: string[] }): Promise<void>;
+  close(): Promise<void>;
+}
+
+const loadKafka = lazyPart<{ Admin: new (options: object) => KafkaAdmin }>(KAFKA_CLIENT);
+
 /** The channels that promise to lose nothing. */
-export const CHANNELS = ["file", "tcp", "ws", "zmq-push", "redis", "amqp", "nats"] as const;
+export const CHANNELS = [
+  "file",
+  "tcp",
+  "ws",
+  "zmq-push",
+  "redis",
+  "amqp",
+  "nats",
+  "kafka",
+] as const;
 
 /** One of them. */
 export type ChaosChannel = typeof CHANNELS[number];
@@ -41,6 +61,7 @@ const BROKERS = {
   redis: { name: "redis", query: "/0?limit=3&claim=1000&stream=chaos", remove: removeFromRedis },
   amqp: { name: "rabbitmq", query: "/?limit=3&queue=chaos", remove: removeFromRabbit },
   nats: { name: "nats", query: "/?limit=3&wait=1000&stream=chaos", remove: removeFromNats },
+  kafka: { name: "kafka", query: "/?limit=3&wait=1000&topic=chaos", remove: removeFromKafka },
 } as const;
 
 /** Opens the world of a channel, with a broker of its own. */
@@ -50,7 +71,9 @@ export async function openWorld(channel: ChaosChannel): Promise<World> {
   const { name, query, remove } = BROKERS[channel];
   const broker = await startBroker(name);
   const { port } = broker;
-  const world = worldBehind(channel, `${channel}://127.0.0.1:${port}${query}`);
+  const url = `${channel}://127.0.0.1:${port}${query}`;
+  // Kafka tells clients where it is: a proxy has to be there.
+  const world = name === "kafka" ? kafkaWorld(url, port) : worldBehind(channel, url);
   return {
     ...world,
     ...{ broker, kinds: [...ENDS, ...LINKS, ...BROKER], remove: () => remove(port) },
@@ -72,6 +95,16 @@ export function worldBehind(channel: ChannelName, url: string): World {
     async [Symbol.asyncDispose]() {
       for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
     },
+  };
+}
+
+function kafkaWorld(url: string, port: number): World {
+  const at = port + KAFKA_PORTS.proxy;
+  const proxy = new FaultProxy(port + KAFKA_PORTS.proxied, {}, "127.0.0.1", at);
+  const through = url.replace(/:\d+/, `:${at}`);
+  return {
+    ...{ channel: "kafka", sender: through, receiver: through, kinds: [], proxies: [proxy] },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
 }
 
@@ -117,4 +150,11 @@ async function removeFromNats(port: number): Promise<void> {
   const manager = await jetstreamManager(connection);
   await manager.streams.delete("chaos");
   await connection.close();
+}
+
+async function removeFromKafka(port: number): Promise<void> {
+  const { Admin } = await loadKafka();
+  const bootstrapBrokers = [{ host: "127.0.0.1", port }];
+  const admin = new Admin({ clientId: "chaos", bootstrapBrokers, retries: 0 });
+  await admin.deleteTopics({ topics: ["chaos"] }).finally(() => admin.close());
 }

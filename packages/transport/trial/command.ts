@@ -56,7 +56,7 @@ const STATS = { json: flag({ help: "as a line of JSON; null is what is not known
 
 const NOTES =
   `URLs: file:folder tcp://host:port ws://host:port/path zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
-      redis://host:port/0 amqp://host:port nats://host:port s3://bucket/prefix`;
+      redis://host:port/0 amqp://host:port nats://host:port kafka://host:port s3://bucket/prefix`;
 
 const ONE_URL = { url: operand(urlText(), "URL of the channel") };
 
