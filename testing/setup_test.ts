@@ -94,8 +94,8 @@ Deno.test("setup without a network names each thing that is missing, and ends wi
   withFolder(async (folder) => {
     const { code, out, err } = await run(folder, "transport", ["setup"]);
     assert.deepEqual([code, out], [1, ""]);
-    assert.match(err, /^0 of 4 are here, 0\.6 MB to fetch$/m);
-    for (const part of ["ioredis", "amqplib", "nats", "aws4fetch"]) {
+    assert.match(err, /^0 of 5 are here, 1\.4 MB to fetch$/m);
+    for (const part of ["ioredis", "amqplib", "nats", "kafka", "aws4fetch"]) {
       assert.match(err, new RegExp(`^Fetching ${part} \\S+ \\(\\S+ MB\\) from http://127`, "m"));
       assert.match(err, new RegExp(`^Cannot fetch ${part} `, "m"));
     }
