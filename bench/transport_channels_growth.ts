@@ -1,29 +1,85 @@
 /**
  * What a message and idling cost after so many messages went through a channel: processor time of
- * the process that has both ends. Prints a table. Arguments: the longest run of brokers and of ends
- * that talk to each other, in messages (default: 100,000 and 1,000,000).
+ * the process that has both ends. `deno run -A bench/transport_channels_growth.ts MOST [CHANNEL…]`
+ * measures after 1,000 messages, ten times as many, and so on up to `MOST`; keeps the figures in
+ * `bench/results/transport_channels_growth.json`, and writes its table into the package's README.
  */
+import { cpus } from "node:os";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
-import { print, say } from "@vcs/transport/internal";
+import { say } from "@vcs/transport/internal";
 import { message, newStreamId } from "@vcs/transport/message";
-import { freePort, hasBroker, startBroker } from "../packages/transport/trial/brokers.ts";
-import { BUCKET, MOTO_PYTHON, startMoto } from "../packages/transport/testing/moto.ts";
+import { type BrokerName, freePort, startBroker } from "../packages/transport/trial/brokers.ts";
+import { BUCKET, startMoto } from "../packages/transport/testing/moto.ts";
 
-const [BROKERS = 100_000, PEERS = 1_000_000] = Deno.args.map(Number);
 const STEPS = [1_000, 10_000, 100_000, 1_000_000];
-/** Messages over which their cost is measured, and seconds of idling. */
-const [MEASURED, IDLE] = [500, 2];
-const SIZE = 2880;
+/** Messages over which their cost is measured, and milliseconds of idling, after a pause. */
+const [MEASURED, PAUSE, IDLE] = [500, 2000, 4000];
+const SIZE = 100;
+const RECORD = new URL("results/transport_channels_growth.json", import.meta.url);
+const README = new URL("../packages/transport/README.md", import.meta.url);
 
-/** A channel, and how far it is taken. */
-interface Run {
-  readonly name: string;
+/** The ends of a channel. */
+interface Place {
   readonly sender: string;
   readonly receiver?: string;
-  readonly most: number;
 }
+
+/** What was measured after some messages. */
+interface Figures {
+  readonly messages: number;
+  /** Microseconds of processor time for each message, both ends. */
+  readonly message: number;
+  /** Percent of a core while nothing comes. */
+  readonly idle: number;
+}
+
+/** What is kept. */
+interface Kept {
+  machine: { cpu: string | undefined; cores: number };
+  runtime: string;
+  channels: Record<string, Figures[]>;
+}
+
+const stack = new AsyncDisposableStack();
+const local = () => `127.0.0.1:${freePort()}`;
+
+async function folderUrl(parameters: string): Promise<Place> {
+  const folder = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  return { sender: `${pathToFileURL(folder)}${parameters}` };
+}
+
+async function brokerUrl(name: BrokerName, scheme: string): Promise<Place> {
+  const { port } = stack.use(await startBroker(name));
+  return { sender: `${scheme}://127.0.0.1:${port}` };
+}
+
+async function bucketUrl(): Promise<Place> {
+  const { port, env } = stack.use(await startMoto());
+  for (const [name, value] of env) Deno.env.set(name, value);
+  return { sender: `s3://${BUCKET}/archive?endpoint=http://127.0.0.1:${port}` };
+}
+
+function pushUrl(): Place {
+  const at = local();
+  return { sender: `zmq+push://${at}`, receiver: `zmq+pull://${at}` };
+}
+
+/** Every channel, as it is opened. */
+const PLACES: Readonly<Record<string, () => Place | Promise<Place>>> = {
+  tcp: () => ({ sender: `tcp://${local()}` }),
+  ws: () => ({ sender: `ws://${local()}/` }),
+  "zmq-push": pushUrl,
+  "file, an archive": () => folderUrl("/"),
+  "file, limit=3": () => folderUrl("/?limit=3"),
+  redis: () => brokerUrl("redis", "redis"),
+  amqp: () => brokerUrl("rabbitmq", "amqp"),
+  nats: () => brokerUrl("nats", "nats"),
+  kafka: () => brokerUrl("kafka", "kafka"),
+  "s3, an archive": bucketUrl,
+};
 
 /** Milliseconds of processor time so far. */
 function cpu(): number {
@@ -53,60 +109,66 @@ class Traffic {
   }
 }
 
-/** Cost of a message in microseconds and of idling in percent of a core, after each step. */
-async function measure({ sender, receiver = sender, most }: Run): Promise<string[]> {
-  await using to = await openReceiver(receiver);
-  await using from = await openSender(sender);
-  const traffic = new Traffic({ sender: from, receiver: to });
-  const cells: string[] = [];
-  for (const step of STEPS.filter((step) => step <= most)) {
-    await traffic.run(step - MEASURED - traffic.sent);
-    const before = cpu();
-    await traffic.run(MEASURED);
-    const perMessage = 1000 * (cpu() - before) / MEASURED;
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    const idleFrom = cpu();
-    await new Promise((resolve) => setTimeout(resolve, IDLE * 1000));
-    const idle = (cpu() - idleFrom) / (10 * IDLE);
-    cells.push(`${perMessage.toFixed(0)} µs, ${idle.toFixed(1)} %`);
-    say(`${sender.split(":")[0]} ${step}: ${cells.at(-1)}`);
-  }
-  return cells;
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-const stack = new AsyncDisposableStack();
-const folder = await Deno.makeTempDir();
-stack.defer(() => Deno.remove(folder, { recursive: true }));
-const local = () => `127.0.0.1:${freePort()}`;
-const [push, tcp, ws] = [local(), local(), local()];
-const runs: Run[] = [
-  { name: "tcp", sender: `tcp://${tcp}`, most: PEERS },
-  { name: "ws", sender: `ws://${ws}/`, most: PEERS },
-  { name: "zmq-push", sender: `zmq+push://${push}`, receiver: `zmq+pull://${push}`, most: PEERS },
-  { name: "file, an archive", sender: `${pathToFileURL(folder)}/archive`, most: BROKERS },
-  { name: "file, `limit=3`", sender: `${pathToFileURL(folder)}/spool?limit=3`, most: BROKERS },
-];
-for (const [program, name] of [["redis"], ["rabbitmq", "amqp"], ["nats"]] as const) {
-  if (!hasBroker(program)) continue;
-  const { port } = stack.use(await startBroker(program));
-  runs.push({
-    name: name ?? program,
-    sender: `${name ?? program}://127.0.0.1:${port}`,
-    most: BROKERS,
-  });
+async function measure(name: string, most: number): Promise<void> {
+  const { sender, receiver = sender } = await PLACES[name]!();
+  await using to = await openReceiver(receiver, { timeout: 600_000 });
+  await using from = await openSender(sender, { timeout: 600_000 });
+  const traffic = new Traffic({ sender: from, receiver: to });
+  const figures: Figures[] = [];
+  for (const messages of STEPS.filter((step) => step <= most)) {
+    await traffic.run(messages - MEASURED - traffic.sent);
+    const before = cpu();
+    await traffic.run(MEASURED);
+    const each = 1000 * (cpu() - before) / MEASURED;
+    await sleep(PAUSE);
+    const idleFrom = cpu();
+    await sleep(IDLE);
+    const idle = 100 * (cpu() - idleFrom) / IDLE;
+    figures.push({ messages, message: Math.round(each), idle: Number(idle.toFixed(1)) });
+    say(`${name}: ${JSON.stringify(figures.at(-1))}`);
+    await keep(name, figures);
+  }
 }
-if (MOTO_PYTHON) {
-  const { port, env } = stack.use(await startMoto());
-  for (const [name, value] of env) Deno.env.set(name, value);
-  const sender = `s3://${BUCKET}/archive?endpoint=http://127.0.0.1:${port}`;
-  // The service of the tests keeps all in memory, and lists it in ever longer times.
-  runs.push({ name: "s3, an archive", sender, most: Math.min(BROKERS, 10_000) });
+
+async function read(): Promise<Kept> {
+  const [machine, runtime] = [{ cpu: cpus()[0]?.model, cores: cpus().length }, Deno.version.deno];
+  const before = await Deno.readTextFile(RECORD).then(JSON.parse, () => ({ channels: {} }));
+  return { ...before, machine, runtime };
 }
-const head = ["after so many messages", ...STEPS.map((step) => step.toLocaleString("en"))];
-const rows = [head, head.map(() => "---")];
-for (const run of runs) {
-  const cells = await measure(run);
-  rows.push([run.name, ...STEPS.map((_, i) => cells[i] ?? "")]);
+
+async function keep(name: string, figures: Figures[]): Promise<void> {
+  const kept = await read();
+  kept.channels[name] = figures;
+  await Deno.writeTextFile(RECORD, `${JSON.stringify(kept, null, 2)}\n`);
 }
-print(rows.map((row) => `| ${row.join(" | ")} |`).join("\n"));
+
+function tableOf({ machine: { cpu, cores }, runtime, channels }: Kept): string {
+  const head = ["after so many messages", ...STEPS.map((step) => step.toLocaleString("en"))];
+  const cell = (figures: Figures | undefined) =>
+    figures ? `${figures.message} µs, ${figures.idle} %` : "";
+  const rows = Object.keys(PLACES).filter((name) => channels[name]).map((name) => [
+    name,
+    ...STEPS.map((step) => cell(channels[name]!.find(({ messages }) => messages === step))),
+  ]);
+  const lines = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`);
+  return `${lines.join("\n")}\n\n${cpu}, ${cores} cores, Deno ${runtime}.`;
+}
+
+async function writeReadme(): Promise<void> {
+  const text = await Deno.readTextFile(README);
+  const marked = /(<!-- bench:transport_channels_growth -->\n)[^]*?(\n<!-- \/bench -->)/;
+  if (!marked.test(text)) throw new RangeError("Cannot write the table: the README has no mark");
+  await Deno.writeTextFile(README, text.replace(marked, `$1\n${tableOf(await read())}\n$2`));
+}
+
+const [most = "100000", ...names] = Deno.args;
+for (const name of names.length > 0 ? names : Object.keys(PLACES)) {
+  if (!PLACES[name]) throw new RangeError(`Cannot measure "${name}": it is no channel`);
+  await measure(name, Number(most));
+}
 await stack.disposeAsync();
+await writeReadme();

@@ -9,6 +9,7 @@ import { SHARP } from "../packages/media/formats/sharp_part.ts";
 import { ONNX_RUNTIME } from "../packages/onnx/runtime/runtime_part.ts";
 import {
   AMQP_CLIENT,
+  KAFKA_CLIENT,
   NATS_CLIENT,
   REDIS_CLIENT,
   S3_SIGNER,
@@ -16,7 +17,7 @@ import {
 import { JOB_QUEUE, PARQUET_WRITER } from "../packages/transport/parts/batch_parts.ts";
 import { packagesFor, type Part, totalBytes } from "../packages/transport/parts/part.ts";
 
-const CLIENTS = [REDIS_CLIENT, AMQP_CLIENT, NATS_CLIENT, S3_SIGNER];
+const CLIENTS = [REDIS_CLIENT, AMQP_CLIENT, NATS_CLIENT, KAFKA_CLIENT, S3_SIGNER];
 const BATCH = [S3_SIGNER, PARQUET_WRITER, REDIS_CLIENT, JOB_QUEUE];
 
 /** Parts by the package whose code asks for them. */

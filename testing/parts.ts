@@ -63,6 +63,14 @@ export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
       part: { name: "aws4fetch", about: "s3: channels" },
       roots: ["aws4fetch"],
     },
+    {
+      constant: "KAFKA_CLIENT",
+      part: { name: "kafka", about: "kafka: channels" },
+      roots: ["@platformatic/kafka"],
+      lock: "testing/kafka.lock",
+      // What it does without: native code, and schemas that we do not use.
+      without: /^(@node-rs\/|protobufjs|long)/,
+    },
   ],
   "packages/transport/parts/batch_parts.ts": [{
     constant: "PARQUET_WRITER",
@@ -150,10 +158,8 @@ function platformsOf({ os, cpu }: LockEntry): string[] | undefined {
 export function lockedPackages(lock: Lock, plan: PartPlan): Omit<PartPackage, "bytes">[] {
   const keys = closure(lock, plan.roots, plan.without ?? /^$/);
   const packages = keys.flatMap((key): Omit<PartPackage, "bytes">[] => {
-    const [name, version] = [
-      key.slice(0, key.lastIndexOf("@")),
-      key.slice(key.lastIndexOf("@") + 1),
-    ];
+    // Behind `_` stands the version of another package that it was resolved with.
+    const [, name = "", version = ""] = /^(.+?)@([^@_]+)(_.*)?$/.exec(key) ?? [];
     const { integrity } = lock[key]!;
     const platforms = platformsOf(lock[key]!);
     if (platforms === undefined) return [{ name, version, integrity }];

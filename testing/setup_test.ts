@@ -11,13 +11,13 @@ import { hasPrograms, needs } from "./shared.ts";
 
 /** The commands, and how many things each can need. */
 const NEEDS = {
-  "transport": 4,
+  "transport": 5,
   "onnx": 1,
-  "encodec-stream": 9,
-  "video-vq": 11,
+  "encodec-stream": 10,
+  "video-vq": 12,
   "patch-stream": 7,
   "clip-drift": 8,
-  "together": 11,
+  "together": 12,
 };
 
 interface Outcome {
@@ -95,8 +95,8 @@ Deno.test("setup without a network names each thing that is missing, and ends wi
   withFolder(async (folder) => {
     const { code, out, err } = await run(folder, "transport", ["setup"]);
     assert.deepEqual([code, out], [1, ""]);
-    assert.match(err, /^0 of 4 are here, 0\.6 MB to fetch$/m);
-    for (const part of ["ioredis", "amqplib", "nats", "aws4fetch"]) {
+    assert.match(err, /^0 of 5 are here, 1\.4 MB to fetch$/m);
+    for (const part of ["ioredis", "amqplib", "nats", "kafka", "aws4fetch"]) {
       assert.match(err, new RegExp(`^Fetching ${part} \\S+ \\(\\S+ MB\\) from http://127`, "m"));
       assert.match(err, new RegExp(`^Cannot fetch ${part} `, "m"));
     }

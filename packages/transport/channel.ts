@@ -15,8 +15,9 @@
  * | `redis://host:6379/0?stream=vcs` | Redis Streams | consumer group |
  * | `amqp://host:5672/?queue=vcs` | RabbitMQ with confirms | manual acknowledgement |
  * | `nats://host:4222?stream=vcs` | NATS JetStream | durable pull consumer |
+ * | `kafka://host:9092?topic=vcs` | Kafka, all replicas | consumer group |
  *
- * `rediss:`, `amqps:`, and `tls=true` for `nats:` and `tcp:`, speak TLS.
+ * `rediss:`, `amqps:`, and `tls=true` for `nats:`, `kafka:` and `tcp:`, speak TLS.
  *
  * @example From one end to the other
  * ```ts
@@ -78,6 +79,7 @@ const SENDERS: Record<string, () => Promise<Open<Sender>>> = {
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
   "amqps:": async () => (await import("./channels/amqp.ts")).amqp.openSender,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openSender,
+  "kafka:": async () => (await import("./channels/kafka/kafka.ts")).kafka.openSender,
   "s3:": async () => (await import("./channels/s3.ts")).s3.openSender,
 };
 
@@ -93,6 +95,7 @@ const RECEIVERS: Record<string, () => Promise<Open<Receiver>>> = {
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
   "amqps:": async () => (await import("./channels/amqp.ts")).amqp.openReceiver,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.openReceiver,
+  "kafka:": async () => (await import("./channels/kafka/kafka.ts")).kafka.openReceiver,
   "s3:": async () => (await import("./channels/s3.ts")).s3.openReceiver,
 };
 
@@ -103,6 +106,7 @@ const BACKLOGS: Record<string, () => Promise<Open<Backlog>>> = {
   "amqp:": async () => (await import("./channels/amqp.ts")).amqp.look,
   "amqps:": async () => (await import("./channels/amqp.ts")).amqp.look,
   "nats:": async () => (await import("./channels/nats/nats.ts")).nats.look,
+  "kafka:": async () => (await import("./channels/kafka/kafka.ts")).kafka.look,
   "s3:": async () => (await import("./channels/s3.ts")).s3.look,
 };
 

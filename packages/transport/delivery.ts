@@ -26,6 +26,7 @@ export type ChannelName =
   | "redis"
   | "amqp"
   | "nats"
+  | "kafka"
   | "s3";
 
 /** What may go wrong. */
@@ -171,6 +172,20 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       consumerDeleted: "nothing",
     },
     receivers: "share the work",
+    inFlight: (limit) => limit + 1,
+  },
+  kafka: {
+    acknowledged: "all replicas that are in sync have the message in their logs",
+    loses: {
+      receiverKilled: "nothing",
+      senderKilled: "nothing",
+      brokerKilled: "nothing, but a power failure of all replicas: what was not on disk",
+      slowReceiver: "nothing, within the topic's retention",
+      placeDeleted: "may lose what waited there, nothing sent later",
+      trimmed: "may lose these and what is older than the topic's retention; nothing sent later",
+      consumerDeleted: "nothing, all that the topic keeps comes again",
+    },
+    receivers: "one at a time",
     inFlight: (limit) => limit + 1,
   },
   s3: {

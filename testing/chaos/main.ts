@@ -1,5 +1,5 @@
 /**
- * `deno task chaos [URL] [--hours H] [--seconds S] [--seed N] [--report FILE]`: sends through every
+ * `deno task chaos [CHANNEL] [URL] [--hours H] [--seconds S] [--seed N] [--report FILE]`: sends through every
  * channel while ends, links and brokers are killed, stopped, cut and deleted, and counts. The same
  * seed plays the same faults. A URL is one's own broker, of which only the links are disturbed.
  *
@@ -34,11 +34,14 @@ function channelsHere(): ChaosChannel[] {
     redis: !hasBroker("redis"),
     amqp: !hasBroker("rabbitmq"),
     nats: !hasBroker("nats"),
+    kafka: !hasBroker("kafka"),
   };
   return CHANNELS.filter((channel) => !(channel in missing && missing[channel as "redis"]));
 }
 
-function openOwn(url: string): World {
+async function openOwn(url: string): Promise<World> {
+  const known = CHANNELS.find((name) => name === url);
+  if (known) return await openWorld(known);
   const channel = new URL(url).protocol.replace(/s?:$/, "");
   return worldBehind((channel === "nat" ? "nats" : channel) as ChaosChannel, url);
 }
@@ -48,10 +51,12 @@ const chaos = command({
   version: "1",
   about: "channels while everything around them fails",
   options: OPTIONS,
-  operands: { urls: operands(text("URL"), "brokers of one's own. Default: all channels") },
+  operands: {
+    urls: operands(text("URL"), "names of channels, or brokers of one's own. Default: all"),
+  },
   async run({ options: { hours, seconds, seed, report }, operands: { urls }, signal }) {
     const worlds: (() => Promise<World>)[] = urls.length > 0
-      ? urls.map((url) => () => Promise.resolve(openOwn(url)))
+      ? urls.map((url) => () => openOwn(url))
       : channelsHere().map((channel) => () => openWorld(channel));
     const end = performance.now() + hours * 3_600_000;
     const results: RunResult[] = [];

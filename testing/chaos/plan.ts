@@ -17,6 +17,7 @@ export const KINDS = [
   "reset",
   "delete place",
   "second receiver",
+  "second sender",
 ] as const;
 
 /** One of them. */
@@ -44,6 +45,7 @@ const DURATIONS: Readonly<Record<Kind, readonly [number, number]>> = {
   // The receiver, which would make it anew, is stopped meanwhile; most of the time.
   "delete place": [-1000, 3000],
   "second receiver": [500, 3000],
+  "second sender": [500, 3000],
 };
 
 /** Milliseconds after which a fault of a burst begins, at most. */

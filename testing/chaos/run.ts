@@ -4,8 +4,8 @@
  * @module
  */
 import type { ChannelName } from "@vcs/transport/delivery";
-import { newStreamId } from "@vcs/transport/message";
 import { sleep } from "../../packages/transport/testing/waits.ts";
+import { Counted } from "./counted.ts";
 import { End } from "./end.ts";
 import { bursts, type Kind, type Planned } from "./plan.ts";
 import type { World } from "./world.ts";
@@ -16,8 +16,12 @@ const PACE = 20;
 const SIZES = [2880, 100, 92_160];
 /** Milliseconds without progress, after the last fault has healed, after which a run is stuck. */
 const STUCK = 60_000;
-/** Messages that may be on their way when the queue is deleted: both limits, and some to spare. */
-const ON_THE_WAY = 12;
+/** Milliseconds between two looks that count as without progress: more is a machine that is busy. */
+const LOOK = 100;
+/** Seconds after which ends give up: a run is stuck before, whatever the machine has to do. */
+const PATIENCE = 600;
+/** Messages that nobody sends all of, before they are killed. */
+const ENDLESS = 1_000_000;
 
 /** Milliseconds in which what an end has written is read. */
 const SAID = 500;
@@ -29,6 +33,7 @@ const HELD = 10;
 export interface RunResult {
   readonly channel: ChannelName;
   readonly seed: number;
+  /** Messages that were acknowledged, of all senders. */
   readonly sent: number;
   readonly received: number;
   /** Messages that came more than once. */
@@ -57,20 +62,20 @@ class Chaos {
   readonly #seed: number;
   readonly #count: number;
   readonly #bursts: Generator<Planned[], never>;
-  readonly #streamId = newStreamId();
-  readonly #seen = new Map<number, number>();
-  readonly #maybeDeleted = new Set<number>();
+  /** Of the sender, and of each second one that there was. */
+  readonly #streams = [new Counted()];
   readonly #ended: string[] = [];
   readonly #faults: Partial<Record<Kind, number>> = {};
   readonly #active = new Set<Promise<void>>();
   /** What is killed or stopped now, and is left alone. */
   readonly #busy = new Set<string>();
-  readonly #latest = new Map<End, number>();
   #sender: End;
   #receivers: End[];
-  #acknowledged = 0;
-  #disordered = 0;
-  #progressAt = performance.now();
+  /** Other senders that are there now. */
+  readonly #seconds = new Map<End, Counted>();
+  /** Milliseconds without progress, and when they were last counted. */
+  #quiet = 0;
+  #lookedAt = performance.now();
   /** Messages that had come when the last burst had healed. */
   #cameBefore = 0;
 
@@ -79,14 +84,14 @@ class Chaos {
     this.#seed = seed;
     this.#count = Math.ceil(seconds * 1000 / PACE);
     this.#bursts = bursts(seed, world.kinds);
-    this.#sender = this.#startSender();
+    this.#sender = this.#startSender(this.#first, this.#count);
     this.#receivers = [this.#startReceiver()];
   }
 
   async run(): Promise<RunResult> {
     while (!this.#isComplete() && !this.#isStuck()) {
       this.#look();
-      if (this.#active.size === 0 && this.#seen.size > this.#cameBefore && !this.#isSent()) {
+      if (this.#active.size === 0 && this.#first.received > this.#cameBefore && !this.#isSent()) {
         for (const fault of this.#bursts.next().value) this.#begin(fault);
       }
       await sleep(PACE / 2);
@@ -97,59 +102,55 @@ class Chaos {
     return this.#result(stuck);
   }
 
+  get #first(): Counted {
+    return this.#streams[0]!;
+  }
+
   #result(stuck: boolean): RunResult {
-    const missing = Array.from({ length: this.#acknowledged }, (_, i) => i)
-      .filter((sequence) => !this.#seen.has(sequence));
-    const deleted = missing.filter((sequence) => this.#maybeDeleted.has(sequence));
+    const sum = (value: (stream: Counted) => number) =>
+      this.#streams.reduce((total, stream) => total + value(stream), 0);
+    const deleted = this.#streams.flatMap((stream) => stream.deleted);
     const most = HELD * (this.#faults["delete place"] ?? 0);
-    const times = [...this.#seen.values()];
     return {
-      ...{ channel: this.#world.channel, seed: this.#seed, sent: this.#count, stuck },
-      received: this.#seen.size,
-      doubled: times.filter((count) => count > 1).length,
-      disordered: this.#disordered,
-      lost: [
-        ...missing.filter((sequence) => !this.#maybeDeleted.has(sequence)),
-        ...deleted.slice(most),
-      ],
+      ...{ channel: this.#world.channel, seed: this.#seed, stuck },
+      sent: sum(({ acknowledged }) => acknowledged),
+      received: sum(({ received }) => received),
+      doubled: sum(({ doubled }) => doubled),
+      disordered: sum(({ disordered }) => disordered),
+      lost: [...this.#streams.flatMap(({ lost }) => lost), ...deleted.slice(most)],
       deleted: Math.min(deleted.length, most),
       ...{ ended: this.#ended, faults: this.#faults },
     };
   }
 
   #isComplete(): boolean {
-    if (this.#active.size > 0 || !this.#isSent()) return false;
-    for (let i = 0; i < this.#count; i++) {
-      if (!this.#seen.has(i) && !this.#maybeDeleted.has(i)) return false;
-    }
-    return true;
+    const isOver = this.#active.size === 0 && this.#isSent();
+    return isOver && this.#streams.every(({ isComplete }) => isComplete);
   }
 
+  /** A machine that has no time for this process has none for the ends either: that counts little. */
   #isStuck(): boolean {
-    return this.#active.size === 0 && performance.now() - this.#progressAt > STUCK;
+    const now = performance.now();
+    this.#quiet += Math.min(now - this.#lookedAt, LOOK);
+    this.#lookedAt = now;
+    return this.#active.size === 0 && this.#quiet > STUCK;
   }
 
-  #startSender(): End {
-    const from = this.#acknowledged;
-    const numbers = ["--from", from, "--count", this.#count - from, "--pace", PACE].map(String);
-    const size = String(SIZES[this.#seed % SIZES.length]);
-    return new End(
-      "send",
-      this.#world.sender,
-      "--stream",
-      this.#streamId,
-      "--size",
-      size,
-      ...numbers,
-    );
+  #startSender({ streamId, acknowledged }: Counted, count: number): End {
+    const numbers = { from: acknowledged, count: count - acknowledged, pace: PACE };
+    const size = SIZES[this.#seed % SIZES.length];
+    const options = Object.entries({ ...numbers, size, timeout: PATIENCE, stream: streamId });
+    const words = options.flatMap(([name, value]) => [`--${name}`, String(value)]);
+    return new End("send", this.#world.sender, ...words);
   }
 
   #startReceiver(): End {
-    return new End("receive", this.#world.receiver);
+    return new End("receive", this.#world.receiver, "--timeout", String(PATIENCE));
   }
 
   #read(): void {
-    this.#hear();
+    this.#hear(this.#sender, this.#first);
+    for (const [sender, stream] of this.#seconds) this.#hear(sender, stream);
     for (const receiver of this.#receivers) this.#note(receiver);
   }
 
@@ -159,7 +160,7 @@ class Chaos {
     const isBusy = (name: string) => this.#busy.has(name);
     if (this.#sender.code !== undefined && !isBusy("sender") && !this.#isSent()) {
       this.#ended.push(this.#sender.errors);
-      this.#sender = this.#startSender();
+      this.#sender = this.#startSender(this.#first, this.#count);
     }
     if (this.#receivers[0]!.code !== undefined && !isBusy("receiver")) {
       this.#ended.push(this.#receivers[0]!.errors);
@@ -168,37 +169,27 @@ class Chaos {
   }
 
   #isSent(): boolean {
-    return this.#acknowledged >= this.#count;
+    return this.#first.acknowledged >= this.#count;
   }
 
-  /** Hears from the sender how many were acknowledged. */
-  #hear(): void {
-    for (const line of this.#sender.take()) {
-      if (Number(line) <= this.#acknowledged) continue;
-      this.#acknowledged = Number(line);
-      this.#progressAt = performance.now();
-    }
+  /** Hears from a sender how many were acknowledged. */
+  #hear(sender: End, stream: Counted): void {
+    for (const line of sender.take()) if (stream.hear(Number(line))) this.#quiet = 0;
   }
 
   #note(receiver: End): void {
     for (const line of receiver.take()) {
-      const [streamId, text] = line.split(" ");
-      if (streamId !== this.#streamId) continue;
-      const sequence = Number(text);
-      const before = this.#seen.get(sequence) ?? 0;
-      this.#seen.set(sequence, before + 1);
-      if (before === 0) this.#progressAt = performance.now();
-      const latest = this.#latest.get(receiver) ?? -1;
-      if (sequence < latest) this.#disordered++;
-      this.#latest.set(receiver, Math.max(latest, sequence));
+      const [streamId, sequence] = line.split(" ");
+      const stream = this.#streams.find((stream) => stream.streamId === streamId);
+      if (stream?.note(receiver, Number(sequence))) this.#quiet = 0;
     }
   }
 
   #begin(fault: Planned): void {
     const done: Promise<void> = this.#play(fault).finally(() => {
       this.#active.delete(done);
-      this.#progressAt = performance.now();
-      this.#cameBefore = this.#seen.size;
+      this.#quiet = 0;
+      this.#cameBefore = this.#first.received;
     });
     this.#active.add(done);
   }
@@ -206,7 +197,7 @@ class Chaos {
   async #play({ kind, delay, duration }: Planned): Promise<void> {
     await sleep(delay);
     const [act, target = ""] = kind.split(" ");
-    const name = act === "kill" || act === "stop" ? target : act!;
+    const name = act === "kill" || act === "stop" ? target : kind;
     if (this.#busy.has(name)) return;
     this.#busy.add(name);
     this.#faults[kind] = (this.#faults[kind] ?? 0) + 1;
@@ -216,7 +207,7 @@ class Chaos {
       else if (act === "black") await this.#darken(duration);
       else if (act === "reset") this.#world.proxies.forEach((proxy) => proxy.cut());
       else if (act === "delete") await this.#remove(duration);
-      else await this.#second(duration);
+      else await this.#second(target, duration);
     } finally {
       this.#busy.delete(name);
     }
@@ -230,7 +221,7 @@ class Chaos {
     await sleep(duration);
     if (target === "broker") return await broker!.start();
     if (target === "receiver") this.#receivers[0] = this.#startReceiver();
-    else if (!this.#isSent()) this.#sender = this.#startSender();
+    else if (!this.#isSent()) this.#sender = this.#startSender(this.#first, this.#count);
   }
 
   async #stop(target: string, duration: number): Promise<void> {
@@ -261,13 +252,25 @@ class Chaos {
     // What the ends had said by then has come now, however busy this machine is.
     await sleep(SAID);
     this.#read();
-    for (let i = 0; i < Math.min(this.#acknowledged + ON_THE_WAY, this.#count); i++) {
-      if (!this.#seen.has(i)) this.#maybeDeleted.add(i);
-    }
+    for (const stream of this.#streams) stream.mayLose();
     await stopping;
   }
 
-  async #second(duration: number): Promise<void> {
+  /** Another end beside the one there is, with messages of its own where it sends. */
+  async #second(target: string, duration: number): Promise<void> {
+    if (target === "receiver") return await this.#secondReceiver(duration);
+    const stream = new Counted();
+    this.#streams.push(stream);
+    const second = this.#startSender(stream, ENDLESS);
+    this.#seconds.set(second, stream);
+    await sleep(duration);
+    if (second.code !== undefined) this.#ended.push(second.errors);
+    await second.kill();
+    this.#hear(second, stream);
+    this.#seconds.delete(second);
+  }
+
+  async #secondReceiver(duration: number): Promise<void> {
     const second = this.#startReceiver();
     this.#receivers.push(second);
     await sleep(duration);

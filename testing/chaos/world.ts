@@ -11,10 +11,30 @@ import { pathToFileURL } from "node:url";
 import type { ChannelName } from "@vcs/transport/delivery";
 import { FaultProxy } from "../../packages/transport/testing/fault_proxy.ts";
 import { type Broker, freePort, startBroker } from "../../packages/transport/trial/brokers.ts";
+import { KAFKA_PORTS } from "../../packages/transport/trial/kafka.ts";
+import { KAFKA_CLIENT } from "../../packages/transport/parts/clients.ts";
+import { lazyPart } from "../../packages/transport/parts/load.ts";
 import type { Kind } from "./plan.ts";
 
+/** What deletes topics. */
+interface KafkaAdmin {
+  deleteTopics(options: { topics: string[] }): Promise<void>;
+  close(): Promise<void>;
+}
+
+const loadKafka = lazyPart<{ Admin: new (options: object) => KafkaAdmin }>(KAFKA_CLIENT);
+
 /** The channels that promise to lose nothing. */
-export const CHANNELS = ["file", "tcp", "zmq-push", "redis", "amqp", "nats"] as const;
+export const CHANNELS = [
+  "file",
+  "tcp",
+  "ws",
+  "zmq-push",
+  "redis",
+  "amqp",
+  "nats",
+  "kafka",
+] as const;
 
 /** One of them. */
 export type ChaosChannel = typeof CHANNELS[number];
@@ -33,23 +53,27 @@ export interface World extends AsyncDisposable {
 
 const ENDS: readonly Kind[] = ["kill sender", "kill receiver", "stop sender", "stop receiver"];
 const LINKS: readonly Kind[] = ["black hole", "reset"];
-const BROKER: readonly Kind[] = ["kill broker", "stop broker", "delete place", "second receiver"];
+const SECONDS: readonly Kind[] = ["second receiver", "second sender"];
+const BROKER: readonly Kind[] = ["kill broker", "stop broker", "delete place", ...SECONDS];
 
 /** How a broker's channel is spoken to. */
 const BROKERS = {
   redis: { name: "redis", query: "/0?limit=3&claim=1000&stream=chaos", remove: removeFromRedis },
   amqp: { name: "rabbitmq", query: "/?limit=3&queue=chaos", remove: removeFromRabbit },
   nats: { name: "nats", query: "/?limit=3&wait=1000&stream=chaos", remove: removeFromNats },
+  kafka: { name: "kafka", query: "/?limit=3&wait=1000&topic=chaos", remove: removeFromKafka },
 } as const;
 
 /** Opens the world of a channel, with a broker of its own. */
 export async function openWorld(channel: ChaosChannel): Promise<World> {
   if (channel === "file") return await fileWorld();
-  if (channel === "tcp" || channel === "zmq-push") return peerWorld(channel);
+  if (channel === "tcp" || channel === "ws" || channel === "zmq-push") return peerWorld(channel);
   const { name, query, remove } = BROKERS[channel];
   const broker = await startBroker(name);
   const { port } = broker;
-  const world = worldBehind(channel, `${channel}://127.0.0.1:${port}${query}`);
+  const url = `${channel}://127.0.0.1:${port}${query}`;
+  // Kafka tells clients where it is: a proxy has to be there.
+  const world = name === "kafka" ? kafkaWorld(url, port) : worldBehind(channel, url);
   return {
     ...world,
     ...{ broker, kinds: [...ENDS, ...LINKS, ...BROKER], remove: () => remove(port) },
@@ -67,10 +91,20 @@ export function worldBehind(channel: ChannelName, url: string): World {
   const through = (proxy: FaultProxy) => url.replace(/:\d+/, `:${proxy.port}`);
   return {
     ...{ channel, sender: through(proxies[0]!), receiver: through(proxies[1]!), proxies },
-    kinds: [...ENDS, ...LINKS, "second receiver"],
+    kinds: [...ENDS, ...LINKS, ...SECONDS],
     async [Symbol.asyncDispose]() {
       for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
     },
+  };
+}
+
+function kafkaWorld(url: string, port: number): World {
+  const at = port + KAFKA_PORTS.proxy;
+  const proxy = new FaultProxy(port + KAFKA_PORTS.proxied, {}, "127.0.0.1", at);
+  const through = url.replace(/:\d+/, `:${at}`);
+  return {
+    ...{ channel: "kafka", sender: through, receiver: through, kinds: [], proxies: [proxy] },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
 }
 
@@ -83,16 +117,17 @@ async function fileWorld(): Promise<World> {
   };
 }
 
-function peerWorld(channel: "tcp" | "zmq-push"): World {
+function peerWorld(channel: "tcp" | "ws" | "zmq-push"): World {
   const port = freePort();
   const proxy = new FaultProxy(port);
-  const [to, from] = channel === "tcp" ? ["tcp", "tcp"] : ["zmq+push", "zmq+pull"];
+  // Stops are shorter than two heartbeats, and longer.
+  const url = (scheme: string, port: number) => `${scheme}://127.0.0.1:${port}/?heartbeat=1000`;
+  const [to, from] = channel === "zmq-push" ? ["zmq+push", "zmq+pull"] : [channel, channel];
+  const names = channel === "ws" ? `&names=127.0.0.1:${proxy.port}` : "";
   return {
     channel,
-    // Stops are shorter than two heartbeats, and longer.
-    sender: `${to}://127.0.0.1:${proxy.port}?heartbeat=1000`,
-    receiver: `${from}://127.0.0.1:${port}?heartbeat=1000`,
-    ...{ kinds: [...ENDS, ...LINKS], proxies: [proxy] },
+    ...{ sender: url(to, proxy.port), receiver: `${url(from, port)}${names}` },
+    ...{ kinds: [...ENDS, ...LINKS, "second sender"], proxies: [proxy] },
     [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
 }
@@ -115,4 +150,11 @@ async function removeFromNats(port: number): Promise<void> {
   const manager = await jetstreamManager(connection);
   await manager.streams.delete("chaos");
   await connection.close();
+}
+
+async function removeFromKafka(port: number): Promise<void> {
+  const { Admin } = await loadKafka();
+  const bootstrapBrokers = [{ host: "127.0.0.1", port }];
+  const admin = new Admin({ clientId: "chaos", bootstrapBrokers, retries: 0 });
+  await admin.deleteTopics({ topics: ["chaos"] }).finally(() => admin.close());
 }

@@ -303,6 +303,27 @@ export const faults: readonly Fault[] = [
     tests: ["file_formats_test.ts"],
   },
   {
+    file: "file.ts",
+    find: "const listing = Math.min(ended - started, listingOf(files.length));",
+    put: "const listing = ended - started;",
+    means: "a receiver that stood still while it listed is blind for twenty times as long",
+    tests: ["file_test.ts"],
+  },
+  {
+    file: "commits.ts",
+    find: "while (queue[0]?.accepted) last = queue.shift()!.message;",
+    put: "last = queue.splice(queue.indexOf(held), 1)[0]!.message;",
+    means: "kafka: a commit says that what came before was accepted, too",
+    tests: ["commits_test.ts"],
+  },
+  {
+    file: "linked_modules.ts",
+    find: "if (isBuiltin(from)) return whole;",
+    put: "",
+    means: "modules of a part require what the runtime has",
+    tests: ["linked_modules_test.ts"],
+  },
+  {
     file: "connections.ts",
     find: "places.come(conn);",
     put: "",

@@ -25,6 +25,8 @@ import { readSettings } from "./settings.ts";
 const READ_AHEAD = 3;
 /** The pauses between two looks at the folder, in milliseconds. */
 const POLL = { initial: 5, max: 200 };
+/** Milliseconds in which so many files are listed, at most: more is a process that stood still. */
+const listingOf = (files: number) => 1 + files / 20;
 /** Milliseconds between two times of change that a file system tells apart, at worst. */
 const COARSEST_TIME = 2000;
 
@@ -127,7 +129,8 @@ class Folder {
     const settles = mtime !== undefined && Date.now() - mtime > COARSEST_TIME;
     const files = await this.list();
     const ended = performance.now();
-    this.#listed = { at: ended, took: ended - started, changed: mtime, isSettled: settles };
+    const listing = Math.min(ended - started, listingOf(files.length));
+    this.#listed = { at: ended, took: listing, changed: mtime, isSettled: settles };
     return files;
   }
 

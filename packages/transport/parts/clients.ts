@@ -148,3 +148,130 @@ export const S3_SIGNER: Part = {
     },
   ],
 };
+
+/** The part kafka, for kafka: channels. */
+export const KAFKA_CLIENT: Part = {
+  "name": "kafka",
+  "about": "kafka: channels",
+  "packages": [
+    {
+      "name": "@platformatic/kafka",
+      "version": "2.12.1",
+      "bytes": 237275,
+      "integrity":
+        "sha512-lQ511Fkb2dmexyZmOlakGcmp/3dxaiBSWUMs6QdnNoWRnfTdZHxUI6oY4uTcmjbStSl2DbbA7COiJrCrIy6bsw==",
+    },
+    {
+      "name": "@platformatic/dynamic-buffer",
+      "version": "0.3.1",
+      "bytes": 9849,
+      "integrity":
+        "sha512-xQD5JSkQc4D15suOk7FezGDmh6Vb5e4phDoFZ/ASpa3Ft+3fOVwFOENmHtC1561zm/xHnKwI91NbMF8inpbk0Q==",
+    },
+    {
+      "name": "@platformatic/wasm-utils",
+      "version": "0.2.1",
+      "bytes": 77670,
+      "integrity":
+        "sha512-5rNl4h5n+hZG4LjiItQ7bVfHBqTypjldP46NXrOYW64cZr87ahngK1s9nEtCpByWg7WWjRLSxyCytgJK5gNdwQ==",
+    },
+    {
+      "name": "ajv",
+      "version": "8.20.0",
+      "bytes": 217611,
+      "integrity":
+        "sha512-Thbli+OlOj+iMPYFBVBfJ3OmCAnaSyNn4M1vz9T6Gka5Jt9ba/HIR56joy65tY6kx/FCF5VXNB819Y7/GUrBGA==",
+    },
+    {
+      "name": "ajv-draft-04",
+      "version": "1.0.0",
+      "bytes": 8735,
+      "integrity":
+        "sha512-mv00Te6nmYbRp5DCwclxtt7yV/joXJPGS7nM+97GdxvuttCOfgI3K4U25zboyeX0O+myI8ERluxQe5wljMmVIw==",
+    },
+    {
+      "name": "avsc",
+      "version": "5.7.9",
+      "bytes": 68159,
+      "integrity":
+        "sha512-yOA4wFeI7ET3v32Di/sUybQ+ttP20JHSW3mxLuNGeO0uD6PPcvLrIQXSvy/rhJOWU5JrYh7U4OHplWMmtAtjMg==",
+    },
+    {
+      "name": "debug",
+      "version": "4.4.3",
+      "bytes": 13449,
+      "integrity":
+        "sha512-RGwwWnwQvkVfavKVt22FGLw+xYSdzARwm0ru6DhTVA3umU5hZc28V3kO4stgYryrTlLpuvgI9GiijltAjNbcqA==",
+    },
+    {
+      "name": "fastq",
+      "version": "1.20.3",
+      "bytes": 10427,
+      "integrity":
+        "sha512-XKv5nnLs6nLF71NgiKJLIZFLkPyIEuOselLG7ujZnGrRfQK8HpvY+WqKhAJUAdLomwVHErVS4LfxFlPq0/FTAw==",
+    },
+    {
+      "name": "mnemonist",
+      "version": "0.40.8",
+      "bytes": 70375,
+      "integrity":
+        "sha512-tebbu8e/W45Nz7USfGcmnHUiOcNsXa9Mow8eb0UPwOk3gu6grw0/2+SefXBJCgDQpE9mdn7dNUMJBra9mcRUVw==",
+    },
+    {
+      "name": "scule",
+      "version": "1.3.0",
+      "bytes": 4793,
+      "integrity":
+        "sha512-6FtHJEvt+pVMIB9IBY+IcCJ6Z5f1iQnytgyfKMhDKgmzYG+TeH/wx1y3l27rshSbLiSanrR9ffZDrEsmjlQF2g==",
+    },
+    {
+      "name": "fast-deep-equal",
+      "version": "3.1.3",
+      "bytes": 3656,
+      "integrity":
+        "sha512-f3qQ9oQy9j2AhBe/H9VC91wLmKBCCU/gDOnKNAYG5hswO7BLKj09Hc5HYNz9cGI++xlpDCIgDaitVs03ATR84Q==",
+    },
+    {
+      "name": "fast-uri",
+      "version": "3.1.9",
+      "bytes": 50086,
+      "integrity":
+        "sha512-hS/0Wt3Ya043oKXs0sIxrMpKQITXhMLIrVAKKXi4gozGC9v7YRWVnXIZzjNPTO02M9BdxLCWqK1yRXgNziVyJQ==",
+    },
+    {
+      "name": "json-schema-traverse",
+      "version": "1.0.0",
+      "bytes": 6074,
+      "integrity":
+        "sha512-NM8/P9n3XjXhIZn1lLhkFaACTOURQXjWhV4BA/RnOv8xvgqtqpAX9IO4mRQxSx1Rlo4tqzeqb0sOlruaOy3dug==",
+    },
+    {
+      "name": "require-from-string",
+      "version": "2.0.2",
+      "bytes": 1816,
+      "integrity":
+        "sha512-Xf0nWe6RseziFMu+Ap9biiUbmplq6S9/p+7w7YXP/JBHhrUDDUhwa+vANyubuqfZWTveU//DYVGsDG7RKL/vEw==",
+    },
+    {
+      "name": "ms",
+      "version": "2.1.3",
+      "bytes": 2967,
+      "integrity":
+        "sha512-6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==",
+    },
+    {
+      "name": "reusify",
+      "version": "1.1.0",
+      "bytes": 4683,
+      "integrity":
+        "sha512-g6QUff04oZpHs0eG5p83rFLhHeV00ug/Yf9nZM6fLeUrPguBTkTQOdpAWWspMh55TZfVQDPaN3NQJfbVRAxdIw==",
+    },
+    {
+      "name": "obliterator",
+      "version": "2.0.5",
+      "bytes": 10383,
+      "integrity":
+        "sha512-42CPE9AhahZRsMNslczq0ctAEtqk8Eka26QofnqC346BZdHDySk3LWka23LI7ULIw11NmltpiLagIq8gBozxTw==",
+    },
+  ],
+};

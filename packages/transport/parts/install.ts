@@ -26,6 +26,7 @@ import {
   partTitle,
   totalBytes,
 } from "./part.ts";
+import { linkModules } from "./linked_modules.ts";
 import { npmRegistry } from "./npm_registry.ts";
 import { findWheel, pythonIndex } from "./python_index.ts";
 import { unpack } from "./unpack.ts";
@@ -172,6 +173,7 @@ async function fetchAll(
       onProgress: (progress) => bar.onProgress(file, progress),
     });
     await unpack(path, packageFolder(work, item), item);
+    if (wheel === undefined) await linkModules(packageFolder(work, item));
   }
 }
 

@@ -21,7 +21,7 @@ import { type Command, command } from "../command/command.ts";
 import { megabytes } from "../command/download_bar.ts";
 import { errorLine } from "../command/run.ts";
 import { print, printable, say } from "../command/terminal.ts";
-import { AMQP_CLIENT, NATS_CLIENT, REDIS_CLIENT, S3_SIGNER } from "./clients.ts";
+import { AMQP_CLIENT, KAFKA_CLIENT, NATS_CLIENT, REDIS_CLIENT, S3_SIGNER } from "./clients.ts";
 import { JOB_QUEUE, PARQUET_WRITER } from "./batch_parts.ts";
 import { findPart, installPart } from "./install.ts";
 import { type Part, partTitle } from "./part.ts";
@@ -43,6 +43,7 @@ export const CHANNEL_CLIENTS: readonly Part[] = [
   REDIS_CLIENT,
   AMQP_CLIENT,
   NATS_CLIENT,
+  KAFKA_CLIENT,
   S3_SIGNER,
 ];
 

@@ -36,11 +36,12 @@ export class FaultProxy implements AsyncDisposable {
   readonly #dark = new WeakSet<Deno.Conn>();
   connections = 0;
 
-  constructor(target: number, faults: Faults = {}, hostname = "127.0.0.1") {
+  /** @param port where it listens. Default: any that is free. */
+  constructor(target: number, faults: Faults = {}, hostname = "127.0.0.1", port = 0) {
     this.#hostname = hostname;
     this.#target = target;
     this.faults = faults;
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
     this.#running = this.#accept();
   }
 

@@ -8,6 +8,7 @@
 import { builtin } from "../io/builtin.ts";
 import { delimiter } from "node:path";
 import { environment } from "../command/environment.ts";
+import { formatKafka, KAFKA_PORTS, kafkaArgs, kafkaLibraries } from "./kafka.ts";
 
 /** A broker that runs. */
 export interface Broker extends AsyncDisposable {
@@ -22,7 +23,7 @@ export interface Broker extends AsyncDisposable {
 }
 
 /** The brokers that can be started. */
-export type BrokerName = "redis" | "rabbitmq" | "nats";
+export type BrokerName = "redis" | "rabbitmq" | "nats" | "kafka";
 
 /** Files of a broker that speaks TLS; clients have to show a certificate of the same authority. */
 export interface BrokerTls {
@@ -36,6 +37,10 @@ interface Recipe {
   /** Where the program may be; the first that exists is used. */
   readonly programs: readonly string[];
   args(port: number, folder: string, tls?: BrokerTls): string[];
+  /** Whether all that the program needs is there. Default: it is. */
+  has?(): boolean;
+  /** How many ports it has, one after the other. Default: 1. */
+  readonly ports?: number;
   env?(port: number, folder: string, tls?: BrokerTls): Promise<Record<string, string>>;
   /** Whether a connection is answered as by a broker that is ready. */
   ready(conn: Deno.Conn): Promise<boolean>;
@@ -87,13 +92,27 @@ const RECIPES: Record<BrokerName, Recipe> = {
     // The script started is a parent of the node, and the node has started its port mapper.
     kill: 'kill -9 $(cat "$RABBITMQ_PID_FILE"); wait $child; epmd -kill',
   },
+  kafka: {
+    programs: ["java"],
+    has: () => kafkaLibraries() !== undefined,
+    ports: 1 + Math.max(...Object.values(KAFKA_PORTS)),
+    args: (_, folder) => kafkaArgs(folder),
+    env: async (port, folder, tls) => {
+      await formatKafka(port, folder, tls);
+      return {};
+    },
+    // Which versions of commands it has: asked before anything else.
+    ready: (conn) => answers(conn, "\0\0\0\x0a\0\x12\0\0\0\0\0\x01\xff\xff", "\0\0"),
+    kill: "kill -9 $child; wait $child",
+  },
 };
 
 const START_TIMEOUT = 600_000;
 
 /** Whether the program of a broker is there. */
 export function hasBroker(name: BrokerName): boolean {
-  return findProgram(RECIPES[name].programs) !== undefined;
+  const { programs, has = () => true } = RECIPES[name];
+  return findProgram(programs) !== undefined && has();
 }
 
 /**
@@ -108,7 +127,7 @@ export async function startBroker(name: BrokerName, tls?: BrokerTls): Promise<Br
     throw new Error(`Cannot start ${name}: the program ${recipe.programs.at(-1)} is not installed`);
   }
   const folder = await Deno.makeTempDir({ prefix: `vcs-${name}-` });
-  const port = freePort();
+  const port = freePort(recipe.ports);
   const env = await recipe.env?.(port, folder, tls) ?? {};
   const broker = new RunningBroker(recipe, program, port, folder, env, tls);
   try {
@@ -121,14 +140,16 @@ export async function startBroker(name: BrokerName, tls?: BrokerTls): Promise<Br
 }
 
 /**
- * A port on the loopback interface that is free now. It lies below the range of ephemeral
- * ports, so that no other connection takes it meanwhile.
+ * A port on the loopback interface that is free now, as are some that follow it. It lies below the
+ * range of ephemeral ports, so that no other connection takes it meanwhile.
  */
-export function freePort(): number {
+export function freePort(count = 1): number {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
     try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      for (let i = 0; i < count; i++) {
+        Deno.listen({ hostname: "127.0.0.1", port: port + i }).close();
+      }
       return port;
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;

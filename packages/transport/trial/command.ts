@@ -10,7 +10,7 @@ import { type Command, command, type Invocation } from "../command/command.ts";
 import { flag, operand, operands, option } from "../command/options.ts";
 import { print, say } from "../command/terminal.ts";
 import { urlText } from "../command/environment.ts";
-import { type ValueKind, whole } from "../command/values.ts";
+import { number, type ValueKind, whole } from "../command/values.ts";
 import { deliveryTable } from "../delivery.ts";
 import config from "../deno.json" with { type: "json" };
 import { CHANNEL_CLIENTS, partNeed, setupCommand } from "../parts/setup.ts";
@@ -34,9 +34,17 @@ const MESSAGES = {
   stream: option(STREAM_ID, { help: "stream id", defaultText: "random" }),
 };
 
+const TIMEOUT = {
+  timeout: option(number({ min: 0, max: 86_400, placeholder: "SECONDS" }), {
+    help: "how long the peer may be unreachable before this end fails",
+    default: 30,
+  }),
+};
+
 const SEND = {
   ...MESSAGES,
   from: option(whole({ min: 0 }), { help: "sequence of the first message", default: 0 }),
+  ...TIMEOUT,
 };
 
 const TRIAL = {
@@ -48,7 +56,7 @@ const STATS = { json: flag({ help: "as a line of JSON; null is what is not known
 
 const NOTES =
   `URLs: file:folder tcp://host:port ws://host:port/path zmq+push://… zmq+pull://… zmq+pub://… zmq+sub://…
-      redis://host:port/0 amqp://host:port nats://host:port s3://bucket/prefix`;
+      redis://host:port/0 amqp://host:port nats://host:port kafka://host:port s3://bucket/prefix`;
 
 const ONE_URL = { url: operand(urlText(), "URL of the channel") };
 
@@ -69,6 +77,7 @@ export const transport: Command = command({
     command({
       name: "receive",
       about: "print stream, sequence and length of each message, then accept it",
+      options: TIMEOUT,
       operands: ONE_URL,
       run: receive,
     }),
@@ -121,7 +130,8 @@ function backlogLines({ messages, waiting, inFlight, oldest, consumers }: Backlo
 
 async function send({ options, operands, signal }: Invocation<typeof SEND, typeof ONE_URL>) {
   const { count, from, size, pace, stream: streamId = newStreamId() } = options;
-  await using sender = await openSender(operands.url, { signal });
+  const timeout = 1000 * options.timeout;
+  await using sender = await openSender(operands.url, { signal, timeout });
   for (let sequence = from; sequence < from + count; sequence++) {
     const payload = new Uint8Array(size).fill(sequence);
     await sender.send(message(payload, { streamId, sequence, key: true }));
@@ -132,8 +142,9 @@ async function send({ options, operands, signal }: Invocation<typeof SEND, typeo
   print(`${from + sender.counters.acknowledged}`);
 }
 
-async function receive({ operands, signal }: Invocation<Record<never, never>, typeof ONE_URL>) {
-  await using receiver = await openReceiver(operands.url, { signal });
+async function receive({ options, operands, signal }: Invocation<typeof TIMEOUT, typeof ONE_URL>) {
+  const timeout = 1000 * options.timeout;
+  await using receiver = await openReceiver(operands.url, { signal, timeout });
   say(`Receiving from ${shownUrl(receiver.url)}`);
   for (;;) {
     const delivery = await receiver.receive();

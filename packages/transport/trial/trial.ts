@@ -204,6 +204,7 @@ function placeOfUrl(given: string): Place {
     [/^rediss?:/, "redis", "$&"],
     [/^amqps?:/, "amqp", "$&"],
     [/^nats:/, "nats", "nats:"],
+    [/^kafka:/, "kafka", "kafka:"],
     [/^s3:/, "s3", "s3:"],
   ];
   const found = known.find(([scheme]) => scheme.test(url));
@@ -226,6 +227,7 @@ async function* allPlaces(stack: AsyncDisposableStack): AsyncGenerator<Place> {
     ["redis", ({ port }) => `redis://127.0.0.1:${port}/0?limit=${LIMIT}&claim=1000`],
     ["rabbitmq", ({ port }) => `amqp://127.0.0.1:${port}?limit=${LIMIT}`],
     ["nats", ({ port }) => `nats://127.0.0.1:${port}?limit=${LIMIT}&wait=1000`],
+    ["kafka", ({ port }) => `kafka://127.0.0.1:${port}?limit=${LIMIT}&wait=1000`],
   ];
   for (const [name, url] of urls) {
     if (!hasBroker(name)) say(`Skipping ${name}: its program is not installed`);

@@ -8,6 +8,7 @@ import {
   hasBroker,
   startBroker,
 } from "../../trial/brokers.ts";
+import { KAFKA_PORTS } from "../../trial/kafka.ts";
 import { openReceiver, openSender } from "../../channel.ts";
 import type { ChannelName } from "../../delivery.ts";
 import { message } from "../../message.ts";
@@ -52,6 +53,7 @@ const FORMS: [ChannelName, BrokerName, string, string][] = [
   ["redis", "redis", "rediss://localhost", "claim=600&stream"],
   ["amqp", "rabbitmq", "amqps://localhost", "queue"],
   ["nats", "nats", "nats://localhost", "wait=600&stream"],
+  ["kafka", "kafka", "kafka://127.0.0.1", "wait=600&topic"],
 ];
 
 for (const [channel, name, base, place] of FORMS) {
@@ -63,6 +65,7 @@ for (const [channel, name, base, place] of FORMS) {
       const tls = await certificates(folder);
       await using broker: Broker = await startBroker(name, tls);
       let places = 0;
+      const isKafka = name === "kafka";
       const url = (more: string) =>
         `${base}:${broker.port}/?limit=${LIMIT}&${more}&${place}=t${places++}`;
       const known = `ca=${tls.ca}&cert=${tls.cert}&key=${tls.key}`;
@@ -74,7 +77,8 @@ for (const [channel, name, base, place] of FORMS) {
           const both = url(known);
           return { sender: both, receiver: both };
         },
-        port: () => broker.port,
+        port: () => broker.port + (isKafka ? KAFKA_PORTS.proxied : 0),
+        ...(isKafka && { proxyPort: broker.port + KAFKA_PORTS.proxy }),
         through: ({ sender, receiver }, port) => ({
           sender: sender.replace(/:\d+/, `:${port}`),
           receiver,
