@@ -367,6 +367,20 @@ Deno.test("what nobody publishes a SHA-256 of is trusted at its first use, and n
     assert.equal(said.filter((text) => text.startsWith("Trusted")).length, 1);
   }));
 
+Deno.test("a download is noted before it has its name: no kill leaves a file without a note", () =>
+  withCaches({}, async (_, env) => {
+    await using server = new FaultyServer(good(BYTES));
+    const said: string[] = [];
+    const onLine = (line: string) => {
+      if (!line.startsWith("Trusted")) return;
+      for (const { name } of Deno.readDirSync(`${env.get("VCS_CACHE")}/models`)) said.push(name);
+    };
+    const path = await resolve(`${server.url}/weights.pt`, { ...FAST, env, onLine });
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    assert.ok(said.includes(`${name}.part`) && said.includes("models.lock.json"));
+    assert.ok(!said.includes(name));
+  }));
+
 Deno.test("a file that is another than at its first use is refused until its entry goes", () =>
   withCaches({}, async (folder, env) => {
     await using server = new FaultyServer(good(BYTES), good(OTHER));

@@ -65,6 +65,15 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "fetch_file.ts",
+    find: `...(isNew && { onComplete: (part) => remember(file, part, source, env, options) }),
+  }).catch((error) => rethrow(error, hint));`,
+    put: `}).catch((error) => rethrow(error, hint));
+  if (isNew) await remember(file, path, source, env, options);`,
+    means: "a kill just after a download leaves a file whose SHA-256 nobody ever notes",
+    tests: ["store_test.ts"],
+  },
+  {
+    file: "fetch_file.ts",
     find: "sha256: known.sha256 ?? file.sha256",
     put: "sha256: file.sha256",
     means: "another file than at the first use is taken",

@@ -842,6 +842,13 @@ export const faults: readonly Fault[] = [
     tests: ["ordered_test.ts"],
   },
   {
+    file: "shards.ts",
+    find: "await shards.#adopt(shards.#whole.length);",
+    put: "",
+    means: "after a kill between the last steps of a shard all its items are worked on again",
+    tests: ["shards_test.ts"],
+  },
+  {
     file: "open_shard.ts",
     find: "if (bytes.length !== entry.end - start || crc32(bytes) !== entry.crc) break;",
     put: "if (bytes.length !== entry.end - start) break;",

@@ -16,7 +16,13 @@ const MODULES: Readonly<Record<NonNullable<Target["reference"]>, readonly string
   zip: ["zipfile"],
   torch: ["torch", "numpy"],
   image: ["PIL"],
+  json: ["json"],
 };
+
+/** A Python that has the modules of a reference, or undefined. */
+export function pythonFor(reference: NonNullable<Target["reference"]>): string | undefined {
+  return findPython(...MODULES[reference]);
+}
 
 /** What a comparison came to. */
 export interface Comparison {
@@ -57,7 +63,7 @@ export async function compare(
   reference: NonNullable<Target["reference"]>,
   inputs: readonly Found[],
 ): Promise<Comparison | undefined> {
-  const python = findPython(...MODULES[reference]);
+  const python = pythonFor(reference);
   if (python === undefined) return undefined;
   const answers = await ask(python, reference, inputs);
   const laxer = new Map<string, Found[]>();

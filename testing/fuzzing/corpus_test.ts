@@ -1,6 +1,8 @@
 /** Readers of bytes: every input that once failed, and one of each kind that a search has found. */
 import assert from "node:assert/strict";
+import { compare, pythonFor } from "./compare.ts";
 import { readCorpus } from "./corpus.ts";
+import type { Found } from "./search.ts";
 import { inputs, outcomeOf } from "./target.ts";
 import { TARGETS } from "./targets.ts";
 
@@ -12,6 +14,26 @@ for (const target of TARGETS) {
       const { isGood, kind } = await outcomeOf(target, bytes);
       assert.ok(isGood, `${bytes.toBase64()}: ${kind}`);
     }
+  });
+}
+
+for (const target of TARGETS) {
+  const { name, reference } = target;
+  if (reference === undefined) continue;
+  Deno.test({
+    name: `${name}: what is read of these inputs is what the format's own library reads`,
+    // No Python here has the library: see testing/peers.txt.
+    ignore: pythonFor(reference) === undefined,
+    async fn() {
+      const found: Found[] = [];
+      for (const bytes of [...await target.seeds(), ...await readCorpus(name)]) {
+        const { kind, parts } = await outcomeOf(target, bytes);
+        if (parts) found.push({ bytes: bytes.toBase64(), kind, parts });
+      }
+      const { same, differs } = (await compare(reference, found))!;
+      assert.deepEqual(differs.map(({ bytes }) => bytes), []);
+      assert.ok(same > 0);
+    },
   });
 }
 

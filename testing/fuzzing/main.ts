@@ -5,12 +5,15 @@
  *
  * @module
  */
+import { mapOrdered } from "../../packages/transport/batch/ordered.ts";
 import { compare, type Comparison } from "./compare.ts";
 import { readCorpus, writeCorpus } from "./corpus.ts";
 import type { Found, Search } from "./search.ts";
 import type { Target } from "./target.ts";
 import { TARGETS } from "./targets.ts";
 
+/** Searches at once. */
+const JOBS = 2;
 /** Megabytes of a search's heap: what takes more is a find. */
 const HEAP = 1024;
 /** Seconds that a search may take to start, and to end what it is at. */
@@ -79,7 +82,7 @@ function rowOf({ target, search: { runs, kinds, bad }, comparison }: Row): strin
 function reportOf(rows: readonly Row[], seconds: number): string {
   return `# Fuzzing
 
-\`deno task fuzz ${seconds}\`: ${seconds} s for each parser on ${Deno.build.os} ${Deno.build.arch}, Deno
+\`deno task fuzz ${seconds}\`: ${seconds} s for each parser, two at once, on ${Deno.build.os} ${Deno.build.arch}, Deno
 ${Deno.version.deno}. Bad is what ended in neither a value nor an error of ours, took longer than five
 seconds, or ended the process. The last three columns compare with the format's own library, where one
 is here: inputs of which both read the same, those that only we read, those of which we read something
@@ -93,11 +96,9 @@ ${rows.map(rowOf).join("\n")}
 
 if (import.meta.main) {
   const [seconds = "60", ...names] = Deno.args;
-  const rows: Row[] = [];
-  for (const target of TARGETS) {
-    if (names.length > 0 && !names.includes(target.name)) continue;
-    rows.push(await searchTarget(target, Number(seconds)));
-  }
+  const wanted = TARGETS.filter(({ name }) => names.length === 0 || names.includes(name));
+  const search = (target: Target) => searchTarget(target, Number(seconds));
+  const rows = await Array.fromAsync(mapOrdered(ReadableStream.from(wanted), JOBS, search));
   if (names.length === 0) {
     const report = new URL("../reports/fuzz.md", import.meta.url);
     await Deno.writeTextFile(report, reportOf(rows, Number(seconds)));

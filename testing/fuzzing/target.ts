@@ -20,7 +20,9 @@ export interface Target {
   /** Reads an input to its end; gives what can be compared, where another reader exists. */
   readonly read: (bytes: Uint8Array<ArrayBuffer>) => unknown;
   /** The reader to compare with: one of `reference.py`. */
-  readonly reference?: "safetensors" | "npy" | "npz" | "zip" | "torch" | "image";
+  readonly reference?: "safetensors" | "npy" | "npz" | "zip" | "torch" | "image" | "json";
+  /** Names of errors that are documented beside ours. Default: none. */
+  readonly throws?: readonly string[];
 }
 
 /** How reading ended. */
@@ -40,7 +42,10 @@ function isOurs(error: unknown): error is Error {
 
 function shapeOf(message: string): string {
   return message.replace(/"(\\.|[^"\\])*"/g, '"…"').replace(/-?\d[\d.e+,]*/g, "0")
-    .replace(/0x[0-9a-f]+/gi, "0x").replace(/[^\x20-\x7e…]/g, "?").slice(0, 160);
+    .replace(/0x[0-9a-f]+/gi, "0x").replace(/(\/[\w.-]+)+(?=\/)/g, "").replace(
+      /[^\x20-\x7e…]/g,
+      "?",
+    ).slice(0, 160);
 }
 
 /**
@@ -49,7 +54,7 @@ function shapeOf(message: string): string {
  * @param stuck milliseconds after which a reader counts as stuck. Default: no limit.
  */
 export async function outcomeOf(
-  { read }: Target,
+  { read, throws = [] }: Target,
   bytes: Uint8Array,
   stuck = Infinity,
 ): Promise<Outcome> {
@@ -59,11 +64,12 @@ export async function outcomeOf(
     const value = await read(new Uint8Array(bytes));
     outcome = { isGood: true, kind: "read", ...(Array.isArray(value) && { parts: value }) };
   } catch (error) {
-    const isGood = isOurs(error);
     const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+    const isGood = isOurs(error) || throws.includes(name);
     const code = error instanceof CodedError ? error.code : "";
     const kind = `${name} ${code}: ${shapeOf(message)}`;
-    outcome = { isGood, kind: isGood ? kind : `${kind}\n${stack}` };
+    const frames = stack?.split("\n").filter((line) => /^\s+at /.test(line)) ?? [];
+    outcome = { isGood, kind: [kind, ...isGood ? [] : frames].join("\n") };
   }
   const milliseconds = performance.now() - start;
   if (milliseconds <= stuck) return outcome;
@@ -73,6 +79,19 @@ export async function outcomeOf(
 /** Texts as bytes: each character up to U+00FF is one. */
 export function latin1(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** Bytes as they come over a connection: in pieces of some lengths. */
+export async function* pieces(
+  bytes: Uint8Array<ArrayBuffer>,
+  ...lengths: readonly number[]
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const rest = [...lengths];
+  for (let at = 0; at < bytes.length;) {
+    const length = rest.shift() ?? bytes.length;
+    rest.push(length);
+    yield await Promise.resolve(bytes.slice(at, at += length));
+  }
 }
 
 /** Whole numbers at which readers err, as formats write them. */

@@ -30,7 +30,9 @@ import { decodeFrame } from "../../packages/transport/site/frames.ts";
 import { messageWindow } from "../../packages/video-vq/stream/window_message.ts";
 import { goodMessage } from "../../packages/video-vq/testing/hostile.ts";
 import { tarBytes } from "../tarball.ts";
-import { latin1, type Part, type Target } from "./target.ts";
+import { KEPT } from "./targets_kept.ts";
+import { PIECES } from "./targets_pieces.ts";
+import { latin1, type Part, pieces, type Target } from "./target.ts";
 
 const sha256 = (bytes: ArrayBufferView) =>
   createHash("sha256").update(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength))
@@ -55,10 +57,6 @@ const some = {
 };
 
 const picture = { width: 9, height: 7, data: new Uint8Array(9 * 7 * 3).map((_, i) => i * 5) };
-
-async function* once(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  yield await Promise.resolve(bytes);
-}
 
 /** Readers of files. */
 const FILES: readonly Target[] = [
@@ -233,7 +231,7 @@ const FILES: readonly Target[] = [
     ],
     words: ["RIFF", "RF64", "WAVE", "fmt ", "data", "ds64", "LIST", "\xfe\xff", "\x12\0\0\0"],
     async read(bytes) {
-      const { chunks } = await openWav(ReadableStream.from(once(bytes)));
+      const { chunks } = await openWav(ReadableStream.from(pieces(bytes)));
       for await (const _ of chunks);
     },
   },
@@ -387,7 +385,7 @@ const PEERS: readonly Target[] = [
       "\x80\0\0\0\0\0\0\0",
     ],
     async read(bytes) {
-      for await (const { path } of tarFiles(ReadableStream.from(once(bytes)), "x")) {
+      for await (const { path } of tarFiles(ReadableStream.from(pieces(bytes)), "x")) {
         if (/^\/|\\|:|(^|\/)\.\.(\/|$)/.test(path)) throw new RangeError(`${path} leads out`);
       }
     },
@@ -421,4 +419,4 @@ const PEERS: readonly Target[] = [
 ];
 
 /** All targets. */
-export const TARGETS: readonly Target[] = [...FILES, ...PEERS];
+export const TARGETS: readonly Target[] = [...FILES, ...PEERS, ...PIECES, ...KEPT];

@@ -4,13 +4,13 @@
  * @module
  */
 import { collectLines } from "../../packages/transport/testing/command.ts";
-import type { Contents } from "./stores.ts";
+import type { Contents } from "./store.ts";
 
 const SCRIPT = import.meta.resolve("./stores.ts");
 
 /** The words that run a store. */
-export function storeWords(...args: readonly string[]): string[] {
-  return ["run", "--quiet", "--no-check", "-A", SCRIPT, ...args];
+export function storeWords(...args: readonly (string | number)[]): string[] {
+  return ["run", "--quiet", "--no-check", "-A", SCRIPT, ...args.map(String)];
 }
 
 /** What lines of a writer, or of a reader behind it, say. */
@@ -39,17 +39,33 @@ export async function linesOf(program: string, args: readonly string[]): Promise
   return new TextDecoder().decode(stdout).split("\n").filter(Boolean);
 }
 
+/** Reads a store in a process of its own. */
+export async function readStore(store: string, folder: string): Promise<Contents> {
+  const said = readLines(await linesOf(Deno.execPath(), storeWords(store, "read", folder)));
+  return said.contents ?? { found: [], wrong: [said.error ?? "it cannot be read"] };
+}
+
+/** What a writer writes, and in which surroundings. */
+interface WriterOptions {
+  /** Number of the first item. */
+  readonly from: number;
+  /** Items after which it ends. Default: none. */
+  readonly count?: number;
+  /** More variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A writer that runs. */
 export class Writer implements AsyncDisposable {
   readonly #lines: string[] = [];
   readonly #process: Deno.ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  /** Starts to write items from a number on. */
-  constructor(store: string, folder: string, from: number) {
+  /** Starts to write items. */
+  constructor(store: string, folder: string, { from, count = Infinity, env }: WriterOptions) {
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: storeWords(store, "write", folder, String(from)),
-      ...{ stdin: "null", stdout: "piped", stderr: "null" },
+      args: storeWords(store, "write", folder, from, count),
+      ...{ stdin: "null", stdout: "piped", stderr: "null", env: { ...env } },
     }).spawn();
     const reading = collectLines(this.#process.stdout, this.#lines);
     this.#ended = Promise.all([reading, this.#process.status]);
@@ -58,6 +74,14 @@ export class Writer implements AsyncDisposable {
   /** What it has said so far. */
   get said(): Said {
     return readLines(this.#lines);
+  }
+
+  /** Waits until it has taken a number of items, or has ended; gives whether it took them. */
+  async takes(items: number): Promise<boolean> {
+    while (this.said.kept.length < items) {
+      if (await this.ends(5)) return this.said.kept.length >= items;
+    }
+    return true;
   }
 
   /** Waits until it ends by itself, for some milliseconds; gives whether it did. */

@@ -1,18 +1,27 @@
 /**
  * All pipelines through their commands, side by side: `deno task soak [SECONDS]`. Watches memory and
  * open files of each process, and writes `testing/reports/soak.md`; ends with 1 where a command ended
- * by itself. Linux alone says what a process holds.
+ * by itself or grows. Linux alone says what a process holds.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { serveCamera } from "../../packages/clip-drift/camera/camera_server.ts";
 import { sceneFrames } from "../../packages/clip-drift/camera/scene.ts";
-import { freePort } from "../../packages/transport/trial/brokers.ts";
+import { type Pipeline, pipelines, songWords } from "./pipelines.ts";
+import {
+  floorOf,
+  judge,
+  type Point,
+  SETTLING,
+  type Trend,
+  trendOf,
+  type Verdict,
+} from "./trend.ts";
 
 /** What a process held at a moment. */
 interface Sample {
-  /** Seconds since the start. */
+  /** Minutes since the start. */
   readonly at: number;
   readonly megabytes: number;
   readonly files: number;
@@ -21,70 +30,50 @@ interface Sample {
 /** Share of the time in which commands are still starting. */
 const WARMUP = 0.3;
 
-const command = (name: string) =>
-  fileURLToPath(new URL(`../../packages/${name}/mod.ts`, import.meta.url));
+/** Growth each minute that counts as none: 12 MB, and 3 files, in an hour. */
+const ALLOWED = { megabytes: 0.2, files: 0.05 } as const;
 
-/** A pipeline by its name: what stands before the command in the pipe, and the command's words. */
-function pipelines(folder: string, camera: string): Readonly<Record<string, [string, string[]]>> {
-  const channel = `tcp://127.0.0.1:${freePort()}`;
-  const clip = fileURLToPath(new URL("../../apps/demo/clip.mp4", import.meta.url));
-  const raw = [
-    "--raw-size",
-    "32x32",
-    "--size",
-    "32",
-    "--model",
-    "vq-tiny",
-    "--live",
-    "--fps",
-    "30",
-  ];
-  return {
-    "clip-drift": [
-      "",
-      ["clip-drift", "-s", camera, "--no-display", "--model", "gist"].concat([
-        ...["--runs", `${folder}/runs`],
-      ]),
-    ],
-    "encodec-stream -e": [
-      "cat /dev/zero",
-      ["encodec-stream", "-b", "3", "-e", "-"].concat([
-        ...["--model", "encodec_tiny_24khz"],
-      ]),
-    ],
-    "video-vq decode": ["", ["video-vq", "decode", "--model", "vq-tiny", channel, "-"]],
-    "video-vq encode": ["cat /dev/zero", ["video-vq", "encode", ...raw, "-", channel]],
-    "patch-stream": [
-      "",
-      ["patch-stream", "--format", "none", "-o", folder].concat(
-        Array<string>(20_000).fill(clip),
-      ),
-    ],
-  };
+function commandWords([name, ...args]: Pipeline["words"]): string[] {
+  const path = fileURLToPath(new URL(`../../packages/${name}/mod.ts`, import.meta.url));
+  return ["run", "-A", "--quiet", "--no-check", path, ...args];
 }
 
 /** A command that runs, and what it held. */
 class Watched {
   readonly samples: Sample[] = [];
+  /** Times that somebody has looked at its page. */
+  views = 0;
   ended: number | undefined;
   readonly #shell: Deno.ChildProcess;
+  readonly #viewing: Promise<void>;
+  readonly #stop = new AbortController();
   readonly #started = performance.now();
 
-  constructor(before: string, [name, ...args]: readonly string[]) {
-    const script = `${before ? `${before} | ` : ""}"$@" > /dev/null 2>&1`;
+  constructor({ before, words, view }: Pipeline) {
+    const script = `${before ? `(${before}) 2>&- | ` : ""}"$@" > /dev/null 2>&1`;
     this.#shell = new Deno.Command("setsid", {
-      args: ["--wait", "sh", "-c", before ? script : `exec ${script}`, "sh", Deno.execPath(), "run"]
-        .concat(["-A", "--quiet", "--no-check", command(name!), ...args]),
+      args: ["--wait", "sh", "-c", before ? script : `exec ${script}`, "sh", Deno.execPath()]
+        .concat(commandWords(words)),
       ...{ stdin: "null", stdout: "null", stderr: "null" },
     }).spawn();
     void this.#shell.status.then(({ code }) => this.ended ??= code);
+    this.#viewing = view ? this.#viewAll(view) : Promise.resolve();
+  }
+
+  /** Looks at the page again and again. */
+  async #viewAll(view: NonNullable<Pipeline["view"]>): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      // It may not be there yet.
+      await view(this.#stop.signal).then(() => this.views++, () => {});
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
   }
 
   /** Notes what its runtime holds: the process of the session that is the largest. */
   async sample(): Promise<void> {
     const held = await Promise.all((await descendants(this.#shell.pid)).map(heldBy));
     const [largest] = held.sort((a, b) => b.megabytes - a.megabytes);
-    const at = (performance.now() - this.#started) / 1000;
+    const at = (performance.now() - this.#started) / 60_000;
     if (largest) this.samples.push({ at, ...largest });
   }
 
@@ -98,6 +87,8 @@ class Watched {
       }
     }
     await this.#shell.status;
+    this.#stop.abort();
+    await this.#viewing;
   }
 }
 
@@ -114,63 +105,80 @@ async function heldBy(pid: number): Promise<Omit<Sample, "at">> {
   return { megabytes: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024, files: files.length };
 }
 
-/** Change of a quantity each minute: the slope of the line that fits best. */
-function slope(samples: readonly Sample[], of: (sample: Sample) => number): number {
-  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [at, value] = [mean(samples.map((sample) => sample.at)), mean(samples.map(of))];
-  const squares = samples.reduce((sum, sample) => sum + (sample.at - at) ** 2, 0);
-  const products = samples.reduce((sum, s) => sum + (s.at - at) * (of(s) - value), 0);
-  return products / squares * 60;
+/** What became of a command. */
+interface Row {
+  readonly cells: readonly (string | number)[];
+  readonly verdicts: readonly Verdict[];
 }
 
-function rowOf(name: string, { samples, ended }: Watched): string {
+/** A slope and where it lies with 95 %. */
+function shown(trend: Trend | undefined): string {
+  if (trend === undefined) return "unknown";
+  const [slope, least, most] = [trend.slope, trend.least, trend.most].map((n) => n.toFixed(2));
+  return `${slope} (${least} to ${most})`;
+}
+
+function rowOf(name: string, { samples, ended, views }: Watched, hasPage: boolean): Row {
   const warm = samples.slice(Math.floor(samples.length * WARMUP));
-  const [first, last] = [warm[0], warm.at(-1)];
-  if (!first || !last || warm.length < 3) return `| ${name} | it did not run | | | | |`;
-  const cells = [
-    name,
-    `${first.megabytes.toFixed(0)} → ${last.megabytes.toFixed(0)}`,
-    slope(warm, ({ megabytes }) => megabytes).toFixed(2),
-    `${first.files} → ${last.files}`,
-    slope(warm, ({ files }) => files).toFixed(2),
-    ended === undefined ? "running" : `ended with ${ended}`,
-  ];
-  return `| ${cells.join(" | ")} |`;
+  const minutes = (warm.at(-1)?.at ?? 0) - (warm[0]?.at ?? 0);
+  const quantities = ["megabytes", "files"] as const;
+  const floors = quantities.map((key) => floorOf(warm.map((s): Point => [s.at, s[key]])));
+  const trends = floors.map(trendOf);
+  const ends = floors.map((floor) =>
+    `${[floor[0], floor.at(-1)].map((p) => p?.[1].toFixed(0)).join(" → ")}`
+  );
+  const verdicts = quantities.map((key, i) => judge(trends[i], ALLOWED[key], minutes));
+  const state = ended === undefined ? "running" : `ended with ${ended}`;
+  const cells = [0, 1].flatMap((i) => [ends[i]!, shown(trends[i]), verdicts[i]!]);
+  return { cells: [name, ...cells, hasPage ? views : "", state], verdicts };
 }
 
-function reportOf(all: ReadonlyMap<string, Watched>, seconds: number): string {
+function reportOf(rows: readonly Row[], seconds: number): string {
   return `# Soak
 
 \`deno task soak ${seconds}\`: all pipelines side by side for ${seconds} s on ${Deno.build.os}
-${Deno.build.arch} with ${navigator.hardwareConcurrency} processors, Deno ${Deno.version.deno}; memory and
-open files of each command's process each second, the first ${
+${Deno.build.arch} with ${navigator.hardwareConcurrency} processors, Deno ${Deno.version.deno}. Resident
+memory and open files of each command's process, each second, the first ${
     WARMUP * 100
-  } % of the time left out. A run
-of minutes shows a fast leak and no slow one.
+  } % of the time
+left out. The rest is divided into twenty stretches, and the lowest value of each counts: what garbage
+collection comes back to. The slope a minute is the median of the slopes between all pairs of these
+(Theil and Sen), in brackets its interval of 95 %. A command is steady where all of the interval is
+below the allowance, ${ALLOWED.megabytes} MB and ${ALLOWED.files} files a minute, and grows where all of it is above
+and ${SETTLING} minutes or more were measured; else the run was too short to say.
 
-| command | MB | MB a minute | open files | files a minute | at the end |
-| --- | --- | --- | --- | --- | --- |
-${[...all].map(([name, watched]) => rowOf(name, watched)).join("\n")}
+| command | MB | MB a minute | memory | files | files a minute | handles | views of the page | at the end |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+${rows.map(({ cells }) => `| ${cells.join(" | ")} |`).join("\n")}
 `;
+}
+
+/** Runs all of them for some seconds; gives what became of each, and whether that is as it should be. */
+async function soak(folder: string, seconds: number): Promise<{ rows: Row[]; isRight: boolean }> {
+  await using camera = serveCamera({ frame: sceneFrames({ width: 96, height: 72, fps: 4 }) });
+  await new Deno.Command(Deno.execPath(), { args: commandWords(songWords(folder)), stdin: "null" })
+    .output();
+  const all = Object.entries(pipelines(folder, camera.url))
+    .map(([name, pipeline]) => ({ name, pipeline, watched: new Watched(pipeline) }));
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
+    await Promise.all(all.map(({ watched }) => watched.sample()));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  const rows = all.map(({ name, pipeline: { view }, watched }) =>
+    rowOf(name, watched, view !== undefined)
+  );
+  const isOver = all.some(({ watched }) => watched.ended !== undefined);
+  await Promise.all(all.map(({ watched }) => watched.stop()));
+  return { rows, isRight: !isOver && !rows.some(({ verdicts }) => verdicts.includes("grows")) };
 }
 
 if (import.meta.main) {
   const seconds = Number(Deno.args[0] ?? 3600);
   const folder = await Deno.makeTempDir();
-  await using camera = serveCamera({ frame: sceneFrames({ width: 96, height: 72, fps: 10 }) });
-  const all = new Map(
-    Object.entries(pipelines(folder, camera.url))
-      .map(([name, [before, words]]) => [name, new Watched(before, words)] as const),
-  );
-  const end = performance.now() + seconds * 1000;
-  while (performance.now() < end) {
-    await Promise.all([...all.values()].map((watched) => watched.sample()));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
-  const report = reportOf(all, seconds);
-  const isOver = [...all.values()].some(({ ended }) => ended !== undefined);
-  await Promise.all([...all.values()].map((watched) => watched.stop()));
+  const { rows, isRight } = await soak(folder, seconds);
+  const report = reportOf(rows, seconds);
   await Deno.writeTextFile(new URL("../reports/soak.md", import.meta.url), report);
   await Deno.remove(folder, { recursive: true });
-  Deno.exit(isOver ? 1 : 0);
+  Deno.exit(isRight ? 0 : 1);
 }

@@ -71,7 +71,8 @@ export class Authenticator {
    * fresh nonce alone says nothing, as cameras send one with every refusal
    */
   challenge(header: string): boolean {
-    const next = choose(header);
+    // What a camera sends comes back in our requests: there it must not begin another line.
+    const next = choose(header.replace(/[\r\n\0]/g, " "));
     const isNew = this.#challenge === undefined ||
       next?.params.get("stale")?.toLowerCase() === "true";
     this.#challenge = next;

@@ -81,3 +81,9 @@ Deno.test("Authenticator answers or refuses any challenge, and always comes to a
     assert.equal(isWorthwhile, auth.header("GET", "/") !== undefined);
   }
 });
+
+Deno.test("a line break in a challenge begins no line in the answer", () => {
+  const auth = new Authenticator({ user: "u", password: "p" });
+  assert.equal(auth.challenge('Digest realm="a\rX: y", nonce="n\n", algorithm=MD5'), true);
+  assert.doesNotMatch(auth.header("GET", "/")!, /[\r\n]/);
+});

@@ -9,8 +9,8 @@ import { ClipDriftError } from "../errors.ts";
 import { after } from "./judge.ts";
 import { type CertificateTrust, openSocket } from "./socket.ts";
 
-/** An answer whose body has not been read yet. */
-export interface HttpAnswer extends Disposable {
+/** What came of an answer; its body has not been read yet. */
+interface Answer {
   /** The status; 200 if the server sends none. */
   readonly status: number;
   /** Fields by their names in lower case; those that differ are joined with commas. */
@@ -18,6 +18,9 @@ export interface HttpAnswer extends Disposable {
   /** The body's bytes. */
   readonly body: AsyncGenerator<Uint8Array>;
 }
+
+/** An answer over a connection of its own. */
+export interface HttpAnswer extends Answer, Disposable {}
 
 /** Where a head ends, and what it says. */
 interface Head {
@@ -163,6 +166,21 @@ function bodyOf(
 }
 
 /**
+ * Reads an answer.
+ *
+ * @param bytes what comes over the connection
+ * @param shown the URL in messages
+ * @throws {ClipDriftError} if it has no head that ends
+ */
+export async function readAnswer(
+  bytes: AsyncGenerator<Uint8Array>,
+  shown: string,
+): Promise<Answer> {
+  const { status, headers, rest } = await readHead(bytes, shown);
+  return { status, headers, body: bodyOf(headers, after(rest, bytes)) };
+}
+
+/**
  * Asks for a URL.
  *
  * @param url without credentials
@@ -183,9 +201,8 @@ export async function httpGet(
       .map(([name, value]) => `${name}: ${value}\r\n`);
     const head = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join("")}\r\n`;
     await socket.write(new TextEncoder().encode(head));
-    const { status, headers, rest } = await readHead(socket.bytes, shownUrl(url));
-    const body = bodyOf(headers, after(rest, socket.bytes));
-    return { status, headers, body, [Symbol.dispose]: () => socket[Symbol.dispose]() };
+    const answer = await readAnswer(socket.bytes, shownUrl(url));
+    return { ...answer, [Symbol.dispose]: () => socket[Symbol.dispose]() };
   } catch (error) {
     socket[Symbol.dispose]();
     throw error;

@@ -144,10 +144,20 @@ function asCodes({ dtype, shape, data }: Tensor): Tensor<"I32"> | undefined {
   return tensor("I32", sides, Int32Array.from(data as ArrayLike<number | bigint>, Number));
 }
 
+function headerBytes(text: string): Uint8Array {
+  try {
+    return Uint8Array.fromBase64(text);
+  } catch (cause) {
+    const message = "Cannot read codes: found a header that is no base64";
+    throw new EcdcError("bad-header", message, { cause });
+  }
+}
+
 /**
  * Reads what {@linkcode encodeCodes} wrote, whatever whole numbers the codes are now.
  *
- * @throws {EcdcError} `unsupported` if the file has no codes, or no header.
+ * @throws {EcdcError} `unsupported` if the file has no codes, or no header; `bad-header` if that is
+ * damaged.
  */
 export function decodeCodes(bytes: Uint8Array): Codes {
   const { tensors, metadata } = readSafetensors(bytes);
@@ -161,7 +171,7 @@ export function decodeCodes(bytes: Uint8Array): Codes {
         "expected whole numbers named codes and the metadata ecdc",
     );
   }
-  const { samples, ...rest } = parseHeader(Uint8Array.fromBase64(header));
+  const { samples, ...rest } = parseHeader(headerBytes(header));
   const scales = tensors.get("scales");
   return {
     fields: { ...writerFields({ samples, ...rest }), samples },

@@ -205,4 +205,6 @@ Deno.test("codes that do not fit their header are refused", async () => {
     await assert.rejects(bytesOf((sink) => writeCodes(bad, sink)), { code: "unsupported" });
   }
   assert.throws(() => decodeCodes(encodeSafetensors({ codes })), /metadata ecdc/);
+  const damaged = encodeSafetensors({ codes }, { ecdc: "RUND*w==" });
+  assert.throws(() => decodeCodes(damaged), { code: "bad-header", message: /no base64/ });
 });

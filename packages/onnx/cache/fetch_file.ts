@@ -52,7 +52,10 @@ async function sourceOf(
   return { ...await askHub({ ...file, ...defined({ revision }) }, env, options), ...wanted };
 }
 
-/** Notes what came of a file of which nobody publishes the SHA-256, and says so. */
+/**
+ * Notes what came of a file of which nobody publishes the SHA-256, and says so. That is before the file
+ * has its name: a process that is killed in between leaves no file that is never noted.
+ */
 async function remember(
   file: ModelFile,
   path: string,
@@ -96,11 +99,12 @@ export async function fetchFile(
       lockPath(env)
     } has it from its first use: remove it there if the file was replaced for good`
     : "";
+  const isNew = !isPinned(file) && known === undefined;
   await download(url, path, {
     ...options,
     ...expected,
     onProgress: (progress) => onProgress?.(file.file, progress),
+    ...(isNew && { onComplete: (part) => remember(file, part, source, env, options) }),
   }).catch((error) => rethrow(error, hint));
-  if (!isPinned(file) && known === undefined) await remember(file, path, source, env, options);
   return path;
 }

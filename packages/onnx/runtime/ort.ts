@@ -9,6 +9,7 @@
  * @module
  */
 import { OnnxError, type OnnxErrorCode } from "../errors.ts";
+import { forbidLateDestructors } from "./late_destructors.ts";
 
 /**
  * Oldest minor version that is taken, and version of the API that we ask for. Up to 1.18 a value
@@ -249,6 +250,7 @@ function openBase(path: string): Deno.PointerObject {
     const library = Deno.dlopen(path, { OrtGetApiBase: { parameters: [], result: "pointer" } });
     const base = library.symbols.OrtGetApiBase();
     if (base === null) throw new TypeError("OrtGetApiBase gave nothing");
+    forbidLateDestructors(base);
     return base;
   } catch (error) {
     const found = error instanceof Error ? error.message : error;

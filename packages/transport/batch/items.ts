@@ -84,8 +84,13 @@ export function isIncluded(path: string, patterns: readonly string[]): boolean {
 }
 
 /** The key of a URL: host and path, without what may be secret. */
-function keyOfUrl(url: string): string {
-  const { host, pathname } = new URL(url);
+function keyOfUrl(url: string, place = "the inputs"): string {
+  const parsed = URL.parse(url);
+  if (parsed === null) {
+    // Not shown: a password may be in it.
+    throw new UsageError(`Cannot read ${place}: found a URL without a host, expected one with it`);
+  }
+  const { host, pathname } = parsed;
   const path = pathname.split("/").filter((segment) => segment !== "").map(decoded);
   return [host.replace(":", "_"), ...path].join("/");
 }
@@ -134,7 +139,7 @@ async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string
 /** What a line of a list says. */
 function itemOfLine(line: string, place: string): BatchItem {
   const item = line.startsWith("{") ? itemOfJson(line, place) : {
-    key: REMOTE.test(line) ? keyOfUrl(line) : keyOfPath(line),
+    key: REMOTE.test(line) ? keyOfUrl(line, place) : keyOfPath(line),
     source: line,
   };
   const fault = keyFault(item.key);
@@ -156,7 +161,7 @@ function itemOfJson(line: string, place: string): BatchItem {
   }
   const { source, from, to } = value;
   if (typeof source !== "string" || source === "") throw wrong("found no source");
-  const { key = REMOTE.test(source) ? keyOfUrl(source) : keyOfPath(source) } = value;
+  const { key = REMOTE.test(source) ? keyOfUrl(source, place) : keyOfPath(source) } = value;
   if (typeof key !== "string") throw wrong("the key is not a text");
   return { key, source, ...seconds({ from, to }, wrong) };
 }

@@ -75,6 +75,9 @@ Deno.test("a line that is none is named", async () => {
   const at = "Cannot read line 2 of standard input";
   assert.equal(await message("{broken"), `${at}: found no JSON`);
   assert.equal(await message('{"key": "a"}'), `${at}: found no source`);
+  const noHost = `${at}: found a URL without a host, expected one with it`;
+  assert.equal(await message("http://:secret@"), noHost);
+  assert.equal(await message('{"source": "http://:1@"}'), noHost);
   assert.equal(await message('{"source": "a", "from": -1}'), `${at}: found -1 seconds`);
   assert.equal(await message('{"source": "a", "key": 1}'), `${at}: the key is not a text`);
   assert.equal(

@@ -50,6 +50,8 @@ export interface DownloadOptions extends RequestOptions {
   headers?: { readonly [name: string]: string };
   /** Called as bytes arrive. */
   onProgress?: (progress: DownloadProgress) => void;
+  /** Called with the path of the right file, just before it gets its name. */
+  onComplete?: (part: string) => Promise<void>;
 }
 
 /** A file that is being downloaded. */
@@ -89,6 +91,7 @@ class Download {
     await file.syncData();
     // Elsewhere the lock is held until the file has its name; Windows renames only closed files.
     if (Deno.build.os === "windows") file.close();
+    await this.#options.onComplete?.(this.#part);
     await Deno.rename(this.#part, this.#path);
     await removeIfThere(`${this.#part}.tag`);
   }

@@ -91,7 +91,8 @@ export class OpenShard implements Disposable {
   }
 }
 
-function ignoreMissing(error: unknown): void {
+/** Takes what is not there for done. */
+export function ignoreMissing(error: unknown): undefined {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { sha256Of } from "../../fetch/download.ts";
-import { OpenShard } from "./open_shard.ts";
+import { ignoreMissing, OpenShard } from "./open_shard.ts";
 import type { OutputStore } from "./output_store.ts";
 import { encodeRow, writeParquet } from "./parquet.ts";
 import type { BatchRecord } from "../record.ts";
@@ -65,17 +66,24 @@ export const SHARD_FORMS: Readonly<Record<ShardFormat, ShardForm>> = {
   },
 };
 
-/** Puts a shard in its place; gives what it is. */
+/**
+ * Puts a shard in its place; gives what it is.
+ *
+ * @param noted called with what it is before it is in its place
+ */
 export async function sealShard(
   store: OutputStore,
   shard: OpenShard,
   form: ShardForm,
+  noted?: (summary: ShardSummary) => Promise<void>,
 ): Promise<ShardSummary> {
   const name = `${basename(shard.path)}.${form.extension}`;
   const path = await form.seal(shard);
   const [{ size: bytes }, sha256] = await Promise.all([Deno.stat(path), sha256Of(path)]);
+  const summary = { name, bytes, sha256, records: shard.entries.length };
+  await noted?.(summary);
   await store.take(path, name);
-  return { name, bytes, sha256, records: shard.entries.length };
+  return summary;
 }
 
 /** Where records go, and what is there. */
@@ -119,6 +127,7 @@ export class Shards implements BatchOutput {
       shards.#whole.push(summary);
     }
     shards.#whole.sort((a, b) => a.name < b.name ? -1 : 1);
+    await shards.#adopt(shards.#whole.length);
     await shards.#forget(shards.#whole.length - 1);
     shards.#open = await OpenShard.open(shards.#pathOf(shards.#whole.length));
     if (shards.#open.bytes >= options.shardBytes) await shards.#seal(shards.#open);
@@ -133,9 +142,19 @@ export class Shards implements BatchOutput {
     return `${this.#store.workFolder}/${this.#nameOf(index)}`;
   }
 
-  /** Removes what a kill between the last two steps of a shard left. */
+  /** Lets a shard count that was in its place already when a kill kept it from being described. */
+  async #adopt(index: number): Promise<void> {
+    const found = await readDescription(sealedPath(this.#pathOf(index)));
+    const bytes = found && await this.#store.read(found.name);
+    if (!bytes || createHash("sha256").update(bytes).digest("hex") !== found.sha256) return;
+    await this.#describe(this.#nameOf(index), found);
+  }
+
+  /** Removes what a kill before the last step of a shard left. */
   async #forget(index: number): Promise<void> {
-    if (index >= 0) await (await OpenShard.open(this.#pathOf(index))).remove();
+    if (index < 0) return;
+    await (await OpenShard.open(this.#pathOf(index))).remove();
+    await Deno.remove(sealedPath(this.#pathOf(index))).catch(ignoreMissing);
   }
 
   /** Keys of all shards that are whole, and of the one that is not. */
@@ -155,14 +174,26 @@ export class Shards implements BatchOutput {
   async #seal(shard: OpenShard): Promise<void> {
     const stem = basename(shard.path);
     const keys = shard.entries.map(({ key }) => key);
-    const summary = await sealShard(this.#store, shard, this.#form);
-    const description: ShardDescription = { ...summary, keys };
+    const sealed = (summary: ShardSummary): ShardDescription => ({ ...summary, keys });
+    const summary = await sealShard(
+      this.#store,
+      shard,
+      this.#form,
+      (summary) => Deno.writeTextFile(sealedPath(shard.path), JSON.stringify(sealed(summary))),
+    );
+    await this.#describe(stem, sealed(summary));
+    await shard.remove();
+    await Deno.remove(sealedPath(shard.path));
+    this.#open = undefined;
+  }
+
+  /** Writes the description that makes a shard count. */
+  async #describe(stem: string, description: ShardDescription): Promise<void> {
     await this.#store.write(
       `${stem}.json`,
       new TextEncoder().encode(JSON.stringify(description)),
     );
-    await shard.remove();
-    this.#open = undefined;
+    const { keys: _, ...summary } = description;
     this.#whole.push(summary);
   }
 
@@ -179,6 +210,19 @@ export class Shards implements BatchOutput {
     this.#open?.[Symbol.dispose]();
     this.#open = undefined;
     return Promise.resolve();
+  }
+}
+
+/** Where the description of a shard is until the shard is in its place. */
+const sealedPath = (shard: string) => `${shard}.sealed`;
+
+/** A description that was written just before a kill; undefined where it is torn or not there. */
+async function readDescription(path: string): Promise<ShardDescription | undefined> {
+  const text = await Deno.readTextFile(path).catch(ignoreMissing);
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,0 +1,120 @@
+/**
+ * Keeps a library from registering more destructors for the end of the process: those of what it makes
+ * when it is first used, which a process would run while threads of a worker that was terminated are
+ * still in it. The library's own table of functions (System V ABI, ELF with 64 bits) gets another
+ * function in the place of `__cxa_atexit`.
+ *
+ * @module
+ */
+
+/** Of a program header: type and address; of an entry of the dynamic section: its tags. */
+const [PT_DYNAMIC, DT_PLTRELSZ, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_JMPREL] = [
+  ...[2, 2, 5, 6, 7, 8, 23],
+];
+/** Bytes of a program header, of a relocation, and of a symbol. */
+const [HEADER, RELOCATION, SYMBOL] = [56, 24, 24];
+/** `PROT_READ` with `PROT_WRITE`, and the number that `sysconf` knows the size of pages by. */
+const [READ_WRITE, PAGE_SIZE] = [3, 30];
+
+/** What is done in vain: it takes nothing and changes nothing. */
+const IN_VAIN = "getpid";
+
+const REGISTERS = "__cxa_atexit";
+
+/** The memory of a library. */
+class Loaded {
+  readonly base: bigint;
+  readonly #view: Deno.UnsafePointerView;
+
+  constructor(base: Deno.PointerObject) {
+    this.base = Deno.UnsafePointer.value(base);
+    this.#view = new Deno.UnsafePointerView(base);
+  }
+
+  long(at: bigint): bigint {
+    return this.#view.getBigUint64(Number(at - this.base));
+  }
+
+  text(at: bigint): string {
+    return this.#view.getCString(Number(at - this.base));
+  }
+
+  /** The dynamic section: values by their tags, addresses as they are in memory. */
+  dynamic(): Map<number, bigint> {
+    const headers = this.base + this.long(this.base + 32n);
+    const count = Number(this.long(this.base + 56n) & 0xffffn);
+    const tags = new Map<number, bigint>();
+    for (let i = 0; i < count; i++) {
+      const header = headers + BigInt(i * HEADER);
+      if (Number(this.long(header) & 0xffffffffn) !== PT_DYNAMIC) continue;
+      let at = this.base + this.long(header + 16n);
+      for (; this.long(at) !== 0n; at += 16n) tags.set(Number(this.long(at)), this.long(at + 8n));
+    }
+    return tags;
+  }
+
+  /** Addresses of the places that hold a function's address. */
+  placesOf(name: string): bigint[] {
+    const tags = this.dynamic();
+    const address = (tag: number) => {
+      const value = tags.get(tag) ?? 0n;
+      return value < this.base ? value + this.base : value;
+    };
+    const places: bigint[] = [];
+    const tables = [[DT_RELA, DT_RELASZ], [DT_JMPREL, DT_PLTRELSZ]] as const;
+    for (const [table, size] of tables) {
+      for (let i = 0n; i < (tags.get(size!) ?? 0n); i += BigInt(RELOCATION)) {
+        const relocation = address(table!) + i;
+        const symbol = this.long(relocation + 8n) >> 32n;
+        if (symbol === 0n) continue;
+        const entry = address(DT_SYMTAB!) + symbol * BigInt(SYMBOL);
+        const found = this.text(address(DT_STRTAB!) + (this.long(entry) & 0xffffffffn));
+        if (found === name) places.push(this.base + this.long(relocation));
+      }
+    }
+    return places;
+  }
+}
+
+/**
+ * Writes an address to a place in memory that may be read only. The page stays writable: it may have
+ * been, for functions that are looked up at their first use.
+ */
+function put(
+  place: bigint,
+  value: bigint,
+  page: bigint,
+  protect: (start: Deno.PointerValue, length: bigint, how: number) => number,
+): void {
+  const start = Deno.UnsafePointer.create(place - place % page);
+  if (protect(start, page, READ_WRITE) !== 0) return;
+  const pointer = Deno.UnsafePointer.create(place)!;
+  new BigUint64Array(Deno.UnsafePointerView.getArrayBuffer(pointer, 8))[0] = value;
+}
+
+/**
+ * Keeps a library from registering more destructors. Where that cannot be done nothing is changed.
+ *
+ * @param inside any address in the library
+ */
+export function forbidLateDestructors(inside: Deno.PointerObject): void {
+  if (Deno.build.os !== "linux") return;
+  try {
+    const libc = Deno.dlopen("libc.so.6", {
+      dladdr: { parameters: ["pointer", "buffer"], result: "i32" },
+      mprotect: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+      sysconf: { parameters: ["i32"], result: "i64" },
+      [IN_VAIN]: { type: "pointer" },
+    });
+    const { dladdr, mprotect, sysconf } = libc.symbols;
+    const info = new BigUint64Array(new ArrayBuffer(32));
+    const base = dladdr(inside, info) === 0 ? null : Deno.UnsafePointer.create(info[1]!);
+    const page = sysconf(PAGE_SIZE);
+    for (const place of base === null ? [] : new Loaded(base).placesOf(REGISTERS)) {
+      put(place, Deno.UnsafePointer.value(libc.symbols[IN_VAIN]), page, mprotect);
+    }
+    libc.close();
+  } catch {
+    // Not glibc, or another kind of file: the destructors run.
+  }
+}
