@@ -34,7 +34,7 @@ for (const reader of READERS) {
       const check = (what: string, { megabytes, outcome }: Peak, ends: RegExp, most: number) =>
         t.step(what, () => {
           assert.match(outcome, ends);
-          assert.ok(megabytes < most, `${megabytes} MB, allowed are ${most}`);
+          assert.ok(megabytes < most, `${megabytes} MB, expected at most ${most}`);
         });
       for (const [i, what] of Object.keys(hostile).entries()) {
         await check(what, peaks[i]!, ends, 64 + Math.max(budget, 4 * inputs[i]!));

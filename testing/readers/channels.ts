@@ -2,6 +2,7 @@
 import { type ChannelOptions, openReceiver, openSender } from "@vcs/transport/channel";
 import { decodeMessage, encodeMessage, message } from "@vcs/transport/message";
 import { ignoreAbort } from "@vcs/transport/internal";
+import { pathToFileURL } from "node:url";
 import { crc32 } from "node:zlib";
 import { type Reader, text } from "./reader.ts";
 
@@ -89,7 +90,7 @@ async function receiveFile(_: Uint8Array, path: string): Promise<void> {
   try {
     await Deno.copyFile(path, `${folder}/window_000.bin`);
     await Deno.writeFile(`${folder}/window_001.bin`, new Uint8Array(1));
-    await using receiver = await openReceiver(`file:${folder}?format=raw`);
+    await using receiver = await openReceiver(`${pathToFileURL(folder)}?format=raw`);
     await (await receiver.receive())!.accept();
   } finally {
     await Deno.remove(folder, { recursive: true });
