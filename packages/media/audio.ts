@@ -56,6 +56,17 @@ export interface AudioOptions {
   signal?: AbortSignal;
 }
 
+/** Options of {@linkcode decodeAudio}. */
+export interface DecodeAudioOptions extends AudioOptions {
+  /**
+   * Most bytes of the samples, four each: compressed silence of a few megabytes can last for days.
+   * Default: 2 GiB, an hour and a half of stereo at 48 kHz; {@linkcode openAudio} has no bound.
+   */
+  maxBytes?: number;
+}
+
+const MAX_BYTES = 2 ** 31;
+
 /** Audio that is all in memory. */
 export interface AudioData {
   /** Samples per second and channel. */
@@ -281,19 +292,33 @@ function audioStream(
  * Reads all audio of a file or stream into memory.
  *
  * @throws as {@linkcode openAudio}
+ * @throws {MediaError} `limit` for more than `maxBytes`
  */
 export async function decodeAudio(
   source: MediaSource,
-  options: AudioOptions = {},
+  options: DecodeAudioOptions = {},
 ): Promise<AudioData> {
+  const { maxBytes = MAX_BYTES } = options;
   const stream = await openAudio(source, options);
   const parts: Float32Array<ArrayBuffer>[][] = [];
-  for await (const chunk of stream) parts.push(chunk);
-  const length = parts.reduce((sum, [first]) => sum + first!.length, 0);
+  let length = 0;
+  for await (const chunk of stream) {
+    parts.push(chunk);
+    length += chunk[0]!.length;
+    if (length * stream.channels * 4 > maxBytes) throw tooLong(maxBytes);
+  }
   const channels = Array.from({ length: stream.channels }, (_, channel) => {
     const samples = new Float32Array(length);
     parts.reduce((at, part) => (samples.set(part[channel]!, at), at + part[0]!.length), 0);
     return samples;
   });
   return { sampleRate: stream.sampleRate, channels };
+}
+
+function tooLong(maxBytes: number): MediaError {
+  return new MediaError(
+    "limit",
+    `Cannot decode audio: found more samples than ${maxBytes} bytes hold; ` +
+      "allow more with { maxBytes }, or read it piece by piece with openAudio()",
+  );
 }

@@ -367,3 +367,18 @@ Deno.test({
     }
   },
 });
+
+Deno.test("decodeAudio() holds as many bytes of samples as are allowed", async () => {
+  const file = encodeWav([new Float32Array(1000), new Float32Array(1000)], { sampleRate: 8000 });
+  await assert.rejects(decodeAudio(file, { maxBytes: 7999 }), { code: "limit" });
+  const { channels: [left] } = await decodeAudio(file, { maxBytes: 8000 });
+  assert.equal(left!.length, 1000);
+});
+
+Deno.test("openAudio() refuses WAV files of more channels than there can be", async () => {
+  const file = encodeWav([new Float32Array(1000)], { sampleRate: 8000 });
+  const view = new DataView(file.buffer);
+  view.setUint16(22, 513, true);
+  view.setUint16(32, 513 * 2, true);
+  await assert.rejects(openAudio(file, { backend: "node-av" }), MediaError);
+});

@@ -9,7 +9,7 @@ import { CodedError } from "@vcs/transport/errors";
  * What went wrong, for programs:
  *
  * - `invalid-media`: the bytes are not a media file, or its header is cut off
- * - `limit`: an image of more pixels than are allowed
+ * - `limit`: an image or a video of more pixels, or audio of more bytes, than are allowed
  * - `connection-lost`: a live source that cannot be reached, or that went away
  * - `download-failed`: a URL whose server cannot be reached, refuses or breaks off
  * - `no-video-stream`, `no-audio-stream`: a media file without the stream asked for

@@ -17,7 +17,8 @@
  * @module
  */
 import { MediaError } from "./errors.ts";
-import { kindForFfmpeg } from "./formats/image_kinds.ts";
+import { MAX_PIXELS } from "./decode/video_options.ts";
+import { claimedSize, type FfmpegKind, kindForFfmpeg } from "./formats/image_kinds.ts";
 import { loadSharp, type Pipeline, type Sharp } from "./formats/sharp.ts";
 import { withoutStrayBytes } from "./formats/stray_bytes.ts";
 
@@ -54,7 +55,6 @@ export interface DecodeImageOptions {
   maxPixels?: number;
 }
 
-const MAX_PIXELS = 1 << 26;
 /** The longest side of a JPEG. */
 const MAX_SIDE = 65_535;
 
@@ -108,23 +108,28 @@ function reason(error: unknown): string {
 /** Decodes an image that FFmpeg reads and libvips does not. */
 async function decodeByFfmpeg(
   bytes: Uint8Array,
-  kind: string,
-  { acceptDamaged, maxPixels }: DecodeImageOptions,
+  kind: FfmpegKind,
+  { acceptDamaged, maxPixels = MAX_PIXELS }: DecodeImageOptions,
 ): Promise<DecodedImage> {
   const onError = acceptDamaged ? "nearest" : "throw";
+  const claimed = claimedSize(bytes, kind);
+  if (claimed) checkSize(...claimed, maxPixels);
   const { VideoReader } = await import("./video_reader.ts");
   // By its name, because a TGA shows in nothing else what it is.
   const path = await Deno.makeTempFile({ suffix: `.${kind}` });
   try {
     await Deno.writeFile(path, bytes);
-    await using video = await VideoReader.open(path, { indexCacheSize: 0, onError });
+    const most = Math.min(Math.floor(maxPixels), 2 ** 31 - 1);
+    const settings = { indexCacheSize: 0, onError, maxPixels: most } as const;
+    await using video = await VideoReader.open(path, settings);
     checkSize(video.info.width, video.info.height, maxPixels);
     const { width, height, data } = await video.frameAt(0);
     return { format: kind === "j2k" ? "jp2" : kind, orientation: 1, width, height, data };
   } catch (error) {
-    if (!(error instanceof MediaError) || /no-backend|limit/.test(error.code)) throw error;
+    if (!(error instanceof MediaError) || error.code === "no-backend") throw error;
     const found = error.message.replaceAll(path, "the bytes");
-    throw new MediaError("invalid-media", `Cannot decode image: ${found}`, { cause: error });
+    const code = isLimit(error) ? "limit" : "invalid-media";
+    throw new MediaError(code, `Cannot decode image: ${found}`, { cause: error });
   } finally {
     await Deno.remove(path);
   }

@@ -33,6 +33,7 @@ export {
   type AudioOptions,
   type AudioStream,
   decodeAudio,
+  type DecodeAudioOptions,
   openAudio,
 } from "./audio.ts";
 export { decodeImage, encodeJpeg, encodePng, type Image } from "./image.ts";

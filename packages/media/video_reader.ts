@@ -109,7 +109,7 @@ export class VideoReader implements AsyncDisposable {
    * @throws {Deno.errors.NotFound} where there is no such file
    * @throws {Deno.errors.IsADirectory} where the path is a directory
    * @throws {MediaError} `invalid-media`, `download-failed`, `no-video-stream`, `empty-video`,
-   * `no-backend`
+   * `no-backend`, `limit`
    */
   static async open(source: MediaSource, options: VideoReaderOptions = {}): Promise<VideoReader> {
     const resolved = resolveOptions(options);

@@ -495,3 +495,19 @@ sharedTest("VideoReader() refuses motion vectors over the ffmpeg program", async
   await using video = await VideoReader.open(clip("vq_17f_128.mp4"), { backend: "ffmpeg" });
   await assert.rejects(video.framesAt([1], { motion: () => {} }).next(), { code: "unsupported" });
 });
+
+for (const backend of BACKENDS) {
+  Deno.test({
+    name: `VideoReader takes as many pixels as are allowed: ${backend}`,
+    ...available(backend),
+    async fn() {
+      await withClip(async (path) => {
+        const limit = { code: "limit", message: /64x48 pixels, expected at most 3071; allow more/ };
+        await using video = await VideoReader.open(path, { backend, maxPixels: 64 * 48 });
+        assert.equal((await video.frameAt(3)).data.length, 64 * 48 * 3);
+        await assert.rejects(VideoReader.open(path, { backend, maxPixels: 3071 }), limit);
+        await assert.rejects(VideoReader.open(path, { maxPixels: 0 }), RangeError);
+      }, 4);
+    },
+  });
+}

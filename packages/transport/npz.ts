@@ -170,9 +170,9 @@ export class NpzReader implements Disposable {
    * `limit`: it is compressed and would become larger than is allowed
    */
   async read(name: string): Promise<Tensor> {
-    await this.info(name);
     const member = this.#member(name);
     this.#checkGrowth([member], `array ${JSON.stringify(name)}`);
+    await this.info(name);
     const bytes = await this.#zip.read(member);
     try {
       return readNpy(bytes);

@@ -315,4 +315,11 @@ export const faults: readonly Fault[] = [
     means: "a server lets images in 8 bits change each other's embeddings",
     tests: ["export_test.ts"],
   },
+  {
+    file: "tokenizer.ts",
+    find: ".split(/\\r?\\n/, MERGES + 1);",
+    put: ".split(/\\r?\\n/);",
+    means: "millions of empty merges take half a gigabyte",
+    tests: ["tokenizer_test.ts"],
+  },
 ];

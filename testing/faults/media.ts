@@ -455,4 +455,18 @@ export const faults: readonly Fault[] = [
     means: "HDR stays dull",
     tests: ["video_hdr_test.ts"],
   },
+  {
+    file: "video_opening.ts",
+    find: "  if (width * height <= maxPixels) return;",
+    put: "  return;",
+    means: "a header of a few bytes has frames of gigabytes decoded",
+    tests: ["video_reader_test.ts"],
+  },
+  {
+    file: "audio.ts",
+    find: "if (length * stream.channels * 4 > maxBytes) throw tooLong(maxBytes);",
+    put: "",
+    means: "compressed silence fills the memory",
+    tests: ["audio_test.ts"],
+  },
 ];

@@ -23,10 +23,15 @@ function byteAlphabet(): Map<number, string> {
 
 /** Merges that belong to the vocabulary of 49,408 tokens. */
 const MERGES = 49152 - 256 - 2;
-/** Bytes that a table may have once unpacked. */
+/** Bytes that a table may have, packed and unpacked. */
 const MAX_MERGES = 1 << 24;
 
 function unpacked(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > MAX_MERGES) {
+    throw new SyntaxError(
+      `Cannot read CLIP's merges: found ${bytes.length} bytes, expected at most ${MAX_MERGES}`,
+    );
+  }
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
     return builtin("node:zlib").gunzipSync(bytes, { maxOutputLength: MAX_MERGES });
@@ -37,8 +42,8 @@ function unpacked(bytes: Uint8Array): Uint8Array {
 
 /** Lines of a merges file: `merges.txt`, or `bpe_simple_vocab_16e6.txt.gz`. */
 function parseMerges(bytes: Uint8Array): string[] {
-  const lines = new TextDecoder().decode(unpacked(bytes)).split(/\r?\n/);
-  return lines.slice(1, MERGES + 1).filter((line) => line !== "");
+  const lines = new TextDecoder().decode(unpacked(bytes)).split(/\r?\n/, MERGES + 1);
+  return lines.slice(1).filter((line) => line !== "");
 }
 
 /** Turns text into CLIP's tokens. */

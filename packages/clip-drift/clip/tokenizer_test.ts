@@ -46,3 +46,11 @@ Deno.test("ClipTokenizer reads damaged tables or refuses them", () => {
     }
   }
 });
+
+Deno.test("ClipTokenizer reads no more lines than there are merges, and no file of gigabytes", () => {
+  const many = new TextEncoder().encode(`#version\n${"a b\n".repeat(50_000)}`);
+  assert.equal(new ClipTokenizer(many).vocabulary, 512 + 1 + 2);
+  const behind = new TextEncoder().encode(`#version\n${"\n".repeat(48_894)}a b c d\n`);
+  assert.equal(new ClipTokenizer(behind).vocabulary, 512 + 2);
+  assert.throws(() => new ClipTokenizer(new Uint8Array((1 << 24) + 1)), SyntaxError);
+});

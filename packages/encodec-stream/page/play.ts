@@ -14,6 +14,7 @@ import {
   text,
   whole,
 } from "@vcs/transport/internal";
+import { CHECKPOINT_OPTIONS } from "@vcs/onnx/internal";
 import { RUN_OPTIONS } from "../command/codec_options.ts";
 import { PlayerServer } from "./player_server.ts";
 
@@ -38,9 +39,11 @@ export const play: Command = command({
       isSecret: true,
     }),
     ...RUN_OPTIONS,
+    ...CHECKPOINT_OPTIONS,
   },
-  async run({ options: { host: hostname, ...options }, operands, signal }) {
-    await using server = await PlayerServer.open({ ...options, ...operands, hostname });
+  async run({ options: { host: hostname, allowClass, ...options }, operands, signal }) {
+    const settings = { ...options, ...operands, hostname, allowGlobals: allowClass };
+    await using server = await PlayerServer.open(settings);
     say(`The player is at ${server.url}`);
     await abortable(Promise.withResolvers<never>().promise, signal);
   },

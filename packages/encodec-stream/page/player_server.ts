@@ -28,6 +28,8 @@ export interface PlayerOptions {
   readonly weights?: CodecOptions["weights"];
   /** Device to decode on. Default: auto. */
   readonly device?: string;
+  /** Classes of data that may stand in the weights. Default: none beyond the list. */
+  readonly allowGlobals?: readonly string[];
   /** File or URL that the page opens at once. */
   readonly file?: string;
 }
@@ -123,8 +125,8 @@ export class PlayerServer implements AsyncDisposable {
   #decoder(model: ModelName): Promise<Decoder> {
     const known = this.#decoders.get(model);
     if (known) return known;
-    const { weights, device } = this.#options;
-    const opening = Decoder.open(model, defined({ weights, device }));
+    const { weights, device, allowGlobals } = this.#options;
+    const opening = Decoder.open(model, defined({ weights, device, allowGlobals }));
     opening.catch(() => this.#decoders.delete(model));
     this.#decoders.set(model, opening);
     return opening;

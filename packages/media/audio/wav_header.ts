@@ -10,6 +10,9 @@ import { PCM_BYTES, type PcmFormat } from "./pcm.ts";
 /** Most bytes of headers before the samples. */
 const MAX_HEADER = 1 << 20;
 
+/** Most channels, as many as FFmpeg takes. */
+const MAX_CHANNELS = 512;
+
 /** Length that writers of streams put where they cannot know. */
 export const UNKNOWN_SIZE = 0xffffffff;
 
@@ -62,6 +65,7 @@ function parseFormat(bytes: Uint8Array): WavFormat {
     );
   }
   if (channels === 0 || sampleRate === 0) throw invalid(`${channels} channels at ${sampleRate} Hz`);
+  if (channels > MAX_CHANNELS) throw unsupported(`${channels} channels; ${MAX_CHANNELS} are read`);
   const padded = format === "s24" && align === channels * PCM_BYTES.s32;
   if (!padded && align !== channels * PCM_BYTES[format]) {
     throw unsupported(`${channels} channels of ${bits} bits in blocks of ${align} bytes`);

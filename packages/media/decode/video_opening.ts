@@ -73,13 +73,31 @@ async function indexVideo(
   return indexPackets({ facts, packets: left })!;
 }
 
+/**
+ * Refuses a stream by the size that its header claims, before a frame is decoded.
+ *
+ * @throws {MediaError} `limit`
+ */
+export function checkPixels(
+  { width, height }: Pick<StreamFacts, "width" | "height">,
+  name: string,
+  { maxPixels }: Pick<ResolvedOptions, "maxPixels">,
+): void {
+  if (width * height <= maxPixels) return;
+  throw new MediaError(
+    "limit",
+    `Cannot read video of ${name}: found frames of ${width}x${height} pixels, expected at most ` +
+      `${maxPixels}; allow more with { maxPixels }`,
+  );
+}
+
 /** What every decoder of a reader has in common. */
 export function requestFor(
   path: string,
   facts: StreamFacts,
   options: ResolvedOptions,
 ): DecodeRequest {
-  const { pixels, color, hdr, rotate, threads, threadType, device } = options;
+  const { pixels, color, hdr, rotate, threads, threadType, device, maxPixels } = options;
   const orientation = rotate ? facts : undefined;
   const { width, height } = storedSize(facts, options);
   return {
@@ -95,6 +113,7 @@ export function requestFor(
     threads,
     threadType,
     device,
+    maxPixels,
     motion: false,
     signal: undefined,
   };
@@ -145,8 +164,12 @@ export async function inspectVideo(
   const key = `${backend.name}\n${options.stream}\n${source.identity}`;
   const keep = source.identity !== undefined && options.indexCacheSize > 0;
   const cached = keep ? cache.get(key) : undefined;
-  if (cached) return cached;
+  if (cached) {
+    checkPixels(cached.inspection.facts, source.name, options);
+    return cached;
+  }
   const { facts: stated, packets } = await backend.inspect(source.path, options.stream, signal);
+  checkPixels(stated, source.name, options);
   const request = { ...requestFor(source.path, stated, options), device: "cpu", signal };
   const inspection = { facts: await withSize(backend, stated, request), packets };
   const index = await indexVideo(backend, inspection, request);

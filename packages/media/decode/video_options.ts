@@ -39,6 +39,11 @@ export interface VideoReaderOptions {
   onError?: "throw" | "nearest" | "skip";
   /** Which stream of the container. Default: the best video stream. */
   stream?: number;
+  /**
+   * Most pixels of a stored frame; a header of a few bytes can claim any number. Default: 67,108,864,
+   * which is twice a frame of 8K.
+   */
+  maxPixels?: number;
   /** How many files' indices this process keeps; 0 neither keeps nor uses any. Default: 16. */
   indexCacheSize?: number;
   /** Ends opening. */
@@ -58,8 +63,16 @@ export interface ResolvedOptions {
   readonly rotate: boolean;
   readonly onError: "throw" | "nearest" | "skip";
   readonly stream: number | undefined;
+  readonly maxPixels: number;
   readonly indexCacheSize: number;
 }
+
+/** Most pixels of a picture, unless more are allowed. */
+export const MAX_PIXELS: number = 1 << 26;
+
+/** FFmpeg's own bound for so many pixels: it counts those that fill up lines and blocks, too. */
+export const codedPixels = (maxPixels: number): number =>
+  Math.min(2 ** 31 - 1, Math.ceil(1.25 * maxPixels) + 2 ** 20);
 
 /** Checks a choice among words. */
 function choice<T extends string>(name: string, value: string, choices: readonly T[]): T {
@@ -110,6 +123,7 @@ export function resolveOptions(options: VideoReaderOptions): ResolvedOptions {
     rotate: options.rotate ?? true,
     onError: choice("onError", options.onError ?? "throw", ["throw", "nearest", "skip"]),
     stream: stream === undefined ? undefined : whole("stream", stream, 0, 65535),
+    maxPixels: whole("maxPixels", options.maxPixels ?? MAX_PIXELS, 1, 2 ** 31 - 1),
     indexCacheSize: whole("indexCacheSize", options.indexCacheSize ?? 16, 0, 65536),
   };
 }

@@ -89,6 +89,8 @@ export interface DecodeRequest {
   readonly threadType: "auto" | "frame" | "slice";
   /** "cpu", or "cuda" with an optional device number. */
   readonly device: string;
+  /** Most pixels of a stored frame; larger ones are not decoded. */
+  readonly maxPixels: number;
   /** Whether motion vectors are wanted. */
   readonly motion: boolean;
   /** Ends decoding. */

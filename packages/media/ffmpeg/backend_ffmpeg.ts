@@ -14,6 +14,7 @@ import type {
   LiveConnection,
   StreamFacts,
 } from "./backend.ts";
+import { codedPixels } from "../decode/video_options.ts";
 import { MediaError } from "../errors.ts";
 import { inspectByFfprobe, liveArguments, probeLive } from "./ffprobe.ts";
 import type { LiveInput } from "../live/address.ts";
@@ -52,8 +53,9 @@ const THREAD_TYPES = { auto: "frame+slice", frame: "frame", slice: "slice" };
 
 /** Options that come before the input. */
 function inputOptions(request: DecodeRequest): string[] {
-  const { facts: { timeBase: [num, den] }, from, device, threads, threadType } = request;
+  const { facts: { timeBase: [num, den] }, from, device, threads, threadType, maxPixels } = request;
   const options = ["-threads", `${threads}`, "-thread_type", THREAD_TYPES[threadType]];
+  options.push("-max_pixels", `${codedPixels(maxPixels)}`);
   const [kind, number = "0"] = device.split(":");
   if (kind !== "cpu") options.push("-hwaccel", kind!, "-hwaccel_device", number);
   if (from !== undefined) {

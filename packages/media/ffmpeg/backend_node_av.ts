@@ -17,6 +17,7 @@ import type {
 import { orientationOf } from "../formats/display_matrix.ts";
 import { MediaError } from "../errors.ts";
 import { eventLoopYielder } from "../decode/event_loop.ts";
+import { codedPixels, MAX_PIXELS } from "../decode/video_options.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
 import { hasTornSlice } from "../formats/ffv1_slices.ts";
 import { onAbort } from "@vcs/transport/internal";
@@ -32,6 +33,7 @@ import {
   type AvStream,
   loadNodeAv,
   type NodeAv,
+  type ProbingOptions,
 } from "./node_av.ts";
 import { packRows, PixelFilter } from "./pixel_filter.ts";
 
@@ -77,6 +79,16 @@ const TRANSFER_NAMES: Readonly<Record<number, string>> = {
 
 const RANGE_NAMES: Readonly<Record<number, string>> = { 1: "tv", 2: "pc" };
 
+/**
+ * Has FFmpeg decode no frame of any size to learn what a stream is. It takes an option for each of
+ * the streams, and the package hands over one: beyond the first it would read what is not there.
+ */
+function probingBounds(av: NodeAv, input: AvFormatContext): ProbingOptions | null {
+  if (input.streams.length !== 1) return null;
+  const bounds = av.Dictionary.fromObject({ max_pixels: `${codedPixels(MAX_PIXELS)}` });
+  return { map: (native) => native(bounds) };
+}
+
 /** Opens a file or URL and reads its header; an abort ends a live source's waits, then and later. */
 export async function openInput(
   av: NodeAv,
@@ -91,7 +103,7 @@ export async function openInput(
   const format = live?.format === undefined ? null : av.InputFormat.findInputFormat(live.format);
   let status = await input.openInput(source, format, av.Dictionary.fromObject(live?.options ?? {}));
   if (status >= 0) {
-    status = await input.findStreamInfo();
+    status = await input.findStreamInfo(probingBounds(av, input));
     if (status >= 0 && !signal?.aborted) return input;
     input.closeInputSync();
   }
@@ -244,6 +256,7 @@ async function openDecoder(
     decoder.pktTimebase = stream.timeBase;
     decoder.threadCount = request.threads;
     decoder.threadType = THREAD_TYPES[request.threadType];
+    decoder.setOption("max_pixels", codedPixels(request.maxPixels));
     if (request.motion) exportMotion(decoder);
     if (hardware) {
       decoder.hwDeviceCtx = hardware;

@@ -189,14 +189,15 @@ export function liveArguments({ format, options }: LiveInput): string[] {
   return [...(format === undefined ? [] : ["-f", format]), ...named];
 }
 
+const SHOW = ["-v", "error", "-show_format", "-show_streams", "-of", "json"];
+
 /** Reads the header of a live source. */
 export async function probeLive(
   input: LiveInput,
   wanted: number | undefined,
   signal: AbortSignal,
 ): Promise<StreamFacts> {
-  const show = ["-v", "error", "-show_format", "-show_streams", "-of", "json"];
-  const text = await outputOf("ffprobe", [...show, ...liveArguments(input), input.url], signal);
+  const text = await outputOf("ffprobe", [...SHOW, ...liveArguments(input), input.url], signal);
   const probe = JSON.parse(text) as Probe;
   return factsOf(probe, chooseStream(probe, input.url, wanted));
 }
@@ -207,8 +208,7 @@ export async function inspectByFfprobe(
   wanted: number | undefined,
   signal?: AbortSignal,
 ): Promise<Inspection> {
-  const args = ["-v", "error", "-show_format", "-show_streams", "-of", "json", source];
-  const probe = JSON.parse(await outputOf("ffprobe", args, signal)) as Probe;
+  const probe = JSON.parse(await outputOf("ffprobe", [...SHOW, source], signal)) as Probe;
   const facts = factsOf(probe, chooseStream(probe, source, wanted));
   const packets = await readPackets(source, facts.stream, signal);
   if (!HIDING_CODECS.has(facts.codec)) return { facts, packets };

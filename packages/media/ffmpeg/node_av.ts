@@ -83,6 +83,11 @@ export interface AvStream {
   readonly sampleAspectRatio: Rational;
 }
 
+/** Options of probing, as the package takes them: it maps a list, and passes on what that gives. */
+export interface ProbingOptions {
+  map(native: (options: AvDictionary) => object): object;
+}
+
 /** AVFormatContext. */
 export interface AvFormatContext {
   openInput(
@@ -94,7 +99,7 @@ export interface AvFormatContext {
   interrupt(): void;
   closeInput(): Promise<void>;
   readFrame(packet: AvPacket): Promise<number>;
-  findStreamInfo(): Promise<number>;
+  findStreamInfo(options: ProbingOptions | null): Promise<number>;
   closeInputSync(): void;
   readFrameSync(packet: AvPacket): number;
   seekFrameSync(stream: number, timestamp: bigint, flags: number): number;

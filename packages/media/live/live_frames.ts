@@ -6,7 +6,7 @@
  */
 import { defined, IdleTimeout, onAbort } from "@vcs/transport/internal";
 import { isToneMapped } from "../decode/filter_chain.ts";
-import { requestFor } from "../decode/video_opening.ts";
+import { checkPixels, requestFor } from "../decode/video_opening.ts";
 import { type ResolvedOptions, resolveOptions } from "../decode/video_options.ts";
 import { MediaError, type MediaErrorCode } from "../errors.ts";
 import type { StreamFacts } from "../ffmpeg/backend.ts";
@@ -69,6 +69,8 @@ export interface LiveOptions extends ReconnectOptions {
   readonly hdr?: "keep" | "sdr";
   /** Seconds to wait for the answer, and between frames. Default: 10. */
   readonly frameTimeout?: number;
+  /** Most pixels of a frame, as for a video. Default: 67,108,864. */
+  readonly maxPixels?: number;
   /** Frames that wait while the reader is busy; later ones take the place of the oldest. Default: 1. */
   readonly capacity?: number;
   /** Called with each frame that was replaced before it was taken. */
@@ -89,6 +91,7 @@ export interface LiveStream extends AsyncDisposable {
 
 /** Failures that another attempt does not mend. */
 const FINAL: ReadonlySet<MediaErrorCode> = new Set([
+  "limit",
   "no-backend",
   "no-video-stream",
   "unsupported",
@@ -102,7 +105,7 @@ const FINAL: ReadonlySet<MediaErrorCode> = new Set([
  * `/dev/video0`; may hold name and password, which no message repeats. `rtspt:` and `rtspu:` say
  * that RTSP is to go over TCP or UDP alone.
  * @throws {TypeError} if it is no such source
- * @throws {MediaError} `no-backend`, `no-video-stream`; `connection-lost` after the last attempt,
+ * @throws {MediaError} `no-backend`, `no-video-stream`, `limit`; `connection-lost` after the last attempt,
  * if `retries` is limited
  */
 export async function* liveFrames(
@@ -129,7 +132,7 @@ export async function* liveFrames(
  * {@linkcode liveFrames} takes.
  *
  * @throws {TypeError} if it is no such source
- * @throws {MediaError} `connection-lost`, `no-backend`, `no-video-stream`
+ * @throws {MediaError} `connection-lost`, `no-backend`, `no-video-stream`, `limit`
  */
 export async function openLive(source: string, options: LiveOptions = {}): Promise<LiveStream> {
   const stop = new AbortController();
@@ -188,11 +191,12 @@ class Connection {
   #size: Pick<StreamFacts, "width" | "height"> | undefined;
 
   constructor(input: LiveInput, options: LiveOptions) {
-    const { backend, stream, hdr } = options;
+    const { backend, stream, hdr, maxPixels } = options;
     this.#input = input;
     this.#options = options;
     // Frame threads would hold back a frame each.
-    this.#resolved = resolveOptions({ threadType: "slice", ...defined({ backend, stream, hdr }) });
+    const chosen = defined({ backend, stream, hdr, maxPixels });
+    this.#resolved = resolveOptions({ threadType: "slice", ...chosen });
   }
 
   /** The frames of one connection. */
@@ -206,6 +210,7 @@ class Connection {
     using idle = new IdleTimeout(frameTimeout * 1000, silence, clock);
     const signal = AbortSignal.any([idle.signal, this.#options.signal!]);
     await using connection = await backend.connect(this.#input, this.#resolved.stream, signal);
+    checkPixels(connection.facts, url, this.#resolved);
     const info = this.#infoOf(connection.facts, backend.name);
     onEvent({ type: "connected", url, info });
     what = "frame";

@@ -6,6 +6,7 @@
  */
 import type { ChannelSettings, Delivery, Receiver, ReceiverCounters } from "./types.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
+import { splitCredentials } from "../io/credentials.ts";
 import { Condition } from "../flow/condition.ts";
 import { ReplayWindow } from "../flow/replay_window.ts";
 import { messagesOf, messageStream } from "./message_stream.ts";
@@ -195,7 +196,7 @@ export class InboxReceiver implements Receiver {
   #closed: Promise<void> | undefined;
 
   constructor(feeder: Feeder, { signal }: ChannelSettings) {
-    this.url = feeder.url;
+    this.url = splitCredentials(feeder.url).url.href;
     this.#feeder = feeder;
     this.readable = messageStream(feeder.inbox);
     this.#aborting = onAbort(signal, () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Inbox } from "./inbox.ts";
+import { Inbox, InboxReceiver } from "./inbox.ts";
+import { Outbox, OutboxSender } from "./outbox.ts";
 import { encodeMessage, type Message, message } from "../message.ts";
 
 const stream = (n: number) => `${n}`.padStart(16, "0");
@@ -95,4 +96,13 @@ Deno.test("inbox: what waits can be received after the end and before a failure"
   failing.fail(new Error("lost"));
   assert.equal((await failing.receive())!.message.sequence, 0);
   await assert.rejects(failing.receive(), { message: "lost" });
+});
+
+Deno.test("inbox, outbox: a channel's URL is shown without what logs in at it", async () => {
+  const settings = { maxPayload: 1, timeout: 1 };
+  const part = { url: "redis://me:word@localhost:6379/x", stop: () => Promise.resolve() };
+  const outbox = new Outbox(1, { timeout: 1 });
+  await using receiver = new InboxReceiver({ ...part, inbox: new Inbox(1) }, settings);
+  await using sender = new OutboxSender({ ...part, outbox }, settings);
+  for (const { url } of [receiver, sender]) assert.equal(url, "redis://localhost:6379/x");
 });

@@ -8,6 +8,7 @@
 import type { ChannelSettings, Sender, SenderCounters } from "./types.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
 import { LONGEST_TIMER, systemClock, unrefTimer } from "../flow/clock.ts";
+import { splitCredentials } from "../io/credentials.ts";
 import { Condition } from "../flow/condition.ts";
 import { TransportError } from "../errors.ts";
 import { encodeMessageInto, ENVELOPE_SIZE, type Message, NO_ID } from "../message.ts";
@@ -304,7 +305,7 @@ export class OutboxSender implements Sender {
   #stopped: Promise<void> | undefined;
 
   constructor(carrier: Carrier, settings: ChannelSettings) {
-    this.url = carrier.url;
+    this.url = splitCredentials(carrier.url).url.href;
     this.#carrier = carrier;
     this.#settings = settings;
     this.writable = new WritableStream({

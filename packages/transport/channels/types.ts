@@ -48,7 +48,7 @@ export interface ReceiverCounters {
 
 /** The end that messages are sent from. */
 export interface Sender extends AsyncDisposable {
-  /** The URL, with the port that was chosen where the sender listens on port 0. */
+  /** The URL, with the port that was chosen where the sender listens on port 0; without name and password. */
   readonly url: string;
   /** What was done so far. */
   readonly counters: SenderCounters;
@@ -98,7 +98,7 @@ export interface Delivery {
  * hand: it is the first that is received next.
  */
 export interface Receiver extends AsyncDisposable, AsyncIterable<Message> {
-  /** The URL, with the port that was chosen where the receiver listens on port 0. */
+  /** The URL, with the port that was chosen where the receiver listens on port 0; without name and password. */
   readonly url: string;
   /** What was done so far. */
   readonly counters: ReceiverCounters;

@@ -5,6 +5,7 @@ import { openByteSource } from "../io/byte_source.ts";
 import { TransportError, type TransportErrorCode } from "../errors.ts";
 import { fixture, hasCode } from "../testdata/format_cases.ts";
 import { ZipReader, type ZipReaderOptions } from "./zip_reader.ts";
+import { zipStream } from "./zip_writer.ts";
 
 interface Member {
   name: string;
@@ -238,4 +239,17 @@ Deno.test("damaged archives give typed errors or entries, never anything else", 
       }
     }
   }
+});
+
+Deno.test("a deflated entry comes in pieces, however well it was deflated", async () => {
+  const data = new Uint8Array(40 << 20);
+  const file = zipStream([{ name: "zeros", parts: [data] }], true);
+  using source = await openByteSource(await new Response(file).bytes());
+  const zip = await ZipReader.open(source);
+  let size = 0;
+  for await (const piece of zip.stream(zip.entries.get("zeros")!)) {
+    assert.ok(piece.length <= 8 << 20, `${piece.length} bytes at once`);
+    size += piece.length;
+  }
+  assert.equal(size, data.length);
 });

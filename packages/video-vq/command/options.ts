@@ -345,7 +345,7 @@ export const PAGE_OPERANDS = {
 
 /** Options of `page`. */
 export const PAGE = {
-  ...group("Model", NETWORK_CHOICE),
+  ...group("Model", { ...NETWORK_CHOICE, ...CHECKPOINT_OPTIONS }),
   ...group("Frames", {
     size: FRAMES.size,
     fps: option(number({ min: 0.01, max: 1000 }), {

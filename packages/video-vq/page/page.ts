@@ -15,10 +15,10 @@ function siteOf({ host, port, token }: Values, usualPort: number) {
 }
 
 async function send(to: string, source: string | undefined, values: Values, signal: AbortSignal) {
-  const { device, size, fps, payload } = values;
+  const { device, size, fps, payload, allowClass: allowGlobals } = values;
   const { runSender } = await import("./sender.ts");
   await runSender({
-    ...{ to, device, size, payload },
+    ...{ to, device, size, payload, allowGlobals },
     site: siteOf(values, 8415),
     ...defined({ source, fps, model: chosenModel(values).reference }),
   }, signal);
@@ -26,22 +26,25 @@ async function send(to: string, source: string | undefined, values: Values, sign
 
 /** What the sending process is given on its command line. */
 function senderArgs(model: string | undefined, source: string | undefined, values: Values) {
-  const { device, size, fps, payload } = values;
+  const { device, size, fps, payload, allowClass } = values;
   const flags = defined({
     [model !== undefined && isNetwork(model) ? "model" : "weights"]: model,
     ...{ device, payload, fps },
     size: `${size.width}x${size.height}`,
   });
-  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, `${value}`]);
+  const args = [
+    ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, `${value}`]),
+    ...allowClass.flatMap((name) => ["--allow-class", name]),
+  ];
   return source === undefined ? args : [...args, source];
 }
 
 async function show(source: string | undefined, values: Values, signal: AbortSignal) {
-  const { device, channel: listen, sender: senderPage } = values;
+  const { device, channel: listen, sender: senderPage, allowClass: allowGlobals } = values;
   const model = chosenModel(values).reference;
   const { ReceiverServer } = await import("./receiver_server.ts");
   await using server = await ReceiverServer.open({
-    ...{ listen, device },
+    ...{ listen, device, allowGlobals },
     site: siteOf(values, 8414),
     senderArgs: senderArgs(model, source, values),
     ...defined({ model, senderPage }),

@@ -5,7 +5,7 @@
  * @module
  */
 import { openReceiver, type Receiver } from "@vcs/transport/channel";
-import { Feed, freePort, Site, type SiteOptions } from "@vcs/transport/internal";
+import { defined, Feed, freePort, Site, type SiteOptions } from "@vcs/transport/internal";
 import { observedRoutes } from "../command/observed.ts";
 import { openDecoder } from "../models.ts";
 import { type Playback, playVideo } from "../play.ts";
@@ -29,6 +29,8 @@ export interface ReceiverServerOptions {
   readonly model?: string;
   /** Its device. */
   readonly device: string;
+  /** Classes of data that may stand in its weights. Default: none beyond the list. */
+  readonly allowGlobals?: readonly string[];
 }
 
 /** What the server holds. */
@@ -58,7 +60,7 @@ export class ReceiverServer implements AsyncDisposable {
 
   /** Starts to serve, and opens the decoder and the channel. */
   static async open(options: ReceiverServerOptions): Promise<ReceiverServer> {
-    const { model, device, listen } = options;
+    const { model, device, listen, allowGlobals } = options;
     const copy = new Feed();
     const source = new Feed();
     const current: { receiver?: VideoReceiver } = {};
@@ -66,7 +68,7 @@ export class ReceiverServer implements AsyncDisposable {
     const routes = { "GET /copy": copy, "GET /source": source, ...observed };
     await using held = new AsyncDisposableStack();
     const site = held.use(await Site.open({ ...options.site, assets: ASSETS, routes }));
-    const decoder = held.use(await openDecoder(model, { device }));
+    const decoder = held.use(await openDecoder(model, defined({ device, allowGlobals })));
     const channel = await openReceiver(listen);
     held.move();
     return new ReceiverServer(options, { site, decoder, channel, copy, source, current });
@@ -115,7 +117,10 @@ export class ReceiverServer implements AsyncDisposable {
   #startSender(signal: AbortSignal): string {
     const port = freePort();
     const command = new URL("../mod.ts", import.meta.url).href;
-    const to = ["--to", this.#parts.channel.url, "--port", String(port)];
+    const { listen } = this.#options;
+    // The channel's own URL knows the port that was chosen, and no password.
+    const channel = new URL(listen).port === "0" ? this.#parts.channel.url : listen;
+    const to = ["--to", channel, "--port", String(port)];
     this.#sender = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", command, "page", ...to, ...this.#options.senderArgs],
       // Its feed is for this process alone.

@@ -25,6 +25,8 @@ export interface SenderOptions {
   readonly model?: string;
   /** Its device. */
   readonly device: string;
+  /** Classes of data that may stand in its weights. Default: none beyond the list. */
+  readonly allowGlobals?: readonly string[];
   /** Size of the frames that are coded. */
   readonly size: FrameSize;
   /** Frames per second of the drawn scene and of files. Default: that of the file; 24. */
@@ -37,10 +39,10 @@ export interface SenderOptions {
 
 /** Sends until stopped. */
 export async function runSender(options: SenderOptions, stop: AbortSignal): Promise<void> {
-  const { to, model, device, size, payload } = options;
+  const { to, model, device, size, payload, allowGlobals = [] } = options;
   const source = await openLiveSource(options.source, options.fps, stop);
   using encoder = await openEncoder(model, {
-    device,
+    ...{ device, allowGlobals },
     size: { frames: WINDOW_FRAMES, ...size },
   });
   await using channel = await openSender(to, { timeout: Infinity, signal: stop });
