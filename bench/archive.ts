@@ -104,18 +104,16 @@ ${row("pages of listings, each of the sources, the plan, the merge", () => whole
 ${row("jobs", () => whole(jobs))}
 ${row("jobs a second", (archive) => (jobs / days(archive) / 86_400).toFixed(2))}
 
-The queue did ${
-  whole(queue.jobsASecond)
-} jobs a second on two busy processors, its server with each write on the
+The queue did ${whole(queue.jobsASecond)} jobs a second on two processors with a load of ${
+  whole(queue.load)
+}, its server with each write on the
 disk before the answer. Submitting took ${large!.seconds.toFixed(0)} s for ${
   whole(large!.items)
 } items, and Redis held
 ${whole(redis)} bytes an item of a job of its own: ${
   (redis * items / 1e9).toFixed(1)
-} GB for a million jobs of one item, and
-little more than their paths, about ${
-  (jobs * (redis - 300) / 1e9 + items * 200 / 1e9).toFixed(1)
-} GB, for ${whole(jobs)} jobs of ${GROUP}.
+} GB for a million jobs of one item,
+less for fewer jobs of ${GROUP}.
 
 ## What breaks first, and what then
 
@@ -126,8 +124,8 @@ little more than their paths, about ${
    again, of ${whole(items)}. They come to others 30 to 60 s after its last sign of life
    (\`?claim=\`). An item that ends its workers does so \`--attempts\` times and is then a failure; what
    shared a worker with it each time is one, too, and \`--retry-failed\` does it.
-3. **Redis's memory.** It refuses to grow (\`noeviction\`): \`submit\` ends with its words, and workers go
-   on. More items a job, or a larger Redis, and the same \`submit\` again.
+3. **Redis's memory.** It then refuses what needs more of it (\`noeviction\`), and jobs wait.
+   More items a job, or a larger Redis, and the same \`submit\` again.
 4. **Redis itself.** Workers wait and connect again. Where it lost all that it held, the same \`submit\`
    puts back every job that has no report in the output, for the price of listing and reading the plan.
 5. **The merge** reads ${whole(jobs)} reports, 32 at once: at 50 ms a request ${
@@ -136,8 +134,8 @@ little more than their paths, about ${
    item ${
   (items * 0.05 / 32 / 60).toFixed(0)
 } min. It can be killed and run again, as it only adds a manifest.
-6. **The listing.** One \`submit\` lists all; the plan of a million items is about 200 MB, which \`submit\`,
-   \`merge\` and each worker at its start read whole. Beyond ten million, several outputs.
+6. **The listing.** One \`submit\` lists all; the plan has the paths of all items, and \`submit\`, \`merge\` and
+   each worker at its start read it whole. Where that is too much, several outputs.
 `;
 
 const path = join(import.meta.dirname!, "../testing/reports/archive.md");

@@ -1,7 +1,7 @@
 /**
- * What a queue costs: `deno run -A bench/transport_queue.ts`, with a Redis on this machine. Jobs a
- * second, what an item takes longer than in a loop, one to three workers, memory and Redis's own over
- * 100,000 listed items. Writes `bench/results/transport_queue.json`.
+ * What a queue costs: `deno run -A bench/transport_queue.ts [ITEMS]`, with a Redis on this machine. Jobs
+ * a second, what an item takes longer than in a loop, one to three workers, memory and Redis's own over
+ * so many listed items, 100,000 where nothing is said. Writes `bench/results/transport_queue.json`.
  *
  * @module
  */
@@ -15,6 +15,8 @@ import { workOnQueue } from "../packages/transport/batch/queue/work.ts";
 import { startBroker } from "../packages/transport/trial/brokers.ts";
 
 const COMMAND = import.meta.resolve("../packages/encodec-stream/mod.ts");
+const [listed = 100_000] = Deno.args.map(Number);
+const [jobs, sounds, rounds] = listed < 100_000 ? [300, 40, 3] : [1500, 150, 5];
 const { signal } = new AbortController();
 const folder = await Deno.makeTempDir();
 let places = 0;
@@ -128,15 +130,19 @@ async function memory(count: number) {
 
 const [model] = cpus();
 try {
-  await writeSounds(150);
+  await writeSounds(sounds);
   const result = {
     ...{ processor: model?.model, processors: cpus().length, load: Deno.loadavg()[0] },
-    jobsASecond: 1000 / await queued(work(0), 1500, 8),
-    timeOfLoop: await overhead(5, 6),
+    jobsASecond: 1000 / await queued(work(0), jobs, 8),
+    timeOfLoop: await overhead(rounds, rounds + 1),
     encodedASecond: {
-      ...{ one: await encoded(1, 150), two: await encoded(2, 150), three: await encoded(3, 150) },
+      ...{
+        one: await encoded(1, sounds),
+        two: await encoded(2, sounds),
+        three: await encoded(3, sounds),
+      },
     },
-    submitted: [await memory(10_000), await memory(100_000)],
+    submitted: [await memory(listed / 10), await memory(listed)],
   };
   const path = join(import.meta.dirname!, "results/transport_queue.json");
   await Deno.writeTextFile(path, `${JSON.stringify(result, null, 2)}\n`);

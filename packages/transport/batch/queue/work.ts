@@ -19,7 +19,7 @@ import { runItem } from "../work_through.ts";
 import type { FailureEntry } from "../failures.ts";
 import { type BullQueue, type Job, type OpenQueue, openQueue } from "./bull.ts";
 import { type PlanFormat, readPlans } from "./plan.ts";
-import { reportNames, tryName, writeReport } from "./reports.ts";
+import { isDone, reportNames, tryName, writeReport } from "./reports.ts";
 import { openTry } from "./try_output.ts";
 
 /** What came of an item of a job. */
@@ -169,7 +169,9 @@ class JobRunner {
   async #run(job: Job, token: string, lost: AbortSignal): Promise<unknown> {
     const { store, signal, open } = this.#with;
     const wasBegun = job.attemptsStarted > job.attemptsMade + 1;
-    if (wasBegun && (await reportNames(store, job.id)).size > 0) return { before: true };
+    if (wasBegun && isDone((await reportNames(store, job.id)).get(job.id) ?? [])) {
+      return { before: true };
+    }
     const attempt = tryName(job.attemptsMade + 1);
     const limit = job.opts.attempts ?? 1;
     if (job.stalledCounter >= limit) return await this.#giveUp(job, attempt);
