@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { hasPrograms, needs } from "#testing/shared.ts";
 import { AXES } from "./axes.ts";
-import { drawClip, makeClip } from "./clip.ts";
+import { drawClips, makeClip } from "./clip.ts";
 import { differencesOf } from "./differences.ts";
 import { tryClip } from "./main.ts";
 import { differs } from "./report.ts";
 import { truthOf } from "./truth.ts";
 
 Deno.test("a thousand clips have every value of every axis at least twenty times", () => {
-  const draws = Array.from({ length: 1000 }, (_, number) => drawClip(number));
+  const draws = drawClips().take(1000).toArray();
   for (const [axis, values] of Object.entries(AXES)) {
     for (const { name } of values) {
       const count = draws.filter((draw) => draw[axis as keyof typeof AXES] === name).length;
@@ -28,8 +28,8 @@ Deno.test({
   ...needs(hasPrograms("ffmpeg", "ffprobe")),
   fn: () =>
     withFolder(async (folder) => {
-      for (let number = 0; number < 5; number++) {
-        const outcome = await tryClip(folder, number);
+      for (const [number, draw] of drawClips().take(5).toArray().entries()) {
+        const outcome = await tryClip(folder, number, draw);
         assert.ok(outcome === undefined || !differs(outcome), JSON.stringify(outcome));
       }
     }),
@@ -40,7 +40,10 @@ Deno.test({
   ...needs(hasPrograms("ffmpeg", "ffprobe")),
   fn: () =>
     withFolder(async (folder) => {
-      const draw = { ...drawClip(0), ...{ codec: "ffv1", container: "mkv", group: "short" } };
+      const draw = {
+        ...drawClips().next().value,
+        ...{ codec: "ffv1", container: "mkv", group: "short" },
+      };
       const plain = { rate: "25", cut: "none", rotation: "none", colour: "plain", damage: "none" };
       const path = await makeClip(folder, 0, { ...draw, ...plain, size: "even" });
       const truth = await truthOf(path);
