@@ -42,7 +42,7 @@ async function doubtfulTimes(path: string, times: readonly number[]): Promise<Se
   const { stdout } = await run([...entries, ...format, path], "ffprobe");
   const own = new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
   const isBare = own.length !== times.length || own.every((time) => time === "N/A");
-  const isDoubtful = (i: number) => times[i]! <= times[i - 1]! || (!isBare && own[i] === "N/A");
+  const isDoubtful = (i: number) => times[i]! < times[i - 1]! || (!isBare && own[i] === "N/A");
   return new Set(times.keys().filter(isDoubtful));
 }
 
