@@ -74,6 +74,7 @@ export const STREAM = {
   }),
   view: flag({ help: "write a page for each video: kept patches, energy" }),
   viewPng: flag({ help: "write a picture of each frame: kept patches, the rest dimmed" }),
+  viewWebp: flag({ help: "write an animation: each frame, and beside it what was kept" }),
   json: flag({ help: "one line of JSON for each video on stdout, failures too" }),
   concurrency: option(whole({ min: 1 }), { help: "videos at once", default: 1 }),
   windows: option(whole({ min: 1 }), {
