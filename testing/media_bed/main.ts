@@ -52,7 +52,7 @@ async function earlier(path: string): Promise<Outcome[]> {
 }
 
 /** Clips at once: while one waits for ffmpeg, another is compared. */
-const AT_ONCE = 3;
+const AT_ONCE = 2;
 
 /** Tries the clips from a number on. */
 async function tryClips(first: number, draws: Iterator<Draw, never>): Promise<Outcome[]> {
