@@ -254,6 +254,13 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "video_opening.ts",
+    find: "const start = await shownFrom(backend, request, index);",
+    put: "const start = undefined as number | undefined;",
+    means: "a cut of H.264 that is refreshed strip by strip has frames that nobody can read",
+    tests: ["video_doubts_test.ts"],
+  },
+  {
+    file: "video_opening.ts",
     find: "if (facts.width > 0 && facts.height > 0) return facts;",
     put: "return facts;",
     means: "a size that comes late is never found",
