@@ -1,3 +1,4 @@
+import { sharedPath, sharedTest } from "#testing/shared.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { withoutEffect } from "../config/without_effect.ts";
@@ -133,4 +134,15 @@ Deno.test("settings that do nothing are told, once each", async () => {
     const { stderr } = await run(folder, [...options, demo, demo]);
     assert.equal(stderr.split("note: --energy-pct has no effect").length, 2, stderr);
   });
+});
+
+sharedTest("every command line of the seeds about patches is among those above", async () => {
+  const lines: string[] = [];
+  for await (const { name } of Deno.readDir(sharedPath("seeds"))) {
+    const text = await Deno.readTextFile(sharedPath(`seeds/${name}`));
+    const script = /^python (?:benchmark|examples)\/\w+\.py (.*)$/gm;
+    lines.push(...text.replace(/\\\n */g, "").matchAll(script).map(([, line]) => line!));
+  }
+  const ours = APIS.replace("assets", "/path/to/videos");
+  assert.deepEqual(lines.sort(), [DEMO, DECODE_VS_PATCHES, COMPARE, ours].sort());
 });
