@@ -76,7 +76,7 @@ const WRONG: [args: string[], message: RegExp][] = [
   [["bench"], /expected PATH/],
   [
     ["bench", "--apis", "all", "."],
-    /found "all", expected decode_only, patch_stream, decord, with commas/,
+    /found "all", expected decode_only, patch_stream, decord, torchcodec, with commas/,
   ],
 ];
 

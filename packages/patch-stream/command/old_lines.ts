@@ -37,7 +37,7 @@ export function sayIgnored({ decodeMode, decordGpu }: BothStages): void {
   if (decodeMode !== undefined) {
     say("note: --decode-mode is ignored: decoding is always tuned for throughput");
   }
-  if (decordGpu !== undefined) say("note: --decord-gpu is ignored: decord is not run");
+  if (decordGpu !== undefined) say("note: --decord-gpu is ignored: decord is run on the CPU");
 }
 
 /** `--view png` is `--view-png`, and `--view webp` is `--view-webp`. */
