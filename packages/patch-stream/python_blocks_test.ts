@@ -1,7 +1,7 @@
 import { sharedPath, sharedTest } from "#testing/shared.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { type DecodeConfig, type PatchStreamConfig } from "./config.ts";
+import type { DecodeConfig, PatchStreamConfig } from "./config.ts";
 import { decodeOnly } from "./decode_only.ts";
 import { patchStream } from "./patch_stream.ts";
 
