@@ -33,6 +33,8 @@ export type Fault =
   | "receiverKilled"
   | "senderKilled"
   | "brokerKilled"
+  /** One server of a cluster is killed, and another takes over. */
+  | "serverKilled"
   | "slowReceiver"
   /** The queue, stream or folder is deleted, evicted or expires, behind both ends. */
   | "placeDeleted"
@@ -67,6 +69,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "may lose the files that were deleted, nothing sent later",
       trimmed: "may lose these, nothing sent later",
@@ -81,6 +84,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "no broker",
       trimmed: "no broker",
@@ -95,6 +99,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "no broker",
       trimmed: "no broker",
@@ -109,6 +114,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing, but what the queue of a libzmq peer held",
       senderKilled: "nothing",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "no broker",
       trimmed: "no broker",
@@ -123,6 +129,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "may lose what was sent meanwhile and what it had not accepted",
       senderKilled: "may lose what waited for subscribers",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "may lose the oldest of what waits for it; counted as gaps",
       placeDeleted: "no broker",
       trimmed: "no broker",
@@ -137,6 +144,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing, with appendfsync always (everysec: up to a second)",
+      serverKilled: "nothing, with `copies` of all servers (fewer: what the next master lacks)",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
       trimmed: "may lose these and, where `maxage` is set, what is older; nothing sent later",
@@ -151,6 +159,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing",
+      serverKilled: "nothing, with `copies=3`",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
       trimmed: "may lose these and, where `maxage` is set, what is older; nothing sent later",
@@ -165,6 +174,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing, but a power failure: up to two minutes",
+      serverKilled: "nothing, with `copies=3`",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
       trimmed: "may lose these and, where `maxage` is set, what is older; nothing sent later",
@@ -179,6 +189,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing, where the service keeps what it confirmed",
+      serverKilled: "nothing, where the service keeps what it confirmed",
       slowReceiver: "nothing",
       placeDeleted: "may lose the objects that were deleted, nothing sent later",
       trimmed: "may lose these, nothing sent later",
@@ -202,6 +213,7 @@ export function deliveryTable(): string {
     "lost when the receiver is killed",
     "the sender is killed",
     "the broker is killed",
+    "a server of a cluster is killed",
     "the receiver is slow",
     "queue, stream or files are deleted",
     "messages are trimmed, purged or expire",
@@ -215,6 +227,7 @@ export function deliveryTable(): string {
     loses.receiverKilled,
     loses.senderKilled,
     loses.brokerKilled,
+    loses.serverKilled,
     loses.slowReceiver,
     loses.placeDeleted,
     loses.trimmed,

@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "servers.ts",
+    find: "this.#at = (this.#at + 1) % this.#list.length;",
+    put: "",
+    means: "only the first server of a cluster is tried",
+    tests: ["servers_test.ts"],
+  },
+  {
+    file: "redis.ts",
+    find: "if (replicas + 1 >= copies) return;",
+    put: "return;",
+    means: "redis: acknowledges what fewer servers have than they should",
+    tests: ["redis_test.ts"],
+  },
+  {
     file: "redis.ts",
     find: 'const ours = groups.find((found) => found.get("name") === group);',
     put: "const ours = groups.find(() => false);",

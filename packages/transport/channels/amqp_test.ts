@@ -8,6 +8,13 @@ import { conformance, LIMIT, type Place } from "../testing/conformance.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
 import { until } from "../testing/waits.ts";
 
+/**
+ * The cases in which a quorum queue may differ. RabbitMQ 3.10 that was killed does not take up one
+ * of which it is the only server.
+ */
+const QUORUM =
+  /of all sizes|stalled|sent twice|comes back|a killed receiver|queue or stream was deleted|workers/;
+
 /** Does something to the queue of a place, over a connection of its own. */
 async function withQueue(
   port: number,
@@ -44,6 +51,20 @@ Deno.test({
         sender: sender.replace(/:\d+/, `:${port}`),
         receiver,
       }),
+    });
+    await t.step("so does a quorum queue", async (t) => {
+      await conformance(t, {
+        channel: "amqp",
+        broker,
+        cases: QUORUM,
+        // It refuses when it has one too many.
+        beyond: 1,
+        place() {
+          const url = `amqp://127.0.0.1:${port}/?limit=${LIMIT}&copies=3&queue=q${places++}`;
+          return { sender: url, receiver: url };
+        },
+        remove: (place) => withQueue(port, place, (channel, queue) => channel.deleteQueue(queue)),
+      });
     });
     await t.step("a message that the server does not take is told of at once", async () => {
       await using sender = await openSender(`amqp://127.0.0.1:${port}/?queue=long`);

@@ -20,9 +20,10 @@ import { defined } from "../io/defined.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
+import { type Server, Servers } from "./reach/servers.ts";
 import type { Store } from "./store_pump.ts";
 import type { Backlog, ChannelSettings } from "./types.ts";
-import { hostAndPort, type UrlSettings } from "./settings.ts";
+import type { UrlSettings } from "./settings.ts";
 
 /** What we use of a connection of ioredis. */
 export interface Redis {
@@ -108,9 +109,14 @@ export const redis: BrokerChannel = brokerChannel({
 type Place = ReturnType<typeof place>;
 
 function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
+  /** The name of a master, where the servers are sentinels, which know where it is. */
+  const sentinel = read.text("sentinel", "");
   return {
-    url,
+    ...{ url, sentinel },
+    servers: new Servers(url, read, sentinel ? 26379 : 6379),
     access: readAccess(url, read, settings),
+    /** Servers that have each message when it counts as acknowledged. */
+    copies: read.count("copies", 1),
     stream: read.text("stream", "vcs"),
     group: read.text("group", "vcs"),
     limit: read.count("limit", 3),
@@ -124,7 +130,7 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
 }
 
 async function openStore(place: Place): Promise<Store> {
-  const { stream, group, limit, maxAge } = place;
+  const { stream, group, limit, maxAge, copies } = place;
   const [redis] = await connect(place, 1);
   const run = newStreamId();
   return {
@@ -132,12 +138,21 @@ async function openStore(place: Place): Promise<Store> {
       const key = messageKey(entry, run);
       const args = [stream, limit, group, key, Buffer.from(entry.bytes), maxAge];
       const reply = redis!.call("EVAL", APPEND, 1, ...args);
-      return await reply.catch((error) => refuseOtherTypes(error, stream)) !== null;
+      if (await reply.catch((error) => refuseOtherTypes(error, stream)) === null) return false;
+      if (copies > 1) await replicated(redis!, copies);
+      return true;
     },
     async [Symbol.asyncDispose]() {
       await hangUp(redis!);
     },
   };
+}
+
+/** Waits until so many servers have what was written; a message that is sent again comes twice. */
+async function replicated(redis: Redis, copies: number): Promise<void> {
+  const replicas = Number(await redis.call("WAIT", copies - 1, ANSWER / 2));
+  if (replicas + 1 >= copies) return;
+  throw new Error(`${replicas + 1} of ${copies} servers of Redis have the message`);
 }
 
 /** Trying again does not make a stream of a key that holds something else. */
@@ -149,10 +164,59 @@ function refuseOtherTypes(error: unknown, stream: string): never {
 }
 
 /** Connections that do not reconnect by themselves: their user opens new ones. */
-async function connect({ url, access }: Place, count: number): Promise<Redis[]> {
+async function connect(place: Place, count: number): Promise<Redis[]> {
+  const { servers, sentinel } = place;
+  if (sentinel) {
+    const master = await servers.first((server) => masterOf(place, server));
+    return await connectTo(place, master, count);
+  }
+  return await servers.first((server) => connectTo(place, server, count));
+}
+
+/** Asks a sentinel where the master is. */
+async function masterOf(place: Place, server: Server): Promise<Server> {
+  const { sentinel: name, access, url } = place;
+  // Name and password are the servers'; a sentinel that asks for some has the same.
+  const stranger = { url, access: defined({ tls: access.tls }) };
+  const [client] = await open(stranger, server, 1).catch((error) => {
+    if (!String(error).includes("NOAUTH")) throw error;
+    return open(place, server, 1);
+  });
+  try {
+    const found = await client!.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name);
+    const [hostname, port] = (found ?? []) as string[];
+    if (hostname !== undefined) return { hostname, port: Number(port) };
+  } finally {
+    await hangUp(client!);
+  }
+  throw new TransportError("refused", `Cannot connect to Redis: its sentinel knows no "${name}"`);
+}
+
+/** Connections to a server that takes messages: a replica does not. */
+async function connectTo(place: Place, server: Server, count: number): Promise<Redis[]> {
+  const { url, servers } = place;
+  const clients = await open(place, server, count);
+  try {
+    const db = url.pathname.slice(1) || "0";
+    // The client itself goes on with database 0 where this fails.
+    await Promise.all(clients.map((client) => client.call("SELECT", db)));
+    if (servers.count > 1 || place.sentinel) {
+      const [role] = await clients[0]!.call("ROLE") as string[];
+      if (role !== "master") throw new Error(`${server.hostname}:${server.port} is a ${role}`);
+    }
+    return clients;
+  } catch (error) {
+    await Promise.all(clients.map(hangUp));
+    refuse(error, url);
+  }
+}
+
+async function open(
+  { url, access }: Pick<Place, "url" | "access">,
+  { hostname: host, port }: Server,
+  count: number,
+): Promise<Redis[]> {
   const { Redis } = await loadClient();
-  const { hostname: host, port } = hostAndPort(url, 6379);
-  const db = url.pathname.slice(1) || "0";
   let told: unknown;
   const clients = Array.from({ length: count }, () =>
     new Redis({
@@ -174,8 +238,6 @@ async function connect({ url, access }: Place, count: number): Promise<Redis[]> 
   for (const client of clients) client.on("connect", () => client.stream.on("error", () => {}));
   try {
     await Promise.all(clients.map((client) => client.connect()));
-    // The client itself goes on with database 0 where this fails.
-    await Promise.all(clients.map((client) => client.call("SELECT", db)));
     return clients;
   } catch (error) {
     await Promise.all(clients.map(hangUp));

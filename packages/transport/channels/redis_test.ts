@@ -51,6 +51,13 @@ Deno.test({
       await using receiver = await openReceiver(url);
       await assert.rejects(receiver.receive(), { code: "broker" });
     });
+    await t.step("what fewer servers have than they should is not acknowledged", async () => {
+      const url = `redis://127.0.0.1:${port}/0?stream=copies&copies=2`;
+      const sender = await openSender(url, { timeout: 6000 });
+      await sender.send(message(new Uint8Array(1)));
+      await assert.rejects(sender.flush(), /1 of 2 servers of Redis have the message/);
+      await sender.close();
+    });
     await t.step(
       "a wrong password or database is told of at once, in the server's words",
       async () => {

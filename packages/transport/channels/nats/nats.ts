@@ -20,9 +20,10 @@ import { newStreamId } from "../../message.ts";
 import { NatsTransport } from "./connection.ts";
 import { type Entry, messageKey } from "../outbox.ts";
 import { readAccess, refuseUntrusted } from "../reach/access.ts";
+import { type Server, Servers } from "../reach/servers.ts";
 import type { Store } from "../store_pump.ts";
 import type { Backlog, ChannelSettings } from "../types.ts";
-import { hostAndPort, type UrlSettings } from "../settings.ts";
+import type { UrlSettings } from "../settings.ts";
 
 /** What we use of a connection of NATS. */
 interface NatsConnection {
@@ -79,6 +80,7 @@ interface StreamConfig {
   readonly max_age: number;
   readonly max_bytes: number;
   readonly duplicate_window: number;
+  readonly num_replicas: number;
 }
 
 /** What we use of a client of JetStream. */
@@ -142,9 +144,12 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
   const { notice = () => {} } = settings;
   return {
     url,
+    servers: new Servers(url, read, 4222),
     access: readAccess(url, read, settings),
     notice,
     stream: read.text("stream", "vcs"),
+    /** Servers that keep each message. */
+    copies: read.count("copies", 1),
     limit: read.count("limit", 3),
     /** Milliseconds after which the server drops a message that nobody accepted; 0 for never. */
     maxAge: read.count("maxage", 0, 100),
@@ -156,9 +161,11 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
 }
 
 /** A connection that does not reconnect by itself. */
-async function dial({ url, access, stream, notice }: Place): Promise<NatsConnection> {
+async function dial(
+  { url, access, stream, notice }: Place,
+  { hostname, port }: Server,
+): Promise<NatsConnection> {
   const { NatsConnectionImpl, setTransportFactory, credsAuthenticator } = await loadClient();
-  const { hostname, port } = hostAndPort(url, 4222);
   setTransportFactory({ factory: () => new NatsTransport(access.tls) });
   const connection = await NatsConnectionImpl.connect({
     servers: `${hostname}:${port}`,
@@ -178,10 +185,14 @@ async function dial({ url, access, stream, notice }: Place): Promise<NatsConnect
 }
 
 /** A connection and its client; creates the stream where it is missing. */
-async function connect(place: Place) {
-  const { stream, limit, maxAge, maxBytes } = place;
+function connect(place: Place) {
+  return place.servers.first((server) => connectTo(place, server));
+}
+
+async function connectTo(place: Place, server: Server) {
+  const { stream, limit, maxAge, maxBytes, copies } = place;
   const { jetstream } = await loadJetStream();
-  const connection = await dial(place);
+  const connection = await dial(place, server);
   try {
     const client = jetstream(connection, { timeout: ANSWER });
     const manager = await client.jetstreamManager();
@@ -195,6 +206,7 @@ async function connect(place: Place) {
       max_bytes: maxBytes,
       // The server remembers no id for longer than it keeps messages.
       duplicate_window: Math.min(REMEMBER_MS, maxAge || REMEMBER_MS) * NANOSECONDS,
+      num_replicas: copies,
     };
     await manager.streams.add({ name: stream, ...config }).catch(async (error) => {
       if (error.code !== STREAM_EXISTS) throw error;
@@ -210,7 +222,7 @@ async function connect(place: Place) {
 async function look(place: Place): Promise<Backlog> {
   const { stream } = place;
   const { jetstream } = await loadJetStream();
-  const connection = await dial(place);
+  const connection = await place.servers.first((server) => dial(place, server));
   try {
     const manager = await jetstream(connection, { timeout: ANSWER }).jetstreamManager();
     const { messages, first_ts: first } = (await manager.streams.info(stream)).state;

@@ -61,7 +61,7 @@ for (const [channel, name, base, place] of FORMS) {
     async fn(t) {
       const folder = await Deno.makeTempDir();
       const tls = await certificates(folder);
-      await using broker: Broker = await startBroker(name, tls);
+      await using broker: Broker = await startBroker(name, { tls });
       let places = 0;
       const url = (more: string) =>
         `${base}:${broker.port}/?limit=${LIMIT}&${more}&${place}=t${places++}`;
