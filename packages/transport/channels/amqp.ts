@@ -139,9 +139,13 @@ const REFUSAL = /ACCESS.REFUSED|NOT.ALLOWED|Expected ConnectionOpenOk; got <Conn
 
 /** What the broker refuses is refused again, however often it is asked. */
 function refuse(error: unknown, what: string): never {
-  if (!REFUSAL.test(String(error))) throw error;
+  const isTold = error instanceof TransportError || !REFUSAL.test(String(error));
+  throw isTold ? error : refused(error, what);
+}
+
+function refused(error: unknown, what: string): TransportError {
   const text = `Cannot use ${what}: RabbitMQ refuses: ${(error as Error).message}`;
-  throw new TransportError("refused", text, { cause: error });
+  return new TransportError("refused", text, { cause: error });
 }
 
 /** Closes a connection; one that is dead is closed all the same. */
@@ -215,7 +219,7 @@ async function openStore(place: Place): Promise<Store> {
           connection.off("close", reject);
           if (!error && !refusal) resolve(true);
           else if (String(error).includes("message nacked")) resolve(false);
-          else reject(tooLong(refusal) ?? refusal ?? error);
+          else reject(told(refusal, place) ?? refusal ?? error);
         });
       });
     return { store, [Symbol.asyncDispose]: close };
@@ -239,11 +243,12 @@ async function look(place: Place): Promise<Backlog> {
   }
 }
 
-function tooLong(refusal: Error | undefined): TransportError | undefined {
-  if (!refusal?.message.includes("message size")) return undefined;
-  return new TransportError("limit", `Cannot publish a message: ${refusal.message}`, {
-    cause: refusal,
-  });
+/** What the server says of a message it does not take, however often it is sent. */
+function told(refusal: Error | undefined, { queue }: Place): TransportError | undefined {
+  const { message = "" } = refusal ?? {};
+  if (REFUSAL.test(message)) return refused(refusal, `queue ${queue}`);
+  if (!message.includes("message size")) return undefined;
+  return new TransportError("limit", `Cannot publish a message: ${message}`, { cause: refusal });
 }
 
 /** Consumes over one connection until it is lost or the signal is aborted. */
@@ -273,6 +278,8 @@ async function consume(
     await answered("basic.consume", consuming);
     connected();
     await lost;
+  } catch (error) {
+    refuse(error, `queue ${place.queue}`);
   } finally {
     if (!signal.aborted) close();
   }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import amqplib from "amqplib";
-import { needs } from "#testing/shared.ts";
-import { hasBroker, startBroker } from "../trial/brokers.ts";
+import { existsSync } from "node:fs";
+import { findProgram, needs } from "#testing/shared.ts";
+import { type Broker, hasBroker, startBroker } from "../trial/brokers.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message, newStreamId } from "../message.ts";
 import { conformance, LIMIT, type Place } from "../testing/conformance.ts";
@@ -25,6 +26,53 @@ async function withQueue(
   const channel = await connection.createChannel();
   await act(channel, new URL(receiver).searchParams.get("queue")!);
   await connection.close();
+}
+
+const CONTROL = ["/usr/lib/rabbitmq/bin/rabbitmqctl", findProgram("rabbitmqctl")]
+  .find((path) => path !== undefined && existsSync(path));
+
+/** Lets a node evaluate a line of Erlang. */
+async function evaluate({ env }: Broker, line: string): Promise<void> {
+  const control = new Deno.Command(CONTROL!, { args: ["eval", line], env: { ...env } });
+  const { success, stderr } = await control.output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+/** A user who may make one queue, and neither write nor read it. */
+async function withRights(broker: Broker): Promise<void> {
+  const users = "rabbit_auth_backend_internal";
+  const rights = '<<"/">>, <<"^own$">>, <<"^$">>, <<"^$">>';
+  const added = `${users}:add_user(<<"bound">>, <<"right">>, <<"test">>)`;
+  const granted = `${users}:set_permissions(<<"bound">>, ${rights}, <<"test">>)`;
+  await evaluate(broker, `${added}, ${granted}.`);
+  for (const queue of ["own", "other"]) {
+    const url = `amqp://bound:right@127.0.0.1:${broker.port}/?queue=${queue}`;
+    const told = {
+      code: "refused",
+      message: /^Cannot use queue \w+: RabbitMQ refuses: (?!Cannot).*403/,
+    };
+    await using receiver = await openReceiver(url, { timeout: 600_000 });
+    await assert.rejects(receiver.receive(), told);
+    const sender = await openSender(url, { timeout: 600_000 });
+    await sender.send(message(new Uint8Array(1)));
+    await assert.rejects(sender.flush(), told);
+    await sender.close();
+  }
+}
+
+/** What is sent while the broker is out of memory is stored when it has some again. */
+async function withoutMemory(broker: Broker): Promise<void> {
+  const mark = (share: number) =>
+    evaluate(broker, `vm_memory_monitor:set_vm_memory_high_watermark(${share}).`);
+  await mark(0.0001);
+  const told: string[] = [];
+  const options = { timeout: 600_000, notice: (line: string) => void told.push(line) };
+  await using sender = await openSender(`amqp://127.0.0.1:${broker.port}/?queue=full`, options);
+  await sender.send(message(new Uint8Array(1)));
+  await until(() => told.includes("RabbitMQ takes no messages for now: low on memory"));
+  assert.equal(sender.counters.acknowledged, 0);
+  await mark(0.4);
+  await sender.flush();
 }
 
 Deno.test({
@@ -102,5 +150,13 @@ Deno.test({
         }
       },
     );
+    await t.step({
+      name: "a user without rights is refused, a broker without memory waited for with a word",
+      ignore: CONTROL === undefined,
+      async fn() {
+        await withRights(broker);
+        await withoutMemory(broker);
+      },
+    });
   },
 });

@@ -89,8 +89,9 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 return redis.call('XADD', KEYS[1], '*', 'k', ARGV[3], 'm', ARGV[4])`;
 
-/** How Redis says that a password, a right or a database is wrong. */
-const REFUSAL = /WRONGPASS|NOAUTH|NOPERM|AUTH|DB index/;
+/** How Redis says that a password, a right or a database is wrong, or that it is another's stream. */
+const REFUSAL =
+  /WRONGPASS|NOAUTH|NOPERM|AUTH|DB index|user executing the script|^ReplyError: MOVED/;
 
 /** Milliseconds that one read waits for messages. */
 const BLOCK = 500;
@@ -101,7 +102,7 @@ export const redis: BrokerChannel = brokerChannel({
   openStore,
   async consume(place, inbox, signal, connected) {
     await using session = new Consumer(place, inbox, await connect(place, 2));
-    await session.run(signal, connected);
+    await session.run(signal, connected).catch((error) => refuse(error, place));
   },
   look,
 });
@@ -111,8 +112,13 @@ type Place = ReturnType<typeof place>;
 function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
   /** The name of a master, where the servers are sentinels, which know where it is. */
   const sentinel = read.text("sentinel", "");
+  const database = url.pathname.slice(1) || "0";
+  if (!/^\d+$/.test(database)) {
+    const found = `path /${database}, expected the number of a database`;
+    throw new RangeError(`Cannot open ${url.protocol}: found ${found}`);
+  }
   return {
-    ...{ url, sentinel },
+    ...{ url, sentinel, database },
     servers: new Servers(url, read, sentinel ? 26379 : 6379),
     access: readAccess(url, read, settings),
     /** Servers that have each message when it counts as acknowledged. */
@@ -138,7 +144,7 @@ async function openStore(place: Place): Promise<Store> {
       const key = messageKey(entry, run);
       const args = [stream, limit, group, key, Buffer.from(entry.bytes), maxAge];
       const reply = redis!.call("EVAL", APPEND, 1, ...args);
-      if (await reply.catch((error) => refuseOtherTypes(error, stream)) === null) return false;
+      if (await reply.catch((error) => refuse(error, place)) === null) return false;
       if (copies > 1) await replicated(redis!, copies);
       return true;
     },
@@ -155,14 +161,6 @@ async function replicated(redis: Redis, copies: number): Promise<void> {
   throw new Error(`${replicas + 1} of ${copies} servers of Redis have the message`);
 }
 
-/** Trying again does not make a stream of a key that holds something else. */
-function refuseOtherTypes(error: unknown, stream: string): never {
-  if (!String(error).includes("WRONGTYPE")) throw error;
-  throw new TransportError("broker", `Cannot use ${stream}: the key does not hold a stream`, {
-    cause: error,
-  });
-}
-
 /** Connections that do not reconnect by themselves: their user opens new ones. */
 async function connect(place: Place, count: number): Promise<Redis[]> {
   const { servers, sentinel } = place;
@@ -173,50 +171,55 @@ async function connect(place: Place, count: number): Promise<Redis[]> {
   return await servers.first((server) => connectTo(place, server, count));
 }
 
-/** Asks a sentinel where the master is. */
+/** Asks a sentinel where the master is; one that asks for a password has the servers'. */
 async function masterOf(place: Place, server: Server): Promise<Server> {
-  const { sentinel: name, access, url } = place;
-  // Name and password are the servers'; a sentinel that asks for some has the same.
-  const stranger = { url, access: defined({ tls: access.tls }) };
-  const [client] = await open(stranger, server, 1).catch((error) => {
+  const stranger = { ...place, access: defined({ tls: place.access.tls }) };
+  const found = await askSentinel(stranger, server).catch((error) => {
     if (!String(error).includes("NOAUTH")) throw error;
-    return open(place, server, 1);
+    return askSentinel(place, server);
   });
+  if (found) return found;
+  const text = `Cannot connect to Redis: its sentinel knows no "${place.sentinel}"`;
+  throw new TransportError("refused", text);
+}
+
+async function askSentinel(place: Place, server: Server): Promise<Server | undefined> {
+  const [client] = await open(place, server, 1);
   try {
-    const found = await client!.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name);
+    const found = await client!.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", place.sentinel);
     const [hostname, port] = (found ?? []) as string[];
-    if (hostname !== undefined) return { hostname, port: Number(port) };
+    return hostname === undefined ? undefined : { hostname, port: Number(port) };
+  } catch (error) {
+    refuse(error, place);
   } finally {
     await hangUp(client!);
   }
-  throw new TransportError("refused", `Cannot connect to Redis: its sentinel knows no "${name}"`);
 }
 
 /** Connections to a server that takes messages: a replica does not. */
 async function connectTo(place: Place, server: Server, count: number): Promise<Redis[]> {
-  const { url, servers } = place;
   const clients = await open(place, server, count);
   try {
-    const db = url.pathname.slice(1) || "0";
     // The client itself goes on with database 0 where this fails.
-    await Promise.all(clients.map((client) => client.call("SELECT", db)));
-    if (servers.count > 1 || place.sentinel) {
+    await Promise.all(clients.map((client) => client.call("SELECT", place.database)));
+    if (place.servers.count > 1 || place.sentinel) {
       const [role] = await clients[0]!.call("ROLE") as string[];
       if (role !== "master") throw new Error(`${server.hostname}:${server.port} is a ${role}`);
     }
     return clients;
   } catch (error) {
     await Promise.all(clients.map(hangUp));
-    refuse(error, url);
+    refuse(error, place);
   }
 }
 
 async function open(
-  { url, access }: Pick<Place, "url" | "access">,
+  place: Place,
   { hostname: host, port }: Server,
   count: number,
 ): Promise<Redis[]> {
   const { Redis } = await loadClient();
+  const { access } = place;
   let told: unknown;
   const clients = Array.from({ length: count }, () =>
     new Redis({
@@ -241,14 +244,18 @@ async function open(
     return clients;
   } catch (error) {
     await Promise.all(clients.map(hangUp));
-    refuse(told ?? error, url);
+    refuse(told ?? error, place);
   }
 }
 
 /** What the server refuses is refused again, however often it is asked. */
-function refuse(error: unknown, url: URL): never {
+function refuse(error: unknown, { url, stream }: Pick<Place, "url" | "stream">): never {
+  if (String(error).includes("WRONGTYPE")) {
+    const text = `Cannot use ${stream}: the key does not hold a stream`;
+    throw new TransportError("broker", text, { cause: error });
+  }
   if (!REFUSAL.test(String(error))) refuseUntrusted(error, url);
-  const text = `Cannot connect to Redis at ${url.host}: it refuses: ${(error as Error).message}`;
+  const text = `Cannot use Redis at ${url.host}: it refuses: ${(error as Error).message}`;
   throw new TransportError("refused", text, { cause: error });
 }
 
@@ -264,7 +271,7 @@ async function look(place: Place): Promise<Backlog> {
   const { stream, group, claim } = place;
   const [redis] = await connect(place, 1);
   const ask = (...words: string[]) =>
-    redis!.call(words[0]!, ...words.slice(1)).catch((error) => refuseOtherTypes(error, stream));
+    redis!.call(words[0]!, ...words.slice(1)).catch((error) => refuse(error, place));
   try {
     const messages = Number(fields(await ask("XINFO", "STREAM", stream)).get("length"));
     const groups = (await ask("XINFO", "GROUPS", stream) as unknown[]).map(fields);
@@ -353,7 +360,7 @@ class Consumer implements AsyncDisposable {
     try {
       await this.#redis.call("XGROUP", "CREATE", stream, group, "0", "MKSTREAM");
     } catch (error) {
-      if (!String(error).includes("BUSYGROUP")) refuseOtherTypes(error, stream);
+      if (!String(error).includes("BUSYGROUP")) throw error;
     }
   }
 

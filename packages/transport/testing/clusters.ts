@@ -98,6 +98,7 @@ function cluster(stack: AsyncDisposableStack, met: readonly Broker[], rules: Rul
   return {
     hosts: met.map(({ port }) => `${LOCAL}:${port}`).join(),
     port: met[0]!.port,
+    env: {},
     async kill() {
       killed = await rules.kill();
     },

@@ -14,6 +14,8 @@ import { sharedCache } from "../fetch/cache_folder.ts";
 export interface Broker extends AsyncDisposable {
   /** Where it listens on 127.0.0.1. */
   readonly port: number;
+  /** Variables by which its own programs find it. */
+  readonly env: Readonly<Record<string, string>>;
   /** Ends it without warning. */
   kill(): Promise<void>;
   /** Stops it where it is, and lets it go on; on Linux. */
@@ -158,7 +160,7 @@ class RunningBroker implements Broker {
   readonly #recipe: Recipe;
   readonly #program: string;
   readonly #folder: string;
-  readonly #env: Record<string, string>;
+  readonly env: Readonly<Record<string, string>>;
   readonly #options: BrokerOptions;
   #shell: Deno.ChildProcess | undefined;
 
@@ -175,7 +177,7 @@ class RunningBroker implements Broker {
     this.#recipe = recipe;
     this.#program = program;
     this.#folder = folder;
-    this.#env = env;
+    this.env = env;
   }
 
   async start(): Promise<void> {
@@ -184,7 +186,7 @@ class RunningBroker implements Broker {
     const usual = args(this.port, this.#folder, this.#options.tls);
     this.#shell = new Deno.Command("sh", {
       args: ["-c", keeper(kill), this.#program, ...more, ...usual],
-      env: this.#env,
+      env: this.env,
       stdin: "piped",
       stdout: "null",
       stderr: "null",

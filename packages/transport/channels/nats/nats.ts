@@ -96,6 +96,8 @@ export interface NatsModule {
   setTransportFactory(config: { factory: () => NatsTransport }): void;
   /** Proves to be a user by the text of a credentials file. */
   credsAuthenticator(creds: Uint8Array): unknown;
+  /** Proves to be a user by the seed of a key. */
+  nkeyAuthenticator(seed: Uint8Array): unknown;
   /** Connections. */
   readonly NatsConnectionImpl: {
     /** Opens one. */
@@ -125,6 +127,13 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "InvalidNameError",
   "JetStreamNotEnabled",
   "PermissionViolationError",
+]);
+/** Codes of the server's answers that trying again does not cure. */
+const REFUSED_CODES: ReadonlySet<number> = new Set([
+  10039, // JetStream is not enabled for the account
+  10052, // the stream cannot be as it was asked for
+  10065, // its subject is another stream's
+  10074, // copies, without a cluster
 ]);
 /** The oldest server in which none was lost. */
 const LEAST = [2, 15] as const;
@@ -165,7 +174,11 @@ async function dial(
   { url, access, stream, notice }: Place,
   { hostname, port }: Server,
 ): Promise<NatsConnection> {
-  const { NatsConnectionImpl, setTransportFactory, credsAuthenticator } = await loadClient();
+  const { NatsConnectionImpl, setTransportFactory, ...client } = await loadClient();
+  const { creds, nkey } = access;
+  const authenticator = creds
+    ? client.credsAuthenticator(encoder.encode(creds))
+    : nkey && client.nkeyAuthenticator(encoder.encode(nkey));
   setTransportFactory({ factory: () => new NatsTransport(access.tls) });
   const connection = await NatsConnectionImpl.connect({
     servers: `${hostname}:${port}`,
@@ -175,7 +188,7 @@ async function dial(
     pingInterval: ANSWER / 2,
     ...defined({ user: access.user, pass: access.password, token: access.token }),
     ...(access.tls && { tls: {} }),
-    ...(access.creds && { authenticator: credsAuthenticator(encoder.encode(access.creds)) }),
+    ...(authenticator ? { authenticator } : {}),
   }).catch((error) => {
     if (access.tls && !REFUSALS.has(error.name)) refuseUntrusted(error.cause ?? error, url);
     refuse(error, stream);
@@ -258,8 +271,10 @@ function warnOfOldServers({ info }: NatsConnection, notice: (line: string) => vo
 
 /** What the server, or the client for it, refuses is refused again, however often it is asked. */
 function refuse(error: unknown, stream: string): never {
-  const { name, message } = error as Error;
-  if (!REFUSALS.has(name)) throw error;
+  const { name, message, code, cause } = error as Error & { code?: number; cause?: Error };
+  // A request that fails for the want of a right has that for its cause.
+  const isRefusal = REFUSALS.has(name) || REFUSALS.has(cause?.name ?? "");
+  if (!isRefusal && !REFUSED_CODES.has(Number(code))) throw error;
   const text = `Cannot use stream ${stream}: the NATS server refuses: ${message}`;
   throw new TransportError("refused", text, { cause: error });
 }
@@ -274,7 +289,7 @@ async function openStore(place: Place): Promise<Store> {
         return true;
       } catch (error) {
         if ((error as { code?: number }).code === STREAM_FULL) return false;
-        if (!String(error).includes("max_payload")) throw error;
+        if (!String(error).includes("max_payload")) refuse(error, place.stream);
         throw new TransportError(
           "limit",
           `Cannot publish a message: it has ${entry.bytes.length} bytes, the server takes ` +
@@ -311,6 +326,8 @@ async function consume(
       await inbox.room(place.limit, signal);
       await fetch(consumer, place.limit - inbox.held, inbox, held, signal);
     }
+  } catch (error) {
+    refuse(error, place.stream);
   } finally {
     clearInterval(pulse);
     for (const message of held) message.nak();
