@@ -1,7 +1,8 @@
 /**
  * `deno task chaos [URL] [--hours H] [--seconds S] [--seed N] [--report FILE]`: sends through every
  * channel while ends, links and brokers are killed, stopped, cut and deleted, and counts. The same
- * seed plays the same faults. A URL is one's own broker, of which only the links are disturbed.
+ * seed plays the same faults. A URL is one's own broker, of which only the links are disturbed;
+ * `nats-cluster` and `redis-sentinel` are clusters started here, whose servers are killed.
  *
  * @module
  */
@@ -19,7 +20,14 @@ import {
 import { hasBroker } from "../../packages/transport/trial/brokers.ts";
 import { isGood, reportOf } from "./report.ts";
 import { runChaos, type RunResult } from "./run.ts";
-import { CHANNELS, type ChaosChannel, openWorld, type World, worldBehind } from "./world.ts";
+import {
+  CHANNELS,
+  type ChaosChannel,
+  CLUSTERS,
+  openWorld,
+  type World,
+  worldBehind,
+} from "./world.ts";
 
 const OPTIONS = {
   hours: option(number({ min: 0 }), { help: "how long, all channels together", default: 1 / 60 }),
@@ -38,7 +46,8 @@ function channelsHere(): ChaosChannel[] {
   return CHANNELS.filter((channel) => !(channel in missing && missing[channel as "redis"]));
 }
 
-function openOwn(url: string): World {
+async function openOwn(url: string): Promise<World> {
+  if (Object.hasOwn(CLUSTERS, url)) return await CLUSTERS[url]!();
   const channel = new URL(url).protocol.replace(/s?:$/, "");
   return worldBehind((channel === "nat" ? "nats" : channel) as ChaosChannel, url);
 }
@@ -48,10 +57,15 @@ const chaos = command({
   version: "1",
   about: "channels while everything around them fails",
   options: OPTIONS,
-  operands: { urls: operands(text("URL"), "brokers of one's own. Default: all channels") },
+  operands: {
+    urls: operands(
+      text("URL"),
+      "brokers of one's own, nats-cluster, redis-sentinel. Default: all channels",
+    ),
+  },
   async run({ options: { hours, seconds, seed, report }, operands: { urls }, signal }) {
     const worlds: (() => Promise<World>)[] = urls.length > 0
-      ? urls.map((url) => () => Promise.resolve(openOwn(url)))
+      ? urls.map((url) => () => openOwn(url))
       : channelsHere().map((channel) => () => openWorld(channel));
     const end = performance.now() + hours * 3_600_000;
     const results: RunResult[] = [];

@@ -11,6 +11,11 @@ import { pathToFileURL } from "node:url";
 import type { ChannelName } from "@vcs/transport/delivery";
 import { FaultProxy } from "../../packages/transport/testing/fault_proxy.ts";
 import { type Broker, freePort, startBroker } from "../../packages/transport/trial/brokers.ts";
+import {
+  type Cluster,
+  startNatsCluster,
+  startRedisCluster,
+} from "../../packages/transport/testing/clusters.ts";
 import type { Kind } from "./plan.ts";
 
 /** The channels that promise to lose nothing. */
@@ -41,6 +46,27 @@ const BROKERS = {
   amqp: { name: "rabbitmq", query: "/?limit=3&queue=chaos", remove: removeFromRabbit },
   nats: { name: "nats", query: "/?limit=3&wait=1000&stream=chaos", remove: removeFromNats },
 } as const;
+
+/** Clusters, by the names that stand for their addresses: one server of each is killed at a time. */
+export const CLUSTERS: Readonly<Record<string, () => Promise<World>>> = {
+  "nats-cluster": async () =>
+    clusterWorld("nats", await startNatsCluster(), "?copies=3&limit=3&wait=1000&stream=chaos"),
+  "redis-sentinel": async () =>
+    clusterWorld(
+      "redis",
+      await startRedisCluster(),
+      "/0?sentinel=vcs&copies=3&limit=3&claim=1000&stream=chaos",
+    ),
+};
+
+function clusterWorld(channel: "nats" | "redis", cluster: Cluster, query: string): World {
+  const url = `${channel}://${cluster.hosts}${query}`;
+  return {
+    ...{ channel, sender: url, receiver: url, proxies: [], broker: cluster },
+    kinds: [...ENDS, "kill broker", "second receiver"],
+    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+  };
+}
 
 /** Opens the world of a channel, with a broker of its own. */
 export async function openWorld(channel: ChaosChannel): Promise<World> {

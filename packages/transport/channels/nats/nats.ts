@@ -171,9 +171,10 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
 
 /** A connection that does not reconnect by itself. */
 async function dial(
-  { url, access, stream, notice }: Place,
+  place: Place,
   { hostname, port }: Server,
 ): Promise<NatsConnection> {
+  const { url, access, notice } = place;
   const { NatsConnectionImpl, setTransportFactory, ...client } = await loadClient();
   const { creds, nkey } = access;
   const authenticator = creds
@@ -191,7 +192,7 @@ async function dial(
     ...(authenticator ? { authenticator } : {}),
   }).catch((error) => {
     if (access.tls && !REFUSALS.has(error.name)) refuseUntrusted(error.cause ?? error, url);
-    refuse(error, stream);
+    refuse(error, place);
   });
   warnOfOldServers(connection, notice);
   return connection;
@@ -228,7 +229,7 @@ async function connectTo(place: Place, server: Server) {
     return { connection, client, manager };
   } catch (error) {
     await connection.close();
-    refuse(error, stream);
+    refuse(error, place);
   }
 }
 
@@ -253,7 +254,7 @@ async function look(place: Place): Promise<Backlog> {
       consumers: inFlight === 0 ? consumer.num_waiting : undefined,
     };
   } catch (error) {
-    refuse(error, stream);
+    refuse(error, place);
   } finally {
     await connection.close();
   }
@@ -270,10 +271,12 @@ function warnOfOldServers({ info }: NatsConnection, notice: (line: string) => vo
 }
 
 /** What the server, or the client for it, refuses is refused again, however often it is asked. */
-function refuse(error: unknown, stream: string): never {
+function refuse(error: unknown, { stream, servers }: Pick<Place, "stream" | "servers">): never {
   const { name, message, code, cause } = error as Error & { code?: number; cause?: Error };
   // A request that fails for the want of a right has that for its cause.
   const isRefusal = REFUSALS.has(name) || REFUSALS.has(cause?.name ?? "");
+  // A server of a cluster that has just come back has no JetStream yet.
+  if (name === "JetStreamNotEnabled" && servers.count > 1) throw error;
   if (!isRefusal && !REFUSED_CODES.has(Number(code))) throw error;
   const text = `Cannot use stream ${stream}: the NATS server refuses: ${message}`;
   throw new TransportError("refused", text, { cause: error });
@@ -289,7 +292,7 @@ async function openStore(place: Place): Promise<Store> {
         return true;
       } catch (error) {
         if ((error as { code?: number }).code === STREAM_FULL) return false;
-        if (!String(error).includes("max_payload")) refuse(error, place.stream);
+        if (!String(error).includes("max_payload")) refuse(error, place);
         throw new TransportError(
           "limit",
           `Cannot publish a message: it has ${entry.bytes.length} bytes, the server takes ` +
@@ -327,7 +330,7 @@ async function consume(
       await fetch(consumer, place.limit - inbox.held, inbox, held, signal);
     }
   } catch (error) {
-    refuse(error, place.stream);
+    refuse(error, place);
   } finally {
     clearInterval(pulse);
     for (const message of held) message.nak();
