@@ -271,12 +271,13 @@ function warnOfOldServers({ info }: NatsConnection, notice: (line: string) => vo
 }
 
 /** What the server, or the client for it, refuses is refused again, however often it is asked. */
-function refuse(error: unknown, { stream, servers }: Pick<Place, "stream" | "servers">): never {
+function refuse(error: unknown, { stream, servers }: Place, isOpen = false): never {
   const { name, message, code, cause } = error as Error & { code?: number; cause?: Error };
   // A request that fails for the want of a right has that for its cause.
   const isRefusal = REFUSALS.has(name) || REFUSALS.has(cause?.name ?? "");
-  // A server of a cluster that has just come back has no JetStream yet.
-  if (name === "JetStreamNotEnabled" && servers.count > 1) throw error;
+  // So the client calls a stream that was just deleted, and a server that has just come back.
+  const isLate = [name, cause?.name].includes("JetStreamNotEnabled");
+  if (isLate && (isOpen || servers.count > 1)) throw error;
   if (!isRefusal && !REFUSED_CODES.has(Number(code))) throw error;
   const text = `Cannot use stream ${stream}: the NATS server refuses: ${message}`;
   throw new TransportError("refused", text, { cause: error });
@@ -292,7 +293,7 @@ async function openStore(place: Place): Promise<Store> {
         return true;
       } catch (error) {
         if ((error as { code?: number }).code === STREAM_FULL) return false;
-        if (!String(error).includes("max_payload")) refuse(error, place);
+        if (!String(error).includes("max_payload")) refuse(error, place, true);
         throw new TransportError(
           "limit",
           `Cannot publish a message: it has ${entry.bytes.length} bytes, the server takes ` +
@@ -330,7 +331,7 @@ async function consume(
       await fetch(consumer, place.limit - inbox.held, inbox, held, signal);
     }
   } catch (error) {
-    refuse(error, place);
+    refuse(error, place, true);
   } finally {
     clearInterval(pulse);
     for (const message of held) message.nak();
