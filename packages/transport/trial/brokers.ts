@@ -71,7 +71,7 @@ const keeper = (kill: string) =>
   `exec 3<&0; ( "$0" "$@" 3<&- & child=$!; cat <&3 >/dev/null; ${kill} ) </dev/null & wait`;
 
 /** Where tests install what `testing/peers.txt` lists. */
-const NEWEST_NATS = `${sharedCache(environment)}/vcs-peers/bin/nats-server`;
+const newestNats = () => `${sharedCache(environment)}/vcs-peers/bin/nats-server`;
 
 const RECIPES: Record<BrokerName, Recipe> = {
   redis: {
@@ -89,7 +89,9 @@ const RECIPES: Record<BrokerName, Recipe> = {
   },
   nats: {
     // Another version than that of the system can be tried; the Python index has the newest.
-    programs: [environment.get("VCS_NATS_SERVER") ?? NEWEST_NATS, "nats-server"],
+    get programs() {
+      return [environment.get("VCS_NATS_SERVER") ?? newestNats(), "nats-server"];
+    },
     greets: true,
     args: (port, folder, tls) => [
       ...["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", folder],
