@@ -303,6 +303,13 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "media_source.ts",
+    find: "yield* steadyBytes(body, clock);",
+    put: "yield* body;",
+    means: "a server that sends nothing more is waited for without end",
+    tests: ["media_source_test.ts"],
+  },
+  {
+    file: "media_source.ts",
     find: "using _ = onAbort(signal, () => void wake(path).catch(() => {}));",
     put: "",
     means: "a pipe that nobody writes to is waited for without end",
