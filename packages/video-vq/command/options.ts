@@ -100,7 +100,7 @@ const NETWORK_CHOICE = {
     defaultText: "the authors' checkpoint",
   }),
   device: option(deviceKind, {
-    help: "where it runs: auto, cpu, cuda, cuda:N or webgpu",
+    help: "where it runs: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
     default: "auto",
   }),
 };
