@@ -11,6 +11,7 @@ import { isChannel } from "@vcs/transport/channel";
 import {
   defined,
   DownloadBar,
+  fileOrUrl,
   number,
   option,
   type OptionValues,
@@ -22,7 +23,7 @@ import type { CodecOptions } from "../network/model_session.ts";
 
 /** Weights and device. */
 export const RUN_OPTIONS = {
-  weights: option(text("REFERENCE"), {
+  weights: option(fileOrUrl("REFERENCE"), {
     help: "checkpoint: a path, a URL, or an official name",
     defaultText: "the model's official one",
     formerly: ["checkpoint"],
