@@ -93,7 +93,7 @@ async function readFilm(): Promise<Film> {
   await using video = await VideoReader.open(await clipPath());
   const { width, height, fps } = video.info;
   const frames = await Array.fromAsync(video.frames());
-  const fitter = new FrameFitter({ width: SIZE, height: SIZE });
+  const fitter = new FrameFitter({ width: SIZE, height: SIZE, resize: "area" });
   const small = frames.map((frame) => fitter.fit(frame));
   return { fps, width, height, full: frames.map(({ data }) => data), small };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 export { Antialiased, triangleTaps } from "./resize/antialias.ts";
+export { AreaResize } from "./resize/area.ts";
 export { OpencvBilinear } from "./resize/opencv.ts";
 export { PillowBicubic } from "./resize/pillow.ts";
 export {

@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "area.ts",
+    find: "(Math.min(to, start + i + 1) - Math.max(from, start + i)) / (to - from)",
+    put: "1 / (end - start)",
+    means: "pixels that an output covers in part count in full",
+    tests: ["area_test.ts"],
+  },
+  {
     file: "ffv1_slices.ts",
     find: "if (slices) return slices.some((slice) => remainder(slice) !== 0);",
     put: "if (slices) return false;",

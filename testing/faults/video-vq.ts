@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "send.ts",
+    find: "const options = { resize, ...this.#options,",
+    put: "const options = { ...this.#options,",
+    means: "frames are not scaled as the encoder expects it",
+    tests: ["send_test.ts"],
+  },
+  {
     file: "journal.ts",
     find: "if ((await this.#file.stat()).nlink !== 0) return;",
     put: 'if (this.#path !== "") return;',

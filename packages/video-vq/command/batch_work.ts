@@ -35,11 +35,13 @@ export async function openWork(options: Options, signal: AbortSignal): Promise<B
     ...model,
     size: { frames: WINDOW_FRAMES, height: size.height, width: size.width },
   });
-  const windows = { ...size, fit, tail, ...defined({ cropSeed }) };
+  const { resize } = encoder;
+  const windows = { ...size, fit, tail, resize, ...defined({ cropSeed }) };
   return {
     settings: {
       ...{ command: "video-vq", model: encoder.modelId, weights: reference ?? null },
       ...{ size: `${size.width}x${size.height}`, fit, cropSeed: cropSeed ?? null },
+      resize: resize ?? "opencv",
       ...{ tail, onError, precision, parameters: parameters ?? null },
     },
     versions: { "video-vq": config.version, deno: Deno.version.deno },
