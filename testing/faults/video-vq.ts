@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "sources.ts",
+    find: "{ alpha: AS_SEEN.alpha }",
+    put: "{}",
+    means: "what lies under transparent parts of a picture is encoded",
+    tests: ["sources_test.ts"],
+  },
+  {
     file: "send.ts",
     find: "const options = { resize, ...this.#options,",
     put: "const options = { ...this.#options,",
