@@ -59,6 +59,7 @@ export async function openTinyEncoder(options: TinyOptions = {}): Promise<Window
   return {
     ...half.about,
     fullWindows: true,
+    resize: "area",
     async encode({ data, frameCount, height, width }, options = {}) {
       if (frameCount !== TINY_FRAMES) {
         throw new RangeError(
