@@ -45,3 +45,4 @@ export {
   type RunTotals,
 } from "./runs/writer.ts";
 export { MQTT_CLIENT } from "./alerts/mqtt_part.ts";
+export { TOML_READER } from "./fleet/toml_part.ts";

@@ -32,6 +32,7 @@ export {
   group,
   list,
   type ListOption,
+  longName,
   type Operand,
   operand,
   operands,

@@ -26,8 +26,14 @@ type NoOperands = Record<never, never>;
 const RUNS = { runs: optionalOperand(folder(), "where runs are kept. Default: runs") };
 
 async function watch({ options, signal }: Invocation<typeof WATCH, NoOperands>): Promise<number> {
-  if (options.stream.length === 0) {
-    throw new UsageError("Cannot watch: found no stream, expected --stream SOURCE");
+  if (options.stream.length === 0 && options.config === undefined) {
+    throw new UsageError(
+      "Cannot watch: found no stream, expected --stream SOURCE or --config FILE",
+    );
+  }
+  for (const name of ["stream", "insecure"] as const) {
+    if (options.config === undefined || options[name].length === 0) continue;
+    throw new UsageError(`Cannot use --${name} with --config: the file says it of each camera`);
   }
   for (const name of ["listen", "token"] as const) {
     if (options.display || options[name] === undefined) continue;

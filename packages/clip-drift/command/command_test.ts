@@ -75,6 +75,9 @@ Deno.test("the README's table is that of the command", async () => {
 for (
   const [args, message] of [
     [[], /found no stream, expected --stream SOURCE/],
+    [["-s", "x", "--config", "c.toml"], /Cannot use --stream with --config/],
+    [["--config", "c.toml", "--insecure", "a"], /Cannot use --insecure with --config/],
+    [["--config", "none.toml"], /Cannot read none\.toml: it does not exist/],
     [["--streem", "x"], /Unknown option --streem: did you mean --stream\?/],
     [["-s", "x", "--alert", "speed > 1"], /found measure speed/],
     [["-s", "x", "--max-fps", "0"], /Cannot read --max-fps: found "0", .* numbers above 0/],
@@ -365,6 +368,68 @@ Deno.test("--json gives the totals of each stream as JSON alone", async () => {
     assert.equal(results.length, 2);
   });
 });
+
+/** Lines of a child, as they come. */
+function linesOf(stream: ReadableStream<Uint8Array>) {
+  const lines: string[] = [];
+  const reading = (async () => {
+    let rest = "";
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      const parts = (rest + text).split("\n");
+      rest = parts.pop()!;
+      lines.push(...parts);
+    }
+  })();
+  const until = async (pattern: RegExp) => {
+    for (;;) {
+      const line = lines.find((line) => pattern.test(line));
+      if (line !== undefined) return line;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  return { lines, until, reading };
+}
+
+Deno.test("--config: cameras come and go with the file, and the others go on", () =>
+  withFolder(async (folder) => {
+    await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+    const file = join(folder, "cameras.toml");
+    const write = (...names: string[]) => {
+      const tables = names.map((name) => `[camera.${name}]\nurl = "${camera.url}"\n`);
+      return Deno.writeTextFile(file, tables.join(""));
+    };
+    await write("door");
+    const args = ["--config", file, "--model", "gist", "--listen", "127.0.0.1:0"];
+    const child = start([...args, "--runs", join(folder, "runs")], { DISPLAY: "" });
+    const [err, out] = [linesOf(child.stderr), linesOf(child.stdout)];
+    const url = /http:\S+/.exec(await err.until(/^Watch at /))![0];
+    type View = { id: number; name: string; status: string; index: number };
+    const untilViews = async (isIt: (views: View[]) => boolean): Promise<View[]> => {
+      for (;;) {
+        const { cameras } = await (await fetch(new URL("/health", url))).json();
+        if (isIt(cameras)) return cameras;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    const live = (views: View[]) =>
+      views.filter(({ status }) => status === "live").map(({ name }) => name).join();
+    const [before] = await untilViews((views) => live(views) === "door");
+    await write("door", "yard");
+    const [door, yard] = await untilViews((views) => live(views) === "door,yard");
+    assert.ok(door!.index > before!.index);
+    assert.deepEqual([door!.id, yard!.id], [0, 1]);
+    await Deno.writeTextFile(file, "[camera.door");
+    await err.until(/cameras\.toml: .*; the cameras stay as they are$/);
+    assert.equal(live(await untilViews(() => true)), "door,yard");
+    await write("yard");
+    await untilViews((views) => views.length === 1 && live(views) === "yard");
+    await out.until(/^door$/);
+    child.kill("SIGINT");
+    await Promise.all([child.status, err.reading, out.reading]);
+    assert.equal((await child.status).code, 130);
+    assert.ok(out.lines.includes("yard"), out.lines.join("\n"));
+    assert.equal((await listRuns(join(folder, "runs"))).length, 2);
+  }));
 
 Deno.test("the simulated camera can be watched by its command", async () => {
   const child = start(["camera", "--port", "0", "--width", "64", "--height", "48"]);

@@ -9,6 +9,7 @@
 import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import {
   choice,
+  file,
   flag,
   folder,
   group,
@@ -303,6 +304,7 @@ const BASIC = {
     help: "URL of a camera, folder, MJPEG, video or -, perhaps as name=…; may repeat",
     short: "s",
   }),
+  config: option(file(), { help: "TOML file of cameras, in place of --stream; may change" }),
   display: flag({ help: "no page: a text meter in the terminal", default: true }),
   plot: flag({ help: "no plot on the page", default: true }),
   save: flag({ help: "no run folder", default: true }),

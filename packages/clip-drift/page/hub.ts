@@ -86,6 +86,8 @@ export interface Audience {
   readonly viewers: number;
   /** Called with each change. */
   message(message: HubMessage): void;
+  /** Called when there are other cameras. */
+  changed(): void;
   /** Called with each new frame. */
   jpeg(camera: number, jpeg: Uint8Array): void;
 }
@@ -93,6 +95,8 @@ export interface Audience {
 const KEPT_NOTES = 50;
 const KEPT_SNAPSHOTS = 12;
 const FPS_SPAN = 30;
+/** Cameras that the byte before a frame numbers. */
+const IDS = 256;
 
 /** One camera's side of the hub. */
 export class CameraFeed {
@@ -187,6 +191,7 @@ export class Hub {
   /** Points that the plot keeps. */
   readonly history: number;
   #audience: Audience | undefined;
+  #next = 0;
 
   /** Makes a hub whose plots keep this many points. */
   constructor(history: number) {
@@ -195,9 +200,33 @@ export class Hub {
 
   /** Adds a camera. */
   add(name: string): CameraFeed {
-    const feed = new CameraFeed(this, this.feeds.length, name);
+    while (this.#feedOf(this.#next) !== undefined) this.#next = (this.#next + 1) % IDS;
+    const feed = new CameraFeed(this, this.#next, name);
+    // What is under way of one that was removed is not taken for this one's.
+    this.#next = (this.#next + 1) % IDS;
     this.feeds.push(feed);
+    this.#changed();
     return feed;
+  }
+
+  /** Removes a camera. */
+  remove(feed: CameraFeed): void {
+    const at = this.feeds.indexOf(feed);
+    if (at >= 0) this.feeds.splice(at, 1);
+    this.#changed();
+  }
+
+  /** The latest frame of a camera, by its number, as a JPEG. */
+  picture(id: number): Uint8Array | undefined {
+    return this.#feedOf(id)?.jpeg;
+  }
+
+  #feedOf(id: number): CameraFeed | undefined {
+    return this.feeds.find(({ view }) => view.id === id);
+  }
+
+  #changed(): void {
+    if (this.viewers > 0) this.#audience?.changed();
   }
 
   /** Number of those who watch. */
