@@ -35,6 +35,8 @@ export {
   type CameraView,
   Hub,
   type HubMessage,
+  type Measured,
+  type Mirrored,
   type PlotPoint,
 } from "./page/hub.ts";
 export {

@@ -8,6 +8,27 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "mirror.ts",
+    find: "if (isOver || this.#clock.now() - heardAt < SILENT) continue;",
+    put: "continue;",
+    means: "a process that is gone looks as if it were live",
+    tests: ["publish_test.ts"],
+  },
+  {
+    file: "mirror.ts",
+    find: 'if (key === "status") return STATUSES.includes(String(one)) ? [[key, one]] : [];',
+    put: 'if (key === "status") return [[key, one]];',
+    means: "the page is given what a stranger made up",
+    tests: ["publish_test.ts"],
+  },
+  {
+    file: "publish.ts",
+    find: "embedding: tensor(",
+    put: "embeddings: tensor(",
+    means: "embeddings are not published",
+    tests: ["publish_test.ts"],
+  },
+  {
     file: "cameras_file.ts",
     find: "const counts = seen === before && seen !== taken;",
     put: "const counts = seen !== taken;",

@@ -23,7 +23,9 @@ import { untilAbort } from "./terminal.ts";
 
 type NoOperands = Record<never, never>;
 
-const RUNS = { runs: optionalOperand(folder(), "where runs are kept. Default: runs") };
+const VIEWED = {
+  runs: optionalOperand(folder(), "where runs are kept, or a --publish channel. Default: runs"),
+};
 
 async function watch({ options, signal }: Invocation<typeof WATCH, NoOperands>): Promise<number> {
   if (options.stream.length === 0 && options.config === undefined) {
@@ -57,10 +59,13 @@ async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>
 }
 
 async function view(
-  { options, operands, signal }: Invocation<typeof VIEW, typeof RUNS>,
+  { options, operands, signal }: Invocation<typeof VIEW, typeof VIEWED>,
 ): Promise<void> {
-  const { viewRuns } = await import("./view_runs.ts");
-  await viewRuns(operands.runs ?? "runs", options, signal);
+  const { viewChannel, viewRuns } = await import("./view_runs.ts");
+  const { isChannel } = await import("@vcs/transport/channel");
+  const { runs } = operands;
+  if (runs !== undefined && isChannel(runs)) return await viewChannel(runs, options, signal);
+  await viewRuns(runs ?? "runs", options, signal);
 }
 
 /** The command `clip-drift`. */
@@ -79,9 +84,9 @@ export const clipDrift: Command = command({
     }),
     command({
       name: "view",
-      about: "look at past runs",
+      about: "look at past runs, or at what --publish sends over a channel",
       options: VIEW,
-      operands: RUNS,
+      operands: VIEWED,
       run: view,
     }),
     ...pastRuns,

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkReadme } from "#testing/readme.ts";
 import { makeClip, needsRtsp, rtspServer } from "#testing/rtsp/server.ts";
-import { sharedPath, sharedTest } from "#testing/shared.ts";
-import { freePort } from "../../transport/trial/brokers.ts";
+import { needs, sharedPath, sharedTest } from "#testing/shared.ts";
+import { freePort, hasBroker, startBroker } from "../../transport/trial/brokers.ts";
 import { serveCamera } from "../camera/camera_server.ts";
 import { clipDrift } from "./command.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "../runs/reader.ts";
@@ -77,6 +77,7 @@ for (
     [[], /found no stream, expected --stream SOURCE/],
     [["-s", "x", "--config", "c.toml"], /Cannot use --stream with --config/],
     [["--config", "c.toml", "--insecure", "a"], /Cannot use --insecure with --config/],
+    [["-s", "x", "--publish", "http://me:secret@host"], /Cannot read --publish: .* channels' URLs/],
     [["--config", "none.toml"], /Cannot read none\.toml: it does not exist/],
     [["--streem", "x"], /Unknown option --streem: did you mean --stream\?/],
     [["-s", "x", "--alert", "speed > 1"], /found measure speed/],
@@ -430,6 +431,35 @@ Deno.test("--config: cameras come and go with the file, and the others go on", (
     assert.ok(out.lines.includes("yard"), out.lines.join("\n"));
     assert.equal((await listRuns(join(folder, "runs"))).length, 2);
   }));
+
+Deno.test({
+  name: "view shows what --publish sends over real nats",
+  ...needs(hasBroker("nats")),
+  fn: async () => {
+    await using broker = await startBroker("nats");
+    await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+    const channel = `nats://127.0.0.1:${broker.port}?stream=cameras`;
+    const viewing = start(["view", channel, "--listen", "127.0.0.1:0"], { DISPLAY: "" });
+    const [err, out] = [linesOf(viewing.stderr), linesOf(viewing.stdout)];
+    const url = /http:\S+/.exec(await err.until(/^Watch at /))![0];
+    const streams = ["door", "yard"].flatMap((name) => ["-s", `${name}=${camera.url}`]);
+    const common = ["--model", "gist", "--no-display", "--no-save"];
+    const watching = start([...streams, ...common, "--publish", channel]);
+    const watched = finish(watching);
+    for (let live: string[] = []; live.sort().join() !== "door,yard";) {
+      const { cameras } = await (await fetch(new URL("/health", url))).json();
+      live = cameras.filter((view: { status: string; index: number }) =>
+        view.status === "live" && view.index > 2
+      ).map(({ name }: { name: string }) => name);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    watching.kill("SIGINT");
+    assert.equal((await watched).code, 130);
+    viewing.kill("SIGINT");
+    await Promise.all([err.reading, out.reading]);
+    assert.equal((await viewing.status).code, 130);
+  },
+});
 
 Deno.test("the simulated camera can be watched by its command", async () => {
   const child = start(["camera", "--port", "0", "--width", "64", "--height", "48"]);

@@ -23,6 +23,7 @@ import {
   whole,
   withPassword,
 } from "@vcs/transport/internal";
+import { isChannel } from "@vcs/transport/channel";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
 import type { DriftOptions } from "../drift.ts";
@@ -77,6 +78,13 @@ const BROKER: ValueKind<string> = {
     if (protocol === "mqtt:" || protocol === "mqtts:") return text;
     throw new TypeError(`Cannot publish to ${protocol} URLs: expected mqtt: or mqtts:`);
   },
+};
+
+/** A channel that what is seen is sent over. */
+const CHANNEL: ValueKind<string> = {
+  ...text("CHANNEL"),
+  allowed: "channels' URLs, such as nats://host?stream=cameras",
+  parse: (text) => isChannel(text) ? withPassword(text) : undefined,
 };
 
 const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
@@ -226,6 +234,9 @@ const ALERTS = {
   mqtt: option(BROKER, {
     help: "broker that alerts are published to, and announced to Home Assistant",
     env: "ENCODERS_MQTT",
+  }),
+  publish: option(CHANNEL, {
+    help: "channel that rows, embeddings and events are sent over, for clip-drift view CHANNEL",
   }),
   inlineSnapshot: flag({ help: "put the snapshot, as base64, into what alerts deliver" }),
   exec: list(text("COMMAND"), { help: "what is run with an alert on stdin; may repeat" }),

@@ -16,6 +16,7 @@ import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
 import { type CameraSetting, readCameras } from "../fleet/cameras_file.ts";
 import { Fleet } from "../fleet/fleet.ts";
+import { Publisher } from "../fleet/publish.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
 import { type CameraFeed, Hub } from "../page/hub.ts";
@@ -150,8 +151,8 @@ async function watchOne(
   signal: AbortSignal,
 ): Promise<boolean> {
   const shared = { ...all, settings: { ...all.settings, ...own } };
-  const { json, display } = shared.settings;
-  const feed = display ? shared.hub.add(name) : undefined;
+  const { json, display, publish } = shared.settings;
+  const feed = display || publish !== undefined ? shared.hub.add(name) : undefined;
   try {
     const monitor = new Monitor(spec, shared.encoder, monitorOptions(name, feed, shared));
     const totals = await monitor.run(signal);
@@ -254,6 +255,8 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   using _keeping = { [Symbol.dispose]: () => keeping.abort() };
   if (save && settings.keep !== undefined) void keepOnly(settings.keep, runs, keeping.signal);
   await using _page = await showPage(shared, stop);
+  const { publish } = settings;
+  await using _publisher = publish === undefined ? undefined : new Publisher(hub, publish, { say });
   using _keys = stream.some(({ spec }) => spec === "-") ? undefined : readKeys(stop);
   return await watchAll(cameras, changes, shared);
 }

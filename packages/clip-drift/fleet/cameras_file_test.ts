@@ -41,7 +41,7 @@ Deno.test("cameras have names, URLs with secrets of the environment, and options
 url = "http://viewer:$CAMERAS_FILE_TEST@10.0.0.5/video"
 alert = ["scene: cut > 0.3 for 2s", "gone: lost > 30"]
 max-fps = 5
-tls-fingerprint = "${"0a".repeat(32)}"
+tls-fingerprint = "${"0A".repeat(32)}"
 [camera.yard]
 url = "/videos/yard.mp4"
 insecure = true
@@ -56,7 +56,7 @@ accept-unended = true
       const { alert = [], ...rest } = door!.own;
       const rules = ["scene: cut > 0.3 for 2s", "gone: lost > 30"];
       assert.deepEqual(alert, rules.map(parseRule));
-      assert.deepEqual(rest, { maxFps: 5, tlsFingerprint: ["0a".repeat(32)], insecure: [] });
+      assert.deepEqual(rest, { maxFps: 5, tlsFingerprint: ["0A".repeat(32)], insecure: [] });
       assert.deepEqual(yard, {
         name: "yard",
         spec: "/videos/yard.mp4",

@@ -152,9 +152,15 @@ function liveFeed(hub: Hub, options: DashboardOptions, canQuit: boolean): Feed {
     get viewers() {
       return feed.viewers;
     },
-    changed: () => feed.send(greeting(hub, options, canQuit), "hello"),
-    message: (message) => feed.send(JSON.stringify(message), keyOf(message)),
-    jpeg: (camera, jpeg) => sendJpeg(feed, camera, jpeg),
+    changed: () => {
+      if (feed.viewers > 0) feed.send(greeting(hub, options, canQuit), "hello");
+    },
+    message: (message) => {
+      if (feed.viewers > 0) feed.send(JSON.stringify(message), keyOf(message));
+    },
+    jpeg: (camera, jpeg) => {
+      if (feed.viewers > 0) sendJpeg(feed, camera, jpeg);
+    },
   });
   return feed;
 }
