@@ -23,8 +23,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "live_frames.ts",
-    find: "...defined({ backend, stream, hdr }) });",
-    put: "...defined({ backend, stream }) });",
+    find: "const chosen = defined({ backend, stream, hdr, maxPixels });",
+    put: "const chosen = defined({ backend, stream, maxPixels });",
     means: "live HDR is never mapped",
     tests: ["video_hdr_test.ts"],
   },

@@ -77,7 +77,7 @@ Deno.test("titles and file names are what they are", async () => {
 });
 
 Deno.test("a first argument that is a subcommand's name is that subcommand", async () => {
-  const page = { mode: "play", port: 8048, host: "127.0.0.1" };
+  const page = { mode: "play", port: 8048, host: "127.0.0.1", allowClass: [] };
   assert.deepEqual(await read("play"), page);
   assert.deepEqual(await read("play", "-d", "--port", "1").catch((e) => e.name), "UsageError");
   assert.deepEqual(await read("play", "song.ecdc", "--port", "0"), {
