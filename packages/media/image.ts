@@ -218,8 +218,8 @@ async function decode(
   return { format, orientation, width, height, data: inks ? cmykToRgb(data) : own(data) };
 }
 
-/** A pipeline that starts from RGB in memory. */
-async function fromRgb({ width, height, data }: Image): Promise<Pipeline> {
+/** A pipeline that starts from RGB in memory, of one picture or of several below one another. */
+async function fromRgb({ width, height, data }: Image, pageHeight = height): Promise<Pipeline> {
   const fits = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 &&
     height > 0 && data.length === width * height * 3;
   if (!fits) {
@@ -228,7 +228,7 @@ async function fromRgb({ width, height, data }: Image): Promise<Pipeline> {
         `found ${data.length}`,
     );
   }
-  return (await loadSharp())(data, { raw: { width, height, channels: 3 } });
+  return (await loadSharp())(data, { raw: { width, height, channels: 3, pageHeight } });
 }
 
 /**
@@ -257,4 +257,42 @@ export async function encodeJpeg(
   }
   const pipeline = await fromRgb(image);
   return own(await pipeline.jpeg({ quality, chromaSubsampling: chroma }).toBuffer());
+}
+
+/** Options of {@linkcode encodeWebp}. */
+export interface EncodeWebpOptions {
+  /** 1 to 100. Default: 85. */
+  quality?: number;
+  /** Milliseconds that each picture is shown for. Default: 200. */
+  pictureMs?: number;
+}
+
+/**
+ * Encodes pictures of one size as an animated WebP that starts over at its end.
+ *
+ * @throws {RangeError} where there is no picture, their sizes differ, the data does not fit, or an
+ * option is out of range
+ * @throws {TransportError} `part-missing` where sharp is not here and cannot be fetched
+ */
+export async function encodeWebp(
+  pictures: readonly Image[],
+  { quality = 85, pictureMs = 200 }: EncodeWebpOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const [first] = pictures;
+  if (
+    !first || pictures.some(({ width, height }) => width !== first.width || height !== first.height)
+  ) {
+    throw new RangeError(
+      `Cannot encode WebP: expected pictures of one size, found ${
+        pictures.map(({ width, height }) => `${width}x${height}`).join(", ") || "none"
+      }`,
+    );
+  }
+  const height = first.height * pictures.length;
+  const data = new Uint8Array(first.width * height * 3);
+  pictures.forEach((picture, i) => data.set(picture.data, i * first.data.length));
+  const strip = await fromRgb({ width: first.width, height, data }, first.height);
+  return own(
+    await strip.webp({ quality, delay: pictures.map(() => pictureMs), loop: 0 }).toBuffer(),
+  );
 }

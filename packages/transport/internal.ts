@@ -16,7 +16,6 @@ export {
   environment,
   homeFolder,
   secretOf,
-  urlText,
   withPassword,
 } from "./command/environment.ts";
 export { encodeRow, writeParquet } from "./batch/output/parquet.ts";
@@ -57,11 +56,13 @@ export {
   type ChoiceSpellings,
   type Completion,
   file,
+  fileOrUrl,
   folder,
   number,
   type NumberRange,
   readValue,
   text,
+  urlText,
   type ValueKind,
   whole,
 } from "./command/values.ts";

@@ -9,6 +9,7 @@
 import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import {
   choice,
+  fileOrUrl,
   flag,
   folder,
   group,
@@ -72,8 +73,9 @@ const WEBHOOK: ValueKind<string> = {
 const BROKER: ValueKind<string> = {
   ...text("URL"),
   parse(text) {
-    const { url: { protocol } } = splitCredentials(text);
-    if (protocol === "mqtt:" || protocol === "mqtts:") return text;
+    const broker = withPassword(text);
+    const { url: { protocol } } = splitCredentials(broker);
+    if (protocol === "mqtt:" || protocol === "mqtts:") return broker;
     throw new TypeError(`Cannot publish to ${protocol} URLs: expected mqtt: or mqtts:`);
   },
 };
@@ -176,7 +178,7 @@ export const NETWORK = {
     env: "ENCODERS_MODEL",
     defaultText: "ViT-B-32 if its weights are on this machine, else gist",
   }),
-  weights: option(text("REFERENCE"), {
+  weights: option(fileOrUrl("REFERENCE"), {
     help: "tag of published weights, path, URL or hf:owner/name/file",
     env: "ENCODERS_PRETRAINED",
     defaultText: "openai",
@@ -184,7 +186,7 @@ export const NETWORK = {
   }),
   ...CHECKPOINT_OPTIONS,
   device: option(deviceKind, {
-    help: "what the model runs on: auto, cpu, cuda, cuda:N or webgpu",
+    help: "what the model runs on: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
     env: "ENCODERS_DEVICE",
     default: "auto",
   }),

@@ -49,6 +49,22 @@ async function countFrames(
   return counted;
 }
 
+/**
+ * The time of the first frame that is shown, where others are listed before it: H.264 may begin with
+ * pictures that are refreshed strip by strip, of which a decoder shows none before it is whole.
+ */
+async function shownFrom(
+  backend: Backend,
+  request: DecodeRequest,
+  { ticks }: VideoIndex,
+): Promise<number | undefined> {
+  if (request.facts.codec !== "h264") return undefined;
+  const one = { ...request, filter: undefined, wanted: [], threads: 1 };
+  await using run = await backend.decode(one);
+  const first = await run.next();
+  return first && !first.damaged && first.ticks! > ticks[0]! ? first.ticks : undefined;
+}
+
 /** The header's facts, with the size that the first frame shows where the header has none. */
 async function withSize(
   backend: Backend,
@@ -73,7 +89,11 @@ async function indexVideo(
     return indexCountedFrames(await countFrames(backend, request), inspection);
   }
   const settled = settledFrom(packets);
-  if (settled === undefined) return index;
+  if (settled === undefined) {
+    const start = await shownFrom(backend, request, index);
+    if (start === undefined) return index;
+    return indexPackets({ facts, packets: withoutUnseen(packets, [], start) })!;
+  }
   const seen = await countFrames(backend, request, settled);
   const left = withoutUnseen(packets, seen.map(({ ticks }) => ticks), settled);
   return indexPackets({ facts, packets: left })!;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { LiveEvent } from "@vcs/media";
+import { steadyBytes, systemClock, unlessStalled } from "@vcs/transport/portable";
 import { MediaError } from "@vcs/media/errors";
 import { pathOf } from "@vcs/media";
 import { shownSource, sourceKind } from "@vcs/media/internal";
@@ -291,8 +292,14 @@ async function openCamera(
   url: string,
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
-  const response = await fetch(url, { signal });
-  if (response.ok && response.body) return response.body;
+  const response = await unlessStalled(
+    systemClock,
+    signal,
+    (either) => fetch(url, { signal: either }),
+  );
+  if (response.ok && response.body) {
+    return ReadableStream.from(steadyBytes(response.body, systemClock));
+  }
   await response.body?.cancel();
   throw new VideoVqError(
     "bad-source",
