@@ -254,7 +254,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "video_opening.ts",
-    find: "const start = await shownFrom(backend, request, index);",
+    find: "const start = await shownFrom(backend, request, index, inspection);",
     put: "const start = undefined as number | undefined;",
     means: "a cut of H.264 that is refreshed strip by strip has frames that nobody can read",
     tests: ["video_doubts_test.ts"],
