@@ -5,7 +5,13 @@
  */
 import type { Backend, DecodeRequest, Inspection, StreamFacts } from "../ffmpeg/backend.ts";
 import { MediaError } from "../errors.ts";
-import { filterChain, isToneMapped, matrixOf } from "./filter_chain.ts";
+import {
+  filterChain,
+  isDeinterlaced,
+  isFlattened,
+  isToneMapped,
+  matrixOf,
+} from "./filter_chain.ts";
 import { LruCache } from "./index_cache.ts";
 import type { LocalSource } from "./media_source.ts";
 import { areJoined, settledFrom, withoutUnseen } from "./packet_doubts.ts";
@@ -118,7 +124,7 @@ export function requestFor(
   facts: StreamFacts,
   options: ResolvedOptions,
 ): DecodeRequest {
-  const { pixels, color, hdr, rotate, threads, threadType, device, maxPixels } = options;
+  const { pixels, rotate, threads, threadType, device, maxPixels } = options;
   const orientation = rotate ? facts : undefined;
   const { width, height } = storedSize(facts, options);
   return {
@@ -129,7 +135,7 @@ export function requestFor(
     sparse: false,
     filter: pixels === "native"
       ? undefined
-      : filterChain(facts, { color, hdr, width, height, orientation }),
+      : filterChain(facts, { ...options, width, height, orientation }),
     frameBytes: pixels === "native" ? undefined : width * height * 3,
     threads,
     threadType,
@@ -146,6 +152,19 @@ function storedSize(facts: StreamFacts, options: ResolvedOptions) {
   if (size === undefined) return { width: facts.width, height: facts.height };
   const sideways = rotate && facts.rotation % 180 !== 0;
   return sideways ? { width: size.height, height: size.width } : size;
+}
+
+/** What the chain of filters changes. */
+export function changesOf(
+  facts: StreamFacts,
+  options: ResolvedOptions,
+): Pick<VideoInfo, "toneMapped" | "flattened" | "deinterlaced"> {
+  const isRgb = options.pixels === "rgb";
+  return {
+    toneMapped: isRgb && isToneMapped(facts, options.hdr),
+    flattened: isRgb && isFlattened(facts, options.alpha),
+    deinterlaced: isRgb && isDeinterlaced(facts, options.interlaced),
+  };
 }
 
 /** What the reader reports of the video. */
@@ -168,7 +187,7 @@ export function infoOf(
     height: turned ? width : height,
     frameCount: frames.length,
     conversionMatrix: matrixOf(facts, options.color),
-    toneMapped: options.pixels === "rgb" && isToneMapped(facts, options.hdr),
+    ...changesOf(facts, options),
     fps: span > 0 ? (frames.length - 1) / span : frameRate,
     duration: span + last.duration,
     backend: backend.name,

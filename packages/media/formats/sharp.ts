@@ -15,6 +15,8 @@ export interface Pipeline {
     height: number;
     orientation?: number | undefined;
   }>;
+  /** Over black. */
+  flatten(): Pipeline;
   removeAlpha(): Pipeline;
   autoOrient(): Pipeline;
   toColourspace(space: string): Pipeline;

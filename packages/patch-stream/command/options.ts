@@ -7,6 +7,7 @@ import {
   type AnyOption,
   choice,
   file,
+  fileOrUrl,
   flag,
   folder,
   group,
@@ -16,6 +17,7 @@ import {
   type OptionValues,
   type ValueKind,
   whole,
+  withPassword,
 } from "@vcs/transport/internal";
 import { shownSource } from "@vcs/media/internal";
 import { PYTHON_DECODERS } from "./bench_python.ts";
@@ -97,8 +99,9 @@ export function fieldsAmong<V extends object, K extends string>(
 const VIDEO: ValueKind<string> = {
   ...file("VIDEO"),
   parse(text) {
-    if (text !== "-" && text !== "") shownSource(text);
-    return text || undefined;
+    const source = withPassword(text);
+    if (source !== "-" && source !== "") shownSource(source);
+    return source || undefined;
   },
 };
 
@@ -151,7 +154,9 @@ export const BENCH = {
 };
 
 /** Operands of `patch-stream bench`. */
-export const VIDEO_OR_FOLDER = { path: operand(file("PATH"), "a video, or a folder with videos") };
+export const VIDEO_OR_FOLDER = {
+  path: operand(fileOrUrl("PATH"), "a video, or a folder with videos"),
+};
 
 /** Values of the options of `patch-stream`. */
 export type StreamOptions = OptionValues<typeof STREAM>;
