@@ -289,7 +289,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "backend_node_av.ts",
-    find: "bareRate(stream, packets) || facts.frameRate",
+    find: "bareRate(stream, read.packets) || facts.frameRate",
     put: "facts.frameRate",
     means: "bare streams have the rate that a demuxer makes up",
     tests: ["video_doubts_test.ts"],
