@@ -22,13 +22,6 @@ export const faults: readonly Fault[] = [
     tests: ["video_doubts_test.ts"],
   },
   {
-    file: "live_frames.ts",
-    find: "const chosen = defined({ backend, stream, hdr, maxPixels });",
-    put: "const chosen = defined({ backend, stream, maxPixels });",
-    means: "live HDR is never mapped",
-    tests: ["video_hdr_test.ts"],
-  },
-  {
     file: "resampler.ts",
     find: "this.reach = same ? 0 : Math.ceil(width / rollOff * Math.max(1, from / to)) + 1;",
     put: "this.reach = same ? 0 : width;",
@@ -254,7 +247,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "video_opening.ts",
-    find: "const start = await shownFrom(backend, request, index);",
+    find: "const start = await shownFrom(backend, request, index, inspection);",
     put: "const start = undefined as number | undefined;",
     means: "a cut of H.264 that is refreshed strip by strip has frames that nobody can read",
     tests: ["video_doubts_test.ts"],
@@ -296,7 +289,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "backend_node_av.ts",
-    find: "bareRate(stream, packets) || facts.frameRate",
+    find: "bareRate(stream, read.packets) || facts.frameRate",
     put: "facts.frameRate",
     means: "bare streams have the rate that a demuxer makes up",
     tests: ["video_doubts_test.ts"],

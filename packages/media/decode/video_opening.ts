@@ -57,8 +57,9 @@ async function shownFrom(
   backend: Backend,
   request: DecodeRequest,
   { ticks }: VideoIndex,
+  { facts: { codec }, beginsWhole }: Inspection,
 ): Promise<number | undefined> {
-  if (request.facts.codec !== "h264") return undefined;
+  if (codec !== "h264" || beginsWhole) return undefined;
   const one = { ...request, filter: undefined, wanted: [], threads: 1 };
   await using run = await backend.decode(one);
   const first = await run.next();
@@ -90,7 +91,7 @@ async function indexVideo(
   }
   const settled = settledFrom(packets);
   if (settled === undefined) {
-    const start = await shownFrom(backend, request, index);
+    const start = await shownFrom(backend, request, index, inspection);
     if (start === undefined) return index;
     return indexPackets({ facts, packets: withoutUnseen(packets, [], start) })!;
   }
@@ -207,10 +208,11 @@ export async function inspectVideo(
     checkPixels(cached.inspection.facts, source.name, options);
     return cached;
   }
-  const { facts: stated, packets } = await backend.inspect(source.path, options.stream, signal);
+  const inspected = await backend.inspect(source.path, options.stream, signal);
+  const { facts: stated } = inspected;
   checkPixels(stated, source.name, options);
   const request = { ...requestFor(source.path, stated, options), device: "cpu", signal };
-  const inspection = { facts: await withSize(backend, stated, request), packets };
+  const inspection = { ...inspected, facts: await withSize(backend, stated, request) };
   const index = await indexVideo(backend, inspection, request);
   if (index.frames.length === 0) {
     throw new MediaError("empty-video", `Cannot read video of ${source.name}: it has no frames`);

@@ -68,6 +68,8 @@ export interface Inspection {
   readonly facts: StreamFacts;
   /** The packets in decode order. */
   readonly packets: readonly PacketRecord[];
+  /** Whether the first packet is known to be shown without anything before it. Default: false. */
+  readonly beginsWhole?: boolean;
 }
 
 /** How decoding is to be done. */

@@ -21,6 +21,7 @@ import { eventLoopYielder } from "../decode/event_loop.ts";
 import { codedPixels, MAX_PIXELS } from "../decode/video_options.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
 import { hasTornSlice } from "../formats/ffv1_slices.ts";
+import { holdsIdr } from "../formats/h264_start.ts";
 import { onAbort } from "@vcs/transport/internal";
 import type { LiveInput } from "../live/address.ts";
 import { type MotionVectors, parseMotionVectors } from "../decode/motion_vectors.ts";
@@ -206,21 +207,27 @@ async function readPackets(
   input: AvFormatContext,
   facts: StreamFacts,
   signal: AbortSignal | undefined,
-): Promise<PacketRecord[]> {
+): Promise<Pick<Inspection, "packets" | "beginsWhole">> {
   const packets: PacketRecord[] = [];
+  let beginsWhole = false;
   const yieldToEventLoop = eventLoopYielder();
   const packet = new av.Packet();
   packet.alloc();
   try {
     while (input.readFrameSync(packet) >= 0) {
-      if (packet.streamIndex === facts.stream) packets.push(recordOf(packet, facts.codec));
+      if (packet.streamIndex === facts.stream) {
+        if (packets.length === 0 && facts.codec === "h264") {
+          beginsWhole = holdsIdr(packet.data ?? new Uint8Array());
+        }
+        packets.push(recordOf(packet, facts.codec));
+      }
       packet.unref();
       await yieldToEventLoop(signal);
     }
   } finally {
     packet.free();
   }
-  return packets;
+  return { packets, beginsWhole };
 }
 
 /** The stored planes without padding, as node-av copies them out. */
@@ -540,9 +547,9 @@ async function inspect(
     const stream = videoStream(input, source, wanted);
     const facts = factsOf(av, input, stream);
     selectStream(input, facts.stream);
-    const packets = await readPackets(av, input, facts, signal);
-    const frameRate = bareRate(stream, packets) || facts.frameRate;
-    return { facts: { ...facts, frameRate }, packets };
+    const read = await readPackets(av, input, facts, signal);
+    const frameRate = bareRate(stream, read.packets) || facts.frameRate;
+    return { facts: { ...facts, frameRate }, ...read };
   } finally {
     input.closeInputSync();
   }
