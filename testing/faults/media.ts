@@ -499,8 +499,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "live_frames.ts",
-    find: "defined({ backend, stream, hdr, interlaced, maxPixels });",
-    put: "defined({ backend, stream, interlaced, maxPixels });",
+    find: "const chosen = defined({ backend, stream, hdr, interlaced, maxPixels });",
+    put: "const chosen = defined({ backend, stream, interlaced, maxPixels });",
     means: "live HDR is never mapped",
     tests: ["video_hdr_test.ts"],
   },
