@@ -130,8 +130,8 @@ less for fewer jobs of ${GROUP}.
    puts back every job that has no report in the output, for the price of listing and reading the plan.
 5. **The merge** reads ${whole(jobs)} reports, 32 at once: at 50 ms a request ${
   (jobs * 0.05 / 32 / 60).toFixed(0)
-} min, and for jobs of one
-   item ${
+} min, and where each
+   item is a job ${
   (items * 0.05 / 32 / 60).toFixed(0)
 } min. It can be killed and run again, as it only adds a manifest.
 6. **The listing.** One \`submit\` lists all; the plan has the paths of all items, and \`submit\`, \`merge\` and

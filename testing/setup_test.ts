@@ -17,7 +17,7 @@ const NEEDS = {
   "video-vq": 12,
   "patch-stream": 7,
   "clip-drift": 8,
-  "together": 12,
+  "together": 11,
 };
 
 interface Outcome {

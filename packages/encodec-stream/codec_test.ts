@@ -349,6 +349,21 @@ Deno.test("encodec_24khz", async (t) => {
   });
 });
 
+Deno.test("an aborted signal ends decoding at the model's next call", async () => {
+  for (const model of ["encodec_24khz", "encodec_48khz"] as const) {
+    using codec = await open(model, 2);
+    const frames = model === "encodec_24khz" ? 4 * 75 : 150;
+    const blocks = Array.from({ length: 4 }, () => ({ codes: ramp(frames, 2), scale: 1 }));
+    const bytes = await fileOf(model, 2, 4 * 47520, blocks);
+    await using reader = await EcdcReader.open(bytes);
+    const abort = new AbortController();
+    const decoding = codec.decoder.decode(reader, { batch: 1, signal: abort.signal });
+    await decoding.next();
+    abort.abort(new Error("enough"));
+    await assert.rejects(Array.fromAsync(decoding), { message: "enough" });
+  }
+});
+
 Deno.test("batches of nothing are refused by both models", async () => {
   for (const model of ["encodec_24khz", "encodec_48khz"] as const) {
     using codec = await open(model, 2);

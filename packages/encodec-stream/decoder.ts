@@ -76,6 +76,8 @@ export interface DecodeOptions {
    * from the start of the file: quick, and no longer exact. Default: from the start.
    */
   readonly preroll?: number;
+  /** Ends decoding between two calls of the model. */
+  readonly signal?: AbortSignal;
 }
 
 /** Segments of a batch; larger ones use the weights of the recurrent layers no better. */
@@ -151,6 +153,7 @@ export class Decoder implements Disposable {
    * @throws {EcdcError} what the source throws, after everything before the damage was yielded;
    * `unsupported` if its codes are those of another model.
    * @throws {RangeError} if the batch or the preroll is below 0.
+   * @throws the reason of the signal, once it is aborted.
    */
   async *decode(source: CodeSource, options: DecodeOptions = {}): AsyncGenerator<PcmBlock> {
     const { from = 0, to = Infinity, batch, preroll = 0 } = options;
@@ -168,7 +171,7 @@ export class Decoder implements Disposable {
     const end = Math.min(to, source.header.samples);
     if (from >= end) return;
     const blocks = this.spec.segmentation
-      ? this.#segments(source, from, end, options.batch ?? DEFAULT_BATCH)
+      ? this.#segments(source, from, end, options)
       : this.#stream(source, from, end, options);
     for await (const { start, channels } of blocks) {
       const head = Math.max(0, from - start);
@@ -189,7 +192,8 @@ export class Decoder implements Disposable {
     return tensor("I32", [blocks.length, frames, codebooks], flat);
   }
 
-  async *#segments(source: CodeSource, from: number, to: number, batch: number) {
+  async *#segments(source: CodeSource, from: number, to: number, options: DecodeOptions) {
+    const { batch = DEFAULT_BATCH, signal } = options;
     const { header } = source;
     const { length, stride } = this.spec.segmentation!;
     const inside = from % stride;
@@ -199,14 +203,19 @@ export class Decoder implements Disposable {
     const groups = batches(blocks, { most, least: batch === 0 ? most : 1 }, (b) => b.frames);
     // The next group's recurrent half runs beside this group's convolutional half.
     const features = oneAhead(
-      mapOrdered(groups, 1, (b) => this.#runRecurrent(b, header.codebooks)),
+      mapOrdered(groups, 1, (b) => this.#runRecurrent(b, header.codebooks, signal)),
     );
-    const segments = mapOrdered(flatten(features), this.#threads, (f) => this.#runConv(f));
+    const segments = mapOrdered(flatten(features), this.#threads, (f) => this.#runConv(f, signal));
     const decoded = segmentPlace(header, 0).frames * this.spec.hop;
     yield* joined(segments, new OverlapAdd({ length: decoded, stride }), stride);
   }
 
-  async #runRecurrent(blocks: CodeBlock[], codebooks: number): Promise<Features[]> {
+  async #runRecurrent(
+    blocks: CodeBlock[],
+    codebooks: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Features[]> {
+    signal?.throwIfAborted();
     // The runtime multiplies single rows by another kernel, with other rounding. A segment on its
     // own runs beside a copy, so that every batch size gives the same bits.
     const batch = blocks.length === 1 ? [blocks[0]!, blocks[0]!] : blocks;
@@ -221,7 +230,11 @@ export class Decoder implements Disposable {
     }));
   }
 
-  async #runConv({ block, tensor }: Features): Promise<PcmBlock> {
+  async #runConv(
+    { block, tensor }: Features,
+    signal: AbortSignal | undefined,
+  ): Promise<PcmBlock> {
+    signal?.throwIfAborted();
     // The overlap with its neighbours fades into the silence and back.
     if (block.isLost) return { start: block.start, channels: this.#silence(block.samples) };
     const audio = await this.#conv.run({ features: tensor }, "audio");
@@ -243,6 +256,7 @@ export class Decoder implements Disposable {
     const ahead = oneAhead(this.#features(source, begin, end, options));
     const fade = new LossFade();
     for await (const { block, tensor } of ahead) {
+      options.signal?.throwIfAborted();
       const first = block.index === 0;
       const audio = await this.#conv.step({ features: tensor }, "audio", state, first);
       const decoded = planar(audio, block.isLost ? hop : block.samples);
@@ -255,7 +269,7 @@ export class Decoder implements Disposable {
     source: CodeSource,
     begin: number,
     end: number,
-    { batch = 1, lowLatency = false, preroll }: DecodeOptions,
+    { batch = 1, lowLatency = false, preroll, signal }: DecodeOptions,
   ): AsyncGenerator<Features> {
     const state = this.#recurrent.newState();
     const { firstFrames, secondFrames, byteFrames } = this.spec;
@@ -272,6 +286,7 @@ export class Decoder implements Disposable {
         ? Math.min(LARGEST_BATCH * secondFrames, begin - frame)
         : Math.min(most, Math.max(firstFrames, frame - begin));
     for await (const block of concealed(source.blocks({ from: start, to: end, chunk }))) {
+      signal?.throwIfAborted();
       const tensor = await this.#advance(block, source.header.codebooks, state);
       if (block.index >= begin) yield { block, tensor };
     }

@@ -17,7 +17,8 @@
  * | `nats://host:4222?stream=vcs` | NATS JetStream | durable pull consumer |
  * | `kafka://host:9092?topic=vcs` | Kafka, all replicas | consumer group |
  *
- * `rediss:`, `amqps:`, and `tls=true` for `nats:`, `kafka:` and `tcp:`, speak TLS.
+ * `rediss:`, `amqps:`, and `tls=true` for `nats:`, `kafka:` and `tcp:`, speak TLS. The address of a cluster
+ * names its servers: `nats://a:4222,b:4222,c:4222?copies=3`.
  *
  * @example From one end to the other
  * ```ts
@@ -39,6 +40,7 @@
  *
  * @module
  */
+import { withOneHost } from "./channels/reach/servers.ts";
 import { withDefaults } from "./channels/settings.ts";
 import { builtin } from "./io/builtin.ts";
 import type {
@@ -172,10 +174,11 @@ async function open<End>(
   options: ChannelOptions,
 ): Promise<End> {
   const base = builtin("node:url").pathToFileURL(`${Deno.cwd()}/`);
-  if (!URL.canParse(url, base)) {
+  const address = withOneHost(String(url));
+  if (!URL.canParse(address, base)) {
     throw new RangeError(`Cannot open ${what}: "${shownText(url)}" is not a URL`);
   }
-  const parsed = new URL(url, base);
+  const parsed = new URL(address, base);
   const load = Object.hasOwn(channels, parsed.protocol) ? channels[parsed.protocol] : undefined;
   if (!load) {
     throw new RangeError(

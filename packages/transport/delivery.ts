@@ -34,6 +34,8 @@ export type Fault =
   | "receiverKilled"
   | "senderKilled"
   | "brokerKilled"
+  /** One server of a cluster is killed, and another takes over. */
+  | "serverKilled"
   | "slowReceiver"
   /** The queue, stream or folder is deleted, evicted or expires, behind both ends. */
   | "placeDeleted"
@@ -68,6 +70,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "may lose the files that were deleted, nothing sent later",
       trimmed: "may lose these, nothing sent later",
@@ -82,6 +85,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "no broker",
       trimmed: "no broker",
@@ -96,6 +100,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "no broker",
       trimmed: "no broker",
@@ -110,6 +115,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing, but what the queue of a libzmq peer held",
       senderKilled: "nothing",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "nothing",
       placeDeleted: "no broker",
       trimmed: "no broker",
@@ -124,6 +130,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "may lose what was sent meanwhile and what it had not accepted",
       senderKilled: "may lose what waited for subscribers",
       brokerKilled: "no broker",
+      serverKilled: "no broker",
       slowReceiver: "may lose the oldest of what waits for it; counted as gaps",
       placeDeleted: "no broker",
       trimmed: "no broker",
@@ -138,6 +145,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing, with appendfsync always (everysec: up to a second)",
+      serverKilled: "nothing, with `copies` of all servers (fewer: what the next master lacks)",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
       trimmed: "may lose these and, where `maxage` is set, what is older; nothing sent later",
@@ -152,6 +160,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing",
+      serverKilled: "nothing, with `copies=3` (RabbitMQ's word, tried with one node)",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
       trimmed: "may lose these and, where `maxage` is set, what is older; nothing sent later",
@@ -166,6 +175,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing, but a power failure: up to two minutes",
+      serverKilled: "nothing, with `copies=3`",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
       trimmed: "may lose these and, where `maxage` is set, what is older; nothing sent later",
@@ -180,6 +190,8 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing, but a power failure of all replicas: what was not on disk",
+      serverKilled:
+        "nothing, with three replicas and min.insync.replicas=2 (Kafka's word, not tried)",
       slowReceiver: "nothing, within the topic's retention",
       placeDeleted: "may lose what waited there, nothing sent later",
       trimmed: "may lose these and what is older than the topic's retention; nothing sent later",
@@ -194,6 +206,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing, where the service keeps what it confirmed",
+      serverKilled: "nothing, where the service keeps what it confirmed",
       slowReceiver: "nothing",
       placeDeleted: "may lose the objects that were deleted, nothing sent later",
       trimmed: "may lose these, nothing sent later",
@@ -217,6 +230,7 @@ export function deliveryTable(): string {
     "lost when the receiver is killed",
     "the sender is killed",
     "the broker is killed",
+    "a server of a cluster is killed",
     "the receiver is slow",
     "queue, stream or files are deleted",
     "messages are trimmed, purged or expire",
@@ -230,6 +244,7 @@ export function deliveryTable(): string {
     loses.receiverKilled,
     loses.senderKilled,
     loses.brokerKilled,
+    loses.serverKilled,
     loses.slowReceiver,
     loses.placeDeleted,
     loses.trimmed,

@@ -8,6 +8,7 @@
 export { openSocketReceiver, openSocketSender } from "./channels/ws/ws.ts";
 export { flag, type FlagOption, option, type ValueOption } from "./command/options.ts";
 export { choice, number, type NumberRange, type ValueKind, whole } from "./command/values.ts";
+export { readUnlessStalled, STALL, steadyBytes, unlessStalled } from "./fetch/stall.ts";
 export { abortable, ignoreAbort, onAbort } from "./flow/abort.ts";
 export { type Clock, systemClock } from "./flow/clock.ts";
 export { Backoff, type BackoffOptions } from "./flow/retry.ts";

@@ -1,7 +1,8 @@
 /**
  * `deno task chaos [CHANNEL] [URL] [--hours H] [--seconds S] [--seed N] [--report FILE]`: sends through every
  * channel while ends, links and brokers are killed, stopped, cut and deleted, and counts. The same
- * seed plays the same faults. A URL is one's own broker, of which only the links are disturbed.
+ * seed plays the same faults. A URL is one's own broker, of which only the links are disturbed;
+ * `nats-cluster` and `redis-sentinel` are clusters started here, whose servers are killed.
  *
  * @module
  */
@@ -19,7 +20,14 @@ import {
 import { hasBroker } from "../../packages/transport/trial/brokers.ts";
 import { isGood, reportOf } from "./report.ts";
 import { runChaos, type RunResult } from "./run.ts";
-import { CHANNELS, type ChaosChannel, openWorld, type World, worldBehind } from "./world.ts";
+import {
+  CHANNELS,
+  type ChaosChannel,
+  CLUSTERS,
+  openWorld,
+  type World,
+  worldBehind,
+} from "./world.ts";
 
 const OPTIONS = {
   hours: option(number({ min: 0 }), { help: "how long, all channels together", default: 1 / 60 }),
@@ -42,6 +50,7 @@ function channelsHere(): ChaosChannel[] {
 async function openOwn(url: string): Promise<World> {
   const known = CHANNELS.find((name) => name === url);
   if (known) return await openWorld(known);
+  if (Object.hasOwn(CLUSTERS, url)) return await CLUSTERS[url]!();
   const channel = new URL(url).protocol.replace(/s?:$/, "");
   return worldBehind((channel === "nat" ? "nats" : channel) as ChaosChannel, url);
 }
@@ -52,7 +61,10 @@ const chaos = command({
   about: "channels while everything around them fails",
   options: OPTIONS,
   operands: {
-    urls: operands(text("URL"), "names of channels, or brokers of one's own. Default: all"),
+    urls: operands(
+      text("URL"),
+      "names of channels, brokers of one's own, nats-cluster, redis-sentinel. Default: all channels",
+    ),
   },
   async run({ options: { hours, seconds, seed, report }, operands: { urls }, signal }) {
     const worlds: (() => Promise<World>)[] = urls.length > 0

@@ -19,7 +19,7 @@ const STUCK = 60_000;
 /** Milliseconds between two looks that count as without progress: more is a machine that is busy. */
 const LOOK = 100;
 /** Seconds after which ends give up: a run is stuck before, whatever the machine has to do. */
-const PATIENCE = 600;
+const LONGEST_WAIT = 600;
 /** Messages that nobody sends all of, before they are killed. */
 const ENDLESS = 1_000_000;
 
@@ -139,13 +139,13 @@ class Chaos {
   #startSender({ streamId, acknowledged }: Counted, count: number): End {
     const numbers = { from: acknowledged, count: count - acknowledged, pace: PACE };
     const size = SIZES[this.#seed % SIZES.length];
-    const options = Object.entries({ ...numbers, size, timeout: PATIENCE, stream: streamId });
+    const options = Object.entries({ ...numbers, size, timeout: LONGEST_WAIT, stream: streamId });
     const words = options.flatMap(([name, value]) => [`--${name}`, String(value)]);
     return new End("send", this.#world.sender, ...words);
   }
 
   #startReceiver(): End {
-    return new End("receive", this.#world.receiver, "--timeout", String(PATIENCE));
+    return new End("receive", this.#world.receiver, "--timeout", String(LONGEST_WAIT));
   }
 
   #read(): void {

@@ -14,6 +14,11 @@ import { type Broker, freePort, startBroker } from "../../packages/transport/tri
 import { KAFKA_PORTS } from "../../packages/transport/trial/kafka.ts";
 import { KAFKA_CLIENT } from "../../packages/transport/parts/clients.ts";
 import { lazyPart } from "../../packages/transport/parts/load.ts";
+import {
+  type Cluster,
+  startNatsCluster,
+  startRedisCluster,
+} from "../../packages/transport/testing/clusters.ts";
 import type { Kind } from "./plan.ts";
 
 /** What deletes topics. */
@@ -63,6 +68,27 @@ const BROKERS = {
   nats: { name: "nats", query: "/?limit=3&wait=1000&stream=chaos", remove: removeFromNats },
   kafka: { name: "kafka", query: "/?limit=3&wait=1000&topic=chaos", remove: removeFromKafka },
 } as const;
+
+/** Clusters, by the names that stand for their addresses: one server of each is killed at a time. */
+export const CLUSTERS: Readonly<Record<string, () => Promise<World>>> = {
+  "nats-cluster": async () =>
+    clusterWorld("nats", await startNatsCluster(), "?copies=3&limit=3&wait=1000&stream=chaos"),
+  "redis-sentinel": async () =>
+    clusterWorld(
+      "redis",
+      await startRedisCluster(),
+      "/0?sentinel=vcs&copies=3&limit=3&claim=1000&stream=chaos",
+    ),
+};
+
+function clusterWorld(channel: "nats" | "redis", cluster: Cluster, query: string): World {
+  const url = `${channel}://${cluster.hosts}${query}`;
+  return {
+    ...{ channel, sender: url, receiver: url, proxies: [], broker: cluster },
+    kinds: [...ENDS, "kill broker", "second receiver"],
+    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+  };
+}
 
 /** Opens the world of a channel, with a broker of its own. */
 export async function openWorld(channel: ChaosChannel): Promise<World> {

@@ -328,6 +328,20 @@ export const faults: readonly Fault[] = [
     tests: ["held_files_test.ts"],
   },
   {
+    file: "reader.ts",
+    find: "return this.#heldUnits * unitSamples(this.header.spec) / this.header.rate;",
+    put: "return undefined;",
+    means: "the page says nothing of what is missing",
+    tests: ["reader_test.ts"],
+  },
+  {
+    file: "preroll.ts",
+    find: "mimi.window / mimi.frameFeatures * hop / sampleRate",
+    put: "RECURRENT",
+    means: "a seek in Mimi forgets what its last layer sees",
+    tests: ["preroll_test.ts"],
+  },
+  {
     file: "player_server.ts",
     find: "last?.given.abort();",
     put: "",

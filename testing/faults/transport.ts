@@ -8,6 +8,34 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "connections.ts",
+    find: "await abortable(conn.handshake(), signal);",
+    put: "",
+    means: "a certificate that tcp: does not trust is waited for",
+    tests: ["access_test.ts"],
+  },
+  {
+    file: "nats.ts",
+    find: 'const isRefusal = REFUSALS.has(name) || REFUSALS.has(cause?.name ?? "");',
+    put: "const isRefusal = REFUSALS.has(name);",
+    means: "a right that a user of NATS lacks is waited for",
+    tests: ["refused_test.ts"],
+  },
+  {
+    file: "servers.ts",
+    find: "this.#at = (this.#at + 1) % this.#list.length;",
+    put: "",
+    means: "only the first server of a cluster is tried",
+    tests: ["servers_test.ts"],
+  },
+  {
+    file: "redis.ts",
+    find: "if (replicas + 1 >= copies) return;",
+    put: "return;",
+    means: "redis: acknowledges what fewer servers have than they should",
+    tests: ["redis_test.ts"],
+  },
+  {
     file: "redis.ts",
     find: 'const ours = groups.find((found) => found.get("name") === group);',
     put: "const ours = groups.find(() => false);",
@@ -248,7 +276,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "amqp.ts",
-    find: "if (!REFUSAL.test(String(error))) throw error;",
+    find: "throw isTold ? error : refused(error, what);",
     put: "throw error;",
     means: "a wrong password is tried again for the whole timeout",
     tests: ["amqp_test.ts"],
@@ -262,7 +290,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "nats.ts",
-    find: "if (!REFUSALS.has(name)) throw error;",
+    find: "if (!isRefusal && !REFUSED_CODES.has(Number(code))) throw error;",
     put: "throw error;",
     means: "a wrong password is tried again for the whole timeout",
     tests: ["nats_test.ts"],
@@ -276,7 +304,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "redis.ts",
-    find: 'await Promise.all(clients.map((client) => client.call("SELECT", db)));',
+    find: 'await Promise.all(clients.map((client) => client.call("SELECT", place.database)));',
     put: "",
     means: "a database that does not exist is silently database 0",
     tests: ["redis_test.ts"],

@@ -186,7 +186,7 @@ export const NETWORK = {
   }),
   ...CHECKPOINT_OPTIONS,
   device: option(deviceKind, {
-    help: "what the model runs on: auto, cpu, cuda, cuda:N or webgpu",
+    help: "what the model runs on: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
     env: "ENCODERS_DEVICE",
     default: "auto",
   }),

@@ -29,7 +29,7 @@ export const RUN_OPTIONS = {
     formerly: ["checkpoint"],
   }),
   device: option(deviceKind, {
-    help: "what runs the model: auto, cpu, cuda, cuda:N or webgpu",
+    help: "what runs the model: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
     defaultText: "auto",
   }),
 };

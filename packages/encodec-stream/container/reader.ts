@@ -41,6 +41,7 @@ import {
   segmentCount,
   type SegmentPlace,
   segmentPlace,
+  unitSamples,
 } from "./segments.ts";
 
 /** Code frames that are decoded together. */
@@ -137,6 +138,22 @@ export class EcdcReader implements AsyncDisposable {
     const { size } = this.source;
     if (size === undefined || this.header.lm || this.#isOpen) return undefined;
     return size - this.header.bytes - bodyBytes(this.header);
+  }
+
+  /** Units whose bytes are all there, or more, if the size is known. */
+  get #heldUnits(): number {
+    const { header, source: { size } } = this;
+    if (size === undefined) return Infinity;
+    const { segmentation } = header.spec;
+    const bits = segmentation ? segmentPlace(header, 0).bytes * 8 : frameBits(header);
+    return Math.floor(Math.max(0, size - header.bytes) * 8 / bits);
+  }
+
+  /** Seconds of audio that are there, of a file that was cut off; undefined where all of it is. */
+  get heldSeconds(): number | undefined {
+    // One that lost its last byte is whole.
+    if ((this.surplus ?? 0) >= (mayBeShortByOne(this.header) ? -1 : 0)) return undefined;
+    return this.#heldUnits * unitSamples(this.header.spec) / this.header.rate;
   }
 
   /**
@@ -238,11 +255,8 @@ export class EcdcReader implements AsyncDisposable {
 
   /** The error of a file that ends before a unit is complete; after a seek it may end long before. */
   #truncated(units: "segments" | "frames", index: number): EcdcError {
-    const { header, source } = this;
-    const bits = units === "frames" ? frameBits(header) : segmentPlace(header, 0).bytes * 8;
-    const held = source.size === undefined
-      ? Infinity
-      : Math.floor(Math.max(0, source.size - header.bytes) * 8 / bits);
+    const { header } = this;
+    const held = this.#heldUnits;
     // A pipe that ends within a seek does not say how far it came.
     const isCounted = held < Infinity || index > this.#from || index === 0;
     const found = isCounted

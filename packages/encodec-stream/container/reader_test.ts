@@ -292,6 +292,7 @@ Deno.test("errors say how much a file holds, also after a seek beyond it", async
       Uint8Array.from([...segment, ...segment, ...segment]),
     ]).bytes();
     await using reader = await EcdcReader.open(file);
+    assert.equal(reader.heldSeconds, model === "encodec_48khz" ? 2.97 : 6);
     const message = new RegExp(`the file ends ${wanted}, its header promises 36`);
     await assert.rejects(reader.blocks({ from }).next(), { code: "truncated", message });
     await using piped = await EcdcReader.open(streamOf([file]) as ReadableStream<Uint8Array>);

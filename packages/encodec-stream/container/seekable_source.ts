@@ -5,7 +5,15 @@
  *
  * @module
  */
-import { type Clock, concatBytes, onAbort, streamOf, systemClock } from "@vcs/transport/portable";
+import {
+  type Clock,
+  concatBytes,
+  onAbort,
+  readUnlessStalled,
+  streamOf,
+  systemClock,
+  unlessStalled,
+} from "@vcs/transport/portable";
 import { EcdcError } from "../errors.ts";
 
 /** What can be opened: a path, a URL, `-` for standard input, bytes, or a stream of bytes. */
@@ -27,32 +35,6 @@ const NEAR = 64 * 1024;
 
 /** Attempts without a byte after which a connection that broke is given up. */
 const TRIES = 4;
-
-/** Milliseconds without a byte, or an answer, after which a connection to a server counts as broken. */
-export const STALL = 30_000;
-
-/** Waits for a server, but not for ever; what is waited for ends where its signal is aborted. */
-async function unlessStalled<T>(
-  clock: Clock,
-  signal: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const stalled = new AbortController();
-  const done = new AbortController();
-  const limit = async (): Promise<never> => {
-    await clock.sleep(STALL, done.signal);
-    throw new Error(`nothing came for ${STALL / 1000} s`);
-  };
-  const both = signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal;
-  try {
-    return await Promise.race([work(both), limit()]);
-  } catch (error) {
-    stalled.abort(error);
-    throw error;
-  } finally {
-    done.abort();
-  }
-}
 
 /** Bytes from a position on, valid until the next seek of their source. */
 export interface ByteRun {
@@ -157,12 +139,8 @@ export class SeekableSource implements AsyncDisposable {
 
   /** The next chunk of the open stream; a server that sends nothing more is hung up on. */
   async #next(): Promise<ReadableStreamReadResult<Uint8Array>> {
-    const reader = this.#reader;
-    if (!this.#url) return await reader.read();
-    return await unlessStalled(this.#clock, undefined, (stalled) => {
-      stalled.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
-      return reader.read();
-    });
+    if (!this.#url) return await this.#reader.read();
+    return await readUnlessStalled(this.#clock, this.#reader);
   }
 
   /** Connects again, at the byte where the connection broke. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { systemClock } from "@vcs/transport/portable";
-import { SeekableSource, STALL } from "./seekable_source.ts";
+import { STALL, systemClock } from "@vcs/transport/portable";
+import { SeekableSource } from "./seekable_source.ts";
 
 const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7 % 251);
 

@@ -7,7 +7,9 @@
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { foldWeightNorm, type LazyTensor } from "@vcs/onnx/graph";
 import type { ModelSpec } from "../models.ts";
+import { EcdcError } from "../errors.ts";
 import { isDac } from "./dac.ts";
+import { isMimi } from "./mimi.ts";
 import { modelWeights } from "./layers.ts";
 
 /** The name of a tensor in transformers. */
@@ -75,8 +77,23 @@ function descriptSource(spec: ModelSpec, source: TensorSource): TensorSource {
   };
 }
 
-/** A checkpoint under the names of the model's table, whichever it has. */
+/** A tensor of Mimi that has this name in Kyutai's own files alone. */
+const KYUTAI = "quantizer.rvq_first.input_proj.weight";
+
+/**
+ * A checkpoint under the names of the model's table, whichever it has.
+ *
+ * @throws {EcdcError} `bad-checkpoint` for Kyutai's own files of Mimi, whose tensors are arranged
+ * otherwise.
+ */
 export function originalNames(spec: ModelSpec, source: TensorSource): TensorSource {
+  if (isMimi(spec) && source.has(KYUTAI)) {
+    throw new EcdcError(
+      "bad-checkpoint",
+      "Cannot use the weights of mimi: found Kyutai's own file (tokenizer-….safetensors), expected " +
+        "that of transformers, hf:kyutai/mimi/model.safetensors",
+    );
+  }
   if (isDac(spec) && source.has("encoder.block.0.weight_v")) return descriptSource(spec, source);
   const renamed = new Map<string, string>();
   for (const [name] of modelWeights(spec)) {

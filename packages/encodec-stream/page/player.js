@@ -31,6 +31,8 @@ let file;
 let peaks = new Float32Array(BARS);
 /** What plays now, or undefined. */
 let playing;
+/** Where sound goes, from the first one on: one for all seeks, because to make one takes time. */
+let output;
 /** Number of this page, by which the server ends what a seek gives up. */
 const page = crypto.randomUUID?.() ?? `${Math.random()}`;
 
@@ -67,8 +69,8 @@ class Bytes {
 /** Playback from some second on, until the end or the next seek. */
 class Playback {
   #abort = new AbortController();
-  /** There once it is sure that this second is meant. */
-  #context;
+  /** What is scheduled goes through it, and is cut off with it. */
+  #out;
   #isPaused;
   #from;
   #asked = performance.now();
@@ -93,15 +95,18 @@ class Playback {
   async #start(wait) {
     if (wait > 0) await new Promise((done) => setTimeout(done, wait));
     if (this.#abort.signal.aborted) return;
-    this.#context = new AudioContext({ sampleRate: RATE });
-    if (this.#isPaused) await this.#context.suspend();
+    output ??= new AudioContext({ sampleRate: RATE });
+    this.#out = output.createGain();
+    this.#out.connect(output.destination);
+    if (this.#isPaused) await output.suspend();
+    else output.resume();
     await this.#fill();
   }
 
   /** Second that is being played. */
   get position() {
     if (this.#startedAt === undefined) return this.#from;
-    const heard = Math.max(0, this.#context.currentTime - this.#startedAt);
+    const heard = Math.max(0, output.currentTime - this.#startedAt);
     return this.#from + Math.min(heard, this.#decoded);
   }
 
@@ -133,35 +138,37 @@ class Playback {
   }
 
   #play(samples, start, length) {
-    const buffer = this.#context.createBuffer(2, length, RATE);
+    const buffer = output.createBuffer(2, length, RATE);
     for (let c = 0; c < 2; c++) {
       const channel = buffer.getChannelData(c);
       for (let i = 0; i < length; i++) channel[i] = samples[2 * i + c] / 32768;
     }
     addPeaks(samples, start, length);
     if (this.#startedAt === undefined) {
-      this.#startedAt = this.#context.currentTime + 0.02;
+      this.#startedAt = output.currentTime + 0.02;
       $("first").textContent = `${Math.round(performance.now() - this.#asked)} ms`;
     }
-    const source = this.#context.createBufferSource();
+    const source = output.createBufferSource();
     source.buffer = buffer;
-    source.connect(this.#context.destination);
+    source.connect(this.#out);
     // If decoding was too slow, the rest is delayed: nothing is skipped.
     const due = this.#startedAt + this.#decoded;
-    const late = Math.max(0, this.#context.currentTime - due);
+    const late = Math.max(0, output.currentTime - due);
     this.#startedAt += late;
     source.start(due + late);
     this.#decoded += length / RATE;
   }
 
-  async toggle() {
+  /** Pauses, or goes on. */
+  toggle() {
     this.#isPaused = !this.#isPaused;
-    await (this.#isPaused ? this.#context?.suspend() : this.#context?.resume());
+    if (this.#isPaused) output?.suspend();
+    else output?.resume();
   }
 
   stop() {
     this.#abort.abort();
-    this.#context?.close();
+    this.#out?.disconnect();
   }
 }
 
@@ -174,11 +181,68 @@ function addPeaks(samples, start, length) {
   }
 }
 
+/** Plays from a second on; in a stream without a known length only from its start. */
 function seek(second) {
+  if (!Number.isFinite(second)) return;
   const isSeek = playing !== undefined;
   const isPaused = isSeek && playing.paused;
   playing?.stop();
   playing = new Playback(Math.min(Math.max(0, second), file.duration), isSeek ? 80 : 0, isPaused);
+}
+
+function isPlaying() {
+  return playing !== undefined && !playing.paused && stateOf() !== "at the end";
+}
+
+/** Plays or pauses, from the start after the end. */
+function toggle(wanted = !isPlaying()) {
+  if (!file || wanted === isPlaying()) return;
+  if (!playing || stateOf() === "at the end") seek(0);
+  else playing.toggle();
+  tellSystem();
+}
+
+const skip = (seconds) => seek((playing?.position ?? 0) + seconds);
+
+/** What keys do wherever the focus is, but in a field; a button takes its own Space. */
+const KEYS = {
+  " ": () => toggle(),
+  Home: () => seek(0),
+  End: () => seek(file.duration),
+  ArrowLeft: () => skip(-5),
+  ArrowRight: () => skip(5),
+};
+
+/** The same from the keys of a keyboard, a headset or a lock screen. */
+const ACTIONS = {
+  play: () => toggle(true),
+  pause: () => toggle(false),
+  stop: () => toggle(false),
+  seekbackward: ({ seekOffset = 5 }) => skip(-seekOffset),
+  seekforward: ({ seekOffset = 5 }) => skip(seekOffset),
+  seekto: ({ seekTime }) => seek(seekTime),
+};
+
+const session = navigator.mediaSession;
+for (const [name, act] of Object.entries(ACTIONS)) {
+  try {
+    session?.setActionHandler(name, (details) => file && act(details));
+  } catch {
+    // A browser that does not know the action has no key for it.
+  }
+}
+
+/** Whether the system was last told that something plays. */
+let toldPlaying;
+
+/** Tells the system whether something plays: it gives media keys to media elements alone. */
+function tellSystem() {
+  const now = isPlaying();
+  if (now === toldPlaying) return;
+  toldPlaying = now;
+  if (session) session.playbackState = now ? "playing" : "paused";
+  if (now) $("silence").play().catch(() => {});
+  else $("silence").pause();
 }
 
 async function reason(response) {
@@ -201,21 +265,51 @@ function clock(seconds) {
   return hours > 0 ? `${hours}:${rest.join(":")}` : `${Number(rest[0])}:${rest[1]}`;
 }
 
-async function open(init, query = "") {
+/** The last part of a path or URL, for files without a title. */
+function nameOf(path) {
+  const last = path.replace(/[?#].*$/, "").split(/[/\\]/).findLast((part) => part !== "") ?? path;
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last;
+  }
+}
+
+/** What a seek is like. */
+function seekText({ preroll }) {
+  if (!preroll) return "exact";
+  const { seconds, decibels, isRandom } = preroll;
+  const error = decibels === null ? "error not measured" : `error −${-decibels} dB`;
+  return `${seconds} s of preroll, ${error}${isRandom ? " (random weights)" : ""}`;
+}
+
+async function open(init, query, name) {
   showMessage("");
   const response = await fetch(`/open${query}`, { method: "POST", ...init });
   if (!response.ok) return showMessage(await reason(response));
   playing?.stop();
   playing = undefined;
   file = await response.json();
+  // A stream that does not know its length.
+  file.duration ??= Infinity;
   file.outline = new Float32Array(Math.min(file.segments ?? 0, MOST_OUTLINE));
   fillOutline(file).catch(() => {});
   peaks = new Float32Array(BARS);
   $("player").hidden = false;
-  $("title").textContent = file.title ?? "Untitled";
+  const title = file.title ?? nameOf(name);
+  $("title").textContent = title;
+  if (session) session.metadata = new MediaMetadata({ title });
+  $("seek").textContent = seekText(file);
   $("about").textContent = `${file.model}, ${Number(file.bitrate.toFixed(2))} kbit/s` +
     (file.source ? `, from ${file.source}` : "");
+  if (file.held !== null) {
+    showMessage(`The file is cut off: ${clock(file.held)} of ${clock(file.duration)} is there`);
+  }
   canvas.setAttribute("aria-valuemax", file.duration);
+}
+
+function openSource(source) {
+  open({}, `?${new URLSearchParams({ source })}`, source);
 }
 
 /** Fills the outline as it comes: of a remote file long after it plays. */
@@ -229,6 +323,7 @@ async function fillOutline(into) {
   }
 }
 
+/** Bars of a part of the width, up to an end. */
 function drawBars(context, width, height, values, color, end = values.length) {
   context.fillStyle = color;
   const step = width / values.length;
@@ -251,8 +346,10 @@ function draw() {
   const x = (second) => second / file.duration * width;
   // A segment's scale is its loudness; peaks of music are about three times that.
   const outline = file.outline.map((v) => 3 * v);
-  drawBars(context, width, height, outline, colors.outline);
-  drawBars(context, width, height, peaks, colors.quiet);
+  // What is missing from a file that was cut off stays empty.
+  const there = (file.held ?? file.duration) / file.duration;
+  drawBars(context, width, height, outline, colors.outline, Math.round(there * outline.length));
+  drawBars(context, width, height, peaks, colors.quiet, Math.ceil(there * peaks.length));
   const heard = Math.floor(position / file.duration * BARS);
   drawBars(context, width, height, peaks, colors.accent, heard);
   context.fillStyle = colors.line;
@@ -272,14 +369,15 @@ function show() {
   if (file) {
     draw();
     const { position = 0, buffered = 0, speed = 0 } = playing ?? {};
-    $("time").textContent = `${clock(position)} / ${clock(file.duration)}`;
+    const whole = file.duration < Infinity ? clock(file.duration) : "live";
+    $("time").textContent = `${clock(position)} / ${whole}`;
     $("buffered").textContent = `${buffered.toFixed(1)} s`;
     $("meter").value = buffered;
     $("speed").textContent = speed > 0 ? `${speed.toFixed(1)}× real time` : "–";
     $("state").textContent = stateOf();
-    const isPlaying = playing && !playing.paused && stateOf() !== "at the end";
-    $("play").textContent = isPlaying ? "❚❚" : "▶";
-    $("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+    tellSystem();
+    $("play").textContent = isPlaying() ? "❚❚" : "▶";
+    $("play").setAttribute("aria-label", isPlaying() ? "Pause" : "Play");
     canvas.setAttribute("aria-valuenow", position.toFixed(2));
   }
   requestAnimationFrame(show);
@@ -288,31 +386,32 @@ function show() {
 $("open").addEventListener("submit", (event) => {
   event.preventDefault();
   const source = $("url").value;
-  if (source) open({}, `?${new URLSearchParams({ source })}`);
+  if (source) openSource(source);
 });
 $("file").addEventListener("change", () => {
   const [chosen] = $("file").files;
-  if (chosen) open({ body: chosen });
+  if (chosen) open({ body: chosen }, "", chosen.name);
 });
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
   event.preventDefault();
   const [dropped] = event.dataTransfer.files;
-  if (dropped) open({ body: dropped });
+  if (dropped) open({ body: dropped }, "", dropped.name);
 });
-$("play").addEventListener("click", () => {
-  if (!playing || stateOf() === "at the end") seek(0);
-  else playing.toggle();
-});
+$("play").addEventListener("click", () => toggle());
 canvas.addEventListener("click", (event) => {
   const { left, width } = canvas.getBoundingClientRect();
   seek((event.clientX - left) / width * file.duration);
 });
-canvas.addEventListener("keydown", ({ key }) => {
-  const step = { ArrowLeft: -5, ArrowRight: 5 }[key];
-  if (step) seek((playing?.position ?? 0) + step);
+addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  const act = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
+  const isOwn = target.matches("input") || (key === " " && target.matches("button"));
+  if (!file || !act || isOwn || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  act();
 });
 
 const { file: first } = await (await fetch("/start")).json();
-if (first) open({}, `?${new URLSearchParams({ source: first })}`);
+if (first) openSource(first);
 show();

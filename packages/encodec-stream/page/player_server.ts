@@ -11,10 +11,12 @@ import { type HeaderSummary, summarizeHeader } from "../container/header_summary
 import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
 import type { CodecOptions } from "../network/model_session.ts";
+import { encodeWav } from "@vcs/media/wav";
 import { defined, errorLine, onAbort, Site, SiteError } from "@vcs/transport/internal";
 import type { ModelName } from "../models.ts";
 import { ASSETS } from "./assets.ts";
 import { HeldFiles } from "./held_files.ts";
+import { type Preroll, prerollOf } from "./preroll.ts";
 
 /** Settings of the server. */
 export interface PlayerOptions {
@@ -37,6 +39,10 @@ export interface PlayerOptions {
 /** What the page gets about an opened file, as soon as its header is there. */
 interface Opened extends HeaderSummary {
   readonly id: string;
+  /** Seconds of audio that are there, of a file that was cut off; null where all of it is. */
+  readonly held: number | null;
+  /** What a seek runs over in place of everything before it, or null where seeks are exact. */
+  readonly preroll: Preroll | null;
 }
 
 /** Bytes of the largest file that the page may send. */
@@ -47,9 +53,6 @@ const MAX_PAGES = 1000;
 
 /** Segments of which the outline is read; four hours. */
 const MAX_OUTLINE = 14_400;
-
-/** Seconds of preroll after a seek in a 24 kHz file: longer is more exact, and a longer wait. */
-const PREROLL = 2;
 
 /**
  * Bytes before the samples of a frame: first sample, samples, milliseconds since the last frame. A
@@ -91,6 +94,7 @@ export class PlayerServer implements AsyncDisposable {
       body: MAX_UPLOAD,
       routes: {
         "GET /start": () => Response.json({ file: options.file ?? null }),
+        "GET /silence.wav": silence,
         "POST /open": ({ request, url }) => reported(server.#open(request, url)),
         "GET /outline": ({ request, url }) => reported(server.#outline(request, url)),
         "GET /audio": ({ request, url }) => reported(server.#audio(request, url)),
@@ -112,7 +116,9 @@ export class PlayerServer implements AsyncDisposable {
     // Its model is opened while the person looks for the button.
     void this.#decoder(reader.header.model);
     const id = await this.#files.add(source);
-    const opened: Opened = { id, ...summarizeHeader(reader.header) };
+    const preroll = prerollOf(reader.header.spec) ?? null;
+    const held = reader.heldSeconds ?? null;
+    const opened: Opened = { id, held, preroll, ...summarizeHeader(reader.header) };
     return Response.json(opened);
   }
 
@@ -191,6 +197,12 @@ export class PlayerServer implements AsyncDisposable {
   }
 }
 
+/** Six seconds without a sound: browsers give media keys to players of at least five. */
+function silence(): Response {
+  const body = encodeWav([new Float32Array(6 * 8000)], { sampleRate: 8000 });
+  return new Response(body, { headers: { "content-type": "audio/wav" } });
+}
+
 /** Reports to the viewer what is wrong with a file. */
 async function reported(response: Promise<Response>): Promise<Response> {
   try {
@@ -242,7 +254,8 @@ async function* framesOf(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   try {
     let before = performance.now();
-    const blocks = playback(decoder, reader, { from, batch: 1, preroll: PREROLL });
+    const preroll = prerollOf(decoder.spec)?.seconds ?? 0;
+    const blocks = playback(decoder, reader, { from, batch: 1, preroll, signal });
     for await (const { start, channels } of blocks) {
       signal.throwIfAborted();
       const spent = performance.now() - before;

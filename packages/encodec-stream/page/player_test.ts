@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
 import { EcdcWriter } from "../container/writer.ts";
 import { Encoder } from "../encoder.ts";
 import { formatHeader } from "../container/header.ts";
 import { fileSink } from "../container/sinks.ts";
 import { syntheticAudio, syntheticCheckpoint } from "../network/synthetic.ts";
+import { modelSpec } from "../models.ts";
+import { randomFile } from "../testing/preroll_error.ts";
 import { browserTest, waitUntil, withPage } from "#testing/browser.ts";
 import { PlayerServer } from "./player_server.ts";
 
@@ -81,6 +84,104 @@ browserTest("the page plays, buffers, seeks by click and shows its speed", async
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+/** Gives the page a file of some name. */
+async function setFile(page: Page, name: string, bytes: Uint8Array): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeFile(`${folder}/${name}`, bytes);
+  await page.locator("#file").setInputFiles(`${folder}/${name}`);
+  await page.locator("#player").waitFor({ state: "visible" });
+  await Deno.remove(folder, { recursive: true });
+}
+
+/** Keeps what the page does at each media key, and what plays so that the page gets them. */
+const MEDIA_KEYS = `
+  globalThis.mediaKeys = {};
+  navigator.mediaSession.setActionHandler = (name, act) => globalThis.mediaKeys[name] = act;
+`;
+
+browserTest(
+  "keys and media keys play and seek; what has no title has its file's name",
+  async () => {
+    const file = randomFile(modelSpec("encodec_tiny_24khz"), 8);
+    await using server = await PlayerServer.open({ device: "cpu" });
+    await withPage(server.url, async (page) => {
+      await page.addInitScript(MEDIA_KEYS);
+      await page.reload();
+      await setFile(page, "a b.ecdc", file);
+      const text = (id: string) => page.locator(`#${id}`).innerText();
+      await waitUntil(page, "document.getElementById('title').innerText === 'a b.ecdc'");
+      assert.equal(await text("seek"), "2 s of preroll, error −36 dB");
+      const state = (wanted: string) =>
+        waitUntil(page, `document.getElementById("state").innerText === "${wanted}"`);
+      const at = (condition: string) =>
+        waitUntil(page, `(at => ${condition})(+document.getElementById("wave").ariaValueNow)`);
+      const system = (wanted: string) =>
+        waitUntil(
+          page,
+          `navigator.mediaSession.playbackState === "${wanted}" &&
+          document.getElementById("silence").paused === ${wanted === "paused"}`,
+        );
+      await page.evaluate("document.activeElement.blur()");
+      await page.keyboard.press("Space");
+      await at("at > 0.1");
+      await system("playing");
+      assert.equal(await page.evaluate("navigator.mediaSession.metadata.title"), "a b.ecdc");
+      await page.keyboard.press("Space");
+      await state("paused");
+      await system("paused");
+      await page.keyboard.press("Home");
+      await at("at === 0");
+      await page.keyboard.press("ArrowRight");
+      await at("at === 5");
+      await page.evaluate("mediaKeys.seekbackward({})");
+      await at("at === 0");
+      await page.evaluate("mediaKeys.seekto({ seekTime: 3 })");
+      await at("at === 3");
+      await state("paused");
+      await page.evaluate("mediaKeys.play({})");
+      await at("at > 3.1");
+      await page.evaluate("mediaKeys.pause({})");
+      await state("paused");
+      await page.evaluate("mediaKeys.play({})");
+      await page.keyboard.press("End");
+      await state("at the end");
+      await system("paused");
+      await page.keyboard.press("Space");
+      await system("playing");
+      // A field keeps its own keys.
+      await page.locator("#url").press("Space");
+      await page.locator("#url").press("Home");
+      assert.equal(await page.locator("#url").inputValue(), " ");
+      await system("playing");
+    });
+  },
+);
+
+browserTest(
+  "the outline of a file that was cut off shows what is there",
+  async () => {
+    const bytes = longFile(40);
+    await using server = await PlayerServer.open({ weights, device: "cpu" });
+    await withPage(server.url, async (page) => {
+      await setFile(page, "cut.ecdc", bytes.subarray(0, bytes.length - 22 * 379));
+      const message = "document.getElementById('message').innerText";
+      await waitUntil(page, `${message} === "The file is cut off: 0:18 of 0:40 is there"`);
+      // Of each quarter of the picture, whether there are pixels in the upper half.
+      const quarters = `[0, 1, 2, 3].map(k => {
+      const { width, height } = wave;
+      const { data } = wave.getContext("2d")
+        .getImageData(Math.floor(k * width / 4) + 8, 8, width / 4 - 16, height / 2 - 16);
+      return data.some(v => v > 0);
+    }).join()`;
+      await waitUntil(
+        page,
+        `(wave => ${quarters})(document.getElementById("wave")) ===
+      "true,true,false,false"`,
+      );
+    });
+  },
+);
 
 Deno.test("the server stops while a page is paused", async () => {
   const file = await Deno.makeTempFile({ suffix: ".ecdc" });

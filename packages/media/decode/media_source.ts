@@ -5,6 +5,7 @@
  */
 import { resolve } from "node:path";
 import { builtin, defined, onAbort } from "@vcs/transport/internal";
+import { type Clock, steadyBytes, systemClock, unlessStalled } from "@vcs/transport/portable";
 import { MediaError } from "../errors.ts";
 
 /** What a reader can be opened with: a path, a URL, a file's bytes, or a stream of them. */
@@ -36,14 +37,20 @@ function downloadFailure(url: string, cause: unknown, signal: AbortSignal | unde
   return new MediaError("download-failed", `Cannot read ${url}: ${found}`, { cause });
 }
 
+/** How to wait for a server. */
+interface Waiting {
+  readonly signal: AbortSignal | undefined;
+  readonly clock: Clock;
+}
+
 /** A response's bytes, with errors that name the URL. */
 async function* bodyOf(
   url: string,
   body: ReadableStream<Uint8Array>,
-  signal: AbortSignal | undefined,
+  { signal, clock }: Waiting,
 ): AsyncGenerator<Uint8Array> {
   try {
-    yield* body;
+    yield* steadyBytes(body, clock);
   } catch (error) {
     throw downloadFailure(url, error, signal);
   }
@@ -53,13 +60,16 @@ async function* bodyOf(
  * The bytes behind a URL.
  *
  * @throws {Deno.errors.NotFound} where the server has no such thing
- * @throws {MediaError} `download-failed` where it cannot be reached or answers with another error
+ * @throws {MediaError} `download-failed` where it cannot be reached, sends nothing for half a minute or
+ * answers with another error
  */
-async function download(url: string, signal: AbortSignal | undefined) {
-  const response = await fetch(url, defined({ signal })).catch((error: unknown) => {
+async function download(url: string, waiting: Waiting): Promise<ReadableStream<Uint8Array>> {
+  const { signal, clock } = waiting;
+  const answer = unlessStalled(clock, signal, (either) => fetch(url, { signal: either }));
+  const response = await answer.catch((error: unknown) => {
     throw downloadFailure(url, error, signal);
   });
-  if (response.ok && response.body) return ReadableStream.from(bodyOf(url, response.body, signal));
+  if (response.ok && response.body) return ReadableStream.from(bodyOf(url, response.body, waiting));
   await response.body?.cancel();
   const message = `Cannot open media: ${url} was answered with status ${response.status}`;
   if (response.status === 404) throw new Deno.errors.NotFound(message);
@@ -159,14 +169,20 @@ export const pathOf = (name: string): string =>
  * @throws {TypeError} where the source is of no known kind
  * @throws {MediaError} `download-failed` where a server does not answer with content
  */
-export async function openSource(source: MediaSource, signal?: AbortSignal): Promise<LocalSource> {
+export async function openSource(
+  source: MediaSource,
+  signal?: AbortSignal,
+  clock: Clock = systemClock,
+): Promise<LocalSource> {
   const name = nameOf(source);
   if (name === undefined) {
     const content = source as Uint8Array | ReadableStream<Uint8Array>;
     const kind = content instanceof Uint8Array ? "the bytes" : "the stream";
     return await temporaryFile(content, kind, signal);
   }
-  if (REMOTE.test(name)) return await temporaryFile(await download(name, signal), name, signal);
+  if (REMOTE.test(name)) {
+    return await temporaryFile(await download(name, { signal, clock }), name, signal);
+  }
   return await localFile(pathOf(name), signal);
 }
 
@@ -191,11 +207,12 @@ export async function isPipe(source: MediaSource): Promise<boolean> {
 export async function readSource(
   source: MediaSource,
   signal?: AbortSignal,
+  clock: Clock = systemClock,
 ): Promise<ReadableStream<Uint8Array>> {
   if (source instanceof ReadableStream) return source;
   if (source instanceof Uint8Array) return new Blob([source as Bytes]).stream();
   const name = nameOf(source)!;
-  if (REMOTE.test(name)) return await download(name, signal);
+  if (REMOTE.test(name)) return await download(name, { signal, clock });
   const path = pathOf(name);
   const { isFile } = await statOf(path);
   return isFile ? (await Deno.open(path)).readable : ReadableStream.from(pipeBytes(path, signal));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { findProgram, hasPrograms, needs } from "#testing/shared.ts";
 import { decodeAudio } from "@vcs/media/audio";
 import { VideoReader } from "@vcs/media/video_reader";
+import { openSource, readSource } from "./media_source.ts";
 import { encodeWav } from "@vcs/media/wav";
 import { VideoWriter } from "@vcs/media/video_writer";
 
@@ -31,6 +32,54 @@ async function withServer(
     await server.shutdown();
   }
 }
+
+/** A clock whose limit for servers is over when the test says so. */
+function stallingClock() {
+  let waits = 0;
+  let end = () => {};
+  return {
+    now: () => 0,
+    sleep: () => new Promise<void>((resolve) => (waits++, end = resolve)),
+    async stallAfter(wait: number) {
+      while (waits < wait) await new Promise((resolve) => setTimeout(resolve, 5));
+      end();
+    },
+  };
+}
+
+Deno.test("a server that sends nothing more is given up with the reason, and hung up on", async () => {
+  const hungUp = Promise.withResolvers<void>();
+  const start = (stream: ReadableStreamDefaultController) => stream.enqueue(new Uint8Array(100));
+  const answer = () => new Response(new ReadableStream({ start, cancel: () => hungUp.resolve() }));
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, answer);
+  const url = `http://127.0.0.1:${server.addr.port}/song.mp3`;
+  const clock = stallingClock();
+  const refused = assert.rejects(openSource(url, undefined, clock), {
+    code: "download-failed",
+    message: `Cannot read ${url}: nothing came for 30 s`,
+  });
+  // The answer, the hundred bytes, and nothing.
+  await clock.stallAfter(3);
+  await refused;
+  await hungUp.promise;
+});
+
+Deno.test("a server that does not answer is given up with the reason", async () => {
+  const asked = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<Response>();
+  const answer = () => (asked.resolve(), never.promise);
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, answer);
+  const url = `http://127.0.0.1:${server.addr.port}/song.mp3`;
+  const clock = stallingClock();
+  const refused = assert.rejects(readSource(url, undefined, clock), {
+    code: "download-failed",
+    message: `Cannot read ${url}: nothing came for 30 s`,
+  });
+  await asked.promise;
+  await clock.stallAfter(1);
+  await refused;
+  never.resolve(new Response());
+});
 
 const pipeTest = (name: string, fn: (path: string) => Promise<void>) =>
   Deno.test({ name, ...needs(hasPrograms("mkfifo")), fn: () => withPipe(fn) });

@@ -22,6 +22,8 @@ export interface FilmPageOptions
 const AHEAD = 1;
 /** Bytes that may wait for one viewer: about a second of large pictures. */
 const WAITING = 32 * 2 ** 20;
+/** Milliseconds in which a viewer must take some of them: a page in the background is slow. */
+const STUCK_AFTER = 30_000;
 
 /** A page that plays a film, to be closed with `await using`. */
 export class FilmPage implements FilmOutput, AsyncDisposable {
@@ -44,7 +46,7 @@ export class FilmPage implements FilmOutput, AsyncDisposable {
   /** Starts to serve. */
   static async open(options: FilmPageOptions = {}): Promise<FilmPage> {
     const { clock: _, signal: __, ...place } = options;
-    const feed = new Feed({ waiting: WAITING });
+    const feed = new Feed({ waiting: WAITING, stuckAfter: STUCK_AFTER });
     const site = await Site.open({ ...place, assets: ASSETS, routes: { "GET /film": feed } });
     return new FilmPage(site, feed, options);
   }

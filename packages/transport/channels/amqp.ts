@@ -18,9 +18,10 @@ import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import { nodeTls, readAccess, refuseUntrusted } from "./reach/access.ts";
+import { type Server, Servers } from "./reach/servers.ts";
 import type { Store } from "./store_pump.ts";
 import type { Backlog, ChannelSettings } from "./types.ts";
-import { hostAndPort, type UrlSettings } from "./settings.ts";
+import type { UrlSettings } from "./settings.ts";
 
 /** What we use of a message that was consumed. */
 interface AmqpMessage {
@@ -61,9 +62,12 @@ interface AmqpConnection {
   createConfirmChannel(): Promise<AmqpConfirmChannel>;
 }
 
-/** Where amqplib keeps the socket of a connection. */
-interface AmqpSocket {
-  readonly connection: { readonly stream: { destroy(error: Error): void } };
+/** Where amqplib keeps what its types do not tell of a connection. */
+interface AmqpInside {
+  readonly connection: {
+    readonly stream: { destroy(error: Error): void };
+    readonly serverProperties: { readonly version?: string };
+  };
 }
 
 /** What we use of amqplib. */
@@ -87,7 +91,10 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
   const access = readAccess(url, read, settings);
   return {
     ...{ url, access, notice },
+    servers: new Servers(url, read, access.tls ? 5671 : 5672),
     queue: read.text("queue", "vcs"),
+    /** Servers that keep each message: with more than one it is a quorum queue. */
+    copies: read.count("copies", 1),
     limit: read.count("limit", 3),
     /** Milliseconds after which a message that no receiver has expires; 0 for never. */
     maxAge: read.count("maxage", 0, 100),
@@ -96,12 +103,19 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
   };
 }
 
-async function connect({ url, access, notice }: Place): Promise<AmqpConnection> {
+function connect(place: Place): Promise<AmqpConnection> {
+  return place.servers.first((server) => connectTo(place, server));
+}
+
+async function connectTo(
+  { url, access, notice }: Place,
+  server: Server,
+): Promise<AmqpConnection> {
   const amqp = await loadClient();
   const { tls } = access;
   const options = {
     protocol: tls ? "amqps" : "amqp",
-    ...hostAndPort(url, tls ? 5671 : 5672),
+    ...server,
     username: access.user ?? "guest",
     password: access.password ?? access.token ?? "guest",
     vhost: decodeURIComponent(url.pathname.slice(1)) || "/",
@@ -125,9 +139,13 @@ const REFUSAL = /ACCESS.REFUSED|NOT.ALLOWED|Expected ConnectionOpenOk; got <Conn
 
 /** What the broker refuses is refused again, however often it is asked. */
 function refuse(error: unknown, what: string): never {
-  if (!REFUSAL.test(String(error))) throw error;
+  const isTold = error instanceof TransportError || !REFUSAL.test(String(error));
+  throw isTold ? error : refused(error, what);
+}
+
+function refused(error: unknown, what: string): TransportError {
   const text = `Cannot use ${what}: RabbitMQ refuses: ${(error as Error).message}`;
-  throw new TransportError("refused", text, { cause: error });
+  return new TransportError("refused", text, { cause: error });
 }
 
 /** Closes a connection; one that is dead is closed all the same. */
@@ -135,14 +153,28 @@ async function hangUp(connection: AmqpConnection, channel?: AmqpChannel): Promis
   // The connection's farewell would overtake acknowledgements that the client is about to write.
   if (channel) await settledWithin(FAREWELL, Promise.try(() => channel.close()));
   await settledWithin(FAREWELL, Promise.try(() => connection.close()));
-  // The client has the socket, and its types do not.
-  const { stream } = (connection as unknown as AmqpSocket).connection;
-  stream.destroy(new Error("Connection closed"));
+  inside(connection).stream.destroy(new Error("Connection closed"));
+}
+
+function inside(connection: AmqpConnection): AmqpInside["connection"] {
+  return (connection as unknown as AmqpInside).connection;
+}
+
+/** Arguments of a queue that several servers keep. */
+function quorum(copies: number, version = "0"): object {
+  return {
+    ...{ "x-queue-type": "quorum", "x-quorum-initial-group-size": copies },
+    // From 4 on one drops what has come back twenty times; none did before.
+    ...(parseInt(version) >= 4 && { "x-delivery-limit": -1 }),
+  };
 }
 
 /** Makes the queue where it is missing. */
-async function declare(channel: AmqpChannel, { queue, ...bounds }: Place): Promise<void> {
-  const { limit, maxAge, maxBytes } = bounds;
+async function declare(
+  connection: AmqpConnection,
+  channel: AmqpChannel,
+  { queue, limit, maxAge, maxBytes, copies }: Place,
+): Promise<void> {
   channel.on("error", () => {});
   try {
     const declared = channel.assertQueue(queue, {
@@ -151,6 +183,7 @@ async function declare(channel: AmqpChannel, { queue, ...bounds }: Place): Promi
         ...{ "x-max-length": limit, "x-overflow": "reject-publish" },
         ...(maxAge > 0 && { "x-message-ttl": maxAge }),
         ...(maxBytes > 0 && { "x-max-length-bytes": maxBytes }),
+        ...(copies > 1 && quorum(copies, inside(connection).serverProperties.version)),
       },
     });
     await answered("queue.declare", declared);
@@ -159,7 +192,7 @@ async function declare(channel: AmqpChannel, { queue, ...bounds }: Place): Promi
     throw new TransportError(
       "broker",
       `Cannot use queue ${queue}: it exists with other properties than ` +
-        `a limit of ${limit}, maxage ${maxAge} and maxbytes ${maxBytes}`,
+        `a limit of ${limit}, maxage ${maxAge}, maxbytes ${maxBytes} and copies ${copies}`,
       { cause: error },
     );
   }
@@ -170,7 +203,7 @@ async function openStore(place: Place): Promise<Store> {
   const close = () => hangUp(connection);
   try {
     const channel = await answered("channel.open", connection.createConfirmChannel());
-    await declare(channel, place);
+    await declare(connection, channel, place);
     const run = newStreamId();
     // Why the server closed the channel, reported before the messages in flight fail.
     let refusal: Error | undefined;
@@ -186,7 +219,7 @@ async function openStore(place: Place): Promise<Store> {
           connection.off("close", reject);
           if (!error && !refusal) resolve(true);
           else if (String(error).includes("message nacked")) resolve(false);
-          else reject(tooLong(refusal) ?? refusal ?? error);
+          else reject(told(refusal, place) ?? refusal ?? error);
         });
       });
     return { store, [Symbol.asyncDispose]: close };
@@ -210,11 +243,12 @@ async function look(place: Place): Promise<Backlog> {
   }
 }
 
-function tooLong(refusal: Error | undefined): TransportError | undefined {
-  if (!refusal?.message.includes("message size")) return undefined;
-  return new TransportError("limit", `Cannot publish a message: ${refusal.message}`, {
-    cause: refusal,
-  });
+/** What the server says of a message it does not take, however often it is sent. */
+function told(refusal: Error | undefined, { queue }: Place): TransportError | undefined {
+  const { message = "" } = refusal ?? {};
+  if (REFUSAL.test(message)) return refused(refusal, `queue ${queue}`);
+  if (!message.includes("message size")) return undefined;
+  return new TransportError("limit", `Cannot publish a message: ${message}`, { cause: refusal });
 }
 
 /** Consumes over one connection until it is lost or the signal is aborted. */
@@ -232,7 +266,7 @@ async function consume(
   try {
     const channel = await answered("channel.open", connection.createChannel());
     opened = channel;
-    await declare(channel, place);
+    await declare(connection, channel, place);
     // The server may close the channel alone, as when a message is held for too long.
     channel.once("close", () => signal.aborted || close());
     await answered("basic.qos", channel.prefetch(place.limit));
@@ -244,6 +278,8 @@ async function consume(
     await answered("basic.consume", consuming);
     connected();
     await lost;
+  } catch (error) {
+    refuse(error, `queue ${place.queue}`);
   } finally {
     if (!signal.aborted) close();
   }

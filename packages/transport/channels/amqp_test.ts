@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
 import amqplib from "amqplib";
-import { needs } from "#testing/shared.ts";
-import { hasBroker, startBroker } from "../trial/brokers.ts";
+import { existsSync } from "node:fs";
+import { findProgram, needs } from "#testing/shared.ts";
+import { type Broker, hasBroker, startBroker } from "../trial/brokers.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import { message, newStreamId } from "../message.ts";
 import { conformance, LIMIT, type Place } from "../testing/conformance.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
 import { until } from "../testing/waits.ts";
+
+/**
+ * The cases in which a quorum queue may differ. RabbitMQ 3.10 that was killed does not take up one
+ * of which it is the only server.
+ */
+const QUORUM =
+  /of all sizes|stalled|sent twice|comes back|a killed receiver|queue or stream was deleted|workers/;
 
 /** Does something to the queue of a place, over a connection of its own. */
 async function withQueue(
@@ -18,6 +26,53 @@ async function withQueue(
   const channel = await connection.createChannel();
   await act(channel, new URL(receiver).searchParams.get("queue")!);
   await connection.close();
+}
+
+const CONTROL = ["/usr/lib/rabbitmq/bin/rabbitmqctl", findProgram("rabbitmqctl")]
+  .find((path) => path !== undefined && existsSync(path));
+
+/** Lets a node evaluate a line of Erlang. */
+async function evaluate({ env }: Broker, line: string): Promise<void> {
+  const control = new Deno.Command(CONTROL!, { args: ["eval", line], env: { ...env } });
+  const { success, stderr } = await control.output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+/** A user who may make one queue, and neither write nor read it. */
+async function withRights(broker: Broker): Promise<void> {
+  const users = "rabbit_auth_backend_internal";
+  const rights = '<<"/">>, <<"^own$">>, <<"^$">>, <<"^$">>';
+  const added = `${users}:add_user(<<"bound">>, <<"right">>, <<"test">>)`;
+  const granted = `${users}:set_permissions(<<"bound">>, ${rights}, <<"test">>)`;
+  await evaluate(broker, `${added}, ${granted}.`);
+  for (const queue of ["own", "other"]) {
+    const url = `amqp://bound:right@127.0.0.1:${broker.port}/?queue=${queue}`;
+    const told = {
+      code: "refused",
+      message: /^Cannot use queue \w+: RabbitMQ refuses: (?!Cannot).*403/,
+    };
+    await using receiver = await openReceiver(url, { timeout: 600_000 });
+    await assert.rejects(receiver.receive(), told);
+    const sender = await openSender(url, { timeout: 600_000 });
+    await sender.send(message(new Uint8Array(1)));
+    await assert.rejects(sender.flush(), told);
+    await sender.close();
+  }
+}
+
+/** What is sent while the broker is out of memory is stored when it has some again. */
+async function withoutMemory(broker: Broker): Promise<void> {
+  const mark = (share: number) =>
+    evaluate(broker, `vm_memory_monitor:set_vm_memory_high_watermark(${share}).`);
+  await mark(0.0001);
+  const told: string[] = [];
+  const options = { timeout: 600_000, notice: (line: string) => void told.push(line) };
+  await using sender = await openSender(`amqp://127.0.0.1:${broker.port}/?queue=full`, options);
+  await sender.send(message(new Uint8Array(1)));
+  await until(() => told.includes("RabbitMQ takes no messages for now: low on memory"));
+  assert.equal(sender.counters.acknowledged, 0);
+  await mark(0.4);
+  await sender.flush();
 }
 
 Deno.test({
@@ -44,6 +99,20 @@ Deno.test({
         sender: sender.replace(/:\d+/, `:${port}`),
         receiver,
       }),
+    });
+    await t.step("so does a quorum queue", async (t) => {
+      await conformance(t, {
+        channel: "amqp",
+        broker,
+        cases: QUORUM,
+        // It refuses when it has one too many.
+        beyond: 1,
+        place() {
+          const url = `amqp://127.0.0.1:${port}/?limit=${LIMIT}&copies=3&queue=q${places++}`;
+          return { sender: url, receiver: url };
+        },
+        remove: (place) => withQueue(port, place, (channel, queue) => channel.deleteQueue(queue)),
+      });
     });
     await t.step("a message that the server does not take is told of at once", async () => {
       await using sender = await openSender(`amqp://127.0.0.1:${port}/?queue=long`);
@@ -81,5 +150,13 @@ Deno.test({
         }
       },
     );
+    await t.step({
+      name: "a user without rights is refused, a broker without memory waited for with a word",
+      ignore: CONTROL === undefined,
+      async fn() {
+        await withRights(broker);
+        await withoutMemory(broker);
+      },
+    });
   },
 });

@@ -6,11 +6,11 @@
  */
 import type { ChannelOptions } from "./types.ts";
 import { TransportError } from "../errors.ts";
-import { ignoreAbort, onAbort } from "../flow/abort.ts";
+import { abortable, ignoreAbort, onAbort } from "../flow/abort.ts";
 import { type Clock, systemClock } from "../flow/clock.ts";
 import { attempts, Backoff } from "../flow/retry.ts";
 import { type Conn, Places } from "../flow/places.ts";
-import { type Access, readAccess } from "./reach/access.ts";
+import { type Access, readAccess, refuseUntrusted } from "./reach/access.ts";
 import { Waiting } from "./reach/waiting.ts";
 import { hostAndPort, readSettings } from "./settings.ts";
 
@@ -220,16 +220,22 @@ function awayFor(timeout: number, url: string, cause: unknown): TransportError {
 const CONNECT_TIMEOUT = 5000;
 
 async function connect(
-  { rules: { hostname, port, access: { tls } } }: ConnectionsOptions,
+  { url, rules: { hostname, port, access: { tls } } }: ConnectionsOptions,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
-  const caCerts = [...tls?.caCerts ?? []];
-  if (tls?.cert !== undefined && tls.key !== undefined) {
-    const { cert, key } = tls;
-    return await Deno.connectTls({ hostname, port, caCerts, cert, key });
+  if (!tls) return await Deno.connect({ hostname, port, signal });
+  const { cert, key } = tls;
+  const caCerts = [...tls.caCerts ?? []];
+  const conn = cert !== undefined && key !== undefined
+    ? await Deno.connectTls({ hostname, port, caCerts, cert, key })
+    : await Deno.startTls(await Deno.connect({ hostname, port, signal }), { hostname, caCerts });
+  try {
+    await abortable(conn.handshake(), signal);
+    return conn;
+  } catch (error) {
+    conn.close();
+    refuseUntrusted(error, url);
   }
-  const conn = await Deno.connect({ hostname, port, signal });
-  return tls ? await Deno.startTls(conn, { hostname, caCerts }) : conn;
 }
 
 function listen({ rules: { hostname, port, access: { tls } } }: ConnectionsOptions): Deno.Listener {

@@ -15,11 +15,13 @@ import { lazyPart } from "../parts/load.ts";
 import { ANSWER, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
+import { defined } from "../io/defined.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
 import { readAccess } from "./reach/access.ts";
 import { redisAddress, refusedByRedis } from "./reach/redis_address.ts";
+import { type Server, Servers } from "./reach/servers.ts";
 import type { Store } from "./store_pump.ts";
 import type { Backlog, ChannelSettings } from "./types.ts";
 import type { UrlSettings } from "./settings.ts";
@@ -97,7 +99,7 @@ export const redis: BrokerChannel = brokerChannel({
   openStore,
   async consume(place, inbox, signal, connected) {
     await using session = new Consumer(place, inbox, await connect(place, 2));
-    await session.run(signal, connected);
+    await session.run(signal, connected).catch((error) => refuse(error, place));
   },
   look,
 });
@@ -105,9 +107,19 @@ export const redis: BrokerChannel = brokerChannel({
 type Place = ReturnType<typeof place>;
 
 function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
+  /** The name of a master, where the servers are sentinels, which know where it is. */
+  const sentinel = read.text("sentinel", "");
+  const database = url.pathname.slice(1) || "0";
+  if (!/^\d+$/.test(database)) {
+    const found = `path /${database}, expected the number of a database`;
+    throw new RangeError(`Cannot open ${url.protocol}: found ${found}`);
+  }
   return {
-    url,
+    ...{ url, sentinel, database },
+    servers: new Servers(url, read, sentinel ? 26379 : 6379),
     access: readAccess(url, read, settings),
+    /** Servers that have each message when it counts as acknowledged. */
+    copies: read.count("copies", 1),
     stream: read.text("stream", "vcs"),
     group: read.text("group", "vcs"),
     limit: read.count("limit", 3),
@@ -121,7 +133,7 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
 }
 
 async function openStore(place: Place): Promise<Store> {
-  const { stream, group, limit, maxAge } = place;
+  const { stream, group, limit, maxAge, copies } = place;
   const [redis] = await connect(place, 1);
   const run = newStreamId();
   return {
@@ -129,7 +141,9 @@ async function openStore(place: Place): Promise<Store> {
       const key = messageKey(entry, run);
       const args = [stream, limit, group, key, Buffer.from(entry.bytes), maxAge];
       const reply = redis!.call("EVAL", APPEND, 1, ...args);
-      return await reply.catch((error) => refuseOtherTypes(error, stream)) !== null;
+      if (await reply.catch((error) => refuse(error, place)) === null) return false;
+      if (copies > 1) await replicated(redis!, copies);
+      return true;
     },
     async [Symbol.asyncDispose]() {
       await hangUp(redis!);
@@ -137,22 +151,71 @@ async function openStore(place: Place): Promise<Store> {
   };
 }
 
-/** Trying again does not make a stream of a key that holds something else. */
-function refuseOtherTypes(error: unknown, stream: string): never {
-  if (!String(error).includes("WRONGTYPE")) throw error;
-  throw new TransportError("broker", `Cannot use ${stream}: the key does not hold a stream`, {
-    cause: error,
-  });
+/** Waits until so many servers have what was written; a message that is sent again comes twice. */
+async function replicated(redis: Redis, copies: number): Promise<void> {
+  const replicas = Number(await redis.call("WAIT", copies - 1, ANSWER / 2));
+  if (replicas + 1 >= copies) return;
+  throw new Error(`${replicas + 1} of ${copies} servers of Redis have the message`);
 }
 
 /** Connections that do not reconnect by themselves: their user opens new ones. */
-async function connect({ url, access }: Place, count: number): Promise<Redis[]> {
+async function connect(place: Place, count: number): Promise<Redis[]> {
+  const { servers, sentinel } = place;
+  if (sentinel) {
+    const master = await servers.first((server) => masterOf(place, server));
+    return await connectTo(place, master, count);
+  }
+  return await servers.first((server) => connectTo(place, server, count));
+}
+
+/** Asks a sentinel where the master is; one that asks for a password has the servers'. */
+async function masterOf(place: Place, server: Server): Promise<Server> {
+  const stranger = { ...place, access: defined({ tls: place.access.tls }) };
+  const found = await askSentinel(stranger, server).catch((error) => {
+    if (!String(error).includes("NOAUTH")) throw error;
+    return askSentinel(place, server);
+  });
+  if (found) return found;
+  const text = `Cannot connect to Redis: its sentinel knows no "${place.sentinel}"`;
+  throw new TransportError("refused", text);
+}
+
+async function askSentinel(place: Place, server: Server): Promise<Server | undefined> {
+  const [client] = await open(place, server, 1);
+  try {
+    const found = await client!.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", place.sentinel);
+    const [hostname, port] = (found ?? []) as string[];
+    return hostname === undefined ? undefined : { hostname, port: Number(port) };
+  } catch (error) {
+    refuse(error, place);
+  } finally {
+    await hangUp(client!);
+  }
+}
+
+/** Connections to a server that takes messages: a replica does not. */
+async function connectTo(place: Place, server: Server, count: number): Promise<Redis[]> {
+  const clients = await open(place, server, count);
+  try {
+    // The client itself goes on with database 0 where this fails.
+    await Promise.all(clients.map((client) => client.call("SELECT", place.database)));
+    if (place.servers.count > 1 || place.sentinel) {
+      const [role] = await clients[0]!.call("ROLE") as string[];
+      if (role !== "master") throw new Error(`${server.hostname}:${server.port} is a ${role}`);
+    }
+    return clients;
+  } catch (error) {
+    await Promise.all(clients.map(hangUp));
+    refuse(error, place);
+  }
+}
+
+async function open(place: Place, server: Server, count: number): Promise<Redis[]> {
   const { Redis } = await loadClient();
-  const db = url.pathname.slice(1) || "0";
   let told: unknown;
   const clients = Array.from({ length: count }, () =>
     new Redis({
-      ...redisAddress(url, access),
+      ...redisAddress(server, place.access),
       // Shapes of replies that every server knows.
       protocol: 2,
       lazyConnect: true,
@@ -167,13 +230,20 @@ async function connect({ url, access }: Place, count: number): Promise<Redis[]> 
   for (const client of clients) client.on("connect", () => client.stream.on("error", () => {}));
   try {
     await Promise.all(clients.map((client) => client.connect()));
-    // The client itself goes on with database 0 where this fails.
-    await Promise.all(clients.map((client) => client.call("SELECT", db)));
     return clients;
   } catch (error) {
     await Promise.all(clients.map(hangUp));
-    refusedByRedis(told ?? error, url);
+    refuse(told ?? error, place);
   }
+}
+
+/** What the server refuses is refused again, however often it is asked. */
+function refuse(error: unknown, { url, stream }: Pick<Place, "url" | "stream">): never {
+  if (String(error).includes("WRONGTYPE")) {
+    const text = `Cannot use ${stream}: the key does not hold a stream`;
+    throw new TransportError("broker", text, { cause: error });
+  }
+  refusedByRedis(error, url);
 }
 
 /** Closes a connection and waits until it is closed; one that is dead is closed all the same. */
@@ -188,7 +258,7 @@ async function look(place: Place): Promise<Backlog> {
   const { stream, group, claim } = place;
   const [redis] = await connect(place, 1);
   const ask = (...words: string[]) =>
-    redis!.call(words[0]!, ...words.slice(1)).catch((error) => refuseOtherTypes(error, stream));
+    redis!.call(words[0]!, ...words.slice(1)).catch((error) => refuse(error, place));
   try {
     const messages = Number(fields(await ask("XINFO", "STREAM", stream)).get("length"));
     const groups = (await ask("XINFO", "GROUPS", stream) as unknown[]).map(fields);
@@ -277,7 +347,7 @@ class Consumer implements AsyncDisposable {
     try {
       await this.#redis.call("XGROUP", "CREATE", stream, group, "0", "MKSTREAM");
     } catch (error) {
-      if (!String(error).includes("BUSYGROUP")) refuseOtherTypes(error, stream);
+      if (!String(error).includes("BUSYGROUP")) throw error;
     }
   }
 

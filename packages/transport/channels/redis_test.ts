@@ -51,6 +51,13 @@ Deno.test({
       await using receiver = await openReceiver(url);
       await assert.rejects(receiver.receive(), { code: "broker" });
     });
+    await t.step("what fewer servers have than they should is not acknowledged", async () => {
+      const url = `redis://127.0.0.1:${port}/0?stream=copies&copies=2`;
+      const sender = await openSender(url, { timeout: 6000 });
+      await sender.send(message(new Uint8Array(1)));
+      await assert.rejects(sender.flush(), /1 of 2 servers of Redis have the message/);
+      await sender.close();
+    });
     await t.step(
       "a wrong password or database is told of at once, in the server's words",
       async () => {
@@ -63,6 +70,14 @@ Deno.test({
           await sender.close();
         };
         await refused(`redis://127.0.0.1:${port}/99`, /DB index is out of range/);
+        await assert.rejects(openSender(`redis://127.0.0.1:${port}/text`), /number of a database/);
+        const rights = "+@connection +@read +info +eval +xgroup";
+        await ask(port, `ACL SETUSER bound on >right ~vcs ${rights}`, "+OK");
+        const bound = (password: string, stream: string) =>
+          `redis://bound:${password}@127.0.0.1:${port}/0?stream=${stream}`;
+        await refused(bound("wrong", "vcs"), /WRONGPASS/);
+        await refused(bound("right", "vcs"), /NOPERM|can't run this command/);
+        await refused(bound("right", "other"), /NOPERM/);
         using conn = await Deno.connect({ hostname: "127.0.0.1", port });
         await conn.write(new TextEncoder().encode("CONFIG SET requirepass right\r\n"));
         await conn.read(new Uint8Array(100));

@@ -49,8 +49,12 @@ export interface Target {
   through?(place: Place, port: number): Place;
   /** The broker, where there is one. */
   readonly broker?: Broker;
+  /** It is a cluster, whose others go on while one server is dead. */
+  readonly isCluster?: boolean;
   /** Deletes at the broker, behind the backs of both ends, where messages wait. */
   remove?(place: Place): Promise<void>;
+  /** Messages that it holds beyond its row of the table. Default: 0. */
+  readonly beyond?: number;
   /** Names of the cases to run. Default: all. */
   readonly cases?: RegExp;
   /** Deletes the group or the consumer. */
@@ -278,7 +282,7 @@ async function stalled(target: Target): Promise<void> {
   if (keeps(target.channel, "slowReceiver")) await quiet(() => ends.sender.counters.sent);
   else await sending;
   const { sent, acknowledged, dropped } = ends.sender.counters;
-  const bound = DELIVERY[target.channel].inFlight(LIMIT);
+  const bound = DELIVERY[target.channel].inFlight(LIMIT) + (target.beyond ?? 0);
   if (keeps(target.channel, "slowReceiver")) {
     assert.ok(sent <= bound, `${sent} on their way, at most ${bound}`);
     assert.equal(dropped, 0);
@@ -430,6 +434,7 @@ async function brokerKilled(target: Target): Promise<void> {
   const sending = sendAll(ends.sender, numbered(newStreamId(), 60));
   const seen = await receiveSome(ends.receiver, 15);
   await broker.kill();
+  if (target.isCluster) await receiveSome(ends.receiver, 30, seen);
   await broker.start();
   await receiveSome(ends.receiver, 60, seen);
   await sending;

@@ -9,11 +9,14 @@ import { builtin } from "../io/builtin.ts";
 import { delimiter } from "node:path";
 import { environment } from "../command/environment.ts";
 import { formatKafka, KAFKA_PORTS, kafkaArgs, kafkaLibraries } from "./kafka.ts";
+import { sharedCache } from "../fetch/cache_folder.ts";
 
 /** A broker that runs. */
 export interface Broker extends AsyncDisposable {
   /** Where it listens on 127.0.0.1. */
   readonly port: number;
+  /** Variables by which its own programs find it. */
+  readonly env: Readonly<Record<string, string>>;
   /** Ends it without warning. */
   kill(): Promise<void>;
   /** Stops it where it is, and lets it go on; on Linux. */
@@ -30,6 +33,16 @@ export interface BrokerTls {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+}
+
+/** How a broker is started, where not as usual. */
+export interface BrokerOptions {
+  /** It speaks TLS. */
+  readonly tls?: BrokerTls;
+  /** Its program, as another version. */
+  readonly program?: string;
+  /** Arguments that stand before the usual ones, asked for at each start. */
+  more?(folder: string): Promise<readonly string[]>;
 }
 
 /** What it takes to run a broker. */
@@ -57,6 +70,9 @@ interface Recipe {
 const keeper = (kill: string) =>
   `exec 3<&0; ( "$0" "$@" 3<&- & child=$!; cat <&3 >/dev/null; ${kill} ) </dev/null & wait`;
 
+/** Where tests install what `testing/peers.txt` lists. */
+const newestNats = () => `${sharedCache(environment)}/vcs-peers/bin/nats-server`;
+
 const RECIPES: Record<BrokerName, Recipe> = {
   redis: {
     programs: ["redis-server"],
@@ -72,8 +88,10 @@ const RECIPES: Record<BrokerName, Recipe> = {
     kill: "kill -9 $child; wait $child",
   },
   nats: {
-    // Another version than that of the system can be tried.
-    programs: [environment.get("VCS_NATS_SERVER") ?? "nats-server", "nats-server"],
+    // Another version than that of the system can be tried; the Python index has the newest.
+    get programs() {
+      return [environment.get("VCS_NATS_SERVER") ?? newestNats(), "nats-server"];
+    },
     greets: true,
     args: (port, folder, tls) => [
       ...["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", folder],
@@ -120,16 +138,19 @@ export function hasBroker(name: BrokerName): boolean {
  *
  * @throws {Error} where its program is missing or it does not get ready.
  */
-export async function startBroker(name: BrokerName, tls?: BrokerTls): Promise<Broker> {
+export async function startBroker(
+  name: BrokerName,
+  options: BrokerOptions = {},
+): Promise<Broker> {
   const recipe = RECIPES[name];
-  const program = findProgram(recipe.programs);
+  const program = options.program ?? findProgram(recipe.programs);
   if (!program) {
     throw new Error(`Cannot start ${name}: the program ${recipe.programs.at(-1)} is not installed`);
   }
   const folder = await Deno.makeTempDir({ prefix: `vcs-${name}-` });
   const port = freePort(recipe.ports);
-  const env = await recipe.env?.(port, folder, tls) ?? {};
-  const broker = new RunningBroker(recipe, program, port, folder, env, tls);
+  const env = await recipe.env?.(port, folder, options.tls) ?? {};
+  const broker = new RunningBroker(recipe, program, port, folder, env, options);
   try {
     await broker.start();
   } catch (error) {
@@ -162,8 +183,8 @@ class RunningBroker implements Broker {
   readonly #recipe: Recipe;
   readonly #program: string;
   readonly #folder: string;
-  readonly #env: Record<string, string>;
-  readonly #tls: BrokerTls | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly #options: BrokerOptions;
   #shell: Deno.ChildProcess | undefined;
 
   constructor(
@@ -172,21 +193,23 @@ class RunningBroker implements Broker {
     port: number,
     folder: string,
     env: Record<string, string>,
-    tls: BrokerTls | undefined,
+    options: BrokerOptions,
   ) {
-    this.#tls = tls;
+    this.#options = options;
     this.port = port;
     this.#recipe = recipe;
     this.#program = program;
     this.#folder = folder;
-    this.#env = env;
+    this.env = env;
   }
 
   async start(): Promise<void> {
     const { args, kill } = this.#recipe;
+    const more = await this.#options.more?.(this.#folder) ?? [];
+    const usual = args(this.port, this.#folder, this.#options.tls);
     this.#shell = new Deno.Command("sh", {
-      args: ["-c", keeper(kill), this.#program, ...args(this.port, this.#folder, this.#tls)],
-      env: this.#env,
+      args: ["-c", keeper(kill), this.#program, ...more, ...usual],
+      env: this.env,
       stdin: "piped",
       stdout: "null",
       stderr: "null",
@@ -236,8 +259,9 @@ class RunningBroker implements Broker {
 
   async #connect(): Promise<Deno.Conn> {
     const where = { hostname: "127.0.0.1", port: this.port };
-    if (!this.#tls || this.#recipe.greets) return await Deno.connect(where);
-    const { ca, cert, key } = this.#tls;
+    const { tls } = this.#options;
+    if (!tls || this.#recipe.greets) return await Deno.connect(where);
+    const { ca, cert, key } = tls;
     const [trusted, ...own] = await Promise.all([ca, cert, key].map((f) => Deno.readTextFile(f)));
     return await Deno.connectTls({ ...where, caCerts: [trusted!], cert: own[0]!, key: own[1]! });
   }
@@ -296,8 +320,8 @@ async function rabbitEnvironment(
     RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
     RABBITMQ_CONF_ENV_FILE: `${folder}/env.conf`,
     RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/plugins`,
-    // Classic queues need none of the features that a new node would migrate its tables for.
-    RABBITMQ_FEATURE_FLAGS: "",
+    // Of what a new node would migrate its tables for our queues need this at most.
+    RABBITMQ_FEATURE_FLAGS: "quorum_queue",
     // Two schedulers are plenty for a few messages, and start faster.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
   };

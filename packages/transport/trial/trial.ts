@@ -116,7 +116,7 @@ export async function runTrial(
   const lost = count - seen.size;
   const duplicated = [...seen.values()].reduce((sum, times) => sum + times - 1, 0);
   if (!lossless) inFlight = sender.counters.mostInFlight;
-  const allowed = allowedOf(channel, new URL(url).searchParams);
+  const allowed = allowedOf(channel, new URL(sender.url).searchParams);
   const kept = (!lossless || lost === 0) && inFlight <= allowed;
   return { channel, sent: count, received: seen.size, duplicated, lost, inFlight, allowed, kept };
 }

@@ -102,7 +102,7 @@ const NETWORK_CHOICE = {
     defaultText: "the authors' checkpoint",
   }),
   device: option(deviceKind, {
-    help: "where it runs: auto, cpu, cuda, cuda:N or webgpu",
+    help: "where it runs: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
     default: "auto",
   }),
 };
@@ -159,10 +159,10 @@ export const FRAMES = group("Frames", {
 const TOKENS = group("Tokens", {
   payload: option(choice(PAYLOAD_FORMS), {
     help: "how tokens are written into a message",
-    default: "packed",
+    defaultText: "range where nothing is lost on the way, else packed",
   }),
   keyEvery: option(whole({ min: 1, max: 1_000_000 }), {
-    help: "windows from one key window to the next, with --payload range",
+    help: "windows from one key window to the next, if tokens are range coded",
     defaultText: "16; 1 with --stream-id",
   }),
 });

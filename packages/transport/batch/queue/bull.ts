@@ -6,7 +6,7 @@
 import { readAccess } from "../../channels/reach/access.ts";
 import { redisAddress, refusedByRedis } from "../../channels/reach/redis_address.ts";
 import type { RedisModule } from "../../channels/redis.ts";
-import { readSettings } from "../../channels/settings.ts";
+import { hostAndPort, readSettings } from "../../channels/settings.ts";
 import { UsageError } from "../../command/usage_error.ts";
 import { withPassword } from "../../command/environment.ts";
 import { TransportError } from "../../errors.ts";
@@ -164,7 +164,7 @@ async function connect(
   let told: unknown;
   const client = guarded(
     new Redis({
-      ...redisAddress(url, access),
+      ...redisAddress(hostAndPort(url, 6379), access),
       db: Number(url.pathname.slice(1) || 0),
       lazyConnect: true,
       maxRetriesPerRequest: null,

@@ -20,9 +20,10 @@ import { newStreamId } from "../../message.ts";
 import { NatsTransport } from "./connection.ts";
 import { type Entry, messageKey } from "../outbox.ts";
 import { readAccess, refuseUntrusted } from "../reach/access.ts";
+import { type Server, Servers } from "../reach/servers.ts";
 import type { Store } from "../store_pump.ts";
 import type { Backlog, ChannelSettings } from "../types.ts";
-import { hostAndPort, type UrlSettings } from "../settings.ts";
+import type { UrlSettings } from "../settings.ts";
 
 /** What we use of a connection of NATS. */
 interface NatsConnection {
@@ -79,6 +80,7 @@ interface StreamConfig {
   readonly max_age: number;
   readonly max_bytes: number;
   readonly duplicate_window: number;
+  readonly num_replicas: number;
 }
 
 /** What we use of a client of JetStream. */
@@ -94,6 +96,8 @@ export interface NatsModule {
   setTransportFactory(config: { factory: () => NatsTransport }): void;
   /** Proves to be a user by the text of a credentials file. */
   credsAuthenticator(creds: Uint8Array): unknown;
+  /** Proves to be a user by the seed of a key. */
+  nkeyAuthenticator(seed: Uint8Array): unknown;
   /** Connections. */
   readonly NatsConnectionImpl: {
     /** Opens one. */
@@ -124,6 +128,13 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "JetStreamNotEnabled",
   "PermissionViolationError",
 ]);
+/** Codes of the server's answers that trying again does not cure. */
+const REFUSED_CODES: ReadonlySet<number> = new Set([
+  10039, // JetStream is not enabled for the account
+  10052, // the stream cannot be as it was asked for
+  10065, // its subject is another stream's
+  10074, // copies, without a cluster
+]);
 /** The oldest server in which none was lost. */
 const LEAST = [2, 15] as const;
 /** How long the server remembers message ids. */
@@ -142,9 +153,12 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
   const { notice = () => {} } = settings;
   return {
     url,
+    servers: new Servers(url, read, 4222),
     access: readAccess(url, read, settings),
     notice,
     stream: read.text("stream", "vcs"),
+    /** Servers that keep each message. */
+    copies: read.count("copies", 1),
     limit: read.count("limit", 3),
     /** Milliseconds after which the server drops a message that nobody accepted; 0 for never. */
     maxAge: read.count("maxage", 0, 100),
@@ -156,9 +170,16 @@ function place(url: URL, read: UrlSettings, settings: ChannelSettings) {
 }
 
 /** A connection that does not reconnect by itself. */
-async function dial({ url, access, stream, notice }: Place): Promise<NatsConnection> {
-  const { NatsConnectionImpl, setTransportFactory, credsAuthenticator } = await loadClient();
-  const { hostname, port } = hostAndPort(url, 4222);
+async function dial(
+  place: Place,
+  { hostname, port }: Server,
+): Promise<NatsConnection> {
+  const { url, access, notice } = place;
+  const { NatsConnectionImpl, setTransportFactory, ...client } = await loadClient();
+  const { creds, nkey } = access;
+  const authenticator = creds
+    ? client.credsAuthenticator(encoder.encode(creds))
+    : nkey && client.nkeyAuthenticator(encoder.encode(nkey));
   setTransportFactory({ factory: () => new NatsTransport(access.tls) });
   const connection = await NatsConnectionImpl.connect({
     servers: `${hostname}:${port}`,
@@ -168,20 +189,24 @@ async function dial({ url, access, stream, notice }: Place): Promise<NatsConnect
     pingInterval: ANSWER / 2,
     ...defined({ user: access.user, pass: access.password, token: access.token }),
     ...(access.tls && { tls: {} }),
-    ...(access.creds && { authenticator: credsAuthenticator(encoder.encode(access.creds)) }),
+    ...(authenticator ? { authenticator } : {}),
   }).catch((error) => {
     if (access.tls && !REFUSALS.has(error.name)) refuseUntrusted(error.cause ?? error, url);
-    refuse(error, stream);
+    refuse(error, place);
   });
   warnOfOldServers(connection, notice);
   return connection;
 }
 
 /** A connection and its client; creates the stream where it is missing. */
-async function connect(place: Place) {
-  const { stream, limit, maxAge, maxBytes } = place;
+function connect(place: Place) {
+  return place.servers.first((server) => connectTo(place, server));
+}
+
+async function connectTo(place: Place, server: Server) {
+  const { stream, limit, maxAge, maxBytes, copies } = place;
   const { jetstream } = await loadJetStream();
-  const connection = await dial(place);
+  const connection = await dial(place, server);
   try {
     const client = jetstream(connection, { timeout: ANSWER });
     const manager = await client.jetstreamManager();
@@ -195,6 +220,7 @@ async function connect(place: Place) {
       max_bytes: maxBytes,
       // The server remembers no id for longer than it keeps messages.
       duplicate_window: Math.min(REMEMBER_MS, maxAge || REMEMBER_MS) * NANOSECONDS,
+      num_replicas: copies,
     };
     await manager.streams.add({ name: stream, ...config }).catch(async (error) => {
       if (error.code !== STREAM_EXISTS) throw error;
@@ -203,14 +229,14 @@ async function connect(place: Place) {
     return { connection, client, manager };
   } catch (error) {
     await connection.close();
-    refuse(error, stream);
+    refuse(error, place);
   }
 }
 
 async function look(place: Place): Promise<Backlog> {
   const { stream } = place;
   const { jetstream } = await loadJetStream();
-  const connection = await dial(place);
+  const connection = await place.servers.first((server) => dial(place, server));
   try {
     const manager = await jetstream(connection, { timeout: ANSWER }).jetstreamManager();
     const { messages, first_ts: first } = (await manager.streams.info(stream)).state;
@@ -228,7 +254,7 @@ async function look(place: Place): Promise<Backlog> {
       consumers: inFlight === 0 ? consumer.num_waiting : undefined,
     };
   } catch (error) {
-    refuse(error, stream);
+    refuse(error, place);
   } finally {
     await connection.close();
   }
@@ -245,9 +271,14 @@ function warnOfOldServers({ info }: NatsConnection, notice: (line: string) => vo
 }
 
 /** What the server, or the client for it, refuses is refused again, however often it is asked. */
-function refuse(error: unknown, stream: string): never {
-  const { name, message } = error as Error;
-  if (!REFUSALS.has(name)) throw error;
+function refuse(error: unknown, { stream, servers }: Place, isOpen = false): never {
+  const { name, message, code, cause } = error as Error & { code?: number; cause?: Error };
+  // A request that fails for the want of a right has that for its cause.
+  const isRefusal = REFUSALS.has(name) || REFUSALS.has(cause?.name ?? "");
+  // So the client calls a stream that was just deleted, and a server that has just come back.
+  const isLate = [name, cause?.name].includes("JetStreamNotEnabled");
+  if (isLate && (isOpen || servers.count > 1)) throw error;
+  if (!isRefusal && !REFUSED_CODES.has(Number(code))) throw error;
   const text = `Cannot use stream ${stream}: the NATS server refuses: ${message}`;
   throw new TransportError("refused", text, { cause: error });
 }
@@ -262,7 +293,7 @@ async function openStore(place: Place): Promise<Store> {
         return true;
       } catch (error) {
         if ((error as { code?: number }).code === STREAM_FULL) return false;
-        if (!String(error).includes("max_payload")) throw error;
+        if (!String(error).includes("max_payload")) refuse(error, place, true);
         throw new TransportError(
           "limit",
           `Cannot publish a message: it has ${entry.bytes.length} bytes, the server takes ` +
@@ -299,6 +330,8 @@ async function consume(
       await inbox.room(place.limit, signal);
       await fetch(consumer, place.limit - inbox.held, inbox, held, signal);
     }
+  } catch (error) {
+    refuse(error, place, true);
   } finally {
     clearInterval(pulse);
     for (const message of held) message.nak();

@@ -24,6 +24,8 @@ export interface Access {
   readonly secret?: string;
   /** The text of a NATS credentials file. */
   readonly creds?: string;
+  /** The seed of a user's key of NATS. */
+  readonly nkey?: string;
   /** There where TLS is spoken. */
   readonly tls?: NonNullable<ChannelSettings["tls"]>;
 }
@@ -65,10 +67,15 @@ function fromEnvironment(env: Environment): Access {
   }));
 }
 
-/** The lines `name=value` of a file, or credentials as NATS writes them. */
+/** The seed of a user of NATS. */
+const SEED = /^SU[A-Z2-7]{56}$/m;
+
+/** The lines `name=value` of a file, or credentials or a seed as NATS writes them. */
 function fromFile(text: string | undefined): Access {
   if (text === undefined) return {};
   if (text.includes("BEGIN NATS USER JWT")) return { creds: text };
+  const [nkey] = SEED.exec(text) ?? [];
+  if (nkey) return { nkey };
   const lines = text.split(/\r?\n/).map((line) => line.split(/=(.*)/s));
   return Object.fromEntries(
     NAMES.flatMap((name) => {

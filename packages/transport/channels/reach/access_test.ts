@@ -63,7 +63,7 @@ for (const [channel, name, base, place] of FORMS) {
     async fn(t) {
       const folder = await Deno.makeTempDir();
       const tls = await certificates(folder);
-      await using broker: Broker = await startBroker(name, tls);
+      await using broker: Broker = await startBroker(name, { tls });
       let places = 0;
       const isKafka = name === "kafka";
       const url = (more: string) =>
@@ -109,9 +109,15 @@ Deno.test({
   ...needs(hasPrograms("openssl")),
   async fn() {
     const folder = await Deno.makeTempDir();
-    const { ca, cert, key } = await certificates(folder);
+    const { ca, cert, key, other } = await certificates(folder);
     const port = freePort();
     await using receiver = await openReceiver(`tcp://localhost:${port}?cert=${cert}&key=${key}`);
+    for (const wrong of ["tls=true", `ca=${other}`, `ca=${other}&cert=${cert}&key=${key}`]) {
+      const sender = await openSender(`tcp://localhost:${port}?${wrong}`, { timeout: 600_000 });
+      await sender.send(message(new Uint8Array(1)));
+      await assert.rejects(sender.flush(), { code: "refused", message: /TLS is refused: .*cert/ });
+      await sender.close();
+    }
     await using sender = await openSender(`tcp://localhost:${port}?ca=${ca}`);
     await sender.send(message(new Uint8Array(1), { end: true }));
     assert.equal((await Array.fromAsync(receiver)).length, 1);

@@ -5,12 +5,11 @@
  */
 import { TransportError } from "../../errors.ts";
 import { defined } from "../../io/defined.ts";
-import { hostAndPort } from "../settings.ts";
 import { type Access, nodeTls, refuseUntrusted } from "./access.ts";
+import type { Server } from "./servers.ts";
 
-/** Options of ioredis that a URL and its access make. */
-export function redisAddress(url: URL, access: Access): object {
-  const { hostname: host, port } = hostAndPort(url, 6379);
+/** Options of ioredis that a server and its access make. */
+export function redisAddress({ hostname: host, port }: Server, access: Access): object {
   return {
     host,
     port,
@@ -20,11 +19,12 @@ export function redisAddress(url: URL, access: Access): object {
 }
 
 /** How Redis says that a password, a right or a database is wrong. */
-const REFUSAL = /WRONGPASS|NOAUTH|NOPERM|AUTH|DB index/;
+const REFUSAL =
+  /WRONGPASS|NOAUTH|NOPERM|AUTH|DB index|user executing the script|^ReplyError: MOVED/;
 
 /** What the server refuses is refused again, however often it is asked. */
 export function refusedByRedis(error: unknown, url: URL): never {
   if (!REFUSAL.test(String(error))) refuseUntrusted(error, url);
-  const text = `Cannot connect to Redis at ${url.host}: it refuses: ${(error as Error).message}`;
+  const text = `Cannot use Redis at ${url.host}: it refuses: ${(error as Error).message}`;
   throw new TransportError("refused", text, { cause: error });
 }
