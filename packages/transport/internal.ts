@@ -31,6 +31,7 @@ export {
   group,
   list,
   type ListOption,
+  longName,
   type Operand,
   operand,
   operands,
