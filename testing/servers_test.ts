@@ -3,7 +3,7 @@
  * the guarded site itself behaves at its limits is tested beside it.
  */
 import { openReceiver, openSender } from "@vcs/transport/channel";
-import { ignoreAbort } from "@vcs/transport/internal";
+import { ignoreAbort, say } from "@vcs/transport/internal";
 import { message } from "@vcs/transport/message";
 import assert from "node:assert/strict";
 import { serveCamera } from "../packages/clip-drift/camera/camera_server.ts";
@@ -18,6 +18,7 @@ import { observe } from "../packages/video-vq/command/observed.ts";
 import { ReceiverServer } from "../packages/video-vq/page/receiver_server.ts";
 import { runSender } from "../packages/video-vq/page/sender.ts";
 import { filesBelow, isPublished, readText } from "./house.ts";
+import { holdIdle } from "./idle_connections.ts";
 
 /** Opens a server as its command does; gives its port. */
 type Open = (stack: AsyncDisposableStack) => Promise<number>;
@@ -141,8 +142,13 @@ const ESCAPES = [
   "/deno.json%00.html",
 ];
 
-/** Connections that say nothing, at once: more would need a higher limit of descriptors than many have. */
-const IDLE = 100;
+/** Holds many connections that say nothing; says so where they are fewer than wanted. */
+async function manyIdle(port: number): Promise<AsyncDisposable> {
+  const idle = await holdIdle(port);
+  if (idle.count < 2000) say(`Only ${idle.count} idle connections: no more descriptors`);
+  assert.ok(idle.count >= 100, `${idle.count}`);
+  return idle;
+}
 
 async function othersMayNotLook(port: number): Promise<void> {
   const statusOf = async (headers: Record<string, string>, path = "/") =>
@@ -220,11 +226,8 @@ for (const [command, { open, feed, channel, isUnbounded }] of Object.entries(SIT
     const socket = feed ?? channel;
     if (socket !== undefined) await noSocketForOthers(port, socket);
     if (feed !== undefined) await viewersAreBounded(port, feed);
-    const idle = await Promise.all(
-      Array.from({ length: IDLE }, () => Deno.connect({ hostname: "127.0.0.1", port })),
-    );
+    await using _idle = await manyIdle(port);
     const { status } = await rawGet(port, "/");
-    for (const connection of idle) connection.close();
     assert.ok([200, 404, 426].includes(status), `${status} beside idle connections`);
   });
 }
@@ -240,16 +243,14 @@ for (const [url, other] of Object.entries(LISTENERS)) {
       strangers.push(stranger);
       await stranger.write(Uint8Array.from(garbage, (character) => character.charCodeAt(0)));
     }
-    const idle = await Promise.all(
-      Array.from({ length: IDLE }, () => Deno.connect({ hostname: "127.0.0.1", port })),
-    );
+    await using _idle = await manyIdle(port);
     await using sender = await openSender(receiver.url.replace(/^[\w+]+:/, other));
     const sending = sender.send(message(Uint8Array.of(7), { sequence: 0 }));
     const delivery = await receiver.receive();
     assert.deepEqual([...delivery!.message.payload], [7]);
     await delivery!.accept();
     await sending;
-    for (const connection of [...strangers, ...idle]) connection.close();
+    for (const stranger of strangers) stranger.close();
   });
 }
 

@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "ort.ts",
+    find: "    forbidLateDestructors(base);\n",
+    put: "",
+    means: "some processes whose worker is terminated during a first run end by SIGABRT",
+    tests: ["late_destructors_test.ts"],
+  },
+  {
     file: "attention.ts",
     find: "g.less(behind, past + 1)",
     put: "g.less(behind, past + 2)",

@@ -779,6 +779,13 @@ export const faults: readonly Fault[] = [
     tests: ["npz_test.ts"],
   },
   {
+    file: "site.ts",
+    find: "[...sockets].find((other) => !busy.has(other))",
+    put: "undefined as Socket | undefined",
+    means: "who is silent on many connections keeps everybody out",
+    tests: ["site_test.ts"],
+  },
+  {
     file: "credentials.ts",
     find: "  if (PAGE.test(url)) return url;\n",
     put: "",

@@ -92,26 +92,46 @@ function put(
   new BigUint64Array(Deno.UnsafePointerView.getArrayBuffer(pointer, 8))[0] = value;
 }
 
+/** Where a library lies; undefined where `dladdr` does not know it. */
+function loadedAt(inside: Deno.PointerObject): Loaded | undefined {
+  const libc = Deno.dlopen("libc.so.6", {
+    dladdr: { parameters: ["pointer", "buffer"], result: "i32" },
+  });
+  const info = new BigUint64Array(new ArrayBuffer(32));
+  const isKnown = libc.symbols.dladdr(inside, info) !== 0;
+  libc.close();
+  const base = isKnown ? Deno.UnsafePointer.create(info[1]!) : null;
+  return base === null ? undefined : new Loaded(base);
+}
+
 /**
- * Keeps a library from registering more destructors. Where that cannot be done nothing is changed.
+ * The addresses that a library calls to register destructors.
+ *
+ * @param inside any address in the library
+ */
+export function registrars(inside: Deno.PointerObject): bigint[] {
+  const loaded = loadedAt(inside);
+  return loaded?.placesOf(REGISTERS).map((place) => loaded.long(place)) ?? [];
+}
+
+/**
+ * Keeps a library from registering more destructors. Where that cannot be done, or has not been tried
+ * (but on Linux on x64), nothing is changed.
  *
  * @param inside any address in the library
  */
 export function forbidLateDestructors(inside: Deno.PointerObject): void {
-  if (Deno.build.os !== "linux") return;
+  if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") return;
   try {
     const libc = Deno.dlopen("libc.so.6", {
-      dladdr: { parameters: ["pointer", "buffer"], result: "i32" },
       mprotect: { parameters: ["pointer", "usize", "i32"], result: "i32" },
       sysconf: { parameters: ["i32"], result: "i64" },
       [IN_VAIN]: { type: "pointer" },
     });
-    const { dladdr, mprotect, sysconf } = libc.symbols;
-    const info = new BigUint64Array(new ArrayBuffer(32));
-    const base = dladdr(inside, info) === 0 ? null : Deno.UnsafePointer.create(info[1]!);
+    const { mprotect, sysconf, [IN_VAIN]: inVain } = libc.symbols;
     const page = sysconf(PAGE_SIZE);
-    for (const place of base === null ? [] : new Loaded(base).placesOf(REGISTERS)) {
-      put(place, Deno.UnsafePointer.value(libc.symbols[IN_VAIN]), page, mprotect);
+    for (const place of loadedAt(inside)?.placesOf(REGISTERS) ?? []) {
+      put(place, Deno.UnsafePointer.value(inVain), page, mprotect);
     }
     libc.close();
   } catch {

@@ -223,23 +223,35 @@ function hostnameOf({ hostname = "127.0.0.1" }: SiteOptions): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** Counts connections, and turns away those beyond the bound. */
+/**
+ * Counts connections. Beyond the bound the oldest of those that ask nothing makes room, so that
+ * nobody keeps others out by being silent; where there is none, the new one is turned away.
+ */
 function boundConnections(server: Server, most: number): ReadonlySet<Socket> {
   const sockets = new Set<Socket>();
+  const busy = new WeakSet<object>();
+  server.on("request", ({ socket }: IncomingMessage, out: ServerResponse) => {
+    busy.add(socket);
+    out.on("close", () => busy.delete(socket));
+  });
+  server.on("upgrade", ({ socket }: IncomingMessage) => busy.add(socket));
   server.on("connection", (socket: Socket) => {
     socket.on("error", () => socket.destroy());
     if (sockets.size >= most) {
-      refuse(
-        socket,
-        new SiteError("too-many-clients", `Cannot serve more than ${most} connections`),
-      );
-      return;
+      const silent = [...sockets].find((other) => !busy.has(other));
+      if (!silent) return refuse(socket, tooMany(most));
+      sockets.delete(silent);
+      silent.destroy();
     }
     sockets.add(socket);
     socket.setKeepAlive(true, 30_000);
     socket.on("close", () => sockets.delete(socket));
   });
   return sockets;
+}
+
+function tooMany(most: number): SiteError {
+  return new SiteError("too-many-clients", `Cannot serve more than ${most} connections`);
 }
 
 async function listen(server: Server, hostname: string, port: number): Promise<void> {

@@ -247,19 +247,37 @@ Deno.test("an unfinished head or body is ended", async () => {
   });
 });
 
-Deno.test("connections beyond the bound are turned away, and room comes back", async () => {
-  await withSite({ connections: 20 }, async ({ port, url }) => {
-    const idle = await Promise.all(
-      Array.from({ length: 20 }, () => Deno.connect({ hostname: "127.0.0.1", port })),
-    );
+Deno.test("connections beyond the bound are turned away while all ask, and room comes back", async () => {
+  const answer = Promise.withResolvers<Response>();
+  const all = Promise.withResolvers<void>();
+  let asking = 0;
+  const wait = async () => {
+    if (++asking === 20) all.resolve();
+    return (await answer.promise).clone();
+  };
+  await withSite({ connections: 20, routes: { "GET /wait": wait } }, async ({ port, url }) => {
+    const waiting = Promise.all(Array.from({ length: 20 }, () => rawGet(port, "/wait")));
+    await all.promise;
     const refused = await rawGet(port, "/");
     assert.equal(refused.status, 503);
     assert.match(refused.text, /"error":"too-many-clients"/);
-    for (const connection of idle) connection.close();
+    answer.resolve(new Response("now"));
+    for (const { status } of await waiting) assert.equal(status, 200);
     let status = 503;
     while (status === 503) ({ status } = await rawGet(port, "/"));
     assert.equal(status, 200);
     assert.equal(await (await fetch(url)).text(), "<title>page</title>");
+  });
+});
+
+Deno.test("connections that ask nothing make room for those that do, the oldest first", async () => {
+  await withSite({ connections: 20 }, async ({ port }) => {
+    const idle: Deno.Conn[] = [];
+    for (let i = 0; i < 20; i++) idle.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+    assert.equal((await rawGet(port, "/")).status, 200);
+    const first = await idle[0]!.read(new Uint8Array(1)).catch(() => null);
+    assert.equal(first, null, "the oldest has been closed");
+    for (const connection of idle) connection.close();
   });
 });
 

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { registrars } from "./late_destructors.ts";
+import { findLibrary } from "./library.ts";
+import { loadRuntime } from "./ort.ts";
+
+Deno.test({
+  name: "ONNX Runtime registers no destructors once it is loaded",
+  ignore: Deno.build.os !== "linux" || Deno.build.arch !== "x86_64",
+  async fn() {
+    const { path } = loadRuntime(await findLibrary());
+    const library = Deno.dlopen(path, { OrtGetApiBase: { parameters: [], result: "pointer" } });
+    const libc = Deno.dlopen("libc.so.6", {
+      getpid: { type: "pointer" },
+      __cxa_atexit: { type: "pointer" },
+    });
+    const found = registrars(library.symbols.OrtGetApiBase()!);
+    assert.ok(found.length > 0, "it calls __cxa_atexit");
+    const { getpid, __cxa_atexit: registers } = libc.symbols;
+    assert.notEqual(Deno.UnsafePointer.value(registers), Deno.UnsafePointer.value(getpid));
+    for (const address of found) assert.equal(address, Deno.UnsafePointer.value(getpid));
+    libc.close();
+    library.close();
+  },
+});
