@@ -34,7 +34,7 @@ for name in sys.argv[2:]:
 const SIZES: Readonly<Record<string, number>> = { N: 2, T: 10, K: 2, P: 3 };
 
 /** Random inputs: floats of -1 to 1, whole numbers that are entries of all tables, positions 0. */
-function feedsOf({ inputs }: Session): Tensors {
+export function feedsOf({ inputs }: Session): Tensors {
   const next = random(1);
   return Object.fromEntries(inputs.map(({ name, dtype, shape }) => {
     const sizes = shape.map((d) => typeof d === "number" ? d : SIZES[d] ?? 320);
@@ -54,7 +54,7 @@ function filled(dtype: string, shape: readonly number[], numbers: readonly numbe
 }
 
 /** Whole numbers are equal, floats within a part of the largest. */
-function assertEqual(actual: Tensor, expected: Tensor, what: string): void {
+export function assertEqual(actual: Tensor, expected: Tensor, what: string): void {
   assert.deepEqual([actual.dtype, actual.shape], [expected.dtype, expected.shape], what);
   if (expected.dtype !== "F32") return assert.deepEqual(actual.data, expected.data, what);
   const [a, b] = [actual.data as Float32Array, expected.data as Float32Array];

@@ -1,7 +1,10 @@
 /** The files of `shared/cases/field/media` that readers went wrong on, each with its right outcome. */
 import { decodeAudio } from "@vcs/media/audio";
 import { VideoReader } from "@vcs/media/video_reader";
+import { patchStream } from "@vcs/patch-stream/patch_stream";
 import assert from "node:assert/strict";
+import { differencesOf } from "./media_bed/differences.ts";
+import { truthOf } from "./media_bed/truth.ts";
 import { hasPrograms, hasShared, needs, sharedPath } from "./shared.ts";
 
 const at = (name: string) => sharedPath(`cases/field/media/${name}`);
@@ -23,21 +26,58 @@ const VIDEOS: readonly (readonly [name: string, frames: number, fps: number])[] 
 
 for (const [name, count, fps] of VIDEOS) {
   Deno.test({
-    name: `${name}: ${count} frames, after a seek as in order, by both backends`,
+    name: `${name}: ${count} frames, in order, after a seek and at random, by both backends`,
     ...needs(hasShared, hasPrograms("ffmpeg", "ffprobe")),
     async fn() {
+      const truth = await truthOf(at(name));
+      assert.equal(truth.hashes.length, count);
       for (const backend of BACKENDS) {
+        assert.deepEqual(await differencesOf(at(name), truth, backend), []);
         await using video = await VideoReader.open(at(name), { backend });
-        const id = Math.min(5, count - 1);
-        const { data } = await video.frameAt(id);
-        const frames = await Array.fromAsync(video.frames());
-        assert.equal(frames.length, count);
-        assert.deepEqual(frames[id]!.data, data);
+        assert.equal(video.index.length, count);
         assert.ok(Math.abs(video.info.fps - fps) < 0.5, `${video.info.fps}`);
       }
     },
   });
 }
+
+Deno.test({
+  name: "sizechange.h264: frames have the sizes of their pixels",
+  ...needs(hasShared),
+  async fn() {
+    await using video = await VideoReader.open(at("sizechange.h264"), { pixels: "native" });
+    const sizes = await Array.fromAsync(
+      video.frames(),
+      ({ width, height, data }) => `${width}x${height} ${data.length}`,
+    );
+    // The first 60 are 4:2:0, the others 4:4:4.
+    const half = (size: string) => Array<string>(60).fill(size);
+    assert.deepEqual(sizes, [...half("160x120 28800"), ...half("320x240 230400")]);
+  },
+});
+
+Deno.test({
+  name: "pan240.mp4: most patches lie on what moves otherwise than the camera",
+  ...needs(hasShared),
+  async fn() {
+    const [frame, moving] = [264, 120];
+    const config = {
+      videoPath: at("pan240.mp4"),
+      kKeep: frame + moving,
+      keyFrames: "first",
+    } as const;
+    using session = await patchStream(config);
+    const { metadata, grid, pts } = session.collect();
+    const [width, height] = [640 / grid.gridW, 360 / grid.gridH];
+    // A square of 56 pixels, whose way is known.
+    const hits = metadata.filter(({ seqPos, patchHIdx, patchWIdx }) => {
+      const [x, y] = [40 + 120 * pts[seqPos]!, 150 + 40 * Math.sin(3 * pts[seqPos]!)];
+      return seqPos > 0 && patchWIdx * width < x + 56 && (patchWIdx + 1) * width > x &&
+        patchHIdx * height < y + 56 && (patchHIdx + 1) * height > y;
+    });
+    assert.ok(hits.length >= 0.6 * moving, `${hits.length} of ${moving}`);
+  },
+});
 
 Deno.test({
   name: "a cut of which nothing is shown, sound with late formats",

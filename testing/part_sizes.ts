@@ -4,6 +4,7 @@
  * @module
  */
 import { MQTT_CLIENT } from "../packages/clip-drift/alerts/mqtt_part.ts";
+import { TOML_READER } from "../packages/clip-drift/fleet/toml_part.ts";
 import { NODE_AV } from "../packages/media/ffmpeg/node_av_part.ts";
 import { SHARP } from "../packages/media/formats/sharp_part.ts";
 import { ONNX_RUNTIME } from "../packages/onnx/runtime/runtime_part.ts";
@@ -28,7 +29,7 @@ export const PARTS: Readonly<Record<string, readonly Part[]>> = {
   "encodec-stream": [ONNX_RUNTIME, NODE_AV, ...CLIENTS, PARQUET_WRITER, JOB_QUEUE],
   "video-vq": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS, PARQUET_WRITER, JOB_QUEUE],
   "patch-stream": [ONNX_RUNTIME, NODE_AV, SHARP, ...BATCH],
-  "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP, MQTT_CLIENT, ...BATCH],
+  "clip-drift": [ONNX_RUNTIME, NODE_AV, SHARP, MQTT_CLIENT, TOML_READER, ...BATCH],
   "together": [ONNX_RUNTIME, NODE_AV, SHARP, ...CLIENTS],
 };
 

@@ -10,6 +10,8 @@ import type * as Parquet from "hyparquet-writer";
 import type * as IoRedis from "ioredis";
 import type * as NodeAv from "node-av";
 import type sharp from "sharp";
+import type * as Toml from "smol-toml";
+import type { TomlModule } from "../packages/clip-drift/fleet/cameras_file.ts";
 import type * as Ours from "../packages/media/ffmpeg/node_av.ts";
 import type { Sharp } from "../packages/media/formats/sharp.ts";
 import type { ParquetModule } from "../packages/transport/batch/output/parquet.ts";
@@ -38,6 +40,7 @@ export type Checked = [
   Has<Ours.AvFilterInOut, NodeAv.FilterInOut>,
   Has<Ours.AvFilterGraph, NodeAv.FilterGraph>,
   Has<ParquetModule, typeof Parquet>,
+  Has<TomlModule, typeof Toml>,
   Assignable<RedisModule, typeof IoRedis>,
   Assignable<AmqpModule, typeof amqplib>,
   Assignable<NatsModule, typeof Nats>,

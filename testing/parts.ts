@@ -93,6 +93,11 @@ export const TABLES: Readonly<Record<string, readonly PartPlan[]>> = {
     // Its command line, and types.
     without: /^(commist|concat-stream|help-me|minimist|@types\/[\w-]+)(@|$)/,
   }],
+  "packages/clip-drift/fleet/toml_part.ts": [{
+    constant: "TOML_READER",
+    part: { name: "smol-toml", about: "files of cameras" },
+    roots: ["smol-toml"],
+  }],
   "packages/media/formats/sharp_part.ts": [{
     constant: "SHARP",
     part: { name: "sharp", about: "still images" },

@@ -16,7 +16,7 @@ const NEEDS = {
   "encodec-stream": 10,
   "video-vq": 12,
   "patch-stream": 7,
-  "clip-drift": 8,
+  "clip-drift": 9,
   "together": 11,
 };
 

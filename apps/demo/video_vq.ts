@@ -12,6 +12,7 @@ import { WINDOW_FRAMES } from "@vcs/video-vq";
 import { join } from "node:path";
 import { freePort } from "@vcs/transport/internal";
 import { interrupt, outputOf, startCommand } from "./commands.ts";
+import { atMostBytes, X264 } from "#testing/equal_bytes.ts";
 import { clipPath } from "./media.ts";
 
 /** Seconds of each part of the way from a window's first frame to its reconstruction. */
@@ -50,8 +51,8 @@ export interface VideoVqRun {
   readonly bytes: number;
   /** Bytes of the pixels that they stand for. */
   readonly pixelBytes: number;
-  /** Bytes of the film's file, which is H.264 at full size. */
-  readonly fileBytes: number;
+  /** The same pixels as H.264 without delay in no more bytes; undefined where it takes more. */
+  readonly h264: { readonly bytes: number; readonly psnr: number } | undefined;
   /** Bits a second of the tokens. */
   readonly bitrate: number;
   /** Nearness of all frames to their source, in dB. */
@@ -93,7 +94,7 @@ async function readFilm(): Promise<Film> {
   await using video = await VideoReader.open(await clipPath());
   const { width, height, fps } = video.info;
   const frames = await Array.fromAsync(video.frames());
-  const fitter = new FrameFitter({ width: SIZE, height: SIZE });
+  const fitter = new FrameFitter({ width: SIZE, height: SIZE, resize: "area" });
   const small = frames.map((frame) => fitter.fit(frame));
   return { fps, width, height, full: frames.map(({ data }) => data), small };
 }
@@ -161,6 +162,12 @@ function compare(source: readonly Uint8Array[], rebuilt: readonly Uint8Array[]) 
   return { psnr: all.psnr, ssim: all.ssim, framePsnr };
 }
 
+/** The frames that the model saw, by x264 in at most so many bytes, with one key frame. */
+async function asH264({ small, fps }: Film, bytes: number) {
+  const frames = { frames: small, width: SIZE, height: SIZE, rate: `${fps}` };
+  return await atMostBytes(frames, X264, bytes, small.length);
+}
+
 /** Sends the film to another process and lets it rebuild the frames. */
 export async function runVideoVq(folder: string): Promise<VideoVqRun> {
   const own = join(folder, "video-vq");
@@ -186,7 +193,7 @@ export async function runVideoVq(folder: string): Promise<VideoVqRun> {
     windowFrames: WINDOW_FRAMES,
     bytes: sent.bytes,
     pixelBytes: sent.framesIn * SIZE * SIZE * 3,
-    fileBytes: (await Deno.stat(await clipPath())).size,
+    h264: await asH264(film, sent.bytes),
     bitrate: sent.bytes * 8 * film.fps / sent.framesIn,
     ...compare(film.small, rebuilt),
     delay: received.latency,

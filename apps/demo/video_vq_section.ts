@@ -55,7 +55,7 @@ function psnrPlot({ framePsnr, fps, windowFrames, psnr, frames }: VideoVqRun): s
 }
 
 function sizes(run: VideoVqRun): string {
-  const { pixelBytes, fileBytes, bytes } = run;
+  const { pixelBytes, h264, bytes, psnr } = run;
   const text = (value: number) => `${number(value)} bytes`;
   return bars([
     {
@@ -63,13 +63,15 @@ function sizes(run: VideoVqRun): string {
       value: pixelBytes,
       figure: figure("videoVq.pixelBytes", pixelBytes, text(pixelBytes)),
     },
+    ...(h264
+      ? [{
+        label: `The same pixels as H.264, ${number(h264.psnr, 1)} dB`,
+        value: h264.bytes,
+        figure: figure("videoVq.h264.bytes", h264.bytes, text(h264.bytes)),
+      }]
+      : []),
     {
-      label: "The film's H.264 file, 640 × 360",
-      value: fileBytes,
-      figure: figure("videoVq.fileBytes", fileBytes, text(fileBytes)),
-    },
-    {
-      label: "Tokens",
+      label: `Tokens, ${number(psnr, 1)} dB`,
       value: bytes,
       figure: figure("videoVq.bytes", bytes, text(bytes)),
       kind: "own",

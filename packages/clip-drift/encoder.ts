@@ -28,7 +28,8 @@ import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import type { ResolveOptions } from "@vcs/onnx/store";
 import { cachedModel, fileIdentity } from "@vcs/onnx";
-import { modelBytes } from "@vcs/onnx";
+import { type GraphBuilder, modelBytes } from "@vcs/onnx";
+import { isServed } from "@vcs/onnx/devices";
 import type { ModelCatalog } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
 import { defined, isFile } from "@vcs/transport/internal";
@@ -40,7 +41,7 @@ import {
   type WeightForm,
 } from "./clip/graph.ts";
 import { chooseActivation, type FoundWeights } from "./clip/activation.ts";
-import { CLIP_MODELS, type ClipModel } from "./clip/models.ts";
+import { CLIP_MODELS, type ClipModel, servedName } from "./clip/models.ts";
 import { findClipWeights } from "./clip/weights.ts";
 import { ClipDriftError } from "./errors.ts";
 import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./measures/gist.ts";
@@ -57,7 +58,7 @@ export interface EncoderOptions extends Pick<ResolveOptions, "onLine" | "onProgr
   readonly pretrained?: string;
   /** Models that can be had by name. Default: those of this package. */
   readonly catalog?: ModelCatalog<ClipModel>;
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: `auto`. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N`, `webgpu`, or `kserve://host:8000`. Default: `auto`. */
   readonly device?: string;
   /** Arithmetic of the matrix products. Default: `fp32`. */
   readonly precision?: Precision;
@@ -231,7 +232,8 @@ async function openSession(
 }
 
 async function openGist(options: EncoderOptions): Promise<Encoder> {
-  const session = await openSession(await modelBytes(gistGraph()), options);
+  const isElsewhere = isServed(options.device ?? "auto");
+  const session = await openSession(isElsewhere ? "gist" : await modelBytes(gistGraph()), options);
   const info = {
     model: "gist",
     pretrained: "none",
@@ -276,6 +278,16 @@ async function byteSettings(
   return { weightForm: weightForm ?? (await hasExactSignedProducts() ? "s8" : "u8") };
 }
 
+/** Path of a graph in the cache, which is written first where it is not there. */
+async function builtModel(
+  graph: GraphBuilder,
+  weights: string,
+  settings: string,
+  { cache }: EncoderOptions,
+): Promise<string> {
+  return await cachedModel(graph, [await fileIdentity(weights, cache), settings], cache);
+}
+
 async function openClip(options: EncoderOptions): Promise<Encoder> {
   const { precision = "fp32", pretrained = "openai" } = options;
   const model = modelName(options.model ?? "ViT-B-32");
@@ -287,10 +299,12 @@ async function openClip(options: EncoderOptions): Promise<Encoder> {
   const { activation } = chosen;
   const training = defined({ mean: entry?.mean, std: entry?.std });
   const settings = { activation, precision, ...await byteSettings(options), ...training };
-  const graph = visionGraph(vision, settings);
-  const identity = [await fileIdentity(path, options.cache), JSON.stringify(settings)];
-  const file = await cachedModel(graph, identity, options.cache);
-  const session = await openSession(file, options);
+  const session = await openSession(
+    isServed(options.device ?? "auto")
+      ? `${servedName(entry?.name ?? pretrained)}.vision`
+      : await builtModel(visionGraph(vision, settings), path, JSON.stringify(settings), options),
+    options,
+  );
   const { embedDim: embeddingDim, imageSize } = vision.config;
   return new SessionEncoder(session, {
     ...{ model, pretrained, embeddingDim, imageSize, weights: path, ...chosen, precision },

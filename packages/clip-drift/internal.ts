@@ -35,6 +35,8 @@ export {
   type CameraView,
   Hub,
   type HubMessage,
+  type Measured,
+  type Mirrored,
   type PlotPoint,
 } from "./page/hub.ts";
 export {
@@ -45,3 +47,4 @@ export {
   type RunTotals,
 } from "./runs/writer.ts";
 export { MQTT_CLIENT } from "./alerts/mqtt_part.ts";
+export { TOML_READER } from "./fleet/toml_part.ts";

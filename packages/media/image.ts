@@ -46,6 +46,8 @@ export interface DecodedImage extends Image {
 export interface DecodeImageOptions {
   /** Whether to turn the image as EXIF says. Default: false, pixels as stored, like Pillow. */
   orient?: boolean;
+  /** What becomes of transparency: left out, as Pillow does, or over black. Default: "drop". */
+  alpha?: "drop" | "black";
   /** Whether to take what can be read of a cut-off or damaged file. Default: false, an error. */
   acceptDamaged?: boolean;
   /**
@@ -109,7 +111,7 @@ function reason(error: unknown): string {
 async function decodeByFfmpeg(
   bytes: Uint8Array,
   kind: FfmpegKind,
-  { acceptDamaged, maxPixels = MAX_PIXELS }: DecodeImageOptions,
+  { acceptDamaged, maxPixels = MAX_PIXELS, alpha = "drop" }: DecodeImageOptions,
 ): Promise<DecodedImage> {
   const onError = acceptDamaged ? "nearest" : "throw";
   const claimed = claimedSize(bytes, kind);
@@ -120,7 +122,7 @@ async function decodeByFfmpeg(
   try {
     await Deno.writeFile(path, bytes);
     const most = Math.min(Math.floor(maxPixels), 2 ** 31 - 1);
-    const settings = { indexCacheSize: 0, onError, maxPixels: most } as const;
+    const settings = { indexCacheSize: 0, onError, maxPixels: most, alpha } as const;
     await using video = await VideoReader.open(path, settings);
     checkSize(video.info.width, video.info.height, maxPixels);
     const { width, height, data } = await video.frameAt(0);
@@ -136,7 +138,7 @@ async function decodeByFfmpeg(
 }
 
 /**
- * Decodes an image file to RGB. Transparency is dropped, grey is spread over the three channels.
+ * Decodes an image file to RGB. Transparency is left out unless `alpha` says otherwise, grey is spread over the three channels.
  *
  * @param bytes the file
  * @throws {MediaError} `invalid-media` where the bytes are not an image, or are a damaged one;
@@ -201,7 +203,7 @@ async function decode(
   sharp: Sharp,
   bytes: Uint8Array,
   failOn: "none" | "error" | "warning",
-  { orient, maxPixels }: DecodeImageOptions,
+  { orient, maxPixels, alpha }: DecodeImageOptions,
 ): Promise<DecodedImage> {
   let pipeline = sharp(bytes, { failOn, ignoreIcc: true, limitInputPixels: false });
   const { format, space, orientation = 1, ...size } = await pipeline.metadata();
@@ -210,14 +212,14 @@ async function decode(
   const inks = space === "cmyk";
   pipeline = inks
     ? pipeline.pipelineColourspace("cmyk").toColourspace("cmyk")
-    : pipeline.removeAlpha().toColourspace("srgb");
+    : (alpha === "black" ? pipeline.flatten() : pipeline).removeAlpha().toColourspace("srgb");
   const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true });
   const { width, height } = info;
   return { format, orientation, width, height, data: inks ? cmykToRgb(data) : own(data) };
 }
 
-/** A pipeline that starts from RGB in memory. */
-async function fromRgb({ width, height, data }: Image): Promise<Pipeline> {
+/** A pipeline that starts from RGB in memory, of one picture or of several below one another. */
+async function fromRgb({ width, height, data }: Image, pageHeight = height): Promise<Pipeline> {
   const fits = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 &&
     height > 0 && data.length === width * height * 3;
   if (!fits) {
@@ -226,7 +228,7 @@ async function fromRgb({ width, height, data }: Image): Promise<Pipeline> {
         `found ${data.length}`,
     );
   }
-  return (await loadSharp())(data, { raw: { width, height, channels: 3 } });
+  return (await loadSharp())(data, { raw: { width, height, channels: 3, pageHeight } });
 }
 
 /**
@@ -255,4 +257,42 @@ export async function encodeJpeg(
   }
   const pipeline = await fromRgb(image);
   return own(await pipeline.jpeg({ quality, chromaSubsampling: chroma }).toBuffer());
+}
+
+/** Options of {@linkcode encodeWebp}. */
+export interface EncodeWebpOptions {
+  /** 1 to 100. Default: 85. */
+  quality?: number;
+  /** Milliseconds that each picture is shown for. Default: 200. */
+  pictureMs?: number;
+}
+
+/**
+ * Encodes pictures of one size as an animated WebP that starts over at its end.
+ *
+ * @throws {RangeError} where there is no picture, their sizes differ, the data does not fit, or an
+ * option is out of range
+ * @throws {TransportError} `part-missing` where sharp is not here and cannot be fetched
+ */
+export async function encodeWebp(
+  pictures: readonly Image[],
+  { quality = 85, pictureMs = 200 }: EncodeWebpOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const [first] = pictures;
+  if (
+    !first || pictures.some(({ width, height }) => width !== first.width || height !== first.height)
+  ) {
+    throw new RangeError(
+      `Cannot encode WebP: expected pictures of one size, found ${
+        pictures.map(({ width, height }) => `${width}x${height}`).join(", ") || "none"
+      }`,
+    );
+  }
+  const height = first.height * pictures.length;
+  const data = new Uint8Array(first.width * height * 3);
+  pictures.forEach((picture, i) => data.set(picture.data, i * first.data.length));
+  const strip = await fromRgb({ width: first.width, height, data }, first.height);
+  return own(
+    await strip.webp({ quality, delay: pictures.map(() => pictureMs), loop: 0 }).toBuffer(),
+  );
 }

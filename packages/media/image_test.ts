@@ -5,7 +5,7 @@ import { mutations } from "#testing/fuzz.ts";
 import { ffmpeg } from "#testing/media_bed/clip.ts";
 import { hasPrograms, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import { MediaError } from "@vcs/media/errors";
-import { decodeImage, encodeJpeg, encodePng } from "@vcs/media/image";
+import { decodeImage, encodeJpeg, encodePng, encodeWebp } from "@vcs/media/image";
 
 /** SHA-256 of Pillow 12's RGB pixels, first 16 digits. */
 const PILLOW: Record<string, string> = {
@@ -110,6 +110,28 @@ Deno.test("encodeJpeg() comes near, and nearer with quality", async () => {
     errors.push(back.data.reduce((sum, x, i) => sum + Math.abs(x - image.data[i]!), 0));
   }
   assert(errors[1]! < errors[0]! && errors[1]! < image.data.length);
+});
+
+Deno.test("encodeWebp() shows the pictures one after the other, each for its time", async () => {
+  const picture = (grey: number) => ({
+    width: 16,
+    height: 8,
+    data: new Uint8Array(384).fill(grey),
+  });
+  const bytes = await encodeWebp([picture(250), picture(20), picture(120)], { pictureMs: 70 });
+  const view = new DataView(bytes.buffer);
+  const durations: number[] = [];
+  for (let at = 12; at < bytes.length; at += 8 + 2 * Math.ceil(view.getUint32(at + 4, true) / 2)) {
+    const name = String.fromCharCode(...bytes.subarray(at, at + 4));
+    if (name === "ANMF") durations.push(view.getUint32(at + 8 + 11, true) >>> 8);
+  }
+  assert.deepEqual(durations, [70, 70, 70]);
+  const first = await decodeImage(bytes);
+  assert.deepEqual([first.width, first.height], [16, 8]);
+  assert.ok(Math.abs(first.data[0]! - 250) < 4, `${first.data[0]}`);
+  await assert.rejects(encodeWebp([]), /expected pictures of one size, found none/);
+  const other = { width: 8, height: 16, data: new Uint8Array(384) };
+  await assert.rejects(encodeWebp([picture(1), other]), /one size, found 16x8, 8x16/);
 });
 
 Deno.test("encodePng() and encodeJpeg() refuse what does not fit", async () => {

@@ -5,8 +5,9 @@
  * @module
  */
 export { Antialiased, triangleTaps } from "./resize/antialias.ts";
+export { AreaResize } from "./resize/area.ts";
 export { OpencvBilinear } from "./resize/opencv.ts";
-export { PillowBicubic } from "./resize/pillow.ts";
+export { PillowBicubic, TwoPasses } from "./resize/pillow.ts";
 export {
   type FilterTaps,
   type NeighbourTaps,

@@ -67,6 +67,7 @@ doubtTest("VideoReader() does not list what a cut of an open group never shows",
   const kinds: [string, string][] = [
     ["mpeg2.ts", "-c:v mpeg2video -q:v 2 -bf 2 -g 12 -pix_fmt yuv420p"],
     ["h264.mkv", `${X264} -bf 3 -g 12 -x264-params open-gop=1 -pix_fmt yuv420p`],
+    ["refresh.mkv", `${X264} -bf 0 -g 12 -x264-params intra-refresh=1 -pix_fmt yuv420p`],
     ["hevc.mkv", `${x265}:bframes=3 -pix_fmt yuv420p`],
     ["hevc.ts", `${x265}:bframes=3 -pix_fmt yuv420p`],
   ];

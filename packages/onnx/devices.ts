@@ -1,6 +1,6 @@
 /**
  * Devices that networks run on, by the same words in every option and flag: `auto`, `cpu`,
- * `cuda`, `cuda:1`, `webgpu`. `auto` takes the best one that works here, of several NVIDIA GPUs the one
+ * `cuda`, `cuda:1`, `webgpu`, and `kserve://host:8000`, a server of models. `auto` takes the best one that works here, of several NVIDIA GPUs the one
  * with most free memory, and can say why the others do not; a device asked for by name is that device or an error that says how to get it.
  *
  * @example What would `auto` take?
@@ -22,8 +22,10 @@ import { findLibrary, ownLibrary } from "./runtime/library.ts";
 import { loadRuntime } from "./runtime/ort.ts";
 import { findFault } from "./runtime/probe.ts";
 import type { Provider } from "./runtime/providers.ts";
+import { isServed, readAddress } from "./served/address.ts";
 
 export type { Provider } from "./runtime/providers.ts";
+export { isServed } from "./served/address.ts";
 
 /** A device that was looked at. */
 export interface DeviceReport {
@@ -39,7 +41,7 @@ export interface DeviceReport {
 
 /** The device that a request came to. */
 export interface ResolvedDevice {
-  /** Name of the device: `cpu`, `cuda:N` or `webgpu`. */
+  /** Name of the device: `cpu`, `cuda:N`, `webgpu`, or the address of a server as it was asked for. */
   device: string;
   /** The devices that were looked at before, best first. */
   tried: DeviceReport[];
@@ -68,7 +70,9 @@ export function parseDevice(name: string): Provider {
   const cuda = /^cuda(?::(\d{1,3}))?$/.exec(name);
   if (cuda) return { kind: "cuda", index: Number(cuda[1] ?? 0) };
   throw new RangeError(
-    `Cannot use device ${JSON.stringify(name)}: expected auto, cpu, cuda, cuda:N or webgpu`,
+    `Cannot use device ${
+      JSON.stringify(name)
+    }: expected auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT`,
   );
 }
 
@@ -158,7 +162,8 @@ export async function listDevices(options: DeviceOptions = {}): Promise<DeviceRe
 /**
  * Finds the device of a request.
  *
- * @param request `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`
+ * @param request `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`; or `kserve://host:8000`, which is asked
+ * when a session is opened
  * @throws {RangeError} where the request is none of these.
  * @throws {OnnxError} `device-unavailable` where a device was asked for by name and does not work.
  */
@@ -167,6 +172,10 @@ export async function resolveDevice(
   options: DeviceOptions = {},
 ): Promise<ResolvedDevice> {
   if (request === "cpu") return { device: "cpu", tried: [] };
+  if (isServed(request)) {
+    readAddress(request);
+    return { device: request, tried: [] };
+  }
   const wanted = request === "auto"
     ? await preference(options)
     : [deviceName(parseDevice(request))];

@@ -15,7 +15,9 @@ import { CodedError } from "@vcs/transport/errors";
  * - `run-failed`: a run started and failed.
  * - `session-closed`: the session was closed before the call.
  * - `checkpoint-invalid`: a checkpoint file is damaged or not of a kind that we read.
- * - `limit`: a checkpoint would take more memory or work than is allowed it.
+ * - `server-failed`: a server of models cannot be reached, broke off, was silent, or turns us away.
+ * - `answer-invalid`: what a server of models answered is not of the protocol, or not of the model.
+ * - `limit`: a checkpoint, or a server's answer, would take more memory or work than is allowed it.
  * - `checkpoint-refused`: a checkpoint names something that the allow-list does not hold.
  * - `weights-mismatch`: a checkpoint lacks weights that the network needs, or has other shapes.
  * - `model-unknown`: no model of that name.
@@ -30,6 +32,8 @@ export type OnnxErrorCode =
   | "model-invalid"
   | "run-failed"
   | "session-closed"
+  | "server-failed"
+  | "answer-invalid"
   | "checkpoint-invalid"
   | "limit"
   | "checkpoint-refused"

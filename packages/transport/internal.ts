@@ -16,7 +16,6 @@ export {
   environment,
   homeFolder,
   secretOf,
-  urlText,
   withPassword,
 } from "./command/environment.ts";
 export { encodeRow, writeParquet } from "./batch/output/parquet.ts";
@@ -32,6 +31,7 @@ export {
   group,
   list,
   type ListOption,
+  longName,
   type Operand,
   operand,
   operands,
@@ -57,11 +57,13 @@ export {
   type ChoiceSpellings,
   type Completion,
   file,
+  fileOrUrl,
   folder,
   number,
   type NumberRange,
   readValue,
   text,
+  urlText,
   type ValueKind,
   whole,
 } from "./command/values.ts";

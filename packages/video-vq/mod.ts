@@ -49,7 +49,7 @@ export {
   rawSource,
   type SourceOptions,
 } from "./frames/sources.ts";
-export type { FitOptions, Picture, RgbImage } from "./frames/frame_fitter.ts";
+export type { FitOptions, Picture, ResizeKind, RgbImage } from "./frames/frame_fitter.ts";
 export { type FrameOutput, type FrameOutputOptions, openOutput } from "./frames/outputs.ts";
 export { type CodedFrame, ShapeRestorer } from "./frames/shape_restorer.ts";
 export { Quality } from "./frames/quality.ts";

@@ -26,7 +26,7 @@ import {
 import { type PayloadForm, windowMessage } from "./stream/window_message.ts";
 
 /** How a stream is sent. */
-export interface SendOptions extends Omit<WindowOptions, "now"> {
+export interface SendOptions extends Omit<WindowOptions, "now" | "resize"> {
   /** Nominal rate of the source. */
   readonly frameRate: FrameRate;
   /** How tokens are written into a message. Default: packed. */
@@ -255,7 +255,9 @@ export class VideoSender {
     live: Pick<WindowOptions, "live"> = {},
   ): AsyncGenerator<FrameWindow> {
     try {
-      for await (const window of windowsOf(frames, { ...this.#options, ...live, now: this.#now })) {
+      const { resize } = this.#encoder;
+      const options = { resize, ...this.#options, ...live, now: this.#now };
+      for await (const window of windowsOf(frames, options)) {
         this.#windows = window.sequence + 1;
         yield window;
       }

@@ -61,6 +61,31 @@ Deno.test("send: what cannot be kept is refused before anything is sent", () => 
   }
 });
 
+Deno.test("send: frames are scaled as the encoder expects it", async () => {
+  const side = 64;
+  const stripes = Uint8Array.from({ length: side * side * 3 }, (_, i) => {
+    return Math.floor(i / 3) % 8 < 2 ? 200 : 0;
+  });
+  const scaled = async (resize: "area" | "opencv") => {
+    const { sender, receiver } = memoryChannel();
+    const codec = Object.assign(new FakeCodec(systemClock), { resize });
+    let first: number | undefined;
+    codec.encode = (clip) => {
+      first = clip.data[0];
+      return FakeCodec.prototype.encode.call(codec, clip);
+    };
+    const frames = async function* () {
+      yield { width: side, height: side, data: stripes, pts: 0, duration: 1 };
+    };
+    const run = new VideoSender(codec, sender, RATE).run(frames());
+    for await (const _ of receiver);
+    await run;
+    return first;
+  };
+  // Two of the eight columns that the first pixel covers are bright; neither is in its middle.
+  assert.deepEqual([await scaled("area"), await scaled("opencv")], [50, 0]);
+});
+
 /** Sends so many windows; gives which of them were keys. */
 async function keysOf(count: number, options: Partial<SendOptions>, joinAt?: number) {
   const { sender, receiver } = memoryChannel(1);

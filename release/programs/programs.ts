@@ -6,7 +6,7 @@
  * @module
  */
 import { CODEC_MODELS, TINY_MODEL } from "@vcs/encodec-stream";
-import { MQTT_CLIENT } from "@vcs/clip-drift/internal";
+import { MQTT_CLIENT, TOML_READER } from "@vcs/clip-drift/internal";
 import { SHARP } from "@vcs/media/internal";
 import { ONNX_RUNTIME } from "@vcs/onnx/internal";
 import type { Model } from "@vcs/onnx/store";
@@ -52,7 +52,7 @@ export const PROGRAMS: readonly Program[] = [
   },
   {
     name: "clip-drift",
-    parts: [ONNX_RUNTIME, SHARP, MQTT_CLIENT, ...BATCH_PARTS],
+    parts: [ONNX_RUNTIME, SHARP, MQTT_CLIENT, TOML_READER, ...BATCH_PARTS],
     models: [],
     limit: 70 * 2 ** 20,
   },

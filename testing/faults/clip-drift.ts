@@ -8,6 +8,48 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "mirror.ts",
+    find: "if (isOver || this.#clock.now() - heardAt < SILENT) continue;",
+    put: "continue;",
+    means: "a process that is gone looks as if it were live",
+    tests: ["publish_test.ts"],
+  },
+  {
+    file: "mirror.ts",
+    find: 'if (key === "status") return STATUSES.includes(String(one)) ? [[key, one]] : [];',
+    put: 'if (key === "status") return [[key, one]];',
+    means: "the page is given what a stranger made up",
+    tests: ["publish_test.ts"],
+  },
+  {
+    file: "publish.ts",
+    find: "embedding: tensor(",
+    put: "embeddings: tensor(",
+    means: "embeddings are not published",
+    tests: ["publish_test.ts"],
+  },
+  {
+    file: "cameras_file.ts",
+    find: "const counts = seen === before && seen !== taken;",
+    put: "const counts = seen !== taken;",
+    means: "half a file of cameras ends those that are not in it yet",
+    tests: ["cameras_file_test.ts"],
+  },
+  {
+    file: "fleet.ts",
+    find: "      await before;\n",
+    put: "",
+    means: "a camera that has changed is watched twice for a while",
+    tests: ["fleet_test.ts"],
+  },
+  {
+    file: "hub.ts",
+    find: "while (this.#feedOf(this.#next) !== undefined) this.#next = (this.#next + 1) % IDS;",
+    put: "",
+    means: "two cameras have one number on the page",
+    tests: ["hub_test.ts"],
+  },
+  {
     file: "camera_server.ts",
     find: "return refusal(request, server.addr) ?? route?.()",
     put: "return route?.()",

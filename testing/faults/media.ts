@@ -254,6 +254,13 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "video_opening.ts",
+    find: "const start = await shownFrom(backend, request, index);",
+    put: "const start = undefined as number | undefined;",
+    means: "a cut of H.264 that is refreshed strip by strip has frames that nobody can read",
+    tests: ["video_doubts_test.ts"],
+  },
+  {
+    file: "video_opening.ts",
     find: "if (facts.width > 0 && facts.height > 0) return facts;",
     put: "return facts;",
     means: "a size that comes late is never found",
@@ -475,5 +482,33 @@ export const faults: readonly Fault[] = [
     put: "",
     means: "compressed silence fills the memory",
     tests: ["audio_test.ts"],
+  },
+  {
+    file: "filter_chain.ts",
+    find: 'interlaced === "field" && fieldOrder !== "progressive"',
+    put: 'interlaced === "field"',
+    means: "of progressive frames every second row is lost",
+    tests: ["video_as_seen_test.ts"],
+  },
+  {
+    file: "backend_node_av.ts",
+    find: '...{ "3": "bottom", "5": "bottom" },',
+    put: '...{ "3": "top", "5": "top" },',
+    means: "the field that is shown later is taken",
+    tests: ["video_as_seen_test.ts"],
+  },
+  {
+    file: "area.ts",
+    find: "(Math.min(to, start + i + 1) - Math.max(from, start + i)) / (to - from)",
+    put: "1 / (end - start)",
+    means: "pixels that an output covers in part count in full",
+    tests: ["area_test.ts"],
+  },
+  {
+    file: "live_frames.ts",
+    find: "defined({ backend, stream, hdr, interlaced, maxPixels });",
+    put: "defined({ backend, stream, interlaced, maxPixels });",
+    means: "live HDR is never mapped",
+    tests: ["video_hdr_test.ts"],
   },
 ];

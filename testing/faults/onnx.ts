@@ -150,14 +150,14 @@ export const faults: readonly Fault[] = [
     tests: ["checkpoint_test.ts"],
   },
   {
-    file: "session.ts",
+    file: "local_model.ts",
     find: "this.#running--;\n      if (this.#closed) this.#release();",
     put: "this.#running--;",
     means: "a session closed during a run is never released",
     tests: ["session_test.ts"],
   },
   {
-    file: "session.ts",
+    file: "local_model.ts",
     find: "if (this.#running > 0) return;",
     put: "",
     means: "a session is released while it runs",
@@ -302,5 +302,26 @@ export const faults: readonly Fault[] = [
     put: "symbols.cuDeviceGetPCIBusId(place, BUS_ID_BYTES, 0);",
     means: "the memory of one GPU is taken for that of another",
     tests: ["free_memory_test.ts"],
+  },
+  {
+    file: "served_model.ts",
+    find: 'redirect: "manual"',
+    put: 'redirect: "follow"',
+    means: "whoever a server of models redirects to is asked in its place",
+    tests: ["served_model_test.ts"],
+  },
+  {
+    file: "served_model.ts",
+    find: "length += part.length;",
+    put: "",
+    means: "an answer whose length is not said fills the memory",
+    tests: ["served_model_test.ts"],
+  },
+  {
+    file: "protocol.ts",
+    find: "if (at !== body.length)",
+    put: "if (at > body.length)",
+    means: "bytes of a server that belong to no tensor are passed over",
+    tests: ["served_model_test.ts"],
   },
 ];

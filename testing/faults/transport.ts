@@ -780,6 +780,27 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "credentials.ts",
+    find: "  if (PAGE.test(url)) return url;\n",
+    put: "",
+    means: "the address of a page cannot be opened: its token is hidden",
+    tests: ["hide_passwords_test.ts"],
+  },
+  {
+    file: "credentials.ts",
+    find: ".replace(WITH_QUERY, hideParameters)",
+    put: "",
+    means: "lines and errors show tokens of a query",
+    tests: ["hide_passwords_test.ts"],
+  },
+  {
+    file: "environment.ts",
+    find: "url.replace(VALUE, query)",
+    put: "url",
+    means: "a token of a query has to stand in the command line",
+    tests: ["environment_test.ts"],
+  },
+  {
+    file: "credentials.ts",
     find: 'url.searchParams.set(name, "***")',
     put: "{}",
     means: "a password in a query is shown",

@@ -8,6 +8,27 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "settings.ts",
+    find: 'policy !== "block" || ',
+    put: "",
+    means: "windows that build on each other are sent though some will be dropped",
+    tests: ["settings_test.ts"],
+  },
+  {
+    file: "sources.ts",
+    find: "{ alpha: AS_SEEN.alpha }",
+    put: "{}",
+    means: "what lies under transparent parts of a picture is encoded",
+    tests: ["sources_test.ts"],
+  },
+  {
+    file: "send.ts",
+    find: "const options = { resize, ...this.#options,",
+    put: "const options = { ...this.#options,",
+    means: "frames are not scaled as the encoder expects it",
+    tests: ["send_test.ts"],
+  },
+  {
     file: "journal.ts",
     find: "if ((await this.#file.stat()).nlink !== 0) return;",
     put: 'if (this.#path !== "") return;',

@@ -27,8 +27,7 @@ export async function ffmpeg(args: readonly string[]): Promise<void> {
 }
 
 /** Draws a value of each axis that goes with those drawn before. */
-export function drawClip(number: number): Draw {
-  const next = random(number * 7919 + 1);
+function drawOnce(next: () => number): Draw {
   const draw: Record<string, string> = {};
   for (const [axis, values] of Object.entries(AXES)) {
     const fitting = values.filter(({ fits }) => fits === undefined || fits(draw));
@@ -37,6 +36,29 @@ export function drawClip(number: number): Draw {
     draw[axis] = fitting.find(({ weight = 1 }) => (at -= weight) < 0)!.name;
   }
   return draw as Draw;
+}
+
+/** Clips that each value of an axis is to come to before others come by chance. */
+const QUOTA = 22;
+
+/** Draws to choose from for each clip. */
+const CANDIDATES = 24;
+
+/** The clips in order: of some draws the one with the values that came least, up to the quota. */
+export function* drawClips(): Generator<Draw, never> {
+  const counts = new Map<string, number>();
+  const countOf = ([axis, name]: [string, string]) => counts.get(`${axis} ${name}`) ?? 0;
+  const need = (draw: Draw) =>
+    Object.entries(draw).reduce((sum, value) => sum + Math.max(0, 1 - countOf(value) / QUOTA), 0);
+  for (let number = 0;; number++) {
+    const next = random(number * 7919 + 1);
+    const draws = Array.from({ length: CANDIDATES }, () => drawOnce(next));
+    const draw = draws.reduce((best, other) => need(other) > need(best) ? other : best);
+    for (const [axis, name] of Object.entries(draw)) {
+      counts.set(`${axis} ${name}`, countOf([axis, name]) + 1);
+    }
+    yield draw;
+  }
 }
 
 function encoding(draw: Draw): string[] {

@@ -6,7 +6,7 @@
  * @module
  */
 import { say } from "@vcs/transport/internal";
-import { type Draw, drawClip, makeClip } from "./clip.ts";
+import { type Draw, drawClips, makeClip } from "./clip.ts";
 import { type BackendName, type Difference, differencesOf } from "./differences.ts";
 import { differs, writeReport } from "./report.ts";
 import { truthOf } from "./truth.ts";
@@ -21,13 +21,18 @@ export interface Outcome {
   readonly frames: number;
   /** Whether ffmpeg complains about it. */
   readonly complaints: boolean;
+  /** Frames whose times ffmpeg makes up, or lets go back; 0 where all times are as it shows them. */
+  readonly doubtful: number;
   /** What differs, by backend. */
   readonly differences: Readonly<Record<BackendName, readonly Difference[]>>;
 }
 
 /** Makes a clip and compares both backends with ffmpeg; undefined where it cannot be made. */
-export async function tryClip(folder: string, number: number): Promise<Outcome | undefined> {
-  const draw = drawClip(number);
+export async function tryClip(
+  folder: string,
+  number: number,
+  draw: Draw,
+): Promise<Outcome | undefined> {
   const path = await makeClip(folder, number, draw).catch(() => undefined);
   if (path === undefined) return undefined;
   const truth = await truthOf(path);
@@ -36,7 +41,8 @@ export async function tryClip(folder: string, number: number): Promise<Outcome |
     ffmpeg: await differencesOf(path, truth, "ffmpeg"),
   };
   const complaints = truth.complaints.length > 0;
-  return { number, draw, frames: truth.hashes.length, complaints, differences };
+  const [frames, doubtful] = [truth.hashes.length, truth.doubtful.size];
+  return { number, draw, frames, complaints, doubtful, differences };
 }
 
 /** The outcomes of earlier runs of a report, which this one goes on with. */
@@ -46,13 +52,13 @@ async function earlier(path: string): Promise<Outcome[]> {
 }
 
 /** Clips at once: while one waits for ffmpeg, another is compared. */
-const AT_ONCE = 4;
+const AT_ONCE = 2;
 
 /** Tries the clips from a number on. */
-async function tryClips(first: number): Promise<Outcome[]> {
+async function tryClips(first: number, draws: Iterator<Draw, never>): Promise<Outcome[]> {
   const outcomes = await Promise.all(Array.from({ length: AT_ONCE }, async (_, i) => {
     const folder = await Deno.makeTempDir({ prefix: "media-bed-" });
-    const outcome = await tryClip(folder, first + i);
+    const outcome = await tryClip(folder, first + i, draws.next().value);
     await Deno.remove(folder, { recursive: true });
     return outcome;
   }));
@@ -62,12 +68,11 @@ async function tryClips(first: number): Promise<Outcome[]> {
 async function main([count = "100", report = ".cache/media-bed"]: string[]): Promise<void> {
   const log = `${report}.jsonl`;
   const outcomes = await earlier(log);
-  for (
-    let number = (outcomes.at(-1)?.number ?? -1) + 1;
-    outcomes.length < Number(count);
-    number += AT_ONCE
-  ) {
-    const tried = await tryClips(number);
+  const start = (outcomes.at(-1)?.number ?? -1) + 1;
+  const draws = drawClips();
+  for (let number = 0; number < start; number++) draws.next();
+  for (let number = start; outcomes.length < Number(count); number += AT_ONCE) {
+    const tried = await tryClips(number, draws);
     outcomes.push(...tried);
     const lines = tried.map((outcome) => JSON.stringify(outcome));
     await Deno.writeTextFile(log, lines.map((line) => `${line}\n`).join(""), { append: true });

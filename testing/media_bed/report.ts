@@ -22,6 +22,7 @@ export const differs = ({ differences }: Outcome): boolean =>
 export async function writeReport(path: string, outcomes: readonly Outcome[]): Promise<void> {
   const frames = outcomes.reduce((sum, { frames }) => sum + frames, 0);
   const complained = outcomes.filter(({ complaints }) => complaints).length;
+  const doubtful = outcomes.filter(({ doubtful }) => doubtful > 0).length;
   const wrong = outcomes.filter(differs);
   const rows = Object.entries(AXES).flatMap(([axis, values]) =>
     values.map(({ name }) => tally(outcomes, axis as AxisName, name))
@@ -30,7 +31,8 @@ export async function writeReport(path: string, outcomes: readonly Outcome[]): P
     "# Test bed of the video reader",
     "",
     `${outcomes.length} clips with ${frames} frames; ffmpeg complains about ${complained} of them.`,
-    `${wrong.length} differ from what the ffmpeg program shows.`,
+    `${wrong.length} differ from what the ffmpeg program shows. In ${doubtful} ffmpeg makes a time up`,
+    "or lets one go back: there the reader's times ascend, and the steps behind it are compared.",
     "",
     ...wrong.map((outcome) => `    ${JSON.stringify(outcome)}`),
     "",

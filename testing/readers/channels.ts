@@ -48,7 +48,7 @@ async function receive([url, other, options]: End, bytes: Uint8Array<ArrayBuffer
 
 /** A frame of `tcp:` of the longest payload, before any handshake. */
 function longFrame(): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(32 << 20);
+  const bytes = new Uint8Array(8 << 20);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, 5, true);
   view.setUint32(4, 64 << 20, true);
@@ -59,7 +59,7 @@ function longFrame(): Uint8Array<ArrayBuffer> {
 
 /** A greeting of ZeroMQ, and a frame of exabytes after it. */
 function longZmq(): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(32 << 20);
+  const bytes = new Uint8Array(8 << 20);
   bytes.set([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0, ...text("NULL")]);
   bytes.set([0x06, 0x0f, ...Array<number>(7).fill(0xff)], 64);
   return bytes;
@@ -67,7 +67,7 @@ function longZmq(): Uint8Array<ArrayBuffer> {
 
 /** A request for a WebSocket, and a frame of exabytes after it. */
 function longSocket(): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(32 << 20);
+  const bytes = new Uint8Array(8 << 20);
   const head = [
     ...["GET / HTTP/1.1", "Host: 127.0.0.1", "Connection: Upgrade", "Upgrade: websocket"],
     ...["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""],
@@ -101,10 +101,11 @@ async function receiveFile(_: Uint8Array, path: string): Promise<void> {
 export const READERS: readonly Reader[] = [
   ...ENDS.map(([end, hostile]) => ({
     name: `openReceiver, ${[end[0], ...Object.keys(end[2])].join(" with ")}`,
+    group: "ports",
     read: (bytes: Uint8Array<ArrayBuffer>) => receive(end, bytes),
-    hostile: { "garbage": () => new Uint8Array(32 << 20).fill(0xff), "a long frame": hostile },
+    hostile: { "garbage": () => new Uint8Array(8 << 20).fill(0xff), "a long frame": hostile },
     ends: /^read$/,
-    honest: () => encodeMessage(message(new Uint8Array(32 << 20), {})),
+    honest: () => encodeMessage(message(new Uint8Array(8 << 20), {})),
     out: 32,
   })),
   {

@@ -37,6 +37,7 @@ async function live(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
 export const READERS: readonly Reader[] = [
   ...[{}, { acceptDamaged: true }].map((options) => ({
     name: `decodeImage, ${JSON.stringify(options)}`,
+    group: "images",
     read: (bytes: Uint8Array<ArrayBuffer>) => decodeImage(bytes, options),
     hostile: HUGE_IMAGES,
     honest: LARGE_IMAGE,
@@ -78,7 +79,7 @@ export const READERS: readonly Reader[] = [
     },
     hostile: { ...HUGE_VIDEO, "a picture as video": () => png(12_000, 12_000) },
     ends: /^(limit|decode-failed)$/,
-    honest: () => mjpeg8k(3),
+    honest: () => mjpeg8k(2),
     out: 100,
   },
   {
@@ -86,7 +87,7 @@ export const READERS: readonly Reader[] = [
     read: live,
     hostile: HUGE_VIDEO,
     ends: /^(limit|connection-lost)$/,
-    honest: () => mjpeg8k(3),
+    honest: () => mjpeg8k(2),
     out: 100,
   },
   {
@@ -101,14 +102,14 @@ export const READERS: readonly Reader[] = [
     name: "decodeAudio",
     read: (_, path) => decodeAudio(path, { maxBytes: 64 << 20 }),
     budget: 64,
-    hostile: { "much silence": () => silence(40_000) },
+    hostile: { "much silence": () => silence(15_000) },
     honest: () => wav(20),
     out: 40,
   },
   {
     name: "openAudio",
     read: async (_, path) => await drain(await openAudio(path)),
-    hostile: { "much silence": () => silence(40_000), "32,767 channels": manyChannels },
+    hostile: { "much silence": () => silence(15_000), "32,767 channels": manyChannels },
     ends: /^(read|no-audio-stream)$/,
     honest: () => wav(24),
     out: 1,

@@ -24,28 +24,28 @@ function status(field: string): number {
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)![1]) / 1024;
 }
 
+/** A file, and the name of the reader that is to read it. */
+export interface Try {
+  /** The reader's name. */
+  readonly reader: string;
+  /** The file. */
+  readonly file: Uint8Array;
+}
+
 /**
- * Calls a reader with some files, one after the other, in a process of its own.
+ * Calls readers with files, one after the other, in a process of its own.
  *
  * @param module a module with a list `READERS`
- * @param name the reader's name in it
  */
-export async function peaksOf(
-  module: URL,
-  name: string,
-  files: readonly Uint8Array[],
-): Promise<Peak[]> {
+export async function peaksOf(module: URL, tries: readonly Try[]): Promise<Peak[]> {
   const folder = await Deno.makeTempDir();
   try {
-    const paths = await Promise.all(files.map(async (file, i) => {
-      await Deno.writeFile(`${folder}/${i}`, file);
-      return `${folder}/${i}`;
-    }));
+    await Promise.all(tries.map(({ file }, i) => Deno.writeFile(`${folder}/${i}`, file)));
     const script = fileURLToPath(import.meta.url);
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "-A", "--no-check", "--frozen", "--v8-flags=--expose-gc", script],
-        ...[module.href, name, ...paths],
+        ...[module.href, folder, ...tries.map(({ reader }) => reader)],
       ],
     }).output();
     const line = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
@@ -67,21 +67,23 @@ async function outcomeOf(work: () => unknown): Promise<string> {
 }
 
 if (import.meta.main) {
-  const [module, name, ...paths] = Deno.args as [string, string, ...string[]];
+  const [module, folder, ...names] = Deno.args as [string, string, ...string[]];
   const { READERS } = await import(module) as { READERS: readonly Reader[] };
-  const reader = READERS.find((reader) => reader.name === name)!;
-  const files = await Promise.all(paths.map((path) => Deno.readFile(path)));
-  // What it loads, it loads now.
-  await Deno.writeFile(`${paths[0]}.warm`, new Uint8Array([1]));
-  await outcomeOf(() => reader.read(new Uint8Array([1]), `${paths[0]}.warm`));
-  // Of all files; what is still held of an earlier one counts for a later one, too.
+  const readers = names.map((name) => READERS.find((reader) => reader.name === name)!);
+  const files = await Promise.all(names.map((_, i) => Deno.readFile(`${folder}/${i}`)));
+  // What they load, they load now.
+  await Deno.writeFile(`${folder}/warm`, new Uint8Array([1]));
+  for (const reader of new Set(readers)) {
+    await outcomeOf(() => reader.read(new Uint8Array([1]), `${folder}/warm`));
+  }
+  // With all files; what is still held of an earlier one counts for a later one, too.
   const idle = status("VmRSS");
   const peaks: Peak[] = [];
   for (const [i, bytes] of files.entries()) {
     (globalThis as unknown as { gc(): void }).gc();
     // Forgets the peak so far.
     Deno.writeTextFileSync("/proc/self/clear_refs", "5");
-    const outcome = await outcomeOf(() => reader.read(bytes, paths[i]!));
+    const outcome = await outcomeOf(() => readers[i]!.read(bytes, `${folder}/${i}`));
     peaks.push({ megabytes: status("VmHWM") - idle, outcome });
   }
   Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(peaks)}\n`));

@@ -24,6 +24,8 @@ export interface Reader {
   readonly ends?: RegExp;
   /** Whether each file has a process of its own: one leaves much that the next would be blamed for. */
   readonly isApart?: boolean;
+  /** Names readers of one list that need so little that they share a process. Default: alone. */
+  readonly group?: string;
   /** A large file that must be read. */
   readonly honest: File;
   /** Megabytes that come out of it and are held at once. */
@@ -69,7 +71,9 @@ export function safetensorsHeader(
 }
 
 /** A safetensors file whose header is longer than any may be. */
-export const LONG_HEADER: File = () => safetensorsHeader("{", (i) => `"${i}":{},`, "}", 17 << 20);
+export const LONG_HEADER: File = once(() =>
+  safetensorsHeader("{", (i) => `"${i.toString().padEnd(200)}":{},`, "}", 17 << 20)
+);
 
 /** Small tensors, by name. */
 export function smallTensors(count: number): Map<string, Tensor> {

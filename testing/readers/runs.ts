@@ -76,6 +76,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "readSource",
+    group: "little",
     read: async (_, path) => await drain(await readSource(path)),
     hostile: { "much of nothing": () => new Uint8Array(32 << 20) },
     ends: /^read$/,
@@ -84,6 +85,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "openSource, of clip-drift",
+    group: "little",
     read: (_, path) => drain(openSource(path).frames()),
     hostile: HUGE_VIDEO,
     honest: () => mjpeg8k(8),
@@ -91,6 +93,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "loadRunEmbeddings",
+    group: "little",
     async read(bytes) {
       await using run = await batch(bytes);
       await loadRunEmbeddings(run.folder);
@@ -102,6 +105,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "readRunEmbeddings",
+    group: "little",
     async read(bytes) {
       await using run = await batch(bytes);
       await drain(readRunEmbeddings(run.folder));
@@ -119,10 +123,11 @@ export const READERS: readonly Reader[] = [
       await readRun(run.folder);
     },
     hostile: {
-      "a line without an end": () => new Uint8Array(48 << 20).fill(44),
+      "a line without an end": () => new Uint8Array(32 << 20).fill(44),
       "too many events": () => new Uint8Array(65 << 20).fill(10),
     },
     ends: /^(read|bad-run)$/,
+    isApart: true,
     honest: () => text("1700000000.25,123,0.987654,0.012346\n".repeat(100_000)),
     out: 8,
   },
@@ -150,6 +155,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "parseRule",
+    group: "little",
     read: (bytes) => parseRule(new TextDecoder().decode(bytes)),
     hostile: { "many clauses": () => text("drift > 1" + " for 1s".repeat(20_000)) },
     ends: /^(read|SyntaxError)$/,

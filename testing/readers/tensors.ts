@@ -38,7 +38,7 @@ function branches(depth: number): Promise<Uint8Array> {
 
 /** Checkpoints that are small, and large once they are read. */
 export const BOMBS = {
-  dictionaries: () => bomb("}", 3_900_000),
+  dictionaries: once(() => bomb("}", 3_900_000)),
   objects: () => bomb(`${op.global("argparse", "Namespace")})\x81`, 300_000),
   memos: () => bomb("N\x94", 1_900_000),
   lists: () => bomb("](N)\x85e", 900_000),
@@ -102,16 +102,16 @@ export const READERS: readonly Reader[] = [
         safetensorsHeader('{"__metadata__":{', (i) => `"${i.toString(36)}":"",`, "}}", 15 << 20),
     },
     isApart: true,
-    honest: () => encodeSafetensors(smallTensors(100_000)),
-    out: 30,
+    honest: () => encodeSafetensors(smallTensors(50_000)),
+    out: 15,
   },
   {
     name: "SafetensorsReader",
     read: (bytes) => SafetensorsReader.open(bytes),
     budget: 128,
     hostile: { "more than 16 MiB": LONG_HEADER },
-    honest: () => encodeSafetensors(smallTensors(100_000)),
-    out: 30,
+    honest: () => encodeSafetensors(smallTensors(50_000)),
+    out: 15,
   },
   {
     name: "streamSafetensors",
@@ -137,6 +137,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "NpzReader, info of an array",
+    group: "little",
     read: async (_, path) => {
       using reader = await NpzReader.open(path);
       await reader.info(reader.names[0]!);
@@ -146,9 +147,17 @@ export const READERS: readonly Reader[] = [
     honest: LARGE_NPZ,
     out: 0,
   },
-  { name: "readNpy", read: readNpy, hostile: BEYOND_ALL, honest: LARGE_NPY, out: 0 },
+  {
+    name: "readNpy",
+    group: "little",
+    read: readNpy,
+    hostile: BEYOND_ALL,
+    honest: LARGE_NPY,
+    out: 0,
+  },
   {
     name: "NpyReader",
+    group: "little",
     read: async (_, path) => {
       using reader = await NpyReader.open(path);
       await reader.read();
@@ -159,6 +168,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "streamNpy",
+    group: "little",
     read: (bytes) => drain(streamNpy(streamOf(bytes), 1)),
     hostile: { ...BEYOND_ALL, "rows of terabytes": () => npy("1000, 1000000000000") },
     ends: /^(limit|truncated)$/,
@@ -167,6 +177,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "decodeMessage",
+    group: "little",
     read: (bytes) => decodeMessage(bytes),
     hostile: { "four gigabytes": () => claiming(0xffff_ffff) },
     honest: () => encodeMessage(message(new Uint8Array(64 << 20), {})),
@@ -174,6 +185,7 @@ export const READERS: readonly Reader[] = [
   },
   {
     name: "parseDevice",
+    group: "little",
     read: (bytes) => parseDevice(new TextDecoder().decode(bytes)),
     hostile: { "a long word": () => text("cuda:".padEnd(1 << 20, "1")) },
     ends: /^RangeError$/,

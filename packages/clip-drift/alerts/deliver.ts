@@ -7,7 +7,7 @@
 import { Outbox } from "./outbox.ts";
 import { AlertQueue, MAX_WAITING, type QueueOptions, type Report } from "./queue.ts";
 import type { DeliveryOutcome, SentAlert } from "./sent_alert.ts";
-import type { AlertTarget } from "./targets.ts";
+import type { AlertScope, AlertTarget } from "./targets.ts";
 
 /** Where alerts go. */
 export interface DeliveryOptions extends QueueOptions {
@@ -113,6 +113,11 @@ export class Delivery implements AsyncDisposable {
     const isRepeated = outcome.outcome === "retrying" && outcome.attempts > 1;
     if (line !== undefined && !isRepeated) this.#say(line);
     report(outcome);
+  }
+
+  /** Tells the targets which alerts there may be from now on. */
+  expect(scope: AlertScope): void {
+    for (const target of this.#targets) target.expect?.(scope);
   }
 
   /** Number of deliveries that are not done, of a camera or of all. */

@@ -6,7 +6,7 @@
  */
 import { abortable, lazyPart, settledWithin, splitCredentials } from "@vcs/transport/internal";
 import { MQTT_CLIENT } from "./mqtt_part.ts";
-import type { AlertTarget } from "./targets.ts";
+import type { AlertScope, AlertTarget } from "./targets.ts";
 
 /** What we use of a client of mqtt. */
 export interface MqttClient {
@@ -28,14 +28,6 @@ export interface MqttModule {
 
 const loadClient = lazyPart<MqttModule>(MQTT_CLIENT);
 
-/** What a broker is told of. */
-export interface MqttOptions {
-  /** Names of the cameras. */
-  readonly cameras: readonly string[];
-  /** Names of the rules. */
-  readonly rules: readonly string[];
-}
-
 /** Milliseconds between attempts to reach the broker, and for each of them. */
 const [RECONNECT, CONNECT] = [5000, 10_000];
 /** Milliseconds for a last word. */
@@ -43,6 +35,11 @@ const GOODBYE = 1000;
 
 /** A name as a level of a topic, where `/`, `+` and `#` have a meaning of their own. */
 const levelOf = (name: string) => name.replace(/[^\w-]/g, "_");
+
+const idOf = (camera: string) => `clip_drift_${levelOf(camera)}`;
+
+/** Where Home Assistant looks for a camera. */
+const discoveryTopic = (camera: string) => `homeassistant/event/${idOf(camera)}/config`;
 
 /** The topic that all others begin with. */
 function prefixOf(url: URL): string {
@@ -61,26 +58,24 @@ export class MqttTarget implements AlertTarget {
   readonly name: string;
   readonly attempts: number = Infinity;
   readonly #url: URL;
-  readonly #options: MqttOptions;
+  /** Where this command says whether it is there, from its start to its end. */
+  readonly #status: string;
+  #scope: AlertScope;
   readonly #login: { readonly username?: string; readonly password?: string };
   readonly #prefix: string;
   #client: Promise<MqttClient> | undefined;
   #lastError = "it does not answer";
 
   /** Connects when it is started. */
-  constructor(source: string, options: MqttOptions) {
+  constructor(source: string, scope: AlertScope) {
     const { url, credentials } = splitCredentials(source);
     this.#url = url;
-    this.#options = options;
+    this.#scope = scope;
     this.#login = credentials ? { username: credentials.user, password: credentials.password } : {};
     this.#prefix = prefixOf(url);
+    const cameras = scope.cameras.map(levelOf).join("-").slice(0, 64);
+    this.#status = `${this.#prefix}/status/${cameras}`;
     this.name = `publish to ${url.href}`;
-  }
-
-  /** Where this command says whether it is there. */
-  get #status(): string {
-    const cameras = this.#options.cameras.map(levelOf).join("-").slice(0, 64);
-    return `${this.#prefix}/status/${cameras}`;
   }
 
   /** Connects, and stays connected. */
@@ -108,17 +103,31 @@ export class MqttTarget implements AlertTarget {
   async #announce(client: MqttClient): Promise<void> {
     const retained = { qos: 1, retain: true };
     await client.publishAsync(this.#status, "online", retained);
-    for (const camera of this.#options.cameras) {
-      const id = `clip_drift_${levelOf(camera)}`;
+    for (const camera of this.#scope.cameras) {
+      const id = idOf(camera);
       const config = {
         name: "Alert",
-        ...{ unique_id: id, state_topic: this.#topic(camera), event_types: this.#options.rules },
+        ...{ unique_id: id, state_topic: this.#topic(camera), event_types: this.#scope.rules },
         availability_topic: this.#status,
         device: { identifiers: [id], name: camera, manufacturer: "clip-drift" },
       };
-      const topic = `homeassistant/event/${id}/config`;
-      await client.publishAsync(topic, JSON.stringify(config), retained);
+      await client.publishAsync(discoveryTopic(camera), JSON.stringify(config), retained);
     }
+  }
+
+  /** Announces other cameras, and withdraws those that are gone. */
+  expect(scope: AlertScope): void {
+    const gone = this.#scope.cameras.filter((camera) => !scope.cameras.includes(camera));
+    this.#scope = scope;
+    const tell = async () => {
+      const client = await this.#client;
+      // The next connection announces by itself.
+      if (client === undefined || !client.connected) return;
+      const topics = gone.map(discoveryTopic);
+      await Promise.all(topics.map((t) => client.publishAsync(t, "", { qos: 1, retain: true })));
+      await this.#announce(client);
+    };
+    void tell().catch(() => {});
   }
 
   #topic(camera: string): string {

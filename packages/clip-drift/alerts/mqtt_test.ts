@@ -108,6 +108,10 @@ Deno.test({
       });
       await listener.until("homeassistant/event/clip_drift_yard/config", /home\/cams\/yard\/alert/);
       await listener.until(status, /^online$/);
+      delivery.expect({ cameras: ["front door", "gate"], rules: ["scene", "slow"] });
+      await listener.until("homeassistant/event/clip_drift_gate/config", /cams\/gate\/alert/);
+      await listener.until("homeassistant/event/clip_drift_front_door/config", /"slow"/);
+      await listener.until("homeassistant/event/clip_drift_yard/config", /^$/);
       await delivery.send(madeAlert(1, "front door"));
       const alert = JSON.parse(await listener.until("home/cams/front_door/alert", /"frame":1/));
       assert.deepEqual(alert, { event_type: "cut", ...madeAlert(1, "front door") });

@@ -6,6 +6,14 @@
 import { splitCredentials } from "@vcs/transport/internal";
 import type { SentAlert } from "./sent_alert.ts";
 
+/** Which alerts there may be. */
+export interface AlertScope {
+  /** Names of the cameras. */
+  readonly cameras: readonly string[];
+  /** Names of the rules. */
+  readonly rules: readonly string[];
+}
+
 /** A place that alerts go to, one after the other. */
 export interface AlertTarget {
   /** What it is called, without credentials. Alerts that are kept wait for the target of this name. */
@@ -20,6 +28,8 @@ export interface AlertTarget {
   deliver(alert: SentAlert, signal: AbortSignal): Promise<void>;
   /** Prepares, so that it is known before the first alert. Default: nothing. */
   start?(): Promise<void>;
+  /** Takes note that there are other cameras or rules. Default: nothing. */
+  expect?(scope: AlertScope): void;
   /** Ends what it holds. Default: nothing. */
   [Symbol.asyncDispose]?(): Promise<void>;
 }

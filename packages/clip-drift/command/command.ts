@@ -23,11 +23,19 @@ import { untilAbort } from "./terminal.ts";
 
 type NoOperands = Record<never, never>;
 
-const RUNS = { runs: optionalOperand(folder(), "where runs are kept. Default: runs") };
+const VIEWED = {
+  runs: optionalOperand(folder(), "where runs are kept, or a --publish channel. Default: runs"),
+};
 
 async function watch({ options, signal }: Invocation<typeof WATCH, NoOperands>): Promise<number> {
-  if (options.stream.length === 0) {
-    throw new UsageError("Cannot watch: found no stream, expected --stream SOURCE");
+  if (options.stream.length === 0 && options.config === undefined) {
+    throw new UsageError(
+      "Cannot watch: found no stream, expected --stream SOURCE or --config FILE",
+    );
+  }
+  for (const name of ["stream", "insecure"] as const) {
+    if (options.config === undefined || options[name].length === 0) continue;
+    throw new UsageError(`Cannot use --${name} with --config: the file says it of each camera`);
   }
   for (const name of ["listen", "token"] as const) {
     if (options.display || options[name] === undefined) continue;
@@ -51,10 +59,13 @@ async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>
 }
 
 async function view(
-  { options, operands, signal }: Invocation<typeof VIEW, typeof RUNS>,
+  { options, operands, signal }: Invocation<typeof VIEW, typeof VIEWED>,
 ): Promise<void> {
-  const { viewRuns } = await import("./view_runs.ts");
-  await viewRuns(operands.runs ?? "runs", options, signal);
+  const { viewChannel, viewRuns } = await import("./view_runs.ts");
+  const { isChannel } = await import("@vcs/transport/channel");
+  const { runs } = operands;
+  if (runs !== undefined && isChannel(runs)) return await viewChannel(runs, options, signal);
+  await viewRuns(runs ?? "runs", options, signal);
 }
 
 /** The command `clip-drift`. */
@@ -73,9 +84,9 @@ export const clipDrift: Command = command({
     }),
     command({
       name: "view",
-      about: "look at past runs",
+      about: "look at past runs, or at what --publish sends over a channel",
       options: VIEW,
-      operands: RUNS,
+      operands: VIEWED,
       run: view,
     }),
     ...pastRuns,

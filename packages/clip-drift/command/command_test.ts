@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { checkReadme } from "#testing/readme.ts";
 import { makeClip, needsRtsp, rtspServer } from "#testing/rtsp/server.ts";
-import { sharedPath, sharedTest } from "#testing/shared.ts";
-import { freePort } from "../../transport/trial/brokers.ts";
+import { needs, sharedPath, sharedTest } from "#testing/shared.ts";
+import { freePort, hasBroker, startBroker } from "../../transport/trial/brokers.ts";
 import { serveCamera } from "../camera/camera_server.ts";
 import { clipDrift } from "./command.ts";
 import { listRuns, loadRunEmbeddings, readRun } from "../runs/reader.ts";
@@ -75,6 +75,10 @@ Deno.test("the README's table is that of the command", async () => {
 for (
   const [args, message] of [
     [[], /found no stream, expected --stream SOURCE/],
+    [["-s", "x", "--config", "c.toml"], /Cannot use --stream with --config/],
+    [["--config", "c.toml", "--insecure", "a"], /Cannot use --insecure with --config/],
+    [["-s", "x", "--publish", "http://me:secret@host"], /Cannot read --publish: .* channels' URLs/],
+    [["--config", "none.toml"], /Cannot read none\.toml: it does not exist/],
     [["--streem", "x"], /Unknown option --streem: did you mean --stream\?/],
     [["-s", "x", "--alert", "speed > 1"], /found measure speed/],
     [["-s", "x", "--max-fps", "0"], /Cannot read --max-fps: found "0", .* numbers above 0/],
@@ -364,6 +368,97 @@ Deno.test("--json gives the totals of each stream as JSON alone", async () => {
     assert.match(bad.error, /no\.mjpg/);
     assert.equal(results.length, 2);
   });
+});
+
+/** Lines of a child, as they come. */
+function linesOf(stream: ReadableStream<Uint8Array>) {
+  const lines: string[] = [];
+  const reading = (async () => {
+    let rest = "";
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      const parts = (rest + text).split("\n");
+      rest = parts.pop()!;
+      lines.push(...parts);
+    }
+  })();
+  const until = async (pattern: RegExp) => {
+    for (;;) {
+      const line = lines.find((line) => pattern.test(line));
+      if (line !== undefined) return line;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  return { lines, until, reading };
+}
+
+Deno.test("--config: cameras come and go with the file, and the others go on", () =>
+  withFolder(async (folder) => {
+    await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+    const file = join(folder, "cameras.toml");
+    const write = (...names: string[]) => {
+      const tables = names.map((name) => `[camera.${name}]\nurl = "${camera.url}"\n`);
+      return Deno.writeTextFile(file, tables.join(""));
+    };
+    await write("door");
+    const args = ["--config", file, "--model", "gist", "--listen", "127.0.0.1:0"];
+    const child = start([...args, "--runs", join(folder, "runs")], { DISPLAY: "" });
+    const [err, out] = [linesOf(child.stderr), linesOf(child.stdout)];
+    const url = /http:\S+/.exec(await err.until(/^Watch at /))![0];
+    type View = { id: number; name: string; status: string; index: number };
+    const untilViews = async (isIt: (views: View[]) => boolean): Promise<View[]> => {
+      for (;;) {
+        const { cameras } = await (await fetch(new URL("/health", url))).json();
+        if (isIt(cameras)) return cameras;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    const live = (views: View[]) =>
+      views.filter(({ status }) => status === "live").map(({ name }) => name).join();
+    const [before] = await untilViews((views) => live(views) === "door");
+    await write("door", "yard");
+    const [door, yard] = await untilViews((views) => live(views) === "door,yard");
+    assert.ok(door!.index > before!.index);
+    assert.deepEqual([door!.id, yard!.id], [0, 1]);
+    await Deno.writeTextFile(file, "[camera.door");
+    await err.until(/cameras\.toml: .*; the cameras stay as they are$/);
+    assert.equal(live(await untilViews(() => true)), "door,yard");
+    await write("yard");
+    await untilViews((views) => views.length === 1 && live(views) === "yard");
+    await out.until(/^door$/);
+    child.kill("SIGINT");
+    await Promise.all([child.status, err.reading, out.reading]);
+    assert.equal((await child.status).code, 130);
+    assert.ok(out.lines.includes("yard"), out.lines.join("\n"));
+    assert.equal((await listRuns(join(folder, "runs"))).length, 2);
+  }));
+
+Deno.test({
+  name: "view shows what --publish sends over real nats",
+  ...needs(hasBroker("nats")),
+  fn: async () => {
+    await using broker = await startBroker("nats");
+    await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+    const channel = `nats://127.0.0.1:${broker.port}?stream=cameras`;
+    const viewing = start(["view", channel, "--listen", "127.0.0.1:0"], { DISPLAY: "" });
+    const [err, out] = [linesOf(viewing.stderr), linesOf(viewing.stdout)];
+    const url = /http:\S+/.exec(await err.until(/^Watch at /))![0];
+    const streams = ["door", "yard"].flatMap((name) => ["-s", `${name}=${camera.url}`]);
+    const common = ["--model", "gist", "--no-display", "--no-save"];
+    const watching = start([...streams, ...common, "--publish", channel]);
+    const watched = finish(watching);
+    for (let live: string[] = []; live.sort().join() !== "door,yard";) {
+      const { cameras } = await (await fetch(new URL("/health", url))).json();
+      live = cameras.filter((view: { status: string; index: number }) =>
+        view.status === "live" && view.index > 2
+      ).map(({ name }: { name: string }) => name);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    watching.kill("SIGINT");
+    assert.equal((await watched).code, 130);
+    viewing.kill("SIGINT");
+    await Promise.all([err.reading, out.reading]);
+    assert.equal((await viewing.status).code, 130);
+  },
 });
 
 Deno.test("the simulated camera can be watched by its command", async () => {

@@ -7,7 +7,7 @@ import { openCheckpoint, type TensorSource } from "@vcs/onnx/checkpoint";
 import type { ExportedGraph, ModelGraphs } from "@vcs/onnx/internal";
 import { defined, DownloadBar, type OptionValues, UsageError } from "@vcs/transport/internal";
 import { type ClipGraphOptions, textGraph, visionGraph } from "../clip/graph.ts";
-import { CLIP_MODELS } from "../clip/models.ts";
+import { CLIP_MODELS, servedName } from "../clip/models.ts";
 import { findClipWeights } from "../clip/weights.ts";
 import { gistGraph } from "../measures/gist.ts";
 import type { EXPORT } from "./options.ts";
@@ -37,20 +37,12 @@ export async function openGraphs(
   const { precision } = options;
   const settings = { activation, precision, ...defined({ mean: entry?.mean, std: entry?.std }) };
   try {
-    const graphs = clipGraphs(serverName(entry?.name ?? model), checkpoint, settings);
+    const graphs = clipGraphs(servedName(entry?.name ?? model), checkpoint, settings);
     return { graphs, [Symbol.dispose]: () => checkpoint.close() };
   } catch (error) {
     checkpoint.close();
     throw error;
   }
-}
-
-/** `ViT-B-32/openai` as `ViT-B-32-openai`; of a path its last part, without what it ends with. */
-function serverName(model: string): string {
-  const name = CLIP_MODELS.find(model)
-    ? model
-    : model.replace(/.*[/:\\]/, "").replace(/\.\w+$/, "");
-  return name.replaceAll(/[^\w.-]/g, "-");
 }
 
 /** Both towers of a checkpoint; the text tower is never in 8 or 16 bits. */

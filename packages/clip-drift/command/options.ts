@@ -9,6 +9,8 @@
 import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import {
   choice,
+  fileOrUrl,
+  file,
   flag,
   folder,
   group,
@@ -22,6 +24,7 @@ import {
   whole,
   withPassword,
 } from "@vcs/transport/internal";
+import { isChannel } from "@vcs/transport/channel";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
 import type { DriftOptions } from "../drift.ts";
@@ -72,10 +75,18 @@ const WEBHOOK: ValueKind<string> = {
 const BROKER: ValueKind<string> = {
   ...text("URL"),
   parse(text) {
-    const { url: { protocol } } = splitCredentials(text);
-    if (protocol === "mqtt:" || protocol === "mqtts:") return text;
+    const broker = withPassword(text);
+    const { url: { protocol } } = splitCredentials(broker);
+    if (protocol === "mqtt:" || protocol === "mqtts:") return broker;
     throw new TypeError(`Cannot publish to ${protocol} URLs: expected mqtt: or mqtts:`);
   },
+};
+
+/** A channel that what is seen is sent over. */
+const CHANNEL: ValueKind<string> = {
+  ...text("CHANNEL"),
+  allowed: "channels' URLs, such as nats://host?stream=cameras",
+  parse: (text) => isChannel(text) ? withPassword(text) : undefined,
 };
 
 const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
@@ -176,7 +187,7 @@ export const NETWORK = {
     env: "ENCODERS_MODEL",
     defaultText: "ViT-B-32 if its weights are on this machine, else gist",
   }),
-  weights: option(text("REFERENCE"), {
+  weights: option(fileOrUrl("REFERENCE"), {
     help: "tag of published weights, path, URL or hf:owner/name/file",
     env: "ENCODERS_PRETRAINED",
     defaultText: "openai",
@@ -184,7 +195,7 @@ export const NETWORK = {
   }),
   ...CHECKPOINT_OPTIONS,
   device: option(deviceKind, {
-    help: "what the model runs on: auto, cpu, cuda, cuda:N or webgpu",
+    help: "what the model runs on: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
     env: "ENCODERS_DEVICE",
     default: "auto",
   }),
@@ -225,6 +236,9 @@ const ALERTS = {
   mqtt: option(BROKER, {
     help: "broker that alerts are published to, and announced to Home Assistant",
     env: "ENCODERS_MQTT",
+  }),
+  publish: option(CHANNEL, {
+    help: "channel that rows, embeddings and events are sent over, for clip-drift view CHANNEL",
   }),
   inlineSnapshot: flag({ help: "put the snapshot, as base64, into what alerts deliver" }),
   exec: list(text("COMMAND"), { help: "what is run with an alert on stdin; may repeat" }),
@@ -303,6 +317,7 @@ const BASIC = {
     help: "URL of a camera, folder, MJPEG, video or -, perhaps as name=…; may repeat",
     short: "s",
   }),
+  config: option(file(), { help: "TOML file of cameras, in place of --stream; may change" }),
   display: flag({ help: "no page: a text meter in the terminal", default: true }),
   plot: flag({ help: "no plot on the page", default: true }),
   save: flag({ help: "no run folder", default: true }),

@@ -9,6 +9,7 @@ import { type CameraEvent, openCamera } from "../camera/camera.ts";
 import type { Encoder } from "../encoder.ts";
 import { ClipDriftError } from "../errors.ts";
 import type { CertificateTrust } from "../camera/socket.ts";
+import type { CameraSetting } from "../fleet/cameras_file.ts";
 import type { StreamSetting, WatchSettings } from "./options.ts";
 import { sourceKind } from "@vcs/media/internal";
 import { fileFrame, openSource, type SourceFrame } from "../source.ts";
@@ -24,7 +25,7 @@ interface Look {
 /** What a test needs of the settings. */
 type TestSettings = Pick<
   WatchSettings,
-  "stream" | "frameTimeout" | "json" | "acceptUnended" | "insecure" | "tlsFingerprint"
+  "frameTimeout" | "json" | "acceptUnended" | "insecure" | "tlsFingerprint"
 >;
 
 /** Which certificates a camera may have. */
@@ -118,15 +119,16 @@ async function testOne(
  * @throws the signal's reason, if it is aborted
  */
 export async function testStreams(
+  cameras: readonly CameraSetting[],
   settings: TestSettings,
   encoder: Encoder,
   signal: AbortSignal,
 ): Promise<number> {
   let code = 0;
-  for (const stream of settings.stream) {
+  for (const stream of cameras) {
     try {
       say(openSource(stream.spec).name);
-      await testOne(stream, encoder, settings, signal);
+      await testOne(stream, encoder, { ...settings, ...stream.own }, signal);
       say("  works");
       if (settings.json) print(JSON.stringify({ stream: stream.name, works: true }));
     } catch (cause) {

@@ -10,13 +10,16 @@ import { defined, errorLine, ignoreAbort, print, say, UsageError } from "@vcs/tr
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
 import { MqttTarget } from "../alerts/mqtt.ts";
-import { type AlertTarget, shellCommand, webhook } from "../alerts/targets.ts";
+import { type AlertScope, type AlertTarget, shellCommand, webhook } from "../alerts/targets.ts";
 import type { Labels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
+import { type CameraSetting, readCameras } from "../fleet/cameras_file.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import { Publisher } from "../fleet/publish.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
-import { Hub } from "../page/hub.ts";
+import { type CameraFeed, Hub } from "../page/hub.ts";
 import { runDetails } from "../runs/details.ts";
 import { removeOldRuns } from "../runs/retention.ts";
 import { RunSeries } from "../runs/series.ts";
@@ -24,7 +27,7 @@ import { RunFolder } from "../runs/writer.ts";
 import type { Source } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
 import { describeModel, driftOptions, openLabelList, openModel } from "./open_model.ts";
-import type { StreamSetting, WatchSettings } from "./options.ts";
+import type { WatchSettings } from "./options.ts";
 import { meterLine, resultOf, summary } from "./report.ts";
 import { testStreams, trustOf } from "./stream_check.ts";
 import { openWindow, readKeys } from "./terminal.ts";
@@ -38,13 +41,24 @@ function rulesFor({ alert }: WatchSettings, encoder: Encoder): readonly AlertRul
   return [parseRule(`scene: cut > ${threshold}`)];
 }
 
+/** What alerts there may be, and of which cameras. */
+function alertsOf(
+  cameras: readonly CameraSetting[],
+  settings: WatchSettings,
+  encoder: Encoder,
+): AlertScope {
+  const rules = cameras.flatMap(({ own }) => rulesFor({ ...settings, ...own }, encoder));
+  return {
+    cameras: cameras.map(({ name }) => name),
+    rules: [...new Set(rules.map(({ name }) => name))],
+  };
+}
+
 /** All places that alerts go to. */
 function targetsOf(
-  { stream, webhook: urls, exec, mqtt }: WatchSettings,
-  rules: readonly AlertRule[],
+  { webhook: urls, exec, mqtt }: WatchSettings,
+  about: AlertScope,
 ): AlertTarget[] {
-  const cameras = stream.map(({ name }) => name);
-  const about = { cameras, rules: rules.map(({ name }) => name) };
   const brokers = mqtt === undefined ? [] : [new MqttTarget(mqtt, about)];
   return [...urls.map(webhook), ...exec.map(shellCommand), ...brokers];
 }
@@ -100,13 +114,17 @@ function runOpener(camera: string, shared: Shared): NonNullable<MonitorOptions["
   };
 }
 
-function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions {
-  const { settings, encoder, hub, delivery, labels, drift } = shared;
-  const { display, save, stream, policy, maxFps, retries } = settings;
+function monitorOptions(
+  name: string,
+  feed: CameraFeed | undefined,
+  shared: Shared,
+): MonitorOptions {
+  const { settings, encoder, delivery, labels, drift } = shared;
+  const { display, save, policy, maxFps, retries } = settings;
   const { reconnectDelay, frameTimeout, acceptUnended } = settings;
   const onFrame = ({ index, row, label }: WatchedFrame) => {
     if (display || index % 10 !== 0) return;
-    const title = stream.length > 1 ? `${name} ` : "";
+    const title = isOneOfMany(settings) ? `${name} ` : "";
     say(title + meterLine(index, row.drift, label?.text));
   };
   return {
@@ -117,18 +135,28 @@ function monitorOptions({ name }: StreamSetting, shared: Shared): MonitorOptions
       ...defined({ policy, retries }),
     },
     ...{ delivery, inlineSnapshots: settings.inlineSnapshot },
-    ...defined({ labels, maxFps }),
-    ...(display && { feed: hub.add(name) }),
+    ...defined({ labels, maxFps, feed }),
     ...(save && { openRun: runOpener(name, shared) }),
   };
 }
 
+/** Whether what is said must tell which camera it is of. */
+const isOneOfMany = ({ config, stream }: WatchSettings) =>
+  config !== undefined || stream.length > 1;
+
 /** Watches one camera to its end; reports what came of it. */
-async function watchOne(name: string, monitor: Monitor, shared: Shared): Promise<boolean> {
-  const { json, stream } = shared.settings;
+async function watchOne(
+  { name, spec, own }: CameraSetting,
+  all: Shared,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const shared = { ...all, settings: { ...all.settings, ...own } };
+  const { json, display, publish } = shared.settings;
+  const feed = display || publish !== undefined ? shared.hub.add(name) : undefined;
   try {
-    const totals = await monitor.run(shared.signal);
-    const title = stream.length > 1 ? `${name}\n` : "";
+    const monitor = new Monitor(spec, shared.encoder, monitorOptions(name, feed, shared));
+    const totals = await monitor.run(signal);
+    const title = isOneOfMany(shared.settings) ? `${name}\n` : "";
     if (json) print(JSON.stringify(resultOf(name, totals, monitor.runPath)));
     else print(title + summary(totals, monitor.runPath));
     return true;
@@ -137,17 +165,28 @@ async function watchOne(name: string, monitor: Monitor, shared: Shared): Promise
     say(`clip-drift: ${error}`);
     if (json) print(JSON.stringify({ stream: name, error }));
     return false;
+  } finally {
+    // Of a camera that has ended by itself the page goes on to say so.
+    if (feed !== undefined && signal.aborted && !shared.signal.aborted) shared.hub.remove(feed);
   }
 }
 
-async function watchAll(shared: Shared): Promise<number> {
-  const { stream } = shared.settings;
-  const watches = stream
-    .map((one) =>
-      [one.name, new Monitor(one.spec, shared.encoder, monitorOptions(one, shared))] as const
-    )
-    .map(([name, monitor]) => watchOne(name, monitor, shared));
-  return (await Promise.all(watches)).every(Boolean) ? 0 : 1;
+/** Watches the cameras, and those of each later state of their file. */
+async function watchAll(
+  cameras: readonly CameraSetting[],
+  changes: AsyncIterable<readonly CameraSetting[]> | undefined,
+  shared: Shared,
+): Promise<number> {
+  const { settings, encoder, delivery, signal } = shared;
+  const fleet = new Fleet((camera, signal) => watchOne(camera, shared, signal), signal);
+  fleet.take(cameras);
+  for await (const cameras of changes ?? []) {
+    const names = cameras.map(({ name }) => name).join(", ") || "none";
+    say(`${settings.config} has changed; cameras: ${names}`);
+    delivery.expect(alertsOf(cameras, settings, encoder));
+    fleet.take(cameras);
+  }
+  return await fleet.settled() ? 0 : 1;
 }
 
 /** Serves the page, if it is wanted, and says where. */
@@ -166,7 +205,7 @@ async function showPage(shared: Shared, onQuit: () => void): Promise<Dashboard |
 }
 
 /**
- * Refuses names that are given twice, and cameras that are none.
+ * Refuses cameras that are none.
  *
  * @throws {UsageError}
  */
@@ -180,6 +219,16 @@ function checkNames({ stream, insecure }: WatchSettings): void {
   }
 }
 
+/** The cameras that are named, and, if a file names them, its later states. */
+async function openCameras({ config, stream }: WatchSettings, signal: AbortSignal): Promise<{
+  readonly cameras: readonly CameraSetting[];
+  readonly changes?: AsyncIterable<readonly CameraSetting[]>;
+}> {
+  if (config === undefined) return { cameras: stream.map((one) => ({ ...one, own: {} })) };
+  const changes = readCameras(config, { signal, say });
+  return { cameras: (await changes.next()).value ?? [], changes };
+}
+
 /**
  * Watches all streams until they end, or somebody ends it.
  *
@@ -188,16 +237,17 @@ function checkNames({ stream, insecure }: WatchSettings): void {
 export async function watchStreams(settings: WatchSettings, outer: AbortSignal): Promise<number> {
   const { stream, save, runs } = settings;
   checkNames(settings);
-  // Without it every image would fail, one by one.
-  await prepareImages();
-  using encoder = await openModel(settings, outer);
-  if (settings.test) return await testStreams(settings, encoder, outer);
   const quit = new AbortController();
   const stop = () => quit.abort();
   const signal = AbortSignal.any([outer, quit.signal]);
+  const { cameras, changes } = await openCameras(settings, signal);
+  // Without it every image would fail, one by one.
+  await prepareImages();
+  using encoder = await openModel(settings, outer);
+  if (settings.test) return await testStreams(cameras, settings, encoder, outer);
   const labels = await openLabelList(settings, encoder, outer);
   const drift = await driftOptions(settings, encoder);
-  const targets = targetsOf(settings, rulesFor(settings, encoder));
+  const targets = targetsOf(settings, alertsOf(cameras, settings, encoder));
   await using delivery = await Delivery.open({ targets, say, ...(save && { runs }) });
   const hub = new Hub(settings.rollingWindow);
   const shared: Shared = { settings, encoder, hub, delivery, labels, drift, signal };
@@ -205,6 +255,8 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   using _keeping = { [Symbol.dispose]: () => keeping.abort() };
   if (save && settings.keep !== undefined) void keepOnly(settings.keep, runs, keeping.signal);
   await using _page = await showPage(shared, stop);
+  const { publish } = settings;
+  await using _publisher = publish === undefined ? undefined : new Publisher(hub, publish, { say });
   using _keys = stream.some(({ spec }) => spec === "-") ? undefined : readKeys(stop);
-  return await watchAll(shared);
+  return await watchAll(cameras, changes, shared);
 }

@@ -111,9 +111,9 @@ function ready(hub: Hub): Response {
   return new Response(isReady ? "ready\n" : "no camera is live\n", { status: isReady ? 200 : 503 });
 }
 
-function latestFrame(feed: CameraFeed | undefined): Response {
-  if (feed?.jpeg === undefined) throw none("picture");
-  return jpeg(feed.jpeg);
+function latestFrame(picture: Uint8Array | undefined): Response {
+  if (picture === undefined) throw none("picture");
+  return jpeg(picture);
 }
 
 /** What a new viewer gets first. */
@@ -152,8 +152,15 @@ function liveFeed(hub: Hub, options: DashboardOptions, canQuit: boolean): Feed {
     get viewers() {
       return feed.viewers;
     },
-    message: (message) => feed.send(JSON.stringify(message), keyOf(message)),
-    jpeg: (camera, jpeg) => sendJpeg(feed, camera, jpeg),
+    changed: () => {
+      if (feed.viewers > 0) feed.send(greeting(hub, options, canQuit), "hello");
+    },
+    message: (message) => {
+      if (feed.viewers > 0) feed.send(JSON.stringify(message), keyOf(message));
+    },
+    jpeg: (camera, jpeg) => {
+      if (feed.viewers > 0) sendJpeg(feed, camera, jpeg);
+    },
   });
   return feed;
 }
@@ -176,7 +183,7 @@ export async function serveDashboard(
       "GET /metrics": () =>
         new Response(prometheus(hub), { headers: { "content-type": "text/plain" } }),
       "GET /picture/:id.jpg": ({ groups }: SiteRequest) =>
-        latestFrame(hub.feeds[Number(groups.id)]),
+        latestFrame(hub.picture(Number(groups.id))),
       ...(runs === undefined ? {} : runRoutes(runs)),
     },
   });

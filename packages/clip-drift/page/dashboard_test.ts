@@ -123,6 +123,24 @@ Deno.test("viewers get what happens, and are gone when they leave", async () => 
   });
 });
 
+Deno.test("viewers are greeted anew when there are other cameras", async () => {
+  await served({}, async (page, hub) => {
+    const late = messages(page.url, 3);
+    while (hub.viewers === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const yard = hub.add("yard");
+    hub.remove(hub.feeds[0]!);
+    yard.show(JPEG);
+    const seen = await late as (number[] | { cameras: { view: { name: string } }[] })[];
+    const names = seen.map((one) =>
+      Array.isArray(one) ? one[0] : one.cameras.map(({ view }) => view.name).join()
+    );
+    assert.equal(names[0], "front door");
+    assert.ok(names.includes("yard"), `${names}`);
+    assert.equal(await status(page.url, {}, "/picture/1.jpg"), 200);
+    assert.equal(await status(page.url, {}, "/picture/0.jpg"), 404);
+  });
+});
+
 Deno.test("/health and /metrics report the state of the cameras", async () => {
   await served({}, async (page, hub) => {
     const health = async () => await (await fetch(new URL("/health", page.url))).json();

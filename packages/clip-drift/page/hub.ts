@@ -74,18 +74,31 @@ export interface CameraView {
   snapshots: string[];
 }
 
+/** What came with a frame's view, or happened. */
+export interface Mirrored {
+  /** The frame's point of the plot. */
+  readonly point?: PlotPoint;
+  /** What happened. */
+  readonly note?: CameraNote;
+}
+
+/** What was measured of a frame. */
+export type Measured = Pick<WatchedFrame, "row" | "embedding">;
+
 /** What goes to viewers. */
 export type HubMessage =
   | { readonly type: "frame"; readonly view: CameraView; readonly point: PlotPoint }
   | { readonly type: "note"; readonly camera: number; readonly note: CameraNote }
   | { readonly type: "view"; readonly view: CameraView };
 
-/** A page that is served: what goes to its viewers is made once for all of them. */
+/** A page that is served, or a channel: what goes to its viewers is made once for all of them. */
 export interface Audience {
   /** Number of those who watch. */
   readonly viewers: number;
-  /** Called with each change. */
-  message(message: HubMessage): void;
+  /** Called with each change, and with what was measured if it is a frame that was watched here. */
+  message(message: HubMessage, measured?: Measured): void;
+  /** Called when there are other cameras. */
+  changed(): void;
   /** Called with each new frame. */
   jpeg(camera: number, jpeg: Uint8Array): void;
 }
@@ -93,6 +106,8 @@ export interface Audience {
 const KEPT_NOTES = 50;
 const KEPT_SNAPSHOTS = 12;
 const FPS_SPAN = 30;
+/** Cameras that the byte before a frame numbers. */
+const IDS = 256;
 
 /** One camera's side of the hub. */
 export class CameraFeed {
@@ -140,7 +155,10 @@ export class CameraFeed {
   }
 
   /** Shows the numbers of a frame; `status` is not `live` if the camera has gone since. */
-  frame({ index, row, timestamp, label }: WatchedFrame, status: CameraStatus = "live"): void {
+  frame(
+    { index, row, timestamp, label, embedding }: WatchedFrame,
+    status: CameraStatus = "live",
+  ): void {
     const { view } = this;
     Object.assign(view, { status, index, fps: this.#measure() });
     Object.assign(view, { similarity: row.similarity, drift: row.drift, lastFrame: timestamp });
@@ -150,9 +168,13 @@ export class CameraFeed {
     view.elapsed = (performance.now() - this.#start) / 1000;
     if (label !== undefined) view.label = `${label.text} ${Math.round(label.score * 100)} %`;
     const point: PlotPoint = [timestamp, row.drift, row.reference ?? null, row.rolling ?? null];
+    this.#point(point, { row, embedding });
+  }
+
+  #point(point: PlotPoint, measured?: Measured): void {
     this.points.push(point);
     if (this.points.length > this.#hub.history) this.points.shift();
-    this.#hub.send({ type: "frame", view, point });
+    this.#hub.send({ type: "frame", view: this.view, point }, measured);
   }
 
   /** Shows the image of a frame. */
@@ -164,7 +186,18 @@ export class CameraFeed {
   /** Reports something. */
   note(type: string, text: string, status?: CameraStatus): void {
     if (status !== undefined) this.view.status = status;
-    const note = { type, time: Date.now() / 1000, text };
+    this.#note({ type, time: Date.now() / 1000, text });
+  }
+
+  /** Shows what another process says of its camera. */
+  mirror(view: Partial<CameraView>, { point, note }: Mirrored = {}): void {
+    Object.assign(this.view, view);
+    if (note !== undefined) this.#note(note);
+    else if (point !== undefined) this.#point(point);
+    else this.#hub.send({ type: "view", view: this.view });
+  }
+
+  #note(note: CameraNote): void {
     this.notes.push(note);
     if (this.notes.length > KEPT_NOTES) this.notes.shift();
     this.#hub.send({ type: "note", camera: this.view.id, note });
@@ -186,7 +219,8 @@ export class Hub {
   readonly feeds: CameraFeed[] = [];
   /** Points that the plot keeps. */
   readonly history: number;
-  #audience: Audience | undefined;
+  readonly #audiences: Audience[] = [];
+  #next = 0;
 
   /** Makes a hub whose plots keep this many points. */
   constructor(history: number) {
@@ -195,28 +229,52 @@ export class Hub {
 
   /** Adds a camera. */
   add(name: string): CameraFeed {
-    const feed = new CameraFeed(this, this.feeds.length, name);
+    while (this.#feedOf(this.#next) !== undefined) this.#next = (this.#next + 1) % IDS;
+    const feed = new CameraFeed(this, this.#next, name);
+    // What is under way of one that was removed is not taken for this one's.
+    this.#next = (this.#next + 1) % IDS;
     this.feeds.push(feed);
+    this.#changed();
     return feed;
+  }
+
+  /** Removes a camera. */
+  remove(feed: CameraFeed): void {
+    const at = this.feeds.indexOf(feed);
+    if (at >= 0) this.feeds.splice(at, 1);
+    this.#changed();
+  }
+
+  /** The latest frame of a camera, by its number, as a JPEG. */
+  picture(id: number): Uint8Array | undefined {
+    return this.#feedOf(id)?.jpeg;
+  }
+
+  #feedOf(id: number): CameraFeed | undefined {
+    return this.feeds.find(({ view }) => view.id === id);
+  }
+
+  #changed(): void {
+    for (const audience of this.#audiences) audience.changed();
   }
 
   /** Number of those who watch. */
   get viewers(): number {
-    return this.#audience?.viewers ?? 0;
+    return this.#audiences.reduce((sum, { viewers }) => sum + viewers, 0);
   }
 
-  /** Says who watches, from now on. */
+  /** Adds somebody who watches, from now on. */
   showTo(audience: Audience): void {
-    this.#audience = audience;
+    this.#audiences.push(audience);
   }
 
   /** Sends a change to all. */
-  send(message: HubMessage): void {
-    if (this.viewers > 0) this.#audience?.message(message);
+  send(message: HubMessage, measured?: Measured): void {
+    for (const audience of this.#audiences) audience.message(message, measured);
   }
 
   /** Sends the image of a frame to all. */
   sendJpeg(camera: number, jpeg: Uint8Array): void {
-    if (this.viewers > 0) this.#audience?.jpeg(camera, jpeg);
+    for (const audience of this.#audiences) audience.jpeg(camera, jpeg);
   }
 }

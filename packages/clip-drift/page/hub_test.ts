@@ -54,3 +54,17 @@ Deno.test("frames a second are those of the last 30 frames", async () => {
   assert.equal(await after(15, 300), 5);
   assert.equal(await after(15, 300), 1000 / 300);
 });
+
+Deno.test("a camera keeps its number when others go, and a new one has a number of its own", () => {
+  const hub = new Hub(3);
+  const [a, b] = [hub.add("a"), hub.add("b")];
+  hub.remove(a);
+  const ids = Array.from({ length: 600 }, () => {
+    const feed = hub.add("c");
+    hub.remove(feed);
+    return feed.view.id;
+  });
+  assert.equal(b.view.id, 1);
+  assert.equal(ids[0], 2);
+  assert.ok(ids.every((id) => id !== 1 && id < 256));
+});

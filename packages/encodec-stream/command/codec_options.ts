@@ -11,6 +11,7 @@ import { isChannel } from "@vcs/transport/channel";
 import {
   defined,
   DownloadBar,
+  fileOrUrl,
   number,
   option,
   type OptionValues,
@@ -22,13 +23,13 @@ import type { CodecOptions } from "../network/model_session.ts";
 
 /** Weights and device. */
 export const RUN_OPTIONS = {
-  weights: option(text("REFERENCE"), {
+  weights: option(fileOrUrl("REFERENCE"), {
     help: "checkpoint: a path, a URL, or an official name",
     defaultText: "the model's official one",
     formerly: ["checkpoint"],
   }),
   device: option(deviceKind, {
-    help: "what runs the model: auto, cpu, cuda, cuda:N or webgpu",
+    help: "what runs the model: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
     defaultText: "auto",
   }),
 };

@@ -8,6 +8,7 @@ import {
   type Command,
   command,
   file,
+  fileOrUrl,
   operand,
   option,
   OutputFile,
@@ -40,7 +41,7 @@ function arraysOf(path: string): "npy" | "safetensors" | undefined {
 export const codesCommand: Command = command({
   name: "codes",
   about: "codes as data: FILE.ecdc to .safetensors or .npy, and back",
-  operands: { file: operand(file("FILE|URL"), "an .ecdc file, or arrays: .safetensors, .npy") },
+  operands: { file: operand(fileOrUrl(), "an .ecdc file, or arrays: .safetensors, .npy") },
   options: {
     output: option(file(), {
       help: "where to write: .safetensors or .npy, or an .ecdc file of arrays",

@@ -119,7 +119,10 @@ Deno.test("wrong use is refused with what was found and what is expected", async
     ["-d x -ss", /^Cannot read --from: found no value/],
     ["-d --low-latency=3 x", /takes no value/],
     ["-d --format mp3 x", /^Cannot read --format: found "mp3", expected s16, f32, wav$/],
-    ["-d --device cpu:0 x", /found "cpu:0", expected auto, cpu, cuda, cuda:N or webgpu$/],
+    [
+      "-d --device cpu:0 x",
+      /found "cpu:0", expected auto, cpu, cuda, cuda:N, webgpu or kserve:\/\/HOST:PORT$/,
+    ],
     ["-d -ss soon x", /^Cannot read --from: found "soon", expected seconds from 0, or \[h:\]m:s$/],
     ["-e -b 0 x", /found "0", expected numbers above 0, in kbit\/s$/],
     ["-e -b - x", /^Cannot read --bitrate: found "-"/],

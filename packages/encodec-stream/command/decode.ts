@@ -10,6 +10,7 @@ import {
   command,
   defined,
   file,
+  fileOrUrl,
   flag,
   group,
   type Invocation,
@@ -19,7 +20,6 @@ import {
   ProgressLine,
   refuseTerminal,
   say,
-  text,
   UsageError,
   whole,
 } from "@vcs/transport/internal";
@@ -42,7 +42,7 @@ export const OUTPUT = { sampleRate: 48000, channels: 2 } as const;
 /** Operands of `-d`. */
 export const DECODE_OPERANDS = {
   file: operand(
-    file("FILE|URL"),
+    fileOrUrl(),
     "what to decode; - is standard input, tcp://…, nats://…, file:folder/ and so on are channels",
   ),
 };
@@ -81,7 +81,7 @@ export const DECODE_OPTIONS = {
   }),
   ...CODEC_OPTIONS,
   ...group("Channel", CHANNEL_OPTIONS),
-  lmWeights: option(text("REFERENCE"), {
+  lmWeights: option(fileOrUrl("REFERENCE"), {
     help: "weights of the language model, for entropy-coded files",
     defaultText: "the official ones",
     formerly: ["lm-checkpoint"],

@@ -9,6 +9,7 @@ import {
   command,
   defined,
   file,
+  fileOrUrl,
   operand,
   operands,
   option,
@@ -31,7 +32,7 @@ const OUTPUT = {
   }),
 };
 
-const FILE = operand(file("FILE|URL"), "what to read");
+const FILE = operand(fileOrUrl(), "what to read");
 
 /** Writes a file of some inputs. */
 async function written<T>(
@@ -79,7 +80,7 @@ const cutCommand: Command = command({
 const concatCommand: Command = command({
   name: "concat",
   about: "files of one kind, one after the other, with the titles of the first",
-  operands: { files: operands(file("FILE|URL"), "what to read") },
+  operands: { files: operands(fileOrUrl(), "what to read") },
   options: OUTPUT,
   async run({ options: { output }, operands: { files }, signal }) {
     const seconds = await written(output, files, signal, concat);

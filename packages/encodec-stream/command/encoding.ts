@@ -11,6 +11,7 @@ import {
   choice,
   defined,
   file,
+  fileOrUrl,
   flag,
   group,
   isFile,
@@ -65,7 +66,7 @@ const TITLE: ValueKind<string> = {
   },
 };
 
-const PATH = file();
+const PATH = fileOrUrl("FILE");
 
 /** A file or a channel: what is encoded cannot be written to other URLs. */
 const WRITABLE: ValueKind<string> = {

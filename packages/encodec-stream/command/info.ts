@@ -6,7 +6,7 @@
 import {
   type Command,
   command,
-  file,
+  fileOrUrl,
   flag,
   operand,
   option,
@@ -21,7 +21,7 @@ export const info: Command = command({
   name: "info",
   modes: ["-i", "--info"],
   about: "print what a file says about itself",
-  operands: { file: operand(file("FILE|URL"), "what to read; - is standard input") },
+  operands: { file: operand(fileOrUrl(), "what to read; - is standard input") },
   options: {
     json: flag({ help: "print it as JSON" }),
     // The original takes it in every mode.

@@ -11,7 +11,7 @@ import { framesFor } from "../container/segments.ts";
 import { languageModelNetwork } from "../lm/language_model.ts";
 import { codebooksFor, MODEL_NAMES, type ModelSpec, modelSpec } from "../models.ts";
 import { CODEC_MODELS } from "./catalog.ts";
-import { isTiled, openWeights } from "./model_session.ts";
+import { isTiled, openWeights, servedName } from "./model_session.ts";
 import {
   decoderConvNetwork,
   decoderRecurrentNetwork,
@@ -32,7 +32,8 @@ function named(model: string, networks: readonly Network[]): ExportedGraph[] {
 
 /** The graphs of a codec: an encoder for each number of codebooks, and those of full segments. */
 export function codecGraphs(spec: ModelSpec, source: TensorSource): ExportedGraph[] {
-  const general = named(spec.name, [
+  const model = servedName(spec, "codec");
+  const general = named(model, [
     encoderConvNetwork(spec, source),
     ...codebookCounts(spec).map((count) => encoderRecurrentNetwork(spec, source, count)),
     decoderRecurrentNetwork(spec, source),
@@ -40,7 +41,7 @@ export function codecGraphs(spec: ModelSpec, source: TensorSource): ExportedGrap
   ]);
   if (!isTiled(spec)) return general;
   const { length } = spec.segmentation;
-  const tiled = named(spec.name, [
+  const tiled = named(model, [
     encoderConvNetwork(spec, source, length),
     decoderConvNetwork(spec, source, framesFor(spec, length)),
   ]);
@@ -53,7 +54,7 @@ export function languageModelGraphs(spec: ModelSpec, source: TensorSource): Expo
   if (languageModel === undefined) return [];
   const complete = { ...spec, languageModel };
   return named(
-    languageModel.checkpoint.name,
+    servedName(spec, "language-model"),
     codebookCounts(spec).map((count) => languageModelNetwork(complete, source, count)),
   );
 }

@@ -36,7 +36,7 @@ export interface CodecOptions {
    * for `encodec_tiny_24khz` the one that is bundled with this package.
    */
   readonly weights?: string | TensorSource;
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N`, `webgpu`, or `kserve://host:8000`. Default: auto. */
   readonly device?: string;
   /** Processors to use. Default: all. */
   readonly threads?: number;
@@ -58,10 +58,17 @@ export interface CodecOptions {
 
 /** An open checkpoint. */
 export interface Weights extends Disposable {
+  /** Name of the model whose they are, which begins the names of its graphs on a server. */
+  readonly model: string;
   /** Its tensors. */
   readonly source: TensorSource;
   /** Identifies it in the cache of graphs; undefined for tensors in memory. */
   readonly identity: string | undefined;
+}
+
+/** What the names of a model's graphs on a server begin with, as `export` writes them. */
+export function servedName(spec: ModelSpec, kind: CheckpointKind): string {
+  return kind === "codec" ? spec.name : spec.languageModel?.checkpoint.name ?? spec.name;
 }
 
 /**
@@ -78,7 +85,8 @@ export async function openWeights(
   const { weights, openModel } = options;
   if (typeof weights === "object") {
     const source = originalNames(spec, weights);
-    return { source, identity: undefined, [Symbol.dispose]: () => {} };
+    const model = servedName(spec, kind);
+    return { model, source, identity: undefined, [Symbol.dispose]: () => {} };
   }
   if (openModel) {
     throw new TypeError(

@@ -8,6 +8,7 @@ import { modelSpec, TINY_MODEL } from "../models.ts";
 
 /** Weights of networks that have none. */
 const none: Weights = {
+  model: "none",
   source: { names: () => [], info: () => undefined } as unknown as Weights["source"],
   identity: undefined,
   [Symbol.dispose]: () => {},

@@ -7,10 +7,17 @@
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import { cachedModel, fileIdentity, stateDict } from "@vcs/onnx";
 import { modelBytes } from "@vcs/onnx/graph";
+import { isServed } from "@vcs/onnx/devices";
 import { Session } from "@vcs/onnx/session";
 import { defined } from "@vcs/transport/portable";
 import { CODEC_MODELS } from "./catalog.ts";
-import type { CodecOptions, OpenedModel, RunOptions, Weights } from "./model_session.ts";
+import {
+  type CodecOptions,
+  type OpenedModel,
+  type RunOptions,
+  servedName,
+  type Weights,
+} from "./model_session.ts";
 import type { ModelSpec } from "../models.ts";
 import { originalNames } from "./transformers_names.ts";
 import type { Network } from "./networks.ts";
@@ -24,14 +31,16 @@ export async function findWeights(
 ): Promise<Weights> {
   const published = kind === "codec" ? spec.checkpoint : spec.languageModel?.checkpoint;
   const name = published?.name ?? spec.name;
+  const model = servedName(spec, kind);
   const { weights = name, resolve, catalog = CODEC_MODELS } = options;
   if (weights === "synthetic") {
     const source = syntheticCheckpoint(spec, kind);
-    return { source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };
+    return { model, source, identity: `synthetic ${name}`, [Symbol.dispose]: () => {} };
   }
   const path = await catalog.resolve(weights as string, resolve);
   const file = await openCheckpoint(path, defined({ allowGlobals: options.allowGlobals }));
   return {
+    model,
     source: originalNames(spec, stateDict(file)),
     identity: await fileIdentity(path, options.cache),
     [Symbol.dispose]: () => file.close(),
@@ -45,6 +54,9 @@ export async function prepareSession(
   { device, threads, cache }: RunOptions,
 ): Promise<() => Promise<OpenedModel>> {
   const options = defined({ device, threads });
+  if (device !== undefined && isServed(device)) {
+    return async () => await Session.open(`${weights.model}.${network.graph.name}`, options);
+  }
   if (weights.identity === undefined) {
     return async () => await Session.open(await modelBytes(network.graph), options);
   }

@@ -7,7 +7,7 @@ import {
   abortable,
   type Command,
   command,
-  file,
+  fileOrUrl,
   option,
   optionalOperand,
   say,
@@ -22,7 +22,7 @@ import { PlayerServer } from "./player_server.ts";
 export const play: Command = command({
   name: "play",
   about: "serve a page that plays files and URLs while they decode",
-  operands: { file: optionalOperand(file("FILE|URL"), "what the page opens at once") },
+  operands: { file: optionalOperand(fileOrUrl(), "what the page opens at once") },
   options: {
     port: option(whole({ min: 0, max: 65535 }), {
       help: "port of the page; 0 is any free one",

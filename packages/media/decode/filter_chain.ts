@@ -13,6 +13,10 @@ export interface PixelPlan {
   readonly color: "tagged" | "reference";
   /** Whether HDR is mapped to SDR. Default: "keep". */
   readonly hdr?: "keep" | "sdr";
+  /** What becomes of transparency. Default: "drop". */
+  readonly alpha?: "drop" | "black";
+  /** What becomes of interlaced frames. Default: "keep". */
+  readonly interlaced?: "keep" | "field";
   /** Size before rotation. */
   readonly width: number;
   /** Size before rotation. */
@@ -97,14 +101,32 @@ function toneMapping(transfer: string): string {
     ",zscale=t=bt709,format=gbrp";
 }
 
+/** Formats that store transparency; palettes may hold some, and most hold none. */
+const HAS_ALPHA = /^(yuva|gbrap|rgba|bgra|argb|abgr|ya\d)/;
+
+/** Whether transparency is put over black. */
+export function isFlattened({ pixelFormat = "" }: StreamFacts, alpha: PixelPlan["alpha"]): boolean {
+  return alpha === "black" && HAS_ALPHA.test(pixelFormat);
+}
+
+/** Whether frames become their first fields. */
+export function isDeinterlaced(
+  { fieldOrder }: StreamFacts,
+  interlaced: PixelPlan["interlaced"],
+): boolean {
+  return interlaced === "field" && fieldOrder !== "progressive";
+}
+
 /** The filter chain that gives packed RGB of the wanted size, upright. */
 export function filterChain(facts: StreamFacts, plan: PixelPlan): string {
   const matrix = matrixOf(facts, plan.color);
   const range = rangeOf(facts, plan.color);
   const color = matrix === undefined ? "" : `:in_color_matrix=${matrix}:in_range=${range}`;
   const untagged = matrix === undefined ? "" : UNTAGGED;
-  const scale = `${untagged}scale=${plan.width}:${plan.height}:flags=bilinear${color}`;
+  const field = isDeinterlaced(facts, plan.interlaced) ? `field=${facts.fieldOrder},` : "";
+  const scale = `${field}${untagged}scale=${plan.width}:${plan.height}:flags=bilinear${color}`;
   const { mirrored = false, rotation = 0 } = plan.orientation ?? {};
   const mapping = isToneMapped(facts, plan.hdr) ? toneMapping(facts.colorTransfer) : "";
-  return `${scale}${mapping},format=rgb24${mirrored ? ",vflip" : ""}${TURNS[rotation]}`;
+  const flat = isFlattened(facts, plan.alpha) ? ",format=gbrap,premultiply=inplace=1" : "";
+  return `${scale}${mapping}${flat},format=rgb24${mirrored ? ",vflip" : ""}${TURNS[rotation]}`;
 }

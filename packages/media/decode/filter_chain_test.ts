@@ -10,6 +10,7 @@ const facts = (changes: Partial<StreamFacts>) =>
     colorMatrix: "unknown",
     colorTransfer: "unknown",
     colorRange: "unknown",
+    fieldOrder: "progressive",
     ...changes,
   }) as StreamFacts;
 

@@ -25,6 +25,7 @@ const FACTS: StreamFacts = {
   colorMatrix: "unknown",
   colorTransfer: "unknown",
   colorRange: "unknown",
+  fieldOrder: "progressive",
 };
 
 /** Packets in decode order from their times; keys are marked by position. */

@@ -5,7 +5,13 @@
  */
 import type { Backend, DecodeRequest, Inspection, StreamFacts } from "../ffmpeg/backend.ts";
 import { MediaError } from "../errors.ts";
-import { filterChain, isToneMapped, matrixOf } from "./filter_chain.ts";
+import {
+  filterChain,
+  isDeinterlaced,
+  isFlattened,
+  isToneMapped,
+  matrixOf,
+} from "./filter_chain.ts";
 import { LruCache } from "./index_cache.ts";
 import type { LocalSource } from "./media_source.ts";
 import { areJoined, settledFrom, withoutUnseen } from "./packet_doubts.ts";
@@ -43,6 +49,22 @@ async function countFrames(
   return counted;
 }
 
+/**
+ * The time of the first frame that is shown, where others are listed before it: H.264 may begin with
+ * pictures that are refreshed strip by strip, of which a decoder shows none before it is whole.
+ */
+async function shownFrom(
+  backend: Backend,
+  request: DecodeRequest,
+  { ticks }: VideoIndex,
+): Promise<number | undefined> {
+  if (request.facts.codec !== "h264") return undefined;
+  const one = { ...request, filter: undefined, wanted: [], threads: 1 };
+  await using run = await backend.decode(one);
+  const first = await run.next();
+  return first && !first.damaged && first.ticks! > ticks[0]! ? first.ticks : undefined;
+}
+
 /** The header's facts, with the size that the first frame shows where the header has none. */
 async function withSize(
   backend: Backend,
@@ -67,7 +89,11 @@ async function indexVideo(
     return indexCountedFrames(await countFrames(backend, request), inspection);
   }
   const settled = settledFrom(packets);
-  if (settled === undefined) return index;
+  if (settled === undefined) {
+    const start = await shownFrom(backend, request, index);
+    if (start === undefined) return index;
+    return indexPackets({ facts, packets: withoutUnseen(packets, [], start) })!;
+  }
   const seen = await countFrames(backend, request, settled);
   const left = withoutUnseen(packets, seen.map(({ ticks }) => ticks), settled);
   return indexPackets({ facts, packets: left })!;
@@ -97,7 +123,7 @@ export function requestFor(
   facts: StreamFacts,
   options: ResolvedOptions,
 ): DecodeRequest {
-  const { pixels, color, hdr, rotate, threads, threadType, device, maxPixels } = options;
+  const { pixels, rotate, threads, threadType, device, maxPixels } = options;
   const orientation = rotate ? facts : undefined;
   const { width, height } = storedSize(facts, options);
   return {
@@ -108,7 +134,7 @@ export function requestFor(
     sparse: false,
     filter: pixels === "native"
       ? undefined
-      : filterChain(facts, { color, hdr, width, height, orientation }),
+      : filterChain(facts, { ...options, width, height, orientation }),
     frameBytes: pixels === "native" ? undefined : width * height * 3,
     threads,
     threadType,
@@ -125,6 +151,19 @@ function storedSize(facts: StreamFacts, options: ResolvedOptions) {
   if (size === undefined) return { width: facts.width, height: facts.height };
   const sideways = rotate && facts.rotation % 180 !== 0;
   return sideways ? { width: size.height, height: size.width } : size;
+}
+
+/** What the chain of filters changes. */
+export function changesOf(
+  facts: StreamFacts,
+  options: ResolvedOptions,
+): Pick<VideoInfo, "toneMapped" | "flattened" | "deinterlaced"> {
+  const isRgb = options.pixels === "rgb";
+  return {
+    toneMapped: isRgb && isToneMapped(facts, options.hdr),
+    flattened: isRgb && isFlattened(facts, options.alpha),
+    deinterlaced: isRgb && isDeinterlaced(facts, options.interlaced),
+  };
 }
 
 /** What the reader reports of the video. */
@@ -147,7 +186,7 @@ export function infoOf(
     height: turned ? width : height,
     frameCount: frames.length,
     conversionMatrix: matrixOf(facts, options.color),
-    toneMapped: options.pixels === "rgb" && isToneMapped(facts, options.hdr),
+    ...changesOf(facts, options),
     fps: span > 0 ? (frames.length - 1) / span : frameRate,
     duration: span + last.duration,
     backend: backend.name,

@@ -25,6 +25,13 @@ export interface VideoReaderOptions {
    * ordinary screens ("sdr": BT.709, 1,000 nits mapped by Hable's curve). Other video is the same.
    */
   hdr?: "keep" | "sdr";
+  /** What shows through: "drop" (default) leaves transparency out, "black" puts it over black. */
+  alpha?: "drop" | "black";
+  /**
+   * What becomes of frames that are two fields of different times, where the source says so: both
+   * as they are stored ("keep", default), or of each frame the first field in full height ("field").
+   */
+  interlaced?: "keep" | "field";
   /** What `data` holds: packed RGB (default), or the stored planes, tightly packed, not turned. */
   pixels?: "rgb" | "native";
   /** Size that frames are resized to inside the decoder, upright; bilinear. */
@@ -58,6 +65,8 @@ export interface ResolvedOptions {
   readonly threadType: "auto" | "frame" | "slice";
   readonly color: "tagged" | "reference";
   readonly hdr: "keep" | "sdr";
+  readonly alpha: "drop" | "black";
+  readonly interlaced: "keep" | "field";
   readonly pixels: "rgb" | "native";
   readonly size: { readonly width: number; readonly height: number } | undefined;
   readonly rotate: boolean;
@@ -115,6 +124,8 @@ export function resolveOptions(options: VideoReaderOptions): ResolvedOptions {
     threadType: choice("threadType", options.threadType ?? "auto", ["auto", "frame", "slice"]),
     color: choice("color", options.color ?? "tagged", ["tagged", "reference"]),
     hdr: choice("hdr", options.hdr ?? "keep", ["keep", "sdr"]),
+    alpha: choice("alpha", options.alpha ?? "drop", ["drop", "black"]),
+    interlaced: choice("interlaced", options.interlaced ?? "keep", ["keep", "field"]),
     pixels: choice("pixels", options.pixels ?? "rgb", ["rgb", "native"]),
     size: size && {
       width: whole("size.width", size.width, 1, 32768),

@@ -65,6 +65,12 @@ export interface VideoInfo {
   readonly colorTransfer: string;
   /** Whether frames were mapped from HDR to SDR. */
   readonly toneMapped: boolean;
+  /** Whether transparency was put over black. */
+  readonly flattened: boolean;
+  /** Whether frames are the first fields of what is stored. */
+  readonly deinterlaced: boolean;
+  /** Which field of an interlaced frame is the first; "progressive" where none is told. */
+  readonly fieldOrder: "top" | "bottom" | "progressive";
   /** Colour range tag ("tv" or "pc"), or "unknown". */
   readonly colorRange: string;
   /** Which FFmpeg reads it. */

@@ -55,7 +55,12 @@ export interface StreamFacts extends Orientation {
   readonly colorTransfer: string;
   /** Colour range as FFmpeg names it ("tv" or "pc"), or "unknown". */
   readonly colorRange: string;
+  /** Whether frames are two fields of different times: which is stored first, or neither. */
+  readonly fieldOrder: FieldOrder;
 }
+
+/** The first field of an interlaced frame, in time; progressive where it is none, or not known. */
+export type FieldOrder = "top" | "bottom" | "progressive";
 
 /** The stream and all of its packets. */
 export interface Inspection {

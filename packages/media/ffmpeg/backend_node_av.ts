@@ -9,6 +9,7 @@ import type {
   DecodedFrame,
   DecodeRequest,
   DecodeRun,
+  FieldOrder,
   Inspection,
   LiveConnection,
   PacketRecord,
@@ -26,6 +27,7 @@ import { type MotionVectors, parseMotionVectors } from "../decode/motion_vectors
 import {
   AV,
   type AvCodecContext,
+  type AvCodecParameters,
   type AvFormatContext,
   type AvFrame,
   type AvHardwareDevice,
@@ -76,6 +78,24 @@ const TRANSFER_NAMES: Readonly<Record<number, string>> = {
   17: "smpte428",
   18: "arib-std-b67",
 };
+
+/** FFmpeg's AVFieldOrder: TT, BB, TB and BT. Files have the first letter for what is shown first. */
+const FIELD_ORDERS: Readonly<Record<string, FieldOrder>> = {
+  ...{ "2": "top", "4": "top" },
+  ...{ "3": "bottom", "5": "bottom" },
+};
+
+/** The order of fields, which only the options of a decoder show. */
+function fieldOrderOf(av: NodeAv, parameters: AvCodecParameters): FieldOrder {
+  const context = new av.CodecContext();
+  try {
+    context.allocContext3(null);
+    context.parametersToContext(parameters);
+    return FIELD_ORDERS[context.getOption("field_order") ?? ""] ?? "progressive";
+  } finally {
+    context.freeContext();
+  }
+}
 
 const RANGE_NAMES: Readonly<Record<number, string>> = { 1: "tv", 2: "pc" };
 
@@ -153,6 +173,7 @@ function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): StreamFa
     colorMatrix: MATRIX_NAMES[parameters.colorSpace] ?? "unknown",
     colorTransfer: TRANSFER_NAMES[parameters.colorTrc] ?? "unknown",
     colorRange: RANGE_NAMES[parameters.colorRange] ?? "unknown",
+    fieldOrder: fieldOrderOf(av, parameters),
   };
 }
 

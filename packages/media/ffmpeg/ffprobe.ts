@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Inspection, PacketRecord, Ratio, StreamFacts } from "./backend.ts";
+import type { FieldOrder, Inspection, PacketRecord, Ratio, StreamFacts } from "./backend.ts";
 import { orientationOf } from "../formats/display_matrix.ts";
 import { MediaError } from "../errors.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
@@ -27,6 +27,7 @@ interface ProbedStream {
   readonly color_space?: string;
   readonly color_transfer?: string;
   readonly color_range?: string;
+  readonly field_order?: string;
   readonly disposition?: Readonly<Record<string, number>>;
   readonly side_data_list?: readonly { readonly displaymatrix?: string }[];
 }
@@ -80,6 +81,12 @@ function parseMatrix(text: string): number[] {
   return text.trim().split("\n").flatMap((line) => line.trim().split(/\s+/).slice(1).map(Number));
 }
 
+/** By ffprobe's names. Files have the first letter for what is shown first. */
+const FIELD_ORDERS: Readonly<Record<string, FieldOrder>> = {
+  ...{ tt: "top", tb: "top" },
+  ...{ bb: "bottom", bt: "bottom" },
+};
+
 function factsOf(probe: Probe, stream: ProbedStream): StreamFacts {
   const sar = ratio(stream.sample_aspect_ratio);
   const matrix = stream.side_data_list?.find((data) => data.displaymatrix)?.displaymatrix;
@@ -99,6 +106,7 @@ function factsOf(probe: Probe, stream: ProbedStream): StreamFacts {
     colorMatrix: stream.color_space ?? "unknown",
     colorTransfer: stream.color_transfer ?? "unknown",
     colorRange: stream.color_range ?? "unknown",
+    fieldOrder: FIELD_ORDERS[stream.field_order ?? ""] ?? "progressive",
   };
 }
 

@@ -129,7 +129,7 @@ export interface AvCodec {
 
 /** AVCodecContext. */
 export interface AvCodecContext {
-  allocContext3(codec: AvCodec): void;
+  allocContext3(codec: AvCodec | null): void;
   freeContext(): void;
   parametersToContext(parameters: AvCodecParameters): number;
   open2(codec: AvCodec): Promise<number>;
@@ -151,6 +151,7 @@ export interface AvCodecContext {
   receiveFrameSync(frame: AvFrame): number;
   setFlags2(...flags: number[]): void;
   setOption(name: string, value: string | number): number;
+  getOption(name: string): string | null;
   setHardwarePixelFormat(format: number): void;
   pktTimebase: Rational;
   threadCount: number;

@@ -15,12 +15,15 @@ export interface Pipeline {
     height: number;
     orientation?: number | undefined;
   }>;
+  /** Over black. */
+  flatten(): Pipeline;
   removeAlpha(): Pipeline;
   autoOrient(): Pipeline;
   toColourspace(space: string): Pipeline;
   pipelineColourspace(space: string): Pipeline;
   raw(): Pipeline;
   png(options: { compressionLevel: number }): Pipeline;
+  webp(options: { quality: number; delay: number[]; loop: number }): Pipeline;
   jpeg(options: { quality: number; chromaSubsampling: string }): Pipeline;
   toBuffer(): Promise<Uint8Array<ArrayBuffer>>;
   toBuffer(options: { resolveWithObject: true }): Promise<{
@@ -38,7 +41,13 @@ export interface SharpOptions {
   /** Whether colour profiles are ignored. */
   readonly ignoreIcc?: boolean;
   /** Size of pixels that are not a file. */
-  readonly raw?: { readonly width: number; readonly height: number; readonly channels: 3 };
+  readonly raw?: {
+    readonly width: number;
+    readonly height: number;
+    readonly channels: 3;
+    /** Height of each picture, where several lie below one another. */
+    readonly pageHeight?: number;
+  };
 }
 
 /** What we use of sharp. */

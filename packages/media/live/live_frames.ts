@@ -5,8 +5,7 @@
  * @module
  */
 import { defined, IdleTimeout, onAbort } from "@vcs/transport/internal";
-import { isToneMapped } from "../decode/filter_chain.ts";
-import { checkPixels, requestFor } from "../decode/video_opening.ts";
+import { changesOf, checkPixels, requestFor } from "../decode/video_opening.ts";
 import { type ResolvedOptions, resolveOptions } from "../decode/video_options.ts";
 import { MediaError, type MediaErrorCode } from "../errors.ts";
 import type { StreamFacts } from "../ffmpeg/backend.ts";
@@ -43,6 +42,8 @@ export interface LiveInfo {
   readonly fps: number;
   /** Whether frames are mapped from HDR to SDR. */
   readonly toneMapped: boolean;
+  /** Whether frames are the first fields of what is sent. */
+  readonly deinterlaced: boolean;
   /** Which FFmpeg reads it. */
   readonly backend: "node-av" | "ffmpeg";
 }
@@ -67,6 +68,8 @@ export interface LiveOptions extends ReconnectOptions {
   readonly stream?: number;
   /** HDR (PQ or HLG) as it is sent, or mapped to BT.709. Default: "keep". */
   readonly hdr?: "keep" | "sdr";
+  /** Interlaced frames as they are sent, or of each its first field. Default: "keep". */
+  readonly interlaced?: "keep" | "field";
   /** Seconds to wait for the answer, and between frames. Default: 10. */
   readonly frameTimeout?: number;
   /** Most pixels of a frame, as for a video. Default: 67,108,864. */
@@ -191,11 +194,11 @@ class Connection {
   #size: Pick<StreamFacts, "width" | "height"> | undefined;
 
   constructor(input: LiveInput, options: LiveOptions) {
-    const { backend, stream, hdr, maxPixels } = options;
+    const { backend, stream, hdr, interlaced, maxPixels } = options;
     this.#input = input;
     this.#options = options;
     // Frame threads would hold back a frame each.
-    const chosen = defined({ backend, stream, hdr, maxPixels });
+    const chosen = defined({ backend, stream, hdr, interlaced, maxPixels });
     this.#resolved = resolveOptions({ threadType: "slice", ...chosen });
   }
 
@@ -228,6 +231,7 @@ class Connection {
     this.#size ??= { width: facts.width, height: facts.height };
     const { width, height } = this.#size;
     const [across, down] = facts.sampleAspectRatio;
+    const { toneMapped, deinterlaced } = changesOf(facts, this.#resolved);
     const isTurned = facts.rotation % 180 !== 0;
     return {
       codec: facts.codec,
@@ -235,7 +239,8 @@ class Connection {
       height: isTurned ? width : height,
       sampleAspectRatio: isTurned ? [down, across] : [across, down],
       fps: facts.frameRate,
-      toneMapped: isToneMapped(facts, this.#resolved.hdr),
+      toneMapped,
+      deinterlaced,
       backend,
     };
   }

@@ -6,7 +6,8 @@
  */
 import { type Filter, type FilterTaps, filterTaps, type Size } from "./taps.ts";
 
-const TRIANGLE: Filter = {
+/** A triangle, which is bilinear where the image grows. */
+export const TRIANGLE: Filter = {
   radius: 1,
   weight: (input, centre, stretch) => Math.max(0, 1 - Math.abs((input + 0.5 - centre) / stretch)),
 };

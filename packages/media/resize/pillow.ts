@@ -29,8 +29,8 @@ function fixedPoint(taps: FilterTaps<Float64Array>): FilterTaps<Int32Array> {
   return { ...taps, weights };
 }
 
-/** Resizes images of one size, again and again, and computes what a window of the result shows. */
-export class PillowBicubic {
+/** Resizes by two tables of weights in fixed point: columns first, then rows. */
+export class TwoPasses {
   readonly #stride: number;
   readonly #columns: FilterTaps<Int32Array>;
   /** Counted from the first row that is read. */
@@ -38,26 +38,40 @@ export class PillowBicubic {
   readonly #begin: number;
   readonly #rowCount: number;
 
-  /** Prepares to resize from one size to another, of which only the window is computed. */
-  constructor(from: Size, to: Size, window: Window) {
-    const { left, top, width, height } = window;
-    this.#stride = 3 * from.width;
-    this.#columns = fixedPoint(filterTaps(BICUBIC, from.width, to.width, left, width));
-    const rows = fixedPoint(filterTaps(BICUBIC, from.height, to.height, top, height));
+  /** Prepares for images of so many columns. */
+  constructor(width: number, columns: FilterTaps<Float64Array>, rows: FilterTaps<Float64Array>) {
+    this.#stride = 3 * width;
+    this.#columns = fixedPoint(columns);
     const first = rows.start[0]!;
-    this.#rows = { ...rows, start: rows.start.map((y) => y - first) };
+    this.#rows = { ...fixedPoint(rows), start: rows.start.map((y) => y - first) };
     this.#begin = first * this.#stride;
-    this.#rowCount = rows.start[height - 1]! + rows.size - first;
+    this.#rowCount = rows.start.at(-1)! + rows.size - first;
   }
 
   /**
    * Resizes an image.
    *
    * @param data RGB bytes, [height, width, 3]
-   * @param out RGB bytes of the window
+   * @param out where the window's rows go
+   * @param at place of the first byte in `out`. Default: 0.
+   * @param stride bytes from row to row of `out`. Default: those of the window.
    */
-  resize(data: Uint8Array, out: Uint8Array): void {
+  resize(data: Uint8Array, out: Uint8Array, at?: number, stride?: number): void {
     const rows = data.subarray(this.#begin, this.#begin + this.#rowCount * this.#stride);
-    resizePasses(rows, this.#stride, this.#rowCount, this.#columns, this.#rows, out);
+    const to = { out, at, stride };
+    resizePasses(rows, this.#stride, this.#rowCount, this.#columns, this.#rows, to);
+  }
+}
+
+/** Resizes images of one size, again and again, and computes what a window of the result shows. */
+export class PillowBicubic extends TwoPasses {
+  /** Prepares to resize from one size to another, of which only the window is computed. */
+  constructor(from: Size, to: Size, window: Window) {
+    const { left, top, width, height } = window;
+    super(
+      from.width,
+      filterTaps(BICUBIC, from.width, to.width, left, width),
+      filterTaps(BICUBIC, from.height, to.height, top, height),
+    );
   }
 }

@@ -118,7 +118,7 @@ let kernel: Kernel<"columns" | "rows"> | undefined;
  * @param rowCount rows that are needed
  * @param across fixed-point weights of the columns
  * @param down those of the rows, which count from the first row of `data`
- * @param out bytes of shape [down, across, 3]
+ * @param to where the bytes of shape [down, across, 3] go: from `at` on, a row every `stride`
  */
 export function resizePasses(
   data: Uint8Array,
@@ -126,12 +126,17 @@ export function resizePasses(
   rowCount: number,
   across: FilterTaps<Int32Array>,
   down: FilterTaps<Int32Array>,
-  out: Uint8Array,
+  to: {
+    readonly out: Uint8Array;
+    readonly at: number | undefined;
+    readonly stride: number | undefined;
+  },
 ): void {
   kernel ??= new Kernel({ columns: columnsFunction(), rows: rowsFunction() });
   const run = kernel.functions;
   const columns = across.start.length;
   const width = columns * 3;
+  const { out, at = 0, stride: outStride = width } = to;
   const layout = new Layout();
   const source = layout.place(data.length);
   const narrow = layout.place(rowCount * width);
@@ -148,6 +153,6 @@ export function resizePasses(
   for (let y = 0; y < down.start.length; y++) {
     const first = narrow + down.start[y]! * width;
     run.rows(first, width, rowWeights + y * down.size * 4, down.size, result);
-    out.set(new Uint8Array(buffer, result, width), y * width);
+    out.set(new Uint8Array(buffer, result, width), at + y * outStride);
   }
 }

@@ -87,21 +87,33 @@ export function filterTaps(
   const scale = input / output;
   const stretch = Math.max(scale, 1);
   const support = filter.radius * stretch;
-  const start = new Int32Array(count);
-  const runs: number[][] = [];
-  for (let i = 0; i < count; i++) {
+  const runs = Array.from({ length: count }, (_, i): Run => {
     const centre = (first + i + 0.5) * scale;
-    start[i] = Math.max(0, Math.trunc(centre - support + 0.5));
+    const start = Math.max(0, Math.trunc(centre - support + 0.5));
     const end = Math.min(input, Math.trunc(centre + support + 0.5));
-    runs.push(run(filter, start[i]!, end, centre, stretch));
-  }
-  const size = Math.max(...runs.map((weights) => weights.length));
-  const weights = new Float64Array(count * size);
+    return { start, weights: run(filter, start, end, centre, stretch) };
+  });
+  return tapsOf(runs, input);
+}
+
+/** Inputs of one output, one after the other. */
+export interface Run {
+  /** First input. */
+  readonly start: number;
+  /** Weight of each, with a sum of 1. */
+  readonly weights: readonly number[];
+}
+
+/** Runs of an input of so many pixels as one table. */
+export function tapsOf(runs: readonly Run[], input: number): FilterTaps<Float64Array> {
+  const size = Math.max(...runs.map(({ weights }) => weights.length));
+  const start = new Int32Array(runs.length);
+  const weights = new Float64Array(runs.length * size);
   for (const [i, of] of runs.entries()) {
     // A run that would read past the end starts earlier, with zeros in front.
-    const shift = Math.max(0, start[i]! + size - input);
-    start[i]! -= shift;
-    weights.set(of, i * size + shift);
+    const shift = Math.max(0, of.start + size - input);
+    start[i] = of.start - shift;
+    weights.set(of.weights, i * size + shift);
   }
   return { start, size, weights };
 }

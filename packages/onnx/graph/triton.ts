@@ -7,8 +7,8 @@
 import type { DType } from "@vcs/transport/tensor";
 import type { GraphCore, Value } from "./core.ts";
 
-/** Element types by the names that Triton has for them. */
-const TYPES: Partial<Record<DType, string>> = {
+/** Element types by the names that Triton and the Open Inference Protocol have for them. */
+export const DATATYPES: Partial<Record<DType, string>> = {
   BOOL: "BOOL",
   U8: "UINT8",
   I8: "INT8",
@@ -29,11 +29,11 @@ const BATCH = "N";
 
 /** One input or output; the batch is not among its sizes. */
 function valueText({ name, dtype, shape }: Value, isBatched: boolean): string {
-  const type = TYPES[dtype];
+  const type = DATATYPES[dtype];
   if (type === undefined) {
     throw new TypeError(
       `Cannot describe ${name} for Triton: found ${dtype}, expected ${
-        Object.keys(TYPES).join(", ")
+        Object.keys(DATATYPES).join(", ")
       }`,
     );
   }

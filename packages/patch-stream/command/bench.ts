@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import type { BackendName, PatchStreamConfig } from "../config.ts";
 import { DECODE_FIELDS } from "../config/fields.ts";
+import { PYTHON_DECODERS, timePython } from "./bench_python.ts";
 import { bothStages, sayIgnored } from "./old_lines.ts";
 import {
   type BENCH,
@@ -49,10 +50,13 @@ export async function bench(
   const { decodeBackend: _decode, processBackend: _process, ...devices } = bothStages(options);
   const config = { ...devices, ...fieldsAmong(options, FIELDS) };
   sayIgnored(options);
-  if (options.apis.includes("decord")) say("note: decord is left out: this command runs no Python");
   const results: Measured[] = [];
   for (const combination of combinations(options)) {
     results.push(await measure(combination, videos, { ...options, config }, signal));
+  }
+  for (const name of PYTHON_DECODERS.filter((name) => options.apis.includes(name))) {
+    const measured = await measurePython(name, videos, { ...options, config }, signal);
+    if (measured) results.push(measured);
   }
   if (options.json) {
     print(JSON.stringify(results.map((result) => ({ ...result, ...summary(result) }))));
@@ -79,12 +83,37 @@ async function videosOf(path: string): Promise<string[]> {
 function combinations(options: BenchOptions): Combination[] {
   const { decodeBackend = "cpu", processBackend = "cpu" } = bothStages(options);
   const { decodeBackends = [decodeBackend], processBackends = [processBackend] } = options;
-  return options.apis.filter((api) => api !== "decord").flatMap((api) =>
+  return options.apis.filter((api) => !isPython(api)).flatMap((api) =>
     decodeBackends.flatMap((decode) =>
       (api === "decode_only" ? [undefined] : processBackends)
         .map((process) => ({ api, decode, process }))
     )
   );
+}
+
+/** Whether an API is one of Python's. */
+function isPython(api: string): boolean {
+  return PYTHON_DECODERS.some((name) => name === api);
+}
+
+/** Times a decoder of Python; undefined, with a note, where there is none. */
+async function measurePython(
+  api: typeof PYTHON_DECODERS[number],
+  videos: readonly string[],
+  { warmup, runs, config: { sequenceLength = 16 } }: Repetition,
+  signal: AbortSignal,
+): Promise<Measured | undefined> {
+  const times = await timePython(api, videos, { count: sequenceLength, warmup, runs }, signal);
+  if (times === undefined) {
+    say(`note: ${api} is left out: no python3 that has it; VCS_PYTHON names another`);
+    return undefined;
+  }
+  for (const { video, error } of times) if (error) say(`${api} cpu  ${video}: ${error}`);
+  return {
+    ...{ api, decode: "cpu", process: undefined },
+    seconds: times.flatMap(({ seconds }) => seconds),
+    failed: times.filter(({ error }) => error !== undefined).length,
+  };
 }
 
 /** How often, and with which settings. */

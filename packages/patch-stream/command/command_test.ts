@@ -76,7 +76,7 @@ const WRONG: [args: string[], message: RegExp][] = [
   [["bench"], /expected PATH/],
   [
     ["bench", "--apis", "all", "."],
-    /found "all", expected decode_only, patch_stream, decord, with commas/,
+    /found "all", expected decode_only, patch_stream, decord, torchcodec, with commas/,
   ],
 ];
 
@@ -203,6 +203,7 @@ Deno.test("frames between two times, from stdin, with pictures and failures as l
   await inFolder(async (folder) => {
     const options = ["--from", "1", "--to", "2", "--sequence-length", "3", "--k-keep", "40"];
     const line = ["run", "--quiet", "-A", "--no-check", command, ...options, "--view", "png"];
+    line.push("--view", "webp");
     const child = new Deno.Command(Deno.execPath(), {
       args: [...line, "--view", "--json", "-o", folder, "-", "no such.mp4"],
       env: { NO_COLOR: "1" },
@@ -229,5 +230,7 @@ Deno.test("frames between two times, from stdin, with pictures and failures as l
     assert.deepEqual(names, ["stdin-0.png", "stdin-1.png", "stdin-2.png"]);
     const picture = await decodeImage(await Deno.readFile(done.pictures[2]));
     assert.deepEqual([picture.width, picture.height], [308, 168]);
+    const animation = await decodeImage(await Deno.readFile(`${folder}/stdin.webp`));
+    assert.deepEqual([animation.width, animation.height], [616, 168]);
   });
 });

@@ -37,14 +37,16 @@ export function sayIgnored({ decodeMode, decordGpu }: BothStages): void {
   if (decodeMode !== undefined) {
     say("note: --decode-mode is ignored: decoding is always tuned for throughput");
   }
-  if (decordGpu !== undefined) say("note: --decord-gpu is ignored: decord is not run");
+  if (decordGpu !== undefined) say("note: --decord-gpu is ignored: decord is run on the CPU");
 }
 
-/** `--view png` is `--view-png`. */
+/** `--view png` is `--view-png`, and `--view webp` is `--view-webp`. */
 export function joinView(args: readonly string[]): string[] {
+  const kindAt = (n: number) => args[n - 1] === "--view" && /^(png|webp)$/.exec(args[n] ?? "")?.[0];
   return args.flatMap((arg, n) => {
-    if (arg === "png" && args[n - 1] === "--view") return [];
-    return arg === "--view" && args[n + 1] === "png" ? ["--view-png"] : [arg];
+    if (kindAt(n)) return [];
+    const kind = kindAt(n + 1);
+    return kind ? [`--view-${kind}`] : [arg];
   });
 }
 

@@ -1,3 +1,4 @@
+import { findProgram, hasPrograms, needs, sharedPath, sharedTest } from "#testing/shared.ts";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { withoutEffect } from "../config/without_effect.ts";
@@ -7,11 +8,11 @@ import { LISTS } from "./options.ts";
 const clip = fileURLToPath(new URL("../../../apps/demo/clip.mp4", import.meta.url));
 const command = fileURLToPath(new URL("../mod.ts", import.meta.url));
 
-async function run(cwd: string, args: readonly string[]) {
+async function run(cwd: string, args: readonly string[], python = "no such python") {
   const config = fileURLToPath(new URL("../../../deno.json", import.meta.url));
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-A", "--no-check", "--config", config, command, ...args],
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", VCS_PYTHON: python },
     cwd,
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -133,4 +134,51 @@ Deno.test("settings that do nothing are told, once each", async () => {
     const { stderr } = await run(folder, [...options, demo, demo]);
     assert.equal(stderr.split("note: --energy-pct has no effect").length, 2, stderr);
   });
+});
+
+/** Modules that do as decord and torchcodec do; the second fails at every video. */
+const MADE_UP = {
+  "decord.py": `
+class Batch:
+    def asnumpy(self): return []
+class VideoReader:
+    def __init__(self, path): open(path, "rb").close()
+    def __len__(self): return 144
+    def get_batch(self, ids):
+        assert ids[0] == 0 and ids[-1] == 143 and len(ids) == 3, ids
+        return Batch()
+`,
+  "torchcodec/__init__.py": "",
+  "torchcodec/decoders.py": "def VideoDecoder(path): raise ValueError('no codec')",
+};
+
+Deno.test({
+  name: "bench times decord and torchcodec where a Python has them",
+  ...needs(hasPrograms("python3")),
+  fn: () =>
+    withDemo(async (folder) => {
+      await Deno.mkdir(`${folder}/torchcodec`);
+      for (const [name, text] of Object.entries(MADE_UP)) {
+        await Deno.writeTextFile(`${folder}/${name}`, text);
+      }
+      const options = ["--apis", "decord", "torchcodec", "--frames", "3", "--runs", "2", "--json"];
+      const line = ["bench", "assets", ...options];
+      const { code, stdout, stderr } = await run(folder, line, findProgram("python3"));
+      assert.equal(code, 1);
+      assert.match(stderr, /torchcodec cpu +\S*demo\.mp4: no codec/);
+      const [decord, torchcodec] = JSON.parse(stdout);
+      assert.deepEqual([decord.api, decord.seconds.length, decord.failed], ["decord", 2, 0]);
+      assert.deepEqual([torchcodec.seconds, torchcodec.failed], [[], 1]);
+    }),
+});
+
+sharedTest("every command line of the seeds about patches is among those above", async () => {
+  const lines: string[] = [];
+  for await (const { name } of Deno.readDir(sharedPath("seeds"))) {
+    const text = await Deno.readTextFile(sharedPath(`seeds/${name}`));
+    const script = /^python (?:benchmark|examples)\/\w+\.py (.*)$/gm;
+    lines.push(...text.replace(/\\\n */g, "").matchAll(script).map(([, line]) => line!));
+  }
+  const ours = APIS.replace("assets", "/path/to/videos");
+  assert.deepEqual(lines.sort(), [DEMO, DECODE_VS_PATCHES, COMPARE, ours].sort());
 });

@@ -7,6 +7,7 @@ import {
   type AnyOption,
   choice,
   file,
+  fileOrUrl,
   flag,
   folder,
   group,
@@ -16,8 +17,10 @@ import {
   type OptionValues,
   type ValueKind,
   whole,
+  withPassword,
 } from "@vcs/transport/internal";
 import { shownSource } from "@vcs/media/internal";
+import { PYTHON_DECODERS } from "./bench_python.ts";
 import { BOTH_STAGES } from "./old_lines.ts";
 import { DECODE_FIELDS, PROCESS_FIELDS } from "../config/fields.ts";
 
@@ -74,6 +77,7 @@ export const STREAM = {
   }),
   view: flag({ help: "write a page for each video: kept patches, energy" }),
   viewPng: flag({ help: "write a picture of each frame: kept patches, the rest dimmed" }),
+  viewWebp: flag({ help: "write an animation: each frame, and beside it what was kept" }),
   json: flag({ help: "one line of JSON for each video on stdout, failures too" }),
   concurrency: option(whole({ min: 1 }), { help: "videos at once", default: 1 }),
   windows: option(whole({ min: 1 }), {
@@ -95,8 +99,9 @@ export function fieldsAmong<V extends object, K extends string>(
 const VIDEO: ValueKind<string> = {
   ...file("VIDEO"),
   parse(text) {
-    if (text !== "-" && text !== "") shownSource(text);
-    return text || undefined;
+    const source = withPassword(text);
+    if (source !== "-" && source !== "") shownSource(source);
+    return source || undefined;
   },
 };
 
@@ -120,7 +125,7 @@ function words<const W extends string>(names: readonly W[]): ValueKind<readonly 
 }
 
 const BACKENDS = ["cpu", "gpu"] as const;
-const APIS = ["decode_only", "patch_stream", "decord"] as const;
+const APIS = ["decode_only", "patch_stream", ...PYTHON_DECODERS] as const;
 
 /** Options of `bench` that take several words, and those words. */
 export const LISTS: Readonly<Record<string, readonly string[]>> = {
@@ -137,7 +142,7 @@ export const BENCH = {
   ...BOTH_STAGES,
   limit: option(whole({ min: 1 }), { help: "only the first videos of the folder" }),
   apis: option(words(APIS), {
-    help: "what to time; decord is left out, with a note",
+    help: "what to time; decord and torchcodec where python3 (or $VCS_PYTHON) has them",
     default: ["decode_only", "patch_stream"],
     defaultText: "decode_only,patch_stream",
   }),
@@ -149,7 +154,9 @@ export const BENCH = {
 };
 
 /** Operands of `patch-stream bench`. */
-export const VIDEO_OR_FOLDER = { path: operand(file("PATH"), "a video, or a folder with videos") };
+export const VIDEO_OR_FOLDER = {
+  path: operand(fileOrUrl("PATH"), "a video, or a folder with videos"),
+};
 
 /** Values of the options of `patch-stream`. */
 export type StreamOptions = OptionValues<typeof STREAM>;

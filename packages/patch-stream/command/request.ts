@@ -16,13 +16,21 @@ export type Config = Omit<PatchStreamConfig, "videoPath">;
 
 /** What the command line asks for. */
 export interface Request
-  extends Pick<StreamOptions, "outDir" | "format" | "view" | "viewPng" | "json"> {
+  extends Pick<StreamOptions, "outDir" | "format" | "view" | "viewPng" | "viewWebp" | "json"> {
   readonly videos: readonly string[];
   /** Where each is read from. */
   readonly sources: readonly MediaSource[];
   /** Name of each video's files, without extension; no two are the same. */
   readonly names: readonly string[];
   readonly config: Config;
+}
+
+/** Paths of the files that came of a video. */
+interface Files {
+  patches?: string;
+  page?: string;
+  pictures?: string[];
+  animation?: string;
 }
 
 /** What files are named after. */
@@ -38,7 +46,7 @@ export async function finish(
   progress: ProgressLine,
 ): Promise<void> {
   const base = join(request.outDir, request.names[index]!);
-  const files: { patches?: string; page?: string; pictures?: string[] } = {};
+  const files: Files = {};
   if (request.format !== "none") {
     files.patches = `${base}.${request.format}`;
     const { encodeResult } = await import("../output/save.ts");
@@ -55,8 +63,23 @@ export async function finish(
     await writeWhole(files.page, page, { inputs: request.videos });
   }
   if (request.viewPng) files.pictures = await writePictures(request, result, base);
+  if (request.viewWebp) files.animation = await writeAnimation(request, result, base);
   progress[Symbol.dispose]();
   report(request, index, result, files);
+}
+
+/** Writes the frames beside what was kept of them, and gives the path. */
+async function writeAnimation(
+  { videos }: Request,
+  result: PatchStreamResult,
+  base: string,
+): Promise<string> {
+  const { besideFrames, keptPictures } = await import("../page/pictures.ts");
+  const { encodeWebp } = await import("@vcs/media/image");
+  const path = `${base}.webp`;
+  const bytes = await encodeWebp(besideFrames(result, keptPictures(result)));
+  await writeWhole(path, bytes, { inputs: videos });
+  return path;
 }
 
 /** Writes a picture of each sampled frame, and gives their paths. */
@@ -82,7 +105,7 @@ function report(
   request: Request,
   index: number,
   result: PatchStreamResult,
-  files: { patches?: string; page?: string; pictures?: string[] },
+  files: Files,
 ): void {
   const { sampledFrameIds, grid, scores, scoreMap, patches } = result;
   const video = request.videos[index]!;

@@ -1,5 +1,6 @@
 /**
- * What was kept, as a picture of each sampled frame: kept patches as they are, the rest dimmed.
+ * What was kept, as a picture of each sampled frame: kept patches as they are, the rest dimmed; or
+ * beside the frame.
  *
  * @module
  */
@@ -26,5 +27,19 @@ export function keptPictures(result: PatchStreamResult): Image[] {
       if (!kept.has(row * gridW + column)) data[at] = DIMMED * data[at]!;
     }
     return { width: targetW, height: targetH, data };
+  });
+}
+
+/** Each frame with its picture to the right of it. */
+export function besideFrames(result: PatchStreamResult, pictures: readonly Image[]): Image[] {
+  return pictures.map(({ width, height, data }, position) => {
+    const row = 3 * width;
+    const both = new Uint8Array(2 * data.length);
+    const frame = result.frames.data.subarray(position * data.length, (position + 1) * data.length);
+    for (let y = 0; y < height; y++) {
+      both.set(frame.subarray(y * row, (y + 1) * row), 2 * y * row);
+      both.set(data.subarray(y * row, (y + 1) * row), (2 * y + 1) * row);
+    }
+    return { width: 2 * width, height, data: both };
   });
 }

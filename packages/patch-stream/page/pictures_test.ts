@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { patchStream } from "../patch_stream.ts";
-import { keptPictures } from "./pictures.ts";
+import { besideFrames, keptPictures } from "./pictures.ts";
 
 Deno.test("pictures show kept patches as they are, and the rest dimmed", async () => {
   const videoPath = "apps/demo/clip.mp4";
@@ -10,6 +10,14 @@ Deno.test("pictures show kept patches as they are, and the rest dimmed", async (
   const pictures = keptPictures(result);
   const { gridW, patchSize, targetW, targetH } = result.grid;
   assert.equal(pictures.length, 3);
+  besideFrames(result, pictures).forEach(({ width, height, data }, t) => {
+    assert.deepEqual([width, height], [2 * targetW, targetH]);
+    const row = 3 * targetW;
+    const last = 2 * row * (targetH - 1);
+    const frame = result.frames.data.subarray(0, (t + 1) * row * targetH).subarray(-row);
+    assert.deepEqual(data.subarray(last, last + row), frame);
+    assert.deepEqual(data.subarray(last + row), pictures[t]!.data.subarray(-row));
+  });
   const size = 3 * targetW * targetH;
   const bright = new Set(result.metadata.map((record) => record.patchLinearIdx));
   pictures.forEach(({ width, height, data }, t) => {

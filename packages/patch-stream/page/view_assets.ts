@@ -52,7 +52,7 @@ button { width: 36px; height: 36px; border: 1px solid var(--edge); border-radius
 .swatch.key { background: var(--key); }
 .line { display: inline-block; width: 16px; height: 2px; margin: 0 6px 4px 0; background: var(--energy); }
 #axis { display: block; width: 100%; height: 150px; }
-#axis text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
+#axis text { fill: var(--soft); stroke: var(--panel); stroke-width: 4; paint-order: stroke; font-size: 12px; font-variant-numeric: tabular-nums; }
 #axis .tick { stroke: var(--edge); }
 #axis .mark { cursor: pointer; }
 #axis rect.kept { fill: var(--kept); }
@@ -215,6 +215,10 @@ function drawAxis() {
     const label = element("text", { x: x(t), y: height - 4, "text-anchor": x(t) < 20 ? "start" : x(t) > width - 20 ? "end" : "middle" }, axis);
     label.textContent = +t.toFixed(3) + " s";
   }
+  const means = frames.map(mean), highest = Math.max(1e-6, ...means);
+  element("polyline", {
+    points: frames.map((frame, place) => x(frame.pts) + "," + (base - (base - top) * 0.92 * means[place] / highest)).join(" "),
+  }, axis);
   frames.forEach((frame, place) => {
     const mark = element("g", { class: "mark" + (frame.key ? " keyframe" : "") }, axis);
     const tall = (base - top) * frame.kept.length / most;
@@ -228,10 +232,6 @@ function drawAxis() {
     mark.onclick = () => choose(place);
     frame.mark = mark;
   });
-  const means = frames.map(mean), highest = Math.max(1e-6, ...means);
-  element("polyline", {
-    points: frames.map((frame, place) => x(frame.pts) + "," + (base - (base - top) * 0.92 * means[place] / highest)).join(" "),
-  }, axis);
 }
 
 function probe(event) {

@@ -8,6 +8,7 @@ import {
   command,
   defined,
   file,
+  fileOrUrl,
   flag,
   type Invocation,
   operand,
@@ -23,7 +24,7 @@ import {
 import { DEVICE } from "./options.ts";
 
 const OPERANDS = {
-  video: operand(file("VIDEO"), "a video"),
+  video: operand(fileOrUrl("VIDEO"), "a video"),
 };
 
 const OPTIONS = {

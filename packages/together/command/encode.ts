@@ -9,7 +9,7 @@ import {
   type Command,
   command,
   defined,
-  file,
+  fileOrUrl,
   flag,
   graceful,
   group,
@@ -28,7 +28,7 @@ import type { FilmSendStatistics } from "../film/film_sender.ts";
 import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE, JSON_TOTALS } from "./options.ts";
 
 const OPERANDS = {
-  film: operand(file("FILM"), "a video file, a folder of images or a camera's URL"),
+  film: operand(fileOrUrl("FILM"), "a video file, a folder of images or a camera's URL"),
   channel: CHANNEL_OPERAND,
 };
 
@@ -42,7 +42,7 @@ const SIDE: ValueKind<number> = {
 };
 
 const OPTIONS = {
-  sound: option(file(), { help: "where its sound is", defaultText: "in FILM" }),
+  sound: option(fileOrUrl("FILE"), { help: "where its sound is", defaultText: "in FILM" }),
   mute: flag({ help: "send pictures alone" }),
   size: option(SIDE, {
     help: "width and height of the frames that are coded",

@@ -23,7 +23,7 @@ export const CHANNEL_OPERAND = operand(
 
 /** Where networks run. */
 export const DEVICE = option(deviceKind, {
-  help: "where networks run: auto, cpu, cuda, cuda:N or webgpu",
+  help: "where networks run: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
   default: "auto",
 });
 

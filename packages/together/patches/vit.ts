@@ -67,20 +67,26 @@ export interface Vit {
   readonly projection?: LazyTensor;
 }
 
+/** Size and SHA-256 of the files that DINOv2's own loader fetches. */
+const DINOV2 = {
+  s: [88_283_115, "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9"],
+  b: [346_378_731, "0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73"],
+  l: [1_217_586_395, "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428"],
+} as const;
+
 /** Models beside CLIP's that can be had by name. */
 export const VIT_MODELS: ModelCatalog = new ModelCatalog(
-  (["s", "b", "l"] as const).map((size, i) => {
-    const name = `dinov2_vit${size}14`;
+  Object.entries(DINOV2).map(([letter, [size, sha256]]) => {
+    const name = `dinov2_vit${letter}14`;
     const file = `${name}_pretrain.pth`;
     return {
       name,
       aliases: [],
-      about: `DINOv2, ViT-${size.toUpperCase()}/14`,
-      bytes: [88e6, 346e6, 1217e6][i]!,
+      about: `DINOv2, ViT-${letter.toUpperCase()}/14`,
+      bytes: size,
       files: [{
-        file,
+        ...{ file, sha256, size, cache: "torch" as const },
         url: `https://dl.fbaipublicfiles.com/dinov2/${name}/${file}`,
-        cache: "torch" as const,
       }],
     };
   }),

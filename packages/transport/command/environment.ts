@@ -6,7 +6,6 @@
  */
 import { hidePasswords } from "../io/credentials.ts";
 import { UsageError } from "./usage_error.ts";
-import { text, type ValueKind } from "./values.ts";
 import { builtin } from "../io/builtin.ts";
 
 /** Environment variables by name; {@linkcode environment} is the process's. */
@@ -66,25 +65,34 @@ export function secretOf(name: string, env: Environment = environment): string |
   throw new UsageError(`Cannot read ${name}_FILE: ${path} is empty, expected a secret`);
 }
 
-/** A password that is named: `redis://me:$REDIS_PASSWORD@host`. */
-const NAMED_PASSWORD = /^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^\s/?#@]*:)\$([A-Z_][A-Z0-9_]*)(?=@)/;
+/** What stands before the @ of a URL, and a value of its query. */
+const [LOGIN, VALUE] = [/^([a-z][a-z0-9+.-]*:\/\/)([^\s/?#]*)(?=@)/i, /([?&][^=&#\s]+=)([^&#]*)/g];
+
+/** The name of a variable, alone. */
+const NAMED = /^\$([A-Z_][A-Z0-9_]*)$/;
 
 /**
- * A URL whose password may be the name of a variable; see {@linkcode secretOf}.
+ * A URL in which the name, the password and each value of the query may be the name of a variable:
+ * `redis://me:$REDIS_PASSWORD@host`, `https://host/film.mp4?token=$TOKEN`; see {@linkcode secretOf}.
+ * A text that is no such URL stays as it is.
  *
  * @throws {UsageError} where the variable is not set, or its file cannot be read.
  */
 export function withPassword(url: string, env: Environment = environment): string {
-  return url.replace(NAMED_PASSWORD, (_, before: string, name: string) => {
-    const password = secretOf(name, env);
-    if (password !== undefined) return `${before}${encodeURIComponent(password)}`;
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) return url;
+  const valueOf = (text: string) => {
+    const name = NAMED.exec(text)?.[1];
+    if (name === undefined) return text;
+    const secret = secretOf(name, env);
+    if (secret !== undefined) return encodeURIComponent(secret);
+    const shown = hidePasswords(url);
     throw new UsageError(
-      `Cannot read the password of ${hidePasswords(url)}: neither ${name} nor ${name}_FILE is set`,
+      `Cannot read the password of ${shown}: neither ${name} nor ${name}_FILE is set`,
     );
+  };
+  const query = (_: string, before: string, value: string) => before + valueOf(value);
+  return url.replace(VALUE, query).replace(LOGIN, (_, scheme: string, login: string) => {
+    const [, user = "", password] = /^([^:]*)(?::(.*))?$/s.exec(login)!;
+    return scheme + valueOf(user) + (password === undefined ? "" : `:${valueOf(password)}`);
   });
-}
-
-/** A URL of something that may ask for a password, which may be the name of a variable: `$NAME`. */
-export function urlText(placeholder = "URL"): ValueKind<string> {
-  return { ...text(placeholder), parse: (text) => withPassword(text) || undefined };
 }

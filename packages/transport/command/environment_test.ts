@@ -68,8 +68,18 @@ Deno.test("the password of a URL may be the name of a variable", async () => {
     const named = withPassword("amqp://me:$BROKER@host", of({ BROKER_FILE: path }));
     assert.equal(named, "amqp://me:word@host");
   });
+  const query = "https://$CAM:x@host/a.mp4?token=$CAM&x=$OTHER#$CAM";
+  const filled = "https://w%3A%2F%40%20rd:x@host/a.mp4?token=w%3A%2F%40%20rd&x=x#$CAM";
+  assert.equal(withPassword(query, env), filled);
   for (
-    const url of ["http://me:$mall@host/", "http://me:a$CAM@host/", "file:a/$CAM", "$CAM", "-"]
+    const url of [
+      "https://host/$CAM?$CAM=1&a=$CAMs",
+      "http://me:$mall@host/",
+      "http://me:a$CAM@host/",
+      "file:a/$CAM",
+      "$CAM",
+      "-",
+    ]
   ) {
     assert.equal(withPassword(url, env), url);
   }

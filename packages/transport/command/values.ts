@@ -22,6 +22,7 @@
  *
  * @module
  */
+import { withPassword } from "./environment.ts";
 import { printable } from "./terminal.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -59,6 +60,17 @@ export function anyText(placeholder = "TEXT"): ValueKind<string> {
 /** The path of a file, or `-` where the command says so. */
 export function file(placeholder = "FILE"): ValueKind<string> {
   return { ...text(placeholder), allowed: "paths of files", completion: "file" };
+}
+
+/** A URL of something that may ask for a password, which may be the name of a variable: `$NAME`. */
+export function urlText(placeholder = "URL"): ValueKind<string> {
+  return { ...text(placeholder), parse: (text) => withPassword(text) || undefined };
+}
+
+/** A file, or a URL as of {@linkcode urlText}, that is read. */
+export function fileOrUrl(placeholder = "FILE|URL"): ValueKind<string> {
+  const { parse } = urlText(placeholder);
+  return { ...file(placeholder), parse };
 }
 
 /** The path of a folder. */

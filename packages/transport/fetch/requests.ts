@@ -81,11 +81,16 @@ export class IdleRequest implements Disposable {
     return aborted ? reason : new TransientError(what + messageOf(error));
   }
 
-  /** The head of a response; busy servers and broken connections are transient faults. */
-  async fetch(url: string, init: RequestInit): Promise<Response> {
-    const response = await fetch(url, { ...init, signal: this.#signal }).catch((error) => {
+  /** The head of a response, whatever it says; broken connections are transient faults. */
+  async head(url: string, init: RequestInit): Promise<Response> {
+    return await fetch(url, { ...init, signal: this.#signal }).catch((error) => {
       throw this.fault(error);
     });
+  }
+
+  /** The head of a response; busy servers and broken connections are transient faults. */
+  async fetch(url: string, init: RequestInit): Promise<Response> {
+    const response = await this.head(url, init);
     const { status, statusText } = response;
     if (status < 500 && status !== 408 && status !== 429) return response;
     await response.body?.cancel().catch(() => {});

@@ -57,9 +57,9 @@ export function shownText(source: string | URL): string {
   return String(source).replace(/\/\/.*@/, "//").replace(/\?.*/, "");
 }
 
-/** Names of parameters in which cameras take names and passwords. */
+/** Names of parameters in which cameras, stores and others take names, passwords and signatures. */
 const SECRET_PARAMETER =
-  /^(?:(?:login_?)?(?:user(?:name)?|usr|pass(?:w(?:or)?d|phrase)?|pwd|psw|loginuse|loginpas)|auth|token|secret|(?:api_?)?key|sig(?:nature)?)$/i;
+  /^(?:(?:login_?)?(?:user(?:name)?|usr|pass(?:w(?:or)?d|phrase)?|pwd|psw|loginuse|loginpas)|auth|(?:\w+_)?(?:token|secret|signature)|(?:api[_-]?|access)?key(?:id)?|sig|x-(?:amz|goog)-(?:signature|credential|security-token))$/i;
 
 /** A parameter in a path, as in `/user=admin&password=secret&channel=1.sdp`, also with `_` between. */
 const PATH_PARAMETER = /([/&;_])([a-z]+)=((?:(?!_[a-z]+=)[^&/;])*)/gi;
@@ -85,8 +85,25 @@ export function shownUrl(source: string | URL): string {
 /** What stands between the scheme of a URL and its host: a name, a password, or both. */
 const LOGIN = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@/gi;
 
+/** A URL with a query, in a text. */
+const WITH_QUERY = /\b[a-z][a-z0-9+.-]*:\/\/[^\s?#"'<>]*\?[^\s#"'<>]*/gi;
+/** A parameter of a query. */
+const PARAMETER = /([?&;])([^=&;?]+)=[^&;]+/g;
+/** The address of a page of ours, which is printed to be opened: a host with a port, and a token. */
+const PAGE = /^http:\/\/[^/?]+:\d+\/\?token=[^&;]*$/;
+
+function hideParameters(url: string): string {
+  if (PAGE.test(url)) return url;
+  return url.replace(
+    PARAMETER,
+    (whole, before, name) => SECRET_PARAMETER.test(name) ? `${before}${name}=***` : whole,
+  );
+}
+
 /**
- * A text in which all that logs in at a URL is `***`, whatever the scheme.
+ * A text in which all that logs in at a URL is `***`, whatever the scheme: what stands before the @,
+ * and the values of parameters such as `token`. Only the address of a page, `http://HOST:PORT/?token=…`,
+ * stays: it is printed to be opened.
  *
  * @example
  * ```ts
@@ -97,5 +114,5 @@ const LOGIN = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@/gi;
  * ```
  */
 export function hidePasswords(text: string): string {
-  return text.replace(LOGIN, "$1***@");
+  return text.replace(LOGIN, "$1***@").replace(WITH_QUERY, hideParameters);
 }

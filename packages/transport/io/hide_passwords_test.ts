@@ -22,6 +22,23 @@ for (const scheme of SCHEMES) {
   });
 }
 
+Deno.test("secret parameters of a URL are hidden, and nothing else of it", () => {
+  const cases = [
+    ["https://a.b/c.mp4?token=w0rd&t=3", "https://a.b/c.mp4?token=***&t=3"],
+    [
+      "https://a.b/c?X-Amz-Date=1&X-Amz-Signature=w0rd",
+      "https://a.b/c?X-Amz-Date=1&X-Amz-Signature=***",
+    ],
+    ["https://a.b/c?sv=1&sig=w0rd%3D#top", "https://a.b/c?sv=1&sig=***#top"],
+    ["https://a.b/?key=w0rd", "https://a.b/?key=***"],
+    ["https://a.b/c?access_token=w0rd", "https://a.b/c?access_token=***"],
+  ];
+  for (const [url, shown] of cases) {
+    assert.equal(printable(`Cannot read "${url}": gone`), `Cannot read "${shown}": gone`);
+    assert.equal(new CodedError("failed", url!).message, shown);
+  }
+});
+
 Deno.test("what is no login stays as it is", () => {
   for (
     const text of [
@@ -30,6 +47,8 @@ Deno.test("what is no login stays as it is", () => {
       "redis://host:6379/0?stream=a@b",
       "file:///home/me@work/a.ecdc",
       "at http://host and me@host",
+      "The page is at http://host:8000/?token=0123 now",
+      "https://a.b/c?keyframes=2&monkey=1#token=x",
     ]
   ) assert.equal(hidePasswords(text), text);
 });

@@ -14,7 +14,7 @@ import {
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import config from "../deno.json" with { type: "json" };
 import { VideoVqError } from "../errors.ts";
-import { shapedFrames } from "../frames/sources.ts";
+import { AS_SEEN, shapedFrames } from "../frames/sources.ts";
 import { openEncoder } from "../models.ts";
 import type { WindowEncoder } from "../stream/tokenizer.ts";
 import { tokensToIndices } from "../stream/tokens.ts";
@@ -35,11 +35,13 @@ export async function openWork(options: Options, signal: AbortSignal): Promise<B
     ...model,
     size: { frames: WINDOW_FRAMES, height: size.height, width: size.width },
   });
-  const windows = { ...size, fit, tail, ...defined({ cropSeed }) };
+  const { resize } = encoder;
+  const windows = { ...size, fit, tail, resize, ...defined({ cropSeed }) };
   return {
     settings: {
       ...{ command: "video-vq", model: encoder.modelId, weights: reference ?? null },
       ...{ size: `${size.width}x${size.height}`, fit, cropSeed: cropSeed ?? null },
+      resize: resize ?? "opencv",
       ...{ tail, onError, precision, parameters: parameters ?? null },
     },
     versions: { "video-vq": config.version, deno: Deno.version.deno },
@@ -62,7 +64,7 @@ async function tokensOf(
   { encoder, windows, onError, signal }: Encoding,
 ): Promise<BatchRecord> {
   const { source, from, to } = item;
-  await using video = await VideoReader.open(source, { onError, signal });
+  await using video = await VideoReader.open(source, { ...AS_SEEN, onError, signal });
   const range = video.rangeBetween(defined({ from, to }));
   const tokens: Tensor<"I32">[] = [];
   const pts: number[] = [];

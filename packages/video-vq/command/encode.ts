@@ -15,6 +15,7 @@ import {
   modelOptions,
   requireKeys,
   requireTail,
+  shownPayload,
   sourceOptions,
 } from "./settings.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
@@ -23,8 +24,9 @@ import { WINDOW_FRAMES } from "../stream/windows.ts";
 export async function encode(
   { options: values, operands, signal: stop }: Invocation<typeof ENCODE, typeof ENCODE_OPERANDS>,
 ): Promise<void> {
-  requireKeys(values);
-  const options = encodeOptions(values);
+  const options = encodeOptions(values, operands.channel);
+  const { payload } = options;
+  requireKeys({ ...values, payload });
   const [{ openSource }, { openEncoder }, { VideoSender }, { openSender }] = await Promise.all([
     import("../frames/sources.ts"),
     import("../models.ts"),
@@ -40,7 +42,8 @@ export async function encode(
   const end = graceful(stop);
   const channelSettings = { ...channelOptions(values), signal: end };
   await using channel = await openSender(operands.channel, channelSettings);
-  say(`${source.description} → ${encoder.description} → ${shownUrl(channel.url)}`);
+  const to = `${shownPayload(payload)} → ${shownUrl(channel.url)}`;
+  say(`${source.description} → ${encoder.description} → ${to}`);
 
   const captureRing = source.live ? values.captureRing : undefined;
   const stream = new VideoSender(encoder, channel, {

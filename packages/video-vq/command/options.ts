@@ -9,6 +9,7 @@ import { POLICIES } from "@vcs/transport";
 import {
   choice,
   file,
+  fileOrUrl,
   flag,
   group,
   number,
@@ -19,6 +20,7 @@ import {
   urlText,
   type ValueKind,
   whole,
+  withPassword,
 } from "@vcs/transport/internal";
 import { VIDEO_MODELS } from "../models.ts";
 import { PAYLOAD_FORMS } from "../stream/window_message.ts";
@@ -95,12 +97,12 @@ const NETWORK_CHOICE = {
     help: "network",
     defaultText: "open-magvit2-video if its weights are on this machine, else vq-tiny",
   }),
-  weights: option(file("REFERENCE"), {
+  weights: option(fileOrUrl("REFERENCE"), {
     help: "weights of open-magvit2-video: a path, a URL or hf:owner/name/file",
     defaultText: "the authors' checkpoint",
   }),
   device: option(deviceKind, {
-    help: "where it runs: auto, cpu, cuda, cuda:N or webgpu",
+    help: "where it runs: auto, cpu, cuda, cuda:N, webgpu or kserve://HOST:PORT",
     default: "auto",
   }),
 };
@@ -157,10 +159,10 @@ export const FRAMES = group("Frames", {
 const TOKENS = group("Tokens", {
   payload: option(choice(PAYLOAD_FORMS), {
     help: "how tokens are written into a message",
-    default: "packed",
+    defaultText: "range where nothing is lost on the way, else packed",
   }),
   keyEvery: option(whole({ min: 1, max: 1_000_000 }), {
-    help: "windows from one key window to the next, with --payload range",
+    help: "windows from one key window to the next, if tokens are range coded",
     defaultText: "16; 1 with --stream-id",
   }),
 });
@@ -206,8 +208,9 @@ export const OBSERVED = {
 const SOURCE_TEXT: ValueKind<string> = {
   ...file("SOURCE"),
   parse(text) {
-    if (text !== "-" && text !== "") shownSource(text);
-    return text || undefined;
+    const source = withPassword(text);
+    if (source !== "-" && source !== "") shownSource(source);
+    return source || undefined;
   },
 };
 

@@ -6,7 +6,13 @@
  */
 import { defined, type Invocation, print, refuseTerminal, say } from "@vcs/transport/internal";
 import type { ROUNDTRIP, ROUNDTRIP_OPERANDS } from "./options.ts";
-import { encodeOptions, modelOptions, requireTail, sourceOptions } from "./settings.ts";
+import {
+  encodeOptions,
+  modelOptions,
+  requireTail,
+  shownPayload,
+  sourceOptions,
+} from "./settings.ts";
 import { bitrate, Monitor, receiveLine, sayReceived, saySent, sendLine } from "./report.ts";
 import type { FrameOutput } from "../frames/outputs.ts";
 import { Quality } from "../frames/quality.ts";
@@ -37,7 +43,7 @@ export async function roundtrip(
   requireTail(options, encoder);
   using decoder = await openDecoder(reference, model);
   await using source = await openSource(operands.source, sourceOptions(values, stop));
-  say(`${source.description} → ${encoder.description}`);
+  say(`${source.description} → ${encoder.description} → ${shownPayload(options.payload)}`);
 
   const { frameRate } = source;
   const pipeline = await connect(encoder, decoder, { ...options, frameRate, stop });

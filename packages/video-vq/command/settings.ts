@@ -8,6 +8,7 @@ import { defined, DownloadBar, type OptionValues, say, UsageError } from "@vcs/t
 import type { SourceOptions } from "../frames/sources.ts";
 import type { ModelOptions } from "../models.ts";
 import type { SendOptions } from "../send.ts";
+import type { PayloadForm } from "../stream/window_message.ts";
 import { TINY_MODEL } from "../tiny/graph.ts";
 import type { WindowEncoder } from "../stream/tokenizer.ts";
 import {
@@ -83,16 +84,42 @@ export function sourceOptions(
 }
 
 /** Options of sending that command lines set. */
-type EncodeOptions = Pick<
-  SendOptions,
-  "width" | "height" | "fit" | "cropSeed" | "tail" | "payload" | "keyEvery" | "queue" | "policy"
->;
+interface EncodeOptions extends
+  Pick<
+    SendOptions,
+    "width" | "height" | "fit" | "cropSeed" | "tail" | "keyEvery" | "queue" | "policy"
+  > {
+  readonly payload: PayloadForm;
+}
 
 /** How frames become windows, and tokens messages. */
 export function encodeOptions(
-  { size, fit, cropSeed, tail, payload, keyEvery, queue, policy }: OptionValues<typeof ROUNDTRIP>,
+  values: OptionValues<typeof ROUNDTRIP>,
+  channel?: string,
 ): EncodeOptions {
+  const { size, fit, cropSeed, tail, keyEvery, queue, policy } = values;
+  const payload = payloadFor(values, channel);
   return { ...size, fit, tail, payload, queue, policy, ...defined({ cropSeed, keyEvery }) };
+}
+
+/**
+ * How tokens are written: as asked, or range coded where every window arrives, because those build
+ * on each other. Where the channel writes tensors (`format=`), packed, which other programs read.
+ *
+ * @param channel URL of the channel. Default: inside the process.
+ */
+export function payloadFor(
+  { payload, policy }: Pick<OptionValues<typeof ROUNDTRIP>, "payload" | "policy">,
+  channel = "memory:",
+): PayloadForm {
+  if (payload !== undefined) return payload;
+  const isLossy = policy !== "block" || /^zmq\+pub:/i.test(channel);
+  return isLossy || /[?&]format=/.test(channel) ? "packed" : "range";
+}
+
+/** What tokens are written as, for people. */
+export function shownPayload(payload: PayloadForm): string {
+  return payload === "range" ? "range coded (packed with --payload packed)" : payload;
 }
 
 /** Refuses, before anything is sent, a tail that the model cannot encode. */
@@ -116,13 +143,12 @@ export function channelOptions(
  * @throws {UsageError} if they are not.
  */
 export function requireKeys(
-  { streamId, payload, keyEvery = 1 }: Pick<
-    OptionValues<typeof ENCODE>,
-    "streamId" | "payload" | "keyEvery"
-  >,
+  { streamId, payload, keyEvery = 1 }:
+    & Pick<OptionValues<typeof ENCODE>, "streamId" | "keyEvery">
+    & Pick<EncodeOptions, "payload">,
 ): void {
   if (streamId === undefined || payload !== "range" || keyEvery === 1) return;
   throw new UsageError(
-    `Cannot read --key-every: found "${keyEvery}", expected 1 with --stream-id and --payload range`,
+    `Cannot read --key-every: found "${keyEvery}", expected 1 with --stream-id if tokens are range coded`,
   );
 }

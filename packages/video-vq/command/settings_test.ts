@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chosenModel, requireKeys } from "./settings.ts";
+import { chosenModel, payloadFor, requireKeys } from "./settings.ts";
 
 Deno.test("settings: a network by its name, or its weights by reference", () => {
   assert.deepEqual(chosenModel({}), {});
@@ -32,4 +32,19 @@ Deno.test("settings: only a range coded stream with an id needs every window to 
   requireKeys({ streamId, payload: "range", keyEvery: 1 });
   requireKeys({ streamId, payload: "range" });
   assert.throws(() => requireKeys({ streamId, payload: "range", keyEvery: 9 }), /expected 1 with/);
+});
+
+Deno.test("settings: tokens are range coded where every window arrives, and packed elsewhere", () => {
+  const formOf = (channel?: string, policy: "block" | "drop-oldest" = "block") =>
+    payloadFor({ policy }, channel);
+  const lossless = ["tcp://a:1", "file:a/?limit=3", "zmq+push://a:1", "redis://a/0", "nats://a"];
+  for (const channel of [undefined, ...lossless, "amqp://a", "s3://a/b", "kafka://a:1"]) {
+    assert.equal(formOf(channel), "range", channel);
+    assert.equal(formOf(channel, "drop-oldest"), "packed", channel);
+  }
+  for (const channel of ["zmq+pub://*:5556", "file:a/?format=pt", "s3://a/b?limit=3&format=npy"]) {
+    assert.equal(formOf(channel), "packed", channel);
+  }
+  assert.equal(payloadFor({ payload: "packed", policy: "block" }, "tcp://a:1"), "packed");
+  assert.equal(payloadFor({ payload: "range", policy: "drop-oldest" }, "tcp://a:1"), "range");
 });

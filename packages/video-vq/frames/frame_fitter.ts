@@ -1,12 +1,12 @@
 /**
- * Fits frames of any size to the network's input, bit for bit as the original's loader does with
- * OpenCV: scales the short side to the target (`INTER_LINEAR`, see `media/resize/opencv.ts`) and
- * the long side to `trunc(target · long / short)`, then crops. Only the pixels that remain are
- * computed.
+ * Fits frames of any size to the network's input as the original's loader does: scales the short
+ * side to the target and the long side to `trunc(target · long / short)`, then crops. The scaling
+ * is OpenCV's (`INTER_LINEAR`, see `media/resize/opencv.ts`), bit for bit, or by area, as the
+ * network expects it. Only the pixels that remain are computed.
  *
  * @module
  */
-import { OpencvBilinear, type Size, type Window } from "@vcs/media/internal";
+import { AreaResize, OpencvBilinear, type Size, type Window } from "@vcs/media/internal";
 import { VideoVqError } from "../errors.ts";
 
 /** Rows by which the shape of a stretched source is told: fine enough for any. */
@@ -56,7 +56,15 @@ export interface FitOptions {
    * Default: the centre.
    */
   readonly cropSeed?: number | undefined;
+  /** How frames are scaled. Default: opencv. */
+  readonly resize?: ResizeKind | undefined;
 }
+
+/**
+ * How frames are scaled: `opencv` is its bilinear resize, which takes single pixels where much is
+ * made small, as Open-MAGVIT2's loader does; `area` takes the mean of what a pixel covers.
+ */
+export type ResizeKind = "opencv" | "area";
 
 /** What is cropped, and where it goes. */
 interface Plan {
@@ -89,7 +97,7 @@ export class FrameFitter {
   readonly #place: Place;
   #source = { width: 0, height: 0, pixelAspect: 1 };
   #picture: Picture | undefined;
-  #resizer!: OpencvBilinear;
+  #resizer!: OpencvBilinear | AreaResize;
   /** First byte of the resized image in the target. */
   #at = 0;
 
@@ -145,7 +153,8 @@ export class FrameFitter {
       this.#place,
     );
     this.#picture = pictureOf(width * pixelAspect, height, this.#options, scaled);
-    this.#resizer = new OpencvBilinear({ width, height }, scaled, window);
+    const Resizer = this.#options.resize === "area" ? AreaResize : OpencvBilinear;
+    this.#resizer = new Resizer({ width, height }, scaled, window);
     this.#at = 3 * (to.y * this.#options.width + to.x);
   }
 }

@@ -104,3 +104,33 @@ Deno.test("frame fitter: a circle stays one, whatever the shape of pixels", () =
     }
   }
 });
+
+Deno.test("frame fitter: by area a fine pattern becomes its mean, not another pattern", () => {
+  const [width, height] = [1500, 900];
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+    return (Math.floor(i / 3) % width + Math.floor(i / 3 / width)) % 2 * 200;
+  });
+  const size = { width: 128, height: 128 };
+  const extremes = (resize: "area" | "opencv") => {
+    const out = new FrameFitter({ ...size, resize }).fit({ width, height, data });
+    return [Math.min(...out), Math.max(...out)] as const;
+  };
+  const [darkest, brightest] = extremes("area");
+  assert(darkest >= 95 && brightest <= 105, `${darkest} to ${brightest}`);
+  const [low, high] = extremes("opencv");
+  assert(high - low > 100, `${low} to ${high}`);
+});
+
+Deno.test("frame fitter: by area there are bars with pad, too, and small images grow", () => {
+  const white = { width: 200, height: 100, data: new Uint8Array(200 * 100 * 3).fill(255) };
+  const size = { width: 64, height: 64, resize: "area" } as const;
+  const out = new FrameFitter({ ...size, fit: "pad" }).fit(white);
+  const rows = Array.from({ length: 64 }, (_, y) => out[(y * 64 + 32) * 3]);
+  assert.deepEqual(rows, [...Array(16).fill(0), ...Array(32).fill(255), ...Array(16).fill(0)]);
+  const grown = new FrameFitter(size).fit({
+    width: 2,
+    height: 2,
+    data: new Uint8Array(12).fill(9),
+  });
+  assert.deepEqual(grown, new Uint8Array(64 * 64 * 3).fill(9));
+});

@@ -79,17 +79,30 @@ export async function openSource(
   return isDirectory ? await folderSource(path, options) : await fileSource(path, options);
 }
 
+/** How videos are read, so that frames are what people see. */
+export const AS_SEEN = { hdr: "sdr", alpha: "black", interlaced: "field" } as const;
+
+/** What was done to frames, for people. */
+function changesIn(
+  info: Partial<Pick<VideoInfo, "toneMapped" | "flattened" | "deinterlaced">>,
+): string {
+  return [
+    info.deinterlaced ? ", interlaced: the first field of each frame" : "",
+    info.toneMapped ? ", HDR mapped to SDR" : "",
+    info.flattened ? ", transparency over black" : "",
+  ].join("");
+}
+
 async function fileSource(path: string, options: SourceOptions): Promise<FrameSource> {
   const { VideoReader } = await import("@vcs/media/video_reader");
   const video = await VideoReader.open(path, {
     onError: options.onError ?? "nearest",
-    hdr: "sdr",
+    ...AS_SEEN,
   });
   const { info } = video;
-  const mapped = info.toneMapped ? ", HDR mapped to SDR" : "";
-  const text = `${path}, ${info.width}x${info.height}, ${info.frameCount} frames${mapped}`;
+  const size = `${info.width}x${info.height}, ${info.frameCount} frames`;
   return {
-    description: text,
+    description: `${path}, ${size}${changesIn(info)}`,
     frameRate: frameRateOf(nominalRate(info)),
     live: false,
     get damaged() {
@@ -222,7 +235,7 @@ async function liveSource(
   let dropped = 0;
   const onDrop = () => void dropped++;
   const shared = { capacity: WAITING_FRAMES, onDrop, ...defined({ signal: stop, onEvent }) };
-  const live = await openLive(reference, { ...shared, hdr: "sdr" });
+  const live = await openLive(reference, { ...shared, ...AS_SEEN });
   const { codec, width, height, sampleAspectRatio: [across, down] } = live.info;
   const rate = fps ?? (live.info.fps || 24);
   const timed = async function* () {
@@ -234,7 +247,7 @@ async function liveSource(
     }
   };
   return {
-    description: `camera ${live.url}, ${codec}, ${width}x${height}`,
+    description: `camera ${live.url}, ${codec}, ${width}x${height}${changesIn(live.info)}`,
     frameRate: frameRateOf(rate),
     live: true,
     damaged: 0,
@@ -335,7 +348,7 @@ class Images {
   async #decode(bytes: Uint8Array, pts: number, name: string): Promise<TimedFrame | undefined> {
     const { decodeImage } = await import("@vcs/media/image");
     try {
-      const { width, height, data } = await decodeImage(bytes);
+      const { width, height, data } = await decodeImage(bytes, { alpha: AS_SEEN.alpha });
       return { width, height, data, pts, duration: this.#duration };
     } catch (error) {
       if (!(error instanceof MediaError)) throw error;

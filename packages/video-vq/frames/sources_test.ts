@@ -220,3 +220,35 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "sources: transparency is over black, and of interlaced frames there is one field",
+  ignore: ffmpeg === undefined,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const made = async (name: string, ...args: string[]) => {
+        const input = ["-f", "lavfi", "-i", "color=c=white@0.5:s=64x48:d=0.1,format=rgba"];
+        const all = ["-v", "error", ...input, ...args, `${folder}/${name}`];
+        assert((await new Deno.Command(ffmpeg!, { args: all }).output()).success, name);
+      };
+      await Deno.mkdir(`${folder}/images`);
+      await made("images/half.png", "-frames:v", "1");
+      await made("half.mkv", "-c:v", "ffv1", "-pix_fmt", "bgra");
+      const fields = ["-vf", "setfield=tff", "-flags", "+ildct+ilme", "-x264-params", "tff=1"];
+      await made("fields.mkv", "-c:v", "libx264", "-pix_fmt", "yuv420p", ...fields);
+      const said = async (name: string) => {
+        await using source = await openSource(`${folder}/${name}`);
+        const [first] = await Array.fromAsync(source.frames);
+        return [source.description.slice(folder.length + 1), first!.data[0]] as const;
+      };
+      const [images, half] = [await said("images"), await said("half.mkv")];
+      const interlaced = await said("fields.mkv");
+      for (const [, grey] of [images, half]) assert(Math.abs(grey! - 127) <= 2, `${grey}`);
+      assert.match(half[0], /, transparency over black$/);
+      assert.match(interlaced[0], /, interlaced: the first field of each frame$/);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { resolveDevice } from "@vcs/onnx/devices";
+import { isServed, resolveDevice } from "@vcs/onnx/devices";
 import { cachedModel, fileIdentity } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
@@ -20,7 +20,7 @@ import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
 
 /** How a half is run. */
 export interface MagvitOptions {
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N`, `webgpu`, or `kserve://host:8000`. Default: auto. */
   readonly device?: string;
   /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
@@ -140,14 +140,15 @@ class MagvitHalf implements Disposable {
   }
 
   async #openSession(size: ClipSize): Promise<Session> {
-    const { half, options, checkpoint } = this;
+    const { half, options, checkpoint, device } = this;
+    if (isServed(device)) return await Session.open(`open-magvit2-video.${half}`, { device });
     const form = options.form ?? FORMS[this.device.replace(/:.*/, "")]!;
     const float = options.precision === "fp16" ? "F16" : "F32";
     const graph = checkpoint.build(half, size, { form, float });
     const identity = [await fileIdentity(this.path, options.cache), checkpoint.parameters];
     const model = await cachedModel(graph, identity, options.cache);
     const threads = defined({ threads: options.threads });
-    return await Session.open(model, { device: this.device, ...threads });
+    return await Session.open(model, { device, ...threads });
   }
 
   [Symbol.dispose](): void {

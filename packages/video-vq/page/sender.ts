@@ -64,7 +64,8 @@ export async function runSender(options: SenderOptions, stop: AbortSignal): Prom
     feed.send(JSON.stringify({ ...about, send }), "state");
   }, 250);
   try {
-    await stream.run(shown(source.frames, feed, new FrameFitter(size), size));
+    const fitter = new FrameFitter({ ...size, resize: encoder.resize });
+    await stream.run(shown(source.frames, feed, fitter, size));
   } catch (error) {
     if (!stop.aborted) throw error;
   } finally {

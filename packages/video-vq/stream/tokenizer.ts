@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ResizeKind } from "../frames/frame_fitter.ts";
 import type { Tokens } from "./tokens.ts";
 import type { LatentLimits } from "./window_limits.ts";
 
@@ -33,6 +34,8 @@ export interface WindowEncoder extends Disposable {
   readonly description: string;
   /** Whether it takes full windows only, so that the end of a clip must be padded. Default: false. */
   readonly fullWindows?: boolean;
+  /** How frames are to be scaled for it. Default: opencv. */
+  readonly resize?: ResizeKind;
   /** Encodes a window. */
   encode(clip: Clip, options?: TokenizeOptions): Promise<Tokens>;
 }

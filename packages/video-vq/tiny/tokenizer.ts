@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { resolveDevice } from "@vcs/onnx/devices";
+import { isServed, resolveDevice } from "@vcs/onnx/devices";
 import type { GraphBuilder } from "@vcs/onnx/graph";
 import { modelBytes } from "@vcs/onnx";
 import { NetworkWeights } from "@vcs/onnx";
@@ -29,7 +29,7 @@ import { TINY_ID, type TinyTensors, tinyTensors } from "./weights.ts";
 
 /** How a half is run. */
 export interface TinyOptions {
-  /** `auto`, `cpu`, `cuda`, `cuda:N` or `webgpu`. Default: auto. */
+  /** `auto`, `cpu`, `cuda`, `cuda:N`, `webgpu`, or `kserve://host:8000`. Default: auto. */
   readonly device?: string;
   /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
@@ -59,6 +59,7 @@ export async function openTinyEncoder(options: TinyOptions = {}): Promise<Window
   return {
     ...half.about,
     fullWindows: true,
+    resize: "area",
     async encode({ data, frameCount, height, width }, options = {}) {
       if (frameCount !== TINY_FRAMES) {
         throw new RangeError(
@@ -139,7 +140,8 @@ class TinyHalf implements Disposable {
   }
 
   async #openSession({ height, width }: ClipSize): Promise<Session> {
-    const { options, device } = this;
+    const { half, options, device } = this;
+    if (isServed(device)) return await Session.open(`${TINY_MODEL}.${half}`, { device });
     const threads = defined({ threads: options.threads });
     return await Session.open(await modelBytes(this.#build(height, width)), { device, ...threads });
   }
