@@ -10,7 +10,7 @@
  * @module
  */
 import { hasPrograms, sharedPath } from "#testing/shared.ts";
-import { atMostBytes, CODECS, type Frames, psnrOf } from "#testing/equal_bytes.ts";
+import { atMostBytes, CODECS, type Frames, psnrOf } from "../apps/demo/equal_bytes.ts";
 import { openSource, type WindowDecoder, type WindowEncoder } from "@vcs/video-vq";
 import { FrameFitter } from "@vcs/video-vq/internal";
 import { openDecoder, openEncoder } from "@vcs/video-vq/models";

@@ -12,7 +12,7 @@ import { WINDOW_FRAMES } from "@vcs/video-vq";
 import { join } from "node:path";
 import { freePort } from "@vcs/transport/internal";
 import { interrupt, outputOf, startCommand } from "./commands.ts";
-import { atMostBytes, X264 } from "#testing/equal_bytes.ts";
+import { atMostBytes, X264 } from "./equal_bytes.ts";
 import { clipPath } from "./media.ts";
 
 /** Seconds of each part of the way from a window's first frame to its reconstruction. */
