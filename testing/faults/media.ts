@@ -22,13 +22,6 @@ export const faults: readonly Fault[] = [
     tests: ["video_doubts_test.ts"],
   },
   {
-    file: "live_frames.ts",
-    find: "const chosen = defined({ backend, stream, hdr, maxPixels });",
-    put: "const chosen = defined({ backend, stream, maxPixels });",
-    means: "live HDR is never mapped",
-    tests: ["video_hdr_test.ts"],
-  },
-  {
     file: "resampler.ts",
     find: "this.reach = same ? 0 : Math.ceil(width / rollOff * Math.max(1, from / to)) + 1;",
     put: "this.reach = same ? 0 : width;",
