@@ -27,7 +27,7 @@ const RECURRENT = 2;
 const MEASURED: Partial<Record<ModelName, readonly [decibels: number, isRandom: boolean]>> = {
   encodec_tiny_24khz: [-36, false],
   encodec_24khz: [-120, true],
-  mimi: [-14, true],
+  mimi: [-13, true],
 };
 
 /** The preroll of a model, or undefined where seeks are exact and quick without. */
