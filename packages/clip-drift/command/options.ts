@@ -9,8 +9,8 @@
 import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import {
   choice,
-  fileOrUrl,
   file,
+  fileOrUrl,
   flag,
   folder,
   group,
