@@ -32,7 +32,10 @@ Deno.test("all packages are published, and hold what users need and nothing else
 
 function checkPackage(files: PublishedFiles): void {
   for (const path of files.keys()) {
-    assert.match(path, /^\/([\w-]+\/)*[\w-]+\.(ts|json|md|safetensors|mp4|flac|jpg|svg)$|^\/LICENSE$/);
+    assert.match(
+      path,
+      /^\/([\w-]+\/)*[\w-]+\.(ts|json|md|safetensors|mp4|flac|jpg|svg)$|^\/LICENSE$/,
+    );
     assert.doesNotMatch(path, /_test\.ts$|\/(testdata|testing)\//);
   }
   const total = files.values().reduce((sum, { length }) => sum + length, 0);
