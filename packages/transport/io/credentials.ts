@@ -85,8 +85,9 @@ export function shownUrl(source: string | URL): string {
 /** What stands between the scheme of a URL and its host: a name, a password, or both. */
 const LOGIN = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>]*@/gi;
 
-/** A URL with a query, in a text. */
-const WITH_QUERY = /\b[a-z][a-z0-9+.-]*:\/\/[^\s?#"'<>]*\?[^\s#"'<>]*/gi;
+/** A URL with a query, in a text, whose sentence may go on with a mark of its own. */
+const WITH_QUERY =
+  /\b[a-z][a-z0-9+.-]*:\/\/[^\s?#"'<>]*\?[^\s#"'<>]*?(?=[:,;.)]?(?:[\s#"'<>]|$))/gi;
 /** A parameter of a query. */
 const PARAMETER = /([?&;])([^=&;?]+)=[^&;]+/g;
 /** The address of a page of ours, which is printed to be opened: a host with a port, and a token. */

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { needs } from "#testing/shared.ts";
 import { KAFKA_CLIENT } from "../../parts/clients.ts";
 import { lazyPart } from "../../parts/load.ts";
 import { hasBroker, startBroker } from "../../trial/brokers.ts";
@@ -23,7 +22,8 @@ const topicOf = ({ receiver }: Place) => new URL(receiver).searchParams.get("top
 
 Deno.test({
   name: "channel: kafka keeps its promises",
-  ...needs(hasBroker("kafka")),
+  // `deno task kafka` fetches it from Maven's repository, which CI does not.
+  ignore: !hasBroker("kafka"),
   async fn(t) {
     await using broker = await startBroker("kafka");
     const { port } = broker;

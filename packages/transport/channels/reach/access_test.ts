@@ -59,7 +59,10 @@ const FORMS: [ChannelName, BrokerName, string, string][] = [
 for (const [channel, name, base, place] of FORMS) {
   Deno.test({
     name: `channel: ${channel} keeps its promises over TLS, with a certificate at each end`,
-    ...needs(hasBroker(name) && hasPrograms("openssl")),
+    // Kafka comes by `deno task kafka` alone.
+    ...name === "kafka" && !hasBroker(name)
+      ? { ignore: true }
+      : needs(hasBroker(name) && hasPrograms("openssl")),
     async fn(t) {
       const folder = await Deno.makeTempDir();
       const tls = await certificates(folder);
