@@ -314,8 +314,9 @@ Deno.test({
     const { frames, pieces, shape, whole } = JSON.parse(new TextDecoder().decode(stdout));
     assert.deepEqual([frames, shape], [batches * rows, [batches * rows, width]]);
     const megabytes = batches * rows * (width + 4) * 4 / 2 ** 20;
-    // Batches that were read lie about until they are collected, however long the run is.
-    const garbage = 160;
+    // Batches that were read lie about until they are collected, however long the run is: 90 to
+    // 140 MB of them, on a busy machine more, and never all 315.
+    const garbage = 240;
     assert.ok(whole < 1.2 * megabytes + garbage, `${whole} MB for ${megabytes}`);
     assert.ok(pieces < garbage, `${pieces} MB`);
     await Deno.remove(run, { recursive: true });
