@@ -46,7 +46,7 @@ export const SLOWDOWNS: Readonly<Record<string, Slowdown>> = {
   },
   media: {
     file: "packages/media/audio.ts",
-    after: "options: AudioOptions = {},\n): Promise<AudioData> {",
+    after: "options: DecodeAudioOptions = {},\n): Promise<AudioData> {",
     share: 0.15,
     found: "20 s of WAV to 24 kHz mono / decodeAudio",
   },
