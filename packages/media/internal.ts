@@ -20,7 +20,6 @@ export { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts"
 export { peek, type Peeked } from "./audio/peek.ts";
 export { shownSource, type SourceKind, sourceKind } from "./live/address.ts";
 export { type ConnectionPlan, reconnecting } from "./live/reconnect.ts";
-export { canDecodeOn } from "./ffmpeg/backends.ts";
 export { NODE_AV } from "./ffmpeg/node_av_part.ts";
 export { SHARP } from "./formats/sharp_part.ts";
 export { JpegWalker, type WalkState } from "./formats/jpeg_walker.ts";

@@ -51,6 +51,7 @@ import type {
   VideoInfo,
 } from "./decode/video_types.ts";
 
+export { canDecodeOn } from "./ffmpeg/backends.ts";
 export type {
   FrameMotion,
   FrameRangeOptions,

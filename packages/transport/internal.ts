@@ -145,6 +145,7 @@ export {
   QUEUE_PARTS,
   setupCommand,
 } from "./parts/setup.ts";
+export { KAFKA_CLIENT } from "./parts/clients.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
 export { type NpmRegistry, npmRegistry } from "./parts/npm_registry.ts";
 export {

@@ -10,7 +10,13 @@ import { MQTT_CLIENT, TOML_READER } from "@vcs/clip-drift/internal";
 import { SHARP } from "@vcs/media/internal";
 import { ONNX_RUNTIME } from "@vcs/onnx/internal";
 import type { Model } from "@vcs/onnx/store";
-import { BATCH_PARTS, CHANNEL_CLIENTS, installPart, type Part } from "@vcs/transport/internal";
+import {
+  BATCH_PARTS,
+  CHANNEL_CLIENTS,
+  installPart,
+  KAFKA_CLIENT,
+  type Part,
+} from "@vcs/transport/internal";
 import { TINY_WEIGHTS } from "@vcs/video-vq/internal";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,17 +35,20 @@ export interface Program {
   readonly limit: number;
 }
 
+/** Clients of channels but Kafka's, which is as large as the others together: it is fetched when used. */
+const CLIENTS = CHANNEL_CLIENTS.filter((part) => part !== KAFKA_CLIENT);
+
 /** All programs. */
 export const PROGRAMS: readonly Program[] = [
   {
     name: "encodec-stream",
-    parts: [...new Set([ONNX_RUNTIME, ...CHANNEL_CLIENTS, ...BATCH_PARTS])],
+    parts: [...new Set([ONNX_RUNTIME, ...CLIENTS, ...BATCH_PARTS])],
     models: CODEC_MODELS.models.filter(({ name }) => name === TINY_MODEL),
     limit: 60 * 2 ** 20,
   },
   {
     name: "video-vq",
-    parts: [...new Set([ONNX_RUNTIME, ...CHANNEL_CLIENTS, ...BATCH_PARTS])],
+    parts: [...new Set([ONNX_RUNTIME, ...CLIENTS, ...BATCH_PARTS])],
     models: TINY_WEIGHTS.models,
     limit: 60 * 2 ** 20,
   },

@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "nats.ts",
+    find: "if (error.code !== CONSUMER_EXISTS) throw error;",
+    put: "throw error;",
+    means: "a receiver of nats: with another wait than the last one waits for ever",
+    tests: ["nats_test.ts"],
+  },
+  {
     file: "connections.ts",
     find: "await abortable(conn.handshake(), signal);",
     put: "",

@@ -14,7 +14,7 @@ export type DeviceProbe = (device: string) => Promise<boolean>;
 async function works(device: string): Promise<boolean> {
   const { resolveDevice } = await import("@vcs/onnx/devices");
   if (!await resolveDevice(device).then(() => true, () => false)) return false;
-  const { canDecodeOn } = await import("@vcs/media/internal");
+  const { canDecodeOn } = await import("@vcs/media/video_reader");
   return await canDecodeOn(device);
 }
 

@@ -63,6 +63,7 @@ interface NatsManager {
       stream: string,
       config: { durable_name: string; ack_policy: "explicit"; ack_wait: number },
     ): Promise<unknown>;
+    update(stream: string, consumer: string, config: { ack_wait: number }): Promise<unknown>;
     info(stream: string, consumer: string): Promise<{
       num_ack_pending: number;
       num_waiting: number;
@@ -118,6 +119,8 @@ const loadJetStream = lazyPart<JetStreamModule>(NATS_CLIENT, { module: "@nats-io
 const STREAM_FULL = 10077;
 /** The server's answer where the stream exists with another configuration. */
 const STREAM_EXISTS = 10058;
+/** There is a consumer of that name with other settings: from 2.10 on it is not just taken. */
+const CONSUMER_EXISTS = 10148;
 /** The server's answer where nobody has received from the stream yet. */
 const NO_CONSUMER = 10014;
 /** Errors that trying again does not cure. */
@@ -308,6 +311,16 @@ async function openStore(place: Place): Promise<Store> {
   };
 }
 
+/** Creates the consumer where it is missing; one that is there waits as long as this end says. */
+async function addConsumer({ consumers }: NatsManager, { stream, wait }: Place): Promise<void> {
+  const ack_wait = wait * NANOSECONDS;
+  await consumers.add(stream, { durable_name: stream, ack_policy: "explicit", ack_wait })
+    .catch(async (error) => {
+      if (error.code !== CONSUMER_EXISTS) throw error;
+      await consumers.update(stream, stream, { ack_wait });
+    });
+}
+
 /** Consumes over one connection until it is lost or the signal is aborted. */
 async function consume(
   place: Place,
@@ -319,11 +332,7 @@ async function consume(
   const held = new Set<NatsMessage>();
   const pulse = setInterval(() => held.forEach((message) => message.working()), place.wait / 3);
   try {
-    await manager.consumers.add(place.stream, {
-      durable_name: place.stream,
-      ack_policy: "explicit",
-      ack_wait: place.wait * NANOSECONDS,
-    });
+    await addConsumer(manager, place);
     const consumer = await client.consumers.get(place.stream, place.stream);
     connected();
     while (!signal.aborted && !connection.isClosed()) {

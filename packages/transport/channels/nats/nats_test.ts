@@ -85,6 +85,17 @@ Deno.test({
       await sender.send(message(new Uint8Array(1 << 20)));
       await assert.rejects(sender.flush(), { code: "limit" });
     });
+    await t.step("a receiver that waits otherwise than the one before it goes on", async () => {
+      const url = (wait: number) => `nats://127.0.0.1:${port}?stream=waits&wait=${wait}`;
+      await using sender = await openSender(url(600));
+      for (const wait of [600, 20_000]) {
+        await sender.send(message(Uint8Array.of(wait & 255)));
+        await using receiver = await openReceiver(url(wait), { timeout: 600_000 });
+        const delivery = await receiver.receive();
+        assert.equal(delivery!.message.payload[0], wait & 255);
+        await delivery!.accept();
+      }
+    });
     await t.step("nothing is told of a server in which nothing was lost", async () => {
       const { version, told } = await toldOf(port);
       assert.equal(told.length, isOld(version) ? 1 : 0);
