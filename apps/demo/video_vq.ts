@@ -10,7 +10,7 @@ import { FrameFitter } from "@vcs/video-vq/internal";
 import { Quality } from "@vcs/video-vq";
 import { WINDOW_FRAMES } from "@vcs/video-vq";
 import { join } from "node:path";
-import { freePort } from "@vcs/transport/internal";
+import { freePort, say } from "@vcs/transport/internal";
 import { interrupt, outputOf, startCommand } from "./commands.ts";
 import { atMostBytes, X264 } from "./equal_bytes.ts";
 import { clipPath } from "./media.ts";
@@ -162,10 +162,17 @@ function compare(source: readonly Uint8Array[], rebuilt: readonly Uint8Array[]) 
   return { psnr: all.psnr, ssim: all.ssim, framePsnr };
 }
 
-/** The frames that the model saw, by x264 in at most so many bytes, with one key frame. */
+/**
+ * The frames that the model saw, by x264 in at most so many bytes, with one key frame. It takes the
+ * program ffmpeg; without it the page goes without.
+ */
 async function asH264({ small, fps }: Film, bytes: number) {
   const frames = { frames: small, width: SIZE, height: SIZE, rate: `${fps}` };
-  return await atMostBytes(frames, X264, bytes, small.length);
+  return await atMostBytes(frames, X264, bytes, small.length).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    say("  H.264 stands beside the tokens where the program ffmpeg is installed");
+    return undefined;
+  });
 }
 
 /** Sends the film to another process and lets it rebuild the frames. */
