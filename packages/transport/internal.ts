@@ -146,6 +146,7 @@ export {
   setupCommand,
 } from "./parts/setup.ts";
 export { KAFKA_CLIENT } from "./parts/clients.ts";
+export { CHANNEL_OPTIONS, channelOptions } from "./channels/reach/options.ts";
 export { type LazyOptions, lazyPart } from "./parts/load.ts";
 export { type NpmRegistry, npmRegistry } from "./parts/npm_registry.ts";
 export {

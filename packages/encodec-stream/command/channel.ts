@@ -6,6 +6,7 @@
  */
 import { openReceiver, openSender } from "@vcs/transport/channel";
 import {
+  channelOptions,
   defined,
   graceful,
   ignoreAbort,
@@ -24,7 +25,7 @@ import { Decoder } from "../decoder.ts";
 import { LiveSender, type LiveSendStatistics } from "../live/live_sender.ts";
 import { LiveSource, type LiveStatistics } from "../live/live_source.ts";
 import { playback } from "../playback.ts";
-import { channelOptions, codecOptions } from "./codec_options.ts";
+import { codecOptions } from "./codec_options.ts";
 import { type DECODE_OPTIONS, OUTPUT, wavStart } from "./decode.ts";
 import { noAudio } from "./encode.ts";
 import { type ENCODE_OPTIONS, openEncoding } from "./encoding.ts";

@@ -12,11 +12,9 @@ import {
   defined,
   DownloadBar,
   fileOrUrl,
-  number,
   option,
   type OptionValues,
   say,
-  text,
   whole,
 } from "@vcs/transport/internal";
 import type { CodecOptions } from "../network/model_session.ts";
@@ -45,29 +43,9 @@ export const CODEC_OPTIONS = {
   threads: option(whole({ min: 1 }), { help: "processors to use", defaultText: "all" }),
 };
 
-/** How a channel is opened. */
-export const CHANNEL_OPTIONS = {
-  secret: option(text(), {
-    help: "shared secret of both ends of a tcp: channel",
-    env: "VCS_SECRET",
-    isSecret: true,
-  }),
-  timeout: option(number({ min: 0, max: 86_400, placeholder: "SECONDS" }), {
-    help: "how long the peer may be unreachable before the stream fails",
-    default: 30,
-  }),
-};
-
 /** Whether an operand is a channel; of `file:` that are folders. */
 export function isLive(text: string): boolean {
   return isChannel(text) && (!/^file:/i.test(text) || /^[^?]*\/(\?|$)/.test(text));
-}
-
-/** The options of a channel as the library has them. */
-export function channelOptions(
-  { secret, timeout }: OptionValues<typeof CHANNEL_OPTIONS>,
-): { secret?: string; timeout: number } {
-  return { ...defined({ secret }), timeout: timeout * 1000 };
 }
 
 /** How weights are fetched. */

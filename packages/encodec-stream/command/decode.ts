@@ -5,6 +5,7 @@
  */
 import {
   abortable,
+  CHANNEL_OPTIONS,
   choice,
   type Command,
   command,
@@ -31,7 +32,7 @@ import { type CodeSource, Decoder, type PcmBlock } from "../decoder.ts";
 import { playback, playedRange, type SampleRange } from "../playback.ts";
 import { SECONDS } from "./seconds.ts";
 import { SeekNote } from "./seek_note.ts";
-import { CHANNEL_OPTIONS, CODEC_OPTIONS, codecOptions, fetching, isLive } from "./codec_options.ts";
+import { CODEC_OPTIONS, codecOptions, fetching, isLive } from "./codec_options.ts";
 
 /** Seconds that only the end of a stream of unknown length lies beyond. */
 const ENDLESS = 1e9;

@@ -8,6 +8,7 @@ import { POLICIES } from "@vcs/transport";
 import {
   abortable,
   anyText,
+  CHANNEL_OPTIONS,
   choice,
   defined,
   file,
@@ -34,7 +35,7 @@ import type { LiveHeader } from "../live/block_message.ts";
 import { MODEL_NAMES, type ModelName, modelSpec, TINY_MODEL } from "../models.ts";
 import { availableModel } from "../network/catalog.ts";
 import { fitted, openInput, UntilFailure } from "./audio_input.ts";
-import { CHANNEL_OPTIONS, CODEC_OPTIONS, codecOptions, isLive } from "./codec_options.ts";
+import { CODEC_OPTIONS, codecOptions, isLive } from "./codec_options.ts";
 
 /** Bitrate in kbit/s of a command line without one. */
 const DEFAULT_BITRATE = 24;

@@ -4,6 +4,8 @@
  * @module
  */
 import {
+  CHANNEL_OPTIONS,
+  channelOptions,
   type Command,
   command,
   defined,
@@ -23,7 +25,7 @@ import {
   whole,
 } from "@vcs/transport/internal";
 import type { FilmOutput, FilmReceiveStatistics } from "../film/film_receiver.ts";
-import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE, JSON_TOTALS } from "./options.ts";
+import { CHANNEL_OPERAND, DEVICE, JSON_TOTALS } from "./options.ts";
 
 const OPERANDS = { channel: CHANNEL_OPERAND };
 
@@ -45,7 +47,7 @@ const OPTIONS = {
       isSecret: true,
     }),
   }),
-  ...group("Channel", CHANNEL),
+  ...group("Channel", CHANNEL_OPTIONS),
 };
 
 /** The subcommand `decode`. */

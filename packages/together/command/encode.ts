@@ -5,6 +5,8 @@
  */
 import { POLICIES } from "@vcs/transport";
 import {
+  CHANNEL_OPTIONS,
+  channelOptions,
   choice,
   type Command,
   command,
@@ -25,7 +27,7 @@ import {
   whole,
 } from "@vcs/transport/internal";
 import type { FilmSendStatistics } from "../film/film_sender.ts";
-import { CHANNEL, CHANNEL_OPERAND, channelOptions, DEVICE, JSON_TOTALS } from "./options.ts";
+import { CHANNEL_OPERAND, DEVICE, JSON_TOTALS } from "./options.ts";
 
 const OPERANDS = {
   film: operand(fileOrUrl("FILM"), "a video file, a folder of images or a camera's URL"),
@@ -65,7 +67,7 @@ const OPTIONS = {
   policy: option(choice(POLICIES), { help: "what full send queues do", default: "block" }),
   device: DEVICE,
   json: JSON_TOTALS,
-  ...group("Channel", CHANNEL),
+  ...group("Channel", CHANNEL_OPTIONS),
 };
 
 /** The subcommand `encode`. */

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  channelOptions,
   defined,
   type Invocation,
   type OptionValues,
@@ -21,7 +22,7 @@ import type { DECODE, DECODE_OPERANDS } from "./options.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
 import { observe } from "./observed.ts";
 import { Monitor, receiveLine, sayReceived } from "./report.ts";
-import { channelOptions, modelOptions } from "./settings.ts";
+import { modelOptions } from "./settings.ts";
 
 /** Runs `decode`; exit code 1 if windows came and every one was damaged. */
 export async function decode(

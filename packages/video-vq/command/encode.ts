@@ -3,14 +3,21 @@
  *
  * @module
  */
-import { defined, graceful, type Invocation, print, say, shownUrl } from "@vcs/transport/internal";
+import {
+  channelOptions,
+  defined,
+  graceful,
+  type Invocation,
+  print,
+  say,
+  shownUrl,
+} from "@vcs/transport/internal";
 import type { FrameSource } from "../frames/sources.ts";
 import type { SendStatistics, VideoSender } from "../send.ts";
 import type { ENCODE, ENCODE_OPERANDS } from "./options.ts";
 import { observe } from "./observed.ts";
 import { Monitor, saySent, sendLine } from "./report.ts";
 import {
-  channelOptions,
   encodeOptions,
   modelOptions,
   requireKeys,

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  channelOptions,
   type Invocation,
   isFile,
   type OptionValues,
@@ -16,7 +17,6 @@ import { VideoVqError } from "../errors.ts";
 import { TokenDecoder } from "../stream/range_coder.ts";
 import { messageWindow } from "../stream/window_message.ts";
 import type { INSPECT, INSPECT_OPERANDS } from "./options.ts";
-import { channelOptions } from "./settings.ts";
 
 /** What a line says of a window. */
 interface WindowReport {

@@ -7,6 +7,7 @@ import { shownSource } from "@vcs/media/internal";
 import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
 import { POLICIES } from "@vcs/transport";
 import {
+  CHANNEL_OPTIONS,
   choice,
   file,
   fileOrUrl,
@@ -174,16 +175,8 @@ const QUEUE = {
 
 /** How a channel is opened. */
 export const CHANNEL = {
-  secret: option(text(), {
-    help: "shared secret of both ends of a tcp: channel",
-    env: "VCS_SECRET",
-    isSecret: true,
-  }),
-  timeout: option(number({ min: 0, max: 86_400, placeholder: "SECONDS" }), {
-    help: "how long the peer may be unreachable before the stream fails",
-    default: 30,
-    formerly: ["patience"],
-  }),
+  ...CHANNEL_OPTIONS,
+  timeout: { ...CHANNEL_OPTIONS.timeout, formerly: ["patience"] },
 };
 
 const REPORT = {

@@ -11,14 +11,7 @@ import type { SendOptions } from "../send.ts";
 import type { PayloadForm } from "../stream/window_message.ts";
 import { TINY_MODEL } from "../tiny/graph.ts";
 import type { WindowEncoder } from "../stream/tokenizer.ts";
-import {
-  type CHANNEL,
-  type ENCODE,
-  type FRAMES,
-  isNetwork,
-  type MODEL,
-  type ROUNDTRIP,
-} from "./options.ts";
+import { type ENCODE, type FRAMES, isNetwork, type MODEL, type ROUNDTRIP } from "./options.ts";
 
 /** The network and weights that are meant, as the library takes them. */
 export interface ChosenModel {
@@ -128,13 +121,6 @@ export function requireTail({ tail }: EncodeOptions, encoder: WindowEncoder): vo
   throw new UsageError(
     `Cannot read --tail: found "exact", expected pad or drop: ${encoder.description} takes full windows only`,
   );
-}
-
-/** How to open the channel. */
-export function channelOptions(
-  { secret, timeout }: OptionValues<typeof CHANNEL>,
-): { secret?: string; timeout: number } {
-  return { ...defined({ secret }), timeout: timeout * 1000 };
 }
 
 /**
