@@ -15,7 +15,7 @@ import { elementCount, tensor } from "@vcs/transport/tensor";
 import { PatchEmbedder, patchGraph } from "../packages/together/patches/embedder.ts";
 import { sharePlot, shareTable } from "../packages/together/patches/share_report.ts";
 import { compareShares, type ShareComparison } from "../packages/together/patches/shares.ts";
-import { clipVit, plainVit, type Vit } from "../packages/together/patches/vit.ts";
+import { clipVit, dinov2Vit, findClipWeights, type Vit } from "@vcs/clip-drift/internal";
 
 const ROOT = new URL("../", import.meta.url);
 const VIDEO = "apps/demo/clip.mp4";
@@ -73,8 +73,10 @@ async function compare(vit: Vit, folder: string): Promise<ShareComparison> {
 
 const folder = await Deno.makeTempDir();
 const vits: Record<string, Vit> = {
-  "CLIP's ViT-B/32": clipVit(openClipWeights(), { activation: "quick_gelu" }),
-  "DINOv2's ViT-S/14": plainVit(randomWeights(smallShapes())),
+  "CLIP's ViT-B/32": clipVit(findClipWeights(openClipWeights()).vision, {
+    activation: "quick_gelu",
+  }),
+  "DINOv2's ViT-S/14": dinov2Vit(randomWeights(smallShapes())),
 };
 const results: Record<string, ShareComparison> = {};
 for (const [name, vit] of Object.entries(vits)) results[name] = await compare(vit, folder);

@@ -1,6 +1,6 @@
 /**
- * Embeddings of images, of unit length: by CLIP if its weights are on this machine, or by GIST,
- * which needs none.
+ * Embeddings of images, of unit length: by CLIP if its weights are on this machine, by DINOv2 or
+ * SigLIP if they are asked for, or by GIST, which needs no weights.
  *
  * @example Two images that have nothing in common
  * ```ts
@@ -28,36 +28,34 @@ import { hasExactSignedProducts } from "@vcs/onnx/internal";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import type { ResolveOptions } from "@vcs/onnx/store";
 import { cachedModel, fileIdentity } from "@vcs/onnx";
-import { type GraphBuilder, modelBytes } from "@vcs/onnx";
+import { type GraphBuilder, modelBytes, stateDict } from "@vcs/onnx";
 import { isServed } from "@vcs/onnx/devices";
 import type { ModelCatalog } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
 import { defined, isFile } from "@vcs/transport/internal";
-import {
-  type Activation,
-  type ClipGraphOptions,
-  type Precision,
-  visionGraph,
-  type WeightForm,
-} from "./clip/graph.ts";
+import type { Activation, ClipGraphOptions, Precision, WeightForm } from "./clip/graph.ts";
 import { chooseActivation, type FoundWeights } from "./clip/activation.ts";
-import { CLIP_MODELS, type ClipModel, servedName } from "./clip/models.ts";
-import { findClipWeights } from "./clip/weights.ts";
 import { ClipDriftError } from "./errors.ts";
 import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./measures/gist.ts";
-import { resizeCrop, type RgbImage } from "./clip/preprocess.ts";
+import { cropBox, type Framing, resizeCrop, type RgbImage } from "./clip/preprocess.ts";
+import { ENCODER_MODELS, type EncoderModel, servedName } from "./vit/models.ts";
+import { type EncoderKind, kindOf, kindOfModel } from "./vit/registry.ts";
+import { vitGraph } from "./vit/vit.ts";
 
 /** Which model, and how it runs. */
 export interface EncoderOptions extends Pick<ResolveOptions, "onLine" | "onProgress" | "signal"> {
   /**
-   * `gist`, or the first half of a name in the catalogue, as `ViT-L-14-336`. Default: ViT-B-32 if its
-   * weights are on this machine, else `gist`.
+   * `gist`, or the first half of a name in the catalogue, as `ViT-L-14-336` or `DINOv2-S-14`.
+   * Default: ViT-B-32 if its weights are on this machine, else `gist`.
    */
   readonly model?: string;
-  /** Tag of the weights, or a path, a URL or `hf:owner/name/file`. Default: openai. */
+  /**
+   * Tag of the weights, or a path, a URL or `hf:owner/name/file`. Default: the first tag that the
+   * catalogue has of the model, which is openai of CLIP.
+   */
   readonly pretrained?: string;
   /** Models that can be had by name. Default: those of this package. */
-  readonly catalog?: ModelCatalog<ClipModel>;
+  readonly catalog?: ModelCatalog<EncoderModel>;
   /** `auto`, `cpu`, `cuda`, `cuda:N`, `webgpu`, or `kserve://host:8000`. Default: `auto`. */
   readonly device?: string;
   /** Arithmetic of the matrix products. Default: `fp32`. */
@@ -67,7 +65,7 @@ export interface EncoderOptions extends Pick<ResolveOptions, "onLine" | "onProgr
    * with signed bytes exactly, else `u8`.
    */
   readonly weightForm?: WeightForm;
-  /** Activation. Default: the one that the weights were trained with. */
+  /** Activation, of CLIP. Default: the one that the weights were trained with. */
   readonly activation?: Activation;
   /** Threads on the CPU. Default: one per core. */
   readonly threads?: number;
@@ -97,8 +95,10 @@ export interface EncoderInfo {
   readonly activation?: Activation;
   /** Whether the activation is a guess, as nothing names the one that the weights were trained with. */
   readonly isActivationAssumed?: boolean;
-  /** Arithmetic, of CLIP. */
+  /** Arithmetic, of networks. */
   readonly precision?: Precision;
+  /** How images are framed, as `config.json` says it. Default: as for CLIP. */
+  readonly preprocessing?: string;
 }
 
 /** Makes embeddings of images. Release it with `using`. */
@@ -138,11 +138,17 @@ interface Waiting {
 class SessionEncoder implements Encoder {
   readonly info: EncoderInfo;
   readonly #session: Session;
+  readonly #framing: Framing;
   #waiting: Waiting[] = [];
   #isRunning = false;
 
-  constructor(session: Session, info: Omit<EncoderInfo, "device" | "loaded">) {
+  constructor(
+    session: Session,
+    info: Omit<EncoderInfo, "device" | "loaded">,
+    framing: Framing = cropBox,
+  ) {
     this.#session = session;
+    this.#framing = framing;
     this.info = { ...info, device: session.device, loaded: true };
   }
 
@@ -178,7 +184,8 @@ class SessionEncoder implements Encoder {
     const area = imageSize * imageSize * 3;
     const pixels = tensor("U8", [images.length, imageSize, imageSize, 3]);
     images.forEach((image, i) => {
-      resizeCrop(image, imageSize, pixels.data.subarray(i * area, (i + 1) * area));
+      const out = pixels.data.subarray(i * area, (i + 1) * area);
+      resizeCrop(image, imageSize, out, this.#framing);
     });
     try {
       const { embedding } = await this.#session.run({ pixels });
@@ -243,17 +250,24 @@ async function openGist(options: EncoderOptions): Promise<Encoder> {
   return new SessionEncoder(session, info);
 }
 
-/** `ViT-B/32` and `ViT-B-32-quickgelu` as `ViT-B-32`. */
-export function modelName(name: string): string {
-  return name.replace(/-quickgelu$/i, "").replace("/", "-").replace("@336px", "-336")
+/** `ViT-B/32` and `ViT-B-32-quickgelu` as `ViT-B-32`; other spellings by the catalogue. */
+export function modelName(name: string, catalog: ModelCatalog = ENCODER_MODELS): string {
+  const known = catalog.find(name)?.name.replace(/\/[^/]*$/, "");
+  return known ?? name.replace(/-quickgelu$/i, "").replace("/", "-").replace("@336px", "-336")
     .replace(/^vit-/i, "ViT-");
+}
+
+/** The first tag of a model in the catalogue. */
+function firstTag(model: string, catalog: ModelCatalog = ENCODER_MODELS): string {
+  const found = catalog.models.find(({ name }) => name.startsWith(`${model}/`));
+  return found?.name.slice(model.length + 1) ?? "openai";
 }
 
 /** Finds weights, which are fetched if they are not on this machine. */
 async function findWeights(
   model: string,
   tag: string,
-  { catalog = CLIP_MODELS, onLine, onProgress, signal }: EncoderOptions,
+  { catalog = ENCODER_MODELS, onLine, onProgress, signal }: EncoderOptions,
 ): Promise<FoundWeights> {
   const isReference = /^(https?:\/\/|hf:)/.test(tag) || await isFile(tag);
   const reference = isReference ? tag : `${model}/${tag}`;
@@ -288,44 +302,71 @@ async function builtModel(
   return await cachedModel(graph, [await fileIdentity(weights, cache), settings], cache);
 }
 
-async function openClip(options: EncoderOptions): Promise<Encoder> {
-  const { precision = "fp32", pretrained = "openai" } = options;
-  const model = modelName(options.model ?? "ViT-B-32");
+/** Refuses weights of another kind than the model's, and options that the kind does not have. */
+function checkKind(
+  kind: EncoderKind,
+  model: string,
+  path: string,
+  { activation }: EncoderOptions,
+): void {
+  const wanted = kindOfModel(model) ?? kind;
+  if (wanted !== kind) {
+    const { name } = kind.models[0]!;
+    const hint = `or --model ${name.replace(/\/.*/, "")}`;
+    throw new ClipDriftError(
+      "bad-weights",
+      `Cannot open ${model}: found ${kind.name}'s weights in ${path}, expected ${wanted.name}'s, ${hint}`,
+    );
+  }
+  if (activation === undefined || kind.name === "CLIP") return;
+  throw new RangeError(`Cannot choose the activation of ${model}: only CLIP's can be chosen`);
+}
+
+async function openNetwork(options: EncoderOptions): Promise<Encoder> {
+  const { precision = "fp32", catalog } = options;
+  const model = modelName(options.model ?? "ViT-B-32", catalog);
+  const pretrained = options.pretrained ?? firstTag(model, catalog);
   const weights = await findWeights(model, pretrained, options);
   const { path, entry } = weights;
-  const chosen = await chooseActivation(options, weights);
   using checkpoint = await openCheckpoint(path, defined({ allowGlobals: options.allowGlobals }));
-  const { vision } = findClipWeights(checkpoint);
-  const { activation } = chosen;
+  const source = stateDict(checkpoint);
+  const kind = kindOf(source);
+  checkKind(kind, model, path, options);
+  const chosen = kind.name === "CLIP" ? await chooseActivation(options, weights) : {};
   const training = defined({ mean: entry?.mean, std: entry?.std });
-  const settings = { activation, precision, ...await byteSettings(options), ...training };
+  const vit = kind.vit(source, { activation: "quick_gelu", ...chosen, ...training });
+  const settings = { precision, ...await byteSettings(options) };
+  const identity = JSON.stringify({ ...chosen, ...training, ...settings });
   const session = await openSession(
     isServed(options.device ?? "auto")
       ? `${servedName(entry?.name ?? pretrained)}.vision`
-      : await builtModel(visionGraph(vision, settings), path, JSON.stringify(settings), options),
+      : await builtModel(vitGraph(kind.graph, vit, settings), path, identity, options),
     options,
   );
-  const { embedDim: embeddingDim, imageSize } = vision.config;
+  const { embedDim: embeddingDim, imageSize } = vit;
+  const { preprocessing, framing } = kind;
   return new SessionEncoder(session, {
     ...{ model, pretrained, embeddingDim, imageSize, weights: path, ...chosen, precision },
-  });
+    preprocessing,
+  }, framing);
 }
 
 /** Whether CLIP's default weights are on this machine. */
 export async function hasDefaultWeights(): Promise<boolean> {
-  return await CLIP_MODELS.findLocal("ViT-B-32/openai") !== undefined;
+  return await ENCODER_MODELS.findLocal("ViT-B-32/openai") !== undefined;
 }
 
 /**
  * Opens a model.
  *
  * @throws {ClipDriftError} `no-weights` if they are not on this machine and cannot be fetched,
- * `bad-weights` if the file is not CLIP's, `out-of-memory`
+ * `bad-weights` if the file is not the model's, `out-of-memory`
+ * @throws {RangeError} for an activation of a model other than CLIP's
  * @throws {OnnxError} if the device or the runtime cannot be used
  */
 export async function openEncoder(options: EncoderOptions = {}): Promise<Encoder> {
   const { model, pretrained } = options;
   const isDefault = model === undefined && pretrained === undefined;
   const isGist = model === "gist" || (isDefault && !await hasDefaultWeights());
-  return isGist ? await openGist(options) : await openClip(options);
+  return isGist ? await openGist(options) : await openNetwork(options);
 }

@@ -5,11 +5,10 @@
  * @module
  */
 export { drawScene, type Scene, sceneFrames, type SceneOptions } from "./camera/scene.ts";
-export { blockName, clipBlock, clipNorm, type Get } from "./clip/graph.ts";
-export { CLIP_MEAN, CLIP_STD } from "./clip/preprocess.ts";
 export { chooseActivation, type FoundWeights } from "./clip/activation.ts";
 export {
   type ClipGraphOptions,
+  clipVit,
   type Precision,
   visionGraph,
   type WeightForm,
@@ -22,10 +21,22 @@ export {
   type TowerWeights,
   type VisionConfig,
 } from "./clip/weights.ts";
+export { dinov2Vit, isPlainVit } from "./vit/dinov2.ts";
+export { ENCODER_MODELS, type EncoderModel } from "./vit/models.ts";
+export { positionsFor } from "./vit/positions.ts";
+export {
+  type Beside,
+  type EncoderKind,
+  kindOf,
+  type Scoring,
+  type TextKind,
+  type TextTokens,
+} from "./vit/registry.ts";
+export { type Colours, encodeTokens, type Vit } from "./vit/vit.ts";
 export { gistGraph } from "./measures/gist.ts";
 export { type Grey, smallGrey } from "./measures/grey.ts";
 export { PictureMeasures, type PictureRow } from "./measures/picture.ts";
-export { resizeCrop } from "./clip/preprocess.ts";
+export { type CropBox, type Framing, resizeCrop } from "./clip/preprocess.ts";
 export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";
 export {
   type Audience,

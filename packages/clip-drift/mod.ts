@@ -55,6 +55,8 @@ export {
 } from "./camera/camera_server.ts";
 export { Labels, type LabelScore, openLabels } from "./clip/labels.ts";
 export { CLIP_MODELS, clipCatalog, type ClipModel } from "./clip/models.ts";
+export { ENCODER_MODELS, type EncoderModel } from "./vit/models.ts";
+export type { Scoring } from "./vit/registry.ts";
 export type { TowerConfig, VisionConfig } from "./clip/weights.ts";
 export type { RgbImage } from "./clip/preprocess.ts";
 export {

@@ -55,6 +55,7 @@ export {
   type Layer,
   type MlpActivation,
   type Norm,
+  type PoolWeights,
   type Precision,
   TransformerBuilder,
   type TransformerOptions,

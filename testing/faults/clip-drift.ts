@@ -8,6 +8,41 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "positions.ts",
+    find: "const A = -0.75;",
+    put: "const A = -0.5;",
+    means: "positions for another grid are interpolated otherwise than PyTorch does",
+    tests: ["vit_test.ts"],
+  },
+  {
+    file: "dinov2.ts",
+    find: "source.has(scale) ? scaledRows(layer(name), get(scale)) : layer(name);",
+    put: "layer(name);",
+    means: "DINOv2's LayerScale is left out",
+    tests: ["vit_test.ts"],
+  },
+  {
+    file: "registry.ts",
+    find: "const before = (side: number) => Math.floor((side - size) / 2);",
+    put: "const before = (side: number) => Math.ceil((side - size) / 2);",
+    means: "DINOv2 sees a crop that is a pixel off",
+    tests: ["vit_test.ts"],
+  },
+  {
+    file: "unigram.ts",
+    find: "if (id !== this.#unknown || ids[0] !== id) ids.unshift(id);",
+    put: "ids.unshift(id);",
+    means: "unknown characters beside each other are several of SigLIP's tokens",
+    tests: ["vit_test.ts"],
+  },
+  {
+    file: "encoder.ts",
+    find: "const wanted = kindOfModel(model) ?? kind;",
+    put: "const wanted = kind;",
+    means: "a run says that CLIP made what DINOv2 did",
+    tests: ["vit_test.ts"],
+  },
+  {
     file: "mirror.ts",
     find: "if (isOver || this.#clock.now() - heardAt < SILENT) continue;",
     put: "continue;",

@@ -8,20 +8,6 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
-    file: "positions.ts",
-    find: "const A = -0.75;",
-    put: "const A = -0.5;",
-    means: "positions for another grid are interpolated otherwise than PyTorch does",
-    tests: ["embedder_test.ts"],
-  },
-  {
-    file: "vit.ts",
-    find: "source.has(scale) ? scaledRows(layer(name), get(scale)) : layer(name);",
-    put: "layer(name);",
-    means: "DINOv2's LayerScale is left out",
-    tests: ["embedder_test.ts"],
-  },
-  {
     file: "tracks.ts",
     find: "const end = this.#open.size === 0;",
     put: "const end = inner.end;",

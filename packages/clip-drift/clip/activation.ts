@@ -5,7 +5,7 @@
  */
 import { dirname, join } from "node:path";
 import type { Activation } from "./graph.ts";
-import type { ClipModel } from "./models.ts";
+import type { EncoderModel } from "../vit/models.ts";
 
 /** What the configuration beside a file of unknown origin says of its activation. */
 async function fileActivation(path: string): Promise<Activation | undefined> {
@@ -22,7 +22,7 @@ export interface FoundWeights {
   /** The file. */
   readonly path: string;
   /** What the catalogue knows of it. */
-  readonly entry: ClipModel | undefined;
+  readonly entry: EncoderModel | undefined;
 }
 
 /** The activation that is asked for, else that of the training, else that of OpenAI's weights. */

@@ -1,10 +1,6 @@
 /**
- * CLIP's towers as ONNX graphs: one builder for image towers of all sizes, and for their text towers
- * (Radford et al. 2021, as published in openai/CLIP `model.py`).
- *
- * The visual graph takes bytes: the normalisation is folded into the patch embedding, which is a
- * matrix product over the pixels of a patch. Of the last block only the class token is computed,
- * since nothing else is read; not even the other tokens' keys and values.
+ * CLIP's towers (Radford et al. 2021, as published in openai/CLIP `model.py`): the image tower of any
+ * size as a vision transformer, and the graph of its text tower.
  *
  * @module
  */
@@ -21,7 +17,7 @@ import {
   type Value,
   type WeightForm,
 } from "@vcs/onnx";
-import { patchRows, tokenOffsets } from "./weight_layout.ts";
+import { type Colours, placed, type Vit, vitGraph } from "../vit/vit.ts";
 import type { TextConfig, TowerWeights, VisionConfig } from "./weights.ts";
 import { CLIP_MEAN, CLIP_STD } from "./preprocess.ts";
 
@@ -108,26 +104,27 @@ class TowerBuilder extends TransformerBuilder {
     for (let i = 0; i < count; i++) x = this.block(x, blockName(i), clipBlock(this.#get, i));
     return x;
   }
-
-  /** The last block, of which only each image's first token is computed: `[N, width]`. */
-  lastBlock(x: Value, i: number): Value {
-    return this.blockOfFirst(x, blockName(i), clipBlock(this.#get, i));
-  }
-
-  /** Projects the result, and makes it the output as F32. */
-  finish(x: Value, projection: string): GraphBuilder {
-    const embedding = this.g.matmul(x, this.weight(projection));
-    this.g.output("embedding", this.g.cast(embedding, "F32"));
-    return this.g;
-  }
 }
 
-/** Bytes of images as rows of patches: `[N, R, R, 3]` to `[N, G * G, P * P * 3]`. */
-function patchesOf(g: GraphBuilder, pixels: Value, { imageSize, patchSize }: VisionConfig): Value {
-  const grid = imageSize / patchSize;
-  const cut = g.reshape(pixels, ["N", grid, patchSize, grid, patchSize, 3]);
-  const area = patchSize * patchSize * 3;
-  return g.reshape(g.transpose(cut, [0, 1, 3, 2, 4, 5]), ["N", grid * grid, area]);
+/** The image tower as a vision transformer. */
+export function clipVit(
+  { config, get }: TowerWeights<VisionConfig>,
+  { activation, mean = CLIP_MEAN, std = CLIP_STD }: ClipGraphOptions,
+): Vit {
+  const { width, layers, heads, embedDim, patchSize, imageSize } = config;
+  return {
+    about: `CLIP, ${layers} blocks of ${width}`,
+    ...{ layers, heads, embedDim, patchSize, imageSize, epsilon: EPSILON, activation },
+    mean: mean as Colours,
+    std: std as Colours,
+    conv: get("conv1.weight"),
+    ...placed(get("class_embedding"), get("positional_embedding")),
+    before: clipNorm(get, "ln_pre"),
+    block: (i) => clipBlock(get, i),
+    blockName,
+    after: clipNorm(get, "ln_post"),
+    projection: get("proj"),
+  };
 }
 
 /**
@@ -138,20 +135,7 @@ export function visionGraph(
   weights: TowerWeights<VisionConfig>,
   options: ClipGraphOptions,
 ): GraphBuilder {
-  const { config, get } = weights;
-  const { imageSize, patchSize, layers } = config;
-  const { mean = CLIP_MEAN, std = CLIP_STD } = options;
-  const length = (imageSize / patchSize) ** 2 + 1;
-  const tower = new TowerBuilder("clip-vision", weights, length, options);
-  const { g } = tower;
-  const pixels = g.input("pixels", "U8", ["N", imageSize, imageSize, 3]);
-  const matrix = patchRows(get("conv1.weight"), patchSize, std);
-  const embedded = tower.embedPatches(patchesOf(g, pixels, config), matrix);
-  const offsets = g.constant("offsets", tokenOffsets(weights, mean, std));
-  const placed = g.add(g.pad(embedded, [[0, 0], [1, 0], [0, 0]]), offsets);
-  const rows = tower.namedNorm(tower.toRows(g.toFloat(placed)), "ln_pre");
-  const first = tower.lastBlock(tower.blocks(rows, layers - 1), layers - 1);
-  return tower.finish(tower.namedNorm(first, "ln_post"), "proj");
+  return vitGraph("clip-vision", clipVit(weights, options), options);
 }
 
 /**
@@ -177,5 +161,7 @@ export function textGraph(
   const index = g.op("Expand", [end, size], {}, { dtype: "I64", shape });
   const all = g.reshape(tower.namedNorm(x, "ln_final"), ["N", contextLength, width]);
   const last = g.op("GatherElements", [all, index], { axis: 1 }, { dtype: all.dtype, shape });
-  return tower.finish(g.squeeze(last, [1]), "text_projection");
+  const embedding = g.matmul(g.squeeze(last, [1]), tower.weight("text_projection"));
+  g.output("embedding", g.cast(embedding, "F32"));
+  return g;
 }

@@ -139,14 +139,3 @@ export const CLIP_MODELS: ModelCatalog<ClipModel> = clipCatalog([
     605e6,
   ),
 ]);
-
-/**
- * What the names of a model's graphs on a server begin with, as `export` writes them:
- * `ViT-B-32/openai` as `ViT-B-32-openai`; of a path its last part, without what it ends with.
- */
-export function servedName(model: string): string {
-  const name = CLIP_MODELS.find(model)
-    ? model
-    : model.replace(/.*[/:\\]/, "").replace(/\.\w+$/, "");
-  return name.replaceAll(/[^\w.-]/g, "-");
-}

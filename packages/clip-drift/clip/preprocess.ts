@@ -56,14 +56,16 @@ export function cropBox(width: number, height: number, size: number): CropBox {
   };
 }
 
+/** How an image of a size becomes a square: the size after the resize, and where the crop begins. */
+export type Framing = (width: number, height: number, size: number) => CropBox;
+
 const resizers = new Map<string, PillowBicubic>();
 
 /** The resize for a size of images; a camera's frames all have the same few. */
-function resizerOf(width: number, height: number, size: number): PillowBicubic {
-  const key = `${width},${height},${size}`;
+function resizerOf({ width, height }: RgbImage, box: CropBox, size: number): PillowBicubic {
+  const key = [width, height, box.width, box.height, box.left, box.top, size].join();
   let resizer = resizers.get(key);
   if (resizer === undefined) {
-    const box = cropBox(width, height, size);
     if (resizers.size >= 32) resizers.clear();
     resizer = new PillowBicubic({ width, height }, box, { ...box, width: size, height: size });
     resizers.set(key, resizer);
@@ -88,11 +90,13 @@ function checkImage(image: RgbImage, size: number): void {
 }
 
 /**
- * Resizes an image so that its shorter side is `size`, and cuts out the centre.
+ * Resizes an image and cuts out a square; as CLIP does it, its shorter side becomes `size` and the
+ * centre is cut out.
  *
  * @param image the image
  * @param size side of the square: 224, or 336 for ViT-L-14-336
  * @param out where to write. Default: a new array.
+ * @param framing what is resized to what. Default: CLIP's.
  * @returns RGB bytes of shape [size, size, 3]
  * @throws {RangeError} if the data is not the image's size, or `out` is too small
  */
@@ -100,9 +104,11 @@ export function resizeCrop(
   image: RgbImage,
   size: number,
   out: Uint8Array = new Uint8Array(size * size * 3),
+  framing: Framing = cropBox,
 ): Uint8Array {
   checkImage(image, size);
-  resizerOf(image.width, image.height, size).resize(image.data, out);
+  const box = framing(image.width, image.height, size);
+  resizerOf(image, box, size).resize(image.data, out);
   return out;
 }
 

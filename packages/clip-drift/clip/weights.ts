@@ -90,6 +90,7 @@ export function visionShapes(config: VisionConfig): Map<string, readonly number[
 const HF_NAMES: Readonly<Record<"vision" | "text", Readonly<Record<string, string>>>> = {
   vision: {
     "conv1.weight": "vision_model.embeddings.patch_embedding.weight",
+    "conv1.bias": "vision_model.embeddings.patch_embedding.bias",
     "class_embedding": "vision_model.embeddings.class_embedding",
     "positional_embedding": "vision_model.embeddings.position_embedding.weight",
     // The typing error is in the published files.
@@ -117,18 +118,23 @@ const HF_LAYERS: Readonly<Record<string, string>> = {
   "mlp.c_proj": "mlp.fc2",
 };
 
-/** A tensor of the file, not read yet. */
-function lazy(source: TensorSource, name: string): LazyTensor {
+/**
+ * A tensor of a file, not read yet.
+ *
+ * @throws {ClipDriftError} `bad-weights` where the file has none of that name
+ */
+export function tensorOf(source: TensorSource, name: string): LazyTensor {
   if (!source.has(name)) {
-    throw new ClipDriftError("bad-weights", `Cannot read CLIP's weights: found no tensor ${name}`);
+    throw new ClipDriftError("bad-weights", `Cannot read weights: found no tensor ${name}`);
   }
   const { dtype, shape } = source.info(name);
   return { dtype, shape, read: () => source.read(name) };
 }
 
 /** Tensors one after the other along their first axis. */
-function stacked(parts: readonly LazyTensor[]): LazyTensor {
+export function stacked(parts: readonly LazyTensor[]): LazyTensor {
   const [first] = parts as [LazyTensor];
+  if (parts.length === 1) return first;
   const shape = [parts.reduce((sum, part) => sum + part.shape[0]!, 0), ...first.shape.slice(1)];
   return derive(parts, shape, (arrays) => {
     const out = new Float32Array(arrays.reduce((sum, array) => sum + array.length, 0));
@@ -144,14 +150,14 @@ function stacked(parts: readonly LazyTensor[]): LazyTensor {
 const IN_PROJ = /^transformer\.resblocks\.(\d+)\.attn\.in_proj_(weight|bias)$/;
 const IN_BLOCK = /^transformer\.resblocks\.(\d+)\.(.+)\.(weight|bias)$/;
 
-/** Finds a weight in a Hugging Face file by open_clip's name. */
-function fromHuggingFace(
+/** Finds a weight in a Hugging Face file, of CLIP and of SigLIP, by open_clip's name. */
+export function fromHuggingFace(
   source: TensorSource,
   tower: "vision" | "text",
   name: string,
 ): LazyTensor {
   const block = (i: string, layer: string, kind: string) =>
-    lazy(source, `${tower}_model.encoder.layers.${i}.${layer}.${kind}`);
+    tensorOf(source, `${tower}_model.encoder.layers.${i}.${layer}.${kind}`);
   const inProj = IN_PROJ.exec(name);
   if (inProj !== null) {
     const [, i, kind] = inProj;
@@ -159,7 +165,7 @@ function fromHuggingFace(
   }
   const inBlock = IN_BLOCK.exec(name);
   if (inBlock !== null) return block(inBlock[1]!, HF_LAYERS[inBlock[2]!]!, inBlock[3]!);
-  const weight = lazy(source, HF_NAMES[tower][name]!);
+  const weight = tensorOf(source, HF_NAMES[tower][name]!);
   return name === "proj" || name === "text_projection" ? transposed(weight) : weight;
 }
 
@@ -192,8 +198,8 @@ function textConfig(get: Get, has: (block: number) => boolean): TextConfig {
 }
 
 function openAiWeights(source: TensorSource, prefix: string): ClipWeights {
-  const visual: Get = (name) => lazy(source, `${prefix}visual.${name}`);
-  const text: Get = (name) => lazy(source, prefix + name);
+  const visual: Get = (name) => tensorOf(source, `${prefix}visual.${name}`);
+  const text: Get = (name) => tensorOf(source, prefix + name);
   const hasBlock = (start: string) => (i: number) =>
     source.has(`${start}transformer.resblocks.${i}.ln_1.weight`);
   const vision = { config: visionConfig(visual, hasBlock(`${prefix}visual.`)), get: visual };

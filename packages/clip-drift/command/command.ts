@@ -15,11 +15,11 @@ import {
   UsageError,
 } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
-import { CLIP_MODELS } from "../clip/models.ts";
 import { batch } from "./batch.ts";
 import { CAMERA, EXPORT, VIEW, WATCH } from "./options.ts";
 import { pastRuns } from "./past_runs.ts";
 import { untilAbort } from "./terminal.ts";
+import { ENCODER_MODELS } from "../vit/models.ts";
 
 type NoOperands = Record<never, never>;
 
@@ -91,8 +91,8 @@ export const clipDrift: Command = command({
     }),
     ...pastRuns,
     ...batch,
-    ...modelCommands(CLIP_MODELS),
-    exportCommand(CLIP_MODELS, {
+    ...modelCommands(ENCODER_MODELS),
+    exportCommand(ENCODER_MODELS, {
       names: ["gist"],
       options: EXPORT,
       open: async (...args) => await (await import("./export.ts")).openGraphs(...args),

@@ -57,7 +57,7 @@ Deno.test("list and pull are subcommands, and know CLIP's models", () =>
     assert.equal(unknown.code, 1);
     assert.match(
       unknown.stderr,
-      /hf:owner\/name\/file, ViT-B-32\/openai, .*datacomp_xl_s13b_b90k\n$/,
+      /hf:owner\/name\/file, ViT-B-32\/openai, .*datacomp_xl_s13b_b90k, DINOv2-S-14\/lvd142m, .*SigLIP-B-16\/webli\n$/,
     );
   }));
 

@@ -5,7 +5,12 @@ import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/e
 import { hasShared, needs, sharedPath } from "#testing/shared.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
 import { visionShapes } from "../clip/weights.ts";
-import { clipGraphs, openGraphs } from "./export.ts";
+import { encodeSafetensors } from "@vcs/transport/safetensors";
+import { sourceOf } from "#testing/formula_weights.ts";
+import golden from "../testdata/eyes.json" with { type: "json" };
+import { randomClip } from "../testdata/random_clip.ts";
+import { DINOV2_MODELS, SIGLIP_MODELS } from "../vit/models.ts";
+import { networkGraphs, openGraphs } from "./export.ts";
 
 const { signal } = new AbortController();
 const OPTIONS = { precision: "fp32" as const, allowClass: [] };
@@ -27,15 +32,26 @@ Deno.test("export has every graph of every model", async () => {
   assert.deepEqual(described(gist.graphs), ["gist: batch 16, pixels -> embedding"]);
   for (const { name, vision, activation } of CLIP_MODELS.models) {
     for (const precision of ["fp32", "fp16", "int8"] as const) {
-      const graphs = clipGraphs("clip", zeros(visionShapes(vision)), { activation, precision });
+      const graphs = networkGraphs("clip", zeros(visionShapes(vision)), { activation, precision });
       const batch = precision === "int8" ? 1 : 16;
       const expected = [`clip.vision: batch ${batch}, pixels -> embedding`];
       assert.deepEqual(described(graphs), expected, `${name} ${precision}`);
     }
   }
+  for (const { name, tensors } of [...DINOV2_MODELS, ...SIGLIP_MODELS]) {
+    const source = zeros(await tensors!());
+    for (const precision of ["fp32", "fp16", "int8"] as const) {
+      const graphs = networkGraphs("x", source, { activation: "gelu", precision });
+      const batch = precision === "int8" ? 1 : 16;
+      const expected = [`x.vision: batch ${batch}, pixels -> embedding`];
+      assert.deepEqual(described(graphs), expected, `${name} ${precision}`);
+    }
+  }
+  const siglip = networkGraphs("x", sourceOf(golden.siglip.shapes), { activation: "gelu" });
+  assert.deepEqual(described(siglip).slice(1), ["x.text: batch 16, tokens -> embedding"]);
   // A builder that is not here is one that nothing here exports.
   assert.deepEqual(await graphBuilders(new URL("../", import.meta.url)), [
-    ...["gistGraph", "textGraph", "visionGraph"],
+    ...["gistGraph", "siglipTextGraph", "textGraph", "visionGraph", "vitGraph"],
   ]);
 });
 
@@ -66,8 +82,9 @@ Deno.test({
 });
 
 Deno.test("export of a file whose activation nothing names asks for it", async () => {
-  const path = await Deno.makeTempFile();
+  const path = await Deno.makeTempFile({ suffix: ".safetensors" });
   try {
+    await Deno.writeFile(path, encodeSafetensors(randomClip()));
     await assert.rejects(openGraphs(path, OPTIONS, signal), /expected --activation$/);
   } finally {
     await Deno.remove(path);

@@ -26,7 +26,7 @@ import {
 } from "@vcs/transport/internal";
 import { isChannel } from "@vcs/transport/channel";
 import { type AlertRule, parseRule } from "../alerts.ts";
-import { CLIP_MODELS } from "../clip/models.ts";
+import { ENCODER_MODELS } from "../vit/models.ts";
 import type { DriftOptions } from "../drift.ts";
 import { fingerprintDigits } from "../camera/socket.ts";
 import { openSource } from "../source.ts";
@@ -93,7 +93,7 @@ const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
 
 /** Names of the networks: the first halves of the models' names, which are `NETWORK/TAG`. */
 const NETWORKS = [
-  ...new Set(CLIP_MODELS.models.map(({ name }) => name.replace(/\/.*/, ""))),
+  ...new Set(ENCODER_MODELS.models.map(({ name }) => name.replace(/\/.*/, ""))),
   "gist",
 ];
 
@@ -190,7 +190,7 @@ export const NETWORK = {
   weights: option(fileOrUrl("REFERENCE"), {
     help: "tag of published weights, path, URL or hf:owner/name/file",
     env: "ENCODERS_PRETRAINED",
-    defaultText: "openai",
+    defaultText: "openai of CLIP; the others have one",
     formerly: ["pretrained"],
   }),
   ...CHECKPOINT_OPTIONS,
@@ -200,7 +200,7 @@ export const NETWORK = {
     default: "auto",
   }),
   precision: option(choice(["fp32", "fp16", "int8"]), {
-    help: "arithmetic of CLIP",
+    help: "arithmetic of the network",
     default: "fp32",
   }),
   activation: option(choice(["quick_gelu", "gelu"]), {

@@ -13,6 +13,7 @@ const checksums = new Map<string, Promise<string>>();
 /** Model, weights and tool of a run. */
 export async function runDetails(info: EncoderInfo): Promise<Record<string, unknown>> {
   const { weights, activation, precision, embeddingDim } = info;
+  const { preprocessing = "pillow-bicubic-centre-crop" } = info;
   let checksum: string | undefined;
   if (weights !== undefined) {
     checksum = await (checksums.get(weights) ?? sha256Of(weights));
@@ -20,7 +21,7 @@ export async function runDetails(info: EncoderInfo): Promise<Record<string, unkn
   }
   return {
     tool: `${config.name} ${config.version}`,
-    preprocessing: "pillow-bicubic-centre-crop",
+    preprocessing,
     embedding_dim: embeddingDim,
     ...(checksum === undefined ? {} : { weights_sha256: checksum, activation, precision }),
   };

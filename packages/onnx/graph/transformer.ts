@@ -9,6 +9,7 @@ import { tensor } from "@vcs/transport/tensor";
 import { GraphBuilder } from "../graph.ts";
 import type { Value, WeightSource } from "./core.ts";
 import { type Dim, multiplyDims } from "./dims.ts";
+import { activation } from "./layers.ts";
 import {
   foldNorm,
   headColumns,
@@ -19,12 +20,12 @@ import {
   rowsOf,
   type WeightForm,
 } from "./weight_layout.ts";
-import { transposed } from "./weights.ts";
+import { derive, transposed } from "./weights.ts";
 
 export type { Layer, Norm, WeightForm } from "./weight_layout.ts";
 
 /** Activation between the two layers of a block's MLP. */
-export type MlpActivation = "quick_gelu" | "gelu";
+export type MlpActivation = "quick_gelu" | "gelu" | "gelu_tanh";
 
 /** Arithmetic of the matrix products. */
 export type Precision = "fp32" | "fp16" | "int8";
@@ -66,6 +67,14 @@ export interface BlockWeights {
   readonly up: Layer;
   /** The MLP's second layer. */
   readonly down: Layer;
+}
+
+/** Weights of a layer that makes one token of all of an item: attention of a learned query, and an MLP. */
+export interface PoolWeights extends Pick<BlockWeights, "joint" | "out" | "up" | "down"> {
+  /** What the query is made of, `width` numbers. */
+  readonly probe: WeightSource;
+  /** Norm before the MLP. */
+  readonly norm: Norm;
 }
 
 /** What a byte of 0 in real numbers is, in activations and in weights without a sign. */
@@ -208,13 +217,6 @@ export class TransformerBuilder {
     return this.toRows(g.op("com.microsoft:QAttention", inputs, settings, tokens));
   }
 
-  #activate(x: Value): Value {
-    const { g } = this;
-    return this.#options.activation === "gelu"
-      ? g.op("Gelu", [x], { approximate: "none" }, x)
-      : g.mul(x, g.sigmoid(g.mul(x, 1.702)));
-  }
-
   /** One block over all tokens. */
   block(x: Value, name: string, weights: BlockWeights): Value {
     return this.#secondHalf(x, this.#attention(name, x, weights), name, weights);
@@ -223,8 +225,29 @@ export class TransformerBuilder {
   /** One block of which only each item's first token is computed: `[N, width]`. */
   blockOfFirst(x: Value, name: string, weights: BlockWeights): Value {
     const { x: rows, ...joint } = this.#normed(x, `${name}.ln_1`, weights.norm1, weights.joint);
-    const mixed = this.#attentionOfFirst(name, this.#toTokens(rows), joint);
+    const all = this.#toTokens(rows);
+    const q = this.#linear(this.#first(all), `${name}.attn.q`, this.#query(joint));
+    const mixed = this.#attentionOf(name, q, this.#items, all, joint);
     return this.#secondHalf(this.#first(this.#toTokens(x)), mixed, name, weights);
+  }
+
+  /** Attention of a learned query over all tokens of each item, and an MLP behind it: `[N, width]`. */
+  pooled(x: Value, name: string, weights: PoolWeights): Value {
+    const { weight, bias } = this.#query(weights.joint);
+    const [rows, columns] = weight.shape as [number, number];
+    const query = derive(
+      [weights.probe, weight, bias],
+      [1, rows],
+      ([probe, w, b]) =>
+        Float32Array.from(b, (sum, r) => {
+          for (let c = 0; c < columns; c++) sum += w[r * columns + c]! * probe[c]!;
+          return sum;
+        }),
+    );
+    const q = this.g.weight(`${name}.attn.q`, query);
+    const mixed = this.#attentionOf(name, q, 1, this.#toTokens(x), weights.joint);
+    const attended = this.#linear(mixed, `${name}.attn.out_proj`, weights.out);
+    return this.#feedForward(attended, name, weights.norm, weights);
   }
 
   /** From the attention's last projection on. */
@@ -232,38 +255,54 @@ export class TransformerBuilder {
     x: Value,
     mixed: Value,
     block: string,
-    { out, norm2, up, down }: BlockWeights,
+    weights: BlockWeights,
+  ): Value {
+    const attended = this.g.add(x, this.#linear(mixed, `${block}.attn.out_proj`, weights.out));
+    return this.#feedForward(attended, block, weights.norm2, weights);
+  }
+
+  /** A norm and an MLP, beside which the input goes on. */
+  #feedForward(
+    x: Value,
+    block: string,
+    norm: Norm,
+    { up, down }: Pick<BlockWeights, "up" | "down">,
   ): Value {
     const { g } = this;
-    const attended = g.add(x, this.#linear(mixed, `${block}.attn.out_proj`, out));
-    const name = `${block}.mlp.c_fc`;
-    const { x: normed, ...layer } = this.#normed(attended, `${block}.ln_2`, norm2, up);
-    const hidden = this.#activate(this.#linear(normed, name, layer));
-    return g.add(attended, this.#linear(hidden, `${block}.mlp.c_proj`, down));
+    const { x: normed, ...layer } = this.#normed(x, `${block}.ln_2`, norm, up);
+    const wide = this.#linear(normed, `${block}.mlp.c_fc`, layer);
+    const hidden = activation(g, this.#options.activation, wide);
+    return g.add(x, this.#linear(hidden, `${block}.mlp.c_proj`, down));
   }
 
   #first(tokens: Value): Value {
     return this.g.squeeze(this.g.slice(tokens, 1, 0, 1), [1]);
   }
 
+  /** The joint projection's queries, times what scores are scaled by. */
+  #query({ weight, bias }: Layer): Layer {
+    const width = weight.shape[1]!;
+    const scale = Math.sqrt(this.#options.heads / width);
+    return { weight: rowsOf(weight, 0, width, scale), bias: rowsOf(bias, 0, width, scale) };
+  }
+
   /**
    * Attention of one token over all: instead of each token's key and value, the one query is
    * brought to the tokens' space, and the one mix of tokens to the values' space. The keys' bias
    * adds the same to all scores and has no effect.
+   *
+   * @param q queries `[items, width]`; items is 1 where all items have the same
    */
-  #attentionOfFirst(block: string, all: Value, joint: Layer): Value {
+  #attentionOf(block: string, q: Value, items: Dim, all: Value, joint: Layer): Value {
     const { g } = this;
     const { heads } = this.#options;
     const width = joint.weight.shape[1]!;
     const name = `${block}.attn`;
-    const part = (kind: keyof Layer, at: number, factor?: number) =>
-      rowsOf(joint[kind], at * width, (at + 1) * width, factor);
-    const scale = Math.sqrt(heads / width);
-    const query = { weight: part("weight", 0, scale), bias: part("bias", 0, scale) };
-    const q = this.#linear(this.#first(all), `${name}.q`, query);
+    const part = (kind: keyof Layer, at: number) =>
+      rowsOf(joint[kind], at * width, (at + 1) * width);
     const keys = g.weight(`${name}.k`, headRows(part("weight", 1), heads));
     const values = g.weight(`${name}.v`, headColumns(part("weight", 2), heads));
-    const asked = this.#perHead(g.reshape(q, [this.#items, heads, width / heads]), keys);
+    const asked = this.#perHead(g.reshape(q, [items, heads, width / heads]), keys);
     const shares = g.softmax(g.matmul(asked, g.transpose(all, [0, 2, 1])));
     const mixed = this.#perHead(g.matmul(shares, all), values);
     return g.add(

@@ -8,8 +8,10 @@
 import {
   addDims,
   cachedModel,
+  derive,
   fileIdentity,
   type GraphBuilder,
+  type LazyTensor,
   Session,
   toFloat32,
 } from "@vcs/onnx";
@@ -18,7 +20,7 @@ import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import type { ResolveOptions } from "@vcs/onnx/store";
 import { tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
-import { positionsFor } from "./positions.ts";
+import { encodeTokens, positionsFor } from "@vcs/clip-drift/internal";
 import { locateVit, type Vit, vitOf } from "./vit.ts";
 
 /** The picture that patches come from, in patches. */
@@ -38,28 +40,30 @@ export interface PatchEmbedderOptions
   readonly cache?: string;
 }
 
+/** A convolution over whole patches as rows over a patch's planes. */
+function patchPlanes(conv: LazyTensor): LazyTensor {
+  const [width = 1, ...window] = conv.shape;
+  return derive([conv], [width, window.reduce((a, b) => a * b, 1)], ([x]) => x);
+}
+
 /** The graph of a picture's patches: `patches`, `cells` and `positions` in, `embedding` out. */
 export function patchGraph(vit: Vit): GraphBuilder {
-  const { width, patchSize, layers, heads, epsilon, activation } = vit;
-  const length = addDims(1, "T");
-  const builder = new TransformerBuilder("vit-patches", {
+  const { width, patchSize, heads, epsilon, activation } = vit;
+  const length = addDims(vit.first === undefined ? 0 : 1, "T");
+  const tower = new TransformerBuilder("vit-patches", {
     ...{ heads, epsilon, activation, length, items: 1 },
   });
-  const { g } = builder;
+  const { g } = tower;
   const patches = g.input("patches", "F32", ["T", 3 * patchSize ** 2]);
   const cells = g.input("cells", "I64", ["T"]);
   const positions = g.input("positions", "F32", ["C", width]);
-  const rows = g.matmul(patches, g.weight("patches.weight", transposed(vit.patches.weight)));
-  const embedded = g.add(rows, g.weight("patches.bias", vit.patches.bias));
+  const rows = g.matmul(patches, g.weight("patches.weight", transposed(patchPlanes(vit.conv))));
+  const embedded = vit.bias ? g.add(rows, g.weight("patches.bias", vit.bias)) : rows;
   const placed = g.add(embedded, g.gather(positions, cells));
-  const first = g.reshape(g.weight("first", vit.first), [1, width]);
-  let x = g.concat([first, placed], 0);
-  if (vit.before) x = builder.norm(x, "before", vit.before);
-  for (let i = 0; i < layers - 1; i++) x = builder.block(x, vit.blockName(i), vit.block(i));
-  const last = builder.blockOfFirst(x, vit.blockName(layers - 1), vit.block(layers - 1));
-  const normed = builder.norm(last, "after", vit.after);
-  const out = vit.projection ? g.matmul(normed, g.weight("projection", vit.projection)) : normed;
-  g.output("embedding", out);
+  const tokens = vit.first === undefined
+    ? placed
+    : g.concat([g.reshape(g.weight("first", vit.first), [1, width]), placed], 0);
+  g.output("embedding", encodeTokens(tower, tokens, vit));
   return g;
 }
 

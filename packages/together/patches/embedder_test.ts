@@ -5,9 +5,11 @@
 import { modelBytes, Session, toFloat32 } from "@vcs/onnx";
 import assert from "node:assert/strict";
 import golden from "./testdata/vits.json" with { type: "json" };
-import { sourceOf, valuesOf, writeVit } from "./testdata/vits.ts";
+import { clipVit, dinov2Vit, findClipWeights } from "@vcs/clip-drift/internal";
+import { sourceOf, valuesOf } from "#testing/formula_weights.ts";
+import { writeVit } from "./testdata/vits.ts";
 import { openPatchEmbedder, PatchEmbedder, patchGraph, type PatchGrid } from "./embedder.ts";
-import { clipVit, plainVit, type Vit } from "./vit.ts";
+import type { Vit } from "./vit.ts";
 
 const PATCH = 7;
 
@@ -43,8 +45,9 @@ async function embedderOf(vit: Vit): Promise<PatchEmbedder> {
 }
 
 const VITS = {
-  clip: () => clipVit(sourceOf(golden.clip.shapes), { activation: "quick_gelu" }),
-  dinov2: () => plainVit(sourceOf(golden.dinov2.shapes)),
+  clip: () =>
+    clipVit(findClipWeights(sourceOf(golden.clip.shapes)).vision, { activation: "quick_gelu" }),
+  dinov2: () => dinov2Vit(sourceOf(golden.dinov2.shapes)),
 };
 
 for (const [name, make] of Object.entries(VITS)) {
