@@ -13,7 +13,10 @@ import { encodeNpz } from "@vcs/transport/npz";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { tensor } from "@vcs/transport/tensor";
 import { gzipSync } from "node:zlib";
+import eyes from "../../packages/clip-drift/testdata/eyes.json" with { type: "json" };
+import vocabulary from "../../packages/clip-drift/testdata/tokenizer.json" with { type: "json" };
 import { RANDOM_MERGES, randomClip } from "../../packages/clip-drift/testdata/random_clip.ts";
+import { tensorsOf } from "../formula_weights.ts";
 import { mjpeg8k, vp8 } from "./media_files.ts";
 import { drain, type Reader, text } from "./reader.ts";
 import { BOMBS } from "./tensors.ts";
@@ -47,10 +50,14 @@ async function claiming(): Promise<Uint8Array> {
 }
 const HUGE_BATCH = { "gigabytes claimed": claiming };
 
-/** Labels by weights and merges that lie beside each other. */
-async function labels(weights: Uint8Array, merges: Uint8Array): Promise<void> {
-  await using made = await folderWith("clip.safetensors", weights);
-  await Deno.writeFile(`${made.folder}/merges.txt`, merges);
+/** Labels by weights and what the tokenizer is made of, which lie beside each other. */
+async function labels(
+  weights: Uint8Array,
+  tokens: Uint8Array,
+  name = "merges.txt",
+): Promise<void> {
+  await using made = await folderWith("model.safetensors", weights);
+  await Deno.writeFile(`${made.folder}/${name}`, tokens);
   const info = { model: "ViT-B-32", pretrained: made.path, device: "cpu", loaded: true };
   await openLabels(["abcd"], { ...info, weights: made.path, embeddingDim: 32, imageSize: 224 });
 }
@@ -142,6 +149,21 @@ export const READERS: readonly Reader[] = [
     ends: /^(SyntaxError|no-weights)$/,
     isApart: true,
     honest: () => text(RANDOM_MERGES),
+    out: 0,
+  },
+  {
+    name: "openLabels, vocabulary",
+    read: (bytes) =>
+      labels(encodeSafetensors(tensorsOf(eyes.siglip.shapes)), bytes, "tokenizer.json"),
+    budget: 128,
+    hostile: {
+      "lists in lists": () => text("[".repeat(3 << 20)),
+      "lists": () => text(`[${"[],".repeat(1_000_000)}[]]`),
+      "many bytes": () => new Uint8Array(64 << 20).fill(32),
+    },
+    ends: /^(SyntaxError|no-weights)$/,
+    isApart: true,
+    honest: () => text(JSON.stringify(vocabulary)),
     out: 0,
   },
   {

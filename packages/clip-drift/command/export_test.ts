@@ -81,6 +81,20 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "ONNX Runtime's Python makes of the exported towers of a small DINOv2 and SigLIP what we do",
+  ...needs(ONNX_PYTHON !== undefined),
+  async fn() {
+    for (
+      const [name, { shapes }] of Object.entries({ dinov2: golden.dinov2, siglip: golden.siglip })
+    ) {
+      const graphs = networkGraphs(name, sourceOf(shapes), { activation: "gelu" });
+      await checkInPython(graphs.slice(0, 1));
+    }
+  },
+});
+
 Deno.test("export of a file whose activation nothing names asks for it", async () => {
   const path = await Deno.makeTempFile({ suffix: ".safetensors" });
   try {

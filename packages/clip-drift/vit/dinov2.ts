@@ -132,21 +132,28 @@ export function dinov2Vit(source: TensorSource): Vit {
   };
 }
 
-/** Tensors of a DINOv2 as Hugging Face's file has them: shapes by name. */
-export function dinov2Shapes(width: number, layers: number): Map<string, readonly number[]> {
-  const { token, positions, patches, after, block, joint, out, up, down, scales } = HUGGING_FACE;
+/** Tensors of a DINOv2 as Hugging Face's file has them, or the authors' own: shapes by name. */
+export function dinov2Shapes(
+  width: number,
+  layers: number,
+  file: "huggingface" | "original",
+): Map<string, readonly number[]> {
+  const names = file === "original" ? ORIGINAL : HUGGING_FACE;
+  const { token, positions, patches, after, block, joint, out, up, down, scales } = names;
   const layer = (name: string, shape: number[]): [string, number[]][] => [
     [`${name}.weight`, shape],
     [`${name}.bias`, [shape[0]!]],
   ];
   const blocks = Array.from({ length: layers }, (_, i) => {
-    const square = [...joint, out].flatMap((part) => layer(`${block(i)}.${part}`, [width, width]));
-    const norms = ["norm1", "norm2"].flatMap((part) => layer(`${block(i)}.${part}`, [width]));
-    const factors = scales.map((part): [string, number[]] => [`${block(i)}.${part}`, [width]]);
+    const at = block(i);
+    const rows = 3 * width / joint.length;
     return [
-      ...[...square, ...norms, ...factors],
-      ...layer(`${block(i)}.${up}`, [4 * width, width]),
-      ...layer(`${block(i)}.${down}`, [width, 4 * width]),
+      ...joint.flatMap((part) => layer(`${at}.${part}`, [rows, width])),
+      ...layer(`${at}.${out}`, [width, width]),
+      ...["norm1", "norm2"].flatMap((part) => layer(`${at}.${part}`, [width])),
+      ...scales.map((part): [string, number[]] => [`${at}.${part}`, [width]]),
+      ...layer(`${at}.${up}`, [4 * width, width]),
+      ...layer(`${at}.${down}`, [width, 4 * width]),
     ];
   });
   return new Map<string, readonly number[]>([

@@ -36,7 +36,10 @@ function dinov2(letter: keyof typeof DINOV2): Model {
     about: `DINOv2 ViT-${letter}/14`,
     bytes: size,
     files: hub ? [hub, original] : [original],
-    tensors: async () => (await import("./dinov2.ts")).dinov2Shapes(width, layers),
+    tensors: async () => {
+      const { dinov2Shapes } = await import("./dinov2.ts");
+      return dinov2Shapes(width, layers, hub ? "huggingface" : "original");
+    },
   };
 }
 

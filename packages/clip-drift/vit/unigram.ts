@@ -19,8 +19,8 @@ const END = "</s>";
 const SIGNS = /[!-/:-@[-`{-~]/g;
 /** How much less likely than the rarest piece an unknown character is. */
 const UNKNOWN = 10;
-/** Bytes and pieces that a vocabulary may have. */
-const [MAX_BYTES, MAX_PIECES] = [1 << 26, 1 << 20];
+/** Bytes and pieces that a vocabulary may have; SigLIP's has 2.4 MB and 32,000. */
+const [MAX_BYTES, MAX_PIECES] = [3 << 20, 1 << 18];
 
 const wrong = (found: string, allowed: string) =>
   new SyntaxError(`Cannot read SigLIP's vocabulary: found ${found}, expected ${allowed}`);

@@ -137,6 +137,16 @@ Deno.test("shapes of the catalogue are those of transformers' files, of other si
   }
 });
 
+Deno.test("DINOv2's own names and Hugging Face's are of the same network", async () => {
+  const own = await ENCODER_MODELS.find("DINOv2-B-14")!.tensors!();
+  const { vit, name } = kindOf(sourceOf(Object.fromEntries(own)));
+  assert.equal(name, "DINOv2");
+  const { width, layers, heads, grid } = vit(sourceOf(Object.fromEntries(own)), {
+    activation: "gelu",
+  });
+  assert.deepEqual([width, layers, heads, grid], [768, 12, 12, 37]);
+});
+
 Deno.test("weights of another kind than the model's are refused, and so is an activation", async () => {
   const opened = (kind: keyof typeof KINDS, options: EncoderOptions) =>
     withSmall(kind, () => Promise.resolve(), options);
