@@ -63,6 +63,28 @@ export function fillFolder(folder: string, range: Range, isSpool: boolean): Prom
   return Promise.resolve();
 }
 
+/** Writes, brings to the disk, renames and reads files beside those that lie there, and no more. */
+export async function filesAlone(folder: string, count: number): Promise<void> {
+  const content = write(message(new Uint8Array(SIZE)));
+  const from = `${folder}/.alone.part`;
+  for (let number = 0; number < count; number++) {
+    const to = `${folder}/alone_${number}`;
+    {
+      using file = await Deno.open(from, { write: true, create: true, truncate: true });
+      await file.write(content);
+      await file.sync();
+    }
+    await Deno.rename(from, to);
+    {
+      using itself = await Deno.open(folder);
+      await itself.sync();
+    }
+    await Deno.stat(to);
+    await Deno.readFile(to);
+    await Deno.remove(to);
+  }
+}
+
 /** What Redis does for each message of ours: it is added, read by the group, accepted and deleted. */
 const PASS = `
 redis.pcall('XGROUP', 'CREATE', KEYS[1], 'vcs', '0', 'MKSTREAM')

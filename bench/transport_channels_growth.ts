@@ -14,6 +14,7 @@ import { message, newStreamId } from "@vcs/transport/message";
 import { freePort, startBroker } from "../packages/transport/trial/brokers.ts";
 import { BUCKET, startMoto } from "../packages/transport/testing/moto.ts";
 import {
+  filesAlone,
   fillBucket,
   fillFolder,
   fillKafka,
@@ -52,6 +53,8 @@ interface Place {
    * before, or are put where the receiver has been.
    */
   readonly filled?: "wait" | "wait again" | "gone" | "passed";
+  /** What the system does for so many messages, without a channel. */
+  alone?(count: number): Promise<void>;
 }
 
 /** What was measured after some messages. */
@@ -61,6 +64,8 @@ interface Figures {
   readonly message: number;
   /** Percent of a core while nothing comes. */
   readonly idle: number;
+  /** Microseconds for what the system does for a message. */
+  readonly alone?: number;
 }
 
 /** What is kept. */
@@ -81,6 +86,7 @@ async function folderUrl(parameters: string): Promise<Place> {
     sender: `${pathToFileURL(folder)}${parameters}`,
     fill: (range) => fillFolder(folder, range, isSpool),
     filled: isSpool ? "gone" : "wait again",
+    alone: (count) => filesAlone(folder, count),
   };
 }
 
@@ -208,22 +214,43 @@ function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** Microseconds of processor time for each of some messages. */
+async function costOf(run: (count: number) => Promise<void>): Promise<number> {
+  const before = cpu();
+  await run(MEASURED);
+  return Math.round(1000 * (cpu() - before) / MEASURED);
+}
+
+/** What messages and idling cost after so many messages. */
+async function measureAfter(messages: number, traffic: Traffic, place: Place): Promise<Figures> {
+  await traffic.fill(messages - MEASURED);
+  const each = await costOf((count) => traffic.run(count));
+  await sleep(PAUSE);
+  const idleFrom = cpu();
+  await sleep(IDLE);
+  const idle = Number((100 * (cpu() - idleFrom) / IDLE).toFixed(1));
+  if (!place.alone) return { messages, message: each, idle };
+  await traffic[Symbol.asyncDispose]();
+  return { messages, message: each, idle, alone: await costOf(place.alone) };
+}
+
+/** Measures one place after more and more messages, and then another that has had few. */
 async function measure(name: string, most: number): Promise<void> {
-  await using traffic = new Traffic(await PLACES[name]!());
+  const steps = STEPS.filter((step) => step <= most);
+  const place = await PLACES[name]!();
+  await using traffic = new Traffic(place);
   const figures: Figures[] = [];
-  for (const messages of STEPS.filter((step) => step <= most)) {
-    await traffic.fill(messages - MEASURED);
-    const before = cpu();
-    await traffic.run(MEASURED);
-    const each = 1000 * (cpu() - before) / MEASURED;
-    await sleep(PAUSE);
-    const idleFrom = cpu();
-    await sleep(IDLE);
-    const idle = 100 * (cpu() - idleFrom) / IDLE;
-    figures.push({ messages, message: Math.round(each), idle: Number(idle.toFixed(1)) });
-    say(`${name}: ${JSON.stringify(figures.at(-1))}`);
-    await keep(name, figures);
-  }
+  for (const count of steps) figures.push(await note(name, measureAfter(count, traffic, place)));
+  const another = await PLACES[name]!();
+  await using fresh = new Traffic(another);
+  figures.push(await note(`${name}, another`, measureAfter(steps[0]!, fresh, another)));
+  await keep(name, figures);
+}
+
+async function note(name: string, measuring: Promise<Figures>): Promise<Figures> {
+  const figures = await measuring;
+  say(`${name}: ${JSON.stringify(figures)}`);
+  return figures;
 }
 
 async function read(): Promise<Kept> {
@@ -238,14 +265,23 @@ async function keep(name: string, figures: Figures[]): Promise<void> {
   await Deno.writeTextFile(RECORD, `${JSON.stringify(kept, null, 2)}\n`);
 }
 
+/** Figures by count, and those of another place with as many as the first had. */
+function cells(figures: Figures[], cell: (figures: Figures) => string): string[] {
+  const found = STEPS.map((step) => figures.find(({ messages }) => messages === step));
+  const again = figures.filter(({ messages }) => messages === STEPS[0])[1];
+  return [...found, again].map((figures) => figures ? cell(figures) : "");
+}
+
 function tableOf({ machine: { cpu, cores }, runtime, channels }: Kept): string {
-  const head = ["after so many messages", ...STEPS.map((step) => step.toLocaleString("en"))];
-  const cell = (figures: Figures | undefined) =>
-    figures ? `${figures.message} µs, ${figures.idle} %` : "";
-  const rows = Object.keys(PLACES).filter((name) => channels[name]).map((name) => [
-    name,
-    ...STEPS.map((step) => cell(channels[name]!.find(({ messages }) => messages === step))),
-  ]);
+  const counts = STEPS.map((step) => step.toLocaleString("en"));
+  const head = ["after so many messages", ...counts, `then another, ${counts[0]}`];
+  const rows = Object.keys(PLACES).filter((name) => channels[name]).flatMap((name) => {
+    const figures = channels[name]!;
+    const costs = cells(figures, ({ message, idle }) => `${message} µs, ${idle} %`);
+    if (!figures.some(({ alone }) => alone !== undefined)) return [[name, ...costs]];
+    const alone = cells(figures, ({ alone }) => alone === undefined ? "" : `${alone} µs`);
+    return [[name, ...costs], [`its files alone`, ...alone]];
+  });
   const lines = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`);
   return `${lines.join("\n")}\n\n${cpu}, ${cores} cores, Deno ${runtime}.`;
 }
