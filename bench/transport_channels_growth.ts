@@ -3,6 +3,7 @@
  * the process that has both ends. `deno run -A bench/transport_channels_growth.ts MOST [CHANNEL…]`
  * measures after 1,000 messages, ten times as many, and so on up to `MOST`; keeps the figures in
  * `bench/results/transport_channels_growth.json`, and writes its table into the package's README.
+ * Through brokers, folders and buckets most of the messages come otherwise, as that takes hours.
  */
 import { cpus } from "node:os";
 import process from "node:process";
@@ -10,20 +11,50 @@ import { pathToFileURL } from "node:url";
 import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
 import { say } from "@vcs/transport/internal";
 import { message, newStreamId } from "@vcs/transport/message";
-import { type BrokerName, freePort, startBroker } from "../packages/transport/trial/brokers.ts";
+import { freePort, startBroker } from "../packages/transport/trial/brokers.ts";
 import { BUCKET, startMoto } from "../packages/transport/testing/moto.ts";
+import {
+  filesAlone,
+  fillBucket,
+  fillFolder,
+  fillKafka,
+  fillNats,
+  fillRabbit,
+  fillRedis,
+  SIZE,
+} from "./transport_channels_fill.ts";
 
 const STEPS = [1_000, 10_000, 100_000, 1_000_000];
 /** Messages over which their cost is measured, and milliseconds of idling, after a pause. */
 const [MEASURED, PAUSE, IDLE] = [500, 2000, 4000];
-const SIZE = 100;
+/** Messages through ends that were just opened, before the cost of others is measured. */
+const WARM = 200;
+/** Milliseconds after which an end gives up: the machine may have other work. */
+const PATIENCE = 3_600_000;
+/** The number with which `s3:` begins: behind those of objects that are put there otherwise. */
+const BEHIND = 2_000_000;
 const RECORD = new URL("results/transport_channels_growth.json", import.meta.url);
 const README = new URL("../packages/transport/README.md", import.meta.url);
+
+/** Messages by their numbers. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** The ends of a channel. */
 interface Place {
   readonly sender: string;
   readonly receiver?: string;
+  /** Puts messages there otherwise. */
+  fill?(range: Range): Promise<void>;
+  /**
+   * What becomes of these: they wait for a receiver, all of them for each one, have been received
+   * before, or are put where the receiver has been.
+   */
+  readonly filled?: "wait" | "wait again" | "gone" | "passed";
+  /** What the system does for so many messages, without a channel. */
+  alone?(count: number): Promise<void>;
 }
 
 /** What was measured after some messages. */
@@ -33,6 +64,8 @@ interface Figures {
   readonly message: number;
   /** Percent of a core while nothing comes. */
   readonly idle: number;
+  /** Microseconds for what the system does for a message. */
+  readonly alone?: number;
 }
 
 /** What is kept. */
@@ -48,18 +81,42 @@ const local = () => `127.0.0.1:${freePort()}`;
 async function folderUrl(parameters: string): Promise<Place> {
   const folder = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  return { sender: `${pathToFileURL(folder)}${parameters}` };
+  const isSpool = parameters !== "/";
+  return {
+    sender: `${pathToFileURL(folder)}${parameters}`,
+    fill: (range) => fillFolder(folder, range, isSpool),
+    filled: isSpool ? "gone" : "wait again",
+    alone: (count) => filesAlone(folder, count),
+  };
 }
 
-async function brokerUrl(name: BrokerName, scheme: string): Promise<Place> {
+/** How a broker gets messages otherwise. */
+const BROKERS = {
+  redis: { name: "redis", fill: fillRedis, filled: "gone" },
+  amqp: { name: "rabbitmq", fill: fillRabbit, filled: "gone" },
+  nats: { name: "nats", fill: fillNats, filled: "gone" },
+  kafka: { name: "kafka", fill: fillKafka, filled: "wait" },
+} as const;
+
+async function brokerUrl(scheme: keyof typeof BROKERS): Promise<Place> {
+  const { name, fill, filled } = BROKERS[scheme];
   const { port } = stack.use(await startBroker(name));
-  return { sender: `${scheme}://127.0.0.1:${port}` };
+  return {
+    sender: `${scheme}://127.0.0.1:${port}`,
+    fill: (range) => fill(port, range),
+    filled,
+  };
 }
 
 async function bucketUrl(): Promise<Place> {
-  const { port, env } = stack.use(await startMoto());
-  for (const [name, value] of env) Deno.env.set(name, value);
-  return { sender: `s3://${BUCKET}/archive?endpoint=http://127.0.0.1:${port}` };
+  const service = stack.use(await startMoto());
+  for (const [name, value] of service.env) Deno.env.set(name, value);
+  const template = `archive/window_${String(BEHIND).padStart(16, "0")}.safetensors`;
+  return {
+    sender: `s3://${BUCKET}/archive?endpoint=http://127.0.0.1:${service.port}`,
+    fill: (range) => fillBucket(service, { bucket: BUCKET, template }, range),
+    filled: "passed",
+  };
 }
 
 function pushUrl(): Place {
@@ -74,10 +131,10 @@ const PLACES: Readonly<Record<string, () => Place | Promise<Place>>> = {
   "zmq-push": pushUrl,
   "file, an archive": () => folderUrl("/"),
   "file, limit=3": () => folderUrl("/?limit=3"),
-  redis: () => brokerUrl("redis", "redis"),
-  amqp: () => brokerUrl("rabbitmq", "amqp"),
-  nats: () => brokerUrl("nats", "nats"),
-  kafka: () => brokerUrl("kafka", "kafka"),
+  redis: () => brokerUrl("redis"),
+  amqp: () => brokerUrl("amqp"),
+  nats: () => brokerUrl("nats"),
+  kafka: () => brokerUrl("kafka"),
   "s3, an archive": bucketUrl,
 };
 
@@ -88,24 +145,68 @@ function cpu(): number {
 }
 
 /** Messages through a channel, one stream over all calls. */
-class Traffic {
-  readonly #ends: { sender: Sender; receiver: Receiver };
+class Traffic implements AsyncDisposable {
+  readonly #place: Place;
   readonly #streamId = newStreamId();
-  sent = 0;
+  /** Number of the next message. */
+  #next: number;
+  #ends: { sender: Sender; receiver: Receiver } | undefined;
+  /** Messages that went through, or were put there. */
+  count = 0;
 
-  constructor(ends: { sender: Sender; receiver: Receiver }) {
-    this.#ends = ends;
+  constructor(place: Place) {
+    this.#place = place;
+    this.#next = place.filled === "passed" ? BEHIND : 0;
+  }
+
+  /** Lets so many have been there, all in all, and takes up those that wait. */
+  async fill(total: number): Promise<void> {
+    const { fill, filled } = this.#place;
+    const missing = total - this.count;
+    if (!fill || this.count === 0) return await this.run(missing);
+    if (filled === "passed") return await this.#put({ from: this.count, to: total });
+    await this[Symbol.asyncDispose]();
+    await this.#put({ from: this.#next, to: this.#next + missing });
+    this.#next += missing;
+    const waiting = filled === "gone" ? 0 : filled === "wait" ? missing : this.count;
+    await this.#receive(waiting);
+    await this.run(WARM);
   }
 
   async run(count: number): Promise<void> {
-    const receiving = (async () => {
-      for (let i = 0; i < count; i++) await (await this.#ends.receiver.receive())!.accept();
-    })();
+    const { sender } = await this.#open();
+    const receiving = this.#receive(count);
     for (let i = 0; i < count; i++) {
-      const fields = { streamId: this.#streamId, sequence: this.sent++ };
-      await this.#ends.sender.send(message(new Uint8Array(SIZE), fields));
+      const fields = { streamId: this.#streamId, sequence: this.#next++ };
+      await sender.send(message(new Uint8Array(SIZE), fields));
     }
     await receiving;
+    this.count += count;
+  }
+
+  async #put(range: Range): Promise<void> {
+    await this.#place.fill!(range);
+    this.count += range.to - range.from;
+  }
+
+  async #receive(count: number): Promise<void> {
+    const { receiver } = await this.#open();
+    for (let i = 0; i < count; i++) await (await receiver.receive())!.accept();
+  }
+
+  async #open() {
+    const { sender, receiver = sender } = this.#place;
+    this.#ends ??= {
+      receiver: await openReceiver(receiver, { timeout: PATIENCE }),
+      sender: await openSender(sender, { timeout: PATIENCE }),
+    };
+    return this.#ends;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ends?.sender.close();
+    await this.#ends?.receiver.close();
+    this.#ends = undefined;
   }
 }
 
@@ -113,25 +214,43 @@ function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** Microseconds of processor time for each of some messages. */
+async function costOf(run: (count: number) => Promise<void>): Promise<number> {
+  const before = cpu();
+  await run(MEASURED);
+  return Math.round(1000 * (cpu() - before) / MEASURED);
+}
+
+/** What messages and idling cost after so many messages. */
+async function measureAfter(messages: number, traffic: Traffic, place: Place): Promise<Figures> {
+  await traffic.fill(messages - MEASURED);
+  const each = await costOf((count) => traffic.run(count));
+  await sleep(PAUSE);
+  const idleFrom = cpu();
+  await sleep(IDLE);
+  const idle = Number((100 * (cpu() - idleFrom) / IDLE).toFixed(1));
+  if (!place.alone) return { messages, message: each, idle };
+  await traffic[Symbol.asyncDispose]();
+  return { messages, message: each, idle, alone: await costOf(place.alone) };
+}
+
+/** Measures one place after more and more messages, and then another that has had few. */
 async function measure(name: string, most: number): Promise<void> {
-  const { sender, receiver = sender } = await PLACES[name]!();
-  await using to = await openReceiver(receiver, { timeout: 600_000 });
-  await using from = await openSender(sender, { timeout: 600_000 });
-  const traffic = new Traffic({ sender: from, receiver: to });
+  const steps = STEPS.filter((step) => step <= most);
+  const place = await PLACES[name]!();
+  await using traffic = new Traffic(place);
   const figures: Figures[] = [];
-  for (const messages of STEPS.filter((step) => step <= most)) {
-    await traffic.run(messages - MEASURED - traffic.sent);
-    const before = cpu();
-    await traffic.run(MEASURED);
-    const each = 1000 * (cpu() - before) / MEASURED;
-    await sleep(PAUSE);
-    const idleFrom = cpu();
-    await sleep(IDLE);
-    const idle = 100 * (cpu() - idleFrom) / IDLE;
-    figures.push({ messages, message: Math.round(each), idle: Number(idle.toFixed(1)) });
-    say(`${name}: ${JSON.stringify(figures.at(-1))}`);
-    await keep(name, figures);
-  }
+  for (const count of steps) figures.push(await note(name, measureAfter(count, traffic, place)));
+  const another = await PLACES[name]!();
+  await using fresh = new Traffic(another);
+  figures.push(await note(`${name}, another`, measureAfter(steps[0]!, fresh, another)));
+  await keep(name, figures);
+}
+
+async function note(name: string, measuring: Promise<Figures>): Promise<Figures> {
+  const figures = await measuring;
+  say(`${name}: ${JSON.stringify(figures)}`);
+  return figures;
 }
 
 async function read(): Promise<Kept> {
@@ -146,14 +265,23 @@ async function keep(name: string, figures: Figures[]): Promise<void> {
   await Deno.writeTextFile(RECORD, `${JSON.stringify(kept, null, 2)}\n`);
 }
 
+/** Figures by count, and those of another place with as many as the first had. */
+function cells(figures: Figures[], cell: (figures: Figures) => string): string[] {
+  const found = STEPS.map((step) => figures.find(({ messages }) => messages === step));
+  const again = figures.filter(({ messages }) => messages === STEPS[0])[1];
+  return [...found, again].map((figures) => figures ? cell(figures) : "");
+}
+
 function tableOf({ machine: { cpu, cores }, runtime, channels }: Kept): string {
-  const head = ["after so many messages", ...STEPS.map((step) => step.toLocaleString("en"))];
-  const cell = (figures: Figures | undefined) =>
-    figures ? `${figures.message} µs, ${figures.idle} %` : "";
-  const rows = Object.keys(PLACES).filter((name) => channels[name]).map((name) => [
-    name,
-    ...STEPS.map((step) => cell(channels[name]!.find(({ messages }) => messages === step))),
-  ]);
+  const counts = STEPS.map((step) => step.toLocaleString("en"));
+  const head = ["after so many messages", ...counts, `then another, ${counts[0]}`];
+  const rows = Object.keys(PLACES).filter((name) => channels[name]).flatMap((name) => {
+    const figures = channels[name]!;
+    const costs = cells(figures, ({ message, idle }) => `${message} µs, ${idle} %`);
+    if (!figures.some(({ alone }) => alone !== undefined)) return [[name, ...costs]];
+    const alone = cells(figures, ({ alone }) => alone === undefined ? "" : `${alone} µs`);
+    return [[name, ...costs], [`its files alone`, ...alone]];
+  });
   const lines = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`);
   return `${lines.join("\n")}\n\n${cpu}, ${cores} cores, Deno ${runtime}.`;
 }

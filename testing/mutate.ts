@@ -14,7 +14,7 @@ import { PACKAGES, ROOT } from "./house.ts";
 const TIMEOUT = 5 * 60_000;
 
 /** Copies the files that git knows, or would add, into a folder, beside the shared one. */
-async function copyOfRepository(folder: string): Promise<string> {
+export async function copyOfRepository(folder: string): Promise<string> {
   const copy = join(folder, "repository");
   const args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
   const { stdout } = await new Deno.Command("git", { args, cwd: ROOT }).output();

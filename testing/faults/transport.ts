@@ -332,6 +332,20 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "file.ts",
+    find: "if (++count % PIECE === 0) await meanwhile();",
+    put: "count++;",
+    means: "a message waits until a folder has been listed",
+    tests: ["file_formats_test.ts"],
+  },
+  {
+    file: "file.ts",
+    find: "if (listing < this.#listing) this.#names.delete(name);",
+    put: "",
+    means: "a file whose name was used before in an archive is not read",
+    tests: ["file_formats_test.ts"],
+  },
+  {
+    file: "file.ts",
     find: "if (started - at < 20 * took) return undefined;",
     put: "",
     means: "a long listing is made for every message",
@@ -339,7 +353,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "file.ts",
-    find: "const listing = Math.min(ended - started, listingOf(files.length));",
+    find: "const listing = Math.min(ended - started, listingOf(count));",
     put: "const listing = ended - started;",
     means: "a receiver that stood still while it listed is blind for twenty times as long",
     tests: ["file_test.ts"],

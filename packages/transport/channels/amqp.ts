@@ -78,6 +78,9 @@ export interface AmqpModule {
 
 const loadClient = lazyPart<AmqpModule>(AMQP_CLIENT);
 
+/** Milliseconds between two looks at a queue that is said to be full. */
+const LOOK = 1000;
+
 /** Seconds between two heartbeats of the connection: a dead link is found after two. */
 const HEARTBEAT = 5;
 
@@ -210,7 +213,7 @@ async function openStore(place: Place): Promise<Store> {
     channel.on("error", (error: Error) => refusal = error);
     // What finds no queue comes back, and is confirmed all the same.
     channel.on("return", () => refusal = new Error(`queue ${place.queue} is gone`));
-    const store = (entry: Entry) =>
+    const send = (entry: Entry) =>
       new Promise<boolean>((resolve, reject) => {
         const messageId = messageKey(entry, run);
         const properties = { persistent: true, mandatory: true, messageId };
@@ -222,11 +225,30 @@ async function openStore(place: Place): Promise<Store> {
           else reject(told(refusal, place) ?? refusal ?? error);
         });
       });
+    const stuck = stuckCheck(channel, place);
+    const store = async (entry: Entry) => await send(entry) || await stuck();
     return { store, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/**
+ * To be called where a message was refused because the queue is full: throws where it is empty. So
+ * RabbitMQ 3.10 does on a channel that was opened while a quorum queue chose another leader.
+ */
+function stuckCheck(channel: AmqpChannel, { queue, copies }: Place): () => Promise<false> {
+  let lookedAt = performance.now();
+  let wasEmpty = false;
+  return async () => {
+    if (copies === 1 || performance.now() - lookedAt < LOOK) return false;
+    lookedAt = performance.now();
+    const { messageCount } = await answered("queue.declare", channel.checkQueue(queue));
+    if (wasEmpty && messageCount === 0) throw new Error(`queue ${queue} is empty, and refuses`);
+    wasEmpty = messageCount === 0;
+    return false;
+  };
 }
 
 /** What the protocol tells; messages that a receiver has are known to the broker's management only. */

@@ -25,6 +25,8 @@ import { readSettings } from "./settings.ts";
 const READ_AHEAD = 3;
 /** The pauses between two looks at the folder, in milliseconds. */
 const POLL = { initial: 5, max: 200 };
+/** Names of a listing between which what follows is read. */
+const PIECE = 1000;
 /** Milliseconds in which so many files are listed, at most: more is a process that stood still. */
 const listingOf = (files: number) => 1 + files / 20;
 /** Milliseconds between two times of change that a file system tells apart, at worst. */
@@ -84,6 +86,43 @@ interface Listed {
   readonly isSettled: boolean;
 }
 
+/** Names of the files that a receiver has read, while they are there. */
+class Known {
+  /** The number of the last listing that saw each, or during which it was read. */
+  readonly #names = new Map<string, number>();
+  #listing = 0;
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  add(name: string): void {
+    this.#names.set(name, this.#listing);
+  }
+
+  delete(name: string): void {
+    this.#names.delete(name);
+  }
+
+  beginListing(): void {
+    this.#listing++;
+  }
+
+  /** Whether a name that is listed is known. */
+  sees(name: string): boolean {
+    const isKnown = this.has(name);
+    if (isKnown) this.add(name);
+    return isKnown;
+  }
+
+  /** Forgets what the listing did not see. */
+  endListing(): void {
+    for (const [name, listing] of this.#names) {
+      if (listing < this.#listing) this.#names.delete(name);
+    }
+  }
+}
+
 /** The folder and how its files are named. */
 class Folder {
   readonly path: string;
@@ -116,10 +155,15 @@ class Folder {
   }
 
   /**
-   * The files where the folder may have changed since they were listed last, and that is not just
-   * now: listing takes a twentieth of the time at most.
+   * The files that are not known, where the folder may have changed since it was listed last, and
+   * that is not just now: listing takes a twentieth of the time at most.
+   *
+   * @param meanwhile called again and again while many files are listed
    */
-  async listIfChanged(): Promise<WindowFile[] | undefined> {
+  async listIfChanged(
+    known: Known,
+    meanwhile: () => Promise<void>,
+  ): Promise<WindowFile[] | undefined> {
     const { at, took, changed, isSettled } = this.#listed;
     const started = performance.now();
     if (started - at < 20 * took) return undefined;
@@ -127,11 +171,23 @@ class Folder {
     if (isSettled && mtime === changed) return undefined;
     // Another file may still come with the same time, on a file system with coarse ones.
     const settles = mtime !== undefined && Date.now() - mtime > COARSEST_TIME;
-    const files = await this.list();
+    const { count, files } = await this.#listUnknown(known, meanwhile);
     const ended = performance.now();
-    const listing = Math.min(ended - started, listingOf(files.length));
+    const listing = Math.min(ended - started, listingOf(count));
     this.#listed = { at: ended, took: listing, changed: mtime, isSettled: settles };
     return files;
+  }
+
+  async #listUnknown(known: Known, meanwhile: () => Promise<void>) {
+    const names: string[] = [];
+    let count = 0;
+    known.beginListing();
+    for await (const { name } of Deno.readDir(this.path)) {
+      if (!known.sees(name)) names.push(name);
+      if (++count % PIECE === 0) await meanwhile();
+    }
+    known.endListing();
+    return { count, files: this.names.sorted(names) };
   }
 
   /** Writes a message's file so that it is there complete or not at all. */
@@ -178,7 +234,8 @@ async function syncFolder(path: string): Promise<void> {
 /**
  * Reads files as they come, in order, until stopped. A file is known by its name while it is there:
  * one that comes late, or under a name that was used before, is read too. What follows the last one
- * is asked for by its name, as a listing takes longer the more files there are.
+ * is asked for by its name, also while the folder is listed, which takes longer the more files
+ * there are.
  */
 async function feed(
   folder: Folder,
@@ -186,16 +243,16 @@ async function feed(
   { maxPayload, clock }: ChannelSettings,
   signal: AbortSignal,
 ): Promise<void> {
-  let handled = new Set<string>();
+  const known = new Known();
   let next = -1;
   const backoff = new Backoff(POLL);
   const take = async (file: WindowFile) => {
-    if (handled.has(file.name)) return false;
+    if (known.has(file.name)) return false;
     signal.throwIfAborted();
     await inbox.room(READ_AHEAD, signal);
-    handled.add(file.name);
+    known.add(file.name);
     next = Math.max(next, file.number + 1);
-    await readOne(folder, file, inbox, maxPayload, () => void handled.delete(file.name));
+    await readOne(folder, file, inbox, maxPayload, () => known.delete(file.name));
     backoff.reset();
     return true;
   };
@@ -206,10 +263,7 @@ async function feed(
   };
   const look = async () => {
     await follow();
-    const files = await folder.listIfChanged();
-    if (!files) return;
-    handled = handled.intersection(new Set(files.map(({ name }) => name)));
-    for (const file of files) {
+    for (const file of await folder.listIfChanged(known, follow) ?? []) {
       // A listing may show a file and not one before it that came while it was made.
       if (file.number > next) await follow();
       await take(file);

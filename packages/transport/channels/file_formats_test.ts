@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { mutations } from "#testing/fuzz.ts";
+import { until } from "../testing/waits.ts";
 import { openReceiver, openSender } from "../channel.ts";
 import type { TransportError } from "../errors.ts";
 import { type Message, message, newStreamId } from "../message.ts";
@@ -159,6 +160,33 @@ Deno.test("file: an emptied spool starts again, under names that were used befor
     }
   }));
 
+Deno.test("file: what was deleted from an archive may come again under its name", () =>
+  inFolder(async (folder) => {
+    const url = pathToFileURL(folder).href;
+    const { readDir } = Deno;
+    let [begun, seen] = [0, 0];
+    Deno.readDir = async function* (path) {
+      const number = ++begun;
+      yield* readDir(path);
+      seen = number;
+    };
+    try {
+      await using receiver = await openReceiver(url);
+      for (let round = 0; round < 2; round++) {
+        const streamId = newStreamId();
+        await writeAll(url, [message(new Uint8Array(1), { streamId, sequence: 0 })]);
+        const delivery = await receiver.receive();
+        assert.equal(delivery!.message.streamId, streamId);
+        await delivery!.accept();
+        await Deno.remove(`${folder}/window_000.safetensors`);
+        const before = begun;
+        await until(() => seen > before);
+      }
+    } finally {
+      Deno.readDir = readDir;
+    }
+  }));
+
 Deno.test("file: a file that comes late is read, at any number that a sequence may have", () =>
   inFolder(async (folder) => {
     const url = `${pathToFileURL(folder)}?format=raw`;
@@ -177,30 +205,66 @@ Deno.test("file: a file that comes late is read, at any number that a sequence m
     assert.equal(receiver.counters.corrupt, 0);
   }));
 
-Deno.test("file: what follows is found without listing the folder for each message", () =>
+/** A name that is none of a message, as a folder's listing has it. */
+const OTHER: Deno.DirEntry = { name: "other", isFile: true, isDirectory: false, isSymlink: false };
+
+/** Sends and receives one message after the other over a folder until something is the case. */
+async function exchange(folder: string, isOver: (count: number) => boolean): Promise<void> {
+  const url = pathToFileURL(folder).href;
+  await using receiver = await openReceiver(url, { timeout: 600_000 });
+  await using sender = await openSender(url, { timeout: 600_000 });
+  for (let sequence = 0; !isOver(sequence); sequence++) {
+    await sender.send(message(new Uint8Array(1), { sequence }));
+    const delivery = await receiver.receive();
+    assert.equal(delivery!.message.sequence, sequence);
+    await delivery!.accept();
+  }
+}
+
+Deno.test("file: what follows is read while the folder is listed", () =>
   inFolder(async (folder) => {
-    const url = pathToFileURL(folder).href;
     const { readDir } = Deno;
-    let listings = 0;
-    // As slow as a folder of a hundred thousand files.
+    let received = 0;
+    /** Messages that came during the longest listing. */
+    let most = 0;
     Deno.readDir = async function* (path) {
-      listings++;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      const before = received;
       yield* readDir(path);
+      // From the first message to the last, if they come meanwhile.
+      for (let i = 0; i < 2_000_000 && received > 0 && received < 30; i++) yield OTHER;
+      most = Math.max(most, received - before);
     };
     try {
-      await using receiver = await openReceiver(url);
-      await using sender = await openSender(url);
-      for (let sequence = 0; sequence < 30; sequence++) {
-        await sender.send(message(new Uint8Array(1), { sequence, end: sequence === 29 }));
-        const delivery = await receiver.receive();
-        assert.equal(delivery!.message.sequence, sequence);
-        await delivery!.accept();
-      }
+      await exchange(folder, (count) => {
+        received = count;
+        return count === 30;
+      });
     } finally {
       Deno.readDir = readDir;
     }
-    assert.ok(listings < 15, `${listings} listings`);
+    assert.ok(most > 1, `${most} messages`);
+  }));
+
+Deno.test("file: a folder that takes long to list is not listed for each message", () =>
+  inFolder(async (folder) => {
+    const { readDir } = Deno;
+    const listings: number[] = [];
+    Deno.readDir = async function* (path) {
+      const started = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      for (let i = 0; i < 40_000; i++) yield OTHER;
+      yield* readDir(path);
+      listings.push(performance.now() - started);
+    };
+    const started = performance.now();
+    const passed = () => performance.now() - started;
+    try {
+      await exchange(folder, () => passed() > Math.max(1000, 4 * (listings[0] ?? Infinity)));
+    } finally {
+      Deno.readDir = readDir;
+    }
+    const spent = listings.reduce((sum, listing) => sum + listing, 0);
+    assert.ok(spent < passed() / 2, `${spent} of ${passed()} ms`);
   }));
 
 Deno.test("file: a folder that does not change is not listed again", () =>

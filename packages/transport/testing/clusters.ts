@@ -1,10 +1,16 @@
 /**
- * Clusters of real brokers on loopback ports: three servers of NATS, or three of Redis that three
- * sentinels watch. A cluster is killed as a broker is, one server at a time.
+ * Clusters of real brokers on loopback ports: three servers of NATS, three nodes of RabbitMQ, or
+ * three servers of Redis that three sentinels watch. A cluster is killed as a broker is, one server at a time.
  *
  * @module
  */
-import { type Broker, type BrokerOptions, freePort, startBroker } from "../trial/brokers.ts";
+import {
+  type Broker,
+  type BrokerOptions,
+  freePort,
+  rabbitMember,
+  startBroker,
+} from "../trial/brokers.ts";
 import { sleep } from "./waits.ts";
 
 /** A cluster that runs; its port is that of the first server. */
@@ -28,8 +34,24 @@ export async function startNatsCluster(): Promise<Cluster> {
     const own = ["--cluster", route, "--cluster_name", "vcs", "--name", `vcs${i}`];
     return stack.use(await startWith("nats", () => [...own, "--routes", routes.join()]));
   }));
+  return inTurn(stack.move(), nodes);
+}
+
+/** Starts three nodes of RabbitMQ; they are killed in turn, beginning with the first. */
+export async function startRabbitCluster(): Promise<Cluster> {
+  await using stack = new AsyncDisposableStack();
+  const mapper = freePort();
+  const start = async (port?: number) =>
+    stack.use(await startBroker("rabbitmq", { env: rabbitMember(mapper, port) }));
+  const first = await start();
+  const others = await Promise.all([start(first.port), start(first.port)]);
+  return inTurn(stack.move(), [first, ...others]);
+}
+
+/** A cluster of servers that are all alike. */
+function inTurn(stack: AsyncDisposableStack, nodes: readonly Broker[]): Cluster {
   let turn = -1;
-  return cluster(stack.move(), nodes, {
+  return cluster(stack, nodes, {
     kill: async () => {
       const node = nodes[++turn % COUNT]!;
       await node.kill();

@@ -11,6 +11,8 @@ export interface S3Service extends AsyncDisposable {
   readonly port: number;
   /** Variables of the environment by which its user is known. */
   readonly env: ReadonlyMap<string, string>;
+  /** Runs a line of Python in it, to do what no client can. */
+  run(line: string): Promise<void>;
 }
 
 /** Path of a Python that has moto, or undefined. */
@@ -19,7 +21,7 @@ export const MOTO_PYTHON = findPython("moto", "flask", "flask_cors", "boto3");
 /** The bucket that is there. */
 export const BUCKET = "windows";
 
-/** Lives until its input is closed. Everybody is let in until there is a user. */
+/** Runs the lines of its input until that is closed. Everybody is let in until there is a user. */
 const SERVICE = `
 import json, os, sys
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "4"
@@ -47,7 +49,9 @@ document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
 iam.put_user_policy(UserName="user", PolicyName="all", PolicyDocument=document)
 client("s3").create_bucket(Bucket="${BUCKET}")
 print(port, key["AccessKeyId"], key["SecretAccessKey"], flush=True)
-sys.stdin.read()
+for line in sys.stdin:
+    exec(line)
+    print("done", flush=True)
 os._exit(0)
 `;
 
@@ -59,24 +63,33 @@ export async function startMoto(): Promise<S3Service> {
     stdout: "piped",
     stderr: "null",
   }).spawn();
-  const [line = ""] = await Array.fromAsync(firstLine(child.stdout));
-  const [port, id = "", secret = ""] = line.split(" ");
+  const lines = linesOf(child.stdout);
+  const input = child.stdin.getWriter();
+  const [port, id = "", secret = ""] = ((await lines.next()).value || "").split(" ");
   if (!port) throw new Error("Cannot start moto: it ended before it had a port");
   return {
     port: Number(port),
     env: new Map([["AWS_ACCESS_KEY_ID", id], ["AWS_SECRET_ACCESS_KEY", secret]]),
+    async run(line) {
+      await input.write(new TextEncoder().encode(`${line}\n`));
+      const { done } = await lines.next();
+      if (done) throw new Error(`moto ended by ${line}`);
+    },
     async [Symbol.asyncDispose]() {
-      await child.stdin.close();
+      await input.close();
       await child.status;
+      await lines.return();
     },
   };
 }
 
-async function* firstLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let text = "";
-  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    if (text.includes("\n")) break;
+async function* linesOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<string, void, void> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + text).split("\n");
+    rest = parts.pop()!;
+    yield* parts;
   }
-  yield text.trim();
 }

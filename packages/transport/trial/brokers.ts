@@ -43,6 +43,8 @@ export interface BrokerOptions {
   readonly program?: string;
   /** Arguments that stand before the usual ones, asked for at each start. */
   more?(folder: string): Promise<readonly string[]>;
+  /** Variables of its environment beside the usual ones, and instead of these. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What it takes to run a broker. */
@@ -149,7 +151,7 @@ export async function startBroker(
   }
   const folder = await Deno.makeTempDir({ prefix: `vcs-${name}-` });
   const port = freePort(recipe.ports);
-  const env = await recipe.env?.(port, folder, options.tls) ?? {};
+  const env = { ...await recipe.env?.(port, folder, options.tls), ...options.env };
   const broker = new RunningBroker(recipe, program, port, folder, env, options);
   try {
     await broker.start();
@@ -310,7 +312,7 @@ async function rabbitEnvironment(
     HOME: folder,
     ERL_EPMD_PORT: String(freePort()),
     ERL_EPMD_ADDRESS: "127.0.0.1",
-    RABBITMQ_NODENAME: `vcs${port}@localhost`,
+    RABBITMQ_NODENAME: rabbitNode(port),
     RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
     ...(tls ? {} : { RABBITMQ_NODE_PORT: String(port) }),
     RABBITMQ_DIST_PORT: String(freePort()),
@@ -322,8 +324,25 @@ async function rabbitEnvironment(
     RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/plugins`,
     // Of what a new node would migrate its tables for our queues need this at most.
     RABBITMQ_FEATURE_FLAGS: "quorum_queue",
-    // Two schedulers are plenty for a few messages, and start faster.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: RABBIT_ARGS,
+  };
+}
+
+/** The name of the node of RabbitMQ on a port. */
+function rabbitNode(port: number): string {
+  return `vcs${port}@localhost`;
+}
+
+/** Two schedulers are plenty for a few messages, and start faster. */
+const RABBIT_ARGS = "+S 2:2 +sbwt none";
+
+/** Variables of a node that joins that of another port; with none, of one that others may join. */
+export function rabbitMember(mapper: number, port?: number): Record<string, string> {
+  const join = port === undefined ? "" : `-rabbit cluster_nodes {['${rabbitNode(port)}'],disc}`;
+  return {
+    // Members have one port mapper, which does not end while it knows any of them.
+    ERL_EPMD_PORT: String(mapper),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${RABBIT_ARGS} -setcookie vcs ${join}`,
   };
 }
 

@@ -3,9 +3,14 @@ import { needs } from "#testing/shared.ts";
 import { openReceiver, openSender } from "../../channel.ts";
 import type { ChannelName } from "../../delivery.ts";
 import { TransportError } from "../../errors.ts";
-import { type Cluster, startNatsCluster, startRedisCluster } from "../../testing/clusters.ts";
+import {
+  type Cluster,
+  startNatsCluster,
+  startRabbitCluster,
+  startRedisCluster,
+} from "../../testing/clusters.ts";
 import { conformance, LIMIT } from "../../testing/conformance.ts";
-import { hasBroker } from "../../trial/brokers.ts";
+import { type BrokerName, hasBroker } from "../../trial/brokers.ts";
 import { readSettings } from "../settings.ts";
 import { type Server, Servers, withOneHost } from "./servers.ts";
 
@@ -53,9 +58,10 @@ Deno.test("servers: tried in turn from the last used on, until one refuses", asy
 const CASES =
   /^(messages of all sizes|a receiver that comes back|a killed broker|a cut connection)/;
 
-const CLUSTERS: [ChannelName, "nats" | "redis", () => Promise<Cluster>, string][] = [
+const CLUSTERS: [ChannelName, BrokerName, () => Promise<Cluster>, string][] = [
   ["nats", "nats", startNatsCluster, "?copies=3&wait=600&stream"],
   ["redis", "redis", startRedisCluster, "/0?sentinel=vcs&copies=2&claim=600&stream"],
+  ["amqp", "rabbitmq", startRabbitCluster, "/?copies=3&queue"],
 ];
 
 for (const [channel, name, start, place] of CLUSTERS) {
@@ -70,12 +76,14 @@ for (const [channel, name, start, place] of CLUSTERS) {
         broker: cluster,
         isCluster: true,
         cases: CASES,
+        // A quorum queue refuses when it has one too many.
+        ...(channel === "amqp" && { beyond: 1 }),
         place() {
           const url = `${channel}://${cluster.hosts}${place}=t${places++}&limit=${LIMIT}`;
           return { sender: url, receiver: url };
         },
         // A sentinel only says where the master is.
-        ...(channel === "nats" && { port: () => cluster.port }),
+        ...(channel !== "redis" && { port: () => cluster.port }),
         through: ({ sender, receiver }, port) => ({
           sender: sender.replace(cluster.hosts, `127.0.0.1:${port}`),
           receiver,
