@@ -12,6 +12,7 @@ import { type ModelValue, readTypeAndSizes, readValues } from "./model_io.ts";
 import { cPath, cString, loadRuntime, Out, type Runtime, skipDestructors } from "./ort.ts";
 import { sessionOptions, type ThreadOptions } from "./providers.ts";
 import { memoryOf, RunMemory, Terminator } from "./run_memory.ts";
+import { trimMemory } from "./trim.ts";
 
 /** How a model is opened. */
 interface LocalOptions extends ThreadOptions {
@@ -150,6 +151,7 @@ export class LocalModel implements Engine {
     if (this.#session === null) return;
     this.#runtime.release("session", this.#session);
     this.#session = null;
+    trimMemory();
     this.#memory[Symbol.dispose]();
   }
 
