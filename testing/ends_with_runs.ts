@@ -6,6 +6,7 @@
  * @module
  */
 import { openTinyDecoder } from "../packages/video-vq/tiny/tokenizer.ts";
+import { mapOrdered } from "../packages/transport/batch/ordered.ts";
 import { packedSize } from "../packages/video-vq/stream/tokens.ts";
 import { print } from "@vcs/transport/internal";
 import { fileURLToPath } from "node:url";
@@ -91,21 +92,24 @@ const MEANS: Readonly<Record<keyof typeof ENDS, string>> = {
   worker: "a worker is terminated",
 };
 
+/** Kinds that are counted at once. */
+const JOBS = 4;
+
 /** Ends processes of every kind, and writes how many ended otherwise; gives whether none did. */
 async function count(times: number): Promise<boolean> {
-  const rows: string[] = [];
   let isRight = true;
-  for (const how of Object.keys(ENDS) as (keyof typeof ENDS)[]) {
+  const kinds = ReadableStream.from(Object.keys(ENDS) as (keyof typeof ENDS)[]);
+  const rows = await Array.fromAsync(mapOrdered(kinds, JOBS, async (how) => {
     const wrong = await wrongEnds(how, times);
     isRight &&= wrong.length === 0;
     print(`${how}: ${wrong.length} of ${times} ended otherwise ${wrong.join(" ")}`);
-    rows.push(`| ${[MEANS[how], ENDS[how], times, wrong.length, wrong.join(" ")].join(" | ")} |`);
-  }
+    return `| ${[MEANS[how], ENDS[how], times, wrong.length, wrong.join(" ")].join(" | ")} |`;
+  }));
   const report = `# Ends while networks run
 
 \`deno task ends ${times}\` on ${Deno.build.os} ${Deno.build.arch}, Deno ${Deno.version.deno}: each
 process starts four runs of video-vq's small decoder, which take about a second, and ends at a random
-moment of the first ${WAIT} ms.
+moment of the first ${WAIT} ms; ${JOBS} processes at once.
 
 | end | status | processes | ended otherwise | with |
 | --- | --- | --- | --- | --- |

@@ -7,17 +7,19 @@
  * @module
  */
 
-/** Of a program header: type and address; of an entry of the dynamic section: its tags. */
-const [PT_DYNAMIC, DT_PLTRELSZ, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_JMPREL] = [
-  ...[2, 2, 5, 6, 7, 8, 23],
-];
+/** The first seven bytes of a file for this machine: ELF, 64 bits, little-endian, version 1. */
+const MAGIC = 0x010102464c457fn;
+/** Types of program headers: what is mapped, the dynamic section, what is read only once relocated. */
+const [PT_LOAD, PT_DYNAMIC, PT_GNU_RELRO] = [1, 2, 0x6474e552];
+/** Tags of the dynamic section. */
+const [DT_PLTRELSZ, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_JMPREL] = [2, 5, 6, 7, 8, 23];
 /** Bytes of a program header, of a relocation, and of a symbol. */
 const [HEADER, RELOCATION, SYMBOL] = [56, 24, 24];
-/** `PROT_READ` with `PROT_WRITE`, and the number that `sysconf` knows the size of pages by. */
-const [READ_WRITE, PAGE_SIZE] = [3, 30];
+/** `PROT_READ`, that with `PROT_WRITE`, and the number that `sysconf` knows the size of pages by. */
+const [READ, READ_WRITE, PAGE_SIZE] = [1, 3, 30];
 
-/** What is done in vain: it takes nothing and changes nothing. */
-const IN_VAIN = "getpid";
+/** What is done instead: it takes nothing, changes nothing, and gives 0, as what registers does. */
+const IN_VAIN = "sched_yield";
 
 const REGISTERS = "__cxa_atexit";
 
@@ -39,16 +41,28 @@ class Loaded {
     return this.#view.getCString(Number(at - this.base));
   }
 
-  /** The dynamic section: values by their tags, addresses as they are in memory. */
-  dynamic(): Map<number, bigint> {
+  /** Where the parts of a type lie, and their lengths; none where this is not what we can read. */
+  parts(type: number): [start: bigint, length: bigint][] {
+    if ((this.long(this.base) & 0xffffffffffffffn) !== MAGIC) return [];
     const headers = this.base + this.long(this.base + 32n);
     const count = Number(this.long(this.base + 56n) & 0xffffn);
-    const tags = new Map<number, bigint>();
+    const parts: [bigint, bigint][] = [];
     for (let i = 0; i < count; i++) {
       const header = headers + BigInt(i * HEADER);
-      if (Number(this.long(header) & 0xffffffffn) !== PT_DYNAMIC) continue;
-      let at = this.base + this.long(header + 16n);
-      for (; this.long(at) !== 0n; at += 16n) tags.set(Number(this.long(at)), this.long(at + 8n));
+      if (Number(this.long(header) & 0xffffffffn) !== type) continue;
+      parts.push([this.base + this.long(header + 16n), this.long(header + 40n)]);
+    }
+    return parts;
+  }
+
+  /** The dynamic section: values by their tags, addresses as they are in memory. */
+  dynamic(): Map<number, bigint> {
+    const tags = new Map<number, bigint>();
+    const [section] = this.parts(PT_DYNAMIC);
+    // A library that does not begin at address 0 would lie elsewhere than is counted here.
+    if (section === undefined || this.parts(PT_LOAD)[0]?.[0] !== this.base) return tags;
+    for (let [at] = section; this.long(at) !== 0n; at += 16n) {
+      tags.set(Number(this.long(at)), this.long(at + 8n));
     }
     return tags;
   }
@@ -76,20 +90,24 @@ class Loaded {
   }
 }
 
-/**
- * Writes an address to a place in memory that may be read only. The page stays writable: it may have
- * been, for functions that are looked up at their first use.
- */
-function put(
-  place: bigint,
-  value: bigint,
-  page: bigint,
-  protect: (start: Deno.PointerValue, length: bigint, how: number) => number,
-): void {
-  const start = Deno.UnsafePointer.create(place - place % page);
-  if (protect(start, page, READ_WRITE) !== 0) return;
+/** Functions of the system's library. */
+interface System {
+  readonly mprotect: (start: Deno.PointerValue, length: bigint, how: number) => number;
+  /** Bytes of a page. */
+  readonly page: bigint;
+}
+
+/** Writes an address to a place in a library, which may be read only, and is so again afterwards. */
+function put(loaded: Loaded, place: bigint, value: bigint, { mprotect, page }: System): void {
+  const start = place - place % page;
+  const at = Deno.UnsafePointer.create(start);
+  if (mprotect(at, page, READ_WRITE) !== 0) return;
   const pointer = Deno.UnsafePointer.create(place)!;
   new BigUint64Array(Deno.UnsafePointerView.getArrayBuffer(pointer, 8))[0] = value;
+  // A page of which a part is written to later is not read only.
+  const isReadOnly = loaded.parts(PT_GNU_RELRO)
+    .some(([from, length]) => start >= from - from % page && start + page <= from + length);
+  if (isReadOnly) mprotect(at, page, READ);
 }
 
 /** Where a library lies; undefined where `dladdr` does not know it. */
@@ -129,9 +147,10 @@ export function forbidLateDestructors(inside: Deno.PointerObject): void {
       [IN_VAIN]: { type: "pointer" },
     });
     const { mprotect, sysconf, [IN_VAIN]: inVain } = libc.symbols;
-    const page = sysconf(PAGE_SIZE);
-    for (const place of loadedAt(inside)?.placesOf(REGISTERS) ?? []) {
-      put(place, Deno.UnsafePointer.value(inVain), page, mprotect);
+    const system = { mprotect, page: sysconf(PAGE_SIZE) };
+    const loaded = loadedAt(inside);
+    for (const place of loaded?.placesOf(REGISTERS) ?? []) {
+      put(loaded!, place, Deno.UnsafePointer.value(inVain), system);
     }
     libc.close();
   } catch {
