@@ -26,6 +26,7 @@ const MEAN_RGB = 3;
 const TIME = 1.1e-3;
 
 type Pixels = "native" | "rgb";
+type Times = readonly { readonly pts: number }[];
 
 /** Reads frames up to the first that is refused. */
 async function collect(frames: AsyncIterable<VideoFrame>): Promise<[VideoFrame[], string?]> {
@@ -69,16 +70,17 @@ function meanDifference(a: Uint8Array, b: Uint8Array | undefined): number {
   return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
 }
 
-function compareTimes(video: VideoReader, truth: Truth): Difference[] {
-  const count = video.index.length;
+/** Compares the number of frames and their times. */
+export function compareTimes(index: Times, truth: Truth): Difference[] {
+  const count = index.length;
   if (count !== truth.hashes.length) {
     return [{ kind: "count", found: `${count} frames, ffmpeg shows ${truth.hashes.length}` }];
   }
-  const off = video.index.findIndex((_, i) => !isTimely(video.index, truth, i));
+  const off = index.findIndex((_, i) => !isTimely(index, truth, i));
   if (off < 0) return [];
   return [{
     kind: "pts",
-    found: `frame ${off} at ${video.index[off]!.pts}, not ${truth.pts[off]}`,
+    found: `frame ${off} at ${index[off]!.pts}, not ${truth.pts[off]}`,
   }];
 }
 
@@ -86,7 +88,7 @@ function compareTimes(video: VideoReader, truth: Truth): Difference[] {
  * Whether a frame has its time. One whose time is in doubt just comes later than the one before;
  * behind it, the steps from frame to frame are ffmpeg's.
  */
-function isTimely(index: VideoReader["index"], { pts, doubtful }: Truth, i: number): boolean {
+function isTimely(index: Times, { pts, doubtful }: Truth, i: number): boolean {
   const [step, rightStep] = [index, pts.map((pts) => ({ pts }))].map((frames) =>
     frames[i]!.pts - (frames[i - 1]?.pts ?? 0)
   );
@@ -97,7 +99,11 @@ function isTimely(index: VideoReader["index"], { pts, doubtful }: Truth, i: numb
 }
 
 /** Whether a frame is the one that ffmpeg shows in its place. */
-function isRight({ index, data }: VideoFrame, truth: Truth, pixels: Pixels): boolean {
+export function isRight(
+  { index, data }: { readonly index: number; readonly data: Uint8Array },
+  truth: Truth,
+  pixels: Pixels,
+): boolean {
   if (pixels === "native") return hashOf(data) === truth.hashes[index];
   return meanDifference(data, truth.rgb[index]) <= MEAN_RGB;
 }
@@ -110,7 +116,7 @@ async function compare(
 ): Promise<Difference[]> {
   await using video = await VideoReader.open(path, { backend, pixels });
   const sound = truth.complaints.length === 0;
-  const found: Difference[] = sound ? compareTimes(video, truth) : [];
+  const found: Difference[] = sound ? compareTimes(video.index, truth) : [];
   if (!sound && video.index.length !== truth.hashes.length) return [];
   const linear = new Map<number, string>();
   for await (const [way, frames, refused] of ways(video, backend, pixels)) {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
+import { findPython } from "#testing/python.ts";
 import { hasPrograms, needs } from "#testing/shared.ts";
 import { AXES } from "./axes.ts";
 import { drawClips, makeClip } from "./clip.ts";
 import { differencesOf } from "./differences.ts";
 import { tryClip } from "./main.ts";
 import { differs } from "./report.ts";
-import { truthOf } from "./truth.ts";
+import { TorchCodec } from "./torchcodec.ts";
+import { type Truth, truthOf } from "./truth.ts";
 
 Deno.test("a thousand clips have every value of every axis at least twenty times", () => {
   const draws = drawClips().take(1000).toArray();
@@ -35,18 +37,22 @@ Deno.test({
     }),
 });
 
+/** A sound clip without loss, and what ffmpeg shows of it. */
+async function plainClip(folder: string): Promise<[path: string, truth: Truth]> {
+  const path = await makeClip(folder, 0, {
+    ...drawClips().next().value,
+    ...{ codec: "ffv1", container: "mkv", group: "short", rate: "25", cut: "none" },
+    ...{ rotation: "none", colour: "plain", damage: "none", size: "even" },
+  });
+  return [path, await truthOf(path)];
+}
+
 Deno.test({
   name: "the bed notices a missing frame, a wrong time and another frame",
   ...needs(hasPrograms("ffmpeg", "ffprobe")),
   fn: () =>
     withFolder(async (folder) => {
-      const draw = {
-        ...drawClips().next().value,
-        ...{ codec: "ffv1", container: "mkv", group: "short" },
-      };
-      const plain = { rate: "25", cut: "none", rotation: "none", colour: "plain", damage: "none" };
-      const path = await makeClip(folder, 0, { ...draw, ...plain, size: "even" });
-      const truth = await truthOf(path);
+      const [path, truth] = await plainClip(folder);
       const kinds = async (wrong: Partial<typeof truth>) =>
         (await differencesOf(path, { ...truth, ...wrong }, "node-av")).map(({ kind }) => kind);
       assert.deepEqual(await kinds({}), []);
@@ -62,5 +68,22 @@ Deno.test({
       );
       const swapped = truth.rgb.with(-1, truth.rgb[0]!);
       assert.deepEqual(await kinds({ rgb: swapped }), ["rgb", "seek"]);
+    }),
+});
+
+Deno.test({
+  name: "what torchcodec reads is compared, file after file",
+  ignore: findPython("torchcodec", "numpy") === undefined || !hasPrograms("ffmpeg", "ffprobe"),
+  fn: () =>
+    withFolder(async (folder) => {
+      const [path, truth] = await plainClip(folder);
+      await using torch = TorchCodec.start()!;
+      const kinds = async (wrong: Partial<Truth>, file = path) =>
+        (await torch.differencesOf(file, { ...truth, ...wrong })).map(({ kind }) => kind);
+      assert.deepEqual(await Promise.all([kinds({}), kinds({}, `${path}.none`)]), [[], [
+        "refused",
+      ]]);
+      assert.deepEqual(await kinds({ rgb: truth.rgb.with(-1, truth.rgb[0]!) }), ["rgb"]);
+      assert.deepEqual(await kinds({ pts: truth.pts.with(3, 9) }), ["pts"]);
     }),
 });

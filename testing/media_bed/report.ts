@@ -11,7 +11,9 @@ function tally(outcomes: readonly Outcome[], axis: AxisName, value: string): str
   const clips = outcomes.filter(({ draw }) => draw[axis] === value);
   const wrong = (backend: "node-av" | "ffmpeg") =>
     clips.filter(({ differences }) => differences[backend].length > 0).length;
-  return `| ${axis} | ${value} | ${clips.length} | ${wrong("node-av")} | ${wrong("ffmpeg")} |`;
+  const torch = clips.filter(({ torchcodec = [] }) => torchcodec.length > 0).length;
+  const counts = [clips.length, wrong("node-av"), wrong("ffmpeg"), torch];
+  return `| ${[axis, value, ...counts].join(" | ")} |`;
 }
 
 /** Whether a clip was read otherwise than ffmpeg shows it. */
@@ -24,6 +26,7 @@ export async function writeReport(path: string, outcomes: readonly Outcome[]): P
   const complained = outcomes.filter(({ complaints }) => complaints).length;
   const doubtful = outcomes.filter(({ doubtful }) => doubtful > 0).length;
   const wrong = outcomes.filter(differs);
+  const peers = outcomes.filter(({ torchcodec }) => torchcodec !== undefined).length;
   const rows = Object.entries(AXES).flatMap(([axis, values]) =>
     values.map(({ name }) => tally(outcomes, axis as AxisName, name))
   );
@@ -33,11 +36,12 @@ export async function writeReport(path: string, outcomes: readonly Outcome[]): P
     `${outcomes.length} clips with ${frames} frames; ffmpeg complains about ${complained} of them.`,
     `${wrong.length} differ from what the ffmpeg program shows. In ${doubtful} ffmpeg makes a time up`,
     "or lets one go back: there the reader's times ascend, and the steps behind it are compared.",
+    `torchcodec read ${peers} of them; what it reads otherwise is counted beside ours.`,
     "",
     ...wrong.map((outcome) => `    ${JSON.stringify(outcome)}`),
     "",
-    "| axis | value | clips | differ over node-av | differ over ffmpeg |",
-    "| --- | --- | --- | --- | --- |",
+    "| axis | value | clips | differ over node-av | differ over ffmpeg | differ in torchcodec |",
+    "| --- | --- | --- | --- | --- | --- |",
     ...rows,
     "",
   ];
