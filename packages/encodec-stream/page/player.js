@@ -120,7 +120,7 @@ class Playback {
     return this.#spent > 0 ? this.#decoded / this.#spent : 0;
   }
 
-  /** Takes all of it. The server lets go of a page that pauses for long, which asks for the rest. */
+  /** Takes all of it. The server drops a page that pauses for long, which asks for the rest. */
   async #fill() {
     for (;;) {
       const before = this.#decoded;
