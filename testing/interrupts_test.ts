@@ -60,14 +60,14 @@ async function checkRun(runs: string): Promise<void> {
 const WORKS: Readonly<
   Record<string, (folder: string, stack: AsyncDisposableStack) => Promise<Work>>
 > = {
-  "clip-drift": (folder, stack) => {
+  "clip-drift": async (folder, stack) => {
     const frame = sceneFrames({ width: 96, height: 72, fps: 10 });
-    const camera = stack.use(serveCamera({ frame, fps: 20 }));
-    return Promise.resolve({
+    const camera = stack.use(await serveCamera({ frame, fps: 20 }));
+    return {
       words: ["-s", camera.url, "--no-display", "--model", "gist", "--runs", folder],
       begun: () => until(async () => await linesOf(folder) > 5),
       check: () => checkRun(folder),
-    });
+    };
   },
   "encodec-stream": (folder) => {
     const file = `${folder}/a.ecdc`;

@@ -86,9 +86,9 @@ async function drawFrame(scene: "quay" | "hall", index: number): Promise<Uint8Ar
 }
 
 /** A camera that shows the other scene once enough frames were watched, and when it began to. */
-function showScenes(runs: string) {
+async function showScenes(runs: string) {
   const scenes = { cutAt: NaN };
-  const camera = serveCamera({
+  const camera = await serveCamera({
     fps: CAMERA.fps,
     async frame(index) {
       if (!scenes.cutAt && await countFrames(runs) < CAMERA.cut) return drawFrame("quay", index);
@@ -171,7 +171,7 @@ async function readFrames(runs: string): Promise<{ run: Run; frames: DriftFrame[
 /** Watches a camera whose scene changes once. */
 export async function runClipDrift(folder: string): Promise<ClipDriftRun> {
   const runs = join(folder, "clip-drift");
-  const { camera, scenes } = showScenes(runs);
+  const { camera, scenes } = await showScenes(runs);
   await using _camera = camera;
   const { alert, at } = await watch(camera.url, runs);
   const { run, frames } = await readFrames(runs);

@@ -138,7 +138,7 @@ Deno.test("a slow encoder sees frames that are new, and the rest are counted", a
     const data = new Uint8Array(16 * 16 * 3).fill(4 * i);
     return encodeJpeg({ width: 16, height: 16, data });
   }));
-  await using server = serveCamera({ frame: (i) => jpegs[i % 64]!, fps: 60 });
+  await using server = await serveCamera({ frame: (i) => jpegs[i % 64]!, fps: 60 });
   const stop = new AbortController();
   let dropped = 0;
   let seen = 0;

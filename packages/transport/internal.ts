@@ -70,7 +70,7 @@ export {
 export { openReceiverAt, openSenderAt } from "./channels/ws/listen.ts";
 export type { AssetList } from "./site/assets.ts";
 export { SiteError, type SiteErrorCode } from "./site/error.ts";
-export { Feed, type FeedOptions, type FeedViewer } from "./site/feed.ts";
+export { Feed, type FeedOptions, type FeedViewer, type Framed } from "./site/feed.ts";
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { SocketListener } from "./site/socket.ts";

@@ -86,9 +86,9 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "camera_server.ts",
-    find: "return refusal(request, server.addr) ?? route?.()",
-    put: "return route?.()",
-    means: "pages of other sites look at a camera of this machine",
+    find: "defined({ hostname, port, token, stuckAfter })",
+    put: "defined({ hostname, port })",
+    means: "a simulated camera has another token than it was given",
     tests: ["camera_server_test.ts"],
   },
   {

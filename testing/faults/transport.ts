@@ -988,4 +988,25 @@ export const faults: readonly Fault[] = [
     means: "a megabyte of a deflated entry becomes a gigabyte at once",
     tests: ["zip_reader_test.ts"],
   },
+  {
+    file: "feed.ts",
+    find: "if (this.#isHeld) return;",
+    put: "",
+    means: "a slow viewer sees what is old: the system holds megabytes for it",
+    tests: ["feed_test.ts"],
+  },
+  {
+    file: "feed.ts",
+    find: "if (this.#read === before) this.#socket.destroy();",
+    put: "if (this.#read === before) break;",
+    means: "a viewer that reads nothing stays",
+    tests: ["feed_test.ts"],
+  },
+  {
+    file: "site.ts",
+    find: "setTimeout(() => out.destroy(), milliseconds)",
+    put: "setTimeout(() => {}, milliseconds)",
+    means: "an answer that nobody reads is held for ever",
+    tests: ["site_test.ts"],
+  },
 ];

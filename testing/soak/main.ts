@@ -155,7 +155,7 @@ ${rows.map(({ cells }) => `| ${cells.join(" | ")} |`).join("\n")}
 
 /** Runs all of them for some seconds; gives what became of each, and whether that is as it should be. */
 async function soak(folder: string, seconds: number): Promise<{ rows: Row[]; isRight: boolean }> {
-  await using camera = serveCamera({ frame: sceneFrames({ width: 96, height: 72, fps: 4 }) });
+  await using camera = await serveCamera({ frame: sceneFrames({ width: 96, height: 72, fps: 4 }) });
   await new Deno.Command(Deno.execPath(), { args: commandWords(songWords(folder)), stdin: "null" })
     .output();
   const all = Object.entries(pipelines(folder, camera.url))

@@ -10,7 +10,7 @@
  * import assert from "node:assert/strict";
  *
  * const jpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
- * await using server = serveCamera({ frame: () => jpeg, fps: 50 });
+ * await using server = await serveCamera({ frame: () => jpeg, fps: 50 });
  * for await (const frame of cameraFrames(server.url)) {
  *   assert.deepEqual(frame.data, jpeg);
  *   break;
@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { Guard, isLoopback, onAbort, SiteError } from "@vcs/transport/internal";
+import { abortable, defined, Site, SiteError } from "@vcs/transport/internal";
 
 /** What to serve, and where. */
 export interface CameraServerOptions {
@@ -31,13 +31,17 @@ export interface CameraServerOptions {
   readonly hostname?: string;
   /** Port to listen on. Default: any free one. */
   readonly port?: number;
+  /** What a viewer must know. Default: a random token beyond loopback, none on it. */
+  readonly token?: string;
+  /** Milliseconds in which a viewer must take some of what it is sent. Default: 15,000. */
+  readonly stuckAfter?: number;
   /** Reported by `/health`: width, height and JPEG quality of the frames. */
   readonly config?: { readonly width: number; readonly height: number; readonly quality: number };
 }
 
 /** A camera that is being served. */
 export interface CameraServer extends AsyncDisposable {
-  /** URL of the stream. */
+  /** URL of the stream, with the token where there is one. */
   readonly url: string;
   /** The port. */
   readonly port: number;
@@ -51,11 +55,16 @@ export interface CameraServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** Streams at a time. */
+const MOST_STREAMS = 32;
+
 /** The latest frame, and a promise of the next. */
 class Clock {
   index = -1;
   jpeg: Uint8Array = new Uint8Array();
   lastFrameTime = 0;
+  /** Streams now. */
+  streams = 0;
   #waiting = Promise.withResolvers<void>();
 
   get next(): Promise<void> {
@@ -95,26 +104,29 @@ function part({ jpeg, lastFrameTime }: Clock): Uint8Array[] {
   return [encoder.encode(head), jpeg, encoder.encode("\r\n")];
 }
 
-/** An endless answer; a client that reads slowly misses frames. */
+/** An endless stream; a client that reads slowly misses frames. */
+async function* stream(clock: Clock, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  clock.streams++;
+  try {
+    for (let sent = -1;; sent = clock.index) {
+      if (clock.index === sent) await abortable(clock.next, signal);
+      if (clock.index >= 0) yield* part(clock);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    clock.streams--;
+  }
+}
+
 function streamResponse(clock: Clock, signal: AbortSignal): Response {
-  let sent = -1;
-  let closing: Disposable;
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      closing = onAbort(signal, () => controller.close());
-    },
-    cancel() {
-      closing[Symbol.dispose]();
-    },
-    async pull(controller) {
-      while (clock.index === sent && !signal.aborted) await clock.next;
-      if (signal.aborted) return;
-      sent = clock.index;
-      for (const chunk of part(clock)) controller.enqueue(chunk);
-    },
-  }, { highWaterMark: 0 });
+  if (clock.streams >= MOST_STREAMS) {
+    throw new SiteError("too-many-clients", `Cannot serve more than ${MOST_STREAMS} streams`);
+  }
   const type = "multipart/x-mixed-replace; boundary=frame";
-  return new Response(body, { headers: { "content-type": type, "cache-control": "no-store" } });
+  return new Response(ReadableStream.from(stream(clock, signal)), {
+    headers: { "content-type": type, "cache-control": "no-store" },
+  });
 }
 
 function health(clock: Clock, options: CameraServerOptions): Response {
@@ -126,6 +138,7 @@ function health(clock: Clock, options: CameraServerOptions): Response {
     stats: {
       running: true,
       frames: clock.index + 1,
+      streams: clock.streams,
       last_frame_time: clock.lastFrameTime,
       resolution: config === undefined ? null : [config.width, config.height],
       target_fps: fps,
@@ -138,53 +151,37 @@ const INDEX =
   '<!doctype html><title>Camera</title><h1>Camera</h1><img src="/stream.mjpg" alt="Stream">';
 
 /**
- * The answer to a page of another site, which may not look through this machine at its own camera;
- * undefined where the request is fine, or where the camera is for the network.
+ * Serves a camera: a page at `/`, the stream at `/stream.mjpg`, its state at `/health`.
+ *
+ * @throws {Deno.errors.AddrInUse} where the port is taken
  */
-function refusal(request: Request, address: Deno.NetAddr): Response | undefined {
-  if (!isLoopback(address.hostname)) return undefined;
-  const { hostname, port } = address;
-  const { method, headers, url } = request;
-  try {
-    const guard = new Guard({ hostname, port });
-    guard.check({ method, headers, url: new URL(url), localAddress: hostname });
-  } catch (error) {
-    if (error instanceof SiteError) return error.response();
-    throw error;
-  }
-}
-
-/** Serves a camera: a page at `/`, the stream at `/stream.mjpg`, its state at `/health`. */
-export function serveCamera(options: CameraServerOptions): CameraServer {
-  const { hostname = "127.0.0.1", port = 0 } = options;
+export async function serveCamera(options: CameraServerOptions): Promise<CameraServer> {
   const clock = new Clock();
   const stop = new AbortController();
-  const routes: Record<string, () => Response> = {
-    "/": () => new Response(INDEX, { headers: { "content-type": "text/html" } }),
-    "/stream.mjpg": () => streamResponse(clock, stop.signal),
-    "/health": () => health(clock, options),
+  const { hostname, port, token, stuckAfter } = options;
+  const open = (response: () => Response) => () => {
+    // Connections that were kept open may still ask.
+    if (stop.signal.aborted) return new Response("The camera is closed\n", { status: 503 });
+    return response();
   };
-  const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
-    { hostname, port, onListen: () => {} },
-    (request) => {
-      // Connections that were kept open may still ask.
-      if (stop.signal.aborted) return new Response("The camera is closed\n", { status: 503 });
-      const route = routes[new URL(request.url).pathname];
-      return refusal(request, server.addr) ?? route?.() ??
-        new Response("There is no such path\n", { status: 404 });
+  const site = await Site.open({
+    ...defined({ hostname, port, token, stuckAfter }),
+    routes: {
+      "GET /": open(() => new Response(INDEX, { headers: { "content-type": "text/html" } })),
+      "GET /stream.mjpg": open(() => streamResponse(clock, stop.signal)),
+      "GET /health": open(() => health(clock, options)),
     },
-  );
+  });
   const ticking = tick(clock, options, stop.signal);
   ticking.catch(() => stop.abort());
   const close = async () => {
     stop.abort();
-    await server.shutdown();
+    await site[Symbol.asyncDispose]();
     await ticking;
   };
-  const shownHost = hostname === "0.0.0.0" ? "127.0.0.1" : hostname;
   return {
-    url: `http://${shownHost}:${server.addr.port}/stream.mjpg`,
-    port: server.addr.port,
+    url: `${new URL("/stream.mjpg", site.url)}${new URL(site.url).search}`,
+    port: site.port,
     get index() {
       return clock.index;
     },

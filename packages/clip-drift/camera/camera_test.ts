@@ -67,7 +67,7 @@ async function take(url: string, count: number, options: CameraOptions = FAST): 
 const OK = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=x\r\n\r\n";
 
 Deno.test("cameraFrames() reads a camera, with arrival times that grow", async () => {
-  await using server = serveCamera({ frame: () => JPEG, fps: 100 });
+  await using server = await serveCamera({ frame: () => JPEG, fps: 100 });
   const times: number[] = [];
   const begin = Date.now() / 1000 - 1;
   for await (const frame of cameraFrames(server.url, FAST)) {
@@ -338,7 +338,7 @@ Deno.test("openCamera() follows redirects, and keeps the password from other hos
 });
 
 Deno.test("serveCamera() says how it is at /health, and 404 elsewhere", async () => {
-  await using server = serveCamera({ frame: () => JPEG, fps: 50 });
+  await using server = await serveCamera({ frame: () => JPEG, fps: 50 });
   const health = await (await fetch(new URL("/health", server.url))).json();
   assert.equal(health.status, "ok");
   assert.equal(health.config.fps, 50);
@@ -351,7 +351,7 @@ Deno.test("serveCamera() says how it is at /health, and 404 elsewhere", async ()
 
 Deno.test("serveCamera() ends its streams if a frame cannot be made, and says why", async () => {
   const frame = (i: number) => i < 2 ? JPEG : Promise.reject(new Error("no frame"));
-  const server = serveCamera({ frame, fps: 20 });
+  const server = await serveCamera({ frame, fps: 20 });
   await assert.rejects(take(server.url, 9, { ...FAST, retries: 0 }), ClipDriftError);
   await assert.rejects(server.close(), { message: "no frame" });
 });

@@ -7,6 +7,7 @@ import { exportCommand, modelCommands } from "@vcs/onnx/internal";
 import {
   type Command,
   command,
+  defined,
   folder,
   type Invocation,
   optionalOperand,
@@ -48,12 +49,13 @@ async function watch({ options, signal }: Invocation<typeof WATCH, NoOperands>):
 async function camera({ options, signal }: Invocation<typeof CAMERA, NoOperands>): Promise<void> {
   const { serveCamera } = await import("../camera/camera_server.ts");
   const { sceneFrames } = await import("../camera/scene.ts");
-  const { host: hostname, port, fps, width, height, quality } = options;
+  const { host: hostname, port, token, fps, width, height, quality } = options;
   await (await import("@vcs/media/image")).prepareImages();
   const frame = sceneFrames(options);
   const config = { width, height, quality };
   await frame(0); // What is missing to draw one is reported now, not to a viewer.
-  await using server = serveCamera({ hostname, port, frame, fps, config });
+  const settings = { hostname, port, frame, fps, config, ...defined({ token }) };
+  await using server = await serveCamera(settings);
   say(`The camera is at ${server.url}`);
   await untilAbort(signal);
 }

@@ -138,7 +138,7 @@ Deno.test({
 });
 
 Deno.test("--test says what the stream is, and fails if there is none", async () => {
-  await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+  await using camera = await serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
   const good = await run(["-s", camera.url, "--test", "--model", "gist"]);
   assert.equal(good.code, 0, good.stderr);
   assert.match(good.stderr, /96x72, \d+\.\d fps, multipart\/x-mixed-replace; boundary=frame/);
@@ -154,7 +154,7 @@ Deno.test("--test says what the stream is, and fails if there is none", async ()
 });
 
 Deno.test("a watch writes its run, and Ctrl-C ends it in order", async () => {
-  await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+  await using camera = await serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
   await withFolder(async (runs) => {
     const args = ["-s", camera.url, "--no-display", "--model", "gist", "--runs", runs];
     const child = start(args, { ENCODERS_EMBEDDING_INTERVAL: "8", ENCODERS_ROLLING_WINDOW: "x" });
@@ -173,7 +173,7 @@ Deno.test("a watch writes its run, and Ctrl-C ends it in order", async () => {
 });
 
 Deno.test("a watch that is killed loses at most the open batch", async () => {
-  await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+  await using camera = await serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
   await withFolder(async (runs) => {
     const args = ["-s", camera.url, "--no-display", "--model", "gist", "--runs", runs];
     const child = start(args, { ENCODERS_EMBEDDING_INTERVAL: "8" });
@@ -393,7 +393,7 @@ function linesOf(stream: ReadableStream<Uint8Array>) {
 
 Deno.test("--config: cameras come and go with the file, and the others go on", () =>
   withFolder(async (folder) => {
-    await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+    await using camera = await serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
     const file = join(folder, "cameras.toml");
     const write = (...names: string[]) => {
       const tables = names.map((name) => `[camera.${name}]\nurl = "${camera.url}"\n`);
@@ -437,7 +437,7 @@ Deno.test({
   ...needs(hasBroker("nats")),
   fn: async () => {
     await using broker = await startBroker("nats");
-    await using camera = serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
+    await using camera = await serveCamera({ frame: sceneFrames(SCENE), fps: 20 });
     const channel = `nats://127.0.0.1:${broker.port}?stream=cameras`;
     const viewing = start(["view", channel, "--listen", "127.0.0.1:0"], { DISPLAY: "" });
     const [err, out] = [linesOf(viewing.stderr), linesOf(viewing.stdout)];

@@ -23,7 +23,7 @@ Deno.test("a camera that is pulled and put back is one run with a gap", async ()
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   const frame = sceneFrames(SCENE);
   const port = freePort();
-  let camera = serveCamera({ frame, fps: 30, port });
+  let camera = await serveCamera({ frame, fps: 30, port });
   const { url } = camera;
   const hub = new Hub(100);
   const feed = hub.add("camera");
@@ -46,7 +46,7 @@ Deno.test("a camera that is pulled and put back is one run with a gap", async ()
   await until(5);
   await camera.close();
   while (feed.view.status !== "lost") await new Promise((resolve) => setTimeout(resolve, 5));
-  camera = serveCamera({ frame, fps: 30, port });
+  camera = await serveCamera({ frame, fps: 30, port });
   await until(frames + 5);
   stop.abort();
   const totals = await watching;
@@ -66,7 +66,7 @@ Deno.test("a cut raises one alert, reported everywhere, with a snapshot", async 
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   let seen = 0;
   const frame = cutFrames(() => seen >= 12, SCENE);
-  await using camera = serveCamera({ frame, fps: SCENE.fps });
+  await using camera = await serveCamera({ frame, fps: SCENE.fps });
   const feed = new Hub(100).add("camera");
   const stop = new AbortController();
   const alerts: { rule: string; camera: string; frame: number }[] = [];
@@ -98,7 +98,7 @@ Deno.test("a cut raises one alert, reported everywhere, with a snapshot", async 
 
 Deno.test("a monitor says what to do if the model is too slow for the camera", async () => {
   const jpegs = await Promise.all([0, 1].map(sceneFrames({ width: 32, height: 24 })));
-  await using camera = serveCamera({ frame: (i) => jpegs[i % 2]!, fps: 200 });
+  await using camera = await serveCamera({ frame: (i) => jpegs[i % 2]!, fps: 200 });
   using fast = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   const feed = new Hub(100).add("camera");
   const encode: typeof fast.encode = async (image) => {
@@ -154,7 +154,7 @@ async function reported(
 }
 
 Deno.test("a camera that is given up is reported as failed, in the run and on the page", async () => {
-  const camera = serveCamera({ frame: sceneFrames(SCENE), fps: 30 });
+  const camera = await serveCamera({ frame: sceneFrames(SCENE), fps: 30 });
   const { feed, events, error } = await reported(camera.url, {
     source: { reconnectDelay: 0.01, retries: 1 },
     onFrame: ({ index }) => void (index === 4 && camera.close()),
@@ -168,7 +168,7 @@ Deno.test("a camera that is given up is reported as failed, in the run and on th
 
 Deno.test("a camera whose frames do not decode is not live, and reported in few lines", async () => {
   const broken = Uint8Array.of(0xff, 0xd8, 0xff, 0xda, 0, 2, 7, 0xff, 0xd9);
-  await using camera = serveCamera({ frame: () => broken, fps: 100 });
+  await using camera = await serveCamera({ frame: () => broken, fps: 100 });
   const stop = new AbortController();
   let frames = 0;
   const source = { policy: "all" } as const;

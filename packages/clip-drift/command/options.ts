@@ -166,18 +166,21 @@ export const LISTEN: ValueKind<Listen> = {
   },
 };
 
+/** What viewers of a page or of the simulated camera must know. */
+const TOKEN = option(text("SECRET"), {
+  help: "what viewers must know",
+  defaultText: "a random one beyond loopback, none on it",
+  env: "VCS_TOKEN",
+  isSecret: true,
+});
+
 /** Options of a page. */
 const PAGE = {
   listen: option(LISTEN, {
     help: "where the page is served",
     defaultText: "127.0.0.1, any free port",
   }),
-  token: option(text("SECRET"), {
-    help: "what viewers must know",
-    defaultText: "a random one beyond loopback, none on it",
-    env: "VCS_TOKEN",
-    isSecret: true,
-  }),
+  token: TOKEN,
 };
 
 /** Which network makes embeddings, and how. */
@@ -359,6 +362,7 @@ export const CAMERA = {
     env: "PISOURCE_PORT",
     default: 8000,
   }),
+  token: TOKEN,
   fps: option(positive("N"), { help: "frames per second", env: "PISOURCE_FPS", default: 15 }),
   width: option(pixels, { help: "width in pixels", env: "PISOURCE_WIDTH", default: 640 }),
   height: option(pixels, { help: "height in pixels", env: "PISOURCE_HEIGHT", default: 480 }),

@@ -32,7 +32,7 @@ async function withWatch(
     const seen = Array<number>(cameras).fill(0);
     const isCut = () => seen.every((frames) => frames > 8);
     const frame = cutFrames(isCut, { width: 192, height: 144 });
-    await using camera = serveCamera({ frame, fps: 8 });
+    await using camera = await serveCamera({ frame, fps: 8 });
     const options = { runs: root, model: "gist on cpu", onQuit: () => quit.abort() };
     await using page = await serveDashboard(hub, options);
     const watching = Array.from({ length: cameras }, (_, i) =>

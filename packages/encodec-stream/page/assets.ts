@@ -187,8 +187,21 @@ class Playback {
     return this.#spent > 0 ? this.#decoded / this.#spent : 0;
   }
 
+  /** Takes all of it. The server drops a page that pauses for long, which asks for the rest. */
   async #fill() {
-    const query = new URLSearchParams({ id: file.id, from: this.#from, page });
+    for (;;) {
+      const before = this.#decoded;
+      try {
+        return await this.#take();
+      } catch (error) {
+        const isCut = error instanceof TypeError && before < this.#decoded;
+        if (!isCut) throw error;
+      }
+    }
+  }
+
+  async #take() {
+    const query = new URLSearchParams({ id: file.id, from: this.#from + this.#decoded, page });
     const response = await fetch(\`/audio?\${query}\`, { signal: this.#abort.signal });
     if (!response.ok) throw new Error(await reason(response));
     const bytes = new Bytes(response.body);

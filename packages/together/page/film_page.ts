@@ -23,7 +23,7 @@ const AHEAD = 1;
 /** Bytes that may wait for one viewer: about a second of large pictures. */
 const WAITING = 32 * 2 ** 20;
 /** Milliseconds in which a viewer must take some of them: a page in the background is slow. */
-const STUCK_AFTER = 30_000;
+const STUCK_AFTER = 10_000;
 
 /** A page that plays a film, to be closed with `await using`. */
 export class FilmPage implements FilmOutput, AsyncDisposable {

@@ -1,6 +1,8 @@
 /**
  * What a page follows over a WebSocket. Each viewer has a bounded queue of its own: one that reads
- * slowly gets the newest and misses the rest, counted; one that does not read is cut off.
+ * slowly gets the newest and misses the rest, counted; one that does not read is cut off. What the
+ * system would take for a viewer, some megabytes, is no measure of what it reads: pings are, whose
+ * answers say how far it has come.
  *
  * @module
  */
@@ -17,7 +19,7 @@ export interface FeedOptions {
   readonly waiting?: number;
   /** Viewers at a time. Default: 32. */
   readonly viewers?: number;
-  /** Milliseconds in which a viewer that is owed bytes must take some. Default: 3,000. */
+  /** Milliseconds in which a viewer that is sent bytes must read some. Default: 6,000. */
   readonly stuckAfter?: number;
   /** Time. Default: the system's. */
   readonly clock?: Clock;
@@ -27,11 +29,22 @@ export interface FeedOptions {
   readonly onMessage?: (text: string) => void;
 }
 
-/** Largest piece that is written at once; progress is seen piece by piece. */
-const PIECE = 64 * 1024;
+/** Largest piece that is written at once, as a fragment of its message. */
+const PIECE = 32 * 1024;
+/** Bytes after which a viewer is asked whether it has read them. */
+const ASKED_AFTER = 16 * 1024;
+/** Of the bytes that may wait for a viewer, the part that may be under way to it. */
+const UNDER_WAY = 1 / 4;
 
-interface Waiting {
-  readonly frame: Uint8Array;
+/** A message as it is written. */
+export interface Framed {
+  /** The frames of its fragments. */
+  readonly pieces: readonly Uint8Array[];
+  /** Bytes of all of them. */
+  readonly size: number;
+}
+
+interface Waiting extends Framed {
   readonly key: string | undefined;
 }
 
@@ -42,20 +55,24 @@ export class FeedViewer {
   readonly #receive: (text: string) => void;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
-  /** The rest of the frame that is being written. */
-  #rest: Uint8Array = new Uint8Array(0);
+  /** The rest of the message that is being written. */
+  #rest: Uint8Array[] = [];
   #isWriting = false;
+  /** Whether no more is written until the viewer has read. */
+  #isHeld = false;
   #isClosing = false;
   #isWatched = false;
-  /** Pieces that the system has taken. */
-  #taken = 0;
+  /** Bytes that were written, those of them after which it was asked, and those that it has read. */
+  #written = 0;
+  #asked = 0;
+  #read = 0;
   readonly #gone = new AbortController();
   #dropped = 0;
   #input: Uint8Array = new Uint8Array(0);
 
   /** Made by {@linkcode Feed.take}. */
   constructor(socket: Socket, options: FeedOptions) {
-    const { waiting = 512 * 1024, stuckAfter = 3000, clock = systemClock } = options;
+    const { waiting = 512 * 1024, stuckAfter = 6000, clock = systemClock } = options;
     this.#socket = socket;
     this.#options = { waiting, stuckAfter, clock };
     this.#receive = options.onMessage ?? (() => {});
@@ -73,7 +90,7 @@ export class FeedViewer {
 
   /** Bytes that wait for it. */
   get waiting(): number {
-    return this.#waitingBytes + this.#rest.length;
+    return this.#waitingBytes + sizeOf(this.#rest);
   }
 
   /**
@@ -82,34 +99,35 @@ export class FeedViewer {
    * @param key a waiting message with the same key is replaced
    */
   send(data: string | Uint8Array, key?: string): void {
-    this.enqueue(messageFrame(data), key);
+    this.enqueue(framed(data), key);
   }
 
   /** Says goodbye: what waits is dropped. */
   close(code: number = CLOSE.goingAway): void {
     if (this.#isClosing) return;
-    for (const { frame } of this.#waiting.splice(0)) this.#waitingBytes -= frame.length;
-    this.enqueue(closeFrame(code));
     this.#isClosing = true;
+    this.#waiting = [];
+    this.#rest = [];
+    this.#waitingBytes = 0;
+    this.#socket.end(closeFrame(code));
   }
 
-  /** Sends a frame, or queues it; see {@linkcode FeedViewer.send}. */
-  enqueue(frame: Uint8Array, key?: string): void {
+  /** Sends a message, or queues it; see {@linkcode FeedViewer.send}. */
+  enqueue(message: Framed, key?: string): void {
     if (this.#isClosing) return;
     const { waiting } = this.#options;
     const same = key === undefined ? -1 : this.#waiting.findIndex((other) => other.key === key);
     if (same >= 0) this.#drop(same);
-    while (this.#waiting.length > 0 && this.#waitingBytes + frame.length > waiting) this.#drop(0);
-    this.#waiting.push({ frame, key });
-    this.#waitingBytes += frame.length;
-    if (this.#isWriting) return;
-    this.#writeNext();
+    while (this.#waiting.length > 0 && this.#waitingBytes + message.size > waiting) this.#drop(0);
+    this.#waiting.push({ ...message, key });
+    this.#waitingBytes += message.size;
+    if (!this.#isWriting) this.#writeNext();
     if (!this.#isWatched) void this.#watch();
   }
 
   #drop(index: number): void {
     const [old] = this.#waiting.splice(index, 1);
-    this.#waitingBytes -= old?.frame.length ?? 0;
+    this.#waitingBytes -= old?.size ?? 0;
     this.#dropped++;
   }
 
@@ -118,30 +136,47 @@ export class FeedViewer {
     if (this.#rest.length === 0) {
       const next = this.#waiting.shift();
       this.#isWriting = next !== undefined;
-      if (next === undefined) {
-        if (this.#isClosing) this.#socket.end();
-        return;
-      }
-      this.#waitingBytes -= next.frame.length;
-      this.#rest = next.frame;
+      if (next === undefined) return;
+      this.#waitingBytes -= next.size;
+      this.#rest = [...next.pieces];
     }
-    const piece = this.#rest.subarray(0, PIECE);
+    this.#isHeld = this.#written - this.#read >= this.#options.waiting * UNDER_WAY;
+    if (this.#isHeld) return;
+    const piece = this.#rest.shift()!;
+    this.#written += piece.length;
     this.#socket.write(piece, (error) => {
-      this.#rest = this.#rest.subarray(piece.length);
-      this.#taken++;
       if (!error) this.#writeNext();
     });
+    if (this.#written - this.#asked >= ASKED_AFTER) this.#ask();
   }
 
-  /** Cuts the viewer off when it takes nothing of what it is owed, whether more comes or not. */
+  /** Asks the viewer to answer once it has read what was written so far. */
+  #ask(): void {
+    if (this.#asked === this.#written || this.#isClosing) return;
+    this.#asked = this.#written;
+    const count = new Uint8Array(Float64Array.of(this.#written).buffer);
+    this.#socket.write(encodeFrame(OPCODE.ping, count));
+  }
+
+  /** Takes the answer. */
+  #answered(payload: Uint8Array): void {
+    if (payload.length !== Float64Array.BYTES_PER_ELEMENT) return;
+    const [count = 0] = new Float64Array(payload.slice().buffer);
+    if (!(count > this.#read && count <= this.#asked)) return;
+    this.#read = count;
+    if (this.#isHeld) this.#writeNext();
+  }
+
+  /** Cuts the viewer off when it reads nothing of what it is sent, whether more comes or not. */
   async #watch(): Promise<void> {
     const { clock, stuckAfter } = this.#options;
     const { signal } = this.#gone;
     this.#isWatched = true;
-    while (this.#isWriting && !signal.aborted) {
-      const before = this.#taken;
+    while (this.#read < this.#written && !signal.aborted) {
+      const before = this.#read;
+      this.#ask();
       await clock.sleep(stuckAfter, signal).catch(() => {});
-      if (this.#isWriting && this.#taken === before) this.#socket.destroy();
+      if (this.#read === before) this.#socket.destroy();
     }
     this.#isWatched = false;
   }
@@ -165,15 +200,28 @@ export class FeedViewer {
 
   #obey(opcode: number, payload: Uint8Array): void {
     if (opcode === OPCODE.text) this.#receive(new TextDecoder().decode(payload));
-    if (opcode === OPCODE.ping) this.enqueue(encodeFrame(OPCODE.pong, payload), "pong");
+    if (opcode === OPCODE.pong) this.#answered(payload);
+    if (opcode === OPCODE.ping) this.enqueue(single(encodeFrame(OPCODE.pong, payload)), "pong");
     if (opcode === OPCODE.close) this.close((payload[0] ?? 0x3) << 8 | (payload[1] ?? 0xe8));
   }
 }
 
-function messageFrame(data: string | Uint8Array): Uint8Array {
-  return typeof data === "string"
-    ? encodeFrame(OPCODE.text, new TextEncoder().encode(data))
-    : encodeFrame(OPCODE.binary, data);
+const sizeOf = (pieces: readonly Uint8Array[]) =>
+  pieces.reduce((sum, { length }) => sum + length, 0);
+
+const single = (frame: Uint8Array): Framed => ({ pieces: [frame], size: frame.length });
+
+/** A message in fragments, between which pings may stand. */
+function framed(data: string | Uint8Array): Framed {
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at === 0 || at < bytes.length; at += PIECE) {
+    const first = typeof data === "string" ? OPCODE.text : OPCODE.binary;
+    const isLast = at + PIECE >= bytes.length;
+    const opcode = at === 0 ? first : OPCODE.continuation;
+    pieces.push(encodeFrame(opcode, bytes.subarray(at, at + PIECE), isLast));
+  }
+  return { pieces, size: sizeOf(pieces) };
 }
 
 /** All viewers that follow one thing. */
@@ -200,8 +248,8 @@ export class Feed implements UpgradeRoute {
   /** Sends a message to every viewer; see {@linkcode FeedViewer.send}. */
   send(data: string | Uint8Array, key?: string): void {
     if (this.#viewers.size === 0) return;
-    const frame = messageFrame(data);
-    for (const viewer of this.#viewers) viewer.enqueue(frame, key);
+    const message = framed(data);
+    for (const viewer of this.#viewers) viewer.enqueue(message, key);
   }
 
   /**

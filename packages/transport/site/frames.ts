@@ -8,7 +8,7 @@
 import { builtin } from "../io/builtin.ts";
 
 /** Kinds of frames. */
-export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 /** Close codes that are sent. */
 export const CLOSE = {
@@ -52,13 +52,17 @@ export function acceptKey(key: string): string {
   return builtin("node:crypto").createHash("sha1").update(key + GUID).digest("base64");
 }
 
-/** Makes one frame to a viewer. */
-export function encodeFrame(opcode: number, payload: Uint8Array): Uint8Array {
+/**
+ * Makes one frame to a viewer.
+ *
+ * @param isLast whether no more fragments of its message follow. Default: true.
+ */
+export function encodeFrame(opcode: number, payload: Uint8Array, isLast = true): Uint8Array {
   const { length } = payload;
   const head = length <= LARGEST_SHORT ? 2 : length < 0x1_0000 ? 4 : 10;
   const frame = new Uint8Array(head + length);
   const view = new DataView(frame.buffer);
-  frame[0] = FINAL | opcode;
+  frame[0] = (isLast ? FINAL : 0) | opcode;
   frame[1] = head === 2 ? length : head === 4 ? 126 : 127;
   if (head === 4) view.setUint16(2, length);
   if (head === 10) view.setBigUint64(2, BigInt(length));

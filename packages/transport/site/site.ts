@@ -36,6 +36,8 @@ export interface SiteOptions {
   readonly headTimeout?: number;
   /** Milliseconds for a whole request, its body included. Default: 120,000. */
   readonly requestTimeout?: number;
+  /** Milliseconds in which a client must take some of the answer that it is sent. Default: 15,000. */
+  readonly stuckAfter?: number;
   /** Called with errors that no request caused. Default: they are dropped. */
   readonly onError?: (error: unknown) => void;
   /** Closes the site. */
@@ -46,6 +48,8 @@ export interface SiteOptions {
 const LARGEST_HEAD = 16 * 1024;
 /** How long a connection is kept for a next request. */
 const KEEP_ALIVE_MS = 5000;
+/** Largest piece of an answer that is written at once; that some is taken is seen piece by piece. */
+const PIECE = 16 * 1024;
 /** How long viewers and responses may take to end, and then what handlers hold. */
 const GOODBYE_MS = 300;
 const RELEASE_MS = 5000;
@@ -152,11 +156,13 @@ export class Site implements AsyncDisposable {
 
   async #answer(message: IncomingMessage, out: ServerResponse): Promise<void> {
     const isHead = message.method === "HEAD";
+    const { stuckAfter = 15_000 } = this.#options;
+    const send = async (response: Response) => await write(response, out, isHead, stuckAfter);
     try {
-      await write(await this.#respond(message, out), out, isHead);
+      await send(await this.#respond(message, out));
     } catch (error) {
       if (out.headersSent) out.destroy();
-      else await write(this.#failure(error), out, isHead).catch(() => out.destroy());
+      else await send(this.#failure(error)).catch(() => out.destroy());
     }
   }
 
@@ -296,8 +302,13 @@ function whenClosed(out: ServerResponse): AbortSignal {
   return gone.signal;
 }
 
-/** Writes a response, no faster than the client reads it. */
-async function write(response: Response, out: ServerResponse, isHead: boolean): Promise<void> {
+/** Writes a response, no faster than the client reads it; one that reads nothing is cut off. */
+async function write(
+  response: Response,
+  out: ServerResponse,
+  isHead: boolean,
+  stuckAfter: number,
+): Promise<void> {
   const headers = { ...GUARD_HEADERS, ...Object.fromEntries(response.headers) };
   out.writeHead(response.status, headers);
   if (isHead || response.body === null) {
@@ -305,6 +316,27 @@ async function write(response: Response, out: ServerResponse, isHead: boolean): 
     out.end();
     return;
   }
-  const body = builtin("node:stream").Readable.fromWeb(response.body);
-  await builtin("node:stream/promises").pipeline(body, out);
+  const reader = response.body.getReader();
+  out.on("close", () => void reader.cancel().catch(() => {}));
+  for (let part; !(part = await reader.read()).done;) {
+    for (let at = 0; at < part.value.length; at += PIECE) {
+      if (out.write(part.value.subarray(at, at + PIECE))) continue;
+      await within(out, "drain", stuckAfter);
+    }
+  }
+  if (out.destroyed) return;
+  out.end();
+  await within(out, "finish", stuckAfter);
+}
+
+/** Waits until a client has taken what was written; destroys the answer of one that takes nothing. */
+async function within(out: ServerResponse, event: string, milliseconds: number): Promise<void> {
+  const taken = Promise.withResolvers<void>();
+  const timer = setTimeout(() => out.destroy(), milliseconds);
+  out.once(event, taken.resolve);
+  out.once("close", taken.resolve);
+  if (!out.destroyed) await taken.promise;
+  clearTimeout(timer);
+  out.off(event, taken.resolve);
+  out.off("close", taken.resolve);
 }

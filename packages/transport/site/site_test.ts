@@ -324,6 +324,23 @@ Deno.test("a handler learns that its client has gone, and a response ends there"
   });
 });
 
+Deno.test("an answer of which a client takes nothing is cut", async () => {
+  let [made, open] = [0, 0];
+  async function* endless() {
+    made = ++open;
+    try {
+      for (;;) yield await Promise.resolve(new Uint8Array(100_000));
+    } finally {
+      open--;
+    }
+  }
+  const routes = { "GET /": () => new Response(ReadableStream.from(endless())) };
+  await using site = await Site.open({ routes, stuckAfter: 20 });
+  using viewer = await Deno.connect({ hostname: "127.0.0.1", port: site.port });
+  await writeAll(viewer, `GET / HTTP/1.1\r\nHost: 127.0.0.1:${site.port}\r\n\r\n`);
+  while (made === 0 || open > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+});
+
 Deno.test("closing ends hanging clients, viewers and responses, whatever they do", async () => {
   let isReleased = false;
   async function* slow() {
