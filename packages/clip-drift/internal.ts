@@ -25,6 +25,14 @@ export {
 export { gistGraph } from "./measures/gist.ts";
 export { type Grey, smallGrey } from "./measures/grey.ts";
 export { PictureMeasures, type PictureRow } from "./measures/picture.ts";
+export {
+  formatRegions,
+  parseRegions,
+  type Point,
+  type Polygon,
+  type Regions,
+  type RegionsByCamera,
+} from "./measures/regions.ts";
 export { resizeCrop } from "./clip/preprocess.ts";
 export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";
 export {
