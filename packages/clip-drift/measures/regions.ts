@@ -40,8 +40,18 @@ function isIn(polygon: Polygon, x: number, y: number): boolean {
   return isInside;
 }
 
+/** A rectangle, in shares of width and height. */
+interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+const WHOLE: Box = { left: 0, top: 0, width: 1, height: 1 };
+
 /**
- * Which pixels of a picture count: 1 for those whose centre does, else 0.
+ * Which pixels of a picture, or of a part of one, count: 1 for those whose centre does, else 0.
  *
  * @returns shape [height, width]
  */
@@ -49,9 +59,11 @@ export function countedPixels(
   { roi, mask }: Regions,
   width: number,
   height: number,
+  box: Box = WHOLE,
 ): Uint8Array {
   return Uint8Array.from({ length: width * height }, (_, i) => {
-    const [x, y] = [(i % width + 0.5) / width, (Math.floor(i / width) + 0.5) / height];
+    const x = box.left + box.width * (i % width + 0.5) / width;
+    const y = box.top + box.height * (Math.floor(i / width) + 0.5) / height;
     const isLookedAt = roi.length === 0 || roi.some((polygon) => isIn(polygon, x, y));
     return Number(isLookedAt && !mask.some((polygon) => isIn(polygon, x, y)));
   });
@@ -87,14 +99,9 @@ export function parsePolygon(text: string): Polygon {
   return checkPolygon(points, `polygon "${text}"`);
 }
 
-/**
- * Refuses regions that leave nothing.
- *
- * @throws {SyntaxError}
- */
-export function checkRegions(regions: Regions, what: string): Regions {
-  if (countedPixels(regions, CHECKED, CHECKED).includes(1)) return regions;
-  throw new SyntaxError(`Cannot use ${what}: they leave nothing of the picture`);
+/** Whether regions leave anything of the picture. */
+export function leaveSomething(regions: Regions): boolean {
+  return countedPixels(regions, CHECKED, CHECKED).includes(1);
 }
 
 function polygonOf(value: unknown, what: string): Polygon {
@@ -132,7 +139,8 @@ function regionsOf(value: unknown, name: string): Regions {
     roi: polygonsOf(roi, `roi of ${what}`),
     mask: polygonsOf(mask, `mask of ${what}`),
   };
-  return checkRegions(regions, what);
+  if (leaveSomething(regions)) return regions;
+  throw new SyntaxError(`Cannot use ${what}: they leave nothing of the picture`);
 }
 
 /**
@@ -166,40 +174,43 @@ interface Area {
   readonly width: number;
   readonly height: number;
   readonly counted: Uint8Array;
-  /** The least rectangle that has all of it. */
-  readonly box: { left: number; top: number; right: number; bottom: number };
+  /** The least rectangle that has all of it, in pixels. */
+  readonly box: Box;
 }
 
 function areaOf(regions: Regions, width: number, height: number): Area {
   const counted = countedPixels(regions, width, height);
-  const box = { left: width, top: height, right: 0, bottom: 0 };
+  let [left, top, right, bottom] = [width, height, 0, 0];
   for (let i = 0; i < counted.length; i++) {
     if (counted[i] === 0) continue;
     const [x, y] = [i % width, Math.floor(i / width)];
-    box.left = Math.min(box.left, x);
-    box.right = Math.max(box.right, x + 1);
-    box.top = Math.min(box.top, y);
-    box.bottom = Math.max(box.bottom, y + 1);
+    [left, right] = [Math.min(left, x), Math.max(right, x + 1)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y + 1)];
   }
-  return { width, height, counted, box };
+  // Of a picture too small for the regions, all.
+  const box = right === 0
+    ? { left: 0, top: 0, width, height }
+    : { left, top, width: right - left, height: bottom - top };
+  return { width, height, counted: right === 0 ? counted.fill(1) : counted, box };
 }
 
 /** Mean colour of what counts. */
-function meanColour({ data }: RgbImage, counted: Uint8Array): [number, number, number] {
-  const sums = [0, 0, 0] as [number, number, number];
+function meanColour({ data }: RgbImage, counted: Uint8Array): readonly number[] {
+  const sums = [0, 0, 0];
   let count = 0;
   for (let i = 0; i < counted.length; i++) {
     if (counted[i] === 0) continue;
     count++;
     for (let c = 0; c < 3; c++) sums[c]! += data[3 * i + c]!;
   }
-  return sums.map((sum) => Math.round(sum / count)) as [number, number, number];
+  return sums.map((sum) => Math.round(sum / count));
 }
 
 /** Regions of one camera, applied to its pictures. */
 export class RegionFilter {
   readonly #regions: Regions;
   #area: Area | undefined;
+  #small: { readonly width: number; readonly counted: Uint8Array } | undefined;
 
   /** Takes what counts. */
   constructor(regions: Regions) {
@@ -207,31 +218,40 @@ export class RegionFilter {
   }
 
   /**
-   * The part of a picture that counts, for a model: the least rectangle around it, in which what
-   * does not count has the mean colour of what does. Of a picture too small for the regions, all.
+   * The part of a picture that counts: the least rectangle around it, in which what does not count
+   * has the mean colour of what does.
    */
   apply(image: RgbImage): RgbImage {
-    const { width, height } = image;
-    const isSame = this.#area?.width === width && this.#area.height === height;
-    const { counted, box } = this.#area = isSame
-      ? this.#area!
-      : areaOf(this.#regions, width, height);
-    const [columns, rows] = [box.right - box.left, box.bottom - box.top];
-    if (columns <= 0) return image;
+    const { counted, box } = this.#areaOf(image.width, image.height);
     const colour = meanColour(image, counted);
-    const data = new Uint8Array(3 * columns * rows);
-    for (let row = 0; row < rows; row++) {
-      const from = (box.top + row) * width + box.left;
-      data.set(image.data.subarray(3 * from, 3 * (from + columns)), 3 * row * columns);
-      for (let i = 0; i < columns; i++) {
-        if (counted[from + i] === 0) data.set(colour, 3 * (row * columns + i));
+    const data = new Uint8Array(3 * box.width * box.height);
+    for (let row = 0; row < box.height; row++) {
+      const from = (box.top + row) * image.width + box.left;
+      data.set(image.data.subarray(3 * from, 3 * (from + box.width)), 3 * row * box.width);
+      for (let i = 0; i < box.width; i++) {
+        if (counted[from + i] === 0) data.set(colour, 3 * (row * box.width + i));
       }
     }
-    return { width: columns, height: rows, data };
+    return { width: box.width, height: box.height, data };
   }
 
-  /** Which pixels of a picture of a size count, shape [height, width]. */
-  counted(width: number, height: number): Uint8Array {
-    return countedPixels(this.#regions, width, height);
+  /** Which pixels of a small copy of what {@linkcode apply} gave last count, shape [height, width]. */
+  countedIn(width: number, height: number): Uint8Array {
+    const isSame = this.#small?.width === width && this.#small.counted.length === width * height;
+    if (isSame) return this.#small!.counted;
+    const area = this.#area!;
+    const box = {
+      ...{ left: area.box.left / area.width, width: area.box.width / area.width },
+      ...{ top: area.box.top / area.height, height: area.box.height / area.height },
+    };
+    const counted = countedPixels(this.#regions, width, height, box);
+    this.#small = { width, counted };
+    return counted;
+  }
+
+  #areaOf(width: number, height: number): Area {
+    if (this.#area?.width === width && this.#area.height === height) return this.#area;
+    this.#small = undefined;
+    return this.#area = areaOf(this.#regions, width, height);
   }
 }
