@@ -36,6 +36,14 @@ export { type Colours, encodeTokens, type Vit } from "./vit/vit.ts";
 export { gistGraph } from "./measures/gist.ts";
 export { type Grey, smallGrey } from "./measures/grey.ts";
 export { PictureMeasures, type PictureRow } from "./measures/picture.ts";
+export {
+  formatRegions,
+  parseRegions,
+  type Point,
+  type Polygon,
+  type Regions,
+  type RegionsByCamera,
+} from "./measures/regions.ts";
 export { type CropBox, type Framing, resizeCrop } from "./clip/preprocess.ts";
 export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";
 export {

@@ -18,7 +18,14 @@
  *
  * @module
  */
-export { watch, type WatchedFrame, type WatchOptions } from "./watch.ts";
+export {
+  type Point,
+  type Polygon,
+  type Regions,
+  watch,
+  type WatchedFrame,
+  type WatchOptions,
+} from "./watch.ts";
 export { type Encoder, type EncoderInfo, type EncoderOptions, openEncoder } from "./encoder.ts";
 export {
   cosine,

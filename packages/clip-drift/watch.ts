@@ -21,8 +21,11 @@ import type { Encoder } from "./encoder.ts";
 import { deviation, type Grey, LEAST_DEVIATION, smallGrey } from "./measures/grey.ts";
 import { ClipDriftError } from "./errors.ts";
 import { PictureMeasures } from "./measures/picture.ts";
+import { RegionFilter, type Regions } from "./measures/regions.ts";
 import type { Labels, LabelScore } from "./clip/labels.ts";
 import type { Source, SourceFrame } from "./source.ts";
+
+export type { Point, Polygon, Regions } from "./measures/regions.ts";
 
 /** Settings of a watch. */
 export interface WatchOptions {
@@ -38,6 +41,8 @@ export interface WatchOptions {
   readonly onLimited?: () => void;
   /** Seconds of identical frames after which the stream counts as frozen. Default: 10. */
   readonly frozenAfter?: number;
+  /** What of the picture counts, for the model and for the measures. Default: all of it. */
+  readonly regions?: Regions;
   /** Called for a frame that cannot be decoded, with the reason. */
   readonly onBadFrame?: (index: number, error: ClipDriftError) => void;
   /** Ends the watch. */
@@ -85,6 +90,8 @@ interface Seen {
   readonly hasContent: boolean;
   readonly grey: Grey;
   readonly width: number;
+  /** Which pixels of the copy count. */
+  readonly counted?: Uint8Array;
 }
 
 /** Recognises a repeated frame, and for how long it has been the same. */
@@ -153,13 +160,14 @@ export async function* watch(
   const rules = new AlertRules(options.rules ?? []);
   const pictures = new PictureMeasures();
   const repeats = new Repeats(options.frozenAfter ?? 10);
+  const filter = options.regions && new RegionFilter(options.regions);
   let index = -1;
   const all = source.frames(options.signal);
   for await (const frame of maxFps === Infinity ? all : limited(all, maxFps, onLimited)) {
     index++;
     const { timestamp } = frame;
     const known = repeats.known(frame);
-    const seen = known ?? await look(frame, encoder).catch((error) => {
+    const seen = known ?? await look(frame, encoder, filter).catch((error) => {
       if (!(error instanceof ClipDriftError && error.code === "bad-image")) throw error;
       onBadFrame(index, error);
     });
@@ -169,7 +177,7 @@ export async function* watch(
     const frozen = repeats.push(frame, seen, duplicate);
     const row = {
       ...tracker.push(embedding, timestamp, index, { hasContent, isDuplicate: duplicate }),
-      ...pictures.push(seen.grey, seen.width, timestamp),
+      ...pictures.push(seen.grey, seen.width, timestamp, seen.counted),
       frozen: duplicate ? repeats.sameFor(timestamp) : 0,
     };
     const alerts = rules.push(row, timestamp);
@@ -183,9 +191,16 @@ export async function* watch(
   }
 }
 
-async function look(frame: SourceFrame, encoder: Encoder): Promise<Seen> {
-  const image = await frame.image();
+async function look(
+  frame: SourceFrame,
+  encoder: Encoder,
+  filter: RegionFilter | undefined,
+): Promise<Seen> {
+  const whole = await frame.image();
+  const image = filter?.apply(whole) ?? whole;
   const grey = smallGrey(image);
+  const counted = filter?.countedIn(grey.width, grey.height);
   const hasContent = deviation(grey) >= LEAST_DEVIATION;
-  return { embedding: await encoder.encode(image), hasContent, grey, width: image.width };
+  const embedding = await encoder.encode(image);
+  return { embedding, hasContent, grey, width: image.width, ...defined({ counted }) };
 }

@@ -8,7 +8,7 @@ import { openEncoder } from "./encoder.ts";
 import { ClipDriftError } from "./errors.ts";
 import { fileFrame, openSource, type Source, type SourceFrame } from "./source.ts";
 import { drawScene, sceneFrames } from "./camera/scene.ts";
-import { watch } from "./watch.ts";
+import { type Regions, watch } from "./watch.ts";
 
 /** An encoder whose embedding is the colour of the first pixel. */
 function fakeEncoder(): Encoder {
@@ -253,4 +253,26 @@ sharedTest("JPEGs decode or fail as they should", async (t) => {
       else assert.ok((await frame.image()).data.length > 0);
     });
   }
+});
+
+Deno.test("watch() shows the model and the measures only what counts of a picture", async () => {
+  const sizes: number[][] = [];
+  const encoder = {
+    info: { model: "none" },
+    encode: (image: { width: number; height: number }) => {
+      sizes.push([image.width, image.height]);
+      return Promise.resolve(Float32Array.of(1, 0));
+    },
+  } as unknown as Encoder;
+  const data = new Uint8Array(3 * 64 * 32).map((_, i) => Math.floor(i / 3) % 64 < 32 ? 0 : i);
+  const frame = { timestamp: 0, image: () => Promise.resolve({ width: 64, height: 32, data }) };
+  const source = { name: "made", live: false, frames: () => ReadableStream.from([frame]) };
+  const half = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]] as const;
+  const dark = async (regions: Regions) => {
+    const rows = await Array.fromAsync(watch(source as unknown as Source, encoder, { regions }));
+    return rows.map(({ row, hasContent }) => [row.dark, hasContent]);
+  };
+  assert.deepEqual(await dark({ roi: [half], mask: [] }), [[1, false]]);
+  assert.deepEqual(await dark({ roi: [], mask: [half] }), [[0, true]]);
+  assert.deepEqual(sizes, [[32, 32], [32, 32]]);
 });

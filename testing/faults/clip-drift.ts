@@ -64,7 +64,7 @@ export const faults: readonly Fault[] = [
     tests: ["publish_test.ts"],
   },
   {
-    file: "cameras_file.ts",
+    file: "changing_file.ts",
     find: "const counts = seen === before && seen !== taken;",
     put: "const counts = seen !== taken;",
     means: "half a file of cameras ends those that are not in it yet",
@@ -313,6 +313,27 @@ export const faults: readonly Fault[] = [
     find: "if (!stands || time < since!) {",
     put: "if (background === undefined) {",
     means: "a camera that moves is a reference",
+    tests: ["picture_test.ts"],
+  },
+  {
+    file: "regions.ts",
+    find: "return Number(isLookedAt && !mask.some(",
+    put: "return Number(isLookedAt || !mask.some(",
+    means: "what is masked counts",
+    tests: ["regions_test.ts"],
+  },
+  {
+    file: "watch.ts",
+    find: "const image = filter?.apply(whole) ?? whole;",
+    put: "const image = whole;",
+    means: "the model sees what does not count",
+    tests: ["watch_test.ts"],
+  },
+  {
+    file: "picture.ts",
+    find: "const data = counted ? all.filter((_, i) => counted[i]) : all;",
+    put: "const data = all;",
+    means: "a lamp that is masked hides the dark",
     tests: ["picture_test.ts"],
   },
   {

@@ -16,6 +16,7 @@ import {
   UsageError,
 } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
+import { leaveSomething } from "../measures/regions.ts";
 import { batch } from "./batch.ts";
 import { CAMERA, EXPORT, VIEW, WATCH } from "./options.ts";
 import { pastRuns } from "./past_runs.ts";
@@ -41,6 +42,9 @@ async function watch({ options, signal }: Invocation<typeof WATCH, NoOperands>):
   for (const name of ["listen", "token"] as const) {
     if (options.display || options[name] === undefined) continue;
     throw new UsageError(`Cannot use --${name} with --no-display: there is no page`);
+  }
+  if (!leaveSomething(options)) {
+    throw new UsageError("Cannot use --roi and --mask: they leave nothing of the picture");
   }
   const { watchStreams } = await import("./watch_streams.ts");
   return await watchStreams(options, signal);

@@ -7,6 +7,7 @@ import { defined, DownloadBar, say, UsageError } from "@vcs/transport/internal";
 import { type Labels, openLabels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import { type Encoder, hasDefaultWeights, openEncoder } from "../encoder.ts";
+import { RegionFilter, type Regions } from "../measures/regions.ts";
 import { fileFrame } from "../source.ts";
 import type { NETWORK, WatchSettings } from "./options.ts";
 
@@ -56,13 +57,14 @@ export async function openLabelList(
 }
 
 /**
- * Settings of the measures; an image that is the reference is read and embedded.
+ * Settings of the measures; an image that is the reference is read and embedded, as far as it counts.
  *
  * @throws {UsageError} if the image cannot be read
  */
 export async function driftOptions(
   { reference, confirmFrames, rollingWindow: window }: WatchSettings,
   encoder: Encoder,
+  regions: Regions = { roi: [], mask: [] },
 ): Promise<DriftOptions> {
   if (reference === undefined || !("image" in reference)) {
     return { window, confirmFrames, ...reference };
@@ -73,6 +75,6 @@ export async function driftOptions(
       `Cannot read --reference: found no file ${path}, expected first:10, frame:25 or the path of an image`,
     );
   });
-  const image = await fileFrame(bytes, 0).image();
+  const image = new RegionFilter(regions).apply(await fileFrame(bytes, 0).image());
   return { window, confirmFrames, reference: await encoder.encode(image) };
 }

@@ -29,6 +29,7 @@ import { type AlertRule, parseRule } from "../alerts.ts";
 import { ENCODER_MODELS } from "../vit/models.ts";
 import type { DriftOptions } from "../drift.ts";
 import { fingerprintDigits } from "../camera/socket.ts";
+import { parsePolygon, type Polygon } from "../measures/regions.ts";
 import { openSource } from "../source.ts";
 import { shortName } from "./report.ts";
 
@@ -88,6 +89,9 @@ const CHANNEL: ValueKind<string> = {
   allowed: "channels' URLs, such as nats://host?stream=cameras",
   parse: (text) => isChannel(text) ? withPassword(text) : undefined,
 };
+
+/** A part of the picture. */
+const POLYGON: ValueKind<Polygon> = { ...text("POLYGON"), parse: parsePolygon };
 
 const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
 
@@ -282,6 +286,16 @@ const CAMERAS = {
   acceptUnended: flag({ help: "take frames that the camera never ends" }),
 };
 
+const REGIONS = {
+  roi: list(POLYGON, {
+    help: 'part of the picture that counts, in shares of it: "0,0 0.5,0 0.5,1"; may repeat',
+  }),
+  mask: list(POLYGON, { help: "part of the picture that does not count; may repeat" }),
+  regions: option(file(), {
+    help: "JSON file of cameras' regions, before --roi and --mask; may change",
+  }),
+};
+
 const OUTPUT = {
   runs: option(folder(), { help: "where runs are kept", default: "runs" }),
   snapshotInterval: option(positive("SECONDS"), {
@@ -335,6 +349,7 @@ export const WATCH = {
   ...group("Labels and alerts", ALERTS),
   ...group("Reading", READING),
   ...group("Cameras", CAMERAS),
+  ...group("Regions", REGIONS),
   ...group("Run folder", OUTPUT),
   ...group("Page", PAGE),
 };

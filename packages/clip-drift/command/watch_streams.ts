@@ -16,9 +16,11 @@ import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
 import { type CameraSetting, readCameras } from "../fleet/cameras_file.ts";
 import { Fleet } from "../fleet/fleet.ts";
+import { latestOfBoth, readRegions, withRegions } from "../fleet/regions_file.ts";
 import { Publisher } from "../fleet/publish.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
+import type { Regions } from "../measures/regions.ts";
 import { type CameraFeed, Hub } from "../page/hub.ts";
 import { runDetails } from "../runs/details.ts";
 import { removeOldRuns } from "../runs/retention.ts";
@@ -74,9 +76,15 @@ interface Shared {
   readonly signal: AbortSignal;
 }
 
+/** A camera's name, and what counts of its picture. */
+interface Seen {
+  readonly name: string;
+  readonly regions: Regions | undefined;
+}
+
 async function createRun(
   source: Source,
-  camera: string,
+  { name: camera, regions }: Seen,
   { settings, encoder }: Shared,
 ): Promise<RunFolder> {
   const { snapshotInterval, embeddingInterval, rollingWindow, runs: root } = settings;
@@ -85,7 +93,7 @@ async function createRun(
   const run = await RunFolder.create({
     ...{ streamUrl: source.name, camera, embeddingEvery },
     ...{ device, model, pretrained, snapshotInterval, embeddingInterval, rollingWindow },
-    details: await runDetails(encoder.info),
+    details: { ...await runDetails(encoder.info), ...defined({ regions }) },
   }, { root, onFailure: say });
   say(`Writing ${run.path}`);
   return run;
@@ -107,7 +115,7 @@ async function keepOnly(days: number, root: string, signal: AbortSignal): Promis
 }
 
 /** Opens a camera's run: a folder, or a series of them. */
-function runOpener(camera: string, shared: Shared): NonNullable<MonitorOptions["openRun"]> {
+function runOpener(camera: Seen, shared: Shared): NonNullable<MonitorOptions["openRun"]> {
   return async (source, counters) => {
     const next = () => createRun(source, camera, shared);
     return shared.settings.split === "daily" ? await RunSeries.open(next, counters) : await next();
@@ -115,7 +123,7 @@ function runOpener(camera: string, shared: Shared): NonNullable<MonitorOptions["
 }
 
 function monitorOptions(
-  name: string,
+  { name, regions }: CameraSetting,
   feed: CameraFeed | undefined,
   shared: Shared,
 ): MonitorOptions {
@@ -135,8 +143,8 @@ function monitorOptions(
       ...defined({ policy, retries }),
     },
     ...{ delivery, inlineSnapshots: settings.inlineSnapshot },
-    ...defined({ labels, maxFps, feed }),
-    ...(save && { openRun: runOpener(name, shared) }),
+    ...defined({ labels, maxFps, feed, regions }),
+    ...(save && { openRun: runOpener({ name, regions }, shared) }),
   };
 }
 
@@ -146,15 +154,17 @@ const isOneOfMany = ({ config, stream }: WatchSettings) =>
 
 /** Watches one camera to its end; reports what came of it. */
 async function watchOne(
-  { name, spec, own }: CameraSetting,
+  camera: CameraSetting,
   all: Shared,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const shared = { ...all, settings: { ...all.settings, ...own } };
+  const { name, spec, own, regions } = camera;
+  const drift = regions ? await driftOptions(all.settings, all.encoder, regions) : all.drift;
+  const shared = { ...all, drift, settings: { ...all.settings, ...own } };
   const { json, display, publish } = shared.settings;
   const feed = display || publish !== undefined ? shared.hub.add(name) : undefined;
   try {
-    const monitor = new Monitor(spec, shared.encoder, monitorOptions(name, feed, shared));
+    const monitor = new Monitor(spec, shared.encoder, monitorOptions(camera, feed, shared));
     const totals = await monitor.run(signal);
     const title = isOneOfMany(shared.settings) ? `${name}\n` : "";
     if (json) print(JSON.stringify(resultOf(name, totals, monitor.runPath)));
@@ -171,18 +181,21 @@ async function watchOne(
   }
 }
 
-/** Watches the cameras, and those of each later state of their file. */
+/** Watches the cameras, and those of each later state of their files. */
 async function watchAll(
   cameras: readonly CameraSetting[],
-  changes: AsyncIterable<readonly CameraSetting[]> | undefined,
+  changes: AsyncIterable<readonly CameraSetting[]>,
   shared: Shared,
+  onEnd: () => void,
 ): Promise<number> {
-  const { settings, encoder, delivery, signal } = shared;
+  const { settings: { config, regions }, settings, encoder, delivery, signal } = shared;
   const fleet = new Fleet((camera, signal) => watchOne(camera, shared, signal), signal);
   fleet.take(cameras);
-  for await (const cameras of changes ?? []) {
+  void fleet.settled().then(onEnd);
+  const files = [config, regions].filter((file) => file !== undefined).join(" or ");
+  for await (const cameras of changes) {
     const names = cameras.map(({ name }) => name).join(", ") || "none";
-    say(`${settings.config} has changed; cameras: ${names}`);
+    say(`${files} has changed; cameras: ${names}`);
     delivery.expect(alertsOf(cameras, settings, encoder));
     fleet.take(cameras);
   }
@@ -219,14 +232,31 @@ function checkNames({ stream, insecure }: WatchSettings): void {
   }
 }
 
-/** The cameras that are named, and, if a file names them, its later states. */
-async function openCameras({ config, stream }: WatchSettings, signal: AbortSignal): Promise<{
-  readonly cameras: readonly CameraSetting[];
-  readonly changes?: AsyncIterable<readonly CameraSetting[]>;
-}> {
-  if (config === undefined) return { cameras: stream.map((one) => ({ ...one, own: {} })) };
-  const changes = readCameras(config, { signal, say });
-  return { cameras: (await changes.next()).value ?? [], changes };
+/** One thing that never changes. */
+async function* always<T>(value: T): AsyncGenerator<T, void> {
+  yield await Promise.resolve(value);
+}
+
+/**
+ * The cameras that are named, with their regions, and, where files name them, the later states.
+ * `watched` ends the looks at the regions of streams.
+ */
+async function* cameraStates(
+  settings: WatchSettings,
+  signal: AbortSignal,
+  watched: AbortSignal,
+): AsyncGenerator<readonly CameraSetting[], void> {
+  const { config, stream, regions } = settings;
+  const cameras = config === undefined
+    ? always(stream.map((one): CameraSetting => ({ ...one, own: {} })))
+    : readCameras(config, { signal, say });
+  const untilEnd = config === undefined ? AbortSignal.any([signal, watched]) : signal;
+  const files = regions === undefined
+    ? always({})
+    : readRegions(regions, { signal: untilEnd, say });
+  for await (const [all, file] of latestOfBoth(cameras, files)) {
+    yield all.map((camera) => withRegions(camera, settings, file));
+  }
 }
 
 /**
@@ -240,7 +270,9 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   const quit = new AbortController();
   const stop = () => quit.abort();
   const signal = AbortSignal.any([outer, quit.signal]);
-  const { cameras, changes } = await openCameras(settings, signal);
+  const watched = new AbortController();
+  const changes = cameraStates(settings, signal, watched.signal);
+  const cameras = (await changes.next()).value ?? [];
   // Without it every image would fail, one by one.
   await prepareImages();
   using encoder = await openModel(settings, outer);
@@ -258,5 +290,5 @@ export async function watchStreams(settings: WatchSettings, outer: AbortSignal):
   const { publish } = settings;
   await using _publisher = publish === undefined ? undefined : new Publisher(hub, publish, { say });
   using _keys = stream.some(({ spec }) => spec === "-") ? undefined : readKeys(stop);
-  return await watchAll(cameras, changes, shared);
+  return await watchAll(cameras, changes, shared, () => watched.abort());
 }

@@ -15,9 +15,10 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "@vcs/transport";
-import { ignoreAbort, lazyPart, longName, readValue, UsageError } from "@vcs/transport/internal";
+import { lazyPart, longName, readValue, UsageError } from "@vcs/transport/internal";
 import { STREAM, type StreamSetting, WATCH, type WatchSettings } from "../command/options.ts";
+import { leaveSomething, type Regions } from "../measures/regions.ts";
+import { type ChangingFileOptions, lineOf, states, textOf } from "./changing_file.ts";
 import { TOML_READER } from "./toml_part.ts";
 
 /** What we use of smol-toml. */
@@ -30,6 +31,8 @@ export interface TomlModule {
 export interface CameraSetting extends StreamSetting {
   /** Its own options. */
   readonly own: Partial<WatchSettings>;
+  /** What of its picture counts. Default: all of it. */
+  readonly regions?: Regions;
 }
 
 const loadToml = lazyPart<TomlModule>(TOML_READER);
@@ -44,13 +47,13 @@ const OWN = {
   frameTimeout: WATCH.frameTimeout,
   tlsFingerprint: WATCH.tlsFingerprint,
   acceptUnended: WATCH.acceptUnended,
+  roi: WATCH.roi,
+  mask: WATCH.mask,
 };
 
 const ALLOWED = ["url", "insecure", ...Object.keys(OWN).map(longName)];
-/** Bytes of a file, and cameras in it: on the page a byte numbers them. */
-const [MAX_BYTES, MAX_CAMERAS] = [1 << 20, 200];
-/** Milliseconds between looks at the file. */
-const LOOK = 1000;
+/** Cameras in a file: on the page a byte numbers them. */
+const MAX_CAMERAS = 200;
 
 type Table = Readonly<Record<string, unknown>>;
 
@@ -111,7 +114,9 @@ function cameraSetting(name: string, value: unknown): CameraSetting {
   const url = scalar(camera["url"] ?? "", `url of camera ${name}`);
   if (url === "-") throw new UsageError(`Cannot read ${what}: standard input is no camera`);
   const { spec } = readValue(STREAM, url === "" ? "" : `${name}=${url}`, `url of camera ${name}`);
-  return { name, spec, own: ownOptions(name, camera) };
+  const own = ownOptions(name, camera);
+  if (leaveSomething({ roi: own.roi ?? [], mask: own.mask ?? [] })) return { name, spec, own };
+  throw new UsageError(`Cannot use roi and mask of ${what}: they leave nothing of the picture`);
 }
 
 /** The cameras of a document. */
@@ -122,32 +127,6 @@ function camerasOf(document: Table): readonly CameraSetting[] {
     throw new UsageError(`Found ${cameras.length} cameras, expected at most ${MAX_CAMERAS}`);
   }
   return cameras.map(([name, camera]) => cameraSetting(name, camera));
-}
-
-async function textOf(path: string): Promise<string> {
-  const { isFile, size } = await Deno.stat(path);
-  if (!isFile) throw new UsageError("it is not a file");
-  if (size > MAX_BYTES) throw new UsageError(`found ${size} bytes, expected at most ${MAX_BYTES}`);
-  return await Deno.readTextFile(path);
-}
-
-/** A failure in one line; that of the TOML reader goes on with lines of the file, secrets among them. */
-function lineOf(path: string, error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return `Cannot read ${path}: it does not exist`;
-  if (!(error instanceof Error)) return `Cannot read ${path}: ${error}`;
-  const { line, column, message } = error as Error & { line?: number; column?: number };
-  const at = line === undefined ? "" : ` (line ${line}, column ${column})`;
-  return `Cannot read ${path}: ${message.split("\n")[0]}${at}`;
-}
-
-/** How to watch a file of cameras. */
-export interface CamerasFileOptions {
-  /** Ends it. */
-  readonly signal: AbortSignal;
-  /** Called with a line for people if the file has become one that cannot be read. */
-  readonly say: (line: string) => void;
-  /** By which it is looked at. Default: the system's. */
-  readonly clock?: Clock;
 }
 
 /** The cameras of a file, or why it cannot be read. */
@@ -169,22 +148,8 @@ async function look(path: string, toml: TomlModule): Promise<readonly CameraSett
  */
 export async function* readCameras(
   path: string,
-  { signal, say, clock = systemClock }: CamerasFileOptions,
+  options: ChangingFileOptions,
 ): AsyncGenerator<readonly CameraSetting[]> {
   const toml = await loadToml();
-  const first = await look(path, toml);
-  if (typeof first === "string") throw new UsageError(first);
-  yield first;
-  let [taken, before] = [JSON.stringify(first), ""];
-  while (!signal.aborted) {
-    await clock.sleep(LOOK, signal).catch(ignoreAbort(signal));
-    const found = await look(path, toml);
-    const seen = JSON.stringify(found);
-    const counts = seen === before && seen !== taken;
-    before = seen;
-    if (!counts || signal.aborted) continue;
-    taken = seen;
-    if (typeof found === "string") say(`${found}; the cameras stay as they are`);
-    else yield found;
-  }
+  yield* states(() => look(path, toml), options);
 }

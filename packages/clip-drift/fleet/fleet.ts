@@ -60,7 +60,7 @@ export class Fleet {
 
   /** Waits until all cameras that were begun have ended; whether all went well. */
   async settled(): Promise<boolean> {
-    await Promise.all(this.#pending);
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
     return this.#isWell;
   }
 }

@@ -63,11 +63,26 @@ function boxBlur(values: Float32Array, width: number, height: number): Float32Ar
   return blurLines(blurLines(values, height, width, 1), width, height, width);
 }
 
-/** The logarithm of the luminance less its local mean: light that changes takes nothing away. */
-export function localDetail({ width, height, data }: Grey): Grey {
+/**
+ * The logarithm of the luminance less its local mean: light that changes takes nothing away.
+ *
+ * @param counted 1 for pixels that count. Default: all.
+ */
+export function localDetail({ width, height, data }: Grey, counted?: Uint8Array): Grey {
   const logs = data.map((x) => Math.log(x + FLOOR));
-  const means = boxBlur(logs, width, height);
-  return { width, height, data: logs.map((x, i) => x - means[i]!) };
+  if (counted === undefined) {
+    const means = boxBlur(logs, width, height);
+    return { width, height, data: logs.map((x, i) => x - means[i]!) };
+  }
+  // The mean is that of the pixels that count; the others hold nothing.
+  const sums = boxBlur(logs.map((x, i) => x * counted[i]!), width, height);
+  const shares = boxBlur(Float32Array.from(counted), width, height);
+  return { width, height, data: logs.map((x, i) => counted[i]! && x - sums[i]! / shares[i]!) };
+}
+
+/** Detail that is missing where pixels do not count, so that nothing is looked for there. */
+function without({ data, ...size }: Grey, counted: Uint8Array | undefined): Grey {
+  return { ...size, data: counted ? data.map((x, i) => counted[i] ? x : NaN) : data };
 }
 
 /** What a tile holds: the deviation of its detail, and how much of it is fine. */
@@ -98,7 +113,8 @@ function tilesOf(detail: Grey): Tile[] {
   return tiles;
 }
 
-function darkness({ data }: Grey): number {
+function darkness({ data: all }: Grey, counted?: Uint8Array): number {
+  const data = counted ? all.filter((_, i) => counted[i]) : all;
   const level = data.toSorted()[Math.floor(0.95 * (data.length - 1))]!;
   return Math.max(0, 1 - level / BRIGHT);
 }
@@ -175,31 +191,32 @@ export class PictureMeasures {
    * @param grey a small copy of the picture
    * @param width of the camera's picture in pixels
    * @param time seconds; when they go back, the next look is at once
+   * @param counted 1 for pixels of the copy that count, the same in all. Default: all.
    */
-  push(grey: Grey, width: number, time: number): PictureRow {
+  push(grey: Grey, width: number, time: number, counted?: Uint8Array): PictureRow {
     const since = time - this.#lookedAt;
     if (this.#row !== undefined && since >= 0 && since < LOOK_EVERY) return this.#row;
     this.#lookedAt = time;
-    const detail = localDetail(grey);
-    const tiles = tilesOf(detail);
+    const detail = localDetail(grey, counted);
+    const tiles = tilesOf(without(detail, counted));
     const size = this.#background?.detail ?? this.#learning?.background.detail ?? grey;
     if (size.width !== grey.width || size.height !== grey.height) {
       this.#background = this.#learning = undefined;
     }
-    if (this.#background === undefined) this.#learn(detail, tiles, time);
+    if (this.#background === undefined) this.#learn(detail, without(detail, counted), tiles, time);
     const compared = this.#background === undefined
       ? NOTHING
       : this.#compare(this.#background, detail, tiles, width / grey.width, since);
-    return this.#row = { dark: darkness(grey), ...compared };
+    return this.#row = { dark: darkness(grey, counted), ...compared };
   }
 
   /** Takes pictures together for as long as they lie on one another. */
-  #learn(detail: Grey, tiles: readonly Tile[], time: number): void {
+  #learn(detail: Grey, counted: Grey, tiles: readonly Tile[], time: number): void {
     const { background, since, looks } = this.#learning ?? {};
     const place = background && refine(background.detail, detail);
     const stands = place !== undefined && displacement(detail, place) < STANDS;
     if (!stands || time < since!) {
-      this.#learning = { background: new Background(detail), since: time, looks: 1 };
+      this.#learning = { background: new Background(counted), since: time, looks: 1 };
       return;
     }
     this.#learning!.looks++;

@@ -156,3 +156,18 @@ Deno.test("PictureMeasures looks twice a second, begins anew with another size, 
   const small = { width: 64, height: 48, data: new Float32Array(64 * 48).fill(9) };
   assert.equal(measures.push(small, 64, 51).moved, undefined);
 });
+
+Deno.test("PictureMeasures looks only at pixels that count", () => {
+  const counted = Uint8Array.from(ROOM.data, (_, i) => Number(i % 128 < 80));
+  const light = ROOM.data.map((v, i) => counted[i] ? v / 20 : 255);
+  const moved = room({ ...STILL, x: 6 });
+  const other = moved.data.map((v, i) => counted[i] ? v : 60 + i % 7 * 9);
+  const [dark, shift] = [light, other].map((data) => {
+    const measures = new PictureMeasures();
+    for (let tick = 0; tick < 10; tick++) measures.push(noisy(ROOM), 640, tick / 2, counted);
+    return measures.push({ ...SIDE, data }, 640, 5, counted);
+  });
+  assert.ok(dark!.dark > 0.5, `${dark!.dark}`);
+  assert.ok(Math.abs(shift!.moved! - 30) < 3, `${shift!.moved}`);
+  assert.equal(after({ ...SIDE, data: light }).dark, 0);
+});

@@ -1,0 +1,67 @@
+/**
+ * A file of the cameras' regions, `--regions regions.json`, which is read again when it changes: the
+ * page writes it, too.
+ *
+ * @module
+ */
+import { parseRegions, type Regions, type RegionsByCamera } from "../measures/regions.ts";
+import type { WatchSettings } from "../command/options.ts";
+import type { CameraSetting } from "./cameras_file.ts";
+import { type ChangingFileOptions, lineOf, states, textOf } from "./changing_file.ts";
+
+/** What a file says; one that is not there says nothing, as the page has yet to write it. */
+async function look(path: string): Promise<RegionsByCamera | string> {
+  try {
+    return parseRegions(await textOf(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return error instanceof Deno.errors.NotFound ? {} : lineOf(path, error);
+  }
+}
+
+/**
+ * The regions of a file, and those of each later state of it until the signal is aborted.
+ *
+ * @throws {UsageError} if the first state cannot be read
+ */
+export function readRegions(
+  path: string,
+  options: ChangingFileOptions,
+): AsyncGenerator<RegionsByCamera> {
+  return states(() => look(path), options);
+}
+
+/** A camera with what counts of its picture: what the file says of it, else what its options say. */
+export function withRegions(
+  { name, spec, own }: CameraSetting,
+  settings: Pick<WatchSettings, "roi" | "mask">,
+  file: RegionsByCamera,
+): CameraSetting {
+  const { roi, mask } = { ...settings, ...own };
+  const regions: Regions = Object.hasOwn(file, name) ? file[name]! : { roi, mask };
+  const isAll = regions.roi.length + regions.mask.length === 0;
+  return { name, spec, own, ...(!isAll && { regions }) };
+}
+
+/** The latest of two, each time that there is a new one of either, until both have ended. */
+export async function* latestOfBoth<A, B>(
+  first: AsyncIterator<A, void>,
+  second: AsyncIterator<B, void>,
+): AsyncGenerator<readonly [A, B], void> {
+  const [a, b] = [await first.next(), await second.next()];
+  if (a.done || b.done) return;
+  const latest: [A, B] = [a.value, b.value];
+  const ask = <T>(from: AsyncIterator<T, void>, at: 0 | 1) =>
+    from.next().then((next) => ({ next, at }));
+  const asked = new Map<number, Promise<{ next: IteratorResult<A | B, void>; at: 0 | 1 }>>();
+  asked.set(0, ask(first, 0)).set(1, ask(second, 1));
+  yield [...latest];
+  while (asked.size > 0) {
+    const { next, at } = await Promise.race(asked.values());
+    asked.delete(at);
+    if (next.done) continue;
+    latest[at] = next.value as A & B;
+    asked.set(at, ask<A | B>(at === 0 ? first : second, at));
+    yield [...latest];
+  }
+}

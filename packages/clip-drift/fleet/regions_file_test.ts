@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { type Clock, systemClock } from "@vcs/transport";
+import { parsePolygon } from "../measures/regions.ts";
+import { latestOfBoth, readRegions, withRegions } from "./regions_file.ts";
+
+/** Looks are made as quickly as the machine can. */
+const QUICK: Clock = {
+  now: () => systemClock.now(),
+  sleep: (_, signal) => systemClock.sleep(1, signal),
+};
+const HALF = parsePolygon("0,0 0.5,0 0.5,1 0,1");
+const CORNER = parsePolygon("0,0 0.25,0 0.25,0.5");
+
+Deno.test("withRegions() takes a file's regions before the camera's own, and its own before all cameras'", () => {
+  const settings = { roi: [], mask: [CORNER] };
+  const door = { name: "door", spec: "http://door/", own: {} };
+  const file = { door: { roi: [HALF], mask: [] } };
+  assert.deepEqual(withRegions(door, settings, file).regions, file.door);
+  assert.deepEqual(withRegions(door, settings, {}).regions, settings);
+  const own = { ...door, own: { mask: [HALF] } };
+  assert.deepEqual(withRegions(own, settings, {}).regions, { roi: [], mask: [HALF] });
+  assert.equal("regions" in withRegions(door, { roi: [], mask: [] }, {}), false);
+});
+
+Deno.test("latestOfBoth() goes on with what each said last, until both have ended", async () => {
+  async function* of<T>(...values: T[]): AsyncGenerator<T, void> {
+    for (const value of values) yield await Promise.resolve(value);
+  }
+  const found = await Array.fromAsync(latestOfBoth(of(1, 2), of("a")));
+  assert.deepEqual(found, [[1, "a"], [2, "a"]]);
+  assert.deepEqual(await Array.fromAsync(latestOfBoth(of("a"), of(1, 2))), [["a", 1], ["a", 2]]);
+});
+
+Deno.test("readRegions() finds none where there is no file yet, refuses what is none, and reads again", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.remove(path);
+    const ended = new AbortController();
+    const lines: string[] = [];
+    const options = {
+      signal: ended.signal,
+      say: (line: string) => void lines.push(line),
+      clock: QUICK,
+    };
+    const states = readRegions(path, options);
+    assert.deepEqual((await states.next()).value, {});
+    await Deno.writeTextFile(path, JSON.stringify({ cameras: { door: { mask: [CORNER] } } }));
+    assert.deepEqual((await states.next()).value, { door: { roi: [], mask: [CORNER] } });
+    await Deno.writeTextFile(path, "{}}");
+    await assert.rejects(readRegions(path, options).next(), {
+      name: "UsageError",
+      message: /JSON/,
+    });
+    ended.abort();
+    assert.equal((await states.next()).done, true);
+  } finally {
+    await Deno.remove(path).catch(() => {});
+  }
+});
