@@ -19,11 +19,8 @@ import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { tensor } from "@vcs/transport/tensor";
 import { parseRule } from "../../packages/clip-drift/alerts.ts";
 import { ClipTokenizer } from "../../packages/clip-drift/clip/tokenizer.ts";
-import {
-  loadRunEmbeddings,
-  readRun,
-  readRunOverview,
-} from "../../packages/clip-drift/runs/reader.ts";
+import { loadRunEmbeddings, readRun } from "../../packages/clip-drift/runs/reader.ts";
+import { readRunOverview } from "../../packages/clip-drift/runs/overview.ts";
 import { neededLibraries } from "../../packages/onnx/cuda/elf.ts";
 import { readPickle } from "../../packages/onnx/torch/pickle.ts";
 import { PickleGlobal } from "../../packages/onnx/torch/pickle_values.ts";
