@@ -42,6 +42,8 @@ export interface RunOverview extends Omit<Run, "drift" | "events"> {
   readonly snapshotCount: number;
 }
 
+/** Frames of a line of the coarsest summary. */
+const MOST_FRAMES = Math.max(...LEVELS);
 /** Lines of a summary from which on a plot needs no finer one. */
 const ENOUGH = 500;
 /** Bytes of the latest events that are read, and things that happened that are shown. */
@@ -72,7 +74,8 @@ async function readCurves(path: string, points: number): Promise<Curves | undefi
       const values = columns.map((at) => fields[at] ? Number(fields[at]) : NaN);
       const frames = head[1] === "frames" ? Number(fields[1]) : 1;
       const row = Float64Array.from([Number(fields[0]), frames, ...values]);
-      if (!Number.isFinite(row[0]! + frames) || fields.length < head.length) continue;
+      if (!Number.isFinite(row[0]) || !(frames >= 1 && frames <= MOST_FRAMES)) continue;
+      if (fields.length < head.length || !Number.isInteger(frames)) continue;
       rows.add(row);
       lines++;
     }
