@@ -30,7 +30,7 @@ const [MEASURED, PAUSE, IDLE] = [500, 2000, 4000];
 /** Messages through ends that were just opened, before the cost of others is measured. */
 const WARM = 200;
 /** Milliseconds after which an end gives up: the machine may have other work. */
-const PATIENCE = 3_600_000;
+const TIMEOUT = 3_600_000;
 /** The number with which `s3:` begins: behind those of objects that are put there otherwise. */
 const BEHIND = 2_000_000;
 const RECORD = new URL("results/transport_channels_growth.json", import.meta.url);
@@ -197,8 +197,8 @@ class Traffic implements AsyncDisposable {
   async #open() {
     const { sender, receiver = sender } = this.#place;
     this.#ends ??= {
-      receiver: await openReceiver(receiver, { timeout: PATIENCE }),
-      sender: await openSender(sender, { timeout: PATIENCE }),
+      receiver: await openReceiver(receiver, { timeout: TIMEOUT }),
+      sender: await openSender(sender, { timeout: TIMEOUT }),
     };
     return this.#ends;
   }

@@ -84,6 +84,18 @@ export async function waitUntil(page: Page, expression: string, timeout = 120_00
   }
 }
 
+/** What axe finds wrong in a page for people who do not see it or use no mouse: rules with elements. */
+export async function barriers(page: Page): Promise<string[]> {
+  const { default: axe } = await import("axe-core");
+  await page.evaluate(axe.source);
+  const found = await page.evaluate("axe.run({ resultTypes: ['violations'] })") as {
+    violations: { id: string; nodes: { target: unknown }[] }[];
+  };
+  return found.violations.map(({ id, nodes }) =>
+    `${id}: ${nodes.map(({ target }) => target).join(", ")}`
+  );
+}
+
 /** Registers a test that needs a browser; its processes and sockets outlive single operations. */
 export function browserTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ...needs(hasBrowser), sanitizeOps: false, sanitizeResources: false, fn });

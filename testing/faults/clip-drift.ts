@@ -420,4 +420,25 @@ export const faults: readonly Fault[] = [
     means: "millions of empty merges take half a gigabyte",
     tests: ["tokenizer_test.ts"],
   },
+  {
+    file: "overview.ts",
+    find: "if (level !== undefined && level.lines >= ENOUGH) return [level];",
+    put: "",
+    means: "the plot of a week reads each of its frames",
+    tests: ["overview_test.ts"],
+  },
+  {
+    file: "decimation.ts",
+    find: "if (value > into[i]! || Number.isNaN(into[i])) into[i] = value;",
+    put: "if (value > into[i]!) into[i] = value;",
+    means: "a measure that had no value at first never has one on the plot",
+    tests: ["overview_test.ts"],
+  },
+  {
+    file: "reader.ts",
+    find: 'await checkFolder(join(run, "snapshots"));',
+    put: "",
+    means: "a link in a run's folder shows somebody's pictures",
+    tests: ["hostile_test.ts"],
+  },
 ];

@@ -39,29 +39,30 @@ export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/plot.css
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>clip-drift</title>
     <link rel="icon" href="data:,">
-    <link rel="stylesheet" href="/plot.css">
-    <link rel="stylesheet" href="/page.css">
+    <link rel="stylesheet" href="plot.css">
+    <link rel="stylesheet" href="page.css">
   </head>
   <body>
     <header>
       <h1>clip-drift</h1>
       <span id="link" class="pill" data-state="connecting">connecting</span>
       <span id="model" class="quiet"></span>
-      <nav>
+      <nav aria-label="Views">
         <button id="tab-live" aria-pressed="true">Live</button>
         <button id="tab-runs" aria-pressed="false" hidden>Runs</button>
       </nav>
     </header>
-    <main id="live" data-count="0"></main>
-    <main id="runs" hidden>
-      <aside>
+    <main id="live" data-count="0" aria-label="Live"></main>
+    <main id="runs" aria-label="Runs" hidden>
+      <nav aria-label="Runs">
         <h2>Runs</h2>
         <ul id="run-list"></ul>
-      </aside>
+      </nav>
       <section id="run">
         <p class="quiet">Choose a run.</p>
       </section>
     </main>
+    <p id="spoken" role="alert"></p>
     <template id="tile">
       <article class="tile">
         <figure>
@@ -69,10 +70,10 @@ export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/plot.css
           <p class="waiting">Waiting for the first frame</p>
           <p class="state" role="status"></p>
           <div class="bar">
+            <strong class="name"></strong>
             <span class="numbers">
               <b class="fps"></b><b class="similarity"></b><b class="drift"></b>
             </span>
-            <span class="name"></span>
           </div>
           <div class="meter" role="meter" aria-label="Drift" aria-valuemin="0" aria-valuemax="1">
             <i></i>
@@ -85,8 +86,8 @@ export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/plot.css
           </figcaption>
         </figure>
         <div class="plot"></div>
-        <div class="strip" aria-label="Snapshots"></div>
-        <ol class="notes" aria-label="Alerts and events"></ol>
+        <div class="strip" role="group" aria-label="Snapshots"></div>
+        <ol class="notes" tabindex="0" aria-label="Alerts and events"></ol>
       </article>
     </template>
     <dialog id="quit" aria-labelledby="quit-question">
@@ -99,13 +100,13 @@ export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/plot.css
     <footer class="quiet">
       <span id="hint"></span>
     </footer>
-    <script src="/plot.js" defer></script>
-    <script src="/page.js" defer></script>
+    <script src="plot.js" defer></script>
+    <script src="page.js" defer></script>
   </body>
 </html>
 `,
   "/page.css": `:root {
-  color-scheme: dark;
+  color-scheme: dark light;
   --back: #101418;
   --panel: #1a2027;
   --line: #2d3640;
@@ -114,6 +115,27 @@ export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/plot.css
   --good: #4cc38a;
   --warn: #f5b94d;
   --bad: #ff6369;
+  --frozen: #6cb6ff;
+  --drift: #6cb6ff;
+  --rolling: #b58cff;
+  --on-state: #101418;
+}
+
+@media (prefers-color-scheme: light) {
+  :root {
+    --back: #f3f5f7;
+    --panel: #fff;
+    --line: #d3dae1;
+    --text: #14191e;
+    --quiet: #55606b;
+    --good: #11734a;
+    --warn: #8a5300;
+    --bad: #c1121f;
+    --frozen: #0b5cad;
+    --drift: #0b5cad;
+    --rolling: #6d3fc4;
+    --on-state: #fff;
+  }
 }
 
 * {
@@ -162,7 +184,7 @@ h2 {
   padding: 1px 10px;
   border-radius: 99px;
   font-size: 13px;
-  color: #101418;
+  color: var(--on-state);
   background: var(--warn);
 }
 
@@ -176,10 +198,10 @@ h2 {
 }
 
 .pill[data-state="frozen"] {
-  background: #6cb6ff;
+  background: var(--frozen);
 }
 
-nav {
+header nav {
   margin-left: auto;
   display: flex;
   gap: 4px;
@@ -202,7 +224,7 @@ button[aria-pressed="true"] {
 }
 
 :focus-visible {
-  outline: 2px solid #6cb6ff;
+  outline: 2px solid var(--frozen);
   outline-offset: 2px;
 }
 
@@ -256,7 +278,7 @@ figure {
   inset: 80px 0 0;
   margin: 0;
   text-align: center;
-  color: var(--quiet);
+  color: #9aa7b4;
 }
 
 .bar {
@@ -268,6 +290,7 @@ figure {
   flex-wrap: wrap;
   justify-content: space-between;
   gap: 2px 12px;
+  color: #fff;
   background: rgb(0 0 0 / 70%);
   font-variant-numeric: tabular-nums;
 }
@@ -300,6 +323,7 @@ figure {
 }
 
 .meter small {
+  color: #fff;
   position: absolute;
   top: 100%;
   right: 0;
@@ -316,6 +340,7 @@ figcaption {
   gap: 12px;
   font-size: 13px;
   font-variant-numeric: tabular-nums;
+  color: #fff;
   background: linear-gradient(transparent, rgb(0 0 0 / 75%));
 }
 
@@ -359,6 +384,34 @@ figcaption {
   border-top: 1px solid var(--line);
 }
 
+.notes a {
+  color: inherit;
+}
+
+#spoken {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  margin: 0;
+  overflow: hidden;
+  clip-path: inset(50%);
+}
+
+select {
+  min-height: 36px;
+  padding: 4px 8px;
+  font: inherit;
+  color: var(--text);
+  background: var(--panel);
+  border: 1px solid var(--line);
+  border-radius: 6px;
+}
+
+#run .notes {
+  padding: 8px 0;
+  border: 0;
+}
+
 .notes li {
   overflow-wrap: anywhere;
 }
@@ -400,6 +453,7 @@ figcaption {
 
 #run-list button {
   width: 100%;
+  overflow-wrap: anywhere;
   text-align: left;
   font-variant-numeric: tabular-nums;
 }
@@ -456,6 +510,12 @@ footer {
   }
 }
 
+@media (min-width: 900px) {
+  #live[data-count="4"] {
+    grid-template-columns: repeat(2, minmax(0, 1fr));
+  }
+}
+
 @media (min-width: 1000px) {
   #live[data-count="1"] .tile {
     display: grid;
@@ -478,6 +538,7 @@ footer {
 
 .state {
   position: absolute;
+  z-index: 1;
   left: 0;
   right: 0;
   top: 40%;
@@ -485,7 +546,7 @@ footer {
   padding: 6px 12px;
   text-align: center;
   font-weight: 600;
-  color: #101418;
+  color: var(--on-state);
   background: var(--warn);
 }
 
@@ -502,11 +563,11 @@ footer {
 }
 
 .tile[data-state="frozen"] {
-  border: 2px dashed #6cb6ff;
+  border: 2px dashed var(--frozen);
 }
 
 .tile[data-state="frozen"] .state {
-  background: #6cb6ff;
+  background: var(--frozen);
 }
 
 .tile:is([data-state="ended"], [data-state="unlinked"]) .state {
@@ -554,30 +615,90 @@ function driftColour(drift) {
 
 const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
 
-const SERIES = [
-  { label: "drift", stroke: "#6cb6ff", width: 1.5 },
-  { label: "reference", stroke: "#f5b94d", width: 1 },
-  { label: "rolling", stroke: "#b58cff", width: 1 },
-];
-const AXIS = { stroke: "#9aa7b4", grid: { stroke: "#2d3640" }, ticks: { stroke: "#2d3640" } };
+/** A colour of the style sheet, which is another one when the scheme changes. */
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(\`--\${name}\`);
 
-/** A plot of columns over time, as wide as the element around it until it is destroyed. */
-function makePlot(parent, columns, count) {
+const SERIES = [["drift", "drift", 1.5], ["reference", "warn", 1], ["rolling", "rolling", 1]];
+const AXIS = {
+  stroke: () => colour("quiet"),
+  grid: { stroke: () => colour("line") },
+  ticks: { stroke: () => colour("line") },
+};
+const plots = new Set();
+matchMedia("(prefers-color-scheme: light)").onchange = () => {
+  for (const plot of plots) plot.redraw();
+};
+
+const dayOf = (seconds) =>
+  new Date(seconds * 1000).toLocaleDateString([], { day: "numeric", month: "short" });
+
+/** Times below an axis; the day where it is another one than before, if they are not all of today. */
+function timeLabels(plot, times, _axis, _space, step) {
+  const { min, max } = plot.scales.x;
+  const days = new Set([dayOf(min), dayOf(max), dayOf(Date.now() / 1000)]);
+  const shape = { hour: "2-digit", minute: "2-digit", hour12: false };
+  if (step < 60) shape.second = "2-digit";
+  if (step >= 86_400) return times.map(dayOf);
+  return times.map((time, i) => {
+    const label = new Date(time * 1000).toLocaleTimeString([], shape);
+    const isNewDay = i === 0 || dayOf(times[i - 1]) !== dayOf(time);
+    return days.size > 1 && isNewDay ? \`\${label}\\n\${dayOf(time)}\` : label;
+  });
+}
+
+/** What happened is drawn as a line in its colour, as its text is in the list. */
+const MARKS = {
+  ...{ alert: "bad", failed: "bad", unsaved: "bad" },
+  ...{ lost: "warn", gap: "warn", frozen: "warn" },
+};
+
+function drawMarks(plot, marks) {
+  const { ctx, bbox: { left, top, width, height } } = plot;
+  ctx.save();
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  for (const { time, type } of marks) {
+    const x = plot.valToPos(time, "x", true);
+    if (MARKS[type] === undefined || !(x >= left && x <= left + width)) continue;
+    ctx.strokeStyle = colour(MARKS[type]);
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+/**
+ * A plot of columns over time, with marks, as wide as the element around it until it is destroyed.
+ * A series is its label, its colour and its width.
+ */
+function makePlot(parent, columns, series, marks) {
   const size = () => ({ width: Math.max(parent.clientWidth - 8, 100), height: 190 });
+  const range = (_, least, most) => [
+    Math.min(0, 1.2 * (least ?? 0)),
+    Math.max(0.1, 1.2 * (most ?? 0)),
+  ];
   const plot = new uPlot(
     {
       ...size(),
-      series: [{}, ...SERIES.slice(0, count)],
-      axes: [{ ...AXIS, space: 90, values: (_, times) => times.map(clock) }, { ...AXIS, size: 56 }],
-      scales: { y: { range: (_, __, most) => [0, Math.max(0.1, 1.2 * (most ?? 0))] } },
+      series: [
+        {},
+        ...series.map(([label, name, width]) => ({ label, width, stroke: () => colour(name) })),
+      ],
+      axes: [{ ...AXIS, space: 90, values: timeLabels }, { ...AXIS, size: 56 }],
+      scales: { y: { range } },
       legend: { live: false },
-      hooks: { destroy: [() => observer.disconnect()] },
+      hooks: {
+        draw: [(plot) => drawMarks(plot, marks)],
+        destroy: [() => (observer.disconnect(), plots.delete(plot))],
+      },
     },
     columns,
     parent,
   );
   const observer = new ResizeObserver(() => plot.setSize(size()));
   observer.observe(parent);
+  plots.add(plot);
   return plot;
 }
 
@@ -604,7 +725,9 @@ class Tile {
     this.snapshots = "";
     this.url = "";
     $("live").append(this.root);
-    if (settings.plot) this.plot = makePlot(this.part("plot"), this.columns, 3);
+    this.root.setAttribute("aria-label", view.name);
+    this.marks = [];
+    if (settings.plot) this.plot = makePlot(this.part("plot"), this.columns, SERIES, this.marks);
   }
 
   /** Shows numbers. */
@@ -660,16 +783,15 @@ class Tile {
     this.isDirty = true;
   }
 
-  note(note) {
-    const item = document.createElement("li");
-    item.className = note.type;
-    const time = document.createElement("time");
-    time.textContent = clock(note.time);
-    item.append(time, note.text);
+  note(note, isNew) {
     const notes = this.part("notes");
-    notes.prepend(item);
+    notes.prepend(noteItem(note));
     while (notes.children.length > 50) notes.lastChild.remove();
+    this.marks.push(note);
+    if (this.marks.length > 50) this.marks.shift();
+    this.isDirty = true;
     if (note.type !== "alert") return;
+    if (isNew) $("spoken").textContent = \`Alert, \${this.root.ariaLabel}: \${note.text}\`;
     this.root.classList.add("alarmed");
     clearTimeout(this.alarm);
     this.alarm = setTimeout(() => this.root.classList.remove("alarmed"), 8000);
@@ -698,13 +820,33 @@ class Tile {
   }
 }
 
+/** A line of a list of what happened. */
+function noteItem({ type, time, text }, shown = clock(time)) {
+  const item = document.createElement("li");
+  item.className = type;
+  const when = document.createElement("time");
+  when.dateTime = new Date(time * 1000).toISOString();
+  when.textContent = shown;
+  item.append(when, text);
+  return item;
+}
+
+/** What opens a snapshot in its full size. */
+function snapshotLink(run, name, ...content) {
+  const link = document.createElement("a");
+  link.href = \`api/runs/\${run}/\${name}\`;
+  link.target = "_blank";
+  link.append(...content);
+  return link;
+}
+
 function snapshotImage(run, name) {
   const image = new Image();
-  image.src = \`/api/runs/\${run}/\${name}\`;
+  image.src = \`api/runs/\${run}/\${name}\`;
   image.alt = \`Snapshot, frame \${Number(name.slice(6, -4))}\`;
   image.title = image.alt;
   image.loading = "lazy";
-  return image;
+  return snapshotLink(run, name, image);
 }
 
 let isLinked = false;
@@ -749,16 +891,14 @@ const HANDLERS = {
     tiles.get(view.id)?.view(view);
   },
   note({ camera, note }) {
-    tiles.get(camera)?.note(note);
+    tiles.get(camera)?.note(note, true);
   },
 };
 
 let socket;
 
 function connect() {
-  socket = new WebSocket(
-    \`\${location.protocol === "https:" ? "wss" : "ws"}://\${location.host}/live\`,
-  );
+  socket = new WebSocket(new URL("live", location.href).href.replace(/^http/, "ws"));
   socket.binaryType = "arraybuffer";
   socket.onopen = () => (isLinked = true, showLink());
   socket.onclose = () => {
@@ -824,10 +964,10 @@ function showError(place, error) {
 async function showRun(name) {
   wanted = name;
   for (const button of document.querySelectorAll("#run-list button")) {
-    button.setAttribute("aria-current", String(button.textContent === name));
+    button.setAttribute("aria-current", String(button.dataset.run === name));
   }
   try {
-    const run = await ask(\`/api/runs/\${name}\`);
+    const run = await ask(\`api/runs/\${name}\`);
     if (wanted === name) drawRun(name, run);
   } catch (error) {
     if (wanted !== name) return;
@@ -837,29 +977,71 @@ async function showRun(name) {
   }
 }
 
+/** The measures of a run as a choice; the one chosen is drawn. */
+function measureChoice(run, place) {
+  const choice = document.createElement("select");
+  const label = document.createElement("label");
+  label.append("Measure ", choice);
+  for (const { measures } of run.curves) {
+    for (const name of Object.keys(measures)) choice.add(new Option(name));
+  }
+  choice.onchange = () => {
+    runPlot?.destroy();
+    const { times, measures } = run.curves.find((one) => choice.value in one.measures);
+    const series = [[choice.value, "drift", 1.5]];
+    runPlot = makePlot(place, [times, measures[choice.value]], series, run.marks);
+  };
+  return { label, choice };
+}
+
+/** What happened in a run, the latest first; alerts open their snapshots. */
+function markList(name, { marks }) {
+  const list = document.createElement("ol");
+  list.className = "notes";
+  list.setAttribute("aria-label", "Alerts and events");
+  list.tabIndex = 0;
+  list.append(
+    ...marks.toReversed().map((mark) => {
+      const text = mark.text === "" ? mark.type : \`\${mark.type}: \${mark.text}\`;
+      const item = noteItem({ ...mark, text: "" }, \`\${dayOf(mark.time)} \${clock(mark.time)}\`);
+      item.append(mark.snapshot === undefined ? text : snapshotLink(name, mark.snapshot, text));
+      return item;
+    }),
+  );
+  return list;
+}
+
 function drawRun(name, run) {
   const heading = document.createElement("h2");
-  heading.textContent = \`\${name} · \${run.frames} frames\`;
+  const camera = run.config?.camera;
+  const title = typeof camera === "string" ? \`\${camera} · \${name}\` : name;
+  heading.textContent = \`\${title} · \${run.frames} frames\`;
   const plot = document.createElement("div");
+  plot.className = "plot";
   const strip = document.createElement("div");
   strip.className = "strip";
   strip.append(...run.snapshots.map((snapshot) => snapshotImage(name, snapshot)));
+  const count = document.createElement("p");
+  count.className = "quiet";
+  const some = run.snapshots.length < run.snapshotCount ? \`\${run.snapshots.length} of \` : "";
+  count.textContent = \`\${some}\${run.snapshotCount} snapshots\`;
   const facts = table([...flat(run.summary), ...flat(run.config)]);
   runPlot?.destroy();
   runPlot = undefined;
-  $("run").replaceChildren(heading, plot, strip, facts);
-  if (run.drift.length > 0) {
-    const columns = [run.drift.map((p) => p[0]), run.drift.map((p) => p[1])];
-    runPlot = makePlot(plot, columns, 1);
-  }
+  const { label, choice } = measureChoice(run, plot);
+  const isEmpty = choice.length === 0;
+  const parts = [heading, ...(isEmpty ? [] : [label, plot]), markList(name, run), strip, count];
+  $("run").replaceChildren(...parts, facts);
+  if (!isEmpty) choice.onchange();
 }
 
 async function listRuns() {
-  const names = await ask("/api/runs");
-  $("run-list").replaceChildren(...names.map((name) => {
+  const runs = await ask("api/runs");
+  $("run-list").replaceChildren(...runs.map(({ name, camera }) => {
     const item = document.createElement("li");
     const button = document.createElement("button");
-    button.textContent = name;
+    button.dataset.run = name;
+    button.textContent = camera === undefined ? name : \`\${camera} \${name}\`;
     button.setAttribute("aria-current", String(name === wanted));
     button.onclick = () => showRun(name);
     item.append(button);

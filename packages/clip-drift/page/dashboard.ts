@@ -9,6 +9,7 @@
  */
 import { join } from "node:path";
 import {
+  defined,
   Feed,
   isLoopback,
   type RouteTable,
@@ -20,7 +21,8 @@ import { ClipDriftError } from "../errors.ts";
 import type { CameraFeed, Hub, HubMessage } from "./hub.ts";
 import { ASSETS } from "./assets.ts";
 import { prometheus } from "./prometheus.ts";
-import { listRuns, readRunOverview } from "../runs/reader.ts";
+import { readRunOverview, shared } from "../runs/overview.ts";
+import { cameraOf, listRuns, readSnapshot } from "../runs/reader.ts";
 
 /** Where to serve, and to whom. */
 export interface DashboardOptions {
@@ -70,25 +72,35 @@ async function found<T>(what: string, reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (error) {
-    const isMissing = error instanceof Deno.errors.NotFound || error instanceof ClipDriftError;
-    throw isMissing ? none(what) : error;
+    if (error instanceof ClipDriftError) throw new SiteError("not-found", error.message);
+    throw error instanceof Deno.errors.NotFound ? none(what) : error;
   }
+}
+
+/** Lists runs with their cameras, whose names are read once. */
+function runList(root: string): () => Promise<readonly object[]> {
+  const cameras = new Map<string, string | undefined>();
+  return async () => {
+    const names = await listRuns(root);
+    for (const name of names) {
+      if (!cameras.has(name)) cameras.set(name, await cameraOf(join(root, name)));
+    }
+    return names.map((name) => ({ name, ...defined({ camera: cameras.get(name) }) }));
+  };
 }
 
 /** The run browser's paths. */
 function runRoutes(root: string): RouteTable {
+  const listed = runList(root);
+  const read = shared((path) => readRunOverview(path, MAX_POINTS));
   return {
-    "GET /api/runs": async () => Response.json(await listRuns(root)),
+    "GET /api/runs": async () => Response.json(await listed()),
     "GET /api/runs/:run": async ({ groups }) => {
-      const reading = readRunOverview(runFolder(root, groups.run), MAX_POINTS);
-      const run = await found("run", reading);
-      const drift = run.drift.map(({ timestamp, drift }) => [timestamp, drift]);
-      return Response.json({ ...run, drift });
+      return Response.json(await found("run", read(runFolder(root, groups.run))));
     },
     "GET /api/runs/:run/:snapshot": async ({ groups: { run, snapshot = "" } }) => {
       if (!/^frame_\d+\.jpg$/.test(snapshot)) throw none("snapshot");
-      const path = join(runFolder(root, run), "snapshots", snapshot);
-      return jpeg(await found("snapshot", Deno.readFile(path)));
+      return jpeg(await found("snapshot", readSnapshot(runFolder(root, run), snapshot)));
     },
   };
 }

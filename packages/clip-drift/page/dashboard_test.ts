@@ -229,6 +229,7 @@ Deno.test("the run browser gives runs, and no path leads out of their folder", a
   await Deno.mkdir(join(folder, "snapshots"), { recursive: true });
   await Deno.writeTextFile(join(root, "secret.jpg"), "secret");
   await Deno.writeFile(join(folder, "snapshots", "frame_000000.jpg"), JPEG);
+  await Deno.writeTextFile(join(folder, "config.json"), '{"camera":"yard"}');
   const lines = Array.from(
     { length: 5000 },
     (_, i) => `${i}.000000,${i},0.999000,${i === 3777 ? "0.900000" : "0.001000"}`,
@@ -239,11 +240,12 @@ Deno.test("the run browser gives runs, and no path leads out of their folder", a
   );
   await served({ runs: join(root, "runs") }, async (page) => {
     const get = async (path: string) => await (await fetch(new URL(path, page.url))).json();
-    assert.deepEqual(await get("/api/runs"), ["20260107_143022"]);
+    assert.deepEqual(await get("/api/runs"), [{ name: "20260107_143022", camera: "yard" }]);
     const run = await get("/api/runs/20260107_143022");
     assert.equal(run.frames, 5000);
-    assert.ok(run.drift.length >= 1000 && run.drift.length <= 2000);
-    assert.deepEqual(run.drift.filter(([, drift]: number[]) => drift! > 0.5), [[3777, 0.9]]);
+    const [{ times, measures: { drift } }] = run.curves;
+    assert.ok(times.length >= 1000 && times.length <= 2000);
+    assert.deepEqual(drift.filter((value: number) => value > 0.5), [0.9]);
     assert.deepEqual(run.snapshots, ["frame_000000.jpg"]);
     const good = "/api/runs/20260107_143022/frame_000000.jpg";
     assert.equal(await status(page.url, {}, good), 200);

@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { browserTest, openBrowser, openPage, withPage } from "#testing/browser.ts";
+import {
+  barriers,
+  browserTest,
+  openBrowser,
+  openPage,
+  waitUntil,
+  withPage,
+} from "#testing/browser.ts";
 import { parseRule } from "../alerts.ts";
 import { serveCamera } from "../camera/camera_server.ts";
 import { type Dashboard, serveDashboard } from "./dashboard.ts";
 import { openEncoder } from "../encoder.ts";
-import { DriftTracker } from "../drift.ts";
+import { DriftTracker, METRICS } from "../drift.ts";
 import { fileFrame } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
 import { Hub } from "./hub.ts";
@@ -212,7 +219,10 @@ browserTest("the run browser shows the run that was chosen last, and what fails"
   const root = await Deno.makeTempDir();
   for (const name of ["20260107_143022", "20260108_143022"]) {
     await Deno.mkdir(join(root, name));
-    await Deno.writeTextFile(join(root, name, "drift.csv"), "a,b,c,d\r\n1,0,1,0\r\n");
+    await Deno.writeTextFile(
+      join(root, name, "drift.csv"),
+      "timestamp,frame_idx,similarity,drift\r\n1,0,1,0\r\n",
+    );
   }
   await using server = await serveDashboard(new Hub(1), { runs: root });
   await using browser = await openBrowser();
@@ -235,7 +245,121 @@ browserTest("the run browser shows the run that was chosen last, and what fails"
   await Deno.remove(join(root, "20260107_143022"), { recursive: true });
   await page.click("text=20260107_143022");
   await page.waitForSelector("#run .error");
-  assert.match((await page.textContent("#run"))!, /no such run/);
+  assert.match((await page.textContent("#run"))!, /found no such folder/);
+  await Deno.remove(root, { recursive: true });
+});
+
+/** A run folder with an alert, its snapshot and a gap. */
+async function eventfulRun(root: string): Promise<void> {
+  const jpeg = await sceneFrames({ width: 192, height: 144 })(0);
+  await using run = await RunFolder.create({ ...CONFIG, camera: "yard" }, { root });
+  const start = Date.UTC(2026, 0, 7, 12) / 1000;
+  const tracker = new DriftTracker();
+  for (let index = 0; index < 200; index++) {
+    const embedding = Float32Array.of(
+      Math.cos(index / 40),
+      Math.sin(index / 40 + (index > 99 ? 1 : 0)),
+    );
+    const timestamp = start + index * 3000;
+    const row = { ...tracker.push(embedding, timestamp), ...PICTURE, dark: index / 200 };
+    const frame = { index, timestamp, embedding, row, jpeg: () => jpeg };
+    await run.write(frame);
+    if (index !== 100) continue;
+    const alert = { rule: "scene", metric: "cut", value: 0.6, threshold: 0.4, heldBack: 0 };
+    await run.event({ type: "alert", ...alert, time: timestamp, frame: index });
+    await run.event({ type: "gap", from: timestamp, to: timestamp + 90_000, seconds: 90_000 });
+    await run.snapshot(frame);
+  }
+  const similarity = { count: 9, mean: 0.5, std: 0.1, min: 0.2, max: 1 };
+  await run.finish({ frames: 200, seconds: 600_000, similarity, counters: { alerts: 1 } });
+}
+
+/** How many dots of a plot have the colour of an alert. */
+const RED_DOTS = `(() => {
+  const canvas = document.querySelector("#run canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i] > 170 && data[i + 1] < 120 && data[i + 2] < 130 && data[i + 3] > 200) count++;
+  }
+  return count;
+})()`;
+
+browserTest(
+  "a run has all its measures, what happened on the axis of time, and snapshots",
+  async () => {
+    const root = await Deno.makeTempDir();
+    await eventfulRun(root);
+    await using server = await serveDashboard(new Hub(1), { runs: root });
+    await withPage(`${server.url}#runs`, async (page) => {
+      await page.click("#run-list button");
+      await page.waitForSelector("#run canvas");
+      const names = await page.locator("#run option").allTextContents();
+      assert.deepEqual(names, [...METRICS]);
+      await waitUntil(page, `${RED_DOTS} > 50`);
+      await page.selectOption("#run select", "dark");
+      assert.match((await page.textContent("#run .u-legend"))!, /dark/);
+      const notes = await page.locator("#run .notes li").allTextContents();
+      assert.match(notes[0]!, /gap: No frames for 90000\.0 s$/);
+      assert.match(notes[1]!, /alert: scene: cut 0\.6000 above 0\.4000$/);
+      const [opened] = await Promise.all([
+        page.context().waitForEvent("page"),
+        page.click("#run .notes a"),
+      ]);
+      await opened.waitForLoadState();
+      assert.match(opened.url(), /frame_000100\.jpg$/);
+      assert.equal(await opened.evaluate("document.images[0].naturalWidth"), 192);
+      await opened.close();
+      assert.ok(await page.locator("#run .strip a").count() > 3);
+      if (shots) await page.screenshot({ path: `${shots}/run-1280.png`, fullPage: true });
+      if (shots) {
+        await page.setViewportSize({ width: 390, height: 844 });
+        await page.screenshot({ path: `${shots}/run-390.png`, fullPage: true });
+      }
+    });
+    await Deno.remove(root, { recursive: true });
+  },
+);
+
+browserTest("the page has no barriers, light or dark, and an alert is spoken", async () => {
+  const root = await Deno.makeTempDir();
+  await eventfulRun(root);
+  const hub = new Hub(10);
+  const jpeg = await sceneFrames({ width: 192, height: 144 })(0);
+  const [door, yard, gate, hall] = ["door", "yard", "gate", "hall"].map((name) => hub.add(name));
+  for (const feed of [door!, yard!, gate!]) {
+    feed.frame(shown());
+    feed.show(jpeg);
+  }
+  hall!.note("lost", "connection refused", "lost");
+  yard!.note("lost", "connection refused", "lost");
+  gate!.frame(shown(), "frozen");
+  await using server = await serveDashboard(hub, { runs: root, model: "gist on cpu", onQuit() {} });
+  await using browser = await openBrowser();
+  for (const colorScheme of ["light", "dark"] as const) {
+    const page = await openPage(browser, { colorScheme, bypassCSP: true });
+    await page.goto(server.url);
+    await page.waitForSelector(".tile canvas");
+    assert.equal(await page.textContent("#spoken"), "", "what was before is not spoken");
+    door!.note("alert", "scene: cut 0.6 above 0.4");
+    await page.waitForSelector("text=Alert, door: scene");
+    assert.equal(await page.getAttribute("#spoken", "role"), "alert");
+    assert.deepEqual(await barriers(page), [], `${colorScheme}, live`);
+    for (const width of shots ? [1280, 390] : []) {
+      await page.setViewportSize({ width, height: 900 });
+      const path = `${shots}/four-${colorScheme}-${width}.png`;
+      await page.screenshot({ path, fullPage: true });
+    }
+    await page.click("#tab-runs");
+    await page.click("#run-list button");
+    await page.waitForSelector("#run canvas");
+    assert.deepEqual(await barriers(page), [], `${colorScheme}, runs`);
+    if (shots) await page.screenshot({ path: `${shots}/run-${colorScheme}.png`, fullPage: true });
+    await page.keyboard.press("q");
+    await page.waitForSelector("#quit-no");
+    assert.deepEqual(await barriers(page), [], `${colorScheme}, question`);
+    await page.close();
+  }
   await Deno.remove(root, { recursive: true });
 });
 
@@ -267,7 +391,10 @@ browserTest("the page holds one image and one plot however long it is open", asy
   const root = await Deno.makeTempDir();
   const run = join(root, "20260107_143022");
   await Deno.mkdir(run);
-  await Deno.writeTextFile(join(run, "drift.csv"), "a,b,c,d\r\n1,0,1,0\r\n2,1,0.9,0.1\r\n");
+  await Deno.writeTextFile(
+    join(run, "drift.csv"),
+    "timestamp,frame_idx,similarity,drift\r\n1,0,1,0\r\n2,1,0.9,0.1\r\n",
+  );
   const hub = new Hub(10);
   const feed = hub.add("camera");
   const jpeg = await sceneFrames({ width: 32, height: 24 })(0);

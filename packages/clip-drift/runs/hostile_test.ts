@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { loadRunEmbeddings, readRun, readRunOverview } from "./reader.ts";
+import { readRunOverview } from "./overview.ts";
+import { loadRunEmbeddings, readRun, readSnapshot } from "./reader.ts";
 
 /** Readers, and the files that each of them reads. */
 const READERS = [
   [readRun, ["config.json", "summary.json", "events.jsonl", "drift.csv"]],
-  [(path: string) => readRunOverview(path, 10), ["config.json", "summary.json", "drift.csv"]],
+  [
+    (path: string) => readRunOverview(path, 10),
+    ["config.json", "summary.json", "drift.csv", "metrics.csv", "peaks_256.csv", "events.jsonl"],
+  ],
+  [(path: string) => readSnapshot(path, "frame_000001.jpg"), ["snapshots/frame_000001.jpg"]],
   [loadRunEmbeddings, ["embeddings/batch_0000.npz"]],
 ] as const;
 
@@ -25,7 +30,7 @@ for (const [what, put] of Object.entries(HOSTILE)) {
       for (const [read, files] of READERS) {
         for (const file of files) {
           const run = await Deno.makeTempDir();
-          await Deno.mkdir(join(run, "embeddings"));
+          for (const folder of ["embeddings", "snapshots"]) await Deno.mkdir(join(run, folder));
           await put(join(run, file));
           await assert.rejects(Promise.resolve(read(run)), { code: "bad-run" }, file);
           await Deno.remove(run, { recursive: true });
@@ -35,8 +40,30 @@ for (const [what, put] of Object.entries(HOSTILE)) {
   });
 }
 
+Deno.test({
+  name: "a link in the place of a folder of a run is refused",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const elsewhere = await Deno.makeTempDir();
+    await Deno.writeTextFile(join(elsewhere, "frame_000001.jpg"), "somebody's");
+    for (const folder of ["embeddings", "snapshots"]) {
+      const run = await Deno.makeTempDir();
+      await Deno.symlink(elsewhere, join(run, folder));
+      const reading = folder === "embeddings"
+        ? [loadRunEmbeddings]
+        : [readRun, (path: string) => readSnapshot(path, "frame_000001.jpg")];
+      for (const read of reading) {
+        await assert.rejects(Promise.resolve(read(run)), { code: "bad-run" });
+      }
+      await Deno.remove(run, { recursive: true });
+    }
+    await Deno.remove(elsewhere, { recursive: true });
+  },
+});
+
 Deno.test("files of a run that are larger than such files ever are are refused unread", async () => {
-  for (const file of ["config.json", "summary.json", "events.jsonl", "embeddings/batch_0000.npz"]) {
+  const files = ["config.json", "summary.json", "events.jsonl", "drift.csv"];
+  for (const file of [...files, "embeddings/batch_0000.npz"]) {
     const run = await Deno.makeTempDir();
     await Deno.mkdir(join(run, "embeddings"));
     await Deno.writeFile(join(run, file), new Uint8Array(1));

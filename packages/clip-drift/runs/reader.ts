@@ -16,7 +16,6 @@ import { readNpz } from "@vcs/transport/npz";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { byNumber } from "./numeric_order.ts";
 import { ClipDriftError } from "../errors.ts";
-import { PeakDecimation } from "../measures/decimation.ts";
 
 /** Embeddings of a run, in the order of its frames. */
 export interface RunEmbeddings {
@@ -56,18 +55,14 @@ export interface Run {
   readonly snapshots: readonly string[];
 }
 
-/** A run with as many points as a plot needs. */
-export interface RunOverview extends Omit<Run, "events"> {
-  /** Number of lines of `drift.csv`, of which `drift` holds the highest of each stretch. */
-  readonly frames: number;
-}
-
 /** Names of the batches of embeddings. */
 const BATCH = /^batch_\d+\.npz$/;
 /** Most bytes of a batch of embeddings. */
 const MAX_BATCH = 1 << 30;
-/** Most bytes of `config.json` and `summary.json`, and of all events. */
-const [MAX_ABOUT, MAX_EVENTS] = [1 << 20, 64 << 20];
+/** Most bytes of `config.json` and `summary.json`, of all events, and of `drift.csv` as a whole. */
+const [MAX_ABOUT, MAX_EVENTS, MAX_DRIFT] = [1 << 20, 64 << 20, 1 << 30];
+/** Most bytes of a snapshot. */
+const MAX_SNAPSHOT = 64 << 20;
 
 /**
  * Refuses what is no ordinary file, or larger than such a file ever is: a run's folder may come from
@@ -81,22 +76,53 @@ async function checkFile(path: string, most: number): Promise<void> {
   throw new ClipDriftError("bad-run", `Cannot read ${path}: found ${found}, expected ${expected}`);
 }
 
-/** Text of a file; undefined if there is none. */
-async function readText(path: string, most: number): Promise<string | undefined> {
+/** Whether there is a file; refuses as {@linkcode checkFile}. */
+async function isThere(path: string, most: number): Promise<boolean> {
   try {
     await checkFile(path, most);
-    return await Deno.readTextFile(path);
+    return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
 }
 
-/** Names in a folder that match, by the numbers in them; none if there is no folder. */
-async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
+/** Text of a file; undefined if there is none. */
+async function readText(path: string, most: number): Promise<string | undefined> {
+  return await isThere(path, most) ? await Deno.readTextFile(path) : undefined;
+}
+
+/** Refuses a link or a file in the place of a run's folder: it could lead anywhere. */
+async function checkFolder(path: string): Promise<void> {
+  if ((await Deno.lstat(path)).isDirectory) return;
+  const found = "found something that is no folder";
+  throw new ClipDriftError("bad-run", `Cannot read ${path}: ${found}, expected a folder`);
+}
+
+/** The order of names of one form whose numbers have leading zeros; far quicker than {@linkcode byNumber}. */
+const byLength = (a: string, b: string) => a.length - b.length || Number(a > b) - Number(a < b);
+
+/** Names in a run's folder that match, by the number in them; none if there is no folder. */
+async function namesWithin(folder: string, pattern: RegExp): Promise<string[]> {
   try {
-    const entries = await Array.fromAsync(Deno.readDir(folder));
-    return entries.map((entry) => entry.name).filter((name) => pattern.test(name)).sort(byNumber);
+    await checkFolder(folder);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+  return namesIn(folder, pattern, byLength);
+}
+
+/** Names in a folder that match, in an order; none if there is no folder. */
+function namesIn(
+  folder: string,
+  pattern: RegExp,
+  order: (a: string, b: string) => number = byNumber,
+): string[] {
+  try {
+    // Of tens of thousands of snapshots, far quicker than one by one.
+    const entries = [...Deno.readDirSync(folder)];
+    return entries.map((entry) => entry.name).filter((name) => pattern.test(name)).sort(order);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
@@ -124,21 +150,45 @@ function parseRecord(line: string): DriftRecord {
 
 const isRecord = (record: DriftRecord) => Object.values(record).every(Number.isFinite);
 
-/** More characters than a line of `drift.csv` ever has. */
-const MAX_LINE = 1024;
+/** More characters than a line of a table ever has. */
+const MAX_LINE = 4096;
 
-/** Reads `drift.csv` in chunks, so that a run of days does not fill the memory. */
-async function* driftRecords(run: string): AsyncGenerator<DriftRecord[]> {
-  const path = join(run, "drift.csv");
-  const file = await checkFile(path, Infinity).then(() => Deno.open(path)).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+/**
+ * Reads the complete lines of a file in chunks, so that a run of days does not fill the memory; none if
+ * there is no file.
+ */
+export async function* lineBatches(path: string): AsyncGenerator<string[]> {
+  if (!await isThere(path, Infinity)) return;
+  const file = await Deno.open(path);
   let rest = "";
-  for await (const text of file?.readable.pipeThrough(new TextDecoderStream()) ?? []) {
+  for await (const text of file.readable.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!.slice(-MAX_LINE);
-    yield lines.map(parseRecord).filter(isRecord);
+    yield lines;
   }
+}
+
+/** Reads the last complete lines of a file, of at most so many bytes; none if there is no file. */
+export async function readTail(path: string, most: number): Promise<string[]> {
+  if (!await isThere(path, Infinity)) return [];
+  using file = await Deno.open(path);
+  const from = Math.max(0, (await file.stat()).size - most);
+  await file.seek(from, Deno.SeekMode.Start);
+  const bytes = await readUpTo(file, most);
+  const lines = completeLines(new TextDecoder().decode(bytes));
+  return from > 0 ? lines.slice(1) : lines;
+}
+
+/** Reads so many bytes, or all that are left. */
+async function readUpTo(file: Deno.FsFile, most: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(most);
+  let length = 0;
+  while (length < most) {
+    const read = await file.read(bytes.subarray(length));
+    if (read === null) break;
+    length += read;
+  }
+  return bytes.subarray(0, length);
 }
 
 /** Refuses what is not a folder. */
@@ -147,6 +197,13 @@ async function checkRun(path: string): Promise<void> {
   if (!isFolder) {
     throw new ClipDriftError("bad-run", `Cannot read run ${path}: found no such folder`);
   }
+}
+
+/** Name of a run's camera; undefined where `config.json` has none, or cannot be read. */
+export async function cameraOf(run: string): Promise<string | undefined> {
+  const text = await readText(join(run, "config.json"), MAX_ABOUT).catch(() => undefined);
+  const { camera } = Object(parseJson(text)) as Readonly<Record<string, unknown>>;
+  return typeof camera === "string" ? camera : undefined;
 }
 
 /**
@@ -160,7 +217,7 @@ export async function readFixed(path: string): Promise<Omit<Run, "drift" | "even
     name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!,
     config: parseJson(await readText(join(path, "config.json"), MAX_ABOUT)),
     summary: parseJson(await readText(join(path, "summary.json"), MAX_ABOUT)),
-    snapshots: await namesIn(join(path, "snapshots"), /^frame_\d+\.jpg$/),
+    snapshots: await namesWithin(join(path, "snapshots"), /^frame_\d+\.jpg$/),
   };
 }
 
@@ -172,34 +229,32 @@ export async function readFixed(path: string): Promise<Omit<Run, "drift" | "even
 export async function readRun(path: string): Promise<Run> {
   const fixed = await readFixed(path);
   const events = await readText(join(path, "events.jsonl"), MAX_EVENTS) ?? "";
+  const drift = join(path, "drift.csv");
+  await isThere(drift, MAX_DRIFT);
+  const lines = (await Array.fromAsync(lineBatches(drift))).flat();
   return {
     ...fixed,
-    drift: (await Array.fromAsync(driftRecords(path))).flat(),
+    drift: lines.map(parseRecord).filter(isRecord),
     events: completeLines(events).map(parseJson).filter((event) => event !== undefined),
   };
 }
 
 /**
- * Reads a run for a plot, in bounded memory however long it was.
+ * Reads a snapshot of a run.
  *
- * @param points most lines of `drift.csv` to return, at least 2: of each stretch the one with the
- * highest drift
- * @throws {ClipDriftError} `bad-run` if there is no such folder
+ * @throws {ClipDriftError} `bad-run` if it is no file, or larger than such files are
+ * @throws {Deno.errors.NotFound} if there is none
  */
-export async function readRunOverview(path: string, points: number): Promise<RunOverview> {
-  const fixed = await readFixed(path);
-  const decimated = new PeakDecimation<DriftRecord>(points, ({ drift }) => drift);
-  let frames = 0;
-  for await (const records of driftRecords(path)) {
-    frames += records.length;
-    for (const record of records) decimated.add(record);
-  }
-  return { ...fixed, frames, drift: decimated.items };
+export async function readSnapshot(run: string, name: string): Promise<Uint8Array<ArrayBuffer>> {
+  await checkFolder(join(run, "snapshots"));
+  const path = join(run, "snapshots", name);
+  await checkFile(path, MAX_SNAPSHOT);
+  return await Deno.readFile(path);
 }
 
 /** Names of the runs in a folder, the latest first. */
-export async function listRuns(root: string): Promise<string[]> {
-  return (await namesIn(root, /^\d{8}_\d{6}(_\d+)?$/)).reverse();
+export function listRuns(root: string): Promise<string[]> {
+  return Promise.try(() => namesIn(root, /^\d{8}_\d{6}(_\d+)?$/).reverse());
 }
 
 /** Takes a member of a batch in one of its types. */
@@ -249,7 +304,7 @@ export async function* readRunEmbeddings(path: string): AsyncGenerator<RunEmbedd
   await checkRun(path);
   const folder = join(path, "embeddings");
   let width: number | undefined;
-  for (const name of await namesIn(folder, BATCH)) {
+  for (const name of await namesWithin(folder, BATCH)) {
     const file = join(folder, name);
     await checkFile(file, MAX_BATCH);
     const batch = await readNpz(file);
@@ -294,7 +349,7 @@ class Joined<A extends Float32Array | Float64Array> {
  * @throws {ClipDriftError} `bad-run` if there is no such folder, or a batch lacks an array
  */
 export async function loadRunEmbeddings(path: string): Promise<RunEmbeddings> {
-  const batches = (await namesIn(join(path, "embeddings"), BATCH)).length;
+  const batches = (await namesWithin(join(path, "embeddings"), BATCH)).length;
   let width = 0;
   let rows: Joined<Float32Array> = new Joined(Float32Array, 0);
   let times: Joined<Float64Array> = new Joined(Float64Array, 0);

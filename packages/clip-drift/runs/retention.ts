@@ -8,7 +8,7 @@ import { listRuns } from "./reader.ts";
 
 /** Files that a run of ours or of the original has at its top; what has others is not touched. */
 const OURS =
-  /^(config\.json|summary\.json|drift\.csv|metrics\.csv|events\.jsonl|embeddings|snapshots)$/;
+  /^(config\.json|summary\.json|drift\.csv|metrics\.csv|peaks_\d+\.csv|events\.jsonl|embeddings|snapshots)$/;
 
 /** When anything of a run was written last; undefined for what is no run. */
 async function lastWritten(run: string): Promise<number | undefined> {

@@ -1,7 +1,7 @@
 /**
  * Writes a run as it goes on: `config.json`, `drift.csv`, `summary.json`, `embeddings/batch_0000.npz`
  * and `snapshots/frame_000000.jpg` as Seymour-pi's encoders write them, and beside them
- * `metrics.csv` and `events.jsonl` with what they do not have.
+ * `metrics.csv`, `events.jsonl` and the summaries `peaks_16.csv` … with what they do not have.
  *
  * A process that is killed loses the embeddings of the open batch and nothing else. A full disk
  * is reported once, and the watch goes on.
@@ -13,6 +13,7 @@ import { encodeNpz } from "@vcs/transport/npz";
 import { tensor } from "@vcs/transport/tensor";
 import { defined, writeWhole } from "@vcs/transport/internal";
 import { AppendFile } from "./append_file.ts";
+import { RunLevels } from "./levels.ts";
 import { type DriftRow, type FrameRow, METRICS, type SimilarityStats } from "../drift.ts";
 
 /** Settings that `config.json` holds. */
@@ -145,6 +146,14 @@ class Batch {
   }
 }
 
+/** Files that grow with every frame or event. */
+interface Growing {
+  readonly drift: AppendFile;
+  readonly metrics: AppendFile;
+  readonly events: AppendFile;
+  readonly levels: RunLevels;
+}
+
 /** A run that is being written. */
 export class RunFolder implements AsyncDisposable {
   /** Path of the folder. */
@@ -153,7 +162,7 @@ export class RunFolder implements AsyncDisposable {
   readonly name: string;
   readonly #config: RunConfig;
   readonly #onFailure: (message: string) => void;
-  readonly #files: { drift: AppendFile; metrics: AppendFile; events: AppendFile };
+  readonly #files: Growing;
   readonly #batch = new Batch();
   readonly #failing = new Set<string>();
   #batches = 0;
@@ -166,7 +175,7 @@ export class RunFolder implements AsyncDisposable {
     name: string,
     config: RunConfig,
     onFailure: (message: string) => void,
-    files: { drift: AppendFile; metrics: AppendFile; events: AppendFile },
+    files: Growing,
   ) {
     this.path = path;
     this.name = name;
@@ -193,6 +202,7 @@ export class RunFolder implements AsyncDisposable {
       drift: await AppendFile.create(join(path, "drift.csv"), DRIFT_HEAD),
       metrics: await AppendFile.create(join(path, "metrics.csv"), METRICS_HEAD),
       events: await AppendFile.create(join(path, "events.jsonl")),
+      levels: await RunLevels.create(path),
     };
     return new RunFolder(path, name, config, onFailure, files);
   }
@@ -224,6 +234,7 @@ export class RunFolder implements AsyncDisposable {
     const line = [timestamp.toFixed(6), index, row.similarity.toFixed(6), row.drift.toFixed(6)];
     await this.#try("drift.csv", () => this.#files.drift.append(`${line.join(",")}\r\n`));
     await this.#try("metrics.csv", () => this.#files.metrics.append(metricsLine(frame)));
+    await this.#try("summaries", () => this.#files.levels.add(frame));
     const { embeddingEvery: every = 1 } = this.#config;
     if (every > 0 && index % every === 0) this.#batch.add(frame);
     if (this.#batch.embeddings.length >= this.#config.embeddingInterval) await this.#writeBatch();
@@ -265,6 +276,7 @@ export class RunFolder implements AsyncDisposable {
   /** Writes the open batch and `summary.json`. */
   async finish({ frames, seconds, similarity, counters }: RunTotals): Promise<void> {
     if (this.#batch.embeddings.length > 0) await this.#writeBatch();
+    await this.#try("summaries", () => this.#files.levels.finish());
     const { mean, std, min, max } = similarity;
     const summary = {
       run_name: this.name,

@@ -9,7 +9,7 @@ import { needs } from "#testing/shared.ts";
 import { AppendFile } from "./append_file.ts";
 import { DriftTracker } from "../drift.ts";
 import { RunFolder, type RunFrame } from "./writer.ts";
-import { listRuns, loadRunEmbeddings, readRun, readRunOverview } from "./reader.ts";
+import { listRuns, loadRunEmbeddings, readRun } from "./reader.ts";
 
 const CONFIG = {
   streamUrl: "http://cam/stream.mjpg",
@@ -208,21 +208,6 @@ Deno.test("frames come in their order however many there are", async () => {
     const names = ["20260107_143022", ...[2, 9, 10].map((n) => `20260107_143022_${n}`)];
     for (const name of names) await Deno.mkdir(join(root, "many", name), { recursive: true });
     assert.deepEqual(await listRuns(join(root, "many")), names.toReversed());
-  });
-});
-
-Deno.test("readRunOverview() keeps every peak in few points, and counts all lines", async () => {
-  await temporary(async (root) => {
-    const drifts = Array.from({ length: 12345 }, (_, i) => i % 1000 === 7 ? 0.5 + i / 1e5 : 0.001);
-    const lines = drifts.map((drift, i) => `${i},${i},${1 - drift},${drift}\r\n`);
-    await Deno.writeTextFile(join(root, "drift.csv"), `${lines.join("")}12345,123`);
-    for (const points of [100, 20_000]) {
-      const { frames, drift } = await readRunOverview(root, points);
-      assert.equal(frames, drifts.length);
-      assert.ok(drift.length <= points && drift.length >= Math.min(points / 2, frames));
-      const peaks = drift.filter((record) => record.drift >= 0.5).map(({ index }) => index);
-      assert.deepEqual(peaks, Array.from({ length: 13 }, (_, i) => 1000 * i + 7));
-    }
   });
 });
 

@@ -1,0 +1,90 @@
+/**
+ * Summaries of a run beside its frames, so that a plot of weeks reads as little as one of an hour:
+ * `peaks_16.csv`, `peaks_256.csv` and `peaks_4096.csv` have a line for as many frames each, with when
+ * they began, how many they are, and the peak of each measure.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { METRICS } from "../drift.ts";
+import { joinPeaks, type PeakRow } from "../measures/decimation.ts";
+import { AppendFile } from "./append_file.ts";
+import type { RunFrame } from "./writer.ts";
+
+/** Frames of a line of each level. */
+export const LEVELS = [16, 256, 4096] as const;
+
+/** Name of a level's file. */
+export const levelFile = (frames: number): string => `peaks_${frames}.csv`;
+
+const HEAD = `timestamp,frames,${METRICS.join(",")}\r\n`;
+
+function rowOf({ timestamp, row }: RunFrame): PeakRow {
+  return Float64Array.from([timestamp, 1, ...METRICS.map((name) => row[name] ?? NaN)]);
+}
+
+function lineOf([timestamp = 0, frames, ...peaks]: PeakRow): string {
+  const values = peaks.map((peak) => Number.isNaN(peak) ? "" : peak.toFixed(6));
+  return `${[timestamp.toFixed(6), frames, ...values].join(",")}\r\n`;
+}
+
+/** One level that is being written. */
+class Level {
+  readonly #file: AppendFile;
+  readonly #frames: number;
+  #open: PeakRow | undefined;
+
+  constructor(file: AppendFile, frames: number) {
+    this.#file = file;
+    this.#frames = frames;
+  }
+
+  async add(row: PeakRow): Promise<void> {
+    if (this.#open === undefined) this.#open = row.slice();
+    else joinPeaks(this.#open, row);
+    if (this.#open[1]! >= this.#frames) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const row = this.#open;
+    this.#open = undefined;
+    if (row !== undefined) await this.#file.append(lineOf(row));
+  }
+
+  close(): Promise<void> {
+    return this.#file[Symbol.asyncDispose]();
+  }
+}
+
+/** The levels of a run that is being written. */
+export class RunLevels implements AsyncDisposable {
+  readonly #levels: readonly Level[];
+
+  private constructor(levels: readonly Level[]) {
+    this.#levels = levels;
+  }
+
+  /** Makes the files in a run's folder. */
+  static async create(folder: string): Promise<RunLevels> {
+    const levels = LEVELS.map(async (frames) =>
+      new Level(await AppendFile.create(join(folder, levelFile(frames)), HEAD), frames)
+    );
+    return new RunLevels(await Promise.all(levels));
+  }
+
+  /** Takes a frame. */
+  async add(frame: RunFrame): Promise<void> {
+    const row = rowOf(frame);
+    for (const level of this.#levels) await level.add(row);
+  }
+
+  /** Writes what no line was full of. */
+  async finish(): Promise<void> {
+    for (const level of this.#levels) await level.flush();
+  }
+
+  /** Closes the files. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const level of this.#levels) await level.close();
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * A run as a page shows it: its measures as curves, what happened and when, and some snapshots. What
+ * is read does not grow with the run where it has summaries (see `levels.ts`).
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { METRICS } from "../drift.ts";
+import { PeakDecimation, type PeakRow } from "../measures/decimation.ts";
+import { levelFile, LEVELS } from "./levels.ts";
+import { lineBatches, readFixed, readTail, type Run } from "./reader.ts";
+
+/** Something that happened, for the axis of time. */
+export interface RunMark {
+  /** When, in seconds since 1970. */
+  readonly time: number;
+  /** What kind, as in `events.jsonl`. */
+  readonly type: string;
+  /** What to show to people. */
+  readonly text: string;
+  /** Name of the snapshot of an alert, if there is one. */
+  readonly snapshot?: string;
+}
+
+/** Measures over time. */
+export interface RunCurves {
+  /** When each stretch began, in seconds since 1970. */
+  readonly times: readonly number[];
+  /** The peak of each stretch by measure, null where there was no value. */
+  readonly measures: Readonly<Record<string, readonly (number | null)[]>>;
+}
+
+/** A run with as many points as a plot needs. */
+export interface RunOverview extends Omit<Run, "drift" | "events"> {
+  /** Number of frames; those of a run that goes on may lack the last line of its summary. */
+  readonly frames: number;
+  /** Measures over time; those of two files may have times of their own. */
+  readonly curves: readonly RunCurves[];
+  /** What happened, in its order: alerts first where it was too much. */
+  readonly marks: readonly RunMark[];
+  /** Number of snapshots, of which `snapshots` are some, evenly spread. */
+  readonly snapshotCount: number;
+}
+
+/** Frames of a line of the coarsest summary. */
+const MOST_FRAMES = Math.max(...LEVELS);
+/** Lines of a summary from which on a plot needs no finer one. */
+const ENOUGH = 500;
+/** Bytes of the latest events that are read, and things that happened that are shown. */
+const [EVENT_BYTES, MARKS] = [4 << 20, 500];
+/** Snapshots that are shown. */
+const SNAPSHOTS = 60;
+
+interface Curves {
+  readonly rows: readonly PeakRow[];
+  readonly names: readonly string[];
+  readonly lines: number;
+}
+
+/** Reads a table of frames or stretches; undefined if there is none. */
+async function readCurves(path: string, points: number): Promise<Curves | undefined> {
+  const rows = new PeakDecimation(points);
+  let head: string[] | undefined;
+  let columns: number[] = [];
+  let lines = 0;
+  for await (const batch of lineBatches(path)) {
+    for (const line of batch) {
+      const fields = line.split(",");
+      if (head === undefined) {
+        head = fields.map((field) => field.trim());
+        columns = METRICS.map((name) => head!.indexOf(name)).filter((at) => at > 0);
+        continue;
+      }
+      const values = columns.map((at) => fields[at] ? Number(fields[at]) : NaN);
+      const frames = head[1] === "frames" ? Number(fields[1]) : 1;
+      const row = Float64Array.from([Number(fields[0]), frames, ...values]);
+      if (!Number.isFinite(row[0]) || !(frames >= 1 && frames <= MOST_FRAMES)) continue;
+      if (fields.length < head.length || !Number.isInteger(frames)) continue;
+      rows.add(row);
+      lines++;
+    }
+  }
+  return head && { rows: rows.rows, names: columns.map((at) => head![at]!), lines };
+}
+
+/** The coarsest summary that is fine enough, or else the frames themselves. */
+async function readAll(path: string, points: number): Promise<readonly Curves[]> {
+  for (const frames of LEVELS.toReversed()) {
+    const level = await readCurves(join(path, levelFile(frames)), points);
+    if (level !== undefined && level.lines >= ENOUGH) return [level];
+  }
+  const frames = await Promise.all(
+    ["drift.csv", "metrics.csv"].map((name) => readCurves(join(path, name), points)),
+  );
+  return frames.filter((curves) => curves !== undefined);
+}
+
+function curvesOf({ rows, names }: Curves): RunCurves {
+  const measures = names.map((name, i) => {
+    const values = rows.map((row) => Number.isFinite(row[i + 2]) ? row[i + 2]! : null);
+    return [name, values] as const;
+  });
+  const used = measures.filter(([, values]) => values.some((value) => value !== null));
+  return { times: rows.map(([time]) => time!), measures: Object.fromEntries(used) };
+}
+
+const shown = (value: unknown) => typeof value === "number" ? value.toFixed(4) : "?";
+
+/** What an event says to people. */
+function textOf(event: Readonly<Record<string, unknown>>): string {
+  const { type, rule, metric, value, threshold, seconds, target, outcome, message } = event;
+  if (type === "alert") return `${rule}: ${metric} ${shown(value)} above ${shown(threshold)}`;
+  if (type === "gap") return `No frames for ${Number(seconds).toFixed(1)} s`;
+  const parts = type === "delivery" ? [outcome, target, message] : [message];
+  return parts.filter((part) => typeof part === "string").join(": ");
+}
+
+function markOf(line: string): RunMark[] {
+  try {
+    const event = Object(JSON.parse(line));
+    const { type, time = event.to, frame } = event;
+    if (typeof type !== "string" || !Number.isFinite(time)) return [];
+    const snapshot = type === "alert" && Number.isSafeInteger(frame)
+      ? { snapshot: `frame_${String(frame).padStart(6, "0")}.jpg` }
+      : {};
+    return [{ time, type, text: textOf(event).slice(0, 300), ...snapshot }];
+  } catch {
+    return [];
+  }
+}
+
+/** The latest marks, of which alerts go first; those of which there are snapshots name them. */
+function marksOf(lines: readonly string[], snapshots: ReadonlySet<string>): RunMark[] {
+  const all = lines.flatMap(markOf);
+  const [alerts, others] = [true, false].map((isAlert) =>
+    all.filter(({ type }) => (type === "alert") === isAlert).slice(-MARKS)
+  ) as [RunMark[], RunMark[]];
+  const room = MARKS - alerts.length;
+  return [...alerts, ...(room > 0 ? others.slice(-room) : [])]
+    .map(({ snapshot, ...mark }) =>
+      snapshot !== undefined && snapshots.has(snapshot) ? { ...mark, snapshot } : mark
+    )
+    .sort((a, b) => a.time - b.time);
+}
+
+/** Some of many, evenly spread, with the first. */
+function spread<T>(all: readonly T[], most: number): T[] {
+  if (all.length <= most) return [...all];
+  return Array.from({ length: most }, (_, i) => all[Math.floor(i * all.length / most)]!);
+}
+
+/**
+ * Reads a run for a page, in bounded memory however long it was.
+ *
+ * @param points most points of a curve, at least 2: of each stretch the peak
+ * @throws {ClipDriftError} `bad-run` if there is no such folder, or what is in it is no such file
+ */
+export async function readRunOverview(path: string, points: number): Promise<RunOverview> {
+  const { snapshots, ...fixed } = await readFixed(path);
+  const curves = await readAll(path, points);
+  const events = await readTail(join(path, "events.jsonl"), EVENT_BYTES);
+  const frames = curves[0]?.rows.reduce((sum, row) => sum + row[1]!, 0) ?? 0;
+  return {
+    ...fixed,
+    ...{ frames, curves: curves.map(curvesOf) },
+    marks: marksOf(events, new Set(snapshots)),
+    ...{ snapshotCount: snapshots.length, snapshots: spread(snapshots, SNAPSHOTS) },
+  };
+}
+
+/** A reading of paths in which all who ask for one while it is being read get the same reading. */
+export function shared<T>(read: (path: string) => Promise<T>): (path: string) => Promise<T> {
+  const readings = new Map<string, Promise<T>>();
+  return (path) => {
+    const reading = readings.get(path) ?? read(path).finally(() => readings.delete(path));
+    readings.set(path, reading);
+    return reading;
+  };
+}
