@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseRule } from "../alerts.ts";
 import { type Clock, systemClock } from "@vcs/transport";
+import { writeWhole } from "@vcs/transport/internal";
 import { type CameraSetting, readCameras } from "./cameras_file.ts";
 
 /** Looks are made as quickly as the machine can. */
@@ -112,9 +113,9 @@ Deno.test("a later state is given once, a broken one is told of once and changes
     const names = async () => (await states.next().then(state)).map(({ name }) => name);
     assert.deepEqual(await names(), ["a"]);
     const next = names();
-    await Deno.writeTextFile(path, "[camera.b\n");
+    await writeWhole(path, "[camera.b\n");
     await told.promise;
-    await Deno.writeTextFile(path, "[camera.b]\nurl = 'x'\n[camera.c]\nurl = 'y'\n");
+    await writeWhole(path, "[camera.b]\nurl = 'x'\n[camera.c]\nurl = 'y'\n");
     assert.deepEqual(await next, ["b", "c"]);
     assert.equal(lines.length, 1);
     assert.match(lines[0]!, /^Cannot read .*\(line 1, .*\); the cameras stay as they are$/);

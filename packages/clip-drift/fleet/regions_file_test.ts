@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Clock, systemClock } from "@vcs/transport";
+import { writeWhole } from "@vcs/transport/internal";
 import { parsePolygon } from "../measures/regions.ts";
 import { latestOfBoth, readRegions, withRegions } from "./regions_file.ts";
 
@@ -44,9 +45,9 @@ Deno.test("readRegions() finds none where there is no file yet, refuses what is 
     };
     const states = readRegions(path, options);
     assert.deepEqual((await states.next()).value, {});
-    await Deno.writeTextFile(path, JSON.stringify({ cameras: { door: { mask: [CORNER] } } }));
+    await writeWhole(path, JSON.stringify({ cameras: { door: { mask: [CORNER] } } }));
     assert.deepEqual((await states.next()).value, { door: { roi: [], mask: [CORNER] } });
-    await Deno.writeTextFile(path, "{}}");
+    await writeWhole(path, "{}}");
     await assert.rejects(readRegions(path, options).next(), {
       name: "UsageError",
       message: /JSON/,
