@@ -155,7 +155,9 @@ function table(part: Part, { figures, versions, missing, machine }: Record): str
   const absent = Object.keys(missing).length === 0
     ? ""
     : ` Not at hand: ${Object.keys(missing).join(", ")}.`;
-  return `${lines.join("\n")}\n\n${seen.join(", ")}; ${machine}.${absent}`;
+  const intro =
+    `Beside others, every side in turn, medians (\`deno task bench:peers\`, ${part.what}):`;
+  return `${intro}\n\n${lines.join("\n")}\n\n${seen.join(", ")}; ${machine}.${absent}`;
 }
 
 /** What our sides are called in tables. */

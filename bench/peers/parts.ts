@@ -41,6 +41,8 @@ export interface Part {
   /** Our entries; the first is what the others are set against. */
   readonly ours: readonly string[];
   readonly peers: readonly string[];
+  /** What a reader of the table has to know. */
+  readonly what: string;
   /** What each job is, in the table's words. */
   readonly jobs: Readonly<Record<string, string>>;
   /** Makes what they are given. */
@@ -100,6 +102,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     package: "media",
     ours: ["media"],
     peers: ["torchcodec, exact", "torchcodec, approximate", "decord", "PyAV", "OpenCV"],
+    what: "each frame in memory of its own",
     jobs: {
       dense: `all ${FRAMES} frames of 1080p`,
       sixteen: "16 of them, spread",
@@ -112,6 +115,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     package: "encodec-stream",
     ours: ["sound"],
     peers: ["encodec by Meta", "EncodecModel of transformers"],
+    what: "networks of full size with random weights",
     jobs: Object.fromEntries(
       ["decode 48 kHz", "encode 48 kHz", "decode 24 kHz", "encode 24 kHz"]
         .map((name) => [name, `${name}, 20 s`]),
@@ -127,6 +131,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     package: "clip-drift",
     ours: ["pictures", "pictures, int8"],
     peers: ["open_clip, eager", "open_clip, compiled", "ONNX export", "ONNX export, int8"],
+    what: "the model alone, with random weights",
     jobs: { "1 images": "ViT-B-32, 1 image", "8 images": "ViT-B-32, 8 images" },
     prepare: () => Promise.resolve({}),
   },
@@ -134,6 +139,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     package: "transport",
     ours: ["formats"],
     peers: ["NumPy", "safetensors"],
+    what: "files in the system's cache",
     jobs: Object.fromEntries(
       [
         "npz of 20,000 members",
@@ -148,6 +154,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     package: "transport",
     ours: ["tcp:", "zmq+push:", "redis:", "nats:"],
     peers: ["pyzmq", "redis-py", "nats-py"],
+    what: "to another process, until it has acknowledged the last",
     jobs: {
       [`${COUNT} of 2880 bytes`]: `${COUNT} messages of 2.9 kB`,
       [`${COUNT} of 92160 bytes`]: `${COUNT} messages of 92 kB`,
