@@ -117,7 +117,7 @@ export async function fillRedis(port: number, range: Range): Promise<void> {
 /** Lets a queue of RabbitMQ have had messages: it refuses those for which it has no room. */
 export async function fillRabbit(port: number, range: Range): Promise<void> {
   const make = maker();
-  const connection = await amqplib.connect(`amqp://127.0.0.1:${port}/`);
+  const connection = await amqplib.connect(`amqp://127.0.0.1:${port}/?heartbeat=0`);
   const channel = await connection.createConfirmChannel();
   const options = { durable: true, arguments: RABBIT_QUEUE };
   await channel.assertQueue("vcs", options);
@@ -157,14 +157,22 @@ export async function fillNats(port: number, range: Range): Promise<void> {
   await connection.close();
 }
 
+/** What sets how far a group has come. */
+interface KafkaOffsets {
+  alterConsumerGroupOffsets(options: {
+    groupId: string;
+    topics: { name: string; partitionOffsets: { partition: number; offset: bigint }[] }[];
+  }): Promise<void>;
+}
+
 const loadKafka = lazyPart<KafkaModule>(KAFKA_CLIENT);
 
-/** Appends messages to a topic of Kafka, which has been made. */
+/** Appends messages to a topic of Kafka, which has been made, and lets its group have had them. */
 export async function fillKafka(port: number, range: Range): Promise<void> {
   const make = maker();
-  const { Producer } = await loadKafka();
-  const bootstrapBrokers = [{ host: "127.0.0.1", port }];
-  const producer = new Producer({ clientId: "filler", bootstrapBrokers });
+  const { Admin, Producer } = await loadKafka();
+  const client = { clientId: "filler", bootstrapBrokers: [{ host: "127.0.0.1", port }] };
+  const producer = new Producer(client);
   for (const batch of batches(range)) {
     const messages = batch.map((sequence) => ({
       ...{ topic: "vcs", key: Buffer.from("filler") },
@@ -173,6 +181,15 @@ export async function fillKafka(port: number, range: Range): Promise<void> {
     await producer.send({ messages, acks: -1 });
   }
   await producer.close();
+  const admin = new Admin(client);
+  const { id } = (await admin.metadata({ topics: ["vcs"], forceUpdate: true })).topics.get("vcs")!;
+  const partitionOffsets = [{ partition: 0, offset: BigInt(range.to) }];
+  const topics = [{ name: "vcs", partitionOffsets }];
+  await (admin as unknown as KafkaOffsets).alterConsumerGroupOffsets({
+    groupId: `vcs-${id}`,
+    topics,
+  });
+  await admin.close();
 }
 
 /**

@@ -49,10 +49,12 @@ interface Place {
   /** Puts messages there otherwise. */
   fill?(range: Range): Promise<void>;
   /**
-   * What becomes of these: they wait for a receiver, all of them for each one, have been received
-   * before, or are put where the receiver has been.
+   * What becomes of these: they wait for each receiver, have been received before, or are put where
+   * the receiver has been.
    */
-  readonly filled?: "wait" | "wait again" | "gone" | "passed";
+  readonly filled?: "wait" | "gone" | "passed";
+  /** Milliseconds after which nothing is done any more that the last message gave cause to. */
+  readonly pause?: number;
   /** What the system does for so many messages, without a channel. */
   alone?(count: number): Promise<void>;
 }
@@ -85,7 +87,9 @@ async function folderUrl(parameters: string): Promise<Place> {
   return {
     sender: `${pathToFileURL(folder)}${parameters}`,
     fill: (range) => fillFolder(folder, range, isSpool),
-    filled: isSpool ? "gone" : "wait again",
+    filled: isSpool ? "gone" : "wait",
+    // A look at a million files is the last, but not within twenty times what it takes.
+    pause: isSpool ? PAUSE : 120_000,
     alone: (count) => filesAlone(folder, count),
   };
 }
@@ -95,7 +99,7 @@ const BROKERS = {
   redis: { name: "redis", fill: fillRedis, filled: "gone" },
   amqp: { name: "rabbitmq", fill: fillRabbit, filled: "gone" },
   nats: { name: "nats", fill: fillNats, filled: "gone" },
-  kafka: { name: "kafka", fill: fillKafka, filled: "wait" },
+  kafka: { name: "kafka", fill: fillKafka, filled: "gone" },
 } as const;
 
 async function brokerUrl(scheme: keyof typeof BROKERS): Promise<Place> {
@@ -168,8 +172,7 @@ class Traffic implements AsyncDisposable {
     await this[Symbol.asyncDispose]();
     await this.#put({ from: this.#next, to: this.#next + missing });
     this.#next += missing;
-    const waiting = filled === "gone" ? 0 : filled === "wait" ? missing : this.count;
-    await this.#receive(waiting);
+    await this.#receive(filled === "wait" ? this.count : 0);
     await this.run(WARM);
   }
 
@@ -225,7 +228,7 @@ async function costOf(run: (count: number) => Promise<void>): Promise<number> {
 async function measureAfter(messages: number, traffic: Traffic, place: Place): Promise<Figures> {
   await traffic.fill(messages - MEASURED);
   const each = await costOf((count) => traffic.run(count));
-  await sleep(PAUSE);
+  await sleep(place.pause ?? PAUSE);
   const idleFrom = cpu();
   await sleep(IDLE);
   const idle = Number((100 * (cpu() - idleFrom) / IDLE).toFixed(1));
