@@ -34,7 +34,7 @@ export const SLOWDOWNS: Readonly<Record<string, Slowdown>> = {
   },
   "clip-drift": {
     file: "packages/clip-drift/clip/preprocess.ts",
-    after: "out: Uint8Array = new Uint8Array(size * size * 3),\n): Uint8Array {",
+    after: "framing: Framing = cropBox,\n): Uint8Array {",
     share: 0.15,
     found: "stages / resize and crop to 224",
   },
