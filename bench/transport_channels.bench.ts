@@ -6,7 +6,8 @@
  * and messages in flight.
  */
 import { pathToFileURL } from "node:url";
-import { freePort, hasBroker, startBroker } from "../packages/transport/trial/brokers.ts";
+import { hasBroker, startBroker } from "../packages/transport/trial/brokers.ts";
+import { freePort } from "../packages/transport/site/free_port.ts";
 import {
   channel,
   cleanup,

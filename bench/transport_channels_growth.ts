@@ -11,7 +11,8 @@ import { pathToFileURL } from "node:url";
 import { openReceiver, openSender, type Receiver, type Sender } from "@vcs/transport/channel";
 import { say } from "@vcs/transport/internal";
 import { message, newStreamId } from "@vcs/transport/message";
-import { freePort, startBroker } from "../packages/transport/trial/brokers.ts";
+import { startBroker } from "../packages/transport/trial/brokers.ts";
+import { freePort } from "../packages/transport/site/free_port.ts";
 import { BUCKET, startMoto } from "../packages/transport/testing/moto.ts";
 import {
   filesAlone,

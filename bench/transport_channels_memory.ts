@@ -9,7 +9,8 @@ import { type ChannelName, DELIVERY } from "@vcs/transport/delivery";
 import { Queue } from "@vcs/transport";
 import { type Message, message, newStreamId } from "@vcs/transport/message";
 import { Pacer } from "@vcs/transport";
-import { freePort, hasBroker, startBroker } from "../packages/transport/trial/brokers.ts";
+import { hasBroker, startBroker } from "../packages/transport/trial/brokers.ts";
+import { freePort } from "../packages/transport/site/free_port.ts";
 import { tcpBesideRaw } from "./transport_tcp.ts";
 
 const PACE = 1000 / 24;

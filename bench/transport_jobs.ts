@@ -5,7 +5,7 @@
 import { openSender } from "@vcs/transport/channel";
 import { message } from "@vcs/transport/message";
 import { writeAll } from "@vcs/transport/internal";
-import { freePort } from "../packages/transport/trial/brokers.ts";
+import { freePort } from "../packages/transport/site/free_port.ts";
 
 /** Messages in a batch. */
 export const COUNT = 200;

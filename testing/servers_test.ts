@@ -13,7 +13,7 @@ import { Hub } from "../packages/clip-drift/page/hub.ts";
 import { FilmPage } from "../packages/together/page/film_page.ts";
 import { PlayerServer } from "../packages/encodec-stream/page/player_server.ts";
 import { rawGet, rawRequest, readUntil, UPGRADE } from "../packages/transport/testing/raw_http.ts";
-import { freePort } from "../packages/transport/trial/brokers.ts";
+import { freePort } from "../packages/transport/site/free_port.ts";
 import { observe } from "../packages/video-vq/command/observed.ts";
 import { ReceiverServer } from "../packages/video-vq/page/receiver_server.ts";
 import { runSender } from "../packages/video-vq/page/sender.ts";
@@ -262,8 +262,8 @@ const LISTENING = [
   "packages/together/page/film_page.ts", // together decode --page
   "packages/transport/channels/connections.ts", // tcp:, zmq…:
   "packages/transport/channels/ws/listen.ts", // ws:, on the guarded site
+  "packages/transport/site/free_port.ts", // looks whether a port is free, and closes
   "packages/transport/site/site.ts", // the guarded site
-  "packages/transport/trial/brokers.ts", // a free port
   "packages/video-vq/command/observed.ts", // --listen
   "packages/video-vq/page/receiver_server.ts", // video-vq page
   "packages/video-vq/page/sender.ts", // video-vq page --to

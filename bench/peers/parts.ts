@@ -8,7 +8,8 @@ import { encodeNpy } from "@vcs/transport/npy";
 import { encodeNpz } from "@vcs/transport/npz";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { tensor } from "@vcs/transport/tensor";
-import { freePort, startBroker } from "../../packages/transport/trial/brokers.ts";
+import { startBroker } from "../../packages/transport/trial/brokers.ts";
+import { freePort } from "../../packages/transport/site/free_port.ts";
 import { madeClip } from "../made_clips.ts";
 import { COUNT } from "../transport_jobs.ts";
 

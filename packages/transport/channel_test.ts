@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { freePort } from "./trial/brokers.ts";
+import { freePort } from "./site/free_port.ts";
 import { type ChannelOptions, openReceiver, openSender } from "./channel.ts";
 import { Queue } from "./flow/queue.ts";
 import { Inbox } from "./channels/inbox.ts";

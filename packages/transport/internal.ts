@@ -157,5 +157,5 @@ export {
   partsDirectory,
   partTitle,
 } from "./parts/part.ts";
-export { freePort } from "./trial/brokers.ts";
+export { freePort } from "./site/free_port.ts";
 export { packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";

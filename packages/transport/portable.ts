@@ -11,8 +11,12 @@ export { choice, number, type NumberRange, type ValueKind, whole } from "./comma
 export { readUnlessStalled, STALL, steadyBytes, unlessStalled } from "./fetch/stall.ts";
 export { abortable, ignoreAbort, onAbort } from "./flow/abort.ts";
 export { type Clock, systemClock } from "./flow/clock.ts";
+export { Pacer, type PacerCounters, type Underrun } from "./flow/pacer.ts";
+export { POLICIES, type Policy, Queue, type QueueCounters } from "./flow/queue.ts";
+export { Resequencer } from "./flow/resequence.ts";
 export { Backoff, type BackoffOptions } from "./flow/retry.ts";
 export { batches, type BatchSizes, checkWhole, mapOrdered, oneAhead } from "./batch/ordered.ts";
+export { messageTensors, tensorMessage } from "./formats/message_tensors.ts";
 export { checkBooleans } from "./formats/booleans.ts";
 export { packedStrides, packStrided, stridedSpan, swapByteOrder } from "./formats/tensor_layout.ts";
 export { convertTensor, type FloatDType } from "./formats/tensor_convert.ts";

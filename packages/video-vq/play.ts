@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "@vcs/transport";
-import { Pacer, type PacerCounters, type Underrun } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
+import { Pacer, type PacerCounters, type Underrun } from "@vcs/transport/portable";
 import type { Policy } from "@vcs/transport";
 import type { ReceivedFrame, VideoReceiver } from "./receive.ts";
 

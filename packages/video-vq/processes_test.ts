@@ -6,7 +6,7 @@ import { openSender } from "@vcs/transport/channel";
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { hasShared, sharedPath } from "#testing/shared.ts";
-import { freePort } from "../transport/trial/brokers.ts";
+import { freePort } from "../transport/site/free_port.ts";
 import { WindowJournal } from "./stream/journal.ts";
 import { syntheticCheckpoint } from "./magvit/synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";

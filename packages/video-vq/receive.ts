@@ -10,10 +10,10 @@
  * @module
  */
 import type { Delivery, Receiver } from "@vcs/transport/channel";
-import { type Clock, systemClock } from "@vcs/transport";
-import { type Policy, Queue } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
+import { type Policy, Queue } from "@vcs/transport/portable";
 import { type Message, NO_ID } from "@vcs/transport/message";
-import { Resequencer } from "@vcs/transport";
+import { Resequencer } from "@vcs/transport/portable";
 import {
   defined,
   type Latency,

@@ -10,8 +10,8 @@
  * @module
  */
 import type { Sender } from "@vcs/transport/channel";
-import { type Clock, systemClock } from "@vcs/transport";
-import { type Policy, Queue, type QueueCounters } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
+import { type Policy, Queue, type QueueCounters } from "@vcs/transport/portable";
 import { abortable, defined, Series, type Summary, wallTime } from "@vcs/transport/internal";
 import { message, newStreamId, NO_ID } from "@vcs/transport/message";
 import type { FrameRate, TokenWindow } from "./stream/payload.ts";

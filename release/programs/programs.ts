@@ -50,7 +50,7 @@ export const PROGRAMS: readonly Program[] = [
     name: "video-vq",
     parts: [...new Set([ONNX_RUNTIME, ...CLIENTS, ...BATCH_PARTS])],
     models: TINY_WEIGHTS.models,
-    limit: 61 * 2 ** 20,
+    limit: 60 * 2 ** 20,
   },
   {
     name: "patch-stream",

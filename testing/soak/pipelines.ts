@@ -5,7 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../packages/transport/trial/brokers.ts";
+import { freePort } from "../../packages/transport/site/free_port.ts";
 
 /** A pipeline. */
 export interface Pipeline {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { lazyPart } from "@vcs/transport/internal";
 import { hasPrograms, needs } from "#testing/shared.ts";
-import { freePort } from "../../transport/trial/brokers.ts";
+import { freePort } from "../../transport/site/free_port.ts";
 import { madeAlert } from "../testdata/alert.ts";
 import { Delivery } from "./deliver.ts";
 import { type MqttClient, type MqttModule, MqttTarget } from "./mqtt.ts";

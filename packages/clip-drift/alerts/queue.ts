@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
 import { attempts, Backoff, settledWithin } from "@vcs/transport/internal";
 import type { DeliveryOutcome, SentAlert } from "./sent_alert.ts";
 import { type AlertTarget, RefusedAlert } from "./targets.ts";

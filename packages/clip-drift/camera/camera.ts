@@ -24,7 +24,7 @@ import {
   splitCredentials,
 } from "@vcs/transport/internal";
 import { Authenticator, maySend } from "./auth.ts";
-import { systemClock } from "@vcs/transport";
+import { systemClock } from "@vcs/transport/portable";
 import { connectError, statusError, timeoutError, typeError } from "./error_hints.ts";
 import { ClipDriftError } from "../errors.ts";
 import { completeFrames } from "./complete_frames.ts";

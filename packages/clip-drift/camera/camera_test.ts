@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeAll } from "@vcs/transport/internal";
 import { ManualClock } from "@vcs/transport";
-import { freePort } from "../../transport/trial/brokers.ts";
+import { freePort } from "../../transport/site/free_port.ts";
 import { type CameraEvent, cameraFrames, type CameraOptions, openCamera } from "./camera.ts";
 import { serveCamera } from "./camera_server.ts";
 import { ClipDriftError } from "../errors.ts";

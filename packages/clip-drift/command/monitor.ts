@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { type Clock, systemClock } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
 import { defined, ignoreAbort, settledWithin } from "@vcs/transport/internal";
 import type { Alert } from "../alerts.ts";
 import type { Delivery } from "../alerts/deliver.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freePort } from "../../transport/trial/brokers.ts";
+import { freePort } from "../../transport/site/free_port.ts";
 import { parseRule } from "../alerts.ts";
 import { serveCamera } from "../camera/camera_server.ts";
 import { openEncoder } from "../encoder.ts";

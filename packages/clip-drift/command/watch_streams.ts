@@ -5,7 +5,7 @@
  * @module
  */
 import { prepareImages } from "@vcs/media/image";
-import { systemClock } from "@vcs/transport";
+import { systemClock } from "@vcs/transport/portable";
 import { defined, errorLine, ignoreAbort, print, say, UsageError } from "@vcs/transport/internal";
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
 import { ignoreAbort, UsageError } from "@vcs/transport/internal";
 
 /** Bytes of a file. */

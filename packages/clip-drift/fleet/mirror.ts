@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type Clock, type Message, messageTensors, systemClock } from "@vcs/transport";
+import type { Message } from "@vcs/transport/message";
+import { type Clock, messageTensors, systemClock } from "@vcs/transport/portable";
 import { ignoreAbort } from "@vcs/transport/internal";
 import { METRICS } from "../drift.ts";
 import type { CameraFeed, CameraNote, CameraView, Hub, PlotPoint } from "../page/hub.ts";

@@ -7,18 +7,10 @@
  *
  * @module
  */
-import {
-  type Clock,
-  type Message,
-  newStreamId,
-  openSender,
-  Queue,
-  type Sender,
-  systemClock,
-  type Tensor,
-  tensor,
-  tensorMessage,
-} from "@vcs/transport";
+import { openSender, type Sender } from "@vcs/transport/channel";
+import { type Message, newStreamId } from "@vcs/transport/message";
+import { type Clock, Queue, systemClock, tensorMessage } from "@vcs/transport/portable";
+import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { ignoreAbort, settledWithin, shownUrl } from "@vcs/transport/internal";
 import type { Audience, Hub, HubMessage, Measured } from "../page/hub.ts";
 

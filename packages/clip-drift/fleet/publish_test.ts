@@ -8,7 +8,8 @@ import {
   tensor,
   tensorMessage,
 } from "@vcs/transport";
-import { freePort, hasBroker, startBroker } from "../../transport/trial/brokers.ts";
+import { hasBroker, startBroker } from "../../transport/trial/brokers.ts";
+import { freePort } from "../../transport/site/free_port.ts";
 import { DriftTracker } from "../drift.ts";
 import { Hub } from "../page/hub.ts";
 import { fileFrame } from "../source.ts";

@@ -8,7 +8,8 @@ import { formatHeader, UNKNOWN_LENGTH } from "../container/header.ts";
 import { EcdcReader } from "../container/reader.ts";
 import { Decoder } from "../decoder.ts";
 import { playback } from "../playback.ts";
-import { freePort, hasBroker, startBroker } from "../../transport/trial/brokers.ts";
+import { hasBroker, startBroker } from "../../transport/trial/brokers.ts";
+import { freePort } from "../../transport/site/free_port.ts";
 import { run, scratch, stereo } from "../testing/command.ts";
 
 const MODEL = ["--model", "encodec_tiny_24khz", "--device", "cpu"];

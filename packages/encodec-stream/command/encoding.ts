@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { POLICIES } from "@vcs/transport";
+import { POLICIES } from "@vcs/transport/portable";
 import {
   abortable,
   anyText,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Policy, Queue } from "@vcs/transport";
+import { type Policy, Queue } from "@vcs/transport/portable";
 import type { Sender } from "@vcs/transport/channel";
 import { defined, Series, type Summary, wallTime } from "@vcs/transport/internal";
 import { message, newStreamId } from "@vcs/transport/message";

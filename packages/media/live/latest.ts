@@ -18,7 +18,7 @@
  *
  * @module
  */
-import { Queue } from "@vcs/transport";
+import { Queue } from "@vcs/transport/portable";
 
 /** How such a queue behaves. */
 export interface LatestOptions<T> {

@@ -9,7 +9,7 @@ import {
   retryTransient,
   TransientError,
 } from "@vcs/transport/internal";
-import { type Clock, systemClock } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
 import { tensorBytes } from "@vcs/transport/tensor";
 import { OnnxError } from "../errors.ts";
 import type { Engine, RunOptions, Tensors } from "../runtime/engine.ts";

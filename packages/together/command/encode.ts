@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { POLICIES } from "@vcs/transport";
+import { POLICIES } from "@vcs/transport/portable";
 import {
   CHANNEL_OPTIONS,
   channelOptions,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
 import { Condition } from "@vcs/transport/internal";
 import type { Track } from "./tracks.ts";
 

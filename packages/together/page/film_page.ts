@@ -4,7 +4,7 @@
  * @module
  */
 import type { Planar } from "@vcs/encodec-stream";
-import { type Clock, systemClock } from "@vcs/transport";
+import { type Clock, systemClock } from "@vcs/transport/portable";
 import { Feed, Site, type SiteOptions } from "@vcs/transport/internal";
 import { type ReceivedFrame, ShapeRestorer } from "@vcs/video-vq";
 import { type FilmOutput, SOUND } from "../film/film_receiver.ts";

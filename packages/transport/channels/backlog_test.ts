@@ -6,7 +6,8 @@ import { message } from "../message.ts";
 import { BUCKET, MOTO_PYTHON, startMoto } from "../testing/moto.ts";
 import { quiet, sleep, until } from "../testing/waits.ts";
 import { transport } from "../trial/command.ts";
-import { type BrokerName, freePort, hasBroker, startBroker } from "../trial/brokers.ts";
+import { type BrokerName, hasBroker, startBroker } from "../trial/brokers.ts";
+import { freePort } from "../site/free_port.ts";
 
 /** Leaves messages at a place. */
 async function leave(url: string, count: number): Promise<void> {

@@ -4,13 +4,8 @@
  *
  * @module
  */
-import {
-  type Broker,
-  type BrokerOptions,
-  freePort,
-  rabbitMember,
-  startBroker,
-} from "../trial/brokers.ts";
+import { type Broker, type BrokerOptions, rabbitMember, startBroker } from "../trial/brokers.ts";
+import { freePort } from "../site/free_port.ts";
 import { sleep } from "./waits.ts";
 
 /** A cluster that runs; its port is that of the first server. */

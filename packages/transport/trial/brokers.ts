@@ -10,6 +10,7 @@ import { delimiter } from "node:path";
 import { environment } from "../command/environment.ts";
 import { formatKafka, KAFKA_PORTS, kafkaArgs, kafkaLibraries } from "./kafka.ts";
 import { sharedCache } from "../fetch/cache_folder.ts";
+import { freePort } from "../site/free_port.ts";
 
 /** A broker that runs. */
 export interface Broker extends AsyncDisposable {
@@ -160,24 +161,6 @@ export async function startBroker(
     throw error;
   }
   return broker;
-}
-
-/**
- * A port on the loopback interface that is free now, as are some that follow it. It lies below the
- * range of ephemeral ports, so that no other connection takes it meanwhile.
- */
-export function freePort(count = 1): number {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    try {
-      for (let i = 0; i < count; i++) {
-        Deno.listen({ hostname: "127.0.0.1", port: port + i }).close();
-      }
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
 }
 
 class RunningBroker implements Broker {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { checkReadme } from "#testing/readme.ts";
-import { freePort } from "./brokers.ts";
+import { freePort } from "../site/free_port.ts";
 import { openReceiver } from "../channel.ts";
 import { transport } from "./command.ts";
 import { deliveryTable } from "../delivery.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import { pathToFileURL } from "node:url";
-import { type Broker, type BrokerName, freePort, hasBroker, startBroker } from "./brokers.ts";
+import { type Broker, type BrokerName, hasBroker, startBroker } from "./brokers.ts";
+import { freePort } from "../site/free_port.ts";
 import { openSender } from "../channel.ts";
 import { systemClock } from "../flow/clock.ts";
 import { print, say } from "../command/terminal.ts";

@@ -5,7 +5,7 @@
  */
 import { shownSource } from "@vcs/media/internal";
 import { CHECKPOINT_OPTIONS, deviceKind } from "@vcs/onnx/internal";
-import { POLICIES } from "@vcs/transport";
+import { POLICIES } from "@vcs/transport/portable";
 import {
   CHANNEL_OPTIONS,
   choice,

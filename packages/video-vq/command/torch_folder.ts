@@ -6,7 +6,7 @@
  */
 import { memoryChannel, type Receiver } from "@vcs/transport/channel";
 import { message } from "@vcs/transport/message";
-import { tensorMessage } from "@vcs/transport";
+import { tensorMessage } from "@vcs/transport/portable";
 import type { Tensor } from "@vcs/transport/tensor";
 import { openCheckpoint } from "@vcs/onnx/checkpoint";
 import { OnnxError } from "@vcs/onnx/errors";

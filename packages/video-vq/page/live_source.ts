@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "@vcs/transport";
+import { systemClock } from "@vcs/transport/portable";
 import { frameRateOf, type FrameSource, openSource } from "../frames/sources.ts";
 import type { TimedFrame } from "../stream/windows.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "@vcs/transport";
+import { systemClock } from "@vcs/transport/portable";
 import type { Feed } from "@vcs/transport/internal";
 
 /** Milliseconds between two attempts to connect to a sender. */

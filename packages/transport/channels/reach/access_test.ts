@@ -4,10 +4,10 @@ import {
   type Broker,
   type BrokerName,
   type BrokerTls,
-  freePort,
   hasBroker,
   startBroker,
 } from "../../trial/brokers.ts";
+import { freePort } from "../../site/free_port.ts";
 import { KAFKA_PORTS } from "../../trial/kafka.ts";
 import { openReceiver, openSender } from "../../channel.ts";
 import type { ChannelName } from "../../delivery.ts";

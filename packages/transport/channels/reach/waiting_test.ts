@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freePort } from "../../trial/brokers.ts";
+import { freePort } from "../../site/free_port.ts";
 import { openReceiver, openSender } from "../../channel.ts";
 import { ManualClock } from "../../flow/clock.ts";
 import { message } from "../../message.ts";

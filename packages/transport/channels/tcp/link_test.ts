@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { mutations } from "#testing/fuzz.ts";
 import { hasPrograms, needs } from "#testing/shared.ts";
-import { freePort } from "../../trial/brokers.ts";
+import { freePort } from "../../site/free_port.ts";
 import { type ChannelOptions, openReceiver, openSender } from "../../channel.ts";
 import { TransportError } from "../../errors.ts";
 import { encodeMessage, ENVELOPE_SIZE, message } from "../../message.ts";

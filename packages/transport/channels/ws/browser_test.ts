@@ -8,7 +8,7 @@ import { message, newStreamId } from "../../message.ts";
 import { Site } from "../../site/site.ts";
 import { SocketListener } from "../../site/socket.ts";
 import { FaultProxy } from "../../testing/fault_proxy.ts";
-import { freePort } from "../../trial/brokers.ts";
+import { freePort } from "../../site/free_port.ts";
 import { openReceiverAt, openSenderAt } from "./listen.ts";
 
 const COUNT = 40;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openReceiver, openSender } from "../../channel.ts";
 import { message } from "../../message.ts";
 import { openSocketReceiver } from "./ws.ts";
-import { freePort } from "../../trial/brokers.ts";
+import { freePort } from "../../site/free_port.ts";
 import { conformance, LIMIT } from "../../testing/conformance.ts";
 
 Deno.test("channel: ws keeps its promises", async (t) => {

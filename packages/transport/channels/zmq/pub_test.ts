@@ -1,4 +1,4 @@
-import { freePort } from "../../trial/brokers.ts";
+import { freePort } from "../../site/free_port.ts";
 import { conformance, LIMIT } from "../../testing/conformance.ts";
 
 Deno.test("channel: zmq-pub keeps its promises", async (t) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
 import { findPython } from "#testing/python.ts";
 import { needs } from "#testing/shared.ts";
-import { freePort } from "../../trial/brokers.ts";
+import { freePort } from "../../site/free_port.ts";
 import { BufferedReader } from "../../io/buffered_reader.ts";
 import { openReceiver, openSender } from "../../channel.ts";
 import { message, newStreamId } from "../../message.ts";
