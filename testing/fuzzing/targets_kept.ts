@@ -235,18 +235,14 @@ export const KEPT: readonly Target[] = [
     ],
     words: ["\r\n", ",", "NaN", "1e999", "-1", '{"a":', "null", "Infinity", "0x10"],
     async read(bytes) {
-      const names = [
-        "drift.csv",
-        "events.jsonl",
-        "config.json",
-        "summary.json",
-        "metrics.csv",
-        "peaks_16.csv",
-      ];
-      await asFiles(bytes, names.map((name) => `run/${name}`), async (folder) => {
-        await readRun(`${folder}/run`);
+      const frames = ["drift.csv", "events.jsonl", "config.json", "summary.json", "metrics.csv"];
+      const names = frames.map((name) => `run/${name}`);
+      await asFiles(bytes, [...names, "week/peaks_16.csv"], async (folder) => {
+        const { drift } = await readRun(`${folder}/run`);
         const { frames } = await readRunOverview(`${folder}/run`, 10);
-        if (!Number.isSafeInteger(frames) || frames < 0) throw new RangeError(`${frames} frames`);
+        if (frames !== drift.length) throw new RangeError(`${frames} and ${drift.length} frames`);
+        const { frames: told } = await readRunOverview(`${folder}/week`, 10);
+        if (!Number.isSafeInteger(told) || told < 0) throw new RangeError(`${told} frames`);
       });
     },
   },

@@ -46,14 +46,6 @@ async function doubtfulTimes(path: string, times: readonly number[]): Promise<Se
   return new Set(times.keys().filter(isDoubtful));
 }
 
-/**
- * Whether a GIF ends before its last byte. FFmpeg 5.1 leaves out the picture that is cut off, and
- * FFmpeg 9.0 shows as much of it as there is.
- */
-async function isCutGif(path: string): Promise<boolean> {
-  return path.endsWith(".gif") && (await Deno.readFile(path)).at(-1) !== 0x3b;
-}
-
 const SHOWN = /\bn: *\d+ pts: *\S+ pts_time:(\S+) .* s:(\d+)x(\d+)/;
 
 /** Cuts bytes into frames of one size. */
@@ -92,9 +84,6 @@ export async function truthOf(path: string): Promise<Truth> {
       line.split(",").at(-1)!.trim()
     ),
     rgb: framesOf(upright.stdout, Number(width) * Number(height) * 3),
-    complaints: [
-      ...native.lines.filter((line) => /\[(error|fatal)\]/.test(line)),
-      ...(await isCutGif(path) ? ["the last picture is cut off"] : []),
-    ],
+    complaints: native.lines.filter((line) => /\[(error|fatal)\]/.test(line)),
   };
 }

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { METRICS } from "../drift.ts";
 import { PeakDecimation, type PeakRow } from "../measures/decimation.ts";
 import { levelFile, LEVELS } from "./levels.ts";
-import { lineBatches, readFixed, readTail, type Run } from "./reader.ts";
+import { isFrameLine, lineBatches, readFixed, readTail, type Run } from "./reader.ts";
+import { DRIFT_HEAD } from "./writer.ts";
 
 /** Something that happened, for the axis of time. */
 export interface RunMark {
@@ -57,30 +58,60 @@ interface Curves {
   readonly lines: number;
 }
 
-/** Reads a table of frames or stretches; undefined if there is none. */
-async function readCurves(path: string, points: number): Promise<Curves | undefined> {
+/**
+ * Reads a table of frames or stretches; undefined if there is none, or nothing in it.
+ *
+ * @param isFrame whether a line counts, where that is told without the table's head. Default: lines
+ * below the head with a time, and a number of frames where it has one.
+ */
+async function readCurves(
+  path: string,
+  points: number,
+  isFrame?: (line: string) => boolean,
+): Promise<Curves | undefined> {
   const rows = new PeakDecimation(points);
-  let head: string[] | undefined;
-  let columns: number[] = [];
+  let head = isFrame && DRIFT_COLUMNS;
   let lines = 0;
   for await (const batch of lineBatches(path)) {
     for (const line of batch) {
-      const fields = line.split(",");
       if (head === undefined) {
-        head = fields.map((field) => field.trim());
-        columns = METRICS.map((name) => head!.indexOf(name)).filter((at) => at > 0);
+        head = headOf(line);
         continue;
       }
-      const values = columns.map((at) => fields[at] ? Number(fields[at]) : NaN);
-      const frames = head[1] === "frames" ? Number(fields[1]) : 1;
-      const row = Float64Array.from([Number(fields[0]), frames, ...values]);
-      if (!Number.isFinite(row[0]) || !(frames >= 1 && frames <= MOST_FRAMES)) continue;
-      if (fields.length < head.length || !Number.isInteger(frames)) continue;
+      const row = isFrame?.(line) === false ? undefined : rowOf(line.split(","), head);
+      if (row === undefined) continue;
       rows.add(row);
       lines++;
     }
   }
-  return head && { rows: rows.rows, names: columns.map((at) => head![at]!), lines };
+  return head && lines > 0 ? { rows: rows.rows, names: head.names, lines } : undefined;
+}
+
+/** What the columns of a table are. */
+interface Head {
+  readonly count: number;
+  readonly isSummary: boolean;
+  readonly names: readonly string[];
+  readonly columns: readonly number[];
+}
+
+function headOf(line: string): Head {
+  const fields = line.split(",").map((field) => field.trim());
+  const names = METRICS.filter((name) => fields.indexOf(name) > 0);
+  const columns = names.map((name) => fields.indexOf(name));
+  return { count: fields.length, isSummary: fields[1] === "frames", names, columns };
+}
+
+/** The columns of `drift.csv`, which is read by their places. */
+const DRIFT_COLUMNS = headOf(DRIFT_HEAD.trimEnd());
+
+/** A line as time, frames and measures; undefined if it is damaged. */
+function rowOf(fields: readonly string[], head: Head): PeakRow | undefined {
+  const frames = head.isSummary ? Number(fields[1]) : 1;
+  const values = head.columns.map((at) => fields[at] ? Number(fields[at]) : NaN);
+  const row = Float64Array.from([Number(fields[0]), frames, ...values]);
+  if (!Number.isFinite(row[0]) || !(frames >= 1 && frames <= MOST_FRAMES)) return undefined;
+  return fields.length < head.count || !Number.isInteger(frames) ? undefined : row;
 }
 
 /** The coarsest summary that is fine enough, or else the frames themselves. */
@@ -89,9 +120,10 @@ async function readAll(path: string, points: number): Promise<readonly Curves[]>
     const level = await readCurves(join(path, levelFile(frames)), points);
     if (level !== undefined && level.lines >= ENOUGH) return [level];
   }
-  const frames = await Promise.all(
-    ["drift.csv", "metrics.csv"].map((name) => readCurves(join(path, name), points)),
-  );
+  const frames = await Promise.all([
+    readCurves(join(path, "drift.csv"), points, isFrameLine),
+    readCurves(join(path, "metrics.csv"), points),
+  ]);
   return frames.filter((curves) => curves !== undefined);
 }
 

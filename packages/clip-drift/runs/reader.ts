@@ -150,6 +150,9 @@ function parseRecord(line: string): DriftRecord {
 
 const isRecord = (record: DriftRecord) => Object.values(record).every(Number.isFinite);
 
+/** Whether a line of `drift.csv` is that of a frame, not its head and not damaged. */
+export const isFrameLine = (line: string): boolean => isRecord(parseRecord(line));
+
 /** More characters than a line of a table ever has. */
 const MAX_LINE = 4096;
 

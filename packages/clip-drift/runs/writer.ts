@@ -76,7 +76,8 @@ export interface RunFolderOptions {
   readonly onFailure?: (message: string) => void;
 }
 
-const DRIFT_HEAD = "timestamp,frame_idx,similarity,drift\r\n";
+/** The first line of `drift.csv`. */
+export const DRIFT_HEAD = "timestamp,frame_idx,similarity,drift\r\n";
 const METRICS_HEAD = `timestamp,frame_idx,${METRICS.slice(1).join(",")},label,label_score\r\n`;
 
 const two = (n: number, digits = 2) => String(n).padStart(digits, "0");
