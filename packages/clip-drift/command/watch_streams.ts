@@ -16,7 +16,7 @@ import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
 import { type CameraSetting, readCameras } from "../fleet/cameras_file.ts";
 import { Fleet } from "../fleet/fleet.ts";
-import { latestOfBoth, readRegions, withRegions } from "../fleet/regions_file.ts";
+import { doubtOf, latestOfBoth, readRegions, withRegions } from "../fleet/regions_file.ts";
 import { Publisher } from "../fleet/publish.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
@@ -255,6 +255,8 @@ async function* cameraStates(
     ? always({})
     : readRegions(regions, { signal: untilEnd, say });
   for await (const [all, file] of latestOfBoth(cameras, files)) {
+    const doubt = regions === undefined ? undefined : await doubtOf(regions, file, all);
+    if (doubt !== undefined) say(doubt);
     yield all.map((camera) => withRegions(camera, settings, file));
   }
 }

@@ -1,6 +1,5 @@
 /**
- * A file of the cameras' regions, `--regions regions.json`, which is read again when it changes: the
- * page writes it, too.
+ * A file of the cameras' regions, `--regions regions.json`, which is read again when it changes.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import type { WatchSettings } from "../command/options.ts";
 import type { CameraSetting } from "./cameras_file.ts";
 import { type ChangingFileOptions, lineOf, states, textOf } from "./changing_file.ts";
 
-/** What a file says; one that is not there says nothing, as the page has yet to write it. */
+/** What a file says; one that is not there yet says nothing. */
 async function look(path: string): Promise<RegionsByCamera | string> {
   try {
     return parseRegions(await textOf(path));
@@ -29,6 +28,25 @@ export function readRegions(
   options: ChangingFileOptions,
 ): AsyncGenerator<RegionsByCamera> {
   return states(() => look(path), options);
+}
+
+/**
+ * What people should know of a file: that it is not there, or names cameras that nobody watches.
+ *
+ * @param path the file, as it was named
+ */
+export async function doubtOf(
+  path: string,
+  file: RegionsByCamera,
+  cameras: readonly CameraSetting[],
+): Promise<string | undefined> {
+  const isThere = await Deno.stat(path).then(() => true, () => false);
+  if (!isThere) return `${path} does not exist yet; its regions count from when it does`;
+  const names = new Set(cameras.map(({ name }) => name));
+  const unknown = Object.keys(file).filter((name) => !names.has(name));
+  return unknown.length === 0
+    ? undefined
+    : `${path} has regions of no camera here: ${unknown.join(", ")}`;
 }
 
 /** A camera with what counts of its picture: what the file says of it, else what its options say. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Clock, systemClock } from "@vcs/transport";
 import { writeWhole } from "@vcs/transport/internal";
 import { parsePolygon } from "../measures/regions.ts";
-import { latestOfBoth, readRegions, withRegions } from "./regions_file.ts";
+import { doubtOf, latestOfBoth, readRegions, withRegions } from "./regions_file.ts";
 
 /** Looks are made as quickly as the machine can. */
 const QUICK: Clock = {
@@ -21,6 +21,17 @@ Deno.test("withRegions() takes a file's regions before the camera's own, and its
   const own = { ...door, own: { mask: [HALF] } };
   assert.deepEqual(withRegions(own, settings, {}).regions, { roi: [], mask: [HALF] });
   assert.equal("regions" in withRegions(door, { roi: [], mask: [] }, {}), false);
+});
+
+Deno.test("doubtOf() names a file that is not there, and cameras that nobody watches", async () => {
+  const path = await Deno.makeTempFile();
+  const cameras = [{ name: "door", spec: "http://door/", own: {} }];
+  const regions = { roi: [HALF], mask: [] };
+  assert.equal(await doubtOf(path, { door: regions }, cameras), undefined);
+  const told = await doubtOf(path, { door: regions, dor: regions }, cameras);
+  assert.match(told ?? "", /has regions of no camera here: dor$/);
+  await Deno.remove(path);
+  assert.match(await doubtOf(path, {}, cameras) ?? "", /does not exist yet/);
 });
 
 Deno.test("latestOfBoth() goes on with what each said last, until both have ended", async () => {

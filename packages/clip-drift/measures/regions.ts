@@ -161,14 +161,6 @@ export function parseRegions(text: string): RegionsByCamera {
   return Object.fromEntries(all.map(([name, value]) => [name, regionsOf(value, name)]));
 }
 
-/** Regions as a file holds them, a line for each camera; those of cameras without any are left out. */
-export function formatRegions(cameras: RegionsByCamera): string {
-  const lines = Object.entries(cameras)
-    .filter(([, { roi, mask }]) => roi.length + mask.length > 0)
-    .map(([name, regions]) => `    ${JSON.stringify(name)}: ${JSON.stringify(regions)}`);
-  return `{\n  "cameras": {\n${lines.join(",\n")}\n  }\n}\n`;
-}
-
 /** What of pictures of one size counts. */
 interface Area {
   readonly width: number;
