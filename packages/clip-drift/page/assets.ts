@@ -437,6 +437,7 @@ select {
 #runs {
   flex: 1;
   display: grid;
+  align-content: start;
   grid-template-columns: 220px minmax(0, 1fr);
   gap: 16px;
   padding: 12px 16px;
@@ -1024,7 +1025,8 @@ function drawRun(name, run) {
   const count = document.createElement("p");
   count.className = "quiet";
   const some = run.snapshots.length < run.snapshotCount ? \`\${run.snapshots.length} of \` : "";
-  count.textContent = \`\${some}\${run.snapshotCount} snapshots\`;
+  const noun = run.snapshotCount === 1 ? "snapshot" : "snapshots";
+  count.textContent = \`\${some}\${run.snapshotCount} \${noun}\`;
   const facts = table([...flat(run.summary), ...flat(run.config)]);
   runPlot?.destroy();
   runPlot = undefined;

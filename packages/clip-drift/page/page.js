@@ -423,7 +423,8 @@ function drawRun(name, run) {
   const count = document.createElement("p");
   count.className = "quiet";
   const some = run.snapshots.length < run.snapshotCount ? `${run.snapshots.length} of ` : "";
-  count.textContent = `${some}${run.snapshotCount} snapshots`;
+  const noun = run.snapshotCount === 1 ? "snapshot" : "snapshots";
+  count.textContent = `${some}${run.snapshotCount} ${noun}`;
   const facts = table([...flat(run.summary), ...flat(run.config)]);
   runPlot?.destroy();
   runPlot = undefined;
