@@ -73,6 +73,7 @@ Deno.test({
 
 Deno.test({
   name: "what torchcodec reads is compared, file after file",
+  // It takes torch, which is in no CI.
   ignore: findPython("torchcodec", "numpy") === undefined || !hasPrograms("ffmpeg", "ffprobe"),
   fn: () =>
     withFolder(async (folder) => {
