@@ -224,6 +224,16 @@ export async function readFixed(path: string): Promise<Omit<Run, "drift" | "even
   };
 }
 
+/** The frames of `drift.csv`; its text is never held as a whole. */
+async function readDrift(path: string): Promise<DriftRecord[]> {
+  await isThere(path, MAX_DRIFT);
+  const drift: DriftRecord[] = [];
+  for await (const lines of lineBatches(path)) {
+    for (const record of lines.map(parseRecord)) if (isRecord(record)) drift.push(record);
+  }
+  return drift;
+}
+
 /**
  * Reads a run.
  *
@@ -232,12 +242,9 @@ export async function readFixed(path: string): Promise<Omit<Run, "drift" | "even
 export async function readRun(path: string): Promise<Run> {
   const fixed = await readFixed(path);
   const events = await readText(join(path, "events.jsonl"), MAX_EVENTS) ?? "";
-  const drift = join(path, "drift.csv");
-  await isThere(drift, MAX_DRIFT);
-  const lines = (await Array.fromAsync(lineBatches(drift))).flat();
   return {
     ...fixed,
-    drift: lines.map(parseRecord).filter(isRecord),
+    drift: await readDrift(join(path, "drift.csv")),
     events: completeLines(events).map(parseJson).filter((event) => event !== undefined),
   };
 }
