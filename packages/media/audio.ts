@@ -136,7 +136,7 @@ async function openPlain(
 
 async function openEncoded(source: MediaSource, options: Signalled): Promise<AudioDecoding> {
   const way = await chooseWay(options.backend ?? "auto");
-  const local = await openSource(source, options.signal);
+  const local = await openSource(source, { signal: options.signal });
   try {
     const decode = way === "node-av"
       ? (await import("./ffmpeg/audio_node_av.ts")).decodeByNodeAv

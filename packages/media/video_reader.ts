@@ -28,6 +28,7 @@ import { MediaError } from "./errors.ts";
 import { type Feed, FrameSupply } from "./decode/frame_supply.ts";
 import { batchesOf, ListOrder } from "./decode/list_order.ts";
 import { type LocalSource, type MediaSource, naming, openSource } from "./decode/media_source.ts";
+import type { ReceivedBytes } from "./remote/remote_source.ts";
 import type { MotionVectors } from "./decode/motion_vectors.ts";
 import {
   framesBetween,
@@ -59,6 +60,7 @@ export type {
   IndexedFrame,
   MediaSource,
   MotionVectors,
+  ReceivedBytes,
   Replacement,
   VideoFrame,
   VideoInfo,
@@ -96,7 +98,8 @@ export class VideoReader implements AsyncDisposable {
     this.#backend = backend;
     this.#index = index;
     this.info = infoOf(inspection.facts, index, options, backend);
-    const request = requestFor(source.path, inspection.facts, options);
+    const { path, mirror } = source;
+    const request = { ...requestFor(path, inspection.facts, options), mirror };
     this.#supply = new FrameSupply(backend, request, index, this.info, options.onError);
   }
 
@@ -115,7 +118,8 @@ export class VideoReader implements AsyncDisposable {
   static async open(source: MediaSource, options: VideoReaderOptions = {}): Promise<VideoReader> {
     const resolved = resolveOptions(options);
     const backend = await chooseBackend(resolved.backend);
-    const local = await openSource(source, options.signal);
+    const ranges = resolved.ranges && backend.name === "node-av";
+    const local = await openSource(source, { ranges, signal: options.signal });
     try {
       const found = await naming(local, inspectVideo(local, backend, resolved, options.signal));
       return new VideoReader(local, backend, resolved, found);
@@ -128,6 +132,11 @@ export class VideoReader implements AsyncDisposable {
   /** The presented frames in presentation order, edit lists applied. */
   get index(): readonly IndexedFrame[] {
     return this.#index.frames;
+  }
+
+  /** What came over the network so far; undefined for sources that are here. */
+  get received(): ReceivedBytes | undefined {
+    return this.#source.received?.();
   }
 
   /** Frames that could not be delivered exactly, in the order of their numbers. */

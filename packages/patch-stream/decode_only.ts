@@ -39,7 +39,7 @@ export interface DecodedFrames extends SampledFrames {
 export async function decodeOnly(config: DecodeConfig): Promise<DecodedFrames> {
   const resolved = await settleDecoding(resolveDecodeConfig(config));
   const watch = new Stopwatch();
-  await using reader = await SampledVideo.open(resolved);
+  await using reader = await SampledVideo.open(resolved, true);
   const video = new SampledVideo(reader, resolved);
   watch.lap("open");
   const { width, height } = video.info;
@@ -95,7 +95,7 @@ export interface FrameStream extends AsyncIterable<StreamedFrame>, AsyncDisposab
  */
 export async function openFrames(config: DecodeConfig): Promise<FrameStream> {
   const resolved = await settleDecoding(resolveDecodeConfig(config));
-  const reader = await SampledVideo.open(resolved);
+  const reader = await SampledVideo.open(resolved, true);
   const video = new SampledVideo(reader, resolved);
   const { width, height } = video.info;
   const { ids } = video;

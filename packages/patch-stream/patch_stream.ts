@@ -34,6 +34,6 @@ export async function patchStream(config: PatchStreamConfig): Promise<PatchStrea
   const resolved = await settleBackends(resolvePatchConfig(config));
   await checkProcessBackend(resolved);
   const watch = new Stopwatch();
-  await using reader = await SampledVideo.open(resolved);
+  await using reader = await SampledVideo.open(resolved, resolved.energy !== "codec");
   return await streamVideo(new SampledVideo(reader, resolved), resolved, watch);
 }

@@ -218,12 +218,15 @@ class ReaderPool implements AsyncDisposable {
   async acquire(config: Resolved<PatchStreamConfig>): Promise<Lease> {
     const key = keyOf(config);
     if (key === undefined) {
-      const reader = await SampledVideo.open(config);
+      const reader = await SampledVideo.open(config, config.energy !== "codec");
       return { reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
     }
     let shared = this.#open.get(key);
     if (shared === undefined) {
-      shared = { opening: SampledVideo.open(config), remaining: this.#uses.get(key)! };
+      shared = {
+        opening: SampledVideo.open(config, config.energy !== "codec"),
+        remaining: this.#uses.get(key)!,
+      };
       this.#open.set(key, shared);
     }
     const reader = await shared.opening;

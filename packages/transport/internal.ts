@@ -100,6 +100,7 @@ export {
   type DownloadProgress,
   sha256Of,
 } from "./fetch/download.ts";
+export { openRemote, type RemoteFile } from "./fetch/ranges.ts";
 export { type LockOptions, withLock } from "./fetch/lock.ts";
 export {
   IdleRequest,

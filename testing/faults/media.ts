@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "range_mirror.ts",
+    find: "this.#present.fill(1, from, to);",
+    put: "",
+    means: "a part of a film elsewhere is fetched as often as it is read",
+    tests: ["range_mirror_test.ts"],
+  },
+  {
+    file: "mp4_boxes.ts",
+    find: "if (box === undefined || !KNOWN.has(box.name)) return undefined;",
+    put: "if (box === undefined) return undefined;",
+    means: "a film in fragments is taken for one that lists its frames in one place",
+    tests: ["mp4_boxes_test.ts"],
+  },
+  {
     file: "ffv1_slices.ts",
     find: "if (slices) return slices.some((slice) => remainder(slice) !== 0);",
     put: "if (slices) return false;",

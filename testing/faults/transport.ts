@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "ranges.ts",
+    find: "return this.#version === undefined || (size === this.size && tag === this.tag);",
+    put: "return true;",
+    means: "parts of two versions of a file elsewhere are read as one",
+    tests: ["ranges_test.ts"],
+  },
+  {
     file: "nats.ts",
     find: "if (error.code !== CONSUMER_EXISTS) throw error;",
     put: "throw error;",

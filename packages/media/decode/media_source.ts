@@ -7,6 +7,13 @@ import { resolve } from "node:path";
 import { builtin, defined, onAbort } from "@vcs/transport/internal";
 import { type Clock, steadyBytes, systemClock, unlessStalled } from "@vcs/transport/portable";
 import { MediaError } from "../errors.ts";
+import type { RangeMirror } from "../remote/range_mirror.ts";
+import {
+  openMirror,
+  type ReceivedBytes,
+  type RemoteOptions,
+  storedBytes,
+} from "../remote/remote_source.ts";
 
 /** What a reader can be opened with: a path, a URL, a file's bytes, or a stream of them. */
 export type MediaSource = string | URL | Uint8Array | ReadableStream<Uint8Array>;
@@ -19,9 +26,16 @@ export interface LocalSource extends AsyncDisposable {
   readonly name: string;
   /** Text that changes when the content does; undefined where nothing shows that. */
   readonly identity: string | undefined;
+  /** The file elsewhere that the path mirrors; undefined for others. */
+  readonly mirror?: RangeMirror;
+  /** What came over the network; undefined for local sources. */
+  readonly received?: () => ReceivedBytes;
 }
 
-const REMOTE = /^(https?|data|blob):/i;
+const REMOTE = /^(https?|data|blob|s3):/i;
+
+/** Addresses of files that may be read by ranges. */
+const RANGED = /^(https?|s3):/i;
 
 /** Bytes read from a pipe at a time. */
 const PIPE_BYTES = 65536;
@@ -144,6 +158,18 @@ async function temporaryFile(
   return { path, name, identity: undefined, [Symbol.asyncDispose]: remove };
 }
 
+/** A file that is downloaded whole, and how long it was. */
+async function downloaded(
+  url: string,
+  options: RemoteOptions,
+  whole: string,
+): Promise<LocalSource> {
+  const { signal, clock = systemClock } = options;
+  const file = await temporaryFile(await download(url, { signal, clock }), url, signal);
+  const { size } = await Deno.stat(file.path);
+  return { ...file, received: () => ({ bytes: size, of: size, requests: 1, whole }) };
+}
+
 /** The text of a path or URL; undefined for content. */
 function nameOf(source: MediaSource): string | undefined {
   if (source instanceof Uint8Array || source instanceof ReadableStream) return undefined;
@@ -156,13 +182,17 @@ function nameOf(source: MediaSource): string | undefined {
   );
 }
 
+/** Whether an address is of an object in a bucket. */
+const isStored = (name: string): boolean => /^s3:/i.test(name);
+
 /** The path that a `file:` URL names, or the path that is given. */
 export const pathOf = (name: string): string =>
   /^file:\/\//i.test(name) ? builtin("node:url").fileURLToPath(name) : name;
 
 /**
  * Makes a source seekable. URLs, bytes, streams and pipes are written to a temporary file, so that memory
- * stays bounded however long they are: listing the frames exactly takes the whole file anyway.
+ * stays bounded however long they are: listing the frames exactly takes the whole file,
+ * but for MP4 files on servers that send ranges.
  *
  * @throws {Deno.errors.NotFound} where a path or URL names nothing
  * @throws {Deno.errors.IsADirectory} where it names a directory
@@ -171,19 +201,22 @@ export const pathOf = (name: string): string =>
  */
 export async function openSource(
   source: MediaSource,
-  signal?: AbortSignal,
-  clock: Clock = systemClock,
+  options: RemoteOptions = {},
 ): Promise<LocalSource> {
   const name = nameOf(source);
+  const { ranges = false, signal } = options;
   if (name === undefined) {
     const content = source as Uint8Array | ReadableStream<Uint8Array>;
     const kind = content instanceof Uint8Array ? "the bytes" : "the stream";
     return await temporaryFile(content, kind, signal);
   }
-  if (REMOTE.test(name)) {
-    return await temporaryFile(await download(name, { signal, clock }), name, signal);
+  if (!REMOTE.test(name)) return await localFile(pathOf(name), signal);
+  if (isStored(name) || (ranges && RANGED.test(name))) {
+    const found = await openMirror(name, options);
+    if (found !== undefined) return found;
   }
-  return await localFile(pathOf(name), signal);
+  const why = ranges ? "its server sends no ranges" : "all of it was asked for";
+  return await downloaded(name, options, why);
 }
 
 /** Waits for work on a source; its errors name what the caller knows, not a temporary file. */
@@ -212,6 +245,7 @@ export async function readSource(
   if (source instanceof ReadableStream) return source;
   if (source instanceof Uint8Array) return new Blob([source as Bytes]).stream();
   const name = nameOf(source)!;
+  if (isStored(name)) return ReadableStream.from(storedBytes(name, signal));
   if (REMOTE.test(name)) return await download(name, { signal, clock });
   const path = pathOf(name);
   const { isFile } = await statOf(path);

@@ -54,7 +54,7 @@ Deno.test("a server that sends nothing more is given up with the reason, and hun
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, answer);
   const url = `http://127.0.0.1:${server.addr.port}/song.mp3`;
   const clock = stallingClock();
-  const refused = assert.rejects(openSource(url, undefined, clock), {
+  const refused = assert.rejects(openSource(url, { clock }), {
     code: "download-failed",
     message: `Cannot read ${url}: nothing came for 30 s`,
   });

@@ -208,10 +208,11 @@ export async function inspectVideo(
     checkPixels(cached.inspection.facts, source.name, options);
     return cached;
   }
-  const inspected = await backend.inspect(source.path, options.stream, signal);
+  const inspected = await backend.inspect(source.path, options.stream, signal, source.mirror);
   const { facts: stated } = inspected;
   checkPixels(stated, source.name, options);
-  const request = { ...requestFor(source.path, stated, options), device: "cpu", signal };
+  const { path, mirror } = source;
+  const request = { ...requestFor(path, stated, options), mirror, device: "cpu", signal };
   const inspection = { ...inspected, facts: await withSize(backend, stated, request) };
   const index = await indexVideo(backend, inspection, request);
   if (index.frames.length === 0) {

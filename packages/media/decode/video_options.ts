@@ -51,6 +51,12 @@ export interface VideoReaderOptions {
    * which is twice a frame of 8K.
    */
   maxPixels?: number;
+  /**
+   * Whether of a file at an `http:`, `https:` or `s3:` address only what is needed is read, by ranges: for a few
+   * frames of a long film. Needs MP4 with H.264, H.265 or MPEG-4 and a server that sends ranges;
+   * of others all is fetched, and `received` says why. Default: false: all is fetched first.
+   */
+  ranges?: boolean;
   /** How many files' indices this process keeps; 0 neither keeps nor uses any. Default: 16. */
   indexCacheSize?: number;
   /** Ends opening. */
@@ -74,6 +80,7 @@ export interface ResolvedOptions {
   readonly stream: number | undefined;
   readonly maxPixels: number;
   readonly indexCacheSize: number;
+  readonly ranges: boolean;
 }
 
 /** Most pixels of a picture, unless more are allowed. */
@@ -136,5 +143,6 @@ export function resolveOptions(options: VideoReaderOptions): ResolvedOptions {
     stream: stream === undefined ? undefined : whole("stream", stream, 0, 65535),
     maxPixels: whole("maxPixels", options.maxPixels ?? MAX_PIXELS, 1, 2 ** 31 - 1),
     indexCacheSize: whole("indexCacheSize", options.indexCacheSize ?? 16, 0, 65536),
+    ranges: options.ranges ?? false,
   };
 }

@@ -6,6 +6,7 @@
  */
 import type { Orientation } from "../formats/display_matrix.ts";
 import type { MotionVectors } from "../decode/motion_vectors.ts";
+import type { RangeMirror } from "../remote/range_mirror.ts";
 import type { LiveInput } from "../live/address.ts";
 
 /** Numerator and denominator. */
@@ -76,6 +77,8 @@ export interface Inspection {
 export interface DecodeRequest {
   /** Path or URL. */
   readonly source: string;
+  /** The file elsewhere that the path mirrors; undefined where the file is whole. */
+  readonly mirror?: RangeMirror | undefined;
   /** How a live source is opened; undefined for files. */
   readonly input?: LiveInput;
   /** The stream. */
@@ -146,8 +149,17 @@ export interface Backend {
   readonly name: "node-av" | "ffmpeg";
   /** What one seek costs, counted in frames decoded and not used. */
   readonly seekCost: number;
-  /** Reads the header and all packets of a video stream. */
-  inspect(source: string, stream: number | undefined, signal?: AbortSignal): Promise<Inspection>;
+  /**
+   * Reads the header and all packets of a video stream.
+   *
+   * @param mirror what the path mirrors: its header is read, and the list of its frames
+   */
+  inspect(
+    source: string,
+    stream: number | undefined,
+    signal?: AbortSignal,
+    mirror?: RangeMirror,
+  ): Promise<Inspection>;
   /** Connects to a live source; an abort ends this and all that is read later. */
   connect(
     input: LiveInput,

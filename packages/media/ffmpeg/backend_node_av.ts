@@ -20,6 +20,7 @@ import { MediaError } from "../errors.ts";
 import { eventLoopYielder } from "../decode/event_loop.ts";
 import { codedPixels, MAX_PIXELS } from "../decode/video_options.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
+import type { RangeMirror } from "../remote/range_mirror.ts";
 import { hasTornSlice } from "../formats/ffv1_slices.ts";
 import { holdsIdr } from "../formats/h264_start.ts";
 import { onAbort } from "@vcs/transport/internal";
@@ -38,6 +39,7 @@ import {
   type NodeAv,
   type ProbingOptions,
 } from "./node_av.ts";
+import { MirrorReader } from "../remote/mirror_reader.ts";
 import { packRows, PixelFilter } from "./pixel_filter.ts";
 
 /** FFmpeg's names of its colour matrix numbers (libavutil/pixfmt.h). */
@@ -116,23 +118,51 @@ export async function openInput(
   source: string,
   live?: LiveInput,
   signal?: AbortSignal,
+  reader?: MirrorReader,
 ): Promise<AvFormatContext> {
   signal?.throwIfAborted();
   const input = new av.FormatContext();
-  if (live) input.allocContext(); // without it, opening cannot be interrupted
+  if (live || reader) input.allocContext(); // without it, opening cannot be interrupted
+  if (reader) input.pb = reader.context;
   using _ = onAbort(signal, () => input.interrupt());
   const format = live?.format === undefined ? null : av.InputFormat.findInputFormat(live.format);
   let status = await input.openInput(source, format, av.Dictionary.fromObject(live?.options ?? {}));
   if (status >= 0) {
     status = await input.findStreamInfo(probingBounds(av, input));
     if (status >= 0 && !signal?.aborted) return input;
-    input.closeInputSync();
+    await input.closeInput();
   }
   signal?.throwIfAborted();
+  reader?.check();
   throw new MediaError(
     "invalid-media",
     `Cannot open ${source}: ${av.FFmpegError.strerror(status)}`,
   );
+}
+
+/** An input, and what reads a file elsewhere for it. */
+interface Opened {
+  readonly input: AvFormatContext;
+  readonly reader?: MirrorReader;
+}
+
+/** Opens a file, or one elsewhere as far as it is read. */
+async function openFile(
+  av: NodeAv,
+  source: string,
+  mirror: RangeMirror | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  if (mirror === undefined || mirror.whole !== undefined) {
+    return { input: await openInput(av, source) };
+  }
+  const reader = new MirrorReader(av, mirror, signal);
+  try {
+    return { input: await openInput(av, source, undefined, signal, reader), reader };
+  } catch (error) {
+    reader[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** The stream that was asked for, or the one that FFmpeg takes for the best. */
@@ -317,6 +347,7 @@ class NodeAvRun implements DecodeRun {
   readonly #av: NodeAv;
   readonly #request: DecodeRequest;
   readonly #input: AvFormatContext;
+  readonly #reader: MirrorReader | undefined;
   readonly #decoder: AvCodecContext;
   readonly #hardware: AvHardwareDevice | undefined;
   readonly #filter: PixelFilter | undefined;
@@ -330,6 +361,8 @@ class NodeAvRun implements DecodeRun {
   readonly #hasSlices: boolean;
   /** Times of packets with another checksum than they should have. */
   readonly #torn = new Set<number>();
+  /** What is read of a file elsewhere. */
+  #reading: Promise<unknown> = Promise.resolve();
   #skipping = false;
   #errors = 0;
   #ended = false;
@@ -338,13 +371,14 @@ class NodeAvRun implements DecodeRun {
   constructor(
     av: NodeAv,
     request: DecodeRequest,
-    input: AvFormatContext,
+    { input, reader }: Opened,
     decoder: AvCodecContext,
     hardware: AvHardwareDevice | undefined,
   ) {
     this.#av = av;
     this.#request = request;
     this.#input = input;
+    this.#reader = reader;
     this.#decoder = decoder;
     this.#hardware = hardware;
     const { filter, threads } = request;
@@ -361,10 +395,9 @@ class NodeAvRun implements DecodeRun {
   }
 
   /** Goes to the key frame; false where the demuxer did not land on it or shortly before. */
-  seek(ticks: number): boolean {
-    const { stream } = this.#request.facts;
-    if (this.#input.seekFrameSync(stream, BigInt(ticks), AV.SEEK_BACKWARD) < 0) return false;
-    for (let passed = 0; passed < MAX_PASSED && this.#read(); passed++) {
+  async seek(ticks: number): Promise<boolean> {
+    if (await this.#seekBefore(ticks) < 0) return false;
+    for (let passed = 0; passed < MAX_PASSED && await this.#readNext(); passed++) {
       const { pts, flags } = this.#packet;
       const isKey = (flags & AV.PACKET_KEY) !== 0;
       if (isKey && pts > BigInt(ticks)) return false;
@@ -372,6 +405,36 @@ class NodeAvRun implements DecodeRun {
         this.#send(this.#packet);
         return true;
       }
+      this.#packet.unref();
+    }
+    return false;
+  }
+
+  async #seekBefore(ticks: number): Promise<number> {
+    const { facts: { stream } } = this.#request;
+    const [input, time] = [this.#input, BigInt(ticks)];
+    if (!this.#reader) return input.seekFrameSync(stream, time, AV.SEEK_BACKWARD);
+    return await this.#awaited(input.seekFrame(stream, time, AV.SEEK_BACKWARD));
+  }
+
+  /** Waits for what reads a file elsewhere; nothing is freed before it is done. */
+  async #awaited<T>(work: Promise<T>): Promise<T> {
+    this.#reading = work.catch(() => {});
+    const result = await work;
+    this.#reader?.check();
+    return result;
+  }
+
+  /** Reads the next packet of the stream, from wherever it comes. */
+  async #readNext(): Promise<boolean> {
+    if (this.#request.input) return await this.#readLive();
+    return this.#reader ? await this.#readElsewhere() : this.#read();
+  }
+
+  /** Waits for the next packet of a file elsewhere. */
+  async #readElsewhere(): Promise<boolean> {
+    while (!this.#closed && await this.#awaited(this.#input.readFrame(this.#packet)) >= 0) {
+      if (this.#packet.streamIndex === this.#request.facts.stream) return !this.#closed;
       this.#packet.unref();
     }
     return false;
@@ -445,9 +508,9 @@ class NodeAvRun implements DecodeRun {
       if (status === AV.EOF) return undefined;
       if (status !== AV.EAGAIN && ++failures < MAX_FAILURES) this.#errors++;
       else if (this.#ended) return undefined;
-      else if (this.#request.input ? await this.#readLive() : this.#read()) {
-        this.#send(this.#packet);
-      } else {
+      else if (await this.#readNext()) this.#send(this.#packet);
+      else {
+        if (this.#closed) return undefined;
         this.#ended = true;
         this.#send(null);
       }
@@ -506,6 +569,8 @@ class NodeAvRun implements DecodeRun {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#reader?.stop();
+    await this.#reading;
     this.#filter?.[Symbol.dispose]();
     for (const object of [this.#packet, this.#frame, this.#download]) object.free();
     this.#decoder.freeContext();
@@ -513,26 +578,103 @@ class NodeAvRun implements DecodeRun {
     // What a live source is told at its end goes over the network.
     if (this.#request.input) await this.#input.closeInput();
     else this.#input.closeInputSync();
+    this.#reader?.[Symbol.dispose]();
   }
 }
 
 async function startRun(
   av: NodeAv,
   request: DecodeRequest,
-  opened?: AvFormatContext,
+  taken?: AvFormatContext,
 ): Promise<NodeAvRun> {
-  const input = opened ?? await openInput(av, request.source);
+  const { source, mirror, signal } = request;
+  const opened = taken ? { input: taken } : await openFile(av, source, mirror, signal);
+  const { input } = opened;
   let hardware: AvHardwareDevice | undefined;
   try {
     selectStream(input, request.facts.stream);
     if (request.device !== "cpu") hardware = openDevice(av, request.device);
     const stream = input.streams[request.facts.stream]!;
     const decoder = await openDecoder(av, stream, request, hardware);
-    return new NodeAvRun(av, request, input, decoder, hardware);
+    return new NodeAvRun(av, request, opened, decoder, hardware);
   } catch (error) {
     hardware?.free();
-    input.closeInputSync();
+    close(opened);
     throw error;
+  }
+}
+
+/**
+ * Codecs of which an MP4 file's own list says all that packets do. Others are looked into for where a
+ * frame begins, whether it is a key frame, or whether it is shown.
+ */
+const LISTED_CODECS = new Set(["h264", "hevc", "mpeg4"]);
+
+function close({ input, reader }: Opened): void {
+  input.closeInputSync();
+  reader?.[Symbol.dispose]();
+}
+
+/** What the header says of a stream, and the first packet. */
+async function readHeader(
+  av: NodeAv,
+  source: string,
+  wanted: number | undefined,
+  signal: AbortSignal | undefined,
+  mirror: RangeMirror,
+): Promise<Inspection> {
+  const opened = await openFile(av, source, mirror, signal);
+  const { input, reader } = opened;
+  const packet = new av.Packet();
+  packet.alloc();
+  try {
+    const stream = videoStream(input, source, wanted);
+    const facts = factsOf(av, input, stream);
+    selectStream(input, facts.stream);
+    let beginsWhole = false;
+    while (facts.codec === "h264" && await input.readFrame(packet) >= 0) {
+      const isFirst = packet.streamIndex === facts.stream;
+      beginsWhole = isFirst && holdsIdr(packet.data ?? new Uint8Array());
+      packet.unref();
+      if (isFirst) break;
+    }
+    reader?.check();
+    return { facts, packets: [], beginsWhole };
+  } finally {
+    packet.free();
+    close(opened);
+  }
+}
+
+/**
+ * The header of a file elsewhere, and its packets as the file lists them: they are read of the mirror,
+ * whose holes are where their bytes are. Nothing of those is used.
+ */
+async function inspectMirror(
+  av: NodeAv,
+  source: string,
+  wanted: number | undefined,
+  signal: AbortSignal | undefined,
+  mirror: RangeMirror,
+): Promise<Inspection | undefined> {
+  const header = await readHeader(av, source, wanted, signal, mirror);
+  const { codec, stream } = header.facts;
+  if (!LISTED_CODECS.has(codec)) {
+    await mirror.complete(`frames of ${codec} have to be looked into`, signal);
+    return undefined;
+  }
+  const input = new av.FormatContext();
+  const options = av.Dictionary.fromObject({ fflags: "+noparse+nofillin" });
+  const status = await input.openInput(source, null, options);
+  try {
+    if (status < 0 || input.streams[stream] === undefined) {
+      throw new MediaError("invalid-media", `Cannot list the frames of ${source}`);
+    }
+    selectStream(input, stream);
+    const { packets } = await readPackets(av, input, header.facts, signal);
+    return { ...header, packets };
+  } finally {
+    if (status >= 0) input.closeInputSync();
   }
 }
 
@@ -540,8 +682,13 @@ async function inspect(
   source: string,
   wanted: number | undefined,
   signal?: AbortSignal,
+  mirror?: RangeMirror,
 ): Promise<Inspection> {
   const av = await loadNodeAv();
+  if (mirror && mirror.whole === undefined) {
+    const listed = await inspectMirror(av, source, wanted, signal, mirror);
+    if (listed) return listed;
+  }
   const input = await openInput(av, source);
   try {
     const stream = videoStream(input, source, wanted);
@@ -558,7 +705,13 @@ async function inspect(
 async function decode(request: DecodeRequest): Promise<DecodeRun> {
   const av = await loadNodeAv();
   const run = await startRun(av, request);
-  if (request.from === undefined || run.seek(request.from)) return run;
+  if (request.from === undefined) return run;
+  try {
+    if (await run.seek(request.from)) return run;
+  } catch (error) {
+    await run[Symbol.asyncDispose]();
+    throw error;
+  }
   await run[Symbol.asyncDispose]();
   return await startRun(av, { ...request, from: undefined });
 }

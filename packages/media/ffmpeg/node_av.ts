@@ -88,6 +88,18 @@ export interface ProbingOptions {
   map(native: (options: AvDictionary) => object): object;
 }
 
+/** AVIOContext. */
+export interface AvIoContext {
+  allocContextWithCallbacks(
+    bufferSize: number,
+    write: 0,
+    read: (size: number) => Promise<Uint8Array | number>,
+    writing: null,
+    seek: (offset: bigint, whence: number) => bigint,
+  ): void;
+  freeContext(): void;
+}
+
 /** AVFormatContext. */
 export interface AvFormatContext {
   openInput(
@@ -96,12 +108,14 @@ export interface AvFormatContext {
     options?: AvDictionary | null,
   ): Promise<number>;
   allocContext(): void;
+  pb: AvIoContext | null;
   interrupt(): void;
   closeInput(): Promise<void>;
   readFrame(packet: AvPacket): Promise<number>;
   findStreamInfo(options: ProbingOptions | null): Promise<number>;
   closeInputSync(): void;
   readFrameSync(packet: AvPacket): number;
+  seekFrame(stream: number, timestamp: bigint, flags: number): Promise<number>;
   seekFrameSync(stream: number, timestamp: bigint, flags: number): number;
   readonly streams: AvStream[];
   readonly startTime: bigint;
@@ -193,6 +207,7 @@ export interface AvFilterGraph {
 /** The part of the package that we use. */
 export interface NodeAv {
   readonly FormatContext: new () => AvFormatContext;
+  readonly IOContext: new () => AvIoContext;
   readonly CodecContext: new () => AvCodecContext;
   readonly Packet: new () => AvPacket;
   readonly Frame: (new () => AvFrame) & {

@@ -43,6 +43,7 @@ export function openWork(options: OptionValues<typeof KEEP>): Promise<BatchWork>
     settings: { command: "patch-stream", ...Object.fromEntries(settings) },
     versions: { "patch-stream": manifest.version, deno: Deno.version.deno },
     jobs: JOBS,
+    readsStores: true,
     run: (item, signal) => patchesOf(item, config, signal),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
@@ -59,7 +60,7 @@ async function patchesOf(
     ...defined({ from, to }),
     ...{ videoPath: source, signal },
   });
-  const { patches, fields, scores, scoreMap, ...result } = session.collect();
+  const { patches, fields, scores, scoreMap, received, ...result } = session.collect();
   const { sampledFrameIds, pts, fps, durationSec, width, height, grid } = result;
   return {
     tensors: {
@@ -72,5 +73,6 @@ async function patchesOf(
       ...{ grid_width: grid.gridW, grid_height: grid.gridH },
       replaced_frames: result.replaced.length,
     },
+    ...defined({ received }),
   };
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { shownSource } from "@vcs/media/internal";
 import { print, type ProgressLine, say, writeWhole } from "@vcs/transport/internal";
 import type { MediaSource, PatchStreamConfig } from "../config.ts";
+import type { ReceivedBytes } from "@vcs/media/video_reader";
 import { videoName } from "../output/video_name.ts";
 import type { PatchStreamResult } from "../session.ts";
 import type { StreamOptions } from "./options.ts";
@@ -100,6 +101,13 @@ async function writePictures(
   );
 }
 
+/** What came over the network, in words. */
+function receivedLine({ bytes, of, requests, whole }: ReceivedBytes): string {
+  const why = whole === undefined ? "" : `: ${whole}`;
+  const share = (100 * bytes / Math.max(1, of)).toFixed(1);
+  return `read ${bytes} of ${of} bytes (${share} %) in ${requests} requests${why}`;
+}
+
 /** One line for people, or one of JSON for machines. */
 function report(
   request: Request,
@@ -114,15 +122,26 @@ function report(
     const { decodedOn, processedOn } = result;
     const places = { decodedOn, processedOn };
     const described = { width, height, rotation, fps, durationSec, ...places, replaced };
+    const { received } = result;
     const kept = { shape: patches.shape, dtype: patches.dtype, grid };
     print(
-      JSON.stringify({ video, ...described, sampledFrameIds, pts, ...kept, ...files, timings }),
+      JSON.stringify({
+        video,
+        ...described,
+        sampledFrameIds,
+        pts,
+        ...kept,
+        ...files,
+        received,
+        timings,
+      }),
     );
     return;
   }
   const size = `${sampledFrameIds.length} frames of ${grid.gridW} by ${grid.gridH} patches`;
   say(`${video}: kept ${scores.data.length} of ${scoreMap.data.length} patches (${size})`);
   for (const file of Object.values(files).flat()) say(`  ${file}`);
+  if (result.received) say(`  ${receivedLine(result.received)}`);
   if (request.config.profile) {
     const stages = Object.entries(result.timings ?? {}).map(([stage, ms]) =>
       `${stage} ${ms.toFixed(0)}`

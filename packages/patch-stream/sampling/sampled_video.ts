@@ -6,6 +6,7 @@
 import {
   type FrameMotion,
   type FramesOptions,
+  type ReceivedBytes,
   type Replacement,
   type VideoFrame,
   type VideoInfo,
@@ -38,6 +39,8 @@ export interface SampledFrames {
   readonly decodedOn: string;
   /** Frames that could not be delivered exactly, with `onError` other than `throw`. */
   readonly replaced: readonly Replacement[];
+  /** What came over the network, where the video is on a server or in a bucket. */
+  readonly received?: ReceivedBytes;
   /** How long each stage took in milliseconds, where `profile` was set. */
   readonly timings?: StageTimings;
 }
@@ -83,9 +86,14 @@ export class SampledVideo {
     this.ids = ids.map((id) => start + id);
   }
 
-  /** Opens the video of a configuration. */
-  static async open(config: Resolved<DecodeConfig>): Promise<VideoReader> {
-    return await VideoReader.open(config.videoPath, readerOptions(config));
+  /**
+   * Opens the video of a configuration.
+   *
+   * @param isSparse whether nothing but the sampled frames is looked at, so that others need not be fetched
+   */
+  static async open(config: Resolved<DecodeConfig>, isSparse: boolean): Promise<VideoReader> {
+    const ranges = isSparse && config.uniformStrategy !== "stream";
+    return await VideoReader.open(config.videoPath, { ...readerOptions(config), ranges });
   }
 
   /** What is known of the video. */
@@ -106,6 +114,11 @@ export class SampledVideo {
   /** Frames that could not be delivered exactly so far. */
   get replaced(): readonly Replacement[] {
     return this.#reader.replaced;
+  }
+
+  /** What came over the network so far. */
+  get received(): ReceivedBytes | undefined {
+    return this.#reader.received;
   }
 
   /** Whether each sampled frame counts as a key frame: the first one does where none is. */
@@ -150,5 +163,6 @@ export function describeSamples(video: SampledVideo, ids: readonly number[]): Sa
     rotation,
     decodedOn: video.device,
     replaced: video.replaced,
+    ...defined({ received: video.received }),
   };
 }

@@ -22,6 +22,8 @@ export interface BatchWork extends AsyncDisposable {
   run(item: BatchItem, signal: AbortSignal): Promise<BatchRecord>;
   /** A record as a file of its own. Default: safetensors, with the fields as metadata. */
   readonly encodeFile?: RecordEncoder;
+  /** Whether it reads objects of stores by itself, as far as it needs them. Default: they are fetched for it. */
+  readonly readsStores?: boolean;
 }
 
 /** Forms of an output. */

@@ -103,6 +103,7 @@ class Progress implements Disposable {
     ];
     const more = manifest ? "" : "; the same command goes on";
     say(printable(`${parts.join(", ")}: ${output}${more}`));
+    if (this.#tally.reading) say(this.#tally.reading);
     // An interrupted batch is neither done nor failed: the process says 130.
     return manifest && faults > 0 ? 1 : 0;
   }

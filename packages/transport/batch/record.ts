@@ -24,6 +24,8 @@ export interface BatchRecord {
   readonly tensors: Readonly<Record<string, Tensor>>;
   /** What else there is to say, by name; of one type in all records. */
   readonly fields: Readonly<Record<string, string | number | boolean>>;
+  /** What was read of a source elsewhere; told at the end and not kept, for it is another each time. */
+  readonly received?: { readonly bytes: number; readonly of: number };
 }
 
 /** A record as a file. */

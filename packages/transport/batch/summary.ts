@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "../flow/clock.ts";
+import type { BatchRecord } from "./record.ts";
 import type { BatchResult } from "./run.ts";
 
 /** Items so far, by what became of them. */
@@ -18,6 +19,8 @@ export class BatchTally {
   failedBefore = 0;
   /** Items whose key came a second time. */
   repeated = 0;
+  /** Bytes that came over the network, and those of the files that they are of. */
+  readonly received = { bytes: 0, of: 0 };
   readonly #clock: Clock;
   readonly #begin: number;
 
@@ -28,9 +31,19 @@ export class BatchTally {
   }
 
   /** Counts a result. */
-  add({ state }: Pick<BatchResult, "state">): void {
+  add(result: { readonly state: BatchResult["state"]; readonly record?: BatchRecord }): void {
+    const { state, record } = result;
     if (state === "failed-before") this.failedBefore++;
     else this[state]++;
+    this.received.bytes += record?.received?.bytes ?? 0;
+    this.received.of += record?.received?.of ?? 0;
+  }
+
+  /** What was read of sources elsewhere, in words; empty where nothing was. */
+  get reading(): string {
+    const { bytes, of } = this.received;
+    const share = (100 * bytes / Math.max(1, of)).toFixed(1);
+    return of > 0 ? `read ${bytes} of ${of} bytes (${share} %) over the network` : "";
   }
 
   /** Items so far, repeated ones once. */

@@ -69,13 +69,13 @@ export async function* workThrough(
   return manifest;
 }
 
-/** Makes the record of an item; what only a store can read is fetched for it. */
+/** Makes the record of an item; what lies in a store is fetched for work that cannot read it there. */
 export async function runItem(
   work: BatchWork,
   item: BatchItem,
   { store, signal }: { readonly store: OutputStore; readonly signal: AbortSignal },
 ): Promise<BatchRecord> {
-  if (!isStored(item.source)) return await work.run(item, signal);
+  if (work.readsStores || !isStored(item.source)) return await work.run(item, signal);
   await using file = await fetchStored(item.source, { folder: store.workFolder, signal });
   return await work.run({ ...item, source: file.path }, signal);
 }

@@ -293,14 +293,15 @@ function isPage(headers: Headers): boolean {
 }
 
 /** Which bytes a part holds. */
-interface ContentRange {
+export interface ContentRange {
+  /** The first byte. */
   readonly from: number;
   /** Bytes of the whole file, where the server knows. */
   readonly total: number | undefined;
 }
 
 /** What `Content-Range` says, or undefined where it makes no sense. */
-function contentRange(headers: Headers): ContentRange | undefined {
+export function contentRange(headers: Headers): ContentRange | undefined {
   const text = headers.get("content-range") ?? "";
   const [, first, last, whole] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(text) ?? [];
   const [from, to, total] = [Number(first), Number(last), Number(whole)];
@@ -315,7 +316,7 @@ function contentLength(response: Response): number | undefined {
 }
 
 /** A tag that names these very bytes, for `If-Range`; weak ones do not. */
-function strongValidator(headers: Headers): string {
+export function strongValidator(headers: Headers): string {
   const tag = headers.get("etag");
   if (tag && !tag.startsWith("W/")) return tag;
   return tag ? "" : headers.get("last-modified") ?? "";

@@ -86,28 +86,36 @@ export class S3Bucket {
     return new Map(own.map(([name, value]) => [name.slice(METADATA.length), value]));
   }
 
-  /** Bytes of an object; undefined where it is not there. */
-  async size(key: string, { signal }: Ends = {}): Promise<number | undefined> {
+  /** Bytes of an object and the tag of this version of it; undefined where it is not there. */
+  async version(
+    key: string,
+    { signal }: Ends = {},
+  ): Promise<{ readonly size: number; readonly tag: string } | undefined> {
     const { status, headers } = await this.#requests.ask({ method: "HEAD", key, signal });
-    return status === 404 ? undefined : Number(headers.get("content-length"));
+    if (status === 404) return undefined;
+    return { size: Number(headers.get("content-length")), tag: headers.get("etag") ?? "" };
   }
 
   /**
    * An object's bytes, or those from `start` to before `end`; undefined where it is not there.
    *
+   * @param part `tag` is that of the version that the bytes must be of
    * @throws {TransportError} `truncated` where the service has other bytes than those asked for.
    */
   async get(
     key: string,
-    { start, end, signal }: Ends & { start?: number; end?: number } = {},
+    { start, end, tag, signal }: Ends & { start?: number; end?: number; tag?: string } = {},
   ): Promise<Bytes | undefined> {
     const isPart = start !== undefined || end !== undefined;
     const range = `bytes=${start ?? 0}-${end === undefined ? "" : end - 1}`;
     const { status, bytes } = await this.#requests.ask({
       ...{ method: "GET", key, signal },
-      ...(isPart && { headers: { range } }),
+      headers: { ...(isPart && { range }), ...(tag && { "if-match": tag }) },
     });
     if (status === 404) return undefined;
+    if (status === 412) {
+      throw new TransportError("truncated", `Cannot read on: ${key} changed while it was read`);
+    }
     if (isPart && status !== 206 || end !== undefined && bytes.length !== end - (start ?? 0)) {
       throw new TransportError(
         "truncated",

@@ -107,8 +107,9 @@ export async function fetchStored(
   },
 ): Promise<FetchedSource> {
   const { bucket, path: key } = placeOf(source, options);
-  const size = await bucket.size(key, { signal });
-  if (size === undefined) throw missing(source);
+  const version = await bucket.version(key, { signal });
+  if (version === undefined) throw missing(source);
+  const { size, tag } = version;
   // What reads it goes by the end of its name.
   const [suffix = ""] = /\.\w{1,8}$/.exec(key) ?? [];
   const path = await Deno.makeTempFile({ dir: folder, prefix: "source-", suffix });
@@ -117,7 +118,7 @@ export async function fetchStored(
     using file = await Deno.open(path, { write: true });
     for (let start = 0; start < size; start += PART_BYTES) {
       const end = Math.min(size, start + PART_BYTES);
-      const bytes = await bucket.get(key, { start, end, signal });
+      const bytes = await bucket.get(key, { start, end, tag, signal });
       if (bytes === undefined) throw missing(source);
       await writeAll(file, bytes);
     }

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { findProgram, hasPrograms, needs } from "#testing/shared.ts";
+import { RangeServer } from "#testing/range_server.ts";
+import { VideoReader } from "./video_reader.ts";
+
+/** Samples of a clip of 16 s with a key frame every 2 s. */
+const IDS = [0, 60, 160, 161, 255, 399];
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A clip in a file of this name, encoded so. */
+async function clip(name: string, ...encoding: string[]): Promise<Bytes> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const source = "testsrc2=size=320x180:rate=25:duration=16,noise=alls=24:allf=t";
+    const args = ["-v", "error", "-f", "lavfi", "-i", source, "-g", "50", "-threads", "1"];
+    const path = `${folder}/${name}`;
+    const made = await new Deno.Command(findProgram("ffmpeg")!, {
+      args: [...args, ...encoding, path],
+    }).output();
+    assert.equal(made.code, 0, new TextDecoder().decode(made.stderr));
+    return await Deno.readFile(path);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What a reader says and shows of a source. */
+async function seen(source: string | Bytes, ranges: boolean) {
+  await using video = await VideoReader.open(source, { ranges, backend: "node-av" });
+  const frames = [];
+  for await (const { index, pts, data } of video.framesAt(IDS)) {
+    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", data as Bytes)).toHex();
+    frames.push({ index, pts, hash });
+  }
+  return { index: video.index, info: video.info, frames, received: video.received };
+}
+
+const X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-pix_fmt", "yuv420p"];
+const X265 = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"];
+
+const READ_IN_PARTS: Record<string, string[]> = {
+  "H.264, listed at its end": X264,
+  "H.264, listed at its beginning": [...X264, "-movflags", "faststart"],
+  "H.265": [...X265, "-pix_fmt", "yuv420p"],
+  "MPEG-4": ["-c:v", "mpeg4", "-bf", "1", "-q:v", "5"],
+};
+
+for (const [name, encoding] of Object.entries(READ_IN_PARTS)) {
+  Deno.test({
+    name: `of a film on a server no more is read than the frames need: ${name}`,
+    ...needs(hasPrograms("ffmpeg")),
+    fn: async () => {
+      const bytes = await clip("film.mp4", ...encoding);
+      await using server = new RangeServer(bytes);
+      const { received, ...there } = await seen(server.url, true);
+      const { received: none, ...here } = await seen(bytes, false);
+      assert.deepEqual(there, here);
+      assert.equal(none, undefined);
+      assert.equal(received?.whole, undefined);
+      assert.deepEqual([received?.of, received?.bytes], [bytes.length, server.sent]);
+      const share = server.sent / bytes.length;
+      assert.ok(share < 0.5, `read ${share} of the film`);
+    },
+  });
+}
+
+const READ_WHOLE: Record<string, [file: string, why: RegExp, ...encoding: string[]]> = {
+  "Matroska": ["film.mkv", /no MP4 file that lists its frames/, ...X264],
+  "fragments": [
+    "film.mp4",
+    /no MP4 file that lists its frames/,
+    ...[...X264, "-movflags", "frag_keyframe+empty_moov"],
+  ],
+  "VP9": [
+    "film.mp4",
+    /frames of vp9/,
+    "-c:v",
+    "libvpx-vp9",
+    "-deadline",
+    "realtime",
+    "-cpu-used",
+    "8",
+  ],
+};
+
+for (const [name, [file, why, ...encoding]] of Object.entries(READ_WHOLE)) {
+  Deno.test({
+    name: `a film that does not list its frames is fetched, and says why: ${name}`,
+    ...needs(hasPrograms("ffmpeg")),
+    fn: async () => {
+      const bytes = await clip(file, ...encoding);
+      await using server = new RangeServer(bytes, file);
+      const { received, ...there } = await seen(server.url, true);
+      const { received: _, ...here } = await seen(bytes, false);
+      assert.deepEqual(there, here);
+      assert.match(received?.whole ?? "", why);
+      assert.equal(server.sent, bytes.length);
+    },
+  });
+}
+
+Deno.test({
+  name: "a film that changes, ends or is no longer there while it is read is an error",
+  ...needs(hasPrograms("ffmpeg")),
+  fn: async (t) => {
+    const bytes = await clip("film.mp4", ...X264, "-movflags", "faststart");
+    const read = async (change: (server: RangeServer) => void) => {
+      await using server = new RangeServer(bytes);
+      await using video = await VideoReader.open(server.url, { ranges: true, backend: "node-av" });
+      change(server);
+      await Array.fromAsync(video.framesAt([390]));
+    };
+    await t.step("replaced", async () => {
+      const change = (server: RangeServer) => void (server.tag = '"v2"');
+      await assert.rejects(read(change), { code: "download-failed", message: /it changed/ });
+    });
+    await t.step("removed", async () => {
+      const change = (server: RangeServer) =>
+        void (server.instead = () => new Response(null, { status: 404 }));
+      const message = /its server answers 404/;
+      await assert.rejects(read(change), { name: "MediaError", code: "download-failed", message });
+    });
+    await t.step("given up", async () => {
+      await using server = new RangeServer(bytes);
+      await using video = await VideoReader.open(server.url, { ranges: true, backend: "node-av" });
+      const asked = Promise.withResolvers<void>();
+      server.instead = () => {
+        asked.resolve();
+        return new Response(new ReadableStream());
+      };
+      const stop = new AbortController();
+      const reading = Array.fromAsync(video.framesAt([390], { signal: stop.signal }));
+      const refused = assert.rejects(reading, { message: "enough" });
+      await asked.promise;
+      stop.abort(new Error("enough"));
+      await refused;
+    });
+  },
+});
+
+Deno.test({
+  name: "a server that sends no ranges is read whole, once",
+  ...needs(hasPrograms("ffmpeg")),
+  fn: async () => {
+    const bytes = await clip("film.mp4", ...X264);
+    await using server = new RangeServer(bytes);
+    server.instead = () => server.whole();
+    const { received, ...there } = await seen(server.url, true);
+    const { received: _, ...here } = await seen(bytes, false);
+    assert.deepEqual(there, here);
+    assert.equal(received?.whole, "its server sends no ranges");
+  },
+});
