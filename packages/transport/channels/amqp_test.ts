@@ -60,6 +60,36 @@ async function withRights(broker: Broker): Promise<void> {
   }
 }
 
+/** The start of a confirm on the first channel: basic.ack, which basic.nack resembles. */
+const CONFIRM = [1, 0, 1, 0, 0, 0, 13, 0, 60, 0, 80];
+const NACK = 120;
+
+/** Makes refusals of a server's confirms. */
+function refuseAll(bytes: Uint8Array): void {
+  for (let at = 0; at + CONFIRM.length <= bytes.length; at++) {
+    if (CONFIRM.every((byte, i) => bytes[at + i] === byte)) bytes[at + CONFIRM.length - 1] = NACK;
+  }
+}
+
+/** What RabbitMQ 3.10 does while a quorum queue chooses a leader: it refuses, and is empty. */
+async function emptyAndRefusing(port: number): Promise<void> {
+  await using proxy = new FaultProxy(port);
+  proxy.faults.rewrite = (bytes) => {
+    if (proxy.connections === 1) refuseAll(bytes);
+  };
+  const queue = `?queue=stuck&copies=3&limit=${LIMIT}`;
+  await using receiver = await openReceiver(`amqp://127.0.0.1:${port}/${queue}`);
+  const through = `amqp://127.0.0.1:${proxy.port}/${queue}`;
+  await using sender = await openSender(through, { timeout: 60_000 });
+  // What it refuses it stores all the same: the receiver knows the copies.
+  await sender.send(message(new Uint8Array(1), { streamId: newStreamId() }));
+  const delivery = await receiver.receive();
+  await delivery!.accept();
+  assert.equal(sender.counters.acknowledged, 0);
+  await sender.flush();
+  assert.equal(sender.counters.connections, 2);
+}
+
 /** What is sent while the broker is out of memory is stored when it has some again. */
 async function withoutMemory(broker: Broker): Promise<void> {
   const mark = (share: number) =>
@@ -113,6 +143,9 @@ Deno.test({
         },
         remove: (place) => withQueue(port, place, (channel, queue) => channel.deleteQueue(queue)),
       });
+    });
+    await t.step("a sender that a queue refuses though it is empty connects again", async () => {
+      await emptyAndRefusing(port);
     });
     await t.step("a message that the server does not take is told of at once", async () => {
       await using sender = await openSender(`amqp://127.0.0.1:${port}/?queue=long`);
