@@ -380,6 +380,13 @@ export const faults: readonly Fault[] = [
     tests: ["amqp_test.ts"],
   },
   {
+    file: "pub.ts",
+    find: "else outbox.drop(number);",
+    put: "else outbox.acknowledge(number);",
+    means: "what nobody subscribed to counts as acknowledged",
+    tests: ["pub_test.ts"],
+  },
+  {
     file: "linked_modules.ts",
     find: "if (isBuiltin(from)) return whole;",
     put: "",
