@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "live_source.ts",
+    find: "if (goesOn && !begins && !isCurrent) {",
+    put: "if (goesOn && begins && !begins && !isCurrent) {",
+    means: "two senders on one channel are heard in turn",
+    tests: ["live_source_test.ts"],
+  },
+  {
+    file: "live_source.ts",
+    find: "if (done && !wasEnd) return undefined;",
+    put: "if (done) return undefined;",
+    means: "another sender's end ends the stream that goes on",
+    tests: ["live_source_test.ts"],
+  },
+  {
     file: "transformers_names.ts",
     find: "if (isNormed) tensors.set(",
     put:

@@ -373,6 +373,27 @@ export const faults: readonly Fault[] = [
     tests: ["commits_test.ts"],
   },
   {
+    file: "greeting.ts",
+    find: 'once(socket, "data")',
+    put: 'once(socket, "secureConnect")',
+    means: "kafka: nobody waits for the alert that comes after the handshake",
+    tests: ["greeting_test.ts"],
+  },
+  {
+    file: "amqp.ts",
+    find: "if (wasEmpty && messageCount === 0) throw",
+    put: "if (wasEmpty && messageCount < 0) throw",
+    means: "amqp: a queue that refuses though it is empty is asked for ever",
+    tests: ["amqp_test.ts"],
+  },
+  {
+    file: "pub.ts",
+    find: "else outbox.drop(number);",
+    put: "else outbox.acknowledge(number);",
+    means: "what nobody subscribed to counts as acknowledged",
+    tests: ["pub_test.ts"],
+  },
+  {
     file: "linked_modules.ts",
     find: "if (isBuiltin(from)) return whole;",
     put: "",

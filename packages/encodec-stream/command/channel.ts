@@ -151,12 +151,15 @@ async function write(
 }
 
 function sayReceived(
-  { lost, lostSeconds, damaged, late, received, latency }: LiveStatistics,
+  { lost, lostSeconds, damaged, late, foreign, received, latency }: LiveStatistics,
 ): void {
   say(`received ${received} blocks`);
   if (lost > 0) {
     say(`lost ${lost} blocks, ${lostSeconds.toFixed(2)} s of silence (${damaged} damaged)`);
   }
   if (late > 0) say(`skipped ${late} blocks that came twice or late`);
+  if (foreign > 0) {
+    say(`left out ${foreign} messages of other senders: give each a channel of its own`);
+  }
   if (latency.fill > 0) say(`delay: ${latencyLine(latency)}`);
 }

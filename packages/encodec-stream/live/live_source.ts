@@ -19,6 +19,12 @@ const LONGEST_SILENCE = 10;
 /** Blocks that are remembered until they are heard. */
 const MOST_WAITING = 1000;
 
+/** Milliseconds without a message after which another stream may go on in its place. */
+const STREAM_SILENCE = 3000;
+
+/** Streams that are remembered, so that none begins twice. */
+const MOST_STREAMS = 100;
+
 /** What a receiver has done so far. */
 export interface LiveStatistics {
   /** Blocks received and passed on. */
@@ -33,6 +39,8 @@ export interface LiveStatistics {
   readonly late: number;
   /** Senders of which something was received, one after the other. */
   readonly streams: number;
+  /** Messages of other senders that came while one went on, and were left out. */
+  readonly foreign: number;
   /** Bytes of payload received. */
   readonly bytes: number;
   /** The terms of the delay, as medians. */
@@ -69,7 +77,8 @@ export class LiveSource implements CodeSource {
   readonly header: EcdcHeader;
   /** More than a stream can have. */
   readonly units: number = UNKNOWN_LENGTH;
-  readonly #messages: AsyncIterator<Message>;
+  readonly #channel: AsyncIterable<Message>;
+  #messages: AsyncIterator<Message>;
   readonly #now: () => number;
   readonly #unit: number;
   readonly #waiting: Waiting[] = [];
@@ -83,8 +92,13 @@ export class LiveSource implements CodeSource {
     measured: new Series(),
   };
   readonly #counts = {
-    ...{ received: 0, lost: 0, lostSeconds: 0, damaged: 0, late: 0, streams: 0, bytes: 0 },
+    ...{ received: 0, lost: 0, lostSeconds: 0, damaged: 0, late: 0, streams: 0, foreign: 0 },
+    bytes: 0,
   };
+  /** Streams that began, the current one last. */
+  readonly #began = new Set<string>();
+  /** When the current stream was last heard of. */
+  #heardAt = 0;
   #first: { readonly message: Message; readonly live: LiveBlock } | undefined;
   #streamId: string | undefined;
   /** Number of the next message. */
@@ -95,12 +109,14 @@ export class LiveSource implements CodeSource {
   #passed = 0;
 
   private constructor(
+    channel: AsyncIterable<Message>,
     messages: AsyncIterator<Message>,
     first: { readonly message: Message; readonly live: LiveBlock },
     damaged: number,
     now: () => number,
   ) {
     this.header = first.live.header;
+    this.#channel = channel;
     this.#messages = messages;
     this.#first = first;
     this.#counts.damaged = damaged;
@@ -126,7 +142,7 @@ export class LiveSource implements CodeSource {
       const message = next.value;
       if (message.end) break;
       const live = await readBlock(message);
-      if (live) return new LiveSource(iterator, { message, live }, damaged, now);
+      if (live) return new LiveSource(messages, iterator, { message, live }, damaged, now);
       damaged++;
     }
     throw new EcdcError("no-audio", `Cannot play the channel: it ended with ${damaged} bad blocks`);
@@ -167,12 +183,46 @@ export class LiveSource implements CodeSource {
   async #next(): Promise<{ message: Message; live: LiveBlock | undefined } | undefined> {
     const first = this.#first;
     this.#first = undefined;
-    if (first) return first;
-    const { value: message, done } = await this.#messages.next();
-    if (done) return undefined;
+    if (first) {
+      this.#isForeign(first.message);
+      return first;
+    }
+    const message = await this.#take();
+    if (!message) return undefined;
     const live = message.end ? undefined : await readBlock(message);
     if (!live && !message.end) this.#counts.damaged++;
     return { message, live };
+  }
+
+  /** The next message of the stream that goes on; another's end does not end it. */
+  async #take(): Promise<Message | undefined> {
+    for (let wasEnd = false;;) {
+      const { value: message, done } = await this.#messages.next();
+      if (done && !wasEnd) return undefined;
+      if (done) this.#messages = this.#channel[Symbol.asyncIterator]();
+      else if (!this.#isForeign(message)) return message;
+      wasEnd = !done && message.end;
+    }
+  }
+
+  /**
+   * Whether a message belongs to another stream than the one that goes on: a second sender's, or
+   * what a broker delivers again of one that was replaced. Counted, as two would be heard in turn.
+   * A stream that begins replaces the one before at once: its sender was restarted.
+   */
+  #isForeign({ streamId, sequence }: Message): boolean {
+    const now = this.#now();
+    const goesOn = now - this.#heardAt < STREAM_SILENCE;
+    const begins = sequence === 0 && !this.#began.has(streamId);
+    const isCurrent = this.#streamId === undefined || streamId === this.#streamId;
+    if (goesOn && !begins && !isCurrent) {
+      this.#counts.foreign++;
+      return true;
+    }
+    this.#heardAt = now;
+    this.#began.add(streamId);
+    if (this.#began.size > MOST_STREAMS) this.#began.delete(this.#began.keys().next().value!);
+    return false;
   }
 
   /** Passes on a block, after the silence that stands for what was lost before it. */

@@ -100,6 +100,33 @@ Deno.test("live: a sender that comes back goes on behind a short silence; anothe
   );
 });
 
+Deno.test("live: two senders on one channel are not heard in turn", async () => {
+  const [first, second] = [
+    await sentOf([0, 1, 2, 3].map((k) => segment(k)), HEADER_48),
+    await sentOf([10, 11, 12, 13].map((k) => segment(k)), HEADER_48),
+  ];
+  const { sender, receiver } = memoryChannel(20);
+  // The one that began last goes on, beyond the other's end.
+  const turns = first.flatMap((one, i) => [one, second[i]!]);
+  for (const message of turns) await sender.send(message);
+  let now = 5250;
+  const source = await LiveSource.open(receiver, () => now);
+  const blocks = await Array.fromAsync(source.blocks());
+  const heard = blocks.filter(({ isLost }) => !isLost).map(({ codes }) => codes[0]);
+  assert.deepEqual(heard, [1, 11, 12, 13, 14]);
+  assert.deepEqual([source.statistics.foreign, source.statistics.streams], [4, 2]);
+  // One that fell silent is replaced by what comes, though it does not begin.
+  const late = ReadableStream.from(async function* () {
+    yield* first.slice(0, 2);
+    yield second[1]!;
+    now += 3000;
+    yield* second.slice(2);
+  }());
+  const again = await LiveSource.open(late, () => now);
+  await Array.fromAsync(again.blocks());
+  assert.deepEqual([again.statistics.foreign, again.statistics.received], [1, 4]);
+});
+
 Deno.test("live: what is passed on knows its place in the sender's audio", async () => {
   const first = await sentOf([chunk(0, 8), chunk(8, 76), chunk(84, 76)], HEADER_24);
   const far = { ...first[2]!, sequence: 900, pts: 60 };

@@ -137,8 +137,11 @@ async function connectTo(
   return connection;
 }
 
-/** How RabbitMQ says no; to a wrong vhost in words that the client does not hand on. */
-const REFUSAL = /ACCESS.REFUSED|NOT.ALLOWED|Expected ConnectionOpenOk; got <ConnectionClose/;
+/** What the client makes of a refused vhost: it does not hand on RabbitMQ's words. */
+const UNSAID = "Expected ConnectionOpenOk; got <ConnectionClose";
+
+/** How RabbitMQ says no. */
+const REFUSAL = new RegExp(`ACCESS.REFUSED|NOT.ALLOWED|${UNSAID}`);
 
 /** What the broker refuses is refused again, however often it is asked. */
 function refuse(error: unknown, what: string): never {
@@ -147,7 +150,9 @@ function refuse(error: unknown, what: string): never {
 }
 
 function refused(error: unknown, what: string): TransportError {
-  const text = `Cannot use ${what}: RabbitMQ refuses: ${(error as Error).message}`;
+  const { message } = error as Error;
+  const words = message.includes(UNSAID) ? "it is not there, or not for this user" : message;
+  const text = `Cannot use ${what}: RabbitMQ refuses: ${words}`;
   return new TransportError("refused", text, { cause: error });
 }
 

@@ -60,6 +60,36 @@ async function withRights(broker: Broker): Promise<void> {
   }
 }
 
+/** The start of a confirm on the first channel: basic.ack, which basic.nack resembles. */
+const CONFIRM = [1, 0, 1, 0, 0, 0, 13, 0, 60, 0, 80];
+const NACK = 120;
+
+/** Makes refusals of a server's confirms. */
+function refuseAll(bytes: Uint8Array): void {
+  for (let at = 0; at + CONFIRM.length <= bytes.length; at++) {
+    if (CONFIRM.every((byte, i) => bytes[at + i] === byte)) bytes[at + CONFIRM.length - 1] = NACK;
+  }
+}
+
+/** What RabbitMQ 3.10 does while a quorum queue chooses a leader: it refuses, and is empty. */
+async function emptyAndRefusing(port: number): Promise<void> {
+  await using proxy = new FaultProxy(port);
+  proxy.faults.rewrite = (bytes) => {
+    if (proxy.connections === 1) refuseAll(bytes);
+  };
+  const queue = `?queue=stuck&copies=3&limit=${LIMIT}`;
+  await using receiver = await openReceiver(`amqp://127.0.0.1:${port}/${queue}`);
+  const through = `amqp://127.0.0.1:${proxy.port}/${queue}`;
+  await using sender = await openSender(through, { timeout: 60_000 });
+  // What it refuses it stores all the same: the receiver knows the copies.
+  await sender.send(message(new Uint8Array(1), { streamId: newStreamId() }));
+  const delivery = await receiver.receive();
+  await delivery!.accept();
+  assert.equal(sender.counters.acknowledged, 0);
+  await sender.flush();
+  assert.equal(sender.counters.connections, 2);
+}
+
 /** What is sent while the broker is out of memory is stored when it has some again. */
 async function withoutMemory(broker: Broker): Promise<void> {
   const mark = (share: number) =>
@@ -114,6 +144,9 @@ Deno.test({
         remove: (place) => withQueue(port, place, (channel, queue) => channel.deleteQueue(queue)),
       });
     });
+    await t.step("a sender that a queue refuses though it is empty connects again", async () => {
+      await emptyAndRefusing(port);
+    });
     await t.step("a message that the server does not take is told of at once", async () => {
       await using sender = await openSender(`amqp://127.0.0.1:${port}/?queue=long`);
       await sender.send(message(new Uint8Array(17 << 20)));
@@ -138,15 +171,16 @@ Deno.test({
       await next!.accept();
     });
     await t.step(
-      "a wrong password or vhost is told of at once, in the broker's words",
+      "a wrong password is told of at once, in the broker's words, and a wrong vhost",
       async () => {
-        for (const [user, path] of [["guest:wrong", "%2f"], ["guest:guest", "nothing"]]) {
+        const wrong = [
+          ["guest:wrong", "%2f", /RabbitMQ refuses: .*ACCESS_REFUSED/],
+          ["guest:guest", "nothing", /vhost nothing: RabbitMQ refuses: it is not there/],
+        ] as const;
+        for (const [user, path, told] of wrong) {
           const url = `amqp://${user}@127.0.0.1:${port}/${path}`;
           await using receiver = await openReceiver(url, { timeout: 600_000 });
-          await assert.rejects(receiver.receive(), {
-            code: "refused",
-            message: /RabbitMQ refuses/,
-          });
+          await assert.rejects(receiver.receive(), { code: "refused", message: told });
         }
       },
     );

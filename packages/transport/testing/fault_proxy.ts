@@ -16,6 +16,8 @@ export interface Faults {
   dark?: boolean;
   /** Swallows all that comes from the end that was connected to. */
   mute?: boolean;
+  /** Changes what comes from the end that was connected to. */
+  rewrite?: (bytes: Uint8Array) => void;
   /** Cuts the connection after so many more bytes from the connecting end. */
   cutAfter?: number;
   /** Flips one bit of the next occurrence of these bytes, once. */
@@ -97,6 +99,7 @@ export class FaultProxy implements AsyncDisposable {
       if (this.faults.dark || this.#dark.has(from) || this.faults.mute && !forth) continue;
       const bytes = buffer.subarray(0, count);
       if (forth) this.#damage(bytes);
+      else this.faults.rewrite?.(bytes);
       const { delay = 0, dribble = false } = this.faults;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
       const step = dribble ? 1 : count;

@@ -23,6 +23,7 @@ import type { Backlog, ChannelSettings } from "../types.ts";
 import { hostAndPort, type UrlSettings } from "../settings.ts";
 import type { KafkaAdmin, KafkaModule } from "./client.ts";
 import { Commits } from "./commits.ts";
+import { greet } from "./greeting.ts";
 
 const loadClient = lazyPart<KafkaModule>(KAFKA_CLIENT);
 
@@ -150,7 +151,7 @@ function said(error: unknown): string {
 }
 
 /** What trying again does not cure. */
-const REFUSAL = /authentication failed|suitable SASL|not authorized|invalid topic/i;
+const REFUSAL = /authentication failed|suitable SASL|not authorized|invalid topic|requires TLS/i;
 
 /** What the broker refuses is refused again, however often it is asked. */
 function refuse(error: unknown, { url, topic, access }: Place): never {
@@ -163,12 +164,18 @@ function refuse(error: unknown, { url, topic, access }: Place): never {
   throw new Error(words, { cause: error });
 }
 
+/** Hears at once where one end does not trust the other. */
+async function knock({ url, access }: Place): Promise<void> {
+  if (access.tls) await greet(hostAndPort(url, 9092), access.tls);
+}
+
 /** An administrator and the topic; whoever gets them closes the first. */
 async function connect(place: Place) {
   const { Admin } = await loadClient();
   const admin = new Admin(clientOptions(place));
   admin.on("error", () => {});
   try {
+    await knock(place);
     return { admin, topic: await answered("a topic", makeTopic(admin, place)) };
   } catch (error) {
     void hangUp(() => admin.close());
@@ -186,6 +193,7 @@ async function look(place: Place): Promise<Backlog> {
   const admin = new Admin(clientOptions(place));
   admin.on("error", () => {});
   try {
+    await knock(place);
     const topic = await answered("a topic", findTopic(admin, place));
     if (!topic) throw new Error(`topic ${place.topic} is not there`);
     const { kept, pending } = await answered("a look", contentsOf(admin, place, topic));

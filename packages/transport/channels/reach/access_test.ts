@@ -1,49 +1,15 @@
 import assert from "node:assert/strict";
 import { hasPrograms, needs } from "#testing/shared.ts";
-import {
-  type Broker,
-  type BrokerName,
-  type BrokerTls,
-  hasBroker,
-  startBroker,
-} from "../../trial/brokers.ts";
+import { type Broker, type BrokerName, hasBroker, startBroker } from "../../trial/brokers.ts";
 import { freePort } from "../../site/free_port.ts";
 import { KAFKA_PORTS } from "../../trial/kafka.ts";
 import { openReceiver, openSender } from "../../channel.ts";
 import type { ChannelName } from "../../delivery.ts";
 import { message } from "../../message.ts";
+import { certificates } from "../../testing/certificates.ts";
 import { conformance, LIMIT } from "../../testing/conformance.ts";
 import { readSettings } from "../settings.ts";
 import { readAccess } from "./access.ts";
-
-/** An authority of our own, and a certificate of it for this machine. */
-async function certificates(folder: string): Promise<BrokerTls & { other: string }> {
-  const ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  const authority = (name: string) =>
-    openssl("req", "-x509", ...ec, "-subj", `/CN=${name}`, ...files(name));
-  const files = (name: string) => ["-keyout", `${folder}/${name}.key`, "-out", `${folder}/${name}`];
-  const openssl = async (...args: string[]) => {
-    const { success } = await new Deno.Command("openssl", { args, stderr: "null" }).output();
-    assert.ok(success, args.join(" "));
-  };
-  await authority("ca");
-  await authority("other");
-  const names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
-  const signed = ["-CA", `${folder}/ca`, "-CAkey", `${folder}/ca.key`, "-addext", names];
-  const leaf = ["-addext", "basicConstraints=critical,CA:FALSE"];
-  await openssl(
-    "req",
-    "-x509",
-    ...ec,
-    "-subj",
-    "/CN=localhost",
-    ...signed,
-    ...leaf,
-    ...files("own"),
-  );
-  const [ca, cert, key, other] = ["ca", "own", "own.key", "other"].map((n) => `${folder}/${n}`);
-  return { ca: ca!, cert: cert!, key: key!, other: other! };
-}
 
 /** The cases in which a connection is made again, over one encrypted form each. */
 const CASES =
@@ -95,6 +61,7 @@ for (const [channel, name, base, place] of FORMS) {
               `ca=${tls.other}&cert=${tls.cert}&key=${tls.key}`,
               "tls=true",
               `ca=${tls.ca}`,
+              `ca=${tls.ca}&cert=${tls.other}&key=${tls.other}.key`,
             ]
           ) {
             await using receiver = await openReceiver(url(wrong), { timeout: 600_000 });
