@@ -21,6 +21,12 @@ function source(frames: number, rate = 25, size = "64x48"): string[] {
 
 const words = (text: string) => text.split(" ");
 
+/** Stored pixels with a palette for each frame. */
+const PALETTES = [
+  ...["-vf", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"],
+  ...words("-c:v rawvideo -pix_fmt pal8"),
+];
+
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -98,9 +104,8 @@ doubtTest("VideoReader() reads joined recordings one after the other", async (fo
 doubtTest(
   "VideoReader() reads key frames that build on earlier ones from the start",
   async (folder) => {
-    const palette = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1";
     const kinds: [string, string[]][] = [
-      ["palette.avi", ["-vf", palette, ...words("-c:v rawvideo -pix_fmt pal8")]],
+      ["palette.avi", PALETTES],
       ["cinepak.avi", words("-c:v cinepak -g 5 -pix_fmt rgb24")],
     ];
     for (const [name, coding] of kinds) {
@@ -285,7 +290,7 @@ doubtTest(
 
 doubtTest("VideoReader() finds stored pixels damaged that a cut took a part of", async (folder) => {
   const [whole, path] = [`${folder}/whole.avi`, `${folder}/torn.avi`];
-  await ffmpeg([...source(5), ...words("-c:v rawvideo -pix_fmt gray"), whole]);
+  await ffmpeg([...source(5), ...PALETTES, whole]);
   const bytes = await Deno.readFile(whole);
   const index = bytes.findLastIndex((_, i) =>
     String.fromCharCode(...bytes.subarray(i, i + 4)) === "idx1"
