@@ -1,9 +1,13 @@
 /** The files of `shared/cases/field/media` that readers went wrong on, each with its right outcome. */
 import { decodeAudio } from "@vcs/media/audio";
-import { VideoReader } from "@vcs/media/video_reader";
-import { patchesOfFrames, sampleByIndex } from "@vcs/patch-stream/frames";
+import { VideoReader, type VideoReaderOptions } from "@vcs/media/video_reader";
+import { REFERENCE } from "@vcs/patch-stream/config";
+import { type IndexRule, patchesOfFrames, sampleByIndex } from "@vcs/patch-stream/frames";
 import assert from "node:assert/strict";
 import { differencesOf } from "./media_bed/differences.ts";
+import torchScores from "../packages/patch-stream/testdata/small_reference.json" with {
+  type: "json",
+};
 import { truthOf } from "./media_bed/truth.ts";
 import { hasPrograms, hasShared, needs, sharedPath } from "./shared.ts";
 
@@ -67,11 +71,17 @@ Deno.test({
   },
 });
 
-/** The sixteen frames that patches are taken from, read over a backend, with their times. */
-async function sixteenFrames(name: string, backend: typeof BACKENDS[number]) {
-  await using reader = await VideoReader.open(at(name), { backend });
+/** How the frames that patches are taken from are read. */
+interface Sampling extends VideoReaderOptions {
+  count: number;
+  indexRule: IndexRule;
+}
+
+/** The frames that patches are taken from, and their times. */
+async function sampledFrames(name: string, { count, indexRule, ...options }: Sampling) {
+  await using reader = await VideoReader.open(at(name), options);
   const { info: { width, height }, index } = reader;
-  const ids = sampleByIndex(index.length, 16);
+  const ids = sampleByIndex(index.length, count, indexRule);
   const frames = await Array.fromAsync(reader.framesAt(ids), ({ data }) => data);
   return { width, height, ids, frames, times: ids.map((id) => index[id]!.pts) };
 }
@@ -82,7 +92,8 @@ Deno.test({
   async fn() {
     const [frame, moving] = [264, 120];
     for (const backend of BACKENDS) {
-      const { times, ...clip } = await sixteenFrames("pan240.mp4", backend);
+      const source = { backend, count: 16, indexRule: "exact" } as const;
+      const { times, ...clip } = await sampledFrames("pan240.mp4", source);
       const config = { kKeep: frame + moving, keyFrames: "first" } as const;
       const { fields, grid } = await patchesOfFrames(clip, config);
       const [width, height] = [clip.width / grid.gridW, clip.height / grid.gridH];
@@ -96,6 +107,23 @@ Deno.test({
           row! * height < y + 56 && (row! + 1) * height > y;
       }).filter(Boolean);
       assert.ok(hits.length >= 0.6 * moving, `${hits.length} of ${moving} over ${backend}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "reference_176.mp4: scores are those of the original by PyTorch",
+  ...needs(hasShared, hasPrograms("ffmpeg", "ffprobe")),
+  async fn() {
+    const scores = torchScores["reference_176.mp4"];
+    const { energy, indexRule, ...reading } = REFERENCE;
+    for (const backend of BACKENDS) {
+      const source = { backend, count: 8, indexRule, ...reading };
+      const clip = await sampledFrames("reference_176.mp4", source);
+      const { scoreMap: { data } } = await patchesOfFrames(clip, { energy });
+      assert.equal(data.length, scores.length);
+      const off = data.findIndex((score, n) => Math.abs(score - scores[n]!) >= 2e-4);
+      assert.equal(off, -1, `score ${off} over ${backend}: ${data[off]}, not ${scores[off]}`);
     }
   },
 });
