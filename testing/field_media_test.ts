@@ -1,9 +1,13 @@
 /** The files of `shared/cases/field/media` that readers went wrong on, each with its right outcome. */
 import { decodeAudio } from "@vcs/media/audio";
-import { VideoReader } from "@vcs/media/video_reader";
-import { patchStream } from "@vcs/patch-stream/patch_stream";
+import { VideoReader, type VideoReaderOptions } from "@vcs/media/video_reader";
+import { REFERENCE } from "@vcs/patch-stream/config";
+import { type IndexRule, patchesOfFrames, sampleByIndex } from "@vcs/patch-stream/frames";
 import assert from "node:assert/strict";
 import { differencesOf } from "./media_bed/differences.ts";
+import torchScores from "../packages/patch-stream/testdata/small_reference.json" with {
+  type: "json",
+};
 import { truthOf } from "./media_bed/truth.ts";
 import { hasPrograms, hasShared, needs, sharedPath } from "./shared.ts";
 
@@ -42,40 +46,85 @@ for (const [name, count, fps] of VIDEOS) {
 }
 
 Deno.test({
-  name: "sizechange.h264: frames have the sizes of their pixels",
-  ...needs(hasShared),
+  name: "sizechange.h264: frames have the sizes of their pixels, or are refused",
+  ...needs(hasShared, hasPrograms("ffmpeg", "ffprobe")),
   async fn() {
-    await using video = await VideoReader.open(at("sizechange.h264"), { pixels: "native" });
-    const sizes = await Array.fromAsync(
-      video.frames(),
-      ({ width, height, data }) => `${width}x${height} ${data.length}`,
-    );
-    // The first 60 are 4:2:0, the others 4:4:4.
-    const half = (size: string) => Array<string>(60).fill(size);
-    assert.deepEqual(sizes, [...half("160x120 28800"), ...half("320x240 230400")]);
+    // The first 60 are 4:2:0, the others 4:4:4: the programs give one stored format alone.
+    for (const backend of BACKENDS) {
+      await using video = await VideoReader.open(at("sizechange.h264"), {
+        pixels: "native",
+        backend,
+      });
+      assert.equal(video.index.length, 120);
+      const sizes: string[] = [];
+      const reading = (async () => {
+        for await (const { width, height, data } of video.frames()) {
+          sizes.push(`${width}x${height} ${data.length}`);
+        }
+      })();
+      if (backend === "node-av") await reading;
+      else await assert.rejects(reading, { code: "unsupported", message: /becomes yuv444p/ });
+      const half = (size: string) => Array<string>(60).fill(size);
+      const larger = backend === "node-av" ? half("320x240 230400") : [];
+      assert.deepEqual(sizes, [...half("160x120 28800"), ...larger], backend);
+    }
+  },
+});
+
+/** How the frames that patches are taken from are read. */
+interface Sampling extends VideoReaderOptions {
+  count: number;
+  indexRule: IndexRule;
+}
+
+/** The frames that patches are taken from, and their times. */
+async function sampledFrames(name: string, { count, indexRule, ...options }: Sampling) {
+  await using reader = await VideoReader.open(at(name), options);
+  const { info: { width, height }, index } = reader;
+  const ids = sampleByIndex(index.length, count, indexRule);
+  const frames = await Array.fromAsync(reader.framesAt(ids), ({ data }) => data);
+  return { width, height, ids, frames, times: ids.map((id) => index[id]!.pts) };
+}
+
+Deno.test({
+  name: "pan240.mp4: most patches lie on what moves otherwise than the camera",
+  ...needs(hasShared, hasPrograms("ffmpeg", "ffprobe")),
+  async fn() {
+    const [frame, moving] = [264, 120];
+    for (const backend of BACKENDS) {
+      const source = { backend, count: 16, indexRule: "exact" } as const;
+      const { times, ...clip } = await sampledFrames("pan240.mp4", source);
+      const config = { kKeep: frame + moving, keyFrames: "first" } as const;
+      const { fields, grid } = await patchesOfFrames(clip, config);
+      const [width, height] = [clip.width / grid.gridW, clip.height / grid.gridH];
+      // A square of 56 pixels, whose way is known.
+      const hits = Array.from({ length: fields.shape[0]! }, (_, n) => {
+        const record = Array.from(fields.data.subarray(6 * n, 6 * n + 6), Number);
+        const [position, , , , row, column] = record;
+        const time = times[position!]!;
+        const [x, y] = [40 + 120 * time, 150 + 40 * Math.sin(3 * time)];
+        return position! > 0 && column! * width < x + 56 && (column! + 1) * width > x &&
+          row! * height < y + 56 && (row! + 1) * height > y;
+      }).filter(Boolean);
+      assert.ok(hits.length >= 0.6 * moving, `${hits.length} of ${moving} over ${backend}`);
+    }
   },
 });
 
 Deno.test({
-  name: "pan240.mp4: most patches lie on what moves otherwise than the camera",
-  ...needs(hasShared),
+  name: "reference_176.mp4: scores are those of the original by PyTorch",
+  ...needs(hasShared, hasPrograms("ffmpeg", "ffprobe")),
   async fn() {
-    const [frame, moving] = [264, 120];
-    const config = {
-      videoPath: at("pan240.mp4"),
-      kKeep: frame + moving,
-      keyFrames: "first",
-    } as const;
-    using session = await patchStream(config);
-    const { metadata, grid, pts } = session.collect();
-    const [width, height] = [640 / grid.gridW, 360 / grid.gridH];
-    // A square of 56 pixels, whose way is known.
-    const hits = metadata.filter(({ seqPos, patchHIdx, patchWIdx }) => {
-      const [x, y] = [40 + 120 * pts[seqPos]!, 150 + 40 * Math.sin(3 * pts[seqPos]!)];
-      return seqPos > 0 && patchWIdx * width < x + 56 && (patchWIdx + 1) * width > x &&
-        patchHIdx * height < y + 56 && (patchHIdx + 1) * height > y;
-    });
-    assert.ok(hits.length >= 0.6 * moving, `${hits.length} of ${moving}`);
+    const scores = torchScores["reference_176.mp4"];
+    const { energy, indexRule, ...reading } = REFERENCE;
+    for (const backend of BACKENDS) {
+      const source = { backend, count: 8, indexRule, ...reading };
+      const clip = await sampledFrames("reference_176.mp4", source);
+      const { scoreMap: { data } } = await patchesOfFrames(clip, { energy });
+      assert.equal(data.length, scores.length);
+      const off = data.findIndex((score, n) => Math.abs(score - scores[n]!) >= 2e-4);
+      assert.equal(off, -1, `score ${off} over ${backend}: ${data[off]}, not ${scores[off]}`);
+    }
   },
 });
 
@@ -93,7 +142,10 @@ Deno.test({
       "w_zero_data_list.wav": 0,
     };
     for (const [name, length] of Object.entries(lengths)) {
-      assert.equal((await decodeAudio(at(name))).channels[0]!.length, length, name);
+      for (const backend of BACKENDS) {
+        const { channels } = await decodeAudio(at(name), { backend });
+        assert.equal(channels[0]!.length, length, `${name} over ${backend}`);
+      }
     }
   },
 });

@@ -21,6 +21,12 @@ function source(frames: number, rate = 25, size = "64x48"): string[] {
 
 const words = (text: string) => text.split(" ");
 
+/** Stored pixels with a palette for each frame. */
+const PALETTES = [
+  ...["-vf", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"],
+  ...words("-c:v rawvideo -pix_fmt pal8"),
+];
+
 async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -98,9 +104,8 @@ doubtTest("VideoReader() reads joined recordings one after the other", async (fo
 doubtTest(
   "VideoReader() reads key frames that build on earlier ones from the start",
   async (folder) => {
-    const palette = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1";
     const kinds: [string, string[]][] = [
-      ["palette.avi", ["-vf", palette, ...words("-c:v rawvideo -pix_fmt pal8")]],
+      ["palette.avi", PALETTES],
       ["cinepak.avi", words("-c:v cinepak -g 5 -pix_fmt rgb24")],
     ];
     for (const [name, coding] of kinds) {
@@ -145,6 +150,24 @@ doubtTest(
     }
   },
 );
+
+const times = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
+
+doubtTest("VideoReader() has frames of AVI wait for those they build on", async (folder) => {
+  for (const [bFrames, first] of [[0, 0], [3, 2]] as const) {
+    const path = `${folder}/${bFrames}.avi`;
+    await ffmpeg([...source(30), ...words(`${X264} -bf ${bFrames} -g 12 -pix_fmt yuv420p`), path]);
+    for (const backend of BACKENDS) {
+      await using video = await VideoReader.open(path, { backend });
+      assert.deepEqual(
+        video.index.map(({ pts }) => Math.round(25 * pts)),
+        times(first, 30),
+        backend,
+      );
+    }
+  }
+  assert.equal(await assertAsShown(`${folder}/3.avi`), 30);
+});
 
 doubtTest("VideoReader() takes a bare stream's rate from its headers", async (folder) => {
   const x265 = "-c:v libx265 -preset ultrafast -x265-params log-level=none";
@@ -264,3 +287,38 @@ doubtTest(
     }
   },
 );
+
+doubtTest("VideoReader() finds stored pixels damaged that a cut took a part of", async (folder) => {
+  const [whole, path] = [`${folder}/whole.avi`, `${folder}/torn.avi`];
+  await ffmpeg([...source(5), ...PALETTES, whole]);
+  const bytes = await Deno.readFile(whole);
+  const index = bytes.findLastIndex((_, i) =>
+    String.fromCharCode(...bytes.subarray(i, i + 4)) === "idx1"
+  );
+  await Deno.writeFile(path, bytes.subarray(0, index - 1000));
+  for (const backend of BACKENDS) {
+    await using video = await VideoReader.open(path, { backend, indexCacheSize: 0 });
+    const frames = video.frames();
+    for (const frame of [0, 1, 2, 3]) assert.equal((await frames.next()).value?.index, frame);
+    await assert.rejects(frames.next(), { code: "decode-failed", message: /frame 4 of 5/ });
+  }
+});
+
+doubtTest("VideoReader() leaves out a GIF's picture that is cut off", async (folder) => {
+  const [whole, path] = [`${folder}/whole.gif`, `${folder}/torn.gif`];
+  await ffmpeg([...source(5), whole]);
+  const bytes = await Deno.readFile(whole);
+  for (const [taken, frames] of [[1, 5], [40, 4]] as const) {
+    await Deno.writeFile(path, bytes.subarray(0, bytes.length - taken));
+    for (const backend of BACKENDS) {
+      await using video = await VideoReader.open(path, {
+        backend,
+        pixels: "native",
+        indexCacheSize: 0,
+      });
+      assert.equal(video.info.frameCount, frames, `${taken} bytes over ${backend}`);
+      const read = await Array.fromAsync(video.frames(), ({ index }) => index);
+      assert.deepEqual(read, [0, 1, 2, 3, 4].slice(0, frames));
+    }
+  }
+});

@@ -197,13 +197,6 @@ export const faults: readonly Fault[] = [
     tests: ["video_index_test.ts"],
   },
   {
-    file: "video_index.ts",
-    find: "bare ? counted.map((_, i) => i * step) : frameTimes(counted, facts, step)",
-    put: "frameTimes(counted, facts, step)",
-    means: "bare streams have the rate that a demuxer makes up",
-    tests: ["video_index_test.ts", "video_doubts_test.ts"],
-  },
-  {
     file: "seekable_codecs.ts",
     find: '&& pixelFormat !== "pal8"',
     put: "",
@@ -517,5 +510,33 @@ export const faults: readonly Fault[] = [
     put: "const chosen = defined({ backend, stream, interlaced, maxPixels });",
     means: "live HDR is never mapped",
     tests: ["video_hdr_test.ts"],
+  },
+  {
+    file: "packet_doubts.ts",
+    find: "ticks === undefined && decodeTicks === undefined",
+    put: "ticks === undefined",
+    means: "frames of AVI do not wait for those they build on",
+    tests: ["video_index_test.ts"],
+  },
+  {
+    file: "gif_picture.ts",
+    find: "return afterBlocks(packet, data) <= packet.length;",
+    put: "return true;",
+    means: "a GIF's torn picture is shown",
+    tests: ["gif_picture_test.ts"],
+  },
+  {
+    file: "backend_node_av.ts",
+    find: "return ({ flags }) => (flags & AV.PACKET_CORRUPT) !== 0;",
+    put: "return undefined;",
+    means: "stored pixels that a cut took count as whole",
+    tests: ["video_doubts_test.ts"],
+  },
+  {
+    file: "video_index.ts",
+    find: "isBare(packets) ? counted.map((_, i) => i * step) : frameTimes(counted, facts, step)",
+    put: "frameTimes(counted, facts, step)",
+    means: "bare streams have the rate that a demuxer makes up",
+    tests: ["video_index_test.ts", "video_doubts_test.ts"],
   },
 ];

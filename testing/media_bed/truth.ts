@@ -17,6 +17,8 @@ export interface Truth {
   readonly rgb: readonly Uint8Array[];
   /** What ffmpeg complained about; none for a sound file. */
   readonly complaints: readonly string[];
+  /** Whether it says that a packet is cut off, whose picture need not be the same in two runs. */
+  readonly torn: boolean;
 }
 
 /** Hash of a frame's pixels. */
@@ -85,5 +87,6 @@ export async function truthOf(path: string): Promise<Truth> {
     ),
     rgb: framesOf(upright.stdout, Number(width) * Number(height) * 3),
     complaints: native.lines.filter((line) => /\[(error|fatal)\]/.test(line)),
+    torn: native.lines.some((line) => line.includes("corrupt input packet")),
   };
 }

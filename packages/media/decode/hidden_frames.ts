@@ -1,9 +1,10 @@
 /**
  * Packets that are decoded but never shown: VP8 and VP9 store "alternate reference" frames as
- * packets of their own in old WebM files.
+ * packets of their own in old WebM files, and a GIF may be cut off in its last picture.
  *
  * @module
  */
+import { holdsPicture } from "../formats/gif_picture.ts";
 
 /** Reads single bits, most significant first. */
 function bits(byte: number): (count: number) => number {
@@ -29,16 +30,15 @@ function vp9Hidden(first: number, last: number): boolean {
 }
 
 /** Codecs whose packets can be hidden frames. */
-export const HIDING_CODECS: ReadonlySet<string> = new Set(["vp8", "vp9"]);
+export const HIDING_CODECS: ReadonlySet<string> = new Set(["vp8", "vp9", "gif"]);
 
 /**
  * Whether a packet holds a frame that is never shown. A superframe (last byte 110xxxxx, VP9
  * annex B) always ends in one that is.
- *
- * @param first first byte of the packet
- * @param last last byte of the packet
  */
-export function isHidden(codec: string, first: number, last: number): boolean {
-  if (codec === "vp8") return vp8Hidden(first);
-  return codec === "vp9" && vp9Hidden(first, last);
+export function isHidden(codec: string, packet: Uint8Array): boolean {
+  if (packet.length === 0) return false;
+  if (codec === "vp8") return vp8Hidden(packet[0]!);
+  if (codec === "vp9") return vp9Hidden(packet[0]!, packet.at(-1)!);
+  return codec === "gif" && !holdsPicture(packet);
 }

@@ -6,6 +6,12 @@
  */
 import type { PacketRecord } from "../ffmpeg/backend.ts";
 
+/** Whether a file has no time at all: those of a decoder are made up then. */
+export function isBare(packets: readonly PacketRecord[]): boolean {
+  return packets.length > 0 &&
+    packets.every(({ ticks, decodeTicks }) => ticks === undefined && decodeTicks === undefined);
+}
+
 /**
  * Whether frames of several recordings lie on one another in time: a key frame comes before two
  * frames that precede it in the file. One frame may just have a wrong time.

@@ -5,7 +5,7 @@ import { areJoined, settledFrom, withoutUnseen } from "./packet_doubts.ts";
 /** Packets in decode order: times, with K behind those of key frames and D behind hidden ones. */
 function packets(text: string): PacketRecord[] {
   return text.split(" ").map((word) => ({
-    ...{ ticks: parseInt(word), duration: 1, size: 1 },
+    ...{ ticks: parseInt(word), decodeTicks: undefined, duration: 1, size: 1 },
     keyframe: word.includes("K"),
     shown: !word.includes("D"),
   }));

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Inspection, PacketRecord, StreamFacts } from "../ffmpeg/backend.ts";
+import { isBare } from "./packet_doubts.ts";
 import { startsAtKeyframes } from "./seekable_codecs.ts";
 
 /** A frame as the container lists it. */
@@ -127,9 +128,9 @@ export function indexCountedFrames(
   { facts, packets }: Inspection,
 ): VideoIndex {
   const step = 1 / (facts.frameRate || 25);
-  // Without a single time in the file, those of the decoder are made up.
-  const bare = packets.length > 0 && packets.every(({ ticks }) => ticks === undefined);
-  const times = bare ? counted.map((_, i) => i * step) : frameTimes(counted, facts, step);
+  const times = isBare(packets)
+    ? counted.map((_, i) => i * step)
+    : frameTimes(counted, facts, step);
   const shown = packets.filter((packet) => packet.shown);
   const frames = counted.map(({ keyframe }, i): IndexedFrame => ({
     pts: times[i]!,

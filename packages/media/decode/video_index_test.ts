@@ -32,6 +32,7 @@ const FACTS: StreamFacts = {
 function packets(ticks: (number | undefined)[], keys: number[], hidden: number[] = []) {
   return ticks.map((time, i): PacketRecord => ({
     ticks: time,
+    decodeTicks: undefined,
     duration: 4,
     size: 100 + i,
     keyframe: keys.includes(i),
@@ -93,6 +94,10 @@ Deno.test("indexCountedFrames() counts by the rate where the file has no time at
   const bare = packets([undefined, undefined, undefined], [0]);
   const index = indexCountedFrames(counted, { facts: FACTS, packets: bare });
   assert.deepEqual(index.frames.map(({ pts }) => pts), [0, 0.04, 0.08]);
+  // With times of decoding alone, a decoder's times come of them.
+  const ordered = bare.map((packet, i) => ({ ...packet, decodeTicks: 4 * i }));
+  const timed = indexCountedFrames(counted, { facts: FACTS, packets: ordered });
+  assert.deepEqual(timed.frames.map(({ pts }) => pts), [0.02, 0.07, 0.13]);
 });
 
 Deno.test("indexPackets() seeks to no key frame whose time others have, and skips none then", () => {

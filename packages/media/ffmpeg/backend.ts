@@ -16,6 +16,8 @@ export type Ratio = readonly [number, number];
 export interface PacketRecord {
   /** Presentation time in time-base units; undefined where the container has none. */
   readonly ticks: number | undefined;
+  /** Time of decoding in time-base units, the only one in AVI; undefined where there is none. */
+  readonly decodeTicks: number | undefined;
   /** Duration in time-base units, 0 where unknown. */
   readonly duration: number;
   /** Bytes. */

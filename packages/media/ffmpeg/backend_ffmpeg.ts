@@ -115,8 +115,10 @@ export class Announcements {
 
   constructor({ timeBase, codec }: StreamFacts) {
     this.#timeBase = timeBase;
+    // What a cut took of stored pixels, their decoder does not miss.
+    const torn = codec === "rawvideo" ? "|corrupt input packet" : "";
     this.#complaint = new RegExp(
-      `^\\[(${codec}|lib\\w+) @ \\w+\\] \\[error\\]|while decoding|to decoder`,
+      `^\\[(${codec}|lib\\w+) @ \\w+\\] \\[error\\]|while decoding|to decoder${torn}`,
     );
   }
 

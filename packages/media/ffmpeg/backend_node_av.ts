@@ -20,6 +20,7 @@ import { MediaError } from "../errors.ts";
 import { eventLoopYielder } from "../decode/event_loop.ts";
 import { codedPixels, MAX_PIXELS } from "../decode/video_options.ts";
 import { HIDING_CODECS, isHidden } from "../decode/hidden_frames.ts";
+import { isBare } from "../decode/packet_doubts.ts";
 import type { RangeMirror } from "../remote/range_mirror.ts";
 import { hasTornSlice } from "../formats/ffv1_slices.ts";
 import { holdsIdr } from "../formats/h264_start.ts";
@@ -209,10 +210,10 @@ function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): StreamFa
 }
 
 function recordOf(packet: AvPacket, codec: string): PacketRecord {
-  const data = HIDING_CODECS.has(codec) ? packet.data : null;
-  const hidden = data !== null && data.length > 0 && isHidden(codec, data[0]!, data.at(-1)!);
+  const hidden = HIDING_CODECS.has(codec) && isHidden(codec, packet.data ?? new Uint8Array());
   return {
     ticks: packet.pts === AV.NOPTS ? undefined : Number(packet.pts),
+    decodeTicks: packet.dts === AV.NOPTS ? undefined : Number(packet.dts),
     duration: Number(packet.duration),
     size: packet.size,
     keyframe: (packet.flags & AV.PACKET_KEY) !== 0,
@@ -222,7 +223,7 @@ function recordOf(packet: AvPacket, codec: string): PacketRecord {
 
 /** The rate that the codec's own headers name, which counts where the file has no times; else 0. */
 function bareRate({ codecpar }: AvStream, packets: readonly PacketRecord[]): number {
-  return packets.some(({ ticks }) => ticks !== undefined) ? 0 : ratio(codecpar.frameRate);
+  return isBare(packets) ? ratio(codecpar.frameRate) : 0;
 }
 
 /** Has the demuxer skip all streams but one. */
@@ -336,6 +337,18 @@ async function openDecoder(
  */
 const SILENT_CODECS = new Set(["mjpeg"]);
 
+/** Whether a packet has a damage that its decoder would not report. */
+type TearTest = (packet: AvPacket) => boolean;
+
+/** How that is seen, by codec. */
+function tearTest(codec: string, extradata: Uint8Array | null): TearTest | undefined {
+  // What a cut took of stored pixels is what was in that memory before.
+  if (codec === "rawvideo") return ({ flags }) => (flags & AV.PACKET_CORRUPT) !== 0;
+  // FFV1 before version 3 has neither extradata nor slices.
+  if (codec !== "ffv1" || !extradata?.length) return undefined;
+  return ({ data }) => data !== null && hasTornSlice(data);
+}
+
 /** Errors in a row after which a decoder gets its next packet, so that none can hold us up. */
 const MAX_FAILURES = 32;
 
@@ -357,9 +370,8 @@ class NodeAvRun implements DecodeRun {
   readonly #yieldToEventLoop = eventLoopYielder();
   readonly #wanted: ReadonlySet<number> | undefined;
   readonly #silent: boolean;
-  /** Whether packets are those of FFV1 version 3: older ones have neither extradata nor slices. */
-  readonly #hasSlices: boolean;
-  /** Times of packets with another checksum than they should have. */
+  readonly #isTorn: TearTest | undefined;
+  /** Times of packets that are torn. */
   readonly #torn = new Set<number>();
   /** What is read of a file elsewhere. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -385,7 +397,7 @@ class NodeAvRun implements DecodeRun {
     this.#filter = filter === undefined ? undefined : new PixelFilter(av, filter, threads);
     this.#wanted = request.sparse ? new Set(request.wanted) : undefined;
     const { extradata } = input.streams[request.facts.stream]!.codecpar;
-    this.#hasSlices = request.facts.codec === "ffv1" && (extradata?.length ?? 0) > 0;
+    this.#isTorn = tearTest(request.facts.codec, extradata);
     this.#silent = SILENT_CODECS.has(request.facts.codec);
     if (this.#silent) decoder.setOption("err_detect", "explode");
     this.#packet = new av.Packet();
@@ -482,8 +494,7 @@ class NodeAvRun implements DecodeRun {
 
   /** Notes a damage that the decoder would not report. */
   #verify(packet: AvPacket): void {
-    if (!this.#hasSlices || packet.data === null) return;
-    if (hasTornSlice(packet.data)) this.#torn.add(Number(packet.pts));
+    if (this.#isTorn?.(packet)) this.#torn.add(Number(packet.pts));
   }
 
   /** Has the decoder make what it can of a packet that it gave up. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BufferedReader } from "@vcs/transport/internal";
 import type { FieldOrder, Inspection, PacketRecord, Ratio, StreamFacts } from "./backend.ts";
 import { orientationOf } from "../formats/display_matrix.ts";
 import { MediaError } from "../errors.ts";
@@ -120,10 +121,11 @@ function parsePacket(line: string): PacketRecord | undefined {
   );
   const size = Number(fields.get("size"));
   if (!Number.isFinite(size)) return undefined;
-  const pts = Number(fields.get("pts"));
+  const [pts, dts] = ["pts", "dts"].map((name) => Number(fields.get(name)));
   const flags = fields.get("flags") ?? "";
   return {
     ticks: Number.isFinite(pts) ? pts : undefined,
+    decodeTicks: Number.isFinite(dts) ? dts : undefined,
     duration: Number(fields.get("duration")) || 0,
     size,
     keyframe: flags.startsWith("K"),
@@ -136,7 +138,7 @@ async function readPackets(
   stream: number,
   signal: AbortSignal | undefined,
 ): Promise<PacketRecord[]> {
-  const entries = "packet=pts,duration,size,flags";
+  const entries = "packet=pts,dts,duration,size,flags";
   const select = ["-v", "error", "-select_streams", `${stream}`, "-show_entries", entries];
   const packets: PacketRecord[] = [];
   const args = [...select, "-of", "compact=p=0", source];
@@ -150,7 +152,7 @@ async function readPackets(
   return packets;
 }
 
-/** Marks hidden frames: has ffmpeg copy the packets out, and looks at their ends. */
+/** Marks hidden frames: has ffmpeg copy the packets out, one behind the other. */
 async function markHidden(
   source: string,
   facts: StreamFacts,
@@ -160,35 +162,15 @@ async function markHidden(
   const map = ["-v", "error", "-nostdin", "-i", source, "-map", `0:${facts.stream}`];
   const copy = ["-c", "copy", "-copyinkf", "-f", "rawvideo", "pipe:1"];
   await using program = new Program("ffmpeg", [...map, ...copy], undefined, "null", signal);
-  const ends = packetEnds(program.stdout, packets.map(({ size }) => size));
+  const reader = BufferedReader.of(program.stdout);
   const marked: PacketRecord[] = [];
-  for await (const [first, last] of ends) {
-    const packet = packets[marked.length]!;
-    marked.push({ ...packet, shown: packet.shown && !isHidden(facts.codec, first, last) });
+  for (const packet of packets) {
+    const bytes = await reader.upTo(packet.size);
+    const isWhole = bytes.length === packet.size;
+    marked.push({ ...packet, shown: packet.shown && !(isWhole && isHidden(facts.codec, bytes)) });
   }
   signal?.throwIfAborted();
-  return [...marked, ...packets.slice(marked.length)];
-}
-
-/** First and last byte of each packet in a stream of packets without gaps. */
-async function* packetEnds(
-  stream: ReadableStream<Uint8Array>,
-  sizes: readonly number[],
-): AsyncGenerator<[number, number]> {
-  let [packet, offset, first] = [0, 0, 0];
-  for await (const bytes of stream) {
-    for (let at = 0; at < bytes.length && packet < sizes.length;) {
-      const size = sizes[packet]!;
-      const step = Math.min(size - offset, bytes.length - at);
-      if (offset === 0) first = bytes[at]!;
-      at += step;
-      offset += step;
-      if (offset < size) continue;
-      yield [first, bytes[at - 1]!];
-      packet++;
-      offset = 0;
-    }
-  }
+  return marked;
 }
 
 /** Arguments that stand before a live source. */

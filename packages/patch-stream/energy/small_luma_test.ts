@@ -3,19 +3,31 @@ import assert from "node:assert/strict";
 import { patchesOfFrames } from "../frames.ts";
 import expected from "../testdata/small_reference.json" with { type: "json" };
 
-Deno.test("small frames have the scores that PyTorch's small resize leads to", async () => {
-  // Few levels: many displacements are equally good, and the last bit of luma decides.
+/** Three frames that move on. Few levels: many displacements are equally good, and the last bit of luma decides. */
+function movingFrames(width: number, height: number): Uint8Array[] {
   const next = random(17);
-  const levels = Uint8Array.from({ length: 3 * 200 * 70 }, () => 60 + 9 * Math.floor(3 * next()));
-  const frames = [0, 2, 5].map((shift) =>
-    Uint8Array.from({ length: 3 * 90 * 70 }, (_, n) => {
-      const [row, at] = [Math.floor(n / 270), n % 270 + 3 * shift];
-      return levels[row * 600 + at]!;
+  const stride = 3 * 200;
+  const levels = Uint8Array.from(
+    { length: stride * height },
+    () => 60 + 9 * Math.floor(3 * next()),
+  );
+  return [0, 2, 5].map((shift) =>
+    Uint8Array.from({ length: 3 * width * height }, (_, n) => {
+      const [row, at] = [Math.floor(n / (3 * width)), n % (3 * width) + 3 * shift];
+      return levels[row * stride + at]!;
     })
   );
-  const clip = { width: 90, height: 70, ids: [0, 1, 2], frames };
-  const { scoreMap } = await patchesOfFrames(clip, { energy: "reference", inputSize: 56 });
-  // Of PyTorch 2.2.2.
-  assert.equal(scoreMap.data.length, expected.length);
-  scoreMap.data.forEach((score, n) => assert.ok(Math.abs(score - expected[n]!) < 2e-4, `${n}`));
+}
+
+Deno.test("small frames have the scores that PyTorch's small resize leads to", async () => {
+  for (const [width, height, inputSize] of [[90, 70, 56], [176, 144, 112]] as const) {
+    const clip = { width, height, ids: [0, 1, 2], frames: movingFrames(width, height) };
+    const { scoreMap } = await patchesOfFrames(clip, { energy: "reference", inputSize });
+    // Of PyTorch 2.2.2 and 2.15, by testdata/reference_scores.py.
+    const scores = expected[`${width}x${height}` as keyof typeof expected];
+    assert.equal(scoreMap.data.length, scores.length);
+    scoreMap.data.forEach((score, n) =>
+      assert.ok(Math.abs(score - scores[n]!) < 2e-4, `${width}x${height}: ${n}`)
+    );
+  }
 });
