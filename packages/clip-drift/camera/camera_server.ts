@@ -19,7 +19,14 @@
  *
  * @module
  */
-import { abortable, defined, Site, SiteError } from "@vcs/transport/internal";
+import {
+  abortable,
+  defined,
+  onAbort,
+  Site,
+  SiteError,
+  type SiteRequest,
+} from "@vcs/transport/internal";
 
 /** What to serve, and where. */
 export interface CameraServerOptions {
@@ -106,7 +113,6 @@ function part({ jpeg, lastFrameTime }: Clock): Uint8Array[] {
 
 /** An endless stream; a client that reads slowly misses frames. */
 async function* stream(clock: Clock, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  clock.streams++;
   try {
     for (let sent = -1;; sent = clock.index) {
       if (clock.index === sent) await abortable(clock.next, signal);
@@ -114,15 +120,17 @@ async function* stream(clock: Clock, signal: AbortSignal): AsyncGenerator<Uint8A
     }
   } catch (error) {
     if (!signal.aborted) throw error;
-  } finally {
-    clock.streams--;
   }
 }
 
-function streamResponse(clock: Clock, signal: AbortSignal): Response {
+/** Counts a stream from its request on: many come at once before the first of them is read. */
+function streamResponse(clock: Clock, request: Request, stop: AbortSignal): Response {
   if (clock.streams >= MOST_STREAMS) {
     throw new SiteError("too-many-clients", `Cannot serve more than ${MOST_STREAMS} streams`);
   }
+  clock.streams++;
+  onAbort(request.signal, () => void clock.streams--);
+  const signal = AbortSignal.any([request.signal, stop]);
   const type = "multipart/x-mixed-replace; boundary=frame";
   return new Response(ReadableStream.from(stream(clock, signal)), {
     headers: { "content-type": type, "cache-control": "no-store" },
@@ -159,16 +167,16 @@ export async function serveCamera(options: CameraServerOptions): Promise<CameraS
   const clock = new Clock();
   const stop = new AbortController();
   const { hostname, port, token, stuckAfter } = options;
-  const open = (response: () => Response) => () => {
+  const open = (response: (request: Request) => Response) => ({ request }: SiteRequest) => {
     // Connections that were kept open may still ask.
     if (stop.signal.aborted) return new Response("The camera is closed\n", { status: 503 });
-    return response();
+    return response(request);
   };
   const site = await Site.open({
     ...defined({ hostname, port, token, stuckAfter }),
     routes: {
       "GET /": open(() => new Response(INDEX, { headers: { "content-type": "text/html" } })),
-      "GET /stream.mjpg": open(() => streamResponse(clock, stop.signal)),
+      "GET /stream.mjpg": open((request) => streamResponse(clock, request, stop.signal)),
       "GET /health": open(() => health(clock, options)),
     },
   });

@@ -15,7 +15,10 @@ import { acceptUpgrade, keyOfUpgrade, type UpgradeRoute } from "./upgrade.ts";
 
 /** How a feed treats its viewers. */
 export interface FeedOptions {
-  /** Bytes that may wait for one viewer. Default: 512 KiB. */
+  /**
+   * Bytes that may wait for one viewer; for one that has read nothing for a second no more than
+   * 256 KiB, or one message. Default: 512 KiB.
+   */
   readonly waiting?: number;
   /** Viewers at a time. Default: 32. */
   readonly viewers?: number;
@@ -33,8 +36,10 @@ export interface FeedOptions {
 const PIECE = 32 * 1024;
 /** Bytes after which a viewer is asked whether it has read them. */
 const ASKED_AFTER = 16 * 1024;
-/** Of the bytes that may wait for a viewer, the part that may be under way to it. */
-const UNDER_WAY = 1 / 4;
+/** Of the bytes that may wait for a viewer, the part that may be under way to it, and the most. */
+const [UNDER_WAY, MOST_UNDER_WAY] = [1 / 4, 768 * 1024];
+/** Milliseconds after which a viewer that has read nothing is quiet, and what may wait for it then. */
+const [QUIET_AFTER, QUIET_WAITING] = [1000, 256 * 1024];
 
 /** A message as it is written. */
 export interface Framed {
@@ -61,6 +66,8 @@ export class FeedViewer {
   /** Whether no more is written until the viewer has read. */
   #isHeld = false;
   #isClosing = false;
+  /** Whether it has read nothing for a while. */
+  #isQuiet = false;
   #isWatched = false;
   /** Bytes that were written, those of them after which it was asked, and those that it has read. */
   #written = 0;
@@ -115,14 +122,20 @@ export class FeedViewer {
   /** Sends a message, or queues it; see {@linkcode FeedViewer.send}. */
   enqueue(message: Framed, key?: string): void {
     if (this.#isClosing) return;
-    const { waiting } = this.#options;
     const same = key === undefined ? -1 : this.#waiting.findIndex((other) => other.key === key);
     if (same >= 0) this.#drop(same);
-    while (this.#waiting.length > 0 && this.#waitingBytes + message.size > waiting) this.#drop(0);
     this.#waiting.push({ ...message, key });
     this.#waitingBytes += message.size;
+    this.#makeRoom();
     if (!this.#isWriting) this.#writeNext();
     if (!this.#isWatched) void this.#watch();
+  }
+
+  /** Drops the oldest of what waits, but the newest. */
+  #makeRoom(): void {
+    const { waiting } = this.#options;
+    const most = this.#isQuiet ? Math.min(waiting, QUIET_WAITING) : waiting;
+    while (this.#waiting.length > 1 && this.#waitingBytes > most) this.#drop(0);
   }
 
   #drop(index: number): void {
@@ -140,7 +153,8 @@ export class FeedViewer {
       this.#waitingBytes -= next.size;
       this.#rest = [...next.pieces];
     }
-    this.#isHeld = this.#written - this.#read >= this.#options.waiting * UNDER_WAY;
+    const most = Math.min(this.#options.waiting * UNDER_WAY, MOST_UNDER_WAY);
+    this.#isHeld = this.#written - this.#read >= most;
     if (this.#isHeld) return;
     const piece = this.#rest.shift()!;
     this.#written += piece.length;
@@ -164,21 +178,33 @@ export class FeedViewer {
     const [count = 0] = new Float64Array(payload.slice().buffer);
     if (!(count > this.#read && count <= this.#asked)) return;
     this.#read = count;
+    this.#isQuiet = false;
     if (this.#isHeld) this.#writeNext();
   }
 
-  /** Cuts the viewer off when it reads nothing of what it is sent, whether more comes or not. */
+  /**
+   * Holds the viewer short when it reads nothing of what it is sent, whether more comes or not, and
+   * then cuts it off.
+   */
   async #watch(): Promise<void> {
-    const { clock, stuckAfter } = this.#options;
-    const { signal } = this.#gone;
+    const { stuckAfter } = this.#options;
     this.#isWatched = true;
-    while (this.#read < this.#written && !signal.aborted) {
+    while (this.#read < this.#written && !this.#gone.signal.aborted) {
       const before = this.#read;
       this.#ask();
-      await clock.sleep(stuckAfter, signal).catch(() => {});
+      await this.#sleep(QUIET_AFTER);
+      if (this.#read > before) continue;
+      this.#isQuiet = true;
+      this.#makeRoom();
+      await this.#sleep(stuckAfter - QUIET_AFTER);
       if (this.#read === before) this.#socket.destroy();
     }
     this.#isWatched = false;
+  }
+
+  /** Waits, but not beyond the viewer's going. */
+  async #sleep(milliseconds: number): Promise<void> {
+    await this.#options.clock.sleep(milliseconds, this.#gone.signal).catch(() => {});
   }
 
   #take(bytes: Uint8Array): void {

@@ -166,6 +166,33 @@ Deno.test("a viewer that reads nothing is cut off, however little it is sent", a
   });
 });
 
+Deno.test("little waits for a viewer that has read nothing for a second, however much may", async () => {
+  const clock = new ManualClock();
+  let waits = () => 0;
+  const options: FeedOptions = {
+    clock,
+    waiting: 32 << 20,
+    onJoin: (viewer) => void (waits = () => viewer.waiting),
+  };
+  await withFeed(options, async (feed, site) => {
+    using connection = await silentViewer(site);
+    const fill = () => {
+      for (let i = 0; i < 100; i++) feed.send(new Uint8Array(100_000).fill(46));
+    };
+    fill();
+    assert.ok(waits() > 9_000_000, `${waits()}`);
+    for (let passed = 0; passed < 1000; passed += 100) await clock.advance(100);
+    const short = 256 * 1024 + 100_010;
+    assert.ok(waits() <= short, `${waits()}`);
+    fill();
+    assert.ok(waits() <= short, `${waits()}`);
+    feed.send("the newest");
+    await readAnswering(connection, (text) => text.includes("the newest"));
+    fill();
+    assert.ok(waits() > 9_000_000, `${waits()}`);
+  });
+});
+
 Deno.test("viewers beyond the bound, and what is no WebSocket, are refused", async () => {
   await withFeed({ viewers: 1 }, async (feed, site) => {
     const { port } = site;

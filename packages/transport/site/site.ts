@@ -310,6 +310,8 @@ async function write(
   stuckAfter: number,
 ): Promise<void> {
   const headers = { ...GUARD_HEADERS, ...Object.fromEntries(response.headers) };
+  // A client that has gone already closes nothing any more.
+  if (out.destroyed) return await response.body?.cancel();
   out.writeHead(response.status, headers);
   if (isHead || response.body === null) {
     await response.body?.cancel();

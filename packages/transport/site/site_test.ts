@@ -341,6 +341,32 @@ Deno.test("an answer of which a client takes nothing is cut", async () => {
   while (made === 0 || open > 0) await new Promise((resolve) => setTimeout(resolve, 10));
 });
 
+Deno.test("what is answered to a client that has gone already is let go", async () => {
+  const asked = Promise.withResolvers<AbortSignal>();
+  const answer = Promise.withResolvers<void>();
+  const cancelled = Promise.withResolvers<void>();
+  const body = () =>
+    new ReadableStream({
+      pull: (made) => made.enqueue(new Uint8Array(1000)),
+      cancel: () => cancelled.resolve(),
+    });
+  const routes = {
+    "GET /": async ({ request }: { request: Request }) => {
+      asked.resolve(request.signal);
+      await answer.promise;
+      return new Response(body());
+    },
+  };
+  await using site = await Site.open({ routes });
+  const viewer = await Deno.connect({ hostname: "127.0.0.1", port: site.port });
+  await writeAll(viewer, `GET / HTTP/1.1\r\nHost: 127.0.0.1:${site.port}\r\n\r\n`);
+  const signal = await asked.promise;
+  viewer.close();
+  while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
+  answer.resolve();
+  await cancelled.promise;
+});
+
 Deno.test("closing ends hanging clients, viewers and responses, whatever they do", async () => {
   let isReleased = false;
   async function* slow() {
