@@ -1,212 +1,309 @@
 /**
  * Faults of cameras, made over natural clips, and what the measures of pictures find of them; and
- * what they find where there is no fault. Writes `pictures` of `bench/results/clip-drift.json`:
- * `deno run -A bench/clip-drift_pictures.ts FOLDER_OF_CLIPS`.
+ * what they find where there is no fault:
+ * `deno run -A bench/clip-drift_pictures.ts faults|cuts FOLDER_OF_CLIPS [--tuning]` writes its part of
+ * `bench/results/clip-drift_pictures.json`. With `--tuning` it looks at the clips that the measures
+ * may be tuned on, and writes nothing.
  *
- * A scene is a frame of a clip that is held for five seconds with a sensor's noise, twice a second;
- * then comes the fault, for three. Clips without a fault are played as they are, once.
+ * A scene is a frame of a clip that is held for three seconds with a sensor's noise, twice a second;
+ * then comes the fault, for two and a half. Clips without a fault are played as they are, once.
  *
  * @module
  */
 import { AlertRules, parseRule } from "@vcs/clip-drift/alerts";
-import { PictureMeasures, smallGrey } from "@vcs/clip-drift/internal";
+import { DriftTracker } from "@vcs/clip-drift/drift";
+import { type Encoder, openEncoder } from "@vcs/clip-drift/encoder";
+import { fileFrame, PictureMeasures, smallGrey } from "@vcs/clip-drift/internal";
+import { watch } from "@vcs/clip-drift";
+import { encodeJpeg } from "@vcs/media/image";
 import { VideoReader } from "@vcs/media/video_reader";
 import { say } from "@vcs/transport/internal";
+import { join } from "node:path";
+import {
+  type Happening,
+  HAPPENINGS,
+  HUE,
+  noisy,
+  numbers,
+  render,
+  type Rgb,
+  type Scene,
+  shrunk,
+  still,
+  WIDTH,
+} from "./made_faults.ts";
 
-interface Rgb {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
-type Change = (x: number, y: number, scene: Rgb, tick: number) => [number, number, number];
-
-/** Clips that nothing was tuned on, and that have two frames that differ. */
-const CLIPS = [
+/** Clips that measures and thresholds may be tuned on. */
+const TUNING = [
+  ...["car_static_cam_h264baseline_12fps.mp4", "bottle_static_40s.mp4", "fire2_rot180.mp4"],
+  ...["cps_demo_1080p_h264_bframes.mp4", "nasa_13013_multistream_h264.mp4"],
+  ...["phone_portrait_4k60_rot.mp4", "hlg10_hevc_10bit.mp4", "bbb_1keyframe_noB.mp4"],
+];
+/** Clips that nothing is tuned on. */
+const KEPT_OUT = [
   ...["asl_walk_fullrange.mkv", "ucf101_makeup_mpeg4_asp.avi", "kinetics_basketball_h264.mp4"],
-  ...["cockatoo_yuv420.mp4", "sef_slowmo_160x120.mp4", "bikes_highmotion.mp4", "sar_2x1.mp4"],
-  ...["roadtrip_vp9_10bit.webm", "carphone_pristine_qcif.mp4", "bear_vp9.webm"],
+  ...["cockatoo_yuv420.mp4", "bikes_highmotion.mp4", "roadtrip_vp9_10bit.webm"],
+  ...["carphone_pristine_qcif.mp4", "bear_vp9.webm", "webcam_2byteNAL.mp4"],
+  ...["realshort_handheld.mp4", "vidtok_example_256.mp4", "pancake_h264.mkv"],
+  ...["sef_slowmo_160x120.mp4"],
 ];
-/** Clips that are played besides. */
-const PLAYED = [
-  ...["webcam_2byteNAL.mp4", "realshort_handheld.mp4", "vidtok_example_256.mp4"],
-  ...["pancake_h264.mkv", "fades_mpeg4.mp4"],
-];
+/** The README's rules; that of `moved` is in shares of the width. */
+const RULES = { moved: 0.007, covered: 0.6, blurred: 0.5, dark: 0.5 };
+type Name = keyof typeof RULES;
+const NAMES = Object.keys(RULES) as Name[];
+/** How long a picture stands still to be frozen, and the rule that must find it. */
+const [FREEZE_SECONDS, FREEZE_RULE] = [12, "frozen > 10"];
+/** Numbers of the frames that become scenes. */
+const SCENES_AT = [5, 28];
+/** Looks before the fault and with it, two a second. */
+const [BEFORE, AFTER] = [6, 5];
+const MODELS = ["gist", "gist-colour"] as const;
+/** Distance from which a cut is one. */
+const CUT = 0.4;
 
-/** Share of a frame in each direction that a scene shows, so that what moves in is real. */
-const CROP = 0.7;
-
-let seed = 1;
-const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
-
-/** The colour of a frame at a place, between its pixels. */
-function sample({ width, height, data }: Rgb, x: number, y: number): [number, number, number] {
-  const [cx, cy] = [
-    Math.max(0, Math.min(width - 1.001, x)),
-    Math.max(0, Math.min(height - 1.001, y)),
-  ];
-  const [x0, y0] = [Math.floor(cx), Math.floor(cy)];
-  const [fx, fy] = [cx - x0, cy - y0];
-  const at = 3 * (y0 * width + x0);
-  const below = at + 3 * width;
-  const channel = (c: number) => {
-    const top = data[at + c]! * (1 - fx) + data[at + 3 + c]! * fx;
-    return top * (1 - fy) + (data[below + c]! * (1 - fx) + data[below + 3 + c]! * fx) * fy;
-  };
-  return [channel(0), channel(1), channel(2)];
-}
-
-/** What a camera sees of a frame that was moved: share of the width, degrees, zoom. */
-function view(shift: number, degrees: number, zoom: number): Change {
-  const [c, s] = [Math.cos(degrees * Math.PI / 180), Math.sin(degrees * Math.PI / 180)];
-  return (x, y, frame) => {
-    const [px, py] = [x * CROP * frame.width / zoom, y * CROP * frame.width / zoom];
-    const dx = shift * CROP * frame.width;
-    return sample(
-      frame,
-      frame.width / 2 + c * px + s * py + dx,
-      frame.height / 2 + c * py - s * px,
-    );
-  };
-}
-const still = view(0, 0, 1);
-
-const lit = (gain: number, gamma = 1): Change => (x, y, scene, tick) =>
-  still(x, y, scene, tick).map((v) => 255 * (gain * v / 255) ** gamma) as [number, number, number];
-
-/** Out of focus by a share of the width. */
-const defocused = (sigma: number): Change => (x, y, scene, tick) => {
-  let sum = [0, 0, 0];
-  for (let i = 0; i < 16; i++) {
-    const [angle, radius] = [i * 2.4, sigma * 2 * Math.sqrt((i + 0.5) / 16)];
-    const colour = still(x + radius * Math.cos(angle), y + radius * Math.sin(angle), scene, tick);
-    sum = sum.map((v, c) => v + colour[c]! / 16);
-  }
-  return sum as [number, number, number];
-};
-
-const covered: Change = (x, y, scene, tick) =>
-  x < 0.35 ? [120 + 40 * x, 80 + 30 * y, 60] : still(x, y, scene, tick);
-const rain: Change = (x, y, scene, tick) => {
-  const colour = still(x, y, scene, tick);
-  const streak = Math.sin(800 * (x + 0.15 * y) + 7 * tick) > 0.93 &&
-    Math.sin(31 * y + 5 * tick) > 0;
-  return streak ? colour.map((v) => Math.min(255, v + 60)) as [number, number, number] : colour;
-};
-const infrared: Change = (x, y, scene, tick) => {
-  const [r, g, b] = still(x, y, scene, tick);
-  const grey = 255 * ((0.6 * r + 0.3 * g + 0.1 * b) / 255) ** 0.8 * (1.1 - 0.9 * (x * x + y * y));
-  return [grey, grey, grey];
-};
-
-/** Faults, the measure that must find each, and what is none. */
-const FAULTS: readonly (readonly [string, string | undefined, Change])[] = [
-  ["shift 5 %", "moved", view(0.05, 0, 1)],
-  ["shift 10 %", "moved", view(0.1, 0, 1)],
-  ["rotation 2°", "moved", view(0, 2, 1)],
-  ["rotation 5°", "moved", view(0, 5, 1)],
-  ["zoom 1.1", "moved", view(0, 0, 1.1)],
-  ["zoom 1.3", "moved", view(0, 0, 1.3)],
-  ["defocus 1 %", "blurred", defocused(0.01)],
-  ["defocus 2 %", "blurred", defocused(0.02)],
-  ["cover 85 %", "covered", covered],
-  ["darkness 5 %", "dark", lit(0.05)],
-  ["light step down", undefined, lit(0.6)],
-  ["light step up", undefined, lit(1, 0.7)],
-  ["rain", undefined, rain],
-  ["IR switch", undefined, infrared],
-];
-
-const WIDTH = 256;
-
-/** A picture of a scene. */
-function render(scene: Rgb, change: Change, tick: number): Rgb {
-  const height = Math.round(WIDTH * scene.height / scene.width);
-  const data = new Uint8Array(3 * WIDTH * height);
-  for (let i = 0; i < WIDTH * height; i++) {
-    const x = (i % WIDTH + 0.5) / WIDTH - 0.5;
-    const y = (Math.floor(i / WIDTH) + 0.5 - height / 2) / WIDTH;
-    data.set(change(x, y, scene, tick).map((v) => Math.max(0, Math.min(255, v))), 3 * i);
-  }
-  return { width: WIDTH, height, data };
-}
-
-/** The picture as a sensor gives it. */
-function noisy({ width, height, data }: Rgb): Rgb {
-  const noise = (v: number) => Math.max(0, Math.min(255, v + 6 * (random() - 0.5)));
-  return { width, height, data: data.map(noise) };
-}
-
-/** The measures and the rules of one camera; the names of what raised an alert. */
+/** The measures and the rules of one camera. */
 class Camera {
   readonly raised = new Set<string>();
+  /** Whether there was a reference before the fault. */
+  watches = false;
   readonly #measures = new PictureMeasures();
   readonly #rules: AlertRules;
 
   constructor(width: number) {
-    const rules = [`moved > ${0.007 * width}`, "covered > 0.6", "blurred > 0.5", "dark > 0.5"];
-    this.#rules = new AlertRules(rules.map((rule) => parseRule(`${rule} for 1s`)));
+    const rules = NAMES.map((name) =>
+      `${name} > ${RULES[name] * (name === "moved" ? width : 1)} for 1s`
+    );
+    this.#rules = new AlertRules(rules.map(parseRule));
   }
 
   see(image: Rgb, time: number): void {
     const row = this.#measures.push(smallGrey(image), image.width, time);
+    this.watches = row.covered !== undefined;
     for (const { metric } of this.#rules.push(row, time)) this.raised.add(metric);
   }
 }
 
-async function framesOf(path: string, count: number): Promise<Rgb[]> {
-  await using video = await VideoReader.open(path);
-  const all: Rgb[] = [];
+/** Two frames of a clip, a second apart or less. */
+async function framesOf(path: string): Promise<Rgb[]> {
+  await using video = await VideoReader.open(path, { hdr: "sdr" });
+  const found: Rgb[] = [];
+  let index = 0;
   for await (const frame of video.frames()) {
-    all.push({ ...frame, data: new Uint8Array(frame.data) });
-    if (all.length === 60) break;
+    if (SCENES_AT.includes(index++)) found.push(shrunk({ ...frame, data: frame.data.slice() }));
+    if (found.length === SCENES_AT.length) break;
   }
-  return Array.from({ length: count }, (_, i) => all[Math.floor((i + 0.5) * all.length / count)]!);
+  return found;
 }
 
+async function scenesOf(folder: string, clips: readonly string[]): Promise<[string, Scene][]> {
+  const frames: [string, Rgb][] = [];
+  for (const clip of clips) {
+    for (const frame of await framesOf(join(folder, clip))) frames.push([clip, frame]);
+  }
+  const next = numbers(5);
+  return frames.map(([clip, frame], i) => {
+    const other = frames[(i + SCENES_AT.length) % frames.length]![1];
+    return [clip, { frame, other, vary: Array.from({ length: 5 }, next) }];
+  });
+}
+
+const stills = new Map<Scene, Rgb>();
+
+/** The scene as it is. */
+function pictureOf(scene: Scene): Rgb {
+  const known = stills.get(scene) ?? render(scene, still);
+  stills.set(scene, known);
+  return known;
+}
+
+/** The pictures of a camera to which something happens, with the seconds of each. */
+function* pictures(
+  scene: Scene,
+  { change, lives = false }: Happening,
+  next: () => number,
+): Generator<readonly [Rgb, number]> {
+  const before = pictureOf(scene);
+  for (let look = 0; look < BEFORE; look++) yield [noisy(before, next), look / 2];
+  let after = render(scene, change, 1);
+  for (let look = 0; look < AFTER; look++) {
+    if (lives && look > 0) after = render(scene, change, look + 1);
+    yield [noisy(after, next), (BEFORE + look) / 2];
+  }
+}
+
+interface Outcome {
+  readonly measure?: string;
+  made: number;
+  /** Scenes with too little to see, of which the measures say before the fault that they have none. */
+  unwatched: number;
+  found: number;
+  readonly missed: string[];
+}
+
+/** What a camera raises to which something happens. */
+function tryPicture(scene: Scene, happening: Happening, seed: number): Camera {
+  const camera = new Camera(WIDTH);
+  let watched = false;
+  for (const [picture, time] of pictures(scene, happening, numbers(seed))) {
+    camera.see(picture, time);
+    if (time < BEFORE / 2) watched = camera.watches;
+  }
+  camera.watches = watched;
+  return camera;
+}
+
+/** What the measures find of all that happens. */
+function madeFaults(scenes: readonly (readonly [string, Scene])[]) {
+  const outcomes: Record<string, Outcome> = {};
+  const falsely = Object.fromEntries(NAMES.map((name) => [name, 0]));
+  for (const happening of HAPPENINGS) {
+    const { name, measure } = happening;
+    const outcome: Outcome = outcomes[name] = {
+      ...(measure && { measure }),
+      ...{ made: 0, unwatched: 0, found: 0, missed: [] },
+    };
+    for (const [i, [clip, scene]] of scenes.entries()) {
+      const { raised, watches } = tryPicture(scene, happening, i + 1);
+      outcome.made++;
+      if (measure === undefined) {
+        outcome.found += Number(raised.size > 0);
+        for (const wrong of raised) falsely[wrong]!++;
+      } else if (raised.has(measure)) outcome.found++;
+      else if (watches || measure === "dark") outcome.missed.push(clip);
+      else outcome.unwatched++;
+    }
+    say(`${name}: ${JSON.stringify(outcome)}`);
+  }
+  return { outcomes, falsely };
+}
+
+/** Whether the watch says that a camera's picture stands still, and not while it lives. */
+async function isFoundFrozen(scene: Scene, encoder: Encoder): Promise<boolean> {
+  const next = numbers(1);
+  const living: Uint8Array[] = [];
+  for (let i = 0; i < 5; i++) living.push(await encodeJpeg(shown(noisy(pictureOf(scene), next))));
+  const frozen = Array.from({ length: FREEZE_SECONDS }, () => living.at(-1)!);
+  const frames = [...living, ...frozen].map(fileFrame);
+  const source = {
+    ...{ name: "made", live: false },
+    async *frames() {
+      yield* frames;
+    },
+  };
+  const rules = [parseRule(FREEZE_RULE)];
+  const raised: number[] = [];
+  for await (const { index, alerts } of watch(source, encoder, { rules })) {
+    if (alerts.length > 0) raised.push(index);
+  }
+  return raised.length === 1 && raised[0]! > living.length;
+}
+
+/** Whether a model finds a cut in pictures. */
+async function hasCut(encoder: Encoder, images: Iterable<Rgb>): Promise<boolean> {
+  const tracker = new DriftTracker();
+  let most = 0;
+  let time = 0;
+  for (const image of images) {
+    most = Math.max(most, tracker.push(await encoder.encode(image), time++ / 15).cut ?? 0);
+  }
+  return most > CUT;
+}
+
+/** In how many scenes each model finds a cut where something happens. */
+async function cuts(scenes: readonly (readonly [string, Scene])[]) {
+  const counts: Record<string, Record<string, number>> = {};
+  const happenings = [HUE, ...HAPPENINGS.filter(({ measure }) => measure === undefined)];
+  for (const model of MODELS) {
+    using encoder = await openEncoder({ model, device: "cpu" });
+    for (const happening of happenings) {
+      const row = counts[happening.name] ??= { made: scenes.length };
+      row[model] = 0;
+      for (const [i, [, scene]] of scenes.entries()) {
+        const images = [...pictures(scene, happening, numbers(i + 1))].map(([image]) => image);
+        row[model] += Number(await hasCut(encoder, images.slice(BEFORE - 5)));
+      }
+      say(`${model}: ${happening.name}: ${row[model]} of ${scenes.length}`);
+    }
+  }
+  return counts;
+}
+
+/** What is raised in a clip that is played. */
 async function played(path: string): Promise<{ raised: string[]; seconds: number }> {
-  await using video = await VideoReader.open(path);
+  await using video = await VideoReader.open(path, { hdr: "sdr" });
   let camera: Camera | undefined;
   let seconds = 0;
   for await (const frame of video.frames()) {
     camera ??= new Camera(frame.width);
     camera.see({ ...frame, data: frame.data as Uint8Array }, seconds = frame.pts);
   }
-  return { raised: [...camera?.raised ?? []], seconds };
+  say(`${path}: ${[...camera!.raised].join() || "-"}`);
+  return { raised: [...camera!.raised], seconds };
 }
 
-const [folder] = Deno.args;
-if (folder === undefined) throw new TypeError("Cannot measure: the folder of the clips is needed");
-const faults: Record<string, { measure?: string; made: number; found: number }> = {};
-const falsely: Record<string, number> = { moved: 0, covered: 0, blurred: 0, dark: 0 };
-for (const clip of CLIPS) {
-  for (const scene of await framesOf(`${folder}/${clip}`, 2)) {
-    const before = render(scene, still, 0);
-    for (const [name, measure, change] of FAULTS) {
-      const camera = new Camera(WIDTH);
-      for (let tick = 0; tick < 10; tick++) camera.see(noisy(before), tick / 2);
-      const after = render(scene, change, 0);
-      for (let tick = 10; tick < 16; tick++) {
-        camera.see(noisy(change === rain ? render(scene, rain, tick) : after), tick / 2);
-      }
-      const result = faults[name] ??= { ...(measure && { measure }), made: 0, found: 0 };
-      result.made++;
-      if (measure === undefined) {
-        for (const raised of camera.raised) falsely[raised]!++;
-        result.found += Number(camera.raised.size > 0);
-      } else result.found += Number(camera.raised.has(measure));
-      say(`${clip} ${name} ${[...camera.raised].join()}`);
-    }
+const shown = ({ data, ...size }: Rgb) => ({ ...size, data: new Uint8Array(data) });
+
+/** Milliseconds of the small copy of a frame of 640×480, and of a look, least of five. */
+function cost(scene: Scene): Record<string, number> {
+  const looks = [...pictures(scene, HAPPENINGS[1]!, numbers(1))].map(([image]) => smallGrey(image));
+  const big = { width: 640, height: 480, data: new Uint8Array(640 * 480 * 3).map((_, i) => i * 7) };
+  const measures = new PictureMeasures();
+  let time = 0;
+  const look = (grey: ReturnType<typeof smallGrey>) => measures.push(grey, WIDTH, time += 0.5);
+  for (const grey of looks.slice(0, BEFORE)) look(grey);
+  const least = (run: () => void) => {
+    const times = Array.from({ length: 5 }, () => {
+      const start = performance.now();
+      for (let i = 0; i < 10; i++) run();
+      return (performance.now() - start) / 10;
+    });
+    return Number(Math.min(...times).toPrecision(2));
+  };
+  return {
+    small_copy_ms: least(() => smallGrey(big)),
+    still_ms: least(() => look(looks[1]!)),
+    moved_ms: least(() => look(looks.at(-1)!)),
+  };
+}
+
+/** The part `faults`: what the measures find, and what they find in clips without a fault. */
+async function faultsPart(folder: string, clips: readonly string[], scenes: [string, Scene][]) {
+  const { outcomes, falsely } = madeFaults(scenes);
+  const frozen = { measure: "frozen", made: 0, found: 0 };
+  using encoder = await openEncoder({ model: "gist", device: "cpu" });
+  for (const [, scene] of scenes) {
+    frozen.made++;
+    frozen.found += Number(await isFoundFrozen(scene, encoder));
   }
+  const clipsPlayed: Record<string, string[]> = {};
+  let seconds = 0;
+  for (const clip of clips) {
+    const one = await played(join(folder, clip));
+    seconds += one.seconds;
+    clipsPlayed[clip] = one.raised;
+    for (const name of one.raised) falsely[name]!++;
+  }
+  const minutes = Number((seconds / 60).toFixed(2));
+  return {
+    outcomes,
+    frozen,
+    falsely,
+    played: { minutes, clips: clipsPlayed },
+    cost: cost(scenes[0]![1]),
+  };
 }
-let seconds = 0;
-const clips: Record<string, string[]> = {};
-for (const clip of [...CLIPS, ...PLAYED]) {
-  const result = await played(`${folder}/${clip}`);
-  seconds += result.seconds;
-  clips[clip] = result.raised;
-  for (const raised of result.raised) falsely[raised]!++;
+
+const [part, folder, ...flags] = Deno.args;
+if (folder === undefined || (part !== "faults" && part !== "cuts")) {
+  throw new TypeError("Cannot measure: expected faults or cuts, and the folder of the clips");
 }
-const pictures = { faults, falsely, played: { minutes: Number((seconds / 60).toFixed(2)), clips } };
-const path = new URL("results/clip-drift.json", import.meta.url);
-const record = JSON.parse(await Deno.readTextFile(path));
-await Deno.writeTextFile(path, `${JSON.stringify({ ...record, pictures }, null, 2)}\n`);
+const isTuning = flags.includes("--tuning");
+const clips = isTuning ? TUNING : KEPT_OUT;
+const scenes = await scenesOf(folder, clips);
+const found = part === "faults" ? await faultsPart(folder, clips, scenes) : await cuts(scenes);
+say(JSON.stringify(found));
+if (!isTuning) {
+  const path = new URL("results/clip-drift_pictures.json", import.meta.url);
+  const record = JSON.parse(await Deno.readTextFile(path).catch(() => "{}"));
+  await Deno.writeTextFile(path, `${JSON.stringify({ ...record, [part]: found }, null, 2)}\n`);
+}

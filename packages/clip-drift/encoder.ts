@@ -36,7 +36,8 @@ import { defined, isFile } from "@vcs/transport/internal";
 import type { Activation, ClipGraphOptions, Precision, WeightForm } from "./clip/graph.ts";
 import { chooseActivation, type FoundWeights } from "./clip/activation.ts";
 import { ClipDriftError } from "./errors.ts";
-import { GIST_LENGTH, GIST_SIZE, gistGraph } from "./measures/gist.ts";
+import { GIST_LENGTHS, GIST_SIZE, gistGraph } from "./measures/gist.ts";
+import { type GistName, isGist } from "./measures/gist_names.ts";
 import { cropBox, type Framing, resizeCrop, type RgbImage } from "./clip/preprocess.ts";
 import { ENCODER_MODELS, type EncoderModel, servedName } from "./vit/models.ts";
 import { type EncoderKind, kindOf, kindOfModel } from "./vit/registry.ts";
@@ -45,8 +46,8 @@ import { vitGraph } from "./vit/vit.ts";
 /** Which model, and how it runs. */
 export interface EncoderOptions extends Pick<ResolveOptions, "onLine" | "onProgress" | "signal"> {
   /**
-   * `gist`, or the first half of a name in the catalogue, as `ViT-L-14-336` or `DINOv2-S-14`.
-   * Default: ViT-B-32 if its weights are on this machine, else `gist`.
+   * `gist`, `gist-colour`, or the first half of a name in the catalogue, as `ViT-L-14-336` or
+   * `DINOv2-S-14`. Default: ViT-B-32 if its weights are on this machine, else `gist`.
    */
   readonly model?: string;
   /**
@@ -238,13 +239,16 @@ async function openSession(
   }
 }
 
-async function openGist(options: EncoderOptions): Promise<Encoder> {
+async function openGist(model: GistName, options: EncoderOptions): Promise<Encoder> {
   const isElsewhere = isServed(options.device ?? "auto");
-  const session = await openSession(isElsewhere ? "gist" : await modelBytes(gistGraph()), options);
+  const session = await openSession(
+    isElsewhere ? model : await modelBytes(gistGraph(model)),
+    options,
+  );
   const info = {
-    model: "gist",
+    model,
     pretrained: "none",
-    embeddingDim: GIST_LENGTH,
+    embeddingDim: GIST_LENGTHS[model],
     imageSize: GIST_SIZE,
   };
   return new SessionEncoder(session, info);
@@ -367,6 +371,7 @@ export async function hasDefaultWeights(): Promise<boolean> {
 export async function openEncoder(options: EncoderOptions = {}): Promise<Encoder> {
   const { model, pretrained } = options;
   const isDefault = model === undefined && pretrained === undefined;
-  const isGist = model === "gist" || (isDefault && !await hasDefaultWeights());
-  return isGist ? await openGist(options) : await openNetwork(options);
+  if (isGist(model)) return await openGist(model, options);
+  const hasNone = isDefault && !await hasDefaultWeights();
+  return hasNone ? await openGist("gist", options) : await openNetwork(options);
 }

@@ -145,6 +145,34 @@ Deno.test("encodings that come together are the same as each alone", async () =>
   assert.ok(Math.abs(Math.hypot(...alone) - 1) < 1e-6);
 });
 
+Deno.test("gist-colour sees colours that change, which gist does not, and no warmer light", async () => {
+  const { data, ...size } = drawScene("quay", 0, 160, 120);
+  const changed = (change: (rgb: number[]) => number[]) => {
+    const bytes = new Uint8Array(data.length);
+    for (let i = 0; i < data.length; i += 3) bytes.set(change([...data.subarray(i, i + 3)]), i);
+    return { ...size, data: bytes };
+  };
+  // Other hues of the same brightness as GIST sees it; and a lamp that is a tenth warmer.
+  const luma = ([r, g, b]: number[]) => 0.299 * r! + 0.587 * g! + 0.114 * b!;
+  const other = changed((rgb) => {
+    const [r, g, b] = rgb as [number, number, number];
+    const less = luma(rgb) - luma([b, r, g]);
+    return [b + less, r + less, g + less].map((v) => Math.max(0, Math.min(255, Math.round(v))));
+  });
+  const warm = changed(([r, g, b]) => [Math.min(255, 1.05 * r!), g!, 0.95 * b!]);
+  const distances: Record<string, number[]> = {};
+  for (const model of ["gist", "gist-colour"]) {
+    using encoder = await openEncoder({ model, device: "cpu", threads: 1 });
+    const all = await encoder.encodeBatch([{ ...size, data: new Uint8Array(data) }, other, warm]);
+    const [a, ...rest] = all as [Float32Array, ...Float32Array[]];
+    assert.equal(encoder.info.embeddingDim, a.length);
+    distances[model] = rest.map((b) => 1 - cosine(a, b));
+  }
+  const { gist, "gist-colour": colour } = distances;
+  assert.ok(gist![0]! < 0.1 && colour![0]! > 2 * gist![0]! + 0.05, JSON.stringify(distances));
+  assert.ok(colour![1]! < 0.05, JSON.stringify(distances));
+});
+
 /** Images in each run of the model while `count` are encoded at once. */
 async function runsOf(count: number): Promise<number[]> {
   const { run } = Session.prototype;

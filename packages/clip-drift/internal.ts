@@ -36,6 +36,7 @@ export { type Colours, encodeTokens, type Vit } from "./vit/vit.ts";
 export { gistGraph } from "./measures/gist.ts";
 export { type Grey, smallGrey } from "./measures/grey.ts";
 export { PictureMeasures, type PictureRow } from "./measures/picture.ts";
+export { fileFrame } from "./source.ts";
 export type { Point, Polygon, Regions, RegionsByCamera } from "./measures/regions.ts";
 export { type CropBox, type Framing, resizeCrop } from "./clip/preprocess.ts";
 export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";

@@ -316,6 +316,27 @@ export const faults: readonly Fault[] = [
     tests: ["picture_test.ts"],
   },
   {
+    file: "picture.ts",
+    find: "return isElsewhere ? 0 : clamped(",
+    put: "return clamped(",
+    means: "a camera that was turned far is out of focus",
+    tests: ["picture_test.ts"],
+  },
+  {
+    file: "picture.ts",
+    find: "this.#deviations[i]! && !matches[i]!.isSame",
+    put: "this.#deviations[i]!",
+    means: "a camera far out of focus is covered",
+    tests: ["picture_test.ts"],
+  },
+  {
+    file: "colour.ts",
+    find: "g.sub(relative, g.mean(relative, [2, 3]))",
+    put: "relative",
+    means: "a warmer lamp is another scene",
+    tests: ["encoder_test.ts"],
+  },
+  {
     file: "regions.ts",
     find: "return Number(isLookedAt && !mask.some(",
     put: "return Number(isLookedAt || !mask.some(",

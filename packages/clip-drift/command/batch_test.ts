@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { tensorsIn, writeVideo } from "#testing/batch_media.ts";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
 import { encodePng } from "@vcs/media/image";
-import { GIST_LENGTH } from "../measures/gist.ts";
+import { GIST_LENGTHS } from "../measures/gist.ts";
 import { clipDrift } from "./command.ts";
 
 Deno.test("batch embeds images, and frames spread over videos", async () => {
@@ -39,14 +39,14 @@ Deno.test("batch embeds images, and frames spread over videos", async () => {
     const manifest = JSON.parse(await Deno.readTextFile(join(output, "manifest.json")));
     assert.deepEqual(manifest.failures, { NotFound: 1 });
     const clip = join(output, folder, "clip.mp4.safetensors");
-    assert.deepEqual(await tensorsIn(clip), { embeddings: `F32 5,${GIST_LENGTH}`, pts: "F64 5" });
+    assert.deepEqual(await tensorsIn(clip), { embeddings: `F32 5,${GIST_LENGTHS.gist}`, pts: "F64 5" });
     using second = await SafetensorsReader.open(join(output, "second.safetensors"));
     const { data: pts } = await second.read("pts");
     assert.deepEqual([...pts].map((time) => Number(time).toFixed(2)), [
       ...["0.50", "0.75", "1.00", "1.20", "1.45"],
     ]);
     assert.deepEqual(await tensorsIn(join(output, "flat.safetensors")), {
-      ...{ embeddings: `F32 1,${GIST_LENGTH}`, pts: "F64 1" },
+      ...{ embeddings: `F32 1,${GIST_LENGTHS.gist}`, pts: "F64 1" },
     });
   } finally {
     await Deno.remove(folder, { recursive: true });

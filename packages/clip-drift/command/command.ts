@@ -16,6 +16,7 @@ import {
   UsageError,
 } from "@vcs/transport/internal";
 import config from "../deno.json" with { type: "json" };
+import { GIST_NAMES } from "../measures/gist_names.ts";
 import { leaveSomething } from "../measures/regions.ts";
 import { batch } from "./batch.ts";
 import { CAMERA, EXPORT, VIEW, WATCH } from "./options.ts";
@@ -99,7 +100,7 @@ export const clipDrift: Command = command({
     ...batch,
     ...modelCommands(ENCODER_MODELS),
     exportCommand(ENCODER_MODELS, {
-      names: ["gist"],
+      names: GIST_NAMES,
       options: EXPORT,
       open: async (...args) => await (await import("./export.ts")).openGraphs(...args),
     }),

@@ -9,6 +9,7 @@ import type { ExportedGraph, ModelGraphs } from "@vcs/onnx/internal";
 import { defined, DownloadBar, type OptionValues, UsageError } from "@vcs/transport/internal";
 import type { Activation, ClipGraphOptions } from "../clip/graph.ts";
 import { gistGraph } from "../measures/gist.ts";
+import { isGist } from "../measures/gist_names.ts";
 import { ENCODER_MODELS, servedName } from "../vit/models.ts";
 import { kindOf } from "../vit/registry.ts";
 import { vitGraph } from "../vit/vit.ts";
@@ -22,8 +23,8 @@ export async function openGraphs(
   options: Options,
   signal: AbortSignal,
 ): Promise<ModelGraphs> {
-  if (model === "gist") {
-    return { graphs: [{ name: "gist", graph: gistGraph() }], [Symbol.dispose]: () => {} };
+  if (isGist(model)) {
+    return { graphs: [{ name: model, graph: gistGraph(model) }], [Symbol.dispose]: () => {} };
   }
   using bar = new DownloadBar();
   const { onLine, onProgress } = bar;

@@ -29,6 +29,7 @@ import { type AlertRule, parseRule } from "../alerts.ts";
 import { ENCODER_MODELS } from "../vit/models.ts";
 import type { DriftOptions } from "../drift.ts";
 import { fingerprintDigits } from "../camera/socket.ts";
+import { GIST_NAMES } from "../measures/gist_names.ts";
 import { parsePolygon, type Polygon } from "../measures/regions.ts";
 import { openSource } from "../source.ts";
 import { shortName } from "./report.ts";
@@ -98,7 +99,7 @@ const RULE: ValueKind<AlertRule> = { ...text("RULE"), parse: parseRule };
 /** Names of the networks: the first halves of the models' names, which are `NETWORK/TAG`. */
 const NETWORKS = [
   ...new Set(ENCODER_MODELS.models.map(({ name }) => name.replace(/\/.*/, ""))),
-  "gist",
+  ...GIST_NAMES,
 ];
 
 const MODEL: ValueKind<string> = { ...text("NAME"), completion: NETWORKS };
@@ -190,7 +191,7 @@ const PAGE = {
 /** Which network makes embeddings, and how. */
 export const NETWORK = {
   model: option(MODEL, {
-    help: `network: ${NETWORKS.join(", ")}; gist needs no weights`,
+    help: `network: ${NETWORKS.join(", ")}; ${GIST_NAMES.join(" and ")} need no weights`,
     env: "ENCODERS_MODEL",
     defaultText: "ViT-B-32 if its weights are on this machine, else gist",
   }),

@@ -94,6 +94,11 @@ Deno.test("search --text asks the text tower; runs of others are left out with a
     const hits = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
     assert.deepEqual(hits.map((hit) => hit.run), [clip, clip]);
     assert.ok(hits[0].score >= hits[1].score && Math.abs(hits[0].score) <= 1);
+    const photo = join(folder, "photo.jpg");
+    await Deno.writeFile(photo, await encodeJpeg(pictureOf("quay", 0)));
+    const colour = await run(["search", gist, "--like", photo, "--model", "gist-colour"], env);
+    assert.ok(colour.stderr.includes(`Left out ${gist}: found gist, expected gist-colour`));
+    assert.equal(colour.stdout, "");
     const none = await run([...args, "--model", "gist"], env);
     assert.equal(none.code, 1);
     assert.match(none.stderr, /Cannot embed texts: gist has no text tower$/m);

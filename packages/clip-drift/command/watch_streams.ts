@@ -27,6 +27,7 @@ import { removeOldRuns } from "../runs/retention.ts";
 import { RunSeries } from "../runs/series.ts";
 import { RunFolder } from "../runs/writer.ts";
 import type { Source } from "../source.ts";
+import { isGist } from "../measures/gist_names.ts";
 import type { WatchedFrame } from "../watch.ts";
 import { describeModel, driftOptions, openLabelList, openModel } from "./open_model.ts";
 import type { WatchSettings } from "./options.ts";
@@ -39,7 +40,7 @@ const CUT_THRESHOLD = { gist: 0.4, clip: 0.2 };
 
 function rulesFor({ alert }: WatchSettings, encoder: Encoder): readonly AlertRule[] {
   if (alert.length > 0) return alert;
-  const threshold = encoder.info.model === "gist" ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
+  const threshold = isGist(encoder.info.model) ? CUT_THRESHOLD.gist : CUT_THRESHOLD.clip;
   return [parseRule(`scene: cut > ${threshold}`)];
 }
 

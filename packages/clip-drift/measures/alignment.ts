@@ -28,7 +28,7 @@ const PIXELS = TILE * TILE;
 /** Pixels in each direction in which a tile is looked for. */
 const REACH = 3;
 /** Deviation of a tile from which it has enough texture to vote. */
-const TEXTURE = 0.06;
+const TEXTURE = 0.04;
 /** Tiles that must have enough. */
 const LEAST_TILES = 6;
 /** Share of the reference's tiles with texture that must still be in the picture. */
@@ -80,7 +80,12 @@ export function warp({ width, height, data }: Grey, { zoom, angle, x, y }: Trans
 }
 
 /** Sum of a tile, and its squared deviation, times its pixels. */
-function momentsOf({ data, width }: Grey, at: number): { sum: number; squares: number } {
+interface Moments {
+  readonly sum: number;
+  readonly squares: number;
+}
+
+function momentsOf({ data, width }: Grey, at: number): Moments {
   let sum = 0;
   let squares = 0;
   for (let row = 0; row < TILE; row++) {
@@ -95,23 +100,25 @@ function momentsOf({ data, width }: Grey, at: number): { sum: number; squares: n
 }
 
 /** Whether the tile at an index has enough texture to vote; one of which a part is missing has not. */
-function hasTexture(picture: Grey, at: number): boolean {
-  return momentsOf(picture, at).squares > PIXELS * TEXTURE ** 2;
+function isTextured({ squares }: Moments): boolean {
+  return squares > PIXELS * TEXTURE ** 2;
 }
 
-/** Correlation of a tile of `a` at an index with one of `b`. */
-function correlation(a: Grey, b: Grey, at: number, to: number): number {
-  let product = 0;
+/** Correlation of a tile of `a` at an index, whose moments are known, with one of `b`. */
+function correlation(a: Grey, b: Grey, at: number, to: number, first: Moments): number {
+  let [product, sum, squares] = [0, 0, 0];
   const skip = to - at;
   for (let row = 0; row < TILE; row++) {
     const start = at + row * a.width;
     for (let i = start; i < start + TILE; i++) {
-      product += a.data[i]! * b.data[i + skip]!;
+      const value = b.data[i + skip]!;
+      product += a.data[i]! * value;
+      sum += value;
+      squares += value * value;
     }
   }
-  const [first, second] = [momentsOf(a, at), momentsOf(b, to)];
-  if (second.squares <= 0) return 0;
-  return (product - first.sum * second.sum / PIXELS) / Math.sqrt(first.squares * second.squares);
+  const second = squares - sum * sum / PIXELS;
+  return second <= 0 ? 0 : (product - first.sum * sum / PIXELS) / Math.sqrt(first.squares * second);
 }
 
 /** The peak between three values, from the middle one. */
@@ -123,13 +130,14 @@ function peakOf(before: number, middle: number, after: number): number {
 /** Where a tile is found within its reach; undefined if nowhere, null if it has no texture. */
 function findTile(a: Grey, b: Grey, left: number, top: number): Vote | undefined | null {
   const at = top * a.width + left;
-  if (!hasTexture(a, at)) return null;
+  const moments = momentsOf(a, at);
+  if (!isTextured(moments)) return null;
   const side = 2 * REACH + 1;
   const scores = Array.from({ length: side * side }, (_, i) => {
     const [dx, dy] = [i % side - REACH, Math.floor(i / side) - REACH];
     const [x, y] = [left + dx, top + dy];
     const isInside = x >= 0 && y >= 0 && x + TILE <= b.width && y + TILE <= b.height;
-    return isInside ? correlation(a, b, at, y * b.width + x) : -1;
+    return isInside ? correlation(a, b, at, y * b.width + x, moments) : -1;
   });
   const best = scores.indexOf(Math.max(...scores));
   const [column, row] = [best % side, Math.floor(best / side)];
@@ -192,7 +200,7 @@ function* corners({ width, height }: Grey): Generator<[number, number]> {
 
 function texturedTiles(picture: Grey): number {
   return [...corners(picture)]
-    .filter(([left, top]) => hasTexture(picture, top * picture.width + left)).length;
+    .filter(([left, top]) => isTextured(momentsOf(picture, top * picture.width + left))).length;
 }
 
 /** The transform `second` after `first`. */
@@ -262,23 +270,37 @@ const ATTITUDES: readonly Transform[] = [
   })),
 ];
 
-/** The clearest places of a reference in a picture, the best first. */
+/** Correlation of two pictures, where nothing of the first is missing. */
+function likeness(a: Grey, b: Grey): number {
+  let [ab, aa, bb] = [0, 0, 0];
+  for (let i = 0; i < a.data.length; i++) {
+    const [x, y] = [a.data[i]!, b.data[i]!];
+    if (Number.isNaN(x)) continue;
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  return ab / Math.sqrt(aa * bb + 1e-9);
+}
+
+/** The likeliest places of a reference in a picture, the best first. */
 function search(reference: Grey, picture: Grey): Transform[] {
-  const small = halved(reference);
-  const target = spectrum(halved(picture));
-  const isNear = ({ x, y }: Transform) => Math.hypot(x, y) <= FARTHEST * reference.width;
+  const [small, target] = [halved(reference), halved(picture)];
+  const wanted = spectrum(target);
+  const isNear = ({ x, y }: Transform) => Math.hypot(x, y) <= FARTHEST * small.width;
   const found = ATTITUDES.map((attitude) => {
-    const { x, y, peak } = phaseShift(spectrum(warp(small, attitude)), target);
-    return { peak, transform: { ...attitude, x: 2 * x, y: 2 * y } };
+    const { x, y } = phaseShift(spectrum(warp(small, attitude)), wanted);
+    const place = { ...attitude, x, y };
+    return { place, score: isNear(place) ? likeness(warp(small, place), target) : -1 };
   });
-  return found.filter(({ transform }) => isNear(transform))
-    .sort((a, b) => b.peak - a.peak).slice(0, 6).map(({ transform }) => transform);
+  return found.sort((a, b) => b.score - a.score).slice(0, 6)
+    .map(({ place }) => ({ ...place, x: 2 * place.x, y: 2 * place.y }));
 }
 
 /**
  * How a picture lies over a reference of the same size.
  *
- * @param reference {@linkcode localDetail} of a picture
+ * @param reference detail of a picture
  * @param picture the same of another
  * @param guess where it was found last
  * @returns undefined, if most of it shows something else, or too little

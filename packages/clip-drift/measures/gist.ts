@@ -11,11 +11,18 @@
  */
 import { GraphBuilder, type Value } from "@vcs/onnx";
 import { tensor } from "@vcs/transport/tensor";
+import { COLOUR_LENGTH, colourCells, lengthOf } from "./colour.ts";
+import type { GistName } from "./gist_names.ts";
 
 /** Side of the square image that the graph takes. */
 export const GIST_SIZE = 128;
-/** Numbers in a descriptor. */
-export const GIST_LENGTH = 512;
+/** Numbers of GIST's shapes. */
+const SHAPES = 512;
+/** Numbers in the descriptors. */
+export const GIST_LENGTHS: Readonly<Record<GistName, number>> = {
+  "gist": SHAPES,
+  "gist-colour": SHAPES + COLOUR_LENGTH,
+};
 
 const ORIENTATIONS = 8;
 const SCALES = 4;
@@ -91,8 +98,7 @@ function blur(g: GraphBuilder, x: Value): Value {
 }
 
 /** Logarithm of the luminance, minus its local mean, over its local deviation. */
-function evenContrast(g: GraphBuilder, pixels: Value): Value {
-  const planes = g.transpose(g.cast(pixels, "F32"), [0, 3, 1, 2]);
+function evenContrast(g: GraphBuilder, planes: Value): Value {
   const luma = g.conv(
     planes,
     g.weight("luma", tensor("F32", [1, 3, 1, 1], Float32Array.from(LUMA))),
@@ -112,19 +118,30 @@ function cellEnergies(g: GraphBuilder, x: Value, bank: Value, side: number): Val
   return g.averagePool(magnitudes, [side / CELLS, side / CELLS]);
 }
 
-/** GIST as a graph: input `pixels` U8 `[N, 128, 128, 3]`, output `embedding` F32 `[N, 512]`. */
-export function gistGraph(): GraphBuilder {
-  const g = new GraphBuilder("gist");
+/**
+ * GIST as a graph: input `pixels` U8 `[N, 128, 128, 3]`, output `embedding` F32 `[N, 512]`; of
+ * `gist-colour` `[N, 608]`, GIST's at unit length, and the colours.
+ */
+export function gistGraph(name: GistName = "gist"): GraphBuilder {
+  const g = new GraphBuilder(name);
   const pixels = g.input("pixels", "U8", ["N", GIST_SIZE, GIST_SIZE, 3]);
+  const planes = g.transpose(g.cast(pixels, "F32"), [0, 3, 1, 2]);
   const side = 2 * GABOR_RADIUS + 1;
   const bank = g.weight("gabor", tensor("F32", [2 * ORIENTATIONS, 1, side, side], gaborBank()));
-  let level = evenContrast(g, pixels);
+  let level = evenContrast(g, planes);
   const energies: Value[] = [];
   for (let scale = 0; scale < SCALES; scale++) {
     if (scale > 0) level = g.averagePool(level, [2, 2]);
     energies.push(cellEnergies(g, level, bank, GIST_SIZE >> scale));
   }
-  const all = g.reshape(g.concat(energies, 1), ["N", GIST_LENGTH]);
-  g.output("embedding", g.sub(all, g.mean(all, [1])));
+  const all = g.reshape(g.concat(energies, 1), ["N", SHAPES]);
+  const shapes = g.sub(all, g.mean(all, [1]));
+  g.output("embedding", name === "gist" ? shapes : withColour(g, shapes, planes));
   return g;
+}
+
+/** Shapes of unit length, and colours. */
+function withColour(g: GraphBuilder, shapes: Value, planes: Value): Value {
+  const unit = g.div(shapes, lengthOf(g, shapes));
+  return g.concat([unit, colourCells(g, planes, GIST_SIZE)], 1);
 }

@@ -5,8 +5,10 @@
  *
  * @module
  */
-import { align, moveBy, refine, STILL, type Transform } from "./alignment.ts";
+import { align, moveBy, refine, STILL, type Transform, warp } from "./alignment.ts";
+import { type Bands, bandsOf } from "./detail.ts";
 import type { Grey } from "./grey.ts";
+import { deviationsOf, matchesOf, type TileMatch } from "./tiles.ts";
 
 /** What a picture shows; undefined while there is no reference, or too little to compare. */
 export interface PictureRow {
@@ -27,15 +29,17 @@ export const PICTURE_METRICS = ["dark", "covered", "blurred", "moved", "turned"]
 
 /** Level that the brightest twentieth of a picture must reach not to be dark at all. */
 const BRIGHT = 64;
-const TILE = 16;
 /** Deviation of the logarithm of the luminance from which a tile has texture. */
-const TEXTURE = 0.06;
+const TEXTURE = 0.04;
 /** Share of its deviation below which a tile has lost its texture. */
 const LOST = 0.35;
 const LEAST_TILES = 4;
-/** Keeps the noise of dark areas from being texture. */
-const FLOOR = 16;
-const BLUR_RADIUS = 6;
+/** Share of its fine detail that a tile must have shown to say something of the focus. */
+const FINE = 0.4;
+/** Share of those tiles that must show the same for `blurred`. */
+const SAME_SHARE = 1 / 3;
+/** Share of the power of fine detail, and noise, above which it has not been lost. */
+const MOVED_POWER = 0.75;
 /** Seconds between two looks, and seconds and looks that the reference takes. */
 const LOOK_EVERY = 0.5;
 const LEARN_SECONDS = 2;
@@ -45,72 +49,9 @@ const STANDS = 0.5;
 /** Seconds after which the reference has become half of what is seen since. */
 const HALF_LIFE = 300;
 
-/** Sums of rows and columns around each pixel, divided by how many there are. */
-function boxBlur(values: Float32Array, width: number, height: number): Float32Array {
-  const blurLines = (from: Float32Array, count: number, length: number, along: number) => {
-    const out = new Float32Array(from.length);
-    const across = along === 1 ? length : 1;
-    for (let l = 0; l < count; l++) {
-      for (let i = 0; i < length; i++) {
-        const [first, last] = [Math.max(0, i - BLUR_RADIUS), Math.min(length - 1, i + BLUR_RADIUS)];
-        let sum = 0;
-        for (let j = first; j <= last; j++) sum += from[l * across + j * along]!;
-        out[l * across + i * along] = sum / (last - first + 1);
-      }
-    }
-    return out;
-  };
-  return blurLines(blurLines(values, height, width, 1), width, height, width);
-}
-
-/**
- * The logarithm of the luminance less its local mean: light that changes takes nothing away.
- *
- * @param counted 1 for pixels that count. Default: all.
- */
-export function localDetail({ width, height, data }: Grey, counted?: Uint8Array): Grey {
-  const logs = data.map((x) => Math.log(x + FLOOR));
-  if (counted === undefined) {
-    const means = boxBlur(logs, width, height);
-    return { width, height, data: logs.map((x, i) => x - means[i]!) };
-  }
-  // The mean is that of the pixels that count; the others hold nothing.
-  const sums = boxBlur(logs.map((x, i) => x * counted[i]!), width, height);
-  const shares = boxBlur(Float32Array.from(counted), width, height);
-  return { width, height, data: logs.map((x, i) => counted[i]! && x - sums[i]! / shares[i]!) };
-}
-
 /** Detail that is missing where pixels do not count, so that nothing is looked for there. */
 function without({ data, ...size }: Grey, counted: Uint8Array | undefined): Grey {
   return { ...size, data: counted ? data.map((x, i) => counted[i] ? x : NaN) : data };
-}
-
-/** What a tile holds: the deviation of its detail, and how much of it is fine. */
-interface Tile {
-  readonly deviation: number;
-  readonly sharpness: number;
-}
-
-function tileAt({ width, data }: Grey, left: number, top: number): Tile {
-  let [coarse, fine] = [0, 0];
-  for (let y = top + 1; y < top + TILE - 1; y++) {
-    for (let i = y * width + left + 1; i < y * width + left + TILE - 1; i++) {
-      const around = data[i - 1]! + data[i + 1]! + data[i - width]! + data[i + width]!;
-      coarse += data[i]! ** 2;
-      fine += (4 * data[i]! - around) ** 2;
-    }
-  }
-  return { deviation: Math.sqrt(coarse) / (TILE - 2), sharpness: fine / (coarse + 1e-9) };
-}
-
-function tilesOf(detail: Grey): Tile[] {
-  const tiles: Tile[] = [];
-  for (let top = 0; top + TILE <= detail.height; top += TILE) {
-    for (let left = 0; left + TILE <= detail.width; left += TILE) {
-      tiles.push(tileAt(detail, left, top));
-    }
-  }
-  return tiles;
 }
 
 function darkness({ data: all }: Grey, counted?: Uint8Array): number {
@@ -118,6 +59,12 @@ function darkness({ data: all }: Grey, counted?: Uint8Array): number {
   const level = data.toSorted()[Math.floor(0.95 * (data.length - 1))]!;
   return Math.max(0, 1 - level / BRIGHT);
 }
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+const clamped = (share: number) => Math.max(0, Math.min(1, share));
 
 /** Mean shift of a picture's points in pixels. */
 function displacement({ width, height }: Grey, transform: Transform): number {
@@ -130,46 +77,64 @@ function displacement({ width, height }: Grey, transform: Transform): number {
   return sum;
 }
 
+/** The bands as a camera sees them that was moved. */
+function seenFrom({ detail, fine, coarse }: Bands, place: Transform): Bands {
+  return { detail, fine: warp(fine, place), coarse: warp(coarse, place) };
+}
+
 /** The picture of a camera that stands still. */
 class Background {
-  readonly detail: Grey;
-  tiles: readonly Tile[];
+  readonly bands: Bands;
+  /** Deviation of each tile. */
+  #deviations: readonly number[];
+  /** How much of its fine detail a tile has shown, against the coarse; what is noise, it has not. */
+  #fine: readonly number[];
+  /** Power of its fine detail, and of the noise. */
+  #powers: readonly number[];
 
-  constructor(detail: Grey) {
-    this.detail = { ...detail, data: detail.data.slice() };
-    this.tiles = tilesOf(detail);
+  constructor({ detail, fine, coarse }: Bands) {
+    const copy = (grey: Grey) => ({ ...grey, data: grey.data.slice() });
+    this.bands = { detail: copy(detail), fine: copy(fine), coarse: copy(coarse) };
+    this.#deviations = deviationsOf(detail);
+    this.#fine = [];
+    this.#powers = [];
   }
 
   /** Takes a share of another picture in. */
-  take({ data }: Grey, tiles: readonly Tile[], share: number): void {
+  take(bands: Bands, share: number): void {
     const mixed = (a: number, b: number) => a + share * (b - a);
-    const own = this.detail.data;
-    for (let i = 0; i < own.length; i++) own[i] = mixed(own[i]!, data[i]!);
-    this.tiles = this.tiles.map((tile, i) => ({
-      deviation: mixed(tile.deviation, tiles[i]!.deviation),
-      sharpness: mixed(tile.sharpness, tiles[i]!.sharpness),
-    }));
+    const matches = matchesOf(this.bands, bands);
+    this.#fine = matches.map(({ fine }, i) => mixed(this.#fine[i] ?? fine, fine));
+    this.#powers = matches.map(({ power }, i) => mixed(this.#powers[i] ?? power, power));
+    const deviations = deviationsOf(bands.detail);
+    this.#deviations = this.#deviations.map((value, i) => mixed(value, deviations[i]!));
+    for (const name of ["detail", "fine", "coarse"] as const) {
+      const [own, data] = [this.bands[name].data, bands[name].data];
+      for (let i = 0; i < own.length; i++) own[i] = mixed(own[i]!, data[i]!);
+    }
   }
 
-  /** Share of the textured tiles that have lost their texture. */
-  covered(tiles: readonly Tile[]): number | undefined {
-    const pairs = this.#textured(tiles);
-    if (pairs.length < LEAST_TILES) return undefined;
-    return pairs.filter(([a, b]) => b.deviation < LOST * a.deviation).length / pairs.length;
+  /** Share of the textured tiles that have lost their texture, and do not show it out of focus. */
+  covered({ detail }: Bands, matches: readonly TileMatch[]): number | undefined {
+    const deviations = deviationsOf(detail);
+    const textured = [...matches.keys()].filter((i) => this.#deviations[i]! >= TEXTURE);
+    if (textured.length < LEAST_TILES) return undefined;
+    const lost = textured.filter((i) =>
+      deviations[i]! < LOST * this.#deviations[i]! && !matches[i]!.isSame
+    );
+    return lost.length / textured.length;
   }
 
-  /** Loss of fine detail in the tiles that still have texture. */
-  blurred(tiles: readonly Tile[]): number | undefined {
-    const kept = this.#textured(tiles).filter(([a, b]) => b.deviation >= LOST * a.deviation);
-    if (kept.length < LEAST_TILES) return undefined;
-    const ratios = kept.map(([a, b]) => b.sharpness / a.sharpness).sort((a, b) => a - b);
-    return Math.max(0, 1 - ratios[ratios.length >> 1]!);
-  }
-
-  #textured(tiles: readonly Tile[]): (readonly [Tile, Tile])[] {
-    return this.tiles
-      .map((tile, i) => [tile, tiles[i]!] as const)
-      .filter(([tile]) => tile.deviation >= TEXTURE);
+  /** Loss of fine detail in the tiles that show the same. */
+  blurred(matches: readonly TileMatch[]): number | undefined {
+    const known = [...matches.keys()].filter((i) => this.#fine[i]! >= FINE);
+    const same = known.filter((i) => matches[i]!.isSame);
+    if (same.length < Math.max(LEAST_TILES, known.length * SAME_SHARE)) return undefined;
+    // Detail that is there, but elsewhere, is of a camera that was moved.
+    const isElsewhere = median(same.map((i) => matches[i]!.power / this.#powers[i]!)) > MOVED_POWER;
+    return isElsewhere
+      ? 0
+      : clamped(1 - median(same.map((i) => matches[i]!.fine / this.#fine[i]!)));
   }
 }
 
@@ -197,30 +162,30 @@ export class PictureMeasures {
     const since = time - this.#lookedAt;
     if (this.#row !== undefined && since >= 0 && since < LOOK_EVERY) return this.#row;
     this.#lookedAt = time;
-    const detail = localDetail(grey, counted);
-    const tiles = tilesOf(without(detail, counted));
-    const size = this.#background?.detail ?? this.#learning?.background.detail ?? grey;
+    const bands = bandsOf(grey, counted);
+    const size = this.#background?.bands.detail ?? this.#learning?.background.bands.detail ?? grey;
     if (size.width !== grey.width || size.height !== grey.height) {
       this.#background = this.#learning = undefined;
     }
-    if (this.#background === undefined) this.#learn(detail, without(detail, counted), tiles, time);
+    if (this.#background === undefined) this.#learn(bands, counted, time);
     const compared = this.#background === undefined
       ? NOTHING
-      : this.#compare(this.#background, detail, tiles, width / grey.width, since);
+      : this.#compare(this.#background, bands, width / grey.width, since);
     return this.#row = { dark: darkness(grey, counted), ...compared };
   }
 
   /** Takes pictures together for as long as they lie on one another. */
-  #learn(detail: Grey, counted: Grey, tiles: readonly Tile[], time: number): void {
+  #learn(bands: Bands, counted: Uint8Array | undefined, time: number): void {
     const { background, since, looks } = this.#learning ?? {};
-    const place = background && refine(background.detail, detail);
-    const stands = place !== undefined && displacement(detail, place) < STANDS;
+    const place = background && refine(background.bands.detail, bands.detail);
+    const stands = place !== undefined && displacement(bands.detail, place) < STANDS;
     if (!stands || time < since!) {
-      this.#learning = { background: new Background(counted), since: time, looks: 1 };
+      const first = { ...bands, detail: without(bands.detail, counted) };
+      this.#learning = { background: new Background(first), since: time, looks: 1 };
       return;
     }
     this.#learning!.looks++;
-    background!.take(detail, tiles, 1 / (looks! + 1));
+    background!.take(bands, 1 / (looks! + 1));
     if (time - since! < LEARN_SECONDS || looks! < LEARN_LOOKS) return;
     this.#background = background;
     this.#learning = undefined;
@@ -228,17 +193,21 @@ export class PictureMeasures {
 
   #compare(
     background: Background,
-    detail: Grey,
-    tiles: readonly Tile[],
+    bands: Bands,
     scale: number,
     since: number,
   ): Omit<PictureRow, "dark"> {
-    const place = align(background.detail, detail, this.#place);
+    const place = align(background.bands.detail, bands.detail, this.#place);
     this.#place = place ?? STILL;
-    const moved = place && displacement(detail, place);
-    const [covered, blurred] = [background.covered(tiles), background.blurred(tiles)];
-    if (moved !== undefined && moved < STANDS) {
-      background.take(detail, tiles, 1 - 2 ** (-Math.max(0, since) / HALF_LIFE));
+    const moved = place && displacement(bands.detail, place);
+    const stands = moved === undefined || moved < STANDS;
+    const matches = matchesOf(
+      stands ? background.bands : seenFrom(background.bands, place!),
+      bands,
+    );
+    const [covered, blurred] = [background.covered(bands, matches), background.blurred(matches)];
+    if (moved !== undefined && stands) {
+      background.take(bands, 1 - 2 ** (-Math.max(0, since) / HALF_LIFE));
     }
     return {
       ...{ covered, blurred, moved: moved && moved * scale },

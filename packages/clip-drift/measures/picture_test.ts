@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
 import { align, moveBy, STILL, type Transform, warp } from "./alignment.ts";
+import { bandsOf } from "./detail.ts";
 import type { Grey } from "./grey.ts";
-import { localDetail, PictureMeasures, type PictureRow } from "./picture.ts";
+import { PictureMeasures, type PictureRow } from "./picture.ts";
 
+const detailOf = (grey: Grey) => bandsOf(grey).detail;
 const SIDE = { width: 128, height: 96 };
 const next = random(5);
 /** Patches of many sizes, as a room is made of. */
@@ -52,11 +54,11 @@ const MOVES: readonly (readonly [string, Transform])[] = [
 ];
 
 const ROOM = room();
-const REFERENCE = localDetail(noisy(ROOM));
+const REFERENCE = detailOf(noisy(ROOM));
 
 for (const [name, move] of MOVES) {
   Deno.test(`align() finds a ${name}`, () => {
-    const found = align(REFERENCE, localDetail(noisy(room(move))));
+    const found = align(REFERENCE, detailOf(noisy(room(move))));
     assert.ok(found !== undefined);
     for (const [x, y] of [[0, 0], [-50, -35], [50, 35]] as const) {
       const [[ax, ay], [bx, by]] = [moveBy(found, x, y), moveBy(move, x, y)];
@@ -82,15 +84,15 @@ function behind(share: number): Grey {
 }
 
 Deno.test("align() takes somebody in front of the camera for no move", () => {
-  const found = align(REFERENCE, localDetail(noisy(behind(0.35))));
+  const found = align(REFERENCE, detailOf(noisy(behind(0.35))));
   assert.ok(found !== undefined && Math.hypot(found.x, found.y) < 0.5, JSON.stringify(found));
-  assert.equal(align(REFERENCE, localDetail(noisy(behind(0.9)))), undefined);
+  assert.equal(align(REFERENCE, detailOf(noisy(behind(0.9)))), undefined);
 });
 
 Deno.test("align() takes what most of the picture does for the camera's move", () => {
   const moving = room({ ...STILL, x: 2.5 });
   const data = ROOM.data.map((v, i) => i % SIDE.width < 0.65 * SIDE.width ? v : moving.data[i]!);
-  const found = align(REFERENCE, localDetail(noisy({ ...SIDE, data })));
+  const found = align(REFERENCE, detailOf(noisy({ ...SIDE, data })));
   assert.ok(found !== undefined && Math.hypot(found.x, found.y) < 0.5, JSON.stringify(found));
 });
 
@@ -102,16 +104,15 @@ function after(picture: Grey): PictureRow {
 }
 
 /** A picture out of focus. */
-function blurredRoom(): Grey {
-  const { data } = ROOM;
+function blurred({ data, ...size }: Grey): Grey {
   const at = (x: number, y: number) =>
     data[Math.max(0, Math.min(95, y)) * 128 + Math.max(0, Math.min(127, x))]!;
-  const blurred = data.map((_, i) => {
+  const means = data.map((_, i) => {
     let sum = 0;
     for (let k = 0; k < 25; k++) sum += at(i % 128 + k % 5 - 2, (i >> 7) + Math.floor(k / 5) - 2);
     return sum / 25;
   });
-  return { ...SIDE, data: blurred };
+  return { ...size, data: means };
 }
 
 Deno.test("PictureMeasures sees a camera that was moved, in its pixels and degrees", () => {
@@ -127,7 +128,7 @@ Deno.test("PictureMeasures sees what is dark, covered and out of focus, each by 
     same: after(ROOM),
     dark: after(room(STILL, (level) => level / 20)),
     covered: after(flat),
-    blurred: after(blurredRoom()),
+    blurred: after(blurred(ROOM)),
     brighter: after(room(STILL, (level) => 255 * (level / 255) ** 0.6)),
     dimmer: after(room(STILL, (level) => level / 2)),
   };
@@ -137,6 +138,17 @@ Deno.test("PictureMeasures sees what is dark, covered and out of focus, each by 
     if (name !== "dark") assert.equal(blurred! > 0.5, name === "blurred", `${name}: ${blurred}`);
     assert.ok(moved === undefined || moved < 3, `${name}: moved ${moved}`);
   }
+});
+
+Deno.test("PictureMeasures takes far defocus for no cover, and a move that it cannot place for no defocus", () => {
+  let soft = ROOM;
+  for (let i = 0; i < 4; i++) soft = blurred(soft);
+  const far = after(soft);
+  assert.ok(far.blurred! > 0.8 && far.covered! < 0.3, JSON.stringify(far));
+  // Rotated by more than is looked for, about a point that stays in its place.
+  const turned = after(room({ ...STILL, angle: degrees(14) }));
+  assert.equal(turned.moved, undefined);
+  assert.ok((turned.blurred ?? 0) < 0.5, JSON.stringify(turned));
 });
 
 Deno.test("PictureMeasures has no reference of a camera that never stands still", () => {

@@ -21,7 +21,7 @@ import { ClipDriftError } from "../errors.ts";
 import type { CameraFeed, Hub, HubMessage } from "./hub.ts";
 import { ASSETS } from "./assets.ts";
 import { prometheus } from "./prometheus.ts";
-import { readRunOverview, shared } from "../runs/overview.ts";
+import { readRunOverview, readRunSnapshots, shared } from "../runs/overview.ts";
 import { cameraOf, listRuns, readSnapshot } from "../runs/reader.ts";
 
 /** Where to serve, and to whom. */
@@ -93,10 +93,14 @@ function runList(root: string): () => Promise<readonly object[]> {
 function runRoutes(root: string): RouteTable {
   const listed = runList(root);
   const read = shared((path) => readRunOverview(path, MAX_POINTS));
+  const listSnapshots = shared(readRunSnapshots);
   return {
     "GET /api/runs": async () => Response.json(await listed()),
     "GET /api/runs/:run": async ({ groups }) => {
       return Response.json(await found("run", read(runFolder(root, groups.run))));
+    },
+    "GET /api/runs/:run/snapshots": async ({ groups }) => {
+      return Response.json(await found("run", listSnapshots(runFolder(root, groups.run))));
     },
     "GET /api/runs/:run/:snapshot": async ({ groups: { run, snapshot = "" } }) => {
       if (!/^frame_\d+\.jpg$/.test(snapshot)) throw none("snapshot");

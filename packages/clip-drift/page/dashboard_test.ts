@@ -246,7 +246,9 @@ Deno.test("the run browser gives runs, and no path leads out of their folder", a
     const [{ times, measures: { drift } }] = run.curves;
     assert.ok(times.length >= 1000 && times.length <= 2000);
     assert.deepEqual(drift.filter((value: number) => value > 0.5), [0.9]);
-    assert.deepEqual(run.snapshots, ["frame_000000.jpg"]);
+    assert.equal(run.snapshots, undefined);
+    const snapshots = { count: 1, some: ["frame_000000.jpg"], alerts: [] };
+    assert.deepEqual(await get("/api/runs/20260107_143022/snapshots"), snapshots);
     const good = "/api/runs/20260107_143022/frame_000000.jpg";
     assert.equal(await status(page.url, {}, good), 200);
     for (
@@ -255,6 +257,7 @@ Deno.test("the run browser gives runs, and no path leads out of their folder", a
         "/api/runs/20260107_143022/..%2f..%2f..%2fsecret.jpg",
         "/api/runs/20260107_143022/frame_000001.jpg",
         "/api/runs/20990101_000000",
+        "/api/runs/20990101_000000/snapshots",
       ]
     ) assert.equal(await status(page.url, {}, path), 404, path);
   });

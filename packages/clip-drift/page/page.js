@@ -367,7 +367,10 @@ async function showRun(name) {
   }
   try {
     const run = await ask(`api/runs/${name}`);
-    if (wanted === name) drawRun(name, run);
+    if (wanted !== name) return;
+    drawRun(name, run);
+    const snapshots = await ask(`api/runs/${name}/snapshots`);
+    if (wanted === name) drawSnapshots(name, run, snapshots);
   } catch (error) {
     if (wanted !== name) return;
     runPlot?.destroy();
@@ -393,8 +396,8 @@ function measureChoice(run, place) {
   return { label, choice };
 }
 
-/** What happened in a run, the latest first; alerts open their snapshots. */
-function markList(name, { marks }) {
+/** What happened in a run, the latest first; alerts open the snapshots that there are. */
+function markList(name, { marks }, snapshots = []) {
   const list = document.createElement("ol");
   list.className = "notes";
   list.setAttribute("aria-label", "Alerts and events");
@@ -403,7 +406,8 @@ function markList(name, { marks }) {
     ...marks.toReversed().map((mark) => {
       const text = mark.text === "" ? mark.type : `${mark.type}: ${mark.text}`;
       const item = noteItem({ ...mark, text: "" }, `${dayOf(mark.time)} ${clock(mark.time)}`);
-      item.append(mark.snapshot === undefined ? text : snapshotLink(name, mark.snapshot, text));
+      const { snapshot } = mark;
+      item.append(snapshots.includes(snapshot) ? snapshotLink(name, snapshot, text) : text);
       return item;
     }),
   );
@@ -417,22 +421,26 @@ function drawRun(name, run) {
   heading.textContent = `${title} · ${run.frames} frames`;
   const plot = document.createElement("div");
   plot.className = "plot";
-  const strip = document.createElement("div");
-  strip.className = "strip";
-  strip.append(...run.snapshots.map((snapshot) => snapshotImage(name, snapshot)));
-  const count = document.createElement("p");
-  count.className = "quiet";
-  const some = run.snapshots.length < run.snapshotCount ? `${run.snapshots.length} of ` : "";
-  const noun = run.snapshotCount === 1 ? "snapshot" : "snapshots";
-  count.textContent = `${some}${run.snapshotCount} ${noun}`;
   const facts = table([...flat(run.summary), ...flat(run.config)]);
   runPlot?.destroy();
   runPlot = undefined;
   const { label, choice } = measureChoice(run, plot);
   const isEmpty = choice.length === 0;
-  const parts = [heading, ...(isEmpty ? [] : [label, plot]), markList(name, run), strip, count];
+  const parts = [heading, ...(isEmpty ? [] : [label, plot]), markList(name, run)];
   $("run").replaceChildren(...parts, facts);
   if (!isEmpty) choice.onchange();
+}
+
+/** Puts a run's snapshots, which are listed after its plot is there, before its facts. */
+function drawSnapshots(name, run, { count, some, alerts }) {
+  const strip = document.createElement("div");
+  strip.className = "strip";
+  strip.append(...some.map((snapshot) => snapshotImage(name, snapshot)));
+  const text = document.createElement("p");
+  text.className = "quiet";
+  const shown = some.length < count ? `${some.length} of ` : "";
+  text.textContent = `${shown}${count} ${count === 1 ? "snapshot" : "snapshots"}`;
+  $("run").querySelector(".notes").replaceWith(markList(name, run, alerts), strip, text);
 }
 
 async function listRuns() {

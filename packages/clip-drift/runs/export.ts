@@ -6,14 +6,14 @@
 import { tensor } from "@vcs/transport/tensor";
 import { encodeRow, writeParquet } from "@vcs/transport/internal";
 import { ClipDriftError } from "../errors.ts";
-import { readFixed } from "./reader.ts";
+import { readAbout } from "./reader.ts";
 import { embeddedFrames } from "./search.ts";
 
 const textOf = (value: unknown) => typeof value === "string" ? value : "";
 
 /** The frames of a run as rows that wait to be written. */
 async function* rowsOf(run: string): AsyncGenerator<readonly [string, Uint8Array]> {
-  const { name, config } = await readFixed(run);
+  const { name, config } = await readAbout(run);
   const { camera, settings } = Object(config) as Readonly<Record<string, unknown>>;
   const { model } = Object(settings) as Readonly<Record<string, unknown>>;
   const about = { run: name, camera: textOf(camera), model: textOf(model) };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readRunOverview } from "./overview.ts";
+import { readRunOverview, readRunSnapshots } from "./overview.ts";
 import { loadRunEmbeddings, readRun, readSnapshot } from "./reader.ts";
 
 /** Readers, and the files that each of them reads. */
@@ -10,6 +10,7 @@ const READERS = [
     (path: string) => readRunOverview(path, 10),
     ["config.json", "summary.json", "drift.csv", "metrics.csv", "peaks_256.csv", "events.jsonl"],
   ],
+  [readRunSnapshots, ["config.json", "events.jsonl"]],
   [(path: string) => readSnapshot(path, "frame_000001.jpg"), ["snapshots/frame_000001.jpg"]],
   [loadRunEmbeddings, ["embeddings/batch_0000.npz"]],
 ] as const;

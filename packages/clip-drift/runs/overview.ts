@@ -8,7 +8,14 @@ import { join } from "node:path";
 import { METRICS } from "../drift.ts";
 import { PeakDecimation, type PeakRow } from "../measures/decimation.ts";
 import { levelFile, LEVELS } from "./levels.ts";
-import { isFrameLine, lineBatches, readFixed, readTail, type Run } from "./reader.ts";
+import {
+  isFrameLine,
+  lineBatches,
+  readAbout,
+  readTail,
+  type Run,
+  snapshotNames,
+} from "./reader.ts";
 import { DRIFT_HEAD } from "./writer.ts";
 
 /** Something that happened, for the axis of time. */
@@ -19,7 +26,7 @@ export interface RunMark {
   readonly type: string;
   /** What to show to people. */
   readonly text: string;
-  /** Name of the snapshot of an alert, if there is one. */
+  /** Name that the snapshot of an alert has, if there is one. */
   readonly snapshot?: string;
 }
 
@@ -32,15 +39,23 @@ export interface RunCurves {
 }
 
 /** A run with as many points as a plot needs. */
-export interface RunOverview extends Omit<Run, "drift" | "events"> {
+export interface RunOverview extends Pick<Run, "name" | "config" | "summary"> {
   /** Number of frames; those of a run that goes on may lack the last line of its summary. */
   readonly frames: number;
   /** Measures over time; those of two files may have times of their own. */
   readonly curves: readonly RunCurves[];
   /** What happened, in its order: alerts first where it was too much. */
   readonly marks: readonly RunMark[];
-  /** Number of snapshots, of which `snapshots` are some, evenly spread. */
-  readonly snapshotCount: number;
+}
+
+/** The snapshots of a run, of which a page shows some. */
+export interface RunSnapshots {
+  /** How many there are. */
+  readonly count: number;
+  /** Names of some, evenly spread. */
+  readonly some: readonly string[];
+  /** Names of those of the alerts in {@linkcode RunOverview.marks}. */
+  readonly alerts: readonly string[];
 }
 
 /** Frames of a line of the coarsest summary. */
@@ -161,18 +176,14 @@ function markOf(line: string): RunMark[] {
   }
 }
 
-/** The latest marks, of which alerts go first; those of which there are snapshots name them. */
-function marksOf(lines: readonly string[], snapshots: ReadonlySet<string>): RunMark[] {
-  const all = lines.flatMap(markOf);
+/** The latest marks, of which alerts go first. */
+async function readMarks(path: string): Promise<RunMark[]> {
+  const all = (await readTail(join(path, "events.jsonl"), EVENT_BYTES)).flatMap(markOf);
   const [alerts, others] = [true, false].map((isAlert) =>
     all.filter(({ type }) => (type === "alert") === isAlert).slice(-MARKS)
   ) as [RunMark[], RunMark[]];
   const room = MARKS - alerts.length;
-  return [...alerts, ...(room > 0 ? others.slice(-room) : [])]
-    .map(({ snapshot, ...mark }) =>
-      snapshot !== undefined && snapshots.has(snapshot) ? { ...mark, snapshot } : mark
-    )
-    .sort((a, b) => a.time - b.time);
+  return [...alerts, ...(room > 0 ? others.slice(-room) : [])].sort((a, b) => a.time - b.time);
 }
 
 /** Some of many, evenly spread, with the first. */
@@ -188,15 +199,27 @@ function spread<T>(all: readonly T[], most: number): T[] {
  * @throws {ClipDriftError} `bad-run` if there is no such folder, or what is in it is no such file
  */
 export async function readRunOverview(path: string, points: number): Promise<RunOverview> {
-  const { snapshots, ...fixed } = await readFixed(path);
+  const about = await readAbout(path);
   const curves = await readAll(path, points);
-  const events = await readTail(join(path, "events.jsonl"), EVENT_BYTES);
   const frames = curves[0]?.rows.reduce((sum, row) => sum + row[1]!, 0) ?? 0;
+  return { ...about, frames, curves: curves.map(curvesOf), marks: await readMarks(path) };
+}
+
+/**
+ * Lists a run's snapshots for a page. It has a request of its own, as a week's are listed in as much
+ * time as the rest takes.
+ *
+ * @throws {ClipDriftError} `bad-run` if there is no such folder, or what is in it is no such file
+ */
+export async function readRunSnapshots(path: string): Promise<RunSnapshots> {
+  await readAbout(path);
+  const names = await snapshotNames(path);
+  const known = new Set(names);
+  const marked = (await readMarks(path)).map(({ snapshot = "" }) => snapshot);
   return {
-    ...fixed,
-    ...{ frames, curves: curves.map(curvesOf) },
-    marks: marksOf(events, new Set(snapshots)),
-    ...{ snapshotCount: snapshots.length, snapshots: spread(snapshots, SNAPSHOTS) },
+    count: names.length,
+    some: spread(names, SNAPSHOTS),
+    alerts: marked.filter((name) => known.has(name)),
   };
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { METRICS } from "../drift.ts";
 import { RunLevels } from "./levels.ts";
-import { readRunOverview, shared } from "./overview.ts";
+import { readRunOverview, readRunSnapshots, shared } from "./overview.ts";
 import type { RunFrame } from "./writer.ts";
 
 async function temporary(fn: (run: string) => Promise<void>): Promise<void> {
@@ -104,15 +104,17 @@ Deno.test("an overview has what happened, and the snapshots of alerts", async ()
     ];
     const lines = events.map((event) => JSON.stringify(event));
     await Deno.writeTextFile(join(run, "events.jsonl"), `${lines.join("\n")}\nnonsense\n{"type":`);
-    const { marks, snapshots, snapshotCount } = await readRunOverview(run, 10);
+    const { marks } = await readRunOverview(run, 10);
     const text = "scene: cut 0.5000 above 0.4000";
     assert.deepEqual(marks, [
       { time: 2, type: "lost", text: "refused" },
       { time: 3, type: "gap", text: "No frames for 2.0 s" },
       { time: 4, type: "alert", text, snapshot: "frame_000089.jpg" },
-      { time: 5, type: "alert", text },
+      { time: 5, type: "alert", text, snapshot: "frame_000090.jpg" },
     ]);
-    assert.deepEqual([snapshots.length, snapshotCount, snapshots[0]], [60, 90, "frame_000000.jpg"]);
+    const { count, some, alerts } = await readRunSnapshots(run);
+    assert.deepEqual([some.length, count, some[0]], [60, 90, "frame_000000.jpg"]);
+    assert.deepEqual(alerts, ["frame_000089.jpg"]);
   });
 });
 

@@ -210,18 +210,35 @@ export async function cameraOf(run: string): Promise<string | undefined> {
 }
 
 /**
- * Reads a run without what grows with every frame or event.
+ * What a run's folder says of the run as a whole.
  *
- * @throws {ClipDriftError} `bad-run` if there is no such folder, or what is in it is no such file
+ * @throws {ClipDriftError} `bad-run` if there is no such folder
  */
-export async function readFixed(path: string): Promise<Omit<Run, "drift" | "events">> {
+export async function readAbout(path: string): Promise<Pick<Run, "name" | "config" | "summary">> {
   await checkRun(path);
   return {
     name: path.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1)!,
     config: parseJson(await readText(join(path, "config.json"), MAX_ABOUT)),
     summary: parseJson(await readText(join(path, "summary.json"), MAX_ABOUT)),
-    snapshots: await namesWithin(join(path, "snapshots"), /^frame_\d+\.jpg$/),
   };
+}
+
+/**
+ * Names of a run's snapshots, in their order.
+ *
+ * @throws {ClipDriftError} `bad-run` if their folder is none
+ */
+export async function snapshotNames(path: string): Promise<string[]> {
+  return await namesWithin(join(path, "snapshots"), /^frame_\d+\.jpg$/);
+}
+
+/**
+ * Reads a run without what grows with every frame or event.
+ *
+ * @throws {ClipDriftError} `bad-run` if there is no such folder, or what is in it is no such file
+ */
+export async function readFixed(path: string): Promise<Omit<Run, "drift" | "events">> {
+  return { ...await readAbout(path), snapshots: await snapshotNames(path) };
 }
 
 /** The frames of `drift.csv`; its text is never held as a whole. */

@@ -1,0 +1,16 @@
+/**
+ * Names of the models that need no weights.
+ *
+ * @module
+ */
+
+/** GIST, and GIST with a part for the colours, whose embeddings cannot be compared with GIST's. */
+export const GIST_NAMES = ["gist", "gist-colour"] as const;
+
+/** Name of a model that needs no weights. */
+export type GistName = typeof GIST_NAMES[number];
+
+/** Whether a model is one that needs no weights. */
+export function isGist(model: string | undefined): model is GistName {
+  return (GIST_NAMES as readonly (string | undefined)[]).includes(model);
+}
