@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { RangeServer } from "#testing/range_server.ts";
 import { needs } from "#testing/shared.ts";
 import { VideoWriter } from "@vcs/media/video_writer";
@@ -13,7 +14,8 @@ async function writeFilm(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const data = new Uint8Array(3 * width * height);
   const options = { width, height, fps: 20, keyframeInterval: 20 };
   const writer = await VideoWriter.open(path, options);
-  for (let i = 0, seed = 1; i < 400; i++) {
+  let seed = 1;
+  for (let i = 0; i < 400; i++) {
     for (let at = 0; at < data.length; at++) data[at] = (seed = seed * 48271 % 2147483647) & 127;
     await writer.add({ data });
   }
@@ -80,7 +82,7 @@ Deno.test("of a film elsewhere the sampled frames are read", async (t) => {
 });
 
 async function run(args: string[], env: Record<string, string> = {}) {
-  const program = new URL("../mod.ts", import.meta.url).pathname;
+  const program = fileURLToPath(new URL("../mod.ts", import.meta.url));
   const sizes = ["--sequence-length", "4", "--k-keep", "12"];
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", program, ...args, ...sizes],
