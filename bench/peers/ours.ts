@@ -18,16 +18,22 @@ import type { Given } from "./parts.ts";
 
 type Jobs = Record<string, () => Promise<unknown>>;
 
-async function film(given: Given, numbers?: readonly number[], options: VideoReaderOptions = {}) {
+interface Reading extends VideoReaderOptions {
+  readonly lend?: boolean;
+}
+
+async function film(given: Given, numbers?: readonly number[], reading: Reading = {}) {
+  const { lend = false, ...options } = reading;
   const video = await VideoReader.open(given.film, { indexCacheSize: 0, ...options });
   await using _ = video;
-  for await (const _ of numbers ? video.framesAt(numbers) : video.frames());
+  for await (const _ of numbers ? video.framesAt(numbers) : video.frames({ lend }));
 }
 
 function media(given: Given): Jobs {
   const size = { width: 224, height: 224 };
   return {
     dense: () => film(given),
+    lent: () => film(given, undefined, { lend: true }),
     sixteen: () => film(given, given.sixteen),
     random: () => film(given, given.random),
     small: () => film(given, undefined, { size }),

@@ -103,9 +103,10 @@ export const PARTS: Readonly<Record<string, Part>> = {
     package: "media",
     ours: ["media"],
     peers: ["torchcodec, exact", "torchcodec, approximate", "decord", "PyAV", "OpenCV"],
-    what: "each frame in memory of its own",
+    what: "each frame in memory of its own, but where it is lent",
     jobs: {
       dense: `all ${FRAMES} frames of 1080p`,
+      lent: "the same, where one array will do (`lend`)",
       sixteen: "16 of them, spread",
       random: "30 of them, at random",
       small: "all, 224×224",

@@ -250,7 +250,8 @@ export class VideoReader implements AsyncDisposable {
   /** Decodes ascending and delivers in the order of the list, holding what comes too early. */
   async *#reorder(list: number[], options: FramesOptions): AsyncIterableIterator<VideoFrame> {
     const order = new ListOrder(list);
-    for await (const frame of this.#ascending(order.ascending, options)) yield* order.add(frame);
+    const own = { ...options, lend: false };
+    for await (const frame of this.#ascending(order.ascending, own)) yield* order.add(frame);
     yield* order.rest();
   }
 
@@ -259,12 +260,14 @@ export class VideoReader implements AsyncDisposable {
     this.#checkOpen();
     const linear = options.linear || options.motion !== undefined;
     const seekCost = linear ? Infinity : this.#backend.seekCost;
+    let lent: VideoFrame["data"] | undefined;
     for (const { from, frames } of planStretches(this.#index, ids, undefined, seekCost)) {
       const sparse = this.#index.sparse && !linear;
       await using feed = await this.#supply.start(from ?? -1, frames, options, sparse);
       for (const id of frames) {
-        const frame = await feed.take(id);
+        const frame = await feed.take(id, lent);
         if (this.#supply.closed) return;
+        if (options.lend) lent = frame?.data ?? lent;
         if (frame !== undefined) yield frame;
       }
     }

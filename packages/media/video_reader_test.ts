@@ -58,6 +58,31 @@ for (const backend of BACKENDS) {
   });
 
   Deno.test({
+    name: `VideoReader() over ${backend} lends pixels until the next frame is asked for`,
+    ...available(backend),
+    fn: () =>
+      withClip(async (path) => {
+        await using video = await VideoReader.open(path, { backend });
+        const seen: [number, ArrayBuffer][] = [];
+        for await (const frame of video.frames({ lend: true })) {
+          seen.push([numberOf(frame), frame.data.buffer]);
+        }
+        assert.deepEqual(seen.map(([number]) => number), video.index.map((_, i) => i));
+        const arrays = new Set(seen.map(([, buffer]) => buffer)).size;
+        assert.equal(arrays, backend === "node-av" ? 1 : 40);
+        const far = await Array.fromAsync(
+          video.framesAt([2, 13, 35], { lend: true }),
+          (frame) => numberOf(frame),
+        );
+        assert.deepEqual(far, [2, 13, 35]);
+        const list = await Array.fromAsync(video.framesAt([30, 1, 30, 5], { lend: true }));
+        assert.deepEqual(list.map(numberOf), [30, 1, 30, 5]);
+        const own = await Array.fromAsync(video.frames());
+        assert.deepEqual(own.map(numberOf), video.index.map((_, i) => i));
+      }),
+  });
+
+  Deno.test({
     name: `VideoReader() over ${backend} frees what it holds when a loop is left`,
     ...available(backend),
     fn: () =>

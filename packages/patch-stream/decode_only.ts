@@ -47,7 +47,7 @@ export async function decodeOnly(config: DecodeConfig): Promise<DecodedFrames> {
   const size = 3 * width * height;
   const ids: number[] = [];
   let delivered = 0;
-  for await (const frame of video.frames()) {
+  for await (const frame of video.frames({ lend: true })) {
     if (delivered++ === 0) watch.timings.firstFrame = watch.sinceLap;
     resolved.onProgress?.(delivered, new Set(video.ids).size);
     for (const id of video.ids) {

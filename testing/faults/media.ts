@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "video_reader.ts",
+    find: "const own = { ...options, lend: false };",
+    put: "const own = options;",
+    means: "a list in any order is delivered in arrays that the next frame has filled again",
+    tests: ["video_reader_test.ts"],
+  },
+  {
     file: "range_mirror.ts",
     find: "this.#present.fill(1, from, to);",
     put: "",

@@ -11,6 +11,8 @@ import type { FramesOptions, Replacement, VideoFrame, VideoInfo } from "./video_
 
 type Reason = Replacement["reason"];
 
+type Pixels = Uint8Array<ArrayBuffer>;
+
 /** The decoders of one reader, and what they could not deliver. */
 export class FrameSupply implements AsyncDisposable {
   readonly #backend: Backend;
@@ -98,10 +100,14 @@ export class FrameSupply implements AsyncDisposable {
     });
   }
 
-  /** A frame record; stored pixels have the size that they were stored with. */
-  frame(id: number, decoded: DecodedFrame): VideoFrame {
+  /**
+   * A frame record; stored pixels have the size that they were stored with.
+   *
+   * @param into memory for its pixels, if it is as long
+   */
+  frame(id: number, decoded: DecodedFrame, into?: Pixels): VideoFrame {
     const { pts, duration, keyframe } = this.#index.frames[id]!;
-    const data = decoded.pixels();
+    const data = decoded.pixels(into);
     const { width, height } = this.#request.filter === undefined ? decoded : this.#info;
     return { index: id, pts, duration, width, height, data, keyframe };
   }
@@ -199,15 +205,19 @@ export class Feed implements AsyncDisposable {
     return this.#cursor.position;
   }
 
-  /** A frame; undefined where it is to be skipped. */
-  async take(id: number): Promise<VideoFrame | undefined> {
+  /**
+   * A frame; undefined where it is to be skipped.
+   *
+   * @param into memory for its pixels, if it is as long
+   */
+  async take(id: number, into?: Pixels): Promise<VideoFrame | undefined> {
     let located = await this.#cursor.find(id, this.#visit);
     if ((!located || located.damaged) && this.#key >= 0 && !this.#supply.closed) {
       await this.#startOver(id);
       located = await this.#cursor.find(id);
     }
     if (!located || located.damaged) return await this.#supply.salvage(id, located);
-    return this.#supply.frame(id, located.decoded);
+    return this.#supply.frame(id, located.decoded, into);
   }
 
   async #startOver(id: number): Promise<void> {

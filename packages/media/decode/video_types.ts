@@ -113,6 +113,12 @@ export interface FramesOptions {
    * without leaving any out. Default: false, whichever way decodes fewer.
    */
   linear?: boolean;
+  /**
+   * Whether pixels are lent: the array of a frame is good until the next one is asked for, and is then
+   * filled again; copy what is to be kept. Saves fresh memory for each frame, over node-av. Lists that do
+   * not ascend give each frame memory of its own. Default: false.
+   */
+  lend?: boolean;
 }
 
 /** Options of reading a range of frames. */

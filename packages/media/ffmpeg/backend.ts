@@ -121,8 +121,12 @@ export interface DecodedFrame {
   readonly height: number;
   /** Whether the decoder met errors in it or since the frame before. */
   readonly damaged: boolean;
-  /** The pixels, in memory of their own; not good for frames that are not wanted. */
-  pixels(): Uint8Array<ArrayBuffer>;
+  /**
+   * The pixels, in memory of their own; not good for frames that are not wanted.
+   *
+   * @param into may be used in place of fresh memory, if it is as long
+   */
+  pixels(into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
   /** Motion vectors, where they were asked for. */
   motion(): MotionVectors;
   /** The same frame in memory of its own. */

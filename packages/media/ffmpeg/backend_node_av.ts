@@ -542,7 +542,7 @@ class NodeAvRun implements DecodeRun {
     this.#errors = 0;
     return {
       ...facts,
-      pixels: () => this.#pixels(),
+      pixels: (into) => this.#pixels(into),
       motion: () => this.#motion(),
       keep: () => this.#kept(facts),
     };
@@ -563,9 +563,9 @@ class NodeAvRun implements DecodeRun {
     return kept;
   }
 
-  #pixels(): Uint8Array<ArrayBuffer> {
+  #pixels(into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     const frame = this.#frame.isHwFrame() ? this.#fetch() : this.#frame;
-    return this.#filter === undefined ? packed(frame) : packRows(this.#filter.run(frame));
+    return this.#filter === undefined ? packed(frame) : packRows(this.#filter.run(frame), into);
   }
 
   /** Brings a frame from the GPU into memory. */

@@ -74,11 +74,15 @@ export class PixelFilter implements Disposable {
   }
 }
 
-/** Copies packed RGB out of a frame whose rows are padded. */
-export function packRows(frame: AvFrame): Uint8Array<ArrayBuffer> {
+/** Copies packed RGB out of a frame whose rows are padded, into an array that is given if it is as long. */
+export function packRows(
+  frame: AvFrame,
+  into?: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
   const plane = frame.data![0]!;
   const [stride, row] = [frame.linesize[0]!, frame.width * 3];
-  const pixels = new Uint8Array(row * frame.height);
+  const size = row * frame.height;
+  const pixels = into?.length === size ? into : new Uint8Array(size);
   if (stride === row) {
     pixels.set(plane.subarray(0, pixels.length));
     return pixels;

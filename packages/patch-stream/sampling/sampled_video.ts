@@ -49,6 +49,8 @@ export interface SampledFrames {
 export interface FrameDelivery {
   /** Called with every frame's motion from the first sample on; decodes all frames between. */
   motion?: (motion: FrameMotion) => void;
+  /** Whether the pixels of a frame are good only until the next one is asked for. Default: false. */
+  lend?: boolean;
 }
 
 /** Options of the reader. */
@@ -129,10 +131,10 @@ export class SampledVideo {
   }
 
   /** The distinct sampled frames, ascending, by the strategy of the configuration. */
-  frames({ motion }: FrameDelivery = {}): AsyncIterable<VideoFrame> {
+  frames({ motion, lend }: FrameDelivery = {}): AsyncIterable<VideoFrame> {
     const distinct = [...new Set(this.ids)];
     const { signal } = this.#config;
-    const options: FramesOptions = defined({ signal, motion });
+    const options: FramesOptions = defined({ signal, motion, lend });
     const strategy = motion ? "auto" : this.#strategy();
     if (strategy === "seek") return this.#seekEach(distinct, options);
     options.linear = strategy === "stream";
