@@ -4,7 +4,60 @@ import { tensorsIn, writeVideo } from "#testing/batch_media.ts";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
 import { encodePng } from "@vcs/media/image";
 import { GIST_LENGTHS } from "../measures/gist.ts";
+import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { RangeServer } from "#testing/range_server.ts";
 import { clipDrift } from "./command.ts";
+
+const { signal } = new AbortController();
+
+async function run(...args: string[]): Promise<void> {
+  assert.equal(await clipDrift.invoke(["batch", ...args], { signal, env: () => undefined }), 0);
+}
+
+/** Embeddings of an output by key. */
+async function embeddingsIn(folder: string): Promise<Record<string, Float32Array>> {
+  const found: Record<string, Float32Array> = {};
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.endsWith(".safetensors")) continue;
+    using reader = await SafetensorsReader.open(join(folder, name));
+    found[name] = (await reader.read("embeddings")).data as Float32Array;
+  }
+  return found;
+}
+
+sharedTest("batch embeds the same, however many items fill a run of the model", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await writeVideo(join(folder, "clip.mp4"));
+    await using server = new RangeServer(await Deno.readFile(join(folder, "clip.mp4")));
+    const lines = [JSON.stringify({ source: server.url, key: "film" })];
+    for (let i = 0; i < 9; i++) {
+      const data = Uint8Array.from({ length: 32 * 32 * 3 }, (_, at) => at * (i + 3) & 255);
+      const source = join(folder, `${i}.png`);
+      await Deno.writeFile(source, await encodePng({ width: 32, height: 32, data }));
+      lines.push(JSON.stringify({ source, key: `picture${i}` }));
+    }
+    await Deno.writeTextFile(join(folder, "list"), lines.join("\n"));
+    const weights = sharedPath("golden/clip/tiny_clip.open_clip.safetensors");
+    const rest = ["--list", join(folder, "list"), "--weights", weights, "--device", "cpu"];
+    for (const jobs of ["1", "16"]) await run(...rest, "--jobs", jobs, "-o", join(folder, jobs));
+    const [alone, together] = [
+      await embeddingsIn(join(folder, "1")),
+      await embeddingsIn(join(folder, "16")),
+    ];
+    assert.equal(Object.keys(alone).length, 10);
+    assert.deepEqual(Object.keys(together).sort(), Object.keys(alone).sort());
+    for (const [name, vector] of Object.entries(alone)) {
+      const worst = vector.reduce(
+        (most, v, i) => Math.max(most, Math.abs(v - together[name]![i]!)),
+        0,
+      );
+      assert.ok(worst <= 1e-5, `${name}: ${worst}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 Deno.test("batch embeds images, and frames spread over videos", async () => {
   const folder = await Deno.makeTempDir();
@@ -34,7 +87,6 @@ Deno.test("batch embeds images, and frames spread over videos", async () => {
       "--frames",
       "5",
     ];
-    const { signal } = new AbortController();
     assert.equal(await clipDrift.invoke(args, { signal, env: () => undefined }), 1);
     const manifest = JSON.parse(await Deno.readTextFile(join(output, "manifest.json")));
     assert.deepEqual(manifest.failures, { NotFound: 1 });

@@ -6,7 +6,7 @@
  */
 import { decodeImage } from "@vcs/media/image";
 import { readSource } from "@vcs/media";
-import { VideoReader } from "@vcs/media/video_reader";
+import { type ReceivedBytes, VideoReader } from "@vcs/media/video_reader";
 import {
   type BatchItem,
   type BatchRecord,
@@ -42,6 +42,7 @@ export async function openWork(
     },
     versions: { "clip-drift": config.version, deno: Deno.version.deno },
     jobs: JOBS,
+    readsStores: true,
     run: (item, signal) => embedItem(item, { encoder, frames, signal }),
     [Symbol.asyncDispose]: () => Promise.resolve(encoder[Symbol.dispose]()),
   };
@@ -62,12 +63,14 @@ async function embedItem(
   const vectors: Promise<Float32Array>[] = [];
   const pts: number[] = [];
   let size = { width: 0, height: 0 };
-  for await (const { image, time } of imagesOf(item, frames, signal)) {
+  let received: ReceivedBytes | undefined;
+  for await (const { image, time, read } of imagesOf(item, frames, signal)) {
     const vector = encoder.encode(image);
     vector.catch(() => {}); // it is awaited below
     vectors.push(vector);
     pts.push(time);
     size = { width: image.width, height: image.height };
+    received = read?.();
   }
   const { embeddingDim } = encoder.info;
   const embeddings = new Float32Array(vectors.length * embeddingDim);
@@ -78,7 +81,16 @@ async function embedItem(
       pts: tensor("F64", [pts.length], Float64Array.from(pts)),
     },
     fields: { ...size, frames: vectors.length },
+    ...defined({ received }),
   };
+}
+
+/** An image of an item. */
+interface Sample {
+  readonly image: RgbImage;
+  readonly time: number;
+  /** What was read of the video so far, where it is elsewhere. */
+  readonly read?: () => ReceivedBytes | undefined;
 }
 
 /** The image of an item, or the sampled frames of a video. */
@@ -86,7 +98,7 @@ async function* imagesOf(
   item: BatchItem,
   count: number,
   signal: AbortSignal,
-): AsyncGenerator<{ readonly image: RgbImage; readonly time: number }> {
+): AsyncGenerator<Sample> {
   const { source, from, to } = item;
   const path = /^[a-z][a-z0-9+.-]*:\/\//i.test(source) ? new URL(source).pathname : source;
   if (IMAGE.test(path)) {
@@ -94,10 +106,10 @@ async function* imagesOf(
     yield { image: await decodeImage(bytes), time: 0 };
     return;
   }
-  await using video = await VideoReader.open(source, { hdr: "sdr", signal });
+  await using video = await VideoReader.open(source, { hdr: "sdr", ranges: true, signal });
   const { start, end } = video.rangeBetween(defined({ from, to }));
   for await (const frame of video.framesAt(spread(start, end, count))) {
-    yield { image: frame, time: frame.pts };
+    yield { image: frame, time: frame.pts, read: () => video.received };
   }
 }
 
