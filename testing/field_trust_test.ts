@@ -8,8 +8,10 @@ import { readSafetensors } from "@vcs/transport/safetensors";
 import { openByteSource, ZipReader } from "@vcs/transport/internal";
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { ROOT } from "./house.ts";
 import { sharedPath, sharedTest } from "./shared.ts";
+import { hasTerminal, inTerminal } from "./terminal.ts";
 
 const at = (name: string) => sharedPath(`cases/field/trust/${name}`);
 const bytesOf = (name: string) => Deno.readFile(at(name));
@@ -87,6 +89,26 @@ sharedTest("with_text.npz: the bad array is named, the others can be read", asyn
   const states = read.map(({ status }) => status);
   assert.ok(states.includes("fulfilled") && states.includes("rejected"), states.join());
 });
+
+/** Runs a module in a terminal; what it shows steers nothing. */
+async function assertHarmless(module: string, ...args: string[]): Promise<void> {
+  const path = join(ROOT, "packages", module, "mod.ts");
+  const { code, seen } = await inTerminal(pathToFileURL(path).href, ...args);
+  assert.ok(code <= 1, seen);
+  // deno-lint-ignore no-control-regex -- these are what must not get through
+  assert.doesNotMatch(seen, /[\0-\x08\x0b-\x1f\x7f-\x9f]/);
+  assert.match(seen, /\\(x|u00)1b/);
+}
+
+const isHere = hasTerminal ? sharedTest : Deno.test.ignore;
+
+isHere(
+  "terminal_escape.safetensors, xss.ecdc: what steers a terminal is made visible",
+  async () => {
+    await assertHarmless("onnx", "doctor", at("terminal_escape.safetensors"));
+    await assertHarmless("encodec-stream", "-i", at("xss.ecdc"));
+  },
+);
 
 sharedTest("open_clip_epoch_1gpu.pt is read by the model and fits in doctor", async () => {
   const pretrained = at("open_clip_epoch_1gpu.pt");

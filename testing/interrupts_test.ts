@@ -3,6 +3,7 @@
  * the task, and both times are one. `deno task interrupts` tries it more often.
  */
 import { EcdcReader } from "@vcs/encodec-stream/ecdc";
+import { openReceiver } from "@vcs/transport/channel";
 import assert from "node:assert/strict";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { serveCamera } from "../packages/clip-drift/camera/camera_server.ts";
@@ -113,6 +114,15 @@ const WORKS: Readonly<
       },
     });
   },
+  "together": (folder) =>
+    Promise.resolve({
+      words: ["encode", `${ROOT}apps/demo/clip.mp4`, pathToFileURL(folder).href, "--realtime"],
+      begun: () => until(async () => (await Array.fromAsync(Deno.readDir(folder))).length > 0),
+      async check() {
+        await using receiver = await openReceiver(pathToFileURL(folder).href);
+        assert.equal((await Array.fromAsync(receiver)).at(-1)?.end, true);
+      },
+    }),
   "channels": (folder) =>
     Promise.resolve({
       words: [pathToFileURL(folder).href, "--count", "1000000"],

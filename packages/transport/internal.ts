@@ -74,6 +74,7 @@ export { Feed, type FeedOptions, type FeedViewer, type Framed } from "./site/fee
 export type { Handler, RouteTable, SiteRequest } from "./site/routes.ts";
 export { Site, type SiteOptions } from "./site/site.ts";
 export { SocketListener } from "./site/socket.ts";
+export { Streams } from "./site/streams.ts";
 export type { UpgradeRoute } from "./site/upgrade.ts";
 export type { Conn } from "./flow/places.ts";
 export { Guard, type GuardedRequest, type GuardOptions, isLoopback } from "./site/guard.ts";

@@ -1,8 +1,10 @@
 /** Readers of bytes: every input that once failed, and one of each kind that a search has found. */
 import assert from "node:assert/strict";
+import { filesBelow, isPublished, readText } from "../house.ts";
 import { compare, pythonFor } from "./compare.ts";
 import { readCorpus } from "./corpus.ts";
 import type { Found } from "./search.ts";
+import { OTHERS, PARSERS } from "./parsers.ts";
 import { inputs, outcomeOf } from "./target.ts";
 import { TARGETS } from "./targets.ts";
 
@@ -36,6 +38,22 @@ for (const target of TARGETS) {
     },
   });
 }
+
+Deno.test("every parser of the packages has a target, or a reason for having none", async () => {
+  const parsers: string[] = [];
+  for (const path of (await filesBelow("packages")).filter(isPublished)) {
+    const isProgram = path.endsWith(".ts") && !/assets\.ts$|\/testing\//.test(path);
+    const code = isProgram ? (await readText(path)).replace(/^ *(\/\*)?\*.*$/gm, "") : "";
+    if (/new DataView\(|JSON\.parse\(|parseStrictJson\(|\.getUint(8|16|32)\(/.test(code)) {
+      parsers.push(path.slice("packages/".length));
+    }
+  }
+  const known = [...Object.keys(PARSERS), ...Object.keys(OTHERS)];
+  assert.deepEqual(parsers.filter((path) => !known.includes(path)), []);
+  assert.deepEqual(Object.keys(OTHERS).filter((path) => !parsers.includes(path)), []);
+  const names = TARGETS.map(({ name }) => name);
+  assert.deepEqual(Object.values(PARSERS).filter((name) => !names.includes(name)), []);
+});
 
 Deno.test("seeds are read, or they would search for nothing", async () => {
   for (const target of TARGETS) {

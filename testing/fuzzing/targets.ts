@@ -32,6 +32,7 @@ import { goodMessage } from "../../packages/video-vq/testing/hostile.ts";
 import { tarBytes } from "../tarball.ts";
 import { KEPT } from "./targets_kept.ts";
 import { PIECES } from "./targets_pieces.ts";
+import { SPOKEN } from "./targets_spoken.ts";
 import { latin1, type Part, pieces, type Target } from "./target.ts";
 
 const sha256 = (bytes: ArrayBufferView) =>
@@ -419,4 +420,4 @@ const PEERS: readonly Target[] = [
 ];
 
 /** All targets. */
-export const TARGETS: readonly Target[] = [...FILES, ...PEERS, ...PIECES, ...KEPT];
+export const TARGETS: readonly Target[] = [...FILES, ...PEERS, ...PIECES, ...KEPT, ...SPOKEN];

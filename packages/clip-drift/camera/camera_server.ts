@@ -19,14 +19,7 @@
  *
  * @module
  */
-import {
-  abortable,
-  defined,
-  onAbort,
-  Site,
-  SiteError,
-  type SiteRequest,
-} from "@vcs/transport/internal";
+import { abortable, defined, Site, type SiteRequest, Streams } from "@vcs/transport/internal";
 
 /** What to serve, and where. */
 export interface CameraServerOptions {
@@ -62,16 +55,12 @@ export interface CameraServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Streams at a time. */
-const MOST_STREAMS = 32;
-
 /** The latest frame, and a promise of the next. */
 class Clock {
   index = -1;
   jpeg: Uint8Array = new Uint8Array();
   lastFrameTime = 0;
-  /** Streams now. */
-  streams = 0;
+  readonly streams = new Streams();
   #waiting = Promise.withResolvers<void>();
 
   get next(): Promise<void> {
@@ -123,13 +112,8 @@ async function* stream(clock: Clock, signal: AbortSignal): AsyncGenerator<Uint8A
   }
 }
 
-/** Counts a stream from its request on: many come at once before the first of them is read. */
 function streamResponse(clock: Clock, request: Request, stop: AbortSignal): Response {
-  if (clock.streams >= MOST_STREAMS) {
-    throw new SiteError("too-many-clients", `Cannot serve more than ${MOST_STREAMS} streams`);
-  }
-  clock.streams++;
-  onAbort(request.signal, () => void clock.streams--);
+  clock.streams.enter(request);
   const signal = AbortSignal.any([request.signal, stop]);
   const type = "multipart/x-mixed-replace; boundary=frame";
   return new Response(ReadableStream.from(stream(clock, signal)), {
@@ -146,7 +130,7 @@ function health(clock: Clock, options: CameraServerOptions): Response {
     stats: {
       running: true,
       frames: clock.index + 1,
-      streams: clock.streams,
+      streams: clock.streams.count,
       last_frame_time: clock.lastFrameTime,
       resolution: config === undefined ? null : [config.width, config.height],
       target_fps: fps,

@@ -12,7 +12,7 @@ import { interleave } from "../audio/pcm.ts";
 import { playback } from "../playback.ts";
 import type { CodecOptions } from "../network/model_session.ts";
 import { encodeWav } from "@vcs/media/wav";
-import { defined, errorLine, onAbort, Site, SiteError } from "@vcs/transport/internal";
+import { defined, errorLine, onAbort, Site, SiteError, Streams } from "@vcs/transport/internal";
 import type { ModelName } from "../models.ts";
 import { ASSETS } from "./assets.ts";
 import { HeldFiles } from "./held_files.ts";
@@ -75,6 +75,7 @@ export class PlayerServer implements AsyncDisposable {
   readonly #options: PlayerOptions;
   readonly #stop = new AbortController();
   readonly #files = new HeldFiles();
+  readonly #streams = new Streams();
   /** What each page hears; asked for anew, it ends. */
   readonly #heard = new Map<string, Heard>();
   readonly #decoders = new Map<ModelName, Promise<Decoder>>();
@@ -156,6 +157,7 @@ export class PlayerServer implements AsyncDisposable {
     const source = this.#file(url);
     const from = Number(url.searchParams.get("from") ?? 0);
     if (!(from >= 0)) throw new RangeError(`Cannot play from ${from}: expected seconds from 0`);
+    this.#streams.enter(request);
     const heard = this.#giveUp(url.searchParams.get("page") ?? crypto.randomUUID());
     const signal = AbortSignal.any([this.#stop.signal, request.signal, heard.given.signal]);
     try {

@@ -316,3 +316,28 @@ Deno.test("a page that seeks ends what it heard before, and no other page's", as
   assert.equal((await other.read()).done, false);
   await Promise.all([other.cancel(), newest.cancel()]);
 });
+
+browserTest("what a file says of itself is text, and nothing of it is done", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const title = "<script>globalThis.owned = 1</script><img src=x onerror='globalThis.owned = 2'>";
+    const file = `${folder}/song.ecdc`;
+    {
+      await using sink = await fileSink(file);
+      const writer = new EcdcWriter(sink, { model: "encodec_48khz", codebooks: 2, title });
+      await writer.write({ codes: new Uint16Array(2 * 150), scale: 1 });
+      await writer.close(48_000);
+    }
+    const weights = syntheticCheckpoint("encodec_48khz");
+    await using server = await PlayerServer.open({ weights, device: "cpu" });
+    await withPage(server.url, async (page) => {
+      await page.locator("#file").setInputFiles(file);
+      await page.locator("#player").waitFor({ state: "visible" });
+      assert.equal(await page.locator("#title").textContent(), title);
+      assert.equal(await page.locator("img, script:not([src])").count(), 0);
+      await waitUntil(page, "globalThis.owned === undefined");
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

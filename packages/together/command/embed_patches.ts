@@ -21,6 +21,7 @@ import {
   whole,
   writeWhole,
 } from "@vcs/transport/internal";
+import { CHECKPOINT_OPTIONS } from "@vcs/onnx/internal";
 import { DEVICE } from "./options.ts";
 
 const OPERANDS = {
@@ -34,6 +35,7 @@ const OPTIONS = {
       "DINOv2 or timm",
     default: "ViT-B-32/openai",
   }),
+  ...CHECKPOINT_OPTIONS,
   frames: option(whole({ min: 2, max: 100_000 }), { help: "frames to sample", default: 16 }),
   inputSize: option(whole({ min: 14, max: 4096 }), {
     help: "frames are resized to about this squared",
@@ -77,8 +79,9 @@ async function run(
     import("../patches/shares.ts"),
     import("../patches/share_report.ts"),
   ]);
-  const { model, frames, inputSize, device, output } = options;
-  using embedder = await openPatchEmbedder(model, { device, signal, onLine: say });
+  const { model, frames, inputSize, device, output, allowClass: allowGlobals } = options;
+  const how = { device, signal, allowGlobals, onLine: say };
+  using embedder = await openPatchEmbedder(model, how);
   using progress = new ProgressLine();
   const onProgress = (done: number, all: number) => progress.update(`${done} of ${all} frames`);
   const settings = { frames, inputSize, shares, signal, onProgress };

@@ -38,6 +38,8 @@ export interface PatchEmbedderOptions
   readonly device?: string;
   /** Folder for built graphs. Default: the user's cache. */
   readonly cache?: string;
+  /** Classes of data that may stand in the weights. Default: none beyond the list. */
+  readonly allowGlobals?: readonly string[];
 }
 
 /** A convolution over whole patches as rows over a patch's planes. */
@@ -142,10 +144,10 @@ export class PatchEmbedder implements Disposable {
  */
 export async function openPatchEmbedder(
   reference: string,
-  { cache, device, ...options }: PatchEmbedderOptions = {},
+  { cache, device, allowGlobals, ...options }: PatchEmbedderOptions = {},
 ): Promise<PatchEmbedder> {
   const located = await locateVit(reference, options);
-  using checkpoint = await openCheckpoint(located.path);
+  using checkpoint = await openCheckpoint(located.path, defined({ allowGlobals }));
   const vit = await vitOf(checkpoint, located);
   const identity = [await fileIdentity(located.path, cache), vit.activation];
   const file = await cachedModel(patchGraph(vit), identity, cache);
