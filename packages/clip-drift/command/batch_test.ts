@@ -39,7 +39,10 @@ Deno.test("batch embeds images, and frames spread over videos", async () => {
     const manifest = JSON.parse(await Deno.readTextFile(join(output, "manifest.json")));
     assert.deepEqual(manifest.failures, { NotFound: 1 });
     const clip = join(output, folder, "clip.mp4.safetensors");
-    assert.deepEqual(await tensorsIn(clip), { embeddings: `F32 5,${GIST_LENGTHS.gist}`, pts: "F64 5" });
+    assert.deepEqual(await tensorsIn(clip), {
+      embeddings: `F32 5,${GIST_LENGTHS.gist}`,
+      pts: "F64 5",
+    });
     using second = await SafetensorsReader.open(join(output, "second.safetensors"));
     const { data: pts } = await second.read("pts");
     assert.deepEqual([...pts].map((time) => Number(time).toFixed(2)), [
