@@ -1,7 +1,8 @@
 /**
  * Writes the figures of `bench/results/clip-drift.json` into the package's README: the times beside
  * open_clip between `<!-- times -->` and `<!-- /times -->`, int8 beside fp32 between `<!-- int8 -->`
- * and `<!-- /int8 -->`.
+ * and `<!-- /int8 -->`; and those of `bench/results/clip-drift_pictures.json` in the same way, `faults` and
+ * `cuts`.
  */
 import { fileURLToPath } from "node:url";
 
@@ -21,16 +22,23 @@ interface Int8 {
   cosines: { form: "s8" | "u8"; scale: number; mean: number; least: number }[];
   ms: Record<"threads_1" | "threads_2", { fp32: number; s8?: number; u8: number }>;
 }
-interface Pictures {
-  faults: Record<string, { measure?: string; made: number; found: number }>;
+interface Found {
+  measure?: string;
+  made: number;
+  unwatched?: number;
+  found: number;
 }
-const { memory: { frame }, int8: bytes, pictures } = JSON.parse(
-  await Deno.readTextFile(new URL("results/clip-drift.json", import.meta.url)),
-) as {
+interface Pictures {
+  faults: { outcomes: Record<string, Found>; frozen: Found };
+  cuts: Record<string, { made: number; gist: number; "gist-colour": number }>;
+}
+const read = async (name: string) =>
+  JSON.parse(await Deno.readTextFile(new URL(`results/${name}.json`, import.meta.url)));
+const { memory: { frame }, int8: bytes } = await read("clip-drift") as {
   memory: { frame: { threads_1: Comparison; threads_2: Comparison } };
   int8: Int8;
-  pictures: Pictures;
 };
+const { faults, cuts } = await read("clip-drift_pictures") as Pictures;
 
 /** What a row reports, the name of our figure and of theirs, and images in a run. */
 const ROWS = [
@@ -72,14 +80,20 @@ const INT8_HEAD = [
   ...new Set(bytes.cosines.map(({ scale }) => `×${scale}`)),
   ...["ms, one thread", "to fp32", "ms, two threads", "to fp32"],
 ];
-/** A row for each fault, and for what is none. */
-const pictureRows = Object.entries(pictures.faults).map(([name, { measure, made, found }]) =>
-  row([name, measure ?? "none", made, found])
+/** A row for each fault, and for what is none, where all that is found is false. */
+const happened = { ...faults.outcomes, "frozen for 12 s": faults.frozen };
+const faultRows = Object.entries(happened).map(([name, { measure, made, found }]) =>
+  row([name, measure ? `\`${measure}\`` : "none", made, found])
 );
-const PICTURE_HEAD = ["made over natural pictures", "measure that must see it", "made", "seen"];
+const FAULTS_HEAD = ["what happens", "measure that must see it", "made", "seen"];
+const cutRows = Object.entries(cuts).map(([name, { made, gist, "gist-colour": colour }]) =>
+  row([name, made, gist, colour])
+);
+const CUTS_HEAD = ["what happens", "made", "cuts by `gist`", "by `gist-colour`"];
 
 const tables = {
-  pictures: tableOf(PICTURE_HEAD, pictureRows),
+  faults: tableOf(FAULTS_HEAD, faultRows),
+  cuts: tableOf(CUTS_HEAD, cutRows),
   times: tableOf(HEAD, lines),
   int8: tableOf(INT8_HEAD, int8Rows(bytes)),
 };

@@ -330,6 +330,13 @@ export const faults: readonly Fault[] = [
     tests: ["picture_test.ts"],
   },
   {
+    file: "dashboard.ts",
+    find: "isLoopback(hostname) && behind === undefined",
+    put: "isLoopback(hostname)",
+    means: "whoever sees the page through a proxy may end the watch",
+    tests: ["dashboard_test.ts"],
+  },
+  {
     file: "colour.ts",
     find: "g.sub(relative, g.mean(relative, [2, 3]))",
     put: "relative",

@@ -174,10 +174,20 @@ export const LISTEN: ValueKind<Listen> = {
 /** What viewers of a page or of the simulated camera must know. */
 const TOKEN = option(text("SECRET"), {
   help: "what viewers must know",
-  defaultText: "a random one beyond loopback, none on it",
+  defaultText: "a random one beyond loopback or behind a proxy, else none",
   env: "VCS_TOKEN",
   isSecret: true,
 });
+
+/** The URL that a proxy shows a page under. */
+const PROXIED: ValueKind<URL> = {
+  placeholder: "URL",
+  allowed: "URLs that end with a slash, such as https://host.example/cameras/",
+  parse(text) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    return /^https?:\/\/[^@?#]+\/$/.test(text) ? url : undefined;
+  },
+};
 
 /** Options of a page. */
 const PAGE = {
@@ -185,6 +195,7 @@ const PAGE = {
     help: "where the page is served",
     defaultText: "127.0.0.1, any free port",
   }),
+  behind: option(PROXIED, { help: "where a proxy shows the page" }),
   token: TOKEN,
 };
 

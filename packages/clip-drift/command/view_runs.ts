@@ -15,13 +15,13 @@ import { openWindow, readKeys, untilAbort } from "./terminal.ts";
 /** Serves the page with the runs of a folder until it is ended. */
 export async function viewRuns(
   runs: string,
-  { listen, token }: ViewSettings,
+  { listen, behind, token }: ViewSettings,
   outer: AbortSignal,
 ): Promise<void> {
   await listRuns(runs); // What may not be read is reported before anybody looks.
   const quit = new AbortController();
   const onQuit = () => quit.abort();
-  const options = { ...listen, ...defined({ token }), runs, onQuit };
+  const options = { ...listen, ...defined({ token, behind }), runs, onQuit };
   await using page = await serveDashboard(new Hub(1), options);
   say(`Look at ${page.url}#runs (q or Esc ends)`);
   openWindow(`${page.url}#runs`);
@@ -35,7 +35,7 @@ const HISTORY = 300;
 /** Serves the page with the cameras that others publish over a channel until it is ended. */
 export async function viewChannel(
   channel: string,
-  { listen, token }: ViewSettings,
+  { listen, behind, token }: ViewSettings,
   outer: AbortSignal,
 ): Promise<void> {
   const quit = new AbortController();
@@ -44,7 +44,7 @@ export async function viewChannel(
   const hub = new Hub(HISTORY);
   const mirror = new Mirror(hub);
   await using receiver = await openReceiver(withPassword(channel), { timeout: Infinity, signal });
-  const options = { ...listen, ...defined({ token }), model: shownUrl(channel), onQuit };
+  const options = { ...listen, ...defined({ token, behind }), model: shownUrl(channel), onQuit };
   await using page = await serveDashboard(hub, options);
   say(`Watch at ${page.url} (q or Esc ends)`);
   openWindow(page.url);

@@ -205,11 +205,11 @@ async function watchAll(
 
 /** Serves the page, if it is wanted, and says where. */
 async function showPage(shared: Shared, onQuit: () => void): Promise<Dashboard | undefined> {
-  const { settings: { display, save, listen, token, plot, runs }, hub, encoder } = shared;
+  const { settings: { display, save, listen, behind, token, plot, runs }, hub, encoder } = shared;
   if (!display) return undefined;
   const page = await serveDashboard(hub, {
     ...listen,
-    ...defined({ token }),
+    ...defined({ token, behind }),
     ...{ plot, model: describeModel(encoder), onQuit },
     ...(save && { runs }),
   });

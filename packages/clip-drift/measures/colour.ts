@@ -1,7 +1,7 @@
 /**
  * The colours of a scene, beside GIST, which sees none: how much of which hue is in each of 4×4
  * cells. Brightness does not count, and a picture without colour, as of a camera that has switched
- * to infrared, is no more unlike a coloured one than half of what another colour is.
+ * to infrared, is less unlike a coloured one than one of other colours is.
  *
  * Hues are counted as the first three harmonics of their angle, by which every turn of all hues, by
  * 60° or by 180°, makes a descriptor that has little in common with the one before. The mean colour
@@ -25,9 +25,9 @@ const FLOOR = 16;
 /** Saturation at which a colour counts half. */
 const HALF = 0.25;
 /** Colours of the whole picture at which they weigh half of the most that they can. */
-const FEW = 0.4;
+const FEW = 0.1;
 /** Most that colours weigh beside GIST's shapes, as lengths of vectors. */
-const WEIGHT = 0.8;
+const WEIGHT = 1;
 
 /** Mean of the squares' values on an axis of the plane of hues, over their brightness. */
 function saturation(g: GraphBuilder, squares: Value, brightness: Value, axis: number): Value {
@@ -38,7 +38,7 @@ function saturation(g: GraphBuilder, squares: Value, brightness: Value, axis: nu
 
 /**
  * The colours of pixels, F32 `[N, 3, side, side]` of 0 to 255: `[N, 96]`, whose length is between 0,
- * for a picture without colour, and 0.8.
+ * for a picture without colour, and 1.
  */
 export function colourCells(g: GraphBuilder, planes: Value, side: number): Value {
   const squares = g.averagePool(planes, [SQUARE, SQUARE]);

@@ -30,7 +30,12 @@ export interface DashboardOptions {
   readonly hostname?: string;
   /** Port. Default: any free one. */
   readonly port?: number;
-  /** What a viewer must know; an empty one is none. Default: a random token beyond loopback, none on it. */
+  /** URL that a proxy shows the page under, with a slash at the end. Default: there is no proxy. */
+  readonly behind?: URL;
+  /**
+   * What a viewer must know; an empty one is none. Default: a random token beyond loopback or behind a
+   * proxy, else none.
+   */
   readonly token?: string;
   /** Folder of the runs that the page may show. Default: none. */
   readonly runs?: string;
@@ -186,12 +191,12 @@ export async function serveDashboard(
   hub: Hub,
   options: DashboardOptions = {},
 ): Promise<Dashboard> {
-  const { hostname = "127.0.0.1", port = 0, token, runs } = options;
+  const { hostname = "127.0.0.1", port = 0, token, behind, runs } = options;
   // If no token is needed, all who can see the page sit at this machine.
-  const canQuit = !token && isLoopback(hostname);
+  const canQuit = !token && isLoopback(hostname) && behind === undefined;
   return await Site.open({
     ...{ hostname, port, assets: ASSETS },
-    ...(token !== undefined && { token }),
+    ...defined({ token, behind }),
     routes: {
       "GET /live": liveFeed(hub, options, canQuit),
       "GET /health": ({ url }) => health(hub, url.searchParams.get("camera")),

@@ -321,6 +321,44 @@ browserTest(
   },
 );
 
+/** A proxy that shows a page under `/cameras/`, WebSocket and all, as web servers are set up to. */
+async function proxied(page: Dashboard, at: Deno.Listener): Promise<void> {
+  for await (const client of at) {
+    const server = await Deno.connect({ hostname: "127.0.0.1", port: page.port });
+    // One request each connection, so that its path stands in the first line.
+    const first = new Uint8Array(16384);
+    const text = new TextDecoder().decode(first.subarray(0, await client.read(first) ?? 0));
+    const head = text.replace(" /cameras/", " /").replace(
+      /^connection: keep-alive/im,
+      "connection: close",
+    );
+    await server.write(new TextEncoder().encode(head));
+    void client.readable.pipeTo(server.writable).catch(() => {});
+    void server.readable.pipeTo(client.writable).catch(() => {});
+  }
+}
+
+browserTest("the page lives behind a proxy under another path", async () => {
+  const root = await Deno.makeTempDir();
+  await eventfulRun(root);
+  const hub = new Hub(10);
+  hub.add("door");
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const behind = new URL(`http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}/cameras/`);
+  await using server = await serveDashboard(hub, { runs: root, behind });
+  const passing = proxied(server, listener);
+  await withPage(server.url, async (page) => {
+    await page.locator("#live").getByText("door").first().waitFor();
+    assert.equal(page.url(), behind.href);
+    await page.click("#tab-runs");
+    await page.click("#run-list button");
+    await page.waitForSelector("#run .strip a");
+  });
+  listener.close();
+  await passing.catch(() => {});
+  await Deno.remove(root, { recursive: true });
+});
+
 browserTest("the page has no barriers, light or dark, and an alert is spoken", async () => {
   const root = await Deno.makeTempDir();
   await eventfulRun(root);

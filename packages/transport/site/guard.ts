@@ -14,7 +14,9 @@ export interface GuardOptions {
   readonly port: number;
   /** Further names of this machine, with their port if it differs. */
   readonly names?: readonly string[];
-  /** What a viewer must know. Default: a random token beyond loopback, none on it. */
+  /** URL of the page behind a proxy. */
+  readonly behind?: URL;
+  /** What a viewer must know. Default: a random token beyond loopback or behind a proxy, else none. */
   readonly token?: string;
 }
 
@@ -69,16 +71,20 @@ export class Guard {
   readonly #hosts: ReadonlySet<string>;
   readonly #listensEverywhere: boolean;
   readonly #port: number;
+  readonly #path: string;
 
   /** Takes what the site listens on. */
-  constructor({ hostname, port, names = [], token }: GuardOptions) {
-    this.token = token || (isLoopback(hostname) ? undefined : randomToken());
+  constructor({ hostname, port, names = [], behind, token }: GuardOptions) {
+    const isPrivate = isLoopback(hostname) && behind === undefined;
+    this.token = token || (isPrivate ? undefined : randomToken());
     this.#port = port;
+    this.#path = behind?.pathname ?? "/";
     this.#listensEverywhere = EVERY_ADDRESS.has(hostname);
     const given = names.map((name) =>
       /[^:]:\d+$/.test(name) ? name.toLowerCase() : authority(name, port)
     );
-    this.#hosts = new Set([...ownNames(hostname).map((name) => authority(name, port)), ...given]);
+    const own = ownNames(hostname).map((name) => authority(name, port));
+    this.#hosts = new Set([...own, ...given, ...(behind ? [behind.host] : [])]);
   }
 
   /** Name of the cookie; two sites on one host have two. */
@@ -101,7 +107,7 @@ export class Guard {
   cookie(url: URL): Record<string, string> {
     if (this.token === undefined || !url.searchParams.has("token")) return {};
     const value = `${this.cookieName}=${encodeURIComponent(this.token)}`;
-    return { "set-cookie": `${value}; HttpOnly; SameSite=Strict; Path=/` };
+    return { "set-cookie": `${value}; HttpOnly; SameSite=Strict; Path=${this.#path}` };
   }
 
   #isOwn(host: string, localAddress: string): boolean {

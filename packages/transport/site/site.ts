@@ -8,6 +8,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { builtin } from "../io/builtin.ts";
+import { defined } from "../io/defined.ts";
 import { onAbort, settledWithin } from "../flow/abort.ts";
 import type { AssetList } from "./assets.ts";
 import { GUARD_HEADERS, SiteError, type SiteErrorCode } from "./error.ts";
@@ -26,7 +27,12 @@ export interface SiteOptions {
   readonly port?: number;
   /** Further names of this machine, with their port if it differs. Default: none. */
   readonly names?: readonly string[];
-  /** What a viewer must know. Default: a random token beyond loopback, none on it. */
+  /**
+   * URL that a proxy shows the site under, its path with a slash at the end; the proxy may pass that
+   * path on or take it away. Default: there is no proxy.
+   */
+  readonly behind?: URL;
+  /** What a viewer must know. Default: a random token beyond loopback or behind a proxy, else none. */
   readonly token?: string;
   /** Connections at a time. Default: 256. */
   readonly connections?: number;
@@ -81,7 +87,7 @@ export class Site implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   private constructor(server: Server, sockets: ReadonlySet<Socket>, options: SiteOptions) {
-    const { routes = {}, assets = {}, token, names = [], signal } = options;
+    const { routes = {}, assets = {}, token, names = [], behind, signal } = options;
     this.#hostname = hostnameOf(options);
     this.port = (server.address() as { port: number }).port;
     this.#server = server;
@@ -89,7 +95,7 @@ export class Site implements AsyncDisposable {
     this.#options = options;
     this.#routes = new Routes(routes, assets);
     const place = { hostname: this.#hostname, port: this.port, names };
-    this.#guard = new Guard({ ...place, ...(token !== undefined && { token }) });
+    this.#guard = new Guard({ ...place, ...defined({ token, behind }) });
     server.on("error", (error) => options.onError?.(error));
     server.on("request", (message, out) => this.#track(this.#answer(message, out)));
     server.on("upgrade", (message, socket, head) => this.#upgrade(message, socket as Socket, head));
@@ -128,7 +134,7 @@ export class Site implements AsyncDisposable {
     const query = token === undefined ? "" : `?token=${encodeURIComponent(token)}`;
     const everywhere = this.#hostname === "0.0.0.0" || this.#hostname === "::";
     const shown = everywhere ? Deno.hostname() : this.#hostname;
-    return `http://${authority(shown, this.port)}/${query}`;
+    return `${this.#options.behind ?? `http://${authority(shown, this.port)}/`}${query}`;
   }
 
   #track(answer: Promise<void>): void {
@@ -136,9 +142,16 @@ export class Site implements AsyncDisposable {
     answer.finally(() => this.#answers.delete(answer));
   }
 
+  /** A path without that of the proxy, which may have taken it away. */
+  #ownPath(target: string): string {
+    const path = this.#options.behind?.pathname ?? "/";
+    return target.startsWith(path) ? target.slice(path.length - 1) : target;
+  }
+
   /** Reads a request's head, and lets it pass the guard. */
   #admit(message: IncomingMessage): GuardedRequest {
-    const { url: target = "", method = "", rawHeaders, socket } = message;
+    const { method = "", rawHeaders, socket } = message;
+    const target = this.#ownPath(message.url ?? "");
     if (!target.startsWith("/")) throw new SiteError("bad-request", "A path is expected");
     const headers = new Headers();
     for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -172,7 +185,8 @@ export class Site implements AsyncDisposable {
     if (cookie["set-cookie"] !== undefined && headers.get("accept")?.includes("text/html")) {
       // So that the token stays out of the address bar and the history.
       url.searchParams.delete("token");
-      const location = url.pathname + url.search;
+      const path = this.#options.behind?.pathname.slice(0, -1) ?? "";
+      const location = path + url.pathname + url.search;
       return new Response(null, { status: 303, headers: { ...cookie, location } });
     }
     const signal = AbortSignal.any([this.#stop.signal, whenClosed(out)]);

@@ -179,6 +179,30 @@ Deno.test("listening everywhere, a site is served as the address that was reache
   });
 });
 
+Deno.test("behind a proxy, a site is shown under the proxy's URL, whether it passes its path on or not", async () => {
+  const behind = new URL("https://pi.example/cameras/");
+  const routes = { "GET /ping": () => Response.json("pong") };
+  await withSite({ behind, routes }, async ({ port, url }) => {
+    assert.match(url, /^https:\/\/pi\.example\/cameras\/\?token=[0-9a-f]{32}$/);
+    const { search } = new URL(url);
+    const ask = async (path: string, more: Record<string, string> = {}) =>
+      await rawGet(port, path, { host: "pi.example", ...more });
+    assert.equal((await ask("/cameras/")).status, 401);
+    for (const path of ["/", "/cameras/"]) {
+      const { status, text } = await ask(`${path}${search}`, { accept: "text/html" });
+      assert.equal(status, 303);
+      assert.match(text, /^location: \/cameras\/\r$/mi);
+      const cookie = /^set-cookie: (.*?); .*Path=\/cameras\/\r$/mi.exec(text)?.[1];
+      assert.ok(cookie !== undefined, text);
+      const origin = "https://pi.example";
+      assert.equal((await ask(`${path}ping`, { cookie, origin })).status, 200);
+      assert.equal((await ask(`${path}ping`, { cookie, origin: "https://x.example" })).status, 403);
+      assert.equal((await ask(`${path}ping`, { cookie, host: "x.example" })).status, 403);
+      assert.equal((await ask(`${path}none`, { cookie })).status, 404);
+    }
+  });
+});
+
 Deno.test("no path leads out: escapes, dots and backslashes are not found", async () => {
   const routes = { "GET /file/:name": ({ groups }: { groups: object }) => Response.json(groups) };
   await withSite({ routes }, async ({ port }) => {
