@@ -1037,4 +1037,32 @@ export const faults: readonly Fault[] = [
     means: "an answer that nobody reads is held for ever",
     tests: ["site_test.ts"],
   },
+  {
+    file: "feed.ts",
+    find: "      this.#isQuiet = true;\n",
+    put: "",
+    means: "a viewer that reads nothing holds all that may wait",
+    tests: ["feed_test.ts"],
+  },
+  {
+    file: "site.ts",
+    find: "  if (out.destroyed) return await response.body?.cancel();\n",
+    put: "",
+    means: "an answer to a client that has gone is made for ever",
+    tests: ["site_test.ts"],
+  },
+  {
+    file: "streams.ts",
+    find: "onAbort(signal, () => void this.#count--);",
+    put: "",
+    means: "after 32 streams there are no more",
+    tests: ["streams_test.ts"],
+  },
+  {
+    file: "tls_connection.ts",
+    find: 'text.includes("\\r\\n") || text.length > LONGEST_LINE',
+    put: 'text.includes("\\r\\n")',
+    means: "a server's first line has no bound",
+    tests: ["tls_connection_test.ts"],
+  },
 ];

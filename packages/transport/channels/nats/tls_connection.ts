@@ -10,6 +10,9 @@ import { connect as connectTls } from "node:tls";
 import { TransportError } from "../../errors.ts";
 import { type Access, nodeTls } from "../reach/access.ts";
 
+/** Letters of a server's first line, at most. */
+const LONGEST_LINE = 64 * 1024;
+
 /** What the client needs of a connection. */
 export interface NatsConn {
   /** What comes, until the peer is done. */
@@ -39,8 +42,7 @@ export async function connectWithTls(
   plain.on("error", () => {});
   await once(plain, "connect");
   const info = await firstLine(plain);
-  const { tls_required, tls_available } = JSON.parse(info.slice("INFO ".length));
-  if (!tls_required && !tls_available) {
+  if (!speaksTls(info)) {
     plain.destroy();
     throw new TransportError("refused", `Cannot connect to ${hostname}: NATS has no TLS there`);
   }
@@ -60,12 +62,28 @@ export async function connectWithTls(
   };
 }
 
-async function firstLine(socket: Socket): Promise<string> {
+/** What comes up to the end of a line; less where the server ends before, or says too much. */
+function firstLine(socket: Socket): Promise<string> {
   let text = "";
-  while (!text.includes("\r\n")) {
-    const [chunk] = await once(socket, "data") as [Uint8Array];
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const done = () => {
+    socket.off("data", take).off("close", done).pause();
+    resolve(text.slice(0, Math.max(0, text.indexOf("\r\n"))));
+  };
+  const take = (chunk: Uint8Array) => {
     text += new TextDecoder().decode(chunk);
+    if (text.includes("\r\n") || text.length > LONGEST_LINE) done();
+  };
+  socket.on("data", take).on("close", done);
+  return promise;
+}
+
+/** Whether a server's first line is one of NATS with TLS. */
+function speaksTls(line: string): boolean {
+  try {
+    const { tls_required, tls_available } = Object(JSON.parse(line.replace(/^INFO /, "")));
+    return Boolean(tls_required || tls_available);
+  } catch {
+    return false;
   }
-  socket.pause();
-  return text.slice(0, text.indexOf("\r\n"));
 }
