@@ -34,6 +34,7 @@ export {
 } from "./vit/registry.ts";
 export { type Colours, encodeTokens, type Vit } from "./vit/vit.ts";
 export { gistGraph } from "./measures/gist.ts";
+export type { GistName } from "./measures/gist_names.ts";
 export { type Grey, smallGrey } from "./measures/grey.ts";
 export { PictureMeasures, type PictureRow } from "./measures/picture.ts";
 export { fileFrame } from "./source.ts";

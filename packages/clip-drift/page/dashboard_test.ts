@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { defined } from "@vcs/transport/internal";
 import { type Dashboard, type DashboardOptions, serveDashboard } from "./dashboard.ts";
 import { DriftTracker } from "../drift.ts";
 import { Hub } from "./hub.ts";
