@@ -3,7 +3,7 @@ import amqplib from "amqplib";
 import { existsSync } from "node:fs";
 import { findProgram, needs } from "#testing/shared.ts";
 import { type Broker, hasBroker, startBroker } from "../trial/brokers.ts";
-import { openReceiver, openSender } from "../channel.ts";
+import { openReceiver, openSender, type Receiver } from "../channel.ts";
 import { message, newStreamId } from "../message.ts";
 import { conformance, LIMIT, type Place } from "../testing/conformance.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
@@ -105,6 +105,55 @@ async function withoutMemory(broker: Broker): Promise<void> {
   await sender.flush();
 }
 
+/** A receiver that holds as many messages as it may, while as many wait. */
+async function holding(url: string): Promise<Receiver> {
+  const receiver = await openReceiver(url, { timeout: 600_000 });
+  await using sender = await openSender(url, { timeout: 600_000 });
+  const streamId = newStreamId();
+  for (let sequence = 0; sequence < 2 * LIMIT; sequence++) {
+    await sender.send(message(new Uint8Array(1), { streamId, sequence }));
+  }
+  await sender.flush();
+  await until(() => receiver.counters.received === LIMIT);
+  return receiver;
+}
+
+/** The sequence numbers that come, each accepted, up to the last that was sent. */
+async function upToLast(receiver: Receiver): Promise<number[]> {
+  const signal = AbortSignal.timeout(60_000);
+  const came: number[] = [];
+  while (came.at(-1) !== 2 * LIMIT - 1) {
+    const delivery = await receiver.receive({ signal });
+    came.push(delivery!.message.sequence);
+    await delivery!.accept();
+  }
+  return came;
+}
+
+/**
+ * RabbitMQ 3.10 drops the oldest messages beyond the limit when it starts. These are what a receiver
+ * holds: nothing is lost while it lives, and nothing newer when it is gone.
+ */
+async function restarted(broker: Broker): Promise<void> {
+  const urlOf = (queue: string) => `amqp://127.0.0.1:${broker.port}/?limit=${LIMIT}&queue=${queue}`;
+  await using alive = await holding(urlOf("alive"));
+  const gone = await holding(urlOf("gone"));
+  await gone.close();
+  const place = { sender: urlOf("gone"), receiver: urlOf("gone") };
+  let waiting = 0;
+  while (waiting < 2 * LIMIT) {
+    await withQueue(broker.port, place, async (channel, queue) => {
+      waiting = (await channel.checkQueue(queue)).messageCount;
+    });
+  }
+  await broker.kill();
+  await broker.start();
+  const all = [...Array(2 * LIMIT).keys()];
+  assert.deepEqual(await upToLast(alive), all);
+  await using next = await openReceiver(urlOf("gone"), { timeout: 600_000 });
+  assert.deepEqual((await upToLast(next)).slice(-LIMIT), all.slice(LIMIT));
+}
+
 Deno.test({
   name: "channel: amqp keeps its promises",
   ...needs(hasBroker("rabbitmq")),
@@ -146,6 +195,9 @@ Deno.test({
     });
     await t.step("a sender that a queue refuses though it is empty connects again", async () => {
       await emptyAndRefusing(port);
+    });
+    await t.step("what RabbitMQ drops when it starts is what a receiver held", async () => {
+      await restarted(broker);
     });
     await t.step("a message that the server does not take is told of at once", async () => {
       await using sender = await openSender(`amqp://127.0.0.1:${port}/?queue=long`);
