@@ -159,8 +159,7 @@ export const DELIVERY: Readonly<Record<ChannelName, DeliveryPromise>> = {
     loses: {
       receiverKilled: "nothing",
       senderKilled: "nothing",
-      brokerKilled:
-        "may lose what waits beyond `limit`, where its receiver is gone, too (RabbitMQ 3.10.8); nothing with `copies=3`",
+      brokerKilled: "nothing, but with `maxbytes`: the oldest of what passes it",
       serverKilled: "nothing, with `copies=3`",
       slowReceiver: "nothing",
       placeDeleted: "may lose what waited there, nothing sent later",

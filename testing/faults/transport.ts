@@ -79,6 +79,20 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "amqp.ts",
+    find: '...(copies > 1 && { "x-max-length": limit }),',
+    put: '...{ "x-max-length": limit, "x-overflow": "reject-publish" },',
+    means: "RabbitMQ drops acknowledged messages of amqp: when it starts",
+    tests: ["amqp_test.ts"],
+  },
+  {
+    file: "amqp.ts",
+    find: "left = Math.max(0, limit - messageCount);",
+    put: "left = limit;",
+    means: "a queue of amqp: grows without bound",
+    tests: ["amqp_test.ts"],
+  },
+  {
+    file: "amqp.ts",
     find: "const close = () => void hangUp(connection, opened);",
     put: "const close = () => void hangUp(connection);",
     means: "what was accepted just before a receiver of amqp: was closed comes again",

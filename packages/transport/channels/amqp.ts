@@ -1,10 +1,11 @@
 /**
  * The `amqp:` channel: a durable queue of RabbitMQ (AMQP 0-9-1) with publisher confirms.
  *
- * The queue refuses what does not fit (`x-overflow=reject-publish`), so that the sender waits
- * and tries again; `x-max-length` counts only messages that no receiver holds, which makes
- * `limit` plus each receiver's prefetch of `limit` the bound. Messages are persistent: a confirm
- * means that the broker has them on disk.
+ * The sender asks how many messages no receiver holds, and waits while there are `limit`, which makes
+ * `limit` plus each receiver's prefetch of `limit` the bound. A classic queue has no `x-max-length` of
+ * its own: RabbitMQ applies that before `x-overflow` when it starts, and drops the oldest messages
+ * where more wait because a receiver is gone that held some. A quorum queue refuses what does not fit.
+ * Messages are persistent: a confirm means that the broker has them on disk.
  *
  * @module
  */
@@ -188,7 +189,8 @@ async function declare(
     const declared = channel.assertQueue(queue, {
       durable: true,
       arguments: {
-        ...{ "x-max-length": limit, "x-overflow": "reject-publish" },
+        ...(copies > 1 && { "x-max-length": limit }),
+        ...((copies > 1 || maxBytes > 0) && { "x-overflow": "reject-publish" }),
         ...(maxAge > 0 && { "x-message-ttl": maxAge }),
         ...(maxBytes > 0 && { "x-max-length-bytes": maxBytes }),
         ...(copies > 1 && quorum(copies, inside(connection).serverProperties.version)),
@@ -231,12 +233,29 @@ async function openStore(place: Place): Promise<Store> {
         });
       });
     const stuck = stuckCheck(channel, place);
-    const store = async (entry: Entry) => await send(entry) || await stuck();
+    const room = roomCheck(channel, place);
+    const store = async (entry: Entry) => await room() && (await send(entry) || await stuck());
     return { store, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/**
+ * To be called before each message: whether the queue has room for it. Asked again only where what had
+ * room was sent; a quorum queue refuses by itself.
+ */
+function roomCheck(channel: AmqpChannel, { queue, limit, copies }: Place): () => Promise<boolean> {
+  let left = 0;
+  return async () => {
+    if (copies > 1) return true;
+    if (left === 0) {
+      const { messageCount } = await answered("queue.declare", channel.checkQueue(queue));
+      left = Math.max(0, limit - messageCount);
+    }
+    return left > 0 && left-- > 0;
+  };
 }
 
 /**
