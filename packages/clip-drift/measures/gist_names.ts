@@ -5,10 +5,10 @@
  */
 
 /** GIST, and GIST with a part for the colours, whose embeddings cannot be compared with GIST's. */
-export const GIST_NAMES = ["gist", "gist-colour"] as const;
+export const GIST_NAMES: readonly GistName[] = ["gist", "gist-colour"];
 
 /** Name of a model that needs no weights. */
-export type GistName = typeof GIST_NAMES[number];
+export type GistName = "gist" | "gist-colour";
 
 /** Whether a model is one that needs no weights. */
 export function isGist(model: string | undefined): model is GistName {
