@@ -96,7 +96,7 @@ Deno.test("search --text asks the text tower; runs of others are left out with a
     assert.ok(hits[0].score >= hits[1].score && Math.abs(hits[0].score) <= 1);
     const photo = join(folder, "photo.jpg");
     await Deno.writeFile(photo, await encodeJpeg(pictureOf("quay", 0)));
-    const colour = await run(["search", gist, "--like", photo, "--model", "gist-colour"], env);
+    const colour = await run(["search", runs, "--like", photo, "--model", "gist-colour"]);
     assert.ok(colour.stderr.includes(`Left out ${gist}: found gist, expected gist-colour`));
     assert.equal(colour.stdout, "");
     const none = await run([...args, "--model", "gist"], env);
