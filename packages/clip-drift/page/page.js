@@ -125,6 +125,8 @@ class Tile {
     this.url = "";
     $("live").append(this.root);
     this.root.setAttribute("aria-label", view.name);
+    this.part("tools").hidden = !settings.canDraw;
+    this.part("draw").onclick = () => draw(this);
     this.marks = [];
     if (settings.plot) this.plot = makePlot(this.part("plot"), this.columns, SERIES, this.marks);
   }
@@ -202,6 +204,7 @@ class Tile {
     image.src = url;
     URL.revokeObjectURL(this.url);
     this.url = url;
+    this.part("draw").disabled = false;
     this.part("waiting").hidden = true;
   }
 
@@ -280,6 +283,7 @@ const HANDLERS = {
       for (const note of notes) tile.note(note);
     }
     showLink();
+    drawing?.move([...tiles.values()].find(({ root }) => root.ariaLabel === drawing.camera));
   },
   frame({ view, point }) {
     const tile = tiles.get(view.id);
@@ -311,6 +315,25 @@ function connect() {
       HANDLERS[message.type]?.(message);
     } else tiles.get(new Uint8Array(data)[0])?.show(data.slice(1));
   };
+}
+
+/** The regions that are being drawn. */
+let drawing;
+
+/** Lets the viewer draw what counts of a camera's picture. */
+async function draw(tile) {
+  drawing?.close();
+  const camera = tile.root.ariaLabel;
+  try {
+    const path = `api/regions?camera=${encodeURIComponent(camera)}`;
+    const begun = new Drawing(path, camera, await ask(path), () => (drawing = undefined));
+    drawing?.close();
+    drawing = begun;
+    drawing.move(tiles.get(Number(tile.root.dataset.camera)));
+    drawing.focus();
+  } catch (error) {
+    $("spoken").textContent = error.message;
+  }
 }
 
 function drawAll() {
@@ -480,7 +503,8 @@ function isQuitKey(event) {
 }
 
 addEventListener("keydown", (event) => {
-  if (!settings.canQuit || !isLinked || $("quit").open || !isQuitKey(event)) return;
+  const isBusy = $("quit").open || drawing !== undefined;
+  if (!settings.canQuit || !isLinked || isBusy || !isQuitKey(event)) return;
   event.preventDefault();
   $("quit").returnValue = "no";
   $("quit").showModal();
