@@ -1004,7 +1004,8 @@ async function draw(tile) {
   const camera = tile.root.ariaLabel;
   try {
     const path = \`api/regions?camera=\${encodeURIComponent(camera)}\`;
-    const begun = new Drawing(path, camera, await ask(path), () => (drawing = undefined));
+    const save = async (body) => await answerOf(path, { method: "POST", body });
+    const begun = new Drawing(camera, await ask(path), save, () => (drawing = undefined));
     drawing?.close();
     drawing = begun;
     drawing.move(tiles.get(Number(tile.root.dataset.camera)));
@@ -1042,14 +1043,17 @@ function flat(value, prefix = "") {
 let runPlot;
 let wanted = "";
 
-/** What the command answers; an error says why there is nothing. */
-async function ask(path) {
-  const response = await fetch(path).catch(() => {
+/** What the command answers; an error says why there is none. */
+async function answerOf(path, init) {
+  const response = await fetch(path, init).catch(() => {
     throw new Error("The command cannot be reached");
   });
-  if (!response.ok) throw new Error(await response.text() || \`status \${response.status}\`);
-  return await response.json();
+  if (response.ok) return response;
+  const { message } = await response.json().catch(() => ({}));
+  throw new Error(message ?? \`status \${response.status}\`);
 }
+
+const ask = async (path) => await (await answerOf(path)).json();
 
 /** Shows a failure in place of what was asked for. */
 function showError(place, error) {
@@ -1223,9 +1227,9 @@ function shape(name, attributes) {
 
 /** The regions of one camera while they are drawn. */
 class Drawing {
-  /** Begins with the regions that there are; \`path\` takes them, \`onEnd\` is called when all is over. */
-  constructor(path, camera, { roi, mask }, onEnd) {
-    Object.assign(this, { path, camera, onEnd, points: [], cursor: [0.5, 0.5], hasKeys: false });
+  /** Begins with the regions that there are; \`keep\` takes them, \`onEnd\` is called when all is over. */
+  constructor(camera, { roi, mask }, keep, onEnd) {
+    Object.assign(this, { camera, keep, onEnd, points: [], cursor: [0.5, 0.5], hasKeys: false });
     const regions = (kind, polygons) => polygons.map((points) => ({ kind, points }));
     this.regions = [...regions("roi", roi), ...regions("mask", mask)];
     const content = document.getElementById("drawing").content.cloneNode(true);
@@ -1387,10 +1391,8 @@ class Drawing {
   async save() {
     if (this.points.length > 0 && !this.whole()) return;
     const of = (kind) => this.regions.filter((one) => one.kind === kind).map((one) => one.points);
-    const body = JSON.stringify({ roi: of("roi"), mask: of("mask") });
     try {
-      const response = await fetch(this.path, { method: "POST", body });
-      if (!response.ok) throw new Error(await response.text());
+      await this.keep(JSON.stringify({ roi: of("roi"), mask: of("mask") }));
       this.close();
     } catch (error) {
       this.say(\`Not saved: \${error.message}\`);

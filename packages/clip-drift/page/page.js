@@ -326,7 +326,8 @@ async function draw(tile) {
   const camera = tile.root.ariaLabel;
   try {
     const path = `api/regions?camera=${encodeURIComponent(camera)}`;
-    const begun = new Drawing(path, camera, await ask(path), () => (drawing = undefined));
+    const save = async (body) => await answerOf(path, { method: "POST", body });
+    const begun = new Drawing(camera, await ask(path), save, () => (drawing = undefined));
     drawing?.close();
     drawing = begun;
     drawing.move(tiles.get(Number(tile.root.dataset.camera)));
@@ -364,14 +365,17 @@ function flat(value, prefix = "") {
 let runPlot;
 let wanted = "";
 
-/** What the command answers; an error says why there is nothing. */
-async function ask(path) {
-  const response = await fetch(path).catch(() => {
+/** What the command answers; an error says why there is none. */
+async function answerOf(path, init) {
+  const response = await fetch(path, init).catch(() => {
     throw new Error("The command cannot be reached");
   });
-  if (!response.ok) throw new Error(await response.text() || `status ${response.status}`);
-  return await response.json();
+  if (response.ok) return response;
+  const { message } = await response.json().catch(() => ({}));
+  throw new Error(message ?? `status ${response.status}`);
 }
+
+const ask = async (path) => await (await answerOf(path)).json();
 
 /** Shows a failure in place of what was asked for. */
 function showError(place, error) {

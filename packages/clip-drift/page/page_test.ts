@@ -466,6 +466,26 @@ const LIES_ON_THE_IMAGE = `(() => {
     (Math.abs(canvas.width - image.offsetWidth) < 1 || Math.abs(canvas.height - image.offsetHeight) < 1);
 })()`;
 
+/** Leaves out the whole picture, which is refused in words. */
+async function refusedRegions(url: string): Promise<void> {
+  await using browser = await openBrowser();
+  const page = await openPage(browser);
+  await page.goto(url);
+  await page.click(".draw:enabled");
+  await page.selectOption(".kind", "mask");
+  await page.focus("svg.canvas");
+  for (const way of ["Left", "Up", "Right", "Down", "Left"]) {
+    for (let i = 0; i < 10; i++) await page.keyboard.press(`Shift+Arrow${way}`);
+    if (way !== "Left" || await page.locator("polyline").count() > 0) {
+      await page.keyboard.press("Space");
+    }
+  }
+  await page.click(".drawing .save");
+  await page.waitForSelector("text=Not saved: Cannot use the regions of camera");
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator("svg.canvas").count(), 0);
+}
+
 browserTest("regions are drawn with the mouse and with keys, and kept in the file", async () => {
   const path = join(await Deno.makeTempDir(), "regions.json");
   const kept = async () => JSON.parse(await Deno.readTextFile(path)).cameras;
@@ -531,7 +551,9 @@ browserTest("regions are drawn with the mouse and with keys, and kept in the fil
     const wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert.equal(await page.evaluate(wide), 0);
     if (shots) await page.screenshot({ path: `${shots}/regions-390.png`, fullPage: true });
+    await page.keyboard.press("Escape");
   }, { width: 390, height: 844 });
+  await refusedRegions(server.url);
   await using browser = await openBrowser();
   for (const colorScheme of ["light", "dark"] as const) {
     const page = await openPage(browser, { colorScheme, bypassCSP: true });

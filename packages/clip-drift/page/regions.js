@@ -31,9 +31,9 @@ function shape(name, attributes) {
 
 /** The regions of one camera while they are drawn. */
 class Drawing {
-  /** Begins with the regions that there are; `path` takes them, `onEnd` is called when all is over. */
-  constructor(path, camera, { roi, mask }, onEnd) {
-    Object.assign(this, { path, camera, onEnd, points: [], cursor: [0.5, 0.5], hasKeys: false });
+  /** Begins with the regions that there are; `keep` takes them, `onEnd` is called when all is over. */
+  constructor(camera, { roi, mask }, keep, onEnd) {
+    Object.assign(this, { camera, keep, onEnd, points: [], cursor: [0.5, 0.5], hasKeys: false });
     const regions = (kind, polygons) => polygons.map((points) => ({ kind, points }));
     this.regions = [...regions("roi", roi), ...regions("mask", mask)];
     const content = document.getElementById("drawing").content.cloneNode(true);
@@ -195,10 +195,8 @@ class Drawing {
   async save() {
     if (this.points.length > 0 && !this.whole()) return;
     const of = (kind) => this.regions.filter((one) => one.kind === kind).map((one) => one.points);
-    const body = JSON.stringify({ roi: of("roi"), mask: of("mask") });
     try {
-      const response = await fetch(this.path, { method: "POST", body });
-      if (!response.ok) throw new Error(await response.text());
+      await this.keep(JSON.stringify({ roi: of("roi"), mask: of("mask") }));
       this.close();
     } catch (error) {
       this.say(`Not saved: ${error.message}`);
