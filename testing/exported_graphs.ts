@@ -33,11 +33,18 @@ for name in sys.argv[2:]:
 /** Sizes of open axes in feeds; 320 stands for each that has none here. */
 const SIZES: Readonly<Record<string, number>> = { N: 2, T: 10, K: 2, P: 3 };
 
+/** Size of an axis: a number, the name of an open one, or so many times one and some more. */
+function sizeOf(axis: number | string): number {
+  if (typeof axis === "number") return axis;
+  const [, times, name = axis, more] = /^(\d+)\*(\w+) \+ (\d+)$/.exec(axis) ?? [];
+  return Number(times ?? 1) * (SIZES[name] ?? 320) + Number(more ?? 0);
+}
+
 /** Random inputs: floats of -1 to 1, whole numbers that are entries of all tables, positions 0. */
 export function feedsOf({ inputs }: Session): Tensors {
   const next = random(1);
   return Object.fromEntries(inputs.map(({ name, dtype, shape }) => {
-    const sizes = shape.map((d) => typeof d === "number" ? d : SIZES[d] ?? 320);
+    const sizes = shape.map(sizeOf);
     const value = (): number => dtype === "F32" ? 2 * next() - 1 : Math.floor(next() * 64);
     const numbers = Array.from({ length: elementCount(sizes) }, value);
     return [name, filled(dtype, sizes, name === "end" ? numbers.map(() => 0) : numbers)];

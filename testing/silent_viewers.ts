@@ -5,21 +5,19 @@
  *
  * @module
  */
-import { EcdcWriter } from "@vcs/encodec-stream/ecdc";
 import { openReceiver } from "@vcs/transport/channel";
 import { fileURLToPath } from "node:url";
 import { serveCamera } from "../packages/clip-drift/camera/camera_server.ts";
 import { serveDashboard } from "../packages/clip-drift/page/dashboard.ts";
 import { type CameraFeed, Hub } from "../packages/clip-drift/page/hub.ts";
-import { PlayerServer } from "../packages/encodec-stream/page/player_server.ts";
 import { FilmPage } from "../packages/together/page/film_page.ts";
 import { freePort } from "../packages/transport/site/free_port.ts";
 import { readUntil, UPGRADE, writeAll } from "../packages/transport/testing/raw_http.ts";
 import { ReceiverServer } from "../packages/video-vq/page/receiver_server.ts";
 import { runSender } from "../packages/video-vq/page/sender.ts";
 
-/** Viewers at a time, and those of the player: the system takes half a minute of sound for each. */
-const [VIEWERS, LISTENERS] = [24, 2];
+/** Viewers at a time. */
+const VIEWERS = 24;
 /** Messages, or pieces of an answer, that one who reads waits for. */
 const PIECES = 100;
 /** A state in the kernel's table of sockets. */
@@ -30,8 +28,6 @@ interface Fed {
   readonly port: number;
   /** What is watched of it, one path a viewer, again and again. */
   readonly paths: readonly string[];
-  /** Viewers. Default: 24. */
-  readonly viewers?: number;
 }
 
 type Start = (stack: AsyncDisposableStack) => Promise<Fed>;
@@ -87,27 +83,8 @@ function sendVideo(stack: AsyncDisposableStack, to: string, port: number): void 
   until(stack, (stop) => runSender(options, stop));
 }
 
-/** An hour of noise, each second a segment. */
-async function song(): Promise<Uint8Array> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  const sink = { write: (bytes: Uint8Array) => Promise.resolve(void parts.push(bytes.slice())) };
-  const writer = new EcdcWriter(sink, { model: "encodec_tiny_24khz", codebooks: 2, title: "a" });
-  const codes = Uint16Array.from({ length: 2 * 75 }, (_, i) => i * 37 % 1024);
-  for (let second = 0; second < 3600; second++) await writer.write({ codes });
-  await writer.close(3600 * 24_000);
-  return await new Blob(parts).bytes();
-}
-
 /** The servers that send without end, by the names that `servers_test.ts` has for them. */
 export const STARTS: Readonly<Record<string, Start>> = {
-  async "encodec-stream play"(stack) {
-    const server = stack.use(await PlayerServer.open({ device: "cpu" }));
-    const body = new Blob([await song() as Uint8Array<ArrayBuffer>]);
-    const { id } = await (await fetch(new URL("/open", server.url), { method: "POST", body }))
-      .json();
-    const paths = Array.from({ length: LISTENERS }, (_, i) => `/audio?id=${id}&from=0&page=${i}`);
-    return { port: Number(new URL(server.url).port), paths, viewers: LISTENERS };
-  },
   async "video-vq page"(stack) {
     const options = { ...NETWORK, site: {}, listen: "tcp://127.0.0.1:0", senderArgs: [] };
     const elsewhere = freePort();
@@ -222,7 +199,7 @@ async function readSome(port: number, path: string): Promise<void> {
 /** Serves, and watches what is held beside viewers that read, and beside those who do not. */
 async function measure(start: Start): Promise<Held> {
   await using stack = new AsyncDisposableStack();
-  const { port, paths, viewers: count = VIEWERS } = await start(stack);
+  const { port, paths } = await start(stack);
   (await connect(port)).close();
   let isReading = true;
   const reading = Promise.all(paths.map((path) => readSome(port, path)))
@@ -230,16 +207,16 @@ async function measure(start: Start): Promise<Held> {
   const [before] = await Promise.all([mostWhile(() => isReading), reading]);
   const others = await connectionsTo(port);
   const viewers = await Promise.all(
-    Array.from({ length: count }, (_, i) => watch(port, paths[i % paths.length]!)),
+    Array.from({ length: VIEWERS }, (_, i) => watch(port, paths[i % paths.length]!)),
   );
-  let left = count;
+  let left = VIEWERS;
   const end = performance.now() + 120_000;
   const most = await mostWhile(async () => {
     left = Math.max(0, await connectionsTo(port) - others);
     return left > 0 && performance.now() < end;
   });
   for (const viewer of viewers) viewer.close();
-  return { viewers: count, bytes: most - before, left };
+  return { viewers: VIEWERS, bytes: most - before, left };
 }
 
 /** What silent viewers of a server make it hold. */

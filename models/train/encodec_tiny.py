@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 import sounds
+from discriminator import Discriminator
 from training import Training
 
 NAME = "encodec_tiny_24khz"
@@ -126,6 +127,85 @@ class Stack(nn.Module):
         return self.model(x)
 
 
+# Above the first of these, in Hz, sound is noise as loud as the decoder says, a band between each two.
+NOISE_EDGES = (3000, 3500, 4000, 4500, 5000, 6000, 7000, 8500, 10000, 12000)
+NOISE_TAPS = 127
+# Samples of one value of loudness.
+NOISE_STEP = 40
+# Steps over which a band is equally loud: noise as it is drawn swells and fades, which is heard as roughness.
+NOISE_EVEN = 15
+
+
+def white(position, count):
+    """White noise in [-1, 1) by the number of its sample: what our decoder draws, too."""
+    n = (np.arange(position + 1, position + count + 1) % (1 << 32)).astype(np.uint64)
+    mask = np.uint64(0xFFFFFFFF)
+    n = (n * np.uint64(0x9E3779B1) + np.uint64(0x85EBCA77)) & mask
+    n ^= n >> np.uint64(16)
+    n = (n * np.uint64(0x21F0AAAD)) & mask
+    n ^= n >> np.uint64(15)
+    n = (n * np.uint64(0x735A2D97)) & mask
+    n ^= n >> np.uint64(15)
+    return (n.astype(np.float64) / 2 ** 31 - 1).astype(np.float32)
+
+
+def noise_filters():
+    """Band-pass filters [bands, 1, taps] that make noise of deviation 1 of white noise in [-1, 1)."""
+    from scipy.signal import firwin
+    top = sounds.RATE / 2
+    filters = np.stack([
+        firwin(NOISE_TAPS, [low, high] if high < top else low, fs=sounds.RATE, pass_zero=False)
+        for low, high in zip(NOISE_EDGES, NOISE_EDGES[1:])
+    ])
+    return torch.tensor(filters * math.sqrt(3) / np.linalg.norm(filters, axis=1, keepdims=True), dtype=torch.float32)[:, None]
+
+
+class Noise(nn.Sequential):
+    """Bands of noise, each as loud as features of the decoder's first stage say."""
+
+    def __init__(self, channels):
+        bands = len(NOISE_EDGES) - 1
+        super().__init__(nn.ELU(), Conv(channels, channels // 2, 5), nn.ELU(), Conv(channels // 2, bands, 1, gain=0.1))
+        self.is_trained = False
+        # As they are stored.
+        self.register_buffer("filters", noise_filters().half().float(), persistent=False)
+
+    @torch.no_grad()
+    def start(self, x):
+        """Begins as loud as these sounds [B, 1, T] are on average."""
+        loudness = F.conv1d(x, self.filters / self.filters.norm(dim=-1, keepdim=True)).pow(2)
+        steps = F.avg_pool1d(loudness, NOISE_STEP).sqrt()
+        self[-1].bias.copy_((steps + 1e-4).log().mean((0, 2)))
+
+    def forward(self, x, positions):
+        """Samples [B, 1, 1, T * 40] of features [B, C, 1, T], and the number of each one's first sample."""
+        loudness = super().forward(x)[:, :, 0].clamp(max=1).exp()
+        b, bands, steps = loudness.shape
+        side = NOISE_EVEN // 2
+        before = NOISE_TAPS - 1 + side * NOISE_STEP
+        count = before + (steps + side) * NOISE_STEP
+        drawn = torch.from_numpy(np.stack([white(int(p) - before, count) for p in positions]))
+        noise = F.conv1d(drawn[:, None].to(x.device), self.filters).reshape(b, bands, -1, NOISE_STEP)
+        power = F.avg_pool1d(noise.pow(2).mean(-1), NOISE_EVEN, 1)
+        levels = loudness / (power + 1e-6).sqrt()
+        return (levels[..., None] * noise[:, :, side:side + steps]).sum(1).reshape(b, 1, 1, steps * NOISE_STEP)
+
+
+class Decoder(nn.Module):
+    """Samples of latents, and the noise above them."""
+
+    STAGE = 5  # layers up to where the noise's loudness comes from: 600 values a second
+
+    def __init__(self, layers, channels):
+        super().__init__()
+        self.model = nn.Sequential(*layers)
+        self.noise = Noise(channels)
+
+    def forward(self, z, positions):
+        features = self.model[:self.STAGE](z)
+        return self.model[self.STAGE:](features), self.noise(features, positions)
+
+
 def encoder(filters, dimension):
     # Sound is quiet; what comes behind the first layer and before the last is about 1.
     layers, c = [Conv(1, filters, 7, gain=10)], filters
@@ -141,7 +221,7 @@ def decoder(filters, dimension):
     for ratio in RATIOS:
         layers += [nn.ELU(), ConvTranspose(c, c // 2, ratio), Residual(c // 2)]
         c //= 2
-    return Stack(layers + [nn.ELU(), Conv(c, 1, 7, gain=0.1)])
+    return Decoder(layers + [nn.ELU(), Conv(c, 1, 7, gain=0.1)], filters * 8)
 
 
 class Codebook(nn.Module):
@@ -236,19 +316,21 @@ class Codec(nn.Module):
     def encode(self, x):
         return self.balance(self.encoder(x[:, :, None].contiguous(memory_format=torch.channels_last)))
 
-    def decode(self, z, length):
-        return self.decoder(z)[:, :, 0, :length]
+    def decode(self, z, length, positions=None):
+        """What is sung [B, 1, length] and what is noise of the samples, whose first ones have these numbers. Default: 0."""
+        parts = self.decoder(z, [0] * len(z) if positions is None else positions)
+        return [part[:, :, 0, :length] for part in parts]
 
     @torch.no_grad()
     def start_quantizer(self, x):
         parts = [self.encode(part).permute(0, 2, 3, 1).flatten(0, 2) for part in x.split(16)]
         self.quantizer.start(torch.cat(parts))
 
-    def forward(self, x, books):
-        """Audio back, and the quantiser's error; without a quantiser where books is None."""
+    def forward(self, x, books, positions=None):
+        """Both parts of the audio, and the quantiser's error; without a quantiser where books is None."""
         z = self.encode(x)
         q, commit = (z, x.new_zeros(())) if books is None else self.quantizer(z, books)
-        return self.decode(q, x.shape[-1]), commit
+        return self.decode(q, x.shape[-1], positions), commit
 
 
 def mel_filters(bins, mels, rate=sounds.RATE):
@@ -298,21 +380,79 @@ class Mel(nn.Module):
 TRAINING_SIZES = (256, 512, 1024, 2048)
 EVALUATION_SIZES = (256, 512, 1024, 2048)
 
-
 # Steps without a quantiser at the beginning; before the end of those the latents' norm stays as it is.
 BALANCED, WARM_UP = 600, 800
 
 
-def losses(y, x, mel):
-    """Errors of waveforms relative to their loudness, and the distance of their spectra."""
-    wave = ((y - x).abs().mean((1, 2)) / (x.abs().mean((1, 2)) + 1e-3)).mean()
-    power = ((y - x).pow(2).mean((1, 2)) / (x.pow(2).mean((1, 2)) + 1e-5)).mean()
-    return wave, power, mel.loss(y, x)
+class Estoi(nn.Module):
+    """Extended short-time objective intelligibility (Jensen and Taal 2016) at 24 kHz, silence counted, too."""
+
+    WINDOW, SIZE, FRAMES = 614, 1024, 30
+
+    def __init__(self):
+        super().__init__()
+        centres = 150 * 2 ** (np.arange(15) / 3)
+        f = np.linspace(0, sounds.RATE / 2, self.SIZE // 2 + 1)
+        inside = (f >= centres[:, None] * 2 ** (-1 / 6)) & (f < centres[:, None] * 2 ** (1 / 6))
+        self.register_buffer("bands", torch.tensor(inside, dtype=torch.float32))
+        self.register_buffer("window", torch.hann_window(self.WINDOW))
+
+    def envelopes(self, x):
+        """[B, segments, bands, frames], normalised over frames, then over bands."""
+        s = torch.stft(x.squeeze(1), self.SIZE, self.WINDOW // 2, self.WINDOW, self.window, return_complex=True)
+        e = (self.bands @ (s.real.pow(2) + s.imag.pow(2)) + 1e-6).sqrt()
+        e = e.unfold(-1, self.FRAMES, 4).permute(0, 2, 1, 3)
+        for axis in (3, 2):
+            e = e - e.mean(axis, True)
+            e = e / (e.pow(2).sum(axis, True) + 1e-8).sqrt()
+        return e
+
+    def loss(self, y, x):
+        """1 less the intelligibility of y."""
+        return 1 - (self.envelopes(y) * self.envelopes(x)).sum(2).mean()
+
+
+class Losses(nn.Module):
+    """Errors of decoded sound."""
+
+    def __init__(self):
+        super().__init__()
+        from scipy.signal import firwin
+        self.mel, self.estoi = Mel(TRAINING_SIZES, 1e-4), Estoi()
+        low = firwin(127, NOISE_EDGES[0] + 200, fs=sounds.RATE)
+        self.register_buffer("low", torch.tensor(low, dtype=torch.float32)[None, None])
+
+    def split(self, x):
+        """What is below the noise's bands and what is in them."""
+        low = F.conv1d(x, self.low, padding=self.low.shape[-1] // 2)
+        return low, x - low
+
+    def forward(self, sung, noise, x):
+        """Errors of waveforms below the noise's bands relative to their loudness, what is sung above them, and
+        distances of spectra without that: beside it, noise would only do harm and learn to be silent."""
+        low, high = self.split(x)
+        sung_low, sung_high = self.split(sung)
+        error = sung_low - low
+        wave = (error.abs().mean((1, 2)) / (x.abs().mean((1, 2)) + 1e-3)).mean()
+        power = (error.pow(2).mean((1, 2)) / (x.pow(2).mean((1, 2)) + 1e-5)).mean()
+        over = (sung_high.abs().mean((1, 2)) / (high.abs().mean((1, 2)) + 1e-4)).mean()
+        y = sung_low + noise
+        return dict(wave=wave, power=power, over=over, mel=self.mel.loss(y, x), estoi=self.estoi.loss(y, x))
+
+
+WEIGHTS = dict(wave=0.5, power=0.5, over=0.5, mel=1.5, estoi=1.5, commit=0.25, passes=0.1, far=0.3)
 
 
 def is_inside(name, parameter):
     """Matrices and kernels between channels, those of the LSTM too."""
-    return parameter.ndim > 1 and min(parameter.shape[:2]) > 1
+    return "noise" not in name and parameter.ndim > 1 and min(parameter.shape[:2]) > 1
+
+
+def follow(optimizer, gradients):
+    """A step by gradients that are there already."""
+    for p, gradient in zip(optimizer.param_groups[0]["params"], gradients):
+        p.grad = gradient
+    optimizer.step()
 
 
 def train(args):
@@ -321,21 +461,45 @@ def train(args):
     torch.set_flush_denormal(True)
     os.makedirs(args.out, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = Codec(args.filters, args.dimension).to(device)
-    mel = Mel(TRAINING_SIZES, 1e-3).to(device)
-    training = Training(args, dict(model=model), is_inside, warm_up=100)
+    model = (trained(args.start) if args.start else Codec(args.filters, args.dimension)).train().to(device)
+    rival, losses = Discriminator().to(device), Losses().to(device)
+    rivals = torch.optim.AdamW(rival.parameters(), 3e-4, betas=(0.8, 0.99))
+    if args.keep_codes:
+        model.encoder.requires_grad_(False)
+        model.quantizer.eval()
+    training = Training(args, dict(model=model, rival=rival), is_inside, 100, [rivals],
+                        [list(model.decoder.noise.parameters())])
     pieces = sounds.Pieces(sounds.training_sounds(args.media, args.seed), args.length * HOP, args.seed + training.step)
     choice = np.random.default_rng(args.seed + training.step)
+    alone = args.alone
+    if training.step == 0 and not model.decoder.noise.is_trained:
+        model.decoder.noise.start(torch.from_numpy(pieces.batch(64)).to(device))
     for step in training:
-        if step == WARM_UP:
+        fresh = not args.start
+        if fresh and step == WARM_UP:
             model.start_quantizer(torch.from_numpy(pieces.batch(320)).to(device))
-        model.balance.train(step < BALANCED)
+        if fresh:
+            model.balance.train(step < BALANCED)
         x = torch.from_numpy(pieces.batch(args.batch)).to(device)
         books = torch.from_numpy(choice.choice(list(BANDWIDTHS.values()), args.batch))
-        y, commit = model(x, None if step < WARM_UP else books)
-        wave, power, spectral = losses(y, x, mel)
-        loss = 0.5 * (wave + power) + spectral + 0.25 * commit
-        training.descend(loss, dict(wave=wave.item(), power=power.item(), mel=spectral.item(), commit=commit.item()))
+        coded = None if fresh and step < WARM_UP else books
+        (sung, noise), commit = model(x, coded, choice.integers(0, 1 << 32, args.batch))
+        y = sung + noise
+        parts = losses(sung, noise, x)
+        if not args.keep_codes:
+            parts |= dict(commit=commit)
+        loss = sum(WEIGHTS[name] * part for name, part in parts.items())
+        if step >= alone:
+            told, passes, far = rival.compare(y, x)
+            adversarial = WEIGHTS["passes"] * passes + WEIGHTS["far"] * far
+            # Not every step, lest it tell them apart too well; and it learns before anything is learned from it.
+            if step % 3:
+                follow(rivals, torch.autograd.grad(told, list(rival.parameters()), retain_graph=True))
+            if step >= alone + 200:
+                loss = loss + (y * torch.autograd.grad(adversarial, y)[0]).sum()
+            parts |= dict(told=told, passes=passes, far=far)
+        figures = {name: part.item() for name, part in parts.items()}
+        training.descend(loss, figures)
         if training.step % 500 == 0 or training.progress >= 1:
             training.save()
             write(args, model, training.step)
@@ -347,11 +511,12 @@ KINDS = {Conv: "conv.conv", ConvTranspose: "convtr.convtr"}
 def official(model):
     """State dict under the published names: kernels as direction and length, as weight norm has them."""
     tensors = {f"quantizer.vq.layers.{n}._codebook.embed": layer.embed for n, layer in enumerate(model.quantizer.layers)}
+    tensors["decoder.noise.filters"] = model.decoder.noise.filters
     last = model.encoder.model[-1]
     for name, layer in model.named_modules():
         if isinstance(layer, (Conv, ConvTranspose)):
             kernel, bias = layer.weight, layer.bias
-            if layer is last:
+            if layer is last and not isinstance(model.balance, nn.Identity):
                 deviation = (model.balance.running_var + model.balance.eps).sqrt()
                 kernel, bias = kernel / deviation[:, None, None], (bias - model.balance.running_mean) / deviation
             prefix = f"{name}.{KINDS[type(layer)]}"
@@ -369,31 +534,32 @@ def write(args, model, step):
 
 
 @torch.no_grad()
-def trained(args):
-    """The codec with the weights that were written, as float32."""
-    tensors = {k: v.float() for k, v in load_file(f"{args.out}/{NAME}.safetensors").items()}
+def trained(path):
+    """The codec with weights that were written, as float32."""
+    tensors = {k: v.float() for k, v in load_file(path).items()}
     filters = tensors["encoder.model.0.conv.conv.weight_v"].shape[0]
     dimension = tensors["quantizer.vq.layers.0._codebook.embed"].shape[1]
     model = Codec(filters, dimension)
     model.balance = nn.Identity()
     for n, layer in enumerate(model.quantizer.layers):
         layer.embed.copy_(tensors[f"quantizer.vq.layers.{n}._codebook.embed"])
+        # As many uses a step as a batch brings on average.
+        layer.size.fill_(0.3)
+        layer.total.copy_(layer.embed * 0.3)
     for name, layer in model.named_modules():
         if isinstance(layer, (Conv, ConvTranspose)):
             prefix = f"{name}.{KINDS[type(layer)]}"
+            if f"{prefix}.bias" not in tensors:
+                continue  # weights of before the noise
             v, g = tensors[f"{prefix}.weight_v"], tensors[f"{prefix}.weight_g"]
-            layer.weight.copy_(v * (g / v.norm(dim=(1, 2), keepdim=True)))
-            layer.bias.copy_(tensors[f"{prefix}.bias"])
+            kernel, bias = v * (g / v.norm(dim=(1, 2), keepdim=True)), tensors[f"{prefix}.bias"]
+            layer.weight.copy_(kernel)
+            layer.bias.copy_(bias)
         elif isinstance(layer, nn.LSTM):
             for key, value in layer.named_parameters():
                 value.copy_(tensors[f"{name}.{key}"])
+    model.decoder.noise.is_trained = "decoder.noise.filters" in tensors
     return model.eval()
-
-
-def si_sdr(y, x):
-    """dB between what of y is x at some loudness and what is not (Le Roux et al. 2018)."""
-    part = (x @ y) / (x @ x) * x
-    return 10 * math.log10(float(part @ part) / max(float((y - part) @ (y - part)), 1e-12))
 
 
 def opus(x, kbps):
@@ -409,29 +575,39 @@ def opus(x, kbps):
     return y, sum(int(s.strip(b",")) for s in sizes) * 8 / (len(x) / sounds.RATE) / 1000
 
 
-def measured(mel, y, x):
-    """SI-SDR in dB, mel distance in dB, and extended short-time objective intelligibility from 0 to 1
-    (Jensen and Taal 2016)."""
-    from pystoi import stoi
+def codec2(x):
+    """The same sound through Codec2 at 3.2 kbit/s, its best; at 8 kHz."""
+    coded = subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "f32le", "-ar", str(sounds.RATE), "-ac", "1", "-i", "-", "-ar", "8000",
+         "-c:a", "libcodec2", "-mode", "3200", "-f", "codec2", "-"],
+        input=x.astype(np.float32).tobytes(), capture_output=True, check=True).stdout
+    y = sounds.decode(["-f", "codec2", "-i", "-"], coded)
+    return np.pad(y, (0, max(0, len(x) - len(y))))[: len(x)]
+
+
+def measured(mel, y, x, kind):
+    """The figures of `quality.py`, and the mel distance in dB."""
+    from quality import quality
     both = [torch.from_numpy(s)[None, None] for s in (y, x)]
-    y, x = y.astype(np.float64), x.astype(np.float64)
-    figures = dict(si_sdr=si_sdr(y, x), mel=mel.distance(*both), estoi=stoi(x, y, sounds.RATE, extended=True))
-    return {name: round(float(value), 3) for name, value in figures.items()}
+    return dict(mel=round(mel.distance(*both), 3), **quality(y, x, kind))
 
 
 @torch.no_grad()
 def evaluate(args):
+    from quality import comb
     torch.set_num_threads(args.threads)
-    model, mel = trained(args), Mel(EVALUATION_SIZES, 1e-4)
+    model, mel = trained(f"{args.out}/{NAME}.safetensors"), Mel(EVALUATION_SIZES, 1e-4)
     rows = []
     for kind, clip, x in sounds.held_out(args.media):
         row = dict(clip=clip, kind=kind, seconds=round(len(x) / sounds.RATE, 2), codec={}, opus={})
+        row["codec2"] = measured(mel, codec2(x), x, kind)
+        row["original"] = dict(comb=round(float(comb(x)), 3))
         for kbps, books in BANDWIDTHS.items():
-            y = model(torch.from_numpy(x)[None, None], torch.tensor([books]))[0]
-            row["codec"][kbps] = measured(mel, y[0, 0].numpy(), x)
+            y = sum(model(torch.from_numpy(x)[None, None], torch.tensor([books]))[0])
+            row["codec"][kbps] = measured(mel, y[0, 0].numpy(), x, kind)
         for kbps in (6, 12):
             y, rate = opus(x, kbps)
-            row["opus"][kbps] = dict(kbps=round(rate, 2), **measured(mel, y, x))
+            row["opus"][kbps] = dict(kbps=round(rate, 2), **measured(mel, y, x, kind))
         print(json.dumps(row))
         rows.append(row)
     path = f"{args.out}/{NAME}.safetensors"
@@ -443,12 +619,12 @@ def evaluate(args):
 @torch.no_grad()
 def fixture(args):
     """A short sound with the codes and the audio that the network makes of it."""
-    model = trained(args)
+    model = trained(f"{args.out}/{NAME}.safetensors")
     audio = torch.from_numpy(sounds.speech(np.random.default_rng(5), ["en-us"])[6000:6000 + 30 * HOP + 100])[None, None]
     z = model.encode(audio)
     codes = model.quantizer.codes(z, BOOKS)
     vectors = sum(layer.embed[codes[:, k]] for k, layer in enumerate(model.quantizer.layers))
-    decoded = model.decode(vectors.t()[None, :, None], HOP * len(codes))[0]
+    decoded = sum(model.decode(vectors.t()[None, :, None], HOP * len(codes)))[0]
     tensors = dict(audio=audio[0], codes=codes.int(), decoded=decoded)
     save_file({k: v.contiguous() for k, v in tensors.items()}, args.fixture)
 
@@ -464,6 +640,9 @@ if __name__ == "__main__":
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--filters", type=int, default=8)
     parser.add_argument("--dimension", type=int, default=64)
+    parser.add_argument("--start", help="weights to start from, in place of random ones")
+    parser.add_argument("--keep-codes", action="store_true", help="train the decoder alone: files stay what they are")
+    parser.add_argument("--alone", type=int, default=6000, help="steps without a discriminator")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluate", action="store_true")
     parser.add_argument("--fixture", help="file to write the sound for the test of the graph to")

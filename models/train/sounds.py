@@ -22,6 +22,10 @@ HELD_OUT_SPEECH = {
     "LibriSpeech 533": "librispeech_test-other/533/533-1066-0001.flac",
     "LibriSpeech 3080": "librispeech_test-other/3080/3080-5032-0001.flac",
 }
+HELD_OUT_SPEECH |= {
+    f"LibriSpeech {speaker}, {n}": f"librispeech_test-other/{speaker}/{speaker}-{chapter}-000{n}.flac"
+    for speaker, chapter, numbers in (("533", "1066", (3, 5)), ("3080", "5032", (4, 7))) for n in numbers
+}
 HELD_OUT_MUSIC = {"Westside": "westside_48k_stereo_4s.wav"}
 
 SUBJECTS = (
@@ -44,7 +48,7 @@ VOICES = [
     "en-us", "en-gb", "en-gb-scotland", "en-us+f2", "en-us+f4", "en-gb+f3", "en-us+m3", "en-us+m7", "en-gb+m5",
     "de", "fr", "es", "it", "pl+f2", "pt", "nl+f3", "sv", "en-us+croak", "en-us+whisper",
 ]
-HELD_OUT_VOICE = "en-us+f5"
+HELD_OUT_VOICES = ["en-us+f5", "en-us+m1", "en-gb-x-rp", "en-029", "ro", "da", "hu"]
 
 
 def sentence(rng):
@@ -147,8 +151,10 @@ def held_out(folder):
         (kind, name, decode(["-i", f"{folder}/{path}"]))
         for kind, names in files for name, path in names.items() if os.path.exists(f"{folder}/{path}")
     ]
-    clips.append(("speech", f"espeak-ng {HELD_OUT_VOICE}", speech(rng, [HELD_OUT_VOICE])))
+    # The first two were the only ones once: their sounds stay what they were.
+    clips.append(("speech", f"espeak-ng {HELD_OUT_VOICES[0]}", speech(rng, HELD_OUT_VOICES[:1])))
     clips.append(("music", "made here", music(rng)))
+    clips += [("speech", f"espeak-ng {voice}", speech(rng, [voice])) for voice in HELD_OUT_VOICES[1:]]
     return [(kind, name, sound[: 8 * RATE]) for kind, name, sound in clips]
 
 

@@ -30,12 +30,13 @@ import {
   type StreamState,
   type Weights,
 } from "./network/model_session.ts";
-import { memoryFrames, sampleContext } from "./network/layers.ts";
+import { memoryFrames, noiseStep, sampleContext } from "./network/layers.ts";
 import { type ModelName, type ModelSpec, modelSpec } from "./models.ts";
 import { decoderConvNetwork, decoderRecurrentNetwork } from "./network/networks.ts";
 import { batches, checkWhole, defined, mapOrdered, oneAhead } from "@vcs/transport/portable";
 import { concealed, LossFade } from "./audio/loss_fade.ts";
 import { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
+import { whiteNoise } from "./audio/white_noise.ts";
 import { framesFor, segmentPlace } from "./container/segments.ts";
 
 /** Where codes come from: a reader, or a substitute for one. */
@@ -258,7 +259,8 @@ export class Decoder implements Disposable {
     for await (const { block, tensor } of ahead) {
       options.signal?.throwIfAborted();
       const first = block.index === 0;
-      const audio = await this.#conv.step({ features: tensor }, "audio", state, first);
+      const feeds = { features: tensor, ...this.#noise(block) };
+      const audio = await this.#conv.step(feeds, "audio", state, first);
       const decoded = planar(audio, block.isLost ? hop : block.samples);
       yield { start: block.start, channels: fade.push(decoded, block) };
     }
@@ -290,6 +292,16 @@ export class Decoder implements Disposable {
       const tensor = await this.#advance(block, source.header.codebooks, state);
       if (block.index >= begin) yield { block, tensor };
     }
+  }
+
+  /** The white noise of a block, and what its bands need before and behind it. */
+  #noise({ index, frames }: CodeBlock): { readonly noise?: Tensor } {
+    const { noise, hop } = this.spec;
+    if (noise === undefined) return {};
+    const side = (noise.even - 1) / 2 * noiseStep(this.spec, noise);
+    const before = side + noise.taps - 1;
+    const data = whiteNoise(index * hop - before, before + frames * hop + side);
+    return { noise: tensor("F32", [1, 1, data.length], data) };
   }
 
   async #advance(block: CodeBlock, codebooks: number, state: StreamState): Promise<Tensor> {

@@ -72,6 +72,18 @@ export interface MimiSpec {
   readonly semanticCodebooks: number;
 }
 
+/** Bands of noise that a decoder adds to what it computes: hiss need not be coded sample by sample. */
+export interface NoiseSpec {
+  /** Stages of the decoder before the features that say how loud each band is. */
+  readonly stage: number;
+  /** Bands. */
+  readonly bands: number;
+  /** Taps of the filters that make them of white noise. */
+  readonly taps: number;
+  /** Values of loudness over which each band is made equally loud, an odd number. */
+  readonly even: number;
+}
+
 /**
  * What keeps a network's values in range: `weight` has kernels under weight norm; `segment` has a norm
  * over the whole segment behind each convolution, and segments scaled by their loudness; `none` plain
@@ -117,6 +129,8 @@ export interface ModelEntry {
   readonly dac?: DacSpec;
   /** The numbers of Mimi's transformers. Default: none, there are recurrent layers. */
   readonly mimi?: MimiSpec;
+  /** The decoder's noise. Default: none. */
+  readonly noise?: NoiseSpec;
   /** Whose names the tensors in its file have; either is read. Default: authors. */
   readonly tensorNames?: "authors" | "transformers";
   /** Where its weights are, or undefined where they are given whenever it is opened. */
@@ -191,13 +205,13 @@ const TINY_CHECKPOINT: Model = {
   name: TINY_MODEL,
   aliases: [],
   about: "Small codec of our own, mono, causal, 1.5 to 6 kbit/s",
-  bytes: 3_043_684,
+  bytes: 3_067_902,
   // As `packageFile()` of the store makes it, which does not run everywhere.
   files: [{
-    file: "encodec_tiny_24khz-a115492d.safetensors",
+    file: "encodec_tiny_24khz-7a82e4c2.safetensors",
     url: new URL("./weights/encodec_tiny_24khz.safetensors", import.meta.url).href,
-    sha256: "a115492d93eb9e0f4a02fd379247322e587e51bde9c78f24b29a79afc30c7049",
-    size: 3_043_684,
+    sha256: "7a82e4c2e5c9c3342dd9bee57e423deb419ec3ac44714335c3094a7a0a57c75e",
+    size: 3_067_902,
   }],
 };
 
@@ -340,6 +354,7 @@ const ENTRIES: readonly ModelEntry[] = [
     latent: 64,
     codebooks: 8,
     bandwidths: [1.5, 3, 6],
+    noise: { stage: 1, bands: 9, taps: 127, even: 15 },
     languageModel: undefined,
     checkpoint: TINY_CHECKPOINT,
   },

@@ -322,3 +322,22 @@ doubtTest("VideoReader() leaves out a GIF's picture that is cut off", async (fol
     }
   }
 });
+
+doubtTest(
+  "VideoReader() finds no frames in a GIF that its first picture is cut off in",
+  async (folder) => {
+    const path = `${folder}/one.gif`;
+    await ffmpeg([...source(1), path]);
+    const bytes = await Deno.readFile(path);
+    for (const taken of [40, bytes.length - 1000]) {
+      await Deno.writeFile(path, bytes.subarray(0, bytes.length - taken));
+      for (const backend of BACKENDS) {
+        await assert.rejects(
+          VideoReader.open(path, { backend, indexCacheSize: 0 }),
+          { code: "empty-video", message: /it has no frames/ },
+          `${taken} bytes over ${backend}`,
+        );
+      }
+    }
+  },
+);

@@ -526,6 +526,13 @@ export const faults: readonly Fault[] = [
     tests: ["video_index_test.ts"],
   },
   {
+    file: "video_opening.ts",
+    find: 'facts.codec === "gif" ? undefined : settledFrom(packets)',
+    put: "settledFrom(packets)",
+    means: "half a picture is all of a torn GIF",
+    tests: ["video_doubts_test.ts"],
+  },
+  {
     file: "gif_picture.ts",
     find: "return afterBlocks(packet, data) <= packet.length;",
     put: "return true;",

@@ -40,23 +40,32 @@ async function collect(frames: AsyncIterable<VideoFrame>): Promise<[VideoFrame[]
   }
 }
 
-/** The way of reading that is under test, by name. */
+/** A way of reading by name, the frames that it asks for, those it got, and why no more. */
+type Way = ["linear" | "random" | "seek", number[], VideoFrame[], string?];
+
+/** The ways of reading that are under test; a last frame that is torn is asked for last, or alone. */
 async function* ways(
   video: VideoReader,
   backend: BackendName,
   pixels: Pixels,
-): AsyncGenerator<["linear" | "random" | "seek", VideoFrame[], string?]> {
+  torn: number | undefined,
+): AsyncGenerator<Way> {
   const count = video.index.length;
-  yield ["linear", ...await collect(video.frames())];
+  yield ["linear", Array.from({ length: count }, (_, i) => i), ...await collect(video.frames())];
   if (backend === "ffmpeg" && pixels === "rgb") return;
   const next = random(count);
-  const below = () => Math.floor(next() * count);
-  yield ["random", ...await collect(video.framesAt(Array.from({ length: 6 }, below)))];
+  const below = () => Math.floor(next() * (torn ?? count));
+  const asked = Array.from({ length: 6 }, below);
+  yield ["random", asked, ...await collect(video.framesAt(asked))];
   const seeks = backend === "ffmpeg" ? 2 : 12;
   for (let i = 0; i < seeks; i++) {
-    yield ["seek", ...await collect(video.framesAt([i === 0 ? count - 1 : below()]))];
+    const id = i === 0 ? count - 1 : below();
+    yield ["seek", [id], ...await collect(video.framesAt([id]))];
   }
-  for (let i = 0; i < seeks / 2; i++) yield ["seek", ...await collect(one(video, below()))];
+  for (let i = 0; i < seeks / 2; i++) {
+    const id = below();
+    yield ["seek", [id], ...await collect(one(video, id))];
+  }
 }
 
 /** One frame from the decoder that stays open. */
@@ -119,9 +128,10 @@ async function compare(
   const found: Difference[] = sound ? compareTimes(video.index, truth) : [];
   if (!sound && video.index.length !== truth.hashes.length) return [];
   const linear = new Map<number, string>();
-  for await (const [way, frames, refused] of ways(video, backend, pixels)) {
+  for await (const [way, asked, frames, refused] of ways(video, backend, pixels, truth.torn)) {
     const unsized = pixels === "native" && refused?.startsWith("Cannot read native pixels");
-    const torn = truth.torn && refused?.includes("damaged");
+    const torn = truth.torn !== undefined && asked[frames.length] === truth.torn &&
+      refused?.includes("damaged");
     if (refused !== undefined && sound && !unsized && !torn) {
       found.push({ kind: "refused", found: refused });
     }

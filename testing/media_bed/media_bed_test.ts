@@ -72,6 +72,32 @@ Deno.test({
 });
 
 Deno.test({
+  name: "of stored pixels that are cut off, the bed lets the last frame alone be refused",
+  ...needs(hasPrograms("ffmpeg", "ffprobe")),
+  fn: () =>
+    withFolder(async (folder) => {
+      const path = await makeClip(folder, 0, {
+        ...drawClips().next().value,
+        ...{ codec: "palette", container: "avi", group: "intra", rate: "25", cut: "none" },
+        ...{ rotation: "none", colour: "plain", damage: "none", size: "even" },
+      });
+      const whole = await Deno.readFile(path);
+      assert.equal((await truthOf(path)).torn, undefined);
+      const index = new TextDecoder("latin1").decode(whole).lastIndexOf("idx1");
+      await Deno.writeFile(path, whole.subarray(0, index - 1000));
+      const truth = await truthOf(path);
+      assert.equal(truth.torn, truth.hashes.length - 1);
+      for (const backend of ["node-av", "ffmpeg"] as const) {
+        const kinds = async (torn: number | undefined) =>
+          (await differencesOf(path, { ...truth, torn }, backend)).map(({ kind }) => kind);
+        assert.deepEqual(await kinds(truth.torn), []);
+        assert.deepEqual(await kinds(truth.torn! - 1), ["refused"]);
+        assert.deepEqual(await kinds(undefined), ["refused"]);
+      }
+    }),
+});
+
+Deno.test({
   name: "what torchcodec reads is compared, file after file",
   // It takes torch, which is in no CI.
   ignore: findPython("torchcodec", "numpy") === undefined || !hasPrograms("ffmpeg", "ffprobe"),

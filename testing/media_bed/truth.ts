@@ -17,8 +17,11 @@ export interface Truth {
   readonly rgb: readonly Uint8Array[];
   /** What ffmpeg complained about; none for a sound file. */
   readonly complaints: readonly string[];
-  /** Whether it says that a packet is cut off, whose picture need not be the same in two runs. */
-  readonly torn: boolean;
+  /**
+   * The last frame of stored pixels, where ffmpeg says that its packet is cut off: what it shows
+   * behind the cut need not be the same in two runs.
+   */
+  readonly torn: number | undefined;
 }
 
 /** Hash of a frame's pixels. */
@@ -46,6 +49,20 @@ async function doubtfulTimes(path: string, times: readonly number[]): Promise<Se
   const isBare = own.length !== times.length || own.every((time) => time === "N/A");
   const isDoubtful = (i: number) => times[i]! < times[i - 1]! || (!isBare && own[i] === "N/A");
   return new Set(times.keys().filter(isDoubtful));
+}
+
+const CORRUPT = /Packet corrupt \(stream = \d+, dts = (\d+)\)/;
+
+/** The last frame of stored pixels, where it is the one packet that ffmpeg says is cut off. */
+async function tornFrame(path: string, lines: readonly string[]): Promise<number | undefined> {
+  const corrupt = lines.flatMap((line) => CORRUPT.exec(line)?.[1] ?? []);
+  if (corrupt.length !== 1) return undefined;
+  const entries = ["-select_streams", "v:0", "-show_entries", "packet=dts:stream=codec_name"];
+  const format = ["-v", "quiet", "-of", "default=noprint_wrappers=1:nokey=1"];
+  const { stdout } = await run([...entries, ...format, path], "ffprobe");
+  const packets = new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
+  if (packets.pop() !== "rawvideo" || packets.at(-1) !== corrupt[0]) return undefined;
+  return packets.length - 1;
 }
 
 const SHOWN = /\bn: *\d+ pts: *\S+ pts_time:(\S+) .* s:(\d+)x(\d+)/;
@@ -87,6 +104,6 @@ export async function truthOf(path: string): Promise<Truth> {
     ),
     rgb: framesOf(upright.stdout, Number(width) * Number(height) * 3),
     complaints: native.lines.filter((line) => /\[(error|fatal)\]/.test(line)),
-    torn: native.lines.some((line) => line.includes("corrupt input packet")),
+    torn: await tornFrame(path, native.lines),
   };
 }

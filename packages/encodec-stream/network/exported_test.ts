@@ -12,13 +12,14 @@ const { signal } = new AbortController();
 /** How the graphs of a model read: a causal one takes `first`, others segments in batches. */
 function expected(name: string, counts: readonly number[], isCausal: boolean): string[] {
   const [first, batch] = isCausal ? [",first", 0] : ["", 16];
+  const noise = name === TINY_MODEL ? ",noise" : "";
   return [
     `${name}.encoder_conv: batch 0, audio${first} -> features`,
     ...counts.map((count) =>
       `${name}.encoder_recurrent_${count}: batch ${batch}, features${first} -> codes`
     ),
     `${name}.decoder_recurrent: batch ${batch}, flat_codes${first} -> features`,
-    `${name}.decoder_conv: batch 0, features${first} -> audio`,
+    `${name}.decoder_conv: batch 0, features${first}${noise} -> audio`,
   ];
 }
 

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { ModelSpec, NetworkNorm } from "../models.ts";
+import type { ModelSpec, NetworkNorm, NoiseSpec } from "../models.ts";
 import { dacWeights, isDac } from "./dac.ts";
 import { isMimi, mimiWeights } from "./mimi.ts";
 
@@ -151,6 +151,31 @@ export function decoderLayers(spec: ModelSpec): Layer[] {
   ]);
 }
 
+/** The decoder's layers up to the features that say how loud its noise is, and those behind them. */
+export function noiseSplit(spec: ModelSpec): number {
+  return recurrentAt(decoderLayers(spec)) + 1 + 3 * (spec.noise?.stage ?? 0);
+}
+
+/** The layers from those features to the logarithms of the bands' loudness. */
+export function noiseLayers({ noise, ...spec }: ModelSpec): Layer[] {
+  if (noise === undefined) return [];
+  const width = featureWidth(spec) / 2 ** noise.stage;
+  return numbered("decoder.noise", [
+    elu,
+    (at) => conv(at, width, width / 2, 5),
+    elu,
+    (at) => conv(at, width / 2, noise.bands, 1),
+  ]);
+}
+
+/** Samples of one value of loudness. */
+export function noiseStep({ hop, strides }: ModelSpec, { stage }: NoiseSpec): number {
+  return strides.slice(0, stage).reduce((samples, stride) => samples / stride, hop);
+}
+
+/** Name of the filters of the noise's bands, [bands, 1, taps]. */
+export const NOISE_FILTERS = "decoder.noise.filters";
+
 /** Index of the recurrent layer in a table; -1 if there is none. */
 export function recurrentAt(layers: readonly Layer[]): number {
   return layers.findIndex((layer) => layer.kind === "lstm");
@@ -252,9 +277,11 @@ function codebookWeights(index: number, { codebookSize, latent }: ModelSpec): We
 export function modelWeights(spec: ModelSpec): WeightShape[] {
   if (isDac(spec)) return dacWeights(spec);
   if (isMimi(spec)) return mimiWeights(spec);
-  const layers = [...encoderLayers(spec), ...decoderLayers(spec)];
+  const layers = [...encoderLayers(spec), ...decoderLayers(spec), ...noiseLayers(spec)];
+  const { noise } = spec;
   return [
     ...layers.flatMap((l) => layerWeights(l, spec.norm)),
+    ...(noise ? [[NOISE_FILTERS, [noise.bands, 1, noise.taps]] as const] : []),
     ...Array.from({ length: spec.codebooks }, (_, i) => codebookWeights(i, spec)).flat(),
   ].sort(([a], [b]) => a < b ? -1 : 1);
 }

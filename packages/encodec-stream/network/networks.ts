@@ -11,6 +11,7 @@
  * | decoder_recurrent | flat_codes I32 [N, T, K] | features F32 [N, F, T] |
  * | decoder_conv | features F32 [1, F, T] | audio F32 [1, C, 320 T] |
  *
+ * Where the decoder has noise, decoder_conv takes `noise`, F32 [1, 1, S], too: white noise around its samples.
  * F is 512 in the published networks. Causal graphs (24 kHz) have N = 1, take a BOOL [1] `first` and
  * a state tensor for each layer that keeps one, and output its next value under `next.` and its name.
  *
@@ -23,9 +24,13 @@ import {
   decoderLayers,
   encoderLayers,
   featureWidth,
+  NOISE_FILTERS,
+  noiseLayers,
+  noiseSplit,
+  noiseStep,
   recurrentAt,
 } from "./layers.ts";
-import type { ModelSpec } from "../models.ts";
+import type { ModelSpec, NoiseSpec } from "../models.ts";
 import { dacDecoderCodes, dacDecoderConv, dacEncoderCodes, dacEncoderConv, isDac } from "./dac.ts";
 import {
   isMimi,
@@ -135,10 +140,41 @@ export function decoderConvNetwork(
   const net = start("decoder_conv", spec, source);
   const layers = decoderLayers(spec);
   const features = net.g.input("features", "F32", [1, featureWidth(spec), frames ?? "T"]);
-  const audio = net.apply(layers.slice(recurrentAt(layers) + 1), features);
+  const length = frames ? spec.hop * frames : `${spec.hop}*T`;
+  const split = noiseSplit(spec);
+  const early = net.apply(layers.slice(recurrentAt(layers) + 1, split), features);
+  const computed = net.apply(layers.slice(split), early);
+  const audio = net.g.assume(computed, [1, spec.channels, length]);
+  const { noise } = spec;
   return finish(
     net,
     "audio",
-    net.g.assume(audio, [1, spec.channels, frames ? spec.hop * frames : `${spec.hop}*T`]),
+    noise ? net.g.add(audio, bandsOfNoise(net, spec, noise, early)) : audio,
   );
+}
+
+/** White noise in bands, each evenly as loud as the features say: audio [1, 1, 320 T]. */
+function bandsOfNoise(net: Seanet, spec: ModelSpec, noise: NoiseSpec, features: Value): Value {
+  const { g } = net;
+  const { bands, taps, even } = noise;
+  const step = noiseStep(spec, noise);
+  const perFrame = spec.hop / step;
+  const side = (even - 1) / 2;
+  const [steps, all] = [`${perFrame}*T`, `${perFrame}*T+${even - 1}`];
+  const loudness = g.assume(net.apply(noiseLayers(spec), features), [1, bands, steps]);
+  const drawnLength = `${spec.hop}*T+${step * (even - 1) + taps - 1}`;
+  const white = g.input("noise", "F32", [1, 1, drawnLength]);
+  const filters = g.weight(NOISE_FILTERS, net.tensor(NOISE_FILTERS, [bands, 1, taps]));
+  const filtered = g.assume(g.conv(white, filters), [
+    1,
+    bands,
+    `${spec.hop}*T+${step * (even - 1)}`,
+  ]);
+  const drawn = g.reshape(filtered, [1, bands, all, step]);
+  const power = g.averagePool(g.mean(g.mul(drawn, drawn), [3], false), [even], [1]);
+  const evenness = g.sqrt(g.add(g.assume(power, [1, bands, steps]), 1e-6));
+  const levels = g.div(g.exp(g.min(loudness, 1)), evenness);
+  const inner = g.assume(g.slice(drawn, 2, side, -side), [1, bands, steps, step]);
+  const sum = g.sum(g.mul(inner, g.unsqueeze(levels, [3])), [1], false);
+  return g.reshape(sum, [1, 1, `${spec.hop}*T`]);
 }

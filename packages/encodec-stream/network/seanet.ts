@@ -149,7 +149,7 @@ export class Seanet {
 
   #conv(layer: ConvLayer, x: Signal): Signal {
     const { prefix, from, to, kernel, stride } = layer;
-    const y = to * kernel < from
+    const y = kernel > 1 && to * kernel < from
       ? this.#narrowConv(layer, x)
       : this.#plainConv(layer, kernel === 1 ? x : this.#padded(x, prefix, kernel, stride));
     const lengths = y.length === x.length ? x.map((tile) => tile.shape[TIME]!) : [lengthOf(x)];

@@ -89,7 +89,8 @@ async function indexVideo(
   if (index === undefined) {
     return indexCountedFrames(await countFrames(backend, request), inspection);
   }
-  const settled = settledFrom(packets);
+  // A GIF is no cut of another: what is hidden of it is torn, and decoders would show half a picture.
+  const settled = facts.codec === "gif" ? undefined : settledFrom(packets);
   if (settled === undefined) {
     const start = await shownFrom(backend, request, index, inspection);
     if (start === undefined) return index;
