@@ -244,26 +244,41 @@ async function played(path: string): Promise<{ raised: string[]; seconds: number
 
 const shown = ({ data, ...size }: Rgb) => ({ ...size, data: new Uint8Array(data) });
 
-/** Milliseconds of CPU of the small copy of a frame of 640×480, and of a look; least of five. */
-function cost(scene: Scene): Record<string, number> {
+/** Milliseconds of CPU of something; least of five. */
+function least(run: () => unknown): number {
+  const times = Array.from({ length: 5 }, () => {
+    const start = process.cpuUsage();
+    for (let i = 0; i < 10; i++) run();
+    return process.cpuUsage(start).user / 10_000;
+  });
+  return Math.min(...times);
+}
+
+/** Least, middle and most of some numbers. */
+function spread(values: readonly number[]): number[] {
+  const sorted = values.toSorted((a, b) => a - b);
+  return [0, sorted.length >> 1, -1].map((at) => Number(sorted.at(at)!.toPrecision(2)));
+}
+
+/** Milliseconds of CPU of a look at a scene as it was, and when the camera was moved. */
+function lookCost(scene: Scene): { still: number; moved: number } {
   const looks = [...pictures(scene, HAPPENINGS[1]!, numbers(1))].map(([image]) => smallGrey(image));
-  const big = { width: 640, height: 480, data: new Uint8Array(640 * 480 * 3).map((_, i) => i * 7) };
   const measures = new PictureMeasures();
   let time = 0;
   const look = (grey: ReturnType<typeof smallGrey>) => measures.push(grey, WIDTH, time += 0.5);
   for (const grey of looks.slice(0, BEFORE)) look(grey);
-  const least = (run: () => void) => {
-    const times = Array.from({ length: 5 }, () => {
-      const start = process.cpuUsage();
-      for (let i = 0; i < 10; i++) run();
-      return process.cpuUsage(start).user / 10_000;
-    });
-    return Number(Math.min(...times).toPrecision(2));
-  };
+  return { still: least(() => look(looks[1]!)), moved: least(() => look(looks.at(-1)!)) };
+}
+
+/** What the small copy of a frame of 640×480 costs, and a look: least, middle and most of all scenes. */
+function cost(scenes: readonly (readonly [string, Scene])[]): object {
+  const big = { width: 640, height: 480, data: new Uint8Array(640 * 480 * 3).map((_, i) => i * 7) };
+  for (let i = 0; i < 20; i++) smallGrey(big);
+  const looks = scenes.map(([, scene]) => lookCost(scene));
   return {
-    small_copy_ms: least(() => smallGrey(big)),
-    still_ms: least(() => look(looks[1]!)),
-    moved_ms: least(() => look(looks.at(-1)!)),
+    small_copy_ms: Number(least(() => smallGrey(big)).toPrecision(2)),
+    still_ms: spread(looks.map(({ still }) => still)),
+    moved_ms: spread(looks.map(({ moved }) => moved)),
   };
 }
 
@@ -310,6 +325,6 @@ else {
     for (const happening of HAPPENINGS.filter(({ name }) => name.includes(only))) {
       await keep(part, { [happening.name]: outcomeOf(happening, scenes) });
     }
-  } else if (part === "cost") await keep(part, cost(scenes[0]![1]));
+  } else if (part === "cost") await keep(part, cost(scenes));
   else throw new TypeError(`Cannot measure ${part}: expected faults, frozen, played, cuts or cost`);
 }

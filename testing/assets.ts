@@ -29,6 +29,7 @@ export const ASSET_MODULES: readonly AssetModule[] = [
       "/": "page.html",
       "/page.css": "page.css",
       "/page.js": "page.js",
+      "/regions.js": "regions.js",
       "/plot.css": "uplot/dist/uPlot.min.css",
       "/plot.js": "uplot/dist/uPlot.iife.min.js",
     },

@@ -40,7 +40,12 @@ export { PictureMeasures, type PictureRow } from "./measures/picture.ts";
 export { fileFrame } from "./source.ts";
 export type { Point, Polygon, Regions, RegionsByCamera } from "./measures/regions.ts";
 export { type CropBox, type Framing, resizeCrop } from "./clip/preprocess.ts";
-export { type Dashboard, type DashboardOptions, serveDashboard } from "./page/dashboard.ts";
+export {
+  type Dashboard,
+  type DashboardOptions,
+  type RegionsKeeper,
+  serveDashboard,
+} from "./page/dashboard.ts";
 export {
   type Audience,
   CameraFeed,

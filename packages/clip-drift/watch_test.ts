@@ -117,6 +117,47 @@ Deno.test("watch() goes on after half a frame, and when the clock is set back", 
   await Deno.remove(path);
 });
 
+Deno.test("half a picture that is ended is left out, and bytes too many before an end are not", async () => {
+  const frame = sceneFrames({ width: 64, height: 48 });
+  const jpegs = await Promise.all([0, 1, 2, 3].map(async (i) => new Uint8Array(await frame(i))));
+  const [first, half, more, last] = jpegs;
+  const end = Uint8Array.of(0xff, 0xd9);
+  const pictures = [
+    first!,
+    ...[half!.subarray(0, half!.length >> 1), end],
+    ...[more!.subarray(0, -2), Uint8Array.of(1, 2, 3, 4), end, last!],
+  ];
+  const path = await Deno.makeTempFile({ suffix: ".mjpeg" });
+  await Deno.writeFile(path, await new Blob(pictures.map((part) => part.slice())).bytes());
+  const bad: string[] = [];
+  const onBadFrame = (index: number, { message }: Error) => bad.push(`${index} ${message}`);
+  const frames = await Array.fromAsync(watch(openSource(path), fakeEncoder(), { onBadFrame }));
+  await Deno.remove(path);
+  assert.equal(frames.length, 3);
+  assert.equal(bad.length, 1, bad.join());
+  assert.match(bad[0]!, /premature end of data/i);
+});
+
+Deno.test("a camera that begins in the dark has no reference before there is content", async () => {
+  const scene = sceneFrames({ width: 64, height: 48 });
+  const black = await encodeJpeg({ width: 64, height: 48, data: new Uint8Array(64 * 48 * 3) });
+  const jpegs = await Promise.all(
+    Array.from({ length: 60 }, (_, i) => i < 30 ? black : scene(i)),
+  );
+  const source = {
+    ...{ name: "dark at first", live: false },
+    frames: async function* () {
+      yield* jpegs.map((jpeg, i) => fileFrame(jpeg, i));
+    },
+  };
+  using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
+  const rules = [parseRule("moved: reference > 0.3 for 2s")];
+  const frames = await Array.fromAsync(watch(source, encoder, { rules }));
+  assert.deepEqual(frames.flatMap(({ alerts }) => alerts), []);
+  assert.ok(frames.slice(0, 30).every(({ row }) => row.similarity === 1));
+  assert.ok(frames.at(-1)!.row.reference! < 0.3);
+});
+
 Deno.test("openSource() never mixes two clocks in one file", async () => {
   const path = await recording([1000, 1000.1, 1000.2]);
   const text = new TextDecoder("latin1").decode(await Deno.readFile(path));

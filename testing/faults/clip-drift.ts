@@ -469,4 +469,18 @@ export const faults: readonly Fault[] = [
     means: "a link in a run's folder shows somebody's pictures",
     tests: ["hostile_test.ts"],
   },
+  {
+    file: "regions_file.ts",
+    find: "const cameras = { ...await this.#read(), [camera]: value };",
+    put: "const cameras = { [camera]: value };",
+    means: "who draws the regions of one camera takes away all others'",
+    tests: ["regions_file_test.ts"],
+  },
+  {
+    file: "regions_file.ts",
+    find: "const saved = this.#saving.then(async () => {",
+    put: "const saved = Promise.resolve().then(async () => {",
+    means: "of two viewers who save at the same time one loses what was drawn",
+    tests: ["regions_file_test.ts"],
+  },
 ];

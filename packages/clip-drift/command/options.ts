@@ -304,7 +304,8 @@ const REGIONS = {
   }),
   mask: list(POLYGON, { help: "part of the picture that does not count; may repeat" }),
   regions: option(file(), {
-    help: "JSON file of cameras' regions, before --roi and --mask; may change",
+    help:
+      "JSON file of cameras' regions, before --roi and --mask; may change, and is drawn on the page",
   }),
 };
 

@@ -16,7 +16,13 @@ import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
 import { type CameraSetting, readCameras } from "../fleet/cameras_file.ts";
 import { Fleet } from "../fleet/fleet.ts";
-import { doubtOf, latestOfBoth, readRegions, withRegions } from "../fleet/regions_file.ts";
+import {
+  doubtOf,
+  latestOfBoth,
+  readRegions,
+  RegionsFile,
+  withRegions,
+} from "../fleet/regions_file.ts";
 import { Publisher } from "../fleet/publish.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
 import { type Dashboard, serveDashboard } from "../page/dashboard.ts";
@@ -163,7 +169,7 @@ async function watchOne(
   const drift = regions ? await driftOptions(all.settings, all.encoder, regions) : all.drift;
   const shared = { ...all, drift, settings: { ...all.settings, ...own } };
   const { json, display, publish } = shared.settings;
-  const feed = display || publish !== undefined ? shared.hub.add(name) : undefined;
+  const feed = display || publish !== undefined ? shared.hub.add(name, regions) : undefined;
   try {
     const monitor = new Monitor(spec, shared.encoder, monitorOptions(camera, feed, shared));
     const totals = await monitor.run(signal);
@@ -205,13 +211,15 @@ async function watchAll(
 
 /** Serves the page, if it is wanted, and says where. */
 async function showPage(shared: Shared, onQuit: () => void): Promise<Dashboard | undefined> {
-  const { settings: { display, save, listen, behind, token, plot, runs }, hub, encoder } = shared;
+  const { settings, hub, encoder } = shared;
+  const { display, save, listen, behind, token, plot, runs, regions } = settings;
   if (!display) return undefined;
   const page = await serveDashboard(hub, {
     ...listen,
     ...defined({ token, behind }),
     ...{ plot, model: describeModel(encoder), onQuit },
     ...(save && { runs }),
+    ...(regions !== undefined && { regions: new RegionsFile(regions) }),
   });
   say(`Watch at ${page.url} (q or Esc ends)`);
   openWindow(page.url);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { writeWhole } from "@vcs/transport/internal";
 import { parseRegions, type Regions, type RegionsByCamera } from "../measures/regions.ts";
 import type { WatchSettings } from "../command/options.ts";
 import type { CameraSetting } from "./cameras_file.ts";
@@ -15,6 +16,49 @@ async function look(path: string): Promise<RegionsByCamera | string> {
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     return error instanceof Deno.errors.NotFound ? {} : lineOf(path, error);
+  }
+}
+
+/** The file as a page reads and writes it, whose viewers draw. */
+export class RegionsFile {
+  readonly #path: string;
+  #saving: Promise<void> = Promise.resolve();
+
+  /** Makes one of a file that need not be there yet. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * What the file says of a camera, if anything.
+   *
+   * @throws {SyntaxError} if the file cannot be read
+   */
+  async of(camera: string): Promise<Regions | undefined> {
+    const file = await this.#read();
+    return Object.hasOwn(file, camera) ? file[camera] : undefined;
+  }
+
+  /**
+   * Puts a camera's regions into the file, one after the other; the others' stay.
+   *
+   * @param value what is said to be regions
+   * @throws {SyntaxError} if they are none, or the file cannot be read
+   */
+  save(camera: string, value: unknown): Promise<void> {
+    const saved = this.#saving.then(async () => {
+      const cameras = { ...await this.#read(), [camera]: value };
+      const text = JSON.stringify({ cameras: parseRegions(JSON.stringify({ cameras })) });
+      await writeWhole(this.#path, `${text}\n`);
+    });
+    this.#saving = saved.catch(() => {});
+    return saved;
+  }
+
+  async #read(): Promise<RegionsByCamera> {
+    const file = await look(this.#path);
+    if (typeof file === "string") throw new SyntaxError(file);
+    return file;
   }
 }
 

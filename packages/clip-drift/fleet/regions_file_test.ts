@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Clock, systemClock } from "@vcs/transport";
 import { writeWhole } from "@vcs/transport/internal";
 import { parsePolygon } from "../measures/regions.ts";
-import { doubtOf, latestOfBoth, readRegions, withRegions } from "./regions_file.ts";
+import { doubtOf, latestOfBoth, readRegions, RegionsFile, withRegions } from "./regions_file.ts";
 
 /** Looks are made as quickly as the machine can. */
 const QUICK: Clock = {
@@ -67,5 +67,27 @@ Deno.test("readRegions() finds none where there is no file yet, refuses what is 
     assert.equal((await states.next()).done, true);
   } finally {
     await Deno.remove(path).catch(() => {});
+  }
+});
+
+Deno.test("RegionsFile creates its file, keeps the others' regions, and refuses what is none", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.remove(path);
+  const file = new RegionsFile(path);
+  try {
+    assert.equal(await file.of("door"), undefined);
+    const regions = { roi: [HALF], mask: [] };
+    await Promise.all([file.save("door", regions), file.save("yard", { mask: [CORNER] })]);
+    assert.deepEqual(await file.of("door"), regions);
+    assert.deepEqual(await file.of("yard"), { roi: [], mask: [CORNER] });
+    const all = [[0, 0], [1, 0], [1, 1], [0, 1]];
+    await assert.rejects(file.save("door", { mask: [all] }), { name: "SyntaxError" });
+    await file.save("yard", {});
+    assert.deepEqual(await file.of("door"), regions);
+    await Deno.writeTextFile(path, "not ours");
+    await assert.rejects(file.save("door", regions), { name: "SyntaxError", message: /JSON/ });
+    assert.equal(await Deno.readTextFile(path), "not ours");
+  } finally {
+    await Deno.remove(path);
   }
 });

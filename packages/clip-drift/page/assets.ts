@@ -1,7 +1,7 @@
 // deno-fmt-ignore-file
 /**
  * Files of the page. Written by `deno task assets` from
- * page.html, page.css, page.js, uPlot.min.css, uPlot.iife.min.js: change those.
+ * page.html, page.css, page.js, regions.js, uPlot.min.css, uPlot.iife.min.js: change those.
  *
  * uplot's LICENSE:
  *
@@ -31,7 +31,7 @@
  */
 
 /** Files by the path at which they are served. */
-export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/plot.css" | "/plot.js", string>> = {
+export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/regions.js" | "/plot.css" | "/plot.js", string>> = {
   "/": `<!doctype html>
 <html lang="en">
   <head>
@@ -85,10 +85,32 @@ export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/plot.css
             <span class="frame"></span>
           </figcaption>
         </figure>
+        <div class="tools" hidden>
+          <button class="draw" disabled>Regions</button>
+        </div>
         <div class="plot"></div>
         <div class="strip" role="group" aria-label="Snapshots"></div>
         <ol class="notes" tabindex="0" aria-label="Alerts and events"></ol>
       </article>
+    </template>
+    <template id="drawing">
+      <svg
+        class="canvas"
+        viewBox="0 0 1 1"
+        preserveAspectRatio="none"
+        role="application"
+        tabindex="0"
+      ></svg>
+      <div class="tools drawing">
+        <select class="kind" aria-label="What the next region is">
+          <option value="roi">Look only at</option>
+          <option value="mask">Leave out</option>
+        </select>
+        <button class="remove">Remove</button>
+        <button class="save">Save</button>
+        <button class="leave">Leave</button>
+        <p class="said quiet" role="status"></p>
+      </div>
     </template>
     <dialog id="quit" aria-labelledby="quit-question">
       <p id="quit-question">End the watch, for everybody?</p>
@@ -101,6 +123,7 @@ export const ASSETS: Readonly<Record<"/" | "/page.css" | "/page.js" | "/plot.css
       <span id="hint"></span>
     </footer>
     <script src="plot.js" defer></script>
+    <script src="regions.js" defer></script>
     <script src="page.js" defer></script>
   </body>
 </html>
@@ -521,11 +544,11 @@ footer {
   #live[data-count="1"] .tile {
     display: grid;
     grid-template-columns: minmax(0, 3fr) minmax(0, 2fr);
-    grid-template-rows: auto auto 1fr;
+    grid-template-rows: auto auto auto 1fr;
   }
 
   #live[data-count="1"] figure {
-    grid-row: 1 / 4;
+    grid-row: 1 / 5;
   }
 
   #live[data-count="1"] .image {
@@ -598,6 +621,59 @@ dialog::backdrop {
 dialog form {
   display: flex;
   gap: 8px;
+}
+
+.tools {
+  display: flex;
+  flex-wrap: wrap;
+  align-items: center;
+  gap: 6px 8px;
+  padding: 8px 12px 0;
+}
+
+.tools p {
+  flex-basis: 100%;
+  margin: 0;
+}
+
+.tile.drawn :is(.bar, .meter, figcaption, .state, .tools:not(.drawing)) {
+  display: none;
+}
+
+.tile.drawn figure {
+  user-select: none;
+}
+
+.canvas:focus-visible {
+  outline-offset: -2px;
+}
+
+.canvas {
+  position: absolute;
+  overflow: visible;
+  cursor: crosshair;
+  touch-action: manipulation;
+}
+
+.canvas :is(polygon, polyline, path) {
+  fill: rgb(76 195 138 / 25%);
+  stroke: #4cc38a;
+  stroke-width: 2px;
+  vector-effect: non-scaling-stroke;
+}
+
+.canvas .mask {
+  fill: rgb(255 99 105 / 35%);
+  stroke: #ff6369;
+  stroke-dasharray: 6 4;
+}
+
+.canvas .below {
+  stroke-width: 4px;
+}
+
+.canvas .cursor {
+  stroke: #fff;
 }
 `,
   "/page.js": `"use strict";
@@ -727,6 +803,8 @@ class Tile {
     this.url = "";
     $("live").append(this.root);
     this.root.setAttribute("aria-label", view.name);
+    this.part("tools").hidden = !settings.canDraw;
+    this.part("draw").onclick = () => draw(this);
     this.marks = [];
     if (settings.plot) this.plot = makePlot(this.part("plot"), this.columns, SERIES, this.marks);
   }
@@ -804,6 +882,7 @@ class Tile {
     image.src = url;
     URL.revokeObjectURL(this.url);
     this.url = url;
+    this.part("draw").disabled = false;
     this.part("waiting").hidden = true;
   }
 
@@ -882,6 +961,7 @@ const HANDLERS = {
       for (const note of notes) tile.note(note);
     }
     showLink();
+    drawing?.move([...tiles.values()].find(({ root }) => root.ariaLabel === drawing.camera));
   },
   frame({ view, point }) {
     const tile = tiles.get(view.id);
@@ -915,6 +995,26 @@ function connect() {
   };
 }
 
+/** The regions that are being drawn. */
+let drawing;
+
+/** Lets the viewer draw what counts of a camera's picture. */
+async function draw(tile) {
+  drawing?.close();
+  const camera = tile.root.ariaLabel;
+  try {
+    const path = \`api/regions?camera=\${encodeURIComponent(camera)}\`;
+    const save = async (body) => await answerOf(path, { method: "POST", body });
+    const begun = new Drawing(camera, await ask(path), save, () => (drawing = undefined));
+    drawing?.close();
+    drawing = begun;
+    drawing.move(tiles.get(Number(tile.root.dataset.camera)));
+    drawing.focus();
+  } catch (error) {
+    $("spoken").textContent = error.message;
+  }
+}
+
 function drawAll() {
   for (const tile of tiles.values()) tile.draw();
   requestAnimationFrame(drawAll);
@@ -943,14 +1043,17 @@ function flat(value, prefix = "") {
 let runPlot;
 let wanted = "";
 
-/** What the command answers; an error says why there is nothing. */
-async function ask(path) {
-  const response = await fetch(path).catch(() => {
+/** What the command answers; an error says why there is none. */
+async function answerOf(path, init) {
+  const response = await fetch(path, init).catch(() => {
     throw new Error("The command cannot be reached");
   });
-  if (!response.ok) throw new Error(await response.text() || \`status \${response.status}\`);
-  return await response.json();
+  if (response.ok) return response;
+  const { message } = await response.json().catch(() => ({}));
+  throw new Error(message ?? \`status \${response.status}\`);
 }
+
+const ask = async (path) => await (await answerOf(path)).json();
 
 /** Shows a failure in place of what was asked for. */
 function showError(place, error) {
@@ -1082,13 +1185,232 @@ function isQuitKey(event) {
 }
 
 addEventListener("keydown", (event) => {
-  if (!settings.canQuit || !isLinked || $("quit").open || !isQuitKey(event)) return;
+  const isBusy = $("quit").open || drawing !== undefined;
+  if (!settings.canQuit || !isLinked || isBusy || !isQuitKey(event)) return;
   event.preventDefault();
   $("quit").returnValue = "no";
   $("quit").showModal();
 });
 connect();
 requestAnimationFrame(drawAll);
+`,
+  "/regions.js": `"use strict";
+// Drawing what counts of a camera's picture: polygons over it, by mouse, touch or keys.
+
+/** How far an arrow moves the cursor, alone and with Shift, in shares of the picture. */
+const [STEP, LEAP] = [0.01, 0.1];
+const MOVES = {
+  ...{ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] },
+};
+const KINDS = { roi: "looked at", mask: "left out" };
+const HELP = "Click or Space: a point; double click or Enter: closes the region; " +
+  "Delete: takes back a point, or the region below the cursor; Esc: leaves";
+
+/** A share of the picture, as it is kept. */
+const share = (value) => Number(Math.min(Math.max(value, 0), 1).toFixed(4));
+
+/** Whether a point is in a polygon, by the even-odd rule. */
+function isIn(polygon, [x, y]) {
+  let isInside = false;
+  for (const [i, [ax, ay]] of polygon.entries()) {
+    const [bx, by] = polygon.at(i - 1);
+    if (ay > y !== by > y && x < ax + (bx - ax) * (y - ay) / (by - ay)) isInside = !isInside;
+  }
+  return isInside;
+}
+
+function shape(name, attributes) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
+/** The regions of one camera while they are drawn. */
+class Drawing {
+  /** Begins with the regions that there are; \`keep\` takes them, \`onEnd\` is called when all is over. */
+  constructor(camera, { roi, mask }, keep, onEnd) {
+    Object.assign(this, { camera, keep, onEnd, points: [], cursor: [0.5, 0.5], hasKeys: false });
+    const regions = (kind, polygons) => polygons.map((points) => ({ kind, points }));
+    this.regions = [...regions("roi", roi), ...regions("mask", mask)];
+    const content = document.getElementById("drawing").content.cloneNode(true);
+    this.canvas = content.querySelector(".canvas");
+    this.tools = content.querySelector(".tools");
+    this.canvas.setAttribute("aria-label", \`Regions of \${camera}: arrows move the cursor. \${HELP}\`);
+    this.observer = new ResizeObserver(() => this.place());
+    this.listen();
+    this.say(this.regions.length === 0 ? HELP : \`\${this.count()}. \${HELP}\`);
+  }
+
+  part(name) {
+    return this.tools.querySelector(\`.\${name}\`);
+  }
+
+  say(text) {
+    this.part("said").textContent = text;
+  }
+
+  count() {
+    const { length } = this.regions;
+    return \`\${length} \${length === 1 ? "region" : "regions"}\`;
+  }
+
+  listen() {
+    const { canvas } = this;
+    canvas.onpointermove = (event) => this.point(event);
+    canvas.onclick = (event) => {
+      this.point(event);
+      // The second click of two closes, and is no point.
+      if (event.detail < 2) this.add();
+    };
+    canvas.ondblclick = () => this.whole();
+    canvas.onkeydown = (event) => this.key(event);
+    this.tools.onkeydown = (event) => event.key === "Escape" && this.close();
+    this.part("kind").onchange = () => this.draw();
+    this.part("remove").onclick = () => this.remove();
+    this.part("save").onclick = () => this.save();
+    this.part("leave").onclick = () => this.close();
+  }
+
+  /** Puts the drawing over a camera's image; without one, it is over. */
+  move(tile) {
+    if (tile === undefined) return this.close();
+    this.tile = tile;
+    this.observer.disconnect();
+    const image = tile.part("image");
+    image.after(this.canvas);
+    tile.part("tools").before(this.tools);
+    tile.root.classList.add("drawn");
+    this.observer.observe(image);
+    this.place();
+    this.draw();
+    if (document.activeElement === document.body) this.focus();
+  }
+
+  focus() {
+    this.canvas.focus();
+  }
+
+  /** Lays the canvas over what the image shows, which has edges where its shape is another one. */
+  place() {
+    const { naturalWidth, naturalHeight, offsetLeft, offsetTop, offsetWidth, offsetHeight } = this
+      .tile.part("image");
+    if (naturalWidth === 0) return;
+    const scale = Math.min(offsetWidth / naturalWidth, offsetHeight / naturalHeight);
+    const [width, height] = [scale * naturalWidth, scale * naturalHeight];
+    Object.assign(this.canvas.style, {
+      left: \`\${offsetLeft + (offsetWidth - width) / 2}px\`,
+      top: \`\${offsetTop + (offsetHeight - height) / 2}px\`,
+      width: \`\${width}px\`,
+      height: \`\${height}px\`,
+    });
+  }
+
+  /** Takes the cursor to where the mouse is. */
+  point({ clientX, clientY }) {
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
+    this.cursor = [share((clientX - left) / width), share((clientY - top) / height)];
+    this.hasKeys = false;
+    this.draw();
+  }
+
+  key(event) {
+    const { key, shiftKey, ctrlKey, altKey, metaKey } = event;
+    if (ctrlKey || altKey || metaKey) return;
+    const does = {
+      ...{ Enter: () => this.whole(), " ": () => this.add(), Escape: () => this.close() },
+      ...{ Delete: () => this.remove(), Backspace: () => this.remove() },
+    }[key] ?? (MOVES[key] && (() => this.step(MOVES[key], shiftKey ? LEAP : STEP)));
+    if (does === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    does();
+  }
+
+  step([x, y], by) {
+    const [left, top] = this.cursor;
+    this.cursor = [share(left + x * by), share(top + y * by)];
+    this.hasKeys = true;
+    this.draw();
+  }
+
+  add() {
+    this.points.push(this.cursor);
+    const { length } = this.points;
+    this.say(\`\${length} \${length === 1 ? "point" : "points"}\`);
+    this.draw();
+  }
+
+  /** Makes a region of the points; whether there were enough. */
+  whole() {
+    const { length } = this.points;
+    if (length < 3) {
+      this.say(\`A region needs three points; here \${length === 1 ? "is" : "are"} \${length}\`);
+      return false;
+    }
+    const kind = this.part("kind").value;
+    this.regions.push({ kind, points: this.points });
+    this.points = [];
+    this.say(\`\${this.count()}; the last is \${KINDS[kind]}\`);
+    this.draw();
+    return true;
+  }
+
+  /** Takes back the last point, or the region below the cursor. */
+  remove() {
+    if (this.points.pop() !== undefined) this.say(\`\${this.points.length} points\`);
+    else {
+      const at = this.below();
+      if (at >= 0) this.regions.splice(at, 1);
+      this.say(at >= 0 ? \`Removed; \${this.count()}\` : "There is no region below the cursor");
+    }
+    this.draw();
+  }
+
+  /** Number of the region below the cursor that was drawn last, or -1. */
+  below() {
+    return this.regions.findLastIndex(({ points }) => isIn(points, this.cursor));
+  }
+
+  draw() {
+    const below = this.points.length === 0 ? this.below() : -1;
+    const shapes = this.regions.map(({ kind, points }, i) =>
+      shape("polygon", { class: \`\${kind}\${i === below ? " below" : ""}\`, points: points.join(" ") })
+    );
+    if (this.points.length > 0) {
+      const points = [...this.points, this.cursor].join(" ");
+      shapes.push(shape("polyline", { class: this.part("kind").value, points }));
+    }
+    const [x, y] = this.cursor;
+    if (this.hasKeys) {
+      const d = \`M\${x - 0.03} \${y}H\${x + 0.03}M\${x} \${y - 0.03}V\${y + 0.03}\`;
+      shapes.push(shape("path", { class: "cursor", d }));
+    }
+    this.canvas.replaceChildren(...shapes);
+  }
+
+  async save() {
+    if (this.points.length > 0 && !this.whole()) return;
+    const of = (kind) => this.regions.filter((one) => one.kind === kind).map((one) => one.points);
+    try {
+      await this.keep(JSON.stringify({ roi: of("roi"), mask: of("mask") }));
+      this.close();
+    } catch (error) {
+      this.say(\`Not saved: \${error.message}\`);
+    }
+  }
+
+  /** Ends it; what is not saved is gone. */
+  close() {
+    this.observer.disconnect();
+    this.canvas.remove();
+    this.tools.remove();
+    this.tile?.root.classList.remove("drawn");
+    this.tile?.part("draw").focus();
+    this.onEnd();
+  }
+}
+
+globalThis.Drawing = Drawing;
 `,
   "/plot.css": `.uplot, .uplot *, .uplot *::before, .uplot *::after {box-sizing: border-box;}.uplot {font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans", sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Noto Color Emoji";line-height: 1.5;width: min-content;}.u-title {text-align: center;font-size: 18px;font-weight: bold;}.u-wrap {position: relative;user-select: none;}.u-over, .u-under {position: absolute;}.u-under {overflow: hidden;}.uplot canvas {display: block;position: relative;width: 100%;height: 100%;}.u-axis {position: absolute;}.u-legend {font-size: 14px;margin: auto;text-align: center;}.u-inline {display: block;}.u-inline * {display: inline-block;}.u-inline tr {margin-right: 16px;}.u-legend th {font-weight: 600;}.u-legend th > * {vertical-align: middle;display: inline-block;}.u-legend .u-marker {width: 1em;height: 1em;margin-right: 4px;background-clip: padding-box !important;}.u-inline.u-live th::after {content: ":";vertical-align: middle;}.u-inline:not(.u-live) .u-value {display: none;}.u-series > * {padding: 4px;}.u-series th {cursor: pointer;}.u-legend .u-off > * {opacity: 0.3;}.u-select {background: rgba(0,0,0,0.07);position: absolute;pointer-events: none;}.u-cursor-x, .u-cursor-y {position: absolute;left: 0;top: 0;pointer-events: none;will-change: transform;}.u-hz .u-cursor-x, .u-vt .u-cursor-y {height: 100%;border-right: 1px dashed #607D8B;}.u-hz .u-cursor-y, .u-vt .u-cursor-x {width: 100%;border-bottom: 1px dashed #607D8B;}.u-cursor-pt {position: absolute;top: 0;left: 0;border-radius: 50%;border: 0 solid;pointer-events: none;will-change: transform;/*this has to be !important since we set inline "background" shorthand */background-clip: padding-box !important;}.u-axis.u-off, .u-select.u-off, .u-cursor-x.u-off, .u-cursor-y.u-off, .u-cursor-pt.u-off {display: none;}`,
   "/plot.js": `/*! https://github.com/leeoniya/uPlot (v1.6.32) */

@@ -2,8 +2,8 @@
  * The page: live frames with their measures, plots, alerts, and past runs. Served on loopback; on
  * any other address only with a token.
  *
- * Paths: `/` the page, `/live` its WebSocket, `/api/runs` the run browser's data, `/health`
- * and `/ready` for people and watchdogs, `/metrics` for Prometheus.
+ * Paths: `/` the page, `/live` its WebSocket, `/api/runs` the run browser's data, `/api/regions`
+ * what counts of a camera's picture, `/health` and `/ready` for people and watchdogs, `/metrics` for Prometheus.
  *
  * @module
  */
@@ -20,6 +20,7 @@ import {
 import { ClipDriftError } from "../errors.ts";
 import type { CameraFeed, Hub, HubMessage } from "./hub.ts";
 import { ASSETS } from "./assets.ts";
+import type { Regions } from "../measures/regions.ts";
 import { prometheus } from "./prometheus.ts";
 import { readRunOverview, readRunSnapshots, shared } from "../runs/overview.ts";
 import { cameraOf, listRuns, readSnapshot } from "../runs/reader.ts";
@@ -43,8 +44,22 @@ export interface DashboardOptions {
   readonly plot?: boolean;
   /** Shown on the page: the model and its device. */
   readonly model?: string;
+  /** Where what counts of pictures is kept, as viewers draw it. Default: they cannot. */
+  readonly regions?: RegionsKeeper;
   /** Called when a viewer asks to quit; the page has that key only if it needs no token. */
   readonly onQuit?: () => void;
+}
+
+/** Keeps what counts of the cameras' pictures. */
+export interface RegionsKeeper {
+  /** What is kept of a camera, if anything. */
+  of(camera: string): Promise<Regions | undefined>;
+  /**
+   * Keeps what a viewer has drawn.
+   *
+   * @throws {SyntaxError} if it is no regions
+   */
+  save(camera: string, value: unknown): Promise<void>;
 }
 
 /** A page that is being served. */
@@ -114,6 +129,38 @@ function runRoutes(root: string): RouteTable {
   };
 }
 
+/** What keeps regions does, or why it cannot. */
+async function kept<T>(doing: Promise<T>): Promise<T> {
+  try {
+    return await doing;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new SiteError(error instanceof SyntaxError ? "bad-request" : "internal", message);
+  }
+}
+
+/** The paths at which regions are drawn. */
+function regionRoutes(hub: Hub, keeper: RegionsKeeper): RouteTable {
+  const feedOf = ({ searchParams }: URL): CameraFeed => {
+    const feed = hub.feeds.find(({ view }) => view.name === searchParams.get("camera"));
+    if (feed === undefined) throw none("camera");
+    return feed;
+  };
+  return {
+    "GET /api/regions": async ({ url }) => {
+      const { view: { name }, regions = { roi: [], mask: [] } } = feedOf(url);
+      return Response.json(await kept(keeper.of(name)) ?? regions);
+    },
+    "POST /api/regions": async ({ request, url }) => {
+      const { view: { name } } = feedOf(url);
+      const text = await request.text();
+      const saving = async () => await keeper.save(name, JSON.parse(text));
+      await kept(saving());
+      return new Response(null, { status: 204 });
+    },
+  };
+}
+
 const isUp = ({ view: { status } }: CameraFeed) => status === "live" || status === "ended";
 
 /** The state of all cameras, or of one; 503 if none of those asked for is well. */
@@ -141,8 +188,9 @@ function latestFrame(picture: Uint8Array | undefined): Response {
 function greeting({ feeds, history }: Hub, options: DashboardOptions, canQuit: boolean): string {
   const cameras = feeds.map(({ view, points, notes }) => ({ view, points, notes }));
   const { plot = true, model = "", runs } = options;
-  const hasRuns = runs !== undefined;
-  return JSON.stringify({ type: "hello", cameras, plot, model, hasRuns, canQuit, history });
+  const [hasRuns, canDraw] = [runs !== undefined, options.regions !== undefined];
+  const can = { hasRuns, canQuit, canDraw };
+  return JSON.stringify({ type: "hello", cameras, plot, model, ...can, history });
 }
 
 /** A slow viewer gets the latest state of a camera, and every note. */
@@ -160,10 +208,13 @@ function sendJpeg(viewers: Pick<Feed, "send">, camera: number, jpeg: Uint8Array)
 
 /** Joins the viewers of the page to the hub. */
 function liveFeed(hub: Hub, options: DashboardOptions, canQuit: boolean): Feed {
+  const greet = (viewers: Pick<Feed, "send">) => {
+    viewers.send(greeting(hub, options, canQuit), "hello");
+    for (const { view, jpeg } of hub.feeds) if (jpeg) sendJpeg(viewers, view.id, jpeg);
+  };
   const feed = new Feed({
     onJoin(viewer) {
-      viewer.send(greeting(hub, options, canQuit));
-      for (const { view, jpeg } of hub.feeds) if (jpeg) sendJpeg(viewer, view.id, jpeg);
+      greet(viewer);
     },
     onMessage: (text) => {
       if (canQuit && text === "quit") options.onQuit?.();
@@ -174,7 +225,7 @@ function liveFeed(hub: Hub, options: DashboardOptions, canQuit: boolean): Feed {
       return feed.viewers;
     },
     changed: () => {
-      if (feed.viewers > 0) feed.send(greeting(hub, options, canQuit), "hello");
+      if (feed.viewers > 0) greet(feed);
     },
     message: (message) => {
       if (feed.viewers > 0) feed.send(JSON.stringify(message), keyOf(message));
@@ -191,7 +242,7 @@ export async function serveDashboard(
   hub: Hub,
   options: DashboardOptions = {},
 ): Promise<Dashboard> {
-  const { hostname = "127.0.0.1", port = 0, token, behind, runs } = options;
+  const { hostname = "127.0.0.1", port = 0, token, behind, runs, regions } = options;
   // If no token is needed, all who can see the page sit at this machine.
   const canQuit = !token && isLoopback(hostname) && behind === undefined;
   return await Site.open({
@@ -206,6 +257,7 @@ export async function serveDashboard(
       "GET /picture/:id.jpg": ({ groups }: SiteRequest) =>
         latestFrame(hub.picture(Number(groups.id))),
       ...(runs === undefined ? {} : runRoutes(runs)),
+      ...(regions === undefined ? {} : regionRoutes(hub, regions)),
     },
   });
 }

@@ -279,3 +279,35 @@ Deno.test("a viewer may end the watch on loopback, and not with a token", async 
     assert.equal(quits, "token" in more ? 0 : 1);
   }
 });
+
+Deno.test("regions are told and kept of cameras that there are, and by the page's own viewers", async () => {
+  const kept: unknown[] = [];
+  const own = { roi: [], mask: [[[0, 0], [1, 0], [0, 1]]] as const };
+  const regions = {
+    of: () => Promise.resolve(undefined),
+    save(camera: string, value: unknown) {
+      if (value === 1) return Promise.reject(new SyntaxError("Cannot read regions"));
+      kept.push([camera, value]);
+      return Promise.resolve();
+    },
+  };
+  const hub = new Hub(1);
+  hub.add("door", own);
+  await using page = await serveDashboard(hub, { regions });
+  const ask = async (camera: string, init: RequestInit = {}) => {
+    const response = await fetch(new URL(`/api/regions?camera=${camera}`, page.url), init);
+    return [response.status, await response.text()] as const;
+  };
+  const put = (body: string, headers = {}) => ask("door", { method: "POST", body, headers });
+  assert.deepEqual(await ask("door"), [200, JSON.stringify(own)]);
+  assert.equal((await ask("gate"))[0], 404);
+  assert.equal((await put("{}", { origin: "http://elsewhere" }))[0], 403);
+  assert.equal((await put("{"))[0], 400);
+  assert.match((await put("1")).join(" "), /^400 .*Cannot read regions/);
+  assert.deepEqual(kept, []);
+  assert.equal((await put('{"roi":[]}'))[0], 204);
+  assert.deepEqual(kept, [["door", { roi: [] }]]);
+  await served({}, async ({ url }) => {
+    assert.equal(await status(url, {}, "/api/regions?camera=front%20door"), 404);
+  });
+});

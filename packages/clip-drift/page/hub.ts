@@ -5,6 +5,7 @@
  * @module
  */
 import { type Metric, METRICS } from "../drift.ts";
+import type { Regions } from "../measures/regions.ts";
 import type { WatchedFrame } from "../watch.ts";
 
 /** Whether a camera delivers frames. */
@@ -119,13 +120,16 @@ export class CameraFeed {
   readonly notes: CameraNote[] = [];
   /** The latest frame as a JPEG. */
   jpeg: Uint8Array | undefined;
+  /** What counts of its picture; all, if undefined. */
+  readonly regions: Regions | undefined;
   readonly #hub: Hub;
   readonly #times: number[] = [];
   readonly #start = performance.now();
 
   /** Made by {@linkcode Hub.add}. */
-  constructor(hub: Hub, id: number, name: string) {
+  constructor(hub: Hub, id: number, name: string, regions?: Regions) {
     this.#hub = hub;
+    this.regions = regions;
     this.view = {
       ...{ id, name, status: "connecting", index: -1, fps: 0, similarity: 1, drift: 0 },
       ...{
@@ -227,10 +231,10 @@ export class Hub {
     this.history = history;
   }
 
-  /** Adds a camera. */
-  add(name: string): CameraFeed {
+  /** Adds a camera, of whose picture these regions count. */
+  add(name: string, regions?: Regions): CameraFeed {
     while (this.#feedOf(this.#next) !== undefined) this.#next = (this.#next + 1) % IDS;
-    const feed = new CameraFeed(this, this.#next, name);
+    const feed = new CameraFeed(this, this.#next, name, regions);
     // What is under way of one that was removed is not taken for this one's.
     this.#next = (this.#next + 1) % IDS;
     this.feeds.push(feed);

@@ -125,6 +125,8 @@ class Tile {
     this.url = "";
     $("live").append(this.root);
     this.root.setAttribute("aria-label", view.name);
+    this.part("tools").hidden = !settings.canDraw;
+    this.part("draw").onclick = () => draw(this);
     this.marks = [];
     if (settings.plot) this.plot = makePlot(this.part("plot"), this.columns, SERIES, this.marks);
   }
@@ -202,6 +204,7 @@ class Tile {
     image.src = url;
     URL.revokeObjectURL(this.url);
     this.url = url;
+    this.part("draw").disabled = false;
     this.part("waiting").hidden = true;
   }
 
@@ -280,6 +283,7 @@ const HANDLERS = {
       for (const note of notes) tile.note(note);
     }
     showLink();
+    drawing?.move([...tiles.values()].find(({ root }) => root.ariaLabel === drawing.camera));
   },
   frame({ view, point }) {
     const tile = tiles.get(view.id);
@@ -313,6 +317,26 @@ function connect() {
   };
 }
 
+/** The regions that are being drawn. */
+let drawing;
+
+/** Lets the viewer draw what counts of a camera's picture. */
+async function draw(tile) {
+  drawing?.close();
+  const camera = tile.root.ariaLabel;
+  try {
+    const path = `api/regions?camera=${encodeURIComponent(camera)}`;
+    const save = async (body) => await answerOf(path, { method: "POST", body });
+    const begun = new Drawing(camera, await ask(path), save, () => (drawing = undefined));
+    drawing?.close();
+    drawing = begun;
+    drawing.move(tiles.get(Number(tile.root.dataset.camera)));
+    drawing.focus();
+  } catch (error) {
+    $("spoken").textContent = error.message;
+  }
+}
+
 function drawAll() {
   for (const tile of tiles.values()) tile.draw();
   requestAnimationFrame(drawAll);
@@ -341,14 +365,17 @@ function flat(value, prefix = "") {
 let runPlot;
 let wanted = "";
 
-/** What the command answers; an error says why there is nothing. */
-async function ask(path) {
-  const response = await fetch(path).catch(() => {
+/** What the command answers; an error says why there is none. */
+async function answerOf(path, init) {
+  const response = await fetch(path, init).catch(() => {
     throw new Error("The command cannot be reached");
   });
-  if (!response.ok) throw new Error(await response.text() || `status ${response.status}`);
-  return await response.json();
+  if (response.ok) return response;
+  const { message } = await response.json().catch(() => ({}));
+  throw new Error(message ?? `status ${response.status}`);
 }
+
+const ask = async (path) => await (await answerOf(path)).json();
 
 /** Shows a failure in place of what was asked for. */
 function showError(place, error) {
@@ -480,7 +507,8 @@ function isQuitKey(event) {
 }
 
 addEventListener("keydown", (event) => {
-  if (!settings.canQuit || !isLinked || $("quit").open || !isQuitKey(event)) return;
+  const isBusy = $("quit").open || drawing !== undefined;
+  if (!settings.canQuit || !isLinked || isBusy || !isQuitKey(event)) return;
   event.preventDefault();
   $("quit").returnValue = "no";
   $("quit").showModal();

@@ -15,6 +15,7 @@ import { openEncoder } from "../encoder.ts";
 import { DriftTracker, METRICS } from "../drift.ts";
 import { fileFrame } from "../source.ts";
 import type { WatchedFrame } from "../watch.ts";
+import { RegionsFile } from "../fleet/regions_file.ts";
 import { Hub } from "./hub.ts";
 import { Monitor } from "../command/monitor.ts";
 import { RunFolder } from "../runs/writer.ts";
@@ -455,4 +456,112 @@ browserTest("the page holds one image and one plot however long it is open", asy
     assert.deepEqual(await page.evaluate("held"), { urls: 1, plots: 2 });
   }
   await Deno.remove(root, { recursive: true });
+});
+
+/** Whether what is drawn on is as wide, or as high, as the image. */
+const LIES_ON_THE_IMAGE = `(() => {
+  const canvas = document.querySelector("svg.canvas").getBoundingClientRect();
+  const image = document.querySelector(".drawn .image");
+  return image.naturalWidth > 0 && Math.abs(canvas.width / canvas.height - 4 / 3) < 0.02 &&
+    (Math.abs(canvas.width - image.offsetWidth) < 1 || Math.abs(canvas.height - image.offsetHeight) < 1);
+})()`;
+
+/** Leaves out the whole picture, which is refused in words. */
+async function refusedRegions(url: string): Promise<void> {
+  await using browser = await openBrowser();
+  const page = await openPage(browser);
+  await page.goto(url);
+  await page.click(".draw:enabled");
+  await page.selectOption(".kind", "mask");
+  await page.focus("svg.canvas");
+  for (const way of ["Left", "Up", "Right", "Down", "Left"]) {
+    for (let i = 0; i < 10; i++) await page.keyboard.press(`Shift+Arrow${way}`);
+    if (way !== "Left" || await page.locator("polyline").count() > 0) {
+      await page.keyboard.press("Space");
+    }
+  }
+  await page.click(".drawing .save");
+  await page.waitForSelector("text=Not saved: Cannot use the regions of camera");
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator("svg.canvas").count(), 0);
+}
+
+browserTest("regions are drawn with the mouse and with keys, and kept in the file", async () => {
+  const path = join(await Deno.makeTempDir(), "regions.json");
+  const kept = async () => JSON.parse(await Deno.readTextFile(path)).cameras;
+  const hub = new Hub(10);
+  const [door, yard] = [hub.add("door"), hub.add("yard")];
+  const jpeg = await sceneFrames({ width: 192, height: 144 })(0);
+  for (const feed of [door, yard]) feed.frame(shown()), feed.show(jpeg);
+  const regions = new RegionsFile(path);
+  await using server = await serveDashboard(hub, { regions, onQuit() {} });
+  await withPage(server.url, async (page) => {
+    const begin = async () => {
+      await page.click('[aria-label="door"] .draw:enabled');
+      await page.waitForSelector("svg.canvas");
+    };
+    await begin();
+    const box = (await page.locator("svg.canvas").boundingBox())!;
+    assert.ok(Math.abs(box.width / box.height - 192 / 144) < 0.02, "it lies on the picture");
+    const at = (x: number, y: number) =>
+      [Math.round(box.x + x * box.width), Math.round(box.y + y * box.height)] as const;
+    await page.mouse.click(...at(0.1, 0.1));
+    await page.mouse.click(...at(0.6, 0.1));
+    // What is drawn stays where it is when another camera comes or goes.
+    hub.remove(yard);
+    await waitUntil(page, "tiles.size === 1");
+    await waitUntil(page, LIES_ON_THE_IMAGE);
+    Object.assign(box, await page.locator("svg.canvas").boundingBox());
+    await page.mouse.click(...at(0.6, 0.9));
+    await page.mouse.dblclick(...at(0.1, 0.9));
+    assert.equal(await page.locator("polygon.roi").count(), 1);
+    await page.selectOption(".kind", "mask");
+    await page.focus("svg.canvas");
+    for (const key of ["Enter", "Space", "Shift+ArrowRight", "Space", "Shift+ArrowDown", "Space"]) {
+      await page.keyboard.press(key);
+    }
+    await page.keyboard.press("Enter");
+    assert.equal(await page.locator("polygon.mask").count(), 1);
+    if (shots) await page.screenshot({ path: `${shots}/regions-1280.png`, fullPage: true });
+    await page.click(".drawing .save");
+    await page.waitForSelector("svg.canvas", { state: "detached" });
+    const { door: { roi: [one], mask: [other] } } = await kept();
+    assert.deepEqual(other.length, 3);
+    const corners = [[0.1, 0.1], [0.6, 0.1], [0.6, 0.9], [0.1, 0.9]];
+    for (const [i, [x, y]] of one.entries()) {
+      assert.ok(Math.abs(x - corners[i]![0]!) < 0.01 && Math.abs(y - corners[i]![1]!) < 0.01, i);
+    }
+    await begin();
+    assert.equal(await page.locator("polygon").count(), 2);
+    await page.keyboard.press("Escape");
+    assert.equal(await page.locator("svg.canvas").count(), 0);
+    assert.equal(await page.isVisible("#quit"), false, "Esc leaves the drawing, not the watch");
+    await begin();
+    await page.mouse.move(...at(0.2, 0.2));
+    await page.keyboard.press("Delete");
+    assert.equal(await page.locator("polygon").count(), 1);
+    await page.click(".drawing .save");
+    await page.waitForSelector("svg.canvas", { state: "detached" });
+    assert.deepEqual((await kept()).door, { roi: [], mask: [other] });
+  });
+  await withPage(server.url, async (page) => {
+    await page.click(".draw:enabled");
+    await page.waitForSelector("svg.canvas");
+    assert.equal(await page.locator("polygon").count(), 1);
+    const wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    assert.equal(await page.evaluate(wide), 0);
+    if (shots) await page.screenshot({ path: `${shots}/regions-390.png`, fullPage: true });
+    await page.keyboard.press("Escape");
+  }, { width: 390, height: 844 });
+  await refusedRegions(server.url);
+  await using browser = await openBrowser();
+  for (const colorScheme of ["light", "dark"] as const) {
+    const page = await openPage(browser, { colorScheme, bypassCSP: true });
+    await page.goto(server.url);
+    await page.click(".draw:enabled");
+    await page.waitForSelector("svg.canvas");
+    assert.deepEqual(await barriers(page), [], colorScheme);
+    if (shots) await page.screenshot({ path: `${shots}/regions-${colorScheme}.png` });
+    await page.close();
+  }
 });
