@@ -14,6 +14,7 @@ import { prometheus } from "../../packages/clip-drift/page/prometheus.ts";
 import { UnigramTokenizer } from "../../packages/clip-drift/vit/unigram.ts";
 import { blockMessage, messageBlock } from "../../packages/encodec-stream/live/block_message.ts";
 import { hasTornSlice } from "../../packages/media/formats/ffv1_slices.ts";
+import { listingBoxes } from "../../packages/media/remote/mp4_boxes.ts";
 import { holdsIdr } from "../../packages/media/formats/h264_start.ts";
 import { claimedSize, kindForFfmpeg } from "../../packages/media/formats/image_kinds.ts";
 import {
@@ -100,6 +101,21 @@ export const SPOKEN: readonly Target[] = [
     ],
     words: ["\0\0\x01", "\0\0\0\x01", "\x65", "\x41", "\0\0\0\0", "\xff\xff\xff\xff", "\0\0\x03"],
     read: (bytes) => void holdsIdr(bytes),
+  },
+  {
+    name: "mp4-boxes",
+    seeds: () => [
+      latin1("\0\0\0\x08ftyp\0\0\0\x0amoovab\0\0\0\x09mdat1"),
+      latin1("\0\0\0\x08ftyp\0\0\0\x01mdat\0\0\0\0\0\0\0\x11a\0\0\0\x08moov"),
+    ],
+    words: ["moov", "mdat", "free", "moof", "uuid", "\0\0\0\0", "\0\0\0\x01", "\xff\xff\xff\xff"],
+    async read(bytes) {
+      const part = (start: number, length: number) =>
+        Promise.resolve(bytes.subarray(start, start + length));
+      for (const { start, end } of await listingBoxes(part, bytes.length) ?? []) {
+        if (!(start < end && end <= bytes.length)) throw new RangeError("a box outside the file");
+      }
+    },
   },
   {
     name: "image-kinds",
