@@ -302,7 +302,7 @@ export const faults: readonly Fault[] = [
     tests: ["video_doubts_test.ts"],
   },
   {
-    file: "backend_node_av.ts",
+    file: "node_av_input.ts",
     find: "bareRate(stream, read.packets) || facts.frameRate",
     put: "facts.frameRate",
     means: "bare streams have the rate that a demuxer makes up",
@@ -498,7 +498,7 @@ export const faults: readonly Fault[] = [
     tests: ["video_as_seen_test.ts"],
   },
   {
-    file: "backend_node_av.ts",
+    file: "node_av_input.ts",
     find: '...{ "3": "bottom", "5": "bottom" },',
     put: '...{ "3": "top", "5": "top" },',
     means: "the field that is shown later is taken",

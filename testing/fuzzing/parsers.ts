@@ -63,7 +63,7 @@ export const OTHERS: Readonly<Record<string, string>> = {
   "encodec-stream/page/player_server.ts": WRITES,
   "media/encode/matroska.ts": WRITES,
   "media/ffmpeg/audio_ffmpeg.ts": PROGRAM,
-  "media/ffmpeg/backend_node_av.ts": PROGRAM,
+  "media/ffmpeg/node_av_input.ts": PROGRAM,
   "media/ffmpeg/ffprobe.ts": PROGRAM,
   "onnx/cache/manifest.ts": OWN,
   "onnx/cache/model_lock.ts": OWN,

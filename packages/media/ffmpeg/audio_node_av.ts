@@ -4,7 +4,7 @@
  * @module
  */
 import type { AudioChunk, AudioDecoder } from "./audio_decoder.ts";
-import { openInput } from "./backend_node_av.ts";
+import { openInput } from "./node_av_input.ts";
 import { MediaError } from "../errors.ts";
 import { eventLoopYielder } from "../decode/event_loop.ts";
 import {
