@@ -140,6 +140,22 @@ Deno.test({
 });
 
 Deno.test({
+  name: "over the ffmpeg programs all is fetched, and what lies in a URL comes over no network",
+  ...needs(hasPrograms("ffmpeg", "ffprobe")),
+  fn: async () => {
+    const bytes = await clip("film.mp4", ...X264);
+    await using server = new RangeServer(bytes);
+    const options = { ranges: true, backend: "ffmpeg" } as const;
+    await using there = await VideoReader.open(server.url, options);
+    const whole = "the ffmpeg programs read whole files";
+    assert.deepEqual(there.received, { bytes: bytes.length, of: bytes.length, requests: 1, whole });
+    const url = `data:video/mp4;base64,${bytes.toBase64()}`;
+    await using here = await VideoReader.open(url, { ranges: true, backend: "node-av" });
+    assert.equal(here.received, undefined);
+  },
+});
+
+Deno.test({
   name: "a server that sends no ranges is read whole, once",
   ...needs(hasPrograms("ffmpeg")),
   fn: async () => {

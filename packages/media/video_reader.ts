@@ -119,7 +119,8 @@ export class VideoReader implements AsyncDisposable {
     const resolved = resolveOptions(options);
     const backend = await chooseBackend(resolved.backend);
     const ranges = resolved.ranges && backend.name === "node-av";
-    const local = await openSource(source, { ranges, signal: options.signal });
+    const whole = ranges === resolved.ranges ? undefined : "the ffmpeg programs read whole files";
+    const local = await openSource(source, { ranges, whole, signal: options.signal });
     try {
       const found = await naming(local, inspectVideo(local, backend, resolved, options.signal));
       return new VideoReader(local, backend, resolved, found);

@@ -21,7 +21,7 @@ export {
 export { encodeRow, writeParquet } from "./batch/output/parquet.ts";
 export { batchCommands, type BatchDefinition } from "./batch/command.ts";
 export type { BatchWork } from "./batch/batch.ts";
-export type { BatchItem, BatchRecord } from "./batch/record.ts";
+export { type BatchItem, type BatchRecord, isStored } from "./batch/record.ts";
 export { readmeTable } from "./command/help.ts";
 export {
   type AnyOperand,

@@ -151,7 +151,7 @@ export function decoderLayers(spec: ModelSpec): Layer[] {
   ]);
 }
 
-/** The decoder's layers up to the features that say how loud its noise is, and those behind them. */
+/** How many of the decoder's layers come before the features that say how loud its noise is. */
 export function noiseSplit(spec: ModelSpec): number {
   return recurrentAt(decoderLayers(spec)) + 1 + 3 * (spec.noise?.stage ?? 0);
 }

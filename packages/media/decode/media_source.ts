@@ -4,11 +4,12 @@
  * @module
  */
 import { resolve } from "node:path";
-import { builtin, defined, onAbort } from "@vcs/transport/internal";
+import { builtin, defined, isStored, onAbort } from "@vcs/transport/internal";
 import { type Clock, steadyBytes, systemClock, unlessStalled } from "@vcs/transport/portable";
 import { MediaError } from "../errors.ts";
 import type { RangeMirror } from "../remote/range_mirror.ts";
 import {
+  ASKED_FOR,
   openMirror,
   type ReceivedBytes,
   type RemoteOptions,
@@ -167,6 +168,8 @@ async function downloaded(
   const { signal, clock = systemClock } = options;
   const file = await temporaryFile(await download(url, { signal, clock }), url, signal);
   const { size } = await Deno.stat(file.path);
+  // What lies in the URL itself, or in this process, comes over no network.
+  if (!RANGED.test(url)) return file;
   return { ...file, received: () => ({ bytes: size, of: size, requests: 1, whole }) };
 }
 
@@ -181,9 +184,6 @@ function nameOf(source: MediaSource): string | undefined {
     }`,
   );
 }
-
-/** Whether an address is of an object in a bucket. */
-const isStored = (name: string): boolean => /^s3:/i.test(name);
 
 /** The path that a `file:` URL names, or the path that is given. */
 export const pathOf = (name: string): string =>
@@ -204,7 +204,7 @@ export async function openSource(
   options: RemoteOptions = {},
 ): Promise<LocalSource> {
   const name = nameOf(source);
-  const { ranges = false, signal } = options;
+  const { ranges = false, whole = ASKED_FOR, signal } = options;
   if (name === undefined) {
     const content = source as Uint8Array | ReadableStream<Uint8Array>;
     const kind = content instanceof Uint8Array ? "the bytes" : "the stream";
@@ -215,8 +215,7 @@ export async function openSource(
     const found = await openMirror(name, options);
     if (found !== undefined) return found;
   }
-  const why = ranges ? "its server sends no ranges" : "all of it was asked for";
-  return await downloaded(name, options, why);
+  return await downloaded(name, options, ranges ? "its server sends no ranges" : whole);
 }
 
 /** Waits for work on a source; its errors name what the caller knows, not a temporary file. */

@@ -18,6 +18,9 @@ const BLOCK_BYTES = [16 << 10, 256 << 10] as const;
 /** Most bytes of one request. */
 const REQUEST_BYTES = 4 << 20;
 
+/** Most bytes of a file: more than any film has, and few enough blocks to keep count of. */
+const MOST_BYTES = 2 ** 42;
+
 /** An error of a file that is read by ranges, as those of downloads are. */
 export function remoteFailure(error: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
@@ -38,6 +41,9 @@ export class RangeMirror implements AsyncDisposable {
   readonly #block: number;
   readonly #present: Uint8Array;
   #turn: Promise<unknown> = Promise.resolve();
+  /** The block behind the last one that was fetched, and blocks to fetch if it is wanted next. */
+  #next = -1;
+  #ahead = 1;
   #closed = false;
 
   private constructor(remote: RemoteFile, path: string, file: Deno.FsFile) {
@@ -47,12 +53,26 @@ export class RangeMirror implements AsyncDisposable {
     this.#present = new Uint8Array(Math.ceil(remote.size / this.#block));
   }
 
-  /** Makes the file here, with nothing in it. */
+  /**
+   * Makes the file here, with nothing in it.
+   *
+   * @throws {MediaError} `limit` where it claims to be longer than any film
+   */
   static async open(remote: RemoteFile): Promise<RangeMirror> {
+    const { url, size } = remote;
+    if (!(size >= 0 && size <= MOST_BYTES)) {
+      const found = `Cannot read ${url}: found ${size} bytes, expected at most ${MOST_BYTES}`;
+      throw new MediaError("limit", found);
+    }
     const path = await Deno.makeTempFile({ prefix: "vcs-media-" });
     const file = await Deno.open(path, { read: true, write: true });
     const mirror = new RangeMirror(remote, path, file);
-    await file.truncate(remote.size);
+    try {
+      await file.truncate(size);
+    } catch (error) {
+      await mirror[Symbol.asyncDispose]();
+      throw error;
+    }
     return mirror;
   }
 
@@ -97,11 +117,17 @@ export class RangeMirror implements AsyncDisposable {
     }
   }
 
-  /** Fetches missing blocks that lie side by side; gives the one behind them. */
+  /**
+   * Fetches missing blocks that lie side by side; gives the one behind them. What is read on and on is
+   * fetched ahead, twice as far each time: each request costs a journey to the server and back.
+   */
   async #fetchFrom(from: number, last: number, signal?: AbortSignal): Promise<number> {
-    const most = Math.min(last, from + REQUEST_BYTES / this.#block);
+    const most = REQUEST_BYTES / this.#block;
+    this.#ahead = from === this.#next ? Math.min(most, 2 * this.#ahead) : 1;
+    const count = Math.min(most, Math.max(last - from, this.#ahead));
+    const limit = Math.min(this.#present.length, from + count);
     let to = from + 1;
-    while (to < most && !this.#present[to]) to++;
+    while (to < limit && !this.#present[to]) to++;
     const begin = from * this.#block;
     const end = Math.min(this.size, to * this.#block);
     const bytes = await this.remote.read(begin, end, signal).catch((error) => {
@@ -110,6 +136,7 @@ export class RangeMirror implements AsyncDisposable {
     await this.#file.seek(begin, Deno.SeekMode.Start);
     for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
     this.#present.fill(1, from, to);
+    this.#next = to;
     return to;
   }
 

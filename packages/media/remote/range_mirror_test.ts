@@ -25,6 +25,28 @@ Deno.test("parts are fetched in blocks, each block once, neighbours in one reque
   assert.deepEqual(asked.slice(1), [[0, 16_384], [32_768, 81_920]]);
 });
 
+Deno.test("what is read on and on is fetched ahead, twice as far each time", async () => {
+  const asked: [number, number][] = [];
+  await using mirror = await RangeMirror.open(remoteFile(asked));
+  for (let at = 0; at < FILE.length; at += 10_000) {
+    assert.deepEqual(await mirror.read(at, 10_000), FILE.subarray(at, at + 10_000));
+  }
+  assert.deepEqual(asked, [
+    [0, 16_384],
+    [16_384, 49_152],
+    [49_152, 114_688],
+    [114_688, 245_760],
+    [245_760, 300_000],
+  ]);
+});
+
+Deno.test("a file that claims to be longer than any film is refused, and nothing is left here", async () => {
+  for (const size of [2 ** 50, NaN]) {
+    const opening = RangeMirror.open({ ...remoteFile([]), size });
+    await assert.rejects(opening, { name: "MediaError", code: "limit" });
+  }
+});
+
 Deno.test("reads side by side take turns and ask for nothing twice", async () => {
   const asked: [number, number][] = [];
   await using mirror = await RangeMirror.open(remoteFile(asked));

@@ -29,6 +29,8 @@ export interface ReceivedBytes {
 export interface RemoteOptions {
   /** Whether no more of it is read than is needed, where that is possible. Default: false. */
   readonly ranges?: boolean;
+  /** Why all of it is read then. Default: it was asked for. */
+  readonly whole?: string | undefined;
   /** Ends opening. */
   readonly signal?: AbortSignal | undefined;
   /** Where time comes from. Default: the system's clock. */
@@ -49,12 +51,15 @@ export interface MirroredFile extends AsyncDisposable {
   readonly received: () => ReceivedBytes;
 }
 
+/** Why all of a file is read where nothing else is said. */
+export const ASKED_FOR = "all of it was asked for";
+
 const NO_LIST = "no MP4 file that lists its frames in one place";
 
 /** A file elsewhere, with what lists its frames here, or all of it; undefined where no ranges are sent. */
 export async function openMirror(
   url: string,
-  { ranges = false, signal, clock }: RemoteOptions,
+  { ranges = false, whole = ASKED_FOR, signal, clock }: RemoteOptions,
 ): Promise<MirroredFile | undefined> {
   const remote = await openRemote(url, defined({ signal, clock })).catch((error) => {
     throw remoteFailure(error, signal);
@@ -62,7 +67,7 @@ export async function openMirror(
   if (remote === undefined) return undefined;
   const mirror = await RangeMirror.open(remote);
   try {
-    if (!ranges) await mirror.complete("all of it was asked for", signal);
+    if (!ranges) await mirror.complete(whole, signal);
     const read = (start: number, length: number) => mirror.read(start, length, signal);
     const boxes = ranges ? await listingBoxes(read, mirror.size) : [];
     if (boxes === undefined) await mirror.complete(NO_LIST, signal);

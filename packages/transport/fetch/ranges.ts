@@ -16,7 +16,7 @@ export interface RemoteFile {
   readonly size: number;
   /** What tells this version of it from others. */
   readonly tag: string;
-  /** Uint8Array<ArrayBuffer> that came so far. */
+  /** Bytes that came so far. */
   readonly received: number;
   /** Ranges asked for so far, each attempt of its own on web servers. */
   readonly requests: number;
@@ -29,7 +29,7 @@ export interface RemoteFile {
   read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Uint8Array<ArrayBuffer> asked for to learn whether a server sends ranges; headers of files lie there, too. */
+/** Bytes asked for to learn whether a server sends ranges; headers of files lie there, too. */
 const FIRST_BYTES = 16 * 1024;
 
 /**
