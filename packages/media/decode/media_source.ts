@@ -91,17 +91,25 @@ async function download(url: string, waiting: Waiting): Promise<ReadableStream<U
   throw new MediaError("download-failed", message);
 }
 
-/** Has a wait for a named pipe end: a writer comes, and a byte. */
+/** Has a wait for a named pipe end: a writer comes, and a byte where the pipe is not full. */
 async function wake(path: string): Promise<void> {
-  using pipe = await Deno.open(path, { read: true, write: true });
-  await pipe.write(new Uint8Array(1));
+  const { constants: { O_NONBLOCK, O_RDWR }, promises } = builtin("node:fs");
+  const pipe = await promises.open(path, O_RDWR | O_NONBLOCK);
+  await pipe.write(new Uint8Array(1)).catch(() => {});
+  await pipe.close();
 }
 
 /** The bytes of a named pipe or a device. Opening it waits for a writer, reading for its bytes. */
 async function* pipeBytes(path: string, signal: AbortSignal | undefined): AsyncGenerator<Bytes> {
   const wait = async <T>(work: Promise<T>): Promise<T> => {
-    using _ = onAbort(signal, () => void wake(path).catch(() => {}));
-    return await work;
+    let woken = nothing();
+    using _ = onAbort(signal, () => void (woken = wake(path).catch(() => {})));
+    try {
+      return await work;
+    } finally {
+      // Its byte goes with the pipe that we close; a later reader would take it for content.
+      await woken;
+    }
   };
   signal?.throwIfAborted();
   using file = await wait(Deno.open(path));

@@ -93,6 +93,29 @@ pipeTest("opening a pipe that nobody writes to ends with its signal", async (pat
   }
 });
 
+pipeTest("what ends a wait for a pipe is not read from it by the next reader", async (path) => {
+  for (let n = 0; n < 200; n++) {
+    const abort = new AbortController();
+    const reading = readSource(path, abort.signal).then((bytes) => bytes.getReader().read());
+    setTimeout(() => abort.abort(new Error("enough")), 1);
+    await assert.rejects(reading, /enough/);
+  }
+});
+
+pipeTest("a reader ends with its signal while a writer fills the pipe", async (path) => {
+  const abort = new AbortController();
+  const bytes = await readSource(path, abort.signal);
+  await using writer = new Deno.Command("dd", {
+    args: ["if=/dev/zero", `of=${path}`, "bs=65536"],
+    stderr: "null",
+  }).spawn();
+  await assert.rejects(async () => {
+    for await (const _ of bytes) setTimeout(() => abort.abort(new Error("enough")), 5);
+  }, /enough/);
+  // Nobody reads any more.
+  assert.equal((await writer.status).success, false);
+});
+
 pipeTest("reading a pipe whose writer stalls ends with its signal", async (path) => {
   const abort = new AbortController();
   const opening = VideoReader.open(path, { signal: abort.signal });
