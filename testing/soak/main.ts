@@ -1,5 +1,6 @@
 /**
- * All pipelines through their commands, side by side: `deno task soak [SECONDS]`. Watches memory and
+ * All pipelines through their commands, or those that are named, side by side:
+ * `deno task soak [SECONDS] [NAME…]`. Watches memory and
  * open files of each process, and writes `testing/reports/soak.md`; ends with 1 where a command ended
  * by itself or grows. Linux alone says what a process holds.
  *
@@ -154,11 +155,16 @@ ${rows.map(({ cells }) => `| ${cells.join(" | ")} |`).join("\n")}
 }
 
 /** Runs all of them for some seconds; gives what became of each, and whether that is as it should be. */
-async function soak(folder: string, seconds: number): Promise<{ rows: Row[]; isRight: boolean }> {
+async function soak(
+  folder: string,
+  seconds: number,
+  names: readonly string[],
+): Promise<{ rows: Row[]; isRight: boolean }> {
   await using camera = await serveCamera({ frame: sceneFrames({ width: 96, height: 72, fps: 4 }) });
   await new Deno.Command(Deno.execPath(), { args: commandWords(songWords(folder)), stdin: "null" })
     .output();
   const all = Object.entries(pipelines(folder, camera.url))
+    .filter(([name]) => names.length === 0 || names.includes(name))
     .map(([name, pipeline]) => ({ name, pipeline, watched: new Watched(pipeline) }));
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end) {
@@ -174,9 +180,10 @@ async function soak(folder: string, seconds: number): Promise<{ rows: Row[]; isR
 }
 
 if (import.meta.main) {
-  const seconds = Number(Deno.args[0] ?? 3600);
+  const [first = "3600", ...names] = Deno.args;
+  const seconds = Number(first);
   const folder = await Deno.makeTempDir();
-  const { rows, isRight } = await soak(folder, seconds);
+  const { rows, isRight } = await soak(folder, seconds, names);
   const report = reportOf(rows, seconds);
   await Deno.writeTextFile(new URL("../reports/soak.md", import.meta.url), report);
   await Deno.remove(folder, { recursive: true });
