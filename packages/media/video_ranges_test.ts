@@ -12,8 +12,10 @@ type Bytes = Uint8Array<ArrayBuffer>;
 async function clip(name: string, ...encoding: string[]): Promise<Bytes> {
   const folder = await Deno.makeTempDir();
   try {
-    const source = "testsrc2=size=320x180:rate=25:duration=16,noise=alls=24:allf=t";
+    const source = "testsrc2=size=320x180:rate=25:duration=16,noise=alls=24:allf=t[out0];" +
+      "sine=duration=16[out1]";
     const args = ["-v", "error", "-f", "lavfi", "-i", source, "-g", "50", "-threads", "1"];
+    if (!encoding.includes("-c:a")) args.push("-an");
     const path = `${folder}/${name}`;
     const made = await new Deno.Command(findProgram("ffmpeg")!, {
       args: [...args, ...encoding, path],
@@ -25,8 +27,15 @@ async function clip(name: string, ...encoding: string[]): Promise<Bytes> {
   }
 }
 
+/** What a reader says of a source after it has read some frames. */
+async function seenOf(source: string | Bytes, ids: number[]) {
+  await using video = await VideoReader.open(source, { ranges: "rate", backend: "node-av" });
+  await Array.fromAsync(video.framesAt(ids), () => {});
+  return { received: video.received };
+}
+
 /** What a reader says and shows of a source. */
-async function seen(source: string | Bytes, ranges: boolean) {
+async function seen(source: string | Bytes, ranges: boolean | "rate") {
   await using video = await VideoReader.open(source, { ranges, backend: "node-av" });
   const frames = [];
   for await (const { index, pts, data } of video.framesAt(IDS)) {
@@ -64,6 +73,70 @@ for (const [name, encoding] of Object.entries(READ_IN_PARTS)) {
     },
   });
 }
+
+const LIBVPX = ["-deadline", "realtime", "-cpu-used", "8"];
+
+/** Films of which Matroska lists the key frames. */
+const COUNTED: Record<string, [file: string, rate: number, ...encoding: string[]]> = {
+  "H.264": ["film.mkv", 25, ...X264],
+  "H.264, listed before its frames": ["film.mkv", 25, ...X264, "-reserve_index_space", "10k"],
+  "H.265 of open groups, with sound": [
+    ...["film.mkv", 25] as const,
+    ...[...X265, "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le", "-f", "matroska"],
+  ],
+  "VP9 at a rate of NTSC": [
+    "film.webm",
+    30000 / 1001,
+    "-r",
+    "ntsc",
+    "-c:v",
+    "libvpx-vp9",
+    ...LIBVPX,
+  ],
+};
+
+for (const [name, [file, rate, ...encoding]] of Object.entries(COUNTED)) {
+  Deno.test({
+    name: `of a film whose key frames are listed no more is read than is asked for: ${name}`,
+    ...needs(hasPrograms("ffmpeg")),
+    fn: async () => {
+      const bytes = await clip(file, ...encoding);
+      await using server = new RangeServer(bytes, file);
+      const { received, index, ...there } = await seen(server.url, "rate");
+      const here = await seen(bytes, false);
+      assert.deepEqual(there, { info: here.info, frames: here.frames });
+      assert.deepEqual(index.map(({ pts }) => pts), here.index.map(({ pts }) => pts));
+      const keys = (list: typeof index) => list.map(({ keyframe }) => keyframe);
+      assert.deepEqual(keys(index), keys(here.index));
+      assert.equal(received?.whole, undefined);
+      assert.ok(Math.abs(received!.countedAt! - rate) < 1e-4, `${received!.countedAt}`);
+      const share = server.sent / bytes.length;
+      assert.ok(share < 0.6, `read ${share} of the film`);
+      // What is kept of it is of no use where all frames are to be listed.
+      assert.match((await seen(server.url, true)).received!.whole!, /no MP4 file/);
+    },
+  });
+}
+
+const UNSTEADY = "-vf select=not(mod(n\\,3))+lt(n\\,200) -fps_mode passthrough".split(" ");
+const GAP = "-vf select=not(between(n\\,155\\,165)) -fps_mode passthrough".split(" ");
+
+Deno.test({
+  name: "what does not come at a constant rate is fetched, and where that shows late is an error",
+  ...needs(hasPrograms("ffmpeg")),
+  fn: async () => {
+    const unsteady = await clip("film.mkv", ...UNSTEADY, ...X264);
+    await using server = new RangeServer(unsteady, "film.mkv");
+    const { received } = await seenOf(server.url, [0, 200]);
+    assert.match(received!.whole!, /not come at a constant rate/);
+    // A gap shows nowhere but where it is.
+    server.bytes = await clip("film.mkv", ...GAP, ...X264);
+    server.tag = '"v2"';
+    assert.equal((await seenOf(server.url, [0, 60, 300])).received!.whole, undefined);
+    const message = /they were counted at 25 a second, and the film has others here/;
+    await assert.rejects(seenOf(server.url, [160]), { code: "decode-failed", message });
+  },
+});
 
 const READ_WHOLE: Record<string, [file: string, why: RegExp, ...encoding: string[]]> = {
   "Matroska": ["film.mkv", /no MP4 file that lists its frames/, ...X264],

@@ -28,6 +28,7 @@ import { MediaError } from "./errors.ts";
 import { type Feed, FrameSupply } from "./decode/frame_supply.ts";
 import { batchesOf, ListOrder } from "./decode/list_order.ts";
 import { type LocalSource, type MediaSource, naming, openSource } from "./decode/media_source.ts";
+import { defined } from "@vcs/transport/portable";
 import type { ReceivedBytes } from "./remote/remote_source.ts";
 import type { MotionVectors } from "./decode/motion_vectors.ts";
 import {
@@ -118,7 +119,7 @@ export class VideoReader implements AsyncDisposable {
   static async open(source: MediaSource, options: VideoReaderOptions = {}): Promise<VideoReader> {
     const resolved = resolveOptions(options);
     const backend = await chooseBackend(resolved.backend);
-    const ranges = resolved.ranges && backend.name === "node-av";
+    const ranges = backend.name === "node-av" && resolved.ranges;
     const whole = ranges === resolved.ranges ? undefined : "the ffmpeg programs read whole files";
     const local = await openSource(source, { ranges, whole, signal: options.signal });
     try {
@@ -137,7 +138,9 @@ export class VideoReader implements AsyncDisposable {
 
   /** What came over the network so far; undefined for sources that are here. */
   get received(): ReceivedBytes | undefined {
-    return this.#source.received?.();
+    const received = this.#source.received?.();
+    if (received === undefined || received.whole !== undefined) return received;
+    return { ...received, ...defined({ countedAt: this.#index.countedAt }) };
   }
 
   /** Frames that could not be delivered exactly, in the order of their numbers. */

@@ -29,6 +29,27 @@ export const faults: readonly Fault[] = [
     tests: ["mp4_boxes_test.ts"],
   },
   {
+    file: "steady_times.ts",
+    find: "if (!steady.isSteady || !areWhole) return undefined;",
+    put: "if (!areWhole) return undefined;",
+    means: "frames are counted between key frames that come at no constant rate",
+    tests: ["steady_times_test.ts"],
+  },
+  {
+    file: "frame_cursor.ts",
+    find: "if (frame === undefined) checkCounted(this.#index);",
+    put: "",
+    means: "frames that were not counted are passed over",
+    tests: ["video_ranges_test.ts"],
+  },
+  {
+    file: "video_opening.ts",
+    find: 'const list = options.ranges === "rate" ? "counted" : "listed";',
+    put: 'const list = "listed";',
+    means: "frames that were counted once are taken for listed ones",
+    tests: ["video_ranges_test.ts"],
+  },
+  {
     file: "ffv1_slices.ts",
     find: "if (slices) return slices.some((slice) => remainder(slice) !== 0);",
     put: "if (slices) return false;",

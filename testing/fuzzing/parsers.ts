@@ -25,6 +25,7 @@ export const PARSERS: Readonly<Record<string, string>> = {
   "media/formats/h264_start.ts": "h264-start",
   "media/formats/image_kinds.ts": "image-kinds",
   "media/image.ts": "image",
+  "media/remote/matroska_cues.ts": "matroska-cues",
   "media/remote/mp4_boxes.ts": "mp4-boxes",
   "media/wav.ts": "wav",
   "onnx/cuda/elf.ts": "elf",

@@ -14,6 +14,7 @@ import { prometheus } from "../../packages/clip-drift/page/prometheus.ts";
 import { UnigramTokenizer } from "../../packages/clip-drift/vit/unigram.ts";
 import { blockMessage, messageBlock } from "../../packages/encodec-stream/live/block_message.ts";
 import { hasTornSlice } from "../../packages/media/formats/ffv1_slices.ts";
+import { readCues } from "../../packages/media/remote/matroska_cues.ts";
 import { listingBoxes } from "../../packages/media/remote/mp4_boxes.ts";
 import { holdsIdr } from "../../packages/media/formats/h264_start.ts";
 import { claimedSize, kindForFfmpeg } from "../../packages/media/formats/image_kinds.ts";
@@ -101,6 +102,39 @@ export const SPOKEN: readonly Target[] = [
     ],
     words: ["\0\0\x01", "\0\0\0\x01", "\x65", "\x41", "\0\0\0\0", "\xff\xff\xff\xff", "\0\0\x03"],
     read: (bytes) => void holdsIdr(bytes),
+  },
+  {
+    name: "matroska-cues",
+    seeds: () => [
+      latin1(
+        "\x1aE\xdf\xa3\x80\x18S\x80g\x01\xff\xff\xff\xff\xff\xff\xff" +
+          "\x15I\xa9f\x87*\xd7\xb1\x83\x0fB@" +
+          "\x16T\xaek\x8e\xae\x8c\xd7\x81\x01\x83\x81\x01#\xe3\x83\x82\x27\x10" +
+          "\x1cS\xbbk\x8a\xbb\x88\xb3\x81\x05\xb7\x83\xf7\x81\x01",
+      ),
+      latin1(
+        "\x1aE\xdf\xa3\x80\x18S\x80g\xff\x11M\x9bt\x8fM\xbb\x8cS\xab\x84\x1cS\xbbk" +
+          "S\xac\x82\0\x18\x1fC\xb6u\x80\x1cS\xbbk\x80",
+      ),
+    ],
+    words: [
+      "\xbb",
+      "\xb7",
+      "\xae",
+      "\x1cS\xbbk",
+      "M\xbb",
+      "S\xac",
+      "\x01\xff\xff\xff\xff\xff\xff\xff",
+    ],
+    async read(bytes) {
+      const part = (start: number, length: number) => {
+        if (length > 2 ** 27) throw new RangeError("a part longer than any list");
+        return Promise.resolve(bytes.subarray(start, start + length));
+      };
+      for (const times of (await readCues(part))?.times.values() ?? []) {
+        if (times.some((time) => !(time >= 0))) throw new RangeError("a time before the film");
+      }
+    },
   },
   {
     name: "mp4-boxes",

@@ -106,7 +106,7 @@ async function* imagesOf(
     yield { image: await decodeImage(bytes), time: 0 };
     return;
   }
-  await using video = await VideoReader.open(source, { hdr: "sdr", ranges: true, signal });
+  await using video = await VideoReader.open(source, { hdr: "sdr", ranges: "rate", signal });
   const { start, end } = video.rangeBetween(defined({ from, to }));
   for await (const frame of video.framesAt(spread(start, end, count))) {
     yield { image: frame, time: frame.pts, read: () => video.received };

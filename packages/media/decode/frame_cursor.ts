@@ -5,6 +5,7 @@
  * @module
  */
 import type { DecodedFrame, DecodeRun } from "../ffmpeg/backend.ts";
+import { MediaError } from "../errors.ts";
 import { lastAtMost, type VideoIndex } from "./video_index.ts";
 
 /** A decoded frame that was matched to the index. */
@@ -22,6 +23,20 @@ export interface Located {
  * frame before them is missing. Only after so many others is a frame given up.
  */
 const MAX_HELD = 16;
+
+/**
+ * Refuses an index whose frames were counted, where the film has others.
+ *
+ * @throws {MediaError} `decode-failed`
+ */
+export function checkCounted({ countedAt }: VideoIndex): void {
+  if (countedAt === undefined) return;
+  throw new MediaError(
+    "decode-failed",
+    `Cannot read frames that the file does not list: they were counted at ${countedAt} a second, and ` +
+      "the film has others here; read all of it",
+  );
+}
 
 /** One decoder pass over the index. */
 export class FrameCursor implements AsyncDisposable {
@@ -75,6 +90,7 @@ export class FrameCursor implements AsyncDisposable {
       const decoded = await this.#run.next();
       if (decoded === undefined) break;
       const frame = this.#identify(decoded);
+      if (frame === undefined) checkCounted(this.#index);
       if (frame === undefined || frame < this.#position || this.#held.has(frame)) {
         this.#pass(frame, decoded);
       } else {

@@ -5,7 +5,7 @@
  */
 import type { Backend, DecodedFrame, DecodeRequest } from "../ffmpeg/backend.ts";
 import { MediaError } from "../errors.ts";
-import { FrameCursor, type Located } from "./frame_cursor.ts";
+import { checkCounted, FrameCursor, type Located } from "./frame_cursor.ts";
 import type { VideoIndex } from "./video_index.ts";
 import type { FramesOptions, Replacement, VideoFrame, VideoInfo } from "./video_types.ts";
 
@@ -155,6 +155,11 @@ export class FrameSupply implements AsyncDisposable {
     return this.#substitute;
   }
 
+  /** Refuses to go on where a frame that was counted is not there. */
+  checkCounted(): void {
+    checkCounted(this.#index);
+  }
+
   /** The error for a frame that is not exact. */
   failure(id: number, reason: Reason): MediaError {
     const what = reason === "damaged"
@@ -212,6 +217,7 @@ export class Feed implements AsyncDisposable {
    */
   async take(id: number, into?: Pixels): Promise<VideoFrame | undefined> {
     let located = await this.#cursor.find(id, this.#visit);
+    if (!located && !this.#supply.closed) this.#supply.checkCounted();
     if ((!located || located.damaged) && this.#key >= 0 && !this.#supply.closed) {
       await this.#startOver(id);
       located = await this.#cursor.find(id);

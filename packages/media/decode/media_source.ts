@@ -219,7 +219,7 @@ export async function openSource(
     return await temporaryFile(content, kind, signal);
   }
   if (!REMOTE.test(name)) return await localFile(pathOf(name), signal);
-  if (isStored(name) || (ranges && RANGED.test(name))) {
+  if (isStored(name) || (ranges !== false && RANGED.test(name))) {
     const found = await openMirror(name, options);
     if (found !== undefined) return found;
   }

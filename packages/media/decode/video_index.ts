@@ -5,6 +5,7 @@
  * @module
  */
 import type { Inspection, PacketRecord, StreamFacts } from "../ffmpeg/backend.ts";
+import { defined } from "@vcs/transport/portable";
 import { isBare } from "./packet_doubts.ts";
 import { startsAtKeyframes } from "./seekable_codecs.ts";
 
@@ -34,6 +35,8 @@ export interface VideoIndex {
   readonly entries: readonly boolean[];
   /** Whether frames that nobody asked for can stay undecoded: no two have the same time. */
   readonly sparse: boolean;
+  /** Frames a second at which some were counted; undefined where the file lists all. */
+  readonly countedAt?: number;
 }
 
 interface Shown extends PacketRecord {
@@ -87,6 +90,7 @@ export function indexPackets(inspection: Inspection): VideoIndex | undefined {
     timed: true,
     entries: shown.map(({ keyframe }, i) => keyframe && seekable && !shared[i]),
     sparse: seekable && !shared.includes(true),
+    ...defined({ countedAt: inspection.countedAt }),
   };
 }
 

@@ -202,7 +202,8 @@ export async function inspectVideo(
   options: ResolvedOptions,
   signal: AbortSignal | undefined,
 ): Promise<IndexedVideo> {
-  const key = `${backend.name}\n${options.stream}\n${source.identity}`;
+  const list = options.ranges === "rate" ? "counted" : "listed";
+  const key = `${backend.name}\n${options.stream}\n${list}\n${source.identity}`;
   const keep = source.identity !== undefined && options.indexCacheSize > 0;
   const cached = keep ? cache.get(key) : undefined;
   if (cached) {

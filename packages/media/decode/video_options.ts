@@ -54,9 +54,12 @@ export interface VideoReaderOptions {
   /**
    * Whether of a file at an `http:`, `https:` or `s3:` address only what is needed is read, by ranges: for a few
    * frames of a long film. Needs MP4 with H.264, H.265 or MPEG-4 and a server that sends ranges;
-   * of others all is fetched, and `received` says why. Default: false: all is fetched first.
+   * of others all is fetched, and `received` says why. `"rate"` reads Matroska and WebM so, too, where
+   * key frames are listed and come at a constant rate: frames between them are counted, `received`
+   * says so, and where a frame is not when it was counted to be reading fails with `decode-failed`.
+   * Default: false: all is fetched first.
    */
-  ranges?: boolean;
+  ranges?: boolean | "rate";
   /** How many files' indices this process keeps; 0 neither keeps nor uses any. Default: 16. */
   indexCacheSize?: number;
   /** Ends opening. */
@@ -80,7 +83,7 @@ export interface ResolvedOptions {
   readonly stream: number | undefined;
   readonly maxPixels: number;
   readonly indexCacheSize: number;
-  readonly ranges: boolean;
+  readonly ranges: boolean | "rate";
 }
 
 /** Most pixels of a picture, unless more are allowed. */

@@ -73,6 +73,11 @@ export interface Inspection {
   readonly packets: readonly PacketRecord[];
   /** Whether the first packet is known to be shown without anything before it. Default: false. */
   readonly beginsWhole?: boolean;
+  /**
+   * Frames a second at which packets were counted that the file does not list; undefined where all
+   * are listed.
+   */
+  readonly countedAt?: number;
 }
 
 /** How decoding is to be done. */

@@ -27,13 +27,13 @@ import type { MirrorReader } from "../remote/mirror_reader.ts";
 import {
   close,
   factsOf,
-  inspect,
   type Opened,
   openFile,
   openInput,
   selectStream,
   videoStream,
 } from "./node_av_input.ts";
+import { inspectFile } from "./node_av_by_rate.ts";
 import { packRows, PixelFilter } from "./pixel_filter.ts";
 
 /** The stored planes without padding, as node-av copies them out. */
@@ -431,7 +431,7 @@ async function connect(
 export const nodeAvBackend: Backend = {
   name: "node-av",
   seekCost: 3,
-  inspect,
+  inspect: inspectFile,
   connect,
   decode,
 };

@@ -174,6 +174,7 @@ function matrixOf(bytes: Uint8Array | null): number[] | undefined {
 const ratio = (value: { num: number; den: number }): number =>
   value.den > 0 && value.num > 0 ? value.num / value.den : 0;
 
+/** What an input says of a stream. */
 export function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): StreamFacts {
   const parameters = stream.codecpar;
   const sar = [stream.sampleAspectRatio, parameters.sampleAspectRatio].find(ratio);
@@ -198,7 +199,8 @@ export function factsOf(av: NodeAv, input: AvFormatContext, stream: AvStream): S
   };
 }
 
-function recordOf(packet: AvPacket, codec: string): PacketRecord {
+/** What a packet says of itself. */
+export function recordOf(packet: AvPacket, codec: string): PacketRecord {
   const hidden = HIDING_CODECS.has(codec) && isHidden(codec, packet.data ?? new Uint8Array());
   return {
     ticks: packet.pts === AV.NOPTS ? undefined : Number(packet.pts),

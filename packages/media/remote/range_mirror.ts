@@ -6,6 +6,7 @@
 import { TransportError } from "@vcs/transport/errors";
 import type { RemoteFile } from "@vcs/transport/internal";
 import { MediaError } from "../errors.ts";
+import type { Cues } from "./matroska_cues.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -37,6 +38,8 @@ export class RangeMirror implements AsyncDisposable {
   readonly remote: RemoteFile;
   /** Why all of it was fetched; undefined where that is not so. */
   whole: string | undefined;
+  /** Its key frames, where it lists them alone. */
+  cues: Cues | undefined;
   readonly #file: Deno.FsFile;
   readonly #block: number;
   readonly #present: Uint8Array;

@@ -5,6 +5,7 @@
  */
 import { defined, openRemote } from "@vcs/transport/internal";
 import type { Clock } from "@vcs/transport/portable";
+import { readCues } from "./matroska_cues.ts";
 import { listingBoxes } from "./mp4_boxes.ts";
 import { RangeMirror, remoteFailure } from "./range_mirror.ts";
 
@@ -23,12 +24,20 @@ export interface ReceivedBytes {
   readonly requests: number;
   /** Why all of it was fetched; undefined where only what was needed was. */
   readonly whole?: string;
+  /**
+   * Frames a second at which frames were counted between key frames; undefined where the file lists
+   * all frames, or all of it was read.
+   */
+  readonly countedAt?: number;
 }
 
 /** How a file elsewhere is opened. */
 export interface RemoteOptions {
-  /** Whether no more of it is read than is needed, where that is possible. Default: false. */
-  readonly ranges?: boolean;
+  /**
+   * Whether no more of it is read than is needed, where it lists its frames, or `"rate"`: where it lists
+   * its key frames, too. Default: false.
+   */
+  readonly ranges?: boolean | "rate";
   /** Why all of it is read then. Default: it was asked for. */
   readonly whole?: string | undefined;
   /** Ends opening. */
@@ -56,6 +65,16 @@ export const ASKED_FOR = "all of it was asked for";
 
 const NO_LIST = "no MP4 file that lists its frames in one place";
 
+/** Fetches what lists the frames, or all of the file. */
+async function fetchList(mirror: RangeMirror, byRate: boolean, signal?: AbortSignal) {
+  const read = (start: number, length: number) => mirror.read(start, length, signal);
+  const boxes = await listingBoxes(read, mirror.size);
+  for (const { start, end } of boxes ?? []) await mirror.fetch(start, end, signal);
+  if (boxes) return;
+  mirror.cues = byRate ? await readCues(read) : undefined;
+  if (mirror.cues === undefined) await mirror.complete(NO_LIST, signal);
+}
+
 /** A file elsewhere, with what lists its frames here, or all of it; undefined where no ranges are sent. */
 export async function openMirror(
   url: string,
@@ -67,11 +86,8 @@ export async function openMirror(
   if (remote === undefined) return undefined;
   const mirror = await RangeMirror.open(remote);
   try {
-    if (!ranges) await mirror.complete(whole, signal);
-    const read = (start: number, length: number) => mirror.read(start, length, signal);
-    const boxes = ranges ? await listingBoxes(read, mirror.size) : [];
-    if (boxes === undefined) await mirror.complete(NO_LIST, signal);
-    for (const { start, end } of boxes ?? []) await mirror.fetch(start, end, signal);
+    if (ranges) await fetchList(mirror, ranges === "rate", signal);
+    else await mirror.complete(whole, signal);
   } catch (error) {
     await mirror[Symbol.asyncDispose]();
     throw error;

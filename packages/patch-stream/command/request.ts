@@ -102,8 +102,11 @@ async function writePictures(
 }
 
 /** What came over the network, in words. */
-function receivedLine({ bytes, of, requests, whole }: ReceivedBytes): string {
-  const why = whole === undefined ? "" : `: ${whole}`;
+function receivedLine({ bytes, of, requests, whole, countedAt }: ReceivedBytes): string {
+  const counted = countedAt === undefined
+    ? ""
+    : `; the file lists key frames only, others were counted at ${+countedAt.toFixed(3)} a second`;
+  const why = whole === undefined ? counted : `: ${whole}`;
   const share = (100 * bytes / Math.max(1, of)).toFixed(1);
   return `read ${bytes} of ${of} bytes (${share} %) in ${requests} requests${why}`;
 }

@@ -94,7 +94,7 @@ export class SampledVideo {
    * @param isSparse whether nothing but the sampled frames is looked at, so that others need not be fetched
    */
   static async open(config: Resolved<DecodeConfig>, isSparse: boolean): Promise<VideoReader> {
-    const ranges = isSparse && config.uniformStrategy !== "stream";
+    const ranges = isSparse && config.uniformStrategy !== "stream" ? "rate" : false;
     return await VideoReader.open(config.videoPath, { ...readerOptions(config), ranges });
   }
 
