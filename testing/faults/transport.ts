@@ -387,6 +387,20 @@ export const faults: readonly Fault[] = [
     tests: ["commits_test.ts"],
   },
   {
+    file: "deliver.ts",
+    find: "abortable(accepted(), session.signal).catch(end)",
+    put: "abortable(accepted(), session.signal).catch(() => {})",
+    means: "kafka: a receiver goes on where a commit failed, and the sender waits for ever",
+    tests: ["deliver_test.ts"],
+  },
+  {
+    file: "deliver.ts",
+    find: 'consumer.on("error", end)',
+    put: 'consumer.on("error", () => {})',
+    means: "kafka: a receiver that has lost its place in the group goes on without it",
+    tests: ["deliver_test.ts"],
+  },
+  {
     file: "greeting.ts",
     find: 'once(socket, "data")',
     put: 'once(socket, "secureConnect")',

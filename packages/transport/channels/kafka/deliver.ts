@@ -1,0 +1,56 @@
+/**
+ * The messages that a member of a consumer group is given, until it is none. The client goes on
+ * reading where it could not commit, and where it has lost its place in the group: what it was given
+ * does not come again then, and a sender that waits for room would wait for ever. So a session ends
+ * with either, and in the next all comes again that was not committed.
+ *
+ * @module
+ */
+import { abortable, onAbort } from "../../flow/abort.ts";
+import type { Inbox } from "../inbox.ts";
+import type { KafkaConsumer, KafkaStream } from "./client.ts";
+import { Commits } from "./commits.ts";
+
+/** A member of a group, and where its messages go. */
+export interface Membership {
+  readonly consumer: Pick<KafkaConsumer, "on">;
+  /** Joins the group. */
+  join(): Promise<KafkaStream>;
+  /** Called once it is a member. */
+  connected(): void;
+  readonly inbox: Inbox;
+  /** Messages that may be held unaccepted. */
+  readonly limit: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Joins and fills the inbox until the membership is lost or the signal is aborted.
+ *
+ * @throws the reason of either.
+ */
+export async function deliver(membership: Membership): Promise<void> {
+  const { consumer, inbox, limit, signal } = membership;
+  const session = new AbortController();
+  const end = (reason: unknown) => session.abort(reason);
+  using _stopping = onAbort(signal, () => end(signal.reason));
+  // It could not join again, and does not try any more.
+  consumer.on("error", end);
+  try {
+    const stream = await membership.join();
+    stream.on("error", end);
+    using _ending = onAbort(session.signal, () => stream.destroy());
+    membership.connected();
+    const commits = new Commits();
+    for await (const message of stream) {
+      await inbox.room(limit, session.signal);
+      const accepted = commits.hold(message);
+      const accept = () => abortable(accepted(), session.signal).catch(end);
+      if (!inbox.offer(new Uint8Array(message.value), accept)) await accept();
+    }
+  } catch (error) {
+    throw session.signal.reason ?? error;
+  } finally {
+    end(undefined);
+  }
+}
