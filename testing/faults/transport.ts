@@ -401,6 +401,13 @@ export const faults: readonly Fault[] = [
     tests: ["deliver_test.ts"],
   },
   {
+    file: "deliver.ts",
+    find: 'stream?.on("error", failed);',
+    put: "",
+    means: "kafka: a membership that comes too late ends the process",
+    tests: ["deliver_test.ts"],
+  },
+  {
     file: "greeting.ts",
     find: 'once(socket, "data")',
     put: 'once(socket, "secureConnect")',

@@ -72,7 +72,10 @@ export interface KafkaStream extends AsyncIterable<KafkaMessage> {
 export interface KafkaConsumer {
   on(event: "error", listener: (error: unknown) => void): unknown;
   close(force: boolean): Promise<void>;
-  consume(options: object): Promise<KafkaStream>;
+  consume(
+    options: object,
+    callback: (error: Error | null, stream?: KafkaStream) => void,
+  ): void;
 }
 
 /** What we use of the package. */

@@ -6,16 +6,17 @@
  *
  * @module
  */
-import { abortable, onAbort } from "../../flow/abort.ts";
+import { abortable, onAbort, within } from "../../flow/abort.ts";
 import type { Inbox } from "../inbox.ts";
 import type { KafkaConsumer, KafkaStream } from "./client.ts";
 import { Commits } from "./commits.ts";
 
 /** A member of a group, and where its messages go. */
 export interface Membership {
-  readonly consumer: Pick<KafkaConsumer, "on">;
-  /** Joins the group. */
-  join(): Promise<KafkaStream>;
+  readonly consumer: Pick<KafkaConsumer, "on" | "consume">;
+  readonly topic: string;
+  /** Milliseconds that joining takes at most. */
+  readonly patience: number;
   /** Called once it is a member. */
   connected(): void;
   readonly inbox: Inbox;
@@ -30,15 +31,14 @@ export interface Membership {
  * @throws the reason of either.
  */
 export async function deliver(membership: Membership): Promise<void> {
-  const { consumer, inbox, limit, signal } = membership;
+  const { consumer, inbox, limit, signal, patience } = membership;
   const session = new AbortController();
   const end = (reason: unknown) => session.abort(reason);
   using _stopping = onAbort(signal, () => end(signal.reason));
   // It could not join again, and does not try any more.
   consumer.on("error", end);
   try {
-    const stream = await membership.join();
-    stream.on("error", end);
+    const stream = await within(patience, "joining the group", join(membership, end));
     using _ending = onAbort(session.signal, () => stream.destroy());
     membership.connected();
     const commits = new Commits();
@@ -53,4 +53,19 @@ export async function deliver(membership: Membership): Promise<void> {
   } finally {
     end(undefined);
   }
+}
+
+/** Joins the group. A stream that comes too late has errors, too, for which nobody would listen. */
+function join(
+  { consumer, topic }: Membership,
+  failed: (error: unknown) => void,
+): Promise<KafkaStream> {
+  const { promise, resolve, reject } = Promise.withResolvers<KafkaStream>();
+  const from = { mode: "committed", fallbackMode: "earliest" };
+  consumer.consume({ topics: [topic], ...from }, (error, stream) => {
+    stream?.on("error", failed);
+    if (stream) resolve(stream);
+    else reject(error);
+  });
+  return promise;
 }

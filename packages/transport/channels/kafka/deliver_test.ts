@@ -6,18 +6,31 @@ import { Inbox } from "../inbox.ts";
 import type { KafkaMessage, KafkaStream } from "./client.ts";
 import { deliver } from "./deliver.ts";
 
+/** A consumer whose group lets it in with a stream, when that is there. */
+class Consumer extends EventEmitter {
+  readonly stream = new Readable({ objectMode: true, read: () => {} }) as Readable & KafkaStream;
+  letIn: (error: null, stream: KafkaStream) => void = () => {};
+
+  consume(_: object, callback: Consumer["letIn"]): void {
+    this.letIn = callback;
+  }
+}
+
+/** What a membership comes to. */
+function session(consumer: Consumer, inbox: Inbox, signal: AbortSignal): Promise<unknown> {
+  const membership = { consumer, inbox, signal, topic: "vcs", limit: 3, connected: () => {} };
+  return deliver({ ...membership, patience: 1 }).then(() => undefined, (error) => error);
+}
+
 /** A member that was given one message, and is given no other. */
 async function member(commit: () => Promise<void>) {
   const value = encodeMessage(message(new Uint8Array(1), { streamId: newStreamId() }));
   const given: KafkaMessage = { partition: 0, value, commit };
-  const stream = new Readable({ objectMode: true, read: () => {} });
+  const [consumer, inbox, stopping] = [new Consumer(), new Inbox(100), new AbortController()];
+  const over = session(consumer, inbox, stopping.signal);
+  const { stream } = consumer;
+  consumer.letIn(null, stream);
   stream.push(given);
-  const [consumer, inbox, stopping] = [new EventEmitter(), new Inbox(100), new AbortController()];
-  const session = deliver({
-    ...{ consumer, inbox, limit: 3, signal: stopping.signal, connected: () => {} },
-    join: () => Promise.resolve(stream as KafkaStream),
-  });
-  const over = session.then(() => undefined, (error) => error);
   return { consumer, stopping, over, stream, delivery: (await inbox.receive())! };
 }
 
@@ -47,4 +60,14 @@ Deno.test("kafka: what is accepted after a session waits for no commit", async (
   ended.stream.push(null);
   assert.equal(await ended.over, undefined);
   await ended.delivery.accept();
+});
+
+Deno.test("kafka: a membership that comes too late harms nobody", async () => {
+  const consumer = new Consumer();
+  const over = session(consumer, new Inbox(100), new AbortController().signal);
+  assert.match(String(await over), /joining the group: not done in 1 ms/);
+  consumer.letIn(null, consumer.stream);
+  const closed = new Promise((resolve) => consumer.stream.on("close", resolve));
+  consumer.stream.destroy(new Error("Client is closed."));
+  await closed;
 });

@@ -14,7 +14,7 @@ import { KAFKA_CLIENT } from "../../parts/clients.ts";
 import { lazyPart } from "../../parts/load.ts";
 import { ANSWER, answered, type BrokerChannel, brokerChannel, FAREWELL } from "../broker_feed.ts";
 import { TransportError } from "../../errors.ts";
-import { settledWithin, within } from "../../flow/abort.ts";
+import { settledWithin } from "../../flow/abort.ts";
 import type { Inbox } from "../inbox.ts";
 import type { Entry } from "../outbox.ts";
 import { nodeTls, readAccess, refuseUntrusted } from "../reach/access.ts";
@@ -287,20 +287,16 @@ async function consume(
   const { Consumer } = await loadClient();
   const { admin, topic } = await connect(place);
   await hangUp(() => admin.close());
-  const { wait, limit } = place;
+  const { wait } = place;
   const consumer = new Consumer({
     ...clientOptions(place),
     ...{ groupId: groupOf(place, topic), autocommit: false, maxWaitTime: FETCH_MS },
     ...{ sessionTimeout: wait, rebalanceTimeout: wait, heartbeatInterval: wait / 4 },
   });
-  const from = { mode: "committed", fallbackMode: "earliest" };
-  const join = () => consumer.consume({ topics: [place.topic], ...from });
   try {
-    await deliver({
-      ...{ consumer, limit, inbox, signal, connected },
-      // Others of the group may have to come first.
-      join: () => within(ANSWER + wait, "joining the group", join()),
-    });
+    // Others of the group may have to come first.
+    const patience = ANSWER + wait;
+    await deliver({ ...place, consumer, patience, inbox, signal, connected });
   } catch (error) {
     refuse(error, place);
   } finally {
