@@ -388,8 +388,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "deliver.ts",
-    find: "abortable(accepted(), session.signal).catch(end)",
-    put: "abortable(accepted(), session.signal).catch(() => {})",
+    find: 'within(patience, "committing", committed()).catch(end)',
+    put: 'within(patience, "committing", committed()).catch(() => {})',
     means: "kafka: a receiver goes on where a commit failed, and the sender waits for ever",
     tests: ["deliver_test.ts"],
   },

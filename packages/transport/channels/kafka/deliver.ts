@@ -15,7 +15,7 @@ import { Commits } from "./commits.ts";
 export interface Membership {
   readonly consumer: Pick<KafkaConsumer, "on" | "consume">;
   readonly topic: string;
-  /** Milliseconds that joining takes at most. */
+  /** Milliseconds that joining takes at most, and a commit. */
   readonly patience: number;
   /** Called once it is a member. */
   connected(): void;
@@ -45,7 +45,9 @@ export async function deliver(membership: Membership): Promise<void> {
     for await (const message of stream) {
       await inbox.room(limit, session.signal);
       const accepted = commits.hold(message);
-      const accept = () => abortable(accepted(), session.signal).catch(end);
+      const committed = () => abortable(accepted(), session.signal);
+      // While others join the group none of its members can commit.
+      const accept = () => within(patience, "committing", committed()).catch(end);
       if (!inbox.offer(new Uint8Array(message.value), accept)) await accept();
     }
   } catch (error) {

@@ -17,17 +17,22 @@ class Consumer extends EventEmitter {
 }
 
 /** What a membership comes to. */
-function session(consumer: Consumer, inbox: Inbox, signal: AbortSignal): Promise<unknown> {
+function session(
+  consumer: Consumer,
+  inbox: Inbox,
+  signal: AbortSignal,
+  patience: number,
+): Promise<unknown> {
   const membership = { consumer, inbox, signal, topic: "vcs", limit: 3, connected: () => {} };
-  return deliver({ ...membership, patience: 1 }).then(() => undefined, (error) => error);
+  return deliver({ ...membership, patience }).then(() => undefined, (error) => error);
 }
 
 /** A member that was given one message, and is given no other. */
-async function member(commit: () => Promise<void>) {
+async function member(commit: () => Promise<void>, patience = 600_000) {
   const value = encodeMessage(message(new Uint8Array(1), { streamId: newStreamId() }));
   const given: KafkaMessage = { partition: 0, value, commit };
   const [consumer, inbox, stopping] = [new Consumer(), new Inbox(100), new AbortController()];
-  const over = session(consumer, inbox, stopping.signal);
+  const over = session(consumer, inbox, stopping.signal, patience);
   const { stream } = consumer;
   consumer.letIn(null, stream);
   stream.push(given);
@@ -40,6 +45,12 @@ Deno.test("kafka: where a commit fails the session ends, so that the message com
   await delivery.accept();
   assert.equal(await over, failure);
   assert.ok(stream.destroyed);
+});
+
+Deno.test("kafka: a commit that is not answered ends the session", async () => {
+  const { delivery, over } = await member(() => new Promise(() => {}), 1);
+  await delivery.accept();
+  assert.match(String(await over), /committing: not done in 1 ms/);
 });
 
 Deno.test("kafka: a member that cannot join its group again ends its session, and waits for no commit", async () => {
@@ -64,7 +75,7 @@ Deno.test("kafka: what is accepted after a session waits for no commit", async (
 
 Deno.test("kafka: a membership that comes too late harms nobody", async () => {
   const consumer = new Consumer();
-  const over = session(consumer, new Inbox(100), new AbortController().signal);
+  const over = session(consumer, new Inbox(100), new AbortController().signal, 1);
   assert.match(String(await over), /joining the group: not done in 1 ms/);
   consumer.letIn(null, consumer.stream);
   const closed = new Promise((resolve) => consumer.stream.on("close", resolve));
