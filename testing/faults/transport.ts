@@ -394,6 +394,13 @@ export const faults: readonly Fault[] = [
     tests: ["deliver_test.ts"],
   },
   {
+    file: "connection.ts",
+    find: "if (isFirst && !GREETING.startsWith(start))",
+    put: "if (false)",
+    means: "nats: what the client cannot parse is printed",
+    tests: ["nats_test.ts"],
+  },
+  {
     file: "deliver.ts",
     find: 'consumer.on("error", end)',
     put: 'consumer.on("error", () => {})',
