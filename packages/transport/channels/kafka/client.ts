@@ -6,7 +6,7 @@
 
 /** What every client has. */
 export interface KafkaClient {
-  on(event: "error", listener: () => void): this;
+  on(event: "error", listener: (error: unknown) => void): unknown;
   close(): Promise<void>;
 }
 
@@ -64,15 +64,18 @@ export interface KafkaMessage {
 
 /** Messages as they come. */
 export interface KafkaStream extends AsyncIterable<KafkaMessage> {
-  on(event: "error", listener: () => void): this;
+  on(event: "error", listener: (error: unknown) => void): unknown;
   destroy(): void;
 }
 
 /** What we use of its consumer. */
 export interface KafkaConsumer {
-  on(event: "error", listener: () => void): this;
+  on(event: "error", listener: (error: unknown) => void): unknown;
   close(force: boolean): Promise<void>;
-  consume(options: object): Promise<KafkaStream>;
+  consume(
+    options: object,
+    callback: (error: Error | null, stream?: KafkaStream) => void,
+  ): void;
 }
 
 /** What we use of the package. */

@@ -14,7 +14,7 @@ import { KAFKA_CLIENT } from "../../parts/clients.ts";
 import { lazyPart } from "../../parts/load.ts";
 import { ANSWER, answered, type BrokerChannel, brokerChannel, FAREWELL } from "../broker_feed.ts";
 import { TransportError } from "../../errors.ts";
-import { abortable, onAbort, settledWithin, within } from "../../flow/abort.ts";
+import { settledWithin } from "../../flow/abort.ts";
 import type { Inbox } from "../inbox.ts";
 import type { Entry } from "../outbox.ts";
 import { nodeTls, readAccess, refuseUntrusted } from "../reach/access.ts";
@@ -22,7 +22,7 @@ import type { Store } from "../store_pump.ts";
 import type { Backlog, ChannelSettings } from "../types.ts";
 import { hostAndPort, type UrlSettings } from "../settings.ts";
 import type { KafkaAdmin, KafkaModule } from "./client.ts";
-import { Commits } from "./commits.ts";
+import { deliver } from "./deliver.ts";
 import { greet } from "./greeting.ts";
 
 const loadClient = lazyPart<KafkaModule>(KAFKA_CLIENT);
@@ -293,28 +293,13 @@ async function consume(
     ...{ groupId: groupOf(place, topic), autocommit: false, maxWaitTime: FETCH_MS },
     ...{ sessionTimeout: wait, rebalanceTimeout: wait, heartbeatInterval: wait / 4 },
   });
-  consumer.on("error", () => {});
-  const over = new AbortController();
   try {
-    const from = { mode: "committed", fallbackMode: "earliest" };
-    const joining = consumer.consume({ topics: [place.topic], ...from });
     // Others of the group may have to come first.
-    const stream = await within(ANSWER + wait, "joining the group", joining);
-    stream.on("error", () => {});
-    using _ = onAbort(signal, () => stream.destroy());
-    connected();
-    const commits = new Commits();
-    for await (const message of stream) {
-      await inbox.room(place.limit, signal);
-      // Where a commit fails the message comes again, and is known by its sequence.
-      const accepted = commits.hold(message);
-      const accept = () => abortable(accepted(), over.signal).catch(() => {});
-      if (!inbox.offer(new Uint8Array(message.value), accept)) await accept();
-    }
+    const patience = ANSWER + wait;
+    await deliver({ ...place, consumer, patience, inbox, signal, connected });
   } catch (error) {
     refuse(error, place);
   } finally {
-    over.abort();
     await hangUp(() => consumer.close(true));
   }
 }

@@ -6,6 +6,7 @@ import { KAFKA_PORTS, KAFKA_USER } from "../../trial/kafka.ts";
 import { backlogOf, openReceiver, openSender } from "../../channel.ts";
 import { message } from "../../message.ts";
 import { conformance, LIMIT, type Place } from "../../testing/conformance.ts";
+import { sleep } from "../../testing/waits.ts";
 
 /** What the tests do behind the backs of both ends. */
 interface Admin {
@@ -13,6 +14,8 @@ interface Admin {
   deleteRecords(options: {
     topics: { name: string; partitions: { partition: number; offset: bigint }[] }[];
   }): Promise<unknown>;
+  listGroups(): Promise<ReadonlyMap<string, unknown>>;
+  deleteGroups(options: { groups: string[] }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -92,6 +95,28 @@ Deno.test({
       await (await receiver.receive())!.accept();
       // What was accepted stays until the topic's retention ends.
       assert.deepEqual(await backlogOf(url), { ...unknown, messages: 3, waiting: 2, consumers: 1 });
+    });
+    await t.step("a group that is deleted loses nothing: all comes again", async () => {
+      const url = `kafka://127.0.0.1:${port}/?topic=again&group=forgotten`;
+      await using sender = await openSender(url, { timeout: 600_000 });
+      const receiveUpTo = async (last: number) => {
+        await using receiver = await openReceiver(url, { timeout: 600_000 });
+        for (let sequence = 0; sequence <= last; sequence++) {
+          const delivery = await receiver.receive();
+          assert.equal(delivery!.message.sequence, sequence);
+          await delivery!.accept();
+        }
+      };
+      const send = (sequence: number) => sender.send(message(new Uint8Array(1), { sequence }));
+      for (const sequence of [0, 1]) await send(sequence);
+      await receiveUpTo(1);
+      while ((await backlogOf(url)).consumers !== 0) await sleep(20);
+      await asAdmin(async (admin) => {
+        const groups = [...(await admin.listGroups()).keys()];
+        await admin.deleteGroups({ groups: groups.filter((id) => id.startsWith("forgotten")) });
+      });
+      await send(2);
+      await receiveUpTo(2);
     });
   },
 });

@@ -9,6 +9,8 @@ import type { Access } from "../reach/access.ts";
 import { connectWithTls, type NatsAddress, type NatsConn } from "./tls_connection.ts";
 
 const CHUNK = 64 * 1024;
+/** How a server begins. */
+const GREETING = "INFO ";
 
 /** One connection, by the interface that the client asks of a transport. */
 export class NatsTransport {
@@ -46,7 +48,7 @@ export class NatsTransport {
   /** What comes, until the connection is over. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
     try {
-      yield* this.#conn?.chunks() ?? [];
+      yield* greeted(this.#conn?.chunks() ?? []);
     } catch (error) {
       if (error instanceof Error) this.closeError ??= error;
     } finally {
@@ -95,6 +97,19 @@ export class NatsTransport {
     } catch {
       // Closed by the runtime already.
     }
+  }
+}
+
+/** A server's bytes. The client writes to standard output what it cannot parse. */
+async function* greeted(
+  chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+): AsyncGenerator<Uint8Array, void, void> {
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    const start = new TextDecoder().decode(chunk.subarray(0, GREETING.length));
+    if (isFirst && !GREETING.startsWith(start)) throw new Error("who answers does not speak NATS");
+    isFirst = false;
+    yield chunk;
   }
 }
 

@@ -128,3 +128,24 @@ Deno.test("nats: a wrong password is told of at once, though the server hangs up
   listener.close();
   await refusing;
 });
+
+Deno.test("nats: who answers and is no NATS server is told of, and not parsed", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const answer = async () => {
+    for await (const conn of listener) {
+      const line = new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n");
+      await conn.write(line).catch(() => {});
+      conn.close();
+    }
+  };
+  const answering = answer();
+  // The first answer is more than no time away.
+  const receiver = await openReceiver(`nats://127.0.0.1:${port}`, { timeout: 0 });
+  const failure = await receiver.receive().catch((error) => error);
+  assert.equal(failure.code, "unreachable");
+  assert.match(String(failure.cause), /does not speak NATS/);
+  await receiver.close();
+  listener.close();
+  await answering;
+});
