@@ -189,7 +189,9 @@ function markOf(line: string): RunMark[] {
 /** The latest of some events. */
 function latestMarks(lines: readonly string[], most: number): RunMark[] {
   const marks: RunMark[] = [];
-  for (let i = lines.length - 1; i >= 0 && marks.length < most; i--) marks.push(...markOf(lines[i]!));
+  for (let i = lines.length - 1; i >= 0 && marks.length < most; i--) {
+    marks.push(...markOf(lines[i]!));
+  }
   return marks;
 }
 
