@@ -78,10 +78,11 @@ Deno.test("files of a run that are larger than such files ever are are refused u
     const run = await Deno.makeTempDir();
     for (const folder of ["embeddings", "snapshots"]) await Deno.mkdir(join(run, folder));
     await Deno.writeFile(join(run, file), new Uint8Array(1));
-    await Deno.truncate(join(run, file), 2 ** 31);
+    const size = file.startsWith("peaks") ? 2 ** 27 : 2 ** 31;
+    await Deno.truncate(join(run, file), size);
     await assert.rejects(Promise.resolve(read(run)), {
       code: "bad-run",
-      message: /found 2147483648 bytes, expected a file of at most \d+ bytes$/,
+      message: new RegExp(`found ${size} bytes, expected a file of at most \\d+ bytes$`),
     });
     await Deno.remove(run, { recursive: true });
   }
