@@ -254,7 +254,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "judge.ts",
-    find: "return isMjpeg ? after(head, bytes) : undefined;",
+    find: "return isMjpeg || hasFrame ? after(head, bytes) : undefined;",
     put: "return after(head, bytes);",
     means: "a page is read as a camera",
     tests: ["http_test.ts"],
@@ -454,6 +454,42 @@ export const faults: readonly Fault[] = [
     put: "",
     means: "the plot of a week reads each of its frames",
     tests: ["overview_test.ts"],
+  },
+  {
+    file: "levels.ts",
+    find: "this.#next?.add(row)]);",
+    put: "undefined]);",
+    means: "the coarse summaries of a run are empty",
+    tests: ["overview_test.ts"],
+  },
+  {
+    file: "overview.ts",
+    find: "points, { most: MAX_SUMMARY });",
+    put: "points);",
+    means: "a summary of gigabytes is read to its end",
+    tests: ["hostile_test.ts"],
+  },
+  {
+    file: "judge.ts",
+    find:
+      "const hasFrame = !/^audio\\//i.test(contentType) && JPEG_START.test(latin1.decode(head));",
+    put: "const hasFrame = false;",
+    means: "a camera is refused that sends other bytes before its first frame",
+    tests: ["http_test.ts"],
+  },
+  {
+    file: "monitor.ts",
+    find: "const deliver = await delivery?.keep(sent);\n    this.#say(`ALERT ${camera}: ${line}`);",
+    put: "this.#say(`ALERT ${camera}: ${line}`);\n    const deliver = await delivery?.keep(sent);",
+    means: "who ends the command at an alert loses it",
+    tests: ["monitor_test.ts"],
+  },
+  {
+    file: "targets.ts",
+    find: "webhook(url, shown.slice(0, i).filter((other) => other === shown[i]).length)",
+    put: "webhook(url)",
+    means: "what is kept for one webhook goes to another whose secret is hidden",
+    tests: ["targets_test.ts"],
   },
   {
     file: "decimation.ts",

@@ -78,15 +78,34 @@ export class Delivery implements AsyncDisposable {
    *
    * @param report called with each outcome
    */
-  async send(alert: SentAlert, report: Report = () => {}): Promise<void> {
+  async send(alert: SentAlert, report?: Report): Promise<void> {
+    (await this.keep(alert))(report);
+  }
+
+  /**
+   * Writes an alert down, so that it survives the process: before anybody hears of it.
+   *
+   * @returns begins its deliveries
+   */
+  async keep(alert: SentAlert): Promise<(report?: Report) => void> {
+    const begins: ((report: Report) => void)[] = [];
     for (const queue of this.#queues) {
-      if (!queue.hasRoom) {
-        const message = `${MAX_WAITING} alerts are waiting already`;
-        this.#told({ alert, target: queue.name, outcome: "failed", attempts: 0, message }, report);
+      if (queue.hasRoom) {
+        const file = await this.#write(queue.name, alert);
+        begins.push((report) => this.#push(queue, alert, file, report));
         continue;
       }
-      this.#push(queue, alert, await this.#keep(queue.name, alert), report);
+      const message = `${MAX_WAITING} alerts are waiting already`;
+      const outcome = {
+        alert,
+        target: queue.name,
+        outcome: "failed",
+        attempts: 0,
+        message,
+      } as const;
+      begins.push((report) => this.#told(outcome, report));
     }
+    return (report = () => {}) => begins.forEach((begin) => begin(report));
   }
 
   #push(queue: AlertQueue, alert: SentAlert, file: string | undefined, report: Report): void {
@@ -98,7 +117,7 @@ export class Delivery implements AsyncDisposable {
   }
 
   /** The alert's file; where none can be written it is delivered from memory. */
-  async #keep(target: string, alert: SentAlert): Promise<string | undefined> {
+  async #write(target: string, alert: SentAlert): Promise<string | undefined> {
     try {
       return await this.#outbox?.keep({ target, alert });
     } catch (error) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { splitCredentials } from "@vcs/transport/internal";
+import { shownUrl } from "@vcs/transport/internal";
 import type { SentAlert } from "./sent_alert.ts";
 
 /** Which alerts there may be. */
@@ -48,7 +48,10 @@ const PASSING = [408, 425, 429];
 function nextOf(response: Response, from: string): string | undefined {
   const location = response.headers.get("location");
   const keepsMethod = response.status === 307 || response.status === 308;
-  return keepsMethod && location !== null ? new URL(location, from).href : undefined;
+  if (!keepsMethod || location === null) return undefined;
+  const next = URL.parse(location, from);
+  if (next !== null && /^https?:$/.test(next.protocol)) return next.href;
+  throw new RefusedAlert("a redirect leads to what is no URL of http or https");
 }
 
 function refusal({ status }: Response): Error {
@@ -83,14 +86,23 @@ async function post(url: string, body: string, signal: AbortSignal): Promise<voi
  * A URL that gets a POST with the alert as JSON. It is tried until it takes the alert; redirects 307
  * and 308 are followed, others refuse it, and so do client errors that do not pass by themselves.
  *
+ * @param copy which of the webhooks it is whose names without secrets are the same. Default: the first.
  * @throws {TypeError} if it is not a URL
  */
-export function webhook(url: string): AlertTarget {
+export function webhook(url: string, copy = 0): AlertTarget {
   return {
-    name: `POST to ${splitCredentials(url).url.href}`,
+    name: `POST to ${shownUrl(url)}${copy > 0 ? ` (${copy + 1})` : ""}`,
     attempts: Infinity,
     deliver: (alert, signal) => post(url, JSON.stringify(alert), signal),
   };
+}
+
+/** Webhooks, of which each has a name of its own, so that what is kept for one goes to no other. */
+export function webhooks(urls: readonly string[]): AlertTarget[] {
+  const shown = urls.map(shownUrl);
+  return urls.map((url, i) =>
+    webhook(url, shown.slice(0, i).filter((other) => other === shown[i]).length)
+  );
 }
 
 /** How the shell of a system is given a line; that of Windows takes quotes as they are. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { madeAlert } from "../testdata/alert.ts";
-import { RefusedAlert, shellCommand, shellLine, webhook } from "./targets.ts";
+import { RefusedAlert, shellCommand, shellLine, webhook, webhooks } from "./targets.ts";
 
 const signal = () => AbortSignal.timeout(60_000);
 
@@ -29,8 +29,18 @@ Deno.test("a redirect that keeps the method is followed with what is posted", as
   }
 });
 
+/** Redirects to what nothing can be posted to. */
+const NOWHERE = ["http://[/", "ftp://127.0.0.1/", "file:///etc/passwd"].map((at) => [308, at, 1]);
+
 Deno.test("other redirects, and more than five, refuse the alert", async () => {
-  for (const [status, location, sent] of [[302, "/to", 1], [301, "/to", 1], [307, "/from", 6]]) {
+  for (
+    const [status, location, sent] of [
+      [302, "/to", 1],
+      [301, "/to", 1],
+      [307, "/from", 6],
+      ...NOWHERE,
+    ]
+  ) {
     await using hook = server(status as number, location as string);
     await assert.rejects(webhook(hook.url).deliver(madeAlert(), signal()), RefusedAlert);
     assert.equal(hook.posted.length, sent);
@@ -53,6 +63,9 @@ Deno.test("a client error refuses the alert, others may pass", async () => {
 
 Deno.test("a webhook's name and errors hold no password", () => {
   assert.equal(webhook("https://name:secret@host/a").name, "POST to https://host/a");
+  const names = webhooks(["a", "b"].map((secret) => `https://host/?token=${secret}`));
+  const shown = "POST to https://host/?token=***";
+  assert.deepEqual(names.map(({ name }) => name), [shown, `${shown} (2)`]);
   assert.throws(() => webhook("http://a:b@x:99999"), {
     name: "TypeError",
     message: /^Cannot read http:\/\/x:99999:/,

@@ -55,6 +55,17 @@ Deno.test("a camera is read that sends its bytes one by one, in chunks", async (
   assert.deepEqual(await frames(server.url), [[...JPEG], [...JPEG]]);
 });
 
+Deno.test("a camera is read that sends other bytes before its first frame", async () => {
+  const whole = [0xff, 0xd8, 0xff, 0xdb, 0, 2, ...JPEG.slice(2)];
+  const jpeg = String.fromCharCode(...whole);
+  const before = ["\r\n\r\n", "\0\x01\xff\xd8\xfe".repeat(40), `<html>${"-".repeat(9000)}\n`];
+  for (const [i, text] of before.entries()) {
+    const head = i === 0 ? "" : `${OK}Content-Type: text/plain\r\n\r\n`;
+    await using server = scriptedServer(head + text + jpeg, jpeg);
+    assert.deepEqual(await frames(server.url), [whole, whole]);
+  }
+});
+
 async function get(...parts: string[]) {
   await using server = scriptedServer(...parts);
   using answer = await httpGet(new URL(server.url), {}, {}, new AbortController().signal);
@@ -84,4 +95,7 @@ Deno.test("a page or a song is no camera, whatever its type", async () => {
     await using server = scriptedServer(`${OK}Content-Type: text/html\r\n\r\n`, body);
     await assert.rejects(frames(server.url), { code: "not-mjpeg", message: /this is a page/ });
   }
+  const cover = `ID3${"\0".repeat(99)}\xff\xd8\xff\xe0\0\x02\xff\xd9`;
+  await using server = scriptedServer(`${OK}Content-Type: audio/mpeg\r\n\r\n`, cover);
+  await assert.rejects(frames(server.url), { code: "not-mjpeg", message: /type is audio/ });
 });

@@ -8,9 +8,11 @@ import { concatBytes } from "@vcs/transport/internal";
 /** Bytes in which a stream that was joined in the middle of a frame shows what it is. */
 export const PROBE = 1 << 18;
 
+const latin1 = new TextDecoder("latin1");
+
 /** Whether bytes are the beginning or the middle of MJPEG, multipart or not. */
 export function looksLikeMjpeg(bytes: Uint8Array): boolean {
-  const words = new TextDecoder("latin1").decode(bytes);
+  const words = latin1.decode(bytes);
   return (bytes[0] === 0xff && bytes[1] === 0xd8) || /^\s*(--\S|content-)/i.test(words) ||
     /\ncontent-type:[ \t]*image\/jpe?g/i.test(words);
 }
@@ -33,15 +35,21 @@ export async function probe(
 
 /** Types of which the bytes need no look. */
 const FRAMES = /^(multipart\/|video\/x-motion-jpeg|image\/)/i;
+/** The start of a JPEG and its first segment, wherever they are. */
+const JPEG_START = /\xff\xd8\xff[\xc0\xc4\xdb\xdd-\xef\xfe]/;
 
-/** The body of an answer, or undefined if it is not MJPEG, whatever its type says. */
+/**
+ * The body of an answer, or undefined if it is not MJPEG, whatever its type says. What lies before the
+ * first frame may be anything; a song's cover is no camera, though.
+ */
 export async function judged(
   bytes: AsyncGenerator<Uint8Array>,
   contentType: string,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
   if (FRAMES.test(contentType)) return bytes;
   const { isMjpeg, head } = await probe(bytes);
-  return isMjpeg ? after(head, bytes) : undefined;
+  const hasFrame = !/^audio\//i.test(contentType) && JPEG_START.test(latin1.decode(head));
+  return isMjpeg || hasFrame ? after(head, bytes) : undefined;
 }
 
 /** Bytes that came, and those that follow. */

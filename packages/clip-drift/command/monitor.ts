@@ -13,6 +13,7 @@ import type { DeliveryOutcome, SentAlert } from "../alerts/sent_alert.ts";
 import { StatusRules } from "../alerts/status_rules.ts";
 import type { CameraEvent } from "../camera/camera.ts";
 import { askHealth } from "../camera/error_hints.ts";
+import { isGist } from "../measures/gist_names.ts";
 import { type SimilarityStats, similarityStats } from "../measures/similarity_stats.ts";
 import type { Encoder } from "../encoder.ts";
 import { ClipDriftError } from "../errors.ts";
@@ -41,7 +42,7 @@ export interface MonitorOptions extends Omit<WatchOptions, "onBadFrame" | "onLim
   /** Called with lines for people. */
   readonly say?: (line: string) => void;
   /** Takes the alerts. */
-  readonly delivery?: Pick<Delivery, "send" | "settled" | "waiting">;
+  readonly delivery?: Pick<Delivery, "keep" | "settled" | "waiting">;
   /** Whether alerts carry their snapshot. Default: false, its path. */
   readonly inlineSnapshots?: boolean;
   /** By which the rules about the watch are looked at. Default: the system's. */
@@ -257,20 +258,23 @@ export class Monitor {
     const { name: camera } = this;
     const line = alertLine(alert, index);
     const { feed, delivery, inlineSnapshots = false } = this.#options;
-    if (feed !== undefined) feed.view.alertCount++;
-    feed?.note("alert", line);
-    this.#say(`ALERT ${camera}: ${line}`);
-    await this.#run?.event({ type: "alert", ...alert, frame: index });
     const name = watched && await this.#run?.snapshot(runFrame(watched));
-    if (name !== undefined) feed?.snapshot(name);
     const sent: SentAlert = {
       ...{ ...alert, camera, source: this.#source.name, frame: index },
       isoTime: new Date(alert.time * 1000).toISOString(),
       ...(name !== undefined && { snapshot: join(this.#run!.path, "snapshots", name) }),
       ...(watched && inlineSnapshots && { snapshotJpeg: (await watched.frame.jpeg()).toBase64() }),
     };
-    await delivery?.send(sent, (outcome) => void this.#delivered(outcome));
-    if (feed !== undefined) feed.view.undelivered = delivery?.waiting(camera) ?? 0;
+    // Who hears of it may end the process: by then it is written down for the next start.
+    const deliver = await delivery?.keep(sent);
+    this.#say(`ALERT ${camera}: ${line}`);
+    await this.#run?.event({ type: "alert", ...alert, frame: index });
+    deliver?.((outcome) => void this.#delivered(outcome));
+    if (feed === undefined) return;
+    feed.view.alertCount++;
+    if (name !== undefined) feed.snapshot(name);
+    feed.view.undelivered = delivery?.waiting(camera) ?? 0;
+    feed.note("alert", line);
   }
 
   /** Keeps what became of an alert: in the events, on the page, in the metrics. */
@@ -291,15 +295,15 @@ export class Monitor {
 
   /** Counts a frame that gave way to a later one, and says what to do. */
   #drop(): void {
-    const hint = "to watch more, use a GPU (--device cuda), --precision int8, or --model gist; " +
-      "or let the camera send smaller images";
+    const network = "use a GPU (--device cuda), --precision int8, or --model gist; or ";
+    const hint = isGist(this.#encoder.info.model) ? "" : network;
     this.#status.dropped();
     const count = ++this.#counters.dropped_frames;
     const { feed } = this.#options;
     if (feed !== undefined) feed.view.dropped = count;
     if (!isMilestone(count)) return;
     const text = `Frame dropped for a later one, ${count} so far (${share(count, this.#frames)})`;
-    this.#say(`${this.name}: ${text}; ${hint}`);
+    this.#say(`${this.name}: ${text}; to watch more, ${hint}let the camera send smaller images`);
     feed?.note("dropped", text);
   }
 

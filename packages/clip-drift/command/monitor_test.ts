@@ -61,7 +61,7 @@ Deno.test("a camera that is pulled and put back is one run with a gap", async ()
   await Deno.remove(root, { recursive: true });
 });
 
-Deno.test("a cut raises one alert, reported everywhere, with a snapshot", async () => {
+Deno.test("a cut raises one alert, reported everywhere once it is kept, with a snapshot", async () => {
   const root = await Deno.makeTempDir();
   using encoder = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
   let seen = 0;
@@ -70,19 +70,27 @@ Deno.test("a cut raises one alert, reported everywhere, with a snapshot", async 
   const feed = new Hub(100).add("camera");
   const stop = new AbortController();
   const alerts: { rule: string; camera: string; frame: number }[] = [];
+  const lines: string[] = [];
+  let began = 0;
   const monitor = new Monitor(camera.url, encoder, {
     ...{ feed, name: "door" },
     rules: [parseRule("scene: drift > 0.4 cooldown 60s")],
     openRun: () => RunFolder.create(CONFIG, { root }),
     delivery: {
-      send: (alert) => Promise.resolve(void alerts.push(alert)),
+      keep: (alert) => {
+        assert.deepEqual(lines.filter((line) => line.startsWith("ALERT")), []);
+        alerts.push(alert);
+        return Promise.resolve(() => began++);
+      },
       settled: () => Promise.resolve(),
       waiting: () => 0,
     },
+    say: (line) => lines.push(line),
     onFrame: () => ++seen === 30 && stop.abort(),
   });
   const { counters } = await monitor.run(stop.signal);
-  assert.equal(counters.alerts, 1);
+  assert.deepEqual([counters.alerts, began], [1, 1]);
+  assert.equal(lines.filter((line) => line.startsWith("ALERT door: scene")).length, 1);
   assert.deepEqual(alerts.map(({ camera }) => camera), ["door"]);
   const run = await readRun(monitor.runPath!);
   const events = run.events as { type: string; frame: number }[];
@@ -100,24 +108,27 @@ Deno.test("a monitor says what to do if the model is too slow for the camera", a
   const jpegs = await Promise.all([0, 1].map(sceneFrames({ width: 32, height: 24 })));
   await using camera = await serveCamera({ frame: (i) => jpegs[i % 2]!, fps: 200 });
   using fast = await openEncoder({ model: "gist", device: "cpu", threads: 1 });
-  const feed = new Hub(100).add("camera");
-  const encode: typeof fast.encode = async (image) => {
-    const { dropped } = feed.view;
-    while (feed.view.dropped < dropped + 4) await new Promise((resolve) => setTimeout(resolve, 1));
-    return await fast.encode(image);
+  const watch = async (model: string) => {
+    const feed = new Hub(100).add("camera");
+    const encode: typeof fast.encode = async (image) => {
+      const { dropped } = feed.view;
+      while (feed.view.dropped < dropped + 4) await new Promise((done) => setTimeout(done, 1));
+      return await fast.encode(image);
+    };
+    const lines: string[] = [];
+    const stop = new AbortController();
+    await new Monitor(camera.url, { ...fast, info: { ...fast.info, model }, encode }, {
+      feed,
+      say: (line) => lines.push(line),
+      onFrame: ({ index }) => index >= 40 && stop.abort(),
+    }).run(stop.signal);
+    assert.equal(feed.notes.filter(({ type }) => type === "dropped").length, 3);
+    return lines.flatMap((line) => /later one, (\d+) so far \(.* %\); (.*)/.exec(line) ?? []);
   };
-  const lines: string[] = [];
-  const stop = new AbortController();
-  await new Monitor(camera.url, { ...fast, info: fast.info, encode }, {
-    feed,
-    say: (line) => lines.push(line),
-    onFrame: ({ index }) => index >= 40 && stop.abort(),
-  }).run(stop.signal);
-  const counts = lines.map((line) =>
-    /later one, (\d+) so far \(.* %\); .*--precision int8/.exec(line)
-  );
-  assert.deepEqual(counts.flatMap((count) => count?.[1] ?? []), ["1", "10", "100"]);
-  assert.equal(feed.notes.filter(({ type }) => type === "dropped").length, 3);
+  const slow = await watch("ViT-B-32");
+  assert.deepEqual([slow[1], slow[4], slow[7]], ["1", "10", "100"]);
+  assert.match(slow[2]!, /--precision int8, or --model gist; or let the camera send smaller/);
+  assert.equal((await watch("gist"))[2], "to watch more, let the camera send smaller images");
 });
 
 Deno.test("a monitor without a folder writes nothing and ends with its source", async () => {

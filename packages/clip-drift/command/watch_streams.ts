@@ -10,7 +10,7 @@ import { defined, errorLine, ignoreAbort, print, say, UsageError } from "@vcs/tr
 import { type AlertRule, parseRule } from "../alerts.ts";
 import { Delivery } from "../alerts/deliver.ts";
 import { MqttTarget } from "../alerts/mqtt.ts";
-import { type AlertScope, type AlertTarget, shellCommand, webhook } from "../alerts/targets.ts";
+import { type AlertScope, type AlertTarget, shellCommand, webhooks } from "../alerts/targets.ts";
 import type { Labels } from "../clip/labels.ts";
 import type { DriftOptions } from "../drift.ts";
 import type { Encoder } from "../encoder.ts";
@@ -69,7 +69,7 @@ function targetsOf(
   about: AlertScope,
 ): AlertTarget[] {
   const brokers = mqtt === undefined ? [] : [new MqttTarget(mqtt, about)];
-  return [...urls.map(webhook), ...exec.map(shellCommand), ...brokers];
+  return [...webhooks(urls), ...exec.map(shellCommand), ...brokers];
 }
 
 /** Everything that the cameras share. */

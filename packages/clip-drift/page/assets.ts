@@ -690,7 +690,11 @@ function driftColour(drift) {
   return \`rgb(\${Math.min(255, Math.round(510 * d))} \${rest} \${rest})\`;
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
+const CLOCK = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" });
+const DAY = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
+
+const clock = (seconds) => CLOCK.format(seconds * 1000);
+const dayOf = (seconds) => DAY.format(seconds * 1000);
 
 /** A colour of the style sheet, which is another one when the scheme changes. */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(\`--\${name}\`);
@@ -706,14 +710,11 @@ matchMedia("(prefers-color-scheme: light)").onchange = () => {
   for (const plot of plots) plot.redraw();
 };
 
-const dayOf = (seconds) =>
-  new Date(seconds * 1000).toLocaleDateString([], { day: "numeric", month: "short" });
-
 /** Times below an axis; the day where it is another one than before, if they are not all of today. */
 function timeLabels(plot, times, _axis, _space, step) {
   const { min, max } = plot.scales.x;
   const days = new Set([dayOf(min), dayOf(max), dayOf(Date.now() / 1000)]);
-  const shape = { hour: "2-digit", minute: "2-digit", hour12: false };
+  const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   if (step < 60) shape.second = "2-digit";
   if (step >= 86_400) return times.map(dayOf);
   return times.map((time, i) => {
@@ -733,13 +734,15 @@ function drawMarks(plot, marks) {
   const { ctx, bbox: { left, top, width, height } } = plot;
   ctx.save();
   ctx.lineWidth = 1.5 * devicePixelRatio;
-  for (const { time, type } of marks) {
-    const x = plot.valToPos(time, "x", true);
-    if (MARKS[type] === undefined || !(x >= left && x <= left + width)) continue;
-    ctx.strokeStyle = colour(MARKS[type]);
+  for (const name of new Set(Object.values(MARKS))) {
+    ctx.strokeStyle = colour(name);
     ctx.beginPath();
-    ctx.moveTo(x, top);
-    ctx.lineTo(x, top + height);
+    for (const { time, type } of marks) {
+      const x = plot.valToPos(time, "x", true);
+      if (MARKS[type] !== name || !(x >= left && x <= left + width)) continue;
+      ctx.moveTo(x, top);
+      ctx.lineTo(x, top + height);
+    }
     ctx.stroke();
   }
   ctx.restore();
@@ -1102,7 +1105,7 @@ function measureChoice(run, place) {
 }
 
 /** What happened in a run, the latest first; alerts open the snapshots that there are. */
-function markList(name, { marks }, snapshots = []) {
+function markList(name, { marks }, snapshots) {
   const list = document.createElement("ol");
   list.className = "notes";
   list.setAttribute("aria-label", "Alerts and events");
@@ -1131,12 +1134,11 @@ function drawRun(name, run) {
   runPlot = undefined;
   const { label, choice } = measureChoice(run, plot);
   const isEmpty = choice.length === 0;
-  const parts = [heading, ...(isEmpty ? [] : [label, plot]), markList(name, run)];
-  $("run").replaceChildren(...parts, facts);
+  $("run").replaceChildren(heading, ...(isEmpty ? [] : [label, plot]), facts);
   if (!isEmpty) choice.onchange();
 }
 
-/** Puts a run's snapshots, which are listed after its plot is there, before its facts. */
+/** Puts what happened in a run and its snapshots, which come after its plot, before its facts. */
 function drawSnapshots(name, run, { count, some, alerts }) {
   const strip = document.createElement("div");
   strip.className = "strip";
@@ -1145,7 +1147,7 @@ function drawSnapshots(name, run, { count, some, alerts }) {
   text.className = "quiet";
   const shown = some.length < count ? \`\${some.length} of \` : "";
   text.textContent = \`\${shown}\${count} \${count === 1 ? "snapshot" : "snapshots"}\`;
-  $("run").querySelector(".notes").replaceWith(markList(name, run, alerts), strip, text);
+  $("run").lastChild.before(markList(name, run, alerts), strip, text);
 }
 
 async function listRuns() {

@@ -71,7 +71,7 @@ export interface Dashboard extends AsyncDisposable {
 }
 
 /** Points of a run that are drawn. */
-const MAX_POINTS = 2000;
+const MAX_POINTS = 1000;
 
 function jpeg(bytes: Uint8Array): Response {
   return new Response(new Uint8Array(bytes), { headers: { "content-type": "image/jpeg" } });

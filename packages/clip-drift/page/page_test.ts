@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import {
   barriers,
   browserTest,
@@ -300,6 +301,7 @@ browserTest(
       await waitUntil(page, `${RED_DOTS} > 50`);
       await page.selectOption("#run select", "dark");
       assert.match((await page.textContent("#run .u-legend"))!, /dark/);
+      await page.waitForSelector("#run .strip");
       const notes = await page.locator("#run .notes li").allTextContents();
       assert.match(notes[0]!, /gap: No frames for 90000\.0 s$/);
       assert.match(notes[1]!, /alert: scene: cut 0\.6000 above 0\.4000$/);
@@ -350,6 +352,8 @@ browserTest("the page lives behind a proxy under another path", async () => {
   const passing = proxied(server, listener);
   await withPage(server.url, async (page) => {
     await page.locator("#live").getByText("door").first().waitFor();
+    const midnight = new Date(2026, 0, 7).getTime() / 1000;
+    assert.match(await page.evaluate(`clock(${midnight})`) as string, /^00:00:00/);
     assert.equal(page.url(), behind.href);
     await page.click("#tab-runs");
     await page.click("#run-list button");
@@ -391,7 +395,7 @@ browserTest("the page has no barriers, light or dark, and an alert is spoken", a
     }
     await page.click("#tab-runs");
     await page.click("#run-list button");
-    await page.waitForSelector("#run canvas");
+    await page.waitForSelector("#run .strip");
     assert.deepEqual(await barriers(page), [], `${colorScheme}, runs`);
     if (shots) await page.screenshot({ path: `${shots}/run-${colorScheme}.png`, fullPage: true });
     await page.keyboard.press("q");
@@ -466,20 +470,23 @@ const LIES_ON_THE_IMAGE = `(() => {
     (Math.abs(canvas.width - image.offsetWidth) < 1 || Math.abs(canvas.height - image.offsetHeight) < 1);
 })()`;
 
+/** Goes around the whole picture by keys, a point at each corner. */
+const AROUND = `(() => {
+  const canvas = document.querySelector("svg.canvas");
+  const press = (key, shiftKey) =>
+    canvas.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true }));
+  canvas.focus();
+  for (const ways of [["Left", "Up"], ["Right"], ["Down"], ["Left"]]) {
+    for (const way of ways) for (let i = 0; i < 10; i++) press("Arrow" + way, true);
+    press(" ", false);
+  }
+})()`;
+
 /** Leaves out the whole picture, which is refused in words. */
-async function refusedRegions(url: string): Promise<void> {
-  await using browser = await openBrowser();
-  const page = await openPage(browser);
-  await page.goto(url);
+async function refusesAll(page: Page): Promise<void> {
   await page.click(".draw:enabled");
   await page.selectOption(".kind", "mask");
-  await page.focus("svg.canvas");
-  for (const way of ["Left", "Up", "Right", "Down", "Left"]) {
-    for (let i = 0; i < 10; i++) await page.keyboard.press(`Shift+Arrow${way}`);
-    if (way !== "Left" || await page.locator("polyline").count() > 0) {
-      await page.keyboard.press("Space");
-    }
-  }
+  await page.evaluate(AROUND);
   await page.click(".drawing .save");
   await page.waitForSelector("text=Not saved: Cannot use the regions of camera");
   await page.keyboard.press("Escape");
@@ -495,7 +502,16 @@ browserTest("regions are drawn with the mouse and with keys, and kept in the fil
   for (const feed of [door, yard]) feed.frame(shown()), feed.show(jpeg);
   const regions = new RegionsFile(path);
   await using server = await serveDashboard(hub, { regions, onQuit() {} });
-  await withPage(server.url, async (page) => {
+  await using browser = await openBrowser();
+  const errors: string[] = [];
+  const openWith = async (settings: BrowserContextOptions) => {
+    const page = await openPage(browser, { ...settings, bypassCSP: true });
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.goto(server.url);
+    return page;
+  };
+  {
+    const page = await openWith({ colorScheme: "dark", viewport: { width: 1280, height: 900 } });
     const begin = async () => {
       await page.click('[aria-label="door"] .draw:enabled');
       await page.waitForSelector("svg.canvas");
@@ -522,6 +538,7 @@ browserTest("regions are drawn with the mouse and with keys, and kept in the fil
     }
     await page.keyboard.press("Enter");
     assert.equal(await page.locator("polygon.mask").count(), 1);
+    assert.deepEqual(await barriers(page), [], "dark");
     if (shots) await page.screenshot({ path: `${shots}/regions-1280.png`, fullPage: true });
     await page.click(".drawing .save");
     await page.waitForSelector("svg.canvas", { state: "detached" });
@@ -543,25 +560,17 @@ browserTest("regions are drawn with the mouse and with keys, and kept in the fil
     await page.click(".drawing .save");
     await page.waitForSelector("svg.canvas", { state: "detached" });
     assert.deepEqual((await kept()).door, { roi: [], mask: [other] });
-  });
-  await withPage(server.url, async (page) => {
-    await page.click(".draw:enabled");
-    await page.waitForSelector("svg.canvas");
-    assert.equal(await page.locator("polygon").count(), 1);
-    const wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-    assert.equal(await page.evaluate(wide), 0);
-    if (shots) await page.screenshot({ path: `${shots}/regions-390.png`, fullPage: true });
-    await page.keyboard.press("Escape");
-  }, { width: 390, height: 844 });
-  await refusedRegions(server.url);
-  await using browser = await openBrowser();
-  for (const colorScheme of ["light", "dark"] as const) {
-    const page = await openPage(browser, { colorScheme, bypassCSP: true });
-    await page.goto(server.url);
-    await page.click(".draw:enabled");
-    await page.waitForSelector("svg.canvas");
-    assert.deepEqual(await barriers(page), [], colorScheme);
-    if (shots) await page.screenshot({ path: `${shots}/regions-${colorScheme}.png` });
     await page.close();
   }
+  const page = await openWith({ colorScheme: "light", viewport: { width: 390, height: 844 } });
+  await page.click(".draw:enabled");
+  await page.waitForSelector("svg.canvas");
+  assert.equal(await page.locator("polygon").count(), 1);
+  const wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+  assert.equal(await page.evaluate(wide), 0);
+  assert.deepEqual(await barriers(page), [], "light");
+  if (shots) await page.screenshot({ path: `${shots}/regions-390.png`, fullPage: true });
+  await page.keyboard.press("Escape");
+  await refusesAll(page);
+  assert.deepEqual(errors, []);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { levelFile, LEVELS } from "./levels.ts";
 import { readRunOverview, readRunSnapshots } from "./overview.ts";
 import { loadRunEmbeddings, readRun, readSnapshot } from "./reader.ts";
 
@@ -8,7 +9,10 @@ const READERS = [
   [readRun, ["config.json", "summary.json", "events.jsonl", "drift.csv"]],
   [
     (path: string) => readRunOverview(path, 10),
-    ["config.json", "summary.json", "drift.csv", "metrics.csv", "peaks_256.csv", "events.jsonl"],
+    [
+      ...["config.json", "summary.json", "drift.csv", "metrics.csv", "events.jsonl"],
+      ...LEVELS.map(levelFile),
+    ],
   ],
   [readRunSnapshots, ["config.json", "events.jsonl"]],
   [(path: string) => readSnapshot(path, "frame_000001.jpg"), ["snapshots/frame_000001.jpg"]],
@@ -63,16 +67,22 @@ Deno.test({
 });
 
 Deno.test("files of a run that are larger than such files ever are are refused unread", async () => {
-  const files = ["config.json", "summary.json", "events.jsonl", "drift.csv"];
-  for (const file of [...files, "embeddings/batch_0000.npz"]) {
+  const overview = (path: string) => readRunOverview(path, 10);
+  const files = [
+    ...["config.json", "summary.json", "events.jsonl", "drift.csv"].map((file) => [file, readRun]),
+    ...["metrics.csv", "drift.csv", ...LEVELS.map(levelFile)].map((file) => [file, overview]),
+    ["embeddings/batch_0000.npz", loadRunEmbeddings],
+    ["snapshots/frame_000001.jpg", (path: string) => readSnapshot(path, "frame_000001.jpg")],
+  ] as [string, (path: string) => unknown][];
+  for (const [file, read] of files) {
     const run = await Deno.makeTempDir();
-    await Deno.mkdir(join(run, "embeddings"));
+    for (const folder of ["embeddings", "snapshots"]) await Deno.mkdir(join(run, folder));
     await Deno.writeFile(join(run, file), new Uint8Array(1));
-    await Deno.truncate(join(run, file), 2 ** 31);
-    const read = file.startsWith("embeddings") ? loadRunEmbeddings : readRun;
+    const size = file.startsWith("peaks") ? 2 ** 27 : 2 ** 31;
+    await Deno.truncate(join(run, file), size);
     await assert.rejects(Promise.resolve(read(run)), {
       code: "bad-run",
-      message: /found 2147483648 bytes, expected a file of at most \d+ bytes$/,
+      message: new RegExp(`found ${size} bytes, expected a file of at most \\d+ bytes$`),
     });
     await Deno.remove(run, { recursive: true });
   }

@@ -1,6 +1,6 @@
 /**
  * Summaries of a run beside its frames, so that a plot of weeks reads as little as one of an hour:
- * `peaks_16.csv`, `peaks_256.csv` and `peaks_4096.csv` have a line for as many frames each, with when
+ * `peaks_16.csv`, `peaks_64.csv` … `peaks_16384.csv` have a line for as many frames each, with when
  * they began, how many they are, and the peak of each measure.
  *
  * @module
@@ -12,7 +12,7 @@ import { AppendFile } from "./append_file.ts";
 import type { RunFrame } from "./writer.ts";
 
 /** Frames of a line of each level. */
-export const LEVELS = [16, 256, 4096] as const;
+export const LEVELS = [16, 64, 256, 1024, 4096, 16384] as const;
 
 /** Name of a level's file. */
 export const levelFile = (frames: number): string => `peaks_${frames}.csv`;
@@ -28,27 +28,31 @@ function lineOf([timestamp = 0, frames, ...peaks]: PeakRow): string {
   return `${[timestamp.toFixed(6), frames, ...values].join(",")}\r\n`;
 }
 
-/** One level that is being written. */
+/** One level that is being written; what it has written is a part of a line of the next one. */
 class Level {
   readonly #file: AppendFile;
   readonly #frames: number;
+  readonly #next: Level | undefined;
   #open: PeakRow | undefined;
 
-  constructor(file: AppendFile, frames: number) {
+  constructor(file: AppendFile, frames: number, next: Level | undefined) {
     this.#file = file;
     this.#frames = frames;
+    this.#next = next;
   }
 
-  async add(row: PeakRow): Promise<void> {
-    if (this.#open === undefined) this.#open = row.slice();
+  /** Takes a stretch, which is the level's from now on; what is to wait for, if a line was full. */
+  add(row: PeakRow): Promise<void> | undefined {
+    if (this.#open === undefined) this.#open = row;
     else joinPeaks(this.#open, row);
-    if (this.#open[1]! >= this.#frames) await this.flush();
+    return this.#open[1]! >= this.#frames ? this.flush() : undefined;
   }
 
   async flush(): Promise<void> {
     const row = this.#open;
     this.#open = undefined;
-    if (row !== undefined) await this.#file.append(lineOf(row));
+    if (row === undefined) return;
+    await Promise.all([this.#file.append(lineOf(row)), this.#next?.add(row)]);
   }
 
   close(): Promise<void> {
@@ -58,6 +62,7 @@ class Level {
 
 /** The levels of a run that is being written. */
 export class RunLevels implements AsyncDisposable {
+  /** The finest first. */
   readonly #levels: readonly Level[];
 
   private constructor(levels: readonly Level[]) {
@@ -66,16 +71,17 @@ export class RunLevels implements AsyncDisposable {
 
   /** Makes the files in a run's folder. */
   static async create(folder: string): Promise<RunLevels> {
-    const levels = LEVELS.map(async (frames) =>
-      new Level(await AppendFile.create(join(folder, levelFile(frames)), HEAD), frames)
-    );
-    return new RunLevels(await Promise.all(levels));
+    const levels: Level[] = [];
+    for (const frames of LEVELS.toReversed()) {
+      const file = await AppendFile.create(join(folder, levelFile(frames)), HEAD);
+      levels.unshift(new Level(file, frames, levels[0]));
+    }
+    return new RunLevels(levels);
   }
 
   /** Takes a frame. */
   async add(frame: RunFrame): Promise<void> {
-    const row = rowOf(frame);
-    for (const level of this.#levels) await level.add(row);
+    await this.#levels[0]!.add(rowOf(frame));
   }
 
   /** Writes what no line was full of. */

@@ -62,6 +62,8 @@ export interface RunSnapshots {
 const MOST_FRAMES = Math.max(...LEVELS);
 /** Lines of a summary from which on a plot needs no finer one. */
 const ENOUGH = 500;
+/** Bytes that a summary never has that is read: a finer one than needed may be larger. */
+const MAX_SUMMARY = 64 << 20;
 /** Bytes of the latest events that are read, and things that happened that are shown. */
 const [EVENT_BYTES, MARKS] = [4 << 20, 500];
 /** Snapshots that are shown. */
@@ -73,21 +75,27 @@ interface Curves {
   readonly lines: number;
 }
 
-/**
- * Reads a table of frames or stretches; undefined if there is none, or nothing in it.
- *
- * @param isFrame whether a line counts, where that is told without the table's head. Default: lines
- * below the head with a time, and a number of frames where it has one.
- */
+/** How to read a table of frames or stretches. */
+interface TableOptions {
+  /**
+   * Whether a line counts, where that is told without the table's head. Default: lines below the head
+   * with a time, and a number of frames where it has one.
+   */
+  readonly isFrame?: (line: string) => boolean;
+  /** Most bytes of the file. Default: those of any table of frames. */
+  readonly most?: number;
+}
+
+/** Reads a table of frames or stretches; undefined if there is none, or nothing in it. */
 async function readCurves(
   path: string,
   points: number,
-  isFrame?: (line: string) => boolean,
+  { isFrame, most }: TableOptions = {},
 ): Promise<Curves | undefined> {
   const rows = new PeakDecimation(points);
   let head = isFrame && DRIFT_COLUMNS;
   let lines = 0;
-  for await (const batch of lineBatches(path)) {
+  for await (const batch of lineBatches(path, most)) {
     for (const line of batch) {
       if (head === undefined) {
         head = headOf(line);
@@ -123,8 +131,10 @@ const DRIFT_COLUMNS = headOf(DRIFT_HEAD.trimEnd());
 /** A line as time, frames and measures; undefined if it is damaged. */
 function rowOf(fields: readonly string[], head: Head): PeakRow | undefined {
   const frames = head.isSummary ? Number(fields[1]) : 1;
-  const values = head.columns.map((at) => fields[at] ? Number(fields[at]) : NaN);
-  const row = Float64Array.from([Number(fields[0]), frames, ...values]);
+  const row = new Float64Array(2 + head.columns.length);
+  row[0] = Number(fields[0]);
+  row[1] = frames;
+  head.columns.forEach((at, i) => row[i + 2] = fields[at] ? Number(fields[at]) : NaN);
   if (!Number.isFinite(row[0]) || !(frames >= 1 && frames <= MOST_FRAMES)) return undefined;
   return fields.length < head.count || !Number.isInteger(frames) ? undefined : row;
 }
@@ -132,11 +142,11 @@ function rowOf(fields: readonly string[], head: Head): PeakRow | undefined {
 /** The coarsest summary that is fine enough, or else the frames themselves. */
 async function readAll(path: string, points: number): Promise<readonly Curves[]> {
   for (const frames of LEVELS.toReversed()) {
-    const level = await readCurves(join(path, levelFile(frames)), points);
+    const level = await readCurves(join(path, levelFile(frames)), points, { most: MAX_SUMMARY });
     if (level !== undefined && level.lines >= ENOUGH) return [level];
   }
   const frames = await Promise.all([
-    readCurves(join(path, "drift.csv"), points, isFrameLine),
+    readCurves(join(path, "drift.csv"), points, { isFrame: isFrameLine }),
     readCurves(join(path, "metrics.csv"), points),
   ]);
   return frames.filter((curves) => curves !== undefined);
@@ -176,14 +186,25 @@ function markOf(line: string): RunMark[] {
   }
 }
 
+/** The latest of some events. */
+function latestMarks(lines: readonly string[], most: number): RunMark[] {
+  const marks: RunMark[] = [];
+  for (let i = lines.length - 1; i >= 0 && marks.length < most; i--) {
+    marks.push(...markOf(lines[i]!));
+  }
+  return marks;
+}
+
 /** The latest marks, of which alerts go first. */
 async function readMarks(path: string): Promise<RunMark[]> {
-  const all = (await readTail(join(path, "events.jsonl"), EVENT_BYTES)).flatMap(markOf);
-  const [alerts, others] = [true, false].map((isAlert) =>
-    all.filter(({ type }) => (type === "alert") === isAlert).slice(-MARKS)
-  ) as [RunMark[], RunMark[]];
-  const room = MARKS - alerts.length;
-  return [...alerts, ...(room > 0 ? others.slice(-room) : [])].sort((a, b) => a.time - b.time);
+  const lines = await readTail(join(path, "events.jsonl"), EVENT_BYTES);
+  // A week has far more events than are shown, and most of the time would go into reading them.
+  const { alerts = [], others = [] } = Object.groupBy(
+    lines,
+    (line) => /"type": ?"alert"/.test(line) ? "alerts" : "others",
+  );
+  const marks = latestMarks(alerts, MARKS);
+  return [...marks, ...latestMarks(others, MARKS - marks.length)].sort((a, b) => a.time - b.time);
 }
 
 /** Some of many, evenly spread, with the first. */

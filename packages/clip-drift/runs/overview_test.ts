@@ -53,7 +53,7 @@ Deno.test("an overview of frames keeps every peak in few points, and counts all 
 
 Deno.test("an overview of a long run reads its summaries, and not its frames", async () => {
   await temporary(async (run) => {
-    const count = 10_001;
+    const count = 40_001;
     await using levels = await RunLevels.create(run);
     for (let index = 0; index < count; index++) await levels.add(frame(index, count));
     await levels.finish();
@@ -63,11 +63,11 @@ Deno.test("an overview of a long run reads its summaries, and not its frames", a
     assert.equal(frames, count);
     assert.equal(curves.length, 1);
     const { times, measures: { drift = [], moved = [], cut } } = curves[0]!;
-    assert.equal(times.length, Math.ceil(count / 16));
-    assert.deepEqual(times.slice(0, 3), [0, 16, 32]);
+    assert.equal(times.length, Math.ceil(count / 64));
+    assert.deepEqual(times.slice(0, 3), [0, 64, 128]);
     assert.deepEqual(peaksOf(drift)[3], 0.5 + (3000 + PEAK) / 1e5);
     assert.deepEqual([moved[0], moved.at(-1), cut], [null, count - 1, undefined]);
-    assert.equal(moved[312], 5007, "a stretch in whose midst the first value came");
+    assert.equal(moved[312], 20_031, "a stretch in whose midst the first value came");
   });
 });
 

@@ -59,8 +59,8 @@ export interface Run {
 const BATCH = /^batch_\d+\.npz$/;
 /** Most bytes of a batch of embeddings. */
 const MAX_BATCH = 1 << 30;
-/** Most bytes of `config.json` and `summary.json`, of all events, and of `drift.csv` as a whole. */
-const [MAX_ABOUT, MAX_EVENTS, MAX_DRIFT] = [1 << 20, 64 << 20, 1 << 30];
+/** Most bytes of `config.json` and `summary.json`, of all events, and of a table of frames. */
+const [MAX_ABOUT, MAX_EVENTS, MAX_TABLE] = [1 << 20, 64 << 20, 1 << 30];
 /** Most bytes of a snapshot. */
 const MAX_SNAPSHOT = 64 << 20;
 
@@ -158,10 +158,10 @@ const MAX_LINE = 4096;
 
 /**
  * Reads the complete lines of a file in chunks, so that a run of days does not fill the memory; none if
- * there is no file.
+ * there is no file. One of more bytes than a table of frames, or than `most`, is refused.
  */
-export async function* lineBatches(path: string): AsyncGenerator<string[]> {
-  if (!await isThere(path, Infinity)) return;
+export async function* lineBatches(path: string, most = MAX_TABLE): AsyncGenerator<string[]> {
+  if (!await isThere(path, most)) return;
   const file = await Deno.open(path);
   let rest = "";
   for await (const text of file.readable.pipeThrough(new TextDecoderStream())) {
@@ -175,9 +175,10 @@ export async function* lineBatches(path: string): AsyncGenerator<string[]> {
 export async function readTail(path: string, most: number): Promise<string[]> {
   if (!await isThere(path, Infinity)) return [];
   using file = await Deno.open(path);
-  const from = Math.max(0, (await file.stat()).size - most);
+  const { size } = await file.stat();
+  const from = Math.max(0, size - most);
   await file.seek(from, Deno.SeekMode.Start);
-  const bytes = await readUpTo(file, most);
+  const bytes = await readUpTo(file, size - from);
   const lines = completeLines(new TextDecoder().decode(bytes));
   return from > 0 ? lines.slice(1) : lines;
 }
@@ -243,7 +244,6 @@ export async function readFixed(path: string): Promise<Omit<Run, "drift" | "even
 
 /** The frames of `drift.csv`; its text is never held as a whole. */
 async function readDrift(path: string): Promise<DriftRecord[]> {
-  await isThere(path, MAX_DRIFT);
   const drift: DriftRecord[] = [];
   for await (const lines of lineBatches(path)) {
     for (const record of lines.map(parseRecord)) if (isRecord(record)) drift.push(record);
