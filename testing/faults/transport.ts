@@ -12,7 +12,7 @@ export const faults: readonly Fault[] = [
     find: "return file.isFile() ? `${file.dev}:${file.ino}` : undefined;",
     put: "return undefined;",
     means: "what a command reads grows by what it writes to standard output",
-    tests: ["safety_test.ts"],
+    tests: ["output_file_test.ts"],
   },
   {
     file: "ranges.ts",
