@@ -101,6 +101,9 @@ Deno.test("what fails leaves what was there, what succeeds says that it replaces
   await using reader = await EcdcReader.open(file);
   assert.equal(reader.header.samples, 24_000);
   assert.equal(await names(), "a.ecdc,a.wav,b.wav");
+  const behind = await run(["-d", "-ss", "5", "--device", "cpu", file], env);
+  assert.deepEqual([behind.code, behind.stdout.length], [0, 0]);
+  assert.match(behind.stderr, /^note: nothing is there from 5 s on, the file ends at 1\.00 s$/m);
 });
 
 Deno.test("a damaged file's audio is kept beside the file that was there", async () => {
