@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { ArithmeticEncoder, quantizeCdf } from "./lm/arithmetic_coder.ts";
-import { type DecodeOptions, Decoder } from "./decoder.ts";
+import { Session } from "@vcs/onnx/session";
+import { type CodeSource, type DecodeOptions, Decoder } from "./decoder.ts";
 import { type BlockRange, type CodeBlock, EcdcReader } from "./container/reader.ts";
 import { EcdcWriter } from "./container/writer.ts";
 import { Encoder } from "./encoder.ts";
@@ -10,6 +11,8 @@ import { formatHeader, parseHeader } from "./container/header.ts";
 import { LanguageModel } from "./lm/language_model.ts";
 import { LmReader } from "./lm/lm_reader.ts";
 import { codebooksFor, type ModelName, modelSpec } from "./models.ts";
+import type { OpenedModel } from "./network/model_session.ts";
+import { golden, small } from "./testing/transformers.ts";
 import { segmentPlace } from "./container/segments.ts";
 import { syntheticAudio, syntheticCheckpoint } from "./network/synthetic.ts";
 
@@ -363,6 +366,36 @@ Deno.test("an aborted signal ends decoding at the model's next call", async () =
     await assert.rejects(Array.fromAsync(decoding), { message: "enough" });
   }
 });
+
+for (const model of ["encodec_24khz", "encodec_48khz"] as const) {
+  for (const half of ["features", "audio"]) {
+    Deno.test(`${model}: an aborted signal ends the call that makes ${half}`, async () => {
+      const abort = new AbortController();
+      const openModel = async (graph: Uint8Array<ArrayBuffer>): Promise<OpenedModel> => {
+        const session = await Session.open(graph, { device: "cpu" });
+        const isHalf = session.outputs.some(({ name }) => name === half);
+        return {
+          inputs: session.inputs,
+          close: () => session.close(),
+          async run(feeds, options) {
+            if (isHalf) abort.abort(new Error("enough"));
+            const results = await session.run(feeds, options);
+            return isHalf ? assert.fail("it ran to its end") : results;
+          },
+        };
+      };
+      const spec = small(model);
+      const { source: weights } = await golden(model);
+      using decoder = await Decoder.open(spec, { weights, openModel });
+      const block = { index: 0, start: 0, samples: 800, frames: 100, scale: 1 };
+      const blocks = [{ ...block, codes: new Uint16Array(100 * spec.codebooks) }];
+      const header = { spec, samples: 800, codebooks: spec.codebooks } as CodeSource["header"];
+      const source = { header, units: 1, blocks: () => ReadableStream.from(blocks) };
+      const decoding = decoder.decode(source, { signal: abort.signal });
+      await assert.rejects(Array.fromAsync(decoding), { message: "enough" });
+    });
+  }
+}
 
 Deno.test("batches of nothing are refused by both models", async () => {
   for (const model of ["encodec_24khz", "encodec_48khz"] as const) {

@@ -77,7 +77,7 @@ export interface DecodeOptions {
    * from the start of the file: quick, and no longer exact. Default: from the start.
    */
   readonly preroll?: number;
-  /** Ends decoding between two calls of the model. */
+  /** Ends decoding, also within a call of the model. */
   readonly signal?: AbortSignal;
 }
 
@@ -221,7 +221,7 @@ export class Decoder implements Disposable {
     // own runs beside a copy, so that every batch size gives the same bits.
     const batch = blocks.length === 1 ? [blocks[0]!, blocks[0]!] : blocks;
     const flat = this.#flatCodes(batch, codebooks);
-    const features = await this.#recurrent.run({ flat_codes: flat }, "features");
+    const features = await this.#recurrent.run({ flat_codes: flat }, "features", signal);
     const shape = features.shape.with(0, 1);
     const size = features.data.length / batch.length;
     const data = features.data as Float32Array;
@@ -238,7 +238,7 @@ export class Decoder implements Disposable {
     signal?.throwIfAborted();
     // The overlap with its neighbours fades into the silence and back.
     if (block.isLost) return { start: block.start, channels: this.#silence(block.samples) };
-    const audio = await this.#conv.run({ features: tensor }, "audio");
+    const audio = await this.#conv.run({ features: tensor }, "audio", signal);
     return { start: block.start, channels: planar(audio, block.samples, block.scale) };
   }
 
@@ -260,7 +260,7 @@ export class Decoder implements Disposable {
       options.signal?.throwIfAborted();
       const first = block.index === 0;
       const feeds = { features: tensor, ...this.#noise(block) };
-      const audio = await this.#conv.step(feeds, "audio", state, first);
+      const audio = await this.#conv.step(feeds, "audio", state, first, options.signal);
       const decoded = planar(audio, block.isLost ? hop : block.samples);
       yield { start: block.start, channels: fade.push(decoded, block) };
     }
@@ -289,7 +289,7 @@ export class Decoder implements Disposable {
         : Math.min(most, Math.max(firstFrames, frame - begin));
     for await (const block of concealed(source.blocks({ from: start, to: end, chunk }))) {
       signal?.throwIfAborted();
-      const tensor = await this.#advance(block, source.header.codebooks, state);
+      const tensor = await this.#advance(block, source.header.codebooks, state, signal);
       if (block.index >= begin) yield { block, tensor };
     }
   }
@@ -304,9 +304,14 @@ export class Decoder implements Disposable {
     return { noise: tensor("F32", [1, 1, data.length], data) };
   }
 
-  async #advance(block: CodeBlock, codebooks: number, state: StreamState): Promise<Tensor> {
+  async #advance(
+    block: CodeBlock,
+    codebooks: number,
+    state: StreamState,
+    signal: AbortSignal | undefined,
+  ): Promise<Tensor> {
     const feeds = { flat_codes: this.#flatCodes([block], codebooks) };
-    return await this.#recurrent.step(feeds, "features", state, block.index === 0);
+    return await this.#recurrent.step(feeds, "features", state, block.index === 0, signal);
   }
 
   /** Releases the sessions. */

@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "output_file.ts",
+    find: "return file.isFile() ? `${file.dev}:${file.ino}` : undefined;",
+    put: "return undefined;",
+    means: "what a command reads grows by what it writes to standard output",
+    tests: ["output_file_test.ts"],
+  },
+  {
     file: "ranges.ts",
     find: "return this.#version === undefined || (size === this.size && tag === this.tag);",
     put: "return true;",

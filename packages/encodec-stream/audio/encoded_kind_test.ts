@@ -13,11 +13,25 @@ Deno.test("audio files are distinguished from bare samples by their first bytes"
       ["MP3", "ID3\x04\0\0"],
       ["MP4", "\0\0\0\x20ftypM4A "],
       ["AIFF", "FORM\0\0\0\0AIFF"],
+      ["WAV", "RF64\xff\xff\xff\xffWAVE"],
+      ["RIFF", "RIFF\0\0\0\0AVI "],
+      ["Wave64", "riff\x2e\x91\xcf\x11\xa5\xd6"],
+      ["WavPack", "wvpk"],
       [".ecdc", "ECDC\0"],
     ] as const
   ) {
     assert.equal(encodedKind(bytes(start)), kind);
   }
+});
+
+Deno.test("AAC without a container is known by two frames", () => {
+  const frames = new Uint8Array(2048);
+  // 371 bytes.
+  const header = [0xff, 0xf1, 0x50, 0x80, 371 >> 3, (371 & 7) << 5];
+  frames.set(header);
+  assert.equal(encodedKind(frames), undefined);
+  frames.set(header, 371);
+  assert.equal(encodedKind(frames), "AAC");
 });
 
 Deno.test("MP3 without a tag is known by two frames, and a loud pair of samples is none", () => {

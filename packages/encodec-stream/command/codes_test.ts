@@ -39,6 +39,7 @@ Deno.test("codes to arrays and back, cut, concat and set, as commands", async ()
     [["codes", path("a.ecdc"), "-o", path("x.ecdc")], /expected an \.ecdc file and one of arrays/],
     [["set", path("a.ecdc"), "-o", path("x.ecdc")], /found none, expected --title/],
     [["cut", path("a.ecdc"), "-o", path("a.ecdc")], /it is what is read/],
+    [["concat", "-o", path("x.ecdc")], /expected FILE\|URL…/],
   ];
   for (const [args, message] of wrong) {
     const { code, stderr } = await command(...args);

@@ -136,7 +136,19 @@ async function run(
     throw error;
   }
   await file.commit();
-  const { surplus = 0 } = reader;
+  sayRest(reader, range, times);
+}
+
+/** Says what else is to be known of a file that was decoded. */
+function sayRest(
+  { header: { duration }, surplus = 0 }: EcdcReader,
+  { start, end }: SampleRange,
+  { from, to }: { readonly from: number; readonly to: number },
+): void {
+  if (start >= end) {
+    const wanted = to < Infinity ? `from ${from} to ${to} s` : `from ${from} s on`;
+    say(`note: nothing is there ${wanted}, the file ends at ${duration.toFixed(2)} s`);
+  }
   if (surplus > 0) say(`note: ${surplus} bytes after the audio were ignored`);
 }
 

@@ -80,7 +80,7 @@ const cutCommand: Command = command({
 const concatCommand: Command = command({
   name: "concat",
   about: "files of one kind, one after the other, with the titles of the first",
-  operands: { files: operands(fileOrUrl(), "what to read") },
+  operands: { files: operands(fileOrUrl(), "what to read", 1) },
   options: OUTPUT,
   async run({ options: { output }, operands: { files }, signal }) {
     const seconds = await written(output, files, signal, concat);

@@ -25,6 +25,21 @@ async function place() {
   };
 }
 
+/** Runs the command with its output redirected behind what a file has. */
+async function runAppending(
+  args: readonly string[],
+  path: string,
+  env: Record<string, string>,
+): Promise<{ readonly code: number; readonly stderr: string }> {
+  const script = '"$@" >> "$0"';
+  const command = [Deno.execPath(), "run", "-A", "--quiet", entry, ...args];
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", script, path, ...command],
+    env,
+  }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
 Deno.test("no command line destroys what it reads", async () => {
   await using here = await place();
   const { sounds, env, names } = here;
@@ -47,6 +62,20 @@ Deno.test("no command line destroys what it reads", async () => {
     assert.equal(code, 2, stderr);
     assert.match(stderr, /Cannot write .*: it is what is read \(/);
   }
+  // The shell opens what standard output is redirected to, and does not always empty it.
+  const kept = await Deno.readFile(`${sounds}/a.ecdc`);
+  for (
+    const [args, target] of [
+      [["-d", "-o", "-", `${sounds}/a.ecdc`], "a.ecdc"],
+      [["cut", "--from", "0.5", `${sounds}/a.ecdc`], "hard"],
+      [[...tiny, "--input", `${sounds}/a.wav`, "-e", "-"], "link"],
+    ] as const
+  ) {
+    const { code, stderr } = await runAppending(args, `${sounds}/${target}`, env);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /Cannot write standard output: it is what is read \(/);
+  }
+  assert.deepEqual(await Deno.readFile(`${sounds}/a.ecdc`), kept);
   assert.deepEqual(await Deno.readFile(`${sounds}/a.wav`), wav);
   assert.equal(await Deno.readTextFile(weights), "kept");
   assert.equal(await names(), "a.ecdc,a.wav,hard,link,weights.safetensors");
@@ -72,6 +101,9 @@ Deno.test("what fails leaves what was there, what succeeds says that it replaces
   await using reader = await EcdcReader.open(file);
   assert.equal(reader.header.samples, 24_000);
   assert.equal(await names(), "a.ecdc,a.wav,b.wav");
+  const behind = await run(["-d", "-ss", "5", "--device", "cpu", file], env);
+  assert.deepEqual([behind.code, behind.stdout.length], [0, 0]);
+  assert.match(behind.stderr, /^note: nothing is there from 5 s on, the file ends at 1\.00 s$/m);
 });
 
 Deno.test("a damaged file's audio is kept beside the file that was there", async () => {

@@ -70,7 +70,8 @@ export async function cut(
   if (!last) {
     throw new EcdcError(
       "no-audio",
-      `Cannot cut: found nothing from ${from} to ${to} s of the file`,
+      `Cannot cut from ${from} ${to < Infinity ? `to ${to} s` : "s on"}: found nothing there, ` +
+        `the file ends at ${header.duration.toFixed(2)} s`,
     );
   }
   const isTail = end === units && header.samples !== UNKNOWN_LENGTH;
@@ -102,9 +103,12 @@ async function eachButLast(
  * @returns seconds of audio
  * @throws {EcdcError} `unsupported` if the files are of several kinds, or one before the last ends
  * inside a segment; and what reading throws.
+ * @throws {RangeError} if there are no files.
  */
 export async function concat(readers: readonly EcdcReader[], sink: EcdcSink): Promise<number> {
-  const { header } = readers[0]!;
+  const [first] = readers;
+  if (!first) throw new RangeError("Cannot join files: found none, expected at least one");
+  const { header } = first;
   const unit = unitSamples(header.spec);
   readers.forEach((reader, i) => checkJoin(reader.header, header, i < readers.length - 1));
   const writer = new EcdcWriter(sink, writerFields(header));

@@ -85,7 +85,10 @@ Deno.test("a part to the end keeps the last samples; one behind it is refused", 
     await using reader = await EcdcReader.open(file);
     return await cut(reader, sink, { from: 100 });
   });
-  await assert.rejects(behind, { code: "no-audio" });
+  await assert.rejects(behind, {
+    code: "no-audio",
+    message: "Cannot cut from 100 s on: found nothing there, the file ends at 4.17 s",
+  });
 });
 
 Deno.test("a part of a 24 kHz file begins at any frame", async () => {
@@ -146,6 +149,7 @@ Deno.test("what cannot be joined is refused", async () => {
     joined([fits, await someFile(MONO)]),
     /found encodec_24khz with 3 codebooks/,
   );
+  await assert.rejects(joined([]), { name: "RangeError", message: /found none/ });
 });
 
 Deno.test("titles change, and nothing else", async () => {

@@ -13,20 +13,22 @@ import type { EcdcSink } from "./writer.ts";
  */
 export async function fileSink(path: string): Promise<EcdcSink & AsyncDisposable> {
   const file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const close = (): Promise<void> => Promise.resolve(file.close());
   const { isFile } = await file.stat();
+  // A pipe's error is one that commands know.
+  if (!isFile) return { write: (bytes) => writeAll(file, bytes), [Symbol.asyncDispose]: close };
+  const write = (bytes: Uint8Array) =>
+    writeAll(file, bytes).catch((cause) => {
+      throw new Error(`Cannot write ${path}: ${cause.message}`, { cause });
+    });
   return {
-    write: (bytes) => writeAll(file, bytes),
-    ...(isFile && {
-      async rewriteStart(bytes: Uint8Array) {
-        await file.seek(0, Deno.SeekMode.Start);
-        await writeAll(file, bytes);
-        await file.seek(0, Deno.SeekMode.End);
-      },
-    }),
-    [Symbol.asyncDispose]() {
-      file.close();
-      return Promise.resolve();
+    write,
+    async rewriteStart(bytes) {
+      await file.seek(0, Deno.SeekMode.Start);
+      await write(bytes);
+      await file.seek(0, Deno.SeekMode.End);
     },
+    [Symbol.asyncDispose]: close,
   };
 }
 

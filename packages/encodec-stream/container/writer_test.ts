@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UNKNOWN_LENGTH } from "./header.ts";
 import { EcdcReader } from "./reader.ts";
+import { fileSink } from "./sinks.ts";
 import { type EcdcSink, EcdcWriter } from "./writer.ts";
 
 /** Bytes in memory that can be overwritten at the start, as a file can. */
@@ -152,4 +153,12 @@ Deno.test("no samples make a valid empty file", async () => {
   const held = pipe();
   await new EcdcWriter({ ...held.sink, patient: true }, fields).close(0);
   assert.deepEqual(await blocksOf(held.file.bytes()), []);
+});
+
+Deno.test("what cannot be written is told with the file's name", async () => {
+  const folder = await Deno.makeTempDir();
+  const sink = await fileSink(`${folder}/full.ecdc`);
+  await sink[Symbol.asyncDispose]();
+  await assert.rejects(sink.write(Uint8Array.of(1)), { message: /^Cannot write .*full\.ecdc: ./ });
+  await Deno.remove(folder, { recursive: true });
 });

@@ -69,15 +69,6 @@ Deno.test("mimi decodes the semantic codebook alone", async () => {
   assert.ok(difference(sound, wanted) < 1e-5, `${difference(sound, wanted)}`);
 });
 
-Deno.test("Kyutai's own file of mimi is refused by name", async () => {
-  const has = (name: string) => name.startsWith("quantizer.rvq_first.") || weights.has(name);
-  const kyutai = { ...weights, has };
-  await assert.rejects(Decoder.open(spec, { ...options, weights: kyutai }), {
-    code: "bad-checkpoint",
-    message: /found Kyutai's own file \(tokenizer-.*expected that of transformers, hf:kyutai\/mimi/,
-  });
-});
-
 Deno.test("mimi seeks exactly, over as much as its windows reach back", async () => {
   const from = 60 * spec.hop + 5;
   const { sound, asked } = await decode(4, spec.codebooks, { from });

@@ -8,6 +8,7 @@ import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { modelBytes } from "@vcs/onnx/graph";
 import type { Tensors } from "@vcs/onnx/session";
 import type { ModelCatalog, ResolveOptions } from "@vcs/onnx/store";
+import { defined } from "@vcs/transport/portable";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import type { ModelSpec, Segmentation } from "../models.ts";
 import type { Network } from "./networks.ts";
@@ -21,8 +22,11 @@ export interface OpenedModel {
     readonly name: string;
     readonly shape: readonly (number | string)[];
   }[];
-  /** Runs it. `want`: outputs to return. Default: all. */
-  run(feeds: Tensors, options?: { readonly want?: readonly string[] }): Promise<Tensors>;
+  /** Runs it. `want`: outputs to return. Default: all. `signal`: ends the run, where it can. */
+  run(
+    feeds: Tensors,
+    options?: { readonly want?: readonly string[]; readonly signal?: AbortSignal },
+  ): Promise<Tensors>;
   /** Releases it. */
   close(): void;
 }
@@ -186,11 +190,11 @@ export class ModelSession implements Disposable {
     );
   }
 
-  /** Runs on inputs alone. */
-  async run(feeds: Tensors, output: string): Promise<Tensor> {
+  /** Runs on inputs alone, until a signal says that nobody waits for it any more. */
+  async run(feeds: Tensors, output: string, signal?: AbortSignal): Promise<Tensor> {
     const special = this.#special;
     const session = special && takes(special, feeds) ? special : await this.#generalSession();
-    return (await session.run(feeds, { want: [output] }))[output]!;
+    return (await session.run(feeds, { want: [output], ...defined({ signal }) }))[output]!;
   }
 
   /**
@@ -198,13 +202,20 @@ export class ModelSession implements Disposable {
    *
    * @param state of the call before; replaced by that of the next call
    * @param first whether the chunk is the very start of the audio
+   * @param signal says that nobody waits for it any more
    */
-  async step(feeds: Tensors, output: string, state: StreamState, first: boolean): Promise<Tensor> {
+  async step(
+    feeds: Tensors,
+    output: string,
+    state: StreamState,
+    first: boolean,
+    signal?: AbortSignal,
+  ): Promise<Tensor> {
     const session = await this.#generalSession();
     const flag = session.inputs.some(({ name }) => name === "first")
       ? { first: tensor("BOOL", [1], Uint8Array.of(Number(first))) }
       : {};
-    const results = await session.run({ ...feeds, ...state, ...flag });
+    const results = await session.run({ ...feeds, ...state, ...flag }, defined({ signal }));
     for (const name of Object.keys(state)) state[name] = results[`next.${name}`]!;
     return results[output]!;
   }

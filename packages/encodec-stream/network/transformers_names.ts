@@ -1,13 +1,13 @@
 /**
  * The names that weights have in the files of others: those of EnCodec and Mimi in Hugging Face's
- * transformers, those of DAC in Descript's own files, where kernels are under weight norm, too.
+ * transformers, those of DAC in Descript's own files, where kernels are under weight norm, and those
+ * of Mimi in Kyutai's own, where a layer's queries, keys and values are one matrix.
  *
  * @module
  */
 import type { TensorSource } from "@vcs/onnx/checkpoint";
-import { foldWeightNorm, type LazyTensor } from "@vcs/onnx/graph";
-import type { ModelSpec } from "../models.ts";
-import { EcdcError } from "../errors.ts";
+import { derive, foldWeightNorm, type LazyTensor } from "@vcs/onnx/graph";
+import type { MimiSpec, ModelSpec } from "../models.ts";
 import { isDac } from "./dac.ts";
 import { isMimi } from "./mimi.ts";
 import { modelWeights } from "./layers.ts";
@@ -55,45 +55,123 @@ export function descriptName(name: string, { strides }: ModelSpec): string {
   return [list, at, ...more].join(".");
 }
 
-/** Descript's checkpoint of DAC under the names and as the kernels that transformers' has. */
-function descriptSource(spec: ModelSpec, source: TensorSource): TensorSource {
-  const lazy = (name: string): LazyTensor => ({
-    ...{ dtype: source.info(name).dtype, shape: source.info(name).shape },
-    read: () => source.read(name),
-  });
+/** A tensor of a file, read when it is needed. */
+function lazy(source: TensorSource, name: string): LazyTensor {
+  const { dtype, shape } = source.info(name);
+  return { dtype, shape, read: () => source.read(name) };
+}
+
+/** A file whose tensors are arranged otherwise, under the names of the model's table. */
+function arranged(
+  spec: ModelSpec,
+  source: TensorSource,
+  find: (name: string) => LazyTensor | undefined,
+): TensorSource {
   const tensors = new Map<string, LazyTensor>();
   for (const [name] of modelWeights(spec)) {
-    const known = descriptName(name, spec);
-    const isNormed = source.has(`${known}_g`) && source.has(`${known}_v`);
-    if (isNormed) tensors.set(name, foldWeightNorm(lazy(`${known}_g`), lazy(`${known}_v`)));
-    else if (source.has(known)) tensors.set(name, lazy(known));
+    const tensor = find(name);
+    if (tensor) tensors.set(name, tensor);
   }
-  const find = (name: string): LazyTensor => tensors.get(name) ?? lazy(name);
+  const get = (name: string): LazyTensor => tensors.get(name) ?? lazy(source, name);
   return {
     names: [...tensors.keys()],
     has: (name) => tensors.has(name),
-    info: (name) => find(name),
-    read: (name) => find(name).read(),
+    info: get,
+    read: (name) => get(name).read(),
   };
+}
+
+/** Descript's checkpoint of DAC under the names and as the kernels that transformers' has. */
+function descriptSource(spec: ModelSpec, source: TensorSource): TensorSource {
+  return arranged(spec, source, (name) => {
+    const known = descriptName(name, spec);
+    const [size, direction] = [`${known}_g`, `${known}_v`];
+    if (source.has(size) && source.has(direction)) {
+      return foldWeightNorm(lazy(source, size), lazy(source, direction));
+    }
+    return source.has(known) ? lazy(source, known) : undefined;
+  });
 }
 
 /** A tensor of Mimi that has this name in Kyutai's own files alone. */
 const KYUTAI = "quantizer.rvq_first.input_proj.weight";
 
+/** What in transformers' names is called otherwise in Kyutai's. */
+const KYUTAI_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/^(en|de)coder_transformer\./, "$&transformer."],
+  [/\.o_proj\./, ".out_proj."],
+  [/\.mlp\.fc([12])\./, ".linear$1."],
+  [/\.input_layernorm\./, ".norm1."],
+  [/\.post_attention_layernorm\./, ".norm2."],
+  [/\.self_attn_layer_scale\./, ".layer_scale_1."],
+  [/\.mlp_layer_scale\./, ".layer_scale_2."],
+  [/^downsample\.conv\./, "$&conv.conv."],
+  [/^upsample\.conv\./, "upsample.convtr.convtr.convtr."],
+  [/\.semantic_residual_vector_quantizer\./, ".rvq_first."],
+  [/\.acoustic_residual_vector_quantizer\./, ".rvq_rest."],
+  [/\.(layers\.\d+)\.codebook\./, ".vq.$1._codebook."],
+  [/\.embed_sum$/, ".embedding_sum"],
+  [/\.initialized$/, "._initialized"],
+];
+
+/** The name in Kyutai's files of a tensor of Mimi, by its name in transformers. */
+export function kyutaiName(name: string): string {
+  return KYUTAI_NAMES.reduce((known, [from, to]) => known.replace(from, to), name);
+}
+
+/** The name in the modules of Kyutai's package, which takes files with either. */
+function inModules(name: string): string {
+  return name.replace(/\.in_proj_weight$/, ".in_projs.0.weight")
+    .replace(/\.out_proj\.weight$/, ".out_projs.0.weight");
+}
+
 /**
- * A checkpoint under the names of the model's table, whichever it has.
- *
- * @throws {EcdcError} `bad-checkpoint` for Kyutai's own files of Mimi, whose tensors are arranged
- * otherwise.
+ * Queries, keys or values of a layer's joined matrix. Of the first two, real and imaginary parts of
+ * what positions turn are neighbours there, and halves of a head in transformers.
  */
+function attentionPart(
+  joined: LazyTensor,
+  part: string,
+  { latent, mimi: { heads } }: ModelSpec & { readonly mimi: MimiSpec },
+): LazyTensor {
+  const first = ["q", "k", "v"].indexOf(part) * latent;
+  const width = latent / heads;
+  const rowOf = (row: number) => {
+    const at = row % width;
+    const turned = 2 * at < width ? 2 * at : 2 * at - width + 1;
+    return first + (part === "v" ? row : row - at + turned);
+  };
+  return derive(
+    [joined],
+    [latent, latent],
+    ([x]) =>
+      Float32Array.from(
+        { length: latent * latent },
+        (_, i) => x[rowOf(Math.floor(i / latent)) * latent + i % latent]!,
+      ),
+  );
+}
+
+/** Kyutai's checkpoint of Mimi under the names and as the matrices that transformers' has. */
+function kyutaiSource(
+  spec: ModelSpec & { readonly mimi: MimiSpec },
+  source: TensorSource,
+): TensorSource {
+  const find = (name: string) => {
+    const known = [name, inModules(name)].find((other) => source.has(other));
+    return known === undefined ? undefined : lazy(source, known);
+  };
+  return arranged(spec, source, (name) => {
+    const [, layer, part] = /^(.*\.self_attn)\.([qkv])_proj\.weight$/.exec(name) ?? [];
+    if (!layer || !part) return find(kyutaiName(name));
+    const joined = find(`${kyutaiName(layer)}.in_proj_weight`);
+    return joined && attentionPart(joined, part, spec);
+  });
+}
+
+/** A checkpoint under the names of the model's table, whichever it has. */
 export function originalNames(spec: ModelSpec, source: TensorSource): TensorSource {
-  if (isMimi(spec) && source.has(KYUTAI)) {
-    throw new EcdcError(
-      "bad-checkpoint",
-      "Cannot use the weights of mimi: found Kyutai's own file (tokenizer-….safetensors), expected " +
-        "that of transformers, hf:kyutai/mimi/model.safetensors",
-    );
-  }
+  if (isMimi(spec) && source.has(KYUTAI)) return kyutaiSource(spec, source);
   if (isDac(spec) && source.has("encoder.block.0.weight_v")) return descriptSource(spec, source);
   const renamed = new Map<string, string>();
   for (const [name] of modelWeights(spec)) {

@@ -1,18 +1,20 @@
 /** The files of others: the codes and the audio that their packages make with the same weights. */
 import assert from "node:assert/strict";
+import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { type CodeSource, Decoder } from "../decoder.ts";
 import { Encoder } from "../encoder.ts";
 import { difference, golden, rows, SEGMENTS, small } from "../testing/transformers.ts";
 import { modelSpec } from "../models.ts";
 import { CODEC_MODELS } from "./catalog.ts";
 import { modelWeights } from "./layers.ts";
-import { descriptName } from "./transformers_names.ts";
+import { descriptName, kyutaiName, originalNames } from "./transformers_names.ts";
 
 const CASES = [
   ...(Object.keys(SEGMENTS) as (keyof typeof SEGMENTS)[]).map((name) =>
     [name, "transformers"] as const
   ),
   ["dac_44khz", "descript"] as const,
+  ["mimi", "moshi"] as const,
 ];
 
 for (const [name, made] of CASES) {
@@ -62,6 +64,32 @@ Deno.test("every tensor of DAC has one name in Descript's files", () => {
   assert.equal(new Set(names).size, 223);
   assert.ok(names.includes("encoder.block.4.block.2.block.3.bias"));
   assert.ok(names.includes("decoder.model.6.weight"));
+});
+
+Deno.test("every tensor of Mimi has one name in Kyutai's files", () => {
+  const names = modelWeights(modelSpec("mimi")).map(([name]) => kyutaiName(name));
+  assert.equal(new Set(names).size, names.length);
+  assert.ok(names.includes("quantizer.rvq_rest.vq.layers.30._codebook.embedding_sum"));
+  assert.ok(names.includes("decoder_transformer.transformer.layers.7.layer_scale_2.scale"));
+  assert.ok(names.includes("encoder.model.14.conv.conv.bias"));
+});
+
+Deno.test("a file of Mimi with the names before moshi 0.2 is the same", async () => {
+  const { source } = await golden("mimi", "moshi");
+  const older = (name: string) =>
+    name.replace(".in_projs.0.weight", ".in_proj_weight").replace(".out_projs.0.", ".out_proj.");
+  const places = new Map(source.names.map((name) => [older(name), name]));
+  const before: TensorSource = {
+    names: [...places.keys()],
+    has: (name) => places.has(name),
+    info: (name) => source.info(places.get(name)!),
+    read: (name) => source.read(places.get(name)!),
+  };
+  const spec = small("mimi");
+  const [now, then] = [originalNames(spec, source), originalNames(spec, before)];
+  assert.deepEqual(now.names, modelWeights(spec).map(([name]) => name));
+  assert.deepEqual(then.names, now.names);
+  for (const name of now.names) assert.deepEqual(await then.read(name), await now.read(name), name);
 });
 
 Deno.test("encodec_32khz is known by the names in its file", async () => {

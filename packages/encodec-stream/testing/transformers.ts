@@ -1,6 +1,6 @@
 /**
- * What Hugging Face's transformers and Descript's own package make of small models, as
- * `testdata/make_transformers.py` and `testdata/make_descript.py` wrote it.
+ * What Hugging Face's transformers, Descript's and Kyutai's own packages make of small models, as the
+ * programs `testdata/make_….py` wrote it.
  *
  * @module
  */
@@ -51,8 +51,11 @@ const SIZES: { readonly [name: string]: Partial<ModelEntry> } = {
   mimi: SMALL_MIMI,
 };
 
+/** Whose package made it. */
+export type Maker = "transformers" | "descript" | "moshi";
+
 /** The weights of a model in `testdata`, and what the reference makes of them. */
-export async function golden(name: ModelName, made: "transformers" | "descript" = "transformers") {
+export async function golden(name: ModelName, made: Maker = "transformers") {
   const file = new URL(`../testdata/${made}_${name}.safetensors`, import.meta.url);
   const { tensors } = readSafetensors(await Deno.readFile(file));
   const get = (key: string) => {

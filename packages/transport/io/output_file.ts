@@ -26,12 +26,18 @@ export interface OutputOptions {
   readonly comesAgain?: boolean;
 }
 
+/** What `-` stands for among inputs and as an output. */
+const DESCRIPTORS = { input: 0, output: 1 } as const;
+
 /** What identifies the file at a path, through links; undefined if there is no ordinary file. */
-async function identityOf(path: string): Promise<string | undefined> {
+async function identityOf(
+  path: string,
+  as: keyof typeof DESCRIPTORS,
+): Promise<string | undefined> {
   try {
     if (path === "-") {
-      const { dev, ino } = builtin("node:fs").fstatSync(0);
-      return `${dev}:${ino}`;
+      const file = builtin("node:fs").fstatSync(DESCRIPTORS[as]);
+      return file.isFile() ? `${file.dev}:${file.ino}` : undefined;
     }
     const local = /^file:/i.test(path) ? builtin("node:url").fileURLToPath(path) : path;
     const { isFile, dev, ino } = await Deno.stat(local);
@@ -44,7 +50,8 @@ async function identityOf(path: string): Promise<string | undefined> {
 }
 
 /**
- * Refuses an output that is one of the inputs, also through links, before anything is truncated.
+ * Refuses an output that is one of the inputs, also through links and where standard output was
+ * redirected to it, before anything is truncated.
  *
  * @throws {UsageError} if it is one.
  */
@@ -52,13 +59,15 @@ export async function refuseSameFile(
   output: string,
   inputs: readonly (string | undefined)[],
 ): Promise<void> {
-  const identity = output === "-" ? undefined : await identityOf(output);
+  const identity = await identityOf(output, "output");
   if (identity === undefined) return;
   for (const input of inputs) {
-    if (input === undefined || await identityOf(input) !== identity) continue;
-    const name = input === "-" ? "standard input" : input;
+    if (input === undefined || await identityOf(input, "input") !== identity) continue;
+    const [from, to] = [input, output].map((path, i) =>
+      path === "-" ? `standard ${i === 0 ? "input" : "output"}` : path
+    );
     throw new UsageError(
-      `Cannot write ${output}: it is what is read (${name}), expected another file`,
+      `Cannot write ${to}: it is what is read (${from}), expected another file`,
     );
   }
 }
@@ -100,8 +109,8 @@ export class OutputFile implements AsyncDisposable {
    */
   static async open(output: string, options: OutputOptions = {}): Promise<OutputFile> {
     const { inputs = [], live = false, comesAgain = false } = options;
-    if (output === "-") return new OutputFile(output, output, live);
     await refuseSameFile(output, inputs);
+    if (output === "-") return new OutputFile(output, output, live);
     const there = await statOf(output);
     if (there && !there.isFile) return new OutputFile(output, output, live);
     const path = there ? await Deno.realPath(output) : output;

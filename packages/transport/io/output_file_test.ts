@@ -32,6 +32,24 @@ Deno.test("an output that is the input is refused, also through links", async ()
   assert.equal(await Deno.readTextFile(song), "kept");
 });
 
+Deno.test("standard output that was redirected to an input is refused, to another file not", async () => {
+  await using place = await scratch();
+  const { folder, song } = place;
+  const from = import.meta.resolve("./output_file.ts");
+  const program = `import { refuseSameFile } from "${from}";
+    await refuseSameFile("-", [${JSON.stringify(song)}]);`;
+  const appending = (path: string) =>
+    new Deno.Command("sh", {
+      args: ["-c", '"$@" >> "$0"', path, Deno.execPath(), "eval", program],
+      stdout: "null",
+    }).output();
+  const refused = await appending(song);
+  assert.equal(refused.code, 1);
+  assert.match(new TextDecoder().decode(refused.stderr), /standard output: it is what is read/);
+  assert.equal((await appending(`${folder}/other`)).code, 0);
+  assert.equal(await Deno.readTextFile(song), "kept");
+});
+
 Deno.test("a file takes its place when it is whole, and not before", async () => {
   await using place = await scratch();
   const { folder, song, names } = place;
