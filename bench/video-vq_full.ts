@@ -11,9 +11,9 @@ import { writeModel } from "@vcs/onnx";
 import { type Tensor, tensor, tensorBytes } from "@vcs/transport/tensor";
 import {
   FULL_NETWORK,
-  MagvitCheckpoint,
   SMALL_NETWORK,
   syntheticCheckpoint,
+  VideoCheckpoint,
 } from "@vcs/video-vq/internal";
 import { join } from "node:path";
 import process from "node:process";
@@ -76,7 +76,7 @@ try {
   }).output();
   const theirs = JSON.parse(new TextDecoder().decode(stdout));
 
-  using file = await MagvitCheckpoint.open(checkpoint);
+  using file = await VideoCheckpoint.open(checkpoint);
   const encoder = await writeModel(
     file.build("encoder", { frames: 17, height: 128, width: 128 }),
     folder,

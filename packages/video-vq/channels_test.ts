@@ -137,6 +137,26 @@ Deno.test("channels: quant and indices as safetensors, npy, pt and raw", async (
   });
 });
 
+for (const payload of ["packed", "range"] as const) {
+  Deno.test(`channels: a stretch of an archive of ${payload} windows, which stays as it is`, async () => {
+    await withFolder(async (folder) => {
+      const url = `${pathToFileURL(folder)}/`;
+      {
+        await using sender = await openSender(url);
+        await new VideoSender(codec, sender, { ...RATE, payload })
+          .run(numberedFrames(100, { fps: 25 }));
+      }
+      const names = await filesIn(folder);
+      await using receiver = await openReceiver(url);
+      const receiving = new VideoReceiver(receiver, codec, { from: 1.21, to: 2.39 });
+      assert.deepEqual(await take(receiving), upTo(60).slice(30));
+      const { decoded, outside, undecodable } = receiving.statistics;
+      assert.deepEqual([decoded, outside, undecodable], [3, 3, 0]);
+      assert.deepEqual(await filesIn(folder), names);
+    });
+  });
+}
+
 Deno.test("channels: a folder as spool: removed when decoded, resumed after a restart", async () => {
   await withFolder(async (folder) => {
     const url = `${pathToFileURL(folder)}/spool/?limit=4`;

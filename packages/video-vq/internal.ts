@@ -6,9 +6,16 @@
  */
 export { pixelsToBytes, pixelsToFloat } from "./frames/pixels.ts";
 export { FrameFitter } from "./frames/frame_fitter.ts";
-export { MagvitCheckpoint } from "./magvit/checkpoint.ts";
-export { FULL_NETWORK, type Half, type NetworkConfig } from "./magvit/config.ts";
-export type { NetworkOptions } from "./magvit/network.ts";
-export { SMALL_NETWORK, syntheticCheckpoint } from "./magvit/synthetic.ts";
+export { VideoCheckpoint } from "./official/checkpoint.ts";
+export { FULL_NETWORK, type NetworkConfig } from "./magvit/config.ts";
+export type {
+  Half,
+  NetworkOptions,
+  ShapeOf,
+  SizedHalf,
+  VideoNetwork,
+  WeightOf,
+} from "./official/network.ts";
+export { SMALL_NETWORK, syntheticCheckpoint } from "./official/synthetic.ts";
 export { tokensFromLatent } from "./stream/tokens.ts";
 export { TINY_WEIGHTS } from "./tiny/weights.ts";

@@ -53,9 +53,9 @@ export type { FitOptions, Picture, ResizeKind, RgbImage } from "./frames/frame_f
 export { type FrameOutput, type FrameOutputOptions, openOutput } from "./frames/outputs.ts";
 export { type CodedFrame, ShapeRestorer } from "./frames/shape_restorer.ts";
 export { Quality } from "./frames/quality.ts";
-export type { MagvitOptions } from "./magvit/tokenizer.ts";
-export type { ParameterSet } from "./magvit/checkpoint.ts";
-export type { ClipSize, ConvForm } from "./magvit/network.ts";
+export type { CheckpointOptions } from "./official/tokenizer.ts";
+export type { ParameterSet } from "./official/checkpoint.ts";
+export type { ClipSize, ConvForm } from "./official/network.ts";
 
 if (import.meta.main) {
   const [{ runCommand }, { videoVq }] = await Promise.all([

@@ -6,7 +6,7 @@
  * @module
  */
 import { ModelCatalog, type ResolveOptions, type TensorShapes } from "@vcs/onnx/store";
-import type { MagvitOptions } from "./magvit/tokenizer.ts";
+import type { CheckpointOptions } from "./official/tokenizer.ts";
 import type { WindowDecoder, WindowEncoder } from "./stream/tokenizer.ts";
 import { TINY_MODEL } from "./tiny/graph.ts";
 
@@ -16,11 +16,21 @@ const OFFICIAL_MODEL = "open-magvit2-video";
 /** Tensors of the authors' checkpoint that running it takes: the moving averages of training. */
 async function officialTensors(): Promise<TensorShapes> {
   const { FULL_NETWORK } = await import("./magvit/config.ts");
-  const { averagedName } = await import("./magvit/checkpoint.ts");
+  const { averagedName } = await import("./official/checkpoint.ts");
   const { networkShapes } = await import("./magvit/network.ts");
   return new Map(
     [...networkShapes(FULL_NETWORK)].map(([key, shape]) => [averagedName(key), shape]),
   );
+}
+
+/** Tensors of VidTok's checkpoint that running it takes. */
+async function vidtokTensors(): Promise<TensorShapes> {
+  const { FULL_VIDTOK_DECODER, FULL_VIDTOK_ENCODER } = await import("./vidtok/config.ts");
+  const { vidtokShapes } = await import("./vidtok/graph.ts");
+  return new Map([
+    ...vidtokShapes("encoder", FULL_VIDTOK_ENCODER),
+    ...vidtokShapes("decoder", FULL_VIDTOK_DECODER),
+  ]);
 }
 
 /** The models that can be had by name, beside `vq-tiny`, which is bundled with this package. */
@@ -34,17 +44,27 @@ export const VIDEO_MODELS: ModelCatalog = new ModelCatalog([{
     repository: "TencentARC/Open-MAGVIT2-Tokenizer-262144-Video",
   }],
   tensors: officialTensors,
+}, {
+  name: "vidtok-fsq",
+  aliases: ["vidtok_fsq_causal_488_262144", "vidtok_fsq_causal_488_262144.ckpt"],
+  about: "VidTok, causal, with FSQ: 17 frames of 128x128 to 1,280 codes of 18 bits",
+  bytes: 6.3e8,
+  files: [{
+    file: "checkpoints/vidtok_fsq_causal_488_262144.ckpt",
+    repository: "microsoft/VidTok",
+  }],
+  tensors: vidtokTensors,
 }]);
 
 /** How a model is found and run. */
 export interface ModelOptions
-  extends MagvitOptions, Pick<ResolveOptions, "onLine" | "onProgress" | "signal"> {}
+  extends CheckpointOptions, Pick<ResolveOptions, "onLine" | "onProgress" | "signal"> {}
 
 /**
  * Opens the encoder of a model.
  *
  * @param reference path, URL, official name or `vq-tiny`. Default: what is on this machine.
- * @throws {VideoVqError} `bad-model` if the file is not a checkpoint of this network.
+ * @throws {VideoVqError} `bad-model` if the file is not a checkpoint of a network that is known.
  * @throws {OnnxError} if the model cannot be downloaded, or the device is not available.
  */
 export async function openEncoder(
@@ -54,7 +74,7 @@ export async function openEncoder(
   const path = await checkpointPath(reference, options);
   return path === undefined
     ? await (await import("./tiny/tokenizer.ts")).openTinyEncoder(options)
-    : await (await import("./magvit/tokenizer.ts")).openMagvitEncoder(path, options);
+    : await (await import("./official/tokenizer.ts")).openCheckpointEncoder(path, options);
 }
 
 /** Opens the decoder of a model; takes and throws what {@linkcode openEncoder} does. */
@@ -65,7 +85,7 @@ export async function openDecoder(
   const path = await checkpointPath(reference, options);
   return path === undefined
     ? await (await import("./tiny/tokenizer.ts")).openTinyDecoder(options)
-    : await (await import("./magvit/tokenizer.ts")).openMagvitDecoder(path, options);
+    : await (await import("./official/tokenizer.ts")).openCheckpointDecoder(path, options);
 }
 
 /** Path of a checkpoint; undefined for the bundled model. */

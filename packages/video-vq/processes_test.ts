@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { hasShared, sharedPath } from "#testing/shared.ts";
 import { freePort } from "../transport/site/free_port.ts";
 import { WindowJournal } from "./stream/journal.ts";
-import { syntheticCheckpoint } from "./magvit/synthetic.ts";
+import { syntheticCheckpoint } from "./official/synthetic.ts";
 import { filesIn } from "./testing/fakes.ts";
 import { PARTS_HERE } from "#testing/parts_here.ts";
 import { ODD_WINDOWS } from "./testing/hostile.ts";

@@ -14,7 +14,7 @@ import {
   TokenDecoder,
   VideoReceiver,
 } from "@vcs/video-vq";
-import { syntheticCheckpoint } from "../../packages/video-vq/magvit/synthetic.ts";
+import { syntheticCheckpoint } from "../../packages/video-vq/official/synthetic.ts";
 import { packedSize } from "../../packages/video-vq/stream/tokens.ts";
 import { ODD_WINDOWS } from "../../packages/video-vq/testing/hostile.ts";
 import { mjpeg8k, vp8 } from "./media_files.ts";

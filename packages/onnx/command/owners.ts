@@ -7,7 +7,7 @@
 /** Commands that have models, and how the names of these begin. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
   "encodec-stream": /^encodec/i,
-  "video-vq": /^(open-magvit|video_|vq-)/i,
+  "video-vq": /^(open-magvit|video_|vidtok|vq-)/i,
   "clip-drift": /^(clip|vit-)/i,
 };
 

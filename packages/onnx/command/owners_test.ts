@@ -8,6 +8,7 @@ Deno.test("the owner of a name is the command that has models of such names", ()
       ["encodec_lm_24khz", "encodec-stream"],
       ["open-magvit2-video", "video-vq"],
       ["video_128_262144.ckpt", "video-vq"],
+      ["vidtok-fsq", "video-vq"],
       ["ViT-B/32", "clip-drift"],
       ["vit-l-14-336/openai", "clip-drift"],
     ] as const

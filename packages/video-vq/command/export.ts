@@ -7,8 +7,7 @@
 import { NetworkWeights } from "@vcs/onnx";
 import type { ModelGraphs } from "@vcs/onnx/internal";
 import { DownloadBar, type OptionValues } from "@vcs/transport/internal";
-import { latentSize } from "../magvit/network.ts";
-import { MagvitCheckpoint } from "../magvit/checkpoint.ts";
+import { VideoCheckpoint } from "../official/checkpoint.ts";
 import { VIDEO_MODELS } from "../models.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
 import { buildTinyDecoder, buildTinyEncoder, TINY_MODEL } from "../tiny/graph.ts";
@@ -28,7 +27,7 @@ export async function openGraphs(
 ): Promise<ModelGraphs> {
   const tiny = (["encoder", "decoder"] as const)
     .filter((half) => model === TINY_MODEL || model === `${TINY_MODEL}-${half}`);
-  if (tiny.length === 0) return await magvitGraphs(model, options, signal);
+  if (tiny.length === 0) return await checkpointGraphs(model, options, signal);
   const { size: { width, height } } = options;
   const graphs = await Promise.all(tiny.map(async (half) => {
     const weights = NetworkWeights.of(await tinyTensors(half, { signal }));
@@ -39,7 +38,7 @@ export async function openGraphs(
   return { graphs, [Symbol.dispose]: () => {} };
 }
 
-async function magvitGraphs(
+async function checkpointGraphs(
   model: string,
   { size, precision, parameters, allowClass }: Options,
   signal: AbortSignal,
@@ -47,15 +46,15 @@ async function magvitGraphs(
   using bar = new DownloadBar();
   const { onLine, onProgress } = bar;
   const path = await VIDEO_MODELS.resolve(model, { signal, onLine, onProgress });
-  const checkpoint = await MagvitCheckpoint.open(path, parameters, allowClass);
+  const checkpoint = await VideoCheckpoint.open(path, parameters, allowClass);
   const float = precision === "fp16" ? "F16" as const : "F32" as const;
   const frames = { ...size, frames: WINDOW_FRAMES };
   try {
     const graphs = (["encoder", "decoder"] as const).filter((half) => checkpoint.has(half))
       .map((half) => {
-        const sizes = half === "encoder" ? frames : latentSize(checkpoint.config(half), frames);
+        const sizes = half === "encoder" ? frames : checkpoint.sized(half).latentSize(frames);
         const graph = checkpoint.build(half, sizes, { float });
-        return { name: `open-magvit2-video.${half}`, graph };
+        return { name: `${checkpoint.network.name}.${half}`, graph };
       });
     return { graphs, [Symbol.dispose]: () => checkpoint[Symbol.dispose]() };
   } catch (error) {

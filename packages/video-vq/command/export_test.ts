@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
 import { needs } from "#testing/shared.ts";
-import { syntheticCheckpoint } from "../magvit/synthetic.ts";
+import { syntheticCheckpoint } from "../official/synthetic.ts";
+import { unpackVidtok } from "../testing/vidtok.ts";
 import { openGraphs } from "./export.ts";
 
 const { signal } = new AbortController();
@@ -11,43 +12,46 @@ const OPTIONS = {
   allowClass: [],
 };
 
-/** Hands both networks' graphs to a test: those of the bundled weights, and of random ones. */
+/** Hands all networks' graphs to a test: those of the bundled weights, and of random ones. */
 async function withGraphs(
   test: (graphs: Awaited<ReturnType<typeof openGraphs>>["graphs"]) => Promise<void>,
 ): Promise<void> {
-  const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+  const folder = await Deno.makeTempDir();
   try {
-    await Deno.writeFile(path, syntheticCheckpoint());
+    await Deno.writeFile(`${folder}/magvit.safetensors`, syntheticCheckpoint());
+    await unpackVidtok(`${folder}/vidtok.ckpt`);
     using tiny = await openGraphs("vq-tiny", OPTIONS, signal);
-    using magvit = await openGraphs(path, OPTIONS, signal);
-    await test([...tiny.graphs, ...magvit.graphs]);
+    using magvit = await openGraphs(`${folder}/magvit.safetensors`, OPTIONS, signal);
+    using vidtok = await openGraphs(`${folder}/vidtok.ckpt`, OPTIONS, signal);
+    await test([...tiny.graphs, ...magvit.graphs, ...vidtok.graphs]);
   } finally {
-    await Deno.remove(path);
+    await Deno.remove(folder, { recursive: true });
   }
 }
 
-Deno.test("export has every graph of both networks", () =>
+Deno.test("export has every graph of all networks", () =>
   withGraphs(async (graphs) => {
     assert.deepEqual(described(graphs), [
       "vq-tiny.encoder: batch 0, frames -> latent",
       "vq-tiny.decoder: batch 0, quant -> frames",
       "open-magvit2-video.encoder: batch 0, frames -> latent",
       "open-magvit2-video.decoder: batch 0, quant -> frames",
+      "vidtok-fsq.encoder: batch 0, frames -> latent",
+      "vidtok-fsq.decoder: batch 0, quant -> frames",
     ]);
     const [frames, latent] = [[1, 3, 17, 16, 32], [1, 18, 5, 2, 4]];
     const shapes = graphs.map(({ graph }) => [graph.inputs[0]!.shape, graph.outputs[0]!.shape]);
-    assert.deepEqual(shapes, [[frames, latent], [latent, frames], [frames, latent], [
-      latent,
-      frames,
-    ]]);
+    const halves = [[frames, latent], [latent, frames]];
+    assert.deepEqual(shapes, [...halves, ...halves, ...halves]);
     // A builder that is not here is one that nothing above exports.
     assert.deepEqual(await graphBuilders(new URL("../", import.meta.url)), [
       ...["buildDecoder", "buildEncoder", "buildTinyDecoder", "buildTinyEncoder"],
+      ...["buildVidtokDecoder", "buildVidtokEncoder"],
     ]);
   }));
 
 Deno.test({
-  name: "ONNX Runtime's Python makes of the exported graphs of both networks what we do",
+  name: "ONNX Runtime's Python makes of the exported graphs of all networks what we do",
   ...needs(ONNX_PYTHON !== undefined),
   fn: () => withGraphs(checkInPython),
 });

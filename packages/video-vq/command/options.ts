@@ -99,7 +99,7 @@ const NETWORK_CHOICE = {
     defaultText: "open-magvit2-video if its weights are on this machine, else vq-tiny",
   }),
   weights: option(fileOrUrl("REFERENCE"), {
-    help: "weights of open-magvit2-video: a path, a URL or hf:owner/name/file",
+    help: "weights of another network than vq-tiny: a path, a URL or hf:owner/name/file",
     defaultText: "the authors' checkpoint",
   }),
   device: option(deviceKind, {

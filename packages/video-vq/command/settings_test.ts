@@ -3,7 +3,7 @@ import { chosenModel, payloadFor, requireKeys } from "./settings.ts";
 
 Deno.test("settings: a network by its name, or its weights by reference", () => {
   assert.deepEqual(chosenModel({}), {});
-  for (const model of ["vq-tiny", "open-magvit2-video", "video_128_262144.ckpt"]) {
+  for (const model of ["vq-tiny", "open-magvit2-video", "video_128_262144.ckpt", "vidtok-fsq"]) {
     assert.deepEqual(chosenModel({ model }), { reference: model });
   }
   assert.deepEqual(

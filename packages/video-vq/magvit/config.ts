@@ -5,6 +5,7 @@
  * @module
  */
 import { VideoVqError } from "../errors.ts";
+import { type Half, type ShapeOf, sizesOfLevels } from "../official/network.ts";
 
 /** Sizes of a network. */
 export interface NetworkConfig {
@@ -26,12 +27,6 @@ export const FULL_NETWORK: NetworkConfig = {
   blocks: 4,
 };
 
-/** Shape of a tensor by its key, or undefined if it is missing. */
-export type ShapeOf = (key: string) => readonly number[] | undefined;
-
-/** The half of a network that a machine loads. */
-export type Half = "encoder" | "decoder";
-
 /**
  * Reads the configuration off the shapes of one half's tensors.
  *
@@ -51,7 +46,7 @@ function encoderConfig(shapeOf: ShapeOf): NetworkConfig {
   return checked({
     colors: need(shapeOf, firstKey("encoder"))[1]!,
     latentChannels: need(shapeOf, "encoder.conv_out.conv_1.weight")[0]!,
-    channels: collect(level),
+    channels: sizesOfLevels(level),
     blocks: count((i) => shapeOf(`encoder.down.0.block.${i}.norm1.weight`)),
   });
 }
@@ -62,7 +57,7 @@ function decoderConfig(shapeOf: ShapeOf): NetworkConfig {
   return checked({
     colors: need(shapeOf, "decoder.conv_out.conv_1.weight")[0]!,
     latentChannels: need(shapeOf, firstKey("decoder"))[1]!,
-    channels: collect(level),
+    channels: sizesOfLevels(level),
     blocks: count((i) => shapeOf(`decoder.up.0.block.${i}.norm1.weight`)),
   });
 }
@@ -87,12 +82,6 @@ function need(shapeOf: ShapeOf, key: string): readonly number[] {
     "bad-model",
     `Cannot build the video tokenizer: found no ${key}, expected a checkpoint of Open-MAGVIT2's video tokenizer (video_128_262144.ckpt)`,
   );
-}
-
-function collect(sizeOf: (i: number) => number | undefined): number[] {
-  const sizes: number[] = [];
-  for (let size = sizeOf(0); size !== undefined; size = sizeOf(sizes.length)) sizes.push(size);
-  return sizes;
 }
 
 function count(has: (i: number) => unknown): number {

@@ -10,27 +10,33 @@ import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import type { Tensor } from "@vcs/transport/tensor";
 import type { LatentLimits } from "../stream/window_limits.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
-import type { NetworkConfig } from "./config.ts";
-export type { ConvForm, WeightOf } from "./video_ops.ts";
-import { type ConvForm, type Steps, type VideoOps, videoOps, type WeightOf } from "./video_ops.ts";
+import { firstKey, inferConfig, type NetworkConfig } from "./config.ts";
+import {
+  ANY_SIZE,
+  type ClipSize,
+  type NetworkOptions,
+  type VideoNetwork,
+  type WeightOf,
+} from "../official/network.ts";
+import { type Steps, type VideoOps, videoOps } from "../official/video_ops.ts";
 
-/** What a graph is built for. */
-export interface NetworkOptions {
-  /** How convolutions over time are expressed. Default: planes. */
-  readonly form?: ConvForm;
-  /** What convolutions compute in; norms stay in float32. Default: F32. */
-  readonly float?: "F32" | "F16";
-}
-
-/** Size of a clip. */
-export interface ClipSize {
-  /** Frames. */
-  readonly frames: number;
-  /** Rows, a multiple of 2 to the number of steps between levels. */
-  readonly height: number;
-  /** Columns, a multiple of the same. */
-  readonly width: number;
-}
+/** The network as everything that runs it sees it. */
+export const MAGVIT: VideoNetwork = {
+  name: "open-magvit2-video",
+  title: "Open-MAGVIT2 video",
+  firstKey,
+  sized(half, shapeOf) {
+    const config = inferConfig(shapeOf, half);
+    const make = half === "encoder" ? buildEncoder : buildDecoder;
+    return {
+      config,
+      latent: latentLimits(config),
+      fullWindows: false,
+      latentSize: (size) => latentSize(config, size),
+      build: (size, weightOf, options) => make(config, size, weightOf, options),
+    };
+  },
+};
 
 /** Level 0 is halved in space only, the others in time too. */
 function stepsOf(level: number): Steps {
@@ -38,7 +44,7 @@ function stepsOf(level: number): Steps {
 }
 
 /** Size of the latent of a clip. */
-export function latentSize(config: NetworkConfig, { frames, height, width }: ClipSize): ClipSize {
+function latentSize(config: NetworkConfig, { frames, height, width }: ClipSize): ClipSize {
   const levels = config.channels.length - 1;
   const unit = 2 ** levels;
   if (height % unit !== 0 || width % unit !== 0 || frames < 1 || height < unit || width < unit) {
@@ -55,7 +61,7 @@ export function latentSize(config: NetworkConfig, { frames, height, width }: Cli
 }
 
 /** The latents of windows that the decoder of a network takes. */
-export function latentLimits(config: NetworkConfig): LatentLimits {
+function latentLimits(config: NetworkConfig): LatentLimits {
   const scale = 2 ** (config.channels.length - 1);
   const { frames } = latentSize(config, { frames: WINDOW_FRAMES, height: scale, width: scale });
   return { channels: config.latentChannels, frames: [1, frames], scale };
@@ -142,8 +148,8 @@ export function networkShapes(config: NetworkConfig): Map<string, readonly numbe
     shapes.set(key, shape);
     return { dtype: "F32", shape, data: new Float32Array(0) };
   };
-  buildEncoder(config, { frames: 5, height: 16, width: 16 }, note);
-  buildDecoder(config, { frames: 2, height: 2, width: 2 }, note);
+  buildEncoder(config, ANY_SIZE, note);
+  buildDecoder(config, ANY_SIZE, note);
   return shapes;
 }
 

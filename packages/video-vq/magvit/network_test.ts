@@ -5,11 +5,11 @@ import { createHash } from "node:crypto";
 import { Session } from "@vcs/onnx/session";
 import { modelBytes } from "@vcs/onnx";
 import { sharedPath, sharedTest } from "#testing/shared.ts";
-import { MagvitCheckpoint } from "./checkpoint.ts";
-import { openMagvitDecoder, openMagvitEncoder } from "./tokenizer.ts";
+import { VideoCheckpoint } from "../official/checkpoint.ts";
+import { openCheckpointDecoder, openCheckpointEncoder } from "../official/tokenizer.ts";
 import { FULL_NETWORK } from "./config.ts";
 import { networkShapes } from "./network.ts";
-import { SMALL_NETWORK, syntheticCheckpoint } from "./synthetic.ts";
+import { SMALL_NETWORK, syntheticCheckpoint } from "../official/synthetic.ts";
 import { pixelsToFloat } from "../frames/pixels.ts";
 import {
   tokensFromIndices,
@@ -66,7 +66,7 @@ sharedTest("network: every golden of the reduced model, in every form of the gra
   await withGolden(async (path) => {
     for (const name of CASES) {
       const weights = name.endsWith(".raw") ? "raw" : "ema";
-      using checkpoint = await MagvitCheckpoint.open(path, weights);
+      using checkpoint = await VideoCheckpoint.open(path, weights);
       const forms = name === "17x128x128" ? ["planes"] as const : FORMS;
       for (const form of forms) await checkCase(checkpoint, golden(name), form, `${name} ${form}`);
     }
@@ -74,7 +74,7 @@ sharedTest("network: every golden of the reduced model, in every form of the gra
 });
 
 async function checkCase(
-  checkpoint: MagvitCheckpoint,
+  checkpoint: VideoCheckpoint,
   expected: Record<string, Tensor>,
   form: "volume" | "padded" | "planes",
   what: string,
@@ -102,8 +102,8 @@ sharedTest(
   "tokenizer: frames equal the golden bytes but for one level in a thousandth",
   async () => {
     await withGolden(async (path, cache) => {
-      using encoder = await openMagvitEncoder(path, { device: "cpu", cache });
-      using decoder = await openMagvitDecoder(path, { device: "cpu", cache });
+      using encoder = await openCheckpointEncoder(path, { device: "cpu", cache });
+      using decoder = await openCheckpointDecoder(path, { device: "cpu", cache });
       assert.equal(encoder.modelId, decoder.modelId);
       for (const name of ["5x64x64", "1x24x40"]) {
         const { input_u8, reconstruction_u8 } = golden(name);
@@ -122,7 +122,7 @@ sharedTest(
 
 sharedTest("network: a decoder reads the decoder's tensors only", async () => {
   await withGolden(async (path) => {
-    using checkpoint = await MagvitCheckpoint.open(path);
+    using checkpoint = await VideoCheckpoint.open(path);
     const before = checkpoint.bytesRead;
     const graph = checkpoint.build("decoder", { frames: 2, height: 8, width: 8 });
     const model = await modelBytes(graph);
@@ -134,7 +134,7 @@ sharedTest("network: a decoder reads the decoder's tensors only", async () => {
 
 sharedTest("network: float16 keeps most signs, as norms stay in float32", async () => {
   await withGolden(async (path, cache) => {
-    using encoder = await openMagvitEncoder(path, { device: "cpu", cache, precision: "fp16" });
+    using encoder = await openCheckpointEncoder(path, { device: "cpu", cache, precision: "fp16" });
     const { input_u8, quant } = golden("5x64x64");
     const data = input_u8!.data as Uint8Array;
     const tokens = await encoder.encode({ frameCount: 5, height: 64, width: 64, data });
@@ -165,8 +165,8 @@ Deno.test("network: the full size has the authors' 283 tensors and 370.5 million
 
 Deno.test("network: 17 frames become 18 signs at 5 places in time, and 17 frames again", async () => {
   await withSynthetic(async (path, cache) => {
-    using encoder = await openMagvitEncoder(path, { device: "cpu", cache });
-    using decoder = await openMagvitDecoder(path, { device: "cpu", cache });
+    using encoder = await openCheckpointEncoder(path, { device: "cpu", cache });
+    using decoder = await openCheckpointDecoder(path, { device: "cpu", cache });
     const data = Uint8Array.from({ length: 17 * 32 * 32 * 3 }, (_, i) => (i * 7) & 255);
     const tokens = await encoder.encode({ frameCount: 17, height: 32, width: 32, data });
     assert.deepEqual(tokens.shape, { channels: 18, frames: 5, height: 4, width: 4 });
@@ -178,7 +178,7 @@ Deno.test("network: 17 frames become 18 signs at 5 places in time, and 17 frames
 Deno.test("network: quant, indices and packed bits decode to the same bytes", async () => {
   const { tokensToIndices, tokensToQuant } = await import("../stream/tokens.ts");
   await withSynthetic(async (path, cache) => {
-    using decoder = await openMagvitDecoder(path, { device: "cpu", cache });
+    using decoder = await openCheckpointDecoder(path, { device: "cpu", cache });
     const packed = Uint8Array.from({ length: 18 * 5 * 16 / 8 }, (_, i) => (i * 37) & 255);
     const tokens = tokensFromPacked(packed, { channels: 18, frames: 5, height: 4, width: 4 });
     const hash = async (t: typeof tokens) =>
@@ -195,7 +195,7 @@ Deno.test("network: quant, indices and packed bits decode to the same bytes", as
 Deno.test("network: a built graph is cached, and rebuilt when the checkpoint changes", async () => {
   await withSynthetic(async (path, cache) => {
     const id = async () => {
-      using decoder = await openMagvitDecoder(path, { device: "cpu", cache });
+      using decoder = await openCheckpointDecoder(path, { device: "cpu", cache });
       return decoder.modelId;
     };
     const first = await id();
@@ -212,8 +212,8 @@ Deno.test("network: weights are found below the wrappers of training scripts", a
     const { tensors } = readSafetensors(syntheticCheckpoint(SMALL_NETWORK));
     const wrapped = [...tensors].map(([name, t]) => [`model_state/module.${name}`, t] as const);
     await Deno.writeFile(path, encodeSafetensors(new Map(wrapped)));
-    using checkpoint = await MagvitCheckpoint.open(path);
-    assert.deepEqual(checkpoint.config("decoder"), SMALL_NETWORK);
+    using checkpoint = await VideoCheckpoint.open(path);
+    assert.deepEqual(checkpoint.sized("decoder").config, SMALL_NETWORK);
   } finally {
     await Deno.remove(path);
   }
@@ -227,8 +227,8 @@ Deno.test("network: files that are something else are refused by name", async ()
       path,
       encodeSafetensors({ x: { dtype: "F32", shape: [], data: new Float32Array(1) } }),
     );
-    await assert.rejects(MagvitCheckpoint.open(path), { code: "bad-model" });
-    await assert.rejects(openMagvitEncoder(`${folder}/none.ckpt`), Deno.errors.NotFound);
+    await assert.rejects(VideoCheckpoint.open(path), { code: "bad-model" });
+    await assert.rejects(openCheckpointEncoder(`${folder}/none.ckpt`), Deno.errors.NotFound);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,4 +1,4 @@
-import { syntheticCheckpoint } from "../magvit/synthetic.ts";
+import { syntheticCheckpoint } from "../official/synthetic.ts";
 import assert from "node:assert/strict";
 import { browserTest, waitUntil, withPage } from "#testing/browser.ts";
 import { ReceiverServer } from "./receiver_server.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 import { float, GraphBuilder, type Value } from "@vcs/onnx/graph";
-import type { WeightOf } from "../magvit/video_ops.ts";
+import type { WeightOf } from "../official/network.ts";
 import type { LatentLimits } from "../stream/window_limits.ts";
 
 /** Name by which the model is chosen. */

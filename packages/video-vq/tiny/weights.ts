@@ -13,7 +13,7 @@ import {
 } from "@vcs/onnx/store";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
-import type { Half } from "../magvit/config.ts";
+import type { Half } from "../official/network.ts";
 import { TINY_MODEL } from "./graph.ts";
 
 /** Tensors by name. */

@@ -7,8 +7,8 @@
  */
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { elementCount, type Tensor, tensor } from "@vcs/transport/tensor";
-import type { NetworkConfig } from "./config.ts";
-import { networkShapes } from "./network.ts";
+import type { NetworkConfig } from "../magvit/config.ts";
+import { networkShapes } from "../magvit/network.ts";
 
 /** A network that runs in a moment: 1.5 million parameters in place of 370 million. */
 export const SMALL_NETWORK: NetworkConfig = {

@@ -1,6 +1,7 @@
 /**
- * Open-MAGVIT2's video tokenizer from its authors' checkpoint: a Lightning file of up to 6 GB of
- * which only the tensors of the requested half are read, or the same tensors as safetensors.
+ * A video tokenizer from its authors' checkpoint: a Lightning file of up to 6 GB of which only the
+ * tensors of the requested half are read, or the same tensors as safetensors. Which network it is
+ * of, and of what size, is read off the tensors.
  *
  * The weights for inference are the moving averages of training (`model_ema.…`, whose names have
  * lost their dots); a file without them is used as it is.
@@ -12,9 +13,20 @@ import type { GraphBuilder } from "@vcs/onnx/graph";
 import { NetworkWeights, stateDict, type WeightReport } from "@vcs/onnx";
 import { tensorBytes } from "@vcs/transport/tensor";
 import { createHash } from "node:crypto";
-import { firstKey, type Half, inferConfig, type NetworkConfig } from "./config.ts";
 import { VideoVqError } from "../errors.ts";
-import { buildDecoder, buildEncoder, type ClipSize, type NetworkOptions } from "./network.ts";
+import { MAGVIT } from "../magvit/network.ts";
+import { VIDTOK } from "../vidtok/graph.ts";
+import {
+  ANY_SIZE,
+  type ClipSize,
+  type Half,
+  type NetworkOptions,
+  type SizedHalf,
+  type VideoNetwork,
+} from "./network.ts";
+
+/** The networks whose checkpoints are read. */
+const NETWORKS = [MAGVIT, VIDTOK];
 
 /** Which of a checkpoint's two sets of parameters is used: moving averages, or as trained last. */
 export type ParameterSet = "ema" | "raw";
@@ -24,17 +36,20 @@ export function averagedName(key: string): string {
   return `model_ema.${key.replaceAll(".", "")}`;
 }
 
-/** An open checkpoint of the video tokenizer. */
-export class MagvitCheckpoint implements Disposable {
-  /** Which set of parameters is used. */
-  readonly parameters: ParameterSet;
+/** An open checkpoint of a video tokenizer. */
+export class VideoCheckpoint implements Disposable {
   readonly #file: Checkpoint;
   readonly #source: TensorSource;
 
-  private constructor(file: Checkpoint, parameters: ParameterSet) {
+  private constructor(
+    file: Checkpoint,
+    /** The network whose weights it has. */
+    readonly network: VideoNetwork,
+    /** Which set of parameters is used. */
+    readonly parameters: ParameterSet,
+  ) {
     this.#file = file;
     this.#source = stateDict(file);
-    this.parameters = parameters;
   }
 
   /**
@@ -42,19 +57,22 @@ export class MagvitCheckpoint implements Disposable {
    *
    * @param parameters which set to use. Default: the averages if there are any.
    * @param allowGlobals classes of data that may stand in it. Default: none beyond the list.
-   * @throws {VideoVqError} `bad-model` if the file holds neither half of the network, or not the
+   * @throws {VideoVqError} `bad-model` if the file holds neither half of a network, or not the
    * requested set of parameters.
    */
   static async open(
     path: string,
     parameters?: ParameterSet,
     allowGlobals: readonly string[] = [],
-  ): Promise<MagvitCheckpoint> {
+  ): Promise<VideoCheckpoint> {
     const file = await openCheckpoint(path, { allowGlobals });
     try {
       for (const set of parameters ? [parameters] : ["ema", "raw"] as const) {
-        const found = new MagvitCheckpoint(file, set);
-        if (found.has("encoder") || found.has("decoder")) return found;
+        const all = NETWORKS.map((network) => new VideoCheckpoint(file, network, set));
+        const found = all.find((checkpoint) =>
+          checkpoint.has("encoder") || checkpoint.has("decoder")
+        );
+        if (found) return found;
       }
     } catch (error) {
       file.close();
@@ -65,24 +83,27 @@ export class MagvitCheckpoint implements Disposable {
       "bad-model",
       `Cannot use ${path} as video tokenizer: found no ${
         parameters === "ema" ? "averaged (model_ema) " : ""
-      }tensors ${firstKey("encoder")} or ${
-        firstKey("decoder")
-      }, expected a checkpoint of Open-MAGVIT2's video tokenizer`,
+      }tensors ${
+        NETWORKS.map((network) => network.firstKey("encoder")).join(" or ")
+      }, nor those of a decoder; expected a checkpoint of ${
+        NETWORKS.map(({ title }) => title).join(" or ")
+      }`,
     );
   }
 
   /** Whether the file holds a half of the network. */
   has(half: Half): boolean {
-    return this.#source.has(this.#fileName(firstKey(half)));
+    return this.#source.has(this.#fileName(this.network.firstKey(half)));
   }
 
   /**
-   * Sizes of the network.
+   * A half with its sizes.
    *
    * @throws {VideoVqError} `bad-model` if the file does not hold that half.
    */
-  config(half: Half): NetworkConfig {
-    return inferConfig((key) => this.#weights(half).shape(key), half);
+  sized(half: Half): SizedHalf {
+    const weights = this.#weights(half);
+    return this.network.sized(half, (key) => weights.shape(key));
   }
 
   /** Bytes read from the file so far. */
@@ -98,18 +119,15 @@ export class MagvitCheckpoint implements Disposable {
    */
   build(half: Half, size: ClipSize, options?: NetworkOptions): GraphBuilder {
     const weights = this.#weights(half);
-    const make = half === "encoder" ? buildEncoder : buildDecoder;
-    const g = make(this.config(half), size, (key, shape) => weights.get(key, shape), options);
-    weights.check(`the ${half} of the video tokenizer`);
+    const g = this.sized(half).build(size, (key, shape) => weights.get(key, shape), options);
+    weights.check(`the ${half} of ${this.network.title}`);
     return g;
   }
 
   /** How the file and a half of the network fit: tensors matched, missing, mismatched, left over. */
   report(half: Half): WeightReport {
     const weights = this.#weights(half);
-    const make = half === "encoder" ? buildEncoder : buildDecoder;
-    const size = { frames: 5, height: 16, width: 16 };
-    make(this.config(half), size, (key, shape) => weights.get(key, shape));
+    this.sized(half).build(ANY_SIZE, (key, shape) => weights.get(key, shape));
     return weights.report();
   }
 
@@ -120,7 +138,7 @@ export class MagvitCheckpoint implements Disposable {
    */
   async modelId(): Promise<string> {
     const report = this.report("decoder");
-    const hash = createHash("sha256").update(JSON.stringify(this.config("decoder")));
+    const hash = createHash("sha256").update(JSON.stringify(this.sized("decoder").config));
     for (const name of [...report.matched].sort()) {
       hash.update(tensorBytes(await this.#source.read(name)));
     }

@@ -1,5 +1,5 @@
 /**
- * Encoder and decoder of Open-MAGVIT2's video tokenizer on ONNX Runtime. Each reads only its own
+ * Encoder and decoder of a video tokenizer from its authors' checkpoint, on ONNX Runtime. Each reads only its own
  * tensors.
  *
  * @module
@@ -9,9 +9,8 @@ import { cachedModel, fileIdentity } from "@vcs/onnx";
 import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";
-import type { Half } from "./config.ts";
-import { MagvitCheckpoint, type ParameterSet } from "./checkpoint.ts";
-import { type ClipSize, type ConvForm, latentLimits, latentSize } from "./network.ts";
+import { type ParameterSet, VideoCheckpoint } from "./checkpoint.ts";
+import type { ClipSize, ConvForm, Half, SizedHalf } from "./network.ts";
 import { pixelsToBytes, pixelsToFloat } from "../frames/pixels.ts";
 import type { TokenizeOptions, WindowDecoder, WindowEncoder } from "../stream/tokenizer.ts";
 import { SizedSessions } from "./sized_sessions.ts";
@@ -19,7 +18,7 @@ import { cachedText } from "./text_cache.ts";
 import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
 
 /** How a half is run. */
-export interface MagvitOptions {
+export interface CheckpointOptions {
   /** `auto`, `cpu`, `cuda`, `cuda:N`, `webgpu`, or `kserve://host:8000`. Default: auto. */
   readonly device?: string;
   /** Threads on the CPU. Default: one per core. */
@@ -41,16 +40,17 @@ export interface MagvitOptions {
 /**
  * Opens the encoder of a checkpoint.
  *
- * @throws {VideoVqError} `bad-model` if the file is not a checkpoint of this network.
+ * @throws {VideoVqError} `bad-model` if the file is not a checkpoint of a network that is known.
  * @throws {OnnxError} if the device is not available, or tensors are missing.
  */
-export async function openMagvitEncoder(
+export async function openCheckpointEncoder(
   path: string,
-  options: MagvitOptions = {},
+  options: CheckpointOptions = {},
 ): Promise<WindowEncoder> {
-  const half = await MagvitHalf.open(path, "encoder", options);
+  const half = await CheckpointHalf.open(path, "encoder", options);
   return {
     ...half.about,
+    fullWindows: half.sized.fullWindows,
     async encode({ data, frameCount, height, width }, options = {}) {
       const frames = pixelsToFloat(data, frameCount, height, width);
       return tokensFromLatent(await half.run("frames", frames, options));
@@ -59,15 +59,15 @@ export async function openMagvitEncoder(
   };
 }
 
-/** Opens the decoder of a checkpoint; throws as {@linkcode openMagvitEncoder} does. */
-export async function openMagvitDecoder(
+/** Opens the decoder of a checkpoint; throws as {@linkcode openCheckpointEncoder} does. */
+export async function openCheckpointDecoder(
   path: string,
-  options: MagvitOptions = {},
+  options: CheckpointOptions = {},
 ): Promise<WindowDecoder> {
-  const half = await MagvitHalf.open(path, "decoder", options);
+  const half = await CheckpointHalf.open(path, "decoder", options);
   return {
     ...half.about,
-    latent: latentLimits(half.checkpoint.config("decoder")),
+    latent: half.sized.latent,
     async decode(tokens, options = {}) {
       const y = await half.run("quant", tokensToQuant(tokens), options);
       const [, , frameCount, height, width] = y.shape as [number, number, number, number, number];
@@ -85,27 +85,28 @@ const FORMS: Readonly<Record<string, ConvForm>> = {
 };
 
 /** One half: a graph and a session for each size of clip. */
-class MagvitHalf implements Disposable {
+class CheckpointHalf implements Disposable {
   readonly #sessions = new SizedSessions((size) => this.#openSession(size));
 
   private constructor(
     readonly half: Half,
+    readonly sized: SizedHalf,
     readonly path: string,
-    readonly checkpoint: MagvitCheckpoint,
+    readonly checkpoint: VideoCheckpoint,
     readonly device: string,
-    readonly options: MagvitOptions,
+    readonly options: CheckpointOptions,
     readonly modelId: string,
   ) {}
 
-  static async open(path: string, half: Half, options: MagvitOptions): Promise<MagvitHalf> {
+  static async open(path: string, half: Half, options: CheckpointOptions): Promise<CheckpointHalf> {
     const { device } = await resolveDevice(options.device);
-    const checkpoint = await MagvitCheckpoint.open(path, options.parameters, options.allowGlobals);
+    const checkpoint = await VideoCheckpoint.open(path, options.parameters, options.allowGlobals);
     try {
-      checkpoint.config(half);
+      const sized = checkpoint.sized(half);
       const what = `model id of ${checkpoint.parameters} weights`;
       const identify = () => checkpoint.modelId();
       const modelId = await cachedText(path, what, identify, options.cache);
-      const opened = new MagvitHalf(half, path, checkpoint, device, options, modelId);
+      const opened = new CheckpointHalf(half, sized, path, checkpoint, device, options, modelId);
       if (options.size) await opened.#prepare(options.size);
       return opened;
     } catch (error) {
@@ -116,11 +117,11 @@ class MagvitHalf implements Disposable {
 
   /** Id of the weights, and the half for people. */
   get about(): { modelId: string; description: string } {
-    const { channels } = this.checkpoint.config(this.half);
+    const { network: { title }, parameters } = this.checkpoint;
     const precision = this.options.precision ?? "fp32";
-    const description = `Open-MAGVIT2 video ${this.half}, channels ${
-      channels.join("-")
-    }, ${this.checkpoint.parameters} parameters, ${precision} on ${this.device}`;
+    const description = `${title} ${this.half}, channels ${
+      this.sized.config.channels.join("-")
+    }, ${parameters} parameters, ${precision} on ${this.device}`;
     return { modelId: this.modelId, description };
   }
 
@@ -133,15 +134,14 @@ class MagvitHalf implements Disposable {
   }
 
   async #prepare(size: ClipSize): Promise<void> {
-    const isEncoder = this.half === "encoder";
-    await this.#sessions.get(
-      isEncoder ? size : latentSize(this.checkpoint.config("decoder"), size),
-    );
+    await this.#sessions.get(this.half === "encoder" ? size : this.sized.latentSize(size));
   }
 
   async #openSession(size: ClipSize): Promise<Session> {
     const { half, options, checkpoint, device } = this;
-    if (isServed(device)) return await Session.open(`open-magvit2-video.${half}`, { device });
+    if (isServed(device)) {
+      return await Session.open(`${checkpoint.network.name}.${half}`, { device });
+    }
     const form = options.form ?? FORMS[this.device.replace(/:.*/, "")]!;
     const float = options.precision === "fp16" ? "F16" : "F32";
     const graph = checkpoint.build(half, size, { form, float });

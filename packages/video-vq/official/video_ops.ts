@@ -8,23 +8,10 @@
 import type { GraphBuilder, Value, WeightSource } from "@vcs/onnx/graph";
 import { groupNorm } from "@vcs/onnx";
 import { derive } from "@vcs/onnx";
+import type { ConvForm, WeightOf } from "./network.ts";
 
 /** Steps or block sizes in time, rows and columns. */
 export type Steps = readonly [time: number, rows: number, columns: number];
-
-/** Gives the weight of a key; the shape is the one that the network needs. */
-export type WeightOf = (key: string, shape: readonly number[]) => WeightSource;
-
-/**
- * How convolutions over time are expressed:
- *
- * - `volume`: one `Conv` that pads time in front only;
- * - `padded`: two zero frames put in front by `Pad`, then a `Conv` with symmetric pads (CUDA, whose
- *   kernels do not take asymmetric ones);
- * - `planes`: frames as a batch and three 2-D convolutions for the three taps of time (WebGPU and
- *   others without 3-D kernels; and the CPU, where it takes a fifth less time than `volume`).
- */
-export type ConvForm = "volume" | "padded" | "planes";
 
 /** What a convolution is like. */
 export interface ConvOptions {
@@ -32,6 +19,8 @@ export interface ConvOptions {
   readonly kernel?: 1 | 3;
   /** Steps between outputs. Default: 1. */
   readonly steps?: Steps;
+  /** Frames of zeros before the first. Default: as many as the kernel sees of the past. */
+  readonly past?: number;
   /** Whether there is a `.bias`. */
   readonly bias?: boolean;
 }
@@ -90,14 +79,14 @@ class VolumeOps extends KernelSource implements VideoOps {
 
   conv(x: Value, key: string, channels: number, options: ConvOptions = {}): Value {
     const { g } = this;
-    const { kernel = 3, steps = [1, 1, 1], bias = false } = options;
+    const { kernel = 3, steps = [1, 1, 1], past = kernel - 1, bias = false } = options;
     const weight = g.weight(`${key}.weight`, this.source(key, x, channels, kernel));
     const shift = this.bias(key, channels, bias);
     if (kernel === 1) return g.conv(x, weight, shift);
     if (this.form === "volume") {
-      return g.conv(x, weight, shift, { stride: steps, pads: [2, 1, 1, 0, 1, 1] });
+      return g.conv(x, weight, shift, { stride: steps, pads: [past, 1, 1, 0, 1, 1] });
     }
-    const padded = g.pad(x, [[0, 0], [0, 0], [2, 0], [0, 0], [0, 0]]);
+    const padded = g.pad(x, [[0, 0], [0, 0], [past, 0], [0, 0], [0, 0]]);
     return g.conv(padded, weight, shift, { stride: steps, pads: [0, 1, 1, 0, 1, 1] });
   }
 
@@ -133,12 +122,13 @@ class PlaneOps extends KernelSource implements VideoOps {
 
   conv(x: Value, key: string, channels: number, options: ConvOptions = {}): Value {
     const { g } = this;
-    const { kernel = 3, steps: [time, rows, columns] = [1, 1, 1], bias = false } = options;
+    const { kernel = 3, steps = [1, 1, 1], past = kernel - 1, bias = false } = options;
+    const [time, rows, columns] = steps;
     const source = readOnce(this.source(key, x, channels, kernel), kernel);
     const shift = this.bias(key, channels, bias);
     if (kernel === 1) return g.conv(x, this.#tap(key, source, 0), shift);
-    const count = Math.floor((Number(x.shape[0]) - 1) / time) + 1;
-    const padded = g.pad(x, [[kernel - 1, 0], [0, 0], [0, 0], [0, 0]]);
+    const count = Math.floor((Number(x.shape[0]) + past - kernel) / time) + 1;
+    const padded = g.pad(x, [[past, 0], [0, 0], [0, 0], [0, 0]]);
     const parts = Array.from({ length: kernel }, (_, tap) => {
       const seen = g.slice(padded, 0, tap, tap + (count - 1) * time + 1, time);
       const own = tap === kernel - 1 ? shift : undefined;
