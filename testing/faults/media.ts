@@ -338,9 +338,16 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "media_source.ts",
-    find: "using _ = onAbort(signal, () => void wake(path).catch(() => {}));",
+    find: "using _ = onAbort(signal, () => void (woken = wake(path).catch(() => {})));",
     put: "",
     means: "a pipe that nobody writes to is waited for without end",
+    tests: ["media_source_test.ts"],
+  },
+  {
+    file: "media_source.ts",
+    find: "      await woken;\n",
+    put: "",
+    means: "what ends a wait for a pipe is left in it for the next reader",
     tests: ["media_source_test.ts"],
   },
   {
