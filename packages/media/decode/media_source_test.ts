@@ -6,14 +6,19 @@ import { openSource, readSource } from "./media_source.ts";
 import { encodeWav } from "@vcs/media/wav";
 import { VideoWriter } from "@vcs/media/video_writer";
 
-/** A named pipe, which is removed afterwards. */
+/** A named pipe, which is removed afterwards. Who waits for it without end gets a byte at last. */
 async function withPipe(use: (path: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/pipe`;
+  const fallback = setInterval(async () => {
+    using pipe = await Deno.open(path, { read: true, write: true });
+    await pipe.write(new Uint8Array(1));
+  }, 30_000);
   try {
     await new Deno.Command(findProgram("mkfifo")!, { args: [path] }).output();
     await use(path);
   } finally {
+    clearInterval(fallback);
     await Deno.remove(folder, { recursive: true });
   }
 }
