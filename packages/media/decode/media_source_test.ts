@@ -46,7 +46,10 @@ function stallingClock() {
     now: () => 0,
     sleep: () => new Promise<void>((resolve) => (waits++, end = resolve)),
     async stallAfter(wait: number) {
-      while (waits < wait) await new Promise((resolve) => setTimeout(resolve, 5));
+      for (let tries = 0; waits < wait; tries++) {
+        assert.ok(tries < 6000, `waited ${waits} times of ${wait}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
       end();
     },
   };
