@@ -292,9 +292,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "encoded_kind.ts",
-    find:
-      'return first !== undefined && layer3Frame(head, first) !== undefined ? "MP3" : undefined;',
-    put: 'return first !== undefined ? "MP3" : undefined;',
+    find: "if (first !== undefined && frame(head, first) !== undefined) return kind;",
+    put: "if (first !== undefined) return kind;",
     means: "a pair of quiet samples is taken for MP3",
     tests: ["encoded_kind_test.ts"],
   },
