@@ -7,8 +7,12 @@
  * apart, of which the page asks the server for the last alone, and 150 ms apart, of which it asks for
  * each. The weights of the models of full size are random: they take as long as trained ones.
  *
+ * First of all it says what a seek costs the server in processor time, alone and behind one that was
+ * given up at any moment: that does not depend on what else the machine does.
+ *
  * @module
  */
+import { cpuUsage } from "node:process";
 import type { Page } from "playwright-core";
 import { formatHeader, type ModelName, modelSpec } from "@vcs/encodec-stream";
 import { syntheticCheckpoint } from "@vcs/encodec-stream/internal";
@@ -59,7 +63,6 @@ const FIRST = "document.getElementById('first')";
 async function silence(page: Page, clicks: number, gap: number): Promise<number> {
   const box = (await page.locator("#wave").boundingBox())!;
   for (let left = clicks; left > 0; left--) {
-    if (left === 1) await page.evaluate(`${FIRST}.textContent = ""`);
     await page.mouse.click(box.x + box.width * (0.05 + 0.9 * Math.random()), box.y + 30);
     if (left > 1) await page.waitForTimeout(gap);
   }
@@ -68,6 +71,9 @@ async function silence(page: Page, clicks: number, gap: number): Promise<number>
 }
 
 async function measure(page: Page, what: string, rounds: number): Promise<void> {
+  // Each click forgets what the one before it waited for.
+  const forget = `${FIRST}.textContent = ""`;
+  await page.evaluate(`document.getElementById("wave").addEventListener("click", () => ${forget})`);
   await page.locator("#play").click();
   await waitUntil(page, "document.getElementById('state').innerText === 'playing'");
   for (const [clicks, gap] of [[1, 0], [CLICKS, 50], [CLICKS, 150]] as const) {
@@ -106,7 +112,65 @@ async function measureModel(model: ModelName, rounds: number): Promise<void> {
   await Deno.remove(path);
 }
 
+/** Milliseconds of processor time of this process so far. */
+function processor(): number {
+  const { user, system } = cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Waits until nothing is decoded. */
+async function quiet(): Promise<void> {
+  for (let before = -Infinity, now = processor(); now - before > 15; now = processor()) {
+    before = now;
+    await systemClock.sleep(300);
+  }
+}
+
+/** Says what a seek costs, alone and behind one that was given up. */
+async function measureCost(model: ModelName, rounds: number): Promise<void> {
+  await using server = await PlayerServer.open({
+    weights: syntheticCheckpoint(model),
+    device: "cpu",
+  });
+  const opened = await fetch(`${server.url}open`, { method: "POST", body: hour(model) });
+  const { id } = await opened.json();
+  const seek = async (signal?: AbortSignal) => {
+    const query = `id=${id}&page=1&from=${SECONDS * Math.random()}`;
+    const { body } = await fetch(`${server.url}audio?${query}`, { signal: signal ?? null });
+    const reader = body!.getReader();
+    await reader.read();
+    return reader;
+  };
+  const cost = async () => {
+    const before = processor();
+    const reader = await seek();
+    const spent = processor() - before;
+    await reader.cancel();
+    await quiet();
+    return spent;
+  };
+  const [alone, behind]: [number[], number[]] = [[], []];
+  for (let round = -1; round < rounds; round++) {
+    const first = await cost();
+    const given = new AbortController();
+    const [before, ended] = [processor(), seek(given.signal).catch(() => {})];
+    while (processor() - before < 50 + 400 * Math.random()) await systemClock.sleep(5);
+    given.abort();
+    await ended;
+    const second = await cost();
+    // The first round opens the model.
+    if (round >= 0) [alone, behind].forEach((all, i) => all.push([first, second][i]!));
+  }
+  const middle = (all: number[]) =>
+    all.sort((a, b) => a - b)[Math.floor(all.length / 2)]!.toFixed(0);
+  print(
+    `${model}: a seek takes ${middle(alone)} ms of processor time, ` +
+      `behind one that was given up ${middle(behind)} ms (${rounds} times)`,
+  );
+}
+
 const rounds = Number(Deno.args[0] ?? 10);
+await measureCost("encodec_48khz", rounds);
 for (const model of ["encodec_48khz", "encodec_24khz", "encodec_tiny_24khz"] as const) {
   await measureModel(model, rounds);
 }

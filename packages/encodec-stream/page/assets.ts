@@ -74,7 +74,6 @@ const RATE = 48000;
 const AHEAD = 10;
 const FRAME_HEAD = 16;
 const BARS = 600;
-const MOST_OUTLINE = 14400;
 
 const $ = (id) => document.getElementById(id);
 const canvas = $("wave");
@@ -372,7 +371,7 @@ async function open(init, query, name) {
   file = await response.json();
   // A stream that does not know its length.
   file.duration ??= Infinity;
-  file.outline = new Float32Array(Math.min(file.segments ?? 0, MOST_OUTLINE));
+  file.outline = new Float32Array(Math.min(file.segments ?? 0, BARS));
   fillOutline(file).catch(() => {});
   peaks = new Float32Array(BARS);
   $("player").hidden = false;
@@ -396,10 +395,14 @@ function openSource(source) {
 async function fillOutline(into) {
   const response = await fetch(\`/outline?\${new URLSearchParams({ id: into.id })}\`);
   const bytes = new Bytes(response.body);
-  for (let i = 0; i < into.outline.length; i++) {
+  const { outline, segments } = into;
+  for (let i = 0; i < segments; i++) {
     const scale = await bytes.take(4);
     if (!scale || file !== into) return;
-    into.outline[i] = new DataView(scale.buffer).getFloat32(0, true);
+    // A segment's scale is its loudness; peaks of music are about three times that.
+    const peak = 3 * new DataView(scale.buffer).getFloat32(0, true);
+    const bar = Math.floor(i * outline.length / segments);
+    outline[bar] = Math.max(outline[bar], peak);
   }
 }
 
@@ -424,8 +427,7 @@ function draw() {
   context.clearRect(0, 0, width, height);
   const position = playing?.position ?? 0;
   const x = (second) => second / file.duration * width;
-  // A segment's scale is its loudness; peaks of music are about three times that.
-  const outline = file.outline.map((v) => 3 * v);
+  const { outline } = file;
   // What is missing from a file that was cut off stays empty.
   const there = (file.held ?? file.duration) / file.duration;
   drawBars(context, width, height, outline, colors.outline, Math.round(there * outline.length));
