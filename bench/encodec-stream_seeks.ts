@@ -120,7 +120,8 @@ function processor(): number {
 
 /** Waits until nothing is decoded. */
 async function quiet(): Promise<void> {
-  for (let before = -Infinity, now = processor(); now - before > 15; now = processor()) {
+  let before = -Infinity;
+  for (let now = processor(); now - before > 15; now = processor()) {
     before = now;
     await systemClock.sleep(300);
   }

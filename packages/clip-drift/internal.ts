@@ -65,6 +65,6 @@ export {
   type RunFrame,
   type RunTotals,
 } from "./runs/writer.ts";
-export { RunLevels } from "./runs/levels.ts";
+export { levelFile, LEVELS, RunLevels } from "./runs/levels.ts";
 export { MQTT_CLIENT } from "./alerts/mqtt_part.ts";
 export { TOML_READER } from "./fleet/toml_part.ts";

@@ -20,6 +20,7 @@ import { MediaError } from "./errors.ts";
 import { MAX_PIXELS } from "./decode/video_options.ts";
 import { claimedSize, type FfmpegKind, kindForFfmpeg } from "./formats/image_kinds.ts";
 import { loadSharp, type Pipeline, type Sharp } from "./formats/sharp.ts";
+import { withExtraRow } from "./formats/extra_row.ts";
 import { withoutStrayBytes } from "./formats/stray_bytes.ts";
 
 export { prepareImages } from "./formats/sharp.ts";
@@ -186,8 +187,8 @@ async function decodeWhole(
   options: DecodeImageOptions,
 ): Promise<DecodedImage> {
   const attempts = [
-    () => decode(sharp, bytes, "warning", options),
-    () => decode(sharp, withoutStrayBytes(bytes), "warning", options),
+    () => decodeToLastRow(sharp, bytes, options),
+    () => decodeToLastRow(sharp, withoutStrayBytes(bytes), options),
   ];
   for (const attempt of attempts) {
     try {
@@ -197,6 +198,20 @@ async function decodeWhole(
     }
   }
   return await decode(sharp, bytes, "error", options);
+}
+
+/** Decodes an image, and fails at the first warning, of its last row of blocks, too. */
+async function decodeToLastRow(
+  sharp: Sharp,
+  bytes: Uint8Array,
+  options: DecodeImageOptions,
+): Promise<DecodedImage> {
+  const taller = options.orient ? undefined : withExtraRow(bytes);
+  if (taller === undefined) return await decode(sharp, bytes, "warning", options);
+  const { width, height } = taller;
+  checkSize(width, height, options.maxPixels);
+  const image = await decode(sharp, taller.bytes, "warning", { ...options, maxPixels: Infinity });
+  return { ...image, height, data: image.data.slice(0, width * height * 3) };
 }
 
 async function decode(

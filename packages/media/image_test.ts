@@ -203,6 +203,27 @@ Deno.test("decodeImage() refuses an image of which a part is missing, though it 
   }
 });
 
+Deno.test("decodeImage() refuses an image of which a few bytes are missing, though it has an end", async () => {
+  for (const height of [120, 117]) {
+    const data = Uint8Array.from(
+      { length: 160 * height * 3 },
+      (_, i) => (i * 7919 + (i >> 4)) % 256,
+    );
+    for (const chroma of ["4:2:0", "4:4:4"] as const) {
+      const jpeg = await encodeJpeg({ width: 160, height, data }, { chroma });
+      const image = await decodeImage(jpeg);
+      assert.deepEqual([image.width, image.height, image.data.length], [160, height, data.length]);
+      assert.deepEqual(image.data, (await decodeImage(jpeg, { acceptDamaged: true })).data);
+      assert.equal((await decodeImage(jpeg, { maxPixels: 160 * height })).height, height);
+      await assert.rejects(decodeImage(jpeg, { maxPixels: 160 * height - 1 }), { code: "limit" });
+      for (const missing of [20, 300]) {
+        const cut = Buffer.concat([jpeg.subarray(0, -missing), Buffer.of(0xff, 0xd9)]);
+        await assert.rejects(decodeImage(cut), /premature end of/, `${chroma}, ${missing}`);
+      }
+    }
+  }
+});
+
 Deno.test("decodeImage() takes an image with stray bytes between its segments", async () => {
   const { jpeg, stray } = await noise();
   assert.deepEqual((await decodeImage(stray)).data, (await decodeImage(jpeg)).data);

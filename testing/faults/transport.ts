@@ -395,8 +395,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "deliver.ts",
-    find: 'within(patience, "committing", committed()).catch(end)',
-    put: 'within(patience, "committing", committed()).catch(() => {})',
+    find: '"committing", committed()).catch(end)',
+    put: '"committing", committed()).catch(() => {})',
     means: "kafka: a receiver goes on where a commit failed, and the sender waits for ever",
     tests: ["deliver_test.ts"],
   },

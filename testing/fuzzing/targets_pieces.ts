@@ -15,6 +15,7 @@ import { tensor, tensorBytes } from "@vcs/transport/tensor";
 import { readAnswer } from "../../packages/clip-drift/camera/http.ts";
 import { parseMotionVectors } from "../../packages/media/decode/motion_vectors.ts";
 import { JpegWalker } from "../../packages/media/formats/jpeg_walker.ts";
+import { withExtraRow } from "../../packages/media/formats/extra_row.ts";
 import { withoutStrayBytes } from "../../packages/media/formats/stray_bytes.ts";
 import { FRAME, frameControl } from "../../packages/transport/channels/tcp/frames.ts";
 import { handshake } from "../../packages/transport/channels/tcp/link.ts";
@@ -238,6 +239,8 @@ export const PIECES: readonly Target[] = [
         throw new RangeError(`${state} at ${whole.offset}, in pieces at ${grown.offset}`);
       }
       if (withoutStrayBytes(bytes).length > bytes.length) throw new RangeError("more than came");
+      const { bytes: taller = bytes } = withExtraRow(bytes) ?? {};
+      if (taller.length !== bytes.length) throw new RangeError("another length");
     },
   },
   {
