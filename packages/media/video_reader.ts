@@ -54,6 +54,16 @@ import type {
 } from "./decode/video_types.ts";
 
 export { canDecodeOn } from "./ffmpeg/backends.ts";
+export { pathOf } from "./decode/media_source.ts";
+export {
+  type LiveEvent,
+  type LiveFrame,
+  type LiveInfo,
+  type LiveOptions,
+  type LiveStream,
+  openLive,
+} from "./live/live_frames.ts";
+export type { ConnectionLost, ReconnectOptions } from "./live/reconnect.ts";
 export type {
   FrameMotion,
   FrameRangeOptions,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LiveEvent } from "@vcs/media";
+import type { LiveEvent } from "@vcs/media/video_reader";
 import { defined, DownloadBar, type OptionValues, say, UsageError } from "@vcs/transport/internal";
 import type { SourceOptions } from "../frames/sources.ts";
 import type { ModelOptions } from "../models.ts";

@@ -3,12 +3,16 @@
  *
  * @module
  */
-import type { LiveEvent } from "@vcs/media";
 import { steadyBytes, systemClock, unlessStalled } from "@vcs/transport/portable";
 import { MediaError } from "@vcs/media/errors";
-import { pathOf } from "@vcs/media";
 import { shownSource, sourceKind } from "@vcs/media/internal";
-import type { FrameRangeOptions, VideoInfo, VideoReader } from "@vcs/media/video_reader";
+import {
+  type FrameRangeOptions,
+  type LiveEvent,
+  pathOf,
+  type VideoInfo,
+  type VideoReader,
+} from "@vcs/media/video_reader";
 import { mjpegFrames, MjpegReader } from "@vcs/media/mjpeg";
 import { BufferedReader, defined, untilAborted } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
@@ -231,7 +235,7 @@ async function liveSource(
   reference: string,
   { fps, stop, onEvent }: SourceOptions,
 ): Promise<FrameSource> {
-  const { openLive } = await import("@vcs/media");
+  const { openLive } = await import("@vcs/media/video_reader");
   let dropped = 0;
   const onDrop = () => void dropped++;
   const shared = { capacity: WAITING_FRAMES, onDrop, ...defined({ signal: stop, onEvent }) };

@@ -124,6 +124,8 @@ const shown = { source: 0, copy: 0, psnr: 0, compared: 0, since: performance.now
 let sender = {};
 let receiver = {};
 let lastBytes = { bytes: 0, sent: 0 };
+/** Whether the source of a copy was here yet: who comes late has to wait for one. */
+let isPaired = false;
 
 function readFrame(buffer) {
   const view = new DataView(buffer);
@@ -162,7 +164,7 @@ function onSource(frame) {
   sources.delete(frame.number); // of a sender that was here before
   sources.set(frame.number, frame);
   if (sources.size > KEPT) sources.delete(sources.keys().next().value);
-  if (element("aligned").checked) return;
+  if (element("aligned").checked && isPaired) return;
   draw(element("source"), frame);
   shown.source++;
 }
@@ -178,6 +180,7 @@ function onCopy(frame) {
   if (frame.capturedAt > 0) push("delay", (Date.now() - frame.capturedAt) / 1000);
   const source = sourceOf(frame.number);
   if (!source) return;
+  isPaired = true;
   const psnr = psnrOf(source.rgb, frame.rgb);
   if (psnr !== undefined) {
     shown.psnr += psnr;
@@ -376,7 +379,8 @@ figure {
 figure canvas {
   display: block;
   width: 100%;
-  aspect-ratio: 1;
+  height: auto;
+  max-height: 75vh;
   object-fit: contain;
   border-radius: 6px;
   background: #000;
@@ -384,6 +388,7 @@ figure canvas {
 
 figcaption {
   display: flex;
+  flex-wrap: wrap;
   justify-content: space-between;
   margin-top: 8px;
 }
@@ -442,8 +447,22 @@ td {
 }
 
 @media (max-width: 700px) {
+  header {
+    grid-template-columns: 1fr;
+    gap: 8px;
+  }
+
   dl {
     grid-template-columns: repeat(2, 1fr);
+  }
+
+  table {
+    font-size: 13px;
+  }
+
+  th,
+  td {
+    padding: 6px 4px;
   }
 }
 `,

@@ -40,11 +40,11 @@ function senderArgs(model: string | undefined, source: string | undefined, value
 }
 
 async function show(source: string | undefined, values: Values, signal: AbortSignal) {
-  const { device, channel: listen, sender: senderPage, allowClass: allowGlobals } = values;
+  const { device, size, channel: listen, sender: senderPage, allowClass } = values;
   const model = chosenModel(values).reference;
   const { ReceiverServer } = await import("./receiver_server.ts");
   await using server = await ReceiverServer.open({
-    ...{ listen, device, allowGlobals },
+    ...{ listen, device, size, allowGlobals: allowClass },
     site: siteOf(values, 8414),
     senderArgs: senderArgs(model, source, values),
     ...defined({ model, senderPage }),

@@ -1,7 +1,9 @@
 import { syntheticCheckpoint } from "../official/synthetic.ts";
 import assert from "node:assert/strict";
 import { browserTest, waitUntil, withPage } from "#testing/browser.ts";
+import { freePort } from "../../transport/site/free_port.ts";
 import { ReceiverServer } from "./receiver_server.ts";
+import { runSender } from "./sender.ts";
 
 /** Whether a canvas shows more than one colour. */
 const isAlive = (id: string) =>
@@ -52,5 +54,67 @@ browserTest(
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
+  },
+);
+
+/** Runs until the scope is left, and has ended then. */
+function untilLeft(run: (stop: AbortSignal) => Promise<void>): AsyncDisposable {
+  const abort = new AbortController();
+  const running = run(abort.signal).catch((error) => {
+    if (!abort.signal.aborted) throw error; // a channel that is left says so
+  });
+  running.catch(() => {}); // told when the scope is left
+  return {
+    async [Symbol.asyncDispose]() {
+      abort.abort();
+      await running;
+    },
+  };
+}
+
+browserTest(
+  "page: a sender of another shape goes and is back; who comes late sees both",
+  async () => {
+    const [port, feed] = [freePort(), freePort()];
+    const channel = `tcp://127.0.0.1:${port}`;
+    await using server = await ReceiverServer.open({
+      site: { port: 0 },
+      listen: channel,
+      senderPage: `http://127.0.0.1:${feed}/`,
+      senderArgs: [],
+      model: "vq-tiny",
+      device: "cpu",
+      size: { width: 48, height: 24 },
+    });
+    const send = () =>
+      untilLeft((stop) =>
+        runSender({
+          to: channel,
+          model: "vq-tiny",
+          device: "cpu",
+          size: { width: 48, height: 24 },
+          fps: 12,
+          payload: "range",
+          site: { port: feed },
+        }, stop)
+      );
+    await using _server = untilLeft((stop) => server.run(stop));
+    const hasPair = `/dB/.test(document.getElementById("psnr").textContent)`;
+    await withPage(server.url, async (page) => {
+      {
+        await using _sender = send();
+        await waitUntil(page, hasPair);
+        await withPage(server.url, async (late) => {
+          await waitUntil(late, isAlive("source"));
+          await waitUntil(late, isAlive("copy"));
+          await waitUntil(late, hasPair);
+          const wide = await late.locator("#copy").boundingBox();
+          assert(Math.abs(wide!.width / wide!.height - 2) < 0.02, JSON.stringify(wide));
+        }, { width: 390 });
+      }
+      await page.evaluate(`document.getElementById("psnr").textContent = ""`);
+      await using _again = send();
+      await waitUntil(page, hasPair);
+    });
   },
 );

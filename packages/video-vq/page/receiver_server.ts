@@ -7,10 +7,12 @@
 import { openReceiver, type Receiver } from "@vcs/transport/channel";
 import { defined, Feed, freePort, Site, type SiteOptions } from "@vcs/transport/internal";
 import { observedRoutes } from "../command/observed.ts";
+import type { FrameSize } from "../command/options.ts";
 import { openDecoder } from "../models.ts";
 import { type Playback, playVideo } from "../play.ts";
 import { VideoReceiver } from "../receive.ts";
 import type { WindowDecoder } from "../stream/tokenizer.ts";
+import { WINDOW_FRAMES } from "../stream/windows.ts";
 import { ASSETS } from "./assets.ts";
 import { encodeLiveFrame } from "./live_frame.ts";
 import { relay } from "./relay.ts";
@@ -29,6 +31,8 @@ export interface ReceiverServerOptions {
   readonly model?: string;
   /** Its device. */
   readonly device: string;
+  /** Size of frames that the decoder gets ready for. Default: none, the first window takes longer. */
+  readonly size?: FrameSize;
   /** Classes of data that may stand in its weights. Default: none beyond the list. */
   readonly allowGlobals?: readonly string[];
 }
@@ -61,6 +65,7 @@ export class ReceiverServer implements AsyncDisposable {
   /** Starts to serve, and opens the decoder and the channel. */
   static async open(options: ReceiverServerOptions): Promise<ReceiverServer> {
     const { model, device, listen, allowGlobals } = options;
+    const size = options.size && { frames: WINDOW_FRAMES, ...options.size };
     const copy = new Feed();
     const source = new Feed();
     const current: { receiver?: VideoReceiver } = {};
@@ -68,7 +73,7 @@ export class ReceiverServer implements AsyncDisposable {
     const routes = { "GET /copy": copy, "GET /source": source, ...observed };
     await using held = new AsyncDisposableStack();
     const site = held.use(await Site.open({ ...options.site, assets: ASSETS, routes }));
-    const decoder = held.use(await openDecoder(model, defined({ device, allowGlobals })));
+    const decoder = held.use(await openDecoder(model, defined({ device, size, allowGlobals })));
     const channel = await openReceiver(listen);
     held.move();
     return new ReceiverServer(options, { site, decoder, channel, copy, source, current });

@@ -12,6 +12,8 @@ const shown = { source: 0, copy: 0, psnr: 0, compared: 0, since: performance.now
 let sender = {};
 let receiver = {};
 let lastBytes = { bytes: 0, sent: 0 };
+/** Whether the source of a copy was here yet: who comes late has to wait for one. */
+let isPaired = false;
 
 function readFrame(buffer) {
   const view = new DataView(buffer);
@@ -50,7 +52,7 @@ function onSource(frame) {
   sources.delete(frame.number); // of a sender that was here before
   sources.set(frame.number, frame);
   if (sources.size > KEPT) sources.delete(sources.keys().next().value);
-  if (element("aligned").checked) return;
+  if (element("aligned").checked && isPaired) return;
   draw(element("source"), frame);
   shown.source++;
 }
@@ -66,6 +68,7 @@ function onCopy(frame) {
   if (frame.capturedAt > 0) push("delay", (Date.now() - frame.capturedAt) / 1000);
   const source = sourceOf(frame.number);
   if (!source) return;
+  isPaired = true;
   const psnr = psnrOf(source.rgb, frame.rgb);
   if (psnr !== undefined) {
     shown.psnr += psnr;
