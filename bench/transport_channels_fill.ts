@@ -114,30 +114,26 @@ export async function fillRedis(port: number, range: Range): Promise<void> {
   }
 }
 
-/** Lets a queue of RabbitMQ have had messages: as many at a time as it has room for. */
+/** Lets a queue of RabbitMQ, which has been made, have had messages. */
 export async function fillRabbit(port: number, range: Range): Promise<void> {
   const make = maker();
   // Without noDelay each confirm waits 40 ms for a delayed acknowledgement of TCP.
   const url = `amqp://127.0.0.1:${port}/?heartbeat=0`;
   const connection = await amqplib.connect(url, { noDelay: true });
   const channel = await connection.createConfirmChannel();
-  const options = { durable: true, arguments: RABBIT_QUEUE };
-  await channel.assertQueue("vcs", options);
-  let [passed, sequence] = [0, range.from];
-  await channel.consume("vcs", () => passed++, { noAck: true });
-  while (passed < range.to - range.from) {
-    for (let i = 0; i < RABBIT_LIMIT; i++) {
-      channel.sendToQueue("vcs", Buffer.from(make(sequence++)), { persistent: true });
-    }
-    await channel.waitForConfirms().catch(() => {});
+  const passed = Promise.withResolvers<void>();
+  let left = range.to - range.from;
+  await channel.consume("vcs", () => void (--left === 0 && passed.resolve()), { noAck: true });
+  for (let sequence = range.from; sequence < range.to; sequence++) {
+    channel.sendToQueue("vcs", Buffer.from(make(sequence)), { persistent: true });
+    if (sequence % AT_ONCE === 0) await channel.waitForConfirms();
   }
+  await passed.promise;
   await connection.close();
 }
 
-/** Messages for which the queue has room. */
-const RABBIT_LIMIT = 3;
-/** As the channel declares it. */
-const RABBIT_QUEUE = { "x-max-length": RABBIT_LIMIT, "x-overflow": "reject-publish" };
+/** Messages that RabbitMQ confirms at a time. */
+const AT_ONCE = 1000;
 
 /** Lets a stream of NATS, which has been made, have had messages; its limit is lifted meanwhile. */
 export async function fillNats(port: number, range: Range): Promise<void> {
