@@ -243,7 +243,7 @@ Deno.test("the run browser gives runs, and no path leads out of their folder", a
     const run = await get("/api/runs/20260107_143022");
     assert.equal(run.frames, 5000);
     const [{ times, measures: { drift } }] = run.curves;
-    assert.ok(times.length >= 1000 && times.length <= 2000);
+    assert.ok(times.length >= 500 && times.length <= 1000, `${times.length}`);
     assert.deepEqual(drift.filter((value: number) => value > 0.5), [0.9]);
     assert.equal(run.snapshots, undefined);
     const snapshots = { count: 1, some: ["frame_000000.jpg"], alerts: [] };
