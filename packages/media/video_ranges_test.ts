@@ -87,8 +87,8 @@ const COUNTED: Record<string, [file: string, rate: number, ...encoding: string[]
   "VP9 at a rate of NTSC": [
     "film.webm",
     30000 / 1001,
-    "-r",
-    "ntsc",
+    "-vf",
+    "fps=ntsc",
     "-c:v",
     "libvpx-vp9",
     ...LIBVPX,
