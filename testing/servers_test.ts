@@ -29,6 +29,8 @@ const portOf = (url: string) => Number(new URL(url).port);
 /** A server of HTTP. */
 interface Served {
   readonly open: Open;
+  /** Whether what it sends may pause for as long as a listener likes. */
+  readonly mayPause?: true;
   /** Where it is followed over a WebSocket. */
   readonly feed?: string;
   /** Where it is a channel over a WebSocket, whose strangers have places of their own. */
@@ -40,6 +42,7 @@ interface Served {
 /** The servers of HTTP, by command. */
 const SITES: Readonly<Record<string, Served>> = {
   "encodec-stream play": {
+    mayPause: true,
     open: async (stack) => portOf(stack.use(await PlayerServer.open({})).url),
   },
   "video-vq page": {
@@ -260,7 +263,9 @@ for (const [url, other] of Object.entries(LISTENERS)) {
 }
 
 Deno.test("every server that sends without end is tried by viewers that never read", () => {
-  const endless = Object.entries(SITES).filter(([, { feed, stream }]) => feed ?? stream);
+  const endless = Object.entries(SITES).filter(([, { feed, stream, mayPause }]) =>
+    feed ?? stream ?? mayPause
+  );
   assert.deepEqual(Object.keys(STARTS).toSorted(), endless.map(([name]) => name).toSorted());
 });
 

@@ -53,6 +53,7 @@ import { fileIdentity } from "./cache/identity.ts";
 import { isPinned, lockEntry } from "./cache/model_lock.ts";
 import { graphDirectory, huggingFaceEndpoint, isOffline } from "./cache/paths.ts";
 import { firstLocal, ownPath } from "./cache/places.ts";
+import type { TensorSource } from "./checkpoint.ts";
 import { OnnxError } from "./errors.ts";
 
 export type { DownloadProgress, Environment, RequestOptions } from "@vcs/transport/internal";
@@ -108,6 +109,8 @@ export interface Model {
   readonly files: readonly ModelFile[];
   /** The tensors of its file that running it takes, by which a file is recognised. */
   readonly tensors?: () => Promise<TensorShapes>;
+  /** A file of the model that others made, under the names of its own. Default: as it is. */
+  readonly renamed?: (file: TensorSource) => TensorSource;
 }
 
 /** Settings of a catalogue. */

@@ -86,7 +86,7 @@ Deno.test("processes: list and doctor are subcommands, and know the authors' mod
   const examined = await start(["doctor", path]).result();
   assert.match(
     examined.stdout,
-    /Format +safetensors\n[^]*Model +none of open-magvit2-video, vq-tiny-encoder, vq-tiny-decoder\n$/,
+    /Format +safetensors\n[^]*Model +none of open-magvit2-video, vidtok-fsq, vq-tiny-encoder, vq-tiny-decoder\n$/,
   );
 });
 

@@ -22,6 +22,7 @@ export const PARSERS: Readonly<Record<string, string>> = {
   "media/audio/pcm.ts": "wav",
   "media/audio/wav_header.ts": "wav",
   "media/decode/motion_vectors.ts": "motion-vectors",
+  "media/formats/extra_row.ts": "jpeg-end",
   "media/formats/h264_start.ts": "h264-start",
   "media/formats/image_kinds.ts": "image-kinds",
   "media/image.ts": "image",

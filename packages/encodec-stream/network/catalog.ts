@@ -6,7 +6,8 @@
  */
 import { type CatalogOptions, type Model, ModelCatalog } from "@vcs/onnx/store";
 import { languageModelWeights, modelWeights, type WeightShape } from "./layers.ts";
-import { transformersName } from "./transformers_names.ts";
+import type { TensorSource } from "@vcs/onnx/checkpoint";
+import { originalNames, transformersName } from "./transformers_names.ts";
 import { MODEL_NAMES, type ModelName, type ModelSpec, modelSpec, TINY_MODEL } from "../models.ts";
 
 /** What only training needs, and our own file is without. */
@@ -21,6 +22,20 @@ function codecWeights(spec: ModelSpec): WeightShape[] {
   return spec.name === TINY_MODEL ? all.filter(([name]) => !TRAINING.test(name)) : all;
 }
 
+/** A file that others made, under the names of the published one. */
+function renamed(spec: ModelSpec, file: TensorSource): TensorSource {
+  const own = originalNames(spec, file);
+  if (own === file || spec.tensorNames !== "transformers") return own;
+  const natives = new Map(modelWeights(spec).map(([name]) => [transformersName(name), name]));
+  const nameOf = (name: string) => natives.get(name) ?? name;
+  return {
+    names: [...natives.keys()],
+    has: (name) => own.has(nameOf(name)),
+    info: (name) => own.info(nameOf(name)),
+    read: (name) => own.read(nameOf(name)),
+  };
+}
+
 function withTensors(
   checkpoint: Model | undefined,
   weights: () => readonly WeightShape[],
@@ -33,7 +48,10 @@ export function codecCatalog(
   specs: readonly ModelSpec[],
   options: CatalogOptions = {},
 ): ModelCatalog {
-  const codecs = specs.flatMap((spec) => withTensors(spec.checkpoint, () => codecWeights(spec)));
+  const codecs = specs.flatMap((spec) =>
+    withTensors(spec.checkpoint, () => codecWeights(spec))
+      .map((model) => ({ ...model, renamed: (file: TensorSource) => renamed(spec, file) }))
+  );
   const languageModels = specs.flatMap((spec) =>
     withTensors(spec.languageModel?.checkpoint, () => languageModelWeights(spec))
   );

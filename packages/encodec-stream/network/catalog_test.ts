@@ -1,5 +1,9 @@
+import { inspectCheckpoint } from "../../onnx/command/doctor.ts";
+import { fileURLToPath } from "node:url";
+import { modelSpec } from "../models.ts";
+import { small } from "../testing/transformers.ts";
 import assert from "node:assert/strict";
-import { CODEC_MODELS } from "./catalog.ts";
+import { CODEC_MODELS, codecCatalog } from "./catalog.ts";
 
 /** Numbers of tensors and of elements, as the authors' modules count them. */
 const COUNTS: { readonly [model: string]: [tensors: number, elements: number] } = {
@@ -35,3 +39,27 @@ Deno.test("the catalogue has the published models and nothing else", () => {
     cache: "torch",
   }]);
 });
+
+const FOREIGN = [
+  ["encodec_24khz", "transformers"],
+  ["encodec_48khz", "transformers"],
+  ["mimi", "transformers"],
+  ["mimi", "moshi"],
+  ["dac_44khz", "descript"],
+  ["dac_44khz", "transformers"],
+] as const;
+
+for (const [name, maker] of FOREIGN) {
+  Deno.test(`doctor recognises a file of ${name} by the names of ${maker}`, async () => {
+    const path = fileURLToPath(
+      new URL(`../testdata/${maker}_${name}.safetensors`, import.meta.url),
+    );
+    const spec = { ...small(name), checkpoint: modelSpec(name).checkpoint };
+    const { fit } = await inspectCheckpoint(codecCatalog([spec]), path);
+    assert.deepEqual(fit?.models, [name]);
+    // What only training needs was left out of these files.
+    const missing = fit.missing.filter((left) => !/\.(cluster_size|embed_avg) /.test(left));
+    assert.deepEqual([missing, fit.mismatched], [[], []]);
+    assert.ok(fit.unexpected.every((left) => left.startsWith("golden.")), fit.unexpected.join());
+  });
+}

@@ -22,7 +22,7 @@ import { chooseLibrary, ownLibrary } from "../runtime/library.ts";
 import { availableProviders } from "../runtime/providers.ts";
 import { NetworkWeights, type WeightReport } from "../graph/network_weights.ts";
 import { ALLOWED_VERSIONS, loadRuntime } from "../runtime/ort.ts";
-import type { ModelCatalog, TensorShapes } from "../store.ts";
+import type { Model, ModelCatalog, TensorShapes } from "../store.ts";
 
 /** A folder and what is in it. */
 export interface FolderReport {
@@ -146,10 +146,14 @@ export async function inspectMachine(env: Environment = environment): Promise<Ma
 /** How a file fits a model, and how well: a matching shape counts more than a name. */
 function fit(
   source: TensorSource,
+  file: TensorSource,
   model: string,
   shapes: TensorShapes,
 ): { fit: Fit & { models: string[] }; share: number } {
-  const weights = new NetworkWeights(source);
+  // Under other names nothing says which of the file's own are left over.
+  const weights = new NetworkWeights(source, {
+    ignore: (name) => source !== file && file.has(name),
+  });
   for (const [name, shape] of shapes) weights.get(name, shape);
   const report = weights.report();
   const score = 2 * report.matched.length + report.mismatched.length;
@@ -159,9 +163,16 @@ function fit(
 /** The models of which a file has most, or null where it has little of any. */
 async function closest(source: TensorSource, { models }: ModelCatalog): Promise<Fit | null> {
   let best: ReturnType<typeof fit> | undefined;
-  for (const { name, tensors } of models) {
-    if (!tensors) continue;
-    const found = fit(source, name, await tensors());
+  const close = async ({ name, tensors, renamed }: Model) => {
+    const shapes = await tensors!();
+    const own = fit(source, source, name, shapes);
+    const other = renamed && fit(renamed(source), source, name, shapes);
+    return other && other.share > own.share ? other : own;
+  };
+  for (const model of models) {
+    if (!model.tensors) continue;
+    const found = await close(model);
+    const { name } = model;
     const isSame = best?.share === found.share && best.fit.weights === found.fit.weights;
     if (isSame) best?.fit.models.push(name);
     else if (found.share > (best?.share ?? 0.2)) best = found;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NetworkWeights } from "@vcs/onnx";
+import { NetworkWeights } from "@vcs/onnx/internal";
 import type { ModelGraphs } from "@vcs/onnx/internal";
 import { DownloadBar, type OptionValues } from "@vcs/transport/internal";
 import { VideoCheckpoint } from "../official/checkpoint.ts";

@@ -10,7 +10,7 @@
  */
 import { type Checkpoint, openCheckpoint, type TensorSource } from "@vcs/onnx/checkpoint";
 import type { GraphBuilder } from "@vcs/onnx/graph";
-import { NetworkWeights, stateDict, type WeightReport } from "@vcs/onnx";
+import { NetworkWeights, stateDict, type WeightReport } from "@vcs/onnx/internal";
 import { tensorBytes } from "@vcs/transport/tensor";
 import { createHash } from "node:crypto";
 import { VideoVqError } from "../errors.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fileIdentity } from "@vcs/onnx";
+import { fileIdentity } from "@vcs/onnx/internal";
 import { graphDirectory, writeNote } from "@vcs/onnx/internal";
 import { createHash } from "node:crypto";
 import { join } from "node:path";

@@ -5,7 +5,7 @@
  * @module
  */
 import { isServed, resolveDevice } from "@vcs/onnx/devices";
-import { cachedModel, fileIdentity } from "@vcs/onnx";
+import { cachedModel, fileIdentity } from "@vcs/onnx/internal";
 import { Session } from "@vcs/onnx/session";
 import type { Tensor } from "@vcs/transport/tensor";
 import { defined } from "@vcs/transport/internal";

@@ -6,8 +6,8 @@
  * @module
  */
 import type { GraphBuilder, Value, WeightSource } from "@vcs/onnx/graph";
-import { groupNorm } from "@vcs/onnx";
-import { derive } from "@vcs/onnx";
+import { derive } from "@vcs/onnx/graph";
+import { groupNorm } from "@vcs/onnx/internal";
 import type { ConvForm, WeightOf } from "./network.ts";
 
 /** Steps or block sizes in time, rows and columns. */

@@ -5,9 +5,8 @@
  * @module
  */
 import { isServed, resolveDevice } from "@vcs/onnx/devices";
-import type { GraphBuilder } from "@vcs/onnx/graph";
-import { modelBytes } from "@vcs/onnx";
-import { NetworkWeights } from "@vcs/onnx";
+import { type GraphBuilder, modelBytes } from "@vcs/onnx/graph";
+import { NetworkWeights } from "@vcs/onnx/internal";
 import { Session } from "@vcs/onnx/session";
 import type { ResolveOptions } from "@vcs/onnx/store";
 import { type Tensor, tensor } from "@vcs/transport/tensor";

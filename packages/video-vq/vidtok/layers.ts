@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { activation, derive } from "@vcs/onnx";
+import { derive } from "@vcs/onnx/graph";
+import { activation } from "@vcs/onnx/internal";
 import type { GraphBuilder, Value, WeightSource } from "@vcs/onnx/graph";
 import type { WeightOf } from "../official/network.ts";
 import { type VideoOps, videoOps } from "../official/video_ops.ts";
