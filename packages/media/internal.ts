@@ -16,7 +16,6 @@ export {
   type Window,
 } from "./resize/taps.ts";
 export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
-export { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 export { peek, type Peeked } from "./audio/peek.ts";
 export { shownSource, type SourceKind, sourceKind } from "./live/address.ts";
 export { type ConnectionPlan, reconnecting } from "./live/reconnect.ts";

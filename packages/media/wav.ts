@@ -18,7 +18,7 @@ import { BufferedReader } from "@vcs/transport/portable";
 import { decodePcm, encodePcm, PCM_BYTES, type PcmFormat } from "./audio/pcm.ts";
 import { readWavHeader, UNKNOWN_SIZE, type WavFormat } from "./audio/wav_header.ts";
 
-export type { PcmFormat };
+export { encodePcm, type PcmFormat };
 
 /** An open WAV file. */
 export interface WavStream {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodePcm } from "@vcs/media/internal";
+import { encodePcm } from "@vcs/media/wav";
 import type { Planar } from "./overlap_add.ts";
 
 /** Bytes of a sample: 16-bit whole numbers or 32-bit floats, both little-endian. */
