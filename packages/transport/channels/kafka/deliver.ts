@@ -16,7 +16,7 @@ export interface Membership {
   readonly consumer: Pick<KafkaConsumer, "on" | "consume">;
   readonly topic: string;
   /** Milliseconds that joining takes at most, and a commit. */
-  readonly patience: number;
+  readonly timeout: number;
   /** Called once it is a member. */
   connected(): void;
   readonly inbox: Inbox;
@@ -31,14 +31,14 @@ export interface Membership {
  * @throws the reason of either.
  */
 export async function deliver(membership: Membership): Promise<void> {
-  const { consumer, inbox, limit, signal, patience } = membership;
+  const { consumer, inbox, limit, signal, timeout } = membership;
   const session = new AbortController();
   const end = (reason: unknown) => session.abort(reason);
   using _stopping = onAbort(signal, () => end(signal.reason));
   // It could not join again, and does not try any more.
   consumer.on("error", end);
   try {
-    const stream = await within(patience, "joining the group", join(membership, end));
+    const stream = await within(timeout, "joining the group", join(membership, end));
     using _ending = onAbort(session.signal, () => stream.destroy());
     membership.connected();
     const commits = new Commits();
@@ -47,7 +47,7 @@ export async function deliver(membership: Membership): Promise<void> {
       const accepted = commits.hold(message);
       const committed = () => abortable(accepted(), session.signal);
       // While others join the group none of its members can commit.
-      const accept = () => within(patience, "committing", committed()).catch(end);
+      const accept = () => within(timeout, "committing", committed()).catch(end);
       if (!inbox.offer(new Uint8Array(message.value), accept)) await accept();
     }
   } catch (error) {

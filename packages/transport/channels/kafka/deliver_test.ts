@@ -21,18 +21,18 @@ function session(
   consumer: Consumer,
   inbox: Inbox,
   signal: AbortSignal,
-  patience: number,
+  timeout: number,
 ): Promise<unknown> {
   const membership = { consumer, inbox, signal, topic: "vcs", limit: 3, connected: () => {} };
-  return deliver({ ...membership, patience }).then(() => undefined, (error) => error);
+  return deliver({ ...membership, timeout }).then(() => undefined, (error) => error);
 }
 
 /** A member that was given one message, and is given no other. */
-async function member(commit: () => Promise<void>, patience = 600_000) {
+async function member(commit: () => Promise<void>, timeout = 600_000) {
   const value = encodeMessage(message(new Uint8Array(1), { streamId: newStreamId() }));
   const given: KafkaMessage = { partition: 0, value, commit };
   const [consumer, inbox, stopping] = [new Consumer(), new Inbox(100), new AbortController()];
-  const over = session(consumer, inbox, stopping.signal, patience);
+  const over = session(consumer, inbox, stopping.signal, timeout);
   const { stream } = consumer;
   consumer.letIn(null, stream);
   stream.push(given);

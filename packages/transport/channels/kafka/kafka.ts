@@ -295,8 +295,8 @@ async function consume(
   });
   try {
     // Others of the group may have to come first.
-    const patience = ANSWER + wait;
-    await deliver({ ...place, consumer, patience, inbox, signal, connected });
+    const timeout = ANSWER + wait;
+    await deliver({ ...place, consumer, timeout, inbox, signal, connected });
   } catch (error) {
     refuse(error, place);
   } finally {
