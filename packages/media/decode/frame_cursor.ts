@@ -34,7 +34,7 @@ export function checkCounted({ countedAt }: VideoIndex): void {
   throw new MediaError(
     "decode-failed",
     `Cannot read frames that the file does not list: they were counted at ${countedAt} a second, and ` +
-      "the film has others here; read all of it",
+      "the film has others here; ranges: true reads all of it, and so does a copy on this machine",
   );
 }
 
