@@ -13,9 +13,17 @@ import {
   tensorMessage,
 } from "@vcs/transport";
 import { freePort } from "@vcs/transport/internal";
+import {
+  decodeWindow,
+  encodeWindow,
+  type HeaderVersion,
+  RECEIVER_CAPABILITIES,
+  tokensFromPacked,
+} from "@vcs/video-vq";
 import { type BrokerName, hasBroker, startBroker } from "../../packages/transport/trial/brokers.ts";
 
 const SCRIPT = fileURLToPath(new URL("./vcs_messages.py", import.meta.url));
+const WINDOWS = fileURLToPath(new URL("./vcs_windows.py", import.meta.url));
 const COUNT = 8;
 
 interface Channel {
@@ -42,9 +50,15 @@ const CHANNELS: Readonly<Record<string, Channel>> = {
 };
 
 /** Runs the example to its end; gives what it printed. */
-async function run(python: string, command: string, url: string): Promise<string> {
+async function run(
+  python: string,
+  command: string,
+  url: string,
+  script = SCRIPT,
+  ...more: string[]
+): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(python, {
-    args: ["-B", SCRIPT, command, url, String(COUNT)],
+    args: ["-B", script, command, url, String(COUNT), ...more],
     stdin: "null",
   }).output();
   assert.equal(code, 0, new TextDecoder().decode(stderr));
@@ -105,3 +119,65 @@ for (const [name, { module, broker, sender, receiver = sender }] of Object.entri
     },
   });
 }
+
+/** A window of 360 signs, of which the first `sequence` are set. */
+function windowAt(sequence: number, version: HeaderVersion): Uint8Array {
+  const shape = { channels: 18, frames: 5, height: 2, width: 2 };
+  const packed = Uint8Array.from({ length: 45 }, (_, i) => i === 0 ? 2 ** sequence - 1 : 0);
+  return encodeWindow(
+    {
+      tokens: tokensFromPacked(packed, shape),
+      ...{ validFrames: 17, width: 16, height: 16, frameRate: [30_000, 1001] },
+      times: Array.from({ length: 18 }, (_, i) => i === 17 && sequence % 2 === 1 ? 1 : i / 29.97),
+      ...{ capturedAt: 1.7e12, encodeSeconds: 0.1, sentAt: 1.7e12 + 800 },
+    },
+    undefined,
+    true,
+    version,
+  );
+}
+
+Deno.test({
+  name: "examples/python: windows of both versions, both ways",
+  ...needs(findPython("numpy") !== undefined),
+  async fn() {
+    const python = findPython("numpy")!;
+    const toPython = `tcp://127.0.0.1:${freePort()}`;
+    const receiving = run(python, "receive", toPython, WINDOWS);
+    receiving.catch(() => {}); // Awaited below.
+    {
+      await using end = await openSender(toPython);
+      const streamId = newStreamId();
+      for (let sequence = 0; sequence < COUNT; sequence++) {
+        const payload = windowAt(sequence, sequence < 4 ? 1 : 2);
+        const fields = { streamId, sequence, pts: 5, key: true, end: sequence === COUNT - 1 };
+        await end.send(message(payload, fields));
+      }
+      await end.flush();
+      assert.deepEqual(end.peerCapabilities, RECEIVER_CAPABILITIES);
+    }
+    const lines = (await receiving).trimEnd().split("\n");
+    for (const [i, line] of lines.entries()) {
+      const found = /^(\d+) (\d) \(18, 5, 2, 2\) (-?\d+) ([\d.]+)$/.exec(line);
+      assert.deepEqual(found?.slice(1, 4).map(Number), [i, i < 4 ? 1 : 2, 2 * i - 360], line);
+      const ends = i % 2 === 1 ? 6 : 5 + 17 / 29.97;
+      assert.ok(Math.abs(Number(found![4]) - ends) < 1e-4, line);
+    }
+    assert.equal(lines.length, COUNT);
+    for (const version of [1, 2]) {
+      await using end = await openReceiver(`tcp://127.0.0.1:${freePort()}`);
+      const sending = run(python, "send", end.url, WINDOWS, `${version}`);
+      sending.catch(() => {}); // Awaited below.
+      let next = 0;
+      for await (const { payload, pts, sequence } of end) {
+        const { tokens, validFrames, frameRate, times } = decodeWindow(payload, pts);
+        assert.equal(sequence, next++);
+        assert.deepEqual([payload[0], validFrames, frameRate], [version, 17, [24, 1]]);
+        assert.deepEqual(tokens.shape, { channels: 18, frames: 5, height: 2, width: 2 });
+        assert.ok(Math.abs(times[17]! - (sequence + 1) * 17 / 24) < 1e-5);
+      }
+      await sending;
+      assert.equal(next, COUNT);
+    }
+  },
+});

@@ -172,9 +172,10 @@ def tcp_send(url, messages):
     link.close()
 
 
-def tcp_receive(url):
+def tcp_receive(url, capabilities=""):
     with socket.create_server((url.hostname, url.port)) as server:
         link = Link(server.accept()[0], 1)
+    link.write(ACCEPT, 0, capabilities.encode())
     try:
         while (frame := link.read())[0] == MESSAGE:
             yield decode(frame[2]), partial(link.write, ACCEPT, frame[1])
@@ -298,9 +299,12 @@ def send(url: str, messages) -> None:
     SEND[urlsplit(url).scheme](urlsplit(url), messages)
 
 
-def receive(url: str):
-    """Messages, each accepted when the next is asked for; ends after one with the flag `end`."""
-    with closing(RECEIVE[urlsplit(url).scheme](urlsplit(url))) as deliveries:
+def receive(url: str, **options):
+    """Messages, each accepted when the next is asked for; ends after one with the flag `end`.
+
+    Of the channels, tcp takes `capabilities`: words that tell the sender what is read here.
+    """
+    with closing(RECEIVE[urlsplit(url).scheme](urlsplit(url), **options)) as deliveries:
         for message, accept in deliveries:
             yield message
             accept()

@@ -11,6 +11,7 @@ export {
   type ReceivedFrame,
   type ReceivedWindow,
   type ReceiveOptions,
+  RECEIVER_CAPABILITIES,
   type ReceiveStatistics,
   VideoReceiver,
 } from "./receive.ts";
@@ -18,7 +19,13 @@ export { type Playback, type PlayOptions, playVideo } from "./play.ts";
 export { type ModelOptions, openDecoder, openEncoder, VIDEO_MODELS } from "./models.ts";
 export { VideoVqError, type VideoVqErrorCode } from "./errors.ts";
 export { WindowJournal } from "./stream/journal.ts";
-export { decodeWindow, encodeWindow, type FrameRate, type TokenWindow } from "./stream/payload.ts";
+export {
+  decodeWindow,
+  encodeWindow,
+  type FrameRate,
+  type HeaderVersion,
+  type TokenWindow,
+} from "./stream/payload.ts";
 export { TokenDecoder, TokenEncoder } from "./stream/range_coder.ts";
 export {
   type Tokens,

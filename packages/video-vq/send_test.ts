@@ -3,7 +3,9 @@ import { ManualClock, systemClock } from "@vcs/transport";
 import type { Sender } from "@vcs/transport/channel";
 import assert from "node:assert/strict";
 import { drive, FakeCodec, numberedFrames, SIZE } from "./testing/fakes.ts";
-import { memoryChannel } from "@vcs/transport/channel";
+import { memoryChannel, openReceiver, openSender } from "@vcs/transport/channel";
+import { message } from "@vcs/transport/message";
+import { RECEIVER_CAPABILITIES } from "./receive.ts";
 import { type SendOptions, VideoSender } from "./send.ts";
 import type { TokenWindow } from "./stream/payload.ts";
 import type { Clip } from "./stream/tokenizer.ts";
@@ -34,6 +36,49 @@ Deno.test("send: the last frames as they are, range coded, are a key window of t
   }
   await run;
   assert.deepEqual(found, [[5, 17, true], [5, 17, false], [2, 5, true]]);
+});
+
+Deno.test("send: headers are short while the receiver says that it reads them, or as asked", async () => {
+  const cases = [
+    [{}, {}, [1, 1]],
+    [{ peerCapabilities: ["video-window-2"] }, {}, [2, 2]],
+    [{ peerCapabilities: ["video-window-3"] }, {}, [1, 1]],
+    [{ peerCapabilities: ["video-window-2"] }, { headerVersion: 1 }, [1, 1]],
+    [{}, { headerVersion: 2 }, [2, 2]],
+  ] as const;
+  for (const [about, options, versions] of cases) {
+    const { sender, receiver } = memoryChannel();
+    const channel = {
+      ...about,
+      send: sender.send.bind(sender),
+      flush: () => sender.flush(),
+      counters: sender.counters,
+    };
+    const codec = new FakeCodec(systemClock);
+    const run = new VideoSender(codec, channel, { ...RATE, ...options }).run(numberedFrames(34));
+    const messages = await Array.fromAsync(receiver);
+    await run;
+    assert.deepEqual(messages.map(({ payload }) => payload[0]), versions);
+    assert.equal(messageWindow(messages[1]!).validFrames, 17);
+  }
+});
+
+Deno.test("send: over tcp, to a receiver that reads short headers and to one that does not say so", async () => {
+  for (const capabilities of [RECEIVER_CAPABILITIES, []]) {
+    await using receiver = await openReceiver("tcp://127.0.0.1:0", { capabilities });
+    await using sender = await openSender(receiver.url);
+    while (sender.counters.connections === 0) await systemClock.sleep(5);
+    await sender.send(message(new Uint8Array(1)));
+    await (await receiver.receive())!.accept();
+    await sender.flush(); // the report of it came behind what the receiver said of itself
+    const codec = new FakeCodec(systemClock);
+    const stream = new VideoSender(codec, sender, RATE);
+    const running = stream.run(numberedFrames(51));
+    const versions: (number | undefined)[] = [];
+    for await (const { payload } of receiver) versions.push(payload[0]);
+    await running;
+    assert.deepEqual(versions, new Array(3).fill(capabilities.length > 0 ? 2 : 1));
+  }
 });
 
 Deno.test("send: a signal ends the wait for the last acknowledgements", async () => {

@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "tcp.ts",
+    find: "current.reported < 0 ? this.#about : undefined;",
+    put: "undefined;",
+    means: "no sender hears what its receiver can read",
+    tests: ["scripted_peer_test.ts"],
+  },
+  {
     file: "output_file.ts",
     find: "return file.isFile() ? `${file.dev}:${file.ino}` : undefined;",
     put: "return undefined;",

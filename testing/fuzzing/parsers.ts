@@ -48,6 +48,7 @@ export const PARSERS: Readonly<Record<string, string>> = {
   "transport/safetensors.ts": "safetensors",
   "transport/site/client_stream.ts": "client-stream",
   "transport/site/frames.ts": "websocket",
+  "video-vq/stream/compact_header.ts": "coded-window",
   "video-vq/stream/payload.ts": "coded-window",
   "video-vq/stream/window_message.ts": "window",
 };

@@ -24,6 +24,7 @@ import type { Conn } from "../../packages/transport/flow/places.ts";
 import {
   decodeWindow,
   encodeWindow,
+  type HeaderVersion,
   PAYLOAD_HEADER_SIZE,
   type TokenWindow,
 } from "../../packages/video-vq/stream/payload.ts";
@@ -78,7 +79,10 @@ function windows(): Uint8Array[] {
     times: Array.from({ length: 18 }, (_, i) => i / 25),
     ...{ capturedAt: 1e12, encodeSeconds: 0.1, sentAt: 1e12 },
   };
-  return [encodeWindow(window), encodeWindow(window, new TokenEncoder())];
+  return [1, 2].flatMap((version) => [
+    encodeWindow(window, undefined, true, version as HeaderVersion),
+    encodeWindow(window, new TokenEncoder(), true, version as HeaderVersion),
+  ]);
 }
 
 const CDF = quantizeCdf(Float32Array.of(0.5, 0.25, 0.2, 0.05));

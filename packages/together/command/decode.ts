@@ -73,15 +73,19 @@ async function run(
   if ((options.output === undefined) === !options.page) {
     throw new UsageError("Cannot decode: expected either -o FILE or --page");
   }
-  const [{ openDecoder }, { openReceiver }, { FilmReceiver }] = await Promise.all([
-    import("@vcs/video-vq"),
-    import("@vcs/transport/channel"),
-    import("../film/film_receiver.ts"),
-  ]);
+  const [{ openDecoder, RECEIVER_CAPABILITIES }, { openReceiver }, { FilmReceiver }] = await Promise
+    .all([
+      import("@vcs/video-vq"),
+      import("@vcs/transport/channel"),
+      import("../film/film_receiver.ts"),
+    ]);
   const { device } = options;
   using decoder = await openDecoder(undefined, { device, signal });
   await using opened = await openOutput(options, signal);
-  await using channel = await openReceiver(operands.channel, channelOptions(options));
+  await using channel = await openReceiver(operands.channel, {
+    ...channelOptions(options),
+    capabilities: RECEIVER_CAPABILITIES,
+  });
   say(`${shownUrl(channel.url)} → ${decoder.description} → ${opened.name}`);
   const codec = { device };
   const receiver = new FilmReceiver(channel, decoder, { onEvent: say, codec, signal });

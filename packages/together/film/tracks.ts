@@ -22,7 +22,7 @@ import { type Message, message, newStreamId } from "@vcs/transport/message";
 export type Track = "video" | "sound";
 
 /** What a channel's sender must do for the sender of a track. */
-export type TrackSender = Pick<Sender, "send" | "flush" | "counters">;
+export type TrackSender = Pick<Sender, "send" | "flush" | "counters" | "peerCapabilities">;
 
 /** What a channel's receiver must do for the receiver of a track. */
 export type TrackReceiver = Pick<Receiver, "receive">;
@@ -92,6 +92,9 @@ export class FilmTracks {
     return {
       get counters() {
         return channel.counters;
+      },
+      get peerCapabilities() {
+        return channel.peerCapabilities ?? [];
       },
       flush: () => channel.flush(),
       send: (inner, options) => this.#send(track, inner, options),

@@ -144,3 +144,15 @@ Deno.test("tracks: only what is a film's is read", () => {
   }
   assert.equal(unwrapped({ ...good, payload: good.payload.subarray(0, 15) }), undefined);
 });
+
+Deno.test("tracks: what the film's receiver can read is known to the tracks", () => {
+  const { sender } = memoryChannel();
+  assert.deepEqual(new FilmTracks(sender, true).sender("video").peerCapabilities, []);
+  const peerCapabilities = ["video-window-2"];
+  const known = {
+    ...{ peerCapabilities, counters: sender.counters },
+    send: sender.send,
+    flush: sender.flush,
+  };
+  assert.equal(new FilmTracks(known, true).sender("video").peerCapabilities, peerCapabilities);
+});

@@ -43,6 +43,8 @@ export class Outbox {
     ...{ sent: 0, acknowledged: 0, unsent: 0, mostInFlight: 0 },
     ...{ resent: 0, dropped: 0, connections: 0 },
   };
+  /** What the connected receiver can do. */
+  peerCapabilities: readonly string[] = [];
   /** What the transport fails by now: the cause that is reported when the timeout ends. */
   trouble: { readonly code: "unreachable" | "broker"; readonly cause: unknown } | undefined;
   #failure: { reason: unknown } | undefined;
@@ -179,6 +181,7 @@ export class Outbox {
   /** A connection to a peer was lost. */
   disconnect(): void {
     this.#connected--;
+    this.peerCapabilities = [];
     this.#watchDisconnected();
     this.#changed.notify();
   }
@@ -321,6 +324,10 @@ export class OutboxSender implements Sender {
 
   get counters(): SenderCounters {
     return this.#carrier.outbox.counters;
+  }
+
+  get peerCapabilities(): readonly string[] {
+    return this.#carrier.outbox.peerCapabilities;
   }
 
   async send(message: Message, options: { signal?: AbortSignal } = {}): Promise<void> {

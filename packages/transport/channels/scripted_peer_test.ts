@@ -54,6 +54,39 @@ async function framesIn(bytes: number[]): Promise<number[]> {
   return types;
 }
 
+Deno.test("tcp: what a receiver can read goes with its first report, and is known while it is there", async () => {
+  const capabilities = ["pictures-2", "sound"];
+  const receiver = await openReceiver("tcp://127.0.0.1:0", { capabilities });
+  await using sender = await openSender(receiver.url, { timeout: Infinity });
+  const closing = sender.close.bind(sender);
+  assert.deepEqual(sender.peerCapabilities, []);
+  await sender.send(message(new Uint8Array(1)));
+  await (await receiver.receive())!.accept();
+  await sender.flush();
+  assert.deepEqual(sender.peerCapabilities, capabilities);
+  await receiver.close();
+  while (sender.peerCapabilities!.length > 0) await new Promise((done) => setTimeout(done, 5));
+  await closing();
+});
+
+Deno.test("tcp: a sender takes notice of words alone, and a receiver says nothing else", async () => {
+  const listener = Deno.listen(loopback);
+  await using sender = await openSender(`tcp://127.0.0.1:${listener.addr.port}`);
+  const sending = sender.send(message(new Uint8Array(1)));
+  using link = await handshake(await listener.accept(), "listener", scripted("receiver"));
+  await link.welcome();
+  assert.equal((await link.read())!.type, FRAME.message);
+  const body = new TextEncoder().encode("one \x1b[2J Two two  three-long-words-in-it");
+  await link.write(frameControl(FRAME.accept, 1, body));
+  await sending;
+  await sender.flush();
+  assert.deepEqual(sender.peerCapabilities, ["one", "two"]);
+  listener.close();
+  for (const capabilities of [["A"], [""], ["a b"], ["a".repeat(16)], new Array(17).fill("a")]) {
+    await assert.rejects(openReceiver("tcp://127.0.0.1:0", { capabilities }), RangeError);
+  }
+});
+
 Deno.test("tcp: a sender stays within the receiver's credits, though its own are more", async () => {
   await using receiver = await openReceiver("tcp://127.0.0.1:0?credits=2");
   const sender = await openSender(`tcp://127.0.0.1:${portOf(receiver.url)}?credits=6`);

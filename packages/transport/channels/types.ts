@@ -53,6 +53,11 @@ export interface Sender extends AsyncDisposable {
   /** What was done so far. */
   readonly counters: SenderCounters;
   /**
+   * The `capabilities` of the receiver that is connected now; empty, or not there, if there is none,
+   * or the channel does not carry them.
+   */
+  readonly peerCapabilities?: readonly string[];
+  /**
    * The sender as the sink of a pipeline; closing it waits as leaving the scope of the sender does,
    * aborting it closes the sender at once. `pipeTo`'s own
    * signal waits for the pending write, which may wait for room: pass the signal to the channel.
@@ -148,6 +153,12 @@ export interface ChannelOptions {
    * to stderr.
    */
   readonly notice?: (line: string) => void;
+  /**
+   * What a receiver can read that not every receiver of its kind can: up to 16 words of letters,
+   * digits and hyphens. `tcp:` and `ws:` tell the sender (`peerCapabilities`), which may be older and
+   * take no notice. Default: none.
+   */
+  readonly capabilities?: readonly string[];
   /** A secret that both ends of a `tcp:` channel must know. Default: that of `VCS_SECRET` or `VCS_SECRET_FILE`. */
   readonly secret?: string;
   /**

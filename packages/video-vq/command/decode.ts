@@ -30,7 +30,12 @@ export async function decode(
 ): Promise<number> {
   const { output: path } = operands;
   refuseTerminal(path, "frames", "name one in the place of -, as clip.mp4");
-  const [{ openDecoder }, { VideoReceiver }, { openReceiver }, { openOutput }] = await Promise.all([
+  const [
+    { openDecoder },
+    { RECEIVER_CAPABILITIES, VideoReceiver },
+    { openReceiver },
+    { openOutput },
+  ] = await Promise.all([
     import("../models.ts"),
     import("../receive.ts"),
     import("@vcs/transport/channel"),
@@ -43,7 +48,8 @@ export async function decode(
   using decoder = await openDecoder(reference, options.play ? { ...model, size } : model);
   using journal = await openJournal(options.journal);
   const torch = await torchFolder(operands.channel);
-  await using channel = torch ?? await openReceiver(operands.channel, channelOptions(options));
+  const ends = { ...channelOptions(options), capabilities: RECEIVER_CAPABILITIES };
+  await using channel = torch ?? await openReceiver(operands.channel, ends);
   const inputs = [options.journal, options.weights];
   // What is played is written as it was played.
   const constantRate = options.play;

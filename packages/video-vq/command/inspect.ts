@@ -108,7 +108,7 @@ class Inspector {
       pts,
       bytes: message.payload.length,
       form: message.format === "bytes"
-        ? (message.payload[1] === 1 ? "range" : "packed")
+        ? ((message.payload[1] ?? 0) % 2 === 1 ? "range" : "packed")
         : "tensors",
       flags: [key && "key", end && "end", afterDrop && "after-drop"].filter(Boolean).join(","),
     };

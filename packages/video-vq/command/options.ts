@@ -166,6 +166,10 @@ const TOKENS = group("Tokens", {
     help: "windows from one key window to the next, if tokens are range coded",
     defaultText: "16; 1 with --stream-id",
   }),
+  header: option(choice(["1", "2"]), {
+    help: "version of the windows' headers: 48 bytes that all receivers read, or about 27",
+    defaultText: "2 where the receiver says over tcp: or ws: that it reads it, else 1",
+  }),
 });
 
 const QUEUE = {

@@ -8,6 +8,7 @@ import { defined, DownloadBar, type OptionValues, say, UsageError } from "@vcs/t
 import type { SourceOptions } from "../frames/sources.ts";
 import type { ModelOptions } from "../models.ts";
 import type { SendOptions } from "../send.ts";
+import type { HeaderVersion } from "../stream/payload.ts";
 import type { PayloadForm } from "../stream/window_message.ts";
 import { TINY_MODEL } from "../tiny/graph.ts";
 import type { WindowEncoder } from "../stream/tokenizer.ts";
@@ -80,7 +81,15 @@ export function sourceOptions(
 interface EncodeOptions extends
   Pick<
     SendOptions,
-    "width" | "height" | "fit" | "cropSeed" | "tail" | "keyEvery" | "queue" | "policy"
+    | "width"
+    | "height"
+    | "fit"
+    | "cropSeed"
+    | "tail"
+    | "keyEvery"
+    | "headerVersion"
+    | "queue"
+    | "policy"
   > {
   readonly payload: PayloadForm;
 }
@@ -92,7 +101,9 @@ export function encodeOptions(
 ): EncodeOptions {
   const { size, fit, cropSeed, tail, keyEvery, queue, policy } = values;
   const payload = payloadFor(values, channel);
-  return { ...size, fit, tail, payload, queue, policy, ...defined({ cropSeed, keyEvery }) };
+  const headerVersion = headerFor(values, channel);
+  const given = defined({ cropSeed, keyEvery, headerVersion });
+  return { ...size, fit, tail, payload, queue, policy, ...given };
 }
 
 /**
@@ -108,6 +119,19 @@ export function payloadFor(
   if (payload !== undefined) return payload;
   const isLossy = policy !== "block" || /^zmq\+pub:/i.test(channel);
   return isLossy || /[?&]format=/.test(channel) ? "packed" : "range";
+}
+
+/**
+ * Version of the windows' headers: as asked; inside the process both ends are the same program.
+ *
+ * @param channel URL of the channel. Default: inside the process.
+ */
+export function headerFor(
+  { header }: Partial<Pick<OptionValues<typeof ROUNDTRIP>, "header">>,
+  channel?: string,
+): HeaderVersion | undefined {
+  if (header === undefined) return channel === undefined ? 2 : undefined;
+  return header === "2" ? 2 : 1;
 }
 
 /** What tokens are written as, for people. */

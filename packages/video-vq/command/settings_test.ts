@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chosenModel, payloadFor, requireKeys } from "./settings.ts";
+import { chosenModel, headerFor, payloadFor, requireKeys } from "./settings.ts";
 
 Deno.test("settings: a network by its name, or its weights by reference", () => {
   assert.deepEqual(chosenModel({}), {});
@@ -47,4 +47,11 @@ Deno.test("settings: tokens are range coded where every window arrives, and pack
   }
   assert.equal(payloadFor({ payload: "packed", policy: "block" }, "tcp://a:1"), "packed");
   assert.equal(payloadFor({ payload: "range", policy: "drop-oldest" }, "tcp://a:1"), "range");
+});
+
+Deno.test("settings: headers are as asked, short inside the process, else as the receiver reads", () => {
+  assert.equal(headerFor({}), 2);
+  assert.equal(headerFor({}, "tcp://a:1"), undefined);
+  assert.equal(headerFor({ header: "1" }), 1);
+  assert.equal(headerFor({ header: "2" }, "redis://a/0"), 2);
 });

@@ -10,7 +10,7 @@ import { observedRoutes } from "../command/observed.ts";
 import type { FrameSize } from "../command/options.ts";
 import { openDecoder } from "../models.ts";
 import { type Playback, playVideo } from "../play.ts";
-import { VideoReceiver } from "../receive.ts";
+import { RECEIVER_CAPABILITIES, VideoReceiver } from "../receive.ts";
 import type { WindowDecoder } from "../stream/tokenizer.ts";
 import { WINDOW_FRAMES } from "../stream/windows.ts";
 import { ASSETS } from "./assets.ts";
@@ -74,7 +74,7 @@ export class ReceiverServer implements AsyncDisposable {
     await using held = new AsyncDisposableStack();
     const site = held.use(await Site.open({ ...options.site, assets: ASSETS, routes }));
     const decoder = held.use(await openDecoder(model, defined({ device, size, allowGlobals })));
-    const channel = await openReceiver(listen);
+    const channel = await openReceiver(listen, { capabilities: RECEIVER_CAPABILITIES });
     held.move();
     return new ReceiverServer(options, { site, decoder, channel, copy, source, current });
   }

@@ -4,6 +4,7 @@ import { VideoVqError } from "../errors.ts";
 import {
   decodeWindow,
   encodeWindow,
+  type HeaderVersion,
   PAYLOAD_HEADER_SIZE,
   readHeader,
   type TokenWindow,
@@ -35,6 +36,103 @@ Deno.test("payload: everything comes back, packed in 2,928 bytes", () => {
   const bytes = encodeWindow(window);
   assert.equal(bytes.length, PAYLOAD_HEADER_SIZE + 2880);
   assert.deepEqual(decodeWindow(bytes, 2), window);
+});
+
+/** Four signs of twelve set, as `examples/python/vcs_windows.py` writes them in both versions. */
+const SMALL: TokenWindow = {
+  tokens: tokensFromPacked(Uint8Array.of(0x29, 0x08), {
+    ...{ channels: 2, frames: 1, height: 2, width: 3 },
+  }),
+  ...{ validFrames: 1, width: 24, height: 16, times: [2, 2 + 1 / 24] },
+  frameRate: [24, 1],
+  ...{ capturedAt: 1_700_000_000_123.5, encodeSeconds: 0.25, sentAt: 1_700_000_000_999 },
+};
+const PADDED: TokenWindow = { ...SMALL, picture: { fit: "pad", width: 24, height: 10 } };
+const UNEVEN: TokenWindow = {
+  ...{ ...SMALL, validFrames: 2, times: [2, 2.04, 2.3], width: 128, height: 128 },
+  ...{ capturedAt: 0, encodeSeconds: 0.5, sentAt: 0 },
+  frameRate: [30_000, 1001],
+};
+
+const FIXED: readonly (readonly [TokenWindow, HeaderVersion, string])[] = [
+  [
+    SMALL,
+    1,
+    "01000100020001000200030018001000180000000100000000b88756febc78420000803e2605440b0070be56febc78422908",
+  ],
+  [SMALL, 2, "020001020102031801d8fcb5c1c1c48203edb73590a10f2605440b2908"],
+  [
+    PADDED,
+    1,
+    "01100100020001000200030018000a00180000000100000000b88756febc78420000803e2605440b0070be56febc78422908",
+  ],
+  [PADDED, 2, "02280102010203180a1801d8fcb5c1c1c48203edb73590a10f2605440b2908"],
+  [
+    UNEVEN,
+    1,
+    "0100020102000100020003008000800030750000e903000000000000000000000000003f2605440b0000000000000000409c0000e09304002908",
+  ],
+  [UNEVEN, 2, "0222020201020380018001b0ea01e9070000a0c21e2605440b409c0000e09304002908"],
+];
+
+Deno.test("payload: the bytes of both versions are what they always were", () => {
+  for (const [window, version, hex] of FIXED) {
+    assert.equal(encodeWindow(window, undefined, true, version).toHex(), hex);
+    const { times, ...back } = decodeWindow(Uint8Array.fromHex(hex), 2);
+    const { times: meant, ...rest } = window;
+    assert.deepEqual(back, rest);
+    for (const [i, time] of meant.entries()) assert(Math.abs(times[i]! - time) < 1e-6);
+  }
+});
+
+Deno.test("payload: version 2 says in 27 bytes at 24 frames per second what version 1 says in 48", () => {
+  const times = Array.from({ length: 18 }, (_, i) => 2 + i / 24);
+  const window = sample(1, { frameRate: [24, 1], times, sentAt: 1_700_000_000_999.5 });
+  const bytes = encodeWindow(window, undefined, true, 2);
+  assert.equal(bytes.length, 27 + 2880);
+  assert.deepEqual(decodeWindow(bytes, 2), window);
+  for (const fit of ["pad", "stretch"] as const) {
+    const shown = { ...window, picture: { fit, width: 128, height: 72 } };
+    assert.deepEqual(decodeWindow(encodeWindow(shown, undefined, true, 2), 2), shown);
+  }
+});
+
+Deno.test("payload: what version 2 cannot say is written in version 1", () => {
+  const odd: Partial<TokenWindow>[] = [
+    { capturedAt: NaN },
+    { capturedAt: 1_700_000_001_000 }, // later than it was sent: a clock that was set
+    { sentAt: Infinity },
+    { encodeSeconds: -1 },
+    { width: 70_000 },
+    { frameRate: [23.976, 1] },
+  ];
+  for (const changes of odd) {
+    assert.equal(encodeWindow(sample(1, changes), undefined, true, 2)[0], 1);
+  }
+});
+
+Deno.test("payload: a header of version 2 is written in one way only, and is within its limits", () => {
+  const good = Uint8Array.fromHex(FIXED[1]![2]);
+  const wrong: [string, (bytes: number[]) => void][] = [
+    ["more bytes than a number needs", (bytes) => bytes.splice(2, 1, 0x81, 0)],
+    ["a number of nine bytes", (bytes) => bytes.splice(9, 8, ...new Array(8).fill(0xff), 1)],
+    ["a side of 65,536", (bytes) => bytes.splice(5, 1, 0x80, 0x80, 4)],
+    ["a kind of 64", (bytes) => bytes[1] = 64],
+    ["a third table of times", (bytes) => bytes[1] = 6],
+    ["bars and stretched", (bytes) => bytes[1] = 24],
+    ["bars and stretched, of a size", (bytes) => bytes[1] = 56],
+    ["captured before 1970", (bytes) => bytes.splice(9, 8, 1)],
+    ["other tokens", (bytes) => bytes[bytes.length - 2] = 0x28],
+    ["a byte more", (bytes) => bytes.push(0)],
+  ];
+  for (const [name, edit] of wrong) {
+    const bytes = [...good];
+    edit(bytes);
+    assert.throws(() => decodeWindow(Uint8Array.from(bytes)), { code: "bad-window" }, name);
+  }
+  for (let length = 0; length < good.length; length++) {
+    assert.throws(() => decodeWindow(good.subarray(0, length)), { code: "bad-window" });
+  }
 });
 
 Deno.test("payload: range coded windows come back and are shorter", () => {
@@ -98,7 +196,9 @@ Deno.test("payload: a time that is not a number is refused", () => {
 
 Deno.test("payload: sizes that contradict each other are a typed error", () => {
   const bytes = encodeWindow(sample());
-  for (const [at, value] of [[0, 2], [1, 2], [2, 0], [3, 3], [4, 0], [4, 31], [6, 4], [16, 0]]) {
+  for (
+    const [at, value] of [[0, 2], [0, 3], [1, 2], [2, 0], [3, 3], [4, 0], [4, 31], [6, 4], [16, 0]]
+  ) {
     const bad = bytes.slice();
     bad[at!] = value!;
     if (at === 16) bad.fill(0, 16, 20);
@@ -135,7 +235,8 @@ Deno.test("payload: other windows before it are noticed by the checksum", () => 
 Deno.test("payload: damaged bytes never give other tokens", () => {
   const window = sample();
   for (const coder of [undefined, new TokenEncoder()]) {
-    for (const bad of mutations(encodeWindow(window, coder), 500)) {
+    const written = ([1, 2] as const).map((version) => encodeWindow(window, coder, true, version));
+    for (const bad of written.flatMap((bytes) => [...mutations(bytes, 500)])) {
       try {
         const { tokens } = decodeWindow(bad, 2, new TokenDecoder());
         if (tokens.packed.length === 2880) assert.deepEqual(tokens.packed, window.tokens.packed);

@@ -18,7 +18,13 @@ import { type Message, message } from "@vcs/transport/message";
 import { encodeSafetensors, readSafetensors } from "@vcs/transport/safetensors";
 import type { Tensor } from "@vcs/transport/tensor";
 import { VideoVqError } from "../errors.ts";
-import { decodeWindow, encodeWindow, type FrameRate, type TokenWindow } from "./payload.ts";
+import {
+  decodeWindow,
+  encodeWindow,
+  type FrameRate,
+  type HeaderVersion,
+  type TokenWindow,
+} from "./payload.ts";
 import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
 import { WINDOW_FRAMES } from "./windows.ts";
 import { checkFields, checkShape, type WindowLimits } from "./window_limits.ts";
@@ -59,16 +65,19 @@ const DEFAULT_RATE: FrameRate = [24, 1];
  * Makes the message of a window.
  *
  * @param coder for the form `range`
+ * @param version of the header of the forms `packed` and `range`. Default: 1.
  */
 export function windowMessage(
   window: TokenWindow,
   fields: MessageFields,
   form: PayloadForm,
   coder?: TokenEncoder,
+  version?: HeaderVersion,
 ): Message {
   const pts = window.times[0]!;
   if (form === "packed" || form === "range") {
-    const payload = encodeWindow(window, form === "range" ? coder : undefined, fields.key);
+    const used = form === "range" ? coder : undefined;
+    const payload = encodeWindow(window, used, fields.key, version);
     return message(payload, { ...fields, pts });
   }
   const payload = encodeSafetensors(tensorsOf(window.tokens, form), metadataOf(window));

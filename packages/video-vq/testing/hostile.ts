@@ -7,7 +7,7 @@ import { type Message, message } from "@vcs/transport/message";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { tensor } from "@vcs/transport/tensor";
 import { mutations, random } from "#testing/fuzz.ts";
-import { encodeWindow, type TokenWindow } from "../stream/payload.ts";
+import { encodeWindow, type HeaderVersion, type TokenWindow } from "../stream/payload.ts";
 import { packedSize, type TokenShape } from "../stream/tokens.ts";
 import { PAYLOAD_FORMS, windowMessage } from "../stream/window_message.ts";
 
@@ -54,8 +54,8 @@ export function goodMessage(sequence: number, changes: MessageChanges = {}): Mes
 }
 
 /** A payload whose bytes are changed after it was written. */
-function patched(edit: (view: DataView) => void): Uint8Array<ArrayBuffer> {
-  const payload = encodeWindow(windowOf(GOOD));
+function patched(edit: (view: DataView) => void, version?: HeaderVersion): Uint8Array<ArrayBuffer> {
+  const payload = encodeWindow(windowOf(GOOD), undefined, true, version);
   edit(new DataView(payload.buffer));
   return payload;
 }
@@ -99,6 +99,14 @@ const PAYLOADS: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {
     view.setUint8(1, 1);
     [1, 1, 8192, 8192].forEach((side, i) => view.setUint16(4 + 2 * i, side, true));
   }),
+  "version 3": patched((view) => view.setUint8(0, 3)),
+  "255 valid frames in a short header": patched((view) => view.setUint16(2, 0x01ff, true), 2),
+  "two kinds of bars in a short header": patched((view) => view.setUint8(1, 24), 2),
+  "a short header alone": Uint8Array.of(2),
+  "numbers without end in a short header": new Uint8Array(2_000).fill(255).fill(2, 0, 2),
+  "a large latent in a short header": Uint8Array.of(
+    ...[2, 0, 17, 18, 5, 0xff, 0xff, 3, 0xff, 0xff, 3, 25, 1, 0, 0, 0, 1, 2, 3, 4],
+  ),
 };
 
 const OWN = {
@@ -131,6 +139,10 @@ export const ODD_WINDOWS: readonly Odd[] = [
     name,
     message: windowMessage(window, fieldsOf(2), "packed"),
   })),
+  ...Object.entries(WINDOWS).map(([name, window]) => ({
+    name: `${name}, in a short header if it can be`,
+    message: windowMessage(window, fieldsOf(2), "packed", undefined, 2),
+  })),
   ...Object.entries(PAYLOADS).map(([name, payload]) => ({
     name,
     message: message(payload, { ...fieldsOf(2), pts: 0 }),
@@ -160,7 +172,7 @@ export function randomMessage(seed: number): Message {
   const fields = { ...fieldsOf(2), key: next() < 0.8 };
   const form = pick(PAYLOAD_FORMS);
   try {
-    const made = windowMessage(window, fields, form);
+    const made = windowMessage(window, fields, form, undefined, pick([1, 2] as const));
     if (next() < 0.6) return made;
     const [payload] = mutations(made.payload, 1, seed);
     return message(payload as Uint8Array<ArrayBuffer>, { ...fields, format: made.format });

@@ -65,7 +65,8 @@ export function openPeerReceiver(
   meeting: Meeting = {},
 ): Receiver {
   const inbox = new Inbox(settings.maxPayload);
-  const session = new Session(newStreamId(), rules.credits, inbox);
+  const about = writeCapabilities(settings.capabilities);
+  const session = new Session(newStreamId(), rules.credits, inbox, about);
   const manager = new ConnectionManager({
     ...{ url, rules, settings, meeting },
     hello: () => session.hello(),
@@ -109,6 +110,7 @@ async function carry(link: Link, id: string, outbox: Outbox): Promise<void> {
   try {
     for (let frame = await link.read(); frame; frame = await link.read()) {
       if (frame.type !== FRAME.accept || frame.number > outbox.sent) throw brokenRules(frame);
+      if (frame.body?.length) outbox.peerCapabilities = readCapabilities(frame.body);
       outbox.acknowledgeThrough(frame.number);
     }
   } finally {
@@ -134,6 +136,8 @@ class Session {
   readonly #id: string;
   readonly #credits: number;
   readonly #inbox: Inbox;
+  /** What this end can do: goes with the first report over each link. */
+  readonly #about: Uint8Array<ArrayBuffer>;
   /** Acceptances that are reported at once: half of the credits. */
   readonly #batch: number;
   #sender = new SenderSession(NO_ID);
@@ -142,7 +146,8 @@ class Session {
   #isDue = false;
   #damaged = { number: 0, times: 0 };
 
-  constructor(id: string, credits: number, inbox: Inbox) {
+  constructor(id: string, credits: number, inbox: Inbox, about: Uint8Array<ArrayBuffer>) {
+    this.#about = about;
     this.#id = id;
     this.#credits = credits;
     this.#batch = Math.max(1, Math.floor(credits / 2));
@@ -155,8 +160,8 @@ class Session {
   }
 
   /** The frame that reports what was accepted. */
-  acceptFrame(): Uint8Array {
-    return frameControl(FRAME.accept, this.#sender.accepted);
+  acceptFrame(about?: Uint8Array<ArrayBuffer>): Uint8Array {
+    return frameControl(FRAME.accept, this.#sender.accepted, about);
   }
 
   /** Reads messages from one link until it closes. */
@@ -215,9 +220,10 @@ class Session {
     if (current === undefined || current.reporting || current.reported === this.#sender.accepted) {
       return;
     }
+    const about = current.reported < 0 ? this.#about : undefined;
     current.reported = this.#sender.accepted;
     current.reporting = true;
-    current.link.write(this.acceptFrame()).then(() => {
+    current.link.write(this.acceptFrame(about)).then(() => {
       current.reporting = false;
       if (this.#sender.accepted - current.reported >= this.#batch) this.#report();
       else if (this.#sender.accepted !== current.reported) {
@@ -278,6 +284,27 @@ class SenderSession {
   accept(number: number): void {
     this.#acks.accept(number);
   }
+}
+
+/** Words that the body of a report takes. */
+const MOST_CAPABILITIES = 16;
+const CAPABILITY = /^[a-z0-9-]{1,15}$/;
+
+/** The body of a receiver's first report. Senders of before read its number alone. */
+function writeCapabilities(words: readonly string[] = []): Uint8Array<ArrayBuffer> {
+  const odd = words.find((word) => !CAPABILITY.test(word));
+  if (odd === undefined && words.length <= MOST_CAPABILITIES) {
+    return new TextEncoder().encode(words.join(" "));
+  }
+  const found = odd === undefined ? `${words.length} words` : JSON.stringify(odd);
+  throw new RangeError(
+    `Cannot open a receiver: found ${found} in capabilities, expected up to ${MOST_CAPABILITIES} words of 1 to 15 letters, digits or hyphens`,
+  );
+}
+
+/** The words of a report; what is none is not taken notice of. */
+function readCapabilities(body: Uint8Array): string[] {
+  return new TextDecoder().decode(body).split(" ").filter((word) => CAPABILITY.test(word));
 }
 
 function brokenRules({ type, number }: Frame): TransportError {
