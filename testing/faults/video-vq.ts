@@ -8,6 +8,41 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "compact_header.ts",
+    find: 'if (byte === 0 && i > 0) throw bad("found a number in more bytes than it needs");',
+    put: "",
+    means: "a short header can be written in more than one way",
+    tests: ["payload_test.ts"],
+  },
+  {
+    file: "compact_header.ts",
+    find: "if (capturedAt !== 0 && captured < 1) return undefined;",
+    put: "",
+    means: "a window that was sent before it was captured has another time of capture",
+    tests: ["payload_test.ts"],
+  },
+  {
+    file: "send.ts",
+    find: "includes(SHORT_HEADERS) ? 2 : 1);",
+    put: "includes(SHORT_HEADERS) ? 2 : 2);",
+    means: "receivers of before get headers that they cannot read",
+    tests: ["send_test.ts"],
+  },
+  {
+    file: "tiles.ts",
+    find: "from: i === 0 ? 0 : at(i) + margin,",
+    put: "from: i === 0 ? 0 : at(i),",
+    means: "the edges of tiles are seen in the frame",
+    tests: ["tiles_test.ts"],
+  },
+  {
+    file: "graph.ts",
+    find: "marginOf(DECODER, 1, 1)",
+    put: "marginOf(ENCODER, 1, 1)",
+    means: "tiles of the decoder lack a part of what they depend on",
+    tests: ["tiles_test.ts"],
+  },
+  {
     file: "settings.ts",
     find: 'policy !== "block" || ',
     put: "",

@@ -38,8 +38,23 @@ interface Sizes {
   readonly coarseBlocks: number;
 }
 
+/**
+ * Positions around a place on which a half depends: one for each 3×3 convolution of the coarse level,
+ * half a one for each of the fine level, two of which are a block.
+ */
+function marginOf(
+  { fineBlocks, coarseBlocks }: Sizes,
+  fineEnds: number,
+  coarseEnds: number,
+): number {
+  return Math.ceil(coarseEnds + 2 * coarseBlocks + (fineEnds + 2 * fineBlocks) / 2);
+}
+
 const ENCODER: Sizes = { fine: 64, fineBlocks: 1, coarse: 160, coarseBlocks: 3 };
 const DECODER: Sizes = { fine: 80, fineBlocks: 2, coarse: 192, coarseBlocks: 4 };
+
+/** Positions around a place beyond which nothing changes what a half makes of it. */
+export const TINY_MARGINS = { encoder: marginOf(ENCODER, 1, 0), decoder: marginOf(DECODER, 1, 1) };
 
 /**
  * Builds the encoder: `frames` F32 [1, 3, 17, H, W] of −1 to 1 in, `latent` F32
@@ -50,7 +65,7 @@ const DECODER: Sizes = { fine: 80, fineBlocks: 2, coarse: 192, coarseBlocks: 4 }
  * @throws {RangeError} for another size.
  */
 export function buildTinyEncoder(height: number, width: number, weightOf: WeightOf): GraphBuilder {
-  checkSize(height, width);
+  checkTinySize(height, width);
   const g = new GraphBuilder("vq_tiny_encoder");
   const net = new Layers(g, weightOf);
   const { fine, fineBlocks, coarse, coarseBlocks } = ENCODER;
@@ -77,7 +92,7 @@ export function buildTinyEncoder(height: number, width: number, weightOf: Weight
  * @throws {RangeError} for another size.
  */
 export function buildTinyDecoder(height: number, width: number, weightOf: WeightOf): GraphBuilder {
-  checkSize(height, width);
+  checkTinySize(height, width);
   const g = new GraphBuilder("vq_tiny_decoder");
   const net = new Layers(g, weightOf);
   const { fine, fineBlocks, coarse, coarseBlocks } = DECODER;
@@ -94,7 +109,12 @@ export function buildTinyDecoder(height: number, width: number, weightOf: Weight
   return g;
 }
 
-function checkSize(height: number, width: number): void {
+/**
+ * Checks the size of a frame.
+ *
+ * @throws {RangeError} if a side is no multiple of 8.
+ */
+export function checkTinySize(height: number, width: number): void {
   if (height % 8 === 0 && width % 8 === 0 && height > 0 && width > 0) return;
   throw new RangeError(
     `Cannot build vq-tiny: found frames of ${width}x${height}, each side must be a multiple of 8`,

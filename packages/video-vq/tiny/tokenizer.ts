@@ -19,10 +19,13 @@ import { tokensFromLatent, tokensToQuant } from "../stream/tokens.ts";
 import {
   buildTinyDecoder,
   buildTinyEncoder,
+  checkTinySize,
   TINY_FRAMES,
   TINY_LATENT,
+  TINY_MARGINS,
   TINY_MODEL,
 } from "./graph.ts";
+import { copyBox, type Stretch, type Tiles, tilesOf } from "./tiles.ts";
 import { TINY_ID, type TinyTensors, tinyTensors } from "./weights.ts";
 
 /** How a half is run. */
@@ -40,7 +43,19 @@ export interface TinyOptions {
    * take longer. Default: none.
    */
   readonly size?: ClipSize;
+  /** Most positions of a frame that are computed at once. Default: 4,096, those of 512×512 pixels. */
+  readonly tilePositions?: number;
 }
+
+/** Pixels of a frame's side for each position. */
+const { scale: SCALE } = TINY_LATENT;
+/** The sides of a latent that do not depend on the frame. */
+const LATENT = [1, TINY_LATENT.channels, TINY_LATENT.frames[0]] as const;
+/** Planes of a latent. */
+const PLANES = LATENT[1] * LATENT[2];
+
+/** Rows and columns of a frame. */
+type Size = Pick<ClipSize, "height" | "width">;
 
 /**
  * Opens the encoder.
@@ -51,8 +66,8 @@ export async function openTinyEncoder(options: TinyOptions = {}): Promise<Window
   const half = await TinyHalf.open("encoder", options);
   const { size } = options;
   if (size) {
-    const { frames, height, width } = size;
-    await half.warmUp("frames", [1, 3, frames, height, width], size);
+    const { height, width } = half.tileSize(size);
+    await half.warmUp("frames", [1, 3, TINY_FRAMES, height, width], { height, width });
   }
   return {
     ...half.about,
@@ -64,8 +79,7 @@ export async function openTinyEncoder(options: TinyOptions = {}): Promise<Window
           `Cannot encode with ${TINY_MODEL}: found a window of ${frameCount} frames, expected ${TINY_FRAMES}`,
         );
       }
-      const frames = pixelsToFloat(data, frameCount, height, width);
-      return tokensFromLatent(await half.run("frames", frames, height, width, options));
+      return tokensFromLatent(await encodeTiles(half, data, { height, width }, options));
     },
     [Symbol.dispose]: () => half[Symbol.dispose](),
   };
@@ -76,25 +90,93 @@ export async function openTinyDecoder(options: TinyOptions = {}): Promise<Window
   const half = await TinyHalf.open("decoder", options);
   const { size } = options;
   if (size) {
-    const { channels, frames: [frames], scale } = TINY_LATENT;
-    const sides = [size.height / scale, size.width / scale];
-    await half.warmUp("quant", [1, channels, frames, ...sides], size);
+    const { height, width } = half.tileSize(size);
+    await half.warmUp("quant", [...LATENT, height / SCALE, width / SCALE], { height, width });
   }
   return {
     ...half.about,
     latent: TINY_LATENT,
     needsSmoothing: true,
     async decode(tokens, options = {}) {
-      const quant = tokensToQuant(tokens);
-      const [height, width] = [Number(quant.shape[3]) * 8, Number(quant.shape[4]) * 8];
-      const y = await half.run("quant", quant, height, width, options);
-      return { frameCount: TINY_FRAMES, height, width, data: pixelsToBytes(y) };
+      const { height, width } = tokens.shape;
+      const size = { height: height * SCALE, width: width * SCALE };
+      const data = await decodeTiles(half, tokensToQuant(tokens), size, options);
+      return { frameCount: TINY_FRAMES, ...size, data };
     },
     [Symbol.dispose]: () => half[Symbol.dispose](),
   };
 }
 
-/** One half: a session for each size of frame. */
+/** Encodes the frames of a window, tile by tile; gives the latent of all. */
+async function encodeTiles(
+  half: TinyHalf,
+  data: Uint8Array,
+  { height, width }: Size,
+  options: TokenizeOptions,
+): Promise<Tensor<"F32">> {
+  const tiles = half.tiles({ height, width });
+  const tile = { height: tiles.height * SCALE, width: tiles.width * SCALE };
+  if (isWhole(tiles)) {
+    return await half.run("frames", pixelsToFloat(data, TINY_FRAMES, height, width), tile, options);
+  }
+  const latent = tensor("F32", [...LATENT, height / SCALE, width / SCALE]);
+  const part = new Uint8Array(TINY_FRAMES * tile.height * tile.width * 3);
+  for (const { down, across } of each(tiles)) {
+    const place = { height, width, top: down.at * SCALE, left: across.at * SCALE };
+    copyBox(data, place, part, { ...tile, top: 0, left: 0 }, tile, TINY_FRAMES, 3);
+    const frames = pixelsToFloat(part, TINY_FRAMES, tile.height, tile.width);
+    const made = await half.run("frames", frames, tile, options);
+    const { from, to, size } = keptOf(down, across);
+    const whole = { height: height / SCALE, width: width / SCALE, ...to };
+    copyBox(made.data, { ...inTile(tiles), ...from }, latent.data, whole, size, PLANES);
+  }
+  return latent;
+}
+
+/** Decodes a latent, tile by tile; gives the bytes of the frames. */
+async function decodeTiles(
+  half: TinyHalf,
+  quant: Tensor<"F32">,
+  { height, width }: Size,
+  options: TokenizeOptions,
+): Promise<Uint8Array> {
+  const tiles = half.tiles({ height, width });
+  const tile = { height: tiles.height * SCALE, width: tiles.width * SCALE };
+  if (isWhole(tiles)) return pixelsToBytes(await half.run("quant", quant, tile, options));
+  const latent = { height: height / SCALE, width: width / SCALE };
+  const part = tensor("F32", [...LATENT, tiles.height, tiles.width]);
+  const out = new Uint8Array(TINY_FRAMES * height * width * 3);
+  const scaled = <T extends object>(places: T) =>
+    Object.fromEntries(Object.entries(places).map(([k, v]) => [k, v * SCALE])) as T;
+  for (const { down, across } of each(tiles)) {
+    const place = { ...latent, top: down.at, left: across.at };
+    copyBox(quant.data, place, part.data, { ...inTile(tiles), top: 0, left: 0 }, tiles, PLANES);
+    const made = pixelsToBytes(await half.run("quant", part, tile, options));
+    const { from, to, size } = keptOf(down, across);
+    const source = { ...tile, ...scaled(from) };
+    copyBox(made, source, out, { height, width, ...scaled(to) }, scaled(size), TINY_FRAMES, 3);
+  }
+  return out;
+}
+
+const isWhole = ({ down, across }: Tiles) => down.length * across.length === 1;
+
+const inTile = ({ height, width }: Tiles) => ({ height, width });
+
+function* each({ down, across }: Tiles): Generator<{ down: Stretch; across: Stretch }> {
+  for (const row of down) for (const column of across) yield { down: row, across: column };
+}
+
+/** What is kept of a tile: where it lies in the tile, where in the frame, and its size. */
+function keptOf(down: Stretch, across: Stretch) {
+  return {
+    from: { top: down.from - down.at, left: across.from - across.at },
+    to: { top: down.from, left: across.from },
+    size: { height: down.to - down.from, width: across.to - across.from },
+  };
+}
+
+/** One half: a session for each size of tile. */
 class TinyHalf implements Disposable {
   readonly #sessions = new SizedSessions((size) => this.#openSession(size));
 
@@ -117,18 +199,34 @@ class TinyHalf implements Disposable {
     return { modelId: TINY_ID, description: `${TINY_MODEL} ${this.half} on ${this.device}` };
   }
 
-  /** Runs blank windows, so that no later one waits for what is done once. */
-  async warmUp(name: string, shape: readonly number[], size: ClipSize): Promise<void> {
-    const blank = tensor("F32", shape);
-    for (let i = 0; i < 2; i++) await this.run(name, blank, size.height, size.width, {});
+  /**
+   * How a frame is cut; a model server has the graph of one size, and memory of its own.
+   *
+   * @throws {RangeError} if a side is no multiple of 8.
+   */
+  tiles({ height, width }: Size): Tiles {
+    checkTinySize(height, width);
+    const most = isServed(this.device) ? Infinity : this.options.tilePositions;
+    return tilesOf(height / SCALE, width / SCALE, TINY_MARGINS[this.half], most);
   }
 
-  /** Runs one tensor through the graph for a size of frame. */
+  /** Size of the tiles of a frame, in pixels. */
+  tileSize(size: Size): Size {
+    const { height, width } = this.tiles(size);
+    return { height: height * SCALE, width: width * SCALE };
+  }
+
+  /** Runs blank windows, so that no later one waits for what is done once. */
+  async warmUp(name: string, shape: readonly number[], size: Size): Promise<void> {
+    const blank = tensor("F32", shape);
+    for (let i = 0; i < 2; i++) await this.run(name, blank, size, {});
+  }
+
+  /** Runs one tensor through the graph for a size of tile. */
   async run(
     name: string,
     input: Tensor,
-    height: number,
-    width: number,
+    { height, width }: Size,
     { signal }: TokenizeOptions,
   ): Promise<Tensor<"F32">> {
     signal?.throwIfAborted();
