@@ -2,7 +2,8 @@
  * Both halves of the video tokenizer beside PyTorch: time, and the largest difference of what
  * comes out. Not part of the benchmarks: at full size it takes minutes and gigabytes.
  *
- *   deno run -A bench/video-vq_full.ts [--size full|small] [--threads 2] [--python python3]
+ *   deno run -A bench/video-vq_full.ts [--size full|small] [--frames 256x144] [--threads 2]
+ *     [--python python3]
  *
  * @module
  */
@@ -22,6 +23,7 @@ import { parseArgs } from "node:util";
 const { values } = parseArgs({
   options: {
     size: { type: "string", default: "full" },
+    frames: { type: "string", default: "128x128" },
     threads: { type: "string", default: "2" },
     runs: { type: "string", default: "2" },
     python: { type: "string", default: "python3" },
@@ -61,7 +63,8 @@ try {
   const network = values.size === "full" ? FULL_NETWORK : SMALL_NETWORK;
   const checkpoint = `${folder}/random.safetensors`;
   await Deno.writeFile(checkpoint, syntheticCheckpoint(network));
-  const shape = [1, 3, 17, 128, 128];
+  const [width, height] = values.frames.split("x").map(Number) as [number, number];
+  const shape = [1, 3, 17, height, width];
   const frames = tensor("F32", shape);
   for (let i = 0; i < frames.data.length; i++) {
     frames.data[i] = Math.sin(i / 97) * 0.6 + Math.sin(i / 16411) * 0.4;
@@ -78,14 +81,14 @@ try {
 
   using file = await VideoCheckpoint.open(checkpoint);
   const encoder = await writeModel(
-    file.build("encoder", { frames: 17, height: 128, width: 128 }),
+    file.build("encoder", { frames: 17, height, width }),
     folder,
   );
   const encoded = await timed(encoder, { frames });
   const latent = await readFloats(`${folder}/latent.f32`);
   const quant = tensor("F32", encoded.out.shape, latent.map((value) => value > 0 ? 1 : -1));
   const decoder = await writeModel(
-    file.build("decoder", { frames: 5, height: 16, width: 16 }),
+    file.build("decoder", { frames: 5, height: height / 8, width: width / 8 }),
     folder,
   );
   const decoded = await timed(decoder, { quant });
@@ -98,6 +101,7 @@ try {
   ];
   const report = {
     network,
+    frames: values.frames,
     threads,
     torch: theirs.torch,
     secondsAndCpuSeconds: {
