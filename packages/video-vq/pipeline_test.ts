@@ -264,6 +264,28 @@ Deno.test("pipeline: a slow first window delays all that follow, and is in the t
   assert(Math.abs(measured - expected) < 0.05, `${measured} s measured, ${expected} s expected`);
 });
 
+Deno.test("pipeline: what waits before an encoder or a decoder that hardly keeps up is in the terms", async () => {
+  for (const slow of ["encode", "decode"] as const) {
+    const b = bench({ encode: 0.05, decode: 0.05, [slow]: 0.7 });
+    await b.clock.advance(1000); // zero stands for an unknown time
+    const work = b.codec[slow].bind(b.codec) as (of: never) => Promise<never>;
+    let calls = 0;
+    const late = async (of: never) => {
+      if (calls++ === 0) await b.clock.sleep(600); // all that come after it wait as long
+      return await work(of);
+    };
+    Object.assign(b.codec, { [slow]: late });
+    const sending = b.sender.run(numberedFrames(20 * 17, { clock: b.clock }));
+    const watch = async () => {
+      for await (const _ of b.receiver.frames());
+    };
+    await drive(b.clock, Promise.all([sending, watch()]));
+    const { expected, measured } = b.receiver.statistics.latency;
+    assert(measured > 1.8, `${measured} s measured`);
+    assert(Math.abs(measured - expected) < 0.05, `${measured} s measured, ${expected} s expected`);
+  }
+});
+
 Deno.test("pipeline: a larger start buffer means more delay and fewer underruns", async () => {
   const run = async (jitter: number, sigma: number) => {
     const b = bench({});

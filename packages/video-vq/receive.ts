@@ -176,6 +176,8 @@ export class VideoReceiver {
     decode: new Series(),
     transfer: new Series(),
     encode: new Series(),
+    fill: new Series(),
+    wait: new Series(),
     hold: new Series(),
     latency: new Series(),
   };
@@ -197,7 +199,6 @@ export class VideoReceiver {
   };
   /** When the current stream was last heard. */
   #heardAt = -Infinity;
-  #fill = 0;
   #joinedAt = 0;
   /** Settles when nothing more is taken from the channels. */
   #taking: Promise<void> = Promise.resolve();
@@ -234,7 +235,7 @@ export class VideoReceiver {
   /** What has been done so far. */
   get statistics(): ReceiveStatistics {
     const { depth, deepest } = this.#queue.counters;
-    const { decode, transfer, encode, hold, latency } = this.#series;
+    const { fill, decode, transfer, encode, wait, hold, latency } = this.#series;
     const until = this.#endedAt ?? this.#clock.now();
     const elapsed = until - (this.#startedAt ?? until);
     return {
@@ -248,11 +249,11 @@ export class VideoReceiver {
       encode: encode.summary(),
       utilisation: elapsed > 0 ? Math.min(1, decode.sum * 1000 / elapsed) : 0,
       latency: latencyOf({
-        fill: this.#fill,
+        fill: fill.summary().p50,
         encode: encode.summary().p50,
         transfer: transfer.summary().p50,
         decode: decode.summary().p50,
-        hold: hold.summary().p50,
+        hold: wait.summary().p50 + hold.summary().p50,
         measured: latency.summary().p50,
       }),
     };
@@ -483,7 +484,8 @@ export class VideoReceiver {
     const clip = await this.#decoder.decode(window.tokens, { signal });
     if (this.#decoder.needsSmoothing) this.#smoother.smooth(clip);
     this.#counts.decoded++;
-    if (arrival.arrivedAt > 0) this.#measure(window, arrival, (this.#clock.now() - from) / 1000);
+    const decodeSeconds = (this.#clock.now() - from) / 1000;
+    if (arrival.arrivedAt > 0) this.#measure(window, arrival.arrivedAt, decodeSeconds);
     const { tokens, picture, ...fields } = window;
     const fitted = this.#fitted(clip, tokens.shape);
     // The picture is not where it was in frames that were fitted here.
@@ -507,12 +509,17 @@ export class VideoReceiver {
     return end > from && start < to;
   }
 
-  #measure(window: TokenWindow, arrival: Arrival, decodeSeconds: number): void {
-    const { decode, transfer, encode } = this.#series;
-    this.#fill = WINDOW_FRAMES * window.frameRate[1] / window.frameRate[0];
+  /** Notes the terms of a window's delay, which are all that passes from its capture to now. */
+  #measure(window: TokenWindow, arrivedAt: number, decodeSeconds: number): void {
+    const { capturedAt, encodeSeconds, frameRate: [numerator, denominator], sentAt } = window;
+    const { fill, decode, transfer, encode, wait } = this.#series;
     decode.add(decodeSeconds);
-    encode.add(window.encodeSeconds);
-    if (window.sentAt > 0) transfer.add((arrival.arrivedAt - window.sentAt) / 1000);
+    encode.add(encodeSeconds);
+    wait.add(Math.max(0, (this.#now() - arrivedAt) / 1000 - decodeSeconds));
+    if (sentAt > 0) transfer.add((arrivedAt - sentAt) / 1000);
+    const isKnown = sentAt > 0 && capturedAt > 0;
+    const filled = (sentAt - capturedAt) / 1000 - encodeSeconds;
+    fill.add(isKnown ? Math.max(0, filled) : WINDOW_FRAMES * denominator / numerator);
   }
 
   /** Whether a message was made with the decoder's weights, or may be decoded even so. */

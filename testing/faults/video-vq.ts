@@ -29,6 +29,20 @@ export const faults: readonly Fault[] = [
     tests: ["send_test.ts"],
   },
   {
+    file: "graph.ts",
+    find: "[i + 1, i, Math.max(0, i - 1)]",
+    put: "[i + 1, i, i]",
+    means: "a group of frames sees the one before it twice",
+    tests: ["tokenizer_test.ts"],
+  },
+  {
+    file: "receive.ts",
+    find: "wait.summary().p50 + hold.summary().p50",
+    put: "hold.summary().p50",
+    means: "what waits to be decoded is in no term of the delay",
+    tests: ["pipeline_test.ts"],
+  },
+  {
     file: "tiles.ts",
     find: "from: i === 0 ? 0 : at(i) + margin,",
     put: "from: i === 0 ? 0 : at(i),",

@@ -61,7 +61,7 @@ export class Series {
 
 /** The terms of the delay from the first frame in to the first frame out. */
 export interface Latency {
-  /** Seconds until a window of frames, or a block of audio, is full. */
+  /** Seconds until a window of frames, or a block of audio, is full, and is taken and sent on. */
   readonly fill: number;
   /** Seconds to encode it. */
   readonly encode: number;
@@ -70,8 +70,9 @@ export interface Latency {
   /** Seconds to decode it. */
   readonly decode: number;
   /**
-   * Seconds that what is decoded waits until it is shown or written: of video, the jitter, and what
-   * windows are faster than the first one, to which the schedule of playback is tied.
+   * Seconds that it waits at the receiver: to be decoded, and until it is shown or written. Of video,
+   * the jitter, and what windows are faster than the first one, to which the schedule of playback is
+   * tied.
    */
   readonly hold: number;
   /** Sum of the terms. */

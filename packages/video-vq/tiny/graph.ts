@@ -10,6 +10,7 @@
  * @module
  */
 import { float, GraphBuilder, type Value } from "@vcs/onnx/graph";
+import { tensor } from "@vcs/transport/tensor";
 import type { WeightOf } from "../official/network.ts";
 import type { LatentLimits } from "../stream/window_limits.ts";
 
@@ -71,12 +72,13 @@ export function buildTinyEncoder(height: number, width: number, weightOf: Weight
   const { fine, fineBlocks, coarse, coarseBlocks } = ENCODER;
   const frames = g.input("frames", "F32", [1, 3, TINY_FRAMES, height, width]);
 
-  const first = g.slice(frames, 2, 0, 1);
-  const filled = g.transpose(g.concat([first, first, first, frames], 2), [0, 2, 1, 3, 4]);
-  let x = net.blocksToChannels(g.reshape(filled, [GROUPS, 12, height, width]), 4);
-  x = net.conv(x, "conv_in", fine, 3);
+  const inTime = g.transpose(frames, [0, 2, 1, 3, 4]);
+  const first = g.slice(inTime, 1, 0, 1);
+  const filled = g.concat([first, first, first, inTime], 1);
+  let x = g.reshape(filled, [GROUPS, 12, height, width]);
+  x = net.convOfBlocks(x, "conv_in", fine, 3, 4);
   x = net.stage(x, "fine", fineBlocks);
-  x = net.conv(net.blocksToChannels(x, 2), "down", coarse, 1);
+  x = net.convOfBlocks(x, "down", coarse, 1, 2);
   x = net.stage(x, "coarse", coarseBlocks);
   x = valuesToBits(g, g.tanh(net.conv(x, "conv_out", VALUES, 1)));
   g.output("latent", g.unsqueeze(g.transpose(x, [1, 0, 2, 3]), [0]));
@@ -152,10 +154,27 @@ class Layers {
   constructor(readonly g: GraphBuilder, readonly weightOf: WeightOf) {}
 
   conv(x: Value, key: string, outputs: number, kernel: 1 | 3): Value {
-    const shape = [outputs, Number(x.shape[1]), kernel, kernel];
-    const weight = this.g.weight(`${key}.weight`, this.weightOf(`${key}.weight`, shape));
-    const bias = this.g.weight(`${key}.bias`, this.weightOf(`${key}.bias`, [outputs]));
+    const [weight, bias] = this.#weights(key, [outputs, Number(x.shape[1]), kernel, kernel]);
     return this.g.conv(x, weight, bias, { pads: (kernel - 1) / 2 });
+  }
+
+  /**
+   * A convolution over blocks of b×b pixels as channels (PyTorch's pixel_unshuffle), as one over
+   * pixels: with a larger kernel and steps, it moves no pixels first, which took a fifth of the time.
+   */
+  convOfBlocks(x: Value, key: string, outputs: number, kernel: 1 | 3, b: number): Value {
+    const inputs = Number(x.shape[1]);
+    const [weight, bias] = this.#weights(key, [outputs, inputs * b * b, kernel, kernel]);
+    const parts = this.g.reshape(weight, [outputs, inputs, b, b, kernel, kernel]);
+    const spread = this.g.transpose(parts, [0, 1, 4, 2, 5, 3]);
+    const wide = this.g.reshape(spread, [outputs, inputs, kernel * b, kernel * b]);
+    return this.g.conv(x, wide, bias, { stride: b, pads: b * (kernel - 1) / 2 });
+  }
+
+  #weights(key: string, shape: readonly number[]): [weight: Value, bias: Value] {
+    const weight = this.g.weight(`${key}.weight`, this.weightOf(`${key}.weight`, shape));
+    const bias = this.weightOf(`${key}.bias`, shape.slice(0, 1));
+    return [weight, this.g.weight(`${key}.bias`, bias)];
   }
 
   /** Residual blocks, each followed by a look at the two groups before. */
@@ -168,33 +187,25 @@ class Layers {
     const channels = Number(x.shape[1]);
     const inner = this.conv(this.#leakyRelu(x), `${key}.conv1`, channels, 3);
     const y = this.g.add(x, this.conv(this.#leakyRelu(inner), `${key}.conv2`, channels, 3));
-    const past = this.g.concat([y, this.#earlier(y, 1), this.#earlier(y, 2)], 1);
-    return this.g.add(y, this.conv(past, `${key}.time.conv`, channels, 1));
+    return this.g.add(y, this.conv(this.#past(y, key), `${key}.time.conv`, channels, 1));
   }
 
   #leakyRelu(x: Value): Value {
     return this.g.op("LeakyRelu", [x], { alpha: float(0.1) }, x);
   }
 
-  /** Groups moved back by some places, zeros before the first. */
-  #earlier(x: Value, places: number): Value {
+  /** [5, C, H, W] → [5, 3·C, H, W]: each group and the two before it, zeros before the first. */
+  #past(x: Value, key: string): Value {
+    const [groups, c, h, w] = x.shape.map(Number) as [number, number, number, number];
     const none: readonly [number, number] = [0, 0];
-    return this.g.pad(this.g.slice(x, 0, 0, GROUPS - places), [[places, 0], none, none, none]);
+    const padded = this.g.pad(x, [[1, 0], none, none, none]);
+    const places = Array.from({ length: groups }, (_, i) => [i + 1, i, Math.max(0, i - 1)]).flat();
+    const indices = tensor("I64", [groups, 3], BigInt64Array.from(places, BigInt));
+    const all = this.g.gather(padded, this.g.constant(`${key}.places`, indices));
+    return this.g.reshape(all, [groups, 3 * c, h, w]);
   }
 
-  /** [N, C, H, W] → [N, C·b², H/b, W/b], blocks of pixels as channels, PyTorch's pixel_unshuffle. */
-  blocksToChannels(x: Value, b: number): Value {
-    const [n, c, h, w] = x.shape.map(Number) as [number, number, number, number];
-    const parts = this.g.reshape(x, [n, c, h / b, b, w / b, b]);
-    return this.g.reshape(this.g.transpose(parts, [0, 1, 3, 5, 2, 4]), [
-      n,
-      c * b * b,
-      h / b,
-      w / b,
-    ]);
-  }
-
-  /** The way back, PyTorch's pixel_shuffle. */
+  /** [N, C·b², H, W] → [N, C, b·H, b·W], PyTorch's pixel_shuffle. */
   channelsToBlocks(x: Value, b: number): Value {
     const [n, c, h, w] = x.shape.map(Number) as [number, number, number, number];
     const shape = [n, c / (b * b), h * b, w * b];
