@@ -1,4 +1,5 @@
 import { browserTest, withPage } from "#testing/browser.ts";
+import { hasPrograms } from "#testing/shared.ts";
 import { decodeImage } from "@vcs/media/image";
 import { decodeAudio } from "@vcs/media/audio";
 import { VideoReader } from "@vcs/media/video_reader";
@@ -144,6 +145,15 @@ async function checkFigures(page: Page, run: DemoRun): Promise<void> {
   }
 }
 
+/** Tokens stand beside H.264 of the same pixels in no more bytes, each with its PSNR. */
+async function checkBars(page: Page, { h264, bytes, psnr }: DemoRun["videoVq"]): Promise<void> {
+  if (!hasPrograms("ffmpeg")) return assert.equal(h264, undefined);
+  assert.ok(h264 && h264.bytes <= bytes, `${h264?.bytes} bytes of H.264, ${bytes} of tokens`);
+  const text = await page.innerText("body");
+  assert.ok(text.includes(`The same pixels as H.264, ${h264.psnr.toFixed(1)} dB`));
+  assert.ok(text.includes(`Tokens, ${psnr.toFixed(1)} dB`));
+}
+
 /** Both films play with one button, and stay together. */
 async function checkFilms(page: Page): Promise<void> {
   const button = page.getByRole("button", { name: "Play both films" });
@@ -221,6 +231,7 @@ browserTest(
           await checkMedia(page);
           await checkPlace(page, folder);
           await checkFigures(page, run);
+          await checkBars(page, run.videoVq);
           assert.equal(await page.evaluate(WIDTH), width);
           await checkStage(page);
           await checkDrift(page, run.clipDrift);
