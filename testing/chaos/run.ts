@@ -28,6 +28,11 @@ const SAID = 500;
 
 /** Messages that a deleted queue and its two receivers hold at most, and one that comes. */
 const HELD = 10;
+/**
+ * Messages that may have been in a deleted queue, though their sender has not said so: the one that it
+ * stores where it stood still meanwhile, else both limits, and some to spare.
+ */
+const ON_THE_WAY = { still: 1, otherwise: 12 };
 
 /** What came of a run. */
 export interface RunResult {
@@ -245,15 +250,33 @@ class Chaos {
     }
   }
 
-  /** Deletes the queue. What had not come by then may be gone with it. */
+  /**
+   * Deletes the queue while its senders stand still: what had not come by then may be gone with it,
+   * and what they send afterwards may not.
+   */
   async #remove(duration: number): Promise<void> {
-    const stopping = duration > 0 ? this.#stop("receiver", SAID + duration) : undefined;
-    await this.#world.remove!().catch(() => {});
+    const stopping = duration > 0 ? this.#stop("receiver", 2 * SAID + duration) : undefined;
+    const senders = [this.#sender, ...this.#seconds.keys()];
+    const isOurs = !this.#busy.has("sender");
+    this.#busy.add("sender");
+    for (const sender of senders) sender.signal("SIGSTOP");
     // What the ends had said by then has come now, however busy this machine is.
     await sleep(SAID);
+    const isRemoved = await this.#world.remove!().then(() => true, () => false);
+    await sleep(SAID);
     this.#read();
-    for (const stream of this.#streams) stream.mayLose();
+    const isStill = isOurs && isRemoved && this.#hasOnly(senders);
+    const onTheWay = isStill ? ON_THE_WAY.still : ON_THE_WAY.otherwise;
+    for (const stream of this.#streams) stream.mayLose(onTheWay);
+    for (const sender of senders) sender.signal("SIGCONT");
+    if (isOurs) this.#busy.delete("sender");
     await stopping;
+  }
+
+  /** Whether there are these senders still, and no others. */
+  #hasOnly(senders: readonly End[]): boolean {
+    const now = [this.#sender, ...this.#seconds.keys()];
+    return now.length === senders.length && now.every((sender) => senders.includes(sender));
   }
 
   /** Another end beside the one there is, with messages of its own where it sends. */
