@@ -37,10 +37,11 @@ export class Counted {
   /**
    * The queue was deleted: what has not come may be gone with it.
    *
+   * @param from messages before it were all there, or are lost for good
    * @param onTheWay messages that may have been there, though the sender has not said so yet
    */
-  mayLose(onTheWay: number): void {
-    for (let i = 0; i < this.acknowledged + onTheWay; i++) {
+  mayLose(from: number, onTheWay: number): void {
+    for (let i = from; i < this.acknowledged + onTheWay; i++) {
       if (!this.#times.has(i)) this.#maybeDeleted.add(i);
     }
   }
