@@ -27,10 +27,10 @@ const ENDLESS = 1_000_000;
 /** Milliseconds in which what an end has written is read. */
 const SAID = 500;
 /**
- * Milliseconds that a deletion keeps the receiver stopped: for longer, and it stands still before, so
- * that the queue is full; else it does with its senders, which have room.
+ * Milliseconds for which a deletion stops the receiver: for longer, and the queue is full before; for
+ * less, and it is empty, and its senders have room for more.
  */
-const FULL = 1500;
+const FULL = 2250;
 /** Milliseconds without progress after which what was sent and has not come does not come any more. */
 const SETTLED = 10_000;
 /** Characters of what an end has written last. */
@@ -280,12 +280,11 @@ class Chaos {
     const isOurs = !this.#busy.has("sender");
     this.#busy.add("sender");
     const settled = isOurs ? await this.#settle(senders) : new Map<Counted, number>();
-    const stop = () => duration > 0 ? this.#stop("receiver", 3 * SAID + duration) : undefined;
-    const early = duration > FULL ? stop() : undefined;
-    for (const sender of senders) sender.signal("SIGCONT");
+    const stopping = duration > 0 ? this.#stop("receiver", 3 * SAID + duration) : undefined;
+    const meanwhile = duration > 0 && duration < FULL ? "SIGSTOP" : "SIGCONT";
+    for (const sender of senders) sender.signal(meanwhile);
     await sleep(SAID);
     for (const sender of senders) sender.signal("SIGSTOP");
-    const stopping = early ?? stop();
     // What the ends had said by then has come now, however busy this machine is.
     await sleep(SAID);
     const isRemoved = await this.#world.remove!().then(() => true, () => false);
