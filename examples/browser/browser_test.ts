@@ -2,15 +2,19 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { Decoder } from "@vcs/encodec-stream/decoder";
-import { EcdcReader } from "@vcs/encodec-stream/ecdc";
+import { LiveSender } from "@vcs/encodec-stream";
+import { type CodeBlock, EcdcReader } from "@vcs/encodec-stream/ecdc";
 import { openWav } from "@vcs/media/wav";
 import { patchesOfFrames } from "@vcs/patch-stream/frames";
 import { patchStream } from "@vcs/patch-stream/patch_stream";
+import { freePort } from "@vcs/transport/internal";
+import { FaultProxy } from "../../packages/transport/testing/fault_proxy.ts";
 import { hasBundler } from "#testing/bundle.ts";
 import { hasBrowser, waitUntil, withPage } from "#testing/browser.ts";
 import { hasPrograms, needs } from "#testing/shared.ts";
 import { serveFolders } from "#testing/static_site.ts";
 import { buildPages, npmFiles } from "./build.ts";
+import { openLiveSite } from "./live.ts";
 
 const SPEECH = new URL(
   "../../packages/encodec-stream/testdata/speech.ecdc",
@@ -21,6 +25,8 @@ const CLIP = new URL("../../apps/demo/clip.mp4", import.meta.url);
 /** WebAssembly adds in another order: 2e-7 was measured. A step of 16 bits is 3e-5. */
 const PCM_TOLERANCE = 1e-5;
 const [SAMPLES, KEPT] = [8, 512];
+/** Frames of a block, and blocks between two cuts of a link. */
+const [CHUNK, CUT_EVERY] = [8, 10];
 
 const folder = await Deno.makeTempDir();
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -160,3 +166,40 @@ pageTest(
     assert.ok(agreeing.length >= 500, `only ${agreeing.length} of ${KEPT} patches agree`);
   },
 );
+
+/** The blocks of a file; the link is cut behind some of them. */
+async function* cutting(reader: EcdcReader, proxy: FaultProxy): AsyncGenerator<CodeBlock> {
+  let count = 0;
+  for await (const block of reader.blocks({ chunk: CHUNK })) {
+    yield block;
+    if (++count % CUT_EVERY === 0) proxy.cut();
+  }
+}
+
+pageTest("a page receives codes and hears all of them, though its link is cut", true, async () => {
+  const port = freePort();
+  await using proxy = new FaultProxy(port);
+  await using site = await openLiveSite(folder, { port, names: [`127.0.0.1:${proxy.port}`] });
+  await using reader = await EcdcReader.open(SPEECH);
+  const { model, codebooks, rate: sampleRate } = reader.header;
+  const live = new LiveSender(site.sender, { model, codebooks, sampleRate });
+  const url = site.url.replace(`:${port}/`, `:${proxy.port}/`);
+  const found = await withPage(url, async (page) => {
+    await page.evaluate(`globalThis.sound = [];
+      addEventListener("sound", ({ detail }) => globalThis.sound.push(detail))`);
+    await page.click("#listen");
+    await live.run(cutting(reader, proxy));
+    await said(page, "The sound has ended.");
+    assert.match((await page.textContent("#facts"))!, /, 0 lost/);
+    return await bytesOf(page, "new Blob(sound).arrayBuffer()");
+  });
+  assert.ok(
+    site.sender.counters.connections > 2,
+    `${site.sender.counters.connections} connections`,
+  );
+  const expected = await decodedHere();
+  const samples = new Float32Array(found.buffer);
+  assert.equal(samples.length, expected.length);
+  const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs(x - samples[i]!)), 0);
+  assert.ok(worst < PCM_TOLERANCE, `samples differ by up to ${worst}`);
+});

@@ -38,10 +38,13 @@ export async function npmFiles(): Promise<URL[]> {
 /** Builds the folder. */
 export async function buildPages(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const own = ["decode.html", "patches.html", "style.css"].map((name) => join(HERE, name));
+  const own = ["decode.html", "listen.html", "patches.html", "style.css"].map((name) =>
+    join(HERE, name)
+  );
   const urls = [...await npmFiles(), WEIGHTS].map((url) => fileURLToPath(url));
   for (const path of [...own, ...urls]) await copyFile(path, join(folder, basename(path)));
-  await bundle(["decode_page.js", "patches_page.js"].map((name) => `${HERE}${name}`), folder, {
+  const pages = ["decode_page.js", "listen_page.js", "patches_page.js"];
+  await bundle(pages.map((name) => `${HERE}${name}`), folder, {
     minify: true,
     external: NATIVE,
   });

@@ -1,41 +1,14 @@
 /** The page that decodes a dropped `.ecdc`. */
 import { openDecoder, summarizeHeader } from "./decode.ts";
-import { $, onFile, say, showFacts } from "./page.js";
+import { $, drawWave, onFile, openRuntime, say, showFacts } from "./page.js";
 
 const MODEL = "encodec_tiny_24khz";
 
-async function fetched(name) {
-  const response = await fetch(name);
-  if (!response.ok) throw new Error(`Cannot fetch ${name}: HTTP ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
-}
-
 async function open() {
-  const runtime = new URL("ort.wasm.bundle.min.mjs", document.baseURI).href;
-  const [ort, weights] = await Promise.all([import(runtime), fetched(`${MODEL}.safetensors`)]);
-  ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", document.baseURI).href };
-  ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
+  const { ort, weights } = await openRuntime(MODEL);
   const decoder = await openDecoder(MODEL, weights, ort);
   say("Ready.");
   return decoder;
-}
-
-/** Draws the loudest samples of each column. */
-function drawWave(samples) {
-  const canvas = $("wave");
-  const scale = globalThis.devicePixelRatio;
-  canvas.width = canvas.clientWidth * scale;
-  canvas.height = canvas.clientHeight * scale;
-  const context = canvas.getContext("2d");
-  context.fillStyle = getComputedStyle(canvas).color;
-  const middle = canvas.height / 2;
-  for (let x = 0; x < canvas.width; x++) {
-    const from = Math.floor(x / canvas.width * samples.length);
-    const to = Math.ceil((x + 1) / canvas.width * samples.length);
-    const [low, high] = samples.subarray(from, to)
-      .reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [0, 0]);
-    context.fillRect(x, middle * (1 - high), 1, Math.max(1, middle * (high - low)));
-  }
 }
 
 let urls = [];

@@ -39,7 +39,9 @@ import { OverlapAdd, type Planar } from "./audio/overlap_add.ts";
 import { whiteNoise } from "./audio/white_noise.ts";
 import { framesFor, segmentPlace } from "./container/segments.ts";
 
-/** Where codes come from: a reader, or a substitute for one. */
+export { type LivePlace, LiveSource, type LiveStatistics } from "./live/live_source.ts";
+
+/** Where codes come from: a reader, a channel ({@linkcode LiveSource}), or a substitute for one. */
 export interface CodeSource {
   /** The file's header. */
   readonly header: EcdcHeader;

@@ -10,11 +10,12 @@ export { flag, type FlagOption, option, type ValueOption } from "./command/optio
 export { choice, number, type NumberRange, type ValueKind, whole } from "./command/values.ts";
 export { readUnlessStalled, STALL, steadyBytes, unlessStalled } from "./fetch/stall.ts";
 export { abortable, ignoreAbort, onAbort } from "./flow/abort.ts";
-export { type Clock, systemClock } from "./flow/clock.ts";
+export { type Clock, systemClock, wallTime } from "./flow/clock.ts";
 export { Pacer, type PacerCounters, type Underrun } from "./flow/pacer.ts";
 export { POLICIES, type Policy, Queue, type QueueCounters } from "./flow/queue.ts";
 export { Resequencer } from "./flow/resequence.ts";
 export { Backoff, type BackoffOptions } from "./flow/retry.ts";
+export { type Latency, latencyOf, Series, type Summary } from "./flow/statistics.ts";
 export { batches, type BatchSizes, checkWhole, mapOrdered, oneAhead } from "./batch/ordered.ts";
 export { messageTensors, tensorMessage } from "./formats/message_tensors.ts";
 export { checkBooleans } from "./formats/booleans.ts";

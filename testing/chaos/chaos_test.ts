@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { needs } from "#testing/shared.ts";
 import { hasBroker } from "../../packages/transport/trial/brokers.ts";
+import { Counted } from "./counted.ts";
+import type { End } from "./end.ts";
 import { bursts, KINDS } from "./plan.ts";
 import { isGood, reportOf } from "./report.ts";
 import { runChaos, type RunResult } from "./run.ts";
@@ -24,10 +26,21 @@ Deno.test("chaos: a seed plays the same faults again, and an hour has each of th
   assert.ok(first(7).some((burst) => burst.length > 1));
 });
 
+Deno.test("chaos: what is acknowledged after its queue was deleted has to come", () => {
+  const [stream, receiver] = [new Counted(), {} as End];
+  stream.hear(5);
+  for (const sequence of [0, 1, 2]) stream.note(receiver, sequence);
+  stream.mayLose(0, 1);
+  stream.hear(8);
+  assert.deepEqual([stream.deleted, stream.lost], [[3, 4, 5], [6, 7]]);
+  stream.mayLose(8, 1);
+  assert.deepEqual(stream.lost, [6, 7]);
+});
+
 Deno.test("chaos: the report counts by channel, and a run that lost something is not good", () => {
   const result: RunResult = {
     ...{ channel: "tcp", seed: 1, sent: 10, received: 9, doubled: 1, disordered: 0 },
-    ...{ lost: [3], deleted: 0, stuck: false, ended: [], faults: { reset: 2 } },
+    ...{ lost: [3], deleted: 0, stuck: false, standing: "", ended: [], faults: { reset: 2 } },
   };
   assert.equal(isGood(result), false);
   assert.equal(isGood({ ...result, lost: [] }), true);

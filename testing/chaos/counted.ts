@@ -6,9 +6,6 @@
 import { newStreamId } from "@vcs/transport/message";
 import type { End } from "./end.ts";
 
-/** Messages that may be on their way when the queue is deleted: both limits, and some to spare. */
-const ON_THE_WAY = 12;
-
 /** The messages of a stream, counted from 0. */
 export class Counted {
   readonly streamId = newStreamId();
@@ -37,9 +34,14 @@ export class Counted {
     return before === 0;
   }
 
-  /** The queue was deleted: what has not come may be gone with it. */
-  mayLose(): void {
-    for (let i = 0; i < this.acknowledged + ON_THE_WAY; i++) {
+  /**
+   * The queue was deleted: what has not come may be gone with it.
+   *
+   * @param from messages before it were all there, or are lost for good
+   * @param onTheWay messages that may have been there, though the sender has not said so yet
+   */
+  mayLose(from: number, onTheWay: number): void {
+    for (let i = from; i < this.acknowledged + onTheWay; i++) {
       if (!this.#times.has(i)) this.#maybeDeleted.add(i);
     }
   }

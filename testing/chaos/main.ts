@@ -78,8 +78,9 @@ const chaos = command({
       await using world = await worlds[round % worlds.length]!();
       const result = await runChaos(world, seed + round, seconds);
       results.push(result);
-      const { channel, lost, stuck, ended } = result;
+      const { channel, lost, stuck, standing, ended } = result;
       say(`${channel}, seed ${result.seed}: lost ${lost.length}${stuck ? ", STUCK" : ""}`);
+      if (stuck) say(`  ${standing}`);
       for (const line of ended) say(`  an end gave up: ${line}`);
       if (report) await Deno.writeTextFile(report, `${reportOf(results)}\n`);
     }

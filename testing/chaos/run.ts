@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { backlogOf } from "@vcs/transport/channel";
 import type { ChannelName } from "@vcs/transport/delivery";
 import { sleep } from "../../packages/transport/testing/waits.ts";
 import { Counted } from "./counted.ts";
@@ -25,9 +26,23 @@ const ENDLESS = 1_000_000;
 
 /** Milliseconds in which what an end has written is read. */
 const SAID = 500;
+/**
+ * Milliseconds for which a deletion stops the receiver: for longer, and the queue is full before; for
+ * less, and it is empty, and its senders have room for more.
+ */
+const FULL = 2250;
+/** Milliseconds without progress after which what was sent and has not come does not come any more. */
+const SETTLED = 10_000;
+/** Characters of what an end has written last. */
+const LAST_WORDS = 500;
 
 /** Messages that a deleted queue and its two receivers hold at most, and one that comes. */
 const HELD = 10;
+/**
+ * Messages that may have been in a deleted queue, though their sender has not said so: the one that it
+ * stores where it stood still meanwhile, else both limits, and some to spare.
+ */
+const ON_THE_WAY = { still: 1, otherwise: 12 };
 
 /** What came of a run. */
 export interface RunResult {
@@ -45,6 +60,8 @@ export interface RunResult {
   /** Messages that never came and were perhaps deleted with the queue. */
   readonly deleted: number;
   readonly stuck: boolean;
+  /** Where a run that is stuck stands: how far both ends are, what the broker holds. */
+  readonly standing: string;
   /** What ends said that ended by themselves. */
   readonly ended: readonly string[];
   /** Faults that took place. */
@@ -97,16 +114,25 @@ class Chaos {
       await sleep(PACE / 2);
     }
     const stuck = !this.#isComplete();
+    const standing = stuck ? await this.#standing() : "";
     await Promise.all([this.#sender, ...this.#receivers].map((end) => end.kill()));
     this.#read();
-    return this.#result(stuck);
+    return { ...this.#result(stuck), standing };
+  }
+
+  async #standing(): Promise<string> {
+    const { acknowledged, received } = this.#first;
+    const backlog = await backlogOf(this.#world.receiver).catch(String);
+    const said = [this.#sender, ...this.#receivers].map(({ errors }) => errors.slice(-LAST_WORDS));
+    return `${acknowledged} of ${this.#count} acknowledged, ${received} came, ` +
+      `${JSON.stringify(backlog)} waits; the ends said ${JSON.stringify(said)}`;
   }
 
   get #first(): Counted {
     return this.#streams[0]!;
   }
 
-  #result(stuck: boolean): RunResult {
+  #result(stuck: boolean): Omit<RunResult, "standing"> {
     const sum = (value: (stream: Counted) => number) =>
       this.#streams.reduce((total, stream) => total + value(stream), 0);
     const deleted = this.#streams.flatMap((stream) => stream.deleted);
@@ -245,15 +271,47 @@ class Chaos {
     }
   }
 
-  /** Deletes the queue. What had not come by then may be gone with it. */
+  /**
+   * Deletes the queue while its senders stand still: what they have sent by then since all had come
+   * may be gone with it, and what they send afterwards may not.
+   */
   async #remove(duration: number): Promise<void> {
-    const stopping = duration > 0 ? this.#stop("receiver", SAID + duration) : undefined;
-    await this.#world.remove!().catch(() => {});
+    const senders = [this.#sender, ...this.#seconds.keys()];
+    const isOurs = !this.#busy.has("sender");
+    this.#busy.add("sender");
+    const settled = isOurs ? await this.#settle(senders) : new Map<Counted, number>();
+    const stopping = duration > 0 ? this.#stop("receiver", 3 * SAID + duration) : undefined;
+    const meanwhile = duration > 0 && duration < FULL ? "SIGSTOP" : "SIGCONT";
+    for (const sender of senders) sender.signal(meanwhile);
+    await sleep(SAID);
+    for (const sender of senders) sender.signal("SIGSTOP");
     // What the ends had said by then has come now, however busy this machine is.
     await sleep(SAID);
+    const isRemoved = await this.#world.remove!().then(() => true, () => false);
+    await sleep(SAID);
     this.#read();
-    for (const stream of this.#streams) stream.mayLose();
+    const isStill = isOurs && isRemoved && this.#hasOnly(senders);
+    const onTheWay = isStill ? ON_THE_WAY.still : ON_THE_WAY.otherwise;
+    for (const stream of this.#streams) stream.mayLose(settled.get(stream) ?? 0, onTheWay);
+    for (const sender of senders) sender.signal("SIGCONT");
+    if (isOurs) this.#busy.delete("sender");
     await stopping;
+  }
+
+  /** Stops senders until all that they sent has come, or does not; how much that is. */
+  async #settle(senders: readonly End[]): Promise<Map<Counted, number>> {
+    for (const sender of senders) sender.signal("SIGSTOP");
+    const isThere = () => this.#streams.every(({ isComplete }) => isComplete);
+    const isOver = () => this.#active.size === 1 && this.#quiet > SETTLED;
+    await sleep(SAID);
+    while (!isThere() && !isOver()) await sleep(PACE);
+    return new Map(this.#streams.map((stream) => [stream, stream.acknowledged]));
+  }
+
+  /** Whether there are these senders still, and no others. */
+  #hasOnly(senders: readonly End[]): boolean {
+    const now = [this.#sender, ...this.#seconds.keys()];
+    return now.length === senders.length && now.every((sender) => senders.includes(sender));
   }
 
   /** Another end beside the one there is, with messages of its own where it sends. */

@@ -423,6 +423,13 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "deliver.ts",
+    find: "if (topics.get(topic)?.id !== id) throw",
+    put: "if (!topics.has(topic)) throw",
+    means: "kafka: messages of a topic that was made anew count for the group of the old one",
+    tests: ["deliver_test.ts"],
+  },
+  {
+    file: "deliver.ts",
     find: 'stream?.on("error", failed);',
     put: "",
     means: "kafka: a membership that comes too late ends the process",

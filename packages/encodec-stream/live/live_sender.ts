@@ -3,9 +3,15 @@
  *
  * @module
  */
-import { type Policy, Queue } from "@vcs/transport/portable";
 import type { Sender } from "@vcs/transport/channel";
-import { defined, Series, type Summary, wallTime } from "@vcs/transport/internal";
+import {
+  defined,
+  type Policy,
+  Queue,
+  Series,
+  type Summary,
+  wallTime,
+} from "@vcs/transport/portable";
 import { message, newStreamId } from "@vcs/transport/message";
 import type { CodeBlock } from "../container/reader.ts";
 import type { Planar } from "../audio/overlap_add.ts";

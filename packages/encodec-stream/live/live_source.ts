@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Latency, latencyOf, Series, wallTime } from "@vcs/transport/internal";
+import { type Latency, latencyOf, Series, wallTime } from "@vcs/transport/portable";
 import type { Message } from "@vcs/transport/message";
 import { type EcdcHeader, UNKNOWN_LENGTH } from "../container/header.ts";
 import type { CodeBlock } from "../container/reader.ts";

@@ -10,6 +10,11 @@ export interface KafkaClient {
   close(): Promise<void>;
 }
 
+/** What a client knows of topics, by their names. */
+export interface KafkaMetadata {
+  readonly topics: ReadonlyMap<string, { readonly id: string; readonly partitionsCount: number }>;
+}
+
 /** Offsets of a topic, one for each partition that was asked for. */
 interface ListedTopic {
   readonly partitions: readonly { readonly partitionIndex: number; readonly offset: bigint }[];
@@ -27,9 +32,7 @@ interface ListedGroup {
 
 /** What we use of its administrator. */
 export interface KafkaAdmin extends KafkaClient {
-  metadata(options: { topics: string[]; forceUpdate: boolean }): Promise<{
-    readonly topics: ReadonlyMap<string, { readonly id: string; readonly partitionsCount: number }>;
-  }>;
+  metadata(options: { topics: string[]; forceUpdate: boolean }): Promise<KafkaMetadata>;
   createTopics(options: {
     topics: string[];
     partitions: number;
@@ -72,6 +75,8 @@ export interface KafkaStream extends AsyncIterable<KafkaMessage> {
 export interface KafkaConsumer {
   on(event: "error", listener: (error: unknown) => void): unknown;
   close(force: boolean): Promise<void>;
+  /** What it reads by: asked anew where it was lost only. */
+  metadata(options: { topics: string[] }): Promise<KafkaMetadata>;
   consume(
     options: object,
     callback: (error: Error | null, stream?: KafkaStream) => void,

@@ -1,8 +1,9 @@
 /**
  * The messages that a member of a consumer group is given, until it is none. The client goes on
  * reading where it could not commit, and where it has lost its place in the group: what it was given
- * does not come again then, and a sender that waits for room would wait for ever. So a session ends
- * with either, and in the next all comes again that was not committed.
+ * does not come again then, and a sender that waits for room would wait for ever. It goes on reading,
+ * too, where a topic was deleted and made again, and would commit for a group that nobody asks for. So
+ * a session ends with any of these, and in the next all comes again that was not committed.
  *
  * @module
  */
@@ -13,8 +14,10 @@ import { Commits } from "./commits.ts";
 
 /** A member of a group, and where its messages go. */
 export interface Membership {
-  readonly consumer: Pick<KafkaConsumer, "on" | "consume">;
+  readonly consumer: Pick<KafkaConsumer, "on" | "consume" | "metadata">;
   readonly topic: string;
+  /** Id of the topic that the group is for. */
+  readonly id: string;
   /** Milliseconds that joining takes at most, and a commit. */
   readonly timeout: number;
   /** Called once it is a member. */
@@ -44,6 +47,7 @@ export async function deliver(membership: Membership): Promise<void> {
     const commits = new Commits();
     for await (const message of stream) {
       await inbox.room(limit, session.signal);
+      await within(timeout, "a look at the topic", checkTopic(membership));
       const accepted = commits.hold(message);
       const committed = () => abortable(accepted(), session.signal);
       // While others join the group none of its members can commit.
@@ -55,6 +59,12 @@ export async function deliver(membership: Membership): Promise<void> {
   } finally {
     end(undefined);
   }
+}
+
+/** A message of another topic, which has the name now, is left to the group of that one. */
+async function checkTopic({ consumer, topic, id }: Membership): Promise<void> {
+  const { topics } = await consumer.metadata({ topics: [topic] });
+  if (topics.get(topic)?.id !== id) throw new Error(`topic ${topic} is gone`);
 }
 
 /** Joins the group. A stream that comes too late has errors, too, for which nobody would listen. */

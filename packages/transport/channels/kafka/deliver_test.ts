@@ -8,11 +8,17 @@ import { deliver } from "./deliver.ts";
 
 /** A consumer whose group lets it in with a stream, when that is there. */
 class Consumer extends EventEmitter {
+  /** Id of the topic that has the name now. */
+  id = "of the group";
   readonly stream = new Readable({ objectMode: true, read: () => {} }) as Readable & KafkaStream;
   letIn: (error: null, stream: KafkaStream) => void = () => {};
 
   consume(_: object, callback: Consumer["letIn"]): void {
     this.letIn = callback;
+  }
+
+  metadata() {
+    return Promise.resolve({ topics: new Map([["vcs", { id: this.id, partitionsCount: 1 }]]) });
   }
 }
 
@@ -23,8 +29,11 @@ function session(
   signal: AbortSignal,
   timeout: number,
 ): Promise<unknown> {
-  const membership = { consumer, inbox, signal, topic: "vcs", limit: 3, connected: () => {} };
-  return deliver({ ...membership, timeout }).then(() => undefined, (error) => error);
+  const membership = { consumer, inbox, signal, topic: "vcs", id: "of the group", limit: 3 };
+  return deliver({ ...membership, timeout, connected() {} }).then(
+    () => undefined,
+    (error) => error,
+  );
 }
 
 /** A member that was given one message, and is given no other. */
@@ -45,6 +54,14 @@ Deno.test("kafka: where a commit fails the session ends, so that the message com
   await delivery.accept();
   assert.equal(await over, failure);
   assert.ok(stream.destroyed);
+});
+
+Deno.test("kafka: messages of another topic, which has the name now, end the session", async () => {
+  const { consumer, delivery, over, stream } = await member(() => Promise.resolve());
+  await delivery.accept();
+  consumer.id = "another";
+  stream.push({ partition: 0, value: new Uint8Array(100), commit: () => assert.fail("committed") });
+  assert.match(String(await over), /topic vcs is gone/);
 });
 
 Deno.test("kafka: a commit that is not answered ends the session", async () => {

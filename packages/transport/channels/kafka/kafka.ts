@@ -296,7 +296,7 @@ async function consume(
   try {
     // Others of the group may have to come first.
     const timeout = ANSWER + wait;
-    await deliver({ ...place, consumer, timeout, inbox, signal, connected });
+    await deliver({ ...place, id: topic.id, consumer, timeout, inbox, signal, connected });
   } catch (error) {
     refuse(error, place);
   } finally {

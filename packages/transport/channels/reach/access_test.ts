@@ -19,7 +19,7 @@ const FORMS: [ChannelName, BrokerName, string, string][] = [
   ["redis", "redis", "rediss://localhost", "claim=600&stream"],
   ["amqp", "rabbitmq", "amqps://localhost", "queue"],
   ["nats", "nats", "nats://localhost", "wait=600&stream"],
-  ["kafka", "kafka", "kafka://127.0.0.1", "wait=600&topic"],
+  ["kafka", "kafka", "kafka://127.0.0.1", "wait=60000&topic"],
 ];
 
 for (const [channel, name, base, place] of FORMS) {
