@@ -11,11 +11,13 @@ import {
 } from "../packages/onnx/testdata/checkpoint_cases.ts";
 import { writeSparseCheckpoint } from "../packages/onnx/testdata/sparse_checkpoint.ts";
 import { onlyCpu } from "./devices.ts";
+import { sized } from "./quick.ts";
 
 onlyCpu();
 
 const TENSORS = 224;
-const ELEMENTS = 85_000;
+const ELEMENTS = sized(85_000, 8_500);
+const SIZE = `${Math.floor(TENSORS * ELEMENTS * 4e-6)} MB`;
 
 /** A checkpoint of EnCodec's size, with checksums. */
 async function denseCheckpoint(): Promise<Uint8Array> {
@@ -61,13 +63,17 @@ async function readOne(path: string, name: string): Promise<void> {
   await checkpoint.read(name);
 }
 
-Deno.bench("76 MB as plain bytes", { group: "checkpoint of 76 MB", baseline: true }, async () => {
-  await Deno.readFile(small);
-});
-Deno.bench("open 76 MB", { group: "checkpoint of 76 MB" }, async () => await open(small));
 Deno.bench(
-  "open 76 MB, read all 224 tensors",
-  { group: "checkpoint of 76 MB" },
+  `${SIZE} as plain bytes`,
+  { group: `checkpoint of ${SIZE}`, baseline: true },
+  async () => {
+    await Deno.readFile(small);
+  },
+);
+Deno.bench(`open ${SIZE}`, { group: `checkpoint of ${SIZE}` }, async () => await open(small));
+Deno.bench(
+  `open ${SIZE}, read all 224 tensors`,
+  { group: `checkpoint of ${SIZE}` },
   async () => await readAll(small),
 );
 

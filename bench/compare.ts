@@ -3,10 +3,10 @@
  *
  * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
  * into a temporary folder. Each suite runs in two processes, one a side, that take turns benchmark
- * by benchmark, so that what else the machine does slows both. What looks slower is measured again
- * twice in new processes before it counts. Benchmarks are matched by group and name.
+ * by benchmark, so that what else the machine does slows both. What may be slower is measured again
+ * twice in new processes, and counts if it is slower in both. Benchmarks are matched by group and name.
  *
- *   --quick        at most 15 s of measuring a suite and side. Default: 60 s
+ *   --quick        small inputs, at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
  *   --device NAME  cpu, cuda, webgpu or all. Default: cpu
  *   --json FILE    writes the result as JSON, too
@@ -17,23 +17,38 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { compareSides, type Comparison, isSlower, type Sides } from "./compare_statistics.ts";
-import { git, keyOf, type Name, ROOT, SuiteProcess, suitesOf } from "./suite_process.ts";
+import {
+  compareSides,
+  type Comparison,
+  isSlower,
+  isSuspect,
+  type Sides,
+} from "./compare_statistics.ts";
+import {
+  git,
+  keyOf,
+  type Name,
+  ROOT,
+  type SuiteOptions,
+  SuiteProcess,
+  suitesOf,
+} from "./suite_process.ts";
 import { DEFAULT_TOLERANCE, TOLERANCES } from "./tolerances.ts";
 
-/** Turns of each side in a first look, and in each look after it. */
-const TURNS = 6;
+/** Turns of each side at a benchmark, as far as there is time for them, and at least. */
+const TURNS = { most: 12, least: 3 };
 
 /** What is compared: the suite of this checkout with that of another. */
-interface Work {
+interface Work extends SuiteOptions {
   readonly base: string;
   readonly suite: string;
-  readonly device: string | undefined;
 }
 
 /** A benchmark's result. */
 interface Result extends Name, Comparison {
   readonly tolerance: number;
+  /** Whether it is worth another look. */
+  readonly suspect: boolean;
   readonly slower: boolean;
 }
 
@@ -92,29 +107,31 @@ interface Measured {
   readonly sides: { base: number[][]; head: number[][] };
 }
 
-/** Lets both sides take turns at each benchmark; what has no time for three turns is left out. */
+/** Lets both sides take turns at each benchmark that takes no longer than the longest given. */
 async function takeTurns(
   sides: { readonly base: SuiteProcess; readonly head: SuiteProcess },
   pairs: readonly Pair[],
   seconds: number,
+  longest = Infinity,
 ): Promise<Measured[]> {
   const turn = async (pair: Pair, side: "base" | "head", milliseconds: number) =>
     await sides[side].measure(pair[side], milliseconds);
   const measured: Measured[] = [];
-  const begin = performance.now();
+  let left = 1000 * seconds;
   for (const [done, pair] of pairs.entries()) {
-    const spent = (performance.now() - begin) / 2;
-    const share = (seconds * 1000 - spent) / (pairs.length - done);
-    const [warm] = [await turn(pair, "base", 0), await turn(pair, "head", 0)];
-    const longest = Math.max(...warm) / 1e6;
-    if (longest * 3 > Math.max(share, seconds * 100)) continue;
+    const share = left / (pairs.length - done);
+    const once = Math.max(...await turn(pair, "base", 0)) / 1e6;
+    if (once > longest) continue;
+    await turn(pair, "head", 0);
+    const begin = performance.now();
     const both: Measured["sides"] = { base: [], head: [] };
-    const turns = Math.max(3, Math.min(TURNS, Math.floor(share / longest)));
+    const turns = Math.max(TURNS.least, Math.min(TURNS.most, Math.floor(share / once)));
     for (let number = 0; number < turns; number++) {
       const order = number % 2 === 0 ? ["base", "head"] as const : ["head", "base"] as const;
       for (const side of order) both[side].push(await turn(pair, side, share / (turns + 1)));
     }
     measured.push({ pair, sides: both });
+    left -= (performance.now() - begin) / 2;
   }
   return measured;
 }
@@ -126,20 +143,27 @@ function resultOf(suite: string, { pair, sides }: Measured): Result {
   const comparison = compareSides(sides as Sides);
   const tolerance = toleranceOf(suite, pair);
   const { group, name } = pair;
-  return { group, name, ...comparison, tolerance, slower: isSlower(comparison, tolerance) };
+  return {
+    ...{ group, name, ...comparison, tolerance },
+    suspect: isSuspect(comparison, tolerance),
+    slower: isSlower(comparison, tolerance),
+  };
 }
 
-/** Measures chosen benchmarks in two new processes. */
+/** Measures benchmarks in two new processes: those chosen, or all that are not too long. */
 async function look(
-  { base, suite, device }: Work,
+  { base, suite, ...options }: Work,
   seconds: number,
-  chosen: (pair: Pair) => boolean,
+  chosen?: (pair: Pair) => boolean,
 ): Promise<{ measured: Measured[]; names: { base: Name[]; head: Name[] } }> {
-  await using baseSide = new SuiteProcess(base, suite, device);
-  await using headSide = new SuiteProcess(ROOT, suite, device);
+  await using baseSide = new SuiteProcess(base, suite, options);
+  await using headSide = new SuiteProcess(ROOT, suite, options);
   const names = { base: await baseSide.names(), head: await headSide.names() };
-  const pairs = pairsOf(names.base, names.head).filter(chosen);
-  const measured = await takeTurns({ base: baseSide, head: headSide }, pairs, seconds);
+  const pairs = pairsOf(names.base, names.head);
+  const sides = { base: baseSide, head: headSide };
+  const measured = chosen === undefined
+    ? await takeTurns(sides, pairs, seconds, seconds * 100 / TURNS.least)
+    : await takeTurns(sides, pairs.filter(chosen), seconds);
   return { measured, names };
 }
 
@@ -161,17 +185,17 @@ function notCompared(
   ];
 }
 
-/** Compares a suite; what looks slower is measured twice more, and the last time counts. */
+/** Compares a suite; what may be slower is measured twice more, and must be slower both times. */
 async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
   const { suite } = work;
-  const first = await look(work, seconds * 0.6, () => true);
+  const first = await look(work, seconds * 0.6);
   const results = new Map(
     first.measured.map((measured) => [keyOf(measured.pair), resultOf(suite, measured)]),
   );
-  for (let again = 0; again < 2; again++) {
-    const isSlow = (pair: Pair) => results.get(keyOf(pair))?.slower ?? false;
-    if (!results.values().some(({ slower }) => slower)) break;
-    const { measured } = await look(work, seconds * 0.2, isSlow);
+  for (const mark of ["suspect", "slower"] as const) {
+    if (!results.values().some((result) => result[mark])) break;
+    const isMarked = (pair: Pair) => results.get(keyOf(pair))?.[mark] ?? false;
+    const { measured } = await look(work, seconds * 0.2, isMarked);
     for (const one of measured) results.set(keyOf(one.pair), resultOf(suite, one));
   }
   const all = [...results.values()];
@@ -226,8 +250,8 @@ async function main(): Promise<number> {
   await using base = await checkout(positionals[0] ?? await defaultBase());
   const suites: SuiteResult[] = [];
   for (const suite of await suitesOf(values.suite)) {
-    const work = { base: base.path, suite, device: values.device };
-    const result = await compareSuite(work, values.quick ? 15 : 60);
+    const { device, quick } = values;
+    const result = await compareSuite({ base: base.path, suite, device, quick }, quick ? 15 : 60);
     suites.push(result);
     await new Blob([`${markdown([result])}\n`]).stream().pipeTo(Deno.stdout.writable, {
       preventClose: true,

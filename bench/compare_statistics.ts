@@ -73,6 +73,11 @@ export function compareSides(sides: Sides): Comparison {
   };
 }
 
+/** Whether a first look cannot rule out that it is slower by more than the tolerance. */
+export function isSuspect({ ratio, lowerRatio }: Comparison, tolerance: number): boolean {
+  return Math.max(ratio, lowerRatio) > 1 + tolerance / 2;
+}
+
 /** Whether median and lower quartile are slower by more than the tolerance, and not by chance. */
 export function isSlower(comparison: Comparison, tolerance: number): boolean {
   const { ratio, lowerRatio, interval } = comparison;

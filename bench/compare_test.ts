@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compareSides, isSlower, quantile } from "./compare_statistics.ts";
+import { compareSides, isSlower, isSuspect, quantile } from "./compare_statistics.ts";
 
 /** Turns of runs around a time, with a spread in percent. */
 function turns(time: number, spread: number, seed: number): number[][] {
@@ -32,6 +32,17 @@ Deno.test("a slow median alone is not slower: another program may have had the m
   assert.ok(comparison.ratio > 1.08);
   assert.ok(comparison.lowerRatio < 1.08);
   assert.ok(!isSlower(comparison, 0.08));
+});
+
+Deno.test("what a noisy first look cannot rule out is looked at again, what is as fast is not", () => {
+  const base = turns(100, 2, 1);
+  const look = (times: number[][]) => isSuspect(compareSides({ base, head: times }), 0.08);
+  const half = turns(100, 2, 2).map((turn, n) => n < 3 ? turn.map((time) => 1.15 * time) : turn);
+  assert.ok(!isSlower(compareSides({ base, head: half }), 0.08));
+  assert.ok(look(half));
+  assert.ok(look(turns(106, 2, 3)));
+  assert.ok(!look(turns(101, 2, 4)));
+  assert.ok(!look(turns(80, 2, 5)));
 });
 
 Deno.test("the interval holds what other draws of the turns would give", () => {

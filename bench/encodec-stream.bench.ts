@@ -11,12 +11,13 @@ import { type ModelName, modelSpec } from "@vcs/encodec-stream/models";
 import { syntheticAudio, syntheticCheckpoint } from "@vcs/encodec-stream/internal";
 import { benchDevices, nameOn } from "./devices.ts";
 import { fileBytes, writeFile } from "./encodec-stream_audio.ts";
+import { isQuick, sized } from "./quick.ts";
 
 const folder = await Deno.makeTempDir();
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
-/** Seconds of audio in the benchmarks of speed: eight full segments. */
-const SECONDS = 8 * 0.99;
+/** Seconds of audio in the benchmarks of speed: full segments. */
+const SECONDS = sized(8, 1) * 0.99;
 
 const CODEBOOKS = 8;
 
@@ -37,7 +38,9 @@ function audioOf(model: ModelName): Float32Array[] {
 }
 
 const onDevices = (await benchDevices()).flatMap((device) =>
-  device === "cpu" ? [{ device, threads: 2 }, { device, threads: 1 }] : [{ device, threads: 2 }]
+  device === "cpu" && !isQuick
+    ? [{ device, threads: 2 }, { device, threads: 1 }]
+    : [{ device, threads: 2 }]
 );
 
 for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
@@ -49,7 +52,7 @@ for (const model of ["encodec_48khz", "encodec_24khz"] as const) {
     const isBaseline = (batch: number) => batch === 8 && threads === 2 && device === "cpu";
     const decoder = await Decoder.open(model, settings);
     const encoder = await Encoder.open(model, CODEBOOKS, settings);
-    const batches = threads === 1 ? [8] : [8, 1, 0];
+    const batches = threads === 1 || isQuick ? [8] : [8, 1, 0];
     for (const batch of batches) {
       Deno.bench(
         nameOn(`batch ${batch}, ${threads} threads`, device),

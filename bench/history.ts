@@ -52,7 +52,7 @@ export async function measureSuite(
   seconds: number,
   device?: string,
 ): Promise<HistoryLine[]> {
-  await using running = new SuiteProcess(ROOT, suite, device);
+  await using running = new SuiteProcess(ROOT, suite, { device });
   const names = await running.names();
   const common = await setting();
   const history: HistoryLine[] = [];

@@ -9,6 +9,7 @@ import { decodeAudio } from "@vcs/media/audio";
 import { VideoReader, type VideoReaderOptions } from "@vcs/media/video_reader";
 import { benchDevices, nameOn } from "./devices.ts";
 import { madeClip, madeSound } from "./made_clips.ts";
+import { isQuick, sized } from "./quick.ts";
 
 const clip = (name: string) => sharedPath(`data/video/${name}`);
 const hd = clip("cps_demo_1080p_h264_bframes.mp4");
@@ -16,6 +17,7 @@ const long = clip("bottle_static_40s.mp4");
 const medium = clip("cockatoo_yuv420.mp4");
 const flac = sharedPath("data/audio/jfk_44k_stereo.flac");
 const hasFfmpeg = hasPrograms("ffmpeg", "ffprobe");
+const hasClips = hasShared && !isQuick;
 const devices = (await benchDevices()).filter((device) => device !== "webgpu");
 
 /** Runs ffmpeg and reads all that it writes. */
@@ -56,7 +58,8 @@ type Job = [name: string, run: () => Promise<void>];
 /** Jobs of a group; the programs of FFmpeg and the shared folder may be missing. */
 function compare(group: string, jobs: readonly Job[], isHere = true): void {
   for (const [i, [name, fn]] of jobs.entries()) {
-    const ignore = !isHere || (!hasFfmpeg && name.includes("ffmpeg"));
+    const ignore = !isHere || (!hasFfmpeg && name.includes("ffmpeg")) ||
+      (isQuick && name === "ffmpeg command");
     // Only a function that is written as async is awaited.
     const job = async () => await fn();
     Deno.bench(name, { group, baseline: i === 0, ignore, n: 6, warmup: 1 }, job);
@@ -82,23 +85,24 @@ const speech = { sampleRate: 24000, channels: 1 };
 
 // What is made here.
 
-const FRAMES = 96;
+const FRAMES = sized(96, 24);
+const SECONDS = sized(20, 4);
 const film = await madeClip({ width: 640, height: 360, frames: FRAMES });
-const sound = await madeSound(44100, 20);
+const sound = await madeSound(44100, SECONDS);
 
 compare(
-  "16 of 96 frames, made film, RGB",
+  `16 of ${FRAMES} frames, made film, RGB`,
   sides((options) => some(film, options), () => frames(film, `${select(FRAMES)},${rgb}`)),
 );
 compare(
-  "all 96 frames, made film, RGB",
+  `all ${FRAMES} frames, made film, RGB`,
   sides((options) => all(film, options), () => frames(film, rgb)),
 );
 compare(
-  "all 96 frames, made film, RGB 224x224",
+  `all ${FRAMES} frames, made film, RGB 224x224`,
   sides((options) => all(film, { ...options, ...small }), () => frames(film, thumb)),
 );
-compare("20 s of WAV to 24 kHz mono", [
+compare(`${SECONDS} s of WAV to 24 kHz mono`, [
   ["ffmpeg command", () => ffmpeg(sound, "-ar", "24000", "-ac", "1", "-f", "f32le")],
   ["decodeAudio", async () => void await decodeAudio(sound, speech)],
 ]);
@@ -108,22 +112,22 @@ compare("20 s of WAV to 24 kHz mono", [
 compare(
   "16 of 115 frames, 1080p H.264, RGB",
   sides((options) => some(hd, options), () => frames(hd, `${select(115)},${rgb}`)),
-  hasShared,
+  hasClips,
 );
 compare(
   "16 of 1,189 frames, 360p H.264, RGB",
   sides((options) => some(long, options), () => frames(long, `${select(1189)},${rgb}`)),
-  hasShared,
+  hasClips,
 );
 compare(
   "all 115 frames, 1080p H.264, RGB",
   sides((options) => all(hd, options), () => frames(hd, rgb)),
-  hasShared,
+  hasClips,
 );
 compare(
   "all 280 frames, 720p H.264, RGB 224x224",
   sides((options) => all(medium, { ...options, ...small }), () => frames(medium, thumb)),
-  hasShared,
+  hasClips,
 );
 compare("11 s of FLAC to 24 kHz mono", [
   ["ffmpeg command", () => ffmpeg(flac, "-ar", "24000", "-ac", "1", "-f", "f32le")],
@@ -131,4 +135,4 @@ compare("11 s of FLAC to 24 kHz mono", [
     "decodeAudio, node-av",
     async () => void await decodeAudio(flac, { ...speech, backend: "node-av" }),
   ],
-], hasShared);
+], hasClips);

@@ -20,6 +20,7 @@ import { openCpuStage } from "../packages/patch-stream/process/cpu.ts";
 import { openGpuStage } from "../packages/patch-stream/process/gpu.ts";
 import { benchDevices } from "./devices.ts";
 import { openDecoder, writeCheckpoint } from "./onnx_checkpoint.ts";
+import { isQuick, sized } from "./quick.ts";
 
 const folder = await Deno.makeTempDir();
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -48,7 +49,8 @@ Deno.bench(
 );
 Deno.bench(
   "checkpoint to first second, graphs built",
-  { group: "EnCodec 48 kHz decoder", n: 5, warmup: 1 },
+  // Writes more than a disk takes in the time that --quick has.
+  { group: "EnCodec 48 kHz decoder", n: 5, warmup: 1, ignore: isQuick },
   async () => {
     using decoder = await openDecoder(checkpoint, `${cache}-${fresh++}`);
     await decoder.run();
@@ -115,7 +117,7 @@ Deno.bench("session, output made", { group: "one run of a tiny model" }, async (
 
 // The process stage of patch-stream.
 
-const [width, height] = [1280, 720];
+const [width, height] = [sized(1280, 640), sized(720, 360)];
 const frames = Array.from(
   { length: 4 },
   (_, frame) =>
@@ -146,7 +148,7 @@ async function process(
 
 const devices = await benchDevices();
 for (const energy of ["blocksad", "reference"] as const) {
-  const group = `patches of four 720p frames, ${energy}`;
+  const group = `patches of four ${height}p frames, ${energy}`;
   Deno.bench(
     "CPU stage, one thread",
     { group, baseline: true },

@@ -14,13 +14,16 @@ import { openGpuStage } from "../packages/patch-stream/process/gpu.ts";
 import { fileURLToPath } from "node:url";
 import { benchDevices, nameOn } from "./devices.ts";
 import { madeClip } from "./made_clips.ts";
+import { isQuick, sized } from "./quick.ts";
 
 const clip = (name: string) => sharedPath(`data/video/${name}`);
 const hd = clip("cps_demo_1080p_h264_bframes.mp4");
 const long = clip("bottle_static_40s.mp4");
 const hasFfmpeg = hasPrograms("ffmpeg");
-const FRAMES = 96;
-const film = await madeClip({ width: 1280, height: 720, frames: FRAMES });
+const hasClips = hasShared && !isQuick;
+const FRAMES = sized(96, 24);
+const HEIGHT = sized(720, 360);
+const film = await madeClip({ width: HEIGHT * 16 / 9, height: HEIGHT, frames: FRAMES });
 const gpus = (await benchDevices()).filter((device) => device !== "cpu");
 const hasNvdec = gpus.some((device) => device.startsWith("cuda"));
 
@@ -46,7 +49,7 @@ type Job = [name: string, run: () => Promise<unknown>];
 /** Jobs of a group; the program of FFmpeg and the shared folder may be missing. */
 function compare(group: string, n: number, jobs: readonly Job[], isHere = true): void {
   for (const [i, [name, fn]] of jobs.entries()) {
-    const ignore = !isHere || (!hasFfmpeg && name === "ffmpeg command");
+    const ignore = !isHere || ((!hasFfmpeg || isQuick) && name === "ffmpeg command");
     const run = async () => void await fn();
     Deno.bench(name, { group, baseline: i === 0, ignore, n, warmup: 2 }, run);
   }
@@ -71,19 +74,20 @@ const jobsOf = (path: string, count: number, modes: readonly EnergyMode[]): Job[
     : [],
 ];
 
-compare("16 of 96 frames, made film, 720p", 8, jobsOf(film, FRAMES, ["blocksad", "reference"]));
-compare("all 96 frames, made film, 720p", 5, [
+const ofFilm = `${FRAMES} frames, made film, ${HEIGHT}p`;
+compare(`16 of ${ofFilm}`, 8, jobsOf(film, FRAMES, ["blocksad", "reference"]));
+compare(`all ${ofFilm}`, 5, [
   ["ffmpeg command", () => ffmpeg(film, "")],
   ["decodeOnly", () => decode(film, FRAMES)],
 ]);
 
 const modes = ["blocksad", "reference", "codec"] as const;
-compare("16 of 115 frames, 1080p", 8, jobsOf(hd, 115, modes), hasShared);
-compare("16 of 1,189 frames, 360p", 8, jobsOf(long, 1189, ["blocksad"]), hasShared);
+compare("16 of 115 frames, 1080p", 8, jobsOf(hd, 115, modes), hasClips);
+compare("16 of 1,189 frames, 360p", 8, jobsOf(long, 1189, ["blocksad"]), hasClips);
 compare("all 115 frames, 1080p", 5, [
   ["ffmpeg command", () => ffmpeg(hd, "")],
   ["decodeOnly", () => decode(hd, 115)],
-], hasShared);
+], hasClips);
 
 /** Frames of the film in memory that threads can share, so that they can be used again. */
 async function sharedFrames(): Promise<{ width: number; height: number; frames: Uint8Array[] }> {
@@ -117,7 +121,7 @@ async function process(energy: EnergyMode, open: Open): Promise<void> {
 const threads = (count: number): Open => (plan) => openCpuStage(plan, { threads: count });
 
 compare(
-  "processing of 16 frames, 720p",
+  `processing of 16 frames, ${HEIGHT}p`,
   20,
   (["blocksad", "reference"] as const).flatMap((energy): Job[] => [
     [`${energy}, one thread`, () => process(energy, threads(1))],

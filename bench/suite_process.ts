@@ -30,23 +30,28 @@ async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string
   }
 }
 
+/** What a suite is asked for. */
+export interface SuiteOptions {
+  /** What `--device` says. Default: the suite's own. */
+  readonly device?: string | undefined;
+  /** Whether it takes small inputs. Default: false. */
+  readonly quick?: boolean;
+}
+
 /** A suite of the checkout at `root`, in a process of its own. */
 export class SuiteProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: AsyncIterator<string>;
 
-  /**
-   * @param suite its name, as `media`
-   * @param device what `--device` asks for. Default: the suite's own.
-   */
-  constructor(root: string, suite: string, device?: string) {
+  /** @param suite its name, as `media` */
+  constructor(root: string, suite: string, { device, quick = false }: SuiteOptions = {}) {
     const worker = join(import.meta.dirname!, "compare_worker.ts");
     const config = join(root, "deno.json");
     const path = join(root, "bench", `${suite}.bench.ts`);
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "--config", config, worker, path]
-        .concat(device === undefined ? [] : ["--device", device]),
+      args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", "--config", config, worker, path]
+        .concat(device === undefined ? [] : ["--device", device], quick ? ["--quick"] : []),
       cwd: root,
       env: { VCS_CACHE: Deno.env.get("VCS_CACHE") ?? join(ROOT, ".cache") },
       stdin: "piped",

@@ -6,12 +6,15 @@ import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { convertTensor, fromBfloat16, toBfloat16 } from "@vcs/transport";
 import { packStrided } from "@vcs/transport/internal";
 import { onlyCpu } from "./devices.ts";
+import { sized } from "./quick.ts";
 
 onlyCpu();
 
-const COUNT = 1 << 22;
+const SIDE = sized(2048, 1024);
+const COUNT = SIDE * SIDE;
+const SIZE = `${COUNT >> 18} MB`;
 const values = Float32Array.from({ length: COUNT }, (_, i) => Math.sin(i));
-const big = tensor("F32", [2048, 2048], values);
+const big = tensor("F32", [SIDE, SIDE], values);
 const bytes = new Uint8Array(values.buffer);
 
 const safetensors = encodeSafetensors({ big });
@@ -26,19 +29,19 @@ const path = await Deno.makeTempFile();
 await Deno.writeFile(path, safetensors);
 globalThis.addEventListener("unload", () => Deno.removeSync(path));
 
-const write = { group: "write 16 MB" };
+const write = { group: `write ${SIZE}` };
 Deno.bench("copy", { ...write, baseline: true }, () => void bytes.slice());
 Deno.bench("encodeSafetensors", write, () => void encodeSafetensors({ big }));
 Deno.bench("encodeNpy", write, () => void encodeNpy(big));
 Deno.bench("encodeNpz, stored", write, async () => void await encodeNpz({ big }));
 
-const read = { group: "read 16 MB" };
+const read = { group: `read ${SIZE}` };
 Deno.bench("copy", { ...read, baseline: true }, () => void bytes.slice());
 Deno.bench("readSafetensors (a view)", read, () => void readSafetensors(safetensors));
 Deno.bench("readNpy (a view)", read, () => void readNpy(npy));
 Deno.bench("readNpz, stored, with its CRC-32", read, async () => void await readNpz(npz));
 
-const file = { group: "16 MB from a file" };
+const file = { group: `${SIZE} from a file` };
 Deno.bench(
   "Deno.readFile",
   { ...file, baseline: true },
@@ -56,7 +59,7 @@ const json = new TextDecoder().decode(
 Deno.bench("JSON.parse", { ...header, baseline: true }, () => void JSON.parse(json));
 Deno.bench("readSafetensors, all checks", header, () => void readSafetensors(many));
 
-const convert = { group: "convert 4 M numbers" };
+const convert = { group: `convert ${COUNT >> 20} M numbers` };
 const brain = toBfloat16(values);
 const half = convertTensor(big, "F16");
 Deno.bench(
@@ -68,6 +71,6 @@ Deno.bench("F32 to BF16", convert, () => void toBfloat16(values));
 Deno.bench("BF16 to F32", convert, () => void fromBfloat16(brain));
 Deno.bench("F32 to F16", convert, () => void convertTensor(big, "F16"));
 Deno.bench("F16 to F32", convert, () => void convertTensor(half, "F32"));
-Deno.bench("transpose 2048 x 2048", convert, () => {
-  packStrided("F32", [2048, 2048], [1, 2048], bytes);
+Deno.bench(`transpose ${SIDE} x ${SIDE}`, convert, () => {
+  packStrided("F32", [SIDE, SIDE], [1, SIDE], bytes);
 });

@@ -6,9 +6,10 @@ import { openSender } from "@vcs/transport/channel";
 import { message } from "@vcs/transport/message";
 import { writeAll } from "@vcs/transport/internal";
 import { freePort } from "../packages/transport/site/free_port.ts";
+import { sized } from "./quick.ts";
 
 /** Messages in a batch. */
-export const COUNT = 200;
+export const COUNT: number = sized(200, 100);
 
 /** Everything that the jobs hold; a benchmark may leave it to the end of the process. */
 export const cleanup: AsyncDisposableStack = new AsyncDisposableStack();

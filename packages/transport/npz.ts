@@ -112,7 +112,8 @@ export class NpzReader implements Disposable {
   async readAll(): Promise<Map<string, Tensor>> {
     this.#checkGrowth(this.#members.values(), "the arrays");
     const tensors = new Map<string, Tensor>();
-    for (const name of this.names) tensors.set(name, await this.read(name));
+    const zip = this.#zip.ahead();
+    for (const name of this.names) tensors.set(name, await this.#read(name, zip));
     return tensors;
   }
 
@@ -152,8 +153,12 @@ export class NpzReader implements Disposable {
    * member is not an npy file or is not supported: the message names the array
    */
   async info(name: string): Promise<TensorInfo> {
+    return await this.#info(name, this.#zip);
+  }
+
+  async #info(name: string, zip: ZipReader): Promise<TensorInfo> {
     const entry = this.#member(name);
-    const reader = BufferedReader.of(this.#zip.stream(entry), entry.name);
+    const reader = BufferedReader.of(zip.stream(entry), entry.name);
     try {
       return await npyInfo(reader, entry);
     } catch (error) {
@@ -170,10 +175,15 @@ export class NpzReader implements Disposable {
    * `limit`: it is compressed and would become larger than is allowed
    */
   async read(name: string): Promise<Tensor> {
+    return await this.#read(name, this.#zip);
+  }
+
+  async #read(name: string, zip: ZipReader): Promise<Tensor> {
     const member = this.#member(name);
     this.#checkGrowth([member], `array ${JSON.stringify(name)}`);
-    await this.info(name);
-    const bytes = await this.#zip.read(member);
+    // What is stored has the bytes of the file at most.
+    if (!member.stored) await this.#info(name, zip);
+    const bytes = await zip.read(member);
     try {
       return readNpy(bytes);
     } catch (error) {

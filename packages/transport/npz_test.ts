@@ -129,3 +129,28 @@ Deno.test("compressed arrays become as large as is allowed, stored ones are as t
   assert.equal((await readNpz(packed, { maxBytes: 3000 })).size, 2);
   assert.equal((await readNpz(await encodeNpz(tensors), small)).size, 2);
 });
+
+Deno.test("many small arrays of a file come from few reads", async () => {
+  const tensors = new Map<string, Tensor>(
+    Array.from({ length: 500 }, (_, i) => [`a${i}`, tensor("U8", [3], new Uint8Array(3).fill(i))]),
+  );
+  const path = await Deno.makeTempFile();
+  const { read } = Deno.FsFile.prototype;
+  let reads = 0;
+  Deno.FsFile.prototype.read = function (into) {
+    reads++;
+    return read.call(this, into);
+  };
+  try {
+    for (const compress of [false, true]) {
+      await Deno.writeFile(path, await encodeNpz(tensors, { compress }));
+      reads = 0;
+      const back = await readNpz(path);
+      assert.ok(reads < 10, `${reads} reads`);
+      for (const [name, t] of tensors) assertSameTensor(back.get(name)!, t);
+    }
+  } finally {
+    Deno.FsFile.prototype.read = read;
+    await Deno.remove(path);
+  }
+});

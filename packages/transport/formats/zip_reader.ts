@@ -10,12 +10,11 @@
  * @module
  */
 import { crc32 } from "./crc32.ts";
-import type { ByteSource } from "../io/byte_source.ts";
+import { type ByteSource, readAhead } from "../io/byte_source.ts";
 import { TransportError } from "../errors.ts";
 import { streamOf } from "../io/stream_of.ts";
 import {
   broken,
-  type CentralRecord,
   checkOverlap,
   findDirectory,
   LOCAL_SIZE,
@@ -77,14 +76,19 @@ export interface ZipReaderOptions {
 
 /** A zip archive, opened by its directory. */
 export class ZipReader {
-  readonly #entries: Map<string, ZipEntry>;
+  readonly #entries: ReadonlyMap<string, ZipEntry>;
   readonly #source: ByteSource;
   readonly #directory: number;
   readonly #zeroCrcMeansNone: boolean;
 
-  private constructor(source: ByteSource, records: CentralRecord[], end: number, zero: boolean) {
+  private constructor(
+    source: ByteSource,
+    entries: ReadonlyMap<string, ZipEntry>,
+    end: number,
+    zero: boolean,
+  ) {
     this.#source = source;
-    this.#entries = new Map(records.map(({ entry }) => [entry.name, entry]));
+    this.#entries = entries;
     this.#directory = end;
     this.#zeroCrcMeansNone = zero;
   }
@@ -99,9 +103,15 @@ export class ZipReader {
     const records = await readDirectory(source, place);
     checkOverlap(source, records, place.offset);
     const { zeroCrcMeansNone = false } = options;
-    const reader = new ZipReader(source, records, place.offset, zeroCrcMeansNone);
-    if (reader.#entries.size === records.length) return reader;
-    throw broken(source, "two entries have the same name");
+    const entries = new Map(records.map(({ entry }) => [entry.name, entry]));
+    if (entries.size < records.length) throw broken(source, "two entries have the same name");
+    return new ZipReader(source, entries, place.offset, zeroCrcMeansNone);
+  }
+
+  /** The same archive for who reads all of it in order, entry by entry. */
+  ahead(): ZipReader {
+    const source = readAhead(this.#source);
+    return new ZipReader(source, this.#entries, this.#directory, this.#zeroCrcMeansNone);
   }
 
   /** The entries by name, in the directory's order. */

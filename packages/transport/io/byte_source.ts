@@ -121,6 +121,56 @@ class FileSource implements ByteSource {
   }
 }
 
+/** Bytes that are read ahead in one go. */
+const BLOCK = 1 << 18;
+
+/** A source that is read in order by small steps: they are copied out of a block read in one go. */
+class AheadSource implements ByteSource {
+  readonly #source: ByteSource;
+  #block = { offset: 0, bytes: new Uint8Array(0) };
+
+  constructor(source: ByteSource) {
+    this.#source = source;
+  }
+
+  get name(): string {
+    return this.#source.name;
+  }
+
+  get size(): number {
+    return this.#source.size;
+  }
+
+  get bytesRead(): number {
+    return this.#source.bytesRead;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    checkRange(this, offset, length);
+    if (length > BLOCK / 4) return await this.#source.read(offset, length);
+    let { offset: begin, bytes } = this.#block;
+    if (offset < begin || offset + length > begin + bytes.length) {
+      bytes = await this.#source.read(offset, Math.min(BLOCK, this.size - offset));
+      begin = offset;
+      this.#block = { offset, bytes };
+    }
+    return bytes.slice(offset - begin, offset - begin + length);
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** The same bytes for who reads all of them in order, by small steps: of a file many at a time. */
+export function readAhead(source: ByteSource): ByteSource {
+  return source instanceof MemorySource ? source : new AheadSource(source);
+}
+
 /**
  * Opens a file or wraps bytes for random access.
  *

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { openByteSource } from "./byte_source.ts";
+import { openByteSource, readAhead } from "./byte_source.ts";
 import { hasCode } from "../testdata/format_cases.ts";
 
 async function withFile(bytes: Uint8Array, use: (path: string) => Promise<void>): Promise<void> {
@@ -25,6 +25,32 @@ Deno.test("reads that overlap in time each get their own range", async () => {
     await Promise.all(reads);
     assert.equal(source.bytesRead, 200 * 32);
   });
+});
+
+Deno.test("small reads in order come from few reads of the file, each in memory of its own", async () => {
+  const bytes = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * 7) ^ (i >> 8));
+  await withFile(bytes, async (path) => {
+    using source = await openByteSource(path);
+    const ahead = readAhead(source);
+    let [at, seen] = [0, 0];
+    while (at < bytes.length) {
+      const length = Math.min(1 + at % 3001, bytes.length - at);
+      const read = await ahead.read(at, length);
+      assert.deepEqual(read, bytes.subarray(at, at + length));
+      assert.equal(read.buffer.byteLength, length);
+      at += length;
+      seen += length;
+    }
+    assert.equal(seen, bytes.length);
+    assert.ok(source.bytesRead < 1.1 * bytes.length, `${source.bytesRead}`);
+    const large = await ahead.read(5, bytes.length - 5);
+    assert.deepEqual(large, bytes.subarray(5));
+    assert.deepEqual(await ahead.read(3, 4), bytes.subarray(3, 7), "before the block");
+    await assert.rejects(ahead.read(bytes.length - 1, 2), hasCode("truncated"));
+    assert.deepEqual([ahead.name, ahead.size], [source.name, source.size]);
+  });
+  const memory = await openByteSource(bytes);
+  assert.equal((await readAhead(memory).read(5, 3)).buffer, bytes.buffer, "memory stays a view");
 });
 
 Deno.test("a range past the end is a typed error, before anything is allocated", async () => {
