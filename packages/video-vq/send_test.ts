@@ -7,7 +7,7 @@ import { memoryChannel, openReceiver, openSender } from "@vcs/transport/channel"
 import { message } from "@vcs/transport/message";
 import { RECEIVER_CAPABILITIES } from "./receive.ts";
 import { type SendOptions, VideoSender } from "./send.ts";
-import type { TokenWindow } from "./stream/payload.ts";
+import { readHeader, type TokenWindow } from "./stream/payload.ts";
 import type { Clip } from "./stream/tokenizer.ts";
 import { messageWindow } from "./stream/window_message.ts";
 import { TokenDecoder } from "./stream/range_coder.ts";
@@ -61,6 +61,42 @@ Deno.test("send: headers are short while the receiver says that it reads them, o
     assert.deepEqual(messages.map(({ payload }) => payload[0]), versions);
     assert.equal(messageWindow(messages[1]!).validFrames, 17);
   }
+});
+
+Deno.test("send: a receiver that reads version 2 in place of one that does not gets a key window and mixed contexts", async () => {
+  const { sender, receiver } = memoryChannel();
+  const counters = { ...sender.counters, connections: 1 };
+  const channel = {
+    peerCapabilities: [] as readonly string[],
+    send: sender.send.bind(sender),
+    flush: () => sender.flush(),
+    counters,
+  };
+  const codec = new FakeCodec(systemClock);
+  const stream = new VideoSender(codec, channel, { ...RATE, payload: "range", queue: 1 });
+  const found: unknown[] = [];
+  const coder = new TokenDecoder();
+  const running = stream.run(numberedFrames(17 * 6));
+  for await (const received of receiver) {
+    const { coding } = readHeader(received.payload);
+    messageWindow(received, coder);
+    found.push([received.payload[0], coding, received.key]);
+    if (found.length === 2) {
+      channel.peerCapabilities = RECEIVER_CAPABILITIES;
+      counters.connections++;
+    }
+  }
+  await running;
+  const firstNew = found.findIndex((window) => (window as unknown[])[0] === 2);
+  assert.ok(firstNew >= 2, JSON.stringify(found));
+  assert.deepEqual(
+    found.slice(0, firstNew),
+    found.slice(0, firstNew).map((_, i) => [1, "range", i === 0]),
+  );
+  assert.deepEqual(
+    found.slice(firstNew),
+    found.slice(firstNew).map((_, i) => [2, "mixed", i === 0]),
+  );
 });
 
 Deno.test("send: over tcp, to a receiver that reads short headers and to one that does not say so", async () => {

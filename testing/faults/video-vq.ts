@@ -43,6 +43,20 @@ export const faults: readonly Fault[] = [
     tests: ["pipeline_test.ts"],
   },
   {
+    file: "mixing_model.ts",
+    find: "const RATE = 5;",
+    put: "const RATE = 0;",
+    means: "contexts are never weighed anew, and streams of other versions cannot be read",
+    tests: ["range_coder_test.ts"],
+  },
+  {
+    file: "send.ts",
+    find: "        coder = coderOf(version);",
+    put: "",
+    means: "a receiver that reads version 2 gets range coded tokens as those before it",
+    tests: ["send_test.ts"],
+  },
+  {
     file: "tiles.ts",
     find: "from: i === 0 ? 0 : at(i) + margin,",
     put: "from: i === 0 ? 0 : at(i),",

@@ -167,7 +167,7 @@ const TOKENS = group("Tokens", {
     defaultText: "16; 1 with --stream-id",
   }),
   header: option(choice(["1", "2"]), {
-    help: "version of the windows' headers: 48 bytes that all receivers read, or about 27",
+    help: "version of the windows: 1, which all receivers read, or 2, which takes fewer bytes",
     defaultText: "2 where the receiver says over tcp: or ws: that it reads it, else 1",
   }),
 });

@@ -6,7 +6,7 @@
  * | bytes | field |
  * |---|---|
  * | 1 | version, 2 |
- * | 1 | 1 if range coded, plus 2 times the kind of table of times, plus 8 if frames have bars or 16 if they are stretched, plus 32 if a size of frames follows |
+ * | 1 | 1 if range coded, plus 2 times the kind of table of times, plus 8 if frames have bars or 16 if they are stretched, plus 32 if a size of frames follows, plus 64 if coded with mixed contexts |
  * | 1 | valid frames |
  * | 4 or more | latent: channels, frames, rows, columns |
  * | 2 or more | if a size follows, frame: columns, rows; as in version 1 |
@@ -23,13 +23,17 @@
  * @module
  */
 import type { Picture } from "../frames/frame_fitter.ts";
+import type { TokenCoding } from "./range_coder.ts";
 import type { TokenShape } from "./tokens.ts";
 import { bad } from "./window_limits.ts";
 
+/** How tokens are coded: packed bits, or range coded by one of two models. */
+export type WindowCoding = "packed" | TokenCoding;
+
 /** What a header says, in either version. */
 export interface HeaderFields {
-  /** Whether the tokens are range coded. */
-  readonly isRange: boolean;
+  /** How the tokens are coded. */
+  readonly coding: WindowCoding;
   /** Kind of the table of times: 0 none, 1 microseconds, 2 seconds. */
   readonly table: number;
   /** How the source was fitted. Default: nothing but the picture is in the frame. */
@@ -54,6 +58,12 @@ export interface HeaderFields {
 
 /** How a source was fitted, by its bits. */
 const FITS = [undefined, "pad", "stretch"] as const;
+/** The bits that say how tokens are coded. */
+const CODINGS = { packed: 0, range: 1, mixed: 65 } as const;
+const CODING_NAMES = new Map(
+  Object.entries(CODINGS).map(([name, bits]) => [bits as number, name as WindowCoding]),
+);
+const MIXED = CODINGS.mixed;
 /** The bit that says that a size of frames follows. */
 const SIZED = 32;
 /** Pixels of a frame's side for each position, if no size is written. */
@@ -77,7 +87,7 @@ export function compactHeader(fields: HeaderFields): Uint8Array | undefined {
   ];
   if (!numbers.every((n) => Number.isSafeInteger(n) && n >= 0)) return undefined;
   if (sides.some((side) => side > MOST_SIDE)) return undefined;
-  const kind = Number(fields.isRange) + 2 * fields.table + 8 * FITS.indexOf(fit) +
+  const kind = CODINGS[fields.coding] + 2 * fields.table + 8 * FITS.indexOf(fit) +
     (isSized ? SIZED : 0);
   const { checksum } = fields;
   return Uint8Array.of(
@@ -98,7 +108,8 @@ export function readCompactHeader(payload: Uint8Array): HeaderFields & { readonl
   const kind = payload[1] ?? 0;
   const table = kind >> 1 & 3;
   const fit = FITS[kind >> 3 & 3];
-  if (kind > 63 || table > 2 || kind >> 3 === 3 || kind >> 3 === 7) {
+  const coding = CODING_NAMES.get(kind & MIXED);
+  if (!coding || kind > 127 || table > 2 || (kind >> 3 & 3) === 3) {
     throw bad(`found kind ${kind} in a header of version 2`);
   }
   const validFrames = numbers.next(MOST_SIDE);
@@ -110,7 +121,7 @@ export function readCompactHeader(payload: Uint8Array): HeaderFields & { readonl
   const start = numbers.at + 4;
   if (payload.length < start) throw bad(`found ${payload.length} bytes, expected ${start} or more`);
   return {
-    ...{ isRange: (kind & 1) === 1, table, fit, validFrames, shape },
+    ...{ coding, table, fit, validFrames, shape },
     size: size as [number, number],
     frameRate: frameRate as [number, number],
     sentAt: sent / 1000,

@@ -7,7 +7,7 @@
  * | offset | bytes | field, little-endian |
  * |---|---|---|
  * | 0 | 1 | version, 1 |
- * | 1 | 1 | coding: 0 packed bits, 1 range coded; plus 16 if frames have bars, 32 if they are stretched |
+ * | 1 | 1 | coding: 0 packed bits, 1 range coded, 2 with mixed contexts; plus 16 if frames have bars, 32 if they are stretched |
  * | 2 | 1 | valid frames |
  * | 3 | 1 | times: 0 evenly spaced; a table follows: 1 of u32 microseconds, 2 of float64 seconds |
  * | 4 | 4 × 2 | latent: channels, frames, rows, columns |
@@ -26,8 +26,13 @@
 import { crc32 } from "@vcs/transport/internal";
 import { VideoVqError } from "../errors.ts";
 import type { Picture } from "../frames/frame_fitter.ts";
-import { compactHeader, type HeaderFields, readCompactHeader } from "./compact_header.ts";
-import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
+import {
+  compactHeader,
+  type HeaderFields,
+  readCompactHeader,
+  type WindowCoding,
+} from "./compact_header.ts";
+import type { TokenCoding, TokenDecoder, TokenEncoder } from "./range_coder.ts";
 import { packedSize, type Tokens, tokensFromPacked, type TokenShape } from "./tokens.ts";
 import { bad, checkFields, checkShape, type WindowLimits } from "./window_limits.ts";
 
@@ -66,7 +71,7 @@ export interface WindowHeader extends Omit<TokenWindow, "tokens"> {
   /** Size of the latent. */
   readonly shape: TokenShape;
   /** How the tokens are coded. */
-  readonly coding: "packed" | "range";
+  readonly coding: WindowCoding;
   /** CRC-32 of the packed bits. */
   readonly checksum: number;
   /** The coded tokens: a view. */
@@ -80,6 +85,8 @@ const LONGEST = 4294;
 /** Bytes of a time in each kind of table: none, microseconds, seconds. */
 const TIME_BYTES = [0, 4, 8] as const;
 type TimeTable = 0 | 1 | 2;
+/** Codings by their numbers. */
+const CODINGS: readonly WindowCoding[] = ["packed", "range", "mixed"];
 /** Bits beside the coding that say how a source was fitted. */
 const FITS = { pad: 16, stretch: 32 } as const;
 /** Pixels of a frame's side for each position, where no decoder says otherwise. */
@@ -88,7 +95,7 @@ const SCALE = 8;
 /** The capability of receivers that read headers of version 2. */
 export const SHORT_HEADERS = "video-window-2";
 
-/** Versions of a window's header: 1 is read by every receiver, 2 is shorter. */
+/** Versions of a window: 1 is read by every receiver, 2 is shorter: its header and its range coding. */
 export type HeaderVersion = 1 | 2;
 
 /**
@@ -110,7 +117,8 @@ export function encodeWindow(
   const table = tableFor(window);
   const { width, height } = picture ?? window;
   const fields: HeaderFields = {
-    ...{ isRange: coded !== undefined, table, fit: picture?.fit, validFrames, shape },
+    ...{ coding: coded && coder ? coder.coding : "packed", table, fit: picture?.fit },
+    ...{ validFrames, shape },
     ...{ ...rest, size: [width, height], checksum: crc32(packed) },
   };
   const header = (version === 2 && compactHeader(fields)) || fixedHeader(fields);
@@ -129,7 +137,7 @@ function fixedHeader(fields: HeaderFields): Uint8Array {
   const header = new Uint8Array(PAYLOAD_HEADER_SIZE);
   const view = new DataView(header.buffer);
   view.setUint8(0, 1);
-  view.setUint8(1, Number(fields.isRange) + (fit ? FITS[fit] : 0));
+  view.setUint8(1, CODINGS.indexOf(fields.coding) + (fit ? FITS[fit] : 0));
   view.setUint8(2, fields.validFrames);
   view.setUint8(3, fields.table);
   [shape.channels, shape.frames, shape.height, shape.width, ...size]
@@ -155,7 +163,7 @@ export function readHeader(
   limits: WindowLimits = {},
 ): WindowHeader {
   const found = payload[0] === 2 ? readCompactHeader(payload) : readFixedHeader(payload);
-  const { shape, fit, isRange, checksum, capturedAt, encodeSeconds, sentAt } = found;
+  const { shape, fit, coding, checksum, capturedAt, encodeSeconds, sentAt } = found;
   checkShape(shape, limits);
   const [width, height] = found.size;
   const { scale = SCALE } = limits;
@@ -167,7 +175,7 @@ export function readHeader(
     ...{ capturedAt, encodeSeconds, sentAt },
   };
   checkFields(fields, shape, limits);
-  return { shape, coding: isRange ? "range" : "packed", ...fields, checksum, coded };
+  return { shape, coding, ...fields, checksum, coded };
 }
 
 /** A header, and where it ends. */
@@ -180,12 +188,12 @@ function readFixedHeader(payload: Uint8Array): FoundHeader {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const [version, kind] = payload as unknown as [number, number];
   if (version !== 1) throw bad(`found version ${version}, expected 1 or 2`);
-  const coding = kind & 15;
-  if (coding > 1 || kind >> 4 > 2) {
-    throw bad(`found coding ${kind}, expected 0, 1, 16, 17, 32 or 33`);
+  const coding = CODINGS[kind & 15];
+  if (!coding || kind >> 4 > 2) {
+    throw bad(`found coding ${kind}, expected 0 to 2, 16 to 18 or 32 to 34`);
   }
   return {
-    isRange: coding === 1,
+    coding,
     fit: ([undefined, "pad", "stretch"] as const)[kind >> 4],
     validFrames: view.getUint8(2),
     table: view.getUint8(3),
@@ -239,7 +247,7 @@ export function decodeWindow(
   const { coding, coded, checksum, shape, ...rest } = readHeader(payload, pts, limits);
   const tokens = coding === "packed"
     ? readPacked(coded, shape)
-    : readRange(coded, shape, coder, key);
+    : readRange(coded, shape, coder, key, coding);
   if (crc32(tokens.packed) !== checksum) {
     coder?.forget();
     throw bad("found tokens with another checksum");
@@ -261,8 +269,9 @@ function readRange(
   shape: TokenShape,
   coder: TokenDecoder | undefined,
   key: boolean,
+  coding: TokenCoding,
 ): Tokens {
-  if (!coder || !(key || coder.follows(shape))) {
+  if (!coder || !(key || coder.follows(shape, coding))) {
     throw new VideoVqError(
       "missing-context",
       "Cannot decode a window: the windows that it builds on did not arrive; decoding resumes at the next key window",
@@ -271,7 +280,7 @@ function readRange(
   if (coded.length >= packedSize(shape)) {
     throw bad("found more range coded bytes than packed bits take");
   }
-  return coder.decode(coded, shape, key);
+  return coder.decode(coded, shape, key, coding);
 }
 
 function readShape(view: DataView): TokenShape {

@@ -117,7 +117,8 @@ Deno.test("payload: a header of version 2 is written in one way only, and is wit
     ["more bytes than a number needs", (bytes) => bytes.splice(2, 1, 0x81, 0)],
     ["a number of nine bytes", (bytes) => bytes.splice(9, 8, ...new Array(8).fill(0xff), 1)],
     ["a side of 65,536", (bytes) => bytes.splice(5, 1, 0x80, 0x80, 4)],
-    ["a kind of 64", (bytes) => bytes[1] = 64],
+    ["mixed contexts and packed bits", (bytes) => bytes[1] = 64],
+    ["a kind of 128", (bytes) => bytes[1] = 128],
     ["a third table of times", (bytes) => bytes[1] = 6],
     ["bars and stretched", (bytes) => bytes[1] = 24],
     ["bars and stretched, of a size", (bytes) => bytes[1] = 56],
@@ -132,6 +133,21 @@ Deno.test("payload: a header of version 2 is written in one way only, and is wit
   }
   for (let length = 0; length < good.length; length++) {
     assert.throws(() => decodeWindow(good.subarray(0, length)), { code: "bad-window" });
+  }
+});
+
+Deno.test("payload: windows of either coding come back in either version", () => {
+  for (const coding of ["range", "mixed"] as const) {
+    for (const version of [1, 2] as const) {
+      const [encoder, decoder] = [new TokenEncoder(coding), new TokenDecoder()];
+      for (const key of [true, false, false]) {
+        const window = sample(0.01);
+        const bytes = encodeWindow(window, encoder, key, version);
+        assert.equal(bytes[0], version);
+        assert.equal(readHeader(bytes, 2).coding, coding);
+        assert.deepEqual(decodeWindow(bytes, 2, decoder, key).tokens, window.tokens);
+      }
+    }
   }
 });
 
@@ -197,7 +213,7 @@ Deno.test("payload: a time that is not a number is refused", () => {
 Deno.test("payload: sizes that contradict each other are a typed error", () => {
   const bytes = encodeWindow(sample());
   for (
-    const [at, value] of [[0, 2], [0, 3], [1, 2], [2, 0], [3, 3], [4, 0], [4, 31], [6, 4], [16, 0]]
+    const [at, value] of [[0, 2], [0, 3], [1, 3], [2, 0], [3, 3], [4, 0], [4, 31], [6, 4], [16, 0]]
   ) {
     const bad = bytes.slice();
     bad[at!] = value!;

@@ -1,10 +1,11 @@
 /**
  * A lossless coder for tokens: each sign is coded with the probability that its neighbourhood
- * suggests, learned while coding. The context of a sign is its channel, whether it lies in the
- * window's first latent frame, and four signs of the same channel that both sides know already:
- * the one to its left, the one above, the one at its place in the latent frame before (for the
- * first, the last one of the window before), and the one at its place in the window before.
- * All arithmetic is on integers, so that every machine computes the same.
+ * suggests, learned while coding. There are two ways to learn it. `range`: the context of a sign is
+ * its channel, whether it lies in the window's first latent frame, and four signs of the same channel
+ * that both sides know already: the one to its left, the one above, the one at its place in the
+ * latent frame before (for the first, the last one of the window before), and the one at its place
+ * in the window before. `mixed`: six contexts are weighed (`mixing_model.ts`), which takes fewer
+ * bytes and more time. All arithmetic is on integers, so that every machine computes the same.
  *
  * The coder learns from window to window: windows must be decoded in the order they were
  * encoded, beginning at a key window, which resets everything. If coding does not help
@@ -33,11 +34,25 @@
  *
  * @module
  */
+import { MixingModel } from "./mixing_model.ts";
 import { packedSize, type Tokens, type TokenShape } from "./tokens.ts";
 
+/** How the chances of signs are learned. */
+export type TokenCoding = "range" | "mixed";
+
 /** Takes or gives one sign whose chance of being +1 is `chance` / 65,536. */
-interface BitCoder {
+export interface BitCoder {
   code(bit: number, chance: number): number;
+}
+
+/** What both sides have learned from the windows so far. */
+export interface TokenModel {
+  /** Whether a window of this shape can build on the ones before. */
+  follows(shape: TokenShape): boolean;
+  /** Codes one window: fills `packed` with what the coder gives, or feeds it from there. */
+  run(coder: BitCoder, packed: Uint8Array, shape: TokenShape, key: boolean): void;
+  /** Resets, as before the first window. */
+  forget(): void;
 }
 
 /** Arithmetic coding with a 32-bit interval and no carries. */
@@ -128,8 +143,8 @@ const STEPS = Int32Array.from(
   (_, seen) => Math.round(32768 / (seen + 1.6)),
 );
 
-/** What both sides have learned from the windows so far. */
-class Model {
+/** What a sign's neighbours say of it: one context of few bits. */
+class NeighbourModel implements TokenModel {
   #shape: TokenShape | undefined;
   #chances = new Uint16Array(0);
   #seen = new Uint8Array(0);
@@ -137,14 +152,12 @@ class Model {
   #signs = new Uint8Array(0);
   #before = new Uint8Array(0);
 
-  /** Whether a window of this shape can build on the ones before. */
   follows(shape: TokenShape): boolean {
     const own = this.#shape;
     return own !== undefined && own.channels === shape.channels && own.frames === shape.frames &&
       own.height === shape.height && own.width === shape.width;
   }
 
-  /** Codes one window: fills `packed` with what the coder gives, or feeds it from there. */
   run(coder: BitCoder, packed: Uint8Array, shape: TokenShape, key: boolean): void {
     if (key || !this.follows(shape)) this.#reset(shape);
     [this.#signs, this.#before] = [this.#before, this.#signs];
@@ -153,7 +166,6 @@ class Model {
     }
   }
 
-  /** Resets, as before the first window. */
   forget(): void {
     this.#shape = undefined;
   }
@@ -203,7 +215,12 @@ class Model {
 
 /** Codes windows in order. */
 export class TokenEncoder {
-  readonly #model = new Model();
+  readonly #model: TokenModel;
+
+  /** @param coding how chances are learned. Default: `range`. */
+  constructor(readonly coding: TokenCoding = "range") {
+    this.#model = coding === "mixed" ? new MixingModel() : new NeighbourModel();
+  }
 
   /** Whether a window of this shape that is not a key can be coded now. */
   follows(shape: TokenShape): boolean {
@@ -233,38 +250,52 @@ export class TokenEncoder {
 
 /** Decodes windows in the order they were coded. */
 export class TokenDecoder {
-  readonly #model = new Model();
+  readonly #models: Record<TokenCoding, TokenModel> = {
+    range: new NeighbourModel(),
+    mixed: new MixingModel(),
+  };
 
   /** Whether a window of this shape that is not a key can be decoded now. */
-  follows(shape: TokenShape): boolean {
-    return this.#model.follows(shape);
+  follows(shape: TokenShape, coding?: TokenCoding): boolean {
+    const models = coding ? [this.#models[coding]] : Object.values(this.#models);
+    return models.some((model) => model.follows(shape));
   }
 
   /**
    * Decodes a window. Damaged bytes decode to other tokens without an error; a checksum over the
    * tokens detects them.
    *
+   * @param coding how the window was coded. Default: `range`.
    * @throws {RangeError} if the window is not a key and no window of its shape came before it.
    */
-  decode(coded: Uint8Array, shape: TokenShape, key: boolean): Tokens {
-    if (!key && !this.follows(shape)) {
+  decode(
+    coded: Uint8Array,
+    shape: TokenShape,
+    key: boolean,
+    coding: TokenCoding = "range",
+  ): Tokens {
+    if (!key && !this.follows(shape, coding)) {
       throw new RangeError(
         "Cannot decode a window: found no window of its shape before it, expected one or a key window",
       );
     }
+    // What was packed until now taught both; from here on a stream keeps to one.
+    this.#models[coding === "range" ? "mixed" : "range"].forget();
     const packed = new Uint8Array(packedSize(shape));
-    this.#model.run(new BitReader(coded), packed, shape, key);
+    this.#models[coding].run(new BitReader(coded), packed, shape, key);
     return { shape, packed };
   }
 
   /** Learns from a window that was sent as packed bits, and returns it. */
   learn(tokens: Tokens, key: boolean): Tokens {
-    this.#model.run(LISTENER, tokens.packed, tokens.shape, key);
+    for (const model of Object.values(this.#models)) {
+      if (key || model.follows(tokens.shape)) model.run(LISTENER, tokens.packed, tokens.shape, key);
+    }
     return tokens;
   }
 
   /** Resets: the next window must be a key window. */
   forget(): void {
-    this.#model.forget();
+    for (const model of Object.values(this.#models)) model.forget();
   }
 }
