@@ -75,8 +75,7 @@ export interface KafkaStream extends AsyncIterable<KafkaMessage> {
 export interface KafkaConsumer {
   on(event: "error", listener: (error: unknown) => void): unknown;
   close(force: boolean): Promise<void>;
-  /** What it reads by: asked anew where it was lost only. */
-  metadata(options: { topics: string[] }): Promise<KafkaMetadata>;
+  metadata(options: { topics: string[]; forceUpdate: boolean }): Promise<KafkaMetadata>;
   consume(
     options: object,
     callback: (error: Error | null, stream?: KafkaStream) => void,

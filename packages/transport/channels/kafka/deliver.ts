@@ -1,13 +1,15 @@
 /**
  * The messages that a member of a consumer group is given, until it is none. The client goes on
  * reading where it could not commit, and where it has lost its place in the group: what it was given
- * does not come again then, and a sender that waits for room would wait for ever. It goes on reading,
- * too, where a topic was deleted and made again, and would commit for a group that nobody asks for. So
- * a session ends with any of these, and in the next all comes again that was not committed.
+ * does not come again then, and a sender that waits for room would wait for ever. Of a topic that was
+ * deleted and made again it may read on at the old offset, or commit for a group that nobody asks for,
+ * without a word. So a session ends with any of these, and in the next all comes again that was not
+ * committed.
  *
  * @module
  */
 import { abortable, onAbort, within } from "../../flow/abort.ts";
+import { type Clock, systemClock } from "../../flow/clock.ts";
 import type { Inbox } from "../inbox.ts";
 import type { KafkaConsumer, KafkaStream } from "./client.ts";
 import { Commits } from "./commits.ts";
@@ -26,7 +28,12 @@ export interface Membership {
   /** Messages that may be held unaccepted. */
   readonly limit: number;
   readonly signal: AbortSignal;
+  /** Where time comes from. Default: the system's clock. */
+  readonly clock?: Clock;
 }
+
+/** Milliseconds between two looks at the topic. */
+const LOOK = 2000;
 
 /**
  * Joins and fills the inbox until the membership is lost or the signal is aborted.
@@ -44,10 +51,10 @@ export async function deliver(membership: Membership): Promise<void> {
     const stream = await within(timeout, "joining the group", join(membership, end));
     using _ending = onAbort(session.signal, () => stream.destroy());
     membership.connected();
+    void watch(membership, session.signal).catch(end);
     const commits = new Commits();
     for await (const message of stream) {
       await inbox.room(limit, session.signal);
-      await within(timeout, "a look at the topic", checkTopic(membership));
       const accepted = commits.hold(message);
       const committed = () => abortable(accepted(), session.signal);
       // While others join the group none of its members can commit.
@@ -61,10 +68,17 @@ export async function deliver(membership: Membership): Promise<void> {
   }
 }
 
-/** A message of another topic, which has the name now, is left to the group of that one. */
-async function checkTopic({ consumer, topic, id }: Membership): Promise<void> {
-  const { topics } = await consumer.metadata({ topics: [topic] });
-  if (topics.get(topic)?.id !== id) throw new Error(`topic ${topic} is gone`);
+/** Looks at the topic until the signal is aborted, or another one has its name. */
+async function watch(
+  { consumer, topic, id, timeout, clock = systemClock }: Membership,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await clock.sleep(LOOK, signal);
+    const looking = consumer.metadata({ topics: [topic], forceUpdate: true });
+    const { topics } = await within(timeout, "a look at the topic", abortable(looking, signal));
+    if (topics.get(topic)?.id !== id) throw new Error(`topic ${topic} is gone`);
+  }
 }
 
 /** Joins the group. A stream that comes too late has errors, too, for which nobody would listen. */
