@@ -11,12 +11,19 @@ import { say } from "@vcs/transport/internal";
 import { openDecoder, openEncoder } from "@vcs/video-vq/models";
 import { VideoReceiver } from "@vcs/video-vq/receive";
 import { VideoSender } from "@vcs/video-vq/send";
-import type { TimedFrame } from "@vcs/video-vq";
+import type { TimedFrame, WindowDecoder, WindowEncoder } from "@vcs/video-vq";
 
-/** Windows that are measured, after two that warm the sessions up and two that fill the queues. */
-const WINDOWS = 24;
+/** Windows of a round, after those that fill the queues. */
+const WINDOWS = 8;
 const FIRST = 2;
+/** The median and the best of so many are told: others may use the machine, too. */
+const ROUNDS = 5;
 const RESULTS = new URL(Deno.env.get("OUT") ?? "results/video-vq_realtime.json", import.meta.url);
+
+interface Codec {
+  readonly encoder: WindowEncoder;
+  readonly decoder: WindowDecoder;
+}
 
 /** What moves: waves over the whole frame. */
 async function* frames(width: number, height: number): AsyncGenerator<TimedFrame> {
@@ -27,27 +34,35 @@ async function* frames(width: number, height: number): AsyncGenerator<TimedFrame
   }
 }
 
-/** Frames a second, and the processor seconds of a second of them. */
-async function measure(width: number, height: number) {
-  const size = { frames: 17, width, height };
-  using encoder = await openEncoder("vq-tiny", { device: "cpu", size });
-  using decoder = await openDecoder("vq-tiny", { device: "cpu", size });
+/** Frames a second, and seconds of a window in either half. */
+async function round(codec: Codec, width: number, height: number) {
   const { sender, receiver } = memoryChannel();
   const options = { width, height, frameRate: [24, 1], payload: "range" } as const;
-  const sending = new VideoSender(encoder, sender, options);
+  const sending = new VideoSender(codec.encoder, sender, options);
   const running = sending.run(frames(width, height));
-  const stream = new VideoReceiver(receiver, decoder);
+  const stream = new VideoReceiver(receiver, codec.decoder);
   let [seen, start] = [0, 0];
   for await (const _ of stream.windows()) if (++seen === FIRST) start = performance.now();
   const seconds = (performance.now() - start) / 1000;
   await running;
-  const { encode } = sending.statistics;
-  const { decode } = stream.statistics;
+  const [encode, decode] = [sending.statistics.encode.p50, stream.statistics.decode.p50];
+  return { rate: WINDOWS * 17 / seconds, encode, decode };
+}
+
+async function measure(width: number, height: number) {
+  const half = { device: "cpu", size: { frames: 17, width, height } };
+  using encoder = await openEncoder("vq-tiny", half);
+  using decoder = await openDecoder("vq-tiny", half);
+  const rounds = [];
+  for (let i = 0; i < ROUNDS; i++) rounds.push(await round({ encoder, decoder }, width, height));
+  rounds.sort((a, b) => a.rate - b.rate);
+  const [middle, best] = [rounds[ROUNDS >> 1]!, rounds.at(-1)!];
   return {
     size: `${width}x${height}`,
-    framesPerSecond: Number((WINDOWS * 17 / seconds).toFixed(1)),
-    encodeSeconds: Number(encode.p50.toFixed(4)),
-    decodeSeconds: Number(decode.p50.toFixed(4)),
+    framesPerSecond: Number(middle.rate.toFixed(1)),
+    best: Number(best.rate.toFixed(1)),
+    encodeSeconds: Number(middle.encode.toFixed(4)),
+    decodeSeconds: Number(middle.decode.toFixed(4)),
   };
 }
 

@@ -15,7 +15,7 @@ export {
   type Size,
   type Window,
 } from "./resize/taps.ts";
-export { bilinearTaps, TorchBilinear } from "./resize/torch.ts";
+export { Layout } from "./resize/layout.ts";
 export { peek, type Peeked } from "./audio/peek.ts";
 export { shownSource, type SourceKind, sourceKind } from "./live/address.ts";
 export { type ConnectionPlan, reconnecting } from "./live/reconnect.ts";
@@ -25,8 +25,10 @@ export { JpegWalker, type WalkState } from "./formats/jpeg_walker.ts";
 export {
   type Code,
   f32x4,
+  f64x2,
   i16x8,
   i32,
+  i32x4,
   i8x16,
   Kernel,
   type KernelFunction,

@@ -1,7 +1,6 @@
 import { random } from "#testing/fuzz.ts";
 import assert from "node:assert/strict";
 import { Antialiased, triangleTaps } from "./antialias.ts";
-import { TorchBilinear } from "./torch.ts";
 
 Deno.test("Antialiased to the same size changes nothing, again and again", () => {
   const next = random(7);
@@ -27,17 +26,4 @@ Deno.test("antialiased taps cover every input and sum to 1", () => {
     assert.equal(used.size, input);
     assert.ok(Math.max(...used) < input);
   }
-});
-
-Deno.test("the antialiased resize averages stripes that the plain one samples", () => {
-  const width = 256;
-  const rgb = Uint8Array.from({ length: 3 * width * 64 }, (_, n) => Math.floor(n / 3) % 2 * 255);
-  const plain = new Float32Array(3 * 30 * 8);
-  const smooth = plain.slice();
-  const size = { width: 30, height: 8 };
-  new TorchBilinear("rgb", { width, height: 64 }, size).resize(rgb, plain);
-  new Antialiased({ width, height: 64 }, size).resize(rgb, smooth);
-  const spread = (values: Float32Array) => Math.max(...values) - Math.min(...values);
-  assert.ok(spread(plain) > 100);
-  assert.ok(spread(smooth) < spread(plain) / 10);
 });

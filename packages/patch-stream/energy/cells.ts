@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { bilinearTaps } from "@vcs/media/internal";
+import { bilinearTaps } from "../sampling/torch_bilinear.ts";
 
 /** What each cell of one axis takes from the map: a run of inputs and their weights. */
 export interface CellWeights {

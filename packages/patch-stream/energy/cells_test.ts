@@ -1,7 +1,7 @@
 import { random } from "#testing/fuzz.ts";
 import assert from "node:assert/strict";
 import { coveredCells, resizedCells, sumCells } from "./cells.ts";
-import { bilinearTaps } from "@vcs/media/internal";
+import { bilinearTaps } from "../sampling/torch_bilinear.ts";
 
 /** Resizes a map, the long way. */
 function resize(map: Float64Array, width: number, height: number, outW: number, outH: number) {

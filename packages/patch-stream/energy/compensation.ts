@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { TorchBilinear } from "@vcs/media/internal";
+import { TorchBilinear } from "../sampling/torch_bilinear.ts";
 import type { ProcessPlan } from "../process/process.ts";
 import { coveredCells } from "./cells.ts";
 import { compensate } from "./compensate.ts";

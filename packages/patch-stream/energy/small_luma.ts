@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { bilinearTaps } from "@vcs/media/internal";
+import { bilinearTaps } from "../sampling/torch_bilinear.ts";
 import type { PlaneSize } from "./energy.ts";
 
 const round32 = Math.fround;

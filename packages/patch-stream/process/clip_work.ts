@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Antialiased, TorchBilinear } from "@vcs/media/internal";
+import { Antialiased } from "@vcs/media/internal";
+import { TorchBilinear } from "../sampling/torch_bilinear.ts";
 import {
   analysisSize,
   cellChange,

@@ -11,12 +11,8 @@
  *
  * @module
  */
-import {
-  bilinearTaps,
-  type FilterTaps,
-  type NeighbourTaps,
-  triangleTaps,
-} from "@vcs/media/internal";
+import { type FilterTaps, type NeighbourTaps, triangleTaps } from "@vcs/media/internal";
+import { bilinearTaps } from "../sampling/torch_bilinear.ts";
 import { GraphBuilder, type Value } from "@vcs/onnx/graph";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import { transposeMatrix } from "@vcs/transport/internal";

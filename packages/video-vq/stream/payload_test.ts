@@ -101,6 +101,7 @@ Deno.test("payload: what version 2 cannot say is written in version 1", () => {
   const odd: Partial<TokenWindow>[] = [
     { capturedAt: NaN },
     { capturedAt: 1_700_000_001_000 }, // later than it was sent: a clock that was set
+    { capturedAt: 1_700_000_000_999.001 }, // by a microsecond
     { sentAt: Infinity },
     { encodeSeconds: -1 },
     { width: 70_000 },

@@ -5,9 +5,7 @@
  *
  * @module
  */
-import { Kernel } from "../simd/wasm.ts";
-import { Layout } from "./layout.ts";
-import type { NeighbourTaps, Size } from "./taps.ts";
+import { Kernel, Layout, type NeighbourTaps, type Size } from "@vcs/media/internal";
 import { lumaFunction, rgbFunction } from "./torch_kernel.ts";
 
 const round32 = Math.fround;

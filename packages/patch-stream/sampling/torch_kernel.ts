@@ -20,7 +20,7 @@ import {
   Locals,
   repeat,
   v128,
-} from "../simd/wasm.ts";
+} from "@vcs/media/internal";
 
 /** BT.601 luma of red, green and blue. */
 const LUMA = [0.299, 0.587, 0.114] as const;

@@ -1,6 +1,7 @@
 import { random } from "#testing/fuzz.ts";
 import assert from "node:assert/strict";
-import { bilinearTaps, TorchBilinear } from "./torch.ts";
+import { Antialiased } from "@vcs/media/internal";
+import { bilinearTaps, TorchBilinear } from "./torch_bilinear.ts";
 
 const next = random(7);
 const frame = (width: number, height: number) =>
@@ -61,4 +62,17 @@ Deno.test("TorchBilinear to the same size changes nothing", () => {
   const out = new Float32Array(rgb.length);
   new TorchBilinear("rgb", size, size).resize(rgb, out);
   assert.deepEqual(out, Float32Array.from(rgb));
+});
+
+Deno.test("the antialiased resize averages stripes that the plain one samples", () => {
+  const width = 256;
+  const rgb = Uint8Array.from({ length: 3 * width * 64 }, (_, n) => Math.floor(n / 3) % 2 * 255);
+  const plain = new Float32Array(3 * 30 * 8);
+  const smooth = plain.slice();
+  const size = { width: 30, height: 8 };
+  new TorchBilinear("rgb", { width, height: 64 }, size).resize(rgb, plain);
+  new Antialiased({ width, height: 64 }, size).resize(rgb, smooth);
+  const spread = (values: Float32Array) => Math.max(...values) - Math.min(...values);
+  assert.ok(spread(plain) > 100);
+  assert.ok(spread(smooth) < spread(plain) / 10);
 });
