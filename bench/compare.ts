@@ -162,7 +162,7 @@ async function look(
   const pairs = pairsOf(names.base, names.head);
   const sides = { base: baseSide, head: headSide };
   const measured = chosen === undefined
-    ? await takeTurns(sides, pairs, seconds, seconds * 100 / TURNS.least)
+    ? await takeTurns(sides, pairs, seconds, seconds * 200 / TURNS.least)
     : await takeTurns(sides, pairs.filter(chosen), seconds);
   return { measured, names };
 }

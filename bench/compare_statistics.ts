@@ -1,6 +1,7 @@
 /**
  * Whether a benchmark became slower: medians and lower quartiles of two sides that were measured in
- * turn, and how far chance alone could have moved their ratio.
+ * turn, and how far chance alone could have moved their ratio. What else a machine does only adds to
+ * times, so medians are those of the turns' lower quartiles.
  *
  * @module
  */
@@ -15,13 +16,13 @@ export interface Sides {
 
 /** A benchmark's comparison; ratios above 1 are slower. */
 export interface Comparison {
-  /** Median of the base, in nanoseconds. */
+  /** Median of the base's turns, in nanoseconds. */
   readonly base: number;
-  /** Median of the head, in nanoseconds. */
+  /** Median of the head's turns, in nanoseconds. */
   readonly head: number;
   /** Ratio of the medians. */
   readonly ratio: number;
-  /** Ratio of the lower quartiles. */
+  /** Ratio of the lower quartiles of all runs. */
   readonly lowerRatio: number;
   /** Between these the ratio of medians lies in 95 of 100 draws of the turns. */
   readonly interval: readonly [low: number, high: number];
@@ -48,26 +49,27 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** Ratios of medians when whole turns are drawn again, with their neighbours on the other side. */
-function bootstrap({ base, head }: Sides, draws: number): number[] {
+/** Ratios of medians when turns are drawn again, with their neighbours on the other side. */
+function bootstrap(base: readonly number[], head: readonly number[], draws: number): number[] {
   const random = seeded(1);
   return Array.from({ length: draws }, () => {
     const turns = base.map(() => Math.floor(random() * base.length));
-    const median = (side: Sides["base"]) => quantile(turns.flatMap((turn) => side[turn]!), 0.5);
+    const median = (side: readonly number[]) => quantile(turns.map((turn) => side[turn]!), 0.5);
     return median(head) / median(base);
   });
 }
 
 /** Compares the two sides of a benchmark. */
 export function compareSides(sides: Sides): Comparison {
-  const [base, head] = [sides.base.flat(), sides.head.flat()];
-  const ratios = bootstrap(sides, 400);
-  const [baseMedian, headMedian] = [quantile(base, 0.5), quantile(head, 0.5)];
+  const lower = (times: readonly number[]) => quantile(times, 0.25);
+  const [baseTurns, headTurns] = [sides.base.map(lower), sides.head.map(lower)];
+  const ratios = bootstrap(baseTurns, headTurns, 400);
+  const [base, head] = [quantile(baseTurns, 0.5), quantile(headTurns, 0.5)];
   return {
-    base: baseMedian,
-    head: headMedian,
-    ratio: headMedian / baseMedian,
-    lowerRatio: quantile(head, 0.25) / quantile(base, 0.25),
+    base,
+    head,
+    ratio: head / base,
+    lowerRatio: lower(sides.head.flat()) / lower(sides.base.flat()),
     interval: [quantile(ratios, 0.025), quantile(ratios, 0.975)],
     turns: sides.base.length,
   };

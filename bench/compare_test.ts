@@ -34,6 +34,15 @@ Deno.test("a slow median alone is not slower: another program may have had the m
   assert.ok(!isSlower(comparison, 0.08));
 });
 
+Deno.test("15 % is found where another program interrupts one side more", () => {
+  const busy = (time: number, seed: number, of5: number) =>
+    turns(time, 2, seed).map((turn) => turn.map((run, n) => n % 5 < of5 ? 1.6 * run : run));
+  const base = busy(100, 1, 3);
+  assert.ok(isSlower(compareSides({ base, head: busy(115, 2, 2) }), 0.08));
+  assert.ok(!isSlower(compareSides({ base, head: busy(100, 3, 2) }), 0.08));
+  assert.ok(!isSlower(compareSides({ base: busy(100, 4, 2), head: busy(100, 5, 3) }), 0.08));
+});
+
 Deno.test("what a noisy first look cannot rule out is looked at again, what is as fast is not", () => {
   const base = turns(100, 2, 1);
   const look = (times: number[][]) => isSuspect(compareSides({ base, head: times }), 0.08);

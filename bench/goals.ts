@@ -12,6 +12,7 @@ import { patchStreamAll } from "@vcs/patch-stream/patch_stream_all";
 import { tensor } from "@vcs/transport/tensor";
 import { dirname, join } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { quantile } from "./compare_statistics.ts";
 import { writeFile } from "./encodec-stream_audio.ts";
 import { madeClip } from "./made_clips.ts";
@@ -47,7 +48,13 @@ async function start() {
   await Deno.writeTextFile(`${folder}/empty.ts`, "");
   const names = ["clip-drift", "encodec-stream", "media", "onnx", "patch-stream", "transport"];
   const help = (path: string) => () => deno(...RUN, path, "--help").output();
-  const jobs = { empty: help(`${folder}/empty.ts`) };
+  const library = `import ${JSON.stringify(pathToFileURL(mainOf("encodec-stream")))};`;
+  await Deno.writeTextFile(`${folder}/library.ts`, library);
+  const loads = deno(...RUN, "--config", join(ROOT, "deno.json"), `${folder}/library.ts`);
+  const jobs = {
+    empty: help(`${folder}/empty.ts`),
+    "encodec-stream, imported": () => loads.output(),
+  };
   const commands = [...names, "video-vq"].map((name) => [name, help(mainOf(name))]);
   const result = await medians({ ...jobs, ...Object.fromEntries(commands) }, 11);
   await Deno.remove(folder, { recursive: true });

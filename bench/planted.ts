@@ -42,7 +42,7 @@ export const SLOWDOWNS: Readonly<Record<string, Slowdown>> = {
     file: "packages/encodec-stream/container/reader.ts",
     after: "async *#segments(from: number, to: number): AsyncGenerator<CodeBlock> {",
     share: 0.15,
-    found: "an hour of 48 kHz codes, 12 kbit/s / read every code",
+    found: "six minutes of 48 kHz codes, 12 kbit/s / read every code",
   },
   media: {
     file: "packages/media/audio.ts",
@@ -67,7 +67,7 @@ export const SLOWDOWNS: Readonly<Record<string, Slowdown>> = {
     after: "function check(promised: number, sum: number): void {",
     // 15 % of the 117 µs that a message of 92,160 bytes takes; whoever reads a frame calls it.
     milliseconds: 0.0175,
-    found: "100 × 92160 bytes / tcp: (3 credits)",
+    found: "40 × 92160 bytes / tcp: (3 credits)",
   },
   transport_formats: {
     file: "packages/transport/formats/tensor_convert.ts",
