@@ -125,7 +125,7 @@ async function* listed(list: string, options: ItemOptions): AsyncGenerator<Batch
 }
 
 /** Lines of a stream of text, without their ends. */
-async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+export async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const bytes of stream) {
