@@ -124,6 +124,7 @@ const OUTPUTS = /Deno\.std(out|err)\b(?!\.isTerminal)|(?<![#.\w])process\.std|co
 /** The files that may: those three, and those who write data where no terminal is. */
 const MAY_WRITE: readonly string[] = [
   "packages/encodec-stream/container/sinks.ts",
+  "packages/transport/batch/processes/serve_items.ts",
   "packages/transport/command/progress.ts",
   "packages/transport/command/terminal.ts",
   "packages/video-vq/frames/outputs.ts",

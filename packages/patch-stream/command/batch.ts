@@ -11,5 +11,8 @@ export const batch: readonly Command[] = batchCommands({
   about: "keep the patches of an archive: videos of files, folders, URLs or lists",
   include: ["*.{mp4,m4v,mkv,webm,mov,avi,ts,mts,mpg,mpeg,wmv,flv}"],
   options: KEEP,
-  open: async (options) => await (await import("./batch_work.ts")).openWork(options),
+  main: import.meta.resolve("../mod.ts"),
+  open: async (options, _, processes) => {
+    return await (await import("./batch_work.ts")).openWork(options, processes);
+  },
 });

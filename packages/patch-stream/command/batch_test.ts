@@ -35,6 +35,17 @@ Deno.test("batch keeps the patches of videos", async () => {
     assert.equal((await tensorsIn(clip)).patches, "BF16 8,3,14,14");
     using second = await SafetensorsReader.open(join(output, "second.safetensors"));
     assert.deepEqual([...(await second.read("frame_ids")).data], [10, 16, 22, 29]);
+
+    // Items in processes, and in this one.
+    const files = ["index.jsonl", "failures.jsonl"].map((name) => join(output, name));
+    for (const jobs of ["2", "1"]) {
+      const expected = await Promise.all(files.map((path) => Deno.readTextFile(path)));
+      await Deno.remove(output, { recursive: true });
+      const all = [...args, "--jobs", jobs];
+      assert.equal(await patchStreamCommand.invoke(all, { signal, env: () => undefined }), 1);
+      const made = await Promise.all(files.map((path) => Deno.readTextFile(path)));
+      assert.deepEqual(made, expected);
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -31,9 +31,12 @@ const SPEED: readonly string[] = [
   ...["prefetchDepth", "uniformStrategy", "uniformAutoRatio", "videoPath"],
 ];
 
-/** Prepares for videos. */
-export function openWork(options: OptionValues<typeof KEEP>): Promise<BatchWork> {
-  const config = configOf(options);
+/** Prepares for videos, in one of so many processes that share the processors. */
+export function openWork(
+  options: OptionValues<typeof KEEP>,
+  processes: number,
+): Promise<BatchWork> {
+  const config = shared(configOf(options), processes);
   checkConfig(config);
   sayIgnored(options);
   for (const line of withoutEffect(config)) say(`note: ${line}`);
@@ -47,6 +50,21 @@ export function openWork(options: OptionValues<typeof KEEP>): Promise<BatchWork>
     run: (item, signal) => patchesOf(item, config, signal),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
+}
+
+/** A configuration with a share of the processors, where it does not say otherwise. */
+function shared<C extends Pick<PatchStreamConfig, "decodeThreads" | "processThreads">>(
+  config: C,
+  processes: number,
+): C {
+  if (processes === 1) return config;
+  const share = Math.max(1, Math.floor(navigator.hardwareConcurrency / processes));
+  const { decodeThreads, processThreads } = config;
+  return {
+    ...config,
+    decodeThreads: decodeThreads || share,
+    processThreads: processThreads || share,
+  };
 }
 
 /** The patches of a video, where they come from, and the energy of all. */

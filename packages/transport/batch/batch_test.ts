@@ -233,3 +233,40 @@ Deno.test("a batch that is killed over and over has every record once", async ()
     assert.deepEqual(await filesOf(killed), await filesOf(whole));
   });
 });
+
+Deno.test("an item that takes long holds up no other, and where all is over none is begun", async () => {
+  await temporary(async (folder) => {
+    const others = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    const work = knownWork({
+      jobs: 2,
+      async run({ key }) {
+        begun.push(key);
+        if (begun.length === 5) others.resolve();
+        if (begun.length === 1) await others.promise;
+        return recordOf(key);
+      },
+    });
+    const { results } = await runAll({ output: join(folder, "out") }, work);
+    assert.deepEqual(results.map(({ key }) => key), begun);
+    begun.length = 0;
+    const ahead = Promise.withResolvers<void>();
+    const items = async function* () {
+      for await (const item of numbered(25)) {
+        if (item.key.includes("3")) ahead.resolve();
+        yield item;
+      }
+    };
+    const failing = knownWork({
+      jobs: 1,
+      async run({ key }, signal) {
+        if (begun.push(key) === 1) await ahead.promise;
+        else await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        throw new Error("no");
+      },
+    });
+    const limited = { output: join(folder, "failing"), items: items(), maxFailures: 0 };
+    await assert.rejects(runAll(limited, failing), { code: "limit" });
+    assert.equal(begun.length, 2);
+  });
+});

@@ -5,6 +5,7 @@
  * @module
  */
 import { type Command, command, type Invocation } from "../command/command.ts";
+import { environment } from "../command/environment.ts";
 import {
   flag,
   group,
@@ -19,6 +20,7 @@ import { printable, say } from "../command/terminal.ts";
 import { UsageError } from "../command/usage_error.ts";
 import { choice, file, text, type ValueKind, whole } from "../command/values.ts";
 import { BATCH_FORMATS, type BatchWork } from "./batch.ts";
+import { ITEM_PROCESS } from "./processes/item_process.ts";
 import { splitKind } from "./split.ts";
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
@@ -53,7 +55,11 @@ const OPTIONS = group("Batch", {
     help: "a list of items: on each line a path, a URL, or JSON with key, source, from and to; " +
       "- is standard input",
   }),
-  jobs: option(whole({ min: 1, max: 1024 }), { help: "items at once", short: "j" }),
+  jobs: option(whole({ min: 1, max: 1024 }), {
+    help: "items at once",
+    short: "j",
+    defaultText: "as processors and memory allow",
+  }),
   shard: option(splitKind, {
     help: "work on part I of N (from 0) of the items; auto/N takes the index of an array job",
     defaultText: "that of a Slurm or AWS Batch array job, else all",
@@ -90,8 +96,14 @@ export interface BatchDefinition<O extends OptionTable> {
   readonly include: readonly string[];
   /** Options of the package. */
   readonly options: O;
-  /** Opens what makes records. */
-  readonly open: (options: OptionValues<O>, signal: AbortSignal) => Promise<BatchWork>;
+  /** Opens what makes records, in one of so many processes that share the processors. */
+  readonly open: (
+    options: OptionValues<O>,
+    signal: AbortSignal,
+    processes: number,
+  ) => Promise<BatchWork>;
+  /** Module of the command, where the work holds the JavaScript thread: items then have processes. */
+  readonly main?: string;
 }
 
 /** Values of the options of every `batch`. */
@@ -132,7 +144,16 @@ function batchCommand<O extends OptionTable>(definition: BatchDefinition<O>): Co
     async run({ options, operands, signal }: Invocation<OptionTable, typeof OPERANDS>) {
       const values = options as BatchValues;
       const { output, list, queue } = values;
-      const open = () => definition.open(options as OptionValues<O>, signal);
+      const own = options as OptionValues<O>;
+      if (environment.get(ITEM_PROCESS)) {
+        const { serveItems } = await import("./processes/serve_items.ts");
+        return await serveItems(definition.open);
+      }
+      const open = async () => {
+        const { openAtOnce } = await import("./processes/open_at_once.ts");
+        const work = await definition.open(own, signal, 1);
+        return await openAtOnce(work, { ...definition, options: own, jobs: values.jobs });
+      };
       const patterns = values.include.length > 0 ? values.include : include;
       if (queue !== undefined) {
         const { runQueueCommand } = await import("./queue/queue_command.ts");

@@ -40,11 +40,10 @@ export async function runCommandBatch(
 }
 
 function batchOptionsOf(
-  { format, shardSize, jobs, maxFailures, retryFailed }: BatchValues,
+  { format, shardSize, maxFailures, retryFailed }: BatchValues,
 ): Omit<BatchOptions, "items" | "output"> {
   return {
     ...{ format, shardBytes: shardSize, retryFailed },
-    ...(jobs !== undefined && { jobs }),
     ...(maxFailures !== undefined && { maxFailures }),
   };
 }

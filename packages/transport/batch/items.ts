@@ -17,6 +17,9 @@ export interface ItemOptions {
   readonly stdin?: ReadableStream<Uint8Array>;
 }
 
+/** Characters of a key that cannot be one, in an error. */
+const LONGEST = 60;
+
 /** Whether a text is a URL with a host. */
 const REMOTE = /^[a-z][a-z0-9+.-]*:\/\//i;
 
@@ -125,7 +128,7 @@ async function* listed(list: string, options: ItemOptions): AsyncGenerator<Batch
 }
 
 /** Lines of a stream of text, without their ends. */
-async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+export async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const bytes of stream) {
@@ -144,7 +147,10 @@ function itemOfLine(line: string, place: string): BatchItem {
   };
   const fault = keyFault(item.key);
   if (fault === undefined) return item;
-  throw new UsageError(`Cannot read ${place}: the key ${JSON.stringify(item.key)}: ${fault}`);
+  // Where media came in place of a list, a line is long.
+  const { key } = item;
+  const shown = JSON.stringify(key.slice(0, LONGEST)) + (key.length > LONGEST ? "…" : "");
+  throw new UsageError(`Cannot read ${place}: the key ${shown}: ${fault}`);
 }
 
 /** An item as an object: key, source, from and to. */

@@ -61,6 +61,23 @@ export async function* mapOrdered<T, R>(
   }
 }
 
+/** Runs so many calls at once; others wait, and have their turn in the order in which they came. */
+export function atMost(most: number): <R>(run: () => Promise<R>) => Promise<R> {
+  const waiting: (() => void)[] = [];
+  let free = most;
+  return async (run) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free--;
+    try {
+      return await run();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
+    }
+  };
+}
+
 /** A promise whose failure is handled later. */
 function started<R>(result: Promise<R>): Promise<R> {
   result.catch(() => {});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { batches, type BatchSizes, mapOrdered } from "./ordered.ts";
+import { atMost, batches, type BatchSizes, mapOrdered } from "./ordered.ts";
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -19,6 +19,27 @@ Deno.test("mapOrdered() keeps the order and the limit", async () => {
   }));
   assert.deepEqual(results, Array.from({ length: 12 }, (_, i) => i * 2));
   assert.equal(most, 3);
+});
+
+Deno.test("atMost() runs so many calls at once, in their order, whatever becomes of one", async () => {
+  const inTurn = atMost(2);
+  const begun: number[] = [];
+  let running = 0;
+  const results = await Promise.allSettled([0, 1, 2, 3, 4].map((n) =>
+    inTurn(async () => {
+      begun.push(n);
+      assert.ok(++running <= 2);
+      await wait(n === 0 ? 20 : 1);
+      running--;
+      if (n === 1) throw new Error("one");
+      return n;
+    })
+  ));
+  assert.deepEqual(begun, [0, 1, 2, 3, 4]);
+  assert.deepEqual(results.map(({ status }) => status === "fulfilled"), [
+    ...[true, false, true, true, true],
+  ]);
+  assert.equal(await inTurn(() => Promise.resolve("later")), "later");
 });
 
 Deno.test("mapOrdered() gives a result before the next item comes", async () => {

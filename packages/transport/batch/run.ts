@@ -5,7 +5,7 @@
  */
 import { untilAborted } from "../flow/abort.ts";
 import { KeySet } from "./key_set.ts";
-import { mapOrdered } from "./ordered.ts";
+import { atMost, mapOrdered } from "./ordered.ts";
 import type { Failures } from "./failures.ts";
 import { type BatchItem, type BatchRecord, failureOf, type ItemFailure } from "./record.ts";
 import type { BatchOutput } from "./output/shards.ts";
@@ -32,6 +32,9 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
+/** Items that are taken for each that is worked on: one that takes long does not hold up the others. */
+const AHEAD = 4;
+
 /** An item that need not be worked on, or what came of it. */
 type Outcome = BatchResult | undefined;
 
@@ -48,13 +51,21 @@ export async function* runBatch(options: RunOptions): AsyncGenerator<BatchResult
     if (before.has(key)) return { key, state: "before" };
     return failures.keys.has(key) ? { key, state: "failed-before" } : undefined;
   };
+  const inTurn = atMost(jobs);
+  const left = new AbortController();
+  const over = AbortSignal.any([signal, left.signal]);
+  const tries = { ...options, signal: over };
   const step = async (item: BatchItem): Promise<Outcome> =>
-    skipped(item) ?? await tried(item, options);
-  for await (const result of mapOrdered(untilAborted(items, signal), jobs, step)) {
+    skipped(item) ?? await inTurn(async () => over.aborted ? undefined : await tried(item, tries));
+  for await (const result of mapOrdered(untilAborted(items, signal), AHEAD * jobs, step)) {
     if (result === undefined) continue;
+    // Where nobody goes on, what is under way ends, and what waits for its turn is not begun.
+    using leaving = new DisposableStack();
+    leaving.defer(() => left.abort());
     if (result.state === "done") await output.write(result.key, result.record);
     if (result.state === "failed") await failures.add({ key: result.key, ...result.failure });
     yield result;
+    leaving.move();
   }
 }
 

@@ -10,6 +10,7 @@ import type * as http from "node:http";
 import type * as module from "node:module";
 import type * as net from "node:net";
 import type * as os from "node:os";
+import type * as process from "node:process";
 import type * as stream from "node:stream";
 import type * as streamPromises from "node:stream/promises";
 import type * as tls from "node:tls";
@@ -24,6 +25,7 @@ export type Builtins = {
   readonly "node:module": typeof module;
   readonly "node:net": typeof net;
   readonly "node:os": typeof os;
+  readonly "node:process": typeof process;
   readonly "node:stream": typeof stream;
   readonly "node:stream/promises": typeof streamPromises;
   readonly "node:tls": typeof tls;

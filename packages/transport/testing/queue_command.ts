@@ -1,6 +1,6 @@
 /**
  * A command whose `batch` does what the texts say that it works on: a process of its own, for tests of
- * queues that kill it.
+ * queues that kill it, and of items in processes of their own where `KNOWN_PROCESSES` is set.
  *
  * @module
  */
@@ -44,6 +44,8 @@ const known = command({
     about: "make records of texts",
     include: ["*.txt"],
     options: { model: option(text("NAME"), { help: "which", default: "a" }) },
+    // Tests that kill it want it in one piece.
+    ...(Deno.env.get("KNOWN_PROCESSES") && { main: import.meta.url }),
     open: ({ model }) =>
       Promise.resolve(knownWork({
         settings: { command: "known", model },

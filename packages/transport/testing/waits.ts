@@ -26,3 +26,8 @@ export async function until(done: () => boolean): Promise<void> {
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
+
+/** Waits until a file is there. */
+export async function appears(path: string): Promise<void> {
+  while (!await Deno.stat(path).then(() => true, () => false)) await sleep(10);
+}

@@ -8,7 +8,7 @@ import { JOB_QUEUE } from "../../parts/batch_parts.ts";
 import { REDIS_CLIENT } from "../../parts/clients.ts";
 import { lazyPart } from "../../parts/load.ts";
 import { knownWork, numbered, recordOf, runAll } from "../../testing/batch_work.ts";
-import { sleep } from "../../testing/waits.ts";
+import { appears } from "../../testing/waits.ts";
 import { type Broker, hasBroker, startBroker } from "../../trial/brokers.ts";
 import type { BatchWork } from "../batch.ts";
 import type { Manifest } from "../output/manifest.ts";
@@ -92,11 +92,6 @@ class Place implements AsyncDisposable {
     await this.broker[Symbol.asyncDispose]();
     await Deno.remove(this.folder, { recursive: true });
   }
-}
-
-/** Waits until a file is there. */
-async function appears(path: string): Promise<void> {
-  while (!await Deno.stat(path).then(() => true, () => false)) await sleep(10);
 }
 
 /** What the index of an output says of each key: the SHA-256 of its record. */

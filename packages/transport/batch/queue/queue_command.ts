@@ -82,9 +82,7 @@ async function workUntilDone(command: QueueCommand): Promise<number> {
   const [output, tally] = [outputOf(command), new BatchTally()];
   await using work = await open();
   using line = new ProgressLine();
-  const { format, jobs } = values;
-  const options = { output, queue, format, signal, ...(jobs !== undefined && { jobs }) };
-  for await (const result of workOnQueue(work, options)) {
+  for await (const result of workOnQueue(work, { output, queue, format: values.format, signal })) {
     tally.add(result);
     line.update(tally.line(undefined));
     if (values.json) print(JSON.stringify(lineOf(result)));
