@@ -16,9 +16,9 @@ import { freePort } from "@vcs/transport/internal";
 import {
   decodeWindow,
   encodeWindow,
-  type HeaderVersion,
   RECEIVER_CAPABILITIES,
   tokensFromPacked,
+  type WindowVersion,
 } from "@vcs/video-vq";
 import { type BrokerName, hasBroker, startBroker } from "../../packages/transport/trial/brokers.ts";
 
@@ -121,7 +121,7 @@ for (const [name, { module, broker, sender, receiver = sender }] of Object.entri
 }
 
 /** A window of 360 signs, of which the first `sequence` are set. */
-function windowAt(sequence: number, version: HeaderVersion): Uint8Array {
+function windowAt(sequence: number, version: WindowVersion): Uint8Array {
   const shape = { channels: 18, frames: 5, height: 2, width: 2 };
   const packed = Uint8Array.from({ length: 45 }, (_, i) => i === 0 ? 2 ** sequence - 1 : 0);
   return encodeWindow(

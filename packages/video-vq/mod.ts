@@ -23,8 +23,8 @@ export {
   decodeWindow,
   encodeWindow,
   type FrameRate,
-  type HeaderVersion,
   type TokenWindow,
+  type WindowVersion,
 } from "./stream/payload.ts";
 export { TokenDecoder, TokenEncoder } from "./stream/range_coder.ts";
 export {

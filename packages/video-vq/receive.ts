@@ -36,7 +36,7 @@ import {
   type ReceivedWindow,
   validFrames,
 } from "./stream/received_window.ts";
-import { SHORT_HEADERS } from "./stream/payload.ts";
+import { WINDOW_VERSION_2 } from "./stream/payload.ts";
 import { Teller } from "./stream/teller.ts";
 import type { Clip, WindowDecoder } from "./stream/tokenizer.ts";
 import { MOST_POSITIONS } from "./stream/window_limits.ts";
@@ -48,7 +48,7 @@ import { WINDOW_FRAMES } from "./stream/windows.ts";
  * What this receiver reads beyond what every one does: for `openReceiver`'s option `capabilities`, so
  * that senders over `tcp:` and `ws:` make use of it.
  */
-export const RECEIVER_CAPABILITIES: readonly string[] = [SHORT_HEADERS];
+export const RECEIVER_CAPABILITIES: readonly string[] = [WINDOW_VERSION_2];
 
 export type { OnResize } from "./stream/first_size.ts";
 export { framesOf, type ReceivedFrame, type ReceivedWindow } from "./stream/received_window.ts";

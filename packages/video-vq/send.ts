@@ -16,9 +16,9 @@ import { abortable, defined, Series, type Summary, wallTime } from "@vcs/transpo
 import { message, newStreamId, NO_ID } from "@vcs/transport/message";
 import {
   type FrameRate,
-  type HeaderVersion,
-  SHORT_HEADERS,
   type TokenWindow,
+  WINDOW_VERSION_2,
+  type WindowVersion,
 } from "./stream/payload.ts";
 import { TokenEncoder } from "./stream/range_coder.ts";
 import type { WindowEncoder } from "./stream/tokenizer.ts";
@@ -46,7 +46,7 @@ export interface SendOptions extends Omit<WindowOptions, "now" | "resize"> {
    * Version of the windows: 2 takes fewer bytes, in its header (27 for 48) and of range coded tokens
    * (15 %). Default: 2 while the channel says that the receiver reads it (`capabilities`), else 1, which every receiver reads.
    */
-  readonly headerVersion?: HeaderVersion;
+  readonly windowVersion?: WindowVersion;
   /** Windows that may wait to be sent. Default: 3. */
   readonly queue?: number;
   /** What a full send queue does. Default: block, so that the encoder waits. */
@@ -312,7 +312,7 @@ export class VideoSender {
     ends: { signal: AbortSignal },
   ): Promise<void> {
     const { payload = "packed" } = this.#options;
-    let version = this.#headerVersion;
+    let version = this.#windowVersion;
     let coder = coderOf(version);
     let next = 0;
     let sinceKey = 0;
@@ -326,8 +326,8 @@ export class VideoSender {
         joined || sinceKey >= this.#keyEvery;
       sinceKey = key ? 1 : sinceKey + 1;
       // Windows that build on each other are of one version.
-      if (key && version !== this.#headerVersion) {
-        version = this.#headerVersion;
+      if (key && version !== this.#windowVersion) {
+        version = this.#windowVersion;
         coder = coderOf(version);
       }
       const fields = { sequence, key, afterDrop, end: last, ...this.#identity };
@@ -350,9 +350,9 @@ export class VideoSender {
     await this.#channel.send(message(new Uint8Array(0), fields), ends);
   }
 
-  get #headerVersion(): HeaderVersion {
-    const { headerVersion } = this.#options;
-    return headerVersion ?? (this.#channel.peerCapabilities?.includes(SHORT_HEADERS) ? 2 : 1);
+  get #windowVersion(): WindowVersion {
+    const { windowVersion } = this.#options;
+    return windowVersion ?? (this.#channel.peerCapabilities?.includes(WINDOW_VERSION_2) ? 2 : 1);
   }
 
   get #identity(): { streamId: string; modelId: string } {
@@ -360,7 +360,7 @@ export class VideoSender {
   }
 }
 
-function coderOf(version: HeaderVersion): TokenEncoder {
+function coderOf(version: WindowVersion): TokenEncoder {
   return new TokenEncoder(version === 2 ? "mixed" : "range");
 }
 

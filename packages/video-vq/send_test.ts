@@ -38,13 +38,13 @@ Deno.test("send: the last frames as they are, range coded, are a key window of t
   assert.deepEqual(found, [[5, 17, true], [5, 17, false], [2, 5, true]]);
 });
 
-Deno.test("send: headers are short while the receiver says that it reads them, or as asked", async () => {
+Deno.test("send: windows are of version 2 while the receiver says that it reads it, or as asked", async () => {
   const cases = [
     [{}, {}, [1, 1]],
     [{ peerCapabilities: ["video-window-2"] }, {}, [2, 2]],
     [{ peerCapabilities: ["video-window-3"] }, {}, [1, 1]],
-    [{ peerCapabilities: ["video-window-2"] }, { headerVersion: 1 }, [1, 1]],
-    [{}, { headerVersion: 2 }, [2, 2]],
+    [{ peerCapabilities: ["video-window-2"] }, { windowVersion: 1 }, [1, 1]],
+    [{}, { windowVersion: 2 }, [2, 2]],
   ] as const;
   for (const [about, options, versions] of cases) {
     const { sender, receiver } = memoryChannel();
@@ -99,7 +99,7 @@ Deno.test("send: a receiver that reads version 2 in place of one that does not g
   );
 });
 
-Deno.test("send: over tcp, to a receiver that reads short headers and to one that does not say so", async () => {
+Deno.test("send: over tcp, to a receiver that reads version 2 and to one that does not say so", async () => {
   for (const capabilities of [RECEIVER_CAPABILITIES, []]) {
     await using receiver = await openReceiver("tcp://127.0.0.1:0", { capabilities });
     await using sender = await openSender(receiver.url);

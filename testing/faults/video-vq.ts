@@ -23,8 +23,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "send.ts",
-    find: "includes(SHORT_HEADERS) ? 2 : 1);",
-    put: "includes(SHORT_HEADERS) ? 2 : 2);",
+    find: "includes(WINDOW_VERSION_2) ? 2 : 1);",
+    put: "includes(WINDOW_VERSION_2) ? 2 : 2);",
     means: "receivers of before get headers that they cannot read",
     tests: ["send_test.ts"],
   },

@@ -24,9 +24,9 @@ import type { Conn } from "../../packages/transport/flow/places.ts";
 import {
   decodeWindow,
   encodeWindow,
-  type HeaderVersion,
   PAYLOAD_HEADER_SIZE,
   type TokenWindow,
+  type WindowVersion,
 } from "../../packages/video-vq/stream/payload.ts";
 import { TokenDecoder, TokenEncoder } from "../../packages/video-vq/stream/range_coder.ts";
 import { packedSize } from "../../packages/video-vq/stream/tokens.ts";
@@ -80,8 +80,8 @@ function windows(): Uint8Array[] {
     ...{ capturedAt: 1e12, encodeSeconds: 0.1, sentAt: 1e12 },
   };
   return [1, 2].flatMap((version) => [
-    encodeWindow(window, undefined, true, version as HeaderVersion),
-    encodeWindow(window, new TokenEncoder(), true, version as HeaderVersion),
+    encodeWindow(window, undefined, true, version as WindowVersion),
+    encodeWindow(window, new TokenEncoder(), true, version as WindowVersion),
   ]);
 }
 

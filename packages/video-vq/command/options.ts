@@ -166,7 +166,7 @@ const TOKENS = group("Tokens", {
     help: "windows from one key window to the next, if tokens are range coded",
     defaultText: "16; 1 with --stream-id",
   }),
-  header: option(choice(["1", "2"]), {
+  windowVersion: option(choice(["1", "2"]), {
     help: "version of the windows: 1, which all receivers read, or 2, which takes fewer bytes",
     defaultText: "2 where the receiver says over tcp: or ws: that it reads it, else 1",
   }),

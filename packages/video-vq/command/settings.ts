@@ -8,7 +8,7 @@ import { defined, DownloadBar, type OptionValues, say, UsageError } from "@vcs/t
 import type { SourceOptions } from "../frames/sources.ts";
 import type { ModelOptions } from "../models.ts";
 import type { SendOptions } from "../send.ts";
-import type { HeaderVersion } from "../stream/payload.ts";
+import type { WindowVersion } from "../stream/payload.ts";
 import type { PayloadForm } from "../stream/window_message.ts";
 import { TINY_MODEL } from "../tiny/graph.ts";
 import type { WindowEncoder } from "../stream/tokenizer.ts";
@@ -87,7 +87,7 @@ interface EncodeOptions extends
     | "cropSeed"
     | "tail"
     | "keyEvery"
-    | "headerVersion"
+    | "windowVersion"
     | "queue"
     | "policy"
   > {
@@ -101,8 +101,8 @@ export function encodeOptions(
 ): EncodeOptions {
   const { size, fit, cropSeed, tail, keyEvery, queue, policy } = values;
   const payload = payloadFor(values, channel);
-  const headerVersion = headerFor(values, channel);
-  const given = defined({ cropSeed, keyEvery, headerVersion });
+  const windowVersion = windowVersionFor(values, channel);
+  const given = defined({ cropSeed, keyEvery, windowVersion });
   return { ...size, fit, tail, payload, queue, policy, ...given };
 }
 
@@ -122,16 +122,16 @@ export function payloadFor(
 }
 
 /**
- * Version of the windows' headers: as asked; inside the process both ends are the same program.
+ * Version of the windows: as asked; inside the process both ends are the same program.
  *
  * @param channel URL of the channel. Default: inside the process.
  */
-export function headerFor(
-  { header }: Partial<Pick<OptionValues<typeof ROUNDTRIP>, "header">>,
+export function windowVersionFor(
+  { windowVersion }: Partial<Pick<OptionValues<typeof ROUNDTRIP>, "windowVersion">>,
   channel?: string,
-): HeaderVersion | undefined {
-  if (header === undefined) return channel === undefined ? 2 : undefined;
-  return header === "2" ? 2 : 1;
+): WindowVersion | undefined {
+  if (windowVersion === undefined) return channel === undefined ? 2 : undefined;
+  return windowVersion === "2" ? 2 : 1;
 }
 
 /** What tokens are written as, for people. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chosenModel, headerFor, payloadFor, requireKeys } from "./settings.ts";
+import { chosenModel, payloadFor, requireKeys, windowVersionFor } from "./settings.ts";
 
 Deno.test("settings: a network by its name, or its weights by reference", () => {
   assert.deepEqual(chosenModel({}), {});
@@ -50,8 +50,8 @@ Deno.test("settings: tokens are range coded where every window arrives, and pack
 });
 
 Deno.test("settings: headers are as asked, short inside the process, else as the receiver reads", () => {
-  assert.equal(headerFor({}), 2);
-  assert.equal(headerFor({}, "tcp://a:1"), undefined);
-  assert.equal(headerFor({ header: "1" }), 1);
-  assert.equal(headerFor({ header: "2" }, "redis://a/0"), 2);
+  assert.equal(windowVersionFor({}), 2);
+  assert.equal(windowVersionFor({}, "tcp://a:1"), undefined);
+  assert.equal(windowVersionFor({ windowVersion: "1" }), 1);
+  assert.equal(windowVersionFor({ windowVersion: "2" }, "redis://a/0"), 2);
 });

@@ -92,11 +92,11 @@ const FITS = { pad: 16, stretch: 32 } as const;
 /** Pixels of a frame's side for each position, where no decoder says otherwise. */
 const SCALE = 8;
 
-/** The capability of receivers that read headers of version 2. */
-export const SHORT_HEADERS = "video-window-2";
+/** The capability of receivers that read windows of version 2. */
+export const WINDOW_VERSION_2 = "video-window-2";
 
 /** Versions of a window: 1 is read by every receiver, 2 is shorter: its header and its range coding. */
-export type HeaderVersion = 1 | 2;
+export type WindowVersion = 1 | 2;
 
 /**
  * Writes a window.
@@ -110,7 +110,7 @@ export function encodeWindow(
   window: TokenWindow,
   coder?: TokenEncoder,
   key = true,
-  version: HeaderVersion = 1,
+  version: WindowVersion = 1,
 ): Uint8Array<ArrayBuffer> {
   const { tokens: { shape, packed }, validFrames, times, picture, ...rest } = window;
   const coded = coder?.encode(window.tokens, key);

@@ -4,10 +4,10 @@ import { VideoVqError } from "../errors.ts";
 import {
   decodeWindow,
   encodeWindow,
-  type HeaderVersion,
   PAYLOAD_HEADER_SIZE,
   readHeader,
   type TokenWindow,
+  type WindowVersion,
 } from "./payload.ts";
 import { TokenDecoder, TokenEncoder } from "./range_coder.ts";
 import { tokensFromPacked } from "./tokens.ts";
@@ -54,7 +54,7 @@ const UNEVEN: TokenWindow = {
   frameRate: [30_000, 1001],
 };
 
-const FIXED: readonly (readonly [TokenWindow, HeaderVersion, string])[] = [
+const FIXED: readonly (readonly [TokenWindow, WindowVersion, string])[] = [
   [
     SMALL,
     1,

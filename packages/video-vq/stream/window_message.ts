@@ -22,8 +22,8 @@ import {
   decodeWindow,
   encodeWindow,
   type FrameRate,
-  type HeaderVersion,
   type TokenWindow,
+  type WindowVersion,
 } from "./payload.ts";
 import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
 import { WINDOW_FRAMES } from "./windows.ts";
@@ -72,7 +72,7 @@ export function windowMessage(
   fields: MessageFields,
   form: PayloadForm,
   coder?: TokenEncoder,
-  version?: HeaderVersion,
+  version?: WindowVersion,
 ): Message {
   const pts = window.times[0]!;
   if (form === "packed" || form === "range") {

@@ -7,7 +7,7 @@ import { type Message, message } from "@vcs/transport/message";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
 import { tensor } from "@vcs/transport/tensor";
 import { mutations, random } from "#testing/fuzz.ts";
-import { encodeWindow, type HeaderVersion, type TokenWindow } from "../stream/payload.ts";
+import { encodeWindow, type TokenWindow, type WindowVersion } from "../stream/payload.ts";
 import { packedSize, type TokenShape } from "../stream/tokens.ts";
 import { PAYLOAD_FORMS, windowMessage } from "../stream/window_message.ts";
 
@@ -54,7 +54,7 @@ export function goodMessage(sequence: number, changes: MessageChanges = {}): Mes
 }
 
 /** A payload whose bytes are changed after it was written. */
-function patched(edit: (view: DataView) => void, version?: HeaderVersion): Uint8Array<ArrayBuffer> {
+function patched(edit: (view: DataView) => void, version?: WindowVersion): Uint8Array<ArrayBuffer> {
   const payload = encodeWindow(windowOf(GOOD), undefined, true, version);
   edit(new DataView(payload.buffer));
   return payload;
