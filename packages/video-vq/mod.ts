@@ -26,7 +26,7 @@ export {
   type TokenWindow,
   type WindowVersion,
 } from "./stream/payload.ts";
-export { TokenDecoder, TokenEncoder } from "./stream/range_coder.ts";
+export { type TokenCoding, TokenDecoder, TokenEncoder } from "./coder/range_coder.ts";
 export {
   type Tokens,
   tokensFromIndices,

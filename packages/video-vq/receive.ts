@@ -26,7 +26,7 @@ import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./stream/journal.ts";
 import { StreamDeduplicator, windowCount } from "./stream/deduplication.ts";
 import type { TokenWindow } from "./stream/payload.ts";
-import { TokenDecoder } from "./stream/range_coder.ts";
+import { TokenDecoder } from "./coder/range_coder.ts";
 import type { TokenShape } from "./stream/tokens.ts";
 import { BoundarySmoother } from "./stream/boundary_smoothing.ts";
 import { FirstSize, type OnResize } from "./stream/first_size.ts";

@@ -20,7 +20,7 @@ import {
   WINDOW_VERSION_2,
   type WindowVersion,
 } from "./stream/payload.ts";
-import { TokenEncoder } from "./stream/range_coder.ts";
+import { TokenEncoder } from "./coder/range_coder.ts";
 import type { WindowEncoder } from "./stream/tokenizer.ts";
 import {
   type FrameWindow,

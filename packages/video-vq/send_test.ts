@@ -10,7 +10,7 @@ import { type SendOptions, VideoSender } from "./send.ts";
 import { readHeader, type TokenWindow } from "./stream/payload.ts";
 import type { Clip } from "./stream/tokenizer.ts";
 import { messageWindow } from "./stream/window_message.ts";
-import { TokenDecoder } from "./stream/range_coder.ts";
+import { TokenDecoder } from "./coder/range_coder.ts";
 import { packedSize, type Tokens } from "./stream/tokens.ts";
 
 const RATE = { frameRate: [24, 1] as const, ...SIZE };

@@ -51,8 +51,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "send.ts",
-    find: "        coder = coderOf(version);",
-    put: "",
+    find: 'version === 2 ? "mixed" : "range"',
+    put: 'version === 2 ? "range" : "range"',
     means: "a receiver that reads version 2 gets range coded tokens as those before it",
     tests: ["send_test.ts"],
   },

@@ -55,6 +55,8 @@ export const PARSERS: Readonly<Record<string, string>> = {
 
 const WRITES = "writes alone";
 const OWN = "reads what this machine's own processes wrote, in whole files";
+const CHILD =
+  "reads what a process of the same command says, which it started or by which it was started";
 const PROGRAM = "reads what FFmpeg says of a file";
 const SERVER = "reads a server that the user has chosen, as JSON alone";
 
@@ -77,6 +79,8 @@ export const OTHERS: Readonly<Record<string, string>> = {
   "transport/batch/output/manifest.ts": OWN,
   "transport/batch/output/parquet.ts": WRITES,
   "transport/batch/output/shards.ts": OWN,
+  "transport/batch/processes/answers.ts": CHILD,
+  "transport/batch/processes/serve_items.ts": CHILD,
   "transport/batch/queue/merge.ts": OWN,
   "transport/batch/queue/plan.ts": OWN,
   "transport/batch/queue/reports.ts": OWN,

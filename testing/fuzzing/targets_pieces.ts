@@ -28,7 +28,7 @@ import {
   type TokenWindow,
   type WindowVersion,
 } from "../../packages/video-vq/stream/payload.ts";
-import { TokenDecoder, TokenEncoder } from "../../packages/video-vq/stream/range_coder.ts";
+import { TokenDecoder, TokenEncoder } from "../../packages/video-vq/coder/range_coder.ts";
 import { packedSize } from "../../packages/video-vq/stream/tokens.ts";
 import { random } from "../fuzz.ts";
 import { latin1, pieces, type Target } from "./target.ts";

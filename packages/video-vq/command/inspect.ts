@@ -14,7 +14,7 @@ import {
 import type { Message } from "@vcs/transport/message";
 import { pathToFileURL } from "node:url";
 import { VideoVqError } from "../errors.ts";
-import { TokenDecoder } from "../stream/range_coder.ts";
+import { TokenDecoder } from "../coder/range_coder.ts";
 import { messageWindow } from "../stream/window_message.ts";
 import type { INSPECT, INSPECT_OPERANDS } from "./options.ts";
 

@@ -23,7 +23,7 @@
  * @module
  */
 import type { Picture } from "../frames/frame_fitter.ts";
-import type { TokenCoding } from "./range_coder.ts";
+import type { TokenCoding } from "../coder/range_coder.ts";
 import type { TokenShape } from "./tokens.ts";
 import { bad } from "./window_limits.ts";
 

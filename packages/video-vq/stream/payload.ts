@@ -32,7 +32,7 @@ import {
   readCompactHeader,
   type WindowCoding,
 } from "./compact_header.ts";
-import type { TokenCoding, TokenDecoder, TokenEncoder } from "./range_coder.ts";
+import type { TokenCoding, TokenDecoder, TokenEncoder } from "../coder/range_coder.ts";
 import { packedSize, type Tokens, tokensFromPacked, type TokenShape } from "./tokens.ts";
 import { bad, checkFields, checkShape, type WindowLimits } from "./window_limits.ts";
 

@@ -9,7 +9,7 @@ import {
   type TokenWindow,
   type WindowVersion,
 } from "./payload.ts";
-import { TokenDecoder, TokenEncoder } from "./range_coder.ts";
+import { TokenDecoder, TokenEncoder } from "../coder/range_coder.ts";
 import { tokensFromPacked } from "./tokens.ts";
 
 const SHAPE = { channels: 18, frames: 5, height: 16, width: 16 };

@@ -25,7 +25,7 @@ import {
   type TokenWindow,
   type WindowVersion,
 } from "./payload.ts";
-import type { TokenDecoder, TokenEncoder } from "./range_coder.ts";
+import type { TokenDecoder, TokenEncoder } from "../coder/range_coder.ts";
 import { WINDOW_FRAMES } from "./windows.ts";
 import { checkFields, checkShape, type WindowLimits } from "./window_limits.ts";
 import {

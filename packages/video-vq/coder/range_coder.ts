@@ -35,7 +35,7 @@
  * @module
  */
 import { MixingModel } from "./mixing_model.ts";
-import { packedSize, type Tokens, type TokenShape } from "./tokens.ts";
+import { packedSize, type Tokens, type TokenShape } from "../stream/tokens.ts";
 
 /** How the chances of signs are learned. */
 export type TokenCoding = "range" | "mixed";
@@ -217,8 +217,16 @@ class NeighbourModel implements TokenModel {
 export class TokenEncoder {
   readonly #model: TokenModel;
 
-  /** @param coding how chances are learned. Default: `range`. */
-  constructor(readonly coding: TokenCoding = "range") {
+  /** How chances are learned. */
+  readonly coding: TokenCoding;
+
+  /**
+   * A coder that has learned nothing.
+   *
+   * @param coding how chances are learned. Default: `range`.
+   */
+  constructor(coding: TokenCoding = "range") {
+    this.coding = coding;
     this.#model = coding === "mixed" ? new MixingModel() : new NeighbourModel();
   }
 

@@ -9,7 +9,7 @@
  * @module
  */
 import type { BitCoder, TokenModel } from "./range_coder.ts";
-import type { TokenShape } from "./tokens.ts";
+import type { TokenShape } from "../stream/tokens.ts";
 
 /** 65,536 / (1 + exp(−x)) for x from −8 to 8 in steps of a half. */
 const LOGISTIC = Int32Array.of(

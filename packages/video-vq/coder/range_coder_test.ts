@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { random } from "#testing/fuzz.ts";
 import { type TokenCoding, TokenDecoder, TokenEncoder } from "./range_coder.ts";
-import { packedSize, type Tokens, type TokenShape } from "./tokens.ts";
+import { packedSize, type Tokens, type TokenShape } from "../stream/tokens.ts";
 
 const CODINGS: readonly TokenCoding[] = ["range", "mixed"];
 const FULL = { channels: 18, frames: 5, height: 16, width: 16 };
