@@ -1151,16 +1151,16 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "item_processes.ts",
-    find: "if (!this.#idle.includes(process)) this.#leave(process);",
-    put: "",
-    means: "a process that has ended, or is left in the middle of an item, is not waited for",
+    find: "signal ?? `exit code ${code}`",
+    put: "`exit code ${code}`",
+    means: "what ended an item's process is not told",
     tests: ["item_processes_test.ts"],
   },
   {
     file: "serve_items.ts",
-    find: "void later.then(({ done }) => done && stop.abort());",
-    put: "",
-    means: "a process goes on with its item when the one that started it is gone",
+    find: "{ failure: failureOf(error) }",
+    put: '{ failure: { code: "Error", message: String(error) } }',
+    means: "why an item failed in a process is not what it is in this one",
     tests: ["item_processes_test.ts"],
   },
   {
