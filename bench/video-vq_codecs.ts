@@ -3,7 +3,7 @@
  * were kept out of its training: `[SIDE…]`, 128 and 256 unless asked otherwise. Writes
  * `bench/results/video-vq_codecs.json` and the table in the package's README.
  *
- * Bytes are payloads with their 48-byte heads on one side, elementary streams on the other. Packed
+ * Bytes are payloads of version 2 with their heads on one side, elementary streams on the other. Packed
  * windows are keys, each of them, so the codecs have a key frame every 17 frames beside them; range
  * coded ones build on each other, and there the codecs have one key frame.
  *
@@ -76,7 +76,8 @@ async function tokens(
   };
   const { sender, receiver } = memoryChannel();
   const options = { width, height, frameRate: [numerator, denominator] as const, payload };
-  const sending = new VideoSender(encoder, sender, { ...options, keyEvery: 9999 }).run(timed());
+  const sending = new VideoSender(encoder, sender, { ...options, windowVersion: 2, keyEvery: 9999 })
+    .run(timed());
   const received = new VideoReceiver(receiver, decoder).frames();
   const copies = await Array.fromAsync(received, ({ data }) => data.slice());
   return { bytes: (await sending).bytes, copies };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readText, ROOT } from "./house.ts";
 import { COMMANDS } from "./install.ts";
 
-const WEIGHTS = join(ROOT, "packages/video-vq/weights/vq_tiny_encoder.safetensors");
+const WEIGHTS = join(ROOT, "packages/video-vq/testdata/vq_tiny.safetensors");
 const TINY = ["--model", "vq-tiny", "clip.mp4"];
 const WATCH = ["--model", "gist", "--no-display", "-s", "clip.mp4"];
 

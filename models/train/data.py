@@ -10,6 +10,7 @@ import subprocess
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
 
 # Sources with a clear licence, as lists of the files cut from one film or camera. Every third
 # source in alphabetical order is kept out of training.
@@ -115,6 +116,46 @@ def procedural_clip(rng, size=128, frames=17):
     return out
 
 
+def colour(rng):
+    """Pure red, green, blue and their mixtures, black and white among them; or any colour."""
+    if rng.random() < 0.6:
+        return tuple(int(v) for v in rng.choice([0, 255], 3))
+    return tuple(int(v) for v in rng.integers(0, 256, 3))
+
+
+def lines_of_text(rng, draw, box):
+    size = int(rng.integers(7, 22))
+    font, ink = ImageFont.load_default(size), colour(rng)
+    for y in range(box[1] + 2, box[3] - size, size + int(rng.integers(1, 5))):
+        letters = rng.integers(33, 127, int(rng.integers(3, 40)))
+        draw.text((box[0] + 2, y), "".join(map(chr, letters)), fill=ink, font=font)
+
+
+def screen_clip(rng, size=128, frames=17):
+    """What a screen shows: flat colours, boxes, text; it scrolls, something moves, or it becomes another."""
+    def page():
+        image = Image.new("RGB", (size, 2 * size), colour(rng))
+        draw = ImageDraw.Draw(image)
+        for _ in range(rng.integers(1, 9) if rng.random() < 0.7 else 0):
+            left, top = (int(v) for v in rng.integers(0, (size, 2 * size)))
+            box = (left, top, left + int(rng.integers(6, size)), top + int(rng.integers(6, size)))
+            draw.rectangle(box, fill=colour(rng))
+            if rng.random() < 0.6:
+                lines_of_text(rng, draw, box)
+        return np.asarray(image)
+
+    pages, change = [page(), page()], int(rng.integers(1, frames)) if rng.random() < 0.3 else frames
+    scroll = int(rng.integers(1, 5)) if rng.random() < 0.3 else 0
+    mark, step, ink = rng.uniform(0, size, 2), rng.normal(0, 3, 2) * (rng.random() < 0.4), colour(rng)
+    out = np.empty((frames, size, size, 3), np.uint8)
+    for t in range(frames):
+        out[t] = pages[t >= change][scroll * t:scroll * t + size]
+        if step.any():
+            y, x = (int(v) for v in np.clip(mark + step * t, 0, size - 12))
+            out[t, y:y + 12, x:x + 8] = ink
+    return out
+
+
 def training_clips(folder, procedural, seed, kept=None):
     """Weighted clips; read once and kept in the file `kept` for the next start."""
     if kept and os.path.exists(kept):
@@ -135,6 +176,8 @@ def training_clips(folder, procedural, seed, kept=None):
     rng = np.random.default_rng(seed)
     for _ in range(procedural):
         clips.append((0.02, procedural_clip(rng)))
+    for _ in range(2 * procedural):
+        clips.append((0.02, screen_clip(rng)))
     if kept:
         np.savez(kept, weights=[w for w, _ in clips], **{f"clip{i}": c for i, (_, c) in enumerate(clips)})
     return clips
@@ -167,5 +210,8 @@ class Crops:
                 piece = piece[::-1]
             if rng.random() < 0.3:
                 piece = np.clip(piece * rng.uniform(0.7, 1.2) + rng.uniform(-20, 20), 0, 255).astype(np.uint8)
+            if rng.random() < 0.25:
+                grey = piece.mean(-1, keepdims=True)
+                piece = np.clip(grey + (piece - grey) * rng.uniform(0, 2), 0, 255).astype(np.uint8)
             out.append(piece)
         return torch.from_numpy(np.ascontiguousarray(np.stack(out)))

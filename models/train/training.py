@@ -25,13 +25,14 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(g):
-    """The half-orthogonal matrix nearest to g, about: five steps of a quintic Newton-Schulz iteration."""
+    """The half-orthogonal matrix nearest to g, about: five steps of a quintic Newton-Schulz iteration,
+    for which bfloat16 is enough."""
     x = g.T if g.shape[0] > g.shape[1] else g
-    x = x / (x.norm() + 1e-7)
+    x = (x / (x.norm() + 1e-7)).bfloat16()
     for _ in range(5):
         a = x @ x.T
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x.T if g.shape[0] > g.shape[1] else x
+    return (x.T if g.shape[0] > g.shape[1] else x).float()
 
 
 class Training:

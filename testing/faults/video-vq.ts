@@ -30,9 +30,9 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "graph.ts",
-    find: "[i + 1, i, Math.max(0, i - 1)]",
-    put: "[i + 1, i, i]",
-    means: "a group of frames sees the one before it twice",
+    find: "placeOf(i - back)",
+    put: "placeOf(i + back)",
+    means: "a group of frames takes the ones before it for those after it",
     tests: ["tokenizer_test.ts"],
   },
   {

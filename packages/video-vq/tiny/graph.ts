@@ -1,10 +1,11 @@
 /**
- * vq-tiny, a small causal video tokenizer of our own, as ONNX graphs. Its contract is that of
+ * vq-tiny, a small video tokenizer of our own, as ONNX graphs. Its contract is that of
  * Open-MAGVIT2's: 17 frames in, 18 signs for each of 5×H/8×W/8 positions out, and back.
  *
  * Time goes in groups: frame 0 alone, then four frames each. A group is a batch entry of a 2-D
- * network on blocks of 4×4 pixels, and 1×1 convolutions over a group and the two before it carry
- * what moves. Seven values of a position are rounded to steps, whose Gray codes are the bits; their
+ * network on blocks of 4×4 pixels, and 1×1 convolutions over a group and the two before and after
+ * it carry what moves: a window is coded whole, so that what stands still in it has the bits of all
+ * its groups. Seven values of a position are rounded to steps, whose Gray codes are the bits; their
  * signs are found, and undone, inside the graphs. The description follows `models/train/vq_tiny.py`, whose names the weights have.
  *
  * @module
@@ -27,6 +28,9 @@ const BITS = 18;
 
 /** Frame 0 alone and four groups of four. */
 const GROUPS = 5;
+
+/** The groups that are looked at together with each: so many back, or on. */
+const NEAR = [0, 1, 2, -1, -2];
 
 /** The latents that the decoder takes. */
 export const TINY_LATENT: LatentLimits = { channels: BITS, frames: [GROUPS, GROUPS], scale: 8 };
@@ -177,7 +181,7 @@ class Layers {
     return [weight, this.g.weight(`${key}.bias`, bias)];
   }
 
-  /** Residual blocks, each followed by a look at the two groups before. */
+  /** Residual blocks, each followed by a look at the groups before and after. */
   stage(x: Value, key: string, blocks: number): Value {
     for (let i = 0; i < blocks; i++) x = this.#block(x, `${key}.${i}`);
     return x;
@@ -187,22 +191,23 @@ class Layers {
     const channels = Number(x.shape[1]);
     const inner = this.conv(this.#leakyRelu(x), `${key}.conv1`, channels, 3);
     const y = this.g.add(x, this.conv(this.#leakyRelu(inner), `${key}.conv2`, channels, 3));
-    return this.g.add(y, this.conv(this.#past(y, key), `${key}.time.conv`, channels, 1));
+    return this.g.add(y, this.conv(this.#near(y, key), `${key}.time.conv`, channels, 1));
   }
 
   #leakyRelu(x: Value): Value {
     return this.g.op("LeakyRelu", [x], { alpha: float(0.1) }, x);
   }
 
-  /** [5, C, H, W] → [5, 3·C, H, W]: each group and the two before it, zeros before the first. */
-  #past(x: Value, key: string): Value {
+  /** [5, C, H, W] → [5, 5·C, H, W]: each group and the two on either side, zeros where there is none. */
+  #near(x: Value, key: string): Value {
     const [groups, c, h, w] = x.shape.map(Number) as [number, number, number, number];
     const none: readonly [number, number] = [0, 0];
     const padded = this.g.pad(x, [[1, 0], none, none, none]);
-    const places = Array.from({ length: groups }, (_, i) => [i + 1, i, Math.max(0, i - 1)]).flat();
-    const indices = tensor("I64", [groups, 3], BigInt64Array.from(places, BigInt));
-    const all = this.g.gather(padded, this.g.constant(`${key}.places`, indices));
-    return this.g.reshape(all, [groups, 3 * c, h, w]);
+    const placeOf = (group: number) => group >= 0 && group < groups ? group + 1 : 0;
+    const places = Array.from({ length: groups }, (_, i) => NEAR.map((back) => placeOf(i - back)));
+    const indices = BigInt64Array.from(places.flat(), BigInt);
+    const table = this.g.constant(`${key}.places`, tensor("I64", [groups, NEAR.length], indices));
+    return this.g.reshape(this.g.gather(padded, table), [groups, NEAR.length * c, h, w]);
   }
 
   /** [N, C·b², H, W] → [N, C, b·H, b·W], PyTorch's pixel_shuffle. */

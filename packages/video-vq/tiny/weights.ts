@@ -1,5 +1,5 @@
 /**
- * The weights of vq-tiny, which are bundled with this package, one file for each half;
+ * The weights of vq-tiny, which are bundled with this package, one compressed file for each half;
  * `models/train/vq_tiny.py` of the repository trains them.
  *
  * @module
@@ -20,7 +20,7 @@ import { TINY_MODEL } from "./graph.ts";
 export type TinyTensors = { readonly [name: string]: Tensor };
 
 /** Id of the decoder's weights, by which both ends of a stream know that they match. */
-export const TINY_ID = "9ce45ce4d9ec02b1";
+export const TINY_ID = "210ab5371d8453f4";
 
 /** The tensors that a half's graph asks for. */
 async function shapesOf(half: Half): Promise<TensorShapes> {
@@ -36,7 +36,7 @@ async function shapesOf(half: Half): Promise<TensorShapes> {
 
 /** A half as a model. */
 function model(half: Half, sha256: string, bytes: number): Model {
-  const url = new URL(`../weights/vq_tiny_${half}.safetensors`, import.meta.url);
+  const url = new URL(`../weights/vq_tiny_${half}.safetensors.gz`, import.meta.url);
   return {
     name: `${TINY_MODEL}-${half}`,
     aliases: [],
@@ -49,8 +49,8 @@ function model(half: Half, sha256: string, bytes: number): Model {
 
 /** Both halves. */
 export const TINY_WEIGHTS: ModelCatalog = new ModelCatalog([
-  model("encoder", "c3dd3591874f62795d6d880d3b54ae6cb06169a0f4dd616fc8b27515035607ef", 3_709_422),
-  model("decoder", "44a33ba82c834594bdc21b321758102fe7505566aae5abd949a70e3f06cfd90c", 7_165_080),
+  model("encoder", "39713e3544d6e2ee6ee29a21699a3d369b35863870b66b7b2ca17bc43173167a", 2_911_597),
+  model("decoder", "c702bed40fc74815ce49cfe03d698e95ff4ba51b8d5f0ad1331c4c3b26be0d1e", 5_628_436),
 ]);
 
 /**
@@ -60,5 +60,7 @@ export const TINY_WEIGHTS: ModelCatalog = new ModelCatalog([
  */
 export async function tinyTensors(half: Half, options: ResolveOptions): Promise<TinyTensors> {
   const path = await TINY_WEIGHTS.resolve(`${TINY_MODEL}-${half}`, options);
-  return Object.fromEntries(readSafetensors(await Deno.readFile(path)).tensors);
+  const packed = new Blob([await Deno.readFile(path)]).stream();
+  const plain = packed.pipeThrough(new DecompressionStream("gzip"));
+  return Object.fromEntries(readSafetensors(await new Response(plain).bytes()).tensors);
 }
