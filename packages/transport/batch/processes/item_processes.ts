@@ -118,6 +118,17 @@ function recordOf(answer: Answer): BatchRecord {
   throw Object.assign(new Error(message), { code });
 }
 
+/** What Deno is told to run the command again. */
+function argsOf(main: string): string[] {
+  if (Deno.build.standalone) return [];
+  const run = ["run", "-A", "--no-check"];
+  // In a self-extracting program all modules are one, and nothing of the machine has a say.
+  const isOneFile = import.meta.url === Deno.mainModule;
+  if (isOneFile) return [...run, "--no-config", "--no-lock", "--cached-only", Deno.mainModule];
+  // One of a registry has its own settings with it, and not those of the folder where it is run.
+  return [...run, ...(main.startsWith("file:") ? [] : ["--no-config"]), main];
+}
+
 /** A process that works on one item after the other. */
 class ItemProcess {
   readonly #child: Deno.ChildProcess;
@@ -126,11 +137,8 @@ class ItemProcess {
   #ready: Promise<unknown> | undefined;
 
   constructor({ main, options, count }: ItemProcessOptions) {
-    // One of a registry has its own settings with it, and not those of the folder where it is run.
-    const flags = main.startsWith("file:") ? [] : ["--no-config"];
-    const args = Deno.build.standalone ? [] : ["run", "-A", "--no-check", ...flags, main];
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...args, "batch"],
+      args: [...argsOf(main), "batch"],
       env: { [ITEM_PROCESS]: "1" },
       ...{ stdin: "piped", stdout: "piped", stderr: "null" },
     }).spawn();
