@@ -73,7 +73,7 @@ export const SLOWDOWNS: Readonly<Record<string, Slowdown>> = {
     file: "packages/transport/formats/tensor_convert.ts",
     after: "t: Tensor<FloatDType>, dtype: D): Tensor<D> {",
     share: 0.15,
-    found: "convert 1 M numbers / F32 to F16",
+    found: "convert 0.25 M numbers / F32 to F16",
   },
   "video-vq": {
     file: "packages/video-vq/frames/pixels.ts",

@@ -10,7 +10,7 @@ import { sized } from "./quick.ts";
 
 onlyCpu();
 
-const SIDE = sized(2048, 1024);
+const SIDE = sized(2048, 512);
 const COUNT = SIDE * SIDE;
 const SIZE = `${COUNT >> 18} MB`;
 const values = Float32Array.from({ length: COUNT }, (_, i) => Math.sin(i));
@@ -59,7 +59,7 @@ const json = new TextDecoder().decode(
 Deno.bench("JSON.parse", { ...header, baseline: true }, () => void JSON.parse(json));
 Deno.bench("readSafetensors, all checks", header, () => void readSafetensors(many));
 
-const convert = { group: `convert ${COUNT >> 20} M numbers` };
+const convert = { group: `convert ${COUNT / 2 ** 20} M numbers` };
 const brain = toBfloat16(values);
 const half = convertTensor(big, "F16");
 Deno.bench(
