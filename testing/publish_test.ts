@@ -34,7 +34,7 @@ function checkPackage(files: PublishedFiles): void {
   for (const path of files.keys()) {
     assert.match(
       path,
-      /^\/([\w-]+\/)*[\w-]+\.(ts|json|md|safetensors|mp4|flac|jpg|svg)$|^\/LICENSE$/,
+      /^\/([\w-]+\/)*[\w-]+\.(ts|json|md|safetensors|safetensors\.gz|mp4|flac|jpg|svg)$|^\/LICENSE$/,
     );
     assert.doesNotMatch(path, /_test\.ts$|\/(testdata|testing)\//);
   }

@@ -30,8 +30,8 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "graph.ts",
-    find: "placeOf(i - back)",
-    put: "placeOf(i + back)",
+    find: "NEAR.indexOf(to - from)",
+    put: "NEAR.indexOf(from - to)",
     means: "a group of frames takes the ones before it for those after it",
     tests: ["tokenizer_test.ts"],
   },

@@ -32,6 +32,9 @@ const GROUPS = 5;
 /** The groups that are looked at together with each: so many back, or on. */
 const NEAR = [0, 1, 2, -1, -2];
 
+/** Channels from which on the weights of all pairs of groups would take more memory than they save. */
+const MANY_CHANNELS = 128;
+
 /** The latents that the decoder takes. */
 export const TINY_LATENT: LatentLimits = { channels: BITS, frames: [GROUPS, GROUPS], scale: 8 };
 
@@ -191,7 +194,13 @@ class Layers {
     const channels = Number(x.shape[1]);
     const inner = this.conv(this.#leakyRelu(x), `${key}.conv1`, channels, 3);
     const y = this.g.add(x, this.conv(this.#leakyRelu(inner), `${key}.conv2`, channels, 3));
-    return this.g.add(y, this.conv(this.#near(y, key), `${key}.time.conv`, channels, 1));
+    const time = `${key}.time.conv`;
+    return this.g.add(
+      y,
+      channels < MANY_CHANNELS
+        ? this.#overTime(y, time)
+        : this.conv(this.#near(y, key), time, channels, 1),
+    );
   }
 
   #leakyRelu(x: Value): Value {
@@ -208,6 +217,32 @@ class Layers {
     const indices = BigInt64Array.from(places.flat(), BigInt);
     const table = this.g.constant(`${key}.places`, tensor("I64", [groups, NEAR.length], indices));
     return this.g.reshape(this.g.gather(padded, table), [groups, NEAR.length * c, h, w]);
+  }
+
+  /**
+   * A 1×1 convolution over each group and the two on either side. All groups are channels of one
+   * convolution, whose weights for two groups are those of how far they are apart: no group is copied,
+   * which large frames with few channels gain by.
+   */
+  #overTime(x: Value, key: string): Value {
+    const [groups, c, h, w] = x.shape.map(Number) as [number, number, number, number];
+    const none: readonly [number, number] = [0, 0];
+    const [weight, bias] = this.#weights(key, [c, NEAR.length * c, 1, 1]);
+    const parts = this.g.transpose(this.g.reshape(weight, [c, NEAR.length, c]), [1, 0, 2]);
+    const padded = this.g.pad(parts, [[1, 0], none, none]);
+    const all = Array.from({ length: groups }, (_, group) => group);
+    const places = all.flatMap((to) => all.map((from) => NEAR.indexOf(to - from) + 1));
+    const indices = tensor("I64", [groups, groups], BigInt64Array.from(places, BigInt));
+    const pairs = this.g.gather(padded, this.g.constant(`${key}.places`, indices));
+    const wide = this.g.reshape(this.g.transpose(pairs, [0, 2, 1, 3]), [
+      groups * c,
+      groups * c,
+      1,
+      1,
+    ]);
+    const biases = this.g.concat(all.map(() => bias), 0);
+    const together = this.g.reshape(x, [1, groups * c, h, w]);
+    return this.g.reshape(this.g.conv(together, wide, biases), x.shape);
   }
 
   /** [N, C·b², H, W] → [N, C, b·H, b·W], PyTorch's pixel_shuffle. */

@@ -11,6 +11,7 @@ import {
   type ResolveOptions,
   type TensorShapes,
 } from "@vcs/onnx/store";
+import { builtin } from "@vcs/transport/internal";
 import { readSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensor } from "@vcs/transport/tensor";
 import type { Half } from "../official/network.ts";
@@ -60,7 +61,6 @@ export const TINY_WEIGHTS: ModelCatalog = new ModelCatalog([
  */
 export async function tinyTensors(half: Half, options: ResolveOptions): Promise<TinyTensors> {
   const path = await TINY_WEIGHTS.resolve(`${TINY_MODEL}-${half}`, options);
-  const packed = new Blob([await Deno.readFile(path)]).stream();
-  const plain = packed.pipeThrough(new DecompressionStream("gzip"));
-  return Object.fromEntries(readSafetensors(await new Response(plain).bytes()).tensors);
+  const bytes = builtin("node:zlib").gunzipSync(await Deno.readFile(path));
+  return Object.fromEntries(readSafetensors(bytes).tensors);
 }
