@@ -3,9 +3,9 @@
  *
  *     deno run -A bench/encodec-stream_seeks.ts [ROUNDS]
  *
- * The file is given by the page, or lies on a server whose answers take 50 ms. Clicks come 50 ms
- * apart, of which the page asks the server for the last alone, and 150 ms apart, of which it asks for
- * each. The weights of the models of full size are random: they take as long as trained ones.
+ * The file is given by the page, or lies on a server whose answers take 50 ms. Clicks come 30 ms
+ * apart, of which the page asks the server for few but the last, and 50 and 150 ms apart, of which it
+ * asks for each. The weights of the models of full size are random: they take as long as trained ones.
  *
  * First of all it says what a seek costs the server in processor time, alone and behind one that was
  * given up at any moment: that does not depend on what else the machine does.
@@ -76,7 +76,7 @@ async function measure(page: Page, what: string, rounds: number): Promise<void> 
   await page.evaluate(`document.getElementById("wave").addEventListener("click", () => ${forget})`);
   await page.locator("#play").click();
   await waitUntil(page, "document.getElementById('state').innerText === 'playing'");
-  for (const [clicks, gap] of [[1, 0], [CLICKS, 50], [CLICKS, 150]] as const) {
+  for (const [clicks, gap] of [[1, 0], [CLICKS, 30], [CLICKS, 50], [CLICKS, 150]] as const) {
     const times: number[] = [];
     for (let round = 0; round < rounds; round++) {
       // Decoding of what is heard goes on for as long as ten seconds are not buffered.

@@ -193,13 +193,17 @@ function addPeaks(samples, start, length) {
   }
 }
 
+/** Milliseconds that a seek waits for a newer one: longer than a held key takes to repeat. */
+const SETTLE = 40;
+
 /** Plays from a second on; in a stream without a known length only from its start. */
 function seek(second) {
   if (!Number.isFinite(second)) return;
   const isSeek = playing !== undefined;
   const isPaused = isSeek && playing.paused;
   playing?.stop();
-  playing = new Playback(Math.min(Math.max(0, second), file.duration), isSeek ? 80 : 0, isPaused);
+  const from = Math.min(Math.max(0, second), file.duration);
+  playing = new Playback(from, isSeek ? SETTLE : 0, isPaused);
 }
 
 function isPlaying() {
