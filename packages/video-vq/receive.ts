@@ -25,7 +25,7 @@ import {
 import { VideoVqError } from "./errors.ts";
 import type { WindowJournal } from "./stream/journal.ts";
 import { StreamDeduplicator, windowCount } from "./stream/deduplication.ts";
-import type { TokenWindow } from "./stream/payload.ts";
+import { type TokenWindow, WINDOW_VERSION_2 } from "./stream/payload.ts";
 import { TokenDecoder } from "./coder/range_coder.ts";
 import type { TokenShape } from "./stream/tokens.ts";
 import { BoundarySmoother } from "./stream/boundary_smoothing.ts";
@@ -36,7 +36,6 @@ import {
   type ReceivedWindow,
   validFrames,
 } from "./stream/received_window.ts";
-import { WINDOW_VERSION_2 } from "./stream/payload.ts";
 import { Teller } from "./stream/teller.ts";
 import type { Clip, WindowDecoder } from "./stream/tokenizer.ts";
 import { MOST_POSITIONS } from "./stream/window_limits.ts";

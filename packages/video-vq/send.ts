@@ -44,7 +44,8 @@ export interface SendOptions extends Omit<WindowOptions, "now" | "resize"> {
   readonly keyEvery?: number;
   /**
    * Version of the windows: 2 takes fewer bytes, in its header (27 for 48) and of range coded tokens
-   * (15 %). Default: 2 while the channel says that the receiver reads it (`capabilities`), else 1, which every receiver reads.
+   * (15 %). Default: 2 while the channel says that the receiver reads it (`capabilities`), else 1,
+   * which every receiver reads.
    */
   readonly windowVersion?: WindowVersion;
   /** Windows that may wait to be sent. Default: 3. */

@@ -152,7 +152,7 @@ function batchCommand<O extends OptionTable>(definition: BatchDefinition<O>): Co
       const open = async () => {
         const { openAtOnce } = await import("./processes/open_at_once.ts");
         const work = await definition.open(own, signal, 1);
-        return await openAtOnce(work, { ...definition, options: own, jobs: values.jobs });
+        return await openAtOnce(work, { ...definition, options: own, jobs: values.jobs, signal });
       };
       const patterns = values.include.length > 0 ? values.include : include;
       if (queue !== undefined) {

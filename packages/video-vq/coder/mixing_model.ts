@@ -9,7 +9,7 @@
  * @module
  */
 import type { BitCoder, TokenModel } from "./range_coder.ts";
-import type { TokenShape } from "../stream/tokens.ts";
+import { isSameShape, type TokenShape } from "../stream/tokens.ts";
 
 /** 65,536 / (1 + exp(−x)) for x from −8 to 8 in steps of a half. */
 const LOGISTIC = Int32Array.of(
@@ -82,9 +82,7 @@ export class MixingModel implements TokenModel {
   #edge: Weights = { values: new Int32Array(0), at: 0, chance: 0 };
 
   follows(shape: TokenShape): boolean {
-    const own = this.#shape;
-    return own !== undefined && own.channels === shape.channels && own.frames === shape.frames &&
-      own.height === shape.height && own.width === shape.width;
+    return this.#shape !== undefined && isSameShape(this.#shape, shape);
   }
 
   forget(): void {

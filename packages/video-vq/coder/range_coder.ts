@@ -35,7 +35,7 @@
  * @module
  */
 import { MixingModel } from "./mixing_model.ts";
-import { packedSize, type Tokens, type TokenShape } from "../stream/tokens.ts";
+import { isSameShape, packedSize, type Tokens, type TokenShape } from "../stream/tokens.ts";
 
 /** How the chances of signs are learned. */
 export type TokenCoding = "range" | "mixed";
@@ -153,9 +153,7 @@ class NeighbourModel implements TokenModel {
   #before = new Uint8Array(0);
 
   follows(shape: TokenShape): boolean {
-    const own = this.#shape;
-    return own !== undefined && own.channels === shape.channels && own.frames === shape.frames &&
-      own.height === shape.height && own.width === shape.width;
+    return this.#shape !== undefined && isSameShape(this.#shape, shape);
   }
 
   run(coder: BitCoder, packed: Uint8Array, shape: TokenShape, key: boolean): void {
@@ -256,17 +254,27 @@ export class TokenEncoder {
   }
 }
 
+/** Packed windows that a decoder keeps before it learns from them. */
+const MOST_KEPT = 16;
+
 /** Decodes windows in the order they were coded. */
 export class TokenDecoder {
   readonly #models: Record<TokenCoding, TokenModel> = {
     range: new NeighbourModel(),
     mixed: new MixingModel(),
   };
+  /**
+   * Packed windows that nothing has learned from: most streams have no others, and only the window
+   * after them says how they are to be learned from. The first is a key window if no model has begun.
+   */
+  #kept: Tokens[] = [];
 
   /** Whether a window of this shape that is not a key can be decoded now. */
   follows(shape: TokenShape, coding?: TokenCoding): boolean {
     const models = coding ? [this.#models[coding]] : Object.values(this.#models);
-    return models.some((model) => model.follows(shape));
+    if (models.some((model) => model.follows(shape))) return true;
+    const [first] = this.#kept;
+    return first !== undefined && !this.#hasBegun() && isSameShape(first.shape, shape);
   }
 
   /**
@@ -287,7 +295,9 @@ export class TokenDecoder {
         "Cannot decode a window: found no window of its shape before it, expected one or a key window",
       );
     }
-    // What was packed until now taught both; from here on a stream keeps to one.
+    if (key) this.#kept = [];
+    else this.#catchUp([coding]);
+    // What was packed until now could teach both; from here on a stream keeps to one.
     this.#models[coding === "range" ? "mixed" : "range"].forget();
     const packed = new Uint8Array(packedSize(shape));
     this.#models[coding].run(new BitReader(coded), packed, shape, key);
@@ -296,14 +306,33 @@ export class TokenDecoder {
 
   /** Learns from a window that was sent as packed bits, and returns it. */
   learn(tokens: Tokens, key: boolean): Tokens {
-    for (const model of Object.values(this.#models)) {
-      if (key || model.follows(tokens.shape)) model.run(LISTENER, tokens.packed, tokens.shape, key);
-    }
+    if (key) this.forget();
+    else if (!this.follows(tokens.shape)) return tokens;
+    this.#kept.push(tokens);
+    if (this.#kept.length === MOST_KEPT) this.#catchUp(["range", "mixed"]);
     return tokens;
   }
 
   /** Resets: the next window must be a key window. */
   forget(): void {
     for (const model of Object.values(this.#models)) model.forget();
+    this.#kept = [];
+  }
+
+  #hasBegun(): boolean {
+    return this.#kept.length > 0 &&
+      Object.values(this.#models).some((model) => model.follows(this.#kept[0]!.shape));
+  }
+
+  /** Learns from what was kept. */
+  #catchUp(codings: readonly TokenCoding[]): void {
+    const isNew = !this.#hasBegun();
+    for (const model of codings.map((coding) => this.#models[coding])) {
+      for (const [i, { shape, packed }] of this.#kept.entries()) {
+        const key = isNew && i === 0;
+        if (key || model.follows(shape)) model.run(LISTENER, packed, shape, key);
+      }
+    }
+    this.#kept = [];
   }
 }

@@ -122,6 +122,23 @@ Deno.test("range coder: packed windows teach both ways, a coded one keeps to its
   }
 });
 
+Deno.test("range coder: a window builds on any number of packed ones before it", () => {
+  for (const coding of CODINGS) {
+    for (const count of [1, 15, 16, 17, 40]) {
+      const windows = scene(FULL, 0.05);
+      const [encoder, decoder] = [new TokenEncoder(coding), new TokenDecoder()];
+      for (let i = 0; i < count; i++) {
+        const packed = windows.next().value as Tokens;
+        encoder.encode(packed, i === 0);
+        decoder.learn(packed, i === 0);
+      }
+      const last = windows.next().value as Tokens;
+      const coded = encoder.encode(last, false)!;
+      assert.deepEqual(decoder.decode(coded, FULL, false, coding), last, `${coding}, ${count}`);
+    }
+  }
+});
+
 Deno.test("range coder: needs a key window to begin, and after a change of shape", () => {
   const [tokens] = scene(FULL, 0) as unknown as [Tokens];
   assert.throws(() => new TokenEncoder().encode(tokens, false), RangeError);

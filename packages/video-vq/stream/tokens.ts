@@ -38,6 +38,12 @@ export interface TokenShape {
   readonly width: number;
 }
 
+/** Whether two latents have the same size. */
+export function isSameShape(a: TokenShape, b: TokenShape): boolean {
+  return a.channels === b.channels && a.frames === b.frames && a.height === b.height &&
+    a.width === b.width;
+}
+
 /** The tokens of one window. */
 export interface Tokens {
   /** Size of the latent. */

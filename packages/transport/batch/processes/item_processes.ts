@@ -62,13 +62,18 @@ export class ItemProcesses implements BatchWork {
    * Starts the first process.
    *
    * @param work what items are worked on with here; closed with the processes
-   * @throws {Error} where it cannot be started.
+   * @param signal ends the wait for it
+   * @throws {Error} where it cannot be started, or the signal's reason.
    */
-  static async open(work: BatchWork, options: ItemProcessOptions): Promise<ItemProcesses> {
+  static async open(
+    work: BatchWork,
+    options: ItemProcessOptions,
+    signal: AbortSignal,
+  ): Promise<ItemProcesses> {
     const processes = new ItemProcesses(work, options);
     const first = processes.#start();
     try {
-      await first.ready();
+      await abortable(first.ready(), signal);
     } catch (error) {
       await first.end();
       throw error;

@@ -17,12 +17,14 @@ export interface AtOnceOptions {
   readonly options: object;
   /** Items at once, where the command line says so. */
   readonly jobs: number | undefined;
+  /** Ends the wait for the first process. */
+  readonly signal: AbortSignal;
 }
 
 /** The work, with its number of items at once; closed with it. */
 export async function openAtOnce(
   work: BatchWork,
-  { main, options, jobs }: AtOnceOptions,
+  { main, options, jobs, signal }: AtOnceOptions,
 ): Promise<BatchWork> {
   const takesProcesses = main !== undefined && canStartProcesses();
   const wished = takesProcesses ? navigator.hardwareConcurrency : work.jobs;
@@ -32,8 +34,9 @@ export async function openAtOnce(
   if (note !== undefined) say(`note: ${note}`);
   if (!takesProcesses || items === 1) return { ...work, jobs: items };
   try {
-    return await ItemProcesses.open(work, { main, options, count: items });
+    return await ItemProcesses.open(work, { main, options, count: items }, signal);
   } catch (error) {
+    signal.throwIfAborted();
     say(printable(`note: all items in this process: ${(error as Error).message}`));
     return { ...work, jobs: jobs ?? work.jobs };
   }

@@ -12,8 +12,8 @@ import { type Answer, answerBytes } from "./answers.ts";
 
 /**
  * Works on the items of standard input, whose first line is the options, and how many processes
- * there are. Ctrl-C in a terminal reaches
- * this process, too: it is the other one that says when it is over.
+ * there are. Ctrl-C in a terminal reaches this process, too: it is the other one that says when it is
+ * over.
  */
 export async function serveItems<O>(
   open: (options: O, signal: AbortSignal, processes: number) => Promise<BatchWork>,
