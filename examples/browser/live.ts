@@ -26,10 +26,9 @@ const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-sr
 
 /** A file of the pages' folder. */
 async function fileOf(folder: string, name = ""): Promise<Response> {
-  const bytes = await Deno.readFile(join(folder, name)).catch(() => undefined);
-  if (!/^[\w-][\w.-]*$/.test(name) || bytes === undefined) {
-    return new Response(undefined, { status: 404 });
-  }
+  const isName = /^[\w-][\w.-]*$/.test(name);
+  const bytes = isName ? await Deno.readFile(join(folder, name)).catch(() => undefined) : undefined;
+  if (bytes === undefined) return new Response(undefined, { status: 404 });
   const type = TYPES[extname(name)] ?? "application/octet-stream";
   return new Response(bytes, {
     headers: { "content-type": type, "content-security-policy": POLICY },
