@@ -2,9 +2,10 @@
  * Compares the speed of two versions of the code in one go: `deno task bench:compare [BASE]`.
  *
  * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
- * into a temporary folder. Each suite runs in two processes, one a side, that take turns benchmark
- * by benchmark, so that what else the machine does slows both. What may be slower is measured again
- * twice in new processes, and counts if it is slower in both. Benchmarks are matched by group and name.
+ * into a temporary folder. Each suite runs in two processes, one a side, that take short turns
+ * benchmark by benchmark, so that what else the machine does slows both. What may be slower is looked
+ * at twice more in new processes, as the same code may run at another speed in each; it counts if it is
+ * slower in all turns of all looks together. Benchmarks are matched by group and name.
  *
  *   --quick        small inputs, at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
@@ -35,8 +36,14 @@ import {
 } from "./suite_process.ts";
 import { DEFAULT_TOLERANCE, TOLERANCES } from "./tolerances.ts";
 
-/** Turns of each side at a benchmark, as far as there is time for them, and at least. */
-const TURNS = { most: 12, least: 3 };
+/** Turns of each side at a benchmark in a look, as far as there is time for them, and at least. */
+const TURNS = { most: 60, least: 3 };
+
+/** Milliseconds of a turn, unless one run takes longer. */
+const TURN = 20;
+
+/** How often what may be slower is looked at, and which share of the time each look has. */
+const LOOKS = [0.6, 0.2, 0.2];
 
 /** What is compared: the suite of this checkout with that of another. */
 interface Work extends SuiteOptions {
@@ -114,24 +121,26 @@ async function takeTurns(
   seconds: number,
   longest = Infinity,
 ): Promise<Measured[]> {
-  const turn = async (pair: Pair, side: "base" | "head", milliseconds: number) =>
-    await sides[side].measure(pair[side], milliseconds);
   const measured: Measured[] = [];
   let left = 1000 * seconds;
   for (const [done, pair] of pairs.entries()) {
-    const share = left / (pairs.length - done);
-    const once = Math.max(...await turn(pair, "base", 0)) / 1e6;
-    if (once > longest) continue;
-    await turn(pair, "head", 0);
+    const turn = async (side: "base" | "head", milliseconds: number) =>
+      await sides[side].measure(pair[side], milliseconds);
     const begin = performance.now();
+    const spent = () => (performance.now() - begin) / 2;
+    const share = left / (pairs.length - done);
+    const once = Math.max(...await turn("base", 0)) / 1e6;
+    if (once > longest) continue;
+    await turn("head", 0);
     const both: Measured["sides"] = { base: [], head: [] };
-    const turns = Math.max(TURNS.least, Math.min(TURNS.most, Math.floor(share / once)));
-    for (let number = 0; number < turns; number++) {
-      const order = number % 2 === 0 ? ["base", "head"] as const : ["head", "base"] as const;
-      for (const side of order) both[side].push(await turn(pair, side, share / (turns + 1)));
+    const isOver = (turns: number) =>
+      turns >= TURNS.most || (turns >= TURNS.least && spent() + once > share);
+    for (let turns = 0; !isOver(turns); turns++) {
+      const order = turns % 2 === 0 ? ["base", "head"] as const : ["head", "base"] as const;
+      for (const side of order) both[side].push(await turn(side, TURN));
     }
     measured.push({ pair, sides: both });
-    left -= (performance.now() - begin) / 2;
+    left -= spent();
   }
   return measured;
 }
@@ -185,21 +194,28 @@ function notCompared(
   ];
 }
 
-/** Compares a suite; what may be slower is measured twice more, and must be slower both times. */
+/** Compares a suite; what may be slower is looked at again, and all its turns count together. */
 async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
   const { suite } = work;
-  const first = await look(work, seconds * 0.6);
-  const results = new Map(
-    first.measured.map((measured) => [keyOf(measured.pair), resultOf(suite, measured)]),
-  );
-  for (const mark of ["suspect", "slower"] as const) {
-    if (!results.values().some((result) => result[mark])) break;
-    const isMarked = (pair: Pair) => results.get(keyOf(pair))?.[mark] ?? false;
-    const { measured } = await look(work, seconds * 0.2, isMarked);
-    for (const one of measured) results.set(keyOf(one.pair), resultOf(suite, one));
+  const all = new Map<string, Measured>();
+  const results = new Map<string, Result>();
+  let names: { base: Name[]; head: Name[] } | undefined;
+  for (const share of LOOKS) {
+    const isSuspect = (pair: Pair) => results.get(keyOf(pair))?.suspect ?? false;
+    const isFirst = names === undefined;
+    if (!isFirst && !results.values().some(({ suspect }) => suspect)) break;
+    const one = await look(work, seconds * share, isFirst ? undefined : isSuspect);
+    names ??= one.names;
+    for (const { pair, sides } of one.measured) {
+      const before = all.get(keyOf(pair))?.sides ?? { base: [], head: [] };
+      const base = [...before.base, ...sides.base];
+      const pooled = { pair, sides: { base, head: [...before.head, ...sides.head] } };
+      all.set(keyOf(pair), pooled);
+      results.set(keyOf(pair), resultOf(suite, pooled));
+    }
   }
-  const all = [...results.values()];
-  return { suite, results: all, notCompared: notCompared(first.names, all) };
+  const list = [...results.values()];
+  return { suite, results: list, notCompared: notCompared(names!, list) };
 }
 
 function duration(nanoseconds: number): string {
