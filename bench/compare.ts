@@ -39,8 +39,8 @@ import { DEFAULT_TOLERANCE, TOLERANCES } from "./tolerances.ts";
 /** Turns of each side at a benchmark in a look, as far as there is time for them, and at least. */
 const TURNS = { most: 60, least: 3 };
 
-/** Milliseconds of a turn, unless one run takes longer. */
-const TURN = 20;
+/** Milliseconds of a turn: as many as a few runs take, within these, and at least one run. */
+const TURN = { least: 20, most: 100 };
 
 /** How often what may be slower is looked at, and which share of the time each look has. */
 const LOOKS = [0.6, 0.2, 0.2];
@@ -133,11 +133,12 @@ async function takeTurns(
     if (once > longest) continue;
     await turn("head", 0);
     const both: Measured["sides"] = { base: [], head: [] };
+    const milliseconds = Math.min(TURN.most, Math.max(TURN.least, 2 * once));
     const isOver = (turns: number) =>
       turns >= TURNS.most || (turns >= TURNS.least && spent() + once > share);
     for (let turns = 0; !isOver(turns); turns++) {
       const order = turns % 2 === 0 ? ["base", "head"] as const : ["head", "base"] as const;
-      for (const side of order) both[side].push(await turn(side, TURN));
+      for (const side of order) both[side].push(await turn(side, milliseconds));
     }
     measured.push({ pair, sides: both });
     left -= spent();

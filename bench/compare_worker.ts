@@ -57,12 +57,22 @@ function timedTogether(run: Benchmark["run"], count: number): number {
   return (now() - begin) / count;
 }
 
+let last: number | undefined;
+
+/**
+ * What the benchmark before it left is not collected at this one's cost. Not before each turn: what is
+ * collected between them takes compiled code with it, and the turn would measure how it comes back.
+ */
+function collectBefore(index: number): void {
+  if (index !== last) (globalThis as { gc?: () => void }).gc?.();
+  last = index;
+}
+
 /** Times of runs, in nanoseconds, for at least the time given. */
 async function measure({ index, milliseconds }: Turn): Promise<number[]> {
   const { run } = benchmarks[index]!;
   const times: number[] = [];
-  // What the benchmark before it left is not collected at this one's cost.
-  (globalThis as { gc?: () => void }).gc?.();
+  collectBefore(index);
   const end = now() + milliseconds * 1e6;
   // A first run may compile, or find caches that another process filled: the quickest counts.
   let quickest = await timed(run);
