@@ -76,10 +76,10 @@ export const SLOWDOWNS: Readonly<Record<string, Slowdown>> = {
     found: "convert 0.25 M numbers / F32 to F16",
   },
   "video-vq": {
-    file: "packages/video-vq/frames/pixels.ts",
-    after: 'export function pixelsToBytes(y: Tensor<"F32"> | Tensor<"F16">): Uint8Array {',
+    file: "packages/video-vq/frames/frame_fitter.ts",
+    after: "fit(image: RgbImage): Uint8Array {",
     share: 0.15,
-    found: "a window's pixels / floats to bytes",
+    found: "a frame to 128x128 / fit 640x480",
   },
 };
 
