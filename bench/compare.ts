@@ -4,8 +4,8 @@
  * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
  * into a temporary folder. Each suite runs in two processes, one a side, that take short turns
  * benchmark by benchmark, so that what else the machine does slows both. What may be slower is looked
- * at twice more in new processes, as the same code may run at another speed in each; it counts if it is
- * slower in all turns of all looks together. Benchmarks are matched by group and name.
+ * at twice more in new processes, as the same code may run at another speed in each; it counts if no
+ * look clears it, and all turns together say so. Benchmarks are matched by group and name.
  *
  *   --quick        small inputs, at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
@@ -149,15 +149,17 @@ async function takeTurns(
 const toleranceOf = (suite: string, name: Name) =>
   TOLERANCES[`${suite} / ${keyOf(name)}`]?.tolerance ?? DEFAULT_TOLERANCE;
 
-function resultOf(suite: string, { pair, sides }: Measured): Result {
-  const comparison = compareSides(sides as Sides);
-  const tolerance = toleranceOf(suite, pair);
-  const { group, name } = pair;
-  return {
-    ...{ group, name, ...comparison, tolerance },
-    suspect: isSuspect(comparison, tolerance),
-    slower: isSlower(comparison, tolerance),
-  };
+/** A benchmark's result: a look may clear it, all turns together say how much slower it is. */
+function resultOf(
+  suite: string,
+  { group, name }: Name,
+  { sides, together }: { readonly sides: Sides; readonly together: Sides },
+): Result {
+  const comparison = compareSides(together);
+  const tolerance = toleranceOf(suite, { group, name });
+  const suspect = isSuspect(compareSides(sides), tolerance) && isSuspect(comparison, tolerance);
+  const slower = suspect && isSlower(comparison, tolerance);
+  return { ...{ group, name, ...comparison, tolerance }, suspect, slower };
 }
 
 /** Measures benchmarks in two new processes: those chosen, or all that are not too long. */
@@ -198,7 +200,7 @@ function notCompared(
 /** Compares a suite; what may be slower is looked at again, and all its turns count together. */
 async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
   const { suite } = work;
-  const all = new Map<string, Measured>();
+  const turns = new Map<string, Measured["sides"]>();
   const results = new Map<string, Result>();
   let names: { base: Name[]; head: Name[] } | undefined;
   for (const share of LOOKS) {
@@ -208,11 +210,11 @@ async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
     const one = await look(work, seconds * share, isFirst ? undefined : isSuspect);
     names ??= one.names;
     for (const { pair, sides } of one.measured) {
-      const before = all.get(keyOf(pair))?.sides ?? { base: [], head: [] };
+      const before = turns.get(keyOf(pair)) ?? { base: [], head: [] };
       const base = [...before.base, ...sides.base];
-      const pooled = { pair, sides: { base, head: [...before.head, ...sides.head] } };
-      all.set(keyOf(pair), pooled);
-      results.set(keyOf(pair), resultOf(suite, pooled));
+      const together = { base, head: [...before.head, ...sides.head] };
+      turns.set(keyOf(pair), together);
+      results.set(keyOf(pair), resultOf(suite, pair, { sides, together }));
     }
   }
   const list = [...results.values()];

@@ -79,8 +79,7 @@ export function isSuspect({ ratio }: Comparison, tolerance: number): boolean {
   return ratio > 1 + tolerance / 2;
 }
 
-/** Whether it is slower by more than the tolerance, slower in three of four turns, and not by chance. */
-export function isSlower(comparison: Comparison, tolerance: number): boolean {
-  const { ratio, lowerRatio, interval } = comparison;
-  return ratio > 1 + tolerance && lowerRatio > 1 && interval[0] > 1 + tolerance / 4;
+/** Whether it is surely slower by more than the tolerance, and slower in three of four turns. */
+export function isSlower({ lowerRatio, interval }: Comparison, tolerance: number): boolean {
+  return lowerRatio > 1 && interval[0] > 1 + tolerance;
 }
