@@ -41,8 +41,9 @@ import { framesFor } from "./container/segments.ts";
 /** How to encode. */
 export interface EncodeOptions {
   /**
-   * Segments per call of the recurrent half; at 24 kHz most seconds per call. 1 yields each segment
-   * as soon as it is encoded, larger is faster. Default: 16 segments; at 24 kHz 8 seconds.
+   * Segments per call of the recurrent half, where larger is faster; at 24 kHz most seconds per call,
+   * where larger only takes more memory. 1 yields each as soon as it is encoded. Default: 16 segments;
+   * at 24 kHz 1 second.
    */
   readonly batch?: number;
   /** At 24 kHz: chunks of 8 frames (0.1 s) throughout. Default: false. */
@@ -274,7 +275,7 @@ export class Encoder implements Disposable {
     options: EncodeOptions = {},
   ): AsyncGenerator<CodeBlock> {
     const { segmentation, channels, firstFrames, secondFrames } = this.spec;
-    const { batch = segmentation ? 16 : 8, lowLatency = false } = options;
+    const { batch = segmentation ? 16 : 1, lowLatency = false } = options;
     checkWhole("a batch of", batch, 1);
     const finite = this.#finite.of(audio);
     if (segmentation) return this.#segments(segmentsOf(finite, channels, segmentation), batch);

@@ -113,7 +113,7 @@ export const ENCODE_OPTIONS = {
   }),
   batch: option(whole({ min: 1 }), {
     help: "segments per call, at 24 kHz most seconds",
-    defaultText: "16, at 24 kHz 8, from standard input 1",
+    defaultText: "16, at 24 kHz and from standard input 1",
   }),
   lowLatency: flag({ help: "at 24 kHz, chunks of 0.1 s" }),
   ...CODEC_OPTIONS,
