@@ -16,9 +16,16 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "local_model.ts",
-    find: "    trimMemory();\n",
-    put: "",
+    find: "    this.#session = null;\n    trimMemory();\n",
+    put: "    this.#session = null;\n",
     means: "the memory of closed sessions stays with the process",
+    tests: ["trim_test.ts"],
+  },
+  {
+    file: "local_model.ts",
+    find: "settings);\n      trimMemory();\n",
+    put: "settings);\n",
+    means: "what reading a model took beside the model stays with the process",
     tests: ["trim_test.ts"],
   },
   {

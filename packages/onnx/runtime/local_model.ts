@@ -12,7 +12,7 @@ import { type ModelValue, readTypeAndSizes, readValues } from "./model_io.ts";
 import { cPath, cString, loadRuntime, Out, type Runtime, skipDestructors } from "./ort.ts";
 import { sessionOptions, type ThreadOptions } from "./providers.ts";
 import { memoryOf, RunMemory, Terminator } from "./run_memory.ts";
-import { trimMemory } from "./trim.ts";
+import { prepareMemory, trimMemory } from "./trim.ts";
 
 /** How a model is opened. */
 interface LocalOptions extends ThreadOptions {
@@ -57,6 +57,7 @@ export class LocalModel implements Engine {
     model: string | URL | Uint8Array,
     options: LocalOptions,
   ): Promise<LocalModel> {
+    prepareMemory();
     const { device } = await resolveDevice(options.device, options);
     const runtime = loadRuntime(await findLibrary(options.library, options.device));
     const settings = sessionOptions(runtime, parseDevice(device), options);
@@ -65,6 +66,7 @@ export class LocalModel implements Engine {
       return new LocalModel(runtime, session, device);
     } finally {
       runtime.release("sessionOptions", settings);
+      trimMemory();
     }
   }
 

@@ -33,6 +33,7 @@ const CALLS = {
   createSessionFromArray: [8, [p, b, n, p, b]],
   run: [9, [p, p, b, b, n, b, n, b]],
   createSessionOptions: [10, [b]],
+  disableMemPattern: [17, [p]],
   setIntraOpNumThreads: [24, [p, i]],
   setInterOpNumThreads: [25, [p, i]],
   sessionGetInputCount: [30, [p, b]],
