@@ -12,9 +12,13 @@ import { encodeNpz, readNpz } from "@vcs/transport/npz";
 import { elementCount, type Tensor, tensor } from "@vcs/transport/tensor";
 import { findPython } from "./python.ts";
 import { random } from "./fuzz.ts";
+import type { Needed } from "./shared.ts";
 
 /** A Python that has ONNX Runtime, or undefined. */
 export const ONNX_PYTHON = findPython("onnxruntime", "numpy");
+
+/** What tests with it need. */
+export const IN_PYTHON: Needed = { "ONNX Runtime for Python": ONNX_PYTHON !== undefined };
 
 /** Runs FOLDER/NAME/1/*.onnx on FOLDER/NAME.npz, for each NAME; results go to NAME.out.npz. */
 const RUN = `

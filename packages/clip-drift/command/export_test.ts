@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { tensor } from "@vcs/transport/tensor";
-import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
-import { hasShared, needs, sharedPath } from "#testing/shared.ts";
+import { checkInPython, described, graphBuilders, IN_PYTHON } from "#testing/exported_graphs.ts";
+import { hasShared, needing, sharedPath } from "#testing/shared.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
 import { visionShapes } from "../clip/weights.ts";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
@@ -56,8 +56,7 @@ Deno.test("export has every graph of every model", async () => {
 });
 
 Deno.test({
-  name: "ONNX Runtime's Python makes of the exported graph of GIST what we do",
-  ...needs(ONNX_PYTHON !== undefined),
+  ...needing("ONNX Runtime's Python makes of the exported graph of GIST what we do", IN_PYTHON),
   async fn() {
     using gist = await openGraphs("gist", OPTIONS, signal);
     await checkInPython(gist.graphs);
@@ -65,8 +64,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ONNX Runtime's Python makes of the exported towers of a small CLIP what we do",
-  ...needs(ONNX_PYTHON !== undefined, hasShared),
+  ...needing("ONNX Runtime's Python makes of the exported towers of a small CLIP what we do", {
+    ...IN_PYTHON,
+    "the folder shared": hasShared,
+  }),
   async fn() {
     using clip = await openGraphs(
       sharedPath(TINY),
@@ -82,9 +83,10 @@ Deno.test({
 });
 
 Deno.test({
-  name:
+  ...needing(
     "ONNX Runtime's Python makes of the exported towers of a small DINOv2 and SigLIP what we do",
-  ...needs(ONNX_PYTHON !== undefined),
+    IN_PYTHON,
+  ),
   async fn() {
     for (
       const [name, { shapes }] of Object.entries({ dinov2: golden.dinov2, siglip: golden.siglip })

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
-import { needs } from "#testing/shared.ts";
+import { checkInPython, described, graphBuilders, IN_PYTHON } from "#testing/exported_graphs.ts";
+import { needing } from "#testing/shared.ts";
 import { MODEL_NAMES, modelSpec, TINY_MODEL } from "../models.ts";
 import { golden, small } from "../testing/transformers.ts";
 import { codecGraphs, languageModelGraphs, openGraphs } from "./exported.ts";
@@ -63,9 +63,10 @@ Deno.test("export has every graph of every model", async () => {
 });
 
 Deno.test({
-  name:
+  ...needing(
     "ONNX Runtime's Python makes of the exported graphs of two codecs and a language model what we do",
-  ...needs(ONNX_PYTHON !== undefined),
+    IN_PYTHON,
+  ),
   async fn() {
     using opened = await openGraphs(TINY_MODEL, signal);
     const spec = modelSpec("encodec_24khz");

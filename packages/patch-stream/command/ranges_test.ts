@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RangeServer } from "#testing/range_server.ts";
-import { needs } from "#testing/shared.ts";
+import { needing } from "#testing/shared.ts";
 import { VideoWriter } from "@vcs/media/video_writer";
 import { decodeOnly, patchStream, type PatchStreamConfig } from "@vcs/patch-stream";
 import { S3Bucket } from "../../transport/s3/bucket.ts";
-import { BUCKET, MOTO_PYTHON, startMoto } from "../../transport/testing/moto.ts";
+import { BUCKET, MOTO, startMoto } from "../../transport/testing/moto.ts";
 
 /** A film of 400 noisy frames with many key frames. */
 async function writeFilm(path: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -61,8 +61,7 @@ Deno.test("of a film elsewhere the sampled frames are read", async (t) => {
       assert.match((await run([server.url])).stderr, new RegExp(line));
     });
     await t.step({
-      name: "by batch, of a bucket",
-      ...needs(MOTO_PYTHON !== undefined),
+      ...needing("by batch, of a bucket", MOTO),
       fn: async () => {
         await using service = await startMoto();
         const endpoint = `http://127.0.0.1:${service.port}`;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
-import { needs } from "#testing/shared.ts";
+import { checkInPython, described, graphBuilders, IN_PYTHON } from "#testing/exported_graphs.ts";
+import { needing } from "#testing/shared.ts";
 import { syntheticCheckpoint } from "../official/synthetic.ts";
 import { unpackVidtok } from "../testing/vidtok.ts";
 import { openGraphs } from "./export.ts";
@@ -51,8 +51,10 @@ Deno.test("export has every graph of all networks", () =>
   }));
 
 Deno.test({
-  name: "ONNX Runtime's Python makes of the exported graphs of all networks what we do",
-  ...needs(ONNX_PYTHON !== undefined),
+  ...needing(
+    "ONNX Runtime's Python makes of the exported graphs of all networks what we do",
+    IN_PYTHON,
+  ),
   fn: () => withGraphs(checkInPython),
 });
 

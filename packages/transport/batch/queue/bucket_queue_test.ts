@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { needs } from "#testing/shared.ts";
+import { needing } from "#testing/shared.ts";
 import { cacheDirectory } from "../../fetch/cache_folder.ts";
 import { S3Bucket } from "../../s3/bucket.ts";
-import { BUCKET, MOTO_PYTHON, type S3Service, startMoto } from "../../testing/moto.ts";
+import { BUCKET, MOTO, type S3Service, startMoto } from "../../testing/moto.ts";
 import { hasBroker, startBroker } from "../../trial/brokers.ts";
 import type { Manifest } from "../output/manifest.ts";
 
 const COMMAND = import.meta.resolve("../../testing/queue_command.ts");
 const COUNT = 12;
+const NEEDED = { "redis-server": hasBroker("redis"), ...MOTO };
 
 /** Variables of the environment by which the command finds a service. */
 function variables({ env, port }: S3Service): Record<string, string> {
@@ -84,8 +85,10 @@ async function recordsIn(bucket: S3Bucket, prefix: string): Promise<Map<string, 
 
 for (const format of ["files", "webdataset"]) {
   Deno.test({
-    name: `queue: two workers fill a bucket with the records of a batch without one, ${format}`,
-    ...needs(hasBroker("redis"), MOTO_PYTHON !== undefined),
+    ...needing(
+      `queue: two workers fill a bucket with the records of a batch without one, ${format}`,
+      NEEDED,
+    ),
     async fn() {
       await using service = await startMoto();
       await using broker = await startBroker("redis");
@@ -121,8 +124,7 @@ for (const format of ["files", "webdataset"]) {
 }
 
 Deno.test({
-  name: "batch: a bucket that refuses who asks is said before anything is worked on",
-  ...needs(hasBroker("redis"), MOTO_PYTHON !== undefined),
+  ...needing("batch: a bucket that refuses who asks is said before anything is worked on", NEEDED),
   async fn() {
     await using service = await startMoto();
     await using broker = await startBroker("redis");
