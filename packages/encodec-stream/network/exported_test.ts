@@ -78,6 +78,21 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...needing(
+    "ONNX Runtime's Python makes of the exported graphs of small codecs of every other kind what we do",
+    IN_PYTHON,
+  ),
+  async fn() {
+    for (const name of ["encodec_24khz", "encodec_48khz", "encodec_32khz", "dac_44khz"] as const) {
+      const { source } = await golden(name);
+      // One codebook, and three.
+      const spec = { ...small(name), bandwidths: [0.5, 1.5] };
+      await checkInPython(codecGraphs(spec, originalNames(spec, source)));
+    }
+  },
+});
+
 Deno.test("export of an unknown model lists those that there are", async () => {
   await assert.rejects(openGraphs("nope", signal), {
     code: "model-unknown",
