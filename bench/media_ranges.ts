@@ -1,10 +1,12 @@
 /**
- * Prints how much of a two-hour film on a web server is read for sixteen frames.
+ * How much of a two-hour film on a web server is read for sixteen frames. Writes
+ * `bench/results/media_ranges.json`.
  *
  *     deno run -A bench/media_ranges.ts [MINUTES]
  *
- * Once as MP4, which lists all frames, and once as Matroska, which lists key frames. The film is made by ffmpeg: a minute of 1280 by 720 at 25 frames a second, a key frame every two seconds,
- * as often as the film is long.
+ * Once as MP4, which lists all frames, and once as Matroska, which lists key frames. The film is made
+ * by ffmpeg: a minute of 1280 by 720 at 25 frames a second, a key frame every two seconds, as often as
+ * the film is long.
  */
 import { join } from "node:path";
 import { decodeOnly } from "@vcs/patch-stream";
@@ -19,6 +21,7 @@ async function ffmpeg(...args: string[]): Promise<void> {
   if (code !== 0) throw new Error(new TextDecoder().decode(stderr));
 }
 
+const films: Record<string, object> = {};
 const folder = await Deno.makeTempDir({ prefix: "vcs-ranges-" });
 try {
   const minute = join(folder, "minute.mp4");
@@ -42,8 +45,18 @@ try {
     const [read, all] = [bytes, of].map((n) => (n / 1e6).toFixed(1));
     const what = `${name.slice(-3)}, ${minutes} min | ${sampledFrameIds.length}`;
     print(`| ${what} | ${read} of ${all} MB | ${share} % | ${requests} | ${seconds} |`);
+    films[name] = {
+      minutes,
+      frames: sampledFrameIds.length,
+      bytes,
+      of,
+      share: bytes / of,
+      requests,
+    };
     await Deno.remove(film);
   }
+  const path = join(import.meta.dirname!, "results/media_ranges.json");
+  await Deno.writeTextFile(path, `${JSON.stringify(films, null, 2)}\n`);
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

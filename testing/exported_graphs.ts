@@ -12,9 +12,13 @@ import { encodeNpz, readNpz } from "@vcs/transport/npz";
 import { elementCount, type Tensor, tensor } from "@vcs/transport/tensor";
 import { findPython } from "./python.ts";
 import { random } from "./fuzz.ts";
+import type { Needed } from "./shared.ts";
 
 /** A Python that has ONNX Runtime, or undefined. */
 export const ONNX_PYTHON = findPython("onnxruntime", "numpy");
+
+/** What tests with it need. */
+export const IN_PYTHON: Needed = { "ONNX Runtime for Python": ONNX_PYTHON !== undefined };
 
 /** Runs FOLDER/NAME/1/*.onnx on FOLDER/NAME.npz, for each NAME; results go to NAME.out.npz. */
 const RUN = `
@@ -33,6 +37,9 @@ for name in sys.argv[2:]:
 /** Sizes of open axes in feeds; 320 stands for each that has none here. */
 const SIZES: Readonly<Record<string, number>> = { N: 2, T: 10, K: 2, P: 3 };
 
+/** Entries that every table has, of words and of codes. */
+const ENTRIES = 32;
+
 /** Size of an axis: a number, the name of an open one, or so many times one and some more. */
 function sizeOf(axis: number | string): number {
   if (typeof axis === "number") return axis;
@@ -45,7 +52,7 @@ export function feedsOf({ inputs }: Session): Tensors {
   const next = random(1);
   return Object.fromEntries(inputs.map(({ name, dtype, shape }) => {
     const sizes = shape.map(sizeOf);
-    const value = (): number => dtype === "F32" ? 2 * next() - 1 : Math.floor(next() * 64);
+    const value = () => dtype === "F32" ? 2 * next() - 1 : Math.floor(next() * ENTRIES);
     const numbers = Array.from({ length: elementCount(sizes) }, value);
     return [name, filled(dtype, sizes, name === "end" ? numbers.map(() => 0) : numbers)];
   }));

@@ -25,6 +25,21 @@ export function needs(...present: boolean[]): { ignore: boolean } {
   return { ignore: !inCI && !present.every(Boolean) };
 }
 
+/** What a test needs, by what a reader of its name calls it, and whether it is there. */
+export type Needed = Readonly<Record<string, boolean>>;
+
+/** Name and options of a test that is ignored where something is missing: its name then says what. */
+export function whereThere(name: string, needed: Needed): { name: string; ignore: boolean } {
+  const missing = Object.keys(needed).filter((what) => !needed[what]);
+  if (missing.length === 0) return { name, ignore: false };
+  return { name: `${name} (needs ${missing.join(", and ")})`, ignore: true };
+}
+
+/** The same for what CI has: there the test is run, and fails where it is missing. */
+export function needing(name: string, needed: Needed): { name: string; ignore: boolean } {
+  return { ...whereThere(name, needed), ...(inCI && { ignore: false }) };
+}
+
 /** A test that reads the shared folder. */
 export function sharedTest(
   name: string,

@@ -3,7 +3,7 @@ import { encodeWav } from "@vcs/media/wav";
 import assert from "node:assert/strict";
 import { delimiter, join } from "node:path";
 import { parse } from "yaml";
-import { splitKind, splitOf } from "../../packages/transport/batch/split.ts";
+import { isInSplit, splitKind, splitOf } from "../../packages/transport/batch/split.ts";
 
 const HERE = join(ROOT, "examples/archive");
 
@@ -91,12 +91,70 @@ Deno.test({
   },
 });
 
-Deno.test("examples/archive/kubernetes.yaml: each pod takes its part of as many as there are", async () => {
+Deno.test({
+  name: "examples/archive/pipe.sh: a batch that cannot go on fails the partition",
+  ...ON_LINUX,
+  async fn() {
+    await withSounds(async (folder, env) => {
+      const codes = join(folder, "codes");
+      const item = { key: "k0", source: join(folder, "songs/0.wav") };
+      const input = `${JSON.stringify(item)}\n`;
+      const code = async () => (await bash([join(HERE, "pipe.sh"), codes], { env, input })).code;
+      await Deno.writeTextFile(codes, "a file where the folder would be");
+      assert.equal(await code(), 1);
+      await Deno.remove(codes);
+      assert.equal(await code(), 0);
+      // Each item has its line, and what stands for all of them cannot be written.
+      const [part] = await Array.fromAsync(Deno.readDir(codes));
+      const manifest = join(codes, part!.name, "manifest.json");
+      await Deno.remove(manifest);
+      await Deno.mkdir(join(manifest, "full"), { recursive: true });
+      assert.equal(await code(), 1);
+    });
+  },
+});
+
+/** The pods' job, and its container's lines. */
+async function kubernetesJob() {
   const job = parse(await Deno.readTextFile(join(HERE, "kubernetes.yaml")));
-  const { completionMode, completions, template } = job.spec;
+  const [{ command, args }] = job.spec.template.spec.containers;
+  assert.deepEqual([command, args.length], [["bash", "-c"], 1]);
+  return { job, script: String(args[0]) };
+}
+
+Deno.test({
+  name:
+    "examples/archive/kubernetes.yaml: a pod is done though items failed, and not where it cannot go on",
+  ...ON_LINUX,
+  async fn() {
+    const { script } = await kubernetesJob();
+    await withSounds(async (folder, path) => {
+      // The pod's lines, of sounds in place of films.
+      const [songs, codes] = [join(folder, "songs"), join(folder, "codes")];
+      await Deno.rename(join(folder, "encodec-stream"), join(folder, "clip-drift"));
+      const broken = Array.from({ length: 999 }, (_, i) => `${i}x.wav`)
+        .find((key) => isInSplit(key, { index: 3, count: 16 }));
+      await Deno.writeTextFile(join(songs, broken!), "no sound");
+      const lines = script.replace("s3://films/2026", songs).replace("s3://out/clip", codes)
+        .replaceAll("/tmp/said", join(folder, "said"));
+      const env = { ...path, JOB_COMPLETION_INDEX: "3" };
+      for (const run of ["first", "again"]) {
+        assert.equal((await bash(["-c", lines], { env })).code, 0, run);
+        const { counts } = await json(join(codes, "manifest-03-of-16.json"));
+        assert.equal(counts.failed, 1, run);
+      }
+      await Deno.remove(codes, { recursive: true });
+      await Deno.writeTextFile(codes, "a file where the folder would be");
+      assert.equal((await bash(["-c", lines], { env })).code, 1);
+    });
+  },
+});
+
+Deno.test("examples/archive/kubernetes.yaml: each pod takes its part of as many as there are", async () => {
+  const { job, script } = await kubernetesJob();
+  const { completionMode, completions } = job.spec;
   assert.deepEqual([job.kind, completionMode], ["Job", "Indexed"]);
-  const [{ args }] = template.spec.containers;
-  const shard = splitKind.parse(args[args.indexOf("--shard") + 1]);
+  const shard = splitKind.parse(/--shard (\S+)/.exec(script)![1]!);
   const env = { get: (name: string) => name === "JOB_COMPLETION_INDEX" ? "3" : undefined };
   assert.deepEqual(splitOf(shard, env), { index: 3, count: completions });
 });

@@ -11,5 +11,14 @@ trap 'rm -f "$items"' EXIT
 cat >"$items"
 # The output is named by the items: a partition that is tried again goes on where it ended.
 part=$(sha256sum "$items" | cut -c 1-16)
-# Exit code 1 says that items failed, each of which has its line; the others are done.
-encodec-stream batch --list "$items" -o "$1/$part" --format webdataset --shard off --json || [ $? = 1 ]
+# Exit code 1 says that items failed, each of which has its line, or that the batch could not go on:
+# what it says last, once all of it is written, distinguishes them.
+said=$(mktemp)
+trap 'rm -f "$items" "$said"' EXIT
+code=0
+{
+  encodec-stream batch --list "$items" -o "$1/$part" --format webdataset --shard off --json \
+    2>&1 >&3 | tee "$said" >&2
+} 3>&1 || code=$?
+if [ $code = 1 ] && grep -q '^[0-9]* items done' "$said"; then code=0; fi
+exit $code

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { findPython } from "#testing/python.ts";
-import { needs } from "#testing/shared.ts";
+import { needing } from "#testing/shared.ts";
 import {
   message,
   messageTensors,
@@ -107,8 +107,10 @@ async function fromPython(python: string, sender: string, receiver: string): Pro
 for (const [name, { module, broker, sender, receiver = sender }] of Object.entries(CHANNELS)) {
   const python = findPython("numpy", ...(module ? [module] : []));
   Deno.test({
-    name: `examples/python: over ${name}, both ways`,
-    ...needs(python !== undefined, broker === undefined || hasBroker(broker)),
+    ...needing(`examples/python: over ${name}, both ways`, {
+      [`${module ?? "NumPy"} for Python`]: python !== undefined,
+      ...(broker && { [broker]: hasBroker(broker) }),
+    }),
     async fn() {
       await using started = broker && await startBroker(broker);
       const port = () => started?.port ?? freePort();
@@ -138,8 +140,9 @@ function windowAt(sequence: number, version: WindowVersion): Uint8Array {
 }
 
 Deno.test({
-  name: "examples/python: windows of both versions, both ways",
-  ...needs(findPython("numpy") !== undefined),
+  ...needing("examples/python: windows of both versions, both ways", {
+    NumPy: findPython("numpy") !== undefined,
+  }),
   async fn() {
     const python = findPython("numpy")!;
     const toPython = `tcp://127.0.0.1:${freePort()}`;

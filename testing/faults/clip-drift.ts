@@ -8,6 +8,13 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "batch_work.ts",
+    find: 'ranges: "rate", signal',
+    put: "ranges: true, signal",
+    means: "all of a Matroska film is fetched for sixteen frames",
+    tests: ["batch_test.ts"],
+  },
+  {
     file: "positions.ts",
     find: "const A = -0.75;",
     put: "const A = -0.5;",

@@ -326,6 +326,13 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "served_model.ts",
+    find: "const options = { ...waiting, idleTimeoutSeconds, tries };",
+    put: "const options = { ...waiting, idleTimeoutSeconds, tries: Math.min(2, tries) };",
+    means: "a server that needs longer to come back than one pause is not asked a third time",
+    tests: ["served_model_test.ts"],
+  },
+  {
+    file: "served_model.ts",
     find: 'redirect: "manual"',
     put: 'redirect: "follow"',
     means: "whoever a server of models redirects to is asked in its place",

@@ -1,6 +1,7 @@
 /** Readers of bytes: every input that once failed, and one of each kind that a search has found. */
 import assert from "node:assert/strict";
 import { filesBelow, isPublished, readText } from "../house.ts";
+import { whereThere } from "../shared.ts";
 import { compare, pythonFor } from "./compare.ts";
 import { readCorpus } from "./corpus.ts";
 import type { Found } from "./search.ts";
@@ -23,9 +24,10 @@ for (const target of TARGETS) {
   const { name, reference } = target;
   if (reference === undefined) continue;
   Deno.test({
-    name: `${name}: what is read of these inputs is what the format's own library reads`,
-    // No Python here has the library: see testing/peers.txt.
-    ignore: pythonFor(reference) === undefined,
+    ...whereThere(
+      `${name}: what is read of these inputs is what the format's own library reads`,
+      { "that library for Python": pythonFor(reference) !== undefined },
+    ),
     async fn() {
       const found: Found[] = [];
       for (const bytes of [...await target.seeds(), ...await readCorpus(name)]) {

@@ -22,6 +22,8 @@ export interface ModelServer extends AsyncDisposable {
   readonly device: string;
   /** Requests so far, each as METHOD PATH. */
   readonly requests: readonly string[];
+  /** Ends it with all that is under way. */
+  kill(): Promise<void>;
 }
 
 function typeName(dtype: DType): string {
@@ -65,13 +67,16 @@ export function binaryAnswer(
   return new Response(new Blob([json, ...parts]), { headers });
 }
 
-/** Serves sessions by their names on a free port. */
+/** Serves sessions by their names, on a free port unless one is given. */
 export function serveModels(
   models: ReadonlyMap<string, Session>,
   fault: Fault = () => undefined,
+  port = 0,
 ): ModelServer {
   const requests: string[] = [];
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+  const ending = new AbortController();
+  const place = { hostname: "127.0.0.1", port, signal: ending.signal, onListen() {} };
+  const server = Deno.serve(place, async (request) => {
     const { pathname } = new URL(request.url);
     requests.push(`${request.method} ${pathname}`);
     const wrong = await fault(request);
@@ -86,6 +91,10 @@ export function serveModels(
   return {
     device: `kserve://127.0.0.1:${server.addr.port}`,
     requests,
+    async kill() {
+      ending.abort();
+      await server.finished;
+    },
     [Symbol.asyncDispose]: async () => await server.shutdown(),
   };
 }

@@ -38,7 +38,7 @@ export async function serveHere(folder: string): Promise<GraphServer> {
   }
   const server = serveModels(sessions);
   let ended: PromiseLike<void> | undefined;
-  const kill = async () => await (ended ??= server[Symbol.asyncDispose]());
+  const kill = async () => await (ended ??= server.kill());
   return {
     ...{ device: server.device, kill },
     async [Symbol.asyncDispose]() {

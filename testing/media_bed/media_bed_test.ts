@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { findPython } from "#testing/python.ts";
-import { hasPrograms, needs } from "#testing/shared.ts";
+import { hasPrograms, needs, whereThere } from "#testing/shared.ts";
 import { AXES } from "./axes.ts";
 import { drawClips, makeClip } from "./clip.ts";
 import { differencesOf } from "./differences.ts";
@@ -98,9 +98,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what torchcodec reads is compared, file after file",
   // It takes torch, which is in no CI.
-  ignore: findPython("torchcodec", "numpy") === undefined || !hasPrograms("ffmpeg", "ffprobe"),
+  ...whereThere("what torchcodec reads is compared, file after file", {
+    "torchcodec for Python": findPython("torchcodec", "numpy") !== undefined,
+    ffmpeg: hasPrograms("ffmpeg", "ffprobe"),
+  }),
   fn: () =>
     withFolder(async (folder) => {
       const [path, truth] = await plainClip(folder);

@@ -4,14 +4,15 @@ import { submit } from "../../packages/transport/batch/queue/submit.ts";
 import { workOnQueue } from "../../packages/transport/batch/queue/work.ts";
 import { knownWork, numbered } from "../../packages/transport/testing/batch_work.ts";
 import { hasBroker, startBroker } from "../../packages/transport/trial/brokers.ts";
+import { whereThere } from "../shared.ts";
 import { Dashboard, installDashboard } from "./dashboard.ts";
 
 const folder = hasBroker("redis") ? await installDashboard() : undefined;
 
 Deno.test({
-  name: "queue: Bull Board shows the jobs of a batch, and its buttons work" +
-    (folder === undefined ? " (needs redis-server, and @bull-board from npm)" : ""),
-  ignore: folder === undefined,
+  ...whereThere("queue: Bull Board shows the jobs of a batch, and its buttons work", {
+    "redis-server, and @bull-board from npm": folder !== undefined,
+  }),
   async fn() {
     await using broker = await startBroker("redis");
     const output = join(folder!, "out");

@@ -4,7 +4,7 @@ import { tensorsIn, writeVideo } from "#testing/batch_media.ts";
 import { SafetensorsReader } from "@vcs/transport/safetensors";
 import { encodePng } from "@vcs/media/image";
 import { GIST_LENGTHS } from "../measures/gist.ts";
-import { sharedPath, sharedTest } from "#testing/shared.ts";
+import { findProgram, hasPrograms, needing, sharedPath, sharedTest } from "#testing/shared.ts";
 import { RangeServer } from "#testing/range_server.ts";
 import { clipDrift } from "./command.ts";
 
@@ -23,6 +23,17 @@ async function embeddingsIn(folder: string): Promise<Record<string, Float32Array
     found[name] = (await reader.read("embeddings")).data as Float32Array;
   }
   return found;
+}
+
+/** Embeddings are within 1e-5: how many frames a run of the model has moves their last bits. */
+function assertClose(
+  found: Float32Array | undefined,
+  expected: Float32Array | undefined,
+  what: string,
+): void {
+  assert.ok(found && expected && found.length === expected.length, what);
+  const worst = expected.reduce((most, v, i) => Math.max(most, Math.abs(v - found[i]!)), 0);
+  assert.ok(worst <= 1e-5, `${what}: ${worst}`);
 }
 
 sharedTest("batch embeds the same, however many items fill a run of the model", async () => {
@@ -48,15 +59,60 @@ sharedTest("batch embeds the same, however many items fill a run of the model", 
     assert.equal(Object.keys(alone).length, 10);
     assert.deepEqual(Object.keys(together).sort(), Object.keys(alone).sort());
     for (const [name, vector] of Object.entries(alone)) {
-      const worst = vector.reduce(
-        (most, v, i) => Math.max(most, Math.abs(v - together[name]![i]!)),
-        0,
-      );
-      assert.ok(worst <= 1e-5, `${name}: ${worst}`);
+      assertClose(together[name], vector, name);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+/** Films of 21 minutes, a key frame every two seconds: 16 s eighty times, listed frame by frame and by key frames. */
+async function writeFilms(folder: string, names: readonly string[]): Promise<void> {
+  const ffmpeg = async (...args: string[]) => {
+    const all = ["-v", "error", ...args];
+    const { code, stderr } = await new Deno.Command(findProgram("ffmpeg")!, { args: all }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+  };
+  const clip = join(folder, "clip.mp4");
+  const source = "testsrc2=size=192x108:rate=25:duration=16,noise=alls=8:allf=t";
+  const encoding = ["-c:v", "libx264", "-preset", "ultrafast", "-b:v", "400k", "-g", "50"];
+  const whole = ["-threads", "1", "-pix_fmt", "yuv420p"];
+  await ffmpeg("-f", "lavfi", "-i", source, ...encoding, ...whole, clip);
+  for (const name of names) {
+    await ffmpeg("-stream_loop", "79", "-i", clip, "-c", "copy", join(folder, name));
+  }
+}
+
+Deno.test({
+  ...needing("batch reads less than 5 % of films on a web server for 16 frames", {
+    ffmpeg: hasPrograms("ffmpeg"),
+  }),
+  async fn(t) {
+    const folder = await Deno.makeTempDir();
+    try {
+      const names = ["film.mp4", "film.mkv"];
+      await writeFilms(folder, names);
+      for (const name of names) {
+        await t.step(name, async () => {
+          const bytes = await Deno.readFile(join(folder, name));
+          await using server = new RangeServer(bytes, name);
+          const embedded = async (source: string) => {
+            const output = await Deno.makeTempDir({ dir: folder });
+            await Deno.writeTextFile(join(output, "list"), JSON.stringify({ source, key: "film" }));
+            await run("--list", join(output, "list"), "--model", "gist", "-o", output);
+            return (await embeddingsIn(output))["film.safetensors"];
+          };
+          const vectors = await embedded(server.url);
+          const share = server.sent / bytes.length;
+          assert.ok(share < 0.05, `${server.sent} of ${bytes.length} bytes`);
+          assert.equal(vectors?.length, 16 * GIST_LENGTHS.gist);
+          assertClose(vectors, await embedded(join(folder, name)), name);
+        });
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });
 
 Deno.test("batch embeds images, and frames spread over videos", async () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { TensorSource } from "@vcs/onnx/checkpoint";
 import { tensor } from "@vcs/transport/tensor";
-import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
-import { hasShared, needs, sharedPath } from "#testing/shared.ts";
+import { checkInPython, described, graphBuilders, IN_PYTHON } from "#testing/exported_graphs.ts";
+import { hasShared, needing, sharedPath } from "#testing/shared.ts";
 import { CLIP_MODELS } from "../clip/models.ts";
 import { visionShapes } from "../clip/weights.ts";
 import { encodeSafetensors } from "@vcs/transport/safetensors";
@@ -14,6 +14,7 @@ import { networkGraphs, openGraphs } from "./export.ts";
 
 const { signal } = new AbortController();
 const OPTIONS = { precision: "fp32" as const, allowClass: [] };
+const PRECISIONS = ["fp32", "fp16", "int8"] as const;
 const TINY = "golden/clip/tiny_clip.open_clip.safetensors";
 
 /** A checkpoint of zeros. */
@@ -31,7 +32,7 @@ Deno.test("export has every graph of every model", async () => {
   using gist = await openGraphs("gist", OPTIONS, signal);
   assert.deepEqual(described(gist.graphs), ["gist: batch 16, pixels -> embedding"]);
   for (const { name, vision, activation } of CLIP_MODELS.models) {
-    for (const precision of ["fp32", "fp16", "int8"] as const) {
+    for (const precision of PRECISIONS) {
       const graphs = networkGraphs("clip", zeros(visionShapes(vision)), { activation, precision });
       const batch = precision === "int8" ? 1 : 16;
       const expected = [`clip.vision: batch ${batch}, pixels -> embedding`];
@@ -40,7 +41,7 @@ Deno.test("export has every graph of every model", async () => {
   }
   for (const { name, tensors } of [...DINOV2_MODELS, ...SIGLIP_MODELS]) {
     const source = zeros(await tensors!());
-    for (const precision of ["fp32", "fp16", "int8"] as const) {
+    for (const precision of PRECISIONS) {
       const graphs = networkGraphs("x", source, { activation: "gelu", precision });
       const batch = precision === "int8" ? 1 : 16;
       const expected = [`x.vision: batch ${batch}, pixels -> embedding`];
@@ -56,8 +57,7 @@ Deno.test("export has every graph of every model", async () => {
 });
 
 Deno.test({
-  name: "ONNX Runtime's Python makes of the exported graph of GIST what we do",
-  ...needs(ONNX_PYTHON !== undefined),
+  ...needing("ONNX Runtime's Python makes of the exported graph of GIST what we do", IN_PYTHON),
   async fn() {
     using gist = await openGraphs("gist", OPTIONS, signal);
     await checkInPython(gist.graphs);
@@ -65,8 +65,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ONNX Runtime's Python makes of the exported towers of a small CLIP what we do",
-  ...needs(ONNX_PYTHON !== undefined, hasShared),
+  ...needing("ONNX Runtime's Python makes of the exported towers of a small CLIP what we do", {
+    ...IN_PYTHON,
+    "the folder shared": hasShared,
+  }),
   async fn() {
     using clip = await openGraphs(
       sharedPath(TINY),
@@ -78,19 +80,28 @@ Deno.test({
       "tiny_clip.open_clip.text: batch 16, tokens,end -> embedding",
     ]);
     await checkInPython(clip.graphs);
+    for (const precision of ["fp16", "int8"] as const) {
+      const options = { ...OPTIONS, precision, activation: "quick_gelu" } as const;
+      using narrow = await openGraphs(sharedPath(TINY), options, signal);
+      await checkInPython(narrow.graphs.slice(0, 1));
+    }
   },
 });
 
 Deno.test({
-  name:
+  ...needing(
     "ONNX Runtime's Python makes of the exported towers of a small DINOv2 and SigLIP what we do",
-  ...needs(ONNX_PYTHON !== undefined),
+    IN_PYTHON,
+  ),
   async fn() {
     for (
       const [name, { shapes }] of Object.entries({ dinov2: golden.dinov2, siglip: golden.siglip })
     ) {
-      const graphs = networkGraphs(name, sourceOf(shapes), { activation: "gelu" });
-      await checkInPython(graphs.slice(0, 1));
+      for (const precision of PRECISIONS) {
+        const graphs = networkGraphs(name, sourceOf(shapes), { activation: "gelu", precision });
+        // Text towers are the same in all.
+        await checkInPython(precision === "fp32" ? graphs : graphs.slice(0, 1));
+      }
     }
   },
 });

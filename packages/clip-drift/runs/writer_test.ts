@@ -5,7 +5,7 @@ import { encodeNpz } from "@vcs/transport/npz";
 import { tensor } from "@vcs/transport/tensor";
 import { mutations } from "#testing/fuzz.ts";
 import { findPython } from "#testing/python.ts";
-import { needs } from "#testing/shared.ts";
+import { needing } from "#testing/shared.ts";
 import { AppendFile } from "./append_file.ts";
 import { DriftTracker } from "../drift.ts";
 import { RunFolder, type RunFrame } from "./writer.ts";
@@ -228,8 +228,7 @@ Deno.test("readRun() survives damaged files", async () => {
 const python = findPython("numpy");
 
 Deno.test({
-  name: "NumPy opens our batches, and we open NumPy's",
-  ...needs(python !== undefined),
+  ...needing("NumPy opens our batches, and we open NumPy's", { NumPy: python !== undefined }),
   fn: () =>
     temporary(async (root) => {
       const path = await writeRun(root, 6);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
-import { needs } from "#testing/shared.ts";
+import { checkInPython, described, graphBuilders, IN_PYTHON } from "#testing/exported_graphs.ts";
+import { needing } from "#testing/shared.ts";
 import { MODEL_NAMES, modelSpec, TINY_MODEL } from "../models.ts";
 import { golden, small } from "../testing/transformers.ts";
 import { codecGraphs, languageModelGraphs, openGraphs } from "./exported.ts";
@@ -63,9 +63,10 @@ Deno.test("export has every graph of every model", async () => {
 });
 
 Deno.test({
-  name:
+  ...needing(
     "ONNX Runtime's Python makes of the exported graphs of two codecs and a language model what we do",
-  ...needs(ONNX_PYTHON !== undefined),
+    IN_PYTHON,
+  ),
   async fn() {
     using opened = await openGraphs(TINY_MODEL, signal);
     const spec = modelSpec("encodec_24khz");
@@ -74,6 +75,21 @@ Deno.test({
     const mimi = codecGraphs(small("mimi"), weights);
     const languageModel = languageModelGraphs(spec, source).slice(0, 1);
     await checkInPython([...opened.graphs, ...mimi, ...languageModel]);
+  },
+});
+
+Deno.test({
+  ...needing(
+    "ONNX Runtime's Python makes of the exported graphs of small codecs of every other kind what we do",
+    IN_PYTHON,
+  ),
+  async fn() {
+    for (const name of ["encodec_24khz", "encodec_48khz", "encodec_32khz", "dac_44khz"] as const) {
+      const { source } = await golden(name);
+      // One codebook, and three.
+      const spec = { ...small(name), bandwidths: [0.5, 1.5] };
+      await checkInPython(codecGraphs(spec, originalNames(spec, source)));
+    }
   },
 });
 

@@ -7,7 +7,7 @@ import {
 import { GraphBuilder, modelBytes } from "@vcs/onnx";
 import type { OnnxError } from "@vcs/onnx/errors";
 import { Session } from "@vcs/onnx/session";
-import { ManualClock } from "@vcs/transport";
+import { ManualClock, systemClock } from "@vcs/transport";
 import { tensor } from "@vcs/transport/tensor";
 import assert from "node:assert/strict";
 import { authorization, readAddress } from "./address.ts";
@@ -112,6 +112,29 @@ Deno.test("a server that is busy is asked again", async () => {
     assert.deepEqual(await there.run(FEEDS), await here.run(FEEDS));
     assert.equal(requests.filter((line) => line === "POST /v2/models/m.summing/infer").length, 3);
   }, { fault, settings: "?tries=3" });
+});
+
+Deno.test("a server that was killed is asked again, and answers once it is back on its port", async () => {
+  using here = await summing();
+  const models = new Map([["m.summing", here]]);
+  const killed = ofRuns(() => (void server.kill(), new Promise(() => {})));
+  const server = serveModels(models, killed);
+  const { port } = new URL(server.device);
+  await using stack = new AsyncDisposableStack();
+  let pauses = 0;
+  const clock = {
+    now: () => 0,
+    sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+      // A minute and more is the wait for an answer; it comes, or the connection ends.
+      if (milliseconds >= 60_000) return systemClock.sleep(milliseconds, signal);
+      if (++pauses === 2) stack.use(serveModels(models, undefined, Number(port)));
+      return Promise.resolve();
+    },
+  };
+  const there = await ServedModel.open("m.summing", `${server.device}?tries=3`, clock);
+  // The first request ends with the server, nobody is there for the second.
+  const found = await there.run(FEEDS, there.outputs, {});
+  assert.deepEqual([found, pauses], [await here.run(FEEDS), 2]);
 });
 
 Deno.test("a server that says nothing is given up after its timeout, and at the signal", async () => {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RangeServer } from "#testing/range_server.ts";
-import { needs } from "#testing/shared.ts";
+import { needing } from "#testing/shared.ts";
 import { VideoWriter } from "@vcs/media/video_writer";
 import { decodeOnly, patchStream, type PatchStreamConfig } from "@vcs/patch-stream";
 import { S3Bucket } from "../../transport/s3/bucket.ts";
-import { BUCKET, MOTO_PYTHON, startMoto } from "../../transport/testing/moto.ts";
+import { BUCKET, MOTO, startMoto } from "../../transport/testing/moto.ts";
 
 /** A film of 400 noisy frames with many key frames. */
 async function writeFilm(path: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -58,22 +58,34 @@ Deno.test("of a film elsewhere the sampled frames are read", async (t) => {
     });
     await t.step("by the command, which says so", async () => {
       const line = `  read \\d+ of ${bytes.length} bytes \\(\\d+\\.\\d %\\) in \\d+ requests\n`;
-      assert.match((await run([server.url])).stderr, new RegExp(line));
+      const output = ["-o", join(folder, "film.safetensors")];
+      assert.match((await run([server.url, ...output])).stderr, new RegExp(line));
+    });
+    const counted = join(folder, "film.mkv");
+    const matroska = await writeFilm(counted);
+    await t.step("of Matroska, too, which lists key frames", async () => {
+      await using server = new RangeServer(matroska, "film.mkv");
+      const { received, ...there } = await patchesOf(server.url);
+      const { received: _, ...here } = await patchesOf(counted);
+      assert.deepEqual(there, here);
+      assert.deepEqual([received?.bytes, received?.whole], [server.sent, undefined]);
+      assert.ok(server.sent < matroska.length / 2, `${server.sent} of ${matroska.length}`);
     });
     await t.step({
-      name: "by batch, of a bucket",
-      ...needs(MOTO_PYTHON !== undefined),
+      ...needing("by batch, of a bucket", MOTO),
       fn: async () => {
         await using service = await startMoto();
         const endpoint = `http://127.0.0.1:${service.port}`;
-        await new S3Bucket(BUCKET, { endpoint, env: service.env }).put("films/film.mp4", bytes);
+        const bucket = new S3Bucket(BUCKET, { endpoint, env: service.env });
+        await bucket.put("films/film.mp4", bytes);
+        await bucket.put("films/film.mkv", matroska);
         const env = { ...Object.fromEntries(service.env), AWS_ENDPOINT_URL: endpoint };
         const args = ["batch", `s3://${BUCKET}/films/`, server.url, "-o", join(folder, "out")];
         const { stderr, code } = await run(args, env);
         assert.equal(code, 0, stderr);
         const [, read, of] = /read (\d+) of (\d+) bytes \(.* %\) over the network/.exec(stderr)!;
-        assert.equal(Number(of), 2 * bytes.length);
-        assert.ok(Number(read) < bytes.length, stderr);
+        assert.equal(Number(of), 2 * bytes.length + matroska.length);
+        assert.ok(Number(read) < bytes.length + matroska.length / 2, stderr);
       },
     });
   } finally {

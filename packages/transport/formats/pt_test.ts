@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { findPython } from "#testing/python.ts";
+import { whereThere } from "#testing/shared.ts";
 import { TransportError } from "../errors.ts";
 import { encodePt } from "./pt.ts";
 import { type Tensor, tensor } from "../tensor.ts";
@@ -7,8 +8,10 @@ import { type Tensor, tensor } from "../tensor.ts";
 const python = findPython("torch");
 
 Deno.test({
-  name: "pt: torch.load(weights_only=True) opens what we write",
-  ignore: python === undefined, // PyTorch is too large to be asked of CI.
+  // PyTorch is too large to be asked of CI.
+  ...whereThere("pt: torch.load(weights_only=True) opens what we write", {
+    PyTorch: python !== undefined,
+  }),
   async fn() {
     const directory = await Deno.makeTempDir();
     const scalar = tensor("F64", [], new Float64Array([2.5]));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { needs } from "#testing/shared.ts";
-import { BUCKET, MOTO_PYTHON, startMoto } from "../testing/moto.ts";
+import { needing } from "#testing/shared.ts";
+import { BUCKET, MOTO, startMoto } from "../testing/moto.ts";
 import { S3Bucket } from "./bucket.ts";
 import type { S3Options } from "./requests.ts";
 
@@ -91,8 +91,7 @@ Deno.test("s3: the parts of a long object are taken back where one fails", async
 });
 
 Deno.test({
-  name: "s3: moto has what was stored",
-  ...needs(MOTO_PYTHON !== undefined),
+  ...needing("s3: moto has what was stored", MOTO),
   async fn() {
     await using service = await startMoto();
     const endpoint = `http://127.0.0.1:${service.port}`;

@@ -5,6 +5,7 @@
  * @module
  */
 import { findPython } from "#testing/python.ts";
+import type { Needed } from "#testing/shared.ts";
 
 /** A service that runs. */
 export interface S3Service extends AsyncDisposable {
@@ -17,6 +18,9 @@ export interface S3Service extends AsyncDisposable {
 
 /** Path of a Python that has moto, or undefined. */
 export const MOTO_PYTHON = findPython("moto", "flask", "flask_cors", "boto3");
+
+/** What tests with the service need. */
+export const MOTO: Needed = { "moto for Python": MOTO_PYTHON !== undefined };
 
 /** The bucket that is there. */
 export const BUCKET = "windows";

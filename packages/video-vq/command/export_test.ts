@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { checkInPython, described, graphBuilders, ONNX_PYTHON } from "#testing/exported_graphs.ts";
-import { needs } from "#testing/shared.ts";
+import { checkInPython, described, graphBuilders, IN_PYTHON } from "#testing/exported_graphs.ts";
+import { needing } from "#testing/shared.ts";
 import { syntheticCheckpoint } from "../official/synthetic.ts";
 import { unpackVidtok } from "../testing/vidtok.ts";
 import { openGraphs } from "./export.ts";
@@ -15,14 +15,16 @@ const OPTIONS = {
 /** Hands all networks' graphs to a test: those of the bundled weights, and of random ones. */
 async function withGraphs(
   test: (graphs: Awaited<ReturnType<typeof openGraphs>>["graphs"]) => Promise<void>,
+  precision: "fp32" | "fp16" = "fp32",
 ): Promise<void> {
+  const options = { ...OPTIONS, precision };
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeFile(`${folder}/magvit.safetensors`, syntheticCheckpoint());
     await unpackVidtok(`${folder}/vidtok.ckpt`);
-    using tiny = await openGraphs("vq-tiny", OPTIONS, signal);
-    using magvit = await openGraphs(`${folder}/magvit.safetensors`, OPTIONS, signal);
-    using vidtok = await openGraphs(`${folder}/vidtok.ckpt`, OPTIONS, signal);
+    using tiny = await openGraphs("vq-tiny", options, signal);
+    using magvit = await openGraphs(`${folder}/magvit.safetensors`, options, signal);
+    using vidtok = await openGraphs(`${folder}/vidtok.ckpt`, options, signal);
     await test([...tiny.graphs, ...magvit.graphs, ...vidtok.graphs]);
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -51,9 +53,17 @@ Deno.test("export has every graph of all networks", () =>
   }));
 
 Deno.test({
-  name: "ONNX Runtime's Python makes of the exported graphs of all networks what we do",
-  ...needs(ONNX_PYTHON !== undefined),
+  ...needing(
+    "ONNX Runtime's Python makes of the exported graphs of all networks what we do",
+    IN_PYTHON,
+  ),
   fn: () => withGraphs(checkInPython),
+});
+
+Deno.test({
+  ...needing("ONNX Runtime's Python makes of the networks in 16 bits what we do", IN_PYTHON),
+  // The bundled one has none of its own.
+  fn: () => withGraphs((graphs) => checkInPython(graphs.slice(2)), "fp16"),
 });
 
 Deno.test("export takes one half of the bundled network by its name in the catalogue", async () => {

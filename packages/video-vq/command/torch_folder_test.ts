@@ -4,6 +4,7 @@ import { openSender } from "@vcs/transport/channel";
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 import { findPython } from "#testing/python.ts";
+import { whereThere } from "#testing/shared.ts";
 import { VideoReceiver } from "../receive.ts";
 import { VideoSender } from "../send.ts";
 import { FakeCodec, numberedFrames, numberOf, SIZE } from "../testing/fakes.ts";
@@ -70,8 +71,9 @@ Deno.test("torch folder: a damaged file is a damaged window, a folder without wi
 const python = findPython("torch");
 
 Deno.test({
-  name: "torch folder: PyTorch reads the windows of a sender, and its own are decoded",
-  ignore: python === undefined,
+  ...whereThere("torch folder: PyTorch reads the windows of a sender, and its own are decoded", {
+    PyTorch: python !== undefined,
+  }),
   async fn() {
     await withFolder(async (folder) => {
       const codec = new FakeCodec(systemClock);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { findPython } from "#testing/python.ts";
-import { needs } from "#testing/shared.ts";
+import { needing } from "#testing/shared.ts";
 import { recordOf, runAll } from "../../testing/batch_work.ts";
 
 const python = findPython("webdataset", "pyarrow", "duckdb", "datasets");
@@ -35,8 +35,9 @@ print(json.dumps({
 `;
 
 Deno.test({
-  name: "webdataset, pyarrow, duckdb and datasets read what a batch writes",
-  ...needs(python !== undefined),
+  ...needing("webdataset, pyarrow, duckdb and datasets read what a batch writes", {
+    "webdataset, pyarrow, duckdb and datasets for Python": python !== undefined,
+  }),
   async fn() {
     const folder = await Deno.makeTempDir();
     try {

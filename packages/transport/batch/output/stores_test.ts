@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { needs } from "#testing/shared.ts";
+import { needing } from "#testing/shared.ts";
 import { cacheDirectory } from "../../fetch/cache_folder.ts";
 import { S3Bucket } from "../../s3/bucket.ts";
-import { BUCKET, MOTO_PYTHON, startMoto } from "../../testing/moto.ts";
+import { BUCKET, MOTO, startMoto } from "../../testing/moto.ts";
 import type { Manifest } from "./manifest.ts";
 import { fetchStored } from "./stores.ts";
 
 const WORKER = import.meta.resolve("../../testing/batch_work.ts");
 
 Deno.test({
-  name: "a batch from a bucket into a bucket, gone on with",
-  ...needs(MOTO_PYTHON !== undefined),
+  ...needing("a batch from a bucket into a bucket, gone on with", MOTO),
   async fn() {
     await using service = await startMoto();
     const endpoint = `http://127.0.0.1:${service.port}`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mutations } from "#testing/fuzz.ts";
 import { findPython } from "#testing/python.ts";
-import { needs } from "#testing/shared.ts";
+import { needing } from "#testing/shared.ts";
 import { freePort } from "../../site/free_port.ts";
 import { BufferedReader } from "../../io/buffered_reader.ts";
 import { openReceiver, openSender } from "../../channel.ts";
@@ -12,7 +12,7 @@ import { quiet, sleep, until } from "../../testing/waits.ts";
 import { zmtpHandshake } from "./zmtp.ts";
 
 const python = findPython("zmq");
-const interop = needs(python !== undefined);
+const LIBZMQ = { "pyzmq for Python": python !== undefined };
 
 /** A program around libzmq; it and the test tell each other by lines when to go on. */
 class Peer {
@@ -50,7 +50,7 @@ class Peer {
 for (const bind of [true, false]) {
   const where = bind ? "libzmq listens" : "we listen";
 
-  Deno.test({ name: `zmtp: PUSH to a slow libzmq PULL, ${where}`, ...interop }, async () => {
+  Deno.test(needing(`zmtp: PUSH to a slow libzmq PULL, ${where}`, LIBZMQ), async () => {
     const port = freePort();
     const peer = new Peer(`
 s = c.socket(zmq.PULL); s.rcvhwm = 2
@@ -77,7 +77,7 @@ wait(); say("ok")`);
     await sender.close();
   });
 
-  Deno.test({ name: `zmtp: PULL from libzmq PUSH, ${where}`, ...interop }, async () => {
+  Deno.test(needing(`zmtp: PULL from libzmq PUSH, ${where}`, LIBZMQ), async () => {
     const port = freePort();
     const receiver = await openReceiver(`zmq+pull://127.0.0.1:${port}?listen=${!bind}`);
     const peer = new Peer(`
@@ -100,7 +100,7 @@ wait(); say("ok")`);
     await receiver.close();
   });
 
-  Deno.test({ name: `zmtp: PUB to libzmq SUB, ${where}`, ...interop }, async () => {
+  Deno.test(needing(`zmtp: PUB to libzmq SUB, ${where}`, LIBZMQ), async () => {
     const port = freePort();
     const peer = new Peer(`
 s = c.socket(zmq.SUB); s.subscribe(b"VCSM"); s.subscribe(b"nothing")
@@ -118,7 +118,7 @@ for n in range(10): say(struct.unpack_from("<Q", s.recv(), 16)[0])`);
     await sender.close();
   });
 
-  Deno.test({ name: `zmtp: SUB to libzmq PUB, ${where}`, ...interop }, async () => {
+  Deno.test(needing(`zmtp: SUB to libzmq PUB, ${where}`, LIBZMQ), async () => {
     const port = freePort();
     const receiver = await openReceiver(`zmq+sub://127.0.0.1:${port}?listen=${!bind}`);
     // It says the same again until its first message has come: nobody tells it of subscriptions.
@@ -148,7 +148,7 @@ wait(); say("ok")`);
 }
 
 Deno.test(
-  { name: "zmtp: neither end hangs up on one that is merely slow", ...interop },
+  needing("zmtp: neither end hangs up on one that is merely slow", LIBZMQ),
   async () => {
     const port = freePort();
     const slow = new Peer(`
