@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "window_limits.ts",
+    find: "height <= longest && width <= longest &&",
+    put: "",
+    means: "a window that is longer than a video file can be ends the receiver at every start",
+    tests: ["receive_hostile_test.ts"],
+  },
+  {
+    file: "shape_restorer.ts",
+    find: "Math.min(LONGEST, MOST_PIXELS / other)",
+    put: "LONGEST",
+    means: "a thin window that was stretched becomes frames of 400 MB",
+    tests: ["shape_restorer_test.ts"],
+  },
+  {
     file: "compact_header.ts",
     find: 'if (byte === 0 && i > 0) throw bad("found a number in more bytes than it needs");',
     put: "",
