@@ -9,6 +9,7 @@ import { hasShared, sharedPath } from "#testing/shared.ts";
 import { freePort } from "../transport/site/free_port.ts";
 import { WindowJournal } from "./stream/journal.ts";
 import { syntheticCheckpoint } from "./official/synthetic.ts";
+import { damagedVideo } from "./testing/damaged_video.ts";
 import { filesIn } from "./testing/fakes.ts";
 import { PARTS_HERE } from "#testing/parts_here.ts";
 import { ODD_WINDOWS } from "./testing/hostile.ts";
@@ -363,6 +364,23 @@ Deno.test("processes: a stream of which every window is damaged ends with 1", as
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("processes: a damaged source is sent to its end, and both reports count what was damaged", async () => {
+  await withStage(async ({ folder, model }) => {
+    const clip = `${folder}/damaged.mp4`;
+    await damagedVideo(clip);
+    const url = pathToFileURL(`${folder}/windows`).href;
+    const send = ["encode", ...model, "--size", "32", "--json", clip, url];
+    const { code, stdout, stderr } = await start(send).result();
+    assert.equal(code, 0, stderr);
+    const { framesIn, damagedFrames } = JSON.parse(stdout);
+    assert.equal(framesIn, 60);
+    assert(damagedFrames > 0 && damagedFrames < 30, `${damagedFrames} damaged`);
+    assert.match(stderr, new RegExp(`^${damagedFrames} frames of the source were damaged$`, "m"));
+    const files = await filesIn(`${folder}/windows`);
+    assert.deepEqual(files.map((name) => name.includes(".end.")), [false, false, false, true]);
+  });
 });
 
 Deno.test("processes: wrong usage ends with 2, a missing file with 1", async () => {

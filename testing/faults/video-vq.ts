@@ -8,6 +8,20 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "report.ts",
+    find: "if (damaged > 0) say(`${damaged} frames of the source were damaged`);",
+    put: "",
+    means: "nobody hears that a source was damaged",
+    tests: ["processes_test.ts"],
+  },
+  {
+    file: "encode.ts",
+    find: "denominator / numerator, damagedFrames);",
+    put: "denominator / numerator, 0);",
+    means: "nobody hears that a source was damaged",
+    tests: ["processes_test.ts"],
+  },
+  {
     file: "window_limits.ts",
     find: "height <= longest && width <= longest &&",
     put: "",
