@@ -8,6 +8,55 @@ import type { Fault } from "./fault.ts";
 /** The table. */
 export const faults: readonly Fault[] = [
   {
+    file: "encode.ts",
+    find: "{ ...model, size }",
+    put: "model",
+    means: "the first window of a live source waits for what is done once",
+    tests: ["warm_up_test.ts"],
+  },
+  {
+    file: "decode.ts",
+    find: "options.play ? { ...model, size } : model",
+    put: "model",
+    means: "the delay of what is played is that of a cold first window",
+    tests: ["warm_up_test.ts"],
+  },
+  {
+    file: "decode.ts",
+    find: "await using _site = await observe(options, () => player.report().data);",
+    put: "",
+    means: "nobody can ask a receiver how it is",
+    tests: ["processes_test.ts"],
+  },
+  {
+    file: "encode.ts",
+    find: "await using _site = await observe(values, data);",
+    put: "",
+    means: "nobody can ask a sender how it is",
+    tests: ["processes_test.ts"],
+  },
+  {
+    file: "receive.ts",
+    find: "else await arrival.accept();",
+    put: "",
+    means: "a damaged window in a spool comes again at every start",
+    tests: ["processes_test.ts"],
+  },
+  {
+    file: "sized_sessions.ts",
+    find: "close(oldest[1]);",
+    put: "",
+    means: "sessions of old sizes are held",
+    tests: ["models_test.ts"],
+  },
+  {
+    file: "tokenizer.ts",
+    find: "needsSmoothing: true,",
+    put: "needsSmoothing: false,",
+    means: "a still scene flickers from window to window",
+    tests: ["scenes_test.ts"],
+  },
+  {
     file: "report.ts",
     find: "if (damaged > 0) say(`${damaged} frames of the source were damaged`);",
     put: "",
