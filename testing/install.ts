@@ -73,7 +73,8 @@ async function fetched(name: string): Promise<string[]> {
     `${part.name}, ${megabytes(partSize(part))} (${part.about})`
   );
   const weights = await weightBytes(name);
-  return weights > 0 ? [...parts, `the small model's weights, ${megabytes(weights)}`] : parts;
+  const whose = name === "together" ? "the small models'" : "the small model's";
+  return weights > 0 ? [...parts, `${whose} weights, ${megabytes(weights)}`] : parts;
 }
 
 function lines(name: string): string[] {

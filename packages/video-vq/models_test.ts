@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { openDecoder, openEncoder, VIDEO_MODELS } from "./models.ts";
 import { syntheticCheckpoint } from "./official/synthetic.ts";
+import { packedSize } from "./stream/tokens.ts";
+import { spiedSessions } from "./testing/spied_sessions.ts";
 
 Deno.test("models: a path is a reference; the two halves have the same id", async () => {
   const cache = await Deno.makeTempDir();
@@ -12,6 +14,26 @@ Deno.test("models: a path is a reference; the two halves have the same id", asyn
     assert.match(encoder.modelId, /^[0-9a-f]{16}$/);
     assert.equal(encoder.modelId, decoder.modelId);
     assert.match(encoder.description, /encoder, channels 32-32-32-32, raw parameters, fp32 on cpu/);
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+});
+
+Deno.test("models: of windows of many sizes, the sessions of two are held", async () => {
+  const cache = await Deno.makeTempDir();
+  try {
+    const path = `${cache}/small.safetensors`;
+    await Deno.writeFile(path, syntheticCheckpoint());
+    for (const reference of [path, "vq-tiny"]) {
+      using sessions = spiedSessions();
+      using decoder = await openDecoder(reference, { device: "cpu", cache });
+      for (let width = 1; width <= 6; width++) {
+        const shape = { channels: 18, frames: 5, height: 1, width };
+        await decoder.decode({ shape, packed: new Uint8Array(packedSize(shape)) });
+        assert.equal(sessions.held.size, Math.min(2, width), reference);
+      }
+      assert.equal(sessions.runs.length, 6);
+    }
   } finally {
     await Deno.remove(cache, { recursive: true });
   }

@@ -9,9 +9,10 @@ import { hasShared, sharedPath } from "#testing/shared.ts";
 import { freePort } from "../transport/site/free_port.ts";
 import { WindowJournal } from "./stream/journal.ts";
 import { syntheticCheckpoint } from "./official/synthetic.ts";
+import { damagedVideo } from "./testing/damaged_video.ts";
 import { filesIn } from "./testing/fakes.ts";
 import { PARTS_HERE } from "#testing/parts_here.ts";
-import { ODD_WINDOWS } from "./testing/hostile.ts";
+import { goodMessage, ODD_WINDOWS } from "./testing/hostile.ts";
 
 const COMMAND = import.meta.resolve("./mod.ts");
 
@@ -363,6 +364,79 @@ Deno.test("processes: a stream of which every window is damaged ends with 1", as
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("processes: a damaged source is sent to its end, and both reports count what was damaged", async () => {
+  await withStage(async ({ folder, model }) => {
+    const clip = `${folder}/damaged.mp4`;
+    await damagedVideo(clip);
+    const url = pathToFileURL(`${folder}/windows`).href;
+    const send = ["encode", ...model, "--size", "32", "--json", clip, url];
+    const { code, stdout, stderr } = await start(send).result();
+    assert.equal(code, 0, stderr);
+    const { framesIn, damagedFrames } = JSON.parse(stdout);
+    assert.equal(framesIn, 60);
+    assert(damagedFrames > 0 && damagedFrames < 30, `${damagedFrames} damaged`);
+    assert.match(stderr, new RegExp(`^${damagedFrames} frames of the source were damaged$`, "m"));
+    const files = await filesIn(`${folder}/windows`);
+    assert.deepEqual(files.map((name) => name.includes(".end.")), [false, false, false, true]);
+  });
+});
+
+Deno.test("processes: a damaged window in a spool is left out, accepted, and does not come again", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const url = pathToFileURL(`${folder}/windows`).href;
+    const { message: odd } = ODD_WINDOWS.find(({ name }) => name === "17 channels")!;
+    {
+      await using sender = await openSender(`${url}?limit=10`);
+      for (const sequence of [0, 1, 3, 4]) {
+        if (sequence === 3) await sender.send(odd);
+        await sender.send(goodMessage(sequence));
+      }
+      await sender.send({ ...odd, sequence: 5, end: true });
+      await sender.flush();
+    }
+    const model = ["--model", "vq-tiny", "--device", "cpu", "--force"];
+    const spool = `${url}?limit=10`;
+    const { code, stderr } = await start(["decode", ...model, spool, `${folder}/out.rgb`]).result();
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^missing 2 windows: 2, 5 \(2 damaged/m);
+    assert.equal((await Deno.stat(`${folder}/out.rgb`)).size, 4 * 17 * 16 * 16 * 3);
+    assert.deepEqual(await filesIn(`${folder}/windows`), []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("processes: both ends say how they are while they run", async () => {
+  await withStage(async ({ folder, model }) => {
+    const url = `tcp://127.0.0.1:${freePort()}`;
+    const [sending, receiving] = [freePort(), freePort()];
+    const seen = (port: number) => ["--listen", `127.0.0.1:${port}`];
+    const stats = `${folder}/stats`;
+    const receive = [...seen(receiving), "--stats", stats, url, `${folder}/out.rgb`];
+    const receiver = start(["decode", ...model, ...receive]);
+    const raw = ["--size", "32", "--raw-size", "32x32", "--live"];
+    const sender = start(["encode", ...model, ...raw, ...seen(sending), "-", url], "piped");
+    const feeding = feed(sender.process.stdin, 1_000_000, 20).catch(() => {});
+    try {
+      await decodes(stats);
+      const page = (port: number, name: string) => fetch(`http://127.0.0.1:${port}/${name}`);
+      const health = async (port: number) => await (await page(port, "health")).json();
+      const [sent, received] = [await health(sending), await health(receiving)];
+      assert.deepEqual([sent.status, sent.damagedFrames, received.status], ["ok", 0, "ok"]);
+      assert(sent.sent > 0 && received.decoded > 0);
+      const metrics = async (port: number) => await (await page(port, "metrics")).text();
+      assert.match(await metrics(sending), /^video_vq_sent [1-9]\d*$/m);
+      assert.match(await metrics(receiving), /^video_vq_decoded [1-9]\d*$/m);
+    } finally {
+      sender.process.kill("SIGINT");
+      const ended = await Promise.all([receiver.result(), sender.result()]);
+      assert.deepEqual(ended.map(({ code }) => code), [0, 130]);
+      await feeding;
+    }
+  });
 });
 
 Deno.test("processes: wrong usage ends with 2, a missing file with 1", async () => {

@@ -2,7 +2,9 @@
 import { ManualClock, systemClock } from "@vcs/transport";
 import { memoryChannel } from "@vcs/transport/channel";
 import type { Message } from "@vcs/transport/message";
+import { VideoReader } from "@vcs/media/video_reader";
 import assert from "node:assert/strict";
+import { openOutput } from "./frames/outputs.ts";
 import {
   type OnResize,
   type ReceivedWindow,
@@ -59,6 +61,36 @@ for (const { name, message } of ODD_WINDOWS) {
     const { damaged, missingCount } = statistics;
     assert.deepEqual([damaged, missingCount], [1, 1]);
     assert.match(events.join(), /^window 2: Cannot read a window: /);
+  });
+}
+
+/** What stands in a video file after a stream that begins with a window. */
+async function filmAfter(first: Message) {
+  const folder = await Deno.makeTempDir();
+  try {
+    const messages = [first, goodMessage(1), goodMessage(2, { end: true })];
+    const { sender, receiver } = memoryChannel(messages.length);
+    for (const message of messages) await sender.send({ ...message, pts: message.sequence });
+    const stream = new VideoReceiver(receiver, codec);
+    const output = await openOutput(`${folder}/film.mp4`);
+    for await (const frame of stream.frames()) await output.write(frame);
+    await output.close();
+    await using film = await VideoReader.open(`${folder}/film.mp4`);
+    const { width, height, frameCount } = film.info;
+    return { size: `${width}x${height}`, frameCount, damaged: stream.statistics.damaged };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+for (const [name, rows, columns] of [["tall", 2048, 1], ["wide", 1, 2048]] as const) {
+  Deno.test(`receive: a ${name} window that comes first is no larger than a file takes`, async () => {
+    const larger = [rows, columns].map((side) => side > 1 ? side + 1 : side) as [number, number];
+    const refused = await filmAfter(goodMessage(0, { side: larger }));
+    assert.deepEqual(refused, { size: "16x16", frameCount: 34, damaged: 1 });
+    const taken = await filmAfter(goodMessage(0, { side: [rows, columns] }));
+    const size = `${columns * 8}x${rows * 8}`;
+    assert.deepEqual(taken, { size, frameCount: 51, damaged: 0 });
   });
 }
 

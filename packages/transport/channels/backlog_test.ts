@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { needs } from "#testing/shared.ts";
 import { backlogOf, openReceiver, openSender } from "../channel.ts";
 import { message } from "../message.ts";
-import { BUCKET, MOTO_PYTHON, startMoto } from "../testing/moto.ts";
+import { BUCKET, MOTO_PYTHON, setVariables, startMoto } from "../testing/moto.ts";
 import { quiet, sleep, until } from "../testing/waits.ts";
 import { transport } from "../trial/command.ts";
 import { type BrokerName, hasBroker, startBroker } from "../trial/brokers.ts";
@@ -175,17 +175,12 @@ Deno.test({
   ...needs(MOTO_PYTHON !== undefined),
   async fn() {
     await using service = await startMoto();
-    const before = Array.from(service.env.keys(), (name) => [name, Deno.env.get(name)] as const);
-    for (const [name, value] of service.env) Deno.env.set(name, value);
+    using _ = setVariables(service.env);
     const url = `s3://${BUCKET}/back log?endpoint=http://127.0.0.1:${service.port}`;
     assert.deepEqual(await counts(url), [0, undefined, undefined, undefined]);
     await leave(url, 2);
     assert.deepEqual(await counts(url), [2, undefined, undefined, undefined]);
     assert.equal(typeof (await backlogOf(url)).oldest, "number");
-    for (const [name, value] of before) {
-      if (value === undefined) Deno.env.delete(name);
-      else Deno.env.set(name, value);
-    }
   },
 });
 

@@ -6,25 +6,8 @@ import { message, newStreamId } from "../message.ts";
 import { S3Bucket } from "../s3/bucket.ts";
 import { conformance, LIMIT } from "../testing/conformance.ts";
 import { FaultProxy } from "../testing/fault_proxy.ts";
-import { BUCKET, MOTO_PYTHON, startMoto } from "../testing/moto.ts";
+import { BUCKET, MOTO_PYTHON, setVariables, startMoto } from "../testing/moto.ts";
 import { sleep } from "../testing/waits.ts";
-
-/** Variables of this process, and so of the ends that it starts. */
-function setVariables(variables: Iterable<[string, string]>): Disposable {
-  const before = Array.from(variables, ([name, value]) => {
-    const [old] = [Deno.env.get(name)];
-    Deno.env.set(name, value);
-    return [name, old] as const;
-  });
-  return {
-    [Symbol.dispose]() {
-      for (const [name, old] of before) {
-        if (old === undefined) Deno.env.delete(name);
-        else Deno.env.set(name, old);
-      }
-    },
-  };
-}
 
 Deno.test({
   name: "channel: s3 keeps its promises",

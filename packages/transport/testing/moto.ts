@@ -87,6 +87,23 @@ export async function startMoto(): Promise<S3Service> {
   };
 }
 
+/** Variables of this process, and so of the ends that it starts. */
+export function setVariables(variables: Iterable<[string, string]>): Disposable {
+  const before = Array.from(variables, ([name, value]) => {
+    const [old] = [Deno.env.get(name)];
+    Deno.env.set(name, value);
+    return [name, old] as const;
+  });
+  return {
+    [Symbol.dispose]() {
+      for (const [name, old] of before) {
+        if (old === undefined) Deno.env.delete(name);
+        else Deno.env.set(name, old);
+      }
+    },
+  };
+}
+
 async function* linesOf(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<string, void, void> {

@@ -11,13 +11,13 @@ export interface CodedFrame extends RgbImage {
   readonly picture?: Picture;
 }
 
-/** Longest side of a restored frame. */
-const LONGEST = 8192;
+/** Longest side that is made longer, and most pixels of a frame of which one is. */
+const [LONGEST, MOST_PIXELS] = [8192, 8192 * 1024];
 /** Shapes that differ by less are the same but for rounding to pixels. */
 const ALIKE = 0.03;
 
 /** Video codecs take whole pairs of pixels. */
-const even = (side: number) => Math.min(LONGEST, Math.max(2, Math.floor(side / 2) * 2));
+const even = (side: number) => Math.max(2, Math.floor(side / 2) * 2);
 
 /** Gives frames the shape of their source; all have the size of the first one. */
 export class ShapeRestorer {
@@ -51,8 +51,14 @@ function shownIn({ width, height, data, picture }: CodedFrame): RgbImage {
 /** The side that stretching made too short is made longer, so that nothing is lost. */
 function restoredSize({ width, height, pixelAspect = 1 }: RgbImage) {
   return pixelAspect >= 1
-    ? { width: even(Math.round(width * pixelAspect)), height }
-    : { width, height: even(Math.round(height / pixelAspect)) };
+    ? { width: lengthened(width, pixelAspect, height), height }
+    : { width, height: lengthened(height, 1 / pixelAspect, width) };
+}
+
+/** A side made longer, as far as a frame may be made larger. */
+function lengthened(side: number, factor: number, other: number): number {
+  const longest = Math.max(side, Math.min(LONGEST, MOST_PIXELS / other));
+  return even(Math.min(longest, Math.round(side * factor)));
 }
 
 /** The middle of an image. */

@@ -41,3 +41,16 @@ Deno.test("shape restorer: all frames of an output have the size of the first", 
     assert.deepEqual([width, height, data.length], [64, 36, 64 * 36 * 3]);
   }
 });
+
+Deno.test("shape restorer: a frame is made longer, but not larger than any file needs", () => {
+  const sizes = [[8, 16_384, 64], [16_384, 8, 1 / 64], [1024, 1024, 64], [1024, 512, 4]] as const;
+  const restoredSizes = sizes.map(([width, height, aspect]) => {
+    const data = new Uint8Array(width * height * 3);
+    const [columns, rows] = aspect > 1 ? [aspect, 1] : [1, 1 / aspect];
+    const picture: Picture = { fit: "stretch", width: columns, height: rows };
+    const frame = new ShapeRestorer().restore({ width, height, data, picture });
+    assert.equal(frame.data.length, frame.width * frame.height * 3);
+    return [frame.width, frame.height];
+  });
+  assert.deepEqual(restoredSizes, [[512, 16_384], [16_384, 512], [8192, 1024], [2048, 512]]);
+});

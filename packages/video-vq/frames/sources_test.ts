@@ -2,9 +2,9 @@ import { encodeJpeg } from "@vcs/media/image";
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { VideoWriter } from "@vcs/media/video_writer";
 import { CLIP_FPS, makeClip, needsRtsp, rtspServer } from "#testing/rtsp/server.ts";
 import { findProgram } from "#testing/shared.ts";
+import { damagedVideo } from "../testing/damaged_video.ts";
 import { frameRateOf, nominalRate, type OnError, openSource, rawSource } from "./sources.ts";
 
 Deno.test("sources: rates become the fractions that they stand for", () => {
@@ -117,28 +117,6 @@ Deno.test("sources: a damaged picture is an error, its neighbour, or left out", 
   assert.deepEqual(await folderOf(greys, "skip"), { frames: [[10, 1], [20, 4]], damaged: 3 });
   await assert.rejects(folderOf(greys, "throw"), { code: "bad-source" });
 });
-
-/** A video of which a stretch of bytes in the middle was overwritten. */
-async function damagedVideo(path: string): Promise<void> {
-  {
-    await using writer = await VideoWriter.open(path, {
-      width: 64,
-      height: 48,
-      fps: 30,
-      keyframeInterval: 10,
-    });
-    for (let i = 0; i < 60; i++) {
-      const data = Uint8Array.from({ length: 64 * 48 * 3 }, (_, at) => at * 7 + i * 5);
-      await writer.add({ data });
-    }
-  }
-  const bytes = await Deno.readFile(path);
-  const start = new TextDecoder("latin1").decode(bytes).indexOf("mdat");
-  const end = new TextDecoder("latin1").decode(bytes).indexOf("moov");
-  const middle = Math.floor((start + Math.max(start, end < start ? bytes.length : end)) / 2);
-  for (let i = 0; i < 400; i++) bytes[middle + i]! ^= 1 + (i * 37) % 255;
-  await Deno.writeFile(path, bytes);
-}
 
 Deno.test("sources: damage in a video does not end it, and is counted", async () => {
   const folder = await Deno.makeTempDir();

@@ -33,6 +33,8 @@ export const MOST_POSITIONS = 81_920;
 
 /** Most bits of a token: an index is a positive 32-bit integer. */
 const MOST_CHANNELS = 30;
+/** Longest side of a frame in pixels: that of a video file. */
+const LONGEST_SIDE = 16_384;
 /** Seconds that a window may span: 30 years, so that a gap in a recording fits. */
 const LONGEST = 1e9;
 /** Frames per second, least and most. */
@@ -48,16 +50,18 @@ const LATEST = Number.MAX_SAFE_INTEGER;
 export function checkShape(shape: TokenShape, limits: WindowLimits = {}): void {
   const { channels, frames, height, width } = shape;
   const [fewest, most] = limits.frames ?? [1, WINDOW_FRAMES];
-  const { positions = MOST_POSITIONS, size } = limits;
+  const { positions = MOST_POSITIONS, size, scale = 1 } = limits;
+  const longest = LONGEST_SIDE / scale;
   const isAllowed = [channels, frames, height, width].every(isCount) &&
     channels <= MOST_CHANNELS && channels === (limits.channels ?? channels) &&
     frames >= fewest && frames <= most && frames * height * width <= positions &&
+    height <= longest && width <= longest &&
     (!size || (size.height === height && size.width === width));
   if (isAllowed) return;
   const expected = [
     `${limits.channels ?? `1 to ${MOST_CHANNELS}`} channels`,
     fewest === most ? `${most} frames` : `${fewest} to ${most} frames`,
-    size ? `${size.height}x${size.width}` : `at most ${positions} positions`,
+    size ? `${size.height}x${size.width}` : `at most ${positions} positions and ${longest} a side`,
   ];
   throw bad(
     `found a latent of ${channels}x${frames}x${height}x${width}, expected ${expected.join(", ")}`,

@@ -40,7 +40,7 @@ interface MessageChanges {
   readonly end?: boolean;
   readonly streamId?: string;
   /** Rows and columns of the latent. */
-  readonly side?: number;
+  readonly side?: number | readonly [rows: number, columns: number];
 }
 
 const fieldsOf = (sequence: number, { end = false, streamId = STREAM }: MessageChanges = {}) => ({
@@ -50,7 +50,8 @@ const fieldsOf = (sequence: number, { end = false, streamId = STREAM }: MessageC
 /** A window that is as it should be. */
 export function goodMessage(sequence: number, changes: MessageChanges = {}): Message {
   const { side = 2 } = changes;
-  return windowMessage(windowOf([18, 5, side, side]), fieldsOf(sequence, changes), "packed");
+  const [rows, columns] = typeof side === "number" ? [side, side] : side;
+  return windowMessage(windowOf([18, 5, rows, columns]), fieldsOf(sequence, changes), "packed");
 }
 
 /** A payload whose bytes are changed after it was written. */
@@ -75,6 +76,8 @@ const WINDOWS: Readonly<Record<string, TokenWindow>> = {
   "a latent of 200x200": windowOf([18, 5, 200, 200]),
   "a latent of 400x400": windowOf([18, 5, 400, 400]),
   "a latent of 1x65535": windowOf([18, 5, 1, 65535]),
+  "frames that are taller than a file's": windowOf([18, 5, 2049, 1]),
+  "frames that are wider than a file's": windowOf([18, 5, 1, 2049]),
   "frames of another size than the latent": windowOf(GOOD, { width: 9999, height: 1 }),
   "a time that is not a number": windowOf(GOOD, timesOf((i) => i === 5 ? NaN : far(i))),
   "an infinite time": windowOf(GOOD, timesOf((i) => i === 17 ? Infinity : far(i))),

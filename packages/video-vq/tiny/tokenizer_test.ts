@@ -9,6 +9,7 @@ import { readSafetensors } from "@vcs/transport/safetensors";
 import { type Tensor, tensorBytes } from "@vcs/transport/tensor";
 import { openDecoder, openEncoder } from "../models.ts";
 import { pixelsToFloat } from "../frames/pixels.ts";
+import { BoundarySmoother } from "../stream/boundary_smoothing.ts";
 import { buildTinyDecoder, buildTinyEncoder, TINY_MODEL } from "./graph.ts";
 import { TINY_ID, TINY_WEIGHTS } from "./weights.ts";
 
@@ -93,35 +94,52 @@ Deno.test("vq-tiny: damaged weights are noticed when they are loaded, each half 
 /** Bytes of a frame of 128×128. */
 const SIZE = 128 * 128 * 3;
 
-/** What comes back of 17 frames of one colour, 128×128. */
-async function rebuilt(colour: readonly number[]): Promise<Uint8Array> {
+/** What comes back of two windows of one colour, 128×128, as a receiver shows them. */
+async function rebuilt(colour: readonly number[]): Promise<Uint8Array[]> {
   using encoder = await openEncoder("vq-tiny", { device: "cpu" });
   using decoder = await openDecoder("vq-tiny", { device: "cpu" });
   assert.equal(encoder.modelId, decoder.modelId);
   const data = Uint8Array.from({ length: 17 * SIZE }, (_, i) => colour[i % 3]!);
   const window = { frameCount: 17, height: 128, width: 128 };
-  const { data: frames, ...shape } = await decoder.decode(
-    await encoder.encode({ ...window, data }),
-  );
-  assert.deepEqual(shape, window);
+  const smoother = new BoundarySmoother();
+  const frames: Uint8Array[] = [];
+  for (let i = 0; i < 2; i++) {
+    const clip = await decoder.decode(await encoder.encode({ ...window, data }));
+    const { data: decoded, ...shape } = clip;
+    assert.deepEqual(shape, window);
+    smoother.smooth(clip);
+    for (let t = 0; t < 17; t++) frames.push(decoded.subarray(t * SIZE, (t + 1) * SIZE));
+  }
   return frames;
 }
 
-for (
-  const [name, colour] of Object.entries({
-    red: [255, 0, 0],
-    green: [0, 255, 0],
-    blue: [0, 0, 255],
-    white: [255, 255, 255],
-  })
-) {
-  Deno.test(`vq-tiny: pure ${name} stays it, in every frame`, async () => {
+/** The mean of a channel of a frame. */
+function meanOf(frame: Uint8Array, channel: number): number {
+  return frame.reduce((sum, value, i) => i % 3 === channel ? sum + value : sum, 0) * 3 / SIZE;
+}
+
+/** A colour, and how far the means of its frames lie apart, in levels of a channel. */
+const PURE: Readonly<Record<string, readonly [colour: readonly number[], spread: number]>> = {
+  red: [[255, 0, 0], 4],
+  green: [[0, 255, 0], 4.5],
+  blue: [[0, 0, 255], 2],
+  white: [[255, 255, 255], 2],
+};
+
+for (const [name, [colour, spread]] of Object.entries(PURE)) {
+  Deno.test(`vq-tiny: pure ${name} stays it, in every frame, and does not pulse`, async () => {
     const frames = await rebuilt(colour);
-    const means = Array.from({ length: 17 }, (_, t) => {
-      const frame = frames.subarray(t * SIZE, (t + 1) * SIZE);
-      return frame.reduce((sum, value, i) => sum + Math.abs(value - colour[i % 3]!), 0) / SIZE;
-    });
-    assert.ok(Math.max(...means) <= 8, `${means.map((mean) => mean.toFixed(1))} levels off`);
+    const errors = frames.map((frame) =>
+      frame.reduce((sum, value, i) => sum + Math.abs(value - colour[i % 3]!), 0) / SIZE
+    );
+    assert.ok(Math.max(...errors) <= 8, `${errors.map((error) => error.toFixed(1))} levels off`);
+    for (const channel of [0, 1, 2]) {
+      const means = frames.map((frame) => meanOf(frame, channel));
+      const steps = means.slice(1).map((mean, i) => Math.abs(mean - means[i]!));
+      const shown = `channel ${channel}: ${means.map((mean) => mean.toFixed(1))}`;
+      assert.ok(Math.max(...steps) <= 2, shown);
+      assert.ok(Math.max(...means) - Math.min(...means) <= spread, shown);
+    }
   });
 }
 
