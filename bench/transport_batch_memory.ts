@@ -1,7 +1,8 @@
 /**
  * Prints what a batch of many small items holds, by itself and by a queue, with a tenth of the items and
  * with all, and so what an item more takes: `deno run -A bench/transport_batch_memory.ts [ITEMS]`, with a Redis on this machine. Each
- * part is a process of its own; what is held is counted after garbage was collected.
+ * part is a process of its own; what is held is counted after garbage was collected. Files are synced to
+ * the disk one by one: `TMPDIR=/dev/shm` makes it short.
  *
  * @module
  */
@@ -16,6 +17,9 @@ import { startBroker } from "../packages/transport/trial/brokers.ts";
 
 /** Milliseconds between two looks at what is held. */
 const PACE = 250;
+
+/** Bytes of a shard: the keys in the one that is not full yet are held, besides what is measured here. */
+const SHARD_BYTES = 2 ** 22;
 
 /** What a part works with. */
 interface Place {
@@ -53,7 +57,8 @@ async function through(results: AsyncIterable<unknown>): Promise<void> {
 function batchOf(format: "files" | "webdataset") {
   return (place: Place) => {
     const output = `${place.output}-${format}`;
-    return through(batch(work, { items: itemsOf(place), output, format, signal }));
+    const shards = { output, format, shardBytes: SHARD_BYTES };
+    return through(batch(work, { items: itemsOf(place), ...shards, signal }));
   };
 }
 
