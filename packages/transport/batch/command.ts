@@ -64,7 +64,7 @@ const OPTIONS = group("Batch", {
     defaultText: "that of a Slurm or AWS Batch array job, else all",
   }),
   maxFailures: option(whole({ min: 0 }), {
-    help: "failures that do not end the batch",
+    help: "failures that do not end the batch, or the worker of a queue",
     defaultText: "any number",
   }),
   queue: option(text("redis://HOST:PORT"), {
