@@ -1157,6 +1157,13 @@ export const faults: readonly Fault[] = [
     tests: ["job_queue_test.ts"],
   },
   {
+    file: "open_at_once.ts",
+    find: "!work.sharesModel && ",
+    put: "",
+    means: "each process of a batch opens a model of its own",
+    tests: ["item_processes_test.ts"],
+  },
+  {
     file: "batch/summary.ts",
     find: "jobs > this.#now",
     put: "false",

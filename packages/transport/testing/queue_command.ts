@@ -57,6 +57,7 @@ const known = command({
     open: ({ model }) =>
       Promise.resolve(knownWork({
         settings: { command: "known", model },
+        sharesModel: model === "shared",
         async run({ key, source }, signal) {
           const words = (await Deno.readTextFile(source)).trim();
           await act(words, signal);
