@@ -25,7 +25,8 @@ import { openModel } from "./open_model.ts";
 /**
  * Items whose images fill the model's runs. Without a network decoding is most of it, and items have
  * processes: 0.42 s for 16 frames of a 720p clip of 4 s in two of them, 0.67 s in one process, on two
- * processors; images take as long either way. With a network each process would open its own, and runs would not be filled.
+ * processors; images take as long either way. With a network each process would open its own, and
+ * runs would not be filled.
  */
 const JOBS = 16;
 
