@@ -349,11 +349,11 @@ Deno.test({
   ...WITH_REDIS,
   async fn() {
     await using place = await Place.open();
-    const items = { "a.txt": "bad", "b.txt": "bad", "c.txt": `hold ${place.path("hold")}` };
+    const items = { "a.txt": `hold ${place.path("hold")}`, "b.txt": "bad", "c.txt": "bad" };
     await place.submit(await place.texts(items), { attempts: 1 });
-    const { code, said } = await place.run("work", "--jobs", "1", "--max-failures", "1");
+    const { code, said } = await place.run("work", "--jobs", "2", "--max-failures", "1");
     assert.equal(code, 1);
-    assert.match(said, /Cannot go on: found 2 failures, expected 1 at most; the last: b\.txt: /);
+    assert.match(said, /Cannot go on: found 2 failures, expected 1 at most; the last: c\.txt: /);
     await using open = await openQueue(place.url);
     const counts = await open.queue.getJobCounts("waiting", "active", "failed", "completed");
     assert.deepEqual(counts, { waiting: 1, active: 0, failed: 2, completed: 0 });
