@@ -153,11 +153,12 @@ class Trial {
 
 /** Tries the faults of one package, those of one file where it is given; counts the outcomes. */
 async function tryPackage(copy: string, name: string, counts: Map<string, number>): Promise<void> {
-  const [packageName, file] = name.split("/") as [string, string | undefined];
+  const [packageName = "", ...path] = name.split("/");
+  const file = path.join("/");
   const sources = await Array.fromAsync(sourcesBelow(join(copy, "packages", packageName)));
   const trial = new Trial(copy, sources);
   for (const fault of await faultsOf(packageName)) {
-    if (file !== undefined && fault.file !== file) continue;
+    if (file !== "" && fault.file !== file) continue;
     const { outcome, detail } = await trial.run(fault);
     counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
     print(`${outcome}  ${packageName}/${fault.file}: ${fault.means}\n        ${detail}`);

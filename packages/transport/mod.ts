@@ -83,6 +83,7 @@ export { batch, type BatchOptions, type BatchWork } from "./batch/batch.ts";
 export { type ItemOptions, listItems } from "./batch/items.ts";
 export type {
   BatchItem,
+  BatchReceived,
   BatchRecord,
   ItemFailure,
   RecordEncoder,

@@ -11,19 +11,25 @@ import { type Broker, startBroker } from "../../packages/transport/trial/brokers
 
 const RATE = 24000;
 const COMMAND = import.meta.resolve("../../packages/encodec-stream/mod.ts");
-const CODEC = ["--model", "encodec_tiny_24khz", "-b", "6", "--jobs", "1"];
+const CODEC = ["--model", "encodec_tiny_24khz", "-b", "6"];
 
 /** How much is done, and how often it is disturbed. */
 export interface KillPlan {
   readonly items: number;
   readonly kills: number;
   readonly restarts: number;
+  /** Items of a job of the queue. Default: 1. */
+  readonly group?: number;
+  /** Items at once of each worker, and of the batch alone. Default: 1. */
+  readonly jobs?: number;
 }
 
 /** What came of it. */
-export interface KillResult extends KillPlan {
+export interface KillResult {
   /** Records that the batch alone has and the queue's has not. */
   readonly lost: number;
+  /** Keys that the queue's index has and the batch alone has not. */
+  readonly unknown: number;
   /** Keys that the queue's index has more than once. */
   readonly doubled: number;
   /** Records whose bytes differ. */
@@ -100,8 +106,9 @@ async function disturb(
   { broker, url, plan }: { readonly broker: Broker; readonly url: string; readonly plan: KillPlan },
 ): Promise<void> {
   const random = numbers();
-  const { items, kills, restarts } = plan;
-  const at = (kind: "kill" | "restart") => () => ({ kind, when: random() * items * 0.95 });
+  const { items, kills, restarts, group = 1 } = plan;
+  const jobs = Math.ceil(items / group);
+  const at = (kind: "kill" | "restart") => () => ({ kind, when: random() * jobs * 0.95 });
   const events = [
     ...Array.from({ length: kills }, at("kill")),
     ...Array.from({ length: restarts }, at("restart")),
@@ -119,8 +126,31 @@ async function disturb(
   }
 }
 
-/** The SHA-256 of each key's record, as an index tells. */
-async function indexOf(output: string): Promise<{ key: string; sha256: string }[]> {
+/** A line of an index. */
+interface IndexEntry {
+  readonly key: string;
+  readonly sha256: string;
+}
+
+/** What is wrong with what a queue made, against what a batch alone made. */
+export function compared(
+  alone: readonly IndexEntry[],
+  queue: readonly IndexEntry[],
+): Pick<KillResult, "lost" | "unknown" | "doubled" | "differing"> {
+  const [expected, found] = [alone, queue].map((entries) =>
+    new Map(entries.map(({ key, sha256 }) => [key, sha256]))
+  ) as [Map<string, string>, Map<string, string>];
+  const keys = [...expected.keys()];
+  return {
+    lost: keys.filter((key) => !found.has(key)).length,
+    unknown: [...found.keys()].filter((key) => !expected.has(key)).length,
+    doubled: queue.length - found.size,
+    differing: queue.filter(({ key, sha256 }) => (expected.get(key) ?? sha256) !== sha256).length,
+  };
+}
+
+/** The lines of an output's index. */
+async function indexOf(output: string): Promise<IndexEntry[]> {
   const text = await Deno.readTextFile(join(output, "index.jsonl"));
   return text.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
@@ -136,32 +166,27 @@ async function takenOver(url: string): Promise<number> {
 
 /** Runs it; needs a Redis. */
 export async function runKills(plan: KillPlan): Promise<KillResult> {
+  const { group = 1, jobs = 1 } = plan;
+  const codec = [...CODEC, "--jobs", String(jobs)];
   const folder = await Deno.makeTempDir();
   const [sounds, alone, shared] = ["in", "alone", "shared"].map((name) => join(folder, name));
   await using broker = await startBroker("redis");
   try {
     await writeSounds(sounds!, plan.items);
-    const reference = ended(start("batch", sounds!, "-o", alone!, ...CODEC), "The batch alone");
+    const reference = ended(start("batch", sounds!, "-o", alone!, ...codec), "The batch alone");
     reference.catch(() => {});
     const url = `redis://127.0.0.1:${broker.port}?claim=5000`;
     const where = ["--queue", url, "-o", shared!];
-    await ended(start("batch", "submit", sounds!, ...where, "--attempts", "100"), "submit");
+    const planned = ["--attempts", "100", "--group", String(group)];
+    await ended(start("batch", "submit", sounds!, ...where, ...planned), "submit");
     const began = performance.now();
-    const workers = new Workers(3, ["batch", "work", ...where, ...CODEC]);
+    const workers = new Workers(3, ["batch", "work", ...where, ...codec]);
     await Promise.all([workers.done, disturb(workers, { broker, url, plan })]);
     const seconds = (performance.now() - began) / 1000;
     await ended(start("merge", shared!), "merge");
     await reference;
-    const [expected, found] = [await indexOf(alone!), await indexOf(shared!)];
-    const hashes = new Map(found.map(({ key, sha256 }) => [key, sha256]));
-    return {
-      ...plan,
-      lost: expected.filter(({ key }) => !hashes.has(key)).length,
-      doubled: found.length - hashes.size,
-      differing: expected.filter(({ key, sha256 }) => hashes.get(key) !== sha256).length,
-      takenOver: await takenOver(url),
-      seconds,
-    };
+    const faults = compared(await indexOf(alone!), await indexOf(shared!));
+    return { ...faults, takenOver: await takenOver(url), seconds };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -23,6 +23,7 @@ export const batch: readonly Command[] = batchCommands({
   about: "embed an archive: images and videos of files, folders, URLs or lists",
   include: [`*.{${IMAGES},${VIDEOS}}`],
   options: EMBED,
+  main: import.meta.resolve("../mod.ts"),
   open: async (options, signal) => {
     return await (await import("./batch_work.ts")).openWork(options, signal);
   },

@@ -24,6 +24,8 @@ export interface BatchWork extends AsyncDisposable {
   readonly encodeFile?: RecordEncoder;
   /** Whether it reads objects of stores by itself, as far as it needs them. Default: they are fetched for it. */
   readonly readsStores?: boolean;
+  /** Whether items share a model, of which each process would open its own. Default: false. */
+  readonly sharesModel?: boolean;
 }
 
 /** Forms of an output. */

@@ -5,7 +5,8 @@ import { sha256Of } from "../fetch/download.ts";
 import { knownWork, numbered, recordOf, runAll } from "../testing/batch_work.ts";
 import { BATCH_FORMATS } from "./batch.ts";
 import { mergeManifests } from "./output/manifest.ts";
-import { folderStore } from "./output/output_store.ts";
+import { folderStore, type OutputStore } from "./output/output_store.ts";
+import type { ShardSummary } from "./output/shards.ts";
 import { tarFiles } from "../parts/tar.ts";
 
 async function temporary(test: (folder: string) => Promise<void>): Promise<void> {
@@ -152,29 +153,71 @@ Deno.test("two processes do not write the same output", async () => {
   });
 });
 
-Deno.test("parts of the work are merged when all are there", async () => {
-  await temporary(async (folder) => {
-    const settings = { output: folder, format: "webdataset", shardBytes: 10_000 } as const;
-    const store = await folderStore(folder);
-    await assert.rejects(mergeManifests(store), /found no manifests of parts/);
-    for (const index of [0, 2]) {
-      await runAll({ ...settings, items: numbered(50, true), split: { index, count: 3 } });
-    }
-    await assert.rejects(mergeManifests(store), /found 2 of 3 parts, missing 1/);
-    await runAll({ ...settings, items: numbered(49, true), split: { index: 1, count: 3 } });
-    await assert.rejects(mergeManifests(store), /49 items listed/);
-    await runAll({ ...settings, items: numbered(50, true), split: { index: 1, count: 3 } });
-    const { counts, files } = await mergeManifests(store);
-    assert.deepEqual(counts, { listed: 50, items: 50, repeated: 0, records: 45, failed: 5 });
-    const keys = await Promise.all(files.map(async ({ name }) => {
-      const text = await Deno.readTextFile(join(folder, name.replace(/tar$/, "json")));
-      return JSON.parse(text).keys;
-    }));
-    assert.equal(new Set(keys.flat()).size, 45);
-    await Deno.remove(join(folder, files[0]!.name));
-    await assert.rejects(mergeManifests(store), new RegExp(`found no ${files[0]!.name}`));
+for (const format of BATCH_FORMATS) {
+  Deno.test(`${format}: parts of the work are merged when all are there`, async () => {
+    await temporary(async (folder) => {
+      const settings = { output: folder, format, shardBytes: 10_000 } as const;
+      const store = await folderStore(folder);
+      await assert.rejects(mergeManifests(store), /found no manifests of parts/);
+      for (const index of [0, 2]) {
+        await runAll({ ...settings, items: numbered(50, true), split: { index, count: 3 } });
+      }
+      await assert.rejects(mergeManifests(store), /found 2 of 3 parts, missing 1/);
+      await runAll({ ...settings, items: numbered(49, true), split: { index: 1, count: 3 } });
+      await assert.rejects(mergeManifests(store), /49 items listed/);
+      await runAll({ ...settings, items: numbered(50, true), split: { index: 1, count: 3 } });
+      const { counts, files } = await mergeManifests(store, { verify: true });
+      assert.deepEqual(counts, { listed: 50, items: 50, repeated: 0, records: 45, failed: 5 });
+      const keys = files.map(({ name }) => keysOf(join(folder, name)));
+      assert.equal(new Set((await Promise.all(keys)).flat()).size, 45);
+      for (const name of await filesOfRecords(folder, files)) await refusesWithout(store, name);
+    });
   });
-});
+}
+
+/** Keys in a shard, as its description says, or in an index. */
+async function keysOf(path: string): Promise<string[]> {
+  if (path.endsWith(".jsonl")) return (await entriesIn(path)).map(({ key }) => key);
+  return JSON.parse(await Deno.readTextFile(path.replace(/(tar|parquet)$/, "json"))).keys;
+}
+
+async function entriesIn(path: string): Promise<{ key: string; name: string }[]> {
+  const text = await Deno.readTextFile(path);
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+/** Names of the first file of a manifest and, where it is an index, of the last one in that. */
+async function filesOfRecords(
+  folder: string,
+  [file]: readonly ShardSummary[],
+): Promise<readonly string[]> {
+  const { name } = file!;
+  if (!name.endsWith(".jsonl")) return [name];
+  return [name, (await entriesIn(join(folder, name))).at(-1)!.name];
+}
+
+/** A file that is not there, is shorter or, where all are read, has other bytes, is refused by name. */
+async function refusesWithout(store: OutputStore, name: string): Promise<void> {
+  const path = join(store.name, name);
+  const bytes = await Deno.readFile(path);
+  await Deno.remove(path);
+  const found = (text: string) => new RegExp(`^Cannot merge .*: found ${text}`);
+  const expected = `${bytes.length} bytes`;
+  await assert.rejects(mergeManifests(store), {
+    message: found(`no ${name}, expected ${expected}`),
+  });
+  await Deno.writeFile(path, bytes.subarray(1));
+  await assert.rejects(mergeManifests(store), {
+    message: found(`${bytes.length - 1} bytes in ${name}, expected ${bytes.length}$`),
+  });
+  await Deno.writeFile(path, bytes.with(9, bytes[9]! ^ 1));
+  const hash = { message: found(`another SHA-256 of ${name}, expected [0-9a-f]{64}$`) };
+  await assert.rejects(mergeManifests(store, { verify: true }), hash);
+  // An index is read in any case.
+  if (name.endsWith(".jsonl")) await assert.rejects(mergeManifests(store), hash);
+  else await mergeManifests(store);
+  await Deno.writeFile(path, bytes);
+}
 
 Deno.test("a shard is a tar archive of arrays and JSON", async () => {
   await temporary(async (folder) => {

@@ -16,7 +16,6 @@ import {
   type OptionTable,
   type OptionValues,
 } from "../command/options.ts";
-import { printable, say } from "../command/terminal.ts";
 import { UsageError } from "../command/usage_error.ts";
 import { choice, file, text, type ValueKind, whole } from "../command/values.ts";
 import { BATCH_FORMATS, type BatchWork } from "./batch.ts";
@@ -65,7 +64,7 @@ const OPTIONS = group("Batch", {
     defaultText: "that of a Slurm or AWS Batch array job, else all",
   }),
   maxFailures: option(whole({ min: 0 }), {
-    help: "failures that do not end the batch",
+    help: "failures that do not end the batch, or the worker of a queue",
     defaultText: "any number",
   }),
   queue: option(text("redis://HOST:PORT"), {
@@ -106,6 +105,14 @@ export interface BatchDefinition<O extends OptionTable> {
   readonly main?: string;
 }
 
+/** The options of every `batch` that are not as they are where nothing is said, by their keys. */
+export function givenOptions(values: BatchValues): string[] {
+  return Object.entries(OPTIONS).filter(([key, entry]) => {
+    const [value, usual] = [values[key as keyof BatchValues], "default" in entry && entry.default];
+    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== usual;
+  }).map(([key]) => key);
+}
+
 /** Values of the options of every `batch`. */
 export type BatchValues = OptionValues<typeof OPTIONS>;
 
@@ -120,17 +127,14 @@ const MERGE = command({
   name: "merge",
   about: "prove that all parts of a batch (--shard, --queue) are there, and write one manifest",
   operands: { output: operand(text("FOLDER|s3://BUCKET/PREFIX"), "the batch's output") },
-  async run({ operands }) {
-    const [{ mergeManifests }, { openStore }] = await Promise.all([
-      import("./output/manifest.ts"),
-      import("./output/stores.ts"),
-    ]);
-    const store = await openStore(operands.output);
-    const { mergeJobs } = await import("./queue/merge.ts");
-    const { counts, files } = await mergeJobs(store) ?? await mergeManifests(store);
-    const records = `${counts.records} records in ${files.length} files`;
-    say(printable(`${records}, ${counts.failed} failed: ${operands.output}`));
-    return counts.failed > 0 ? 1 : 0;
+  options: {
+    verify: flag({
+      help: "read every file, and compare its SHA-256; otherwise its name and size",
+    }),
+  },
+  async run({ operands, options, signal }) {
+    const { runMerge } = await import("./command_run.ts");
+    return await runMerge(operands.output, { verify: options.verify, signal });
   },
 });
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { Journal } from "./output/journal.ts";
+import { KeySet } from "./key_set.ts";
+import { copied, Journal } from "./output/journal.ts";
 import type { OutputStore } from "./output/output_store.ts";
 import type { ItemFailure } from "./record.ts";
 
@@ -14,28 +15,24 @@ export interface FailureEntry extends ItemFailure {
   readonly key: string;
 }
 
+/** Counts one more of a name. */
+export function countOne(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
 /** The items that failed. */
 export class Failures implements Disposable {
   /** Their keys. */
-  readonly keys: Set<string>;
+  readonly keys: KeySet = new KeySet();
   /** How many there are of each code. */
-  readonly counts: Map<string, number>;
+  readonly counts: Map<string, number> = new Map();
   readonly #store: OutputStore;
   readonly #name: string;
-  readonly #journal: Journal<FailureEntry>;
+  #journal: Journal<FailureEntry> | undefined;
 
-  private constructor(
-    store: OutputStore,
-    name: string,
-    journal: Journal<FailureEntry>,
-    entries: readonly FailureEntry[],
-  ) {
+  private constructor(store: OutputStore, name: string) {
     this.#store = store;
     this.#name = name;
-    this.#journal = journal;
-    this.keys = new Set(entries.map(({ key }) => key));
-    this.counts = new Map();
-    for (const { code } of entries) this.#count(code);
   }
 
   /**
@@ -44,32 +41,35 @@ export class Failures implements Disposable {
    * @param retry whether what failed before is forgotten, and so tried again
    */
   static async open(store: OutputStore, name: string, retry: boolean): Promise<Failures> {
-    const path = join(store.workFolder, name);
+    const failures = new Failures(store, name);
+    const path = failures.#path;
     if (retry) await Deno.remove(path).catch(() => {});
-    const entries: FailureEntry[] = [];
-    const journal = await Journal.open<FailureEntry>(path, (entry) => entries.push(entry));
-    return new Failures(store, name, journal, entries);
+    failures.#journal = await Journal.open(path, (entry: FailureEntry) => failures.#note(entry));
+    return failures;
   }
 
-  #count(code: string): void {
-    this.counts.set(code, (this.counts.get(code) ?? 0) + 1);
+  get #path(): string {
+    return join(this.#store.workFolder, this.#name);
+  }
+
+  #note({ key, code }: FailureEntry): void {
+    this.keys.add(key);
+    countOne(this.counts, code);
   }
 
   /** Adds an item. */
   async add(entry: FailureEntry): Promise<void> {
-    await this.#journal.append(entry);
-    this.keys.add(entry.key);
-    this.#count(entry.code);
+    await this.#journal!.append(entry);
+    this.#note(entry);
   }
 
   /** Makes the file visible in the output. */
   async finish(): Promise<void> {
-    const bytes = await Deno.readFile(join(this.#store.workFolder, this.#name));
-    await this.#store.write(this.#name, bytes);
+    await this.#store.take(await copied(this.#path), this.#name);
   }
 
   /** Closes the file. */
   [Symbol.dispose](): void {
-    this.#journal[Symbol.dispose]();
+    this.#journal?.[Symbol.dispose]();
   }
 }

@@ -127,8 +127,10 @@ async function* listed(list: string, options: ItemOptions): AsyncGenerator<Batch
   }
 }
 
-/** Lines of a stream of text, without their ends. */
-export async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+/** Lines of a text that comes in pieces, without their ends. */
+export async function* lines(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<string> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const bytes of stream) {

@@ -1,6 +1,6 @@
 /**
- * A set of keys that takes 32 bytes a key at most, however long keys are: their digests. Two keys
- * of a million million have the same one with a chance of one in 10^14.
+ * A set of keys that takes 32 to 64 bytes a key, however long keys are: their digests. Two keys of a
+ * million million have the same one with a chance of one in 10^14.
  *
  * @module
  */

@@ -25,7 +25,24 @@ export interface BatchRecord {
   /** What else there is to say, by name; of one type in all records. */
   readonly fields: Readonly<Record<string, string | number | boolean>>;
   /** What was read of a source elsewhere; told at the end and not kept, for it is another each time. */
-  readonly received?: { readonly bytes: number; readonly of: number };
+  readonly received?: BatchReceived;
+}
+
+/** What was read of sources elsewhere. */
+export interface BatchReceived {
+  /** Bytes that came over the network. */
+  readonly bytes: number;
+  /** Bytes of the files that they are of. */
+  readonly of: number;
+}
+
+/** The sum of what was read; undefined where nothing was. */
+export function receivedInAll(all: Iterable<BatchReceived | undefined>): BatchReceived | undefined {
+  let sum: BatchReceived | undefined;
+  for (const one of all) {
+    if (one) sum = { bytes: one.bytes + (sum?.bytes ?? 0), of: one.of + (sum?.of ?? 0) };
+  }
+  return sum;
 }
 
 /** A record as a file. */

@@ -4,8 +4,18 @@
  * @module
  */
 import { type Clock, systemClock } from "../flow/clock.ts";
-import type { BatchRecord } from "./record.ts";
+import { countOne } from "./failures.ts";
+import type { BatchReceived, BatchRecord } from "./record.ts";
 import type { BatchResult } from "./run.ts";
+
+/** What became of an item, as far as it is told. */
+export type Told =
+  | Exclude<BatchResult, { readonly state: "done" }>
+  | {
+    readonly key: string;
+    readonly state: "done";
+    readonly record: Omit<BatchRecord, "tensors">;
+  };
 
 /** Items so far, by what became of them. */
 export class BatchTally {
@@ -21,6 +31,7 @@ export class BatchTally {
   repeated = 0;
   /** Bytes that came over the network, and those of the files that they are of. */
   readonly received = { bytes: 0, of: 0 };
+  readonly #codes = new Map<string, number>();
   readonly #clock: Clock;
   readonly #begin: number;
 
@@ -31,19 +42,19 @@ export class BatchTally {
   }
 
   /** Counts a result. */
-  add(result: { readonly state: BatchResult["state"]; readonly record?: BatchRecord }): void {
-    const { state, record } = result;
-    if (state === "failed-before") this.failedBefore++;
-    else this[state]++;
-    this.received.bytes += record?.received?.bytes ?? 0;
-    this.received.of += record?.received?.of ?? 0;
+  add(result: Told): void {
+    if (result.state === "failed-before") this.failedBefore++;
+    else this[result.state]++;
+    if (result.state === "failed") countOne(this.#codes, result.failure.code);
+    if (result.state !== "done") return;
+    const { bytes, of } = result.record.received ?? { bytes: 0, of: 0 };
+    this.received.bytes += bytes;
+    this.received.of += of;
   }
 
-  /** What was read of sources elsewhere, in words; empty where nothing was. */
-  get reading(): string {
-    const { bytes, of } = this.received;
-    const share = (100 * bytes / Math.max(1, of)).toFixed(1);
-    return of > 0 ? `read ${bytes} of ${of} bytes (${share} %) over the network` : "";
+  /** How many items failed in this run, by code. */
+  get kinds(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#codes);
   }
 
   /** Items so far, repeated ones once. */
@@ -65,14 +76,68 @@ export class BatchTally {
   /** A line of progress. */
   line(total: number | undefined): string {
     const { items, rate, failed, failedBefore } = this;
-    const all = total === undefined ? "" : ` of ${total}`;
-    const left = total === undefined || rate === 0
-      ? ""
-      : `, ${duration((total - items) / rate)} left`;
     const faults = failed + failedBefore;
-    return `${items}${all} items, ${rate.toFixed(rate < 10 ? 2 : 0)}/s${left}` +
+    return ratedText({ done: items, total, what: "items", rate }) +
       (faults > 0 ? `, ${faults} failed` : "");
   }
+}
+
+/** How long a queue takes still, by how fast its jobs become fewer, whoever works on them. */
+export class JobsLeft {
+  readonly #clock: Clock;
+  #first: { readonly jobs: number; readonly at: number } | undefined;
+  #now = 0;
+
+  /** Knows nothing yet. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
+
+  /** Takes how many are left now. */
+  note(jobs: number): void {
+    // More than before: some were submitted meanwhile.
+    if (this.#first === undefined || jobs > this.#now) {
+      this.#first = { jobs, at: this.#clock.now() };
+    }
+    this.#now = jobs;
+  }
+
+  /** In words; empty before the first look. */
+  get text(): string {
+    if (this.#first === undefined) return "";
+    const { jobs, at } = this.#first;
+    const rate = (jobs - this.#now) / Math.max(1e-3, (this.#clock.now() - at) / 1000);
+    return `${this.#now} jobs in the queue` +
+      (rate > 0 ? `, ${duration(this.#now / rate)} left` : "");
+  }
+}
+
+/** How much is done, how fast, and how long the rest takes, where it is known how much there is. */
+export function ratedText(
+  { done, total, what, rate }: {
+    readonly done: number;
+    readonly total: number | undefined;
+    readonly what: string;
+    /** How much a second. */
+    readonly rate: number;
+  },
+): string {
+  const all = total === undefined ? "" : ` of ${total}`;
+  const isKnown = total !== undefined && rate > 0;
+  const left = isKnown ? `, ${duration((total - done) / rate)} left` : "";
+  return `${done}${all} ${what}, ${rate.toFixed(rate < 10 ? 2 : 0)}/s${left}`;
+}
+
+/** Kinds of failures with how many there are of each, in brackets; empty where there is none. */
+export function kindsText(failures: Readonly<Record<string, number>>): string {
+  const words = Object.entries(failures).map(([code, count]) => `${code} ${count}`);
+  return words.length > 0 ? ` (${words.join(", ")})` : "";
+}
+
+/** What was read of sources elsewhere, in words. */
+export function receivedText({ bytes, of }: BatchReceived): string {
+  const share = (100 * bytes / Math.max(1, of)).toFixed(1);
+  return `read ${bytes} of ${of} bytes (${share} %) over the network`;
 }
 
 /** Seconds in words, to two units. */

@@ -80,7 +80,8 @@ export async function runItem(
   return await work.run({ ...item, source: file.path }, signal);
 }
 
-function tooMany(
+/** The end of a batch some more of whose items failed than may. */
+export function tooMany(
   { key, failure }: Extract<BatchResult, { state: "failed" }>,
   most: number,
 ): TransportError {

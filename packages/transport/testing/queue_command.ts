@@ -6,6 +6,7 @@
  */
 import config from "../deno.json" with { type: "json" };
 import { batchCommands } from "../batch/command.ts";
+import type { BatchRecord } from "../batch/record.ts";
 import { command } from "../command/command.ts";
 import { option } from "../command/options.ts";
 import { runCommand } from "../command/run.ts";
@@ -19,7 +20,7 @@ async function isThere(path: string): Promise<boolean> {
 
 /**
  * `hold PATH` makes `PATH.begun` and waits for PATH, `flaky PATH` fails while PATH is not there and
- * makes it, `bad` always fails, `deadly` ends the process.
+ * makes it, `bad` and `worse` always fail, each in its way, `deadly` ends the process.
  */
 async function act(words: string, signal: AbortSignal): Promise<void> {
   const [word, path = ""] = words.split(" ");
@@ -30,10 +31,17 @@ async function act(words: string, signal: AbortSignal): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
+  if (word === "worse") throw new TransportError("truncated", "Cannot read it: it is worse");
   const fails = word === "bad" || word === "flaky" && !await isThere(path);
   if (word === "flaky") await Deno.writeTextFile(path, "");
   if (fails) throw new TransportError("format", `Cannot read it: it is ${word}`);
   if (word === "deadly") Deno.kill(Deno.pid, "SIGKILL");
+}
+
+/** What `read BYTES OF` has read of a source elsewhere. */
+function receivedBy(words: string): Pick<BatchRecord, "received"> {
+  const [word, bytes, of] = words.split(" ");
+  return word === "read" ? { received: { bytes: Number(bytes), of: Number(of) } } : {};
 }
 
 const known = command({
@@ -49,9 +57,11 @@ const known = command({
     open: ({ model }) =>
       Promise.resolve(knownWork({
         settings: { command: "known", model },
+        sharesModel: model === "shared",
         async run({ key, source }, signal) {
-          await act((await Deno.readTextFile(source)).trim(), signal);
-          return recordOf(key);
+          const words = (await Deno.readTextFile(source)).trim();
+          await act(words, signal);
+          return { ...recordOf(key), ...receivedBy(words) };
         },
       })),
   }),

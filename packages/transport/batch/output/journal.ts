@@ -5,6 +5,12 @@
  */
 import { writeAll } from "../../io/write_all.ts";
 
+/** A copy of a journal beside it, to be taken over by a store; gives its path. */
+export async function copied(path: string): Promise<string> {
+  await Deno.copyFile(path, `${path}.part`);
+  return `${path}.part`;
+}
+
 /** The lines of a journal, read and then continued. */
 export class Journal<T> implements Disposable {
   readonly #file: Deno.FsFile;

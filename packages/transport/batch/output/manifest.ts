@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { UsageError } from "../../command/usage_error.ts";
 import type { OutputStore } from "./output_store.ts";
+import { cannotMerge, countOf, filesOf, type MergeOptions, proveFiles } from "./prove_files.ts";
+import type { BatchReceived } from "../record.ts";
 import type { BatchSettings } from "../settings.ts";
 import type { ShardSummary } from "./shards.ts";
 import type { Split } from "../split.ts";
@@ -36,6 +37,8 @@ export interface Manifest {
   readonly counts: BatchCounts;
   /** How many items failed, by code. */
   readonly failures: Readonly<Record<string, number>>;
+  /** What a queue's workers read of sources elsewhere; absent where nothing was. */
+  readonly received?: BatchReceived;
   /** Files, in the order of their names. */
   readonly files: readonly ShardSummary[];
 }
@@ -67,52 +70,67 @@ async function manifests(store: OutputStore): Promise<Manifest[]> {
 }
 
 /**
- * Makes one manifest of those of all parts, after proving that all are there.
+ * Makes one manifest of those of all parts, after proving that all are there with every file that they
+ * name.
  *
- * @throws {UsageError} where a part is missing, or was not split as the others.
+ * @throws {UsageError} where a part or a file is missing, or a part was not split as the others.
  */
-export async function mergeManifests(store: OutputStore): Promise<Manifest> {
+export async function mergeManifests(
+  store: OutputStore,
+  options: MergeOptions = {},
+): Promise<Manifest> {
   const parts = await manifests(store);
-  const cannot = (what: string) => new UsageError(`Cannot merge ${store.name}: ${what}`);
+  const first = firstOf(store, parts);
+  const merged = {
+    ...{ versions: first.versions, settings: first.settings, counts: countsOf(store, parts) },
+    failures: summed(parts.map(({ failures }) => failures)),
+    files: parts.flatMap(({ files }) => files),
+  };
+  const { files } = merged;
+  await proveFiles(store, filesOf(store, files), { ...options, total: countOf(files) });
+  await writeManifest(store, "shard", merged);
+  return merged;
+}
+
+/** The first part, after proving that all others are there and alike. */
+function firstOf(store: OutputStore, parts: readonly Manifest[]): Manifest {
   const [first] = parts;
   if (first === undefined) {
-    throw cannot("found no manifests of parts, expected those of --shard I/N");
+    throw cannotMerge(store, "found no manifests of parts, expected those of --shard I/N");
   }
   const { count } = first.split ?? { count: 1 };
   const indices = new Set(parts.map(({ split }) => split?.index));
   const missing = Array.from({ length: count }, (_, i) => i).filter((i) => !indices.has(i));
   if (missing.length > 0) {
-    throw cannot(`found ${indices.size} of ${count} parts, missing ${missing.join(", ")}`);
+    const found = `found ${indices.size} of ${count} parts`;
+    throw cannotMerge(store, `${found}, missing ${missing.join(", ")}`);
   }
   for (const { split, counts, settings } of parts) {
     const isAlike = split?.count === count && counts.listed === first.counts.listed &&
       JSON.stringify(settings) === JSON.stringify(first.settings);
-    if (!isAlike) throw cannot(unlike(split, counts.listed, first));
+    if (!isAlike) throw cannotMerge(store, unlike(split, counts.listed, first));
   }
+  return first;
+}
+
+/** The numbers of all parts, which must make up what was listed. */
+function countsOf(store: OutputStore, parts: readonly Manifest[]): BatchCounts {
   const sum = (of: (counts: BatchCounts) => number) =>
     parts.reduce((total, { counts }) => total + of(counts), 0);
   const counts = {
-    listed: first.counts.listed,
+    listed: parts[0]!.counts.listed,
     items: sum(({ items }) => items),
     repeated: sum(({ repeated }) => repeated),
     records: sum(({ records }) => records),
     failed: sum(({ failed }) => failed),
   };
   const { listed, items, repeated, records, failed } = counts;
-  if (items + repeated !== listed || records + failed !== items) {
-    throw cannot(
-      `found ${records} records, ${failed} failures and ${repeated} repeated items, ` +
-        `expected ${listed} together`,
-    );
-  }
-  await checkFiles(store, parts.flatMap(({ files }) => files), cannot);
-  const merged = {
-    ...{ versions: first.versions, settings: first.settings, counts },
-    failures: summed(parts.map(({ failures }) => failures)),
-    files: parts.flatMap(({ files }) => files),
-  };
-  await writeManifest(store, "shard", merged);
-  return merged;
+  if (items + repeated === listed && records + failed === items) return counts;
+  throw cannotMerge(
+    store,
+    `found ${records} records, ${failed} failures and ${repeated} repeated items, ` +
+      `expected ${listed} together`,
+  );
 }
 
 function unlike(split: Split | undefined, listed: number, first: Manifest): string {
@@ -127,15 +145,4 @@ function summed(all: readonly Readonly<Record<string, number>>[]): Record<string
     for (const [code, count] of Object.entries(counts)) total[code] = (total[code] ?? 0) + count;
   }
   return total;
-}
-
-/** Finds every file that a manifest names. */
-async function checkFiles(
-  store: OutputStore,
-  files: readonly ShardSummary[],
-  cannot: (what: string) => UsageError,
-): Promise<void> {
-  const there = new Set(await Array.fromAsync(store.list("shard-")));
-  const missing = files.filter(({ name }) => !there.has(name));
-  if (missing.length > 0) throw cannot(`found no ${missing[0]!.name}, which a manifest names`);
 }

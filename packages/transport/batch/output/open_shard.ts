@@ -7,6 +7,7 @@
 import { crc32 } from "../../formats/crc32.ts";
 import { writeAll } from "../../io/write_all.ts";
 import { Journal } from "./journal.ts";
+import { ignoreMissing } from "./output_store.ts";
 
 /** A record in a shard that grows. */
 export interface ShardEntry {
@@ -89,11 +90,6 @@ export class OpenShard implements Disposable {
     this.#file.close();
     this.#journal[Symbol.dispose]();
   }
-}
-
-/** Takes what is not there for done. */
-export function ignoreMissing(error: unknown): undefined {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 async function readAt(

@@ -5,6 +5,12 @@
  */
 import { dirname, join } from "node:path";
 
+/** A file that is there. */
+export interface StoredFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
 /** A place for files that become visible when they are whole. */
 export interface OutputStore {
   /** What it is called in messages. */
@@ -13,10 +19,12 @@ export interface OutputStore {
   readonly workFolder: string;
   /** Names of files that begin so, but for those in folders below the one that the text names. */
   list(prefix: string): AsyncIterable<string>;
-  /** Names of all files, those in folders too. */
-  all(): AsyncIterable<string>;
+  /** All files, those in folders too. */
+  all(): AsyncIterable<StoredFile>;
   /** Content of a file; undefined where there is none. */
   read(name: string): Promise<Uint8Array | undefined>;
+  /** Content of a file as it comes; undefined where there is none. */
+  stream(name: string): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** Writes a file: nobody ever reads half of it. */
   write(name: string, bytes: Uint8Array): Promise<void>;
   /** Takes a file of the work folder over, which is gone then. */
@@ -28,12 +36,20 @@ export interface OutputStore {
 /** Folder in a folder for what is not whole yet. */
 const WORK = ".batch";
 
-/** Names of the files in a folder of an output, and in those below it. */
-async function* filesIn(folder: string, inside: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(join(folder, inside))) {
-    if (isDirectory && inside + name !== WORK) yield* filesIn(folder, `${inside}${name}/`);
-    else if (!isDirectory) yield inside + name;
+/** The files in a folder of an output, and in those below it. */
+async function* filesIn(folder: string, inside: string): AsyncGenerator<StoredFile> {
+  for await (const { name: last, isDirectory } of Deno.readDir(join(folder, inside))) {
+    const name = inside + last;
+    if (isDirectory && name !== WORK) yield* filesIn(folder, `${name}/`);
+    // Others may write and remove files there meanwhile.
+    const info = isDirectory ? undefined : await Deno.stat(join(folder, name)).catch(ignoreMissing);
+    if (info) yield { name, bytes: info.size };
   }
+}
+
+/** Takes what is not there for done. */
+export function ignoreMissing(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 /** Names in a folder that begin so. */
@@ -44,7 +60,7 @@ async function* namesIn(folder: string, prefix: string): AsyncGenerator<string> 
       if (isFile && (inside + name).startsWith(prefix)) yield inside + name;
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    ignoreMissing(error);
   }
 }
 
@@ -69,12 +85,8 @@ export async function folderStore(folder: string): Promise<OutputStore> {
     list: (prefix) => namesIn(folder, prefix),
     all: () => filesIn(folder, ""),
     remove: (name) => Deno.remove(join(folder, name)),
-    async read(name) {
-      return await Deno.readFile(join(folder, name)).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-        return undefined;
-      });
-    },
+    read: (name) => Deno.readFile(join(folder, name)).catch(ignoreMissing),
+    stream: async (name) => (await Deno.open(join(folder, name)).catch(ignoreMissing))?.readable,
     async write(name, bytes) {
       const path = join(workFolder, `${crypto.randomUUID()}.part`);
       await Deno.writeFile(path, bytes);

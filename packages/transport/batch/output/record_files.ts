@@ -6,7 +6,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { encodeSafetensors } from "../../safetensors.ts";
-import { Journal } from "./journal.ts";
+import { sha256Of } from "../../fetch/download.ts";
+import { lines } from "../items.ts";
+import { copied, Journal } from "./journal.ts";
 import type { OutputStore } from "./output_store.ts";
 import type { BatchRecord, RecordEncoder, RecordFile } from "../record.ts";
 import type { BatchOutput, ShardSummary } from "./shards.ts";
@@ -26,6 +28,20 @@ export function safetensorsFile({ tensors, fields }: BatchRecord): RecordFile {
     extension: "safetensors",
     bytes: encodeSafetensors(tensors, Object.fromEntries(metadata)),
   };
+}
+
+/** Takes an index over, after every record's file is in its place; gives what it is. */
+export async function takeIndex(
+  store: OutputStore,
+  path: string,
+  name: string,
+): Promise<ShardSummary> {
+  let records = 0;
+  const { readable } = await Deno.open(path);
+  for await (const _ of lines(readable)) records++;
+  const [{ size: bytes }, sha256] = [await Deno.stat(path), await sha256Of(path)];
+  await store.take(path, name);
+  return { name, bytes, sha256, records };
 }
 
 /** A file for each record. */
@@ -55,9 +71,9 @@ export class RecordFiles implements BatchOutput {
   ): Promise<RecordFiles> {
     const name = `index${stem.slice("shard".length)}.jsonl`;
     const path = join(store.workFolder, name);
-    const before = await store.read(name);
     const isHere = await Deno.stat(path).then(() => true, () => false);
-    if (before && !isHere) await Deno.writeFile(path, before);
+    const before = isHere ? undefined : await store.stream(name);
+    if (before) await Deno.writeFile(path, ReadableStream.from(before));
     return new RecordFiles(store, name, encode, await Journal.open<FileEntry>(path, () => {}));
   }
 
@@ -67,9 +83,8 @@ export class RecordFiles implements BatchOutput {
 
   /** Keys of the index. */
   async *keys(): AsyncGenerator<string> {
-    const keys: string[] = [];
-    (await Journal.open<FileEntry>(this.#path, ({ key }) => keys.push(key)))[Symbol.dispose]();
-    yield* keys;
+    const { readable } = await Deno.open(this.#path);
+    for await (const line of lines(readable)) yield (JSON.parse(line) as FileEntry).key;
   }
 
   /** Writes a record's file, which counts when it is in the index. */
@@ -84,11 +99,7 @@ export class RecordFiles implements BatchOutput {
   /** Makes the index visible: it stands for all files. */
   async finish(): Promise<readonly ShardSummary[]> {
     await this.#journal.sync();
-    const content = await Deno.readFile(this.#path);
-    await this.#store.write(this.#name, content);
-    const records = content.reduce((sum, byte) => sum + (byte === 10 ? 1 : 0), 0);
-    const sha256 = createHash("sha256").update(content).digest("hex");
-    return [{ name: this.#name, bytes: content.length, sha256, records }];
+    return [await takeIndex(this.#store, await copied(this.#path), this.#name)];
   }
 
   /** Closes the index. */

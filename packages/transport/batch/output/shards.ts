@@ -7,8 +7,8 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { sha256Of } from "../../fetch/download.ts";
-import { ignoreMissing, OpenShard } from "./open_shard.ts";
-import type { OutputStore } from "./output_store.ts";
+import { OpenShard } from "./open_shard.ts";
+import { ignoreMissing, type OutputStore } from "./output_store.ts";
 import { encodeRow, writeParquet } from "./parquet.ts";
 import type { BatchRecord } from "../record.ts";
 import { encodeTarRecord, TAR_END } from "./tar_records.ts";

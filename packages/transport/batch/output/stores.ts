@@ -10,9 +10,10 @@ import { TransportError } from "../../errors.ts";
 import { cacheDirectory } from "../../fetch/cache_folder.ts";
 import { S3Bucket } from "../../s3/bucket.ts";
 import type { S3Options } from "../../s3/requests.ts";
+import { defined } from "../../io/defined.ts";
 import { writeAll } from "../../io/write_all.ts";
 import { type BatchItem, isStored } from "../record.ts";
-import { folderStore, type OutputStore } from "./output_store.ts";
+import { folderStore, type OutputStore, type StoredFile } from "./output_store.ts";
 
 /** Bytes of a request for a part of an object. */
 const PART_BYTES = 16 << 20;
@@ -49,26 +50,50 @@ async function bucketStore(url: string, { bucket, path }: Place): Promise<Output
   const id = createHash("sha256").update(url).digest("hex").slice(0, 16);
   const workFolder = join(cacheDirectory(), "batch", id);
   await Deno.mkdir(workFolder, { recursive: true });
-  async function* names(start: string): AsyncGenerator<string> {
+  async function* files(start: string): AsyncGenerator<StoredFile> {
     for await (const objects of bucket.list(prefix + start)) {
-      yield* objects.map(({ key }) => key.slice(prefix.length));
+      yield* objects.map(({ key, bytes }) => ({ name: key.slice(prefix.length), bytes }));
     }
   }
   return {
     ...{ name: url, workFolder },
     async *list(start) {
       const inside = start.lastIndexOf("/") + 1;
-      for await (const name of names(start)) if (!name.includes("/", inside)) yield name;
+      for await (const { name } of files(start)) if (!name.includes("/", inside)) yield name;
     },
-    all: () => names(""),
+    all: () => files(""),
     remove: async (name) => await bucket.remove(prefix + name),
     read: async (name) => await bucket.get(prefix + name),
+    stream: (name) => partsOf({ bucket, path: prefix + name }),
     write: async (name, bytes) => void await bucket.put(prefix + name, new Uint8Array(bytes)),
     async take(path, name) {
       await bucket.putStream(prefix + name, (await Deno.open(path)).readable);
       await Deno.remove(path);
     },
   };
+}
+
+/** An object in parts, all of one version of it; undefined where it is not there. */
+async function partsOf(
+  { bucket, path }: Place,
+  signal?: AbortSignal,
+): Promise<AsyncIterable<Uint8Array<ArrayBuffer>> | undefined> {
+  const version = await bucket.version(path, defined({ signal }));
+  return version && partsOfVersion({ bucket, path }, { ...version, ...defined({ signal }) });
+}
+
+async function* partsOfVersion(
+  { bucket, path }: Place,
+  { size, ...version }: { size: number; tag: string; signal?: AbortSignal },
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let start = 0; start < size; start += PART_BYTES) {
+    const end = Math.min(size, start + PART_BYTES);
+    const bytes = await bucket.get(path, { start, end, ...version });
+    if (bytes === undefined) {
+      throw new TransportError("missing", `Cannot read on: ${path} was removed meanwhile`);
+    }
+    yield bytes;
+  }
 }
 
 /** The objects behind a URL: one of that name, or those below it. */
@@ -106,29 +131,21 @@ export async function fetchStored(
     readonly signal: AbortSignal;
   },
 ): Promise<FetchedSource> {
-  const { bucket, path: key } = placeOf(source, options);
-  const version = await bucket.version(key, { signal });
-  if (version === undefined) throw missing(source);
-  const { size, tag } = version;
+  const place = placeOf(source, options);
+  const parts = await partsOf(place, signal);
+  if (parts === undefined) {
+    throw new TransportError("missing", `Cannot read ${source}: found no such object`);
+  }
   // What reads it goes by the end of its name.
-  const [suffix = ""] = /\.\w{1,8}$/.exec(key) ?? [];
+  const [suffix = ""] = /\.\w{1,8}$/.exec(place.path) ?? [];
   const path = await Deno.makeTempFile({ dir: folder, prefix: "source-", suffix });
   const fetched = { path, [Symbol.asyncDispose]: () => Deno.remove(path) };
   try {
     using file = await Deno.open(path, { write: true });
-    for (let start = 0; start < size; start += PART_BYTES) {
-      const end = Math.min(size, start + PART_BYTES);
-      const bytes = await bucket.get(key, { start, end, tag, signal });
-      if (bytes === undefined) throw missing(source);
-      await writeAll(file, bytes);
-    }
+    for await (const bytes of parts) await writeAll(file, bytes);
   } catch (error) {
     await fetched[Symbol.asyncDispose]();
     throw error;
   }
   return fetched;
-}
-
-function missing(source: string): TransportError {
-  return new TransportError("missing", `Cannot read ${source}: found no such object`);
 }

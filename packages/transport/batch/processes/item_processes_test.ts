@@ -88,6 +88,21 @@ Deno.test("what ends a process fails its item alone", async () => {
   assert.equal(await place.run(2, "--retry-failed"), 0);
 });
 
+Deno.test("work whose items share a model stays in one process", async () => {
+  const hold = await Deno.makeTempFile();
+  await Deno.remove(hold);
+  await using place = await Place.of({ ...numbered(2), "text 0": `hold ${hold}` });
+  const child = place.start(2, "--model", "shared");
+  const saying = collectLines(child.stderr, place.said);
+  await appears(`${hold}.begun`);
+  assert.deepEqual(await childrenOf(child.pid), []);
+  await Deno.writeTextFile(hold, "");
+  await saying;
+  assert.equal((await child.status).code, 0, place.said.join("\n"));
+  await Deno.remove(hold);
+  await Deno.remove(`${hold}.begun`);
+});
+
 Deno.test("Ctrl-C, which all processes get, fails no item; the next run goes on", async () => {
   const hold = await Deno.makeTempFile();
   await Deno.remove(hold);

@@ -26,7 +26,7 @@ export async function openAtOnce(
   work: BatchWork,
   { main, options, jobs, signal }: AtOnceOptions,
 ): Promise<BatchWork> {
-  const takesProcesses = main !== undefined && canStartProcesses();
+  const takesProcesses = main !== undefined && !work.sharesModel && canStartProcesses();
   const wished = takesProcesses ? navigator.hardwareConcurrency : work.jobs;
   const { items, note } = jobs === undefined
     ? itemsAtOnce(wished)

@@ -14,7 +14,7 @@ import { settledWithin } from "../../flow/abort.ts";
 import { JOB_QUEUE } from "../../parts/batch_parts.ts";
 import { REDIS_CLIENT } from "../../parts/clients.ts";
 import { lazyPart } from "../../parts/load.ts";
-import type { BatchItem } from "../record.ts";
+import type { BatchItem, BatchReceived } from "../record.ts";
 import type { JobFile } from "./reports.ts";
 
 /** What a job holds: what is left to do, and what earlier tries have made. */
@@ -23,6 +23,8 @@ export interface JobData {
   readonly items: readonly BatchItem[];
   /** Files with records of the others. */
   readonly files: readonly JobFile[];
+  /** What they read of sources elsewhere. */
+  readonly received?: BatchReceived;
 }
 
 /** What we use of a job of BullMQ. */

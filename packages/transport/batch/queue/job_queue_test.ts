@@ -8,6 +8,7 @@ import { JOB_QUEUE } from "../../parts/batch_parts.ts";
 import { REDIS_CLIENT } from "../../parts/clients.ts";
 import { lazyPart } from "../../parts/load.ts";
 import { knownWork, numbered, recordOf, runAll } from "../../testing/batch_work.ts";
+import { type KnownResult, runKnown } from "../../testing/run_known.ts";
 import { appears } from "../../testing/waits.ts";
 import { type Broker, hasBroker, startBroker } from "../../trial/brokers.ts";
 import type { BatchWork } from "../batch.ts";
@@ -73,6 +74,11 @@ class Place implements AsyncDisposable {
       args: ["run", "--no-check", "-A", COMMAND, "batch", ...args, ...where],
       ...{ stdin: "null", stdout: "null", stderr: "inherit" },
     }).spawn();
+  }
+
+  /** Runs the command to its end. */
+  run(...args: string[]): Promise<KnownResult> {
+    return runKnown(["batch", ...args, "--queue", this.url, "-o", this.output]);
   }
 
   /** Texts as items of the command. */
@@ -297,5 +303,120 @@ Deno.test({
     await place.broker.kill();
     await assert.rejects(place.submit(numbered(1)), { code: "unreachable" });
     await assert.rejects(openQueue("amqp://127.0.0.1"), { name: "UsageError" });
+  },
+});
+
+Deno.test({
+  name: "queue: the three lines of the README, status, and what each of them says",
+  ...WITH_REDIS,
+  async fn() {
+    await using place = await Place.open();
+    const hold = place.path("hold");
+    const texts = {
+      "a.txt": "bad",
+      "b.txt": "worse",
+      "c.txt": "read 3 60",
+      "d.txt": `hold ${hold}`,
+    };
+    await place.texts({ ...texts, "e.txt": "read 2 40" });
+    const submitted = await place.run("submit", place.folder, "--attempts", "1");
+    assert.equal(submitted.said, `5 new items; 5 jobs to do: ${place.output}\n`);
+    const waiting = "0 of 5 jobs done, 0 failed, 0 at work on 0 workers, 5 waiting\n";
+    assert.equal((await place.run("status")).stdout, waiting);
+    const working = place.run("work", "--jobs", "1");
+    await appears(`${hold}.begun`);
+    const { code, stdout } = await place.run("status", "--json");
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), {
+      ...{ waiting: 1, active: 1, delayed: 0, completed: 1, failed: 2, workers: 1 },
+    });
+    await Deno.writeTextFile(hold, "");
+    const kinds = "2 failed (format 1, truncated 1)";
+    const read = "read 5 of 100 bytes (5.0 %) over the network";
+    const worked = await working;
+    assert.equal(worked.said, `3 items done, ${kinds}: ${place.output}\n${read}\n`);
+    assert.equal(worked.code, 1);
+    const ended = "3 of 5 jobs done, 2 failed, 0 at work on 0 workers, 0 waiting\n";
+    assert.equal((await place.run("status")).stdout, ended);
+    const merged = await runKnown(["merge", place.output]);
+    assert.equal(merged.said, `3 records in 1 files, ${kinds}: ${place.output}\n${read}\n`);
+    assert.equal(merged.code, 1);
+  },
+});
+
+Deno.test({
+  name: "queue: a worker ends where more items fail than may, and gives back what it holds",
+  ...WITH_REDIS,
+  async fn() {
+    await using place = await Place.open();
+    const items = { "a.txt": `hold ${place.path("hold")}`, "b.txt": "bad", "c.txt": "bad" };
+    await place.submit(await place.texts(items), { attempts: 1 });
+    const { code, said } = await place.run("work", "--jobs", "2", "--max-failures", "1");
+    assert.equal(code, 1);
+    assert.match(said, /Cannot go on: found 2 failures, expected 1 at most; the last: c\.txt: /);
+    await using open = await openQueue(place.url);
+    const counts = await open.queue.getJobCounts("waiting", "active", "failed", "completed");
+    assert.deepEqual(counts, { waiting: 1, active: 0, failed: 2, completed: 0 });
+  },
+});
+
+Deno.test({
+  name: "queue: what earlier tries have read counts, and how many jobs are left is told",
+  ...WITH_REDIS,
+  async fn() {
+    await using place = await Place.open();
+    const tried = new Set<string>();
+    const looked = Promise.withResolvers<void>();
+    const work = knownWork({
+      async run({ key }) {
+        await looked.promise;
+        const isFirst = !tried.has(key) && key.endsWith("1.wav");
+        tried.add(key);
+        if (isFirst) throw new TransportError("format", "Cannot read it: no");
+        return { ...recordOf(key), received: { bytes: 1, of: 10 } };
+      },
+    });
+    await place.submit(numbered(6), { group: 3 });
+    const left: number[] = [];
+    const options = { output: place.output, queue: place.url, format: "files" } as const;
+    const onLook = (jobs: number) => {
+      left.push(jobs);
+      looked.resolve();
+    };
+    const results = await Array.fromAsync(workOnQueue(work, { ...options, onLook, signal: NEVER }));
+    assert.equal(results.length, 6);
+    assert.deepEqual([left[0], left.at(-1)], [2, 0]);
+    assert.deepEqual((await place.merge()).received, { bytes: 6, of: 60 });
+  },
+});
+
+Deno.test({
+  name: "queue: records that are not as they were written are refused by name",
+  ...WITH_REDIS,
+  async fn() {
+    await using place = await Place.open();
+    const twice = async function* () {
+      yield* numbered(3);
+      yield* numbered(3);
+    };
+    await place.submit(twice());
+    await place.work();
+    assert.deepEqual((await place.merge()).counts, {
+      ...{ listed: 6, items: 3, repeated: 3, records: 3, failed: 0 },
+    });
+    const [{ name }] = (await Deno.readTextFile(join(place.output, "index.jsonl"))).split("\n")
+      .slice(0, 1).map((line) => JSON.parse(line)) as [{ name: string }];
+    const path = join(place.output, name);
+    const bytes = await Deno.readFile(path);
+    const store = await folderStore(place.output);
+    await Deno.writeFile(path, bytes.with(9, bytes[9]! ^ 1));
+    await place.merge();
+    await assert.rejects(mergeJobs(store, { verify: true }), /found another SHA-256 of folder\//);
+    await Deno.writeFile(path, bytes.subarray(1));
+    await assert.rejects(place.merge(), /found \d+ bytes in folder\/sound .*, expected \d+$/);
+    await Deno.remove(path);
+    await assert.rejects(place.merge(), /found no folder\/sound .*, expected \d+ bytes$/);
+    const left = await Array.fromAsync(Deno.readDir(store.workFolder));
+    assert.deepEqual(left.filter(({ name }) => name.startsWith("merge-")), []);
   },
 });

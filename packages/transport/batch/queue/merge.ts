@@ -4,18 +4,22 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { UsageError } from "../../command/usage_error.ts";
-import type { FailureEntry } from "../failures.ts";
+import { defined } from "../../io/defined.ts";
 import { KeySet } from "../key_set.ts";
 import { mapOrdered } from "../ordered.ts";
 import { type Manifest, writeManifest } from "../output/manifest.ts";
 import type { OutputStore } from "../output/output_store.ts";
-import type { ShardSummary } from "../output/shards.ts";
+import {
+  cannotMerge,
+  type ExpectedFile,
+  type MergeOptions,
+  proveFiles,
+} from "../output/prove_files.ts";
 import { SETTINGS_FILE } from "../settings.ts";
-import { type Plan, type PlannedJob, readPlans } from "./plan.ts";
-import { countingReport, type JobFile, type JobReport, reportNames, TRY_FILE } from "./reports.ts";
+import { Counted } from "./counted.ts";
+import { jobsOf, type Plan, type PlannedJob, readPlans } from "./plan.ts";
+import { countingReport, type JobReport, ReportNames, TRY_FILE } from "./reports.ts";
 
 /** Reports that are read at once. */
 const READING = 32;
@@ -23,95 +27,93 @@ const READING = 32;
 /** A shard that a try has begun, and what is beside it. */
 const TRY_SHARD = /^shard-.*-try\d+-[0-9a-f]{8}(\.\w+)?$/;
 
-/** What counts of all jobs. */
-interface Counted {
-  readonly files: JobFile[];
-  readonly failures: FailureEntry[];
-  readonly versions: Map<string, Set<string>>;
-}
-
 /**
- * The manifest of what was submitted; undefined where nothing was.
+ * The manifest of what was submitted; undefined where nothing was. Of each item it holds less than
+ * 300 bytes.
  *
  * @throws {UsageError} where a job has not been done, or what it made is not there.
  */
-export async function mergeJobs(store: OutputStore): Promise<Manifest | undefined> {
+export async function mergeJobs(
+  store: OutputStore,
+  options: MergeOptions = {},
+): Promise<Manifest | undefined> {
   const plans = await readPlans(store);
   const [plan] = plans;
   if (plan === undefined) return undefined;
-  const cannot = (what: string) => new UsageError(`Cannot merge ${store.name}: ${what}`);
-  const counted = await countedOf(store, plans, cannot);
-  await proveFiles(store, counted.files, cannot);
-  const { files, failures } = counted;
-  const items = sumOf(jobsOf(plans), ({ items }) => items.length);
-  const repeated = sumOf(plans, ({ repeated }) => repeated);
-  const codes: Record<string, number> = {};
-  for (const { code } of failures) codes[code] = (codes[code] ?? 0) + 1;
-  await store.write("failures.jsonl", linesOf(failures));
-  const summaries = files.map(({ keys: _, ...summary }) => summary);
+  await using counted = await Counted.open(store, plan.format);
+  const items = await countReports(store, { plans, counted, ...options });
+  await proveAndClean(store, counted, options);
+  let repeated = 0;
+  for (const plan of plans) repeated += await plan.repeated();
+  const { records, failed, received } = counted;
   const manifest: Manifest = {
-    versions: Object.fromEntries(
-      [...counted.versions].map(([name, all]) => [name, [...all].join(", ")]),
-    ),
+    versions: counted.versions,
     settings: await settingsOf(store),
-    counts: {
-      ...{ listed: items + repeated, items, repeated },
-      ...{ records: sumOf(files, ({ records }) => records), failed: failures.length },
-    },
-    failures: codes,
-    files: plan.format === "files" ? [await writeIndex(store, files)] : summaries,
+    counts: { listed: items + repeated, items, repeated, records, failed },
+    failures: counted.failures,
+    ...defined({ received }),
+    files: await counted.finish(),
   };
   await writeManifest(store, "shard", manifest);
   return manifest;
-}
-
-function sumOf<T>(all: Iterable<T>, of: (one: T) => number): number {
-  let sum = 0;
-  for (const one of all) sum += of(one);
-  return sum;
-}
-
-function linesOf(values: readonly object[]): Uint8Array {
-  return new TextEncoder().encode(values.map((value) => `${JSON.stringify(value)}\n`).join(""));
 }
 
 async function settingsOf(store: OutputStore): Promise<Manifest["settings"]> {
   return JSON.parse(new TextDecoder().decode(await store.read(SETTINGS_FILE)));
 }
 
-/** The reports that count, each of which must tell of every item of its job. */
-async function countedOf(
-  store: OutputStore,
-  plans: readonly Plan[],
-  cannot: (what: string) => UsageError,
-): Promise<Counted> {
-  const names = await reportNames(store);
-  const missing: string[] = [];
-  let count = 0;
-  for (const { id } of jobsOf(plans)) if (count++, !names.has(id)) missing.push(id);
-  if (missing.length > 0) {
-    const some = missing.slice(0, 3).join(", ");
-    throw cannot(`found ${count - missing.length} of ${count} jobs done, not ${some}`);
-  }
-  const counted: Counted = { files: [], failures: [], versions: new Map() };
-  const seen = new KeySet();
-  const read = async (job: PlannedJob) =>
-    [job, await countingReport(store, names.get(job.id)!)] as const;
-  for await (const [job, report] of mapOrdered(ReadableStream.from(jobsOf(plans)), READING, read)) {
-    if (!tellsOfAll(job, report, seen)) {
-      throw cannot(`the report of job ${job.id} does not tell of each of its items once`);
-    }
-    counted.files.push(...report.files);
-    counted.failures.push(...report.failures);
-    for (const [name, version] of Object.entries(report.versions)) {
-      counted.versions.set(name, (counted.versions.get(name) ?? new Set()).add(version));
-    }
-  }
-  return counted;
+/** How reports are counted. */
+interface Counting extends MergeOptions {
+  readonly plans: readonly Plan[];
+  readonly counted: Counted;
 }
 
-function* jobsOf(plans: readonly Plan[]): Generator<PlannedJob> {
-  for (const { jobs } of plans) yield* jobs;
+/**
+ * Counts the reports that count, each of which must tell of every item of its job; gives the number of
+ * items.
+ */
+async function countReports(
+  store: OutputStore,
+  { plans, counted, signal, onProgress }: Counting,
+): Promise<number> {
+  const names = await ReportNames.read(store);
+  const jobs = await countDone(store, plans, names);
+  const seen = new KeySet();
+  let done = 0;
+  const read = async (job: PlannedJob) =>
+    [job, await countingReport(store, names.of(job.id))] as const;
+  for await (const [job, report] of mapOrdered(jobsOf(plans), READING, read)) {
+    signal?.throwIfAborted();
+    if (!tellsOfAll(job, report, seen)) {
+      throw cannotMerge(
+        store,
+        `the report of job ${job.id} does not tell of each of its items once`,
+      );
+    }
+    await counted.add(report);
+    onProgress?.(++done, jobs, "jobs");
+  }
+  return seen.size;
+}
+
+/** How many jobs there are, each of which must have a report. */
+async function countDone(
+  store: OutputStore,
+  plans: readonly Plan[],
+  names: ReportNames,
+): Promise<number> {
+  const some: string[] = [];
+  let [count, missing] = [0, 0];
+  for await (const { id } of jobsOf(plans)) {
+    count++;
+    if (names.of(id).length > 0) continue;
+    if (++missing <= 3) some.push(id);
+  }
+  if (missing === 0) return count;
+  throw cannotMerge(
+    store,
+    `found ${count - missing} of ${count} jobs done, not ${some.join(", ")}`,
+  );
 }
 
 /** Whether a report has every key of a job once, and none that another job has. */
@@ -122,18 +124,24 @@ function tellsOfAll(job: PlannedJob, { files, failures }: JobReport, seen: KeySe
 }
 
 /** Finds every file that counts, and removes those of tries that do not. */
-async function proveFiles(
+async function proveAndClean(
   store: OutputStore,
-  files: readonly JobFile[],
-  cannot: (what: string) => UsageError,
+  counted: Counted,
+  options: MergeOptions,
 ): Promise<void> {
-  const missing = new Set(files.map(({ name }) => name));
+  const counting = new KeySet();
+  const files = async function* (): AsyncGenerator<ExpectedFile> {
+    for await (const file of counted.files()) {
+      counting.add(file.name);
+      yield file;
+    }
+  };
+  await proveFiles(store, files(), { ...options, total: counted.fileCount });
   const left: string[] = [];
-  for await (const name of store.all()) {
-    if (!missing.delete(name) && TRY_FILE.test(name) && !name.startsWith("jobs/")) left.push(name);
+  for await (const { name } of store.all()) {
+    const isOfTry = TRY_FILE.test(name) && !name.startsWith("jobs/");
+    if (isOfTry && !counting.has(name)) left.push(name);
   }
-  const [first] = missing;
-  if (first !== undefined) throw cannot(`found no ${first}, which a report names`);
   for (const name of left) await store.remove(name);
   await removeUnfinished(store.workFolder);
 }
@@ -143,14 +151,4 @@ async function removeUnfinished(workFolder: string): Promise<void> {
   for (const { name } of await Array.fromAsync(Deno.readDir(workFolder))) {
     if (TRY_SHARD.test(name)) await Deno.remove(join(workFolder, name));
   }
-}
-
-/** The index that stands for all files, as a batch without a queue writes it. */
-async function writeIndex(store: OutputStore, files: readonly JobFile[]): Promise<ShardSummary> {
-  const content = linesOf(
-    files.map(({ keys: [key], name, bytes, sha256 }) => ({ key, name, bytes, sha256 })),
-  );
-  await store.write("index.jsonl", content);
-  const sha256 = createHash("sha256").update(content).digest("hex");
-  return { name: "index.jsonl", bytes: content.length, sha256, records: files.length };
 }

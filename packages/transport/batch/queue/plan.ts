@@ -8,24 +8,13 @@ import { join } from "node:path";
 import { sha256Of } from "../../fetch/download.ts";
 import { writeAll } from "../../io/write_all.ts";
 import type { BatchOptions } from "../batch.ts";
+import { lines } from "../items.ts";
 import { KeySet } from "../key_set.ts";
 import type { OutputStore } from "../output/output_store.ts";
 import type { BatchItem } from "../record.ts";
 
 /** Form of the output. */
 export type PlanFormat = NonNullable<BatchOptions["format"]>;
-
-/** The jobs of one `submit`. */
-export interface Plan {
-  /** Form of the output. */
-  readonly format: PlanFormat;
-  /** Items of a job. */
-  readonly group: number;
-  /** Items whose key had come before. */
-  readonly repeated: number;
-  /** Jobs by their names, with their items. */
-  readonly jobs: Iterable<PlannedJob>;
-}
 
 /** A job and its items. */
 export interface PlannedJob {
@@ -37,51 +26,76 @@ export interface PlannedJob {
 const NAME = /^plan-([0-9a-f]{8})\.jsonl$/;
 
 /** The first line of a plan. */
-type Head = Pick<Plan, "format" | "group">;
+interface Head {
+  /** Form of the output. */
+  readonly format: PlanFormat;
+  /** Items of a job. */
+  readonly group: number;
+}
+
+/** The last line of a plan. */
+interface Tail {
+  /** Items whose key had come before. */
+  readonly repeated: number;
+}
+
+/** The jobs of one `submit`, which are read as they are asked for. */
+export class Plan {
+  /** Form of the output. */
+  readonly format: PlanFormat;
+  /** Items of a job. */
+  readonly group: number;
+  readonly #id: string;
+  readonly #lines: () => AsyncIterable<string>;
+  #repeated: number | undefined;
+
+  private constructor(id: string, { format, group }: Head, lines: () => AsyncIterable<string>) {
+    this.format = format;
+    this.group = group;
+    this.#id = id;
+    this.#lines = lines;
+  }
+
+  /** Reads the beginning of a plan; gives undefined where it is none. */
+  static async open(store: OutputStore, name: string): Promise<Plan | undefined> {
+    const [, id] = NAME.exec(name) ?? [];
+    if (id === undefined) return undefined;
+    const all = () => linesOf(store, name);
+    for await (const line of all()) return new Plan(id, JSON.parse(line), all);
+    return undefined;
+  }
+
+  /** Its jobs by their names, with their items. */
+  async *jobs(): AsyncGenerator<PlannedJob> {
+    let index = -1;
+    for await (const line of this.#lines()) {
+      if (line.startsWith("[")) yield { id: `${this.#id}-${index}`, items: JSON.parse(line) };
+      else if (index >= 0) this.#repeated = (JSON.parse(line) as Tail).repeated;
+      index++;
+    }
+  }
+
+  /** Items whose key had come before: at its end, so that it is read through where it was not yet. */
+  async repeated(): Promise<number> {
+    if (this.#repeated === undefined) { for await (const _ of this.jobs()); }
+    return this.#repeated ?? 0;
+  }
+}
+
+async function* linesOf(store: OutputStore, name: string): AsyncGenerator<string> {
+  yield* lines(await store.stream(name) ?? []);
+}
 
 /** The plans of an output, in the order of their names. */
 export async function readPlans(store: OutputStore): Promise<Plan[]> {
   const names = await Array.fromAsync(store.list("plan-"));
-  const plans: Plan[] = [];
-  for (const name of names.sort()) {
-    const id = NAME.exec(name)?.[1];
-    const bytes = id === undefined ? undefined : await store.read(name);
-    if (bytes === undefined) continue;
-    const lines = new Lines(bytes);
-    const head: Head = JSON.parse(lines.at(0));
-    const { repeated }: Pick<Plan, "repeated"> = JSON.parse(lines.at(lines.count - 1));
-    plans.push({ ...head, repeated, jobs: { [Symbol.iterator]: () => jobsOf(id!, lines) } });
-  }
-  return plans;
+  const plans = await Promise.all(names.sort().map((name) => Plan.open(store, name)));
+  return plans.filter((plan) => plan !== undefined);
 }
 
-/** Jobs are made as they are asked for: a plan of a million items stays the bytes that it is. */
-function* jobsOf(plan: string, lines: Lines): Generator<PlannedJob> {
-  for (let i = 1; i < lines.count - 1; i++) {
-    yield { id: `${plan}-${i - 1}`, items: JSON.parse(lines.at(i)) };
-  }
-}
-
-/** Lines of a text, each of which has its end. */
-class Lines {
-  readonly #bytes: Uint8Array;
-  readonly #ends: number[] = [];
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, end + 1)) {
-      this.#ends.push(end);
-    }
-  }
-
-  get count(): number {
-    return this.#ends.length;
-  }
-
-  at(index: number): string {
-    const start = index === 0 ? 0 : this.#ends[index - 1]! + 1;
-    return new TextDecoder().decode(this.#bytes.subarray(start, this.#ends[index]));
-  }
+/** The jobs of plans. */
+export async function* jobsOf(plans: readonly Plan[]): AsyncGenerator<PlannedJob> {
+  for (const plan of plans) yield* plan.jobs();
 }
 
 /** Writes the plan of the items that are in none of the plans; gives how many there are. */
@@ -94,9 +108,7 @@ export async function writePlan(
   },
 ): Promise<number> {
   const keys = new KeySet();
-  for (const { jobs } of before) {
-    for (const { items } of jobs) items.map(({ key }) => keys.add(key));
-  }
+  for await (const { items } of jobsOf(before)) for (const { key } of items) keys.add(key);
   const known = keys.size;
   const path = join(store.workFolder, `plan-${crypto.randomUUID()}.part`);
   try {

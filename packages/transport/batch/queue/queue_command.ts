@@ -5,15 +5,16 @@
  */
 import { print, printable, say } from "../../command/terminal.ts";
 import { UsageError } from "../../command/usage_error.ts";
-import { ProgressLine } from "../../command/progress.ts";
+import { longName } from "../../command/options.ts";
+import { defined } from "../../io/defined.ts";
 import type { BatchWork } from "../batch.ts";
-import type { BatchValues } from "../command.ts";
+import { type BatchValues, givenOptions } from "../command.ts";
 import { type ItemOptions, listItems } from "../items.ts";
-import { BatchTally } from "../summary.ts";
+import { BatchProgress } from "../progress.ts";
 import { type JobCounts, openQueue } from "./bull.ts";
 import { absoluteItems } from "./absolute.ts";
 import { submit } from "./submit.ts";
-import { type QueueResult, workOnQueue } from "./work.ts";
+import { workOnQueue } from "./work.ts";
 
 /** Items of a job whose records are in a shard. */
 const GROUP = 256;
@@ -32,28 +33,52 @@ export interface QueueCommand extends ItemOptions {
   readonly signal: AbortSignal;
 }
 
-const ACTIONS: Readonly<Record<string, (command: QueueCommand) => Promise<number>>> = {
-  submit: submitInputs,
-  work: workUntilDone,
-  status: (command) => tell(command),
-  cancel: (command) => cancel(command),
+/** What is done at a word. */
+interface Action {
+  readonly run: (command: QueueCommand) => Promise<number>;
+  /** Options that it takes, besides those that all take. */
+  readonly takes: readonly (keyof BatchValues)[];
+}
+
+/** Options that all take. */
+const OF_ALL: Action["takes"] = ["queue", "output", "format", "json"];
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  submit: {
+    run: submitInputs,
+    takes: ["include", "list", "group", "attempts", "retryFailed"],
+  },
+  work: { run: workUntilDone, takes: ["jobs", "maxFailures"] },
+  status: { run: (command) => tell(command), takes: [] },
+  cancel: { run: (command) => cancel(command), takes: [] },
 };
 
 /**
  * Does what the first word says; gives the exit code.
  *
- * @throws {UsageError} where it is none that is known.
+ * @throws {UsageError} where it is none that is known, or has options that it does not take.
  */
 export async function runQueueCommand(command: QueueCommand): Promise<number> {
   const [word = ""] = command.words;
   const action = Object.hasOwn(ACTIONS, word) ? ACTIONS[word] : undefined;
-  const takesInputs = action === submitInputs;
-  if (action !== undefined && (takesInputs || command.words.length === 1)) {
-    return await action(command);
+  if (action !== undefined && (word === "submit" || command.words.length === 1)) {
+    refuseOthers(word, command.values, [...OF_ALL, ...action.takes]);
+    return await action.run(command);
   }
   const found = command.words.slice(0, 2).join(" ") || "nothing";
   throw new UsageError(
     `Cannot use --queue: found ${printable(found)}, expected submit INPUT…, work, status or cancel`,
+  );
+}
+
+/** Refuses options that would do nothing, and says what takes them. */
+function refuseOthers(word: string, values: BatchValues, takes: Action["takes"]): void {
+  const found = givenOptions(values).find((key) => !takes.some((taken) => taken === key));
+  if (found === undefined) return;
+  const other = Object.keys(ACTIONS).find((name) => ACTIONS[name]!.takes.some((k) => k === found));
+  const expected = other === undefined ? "it without --queue" : `it with batch ${other}`;
+  throw new UsageError(
+    `Cannot ${word} with --queue: found --${longName(found)}, expected ${expected}`,
   );
 }
 
@@ -79,23 +104,14 @@ async function submitInputs(command: QueueCommand): Promise<number> {
 
 async function workUntilDone(command: QueueCommand): Promise<number> {
   const { values, queue, signal, open } = command;
-  const [output, tally] = [outputOf(command), new BatchTally()];
+  const output = outputOf(command);
+  const { format, maxFailures } = values;
   await using work = await open();
-  using line = new ProgressLine();
-  for await (const result of workOnQueue(work, { output, queue, format: values.format, signal })) {
-    tally.add(result);
-    line.update(tally.line(undefined));
-    if (values.json) print(JSON.stringify(lineOf(result)));
-  }
-  line[Symbol.dispose]();
-  const { done, failed } = tally;
-  say(printable(`${done} items done${failed > 0 ? `, ${failed} failed` : ""}: ${output}`));
-  return failed > 0 ? 1 : 0;
-}
-
-function lineOf(result: QueueResult): object {
-  const { key, state } = result;
-  return { key, state, ...(result.state === "done" ? result.fields : result.failure) };
+  using progress = new BatchProgress(values.json);
+  const onLook = (left: number) => progress.look(left);
+  const options = { output, queue, format, onLook, signal, ...defined({ maxFailures }) };
+  for await (const result of workOnQueue(work, options)) progress.add(result);
+  return progress.end(output, { isWhole: !signal.aborted });
 }
 
 const STATES = ["waiting", "active", "delayed", "completed", "failed"] as const;

@@ -4,12 +4,13 @@
  * @module
  */
 import { UsageError } from "../../command/usage_error.ts";
+import { defined } from "../../io/defined.ts";
 import type { OutputStore } from "../output/output_store.ts";
 import { openStore } from "../output/stores.ts";
 import type { BatchItem } from "../record.ts";
 import { type BullQueue, type JobData, type OpenQueue, openQueue } from "./bull.ts";
-import { type PlanFormat, type PlannedJob, readPlans, writePlan } from "./plan.ts";
-import { countingReport, isDone, reportNames } from "./reports.ts";
+import { jobsOf, type PlanFormat, type PlannedJob, readPlans, writePlan } from "./plan.ts";
+import { countingReport, isDone, ReportNames } from "./reports.ts";
 
 /** What is submitted. */
 export interface SubmitOptions {
@@ -74,22 +75,20 @@ async function addJobs(
   { queue, backoff }: OpenQueue,
   { attempts, retryFailed, signal }: SubmitOptions,
 ): Promise<number> {
-  const reports = await reportNames(store);
+  const reports = await ReportNames.read(store);
   const added = { count: 0, bulk: [] as { name: string; data: JobData; opts: object }[] };
   const send = async () => {
     if (added.bulk.length > 0) await queue.addBulk(added.bulk);
     added.bulk = [];
   };
-  for (const { jobs } of await readPlans(store)) {
-    for (const job of jobs) {
-      signal.throwIfAborted();
-      const names = reports.get(job.id) ?? [];
-      if (isDone(names) || (names.length > 0 && !retryFailed)) continue;
-      const opts = { jobId: job.id, attempts, backoff: { type: "exponential", delay: backoff } };
-      added.bulk.push({ name: nameOf(job), data: await dataOf(store, job, names), opts });
-      added.count++;
-      if (added.bulk.length >= BULK) await send();
-    }
+  for await (const job of jobsOf(await readPlans(store))) {
+    signal.throwIfAborted();
+    const names = reports.of(job.id);
+    if (isDone(names) || (names.length > 0 && !retryFailed)) continue;
+    const opts = { jobId: job.id, attempts, backoff: { type: "exponential", delay: backoff } };
+    added.bulk.push({ name: nameOf(job), data: await dataOf(store, job, names), opts });
+    added.count++;
+    if (added.bulk.length >= BULK) await send();
   }
   await send();
   return added.count;
@@ -107,7 +106,7 @@ async function dataOf(
   names: readonly string[],
 ): Promise<JobData> {
   if (names.length === 0) return { items, files: [] };
-  const { files, failures } = await countingReport(store, names);
+  const { files, failures, received } = await countingReport(store, names);
   const failed = new Set(failures.map(({ key }) => key));
-  return { items: items.filter(({ key }) => failed.has(key)), files };
+  return { items: items.filter(({ key }) => failed.has(key)), files, ...defined({ received }) };
 }

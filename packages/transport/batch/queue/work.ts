@@ -8,23 +8,34 @@ import { UsageError } from "../../command/usage_error.ts";
 import { BoundedBuffer } from "../../flow/buffer.ts";
 import { settledWithin } from "../../flow/abort.ts";
 import { systemClock } from "../../flow/clock.ts";
+import { defined } from "../../io/defined.ts";
 import type { BatchWork } from "../batch.ts";
 import { mapOrdered } from "../ordered.ts";
 import type { OutputStore } from "../output/output_store.ts";
 import { safetensorsFile } from "../output/record_files.ts";
 import { openStore } from "../output/stores.ts";
-import { type BatchItem, type BatchRecord, failureOf, type ItemFailure } from "../record.ts";
+import {
+  type BatchItem,
+  type BatchRecord,
+  failureOf,
+  type ItemFailure,
+  receivedInAll,
+} from "../record.ts";
 import { keepSettings } from "../settings.ts";
-import { runItem } from "../work_through.ts";
+import { runItem, tooMany } from "../work_through.ts";
 import type { FailureEntry } from "../failures.ts";
-import { type BullQueue, type Job, type OpenQueue, openQueue } from "./bull.ts";
+import { type BullQueue, type Job, type JobData, type OpenQueue, openQueue } from "./bull.ts";
 import { type PlanFormat, readPlans } from "./plan.ts";
-import { isDone, reportNames, tryName, writeReport } from "./reports.ts";
+import { isDone, reportsOf, tryName, writeReport } from "./reports.ts";
 import { openTry } from "./try_output.ts";
 
 /** What came of an item of a job. */
 export type QueueResult =
-  | { readonly key: string; readonly state: "done"; readonly fields: BatchRecord["fields"] }
+  | {
+    readonly key: string;
+    readonly state: "done";
+    readonly record: Omit<BatchRecord, "tensors">;
+  }
   | { readonly key: string; readonly state: "failed"; readonly failure: ItemFailure };
 
 /** How jobs are worked on. */
@@ -37,6 +48,10 @@ export interface WorkOptions {
   readonly format: PlanFormat;
   /** Items at once. Default: as many as the work says. */
   readonly jobs?: number;
+  /** Failures that do not end this worker. Default: any number. */
+  readonly maxFailures?: number;
+  /** Called with how many jobs are left, now and then. */
+  readonly onLook?: (jobsLeft: number) => void;
   /** Ends it in order: what is under way is given back. */
   readonly signal: AbortSignal;
 }
@@ -49,15 +64,19 @@ const FAREWELL = 5000;
 const RESULTS = 1000;
 
 /**
- * Works on jobs; gives what came of each item, when that is settled.
+ * Works on jobs; gives what came of each item, when that is settled. Where nobody goes on, what is
+ * under way is given back.
  *
  * @throws {UsageError} where nothing was submitted to the output, or with other settings.
+ * @throws {TransportError} `limit`: more items failed for good than may, of those of this worker.
  */
 export async function* workOnQueue(
   work: BatchWork,
   options: WorkOptions,
 ): AsyncGenerator<QueueResult> {
-  const { output, format, signal } = options;
+  const { output, format, maxFailures = Infinity } = options;
+  const left = new AbortController();
+  const signal = AbortSignal.any([options.signal, left.signal]);
   const store = await openStore(output);
   const group = await groupOf(store, format);
   const settings = { ...work.settings, format, queue: true };
@@ -73,15 +92,22 @@ export async function* workOnQueue(
   worker.on("lockRenewalFailed", (ids) => runner.lose(ids));
   worker.on("failed", (job, error) => void runner.tellOf(job, error).catch(() => {}));
   const end = async () => {
-    await untilDone(open.queue, signal);
+    await untilDone(open.queue, signal, options.onLook);
     if (signal.aborted) await settledWithin(FAREWELL, worker.close());
     else await worker.close();
     results.end();
   };
   void end().catch((error) => results.fail(error));
+  let failed = 0;
   try {
-    for (let next = await results.take(); next; next = await results.take()) yield next.item;
+    for (let next = await results.take(); next; next = await results.take()) {
+      yield next.item;
+      if (next.item.state === "failed" && ++failed > maxFailures) {
+        throw tooMany(next.item, maxFailures);
+      }
+    }
   } finally {
+    left.abort();
     results.fail(new Error("Nobody asks for results"));
     await settledWithin(FAREWELL, worker.close());
   }
@@ -103,10 +129,16 @@ async function groupOf(store: OutputStore, format: PlanFormat): Promise<number> 
 }
 
 /** Waits until no job is left, also none that another worker holds. */
-async function untilDone(queue: BullQueue, signal: AbortSignal): Promise<void> {
+async function untilDone(
+  queue: BullQueue,
+  signal: AbortSignal,
+  onLook?: (jobsLeft: number) => void,
+): Promise<void> {
   while (!signal.aborted) {
-    const counts = await queue.getJobCounts("waiting", "active", "delayed");
-    if (counts.waiting + counts.active + counts.delayed === 0) return;
+    const { waiting, active, delayed } = await queue.getJobCounts("waiting", "active", "delayed");
+    const left = waiting + active + delayed;
+    onLook?.(left);
+    if (left === 0) return;
     await systemClock.sleep(LOOK, signal).catch(() => {});
   }
 }
@@ -124,9 +156,12 @@ interface Running {
 
 /** What a job has become so far. */
 interface Outcome {
-  readonly done: readonly QueueResult[];
+  readonly done: readonly Extract<QueueResult, { state: "done" }>[];
   readonly failures: readonly FailureEntry[];
 }
+
+/** What tries of a job have made and read. */
+type Made = Pick<JobData, "files" | "received">;
 
 /** The end of a try some of whose items failed. */
 class ItemsFailed extends Error {}
@@ -169,9 +204,7 @@ class JobRunner {
   async #run(job: Job, token: string, lost: AbortSignal): Promise<unknown> {
     const { store, signal, open } = this.#with;
     const wasBegun = job.attemptsStarted > job.attemptsMade + 1;
-    if (wasBegun && isDone((await reportNames(store, job.id)).get(job.id) ?? [])) {
-      return { before: true };
-    }
+    if (wasBegun && isDone(await reportsOf(store, job.id))) return { before: true };
     const attempt = tryName(job.attemptsMade + 1);
     const limit = job.opts.attempts ?? 1;
     if (job.stalledCounter >= limit) return await this.#giveUp(job, attempt);
@@ -182,10 +215,10 @@ class JobRunner {
       throw new open.bull.WaitingError();
     }
     stop.throwIfAborted();
-    const all = [...job.data.files, ...files];
+    const made = madeInAll(job.data, outcome, files);
     const isLast = job.attemptsMade + 1 >= limit;
-    await this.#keep(job, { attempt, outcome, files: all, isLast });
-    return { records: all.reduce((sum, { records }) => sum + records, 0) };
+    await this.#keep(job, { attempt, outcome, made, isLast });
+    return { records: made.files.reduce((sum, { records }) => sum + records, 0) };
   }
 
   /** Makes the records of a job that can be made. */
@@ -193,14 +226,15 @@ class JobRunner {
     const { store, format, work, jobs } = this.#with;
     const encode = work.encodeFile ?? safetensorsFile;
     await using output = await openTry(store, { job: job.id, attempt, format, encode });
-    const done: QueueResult[] = [];
+    const done: Outcome["done"][number][] = [];
     const failures: FailureEntry[] = [];
     const step = (item: BatchItem) => this.#made(item, stop);
     for await (const { key, record, failure } of mapOrdered(itemsOf(job, stop), jobs, step)) {
       if (failure !== undefined) failures.push({ key, ...failure });
       else if (record !== undefined) {
         await output.write(key, record);
-        done.push({ key, state: "done", fields: record.fields });
+        const { tensors: _, ...rest } = record;
+        done.push({ key, state: "done", record: rest });
       }
       const count = done.length + failures.length;
       if (count % 16 === 0) {
@@ -226,22 +260,22 @@ class JobRunner {
   /** Writes down what became of a job, or what is left of it; failures end the try. */
   async #keep(
     job: Job,
-    { attempt, outcome: { done, failures }, files, isLast }: {
+    { attempt, outcome: { done, failures }, made, isLast }: {
       readonly attempt: string;
       readonly outcome: Outcome;
-      readonly files: Parameters<typeof writeReport>[1]["report"]["files"];
+      readonly made: Made;
       readonly isLast: boolean;
     },
   ): Promise<void> {
-    const { store, work: { versions }, results } = this.#with;
+    const { store, work: { versions } } = this.#with;
     const failed = new Set(failures.map(({ key }) => key));
     if (failed.size === 0 || isLast) {
-      await writeReport(store, { job: job.id, attempt, report: { versions, files, failures } });
+      await writeReport(store, { job: job.id, attempt, report: { versions, ...made, failures } });
     } else {
       const items = job.data.items.filter(({ key }) => failed.has(key));
-      await job.updateData({ items, files });
+      await job.updateData({ items, ...made });
     }
-    for (const result of done) await results.put(result);
+    for (const result of done) await this.#put(result);
     const [first] = failures;
     if (first === undefined) return;
     if (isLast) await this.#tell(failures);
@@ -253,20 +287,31 @@ class JobRunner {
 
   async #tell(failures: readonly FailureEntry[]): Promise<void> {
     for (const { key, ...failure } of failures) {
-      await this.#with.results.put({ key, state: "failed", failure });
+      await this.#put({ key, state: "failed", failure });
     }
+  }
+
+  /** What became of an item is written down: it counts where nobody asks for it any more, too. */
+  async #put(result: QueueResult): Promise<void> {
+    await this.#with.results.put(result).catch(() => {});
   }
 
   /** Fails a job from which too many workers did not come back. */
   async #giveUp(job: Job, attempt: string): Promise<never> {
     const { store, work: { versions }, open } = this.#with;
-    const { items, files } = job.data;
+    const { items, ...made } = job.data;
     const message = `Cannot work on it: ${job.stalledCounter} workers did not come back from it`;
     const failures = items.map(({ key }) => ({ key, code: "worker-lost", message }));
-    await writeReport(store, { job: job.id, attempt, report: { versions, files, failures } });
+    await writeReport(store, { job: job.id, attempt, report: { versions, ...made, failures } });
     await this.#tell(failures);
     throw new open.bull.UnrecoverableError(message);
   }
+}
+
+/** What earlier tries of a job and this one have made and read. */
+function madeInAll(before: Made, { done }: Outcome, files: Made["files"]): Made {
+  const received = receivedInAll([before.received, ...done.map(({ record }) => record.received)]);
+  return { files: [...before.files, ...files], ...defined({ received }) };
 }
 
 async function* itemsOf(job: Job, stop: AbortSignal): AsyncGenerator<BatchItem> {
