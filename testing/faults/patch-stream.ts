@@ -52,6 +52,13 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "worker_pool.ts",
+    find: "if (waiting === undefined) return; //",
+    put: "//",
+    means: "an answer after another job's failure ends the process",
+    tests: ["worker_pool_test.ts"],
+  },
+  {
+    file: "worker_pool.ts",
     find: "for (const worker of this.#workers) worker.terminate();",
     put: "",
     means: "threads outlive their pool",

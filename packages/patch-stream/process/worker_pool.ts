@@ -74,7 +74,8 @@ export class WorkerPool implements Disposable {
   }
 
   #finish(worker: Worker, answer: FromWorker): void {
-    const waiting = this.#running.get(worker)!;
+    const waiting = this.#running.get(worker);
+    if (waiting === undefined) return; // Its job has failed with another's meanwhile.
     this.#running.delete(worker);
     if ("error" in answer) return this.#fail(new Error(answer.error), waiting);
     this.timings[COUNTS_AS[waiting.job.kind]] += answer.ms;

@@ -50,6 +50,20 @@ Deno.test("a job that fails fails those behind it with its own message", async (
   for (const job of [short, behind]) await settled(assert.rejects(job, reason));
 });
 
+Deno.test("an answer that comes when all has failed is let go", () =>
+  counted(async (counts) => {
+    using pool = new WorkerPool(2, plan, clipMemory(plan, true));
+    const short = () => pool.run({ ...frame(), rgb: new Uint8Array(3) });
+    const jobs = [short(), short()];
+    const reason = { message: /^Cannot process frames: frame 0 has 3 bytes/ };
+    for (const job of jobs) job.catch(() => {});
+    for (const job of jobs) await settled(assert.rejects(job, reason));
+    const both = async () => {
+      while (counts.answered < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    await settled(both());
+  }));
+
 Deno.test("closing the pool rejects what is not done", async () => {
   const pool = new WorkerPool(1, plan, clipMemory(plan, true));
   const job = pool.run(frame());
