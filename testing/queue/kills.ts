@@ -61,13 +61,15 @@ async function writeSounds(folder: string, items: number): Promise<void> {
 function start(...args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "-A", COMMAND, ...args],
-    ...{ stdin: "null", stdout: "null", stderr: "null" },
+    ...{ stdin: "null", stdout: "null", stderr: "piped" },
   }).spawn();
 }
 
-async function ended(child: Deno.ChildProcess, what: string): Promise<void> {
-  const { code } = await child.status;
-  if (code !== 0) throw new Error(`${what} ended with ${code}`);
+/** How a process ended, once it has; one that neither succeeded nor was killed is an error. */
+async function ended(child: Deno.ChildProcess, what: string): Promise<Deno.CommandStatus> {
+  const [status, said] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  if (status.success || status.signal === "SIGKILL") return status;
+  throw new Error(`${what} ended with ${status.code}: ${said.slice(-1000)}`);
 }
 
 /** Workers that are started again when they are killed. */
@@ -85,11 +87,9 @@ class Workers {
     for (;;) {
       const child = start(...this.#args);
       this.#running.add(child);
-      const { code, signal } = await child.status;
+      const { success } = await ended(child, "A worker");
       this.#running.delete(child);
-      if (signal === "SIGKILL") continue;
-      if (code !== 0) throw new Error(`A worker ended with ${code}`);
-      return;
+      if (success) return;
     }
   }
 
@@ -188,6 +188,7 @@ export async function runKills(plan: KillPlan): Promise<KillResult> {
     const faults = compared(await indexOf(alone!), await indexOf(shared!));
     return { ...faults, takenOver: await takenOver(url), seconds };
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    // Where something failed, others may still write: what failed is what counts.
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
   }
 }
