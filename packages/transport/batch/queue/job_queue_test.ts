@@ -25,6 +25,9 @@ const WITH_REDIS = needs(hasBroker("redis"));
 const COMMAND = import.meta.resolve("../../testing/queue_command.ts");
 const NEVER = new AbortController().signal;
 
+/** Longer than a first attempt takes. */
+const longer = () => new Promise<"waits">((done) => setTimeout(() => done("waits"), 1500));
+
 /** A queue, and an output that it makes. */
 class Place implements AsyncDisposable {
   readonly broker: Broker;
@@ -261,6 +264,23 @@ Deno.test({
     assert.equal((await worker.status).code, 1);
     const { counts, failures } = await place.merge();
     assert.deepEqual([counts.records, counts.failed, failures], [2, 1, { "worker-lost": 1 }]);
+  },
+});
+
+Deno.test({
+  name: "queue: a worker that begins while Redis is away waits for it",
+  ...WITH_REDIS,
+  async fn() {
+    await using place = await Place.open();
+    await place.submit(await place.texts({ "a.txt": "", "b.txt": "" }));
+    await place.broker.kill();
+    await assert.rejects(openQueue(place.url), { code: "unreachable" });
+    const working = place.work();
+    const first = await Promise.race([working.then(() => "done", () => "failed"), longer()]);
+    assert.equal(first, "waits");
+    await place.broker.start();
+    assert.equal((await working).length, 2);
+    assert.equal((await place.merge()).counts.records, 2);
   },
 });
 

@@ -6,8 +6,10 @@
  */
 import { UsageError } from "../../command/usage_error.ts";
 import { BoundedBuffer } from "../../flow/buffer.ts";
+import { TransportError } from "../../errors.ts";
 import { settledWithin } from "../../flow/abort.ts";
 import { systemClock } from "../../flow/clock.ts";
+import { Backoff, retry } from "../../flow/retry.ts";
 import { defined } from "../../io/defined.ts";
 import type { BatchWork } from "../batch.ts";
 import { mapOrdered } from "../ordered.ts";
@@ -60,15 +62,31 @@ export interface WorkOptions {
 const LOOK = 500;
 /** Milliseconds that giving back may take. */
 const FAREWELL = 5000;
+/** Milliseconds that a worker which begins waits for a server that is away, as in a restart. */
+const AWAY = 30_000;
 /** Results that wait for who asks for them. */
 const RESULTS = 1000;
+
+/** Opens the queue once its server is there. */
+async function openOnceThere(queue: string, signal: AbortSignal): Promise<OpenQueue> {
+  const since = performance.now();
+  return await retry(() => openQueue(queue), {
+    backoff: new Backoff({ initial: 250, max: 2000, jitter: 0.5 }),
+    signal,
+    onFailure(error) {
+      const isAway = error instanceof TransportError && error.code === "unreachable";
+      if (!isAway || performance.now() - since > AWAY) throw error;
+    },
+  });
+}
 
 /**
  * Works on jobs; gives what came of each item, when that is settled. Where nobody goes on, what is
  * under way is given back.
  *
  * @throws {UsageError} where nothing was submitted to the output, or with other settings.
- * @throws {TransportError} `limit`: more items failed for good than may, of those of this worker.
+ * @throws {TransportError} `limit`: more items failed for good than may, of those of this worker;
+ * `unreachable`: the queue's server was not there for half a minute; `refused`: it was, and refused.
  */
 export async function* workOnQueue(
   work: BatchWork,
@@ -81,7 +99,7 @@ export async function* workOnQueue(
   const group = await groupOf(store, format);
   const settings = { ...work.settings, format, queue: true };
   await keepSettings(store, settings);
-  await using open = await openQueue(options.queue);
+  await using open = await openOnceThere(options.queue, signal);
   const results = new BoundedBuffer<QueueResult>(RESULTS, "block");
   const jobs = options.jobs ?? work.jobs;
   const runner = new JobRunner({ ...{ work, store, open, format, results, signal }, jobs });
