@@ -73,7 +73,8 @@ async function ended(child: Deno.ChildProcess, what: string): Promise<Deno.Comma
 }
 
 /** Workers that are started again when they are killed. */
-class Workers {
+class Workers implements Disposable {
+  #isOver = false;
   readonly #args: readonly string[];
   readonly #running = new Set<Deno.ChildProcess>();
   readonly done: Promise<unknown>;
@@ -89,8 +90,14 @@ class Workers {
       this.#running.add(child);
       const { success } = await ended(child, "A worker");
       this.#running.delete(child);
-      if (success) return;
+      if (success || this.#isOver) return;
     }
+  }
+
+  /** Kills all of them for good. */
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    for (const child of this.#running) child.kill("SIGKILL");
   }
 
   /** Kills one of them. */
@@ -180,7 +187,7 @@ export async function runKills(plan: KillPlan): Promise<KillResult> {
     const planned = ["--attempts", "100", "--group", String(group)];
     await ended(start("batch", "submit", sounds!, ...where, ...planned), "submit");
     const began = performance.now();
-    const workers = new Workers(3, ["batch", "work", ...where, ...codec]);
+    using workers = new Workers(3, ["batch", "work", ...where, ...codec]);
     await Promise.all([workers.done, disturb(workers, { broker, url, plan })]);
     const seconds = (performance.now() - began) / 1000;
     await ended(start("merge", shared!), "merge");

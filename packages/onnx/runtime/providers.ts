@@ -117,7 +117,9 @@ export function sessionOptions(
       runtime.call("addSessionConfigEntry", "run-failed", "set spinning", options, key, value);
     }
     // A plan of all tensors' places takes them at once: 15 % more memory here, and no time less.
-    runtime.call("disableMemPattern", "run-failed", "set memory", options);
+    if (provider.kind === "cpu") {
+      runtime.call("disableMemPattern", "run-failed", "set memory", options);
+    }
     if (threads !== undefined) {
       runtime.call("setIntraOpNumThreads", "run-failed", "set threads", options, threads);
     }

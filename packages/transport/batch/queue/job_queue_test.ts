@@ -25,9 +25,6 @@ const WITH_REDIS = needs(hasBroker("redis"));
 const COMMAND = import.meta.resolve("../../testing/queue_command.ts");
 const NEVER = new AbortController().signal;
 
-/** Longer than a first attempt takes. */
-const longer = () => new Promise<"waits">((done) => setTimeout(() => done("waits"), 1500));
-
 /** A queue, and an output that it makes. */
 class Place implements AsyncDisposable {
   readonly broker: Broker;
@@ -268,18 +265,23 @@ Deno.test({
 });
 
 Deno.test({
-  name: "queue: a worker that begins while Redis is away waits for it",
+  name: "queue: a worker that begins while Redis is away says so, and waits for it",
   ...WITH_REDIS,
   async fn() {
     await using place = await Place.open();
     await place.submit(await place.texts({ "a.txt": "", "b.txt": "" }));
     await place.broker.kill();
     await assert.rejects(openQueue(place.url), { code: "unreachable" });
-    const working = place.work();
-    const first = await Promise.race([working.then(() => "done", () => "failed"), longer()]);
-    assert.equal(first, "waits");
-    await place.broker.start();
-    assert.equal((await working).length, 2);
+    const { output, url: queue } = place;
+    const told: string[] = [];
+    const onWait = ({ message }: Error) => {
+      told.push(message);
+      void place.broker.start();
+    };
+    const options = { output, queue, format: "files", onWait, signal: NEVER } as const;
+    assert.equal((await Array.fromAsync(workOnQueue(knownWork(), options))).length, 2);
+    assert.equal(told.length, 1);
+    assert.match(told[0]!, /^Cannot connect to Redis at /);
     assert.equal((await place.merge()).counts.records, 2);
   },
 });

@@ -109,7 +109,8 @@ async function workUntilDone(command: QueueCommand): Promise<number> {
   await using work = await open();
   using progress = new BatchProgress(values.json);
   const onLook = (left: number) => progress.look(left);
-  const options = { output, queue, format, onLook, signal, ...defined({ maxFailures }) };
+  const onWait = ({ message }: Error) => say(printable(`waiting for the queue: ${message}`));
+  const options = { output, queue, format, onLook, onWait, signal, ...defined({ maxFailures }) };
   for await (const result of workOnQueue(work, options)) progress.add(result);
   return progress.end(output, { isWhole: !signal.aborted });
 }

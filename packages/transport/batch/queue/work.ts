@@ -54,6 +54,8 @@ export interface WorkOptions {
   readonly maxFailures?: number;
   /** Called with how many jobs are left, now and then. */
   readonly onLook?: (jobsLeft: number) => void;
+  /** Called once, where the queue's server is not there for two seconds and is waited for. */
+  readonly onWait?: (error: TransportError) => void;
   /** Ends it in order: what is under way is given back. */
   readonly signal: AbortSignal;
 }
@@ -62,20 +64,32 @@ export interface WorkOptions {
 const LOOK = 500;
 /** Milliseconds that giving back may take. */
 const FAREWELL = 5000;
-/** Milliseconds that a worker which begins waits for a server that is away, as in a restart. */
-const AWAY = 30_000;
+/**
+ * Milliseconds that a worker which begins waits for a server that is away, as in a restart, and after
+ * which that is told.
+ */
+const AWAY = { told: 2000, most: 30_000 };
 /** Results that wait for who asks for them. */
 const RESULTS = 1000;
 
 /** Opens the queue once its server is there. */
-async function openOnceThere(queue: string, signal: AbortSignal): Promise<OpenQueue> {
-  const since = performance.now();
+async function openOnceThere(
+  { queue, onWait }: WorkOptions,
+  signal: AbortSignal,
+): Promise<OpenQueue> {
+  const since = systemClock.now();
+  let isTold = false;
   return await retry(() => openQueue(queue), {
     backoff: new Backoff({ initial: 250, max: 2000, jitter: 0.5 }),
     signal,
     onFailure(error) {
+      const waited = systemClock.now() - since;
       const isAway = error instanceof TransportError && error.code === "unreachable";
-      if (!isAway || performance.now() - since > AWAY) throw error;
+      if (!isAway || waited > AWAY.most) throw error;
+      if (!isTold && waited > AWAY.told) {
+        isTold = true;
+        onWait?.(error);
+      }
     },
   });
 }
@@ -99,7 +113,7 @@ export async function* workOnQueue(
   const group = await groupOf(store, format);
   const settings = { ...work.settings, format, queue: true };
   await keepSettings(store, settings);
-  await using open = await openOnceThere(options.queue, signal);
+  await using open = await openOnceThere(options, signal);
   const results = new BoundedBuffer<QueueResult>(RESULTS, "block");
   const jobs = options.jobs ?? work.jobs;
   const runner = new JobRunner({ ...{ work, store, open, format, results, signal }, jobs });
