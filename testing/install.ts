@@ -141,7 +141,8 @@ export async function installSection(name: string): Promise<string> {
   const first = comes.length > 0
     ? `Fetched at first use, once, on Linux x64: ${comes.join("; ")}.`
     : "Nothing else is fetched.";
-  const code = megabytes(await codeBytes(name));
+  // To a whole MB, which few changes of the code move.
+  const code = `${Math.ceil(await codeBytes(name) / 1e6)} MB`;
   return [
     "```sh",
     ...lines(name),

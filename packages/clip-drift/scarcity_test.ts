@@ -61,7 +61,7 @@ Deno.test({
     withFolder(async (folder) => {
       const weights = join(folder, "large.safetensors");
       await Deno.writeFile(weights, encodeSafetensors(largeTower()));
-      const script = import.meta.resolve("./testdata/open_twice.ts");
+      const script = import.meta.resolve("./testdata/open_until_full.ts");
       const args = ["run", "-A", "--no-check", script, weights, join(folder, "cache")];
       const { stdout, stderr } = await run(Deno.execPath(), args);
       assert.match(

@@ -1,6 +1,7 @@
 /**
- * Opens a model, allows this process 40 MB more than it has, and opens the model once more: prints
- * what that gives. Takes the path of the weights and the folder of the cache.
+ * Opens a model, allows this process 40 MB more than it has, and opens the model again and again, ten
+ * times at most: prints what ends that. What the first opening left free may be enough for a second.
+ * Takes the path of the weights and the folder of the cache.
  *
  * @module
  */
@@ -16,14 +17,15 @@ async function dataSize(): Promise<number> {
   return 1024 * Number(/VmData:\s+(\d+)/.exec(status)![1]);
 }
 
-using first = await open();
+using opened = new DisposableStack();
+opened.use(await open());
 const limit = await dataSize() + 40e6;
 const args = [`--pid=${Deno.pid}`, `--data=${limit}:${limit}`];
 const { success } = await new Deno.Command("prlimit", { args }).output();
 if (!success) throw new Error("Cannot limit the memory");
 try {
-  using encoder = await open();
-  console.log(`opened ${first.info.model} and ${encoder.info.model}`);
+  for (let i = 0; i < 10; i++) opened.use(await open());
+  console.log("opened ten more");
 } catch (error) {
   if (!(error instanceof ClipDriftError)) throw error;
   console.log(`${error.code}: ${error.message}`);
