@@ -19,13 +19,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  compareSides,
-  type Comparison,
-  isSlower,
-  isSuspect,
-  type Sides,
-} from "./compare_statistics.ts";
+import { judge, type Sides, type Verdict } from "./compare_statistics.ts";
 import {
   git,
   keyOf,
@@ -53,11 +47,8 @@ interface Work extends SuiteOptions {
 }
 
 /** A benchmark's result. */
-interface Result extends Name, Comparison {
+interface Result extends Name, Verdict {
   readonly tolerance: number;
-  /** Whether it is worth another look. */
-  readonly suspect: boolean;
-  readonly slower: boolean;
 }
 
 /** What came out of a suite. */
@@ -147,22 +138,6 @@ async function takeTurns(
   return measured;
 }
 
-const toleranceOf = (suite: string, name: Name) =>
-  TOLERANCES[`${suite} / ${keyOf(name)}`]?.tolerance ?? DEFAULT_TOLERANCE;
-
-/** A benchmark's result: a look may clear it, all turns together say how much slower it is. */
-function resultOf(
-  suite: string,
-  { group, name }: Name,
-  { sides, together }: { readonly sides: Sides; readonly together: Sides },
-): Result {
-  const comparison = compareSides(together);
-  const tolerance = toleranceOf(suite, { group, name });
-  const suspect = isSuspect(compareSides(sides), tolerance) && isSuspect(comparison, tolerance);
-  const slower = suspect && isSlower(comparison, tolerance);
-  return { ...{ group, name, ...comparison, tolerance }, suspect, slower };
-}
-
 /** Measures benchmarks in two new processes: those chosen, or all that are not too long. */
 async function look(
   { base, suite, ...options }: Work,
@@ -201,7 +176,7 @@ function notCompared(
 /** Compares a suite; what may be slower is looked at again, and all its turns count together. */
 async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
   const { suite } = work;
-  const turns = new Map<string, Measured["sides"]>();
+  const looks = new Map<string, Sides[]>();
   const results = new Map<string, Result>();
   let names: { base: Name[]; head: Name[] } | undefined;
   for (const share of LOOKS) {
@@ -210,12 +185,12 @@ async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
     if (!isFirst && !results.values().some(({ suspect }) => suspect)) break;
     const one = await look(work, seconds * share, isFirst ? undefined : isSuspect);
     names ??= one.names;
-    for (const { pair, sides } of one.measured) {
-      const before = turns.get(keyOf(pair)) ?? { base: [], head: [] };
-      const base = [...before.base, ...sides.base];
-      const together = { base, head: [...before.head, ...sides.head] };
-      turns.set(keyOf(pair), together);
-      results.set(keyOf(pair), resultOf(suite, pair, { sides, together }));
+    for (const { pair: { group, name }, sides } of one.measured) {
+      const key = keyOf({ group, name });
+      const tolerance = TOLERANCES[`${suite} / ${key}`]?.tolerance ?? DEFAULT_TOLERANCE;
+      const all = [...looks.get(key) ?? [], sides];
+      looks.set(key, all);
+      results.set(key, { group, name, tolerance, ...judge(all, tolerance) });
     }
   }
   const list = [...results.values()];

@@ -83,3 +83,25 @@ export function isSuspect({ ratio }: Comparison, tolerance: number): boolean {
 export function isSlower({ lowerRatio, interval }: Comparison, tolerance: number): boolean {
   return lowerRatio > 1 && interval[0] > 1 + tolerance;
 }
+
+/** What came of all looks at a benchmark, each in processes of its own. */
+export interface Verdict extends Comparison {
+  /** Whether it is worth another look. */
+  readonly suspect: boolean;
+  /** Whether it became slower. */
+  readonly slower: boolean;
+}
+
+/**
+ * Judges looks together. One that finds it as fast clears it: the same code may run at another speed
+ * in each process, by where its memory lies (copying of 17 frames differed by 18 % in three pairs).
+ */
+export function judge(looks: readonly Sides[], tolerance: number): Verdict {
+  const comparison = compareSides({
+    base: looks.flatMap(({ base }) => base),
+    head: looks.flatMap(({ head }) => head),
+  });
+  const suspect = [comparison, ...looks.map(compareSides)]
+    .every((seen) => isSuspect(seen, tolerance));
+  return { ...comparison, suspect, slower: suspect && isSlower(comparison, tolerance) };
+}

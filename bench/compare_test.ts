@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compareSides, isSlower, isSuspect, quantile } from "./compare_statistics.ts";
+import { compareSides, isSlower, isSuspect, judge, quantile } from "./compare_statistics.ts";
 
 /** Turns of runs around a time, with a spread in percent. */
 function turns(time: number, spread: number, seed: number, count = 6): number[][] {
@@ -71,6 +71,23 @@ Deno.test("what a noisy first look cannot rule out is looked at again, what is a
   assert.ok(look(turns(106, 2, 3)));
   assert.ok(!look(turns(101, 2, 4)));
   assert.ok(!look(turns(80, 2, 5)));
+});
+
+Deno.test("a look that finds it as fast clears what the looks before found", () => {
+  const look = (time: number, seed: number) => ({
+    base: turns(100, 2, seed),
+    head: turns(time, 2, seed + 1),
+  });
+  const slow = [look(118, 1), look(119, 3), look(118, 5)];
+  const { suspect, slower, ratio, turns: count } = judge(slow, 0.08);
+  assert.deepEqual([suspect, slower, count], [true, true, 18]);
+  assert.ok(ratio > 1.15, String(ratio));
+  const cleared = judge([...slow, look(101, 7)], 0.08);
+  assert.deepEqual([cleared.suspect, cleared.slower], [false, false]);
+  // Together they are above the tolerance, nevertheless.
+  assert.ok(cleared.interval[0] > 1.08, String(cleared.interval[0]));
+  const between = judge([look(106, 1)], 0.08);
+  assert.deepEqual([between.suspect, between.slower], [true, false]);
 });
 
 Deno.test("the interval holds what other draws of the turns would give", () => {

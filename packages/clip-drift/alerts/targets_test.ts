@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { madeAlert } from "../testdata/alert.ts";
 import { RefusedAlert, shellCommand, shellLine, webhook, webhooks } from "./targets.ts";
 
-const signal = () => AbortSignal.timeout(60_000);
+const signal = () => AbortSignal.timeout(600_000);
 
 /** A server that answers with a status, and with a place for the paths `/from`. */
 function server(status: number, location = "/to") {

@@ -14,7 +14,8 @@ import { AMQP_CLIENT } from "../parts/clients.ts";
 import { lazyPart } from "../parts/load.ts";
 import { ANSWER, answered, type BrokerChannel, brokerChannel, FAREWELL } from "./broker_feed.ts";
 import { TransportError } from "../errors.ts";
-import { onAbort, settledWithin } from "../flow/abort.ts";
+import { ignoreAbort, onAbort, settledWithin } from "../flow/abort.ts";
+import { systemClock } from "../flow/clock.ts";
 import type { Inbox } from "./inbox.ts";
 import { newStreamId } from "../message.ts";
 import { type Entry, messageKey } from "./outbox.ts";
@@ -79,7 +80,7 @@ export interface AmqpModule {
 
 const loadClient = lazyPart<AmqpModule>(AMQP_CLIENT);
 
-/** Milliseconds between two looks at a queue that is said to be full. */
+/** Milliseconds between two looks at a queue that is said to be full, or from which nothing comes. */
 const LOOK = 1000;
 
 /** Seconds between two heartbeats of the connection: a dead link is found after two. */
@@ -127,8 +128,13 @@ async function connectTo(
   };
   // Without noDelay each confirm waits 40 ms for a delayed acknowledgement of TCP.
   const socket = { timeout: ANSWER, noDelay: true, servername: options.hostname };
-  const connecting = amqp.connect(options, { ...socket, ...(tls && nodeTls(tls)) });
-  const connection = await connecting.catch((error) => {
+  const ask = () => amqp.connect(options, { ...socket, ...(tls && nodeTls(tls)) });
+  const askAgain = async (error: unknown) => {
+    if (!String(error).includes(UNSAID)) throw error;
+    await systemClock.sleep(AGAIN);
+    return await ask();
+  };
+  const connection = await ask().catch(askAgain).catch((error) => {
     if (tls && !REFUSAL.test(String(error))) refuseUntrusted(error, url);
     refuse(error, `vhost ${options.vhost}`);
   });
@@ -140,6 +146,9 @@ async function connectTo(
 
 /** What the client makes of a refused vhost: it does not hand on RabbitMQ's words. */
 const UNSAID = "Expected ConnectionOpenOk; got <ConnectionClose";
+
+/** Milliseconds after which it is asked for again: a broker that starts or stops answers so, too. */
+const AGAIN = 1000;
 
 /** How RabbitMQ says no. */
 const REFUSAL = new RegExp(`ACCESS.REFUSED|NOT.ALLOWED|${UNSAID}`);
@@ -308,6 +317,7 @@ async function consume(
   const lost = new Promise<void>((resolve) => connection.once("close", () => resolve()));
   let opened: AmqpChannel | undefined;
   const close = () => void hangUp(connection, opened);
+  const ended = new AbortController();
   using _ = onAbort(signal, close);
   try {
     const channel = await answered("channel.open", connection.createChannel());
@@ -317,22 +327,56 @@ async function consume(
     channel.once("close", () => signal.aborted || close());
     await answered("basic.qos", channel.prefetch(place.limit));
     // Nothing comes when the queue was deleted: the connection is of no use then.
+    const flow: Flow = { came: 0, held: 0 };
     const consuming = channel.consume(
       place.queue,
-      (message) => message ? deliver(channel, inbox, message) : close(),
+      (message) => message ? deliver(channel, inbox, message, flow) : close(),
     );
     await answered("basic.consume", consuming);
     connected();
-    await lost;
+    await Promise.race([lost, forgotten(channel, place, flow, ended.signal)]);
   } catch (error) {
     refuse(error, `queue ${place.queue}`);
   } finally {
+    ended.abort();
     if (!signal.aborted) close();
   }
 }
 
-function deliver(channel: AmqpChannel, inbox: Inbox, message: AmqpMessage): void {
+/** Messages of a connection: those that came, and those of them that are not accepted. */
+interface Flow {
+  came: number;
+  held: number;
+}
+
+/**
+ * Waits until the server has forgotten that it is consumed from: messages wait, we hold none, and none
+ * comes. RabbitMQ 3.10 does not tell of a deleted quorum queue that was declared again at once.
+ */
+async function forgotten(
+  channel: AmqpChannel,
+  { queue }: Place,
+  flow: Flow,
+  signal: AbortSignal,
+): Promise<void> {
+  let waited = false;
+  for (let came = 0; !signal.aborted; came = flow.came) {
+    await systemClock.sleep(LOOK, signal).catch(ignoreAbort(signal));
+    if (signal.aborted || flow.held > 0 || flow.came !== came) {
+      waited = false;
+      continue;
+    }
+    const { messageCount } = await answered("queue.declare", channel.checkQueue(queue));
+    if (messageCount > 0 && waited && flow.held === 0 && flow.came === came) return;
+    waited = messageCount > 0;
+  }
+}
+
+function deliver(channel: AmqpChannel, inbox: Inbox, message: AmqpMessage, flow: Flow): void {
+  flow.came++;
+  flow.held++;
   const accept = () => {
+    flow.held--;
     try {
       channel.ack(message);
     } catch {

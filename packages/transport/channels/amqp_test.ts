@@ -80,7 +80,7 @@ async function emptyAndRefusing(port: number): Promise<void> {
   const queue = `?queue=stuck&copies=3&limit=${LIMIT}`;
   await using receiver = await openReceiver(`amqp://127.0.0.1:${port}/${queue}`);
   const through = `amqp://127.0.0.1:${proxy.port}/${queue}`;
-  await using sender = await openSender(through, { timeout: 60_000 });
+  await using sender = await openSender(through, { timeout: 600_000 });
   // What it refuses it stores all the same: the receiver knows the copies.
   await sender.send(message(new Uint8Array(1), { streamId: newStreamId() }));
   const delivery = await receiver.receive();
@@ -120,7 +120,7 @@ async function holding(url: string): Promise<Receiver> {
 
 /** The sequence numbers that come, each accepted, up to the last that was sent. */
 async function upToLast(receiver: Receiver): Promise<number[]> {
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(600_000);
   const came: number[] = [];
   while (came.at(-1) !== 2 * LIMIT - 1) {
     const delivery = await receiver.receive({ signal });
@@ -239,6 +239,19 @@ Deno.test({
         }
       },
     );
+    await t.step("a vhost that is not there for a moment is asked for again", async () => {
+      // The vhost of connection.open becomes one that the server does not have.
+      const corrupt = new Uint8Array([0x2f, 0x00, 0x00, 0xce]);
+      await using proxy = new FaultProxy(port, { corrupt });
+      const url = `amqp://127.0.0.1:${proxy.port}/?queue=moment`;
+      await using receiver = await openReceiver(url);
+      await until(() => proxy.faults.corrupt === undefined);
+      await using sender = await openSender(`amqp://127.0.0.1:${port}/?queue=moment`);
+      await sender.send(message(new Uint8Array(1), { streamId: newStreamId(), sequence: 0 }));
+      const delivery = await receiver.receive();
+      assert.equal(delivery!.message.sequence, 0);
+      await delivery!.accept();
+    });
     await t.step({
       name: "a user without rights is refused, a broker without memory waited for with a word",
       ignore: CONTROL === undefined,
