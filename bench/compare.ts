@@ -4,9 +4,9 @@
  * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
  * into a temporary folder. Each suite runs in two processes, one a side, that take short turns
  * benchmark by benchmark, so that what else the machine does slows both. What may be slower is looked
- * at five times more in new processes, as the same code may run at another speed in each, by where
- * its memory lies; it counts if no look clears it, and all turns together say so. Benchmarks are
- * matched by group and name.
+ * at up to ten times more in new processes, as the same code may run at another speed in each, by
+ * where its memory lies and on which core it waits; it counts if no look clears it, and all turns
+ * together say so. Benchmarks are matched by group and name.
  *
  *   --quick        small inputs, at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
@@ -38,7 +38,7 @@ const TURNS = { most: 60, least: 3 };
 const TURN = { least: 20, most: 100 };
 
 /** How often what may be slower is looked at, and which share of the time each look has. */
-const LOOKS = [0.5, 0.1, 0.1, 0.1, 0.1, 0.1];
+const LOOKS = [0.5, ...Array<number>(10).fill(0.05)];
 
 /** What is compared: the suite of this checkout with that of another. */
 interface Work extends SuiteOptions {

@@ -102,11 +102,16 @@ async function wake(path: string): Promise<void> {
 /** The bytes of a named pipe or a device. Opening it waits for a writer, reading for its bytes. */
 async function* pipeBytes(path: string, signal: AbortSignal | undefined): AsyncGenerator<Bytes> {
   const wait = async <T>(work: Promise<T>): Promise<T> => {
-    let woken = nothing();
-    using _ = onAbort(signal, () => void (woken = wake(path).catch(() => {})));
+    let [woken, isOver] = [nothing(), false];
+    // Again and again: a thread that opens the pipe may begin only after it.
+    const wakeUp = async () => {
+      for (; !isOver; await systemClock.sleep(10)) await wake(path).catch(() => {});
+    };
+    using _ = onAbort(signal, () => void (woken = wakeUp()));
     try {
       return await work;
     } finally {
+      isOver = true;
       // Its byte goes with the pipe that we close; a later reader would take it for content.
       await woken;
     }

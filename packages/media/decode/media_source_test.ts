@@ -102,12 +102,12 @@ pipeTest("opening a pipe that nobody writes to ends with its signal", async (pat
 });
 
 pipeTest("what ends a wait for a pipe is not read from it by the next reader", async (path) => {
-  for (let n = 0; n < 200; n++) {
-    const abort = new AbortController();
-    const reading = readSource(path, abort.signal).then((bytes) => bytes.getReader().read());
-    setTimeout(() => abort.abort(new Error("enough")), 1);
-    await assert.rejects(reading, /enough/);
-  }
+  // In a process of its own: what other tests start here holds what is open for a moment, too.
+  const script = import.meta.resolve("../testdata/ended_waits.ts");
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", script, path],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
 });
 
 pipeTest("a reader ends with its signal while a writer fills the pipe", async (path) => {
