@@ -345,7 +345,7 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "media_source.ts",
-    find: "using _ = onAbort(signal, () => void (woken = wake(path).catch(() => {})));",
+    find: "using _ = onAbort(signal, () => void (woken = wakeUp()));",
     put: "",
     means: "a pipe that nobody writes to is waited for without end",
     tests: ["media_source_test.ts"],

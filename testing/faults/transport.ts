@@ -100,6 +100,20 @@ export const faults: readonly Fault[] = [
   },
   {
     file: "amqp.ts",
+    find: "await Promise.race([lost, forgotten(channel, place, flow, ended.signal)]);",
+    put: "await lost;",
+    means: "amqp: waits for good where a quorum queue was deleted and declared again at once",
+    tests: ["amqp_test.ts"],
+  },
+  {
+    file: "amqp.ts",
+    find: "const connection = await ask().catch(askAgain).catch((error) => {",
+    put: "const connection = await ask().catch((error) => {",
+    means: "amqp: gives up for good where a vhost is not there for a moment",
+    tests: ["amqp_test.ts"],
+  },
+  {
+    file: "amqp.ts",
     find: "left = Math.max(0, limit - messageCount);",
     put: "left = limit;",
     means: "a queue of amqp: grows without bound",
