@@ -5,8 +5,8 @@
  * into a temporary folder. Each suite runs in two processes, one a side, that take short turns
  * benchmark by benchmark, so that what else the machine does slows both. What may be slower is looked
  * at up to ten times more in new processes, as the same code may run at another speed in each, by
- * where its memory lies and on which core it waits; it counts if no look clears it, and all turns
- * together say so. Benchmarks are matched by group and name.
+ * where its memory lies and on which core it waits; it counts if the first look and nearly all others
+ * find it slower, and all turns together say so. Benchmarks are matched by group and name.
  *
  *   --quick        small inputs, at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
