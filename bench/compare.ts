@@ -3,10 +3,10 @@
  *
  * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
  * into a temporary folder. Each suite runs in two processes, one a side, that take short turns
- * benchmark by benchmark, so that what else the machine does slows both. What may be slower is looked
- * at up to ten times more in new processes, as the same code may run at another speed in each, by
- * where its memory lies and on which core it waits; it counts if the first look and nearly all others
- * find it slower, and all turns together say so. Benchmarks are matched by group and name.
+ * benchmark by benchmark, so that what else the machine does slows both. Three pairs of processes
+ * look at everything, and eight more at what may be slower, as the same code may run at another speed
+ * in each, by where its memory lies and on which core it waits; it counts if nearly all find it slower,
+ * and all turns together say so. Benchmarks are matched by group and name.
  *
  *   --quick        small inputs, at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
@@ -37,8 +37,11 @@ const TURNS = { most: 60, least: 3 };
 /** Milliseconds of a turn: as many as a few runs take, within these, and at least one run. */
 const TURN = { least: 20, most: 100 };
 
-/** How often what may be slower is looked at, and which share of the time each look has. */
-const LOOKS = [0.5, ...Array<number>(10).fill(0.05)];
+/** How often is looked, and which share of the time each look has. */
+const LOOKS = [0.2, 0.2, 0.2, ...Array<number>(8).fill(0.05)];
+
+/** How many of these look at everything; the others at what may be slower. */
+const WHOLE = 3;
 
 /** What is compared: the suite of this checkout with that of another. */
 interface Work extends SuiteOptions {
@@ -179,11 +182,10 @@ async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
   const looks = new Map<string, Sides[]>();
   const results = new Map<string, Result>();
   let names: { base: Name[]; head: Name[] } | undefined;
-  for (const share of LOOKS) {
+  for (const [n, share] of LOOKS.entries()) {
     const isSuspect = (pair: Pair) => results.get(keyOf(pair))?.suspect ?? false;
-    const isFirst = names === undefined;
-    if (!isFirst && !results.values().some(({ suspect }) => suspect)) break;
-    const one = await look(work, seconds * share, isFirst ? undefined : isSuspect);
+    if (n >= WHOLE && !results.values().some(({ suspect }) => suspect)) break;
+    const one = await look(work, seconds * share, n < WHOLE ? undefined : isSuspect);
     names ??= one.names;
     for (const { pair: { group, name }, sides } of one.measured) {
       const key = keyOf({ group, name });

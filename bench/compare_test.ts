@@ -73,7 +73,7 @@ Deno.test("what a noisy first look cannot rule out is looked at again, what is a
   assert.ok(!look(turns(80, 2, 5)));
 });
 
-Deno.test("the first look clears what it finds as fast, and so do three of the others", () => {
+Deno.test("three looks that find it as fast clear it, two do not", () => {
   const look = (time: number, seed: number) => ({
     base: turns(100, 2, seed),
     head: turns(time, 2, seed + 1),
@@ -82,13 +82,12 @@ Deno.test("the first look clears what it finds as fast, and so do three of the o
   const slow = judged(118, 119, 118);
   assert.deepEqual([slow.suspect, slow.slower, slow.turns], [true, true, 18]);
   assert.ok(slow.ratio > 1.15, String(slow.ratio));
-  const twice = judged(118, 119, 101, 118, 100, 119, 118);
+  const twice = judged(101, 119, 118, 118, 100, 119, 118);
   assert.deepEqual([twice.suspect, twice.slower], [true, true]);
   const thrice = judged(118, 119, 101, 118, 100, 119, 118, 101, 118, 119, 119);
   assert.deepEqual([thrice.suspect, thrice.slower], [false, false]);
   // Together they are above the tolerance, nevertheless.
   assert.ok(thrice.interval[0] > 1.08, String(thrice.interval[0]));
-  assert.equal(judged(101, 119, 119, 119).suspect, false);
   const between = judged(106);
   assert.deepEqual([between.suspect, between.slower], [true, false]);
 });
