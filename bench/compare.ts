@@ -215,16 +215,17 @@ function markdown(suites: readonly SuiteResult[]): string {
     out.push(
       `## ${suite}`,
       "",
-      "| group | job | base | head | ratio | 95 % | |",
-      "|---|---|---|---|---|---|---|",
+      "| group | job | base | head | ratio | 95 % | by look | |",
+      "|---|---|---|---|---|---|---|---|",
     );
-    for (const { group, name, base, head, ratio, interval, slower, tolerance } of results) {
+    for (const { group, name, base, head, ratio, interval, looks, slower, tolerance } of results) {
+      const byLook = looks.map((value) => value.toFixed(2)).join(" ");
       const range = interval.map((value) => value.toFixed(2)).join("–");
       const mark = slower ? `**slower** by more than ${Math.round(tolerance * 100)} %` : "";
       out.push(
         `| ${group} | ${name} | ${duration(base)} | ${duration(head)} | ${
           ratio.toFixed(2)
-        } | ${range} | ${mark} |`,
+        } | ${range} | ${byLook} | ${mark} |`,
       );
     }
     out.push("", ...notCompared.map((name) => `- not compared: ${keyOf(name)} (${name.why})`), "");

@@ -86,6 +86,8 @@ export function isSlower({ lowerRatio, interval }: Comparison, tolerance: number
 
 /** What came of all looks at a benchmark, each in processes of its own. */
 export interface Verdict extends Comparison {
+  /** The ratio that each look found. */
+  readonly looks: readonly number[];
   /** Whether it is worth another look. */
   readonly suspect: boolean;
   /** Whether it became slower. */
@@ -105,8 +107,13 @@ export function judge(looks: readonly Sides[], tolerance: number): Verdict {
     base: looks.flatMap(({ base }) => base),
     head: looks.flatMap(({ head }) => head),
   });
-  const isSeen = (sides: Sides) => isSuspect(compareSides(sides), tolerance);
-  const cleared = looks.filter((sides) => !isSeen(sides)).length;
+  const seen = looks.map(compareSides);
+  const cleared = seen.filter((one) => !isSuspect(one, tolerance)).length;
   const suspect = cleared <= CLEARED && isSuspect(comparison, tolerance);
-  return { ...comparison, suspect, slower: suspect && isSlower(comparison, tolerance) };
+  return {
+    ...comparison,
+    looks: seen.map(({ ratio }) => ratio),
+    suspect,
+    slower: suspect && isSlower(comparison, tolerance),
+  };
 }
