@@ -37,10 +37,10 @@ const TURNS = { most: 60, least: 3 };
 /** Milliseconds of a turn: as many as a few runs take, within these, and at least one run. */
 const TURN = { least: 20, most: 100 };
 
-/** How often is looked, and which share of the time each look has. */
+/** The share of the time that each look has. */
 const LOOKS = [0.2, 0.2, 0.2, ...Array<number>(8).fill(0.05)];
 
-/** How many of these look at everything; the others at what may be slower. */
+/** How many of them look at everything; the others at what may be slower. */
 const WHOLE = 3;
 
 /** What is compared: the suite of this checkout with that of another. */

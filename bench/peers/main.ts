@@ -56,8 +56,7 @@ class Side implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#child.status;
+    await this.#child[Symbol.asyncDispose]();
   }
 }
 
