@@ -3,7 +3,8 @@
  *
  * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
  * into a temporary folder. Each suite runs in two processes, one a side, that take short turns
- * benchmark by benchmark, so that what else the machine does slows both. Three pairs of processes
+ * benchmark by benchmark, on one core where a benchmark needs no more, so that what else the machine
+ * does slows both. Three pairs of processes
  * look at everything, and eight more at what may be slower, as the same code may run at another speed
  * in each, by where its memory lies and on which core it waits; it counts if nearly all find it slower,
  * and all turns together say so. Benchmarks are matched by group and name.
@@ -32,10 +33,16 @@ import {
 import { DEFAULT_TOLERANCE, TOLERANCES } from "./tolerances.ts";
 
 /** Turns of each side at a benchmark in a look, as far as there is time for them, and at least. */
-const TURNS = { most: 60, least: 3 };
+const TURNS = { most: 400, least: 3 };
 
-/** Milliseconds of a turn: as many as a few runs take, within these, and at least one run. */
-const TURN = { least: 20, most: 100 };
+/**
+ * Milliseconds of a turn: as many as a few runs take, within these, and at least one run. A neighbour
+ * on the core comes and goes several times a second: the shorter a turn, the more often both meet it.
+ */
+const TURN = { least: 5, most: 100 };
+
+/** Jobs that keep fewer processors busy are compared on one core, where both sides meet the same. */
+const PARALLEL = 1.5;
 
 /** The share of the time that each look has. */
 const LOOKS = [0.2, 0.2, 0.2, ...Array<number>(8).fill(0.05)];
@@ -124,9 +131,13 @@ async function takeTurns(
     const begin = performance.now();
     const spent = () => (performance.now() - begin) / 2;
     const share = left / (pairs.length - done);
-    const once = Math.max(...await turn("base", 0)) / 1e6;
+    await Promise.all([sides.base.pin(false), sides.head.pin(false)]);
+    const tried = await sides.base.tryOut(pair.base);
+    const once = tried.once / 1e6;
     if (once > longest) continue;
-    await turn("head", 0);
+    const { processors } = await sides.head.tryOut(pair.head);
+    const isPinned = Math.max(tried.processors, processors) < PARALLEL;
+    await Promise.all([sides.base.pin(isPinned), sides.head.pin(isPinned)]);
     const both: Measured["sides"] = { base: [], head: [] };
     const milliseconds = Math.min(TURN.most, Math.max(TURN.least, 2 * once));
     const isOver = (turns: number) =>

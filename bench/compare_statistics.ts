@@ -79,9 +79,9 @@ export function isSuspect({ ratio }: Comparison, tolerance: number): boolean {
   return ratio > 1 + tolerance / 2;
 }
 
-/** Whether it is surely slower by more than the tolerance, and slower in three of four turns. */
-export function isSlower({ lowerRatio, interval }: Comparison, tolerance: number): boolean {
-  return lowerRatio > 1 && interval[0] > 1 + tolerance;
+/** Whether it is slower by more than the tolerance, surely by half of it, and in three of four turns. */
+export function isSlower({ ratio, lowerRatio, interval }: Comparison, tolerance: number): boolean {
+  return ratio > 1 + tolerance && interval[0] > 1 + tolerance / 2 && lowerRatio > 1;
 }
 
 /** What came of all looks at a benchmark, each in processes of its own. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { compareSides, isSlower, isSuspect, judge, quantile } from "./compare_statistics.ts";
+import { numbersOf, ROOT, SuiteProcess } from "./suite_process.ts";
 
 /** Turns of runs around a time, with a spread in percent. */
 function turns(time: number, spread: number, seed: number, count = 6): number[][] {
@@ -105,7 +106,32 @@ Deno.test("the interval holds what other draws of the turns would give", () => {
       ...compareSides({ base, head }),
       ratio: 1.2,
       lowerRatio: 1.2,
-      interval: [1.07, 1.4],
+      interval: [1.03, 1.4],
     }, 0.08),
   );
+});
+
+Deno.test("numbersOf() reads lists of cores", () => {
+  assert.deepEqual(numbersOf("0-3,6"), [0, 1, 2, 3, 6]);
+  assert.deepEqual(numbersOf("2"), [2]);
+});
+
+Deno.test("pin() puts all threads of a suite onto one core, and back", {
+  ignore: navigator.hardwareConcurrency < 2 || Deno.build.os !== "linux",
+}, async () => {
+  await using side = new SuiteProcess(ROOT, "transport_formats", { quick: true });
+  await side.names();
+  const cores = () =>
+    Array.from(Deno.readDirSync(`/proc/${side.pid}/task`), ({ name }) => {
+      const text = Deno.readTextFileSync(`/proc/${side.pid}/task/${name}/status`);
+      return numbersOf(/^Cpus_allowed_list:\s*(\S+)/m.exec(text)![1]!).length;
+    });
+  assert.ok(cores().length > 1);
+  assert.ok(cores().every((count) => count > 1));
+  await side.pin(true);
+  assert.ok(cores().every((count) => count === 1));
+  const { once, processors } = await side.tryOut(0);
+  assert.ok(once > 0 && processors < 1.3, `${processors} processors`);
+  await side.pin(false);
+  assert.ok(cores().every((count) => count > 1));
 });

@@ -24,8 +24,8 @@ export interface Turn {
   readonly milliseconds: number;
 }
 
-/** What can be asked: runs of a benchmark, or how many bytes of memory the process holds. */
-export type Question = Turn | "memory";
+/** What can be asked: runs of a benchmark, bytes of memory held, microseconds of processors used. */
+export type Question = Turn | "memory" | "processor";
 
 /** Runs that last less are timed several at a time. */
 const SHORTEST_NS = 200_000;
@@ -90,6 +90,13 @@ async function measure({ index, milliseconds }: Turn): Promise<number[]> {
   return times;
 }
 
+async function answer(question: Question): Promise<number[]> {
+  if (question === "memory") return [Deno.memoryUsage().rss];
+  if (question !== "processor") return await measure(question);
+  const { user, system } = process.cpuUsage();
+  return [user + system];
+}
+
 if (import.meta.main) {
   const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
   Deno.bench = register as typeof Deno.bench;
@@ -97,7 +104,7 @@ if (import.meta.main) {
   say(benchmarks.map(({ group, name }) => ({ group, name })));
   for await (const line of createInterface({ input: process.stdin })) {
     const question: Question = JSON.parse(line);
-    say(question === "memory" ? [Deno.memoryUsage().rss] : await measure(question));
+    say(await answer(question));
   }
   Deno.exit();
 }

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import process from "node:process";
 import type { Question } from "./compare_worker.ts";
 
 /** The repository that this file lies in. */
@@ -17,6 +19,23 @@ export interface Name {
 
 /** A name as one text. */
 export const keyOf = ({ group, name }: Name): string => `${group} / ${name}`;
+
+/** The numbers of a list like `0-3,6`. */
+export function numbersOf(list: string): number[] {
+  return list.split(",").flatMap((range) => {
+    const [first, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last! - first! + 1 }, (_, n) => first! + n);
+  });
+}
+
+/** The cores that this process may run on; none where they cannot be chosen (not Linux). */
+function coresOf(): number[] {
+  if (process.platform !== "linux") return [];
+  const [, list = ""] = /^Cpus_allowed_list:\s*(\S+)/m.exec(
+    readFileSync("/proc/self/status", "utf8"),
+  ) ?? [];
+  return numbersOf(list);
+}
 
 /** The lines of a process's output. What a suite prints itself is passed over. */
 async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void, void> {
@@ -43,6 +62,8 @@ export class SuiteProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: AsyncIterator<string>;
+  readonly #cores = coresOf();
+  #isPinned = false;
 
   /** @param suite its name, as `media` */
   constructor(root: string, suite: string, { device, quick = false }: SuiteOptions = {}) {
@@ -93,6 +114,42 @@ export class SuiteProcess implements AsyncDisposable {
   async memory(): Promise<number> {
     const [bytes = 0] = await this.#ask("memory");
     return bytes;
+  }
+
+  /**
+   * Lets the process run on one core alone, or on all again. Two processes that are pinned meet the
+   * same neighbours on the core, which else make one of them 1.7 times slower for seconds. On other
+   * systems than Linux, and without `taskset`, they stay as they are.
+   */
+  async pin(isPinned: boolean): Promise<void> {
+    if (isPinned === this.#isPinned || this.#cores.length < 2) return;
+    this.#isPinned = isPinned;
+    const cores = isPinned ? this.#cores.slice(-1) : this.#cores;
+    const args = ["--all-tasks", "--cpu-list", "--pid", cores.join(), `${this.#child.pid}`];
+    await new Deno.Command("taskset", { args, stdout: "null", stderr: "null" }).output()
+      .catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+  }
+
+  /** The process's number. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /**
+   * Runs a benchmark for a moment, until it is compiled, and once more to see what it takes.
+   *
+   * @returns how long a run takes, in nanoseconds, and how many processors it kept busy
+   */
+  async tryOut(index: number): Promise<{ once: number; processors: number }> {
+    await this.measure(index, 20);
+    const [before = 0] = await this.#ask("processor");
+    const begin = performance.now();
+    const times = await this.measure(index, 10);
+    const milliseconds = performance.now() - begin;
+    const [after = 0] = await this.#ask("processor");
+    return { once: Math.max(...times), processors: (after - before) / 1000 / milliseconds };
   }
 
   /** Ends the process. */
