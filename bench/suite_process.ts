@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import process from "node:process";
 import type { Question } from "./compare_worker.ts";
@@ -35,6 +35,28 @@ function coresOf(): number[] {
     readFileSync("/proc/self/status", "utf8"),
   ) ?? [];
   return numbersOf(list);
+}
+
+/** A process and all that it started, by their numbers. */
+function familyOf(pid: number): number[] {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    const children = tasks.flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ")
+    );
+    return [pid, ...children.filter(Boolean).map(Number).flatMap(familyOf)];
+  } catch { // It has ended, or this system does not list children.
+    return [pid];
+  }
+}
+
+/** Lets a process run on these cores, as far as it still runs and `taskset` is there. */
+async function choose(pid: number, cores: readonly number[]): Promise<void> {
+  const args = ["--all-tasks", "--cpu-list", "--pid", cores.join(), `${pid}`];
+  await new Deno.Command("taskset", { args, stdout: "null", stderr: "null" }).output()
+    .catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
 }
 
 /** The lines of a process's output. What a suite prints itself is passed over. */
@@ -117,19 +139,18 @@ export class SuiteProcess implements AsyncDisposable {
   }
 
   /**
-   * Lets the process run on one core alone, or on all again. Two processes that are pinned meet the
-   * same neighbours on the core, which else make one of them 1.7 times slower for seconds. On other
-   * systems than Linux, and without `taskset`, they stay as they are.
+   * Lets the process run on one core alone, and what it started on the others, or all on all again.
+   * Two processes that are pinned meet the same neighbours on their core, which else make one of them
+   * 1.7 times slower for seconds. On other systems than Linux, and without `taskset`, nothing changes.
    */
   async pin(isPinned: boolean): Promise<void> {
     if (isPinned === this.#isPinned || this.#cores.length < 2) return;
     this.#isPinned = isPinned;
-    const cores = isPinned ? this.#cores.slice(-1) : this.#cores;
-    const args = ["--all-tasks", "--cpu-list", "--pid", cores.join(), `${this.#child.pid}`];
-    await new Deno.Command("taskset", { args, stdout: "null", stderr: "null" }).output()
-      .catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      });
+    const [own, others] = isPinned
+      ? [this.#cores.slice(-1), this.#cores.slice(0, -1)]
+      : [this.#cores, this.#cores];
+    const [, ...started] = familyOf(this.pid);
+    await Promise.all([choose(this.pid, own), ...started.map((pid) => choose(pid, others))]);
   }
 
   /** The process's number. */
