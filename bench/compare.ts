@@ -9,7 +9,7 @@
  * in each, by where its memory lies and on which core it waits; it counts if nearly all find it slower,
  * and all turns together say so. Benchmarks are matched by group and name.
  *
- *   --quick        small inputs, 10 s of measuring a suite and side. Default: 60 s
+ *   --quick        small inputs, at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
  *   --device NAME  cpu, cuda, webgpu or all. Default: cpu
  *   --json FILE    writes the result as JSON, too
@@ -45,7 +45,7 @@ const TURN = { least: 5, most: 100 };
 const PARALLEL = 1.5;
 
 /** The share of the time that each look has. */
-const LOOKS = [0.2, 0.2, 0.2, ...Array<number>(8).fill(0.05)];
+const LOOKS = [0.15, 0.15, 0.15, ...Array<number>(8).fill(0.065)];
 
 /** How many of them look at everything; the others at what may be slower. */
 const WHOLE = 3;
@@ -260,7 +260,7 @@ async function main(): Promise<number> {
   const suites: SuiteResult[] = [];
   for (const suite of await suitesOf(values.suite)) {
     const { device, quick } = values;
-    const result = await compareSuite({ base: base.path, suite, device, quick }, quick ? 10 : 60);
+    const result = await compareSuite({ base: base.path, suite, device, quick }, quick ? 15 : 60);
     suites.push(result);
     await new Blob([`${markdown([result])}\n`]).stream().pipeTo(Deno.stdout.writable, {
       preventClose: true,

@@ -24,8 +24,6 @@ export interface Comparison {
   readonly head: number;
   /** Median of the ratios of neighbouring turns. */
   readonly ratio: number;
-  /** Lower quartile of these ratios: three of four turns were slower than this. */
-  readonly lowerRatio: number;
   /** Between these the median of the ratios lies in 95 of 100 draws of the turns. */
   readonly interval: readonly [low: number, high: number];
   /** Turns of each side. */
@@ -68,7 +66,6 @@ export function compareSides(sides: Sides): Comparison {
     base: quantile(base, 0.5),
     head: quantile(head, 0.5),
     ratio: quantile(ratios, 0.5),
-    lowerRatio: lower(ratios),
     interval: [quantile(medians, 0.025), quantile(medians, 0.975)],
     turns: ratios.length,
   };
@@ -79,9 +76,9 @@ export function isSuspect({ ratio }: Comparison, tolerance: number): boolean {
   return ratio > 1 + tolerance / 2;
 }
 
-/** Whether it is slower by more than the tolerance, surely by half of it, and in three of four turns. */
-export function isSlower({ ratio, lowerRatio, interval }: Comparison, tolerance: number): boolean {
-  return ratio > 1 + tolerance && interval[0] > 1 + tolerance / 2 && lowerRatio > 1;
+/** Whether it is slower by more than the tolerance, and surely by half of it. */
+export function isSlower({ ratio, interval }: Comparison, tolerance: number): boolean {
+  return ratio > 1 + tolerance && interval[0] > 1 + tolerance / 2;
 }
 
 /** What came of all looks at a benchmark, each in processes of its own. */
@@ -99,8 +96,8 @@ const CLEARED = 2;
 
 /**
  * Judges looks together. Nearly all have to find it slower: the same code may run at another speed in
- * each process, by where its memory lies (copying of 17 frames differed by 18 % in
- * three pairs), and short looks are noisy (of eleven at a slowdown of 15 %, one or two may not see it).
+ * each process, by where its memory lies, and short looks are noisy (of eleven at a slowdown of 15 %,
+ * one or two may not see it). So the lower quartile of the looks is above the tolerance's half, too.
  */
 export function judge(looks: readonly Sides[], tolerance: number): Verdict {
   const comparison = compareSides({
