@@ -67,7 +67,7 @@ export const SLOWDOWNS: Readonly<Record<string, Slowdown>> = {
     after: "function check(promised: number, sum: number): void {",
     // Each frame is checked twice: 15 % of the 42 µs that a message of 92,160 bytes takes.
     milliseconds: 0.003,
-    found: "40 × 92160 bytes / tcp: (16 credits)",
+    found: "10 × 92160 bytes / tcp: (16 credits)",
   },
   transport_formats: {
     file: "packages/transport/formats/tensor_convert.ts",

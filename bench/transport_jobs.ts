@@ -9,7 +9,7 @@ import { freePort } from "../packages/transport/site/free_port.ts";
 import { sized } from "./quick.ts";
 
 /** Messages in a batch. */
-export const COUNT: number = sized(200, 40);
+export const COUNT: number = sized(200, 10);
 
 /** Everything that the jobs hold; a benchmark may leave it to the end of the process. */
 export const cleanup: AsyncDisposableStack = new AsyncDisposableStack();
