@@ -45,7 +45,7 @@ const TURN = { least: 5, most: 100 };
 const PARALLEL = 1.5;
 
 /** The share of the time that each look has. */
-const LOOKS = [0.15, 0.15, 0.15, ...Array<number>(8).fill(0.065)];
+const LOOKS = [0.2, 0.2, 0.2, ...Array<number>(8).fill(0.05)];
 
 /** How many of them look at everything; the others at what may be slower. */
 const WHOLE = 3;

@@ -159,18 +159,32 @@ export class SuiteProcess implements AsyncDisposable {
   }
 
   /**
-   * Runs a benchmark for a moment, until it is compiled, and once more to see what it takes.
+   * Runs a benchmark for a moment, until it is compiled, and then to see what it takes.
    *
-   * @returns how long a run takes, in nanoseconds, and how many processors it kept busy
+   * @returns how long a run takes, in nanoseconds, and how many processors it kept busy. What is
+   * compiled or collected beside short runs keeps some busy, too: of three tries the least counts.
    */
   async tryOut(index: number): Promise<{ once: number; processors: number }> {
     await this.measure(index, 20);
-    const [before = 0] = await this.#ask("processor");
-    const begin = performance.now();
-    const times = await this.measure(index, 10);
-    const milliseconds = performance.now() - begin;
-    const [after = 0] = await this.#ask("processor");
-    return { once: Math.max(...times), processors: (after - before) / 1000 / milliseconds };
+    const tries: { once: number; processors: number }[] = [];
+    const isClear = ({ once, processors }: { once: number; processors: number }) =>
+      once > 10e6 || processors < 1.2;
+    while (tries.length < 3 && !tries.some(isClear)) {
+      const [before = 0] = await this.#ask("processor");
+      const begin = performance.now();
+      const times = await this.measure(index, 10);
+      const milliseconds = performance.now() - begin;
+      const [after = 0] = await this.#ask("processor");
+      tries.push({
+        once: Math.max(...times),
+        processors: (after - before) / 1000 / milliseconds,
+      });
+    }
+    const least = (values: number[]) => Math.min(...values);
+    return {
+      once: least(tries.map(({ once }) => once)),
+      processors: least(tries.map(({ processors }) => processors)),
+    };
   }
 
   /** Ends the process. */
