@@ -116,13 +116,17 @@ interface Measured {
   readonly sides: { base: number[][]; head: number[][] };
 }
 
-/** Lets both sides take turns at each benchmark that takes no longer than the longest given. */
+/**
+ * Lets both sides take turns at each benchmark that takes no longer than the longest given. Which is
+ * first may tell, as what it compiles is ready before the other's: looks change it.
+ */
 async function takeTurns(
   sides: { readonly base: SuiteProcess; readonly head: SuiteProcess },
   pairs: readonly Pair[],
   seconds: number,
-  longest = Infinity,
+  { first, longest = Infinity }: { readonly first: "base" | "head"; readonly longest?: number },
 ): Promise<Measured[]> {
+  const [one, other] = first === "base" ? ["base", "head"] as const : ["head", "base"] as const;
   const measured: Measured[] = [];
   let left = 1000 * seconds;
   for (const [done, pair] of pairs.entries()) {
@@ -132,10 +136,10 @@ async function takeTurns(
     const spent = () => (performance.now() - begin) / 2;
     const share = left / (pairs.length - done);
     await Promise.all([sides.base.pin(false), sides.head.pin(false)]);
-    const tried = await sides.base.tryOut(pair.base);
+    const tried = await sides[one].tryOut(pair[one]);
     const once = tried.once / 1e6;
     if (once > longest) continue;
-    const { processors } = await sides.head.tryOut(pair.head);
+    const { processors } = await sides[other].tryOut(pair[other]);
     const isPinned = Math.max(tried.processors, processors) < PARALLEL;
     await Promise.all([sides.base.pin(isPinned), sides.head.pin(isPinned)]);
     const both: Measured["sides"] = { base: [], head: [] };
@@ -143,7 +147,7 @@ async function takeTurns(
     const isOver = (turns: number) =>
       turns >= TURNS.most || (turns >= TURNS.least && spent() + once > share);
     for (let turns = 0; !isOver(turns); turns++) {
-      const order = turns % 2 === 0 ? ["base", "head"] as const : ["head", "base"] as const;
+      const order = turns % 2 === 0 ? [one, other] : [other, one];
       for (const side of order) both[side].push(await turn(side, milliseconds));
     }
     measured.push({ pair, sides: both });
@@ -156,6 +160,7 @@ async function takeTurns(
 async function look(
   { base, suite, ...options }: Work,
   seconds: number,
+  first: "base" | "head",
   chosen?: (pair: Pair) => boolean,
 ): Promise<{ measured: Measured[]; names: { base: Name[]; head: Name[] } }> {
   await using baseSide = new SuiteProcess(base, suite, options);
@@ -164,8 +169,8 @@ async function look(
   const pairs = pairsOf(names.base, names.head);
   const sides = { base: baseSide, head: headSide };
   const measured = chosen === undefined
-    ? await takeTurns(sides, pairs, seconds, seconds * 200 / TURNS.least)
-    : await takeTurns(sides, pairs.filter(chosen), seconds);
+    ? await takeTurns(sides, pairs, seconds, { first, longest: seconds * 200 / TURNS.least })
+    : await takeTurns(sides, pairs.filter(chosen), seconds, { first });
   return { measured, names };
 }
 
@@ -196,7 +201,12 @@ async function compareSuite(work: Work, seconds: number): Promise<SuiteResult> {
   for (const [n, share] of LOOKS.entries()) {
     const isSuspect = (pair: Pair) => results.get(keyOf(pair))?.suspect ?? false;
     if (n >= WHOLE && !results.values().some(({ suspect }) => suspect)) break;
-    const one = await look(work, seconds * share, n < WHOLE ? undefined : isSuspect);
+    const one = await look(
+      work,
+      seconds * share,
+      n % 2 === 0 ? "base" : "head",
+      n < WHOLE ? undefined : isSuspect,
+    );
     names ??= one.names;
     for (const { pair: { group, name }, sides } of one.measured) {
       const key = keyOf({ group, name });
