@@ -3,11 +3,10 @@
  *
  * BASE (Default: where this branch left main; on main itself, the commit before) is checked out
  * into a temporary folder. Each suite runs in two processes, one a side, that take short turns
- * benchmark by benchmark, on one core where a benchmark needs no more, so that what else the machine
- * does slows both. Three pairs of processes
- * look at everything, and eight more at what may be slower, as the same code may run at another speed
- * in each, by where its memory lies and on which core it waits; it counts if nearly all find it slower,
- * and all turns together say so. Benchmarks are matched by group and name.
+ * benchmark by benchmark, on one core where a benchmark needs no more (on Linux), so that what else
+ * the machine does slows both. Three pairs of processes look at everything, and eight more at what may
+ * be slower, as a short look is noisy; it counts if nearly all find it slower, and all turns together
+ * say so. Benchmarks are matched by group and name.
  *
  *   --quick        small inputs, at most 15 s of measuring a suite and side. Default: 60 s
  *   --suite NAME   only this suite; may be repeated
@@ -19,9 +18,11 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { parseArgs } from "node:util";
 import { judge, type Sides, type Verdict } from "./compare_statistics.ts";
 import {
+  canPin,
   git,
   keyOf,
   type Name,
@@ -266,6 +267,9 @@ async function main(): Promise<number> {
       device: { type: "string" },
     },
   });
+  if (!await canPin()) {
+    process.stderr.write("Both sides run on any core (no taskset here): looks will differ more\n");
+  }
   await using base = await checkout(positionals[0] ?? await defaultBase());
   const suites: SuiteResult[] = [];
   for (const suite of await suitesOf(values.suite)) {

@@ -72,19 +72,21 @@ export function compareSides(sides: Sides): Comparison {
 }
 
 /** Whether what was measured cannot rule out that it is slower by more than the tolerance. */
-export function isSuspect({ ratio }: Comparison, tolerance: number): boolean {
+export function isSuspect({ ratio }: Pick<Comparison, "ratio">, tolerance: number): boolean {
   return ratio > 1 + tolerance / 2;
 }
 
-/** Whether it is slower by more than the tolerance, and surely by half of it. */
-export function isSlower({ ratio, interval }: Comparison, tolerance: number): boolean {
-  return ratio > 1 + tolerance && interval[0] > 1 + tolerance / 2;
+/** Whether it is surely slower by more than the tolerance. */
+export function isSlower({ interval }: Comparison, tolerance: number): boolean {
+  return interval[0] > 1 + tolerance;
 }
 
 /** What came of all looks at a benchmark, each in processes of its own. */
 export interface Verdict extends Comparison {
   /** The ratio that each look found. */
   readonly looks: readonly number[];
+  /** Their lower quartile: three of four looks found it slower than this. */
+  readonly lowerRatio: number;
   /** Whether it is worth another look. */
   readonly suspect: boolean;
   /** Whether it became slower. */
@@ -95,22 +97,19 @@ export interface Verdict extends Comparison {
 const CLEARED = 2;
 
 /**
- * Judges looks together. Nearly all have to find it slower: the same code may run at another speed in
- * each process, by where its memory lies, and short looks are noisy (of eleven at a slowdown of 15 %,
- * one or two may not see it). So the lower quartile of the looks is above the tolerance's half, too.
+ * Judges looks together. Nearly all have to find it slower, as a short look is noisy: of eleven at a
+ * slowdown of 15 %, one or two may not see it. It counts where all turns together are surely slower
+ * than the tolerance, and the lower quartile of the looks is, too.
  */
 export function judge(looks: readonly Sides[], tolerance: number): Verdict {
   const comparison = compareSides({
     base: looks.flatMap(({ base }) => base),
     head: looks.flatMap(({ head }) => head),
   });
-  const seen = looks.map(compareSides);
-  const cleared = seen.filter((one) => !isSuspect(one, tolerance)).length;
+  const ratios = looks.map((look) => compareSides(look).ratio);
+  const lowerRatio = quantile(ratios, 0.25);
+  const cleared = ratios.filter((ratio) => !isSuspect({ ratio }, tolerance)).length;
   const suspect = cleared <= CLEARED && isSuspect(comparison, tolerance);
-  return {
-    ...comparison,
-    looks: seen.map(({ ratio }) => ratio),
-    suspect,
-    slower: suspect && isSlower(comparison, tolerance),
-  };
+  const slower = suspect && lowerRatio > 1 + tolerance && isSlower(comparison, tolerance);
+  return { ...comparison, looks: ratios, lowerRatio, suspect, slower };
 }

@@ -50,13 +50,26 @@ function familyOf(pid: number): number[] {
   }
 }
 
-/** Lets a process run on these cores, as far as it still runs and `taskset` is there. */
-async function choose(pid: number, cores: readonly number[]): Promise<void> {
+/**
+ * Lets a process run on these cores.
+ *
+ * @returns whether it does: not where it has ended, or no `taskset` of util-linux is there
+ */
+async function choose(pid: number, cores: readonly number[]): Promise<boolean> {
   const args = ["--all-tasks", "--cpu-list", "--pid", cores.join(), `${pid}`];
-  await new Deno.Command("taskset", { args, stdout: "null", stderr: "null" }).output()
-    .catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+  try {
+    const command = new Deno.Command("taskset", { args, stdout: "null", stderr: "null" });
+    return (await command.output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Whether `SuiteProcess.pin()` has an effect here. */
+export async function canPin(): Promise<boolean> {
+  const cores = coresOf();
+  return cores.length > 1 && await choose(process.pid, cores);
 }
 
 /** The lines of a process's output. What a suite prints itself is passed over. */
@@ -166,25 +179,18 @@ export class SuiteProcess implements AsyncDisposable {
    */
   async tryOut(index: number): Promise<{ once: number; processors: number }> {
     await this.measure(index, 20);
-    const tries: { once: number; processors: number }[] = [];
-    const isClear = ({ once, processors }: { once: number; processors: number }) =>
-      once > 10e6 || processors < 1.2;
-    while (tries.length < 3 && !tries.some(isClear)) {
+    const [onces, shares]: [number[], number[]] = [[], []];
+    const isClear = () => onces.at(-1)! > 10e6 || shares.at(-1)! < 1.2;
+    while (onces.length === 0 || (onces.length < 3 && !isClear())) {
       const [before = 0] = await this.#ask("processor");
       const begin = performance.now();
       const times = await this.measure(index, 10);
       const milliseconds = performance.now() - begin;
       const [after = 0] = await this.#ask("processor");
-      tries.push({
-        once: Math.max(...times),
-        processors: (after - before) / 1000 / milliseconds,
-      });
+      onces.push(Math.max(...times));
+      shares.push((after - before) / 1000 / milliseconds);
     }
-    const least = (values: number[]) => Math.min(...values);
-    return {
-      once: least(tries.map(({ once }) => once)),
-      processors: least(tries.map(({ processors }) => processors)),
-    };
+    return { once: Math.min(...onces), processors: Math.min(...shares) };
   }
 
   /** Ends the process. */
