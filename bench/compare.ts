@@ -37,6 +37,12 @@ import { DEFAULT_TOLERANCE, TOLERANCES } from "./tolerances.ts";
 const TURNS = { most: 400, least: 3 };
 
 /**
+ * Milliseconds of turns that a side has at a benchmark in a look at least, however little time others
+ * have left: twenty turns of a short one. With three, looks at the same code differ by a third.
+ */
+const LEAST_TIME = 100;
+
+/**
  * Milliseconds of a turn: as many as a few runs take, within these, and at least one run. A neighbour
  * on the core comes and goes several times a second: the shorter a turn, the more often both meet it.
  */
@@ -46,7 +52,7 @@ const TURN = { least: 5, most: 100 };
 const PARALLEL = 1.5;
 
 /** The share of the time that each look has. */
-const LOOKS = [0.2, 0.2, 0.2, ...Array<number>(8).fill(0.05)];
+const LOOKS = [0.12, 0.12, 0.12, ...Array<number>(8).fill(0.08)];
 
 /** How many of them look at everything; the others at what may be slower. */
 const WHOLE = 3;
@@ -133,9 +139,7 @@ async function takeTurns(
   for (const [done, pair] of pairs.entries()) {
     const turn = async (side: "base" | "head", milliseconds: number) =>
       await sides[side].measure(pair[side], milliseconds);
-    const begin = performance.now();
-    const spent = () => (performance.now() - begin) / 2;
-    const share = left / (pairs.length - done);
+    const share = Math.max(LEAST_TIME, left / (pairs.length - done));
     await Promise.all([sides.base.pin(false), sides.head.pin(false)]);
     const tried = await sides[one].tryOut(pair[one]);
     const once = tried.once / 1e6;
@@ -145,6 +149,9 @@ async function takeTurns(
     await Promise.all([sides.base.pin(isPinned), sides.head.pin(isPinned)]);
     const both: Measured["sides"] = { base: [], head: [] };
     const milliseconds = Math.min(TURN.most, Math.max(TURN.least, 2 * once));
+    // What it takes to get ready, as starting a broker, is not its measuring.
+    const begin = performance.now();
+    const spent = () => (performance.now() - begin) / 2;
     const isOver = (turns: number) =>
       turns >= TURNS.most || (turns >= TURNS.least && spent() + once > share);
     for (let turns = 0; !isOver(turns); turns++) {
