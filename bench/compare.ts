@@ -36,6 +36,9 @@ import { DEFAULT_TOLERANCE, TOLERANCES } from "./tolerances.ts";
 /** Turns of each side at a benchmark in a look, as far as there is time for them, and at least. */
 const TURNS = { most: 400, least: 3 };
 
+/** Milliseconds of the longest run that has its turns in a look of a second: a third of it. */
+const LONGEST = 1000 / 3 / TURNS.least;
+
 /**
  * Milliseconds of turns that a side has at a benchmark in a look at least, however little time others
  * have left: twenty turns of a short one. With three, looks at the same code differ by a third.
@@ -43,10 +46,10 @@ const TURNS = { most: 400, least: 3 };
 const LEAST_TIME = 100;
 
 /**
- * Milliseconds of a turn: as many as a few runs take, within these, and at least one run. A neighbour
- * on the core comes and goes several times a second: the shorter a turn, the more often both meet it.
+ * Milliseconds of a turn, of at least one run. A neighbour on the core comes and goes several times a
+ * second: the shorter a turn, the more often both meet it.
  */
-const TURN = { least: 5, most: 100 };
+const TURN = 5;
 
 /** Jobs that keep fewer processors busy are compared on one core, where both sides meet the same. */
 const PARALLEL = 1.5;
@@ -137,8 +140,6 @@ async function takeTurns(
   const measured: Measured[] = [];
   let left = 1000 * seconds;
   for (const [done, pair] of pairs.entries()) {
-    const turn = async (side: "base" | "head", milliseconds: number) =>
-      await sides[side].measure(pair[side], milliseconds);
     const share = Math.max(LEAST_TIME, left / (pairs.length - done));
     await Promise.all([sides.base.pin(false), sides.head.pin(false)]);
     const tried = await sides[one].tryOut(pair[one]);
@@ -148,7 +149,6 @@ async function takeTurns(
     const isPinned = Math.max(tried.processors, processors) < PARALLEL;
     await Promise.all([sides.base.pin(isPinned), sides.head.pin(isPinned)]);
     const both: Measured["sides"] = { base: [], head: [] };
-    const milliseconds = Math.min(TURN.most, Math.max(TURN.least, 2 * once));
     // What it takes to get ready, as starting a broker, is not its measuring.
     const begin = performance.now();
     const spent = () => (performance.now() - begin) / 2;
@@ -156,7 +156,7 @@ async function takeTurns(
       turns >= TURNS.most || (turns >= TURNS.least && spent() + once > share);
     for (let turns = 0; !isOver(turns); turns++) {
       const order = turns % 2 === 0 ? [one, other] : [other, one];
-      for (const side of order) both[side].push(await turn(side, milliseconds));
+      for (const side of order) both[side].push(await sides[side].measure(pair[side], TURN));
     }
     measured.push({ pair, sides: both });
     left -= spent();
@@ -177,7 +177,7 @@ async function look(
   const pairs = pairsOf(names.base, names.head);
   const sides = { base: baseSide, head: headSide };
   const measured = chosen === undefined
-    ? await takeTurns(sides, pairs, seconds, { first, longest: seconds * 200 / TURNS.least })
+    ? await takeTurns(sides, pairs, seconds, { first, longest: LONGEST * seconds })
     : await takeTurns(sides, pairs.filter(chosen), seconds, { first });
   return { measured, names };
 }
