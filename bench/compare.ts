@@ -121,20 +121,31 @@ function pairsOf(base: readonly Name[], head: readonly Name[]): Pair[] {
   });
 }
 
+/** What takes turns. */
+type Side = Pick<SuiteProcess, "measure" | "pin" | "tryOut">;
+
 interface Measured {
   readonly pair: Pair;
   readonly sides: { base: number[][]; head: number[][] };
+}
+
+interface TurnOptions {
+  readonly first: "base" | "head";
+  /** Milliseconds. */
+  readonly longest?: number;
+  /** A clock, in milliseconds. */
+  readonly now?: () => number;
 }
 
 /**
  * Lets both sides take turns at each benchmark that takes no longer than the longest given. Which is
  * first may tell, as what it compiles is ready before the other's: looks change it.
  */
-async function takeTurns(
-  sides: { readonly base: SuiteProcess; readonly head: SuiteProcess },
+export async function takeTurns(
+  sides: { readonly base: Side; readonly head: Side },
   pairs: readonly Pair[],
   seconds: number,
-  { first, longest = Infinity }: { readonly first: "base" | "head"; readonly longest?: number },
+  { first, longest = Infinity, now = () => performance.now() }: TurnOptions,
 ): Promise<Measured[]> {
   const [one, other] = first === "base" ? ["base", "head"] as const : ["head", "base"] as const;
   const measured: Measured[] = [];
@@ -150,8 +161,8 @@ async function takeTurns(
     await Promise.all([sides.base.pin(isPinned), sides.head.pin(isPinned)]);
     const both: Measured["sides"] = { base: [], head: [] };
     // What it takes to get ready, as starting a broker, is not its measuring.
-    const begin = performance.now();
-    const spent = () => (performance.now() - begin) / 2;
+    const begin = now();
+    const spent = () => (now() - begin) / 2;
     const isOver = (turns: number) =>
       turns >= TURNS.most || (turns >= TURNS.least && spent() + once > share);
     for (let turns = 0; !isOver(turns); turns++) {

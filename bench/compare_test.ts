@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { compareSides, isSlower, isSuspect, judge, quantile } from "./compare_statistics.ts";
 import { whereThere } from "../testing/shared.ts";
+import { takeTurns } from "./compare.ts";
 import { canPin, numbersOf, ROOT, SuiteProcess } from "./suite_process.ts";
 
 /** Turns of runs around a time, with a spread in percent. */
@@ -142,4 +143,46 @@ Deno.test({
     await side.pin(false);
     assert.ok(cores().every((count) => count > 1));
   },
+});
+
+/** Sides whose benchmarks take these milliseconds a run, and so many to get ready, by their places. */
+function made(runs: readonly number[], ready: readonly number[]) {
+  let time = 0;
+  const order: string[] = [];
+  const side = (name: string) => ({
+    pin: () => Promise.resolve(),
+    tryOut: (index: number) => {
+      time += ready[index]!;
+      order.push(`try ${name} ${index}`);
+      return Promise.resolve({ once: runs[index]! * 1e6, processors: 1 });
+    },
+    measure: (index: number, milliseconds: number) => {
+      const count = Math.ceil(milliseconds / runs[index]!);
+      time += count * runs[index]!;
+      order.push(`${name} ${index}`);
+      return Promise.resolve(Array<number>(count).fill(runs[index]! * 1e6));
+    },
+  });
+  const pairs = runs.map((_, place) => ({ group: "", name: "", base: place, head: place }));
+  const sides = { base: side("base"), head: side("head") };
+  return { sides, pairs, order, now: () => time };
+}
+
+Deno.test("what a benchmark needs to get ready is not its measuring; others leave it 100 ms", async () => {
+  const { sides, pairs, now, order } = made([1, 150, 1, 500], [300, 0, 0, 0]);
+  const measured = await takeTurns(sides, pairs, 1, { first: "head", longest: 200, now });
+  assert.deepEqual(measured.map(({ pair }) => pair.base), [0, 1, 2]);
+  // A quarter of the second, three turns of a long run, and what those leave.
+  assert.deepEqual(measured.map(({ sides: { base } }) => base.length), [50, 3, 30]);
+  const late = await takeTurns(sides, pairs.slice(1, 3), 0.2, { first: "base", now });
+  assert.deepEqual(late.map(({ sides: { base } }) => base.length), [3, 20]);
+  // Which side is first changes from turn to turn.
+  assert.deepEqual(order.slice(0, 6), [
+    "try head 0",
+    "try base 0",
+    "head 0",
+    "base 0",
+    "base 0",
+    "head 0",
+  ]);
 });
